@@ -1,0 +1,89 @@
+# Vitrine.  `make` alone lists the verbs.  Objects are listed by layer, in
+# reading order; a file not listed here is not part of the program.
+.DEFAULT_GOAL := help
+
+CC      ?= gcc
+BUILD   ?= build
+OPT     ?= -O2
+WERROR  ?=
+PREFIX  ?= /usr/local
+WARN    := -Wall -Wextra -Wpedantic $(if $(WERROR),-Werror)
+# SAN=1: AddressSanitizer and UBSan.  HARD=1: tiny caches, where bugs have a chance.
+ifdef SAN
+OPT     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+ifdef HARD
+HARDDEF := -DVITRINE_HARD
+endif
+CFLAGS  ?=
+ALL_CFLAGS = -std=gnu11 $(OPT) -g $(WARN) $(HARDDEF) -D_GNU_SOURCE -Isrc $(CFLAGS)
+LDLIBS  := -lZydis -lelf -ldw -lzstd -lpthread
+
+base := \
+    base/host.c \
+    base/trace.c \
+    base/vclock.c
+mem :=
+cpu :=
+io :=
+vm :=
+debugger :=
+cmd :=
+
+SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(cmd))
+MAIN    := src/cmd/main.c
+OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
+HEADERS := $(shell find src -name '*.h')
+
+# Unit tests: each a cmocka program tests/unit/test_NAME.c, linked with everything but main.
+UNIT_TESTS :=
+UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
+
+# Guests: see guests/README.md.
+include guests/guests.mk
+
+.PHONY: all
+all: $(BUILD)/vitrine guests
+
+$(BUILD)/vitrine: $(BUILD)/obj/cmd/main.o $(BUILD)/libvitrine.a
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/libvitrine.a: $(OBJECTS)
+	rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libvitrine.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libvitrine.a $(LDLIBS) -lcmocka
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+##  unit       run the unit tests
+.PHONY: unit
+unit: $(UNIT_BINS)
+	@for t in $^; do $$t || exit 1; done
+
+##  check-headers   compile each header alone
+.PHONY: check-headers
+check-headers:
+	@for h in $(HEADERS); do \
+	    printf "#include \"%s\"\nextern int alone;\n" "$${h#src/}" | $(CC) $(ALL_CFLAGS) -Werror -fsyntax-only -x c - || exit 1; done
+	@echo "ok: $(words $(HEADERS)) headers stand alone"
+
+##  check-layers    no file includes upward or sideways
+.PHONY: check-layers
+check-layers:
+	@scripts/check-layers
+
+.PHONY: help
+help:
+	@echo "make VERB, where VERB is one of"; sed -n 's/^##//p' $(MAKEFILE_LIST)
+
+##  clean      remove what was built
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)

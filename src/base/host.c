@@ -1,0 +1,85 @@
+/*
+ * base/host.c -- the operating system, as far as the lower layers need it.
+ */
+#include "base/host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+void (*host_bug_hook)(void);
+
+void *host_shared_alloc(const char *name, uint64_t bytes, int *fd)
+{
+    *fd = memfd_create(name, MFD_CLOEXEC);
+    if (*fd < 0)
+        return NULL;
+    if (ftruncate(*fd, (off_t)bytes) == 0) {
+        void *hva = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+        if (hva != MAP_FAILED)
+            return hva;
+    }
+    int saved = errno;
+    close(*fd);
+    *fd = -1;
+    errno = saved;
+    return NULL;
+}
+
+void host_shared_free(void *hva, uint64_t bytes, int fd)
+{
+    if (hva)
+        munmap(hva, bytes);
+    if (fd >= 0)
+        close(fd);
+}
+
+void *host_page_alloc(uint64_t bytes)
+{
+    void *hva = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return hva == MAP_FAILED ? NULL : hva;
+}
+
+void host_page_free(void *hva, uint64_t bytes)
+{
+    if (hva)
+        munmap(hva, bytes);
+}
+
+uint64_t host_monotonic_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t host_realtime_s(void)
+{
+    return (uint64_t)time(NULL);
+}
+
+void host_say(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("vitrine: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+}
+
+void host_bug(const char *file, int line, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fprintf(stderr, "vitrine: bug in the monitor at %s:%d: ", file, line);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    if (host_bug_hook)
+        host_bug_hook();
+    abort();
+}

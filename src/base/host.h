@@ -1,0 +1,36 @@
+/*
+ * base/host.h -- everything the lower layers want of the operating system.
+ *
+ * A bare-metal monitor would replace host.c and nothing else of base/.
+ */
+#ifndef BASE_HOST_H
+#define BASE_HOST_H
+
+#include <stdarg.h>
+#include "base/types.h"
+
+/* Anonymous shared memory of `bytes` (a multiple of 4096), mapped read-write.
+ * *fd is its memfd.  NULL and errno if the host refuses. */
+void *host_shared_alloc(const char *name, uint64_t bytes, int *fd);
+void  host_shared_free(void *hva, uint64_t bytes, int fd);
+
+/* Zeroed, page-aligned private memory; NULL and errno. */
+void *host_page_alloc(uint64_t bytes);
+void  host_page_free(void *hva, uint64_t bytes);
+
+uint64_t host_monotonic_ns(void);
+uint64_t host_realtime_s(void);
+
+/* One line for the user on stderr: "vitrine: ...".  Our voice, so no newline in fmt. */
+void host_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Our own mistake: say where, show the last trace events, abort. */
+_Noreturn void host_bug(const char *file, int line, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+#define bug(...)        host_bug(__FILE__, __LINE__, __VA_ARGS__)
+#define bug_if(c, ...)  do { if (c) bug(__VA_ARGS__); } while (0)
+
+/* Called by host_bug() before abort(), to show what led here. */
+extern void (*host_bug_hook)(void);
+
+#endif

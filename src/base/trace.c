@@ -1,0 +1,106 @@
+/*
+ * base/trace.c -- the ring of trace events.
+ *
+ * One writer, one reader.  An event is written before `head` moves over it
+ * (release); the reader moves `tail` when it is done.  Nothing is overwritten
+ * that the reader has not passed.
+ */
+#include "base/trace.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/host.h"
+
+const struct trace_kind_info trace_kinds[N_TRACE_KINDS] = {
+#define X(kind, layer, a0, a1, a2, about) \
+    [TRACE_##kind] = { #kind, LAYER_##layer, { a0, a1, a2 }, about },
+    TRACE_LIST(X)
+#undef X
+};
+
+const char *const layer_names[N_LAYERS] = { "base", "mem", "cpu", "io", "vm" };
+
+static uint64_t ring_bytes(size_t n_events)
+{
+    uint64_t bytes = sizeof(struct trace_ring) + n_events * sizeof(struct trace_event);
+    return (bytes + PAGE_SIZE - 1) & PAGE_MASK;
+}
+
+struct trace *trace_new(size_t n_events)
+{
+    if (n_events < 4 || (n_events & (n_events - 1))) {
+        errno = EINVAL;
+        return NULL;
+    }
+    struct trace *t = calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    t->ring = host_shared_alloc("vitrine-trace", ring_bytes(n_events), &t->memfd);
+    if (!t->ring) {
+        free(t);
+        return NULL;
+    }
+    t->ring->size = n_events;
+    return t;
+}
+
+void trace_free(struct trace *t)
+{
+    if (!t)
+        return;
+    host_shared_free(t->ring, ring_bytes(t->ring->size), t->memfd);
+    free(t);
+}
+
+/* Room for one more event?  Asks the reader in this process, if there is one. */
+static bool ring_has_room(struct trace *t)
+{
+    struct trace_ring *r = t->ring;
+    if (r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) < r->size)
+        return true;
+    if (t->drain)
+        t->drain(t->drain_arg);
+    return r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) < r->size;
+}
+
+uint64_t trace_write(struct trace *t, enum trace_kind kind, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+    struct trace_ring *r = t->ring;
+    if (!ring_has_room(t)) {
+        r->lost++;
+        return 0;
+    }
+    uint64_t seq = r->head + 1;
+    uint64_t back = t->ctx.cause ? seq - t->ctx.cause : 0;
+    r->event[seq & (r->size - 1)] = (struct trace_event){
+        .seq = seq,
+        .vtime_ns = t->ctx.vtime_ns,
+        .icount = t->ctx.icount,
+        .rip = t->ctx.rip,
+        .arg = { a0, a1, a2 },
+        .cause_back = back <= UINT32_MAX ? (uint32_t)back : 0,
+        .kind = (uint8_t)kind,
+        .layer = (uint8_t)trace_kinds[kind].layer,
+        .engine = t->ctx.engine,
+        .vcpu = t->ctx.vcpu,
+    };
+    __atomic_store_n(&r->head, seq, __ATOMIC_RELEASE);
+    return seq;
+}
+
+uint64_t trace_enter(struct trace *t, uint64_t seq)
+{
+    if (!t)
+        return 0;
+    uint64_t old = t->ctx.cause;
+    if (seq)
+        t->ctx.cause = seq;
+    return old;
+}
+
+void trace_leave(struct trace *t, uint64_t old_cause)
+{
+    if (t)
+        t->ctx.cause = old_cause;
+}

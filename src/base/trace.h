@@ -1,0 +1,122 @@
+/*
+ * base/trace.h -- the event log: what happened, when, where, and because of what.
+ *
+ * Every layer writes fixed 64-byte events into one ring in shared memory;
+ * only debugger/ reads them.  Emitting never allocates, blocks or changes what
+ * the guest can see.  The ring overwrites nothing silently: an event that
+ * finds no room is counted in `lost`, exactly.
+ *
+ * `cause` links make the log answer "why": an event's cause is the seq of the
+ * event it answers.  The current cause lives in the trace's context and is
+ * moved by trace_enter()/trace_leave() around the work that an event starts.
+ */
+#ifndef BASE_TRACE_H
+#define BASE_TRACE_H
+
+#include "base/types.h"
+
+enum layer { LAYER_BASE, LAYER_MEM, LAYER_CPU, LAYER_IO, LAYER_VM, N_LAYERS };
+
+/*     kind         layer  arg 0      arg 1     arg 2      one line                                        */
+#define TRACE_LIST(X)                                                                                    \
+    X(START,        VM,  "engine",   "mmu",    "seed",    "a run begins")                                \
+    X(STOP,         VM,  "status",   "why",    "exits",   "a run ends")                                  \
+    X(MARK,         VM,  "n",        "",       "",        "the guest names a phase of its run")          \
+    X(EXIT,         CPU, "reason",   "qual",   "extra",   "the guest stopped and the monitor was entered") \
+    X(RESUME,       VM,  "verdict",  "rip",    "host_ns", "the monitor concluded an exit")               \
+    X(NESTED_FILL,  MEM, "gpa",      "size",   "perm",    "an EPT entry was made")                       \
+    X(NESTED_ZAP,   MEM, "gpa",      "size",   "",        "EPT entries were removed")                    \
+    X(SHADOW_FILL,  MEM, "gla",      "gpa",    "flags",   "hidden fault: a shadow entry was made")       \
+    X(SHADOW_ZAP,   MEM, "gpa",      "entries","",        "shadow of a guest page table was dropped")    \
+    X(SHADOW_ROOT,  MEM, "cr3",      "cached", "",        "the guest switched address space")            \
+    X(FAULT_TRUE,   VM,  "gla",      "error",  "vector",  "a fault of the guest's own, given to it")     \
+    X(IO_READ,      IO,  "port",     "size",   "value",   "a device register was read by IN")            \
+    X(IO_WRITE,     IO,  "port",     "size",   "value",   "a device register was written by OUT")        \
+    X(MMIO_READ,    IO,  "gpa",      "size",   "value",   "a device register was read as memory")        \
+    X(MMIO_WRITE,   IO,  "gpa",      "size",   "value",   "a device register was written as memory")     \
+    X(UNCLAIMED,    IO,  "address",  "size",   "write",   "an access no device answers")                 \
+    X(IRQ_LINE,     IO,  "line",     "level",  "",        "a device moved its interrupt pin")            \
+    X(IRQ_ACK,      IO,  "vector",   "line",   "",        "the PIC gave out a vector")                   \
+    X(IRQ_EOI,      IO,  "line",     "",       "",        "the guest ended an interrupt")                \
+    X(TIMER,        BASE,"deadline", "generation","",     "a virtual timer fired")                       \
+    X(INJECT,       VM,  "vector",   "error",  "type",    "the monitor gives the guest an event")        \
+    X(DELIVER,      CPU, "vector",   "rip",    "error",   "the guest's handler is entered")              \
+    X(HYPERCALL,    VM,  "nr",       "arg",    "result",  "the guest asked the monitor by name")         \
+    X(MODE,         CPU, "from",     "to",     "",        "the CPU changed its operating mode")          \
+    X(ODDITY,       IO,  "what",     "a",      "b",       "the guest did what hardware leaves undefined")
+
+enum trace_kind {
+#define X(kind, layer, a0, a1, a2, about) TRACE_##kind,
+    TRACE_LIST(X)
+#undef X
+    N_TRACE_KINDS
+};
+
+struct trace_event {
+    uint64_t seq;           /* from 1; 0 is no event                          */
+    uint64_t vtime_ns;      /* virtual time                                   */
+    uint64_t icount;        /* retired guest instructions (0 where unknown)   */
+    uint64_t rip;
+    uint64_t arg[3];
+    uint32_t cause_back;    /* seq - cause_back is the cause; 0: none         */
+    uint8_t  kind;
+    uint8_t  layer;
+    uint8_t  engine;
+    uint8_t  vcpu;
+};
+
+/* Stamped on every event; the run loop keeps it true. */
+struct trace_context {
+    uint64_t vtime_ns, icount, rip;
+    uint64_t cause;         /* seq of the event being answered, 0: none */
+    uint8_t  engine, vcpu;
+};
+
+/* The ring, as it lies in the memfd: one writer, one reader. */
+struct trace_ring {
+    uint64_t head;          /* seq of the newest event; written by the VMM  */
+    uint64_t tail;          /* last seq the reader is done with             */
+    uint64_t lost;          /* events that found no room                    */
+    uint64_t size;          /* a power of two                               */
+    uint64_t pad[4];
+    struct trace_event event[];
+};
+
+struct trace {
+    uint64_t             mask;      /* BIT(kind) set: emit it; 0: tracing is off */
+    struct trace_context ctx;
+    struct trace_ring   *ring;
+    int                  memfd;
+    /* Called when the ring is full, if set, before an event is counted lost:
+     * for a reader in the same process.  It moves ring->tail. */
+    void               (*drain)(void *arg);
+    void                *drain_arg;
+    const char *const   *engine_names;
+};
+
+/* A ring of n_events (a power of two, at least 4) on a memfd; NULL and errno. */
+struct trace *trace_new(size_t n_events);
+void trace_free(struct trace *t);
+
+/* The slow half of trace_emit(). */
+uint64_t trace_write(struct trace *t, enum trace_kind kind, uint64_t a0, uint64_t a1, uint64_t a2);
+
+/* Log one event; its seq, or 0 if this kind is off or was lost.  t may be NULL. */
+static inline uint64_t trace_emit(struct trace *t, enum trace_kind kind,
+                                  uint64_t a0, uint64_t a1, uint64_t a2)
+{
+    if (!t || !(t->mask & BIT(kind)))
+        return 0;
+    return trace_write(t, kind, a0, a1, a2);
+}
+
+/* What follows is caused by event `seq` (0: leave the cause as it is); returns
+ * the cause to go back to.  t may be NULL. */
+uint64_t trace_enter(struct trace *t, uint64_t seq);
+void trace_leave(struct trace *t, uint64_t old_cause);
+
+struct trace_kind_info { const char *name; enum layer layer; const char *arg[3]; const char *about; };
+extern const struct trace_kind_info trace_kinds[N_TRACE_KINDS];
+extern const char *const layer_names[N_LAYERS];
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * base/vclock.c -- the virtual clock and its timers.
+ *
+ * A machine has about half a dozen timers, so a sorted list is all there is:
+ * the head is what is due next.  A timer that is armed again leaves the list
+ * and enters it anew, so the list never holds a stale entry; the generation
+ * is what snapshots and the trace know an arming by.
+ */
+#include "base/vclock.h"
+
+#include <stdlib.h>
+
+#include "base/host.h"
+#include "base/trace.h"
+
+#define MAX_TIMERS 32
+
+struct vclock {
+    uint64_t       now_ns;
+    struct trace  *trace;
+    size_t         n_armed;
+    struct vtimer *armed[MAX_TIMERS];   /* by deadline, ties by order of arming */
+};
+
+struct vclock *vclock_new(struct trace *t)
+{
+    struct vclock *c = calloc(1, sizeof *c);
+    if (c)
+        c->trace = t;
+    return c;
+}
+
+void vclock_free(struct vclock *c)
+{
+    free(c);
+}
+
+uint64_t vclock_now_ns(const struct vclock *c)
+{
+    return c->now_ns;
+}
+
+void vclock_set_ns(struct vclock *c, uint64_t now_ns)
+{
+    if (now_ns > c->now_ns)
+        c->now_ns = now_ns;
+    if (c->trace)
+        c->trace->ctx.vtime_ns = c->now_ns;
+}
+
+uint64_t vclock_next_ns(const struct vclock *c)
+{
+    return c->n_armed ? c->armed[0]->deadline_ns : VCLOCK_NEVER;
+}
+
+void vtimer_init(struct vtimer *t, struct vclock *c, vtimer_fn *fn, void *arg)
+{
+    *t = (struct vtimer){ .clock = c, .fn = fn, .arg = arg, .deadline_ns = VCLOCK_NEVER };
+}
+
+void vtimer_cancel(struct vtimer *t)
+{
+    struct vclock *c = t->clock;
+    for (size_t i = 0; i < c->n_armed; i++) {
+        if (c->armed[i] != t)
+            continue;
+        for (; i + 1 < c->n_armed; i++)
+            c->armed[i] = c->armed[i + 1];
+        c->n_armed--;
+    }
+    t->deadline_ns = VCLOCK_NEVER;
+}
+
+void vtimer_arm(struct vtimer *t, uint64_t deadline_ns)
+{
+    struct vclock *c = t->clock;
+    vtimer_cancel(t);
+    t->generation++;
+    t->deadline_ns = deadline_ns;
+    t->cause = c->trace ? c->trace->ctx.cause : 0;
+    if (deadline_ns == VCLOCK_NEVER)
+        return;
+    bug_if(c->n_armed == MAX_TIMERS, "more than %d timers armed", MAX_TIMERS);
+    size_t i = c->n_armed++;
+    for (; i > 0 && c->armed[i - 1]->deadline_ns > deadline_ns; i--)
+        c->armed[i] = c->armed[i - 1];
+    c->armed[i] = t;
+}
+
+void vclock_run_due(struct vclock *c)
+{
+    while (c->n_armed && c->armed[0]->deadline_ns <= c->now_ns) {
+        struct vtimer *t = c->armed[0];
+        uint64_t deadline = t->deadline_ns;
+        uint64_t old = trace_enter(c->trace, t->cause);
+        uint64_t seq = trace_emit(c->trace, TRACE_TIMER, deadline, t->generation, 0);
+        vtimer_cancel(t);
+        trace_enter(c->trace, seq);
+        t->fn(t->arg);
+        trace_leave(c->trace, old);
+    }
+}

@@ -1,0 +1,17 @@
+/*
+ * cpu/cpuid.h -- the CPUID answers, one table for all engines.
+ */
+#ifndef CPU_CPUID_H
+#define CPU_CPUID_H
+
+#include "base/types.h"
+
+struct cpuid_row { uint32_t leaf, subleaf; bool any_subleaf; uint32_t eax, ebx, ecx, edx; const char *about; };
+extern const struct cpuid_row cpuid_table[];
+extern const size_t n_cpuid_rows;
+
+/* The answer for leaf/subleaf; out-of-range leaves answer as the highest basic
+ * leaf does on Intel.  vmcall_works sets HV_VMCALL_WORKS in the feature leaf; cr4 gives OSXSAVE. */
+void cpuid_answer(uint32_t leaf, uint32_t subleaf, bool vmcall_works, uint64_t cr4, uint32_t out[4]);
+
+#endif

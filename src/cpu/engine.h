@@ -1,0 +1,108 @@
+/*
+ * cpu/engine.h -- what a CPU engine is: one const struct of functions.
+ *
+ * An engine runs one vCPU until the monitor is needed.  It sees guest memory
+ * and the trace; devices it does not know.  All engines are listed in
+ * engine.c; nothing registers itself.
+ *
+ * The order of calls: create; then any number of
+ *     set_controls, inject, run -> exit -> conclude
+ * and between them get_state/set_state.  conclude() must follow every run()
+ * and carries the verdict out: it is the only place where an exit's
+ * instruction is retired.
+ */
+#ifndef CPU_ENGINE_H
+#define CPU_ENGINE_H
+
+#include "base/types.h"
+#include "cpu/exit.h"
+#include "cpu/state.h"
+
+struct gmem;
+struct nested;
+struct shadow;
+struct dirty;
+struct trace;
+
+enum mmu_kind { MMU_NESTED, MMU_SHADOW, MMU_PV };
+extern const char *const mmu_names[3];
+
+/* What makes the guest exit: the controls of a VMCS, by their SDM names.
+ * CPUID, I/O, HLT, MSR (those the monitor owns) and VMCALL always exit.  [SDM 3C "VM-Execution Control Fields"] */
+struct controls {
+    uint32_t exception_bitmap;      /* bit n: exception n exits                     */
+    bool     cr3_load_exiting, cr3_store_exiting;
+    bool     invlpg_exiting;
+    bool     rdtsc_exiting;
+    bool     mov_dr_exiting;
+    bool     irq_window_exiting;    /* exit as soon as an interrupt could be taken  */
+    bool     monitor_trap_flag;     /* exit after one instruction                   */
+    uint64_t cr0_mask, cr4_mask;    /* set: the monitor owns the bit; a MOV that would change it exits */
+    bool     msr_exiting;           /* every RDMSR/WRMSR exits, not only the monitor's */
+};
+
+/* What an engine turned out to be able to do on this host. */
+struct engine_caps {
+    bool ok;
+    bool real_mode, protected_mode, paging32, pae, long_mode, v86, sse;
+    bool single_step, breakpoints, deterministic;
+    bool sees_cr_access, sees_cpuid, sees_msr, sees_first_touch, sees_vmcall;
+    unsigned mmus;                  /* BIT(enum mmu_kind) */
+    char why[400];                  /* a sentence the user can act on; always set */
+};
+
+struct vcpu {
+    const struct engine *ops;
+    void          *priv;            /* the engine's own                              */
+    struct gmem   *gmem;
+    struct dirty  *dirty;           /* may be NULL                                   */
+    struct trace  *trace;           /* may be NULL                                   */
+    enum mmu_kind  mmu;
+    struct nested *nested;          /* walked by engines that simulate EPT           */
+    struct shadow *shadow;          /* walked instead if mmu == MMU_SHADOW           */
+
+    /* Written by the engine before run() returns: */
+    uint64_t       icount;          /* instructions retired so far; 0 where unknown  */
+    uint64_t       n_exits;         /* how often run() returned: the engine's own count */
+    bool           irq_ready;       /* an interrupt injected now would be taken      */
+
+    /* TSC the guest reads = tsc_base + virtual ns (1 GHz).  Set by the monitor when time skips. */
+    uint64_t       tsc_base;
+};
+
+struct engine {
+    const char *name, *about;
+
+    /* Find out by trying, not by trusting.  0 or -errno; caps->why either way. */
+    int  (*probe)(struct engine_caps *caps);
+
+    /* v's fields up to `shadow` are set.  0 or -errno (host_say()s the reason). */
+    int  (*create)(struct vcpu *v);
+    void (*destroy)(struct vcpu *v);
+
+    /* Run at most `budget` instructions where the engine can count (exactly
+     * that many on a deterministic one), then EXIT_BUDGET. */
+    void (*run)(struct vcpu *v, uint64_t budget, struct vmexit *x);
+    void (*conclude)(struct vcpu *v, const struct vmexit *x, enum verdict verdict);
+
+    /* Make run() return EXIT_KICKED soon; from any thread or signal handler. */
+    void (*kick)(struct vcpu *v);
+
+    int  (*get_state)(struct vcpu *v, unsigned groups, struct cpu_state *s);
+    int  (*set_state)(struct vcpu *v, unsigned groups, const struct cpu_state *s);
+
+    /* Deliver at the next run().  IRQs only when irq_ready. */
+    int  (*inject)(struct vcpu *v, const struct event *e);
+    int  (*set_controls)(struct vcpu *v, const struct controls *c);
+
+    /* Cached translations are out of date: of everything, or (may be NULL)
+     * code and translations of a guest-physical range somebody else wrote. */
+    void (*flush_tlb)(struct vcpu *v);
+    void (*forget)(struct vcpu *v, gpa_t gpa, uint64_t len);
+};
+
+extern const struct engine engine_soft, engine_kvm;
+extern const struct engine *const engines[];        /* NULL-terminated */
+const struct engine *engine_find(const char *name);
+
+#endif

@@ -1,0 +1,124 @@
+/*
+ * cpu/exit.h -- the one language in which engines tell why the guest stopped.
+ *
+ * Numbers and names are the VMX basic exit reasons [SDM 3D "VMX Basic Exit
+ * Reasons"], plus a few of our own from 0x8000.  A handler reads the record,
+ * fills in the fields marked (out), and returns a verdict; it never moves RIP.
+ */
+#ifndef CPU_EXIT_H
+#define CPU_EXIT_H
+
+#include "base/types.h"
+
+/*    nr      name           family    payload  one line, for `stat` and the slides          */
+#define EXIT_LIST(X)                                                                          \
+    X(0x00,   EXCEPTION,     FAULT,    fault,   "an exception or NMI the monitor asked for")  \
+    X(0x01,   EXTERNAL_IRQ,  CHANGE,   none,    "a host interrupt arrived")                   \
+    X(0x02,   TRIPLE_FAULT,  CHANGE,   none,    "a fault while delivering a double fault")    \
+    X(0x07,   IRQ_WINDOW,    CHANGE,   none,    "the guest can take an interrupt now")        \
+    X(0x0a,   CPUID,         REQUEST,  cpuid,   "CPUID")                                      \
+    X(0x0c,   HLT,           CHANGE,   none,    "nothing to do until an interrupt")           \
+    X(0x0e,   INVLPG,        REQUEST,  page,    "one page forgotten by the guest")            \
+    X(0x10,   RDTSC,         REQUEST,  msr,     "RDTSC or RDTSCP")                            \
+    X(0x12,   VMCALL,        REQUEST,  call,    "the guest calls the monitor by name")        \
+    X(0x1c,   CR_ACCESS,     REQUEST,  cr,      "MOV to or from a control register")          \
+    X(0x1d,   DR_ACCESS,     REQUEST,  cr,      "MOV to or from a debug register")            \
+    X(0x1e,   IO,            REQUEST,  io,      "IN or OUT, one element")                     \
+    X(0x1f,   RDMSR,         REQUEST,  msr,     "RDMSR")                                      \
+    X(0x20,   WRMSR,         REQUEST,  msr,     "WRMSR")                                      \
+    X(0x25,   MTF,           CHANGE,   none,    "monitor trap flag: one instruction done")    \
+    X(0x30,   EPT_VIOLATION, FAULT,    page,    "a guest-physical address not mapped so")     \
+    X(0x31,   EPT_MISCONFIG, FAILURE,  page,    "an EPT entry that makes no sense")           \
+    X(0x34,   PREEMPTION,    CHANGE,   none,    "the VMX preemption timer ran out")           \
+    X(0x36,   WBINVD,        REQUEST,  none,    "WBINVD or INVD")                             \
+    X(0x37,   XSETBV,        REQUEST,  msr,     "XSETBV")                                     \
+    X(0x8000, KICKED,        CHANGE,   none,    "another thread asked the vCPU to stop")      \
+    X(0x8001, BUDGET,        CHANGE,   none,    "the instruction budget is used up")          \
+    X(0x8002, UNHANDLED,     FAILURE,  fail,    "something this engine cannot do")            \
+    X(0x8003, HOST,          FAILURE,  fail,    "the host refused")                           \
+    X(0x8004, MMIO,          REQUEST,  mmio,    "an access to a device's memory, decoded")    \
+    X(0x8005, BREAKPOINT,    CHANGE,   fault,   "a debugger's breakpoint or watchpoint")
+
+enum exit_reason {
+#define X(nr, name, family, payload, about) EXIT_##name = nr,
+    EXIT_LIST(X)
+#undef X
+};
+
+/* Dense index of each reason, for tables: EXIT_LIST order. */
+enum exit_index {
+#define X(nr, name, family, payload, about) EXIT_IDX_##name,
+    EXIT_LIST(X)
+#undef X
+    N_EXITS
+};
+
+enum exit_family { EXIT_FAULT, EXIT_CHANGE, EXIT_REQUEST, EXIT_FAILURE };
+
+struct exit_info { unsigned reason; const char *name; enum exit_family family; const char *about; };
+extern const struct exit_info exit_infos[N_EXITS];
+
+/* Index into exit_infos, or -1 if the number is none of ours. */
+int exit_index(unsigned reason);
+const char *exit_name(unsigned reason);         /* "?" if unknown */
+
+enum verdict {
+    RETIRE,         /* emulated: write results to the guest, advance past it   */
+    RETRY,          /* the cause is repaired: execute it again                 */
+    REFLECT,        /* the guest's own business: deliver x->reflect            */
+    STOP,           /* the monitor cannot or must not go on                    */
+};
+extern const char *const verdict_names[4];
+
+/* Something to deliver through the guest's IDT  [SDM 3C "VM-Entry Controls for Event Injection"] */
+enum event_type { EVENT_NONE, EVENT_IRQ, EVENT_NMI, EVENT_EXCEPTION };
+
+struct event {
+    enum event_type type;
+    uint8_t  vector;
+    bool     has_error;
+    uint32_t error;
+    gla_t    cr2;               /* for #PF */
+};
+
+enum { ACCESS_R = 1, ACCESS_W = 2, ACCESS_X = 4 };      /* as EPT qualification bits 2:0 */
+enum cr_access { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
+
+struct vmexit {
+    enum exit_reason reason;
+    uint64_t rip;               /* of the instruction that caused it            */
+    uint64_t raw;               /* the engine's own code for it                 */
+    uint8_t  len;               /* instruction length; 0: not known             */
+    uint8_t  bytes[15];         /* its bytes, `len` of them                     */
+    union {
+        struct { uint8_t vector; bool has_error; uint32_t error; gla_t gla; } fault;
+        struct { uint32_t leaf, subleaf, eax, ebx, ecx, edx; /* e?x: (out) */ } cpuid;
+        struct { gla_t gla; gpa_t gpa; uint8_t access, perm; bool in_walk; } page;
+        struct { gpa_t gpa; uint64_t value; /* (out) on read */ uint8_t size; bool write; } mmio;
+        struct { uint64_t value; /* (out) on in */ gla_t gla; uint16_t port; uint8_t size;
+                 bool in, string, rep; } io;
+        struct { uint64_t value; /* (out) on MOV_FROM */ uint8_t nr; enum cr_access type; uint8_t gpr; } cr;
+        struct { uint64_t value; /* (out) on RDMSR, RDTSC */ uint32_t index; } msr;
+        struct { uint64_t nr, arg[4], result; /* (out) */ } call;
+        struct { int error; const char *what; } fail;
+    };
+    struct event reflect;       /* (out) with REFLECT */
+};
+
+/* Exit qualification and second word as they go into a TRACE_EXIT event;
+ * doc/trace.md describes them per reason. */
+uint64_t exit_qualification(const struct vmexit *x);
+uint64_t exit_extra(const struct vmexit *x);
+
+/* One line for people: "IO out 0x3f8 size 1 value 0x41".  Always terminated; returns buf. */
+char *exit_describe(const struct vmexit *x, char *buf, size_t n);
+
+/* Ready-made (out) values for handlers. */
+static inline enum verdict exit_reflect(struct vmexit *x, uint8_t vector, bool has_error, uint32_t error)
+{
+    x->reflect = (struct event){ .type = EVENT_EXCEPTION, .vector = vector,
+                                 .has_error = has_error, .error = error };
+    return REFLECT;
+}
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * io/device.h -- what a device model is.
+ *
+ * A device sees offsets, not addresses; a virtual clock, not the host's; an
+ * irq line, not a controller.  It knows neither the CPU nor the machine, so
+ * a test can drive it with nothing but this header.
+ *
+ * Its state is one struct, described once by a table of fields; snapshots,
+ * `info DEVICE`, the TUI's device pane and the debugger are made from it.
+ */
+#ifndef IO_DEVICE_H
+#define IO_DEVICE_H
+
+#include <stdio.h>
+#include "base/types.h"
+
+/* One field of a device's state struct, by its datasheet name. */
+struct field {
+    const char *name;           /* "IER", "LCR", "THR"                    */
+    uint16_t    offset;         /* offsetof                               */
+    uint8_t     size;           /* of one element: 1, 2, 4 or 8 bytes     */
+    uint8_t     flags;          /* FIELD_ below                           */
+    uint32_t    count;          /* elements; 1 for a plain register       */
+    const char *about;          /* one line                               */
+};
+
+enum { FIELD_RW = 0, FIELD_RO = 1, FIELD_HIDDEN = 2 /* saved, not shown */, FIELD_TIMER = 4 /* a struct vtimer */ };
+
+#define DEV_FIELD(type, member, nm, fl, text)                                       \
+    { .name = nm, .offset = offsetof(type, member), .size = sizeof(((type *)0)->member), \
+      .flags = fl, .count = 1, .about = text }
+#define DEV_ARRAY(type, member, nm, fl, text)                                       \
+    { .name = nm, .offset = offsetof(type, member), .size = sizeof(((type *)0)->member[0]), \
+      .flags = fl, .count = NELEM(((type *)0)->member), .about = text }
+
+struct device_ops {
+    const char *name;                                           /* "uart16550" */
+    const char *about;                                          /* one line, with the datasheet */
+    const struct field *fields;
+    size_t    n_fields;
+
+    void     (*reset)(void *dev);
+    uint64_t (*read)(void *dev, unsigned off, unsigned size);
+    void     (*write)(void *dev, unsigned off, unsigned size, uint64_t value);
+
+    /* As read, but nothing changes: no byte leaves the FIFO, no flag clears.
+     * The debugger uses this and only this. */
+    uint64_t (*peek)(const void *dev, unsigned off, unsigned size);
+
+    void     (*after_load)(void *dev);      /* may be NULL: restore what follows from the fields */
+    void     (*free)(void *dev);
+};
+
+struct irq_line {                       /* an output pin */
+    void   (*set)(void *arg, unsigned n, bool level);
+    void    *arg;
+    unsigned n;
+};
+
+static inline void irq_set(const struct irq_line *l, bool level)
+{
+    if (l->set)
+        l->set(l->arg, l->n, level);
+}
+
+/* Where a device's bytes go to and come from; the far side is the host's. */
+struct char_sink { void (*put)(void *arg, uint8_t byte); void *arg; };
+
+static inline void char_put(const struct char_sink *s, uint8_t byte)
+{
+    if (s->put)
+        s->put(s->arg, byte);
+}
+
+/* Made from the field table, for every device alike (io/device.c). */
+void device_show(const struct device_ops *ops, const void *dev, FILE *out);
+int  device_save(const struct device_ops *ops, const void *dev, FILE *out);    /* 0, -errno */
+int  device_load(const struct device_ops *ops, void *dev, FILE *in);           /* 0, -EINVAL: not this device's state */
+
+#endif

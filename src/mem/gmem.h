@@ -1,0 +1,65 @@
+/*
+ * mem/gmem.h -- guest physical memory: a short list of named regions.
+ *
+ * A gpa is RAM, ROM or nothing at all; what is nothing here belongs to a
+ * device and is reached through io/bus.h.  gmem_ptr() is the only place in
+ * the program where a guest physical address becomes a host pointer, so it is
+ * the only place where a guest can try to escape.
+ *
+ * The layout is frozen before the first vCPU exists (gmem_freeze), so engines
+ * may copy it into KVM memory slots or host mappings and never look again.
+ */
+#ifndef MEM_GMEM_H
+#define MEM_GMEM_H
+
+#include "base/types.h"
+
+enum gmem_kind { GMEM_RAM, GMEM_ROM };
+
+struct gmem_region {
+    const char     *name;       /* "low RAM", "BIOS" -- shown by `info mem`   */
+    gpa_t           base;
+    uint64_t        size;       /* bytes, a multiple of 4096                  */
+    enum gmem_kind  kind;
+    void           *hva;        /* page-aligned; valid until gmem_free        */
+    int             memfd;      /* backing file, so others can map it again   */
+    uint64_t        memfd_off;
+};
+
+struct gmem;
+
+struct gmem *gmem_new(void);
+void gmem_free(struct gmem *m);
+
+/* Add [base, base+size).  0, -EEXIST on overlap, -EINVAL if not page-aligned,
+ * empty, wrapping or frozen, -ENOMEM.  `name` must outlive m. */
+int  gmem_add(struct gmem *m, const char *name, gpa_t base, uint64_t size, enum gmem_kind kind);
+void gmem_freeze(struct gmem *m);
+
+/* Host address of [gpa, gpa+len) if that lies inside one region, else NULL. */
+void *gmem_ptr(const struct gmem *m, gpa_t gpa, uint64_t len);
+
+/* The region gpa lies in, or NULL. */
+const struct gmem_region *gmem_find(const struct gmem *m, gpa_t gpa);
+
+/* Copies that may cross regions.  0, or -EFAULT with nothing copied.  A write
+ * to ROM succeeds and changes nothing, as on the bus of a real PC. */
+int  gmem_read(const struct gmem *m, gpa_t gpa, void *buf, uint64_t len);
+int  gmem_write(struct gmem *m, gpa_t gpa, const void *buf, uint64_t len);
+int  gmem_load_rom(struct gmem *m, gpa_t gpa, const void *buf, uint64_t len);   /* ROM too */
+
+/* Regions in address order, for KVM slots, E820 and `info mem`. */
+size_t gmem_count(const struct gmem *m);
+const struct gmem_region *gmem_region(const struct gmem *m, size_t i);
+
+/* FNV-1a over all RAM, for `compare` and replay checks. */
+uint64_t gmem_hash(const struct gmem *m);
+
+/* Called after any write that did not come from the guest's own vCPU (device
+ * DMA, debugger, loader), so code caches and shadow tables can forget.
+ * At most 4 listeners. */
+typedef void gmem_changed_fn(void *arg, gpa_t gpa, uint64_t len);
+void gmem_on_change(struct gmem *m, gmem_changed_fn *fn, void *arg);
+void gmem_changed(struct gmem *m, gpa_t gpa, uint64_t len);     /* tell them */
+
+#endif

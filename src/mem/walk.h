@@ -1,0 +1,70 @@
+/*
+ * mem/walk.h -- the guest's own page tables, read the way the MMU reads them.
+ *
+ * One walker for everybody: the interpreter, the shadow tables, the debugger
+ * and the TUI.  Who only wants to look passes WALK_PEEK and nothing in the
+ * guest changes; who stands for the processor does not, and the Accessed and
+ * Dirty bits are set as the manual says.  [SDM 3A "Paging"]
+ *
+ * The walk is returned, not just its result, so that it can be drawn.
+ */
+#ifndef MEM_WALK_H
+#define MEM_WALK_H
+
+#include "base/types.h"
+
+struct gmem;
+
+/* The registers that decide; a copy, so mem/ needs no cpu/. */
+struct paging {
+    uint64_t cr0, cr3, cr4, efer;
+    bool     ac;                /* RFLAGS.AC, for SMAP */
+};
+
+enum {
+    WALK_READ  = 0,
+    WALK_WRITE = 1,
+    WALK_USER  = 2,             /* the access is made at CPL 3 */
+    WALK_FETCH = 4,
+    WALK_PEEK  = 8,             /* set no A or D bits           */
+    WALK_SYSTEM = 16,           /* implicit supervisor access (GDT, TSS ...): SMAP ignores AC */
+};
+
+/* Where the walker finds a table entry: host pointer to the `size` bytes at
+ * gpa `at`, or NULL to end the walk there.  `write` says that A/D bits will
+ * be set.  With nested paging this is where the second dimension is walked. */
+struct walk_source {
+    void *(*entry)(void *arg, gpa_t at, unsigned size, bool write);
+    void *arg;
+};
+
+enum walk_result {
+    WALK_OK,
+    WALK_FAULT,                 /* #PF with `error`                           */
+    WALK_NO_MEMORY,             /* the source had nothing at step[depth-1].at */
+};
+
+struct walk {
+    enum walk_result result;
+    gpa_t    gpa;               /* if ok                                          */
+    uint64_t page_size;         /* 4K, 2M, 4M, 1G; 4K if paging is off            */
+    uint32_t error;             /* if WALK_FAULT: what #PF pushes                 */
+    bool     writable;          /* if ok: by W bits (and CR0.WP) at this privilege */
+    bool     user;              /* U/S of all levels                              */
+    bool     executable;        /* NX of all levels (and SMEP)                    */
+    bool     dirty;             /* the leaf's D bit, after this walk              */
+    bool     global;
+    unsigned depth;             /* steps taken: 0 without paging, up to 5         */
+    struct { gpa_t at; uint64_t entry; } step[5];   /* from the root down         */
+};
+
+void walk_from(const struct paging *pg, const struct walk_source *src, gla_t gla,
+               unsigned access, struct walk *w);
+
+/* As walk_from, with table entries read straight from guest memory. */
+void walk(const struct paging *pg, struct gmem *m, gla_t gla, unsigned access, struct walk *w);
+
+/* How many levels these registers select: 0 (off), 2, 3 (PAE), 4. */
+unsigned walk_levels(const struct paging *pg);
+
+#endif
