@@ -24,7 +24,9 @@ base := \
     base/trace.c \
     base/vclock.c
 mem :=
-cpu :=
+cpu := \
+    cpu/cpuid.c \
+    cpu/engine.c
 io :=
 vm :=
 debugger :=
@@ -36,7 +38,8 @@ OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
 HEADERS := $(shell find src -name '*.h')
 
 # Unit tests: each a cmocka program tests/unit/test_NAME.c, linked with everything but main.
-UNIT_TESTS :=
+UNIT_TESTS := \
+    test_cpuid
 UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 
 # Guests: see guests/README.md.
