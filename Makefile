@@ -23,7 +23,8 @@ base := \
     base/host.c \
     base/trace.c \
     base/vclock.c
-mem :=
+mem := \
+    mem/gmem.c
 cpu := \
     cpu/cpuid.c \
     cpu/engine.c
@@ -39,7 +40,8 @@ HEADERS := $(shell find src -name '*.h')
 
 # Unit tests: each a cmocka program tests/unit/test_NAME.c, linked with everything but main.
 UNIT_TESTS := \
-    test_cpuid
+    test_cpuid \
+    test_gmem
 UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 
 # Guests: see guests/README.md.

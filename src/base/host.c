@@ -37,6 +37,23 @@ void host_shared_free(void *hva, uint64_t bytes, int fd)
         close(fd);
 }
 
+int host_shared_read(int fd, uint64_t off, void *buf, uint64_t bytes)
+{
+    char *to = buf;
+
+    while (bytes) {
+        ssize_t n = pread(fd, to, bytes, (off_t)off);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        to += n;
+        off += (uint64_t)n;
+        bytes -= (uint64_t)n;
+    }
+    return 0;
+}
+
 void *host_page_alloc(uint64_t bytes)
 {
     void *hva = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

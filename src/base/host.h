@@ -14,6 +14,10 @@
 void *host_shared_alloc(const char *name, uint64_t bytes, int *fd);
 void  host_shared_free(void *hva, uint64_t bytes, int fd);
 
+/* Copy out of the memfd without touching any mapping of it, so that no page is
+ * populated by looking.  0 or -errno. */
+int   host_shared_read(int fd, uint64_t off, void *buf, uint64_t bytes);
+
 /* Zeroed, page-aligned private memory; NULL and errno. */
 void *host_page_alloc(uint64_t bytes);
 void  host_page_free(void *hva, uint64_t bytes);

@@ -105,6 +105,10 @@ enum vector {
 #define PTE_NX    BIT(63)
 #define PTE_ADDR  FIELD(51, 12)
 
+/* Physical address bits of this CPU; CPUID says the same.  Bits above it in a
+ * table entry are reserved. */
+#define MAXPHYADDR 40
+
 /* #PF error code  [SDM 3A "Page-Fault Exceptions"] */
 #define PF_P      BIT(0)            /* 1: forbidden, 0: missing */
 #define PF_W      BIT(1)

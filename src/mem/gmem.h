@@ -32,18 +32,19 @@ struct gmem *gmem_new(void);
 void gmem_free(struct gmem *m);
 
 /* Add [base, base+size).  0, -EEXIST on overlap, -EINVAL if not page-aligned,
- * empty, wrapping or frozen, -ENOMEM.  `name` must outlive m. */
+ * empty, beyond MAXPHYADDR or frozen, -ENOMEM.  `name` must outlive m. */
 int  gmem_add(struct gmem *m, const char *name, gpa_t base, uint64_t size, enum gmem_kind kind);
 void gmem_freeze(struct gmem *m);
 
 /* Host address of [gpa, gpa+len) if that lies inside one region, else NULL. */
 void *gmem_ptr(const struct gmem *m, gpa_t gpa, uint64_t len);
 
-/* The region gpa lies in, or NULL. */
+/* The region gpa lies in, or NULL.  The pointer stays good once m is frozen. */
 const struct gmem_region *gmem_find(const struct gmem *m, gpa_t gpa);
 
 /* Copies that may cross regions.  0, or -EFAULT with nothing copied.  A write
- * to ROM succeeds and changes nothing, as on the bus of a real PC. */
+ * to ROM succeeds and changes nothing, as on the bus of a real PC.  These are
+ * for everybody but the vCPU: a write tells the listeners below. */
 int  gmem_read(const struct gmem *m, gpa_t gpa, void *buf, uint64_t len);
 int  gmem_write(struct gmem *m, gpa_t gpa, const void *buf, uint64_t len);
 int  gmem_load_rom(struct gmem *m, gpa_t gpa, const void *buf, uint64_t len);   /* ROM too */
@@ -52,11 +53,12 @@ int  gmem_load_rom(struct gmem *m, gpa_t gpa, const void *buf, uint64_t len);   
 size_t gmem_count(const struct gmem *m);
 const struct gmem_region *gmem_region(const struct gmem *m, size_t i);
 
-/* FNV-1a over all RAM, for `compare` and replay checks. */
+/* FNV-1a over all RAM, for `compare` and replay checks.  Populates no page. */
 uint64_t gmem_hash(const struct gmem *m);
 
 /* Called after any write that did not come from the guest's own vCPU (device
  * DMA, debugger, loader), so code caches and shadow tables can forget.
+ * gmem_write() does so by itself; who writes through gmem_ptr() must say it.
  * At most 4 listeners. */
 typedef void gmem_changed_fn(void *arg, gpa_t gpa, uint64_t len);
 void gmem_on_change(struct gmem *m, gmem_changed_fn *fn, void *arg);
