@@ -28,7 +28,9 @@ mem := \
 cpu := \
     cpu/cpuid.c \
     cpu/engine.c
-io :=
+io := \
+    io/device.c \
+    io/bus.c
 vm :=
 debugger :=
 cmd :=

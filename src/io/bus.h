@@ -7,8 +7,11 @@
  * An access nobody claims is not an error: it reads all ones, a write is
  * lost, and TRACE_UNCLAIMED says so.  Under --strict it stops the machine.
  *
- * An access wider than the range that claims its first byte, or reaching past
- * it, is split into bytes, as the ISA bus does.
+ * An access wider than the device decodes, or reaching past the range that
+ * claims its first byte, is split into bytes, as the ISA bus does.
+ *
+ * The event of an access comes before what the device does and is its cause.
+ * For a read that needs the value beforehand: the device's peek gives it.
  */
 #ifndef IO_BUS_H
 #define IO_BUS_H
@@ -28,7 +31,8 @@ struct bus_range {
 struct bus;
 
 /* The kinds of event an access makes: TRACE_IO_READ/WRITE or TRACE_MMIO_READ/WRITE. */
-struct bus *bus_new(const char *name, enum trace_kind on_read, enum trace_kind on_write, struct trace *t);
+struct bus *bus_new(const char *name, enum trace_kind on_read, enum trace_kind on_write,
+                    struct trace *t);
 void bus_free(struct bus *b);       /* does not free the devices */
 
 int  bus_claim(struct bus *b, const struct bus_range *r);   /* 0, -EEXIST on overlap, -EINVAL */

@@ -24,7 +24,12 @@ struct field {
     const char *about;          /* one line                               */
 };
 
-enum { FIELD_RW = 0, FIELD_RO = 1, FIELD_HIDDEN = 2 /* saved, not shown */, FIELD_TIMER = 4 /* a struct vtimer */ };
+enum {
+    FIELD_RW     = 0,
+    FIELD_RO     = 1,
+    FIELD_HIDDEN = 2,           /* saved, not shown                          */
+    FIELD_TIMER  = 4            /* a struct vtimer: its deadline is the value */
+};
 
 #define DEV_FIELD(type, member, nm, fl, text)                                       \
     { .name = nm, .offset = offsetof(type, member), .size = sizeof(((type *)0)->member), \
@@ -38,13 +43,16 @@ struct device_ops {
     const char *about;                                          /* one line, with the datasheet */
     const struct field *fields;
     size_t    n_fields;
+    size_t    state_bytes;      /* sizeof the whole struct: what a peek must not change        */
+    unsigned  width;            /* widest access it decodes, in bytes; the bus splits the rest  */
 
     void     (*reset)(void *dev);
     uint64_t (*read)(void *dev, unsigned off, unsigned size);
     void     (*write)(void *dev, unsigned off, unsigned size, uint64_t value);
 
-    /* As read, but nothing changes: no byte leaves the FIFO, no flag clears.
-     * The debugger uses this and only this. */
+    /* The very value the next read would give, but nothing changes: no byte
+     * leaves the FIFO, no flag clears.  The debugger uses this and only this;
+     * the bus asks it first, so that a read's event can precede its effects. */
     uint64_t (*peek)(const void *dev, unsigned off, unsigned size);
 
     void     (*after_load)(void *dev);      /* may be NULL: restore what follows from the fields */
@@ -72,9 +80,24 @@ static inline void char_put(const struct char_sink *s, uint8_t byte)
         s->put(s->arg, byte);
 }
 
-/* Made from the field table, for every device alike (io/device.c). */
+/* A request to the machine: end the run, reset, power off.  It comes from
+ * within a device's write, so note it and act when the access is over. */
+struct port_hook { void (*call)(void *arg, uint32_t value); void *arg; };
+
+static inline void port_call(const struct port_hook *h, uint32_t value)
+{
+    if (h->call)
+        h->call(h->arg, value);
+}
+
+/* One element of a field, for tables, panes and debugger registers. */
+uint64_t field_get(const struct field *f, const void *dev, unsigned i);
+void     field_set(const struct field *f, void *dev, unsigned i, uint64_t value);
+
+/* Made from the field table, for every device alike (io/device.c).  A load
+ * that fails leaves the device as it was. */
 void device_show(const struct device_ops *ops, const void *dev, FILE *out);
 int  device_save(const struct device_ops *ops, const void *dev, FILE *out);    /* 0, -errno */
-int  device_load(const struct device_ops *ops, void *dev, FILE *in);           /* 0, -EINVAL: not this device's state */
+int  device_load(const struct device_ops *ops, void *dev, FILE *in);         /* 0, -EINVAL: not its */
 
 #endif

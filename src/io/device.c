@@ -1,0 +1,195 @@
+/*
+ * io/device.c -- what every device gets for having described its state.
+ *
+ * A device's struct has wires (clock, irq lines, sinks) and state.  The field
+ * table names the state, and only that is shown, saved and loaded.
+ *
+ * The saved form is little-endian: "VDEV", the device's name, the number of
+ * fields, then per field its name, element size and count, and the elements.
+ * A file is hostile until proven otherwise: everything is compared before
+ * anything is taken over, and the device's after_load() bounds what it uses
+ * as an index.
+ */
+#include "io/device.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/host.h"
+#include "base/vclock.h"
+#include "io/oddity.h"
+
+const struct oddity_info oddities[N_ODDITIES] = {
+#define X(name, a, b, about) [ODDITY_##name] = { #name, a, b, about },
+    ODDITY_LIST(X)
+#undef X
+};
+
+static bool is_timer(const struct field *f)
+{
+    return f->flags & FIELD_TIMER;
+}
+
+/* Bytes of one element in the file: of a timer only the deadline. */
+static unsigned stored_bytes(const struct field *f)
+{
+    return is_timer(f) ? 8 : f->size;
+}
+
+uint64_t field_get(const struct field *f, const void *dev, unsigned i)
+{
+    const uint8_t *at = (const uint8_t *)dev + f->offset + (size_t)i * f->size;
+    uint64_t value = 0;
+    if (is_timer(f))
+        return ((const struct vtimer *)(const void *)at)->deadline_ns;
+    bug_if(f->size > 8 || i >= f->count, "field %s[%u] of %u bytes", f->name, i, f->size);
+    memcpy(&value, at, f->size);        /* x86 is little-endian: the low bytes */
+    return value;
+}
+
+void field_set(const struct field *f, void *dev, unsigned i, uint64_t value)
+{
+    uint8_t *at = (uint8_t *)dev + f->offset + (size_t)i * f->size;
+    if (is_timer(f)) {
+        vtimer_arm((struct vtimer *)(void *)at, value);
+        return;
+    }
+    bug_if(f->size > 8 || i >= f->count, "field %s[%u] of %u bytes", f->name, i, f->size);
+    memcpy(at, &value, f->size);
+}
+
+static void show_timer(uint64_t deadline, FILE *out)
+{
+    if (deadline == VCLOCK_NEVER)
+        fprintf(out, " off");
+    else
+        fprintf(out, " at %llu ns", (unsigned long long)deadline);
+}
+
+static void show_field(const struct field *f, const void *dev, FILE *out)
+{
+    fprintf(out, "  %-10s", f->name);
+    for (unsigned i = 0; i < f->count; i++) {
+        uint64_t value = field_get(f, dev, i);
+        if (i && i % 16 == 0)
+            fprintf(out, "\n  %-10s", "");
+        if (is_timer(f))
+            show_timer(value, out);
+        else
+            fprintf(out, " %0*llx", 2 * f->size, (unsigned long long)value);
+    }
+    fprintf(out, "%s%s\n", f->count > 1 ? "\n             " : "   ", f->about);
+}
+
+void device_show(const struct device_ops *ops, const void *dev, FILE *out)
+{
+    fprintf(out, "%s: %s\n", ops->name, ops->about);
+    for (size_t i = 0; i < ops->n_fields; i++)
+        if (!(ops->fields[i].flags & FIELD_HIDDEN))
+            show_field(&ops->fields[i], dev, out);
+}
+
+static void put_number(uint64_t v, unsigned bytes, FILE *out)
+{
+    for (unsigned i = 0; i < bytes; i++)
+        fputc((int)(v >> (8 * i) & 0xff), out);
+}
+
+static void put_name(const char *name, FILE *out)
+{
+    size_t n = strlen(name);
+    put_number(n, 1, out);
+    fwrite(name, 1, n, out);
+}
+
+int device_save(const struct device_ops *ops, const void *dev, FILE *out)
+{
+    errno = 0;
+    fwrite("VDEV", 1, 4, out);
+    put_name(ops->name, out);
+    put_number(ops->n_fields, 4, out);
+    for (size_t i = 0; i < ops->n_fields; i++) {
+        const struct field *f = &ops->fields[i];
+        put_name(f->name, out);
+        put_number(stored_bytes(f), 1, out);
+        put_number(f->count, 4, out);
+        for (unsigned k = 0; k < f->count; k++)
+            put_number(field_get(f, dev, k), stored_bytes(f), out);
+    }
+    if (fflush(out) || ferror(out))
+        return errno ? -errno : -EIO;
+    return 0;
+}
+
+/* A little-endian number of `bytes`; false at the end of the file. */
+static bool get_number(FILE *in, unsigned bytes, uint64_t *v)
+{
+    *v = 0;
+    for (unsigned i = 0; i < bytes; i++) {
+        int c = fgetc(in);
+        if (c == EOF)
+            return false;
+        *v |= (uint64_t)c << (8 * i);
+    }
+    return true;
+}
+
+static bool get_this_number(FILE *in, unsigned bytes, uint64_t wanted)
+{
+    uint64_t v;
+    return get_number(in, bytes, &v) && v == wanted;
+}
+
+static bool get_this_text(FILE *in, const char *text)
+{
+    for (; *text; text++)
+        if (fgetc(in) != (unsigned char)*text)
+            return false;
+    return true;
+}
+
+static bool get_this_name(FILE *in, const char *name)
+{
+    return get_this_number(in, 1, strlen(name)) && get_this_text(in, name);
+}
+
+/* All elements of all fields into `v`, in order; false if the file is another's. */
+static bool read_state(const struct device_ops *ops, FILE *in, uint64_t *v)
+{
+    if (!get_this_text(in, "VDEV") || !get_this_name(in, ops->name) ||
+        !get_this_number(in, 4, ops->n_fields))
+        return false;
+    for (size_t i = 0; i < ops->n_fields; i++) {
+        const struct field *f = &ops->fields[i];
+        if (!get_this_name(in, f->name) || !get_this_number(in, 1, stored_bytes(f)) ||
+            !get_this_number(in, 4, f->count))
+            return false;
+        for (unsigned k = 0; k < f->count; k++)
+            if (!get_number(in, stored_bytes(f), v++))
+                return false;
+    }
+    return true;
+}
+
+int device_load(const struct device_ops *ops, void *dev, FILE *in)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < ops->n_fields; i++)
+        n += ops->fields[i].count;
+    uint64_t *values = calloc(n + 1, sizeof *values);
+    if (!values)
+        return -ENOMEM;
+    if (!read_state(ops, in, values)) {
+        free(values);
+        return -EINVAL;
+    }
+    const uint64_t *v = values;
+    for (size_t i = 0; i < ops->n_fields; i++)
+        for (unsigned k = 0; k < ops->fields[i].count; k++)
+            field_set(&ops->fields[i], dev, k, *v++);
+    free(values);
+    if (ops->after_load)
+        ops->after_load(dev);
+    return 0;
+}

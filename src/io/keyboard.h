@@ -1,0 +1,51 @@
+/*
+ * io/keyboard.h -- a PS/2 keyboard: the thing at the end of the cable.
+ *   [IBM PS/2 Hardware Interface Technical Reference "Keyboard (101- and 102-Key)"]
+ *
+ * It lives inside the controller's struct (io/i8042.c) and speaks scan code
+ * set 2, or 1 if it is told to; translation is the controller's affair.
+ */
+#ifndef IO_KEYBOARD_H
+#define IO_KEYBOARD_H
+
+#include "base/types.h"
+
+struct trace;
+
+#define KEYBOARD_QUEUE 32       /* bytes, a power of two; the real one has 16 */
+
+struct keyboard {
+    uint8_t queue[KEYBOARD_QUEUE];
+    uint8_t head, count;        /* next to send; how many             */
+    uint8_t scanning;           /* key presses are sent               */
+    uint8_t set;                /* scan code set, 1 or 2 (3 is refused) */
+    uint8_t leds;               /* bit 0 scroll, 1 num, 2 caps        */
+    uint8_t typematic;
+    uint8_t command;            /* waiting for its argument, 0: none  */
+    uint8_t last;               /* last byte sent, for FEh "resend"   */
+};
+
+void keyboard_reset(struct keyboard *k);
+
+/* A byte from the controller; the answers are queued. */
+void keyboard_command(struct keyboard *k, struct trace *t, uint8_t byte);
+
+/* The next byte for the controller. */
+bool    keyboard_has_byte(const struct keyboard *k);
+uint8_t keyboard_take(struct keyboard *k);
+
+/* A key by its set-1 code (0xe0xx: an extended key) goes down or up. 0 or -EAGAIN (queue full). */
+int keyboard_key(struct keyboard *k, struct trace *t, uint16_t set1_code, bool down);
+
+/* The key that types `ascii` on a US keyboard: its set-1 code, or 0; *shift
+ * and *ctrl say what to hold. */
+uint16_t keyboard_key_for(char ascii, bool *shift, bool *ctrl);
+
+/* Scan code set 2 to set 1 and back, one byte. */
+uint8_t scancode_to_set1(uint8_t set2);
+uint8_t scancode_to_set2(uint8_t set1);
+
+/* After a load: whatever the file said, stay inside the queue. */
+void keyboard_after_load(struct keyboard *k);
+
+#endif
