@@ -1,0 +1,187 @@
+/*
+ * cpu/soft/soft.h -- the interpreter's own view of one x86 CPU in VMX non-root mode.
+ *
+ * Where things are:
+ *   run.c      the engine struct, the run loop, budget, exits, fault recovery
+ *   decode.c   Zydis instruction -> struct uop;  block.c  the cache of decoded blocks
+ *   tlb.c      linear -> host translation, all memory access
+ *   ops_*.c    instructions of user programs, one family a file
+ *   segment.c  descriptors and segment loads;  far.c  far transfers and gates;  task.c  TSS
+ *   event.c    delivery of interrupts and exceptions, IRET, double and triple faults
+ *   control.c  CR, DR, descriptor tables;  msr.c;  syscall.c;  port.c  IN and OUT
+ *
+ * An instruction either completes or leaves no trace: handlers make every
+ * access that can fault before they change a register (or put it back).
+ * A fault or an exit in mid-instruction leaves by longjmp: soft_fault(),
+ * soft_leave().
+ */
+#ifndef CPU_SOFT_SOFT_H
+#define CPU_SOFT_SOFT_H
+
+#include <setjmp.h>
+
+#include "base/types.h"
+#include "base/x86.h"
+#include "cpu/engine.h"
+#include "mem/walk.h"
+
+struct soft;
+struct uop;
+
+/* An instruction handler. */
+typedef void op_fn(struct soft *s, const struct uop *u);
+
+enum { NO_REG = 16 };           /* gpr[NO_REG] is always 0: "no base", "no index" */
+
+/* One decoded instruction.  Registers are indices into soft.gpr; byte registers
+ * are byte offsets into it (AH is offset 1).  */
+struct uop {
+    op_fn   *fn;
+    uint64_t imm;               /* sign-extended immediate, branch displacement, far offset */
+    int64_t  disp;
+    uint16_t imm2;              /* far selector, ENTER level                 */
+    uint16_t off;               /* from the start of the block               */
+    uint16_t mnemonic;          /* ZydisMnemonic                             */
+    uint8_t  len;               /* of the instruction, bytes                 */
+    uint8_t  opsize;            /* effective operand size: 1, 2, 4, 8        */
+    uint8_t  asize;             /* effective address size: 2, 4, 8           */
+    uint8_t  reg;               /* the register operand (ModRM.reg or opcode), or Sreg/CR/DR number */
+    uint8_t  rm;                /* the other one, if !mem                    */
+    uint8_t  reg8, rm8;         /* byte offsets, for 8-bit operands          */
+    bool     mem;               /* the r/m operand is in memory              */
+    uint8_t  seg;               /* enum seg, after overrides                 */
+    uint8_t  base, index, scale;/* NO_REG if absent; scale is a shift        */
+    bool     rep, repne, lock;
+    uint8_t  bytes[15];         /* as fetched: for exit records              */
+};
+
+/* Operating mode: what the decoder must know. */
+enum soft_mode { MODE_REAL, MODE_V86, MODE_PROT16, MODE_PROT32, MODE_LONG16, MODE_LONG32, MODE_LONG64 };
+
+struct soft {
+    /* -- hot: what most instructions touch -- */
+    uint64_t gpr[N_GPRS + 1];
+    uint64_t rip;               /* see soft_system_op()                       */
+    const struct uop *cur;      /* the instruction being executed             */
+
+    /* Lazy arithmetic flags: see flags.h.  flags holds everything else.
+     * Others use soft_flags() and soft_set_flags(). */
+    uint64_t cc_result, cc_src, cc_dst;
+    uint32_t cc_op;
+    uint64_t flags;
+
+    struct segment seg[N_SEGS];
+    bool     flat;              /* CS DS ES SS: base 0, limit 4 GiB, usable: no checks needed */
+    uint8_t  cpl;
+    uint8_t  mode;              /* enum soft_mode */
+
+    struct table_reg gdtr, idtr;
+    uint64_t cr0, cr2, cr3, cr4, cr8, efer;
+    uint64_t dr[8];
+    uint64_t star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
+    uint64_t sysenter_cs, sysenter_esp, sysenter_eip, pat;
+
+    /* -- between instructions -- */
+    bool     irq_shadow;        /* after STI, MOV SS, POP SS: no interrupt for one instruction */
+    bool     db_shadow;         /* after MOV SS, POP SS: no #DB either                         */
+    bool     halted;
+    uint64_t pending_db;        /* DR6 bits of a trap to deliver after this instruction        */
+    struct event inject;        /* from the monitor, for the next entry                        */
+    struct event delivering;    /* being delivered now: what makes a second fault double       */
+
+    /* -- an exit in the making -- */
+    struct controls ctl;
+    struct vmexit  *x;          /* where run() was told to put it                              */
+    uint64_t supplied[8];       /* MMIO values from the monitor, for the re-executed instruction */
+    unsigned n_supplied, next_supplied;
+
+    jmp_buf  escape;            /* back to the run loop                                        */
+    struct vcpu *v;
+
+    struct soft_tlb    *tlb;    /* tlb.c's own   */
+    struct soft_blocks *blocks; /* block.c's own */
+    uint64_t icount, icount_limit;
+};
+
+/* ---- leaving an instruction (run.c) ---- */
+
+/* Raise an exception at the current instruction: state as before it.
+ * VECTOR_LIST says whether `error` is pushed. */
+_Noreturn void soft_fault(struct soft *s, unsigned vector, uint32_t error);
+_Noreturn void soft_page_fault(struct soft *s, gla_t gla, uint32_t error);      /* CR2 is set on delivery */
+
+/* Fill in the common part of s->x (reason, rip, len, bytes) for an exit at the
+ * current instruction, zero the rest, and return it. */
+struct vmexit *soft_exit_record(struct soft *s, enum exit_reason reason);
+
+/* Return to the monitor; RIP stays at the instruction.  conclude() retires it. */
+_Noreturn void soft_leave(struct soft *s);
+
+/* ---- memory (tlb.c) ---- size 1, 2, 4, 8 */
+
+/* Through a segment, with limit, type and canonical checks, at the current CPL. */
+uint64_t soft_load(struct soft *s, enum seg seg, uint64_t off, unsigned size);
+void soft_store(struct soft *s, enum seg seg, uint64_t off, unsigned size, uint64_t value);
+
+/* Linear, at the privilege of `access` (WALK_USER or not; WALK_SYSTEM for
+ * descriptor tables and TSS).  WALK_WRITE with load: an RMW, faults as a write. */
+uint64_t soft_lin_load(struct soft *s, gla_t gla, unsigned size, unsigned access);
+void soft_lin_store(struct soft *s, gla_t gla, unsigned size, uint64_t value, unsigned access);
+
+/* Fault now if [gla, gla+len) could not be written. */
+void soft_lin_probe_write(struct soft *s, gla_t gla, unsigned len, unsigned access);
+
+/* The offset the memory operand of u means, truncated to its address size. */
+uint64_t soft_ea(const struct soft *s, const struct uop *u);
+
+/* Linear address of seg:off with all segment checks for `access` (WALK_WRITE or
+ * not, WALK_FETCH); faults with #GP(0) or #SS(0). */
+gla_t soft_linear(struct soft *s, enum seg seg, uint64_t off, unsigned size, unsigned access);
+
+void soft_tlb_flush(struct soft *s, bool globals_too);
+void soft_tlb_flush_page(struct soft *s, gla_t gla);
+
+/* ---- registers (run.c, or inline here) ---- */
+
+uint64_t soft_flags(struct soft *s);                    /* RFLAGS, arithmetic flags worked out */
+void soft_set_flags(struct soft *s, uint64_t rflags);   /* all of them; bit 1 forced to 1      */
+
+/* Operand r/m of u at `size` (memory or register); 32-bit register writes zero the upper half. */
+uint64_t soft_read_rm(struct soft *s, const struct uop *u, unsigned size);
+void soft_write_rm(struct soft *s, const struct uop *u, unsigned size, uint64_t value);
+uint64_t soft_read_reg(const struct soft *s, unsigned reg, unsigned size);      /* size 2, 4, 8 */
+void soft_write_reg(struct soft *s, unsigned reg, unsigned size, uint64_t value);
+
+/* CR0, CR4, EFER, CS, SS, RFLAGS.VM or CPL changed: work out mode, cpl and flat,
+ * drop the jump cache; emits TRACE_MODE if the mode changed. */
+void soft_mode_changed(struct soft *s);
+
+/* Stack of the current mode: width of SP by SS.B or 64-bit mode; size is the operand's. */
+void soft_push(struct soft *s, unsigned size, uint64_t value);
+uint64_t soft_pop(struct soft *s, unsigned size);
+
+/* ---- system side (segment.c, far.c, task.c, event.c ...) ---- */
+
+/* Load ES, SS, DS, FS, GS as MOV and POP do, with all checks, in any mode. */
+void soft_load_seg(struct soft *s, enum seg seg, uint16_t sel);
+
+/* Deliver through the IDT (or IVT): pushes s->rip, which the caller has put at
+ * the instruction for a fault or at the next one for a trap, interrupt or
+ * software INT.  May itself fault (longjmp): the run loop then escalates. */
+void soft_deliver(struct soft *s, const struct event *e, bool software);
+
+/* A fault *e happened while s->delivering was under way: *e becomes what to
+ * deliver instead (possibly #DF), or false: triple fault. */
+bool soft_escalate(struct soft *s, struct event *e);
+
+/* Handlers of all instructions that are not user-mode integer code, for the
+ * decoder: NULL if the system side does not handle the mnemonic.  Such an
+ * instruction ends its block.  When its handler is called s->rip is already at
+ * the next instruction and s->cur is u; the handler may change s->rip.  On a
+ * fault or exit the run loop puts s->rip back to the instruction. */
+op_fn *soft_system_op(unsigned mnemonic);
+
+/* Carry out a verdict on exit x. */
+void soft_conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict);
+
+#endif
