@@ -24,7 +24,8 @@ base := \
     base/trace.c \
     base/vclock.c
 mem := \
-    mem/gmem.c
+    mem/gmem.c \
+    mem/walk.c
 cpu := \
     cpu/cpuid.c \
     cpu/engine.c

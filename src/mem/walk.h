@@ -31,8 +31,10 @@ enum {
 };
 
 /* Where the walker finds a table entry: host pointer to the `size` bytes at
- * gpa `at`, or NULL to end the walk there.  `write` says that A/D bits will
- * be set.  With nested paging this is where the second dimension is walked. */
+ * gpa `at`, or NULL to end the walk there.  First every entry is asked for to
+ * be read; then, if the access is allowed, those that lack their A or D bit
+ * are asked for again with `write`.  With nested paging this is where the
+ * second dimension is walked. */
 struct walk_source {
     void *(*entry)(void *arg, gpa_t at, unsigned size, bool write);
     void *arg;
@@ -47,22 +49,30 @@ enum walk_result {
 struct walk {
     enum walk_result result;
     gpa_t    gpa;               /* if ok                                          */
-    uint64_t page_size;         /* 4K, 2M, 4M, 1G; 4K if paging is off            */
+    uint64_t page_size;         /* if ok: 4K, 2M, 4M, 1G; 4K if paging is off     */
     uint32_t error;             /* if WALK_FAULT: what #PF pushes                 */
     bool     writable;          /* if ok: by W bits (and CR0.WP) at this privilege */
     bool     user;              /* U/S of all levels                              */
     bool     executable;        /* NX of all levels (and SMEP)                    */
-    bool     dirty;             /* the leaf's D bit, after this walk              */
-    bool     global;
-    unsigned depth;             /* steps taken: 0 without paging, up to 5         */
-    struct { gpa_t at; uint64_t entry; } step[5];   /* from the root down         */
+    bool     dirty;             /* if ok: the leaf's D bit, after this walk       */
+    bool     global;            /* if ok: G, and CR4.PGE                          */
+    unsigned depth;             /* steps taken: 0 without paging, up to 4         */
+    struct { gpa_t at; uint64_t entry; } step[4];   /* from the root down; as left
+                                                     * behind by this walk        */
 };
 
 void walk_from(const struct paging *pg, const struct walk_source *src, gla_t gla,
                unsigned access, struct walk *w);
 
-/* As walk_from, with table entries read straight from guest memory. */
+/* As walk_from, with table entries read straight from guest memory by
+ * walk_bus_entry(), so never WALK_NO_MEMORY. */
 void walk(const struct paging *pg, struct gmem *m, gla_t gla, unsigned access, struct walk *w);
+
+/* A table entry as the memory bus of a PC gives it: where there is nothing all
+ * ones are read, and what is written to ROM is lost.  In both cases *scratch
+ * stands in for it.  A source that simulates nested paging falls back on this
+ * where the monitor can map nothing, so that such a guest sees the same. */
+void *walk_bus_entry(struct gmem *m, gpa_t at, bool write, uint64_t *scratch);
 
 /* How many levels these registers select: 0 (off), 2, 3 (PAE), 4. */
 unsigned walk_levels(const struct paging *pg);
