@@ -28,7 +28,9 @@ mem := \
     mem/walk.c
 cpu := \
     cpu/cpuid.c \
-    cpu/engine.c
+    cpu/engine.c \
+    cpu/exit.c \
+    cpu/state.c
 io := \
     io/device.c \
     io/bus.c
@@ -44,7 +46,8 @@ HEADERS := $(shell find src -name '*.h')
 # Unit tests: each a cmocka program tests/unit/test_NAME.c, linked with everything but main.
 UNIT_TESTS := \
     test_cpuid \
-    test_gmem
+    test_gmem \
+    test_exit
 UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 
 # Guests: see guests/README.md.

@@ -110,6 +110,9 @@ struct vmexit {
 uint64_t exit_qualification(const struct vmexit *x);
 uint64_t exit_extra(const struct vmexit *x);
 
+/* The record again, as far as the two words tell it; any words are taken. */
+void exit_unpack(unsigned reason, uint64_t qual, uint64_t extra, struct vmexit *x);
+
 /* One line for people: "IO out 0x3f8 size 1 value 0x41".  Always terminated; returns buf. */
 char *exit_describe(const struct vmexit *x, char *buf, size_t n);
 
