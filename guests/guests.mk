@@ -1,3 +1,74 @@
 # How guests are built: each is one freestanding ELF, build/guests/NAME.elf.
+# Needs no multilib and no libgcc; gcc or clang.  See guests/README.md.
+#
+#   guests32, guests64   guests/NAME.c or .S, Multiboot ELF32
+#   guests_both          one source, built as NAME32.elf and NAME64.elf
+#   guests_boot          boot sectors, NAME.bin
+#
+# A 64-bit guest is linked as ELF64 (NAME64.elf64: give that to gdb) and
+# wrapped as ELF32, for Multiboot loaders take nothing else.
+
+guests32 := hlt hello
+guests64 :=
+guests_both :=
+guests_boot :=
+
+GUEST_LIB := start.S trap.S init.c desc.c pic.c print.c string.c hypercall.c
+GUEST_DIR := $(BUILD)/guests
+
+GUEST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Iguests -Isrc \
+    -ffreestanding -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
+    -fno-strict-aliasing -mgeneral-regs-only -mno-sse -mno-mmx
+GUEST_CFLAGS32 := -m32 -march=i686 $(GUEST_CFLAGS)
+GUEST_CFLAGS64 := -m64 -mno-red-zone -mcmodel=small $(GUEST_CFLAGS)
+GUEST_LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
+    -T guests/lib/link.ld
+OBJCOPY ?= objcopy
+
+GUEST_OBJ32 := $(GUEST_LIB:%=$(GUEST_DIR)/obj32/lib/%.o)
+GUEST_OBJ64 := $(GUEST_LIB:%=$(GUEST_DIR)/obj64/lib/%.o)
+
+GUEST_ELFS := $(guests32:%=$(GUEST_DIR)/%.elf) $(guests64:%=$(GUEST_DIR)/%.elf) \
+    $(guests_both:%=$(GUEST_DIR)/%32.elf) $(guests_both:%=$(GUEST_DIR)/%64.elf) \
+    $(guests_boot:%=$(GUEST_DIR)/%.bin)
+
+##  guests     build the guests
 .PHONY: guests
-guests:
+guests: $(GUEST_ELFS)
+
+$(GUEST_DIR)/obj32/%.o: guests/%
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS32) -MMD -MP -c -o $@ $<
+
+$(GUEST_DIR)/obj64/%.o: guests/%
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS64) -MMD -MP -c -o $@ $<
+
+# $(call guest_rules,NAME,SOURCE): SOURCE without its suffix, .c or .S as found.
+guest_source = $(notdir $(firstword $(wildcard guests/$1.c guests/$1.S)))
+define guest_rule32
+$(GUEST_DIR)/$1.elf: $(GUEST_DIR)/obj32/$(call guest_source,$2).o $(GUEST_OBJ32) guests/lib/link.ld
+	$$(CC) -m32 $(GUEST_LDFLAGS) -o $$@ $$(filter %.o,$$^)
+endef
+define guest_rule64
+$(GUEST_DIR)/$1.elf64: $(GUEST_DIR)/obj64/$(call guest_source,$2).o $(GUEST_OBJ64) guests/lib/link.ld
+	$$(CC) -m64 $(GUEST_LDFLAGS) -o $$@ $$(filter %.o,$$^)
+$(GUEST_DIR)/$1.elf: $(GUEST_DIR)/$1.elf64
+	$$(OBJCOPY) -O elf32-i386 $$< $$@
+endef
+$(foreach g,$(guests32),$(eval $(call guest_rule32,$g,$g)))
+$(foreach g,$(guests64),$(eval $(call guest_rule64,$g,$g)))
+$(foreach g,$(guests_both),$(eval $(call guest_rule32,$(g)32,$(g))))
+$(foreach g,$(guests_both),$(eval $(call guest_rule64,$(g)64,$(g))))
+
+$(GUEST_DIR)/%.bin: guests/%.S
+	@mkdir -p $(@D)
+	$(CC) -m32 -Iguests -Isrc -g -c -o $(GUEST_DIR)/$*.boot.o $<
+	$(CC) -m32 -nostdlib -static -Wl,--build-id=none -Wl,-Ttext=0x7c00 -Wl,-e,_start \
+	    -o $(GUEST_DIR)/$*.dbg $(GUEST_DIR)/$*.boot.o
+	$(OBJCOPY) -O binary -j .text $(GUEST_DIR)/$*.dbg $@
+
+##  check-guests    run the guests in QEMU, against tests/expected
+.PHONY: check-guests
+check-guests: guests
+	@BUILD=$(BUILD) tests/guests-qemu
