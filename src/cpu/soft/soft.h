@@ -63,6 +63,9 @@ struct soft {
     uint64_t gpr[N_GPRS + 1];
     uint64_t rip;               /* see soft_system_op()                       */
     const struct uop *cur;      /* the instruction being executed             */
+    uint64_t restart_rip;       /* of that instruction: soft_fault() and soft_leave() put rip
+                                 * back to it.  A task switch moves it: its late faults are
+                                 * the new task's.                              */
 
     /* Lazy arithmetic flags: see flags.h.  flags holds everything else.
      * Others use soft_flags() and soft_set_flags(). */
@@ -153,7 +156,8 @@ uint64_t soft_read_reg(const struct soft *s, unsigned reg, unsigned size);      
 void soft_write_reg(struct soft *s, unsigned reg, unsigned size, uint64_t value);
 
 /* CR0, CR4, EFER, CS, SS, RFLAGS.VM or CPL changed: work out mode, cpl and flat,
- * drop the jump cache; emits TRACE_MODE if the mode changed. */
+ * drop the jump cache; emits TRACE_MODE if the mode changed.  The CPL is SS.DPL,
+ * as in a VMCS: every load of SS, also a null one, keeps it there. */
 void soft_mode_changed(struct soft *s);
 
 /* Stack of the current mode: width of SP by SS.B or 64-bit mode; size is the operand's. */
@@ -175,8 +179,11 @@ void soft_deliver(struct soft *s, const struct event *e, bool software);
 bool soft_escalate(struct soft *s, struct event *e);
 
 /* Handlers of all instructions that are not user-mode integer code, for the
- * decoder: NULL if the system side does not handle the mnemonic.  Such an
- * instruction ends its block.  When its handler is called s->rip is already at
+ * decoder: NULL if the system side does not handle the mnemonic.  Of JMP, CALL
+ * and RET it is the far form's, of MOV the one of Sreg, CR and DR, of POP and
+ * PUSH the one of Sreg: ask for those only then.  Such an instruction ends its
+ * block.  (It reads prefixes, opcode and ModRM from u->bytes; of the rest of u
+ * it uses opsize, asize, imm, imm2, len, rep, repne, seg and soft_ea().)  When its handler is called s->rip is already at
  * the next instruction and s->cur is u; the handler may change s->rip.  On a
  * fault or exit the run loop puts s->rip back to the instruction. */
 op_fn *soft_system_op(unsigned mnemonic);
