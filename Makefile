@@ -25,7 +25,9 @@ base := \
     base/vclock.c
 mem := \
     mem/gmem.c \
-    mem/walk.c
+    mem/walk.c \
+    mem/table.c \
+    mem/nested.c
 cpu := \
     cpu/cpuid.c \
     cpu/engine.c \
