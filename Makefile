@@ -35,7 +35,10 @@ cpu := \
     cpu/state.c
 io := \
     io/device.c \
-    io/bus.c
+    io/bus.c \
+    io/pic.c \
+    io/uart.c \
+    io/sysport.c
 vm :=
 debugger :=
 cmd :=

@@ -94,10 +94,11 @@ static inline void port_call(const struct port_hook *h, uint32_t value)
 uint64_t field_get(const struct field *f, const void *dev, unsigned i);
 void     field_set(const struct field *f, void *dev, unsigned i, uint64_t value);
 
-/* Made from the field table, for every device alike (io/device.c).  A load
- * that fails leaves the device as it was. */
+/* Made from the field table, for every device alike (io/device.c).  device_save
+ * returns 0 or -errno; device_load 0 or, if the file is not this device's
+ * state, -EINVAL with the device left as it was. */
 void device_show(const struct device_ops *ops, const void *dev, FILE *out);
-int  device_save(const struct device_ops *ops, const void *dev, FILE *out);    /* 0, -errno */
-int  device_load(const struct device_ops *ops, void *dev, FILE *in);         /* 0, -EINVAL: not its */
+int  device_save(const struct device_ops *ops, const void *dev, FILE *out);
+int  device_load(const struct device_ops *ops, void *dev, FILE *in);
 
 #endif

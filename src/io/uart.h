@@ -1,9 +1,10 @@
 /*
  * io/uart.h -- a 16550A serial port.  [National PC16550D data sheet]
  *
- * Offsets 0-7.  Bytes leave at the pace of the divisor in virtual time.  Bytes
- * come in through uart_receive(), which refuses when there is no room, so that
- * nothing a user types or pipes in is ever lost; `room` says when to try again.
+ * Offsets 0-7.  Bytes leave and come at the pace of the divisor in virtual
+ * time.  They come in through uart_receive(), which refuses when there is no
+ * room or the last one is still on the wire, so that nothing a user types or
+ * pipes in is ever lost; `room` says when to try again.
  */
 #ifndef IO_UART_H
 #define IO_UART_H
@@ -28,7 +29,14 @@ void uart_receive_forced(struct uart *u, uint8_t byte);
 /* Hold the line low for longer than a character. */
 void uart_receive_break(struct uart *u);
 
-/* Called, from within a guest's access, each time a byte has left the receiver. */
+/* Called when uart_receive() would succeed again: from within the guest's
+ * read that made room, or when the last byte's time on the wire is over. */
 void uart_on_room(struct uart *u, void (*room)(void *arg), void *arg);
+
+/* Send at once what is still under way: the machine is about to stop. */
+void uart_flush(struct uart *u);
+
+/* A character takes this long whatever the divisor says; 0: as the divisor says. */
+void uart_set_char_ns(struct uart *u, uint64_t char_ns);
 
 #endif

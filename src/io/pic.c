@@ -1,0 +1,459 @@
+/*
+ * io/pic.c -- two 8259A interrupt controllers.
+ *
+ * A chip is three registers of eight bits, one per line:
+ *
+ *   IRR  a device asks                IMR  the guest does not want to hear of it
+ *   ISR  the CPU is busy with it, until the guest says EOI
+ *
+ * A request reaches the CPU if it is not masked and of higher priority than
+ * everything in service.  The second chip's INT output is line 2 of the
+ * first.  Priority is a ring: `lowest` is the line at its end, and OCW2
+ * "rotate" turns it.
+ *
+ * IRR is not stored: it is computed from the pin, the edge latch and the
+ * ELCR, as in the data sheet's "priority cell" drawing.  So a line that drops
+ * before it was acknowledged takes its request back, and an INTA that finds
+ * nothing gives line 7: the spurious interrupt.
+ *
+ *   7 6 5 4 3 2 1 0
+ *   . . . 1 L . S 4    ICW1  start over; L: all lines level, S: single, 4: ICW4 follows
+ *   v v v v v . . .    ICW2  vector of line 0
+ *   s s s s s s s s    ICW3  first chip: lines with a second chip; second: its number
+ *   . . . F B M A 8    ICW4  F: special fully nested, A: automatic EOI, 8: 8086
+ *   R S E 0 0 n n n    OCW2  rotate, specific, EOI, line
+ *   0 e M 0 1 P r i    OCW3  e M: set special mask, P: poll, r i: read IRR or ISR
+ */
+#include "io/pic.h"
+
+#include <stdlib.h>
+
+#include "base/host.h"
+#include "io/oddity.h"
+
+#define ICW1        BIT(4)
+#define ICW1_LEVEL  BIT(3)
+#define ICW1_SINGLE BIT(1)
+#define ICW1_ICW4   BIT(0)
+#define ICW4_SFNM   BIT(4)
+#define ICW4_AEOI   BIT(1)
+#define ICW4_8086   BIT(0)
+#define OCW2_LINE   FIELD(2, 0)
+#define OCW3        BIT(3)
+#define OCW3_ESMM   BIT(6)
+#define OCW3_SMM    BIT(5)
+#define OCW3_POLL   BIT(2)
+#define OCW3_RR     BIT(1)
+#define OCW3_RIS    BIT(0)
+
+#define CASCADE     2       /* the first chip's line with the second behind it */
+#define SPURIOUS    7
+#define NONE        8       /* no line; also one past the lowest rank */
+
+/* Lines that an AT wires to edges whatever ELCR says: timer, keyboard, cascade, clock, FPU. */
+#define ELCR_FIXED_0 0x07
+#define ELCR_FIXED_1 0x21
+
+/* What the chip waits for on its second port. */
+enum { WAIT_NOTHING, WAIT_ICW2, WAIT_ICW3, WAIT_ICW4, WAIT_ICW1 };
+
+struct chip {
+    uint8_t pins;           /* what the devices drive                           */
+    uint8_t edge;           /* rose and not yet acknowledged                    */
+    uint8_t isr, imr, elcr;
+    uint8_t icw1, icw2, icw3, icw4;
+    uint8_t wait;           /* WAIT_                                            */
+    uint8_t lowest;         /* the line of lowest priority                      */
+    uint8_t special_mask;
+    uint8_t rotate_aeoi;
+    uint8_t poll;           /* the next read is an acknowledge                  */
+    uint8_t read_isr;       /* else IRR                                         */
+};
+
+struct pic {
+    struct trace   *trace;
+    struct irq_line intr;
+
+    struct chip chip[2];
+    uint8_t     int_level;
+    uint64_t    raised_by[16];      /* trace event of each line's last rise */
+    uint64_t    cause;              /* the one behind the last acknowledge  */
+};
+
+#define CHIP_FIELDS(i, n)                                                                     \
+    DEV_FIELD(struct pic, chip[i].pins, "PINS" n, FIELD_RW, "levels the devices drive"),       \
+    DEV_FIELD(struct pic, chip[i].edge, "EDGE" n, FIELD_RW, "edges not yet acknowledged"),     \
+    DEV_FIELD(struct pic, chip[i].isr, "ISR" n, FIELD_RW, "in service"),                       \
+    DEV_FIELD(struct pic, chip[i].imr, "IMR" n, FIELD_RW, "masked"),                           \
+    DEV_FIELD(struct pic, chip[i].elcr, "ELCR" n, FIELD_RW, "1: level-triggered"),             \
+    DEV_FIELD(struct pic, chip[i].icw1, "ICW1" n, FIELD_RW, "level, single, ICW4 follows"),    \
+    DEV_FIELD(struct pic, chip[i].icw2, "ICW2" n, FIELD_RW, "vector of line 0"),               \
+    DEV_FIELD(struct pic, chip[i].icw3, "ICW3" n, FIELD_RW, "cascade"),                        \
+    DEV_FIELD(struct pic, chip[i].icw4, "ICW4" n, FIELD_RW, "nesting, automatic EOI, 8086"),   \
+    DEV_FIELD(struct pic, chip[i].wait, "WAIT" n, FIELD_RW, "which ICW is due; 0: ready"),     \
+    DEV_FIELD(struct pic, chip[i].lowest, "LOWEST" n, FIELD_RW, "line of lowest priority"),    \
+    DEV_FIELD(struct pic, chip[i].special_mask, "SMM" n, FIELD_RW, "special mask mode"),       \
+    DEV_FIELD(struct pic, chip[i].rotate_aeoi, "RAEOI" n, FIELD_RW, "rotate in automatic EOI"), \
+    DEV_FIELD(struct pic, chip[i].poll, "POLL" n, FIELD_RW, "the next read acknowledges"),     \
+    DEV_FIELD(struct pic, chip[i].read_isr, "RIS" n, FIELD_RW, "reads give ISR, else IRR")
+
+static const struct field pic_fields[] = {
+    CHIP_FIELDS(0, ".1"),
+    CHIP_FIELDS(1, ".2"),
+    DEV_FIELD(struct pic, int_level, "INT", FIELD_RO, "the output to the CPU"),
+    DEV_ARRAY(struct pic, raised_by, "RAISED_BY", FIELD_HIDDEN, "trace events of the lines"),
+    DEV_FIELD(struct pic, cause, "CAUSE", FIELD_HIDDEN, "trace event behind the last INTA"),
+};
+
+/* A chip nobody has initialized keeps quiet.  [8259A "Initialization Command Words"] */
+static const struct chip chip_at_reset = { .wait = WAIT_ICW1, .lowest = 7 };
+
+/* The requests, as the priority resolver sees them. */
+static unsigned chip_irr(const struct chip *c)
+{
+    unsigned level = c->icw1 & ICW1_LEVEL ? 0xff : c->elcr;
+    return c->pins & (level | c->edge);
+}
+
+/* 0 is the highest priority, 7 the lowest. */
+static unsigned rank_of(const struct chip *c, unsigned line)
+{
+    return (line - c->lowest - 1) & 7;
+}
+
+/* The line of the highest rank among `lines`, or NONE. */
+static unsigned highest(const struct chip *c, unsigned lines)
+{
+    for (unsigned rank = 0; rank < 8; rank++) {
+        unsigned line = (c->lowest + 1 + rank) & 7;
+        if (lines & BIT(line))
+            return line;
+    }
+    return NONE;
+}
+
+/* The line the chip would give out now, or NONE.  [8259A "Fully Nested Mode",
+ * "Special Mask Mode", "The Special Fully Nested Mode"] */
+static unsigned chip_request(const struct chip *c, bool first)
+{
+    unsigned line = highest(c, chip_irr(c) & ~(unsigned)c->imr);
+    unsigned busy = c->special_mask ? c->isr & ~(unsigned)c->imr : c->isr;
+    if (c->wait != WAIT_NOTHING || line == NONE)
+        return NONE;
+    if (c->icw4 & ICW4_SFNM && first && line == CASCADE)
+        busy &= ~(unsigned)BIT(CASCADE);    /* the second chip may interrupt itself */
+    unsigned serving = highest(c, busy);
+    return serving == NONE || rank_of(c, line) < rank_of(c, serving) ? line : NONE;
+}
+
+/* Carry the second chip's output to the first, and the first's to the CPU. */
+static void settle(struct pic *p)
+{
+    struct chip *first = &p->chip[0];
+    bool up = chip_request(&p->chip[1], false) != NONE;
+    if (up && !(first->pins & BIT(CASCADE))) {
+        first->pins |= BIT(CASCADE);
+        first->edge |= BIT(CASCADE);
+    } else if (!up) {
+        first->pins &= (uint8_t)~BIT(CASCADE);
+        first->edge &= (uint8_t)~BIT(CASCADE);
+    }
+    bool level = chip_request(first, true) != NONE;
+    if (level != p->int_level) {
+        p->int_level = level;
+        irq_set(&p->intr, level);
+    }
+}
+
+void pic_set_line(void *pic, unsigned n, bool level)
+{
+    struct pic *p = pic;
+    bug_if(n > 15 || n == CASCADE, "the PC has no interrupt line %u", n);
+    struct chip *c = &p->chip[n / 8];
+    uint8_t bit = (uint8_t)BIT(n % 8);
+    if (level == !!(c->pins & bit))
+        return;
+    uint64_t seq = trace_emit(p->trace, TRACE_IRQ_LINE, n, level, 0);
+    uint64_t old = trace_enter(p->trace, seq);
+    if (level) {
+        c->pins |= bit;
+        c->edge |= bit;
+        p->raised_by[n] = seq;
+    } else {
+        c->pins &= (uint8_t)~bit;
+        c->edge &= (uint8_t)~bit;
+    }
+    settle(p);
+    trace_leave(p->trace, old);
+}
+
+/* The chip's half of an acknowledge: into service, out of the edge latch.  The
+ * second chip's INT drops for a moment, so that one more request of its own
+ * makes a new edge at the first. */
+static void chip_take(struct pic *p, unsigned i, unsigned line)
+{
+    struct chip *c = &p->chip[i];
+    if (i == 1)
+        p->chip[0].pins &= (uint8_t)~BIT(CASCADE);
+    c->edge &= (uint8_t)~BIT(line);
+    if (!(c->icw4 & ICW4_AEOI))
+        c->isr |= (uint8_t)BIT(line);
+    else if (c->rotate_aeoi)
+        c->lowest = (uint8_t)line;
+}
+
+bool pic_pending(const struct pic *p)
+{
+    return p->int_level;
+}
+
+uint64_t pic_cause(const struct pic *p)
+{
+    return p->cause;
+}
+
+static int spurious(struct pic *p, unsigned line)
+{
+    int vector = p->chip[line / 8].icw2 | SPURIOUS;
+    p->cause = 0;
+    oddity(p->trace, ODDITY_PIC_SPURIOUS, (uint64_t)vector, 0);
+    trace_emit(p->trace, TRACE_IRQ_ACK, (uint64_t)vector, line, 0);
+    return vector;
+}
+
+int pic_ack(struct pic *p)
+{
+    struct chip *c = &p->chip[0];
+    unsigned line = chip_request(c, true), n = line;
+    if (line == NONE)
+        return spurious(p, SPURIOUS);
+    chip_take(p, 0, line);
+    if (line == CASCADE) {
+        c = &p->chip[1];
+        line = chip_request(c, false);
+        n = 8 + line;
+        if (line == NONE) {
+            settle(p);
+            return spurious(p, 8 + SPURIOUS);
+        }
+        chip_take(p, 1, line);
+    }
+    int vector = (int)(c->icw2 | line);
+    p->cause = p->raised_by[n];
+    uint64_t old = trace_enter(p->trace, p->cause);
+    trace_emit(p->trace, TRACE_IRQ_ACK, (uint64_t)vector, n, 0);
+    settle(p);
+    trace_leave(p->trace, old);
+    return vector;
+}
+
+/* ICW1 starts the sequence and clears what the data sheet lists. */
+static void write_icw1(struct chip *c, uint8_t value)
+{
+    uint8_t pins = c->pins, elcr = c->elcr, icw2 = c->icw2, icw3 = c->icw3;
+    *c = chip_at_reset;
+    c->pins = pins;
+    c->elcr = elcr;
+    c->icw1 = value;
+    c->icw2 = icw2;
+    c->icw3 = icw3;
+    c->wait = WAIT_ICW2;
+}
+
+static void end_of_interrupt(struct pic *p, unsigned i, unsigned line, uint8_t ocw2)
+{
+    struct chip *c = &p->chip[i];
+    if (line == NONE || !(c->isr & BIT(line))) {
+        oddity(p->trace, ODDITY_PIC_BAD_EOI, i, ocw2);
+        return;
+    }
+    c->isr &= (uint8_t)~BIT(line);
+    trace_emit(p->trace, TRACE_IRQ_EOI, 8 * i + line, 0, 0);
+}
+
+/* [8259A "Operation Command Words (OCWs)", OCW2] */
+static void write_ocw2(struct pic *p, unsigned i, uint8_t value)
+{
+    enum { SET_RAEOI_OFF, EOI, NOP, EOI_LINE, SET_RAEOI, ROTATE_EOI, SET_LOWEST, ROTATE_EOI_LINE };
+    struct chip *c = &p->chip[i];
+    unsigned named = value & OCW2_LINE;
+    unsigned serving = highest(c, c->special_mask ? c->isr & ~(unsigned)c->imr : c->isr);
+    switch (value >> 5) {
+    case SET_RAEOI_OFF:
+    case SET_RAEOI:
+        c->rotate_aeoi = value >> 5 == SET_RAEOI;
+        break;
+    case EOI:
+        end_of_interrupt(p, i, serving, value);
+        break;
+    case ROTATE_EOI:
+        end_of_interrupt(p, i, serving, value);
+        if (serving != NONE)
+            c->lowest = (uint8_t)serving;
+        break;
+    case EOI_LINE:
+        end_of_interrupt(p, i, named, value);
+        break;
+    case ROTATE_EOI_LINE:
+        end_of_interrupt(p, i, named, value);
+        c->lowest = (uint8_t)named;
+        break;
+    case SET_LOWEST:
+        c->lowest = (uint8_t)named;
+        break;
+    case NOP:
+        break;
+    }
+}
+
+static void write_ocw3(struct chip *c, uint8_t value)
+{
+    if (value & OCW3_ESMM)
+        c->special_mask = !!(value & OCW3_SMM);
+    if (value & OCW3_POLL)
+        c->poll = 1;
+    else if (value & OCW3_RR)
+        c->read_isr = !!(value & OCW3_RIS);
+}
+
+static void write_even(struct pic *p, unsigned i, uint8_t value)
+{
+    struct chip *c = &p->chip[i];
+    if (value & ICW1) {
+        write_icw1(c, value);
+        return;
+    }
+    if (c->wait != WAIT_NOTHING)
+        oddity(p->trace, ODDITY_PIC_NOT_READY, i, value);
+    if (value & OCW3)
+        write_ocw3(c, value);
+    else
+        write_ocw2(p, i, value);
+}
+
+static void write_odd(struct pic *p, unsigned i, uint8_t value)
+{
+    struct chip *c = &p->chip[i];
+    switch (c->wait) {
+    case WAIT_ICW2:
+        c->icw2 = value & 0xf8;
+        c->wait = !(c->icw1 & ICW1_SINGLE) ? WAIT_ICW3
+                  : c->icw1 & ICW1_ICW4    ? WAIT_ICW4
+                                           : WAIT_NOTHING;
+        break;
+    case WAIT_ICW3:
+        c->icw3 = value;
+        c->wait = c->icw1 & ICW1_ICW4 ? WAIT_ICW4 : WAIT_NOTHING;
+        break;
+    case WAIT_ICW4:
+        c->icw4 = value;
+        c->wait = WAIT_NOTHING;
+        if (!(value & ICW4_8086))
+            oddity(p->trace, ODDITY_PIC_8080_MODE, i, value);
+        break;
+    default:
+        c->imr = value;     /* OCW1 */
+        break;
+    }
+}
+
+static void pic_write(void *dev, unsigned off, unsigned size, uint64_t value)
+{
+    struct pic *p = dev;
+    unsigned i = off / 2;
+    (void)size;
+    if (off == 4)
+        p->chip[0].elcr = (uint8_t)value & (uint8_t)~ELCR_FIXED_0;
+    else if (off == 5)
+        p->chip[1].elcr = (uint8_t)value & (uint8_t)~ELCR_FIXED_1;
+    else if (off & 1)
+        write_odd(p, i & 1, (uint8_t)value);
+    else
+        write_even(p, i & 1, (uint8_t)value);
+    settle(p);
+}
+
+/* In poll mode a read of either port is an INTA that tells the line.
+ * [8259A "Poll Command"] */
+static uint8_t poll_byte(const struct pic *p, unsigned i)
+{
+    unsigned line = chip_request(&p->chip[i], i == 0);
+    return line == NONE ? 0 : (uint8_t)(0x80 | line);
+}
+
+static uint64_t pic_peek(const void *dev, unsigned off, unsigned size)
+{
+    const struct pic *p = dev;
+    const struct chip *c = &p->chip[off / 2 & 1];
+    (void)size;
+    if (off >= 4)
+        return p->chip[off & 1].elcr;
+    if (c->poll)
+        return poll_byte(p, off / 2);
+    if (off & 1)
+        return c->imr;
+    return c->read_isr ? c->isr : chip_irr(c);
+}
+
+static uint64_t pic_read(void *dev, unsigned off, unsigned size)
+{
+    struct pic *p = dev;
+    uint64_t value = pic_peek(dev, off, size);
+    struct chip *c = &p->chip[off / 2 & 1];
+    if (off < 4 && c->poll) {
+        c->poll = 0;
+        if (value & 0x80)
+            chip_take(p, off / 2, value & 7);
+        settle(p);
+    }
+    return value;
+}
+
+static void pic_reset(void *dev)
+{
+    struct pic *p = dev;
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t pins = p->chip[i].pins;     /* the devices still drive theirs */
+        p->chip[i] = chip_at_reset;
+        p->chip[i].pins = pins;
+    }
+    p->cause = 0;
+    settle(p);
+}
+
+struct pic *pic_new(struct trace *t, struct irq_line intr)
+{
+    struct pic *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->trace = t;
+    p->intr = intr;
+    pic_reset(p);
+    return p;
+}
+
+static void pic_after_load(void *dev)
+{
+    struct pic *p = dev;
+    for (unsigned i = 0; i < 2; i++) {
+        p->chip[i].lowest &= 7;
+        p->chip[i].icw2 &= 0xf8;
+    }
+    irq_set(&p->intr, p->int_level);
+    settle(p);
+}
+
+const struct device_ops pic_ops = {
+    .name = "i8259a",
+    .about = "two interrupt controllers, cascaded [Intel 8259A]",
+    .fields = pic_fields,
+    .n_fields = NELEM(pic_fields),
+    .state_bytes = sizeof(struct pic),
+    .width = 1,
+    .reset = pic_reset,
+    .read = pic_read,
+    .write = pic_write,
+    .peek = pic_peek,
+    .after_load = pic_after_load,
+    .free = free,
+};

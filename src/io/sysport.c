@@ -1,0 +1,392 @@
+/*
+ * io/sysport.c -- the small ports.
+ *
+ * Each is a struct of a few bytes and one wire.  The hooks are requests: the
+ * machine notes them and acts when the access is over, so that no device is
+ * reset while it is in the middle of a write.
+ */
+#include "io/sysport.h"
+
+#include <stdlib.h>
+
+#include "base/abi.h"
+#include "base/trace.h"
+
+/*
+ * System Control Port A, 92h
+ *   7 6 5 4 3 2 1 0
+ *   . . . . . . A R    A: address line 20 passes, R: rising, resets the CPU
+ */
+#define P92_RESET   BIT(0)
+#define P92_A20     BIT(1)
+
+struct port92 {
+    struct irq_line  a20;
+    struct port_hook reset;
+    uint8_t          control;
+};
+
+static const struct field port92_fields[] = {
+    DEV_FIELD(struct port92, control, "CONTROL", FIELD_RW, "bit 1 A20 gate, bit 0 fast reset"),
+};
+
+struct port92 *port92_new(struct irq_line a20, struct port_hook reset)
+{
+    struct port92 *p = calloc(1, sizeof *p);
+    if (p)
+        *p = (struct port92){ .a20 = a20, .reset = reset };
+    return p;
+}
+
+static void port92_reset(void *dev)
+{
+    struct port92 *p = dev;
+    p->control = 0;
+    irq_set(&p->a20, false);
+}
+
+static uint64_t port92_peek(const void *dev, unsigned off, unsigned size)
+{
+    (void)off, (void)size;
+    return ((const struct port92 *)dev)->control;
+}
+
+static uint64_t port92_read(void *dev, unsigned off, unsigned size)
+{
+    return port92_peek(dev, off, size);
+}
+
+static void port92_write(void *dev, unsigned off, unsigned size, uint64_t value)
+{
+    struct port92 *p = dev;
+    bool rising = value & P92_RESET && !(p->control & P92_RESET);
+    (void)off, (void)size;
+    p->control = (uint8_t)value;
+    irq_set(&p->a20, value & P92_A20);
+    if (rising)
+        port_call(&p->reset, RESET_PORT92);
+}
+
+static void port92_after_load(void *dev)
+{
+    struct port92 *p = dev;
+    irq_set(&p->a20, p->control & P92_A20);
+}
+
+const struct device_ops port92_ops = {
+    .name = "port92",
+    .about = "A20 gate and fast reset [PS/2 System Control Port A]",
+    .fields = port92_fields,
+    .n_fields = NELEM(port92_fields),
+    .state_bytes = sizeof(struct port92),
+    .width = 1,
+    .reset = port92_reset,
+    .read = port92_read,
+    .write = port92_write,
+    .peek = port92_peek,
+    .after_load = port92_after_load,
+    .free = free,
+};
+
+/* MARK, E0h-E3h: the number of the phase, in as many bytes as were written. */
+struct markport {
+    struct trace    *trace;
+    struct port_hook mark;
+    uint32_t         last;
+};
+
+static const struct field markport_fields[] = {
+    DEV_FIELD(struct markport, last, "LAST", FIELD_RW, "the phase the run is in"),
+};
+
+struct markport *markport_new(struct trace *t, struct port_hook mark)
+{
+    struct markport *p = calloc(1, sizeof *p);
+    if (p)
+        *p = (struct markport){ .trace = t, .mark = mark };
+    return p;
+}
+
+static void markport_reset(void *dev)
+{
+    ((struct markport *)dev)->last = 0;
+}
+
+static uint64_t markport_peek(const void *dev, unsigned off, unsigned size)
+{
+    const struct markport *p = dev;
+    return low_bytes(p->last >> (8 * (off & 3)), size);
+}
+
+static uint64_t markport_read(void *dev, unsigned off, unsigned size)
+{
+    return markport_peek(dev, off, size);
+}
+
+static void markport_write(void *dev, unsigned off, unsigned size, uint64_t value)
+{
+    struct markport *p = dev;
+    (void)size;
+    if (off)
+        return;     /* the upper bytes of a write that the bus had to split */
+    p->last = (uint32_t)value;
+    trace_emit(p->trace, TRACE_MARK, p->last, 0, 0);
+    port_call(&p->mark, p->last);
+}
+
+const struct device_ops markport_ops = {
+    .name = "mark",
+    .about = "the guest names a phase of its run",
+    .fields = markport_fields,
+    .n_fields = NELEM(markport_fields),
+    .state_bytes = sizeof(struct markport),
+    .width = 4,
+    .reset = markport_reset,
+    .read = markport_read,
+    .write = markport_write,
+    .peek = markport_peek,
+    .free = free,
+};
+
+/* The debug console, E9h: a guest finds out that it is there by reading E9h. */
+struct debugcon {
+    struct char_sink out;
+    uint64_t         count;
+};
+
+static const struct field debugcon_fields[] = {
+    DEV_FIELD(struct debugcon, count, "COUNT", FIELD_RO, "bytes written so far"),
+};
+
+struct debugcon *debugcon_new(struct char_sink out)
+{
+    struct debugcon *p = calloc(1, sizeof *p);
+    if (p)
+        p->out = out;
+    return p;
+}
+
+static void debugcon_reset(void *dev)
+{
+    ((struct debugcon *)dev)->count = 0;
+}
+
+static uint64_t debugcon_peek(const void *dev, unsigned off, unsigned size)
+{
+    (void)dev, (void)off, (void)size;
+    return PORT_DEBUGCON;
+}
+
+static uint64_t debugcon_read(void *dev, unsigned off, unsigned size)
+{
+    return debugcon_peek(dev, off, size);
+}
+
+static void debugcon_write(void *dev, unsigned off, unsigned size, uint64_t value)
+{
+    struct debugcon *p = dev;
+    (void)off, (void)size;
+    p->count++;
+    char_put(&p->out, (uint8_t)value);
+}
+
+const struct device_ops debugcon_ops = {
+    .name = "debugcon",
+    .about = "a byte out, for people who debug kernels [as in Bochs and QEMU]",
+    .fields = debugcon_fields,
+    .n_fields = NELEM(debugcon_fields),
+    .state_bytes = sizeof(struct debugcon),
+    .width = 1,
+    .reset = debugcon_reset,
+    .read = debugcon_read,
+    .write = debugcon_write,
+    .peek = debugcon_peek,
+    .free = free,
+};
+
+/* The exit port, F4h: write only. */
+struct exitport {
+    struct port_hook exit;
+    uint8_t          status;
+};
+
+static const struct field exitport_fields[] = {
+    DEV_FIELD(struct exitport, status, "STATUS", FIELD_RW, "the last exit status written"),
+};
+
+struct exitport *exitport_new(struct port_hook exit)
+{
+    struct exitport *p = calloc(1, sizeof *p);
+    if (p)
+        p->exit = exit;
+    return p;
+}
+
+static void exitport_reset(void *dev)
+{
+    ((struct exitport *)dev)->status = 0;
+}
+
+static uint64_t exitport_peek(const void *dev, unsigned off, unsigned size)
+{
+    (void)dev, (void)off, (void)size;
+    return 0xff;
+}
+
+static uint64_t exitport_read(void *dev, unsigned off, unsigned size)
+{
+    return exitport_peek(dev, off, size);
+}
+
+static void exitport_write(void *dev, unsigned off, unsigned size, uint64_t value)
+{
+    struct exitport *p = dev;
+    (void)off, (void)size;
+    p->status = (uint8_t)value;
+    port_call(&p->exit, p->status);
+}
+
+const struct device_ops exitport_ops = {
+    .name = "exit",
+    .about = "ends the run with the status written",
+    .fields = exitport_fields,
+    .n_fields = NELEM(exitport_fields),
+    .state_bytes = sizeof(struct exitport),
+    .width = 1,
+    .reset = exitport_reset,
+    .read = exitport_read,
+    .write = exitport_write,
+    .peek = exitport_peek,
+    .free = free,
+};
+
+/*
+ * PM1a control, 604h  [ACPI "PM1 Control Grouping"]
+ *   15 14 13 12 11 10 9 ... 1 0
+ *    .  .  E  T  T  T .     . S   E: SLP_EN (write only), T: SLP_TYP, S: SCI_EN
+ */
+#define PM1_SLP_EN   BIT(13)
+#define PM1_SLP_TYP  FIELD(12, 10)
+
+struct pm1a {
+    struct port_hook power_off;
+    uint16_t         control;
+};
+
+static const struct field pm1a_fields[] = {
+    DEV_FIELD(struct pm1a, control, "PM1a_CNT", FIELD_RW, "bits 12-10 SLP_TYP, bit 0 SCI_EN"),
+};
+
+struct pm1a *pm1a_new(struct port_hook power_off)
+{
+    struct pm1a *p = calloc(1, sizeof *p);
+    if (p)
+        p->power_off = power_off;
+    return p;
+}
+
+static void pm1a_reset(void *dev)
+{
+    ((struct pm1a *)dev)->control = 0;
+}
+
+static uint64_t pm1a_peek(const void *dev, unsigned off, unsigned size)
+{
+    const struct pm1a *p = dev;
+    return low_bytes(p->control >> (8 * (off & 1)), size);
+}
+
+static uint64_t pm1a_read(void *dev, unsigned off, unsigned size)
+{
+    return pm1a_peek(dev, off, size);
+}
+
+static void pm1a_write(void *dev, unsigned off, unsigned size, uint64_t value)
+{
+    struct pm1a *p = dev;
+    unsigned shift = 8 * (off & 1);
+    uint64_t written = low_bytes(value, size) << shift;
+    uint64_t kept = p->control & ~(low_bytes(~UINT64_C(0), size) << shift);
+    p->control = (uint16_t)((kept | written) & ~PM1_SLP_EN);
+    if (written & PM1_SLP_EN)
+        port_call(&p->power_off, (uint32_t)(p->control & PM1_SLP_TYP) >> 10);
+}
+
+const struct device_ops pm1a_ops = {
+    .name = "pm1a",
+    .about = "power off [ACPI \"PM1 Control Grouping\"]",
+    .fields = pm1a_fields,
+    .n_fields = NELEM(pm1a_fields),
+    .state_bytes = sizeof(struct pm1a),
+    .width = 2,
+    .reset = pm1a_reset,
+    .read = pm1a_read,
+    .write = pm1a_write,
+    .peek = pm1a_peek,
+    .free = free,
+};
+
+/*
+ * Reset control, CF9h
+ *   7 6 5 4 3 2 1 0
+ *   . . . . . R H .    R: rising, resets the CPU; H: and everything else
+ */
+#define CF9_HARD     BIT(1)
+#define CF9_RESET    BIT(2)
+
+struct resetport {
+    struct port_hook reset;
+    uint8_t          control;
+};
+
+static const struct field resetport_fields[] = {
+    DEV_FIELD(struct resetport, control, "RST_CNT", FIELD_RW, "bit 2 reset now, bit 1 hard"),
+};
+
+struct resetport *resetport_new(struct port_hook reset)
+{
+    struct resetport *p = calloc(1, sizeof *p);
+    if (p)
+        p->reset = reset;
+    return p;
+}
+
+static void resetport_reset(void *dev)
+{
+    ((struct resetport *)dev)->control = 0;
+}
+
+static uint64_t resetport_peek(const void *dev, unsigned off, unsigned size)
+{
+    (void)off, (void)size;
+    return ((const struct resetport *)dev)->control;
+}
+
+static uint64_t resetport_read(void *dev, unsigned off, unsigned size)
+{
+    return resetport_peek(dev, off, size);
+}
+
+static void resetport_write(void *dev, unsigned off, unsigned size, uint64_t value)
+{
+    struct resetport *p = dev;
+    bool rising = value & CF9_RESET && !(p->control & CF9_RESET);
+    (void)off, (void)size;
+    p->control = value & (CF9_HARD | CF9_RESET);
+    if (rising)
+        port_call(&p->reset, value & CF9_HARD ? RESET_CF9_HARD : RESET_CF9);
+}
+
+const struct device_ops resetport_ops = {
+    .name = "reset",
+    .about = "reset control register [PIIX4 \"Reset Control Register\"]",
+    .fields = resetport_fields,
+    .n_fields = NELEM(resetport_fields),
+    .state_bytes = sizeof(struct resetport),
+    .width = 1,
+    .reset = resetport_reset,
+    .read = resetport_read,
+    .write = resetport_write,
+    .peek = resetport_peek,
+    .free = free,
+};
