@@ -1,0 +1,17 @@
+/*
+ * cmd/cmd.h -- the subcommands of `vitrine`, one file each; main.c has the table.
+ */
+#ifndef CMD_CMD_H
+#define CMD_CMD_H
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);      /* argv[0] is the subcommand; returns the exit status */
+    const char *synopsis, *about;
+};
+
+int cmd_run(int argc, char **argv);
+int cmd_stat(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * debugger/stat.h -- where the exits come from and what they cost: the table
+ * that `perf kvm stat` made familiar.
+ *
+ * Fed event by event, from a file or live from a drain.  (Not `struct stat`:
+ * that name is the operating system's.)
+ */
+#ifndef DEBUGGER_STAT_H
+#define DEBUGGER_STAT_H
+
+#include <stdio.h>
+#include "base/trace.h"
+
+struct symbols;
+struct exit_stat;
+
+enum stat_by { STAT_BY_REASON, STAT_BY_PORT, STAT_BY_MMIO, STAT_BY_RIP, N_STAT_BY };
+extern const char *const stat_by_names[N_STAT_BY];
+
+struct exit_stat *stat_new(void);       /* NULL and errno */
+void stat_free(struct exit_stat *s);
+
+void stat_add(struct exit_stat *s, const struct trace_event *e);
+void stat_sink(void *exit_stat, const struct trace_event *events, size_t n);    /* for a drain */
+
+uint64_t stat_exits(const struct exit_stat *s);
+
+/* One table, at most `rows` lines (0: all), largest time or count first. */
+void stat_print_by(FILE *out, const struct exit_stat *s, enum stat_by by, size_t rows,
+                   const struct symbols *symbols);
+
+/* Headline and every table that has rows.  symbols may be NULL. */
+void stat_print(FILE *out, const struct exit_stat *s, const struct symbols *symbols);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * debugger/symbols.h -- from an address to "name+offset".
+ */
+#ifndef DEBUGGER_SYMBOLS_H
+#define DEBUGGER_SYMBOLS_H
+
+#include "base/types.h"
+
+struct symbols;
+
+/* The symbols of an ELF file.  NULL, and in `why` a sentence, if it has none
+ * or cannot be read. */
+struct symbols *symbols_open(const char *path, char *why, size_t n);
+void symbols_close(struct symbols *s);
+
+/* The symbol addr lies in and how far, or NULL.  s may be NULL. */
+const char *symbols_find(const struct symbols *s, uint64_t addr, uint64_t *offset);
+
+/* "name+0x12", "name", or "" in buf; always terminated. */
+char *symbols_format(const struct symbols *s, uint64_t addr, char *buf, size_t n);
+
+size_t symbols_count(const struct symbols *s);
+
+#endif

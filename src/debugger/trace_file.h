@@ -1,0 +1,70 @@
+/*
+ * debugger/trace_file.h -- the trace on disk.
+ *
+ * A file is a header and then blocks, each complete in itself: magic, length,
+ * checksums, a summary of what is inside, and up to TRACE_BLOCK_EVENTS events
+ * packed by zstd.  A block is written by one write() and nothing is ever
+ * changed afterwards, so a writer killed at any moment leaves at worst a torn
+ * last block, which the reader reports and ignores.  The blocks' headers are
+ * the index.  doc/trace.md has the layout.
+ *
+ * No wall-clock time and no process id goes in: two runs, same bytes.
+ */
+#ifndef DEBUGGER_TRACE_FILE_H
+#define DEBUGGER_TRACE_FILE_H
+
+#include "base/trace.h"
+
+#define TRACE_BLOCK_EVENTS 4096     /* in the blocks we write; readers take up to TRACE_BLOCK_MAX */
+#define TRACE_BLOCK_MAX    65536
+
+/* Writing.  `info` is lines "key=value\n" that a reader may want ("guest=...",
+ * "timing=1"); may be NULL.  NULL and errno; a host_say() tells why. */
+struct trace_writer;
+struct trace_writer *trace_writer_open(const char *path, const struct trace *t, const char *info);
+void trace_writer_sink(void *writer, const struct trace_event *events, size_t n);   /* for a drain */
+int  trace_writer_flush(struct trace_writer *w);    /* the events so far are in the file: 0, -errno */
+int  trace_writer_close(struct trace_writer *w);    /* flushes; the first error there was */
+
+/* Reading.  What a block says about itself; the events are read by trace_file_load(). */
+struct trace_block {
+    uint64_t offset;                    /* of its header in the file      */
+    uint64_t first_seq, last_seq;
+    uint64_t first_ns, last_ns;         /* virtual time                   */
+    uint64_t first_icount, last_icount;
+    uint64_t kinds;                     /* BIT(kind) of those inside      */
+    uint64_t lost;                      /* lost by the ring so far        */
+    uint32_t n_events, packed_bytes;
+};
+
+struct trace_file;
+
+/* NULL, and in `why` a sentence about what is wrong with the file. */
+struct trace_file *trace_file_open(const char *path, char *why, size_t n);
+struct trace_file *trace_file_open_bytes(const void *bytes, uint64_t n_bytes, char *why, size_t n);
+void trace_file_close(struct trace_file *f);
+
+/* "" or what was found damaged and left out: a torn last block, ... */
+const char *trace_file_warning(const struct trace_file *f);
+
+/* The value of a header line, or NULL: "engines", "kinds", and the writer's info. */
+const char *trace_file_info(const struct trace_file *f, const char *key);
+const char *trace_file_engine(const struct trace_file *f, unsigned engine);     /* "?" if unknown */
+
+size_t trace_file_blocks(const struct trace_file *f);
+const struct trace_block *trace_file_block(const struct trace_file *f, size_t i);
+
+/* Unpack block i into `events` (room for its n_events).  0, -EINVAL and a sentence. */
+int trace_file_load(const struct trace_file *f, size_t i, struct trace_event *events,
+                    char *why, size_t n);
+
+/* Every event from seq `from` to `to`, in order, until fn returns false.  Damaged
+ * blocks are skipped and counted: how many, or -errno. */
+typedef bool trace_each_fn(void *arg, const struct trace_event *e);
+int trace_file_each(const struct trace_file *f, uint64_t from, uint64_t to, uint64_t kinds,
+                    trace_each_fn *fn, void *arg);
+
+/* Event `seq`.  0, -ENOENT, -EINVAL (its block is damaged), -ENOMEM. */
+int trace_file_find(const struct trace_file *f, uint64_t seq, struct trace_event *e);
+
+#endif
