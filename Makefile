@@ -27,7 +27,8 @@ mem := \
     mem/gmem.c \
     mem/walk.c \
     mem/table.c \
-    mem/nested.c
+    mem/nested.c \
+    mem/dirty.c
 cpu := \
     cpu/cpuid.c \
     cpu/engine.c \
@@ -51,6 +52,8 @@ HEADERS := $(shell find src -name '*.h')
 # Unit tests: each a cmocka program tests/unit/test_NAME.c, linked with everything but main.
 UNIT_TESTS := \
     test_cpuid \
+    test_nested \
+    test_dirty \
     test_gmem \
     test_exit
 UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
