@@ -8,12 +8,12 @@
 # A 64-bit guest is linked as ELF64 (NAME64.elf64: give that to gdb) and
 # wrapped as ELF32, for Multiboot loaders take nothing else.
 
-guests32 := hlt hello
+guests32 := hlt hello echo timer hypercall paging
 guests64 :=
-guests_both :=
+guests_both := smc
 guests_boot :=
 
-GUEST_LIB := start.S trap.S init.c desc.c pic.c print.c string.c hypercall.c
+GUEST_LIB := trap.S init.c desc.c page.c pic.c print.c string.c hypercall.c
 GUEST_DIR := $(BUILD)/guests
 
 GUEST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Iguests -Isrc \
@@ -25,8 +25,9 @@ GUEST_LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096
     -T guests/lib/link.ld
 OBJCOPY ?= objcopy
 
-GUEST_OBJ32 := $(GUEST_LIB:%=$(GUEST_DIR)/obj32/lib/%.o)
-GUEST_OBJ64 := $(GUEST_LIB:%=$(GUEST_DIR)/obj64/lib/%.o)
+# start.o and of the library what the guest uses.
+GUEST_OBJ32 := $(GUEST_DIR)/obj32/lib/start.S.o $(GUEST_DIR)/obj32/libguest.a
+GUEST_OBJ64 := $(GUEST_DIR)/obj64/lib/start.S.o $(GUEST_DIR)/obj64/libguest.a
 
 GUEST_ELFS := $(guests32:%=$(GUEST_DIR)/%.elf) $(guests64:%=$(GUEST_DIR)/%.elf) \
     $(guests_both:%=$(GUEST_DIR)/%32.elf) $(guests_both:%=$(GUEST_DIR)/%64.elf) \
@@ -44,15 +45,21 @@ $(GUEST_DIR)/obj64/%.o: guests/%
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS64) -MMD -MP -c -o $@ $<
 
-# $(call guest_rules,NAME,SOURCE): SOURCE without its suffix, .c or .S as found.
+$(GUEST_DIR)/obj32/libguest.a: $(GUEST_LIB:%=$(GUEST_DIR)/obj32/lib/%.o)
+$(GUEST_DIR)/obj64/libguest.a: $(GUEST_LIB:%=$(GUEST_DIR)/obj64/lib/%.o)
+$(GUEST_DIR)/%/libguest.a:
+	rm -f $@
+	ar rcs $@ $^
+
+# $(call guest_rule32,NAME,SOURCE): SOURCE without its suffix, .c or .S as found.
 guest_source = $(notdir $(firstword $(wildcard guests/$1.c guests/$1.S)))
 define guest_rule32
 $(GUEST_DIR)/$1.elf: $(GUEST_DIR)/obj32/$(call guest_source,$2).o $(GUEST_OBJ32) guests/lib/link.ld
-	$$(CC) -m32 $(GUEST_LDFLAGS) -o $$@ $$(filter %.o,$$^)
+	$$(CC) -m32 $(GUEST_LDFLAGS) -o $$@ $$(filter %.o %.a,$$^)
 endef
 define guest_rule64
 $(GUEST_DIR)/$1.elf64: $(GUEST_DIR)/obj64/$(call guest_source,$2).o $(GUEST_OBJ64) guests/lib/link.ld
-	$$(CC) -m64 $(GUEST_LDFLAGS) -o $$@ $$(filter %.o,$$^)
+	$$(CC) -m64 $(GUEST_LDFLAGS) -o $$@ $$(filter %.o %.a,$$^)
 $(GUEST_DIR)/$1.elf: $(GUEST_DIR)/$1.elf64
 	$$(OBJCOPY) -O elf32-i386 $$< $$@
 endef

@@ -138,6 +138,7 @@ static bool trap_is_expected(struct frame *f)
     caught.cr2 = f->vector == 14 ? cr2_read() : 0;
     caught.n++;
     f->ip = caught_resume;
+    f->flags &= ~FLAG_TF;               /* one step was asked for */
     caught_resume = 0;
     return true;
 }
