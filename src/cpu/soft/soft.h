@@ -33,27 +33,37 @@ typedef void op_fn(struct soft *s, const struct uop *u);
 
 enum { NO_REG = 16 };           /* gpr[NO_REG] is always 0: "no base", "no index" */
 
-/* One decoded instruction.  Registers are indices into soft.gpr; byte registers
- * are byte offsets into it (AH is offset 1).  */
+struct block;
+
+/* One decoded instruction: a cache line.  Registers are indices into soft.gpr;
+ * byte registers are byte offsets into it (AH is offset 1).  For user-mode
+ * integer operations rm is the destination and reg the source of "op reg, reg";
+ * for system operations they are ModRM.rm and ModRM.reg, with REX. */
 struct uop {
     op_fn   *fn;
-    uint64_t imm;               /* sign-extended immediate, branch displacement, far offset */
+    uint64_t imm;               /* sign-extended immediate, branch target, far offset */
     int64_t  disp;
+    union {
+        struct block *link[2];  /* where a direct branch goes: taken, not taken */
+        op_fn *sys;             /* the system side's handler                    */
+    };
     uint16_t imm2;              /* far selector, ENTER level                 */
     uint16_t off;               /* from the start of the block               */
     uint16_t mnemonic;          /* ZydisMnemonic                             */
     uint8_t  len;               /* of the instruction, bytes                 */
+    uint8_t  left;              /* instructions from here to the block's end */
     uint8_t  opsize;            /* effective operand size: 1, 2, 4, 8        */
     uint8_t  asize;             /* effective address size: 2, 4, 8           */
-    uint8_t  reg;               /* the register operand (ModRM.reg or opcode), or Sreg/CR/DR number */
+    uint8_t  reg;               /* the register operand, or Sreg/CR/DR number */
     uint8_t  rm;                /* the other one, if !mem                    */
     uint8_t  reg8, rm8;         /* byte offsets, for 8-bit operands          */
     bool     mem;               /* the r/m operand is in memory              */
     uint8_t  seg;               /* enum seg, after overrides                 */
     uint8_t  base, index, scale;/* NO_REG if absent; scale is a shift        */
     bool     rep, repne, lock;
-    uint8_t  bytes[15];         /* as fetched: for exit records              */
+    uint8_t  n_uops;            /* first of a block only                     */
 };
+_Static_assert(sizeof(struct uop) == 64, "a micro-operation fills a cache line");
 
 /* Operating mode: what the decoder must know. */
 enum soft_mode { MODE_REAL, MODE_V86, MODE_PROT16, MODE_PROT32, MODE_LONG16, MODE_LONG32, MODE_LONG64 };
@@ -62,7 +72,12 @@ struct soft {
     /* -- hot: what most instructions touch -- */
     uint64_t gpr[N_GPRS + 1];
     uint64_t rip;               /* see soft_system_op()                       */
-    const struct uop *cur;      /* the instruction being executed             */
+    const struct uop *cur;      /* the instruction being executed; NULL: between two */
+    struct block *block;        /* the one cur is in                          */
+    const struct uop *next;     /* what to run next, where handlers return (see exec.h) */
+    struct tlb_entry *tlb_now;  /* the TLB of the current privilege           */
+    uint64_t icount;            /* retired, plus the rest of the current block */
+    _Atomic uint64_t icount_limit;      /* 0: somebody wants attention        */
     uint64_t restart_rip;       /* of that instruction: soft_fault() and soft_leave() put rip
                                  * back to it.  A task switch moves it: its late faults are
                                  * the new task's.                              */
@@ -95,7 +110,7 @@ struct soft {
     /* -- an exit in the making -- */
     struct controls ctl;
     struct vmexit  *x;          /* where run() was told to put it                              */
-    uint64_t supplied[8];       /* MMIO values from the monitor, for the re-executed instruction */
+    uint64_t supplied[32];      /* MMIO values from the monitor, for the re-executed instruction */
     unsigned n_supplied, next_supplied;
 
     jmp_buf  escape;            /* back to the run loop                                        */
@@ -103,7 +118,14 @@ struct soft {
 
     struct soft_tlb    *tlb;    /* tlb.c's own   */
     struct soft_blocks *blocks; /* block.c's own */
-    uint64_t icount, icount_limit;
+    struct jump_entry  *jumps;  /* block.c: blocks by RIP                                      */
+    uint64_t code_ctx;          /* CS base and mode: which blocks fit (soft_mode_changed)      */
+    uint32_t map_gen;           /* counts TLB flushes: older jump entries are void             */
+    bool     watching;          /* DR7 has data breakpoints, or #AC is on: no fast accesses    */
+    bool     single;            /* blocks of one instruction                                   */
+    bool     in_shadow;         /* the current instruction runs in the irq_shadow              */
+    _Atomic bool kicked;
+    struct event raised;        /* by soft_fault(), for the run loop                           */
 };
 
 /* ---- leaving an instruction (run.c) ---- */
