@@ -41,7 +41,10 @@ io := \
     io/uart.c \
     io/sysport.c
 vm :=
-debugger :=
+debugger := \
+    debugger/trace_drain.c \
+    debugger/trace_file.c \
+    debugger/trace_writer.c
 cmd :=
 
 SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(cmd))
@@ -55,7 +58,10 @@ UNIT_TESTS := \
     test_nested \
     test_dirty \
     test_gmem \
-    test_exit
+    test_exit \
+    test_trace \
+    test_vclock \
+    test_trace_file
 UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 
 # Guests: see guests/README.md.

@@ -53,25 +53,34 @@ void trace_free(struct trace *t)
     free(t);
 }
 
-/* Room for one more event?  Asks the reader in this process, if there is one. */
-static bool ring_has_room(struct trace *t)
+static const uint8_t kind_layer[N_TRACE_KINDS] = {
+#define X(kind, layer, a0, a1, a2, about) [TRACE_##kind] = LAYER_##layer,
+    TRACE_LIST(X)
+#undef X
+};
+
+/* See how far the reader is; if that gives no room, ask the one in this
+ * process, if there is one.  Out of line: once per lap is enough. */
+static __attribute__((noinline, cold)) bool find_room(struct trace *t, uint64_t seq)
 {
     struct trace_ring *r = t->ring;
-    if (r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) < r->size)
-        return true;
-    if (t->drain)
+    t->room_to = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) + r->size;
+    if (seq > t->room_to && t->drain) {
         t->drain(t->drain_arg);
-    return r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) < r->size;
+        t->room_to = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) + r->size;
+    }
+    if (seq <= t->room_to)
+        return true;
+    r->lost++;
+    return false;
 }
 
 uint64_t trace_write(struct trace *t, enum trace_kind kind, uint64_t a0, uint64_t a1, uint64_t a2)
 {
     struct trace_ring *r = t->ring;
-    if (!ring_has_room(t)) {
-        r->lost++;
-        return 0;
-    }
     uint64_t seq = r->head + 1;
+    if (__builtin_expect(seq > t->room_to, 0) && !find_room(t, seq))
+        return 0;
     uint64_t back = t->ctx.cause ? seq - t->ctx.cause : 0;
     r->event[seq & (r->size - 1)] = (struct trace_event){
         .seq = seq,
@@ -81,7 +90,7 @@ uint64_t trace_write(struct trace *t, enum trace_kind kind, uint64_t a0, uint64_
         .arg = { a0, a1, a2 },
         .cause_back = back <= UINT32_MAX ? (uint32_t)back : 0,
         .kind = (uint8_t)kind,
-        .layer = (uint8_t)trace_kinds[kind].layer,
+        .layer = kind_layer[kind],
         .engine = t->ctx.engine,
         .vcpu = t->ctx.vcpu,
     };

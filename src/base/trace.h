@@ -86,6 +86,7 @@ struct trace {
     uint64_t             mask;      /* BIT(kind) set: emit it; 0: tracing is off */
     struct trace_context ctx;
     struct trace_ring   *ring;
+    uint64_t             room_to;   /* the last seq known to have room: saves reading ring->tail */
     int                  memfd;
     /* Called when the ring is full, if set, before an event is counted lost:
      * for a reader in the same process.  It moves ring->tail. */

@@ -1,0 +1,471 @@
+/*
+ * debugger/trace_file.c -- reading a trace file.
+ *
+ * Opening maps the file and hops from block header to block header: that
+ * list is the index.  Contents are checked and unpacked one block at a time,
+ * when asked for.  Nothing in the file is believed: lengths are checked
+ * against what is there, sums against what they sum, and events against what
+ * their block's header says.
+ *
+ * A file that ends inside a block was being written when its writer died.
+ * Damage before the end makes the reader look for the next header that is
+ * whole, and go on there.
+ */
+#include "debugger/trace_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "debugger/trace_format.h"
+
+struct trace_file {
+    const uint8_t      *bytes;
+    uint64_t            n_bytes;
+    bool                mapped;
+    char               *info;           /* lines, each ended by NUL instead of newline */
+    size_t              info_bytes;
+    char              **engine;         /* into info's copy in engine_line */
+    size_t              n_engines;
+    char               *engine_line;
+    struct trace_block *block;
+    size_t              n_blocks, cap_blocks;
+    uint64_t            first_block;
+    uint8_t             kind_map[256];  /* the file's numbers to ours; 255: not known here */
+    char                warning[300];
+};
+
+const char *trace_file_warning(const struct trace_file *f) { return f->warning; }
+size_t trace_file_blocks(const struct trace_file *f) { return f->n_blocks; }
+
+const struct trace_block *trace_file_block(const struct trace_file *f, size_t i)
+{
+    return i < f->n_blocks ? &f->block[i] : NULL;
+}
+
+const char *trace_file_info(const struct trace_file *f, const char *key)
+{
+    size_t len = strlen(key);
+    for (const char *p = f->info; p < f->info + f->info_bytes; p += strlen(p) + 1)
+        if (strncmp(p, key, len) == 0 && p[len] == '=')
+            return p + len + 1;
+    return NULL;
+}
+
+const char *trace_file_engine(const struct trace_file *f, unsigned engine)
+{
+    return engine < f->n_engines ? f->engine[engine] : "?";
+}
+
+/*
+ * The file's header
+ */
+
+static const char *header_complaint(const struct trace_file *f, const struct file_header *h)
+{
+    if (f->n_bytes < sizeof h->magic || memcmp(f->bytes, TRACE_FILE_MAGIC, sizeof h->magic) != 0)
+        return "it is not a Vitrine trace (it does not begin with the magic number)";
+    if (f->n_bytes < sizeof *h)
+        return "it ends inside its header";
+    if (h->version != TRACE_FILE_VERSION)
+        return "it is of another version of the format than this program reads";
+    if (h->event_bytes != sizeof(struct trace_event))
+        return "its events are not of 64 bytes";
+    if (h->info_bytes > TRACE_INFO_MAX)
+        return "its header claims to be longer than any header is";
+    if (h->info_bytes > f->n_bytes - sizeof *h)
+        return "it ends inside its header";
+    uint64_t sum = trace_sum(TRACE_SUM_START, h, offsetof(struct file_header, sum));
+    if (trace_sum(sum, f->bytes + sizeof *h, h->info_bytes) != h->sum)
+        return "its header is damaged (wrong checksum)";
+    return NULL;
+}
+
+/* Cut a list "a,b,c" into its words, in place. */
+static size_t split_words(char *list, char **word, size_t max)
+{
+    size_t n = 0;
+    for (char *save = NULL, *w = strtok_r(list, ",", &save); w && n < max;
+         w = strtok_r(NULL, ",", &save))
+        word[n++] = w;
+    return n;
+}
+
+/* A file of another build numbers its kinds its own way: go by name. */
+static int read_kinds(struct trace_file *f)
+{
+    char *word[256];
+    const char *names = trace_file_info(f, "kinds");
+    char *list = strdup(names ? names : "");
+    if (!list)
+        return -ENOMEM;
+    memset(f->kind_map, 255, sizeof f->kind_map);
+    size_t n = split_words(list, word, NELEM(word));
+    for (size_t i = 0; i < n; i++)
+        for (unsigned k = 0; k < N_TRACE_KINDS; k++)
+            if (strcmp(word[i], trace_kinds[k].name) == 0)
+                f->kind_map[i] = (uint8_t)k;
+    free(list);
+    return 0;
+}
+
+static int read_engines(struct trace_file *f)
+{
+    const char *names = trace_file_info(f, "engines");
+    f->engine_line = strdup(names ? names : "");
+    f->engine = calloc(256, sizeof *f->engine);
+    if (!f->engine_line || !f->engine)
+        return -ENOMEM;
+    f->n_engines = split_words(f->engine_line, f->engine, 256);
+    return 0;
+}
+
+static int read_info(struct trace_file *f, const struct file_header *h)
+{
+    f->info_bytes = (size_t)h->info_bytes + 1;
+    f->info = malloc(f->info_bytes);
+    if (!f->info)
+        return -ENOMEM;
+    memcpy(f->info, f->bytes + sizeof *h, h->info_bytes);
+    f->info[h->info_bytes] = '\0';
+    for (size_t i = 0; i < h->info_bytes; i++) {
+        unsigned char c = (unsigned char)f->info[i];
+        f->info[i] = c == '\n' ? '\0' : c < ' ' || c == 127 ? '?' : (char)c;
+    }
+    int err = read_kinds(f);
+    return err ? err : read_engines(f);
+}
+
+/*
+ * The blocks' headers
+ */
+
+enum found { FOUND_BLOCK, FOUND_DAMAGE, FOUND_TORN };
+
+static bool header_sane(const struct block_header *h)
+{
+    return h->magic == TRACE_BLOCK_MAGIC
+        && trace_sum(TRACE_SUM_START, h, offsetof(struct block_header, sum)) == h->sum
+        && h->n_events >= 1 && h->n_events <= TRACE_BLOCK_MAX
+        && h->first_seq >= 1 && h->last_seq >= h->first_seq
+        && h->last_seq - h->first_seq >= h->n_events - 1
+        && h->packed_bytes <= ZSTD_compressBound(TRACE_BLOCK_MAX * sizeof(struct trace_event));
+}
+
+static enum found look_at(const struct trace_file *f, uint64_t at, struct block_header *h)
+{
+    uint64_t left = f->n_bytes - at;
+    if (left < sizeof *h)
+        return FOUND_TORN;
+    memcpy(h, f->bytes + at, sizeof *h);
+    if (!header_sane(h))
+        return FOUND_DAMAGE;
+    return h->packed_bytes <= left - sizeof *h ? FOUND_BLOCK : FOUND_TORN;
+}
+
+static uint64_t map_kinds(const struct trace_file *f, uint64_t file_mask)
+{
+    uint64_t mask = 0;
+    for (unsigned i = 0; i < 64; i++)
+        if (file_mask & BIT(i) && f->kind_map[i] != 255)
+            mask |= BIT(f->kind_map[i]);
+    return mask;
+}
+
+static int add_block(struct trace_file *f, uint64_t at, const struct block_header *h)
+{
+    if (f->n_blocks == f->cap_blocks) {
+        size_t cap = f->cap_blocks ? 2 * f->cap_blocks : 64;
+        struct trace_block *more = realloc(f->block, cap * sizeof *more);
+        if (!more)
+            return -ENOMEM;
+        f->block = more;
+        f->cap_blocks = cap;
+    }
+    f->block[f->n_blocks++] = (struct trace_block){
+        .offset = at,
+        .first_seq = h->first_seq, .last_seq = h->last_seq,
+        .first_ns = h->first_ns, .last_ns = h->last_ns,
+        .first_icount = h->first_icount, .last_icount = h->last_icount,
+        .kinds = map_kinds(f, h->kinds), .lost = h->lost,
+        .n_events = h->n_events, .packed_bytes = h->packed_bytes,
+    };
+    return 0;
+}
+
+/* The next place after `at` where a whole header stands, or the end. */
+static uint64_t resync(const struct trace_file *f, uint64_t at)
+{
+    static const uint32_t magic = TRACE_BLOCK_MAGIC;
+    struct block_header h;
+    while (++at < f->n_bytes) {
+        const uint8_t *p = memmem(f->bytes + at, f->n_bytes - at, &magic, sizeof magic);
+        if (!p)
+            break;
+        at = (uint64_t)(p - f->bytes);
+        if (look_at(f, at, &h) == FOUND_BLOCK)
+            return at;
+    }
+    return f->n_bytes;
+}
+
+static void note(struct trace_file *f, uint64_t from, uint64_t to)
+{
+    unsigned long long a = from, n = to - from;
+    if (f->warning[0])
+        return;         /* the first is the one to look into */
+    if (to == f->n_bytes)
+        snprintf(f->warning, sizeof f->warning, "its last block, at byte %llu, is torn; its %llu bytes "
+                 "are ignored (was the writer killed?)", a, n);
+    else
+        snprintf(f->warning, sizeof f->warning, "%llu damaged bytes at byte %llu are left out", n, a);
+}
+
+static int read_blocks(struct trace_file *f)
+{
+    struct block_header h;
+    uint64_t seq = 0;
+    for (uint64_t at = f->first_block; at < f->n_bytes; ) {
+        if (look_at(f, at, &h) == FOUND_BLOCK && h.first_seq > seq) {
+            int err = add_block(f, at, &h);
+            if (err)
+                return err;
+            seq = h.last_seq;
+            at += sizeof h + h.packed_bytes;
+            continue;
+        }
+        uint64_t next = resync(f, at);
+        note(f, at, next);
+        at = next;
+    }
+    return 0;
+}
+
+/*
+ * Opening and closing
+ */
+
+void trace_file_close(struct trace_file *f)
+{
+    if (!f)
+        return;
+    if (f->mapped)
+        munmap((void *)(uintptr_t)f->bytes, f->n_bytes);
+    free(f->info);
+    free(f->engine);
+    free(f->engine_line);
+    free(f->block);
+    free(f);
+}
+
+static struct trace_file *read_all(struct trace_file *f, char *why, size_t n)
+{
+    struct file_header h = { .magic = "" };
+    memcpy(&h, f->bytes, f->n_bytes < sizeof h ? f->n_bytes : sizeof h);
+    const char *complaint = header_complaint(f, &h);
+    if (!complaint) {
+        f->first_block = sizeof h + h.info_bytes;
+        if (read_info(f, &h) < 0 || read_blocks(f) < 0)
+            complaint = "there is not enough memory to read it";
+    }
+    if (complaint) {
+        snprintf(why, n, "%s", complaint);
+        trace_file_close(f);
+        return NULL;
+    }
+    return f;
+}
+
+struct trace_file *trace_file_open_bytes(const void *bytes, uint64_t n_bytes, char *why, size_t n)
+{
+    struct trace_file *f = calloc(1, sizeof *f);
+    if (!f) {
+        snprintf(why, n, "there is not enough memory to read it");
+        return NULL;
+    }
+    f->bytes = bytes;
+    f->n_bytes = n_bytes;
+    return read_all(f, why, n);
+}
+
+/* The file's bytes, mapped; NULL and a sentence.  An empty file cannot be mapped. */
+static const void *map_file(int fd, uint64_t *n_bytes, char *why, size_t n)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        snprintf(why, n, "%s", strerror(errno));
+    } else if (!S_ISREG(st.st_mode)) {
+        snprintf(why, n, "it is not a regular file");
+    } else if (st.st_size == 0) {
+        snprintf(why, n, "it is empty");
+    } else {
+        *n_bytes = (uint64_t)st.st_size;
+        void *hva = mmap(NULL, *n_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (hva != MAP_FAILED)
+            return hva;
+        snprintf(why, n, "%s", strerror(errno));
+    }
+    return NULL;
+}
+
+struct trace_file *trace_file_open(const char *path, char *why, size_t n)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        snprintf(why, n, "%s", strerror(errno));
+        return NULL;
+    }
+    uint64_t n_bytes = 0;
+    const void *bytes = map_file(fd, &n_bytes, why, n);
+    close(fd);
+    if (!bytes)
+        return NULL;
+    struct trace_file *f = calloc(1, sizeof *f);
+    if (!f) {
+        munmap((void *)(uintptr_t)bytes, n_bytes);
+        snprintf(why, n, "there is not enough memory to read it");
+        return NULL;
+    }
+    f->bytes = bytes;
+    f->n_bytes = n_bytes;
+    f->mapped = true;
+    return read_all(f, why, n);
+}
+
+/*
+ * The events
+ */
+
+static const char *unpack(const struct trace_file *f, const struct trace_block *b, uint64_t *words)
+{
+    struct block_header h;
+    const uint8_t *packed = f->bytes + b->offset + sizeof h;
+    size_t bytes = b->n_events * sizeof(struct trace_event);
+    memcpy(&h, f->bytes + b->offset, sizeof h);
+    if (trace_sum(TRACE_SUM_START, packed, b->packed_bytes) != h.payload_sum)
+        return "its checksum is wrong";
+    size_t got = ZSTD_decompress(words, bytes, packed, b->packed_bytes);
+    if (ZSTD_isError(got))
+        return ZSTD_getErrorName(got);
+    return got == bytes ? NULL : "it is shorter than its header says";
+}
+
+/* Columns of differences back to events. */
+static void sum_up(const uint64_t *words, size_t n, struct trace_event *events)
+{
+    uint64_t now[TRACE_EVENT_WORDS] = { 0 };
+    for (size_t i = 0; i < n; i++) {
+        for (size_t c = 0; c < TRACE_EVENT_WORDS; c++)
+            now[c] += words[c * n + i];
+        memcpy(&events[i], now, sizeof now);
+    }
+}
+
+/* What the rest of the program relies on: seq in order, small numbers small. */
+static const char *check_events(const struct trace_file *f, const struct trace_block *b,
+                                struct trace_event *events)
+{
+    uint64_t seq = b->first_seq - 1;
+    for (size_t i = 0; i < b->n_events; i++) {
+        struct trace_event *e = &events[i];
+        if (e->seq <= seq || e->seq > b->last_seq)
+            return "its events are out of order";
+        seq = e->seq;
+        e->kind = f->kind_map[e->kind];
+        if (e->layer >= N_LAYERS)
+            e->layer = 0;
+        if (e->cause_back >= e->seq)
+            e->cause_back = 0;
+    }
+    return NULL;
+}
+
+int trace_file_load(const struct trace_file *f, size_t i, struct trace_event *events,
+                    char *why, size_t n)
+{
+    const struct trace_block *b = &f->block[i];
+    uint64_t *words = malloc(b->n_events * sizeof(struct trace_event));
+    if (!words) {
+        snprintf(why, n, "there is not enough memory");
+        return -ENOMEM;
+    }
+    const char *complaint = unpack(f, b, words);
+    if (!complaint) {
+        sum_up(words, b->n_events, events);
+        complaint = check_events(f, b, events);
+    }
+    free(words);
+    if (!complaint)
+        return 0;
+    snprintf(why, n, "the block at byte %llu (events %llu to %llu) is damaged: %s",
+             (unsigned long long)b->offset, (unsigned long long)b->first_seq,
+             (unsigned long long)b->last_seq, complaint);
+    return -EINVAL;
+}
+
+/* The first block whose last event is `seq` or later. */
+static size_t block_from(const struct trace_file *f, uint64_t seq)
+{
+    size_t lo = 0, hi = f->n_blocks;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (f->block[mid].last_seq < seq)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+int trace_file_each(const struct trace_file *f, uint64_t from, uint64_t to, uint64_t kinds,
+                    trace_each_fn *fn, void *arg)
+{
+    int damaged = 0;
+    char why[200];
+    struct trace_event *events = malloc(TRACE_BLOCK_MAX * sizeof *events);
+    if (!events)
+        return -ENOMEM;
+    for (size_t i = block_from(f, from); i < f->n_blocks && f->block[i].first_seq <= to; i++) {
+        const struct trace_block *b = &f->block[i];
+        if (kinds != ~UINT64_C(0) && !(b->kinds & kinds))
+            continue;
+        if (trace_file_load(f, i, events, why, sizeof why) < 0) {
+            damaged++;
+            continue;
+        }
+        for (size_t k = 0; k < b->n_events; k++) {
+            const struct trace_event *e = &events[k];
+            bool wanted = kinds == ~UINT64_C(0) || (e->kind < 64 && kinds & BIT(e->kind));
+            if (wanted && e->seq >= from && e->seq <= to && !fn(arg, e))
+                goto done;
+        }
+    }
+done:
+    free(events);
+    return damaged;
+}
+
+struct search { uint64_t seq; struct trace_event *e; bool found; };
+
+static bool search_event(void *arg, const struct trace_event *e)
+{
+    struct search *s = arg;
+    *s->e = *e;
+    s->found = true;
+    return false;
+}
+
+int trace_file_find(const struct trace_file *f, uint64_t seq, struct trace_event *e)
+{
+    struct search s = { .seq = seq, .e = e };
+    int damaged = trace_file_each(f, seq, seq, ~UINT64_C(0), search_event, &s);
+    if (s.found)
+        return 0;
+    return damaged < 0 ? damaged : damaged ? -EINVAL : -ENOENT;
+}

@@ -1,0 +1,407 @@
+/*
+ * Trace files: what goes in comes out; a file cut off anywhere still gives
+ * every whole block before the cut; damage and lies are told, never believed.
+ *   run    make unit
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/trace.h"
+#include "debugger/trace_drain.h"
+#include "debugger/trace_file.h"
+#include "debugger/trace_format.h"
+
+static char path[64];
+
+static int make_path(void **state)
+{
+    (void)state;
+    snprintf(path, sizeof path, "/tmp/vitrine-test-%d.trace", (int)getpid());
+    return 0;
+}
+
+static int remove_path(void **state)
+{
+    (void)state;
+    unlink(path);
+    return 0;
+}
+
+/* Event i of the story that these tests write. */
+static void emit(struct trace *t, uint64_t i)
+{
+    t->ctx = (struct trace_context){ .vtime_ns = 100 * i, .icount = 7 * i,
+        .rip = 0xffffffff80000000 + i * i, .cause = i > 3 ? i - 2 : 0, .engine = 1 };
+    trace_emit(t, i % 5 ? TRACE_EXIT : TRACE_MARK, i * 0x123456789, ~i, i % 3);
+}
+
+/* A file of n events, a block after every `every`. */
+static void write_file(uint64_t n, uint64_t every)
+{
+    static const char *const engines[] = { "soft", "kvm", NULL };
+    struct trace *t = trace_new(16);
+    t->mask = ~UINT64_C(0);
+    t->engine_names = engines;
+    struct trace_writer *w = trace_writer_open(path, t, "guest=hello.elf\ntiming=0\n");
+    assert_non_null(w);
+    struct trace_drain d;
+    trace_drain_attach(&d, t);
+    trace_drain_add(&d, trace_writer_sink, w);
+    for (uint64_t i = 1; i <= n; i++) {
+        emit(t, i);
+        if (every && i % every == 0) {
+            trace_drain_run(&d);
+            assert_int_equal(trace_writer_flush(w), 0);
+        }
+    }
+    trace_drain_detach(&d);
+    assert_int_equal(trace_writer_close(w), 0);
+    trace_free(t);
+}
+
+struct check { uint64_t next; };
+
+static bool check_event(void *arg, const struct trace_event *e)
+{
+    struct check *c = arg;
+    uint64_t i = c->next++;
+    assert_int_equal(e->seq, i);
+    assert_int_equal(e->vtime_ns, 100 * i);
+    assert_int_equal(e->icount, 7 * i);
+    assert_int_equal(e->rip, 0xffffffff80000000 + i * i);
+    assert_int_equal(e->kind, i % 5 ? TRACE_EXIT : TRACE_MARK);
+    assert_int_equal(e->arg[0], i * 0x123456789);
+    assert_int_equal(e->arg[1], ~i);
+    assert_int_equal(e->arg[2], i % 3);
+    assert_int_equal(e->cause_back, i > 3 ? 2 : 0);
+    return true;
+}
+
+static struct trace_file *open_file(void)
+{
+    char why[200] = "";
+    struct trace_file *f = trace_file_open(path, why, sizeof why);
+    if (!f)
+        fail_msg("%s", why);
+    return f;
+}
+
+static uint64_t count_events(const struct trace_file *f)
+{
+    struct check c = { .next = 1 };
+    assert_int_equal(trace_file_each(f, 1, UINT64_MAX, ~UINT64_C(0), check_event, &c), 0);
+    return c.next - 1;
+}
+
+static void what_goes_in_comes_out(void **state)
+{
+    (void)state;
+    static const uint64_t counts[] = { 0, 1, 4095, 4096, 4097, 20000 };
+    for (size_t i = 0; i < NELEM(counts); i++) {
+        write_file(counts[i], 0);
+        struct trace_file *f = open_file();
+        assert_string_equal(trace_file_warning(f), "");
+        assert_int_equal(trace_file_blocks(f), (counts[i] + 4095) / 4096);
+        assert_int_equal(count_events(f), counts[i]);
+        trace_file_close(f);
+    }
+}
+
+static void the_header_tells_about_the_run(void **state)
+{
+    (void)state;
+    write_file(3, 0);
+    struct trace_file *f = open_file();
+    assert_string_equal(trace_file_info(f, "guest"), "hello.elf");
+    assert_string_equal(trace_file_info(f, "timing"), "0");
+    assert_null(trace_file_info(f, "gues"));
+    assert_string_equal(trace_file_engine(f, 1), "kvm");
+    assert_string_equal(trace_file_engine(f, 2), "?");
+    trace_file_close(f);
+}
+
+static void the_index_tells_what_is_in_a_block(void **state)
+{
+    (void)state;
+    write_file(10, 4);
+    struct trace_file *f = open_file();
+    assert_int_equal(trace_file_blocks(f), 3);
+    const struct trace_block *b = trace_file_block(f, 1);
+    assert_int_equal(b->first_seq, 5);
+    assert_int_equal(b->last_seq, 8);
+    assert_int_equal(b->first_ns, 500);
+    assert_int_equal(b->last_ns, 800);
+    assert_int_equal(b->first_icount, 35);
+    assert_int_equal(b->last_icount, 56);
+    assert_int_equal(b->kinds, BIT(TRACE_EXIT) | BIT(TRACE_MARK));
+    assert_int_equal(trace_file_block(f, 0)->kinds, BIT(TRACE_EXIT));
+    assert_null(trace_file_block(f, 3));
+    trace_file_close(f);
+}
+
+static void events_are_found(void **state)
+{
+    (void)state;
+    write_file(100, 7);
+    struct trace_file *f = open_file();
+    struct trace_event e;
+    for (uint64_t i = 1; i <= 100; i++) {
+        assert_int_equal(trace_file_find(f, i, &e), 0);
+        assert_int_equal(e.seq, i);
+    }
+    assert_int_equal(trace_file_find(f, 0, &e), -ENOENT);
+    assert_int_equal(trace_file_find(f, 101, &e), -ENOENT);
+    trace_file_close(f);
+}
+
+static void two_runs_give_the_same_bytes(void **state)
+{
+    (void)state;
+    char cmd[300];
+    write_file(5000, 0);
+    snprintf(cmd, sizeof cmd, "cp %s %s.2", path, path);
+    assert_int_equal(system(cmd), 0);
+    write_file(5000, 0);
+    snprintf(cmd, sizeof cmd, "cmp %s %s.2 && rm %s.2", path, path, path);
+    assert_int_equal(system(cmd), 0);
+}
+
+static uint8_t *slurp(size_t *n)
+{
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    uint8_t *bytes = malloc(1 << 20);
+    *n = fread(bytes, 1, 1 << 20, f);
+    fclose(f);
+    return bytes;
+}
+
+/* Killed at any moment: all blocks before the cut are there, and the rest is reported. */
+static void a_file_cut_anywhere_is_readable(void **state)
+{
+    (void)state;
+    write_file(12, 3);
+    size_t n, n_whole = 0, first;
+    uint8_t *all = slurp(&n);
+    struct trace_file *f = open_file();
+    uint64_t at[5];
+    for (size_t i = 0; i < 4; i++)
+        at[i] = trace_file_block(f, i)->offset;
+    at[4] = n;
+    first = at[0];
+    trace_file_close(f);
+    for (size_t cut = 0; cut <= n; cut++) {
+        char why[200] = "";
+        uint8_t *bytes = malloc(cut ? cut : 1);      /* so that a sanitizer sees the end */
+        memcpy(bytes, all, cut);
+        f = trace_file_open_bytes(bytes, cut, why, sizeof why);
+        if (cut < first) {
+            assert_null(f);
+            assert_true(strlen(why) > 0);
+        } else {
+            assert_non_null(f);
+            while (n_whole < 4 && at[n_whole + 1] <= cut)
+                n_whole++;
+            assert_int_equal(trace_file_blocks(f), n_whole);
+            assert_int_equal(count_events(f), 3 * n_whole);
+            bool torn = cut != at[n_whole];
+            assert_int_equal(strstr(trace_file_warning(f), "torn") != NULL, torn);
+        }
+        trace_file_close(f);
+        free(bytes);
+    }
+    assert_int_equal(n_whole, 4);
+    free(all);
+}
+
+static bool ignore_event(void *arg, const struct trace_event *e)
+{
+    uint64_t *last = arg;
+    assert_true(e->seq > *last);
+    assert_true(e->cause_back < e->seq);
+    *last = e->seq;
+    return true;
+}
+
+/* Any one damaged byte costs at most the block it is in, and is told. */
+static void damage_costs_one_block(void **state)
+{
+    (void)state;
+    write_file(12, 3);
+    size_t n;
+    uint8_t *bytes = slurp(&n);
+    for (size_t i = 0; i < n; i++) {
+        char why[200] = "";
+        uint64_t last = 0;
+        bytes[i] ^= 0x41;
+        struct trace_file *f = trace_file_open_bytes(bytes, n, why, sizeof why);
+        if (f) {
+            int damaged = trace_file_each(f, 1, UINT64_MAX, ~UINT64_C(0), ignore_event, &last);
+            assert_true(damaged == 1 || trace_file_warning(f)[0]);
+            assert_true(trace_file_blocks(f) >= 3);
+        } else {
+            assert_true(strlen(why) > 0);
+        }
+        trace_file_close(f);
+        bytes[i] ^= 0x41;
+    }
+    free(bytes);
+}
+
+/* A header and one block, with their sums made right, for lies to be told in. */
+struct lie { struct file_header file; struct block_header block; uint8_t rest[64]; };
+
+static void make_sums_right(struct lie *l)
+{
+    l->file.sum = trace_sum(TRACE_SUM_START, &l->file, offsetof(struct file_header, sum));
+    l->block.payload_sum = trace_sum(TRACE_SUM_START, l->rest, sizeof l->rest);
+    l->block.sum = trace_sum(TRACE_SUM_START, &l->block, offsetof(struct block_header, sum));
+}
+
+static struct lie an_honest_start(void)
+{
+    struct lie l = {
+        .file = { .magic = TRACE_FILE_MAGIC, .version = TRACE_FILE_VERSION, .event_bytes = 64 },
+        .block = { .magic = TRACE_BLOCK_MAGIC, .n_events = 1, .packed_bytes = sizeof l.rest,
+                   .first_seq = 1, .last_seq = 1 },
+    };
+    return l;
+}
+
+static struct trace_file *open_lie(struct lie *l, char *why, size_t n)
+{
+    make_sums_right(l);
+    return trace_file_open_bytes(l, sizeof *l, why, n);
+}
+
+static void lies_in_the_file_header_are_refused(void **state)
+{
+    (void)state;
+    char why[200];
+    struct lie l = an_honest_start();
+    l.file.magic[3] = 'X';
+    assert_null(open_lie(&l, why, sizeof why));
+    assert_non_null(strstr(why, "not a Vitrine trace"));
+    l = an_honest_start();
+    l.file.version = 2;
+    assert_null(open_lie(&l, why, sizeof why));
+    assert_non_null(strstr(why, "version"));
+    l = an_honest_start();
+    l.file.event_bytes = 65;
+    assert_null(open_lie(&l, why, sizeof why));
+    l = an_honest_start();
+    l.file.info_bytes = UINT32_MAX;
+    assert_null(open_lie(&l, why, sizeof why));
+    assert_non_null(strstr(why, "longer"));
+    l = an_honest_start();
+    l.file.info_bytes = 60000;
+    assert_null(open_lie(&l, why, sizeof why));
+    assert_non_null(strstr(why, "ends inside"));
+    l = an_honest_start();
+    assert_null(trace_file_open_bytes(&l, sizeof l, why, sizeof why));
+    assert_non_null(strstr(why, "checksum"));
+}
+
+static void expect_no_block(struct lie l)
+{
+    char why[200] = "";
+    struct trace_file *f = open_lie(&l, why, sizeof why);
+    assert_non_null(f);
+    assert_int_equal(trace_file_blocks(f), 0);
+    assert_true(trace_file_warning(f)[0]);
+    trace_file_close(f);
+}
+
+static void lies_in_a_block_header_are_refused(void **state)
+{
+    (void)state;
+    struct lie l = an_honest_start();
+    l.block.n_events = 0;
+    expect_no_block(l);
+    l.block.n_events = UINT32_MAX;
+    expect_no_block(l);
+    l = an_honest_start();
+    l.block.packed_bytes = UINT32_MAX;
+    expect_no_block(l);
+    l.block.packed_bytes = sizeof l.rest + 1;
+    expect_no_block(l);
+    l = an_honest_start();
+    l.block.first_seq = 0;
+    expect_no_block(l);
+    l.block.first_seq = 2;
+    expect_no_block(l);
+    l = an_honest_start();
+    l.block.n_events = 2;       /* two events, but only seq 1 */
+    expect_no_block(l);
+}
+
+static void a_block_of_nonsense_is_told_when_read(void **state)
+{
+    (void)state;
+    char why[200] = "";
+    struct lie l = an_honest_start();
+    struct trace_event e;
+    memset(l.rest, 0x5a, sizeof l.rest);
+    struct trace_file *f = open_lie(&l, why, sizeof why);
+    assert_non_null(f);
+    assert_int_equal(trace_file_blocks(f), 1);
+    assert_int_equal(trace_file_load(f, 0, &e, why, sizeof why), -EINVAL);
+    assert_non_null(strstr(why, "damaged"));
+    assert_int_equal(trace_file_find(f, 1, &e), -EINVAL);
+    trace_file_close(f);
+}
+
+static void what_is_no_file_is_refused(void **state)
+{
+    (void)state;
+    char why[200] = "";
+    assert_null(trace_file_open("/nonexistent/x", why, sizeof why));
+    assert_string_equal(why, "No such file or directory");
+    assert_null(trace_file_open("/tmp", why, sizeof why));
+    assert_null(trace_file_open("/dev/null", why, sizeof why));
+    assert_string_equal(why, "it is not a regular file");
+    fclose(fopen(path, "w"));
+    assert_null(trace_file_open(path, why, sizeof why));
+    assert_string_equal(why, "it is empty");
+}
+
+/* A full disk ends the trace, not the run. */
+static void a_full_disk_is_told_once(void **state)
+{
+    (void)state;
+    struct stat st;
+    if (stat("/dev/full", &st) != 0)
+        skip();
+    struct trace_writer *w = trace_writer_open("/dev/full", NULL, NULL);
+    assert_null(w);
+    assert_int_equal(errno, ENOSPC);
+    assert_null(trace_writer_open("/nonexistent/x", NULL, NULL));
+    assert_int_equal(errno, ENOENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_goes_in_comes_out),
+        cmocka_unit_test(the_header_tells_about_the_run),
+        cmocka_unit_test(the_index_tells_what_is_in_a_block),
+        cmocka_unit_test(events_are_found),
+        cmocka_unit_test(two_runs_give_the_same_bytes),
+        cmocka_unit_test(a_file_cut_anywhere_is_readable),
+        cmocka_unit_test(damage_costs_one_block),
+        cmocka_unit_test(lies_in_the_file_header_are_refused),
+        cmocka_unit_test(lies_in_a_block_header_are_refused),
+        cmocka_unit_test(a_block_of_nonsense_is_told_when_read),
+        cmocka_unit_test(what_is_no_file_is_refused),
+        cmocka_unit_test(a_full_disk_is_told_once),
+    };
+    return cmocka_run_group_tests_name("trace file", tests, make_path, remove_path);
+}
