@@ -4,6 +4,7 @@
 #include "base/host.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -76,6 +77,42 @@ uint64_t host_monotonic_ns(void)
 uint64_t host_realtime_s(void)
 {
     return (uint64_t)time(NULL);
+}
+
+/* ---- the alarm ---- */
+
+static timer_t alarm_timer;
+static void  (*alarm_fn)(void *arg);
+static void   *alarm_arg;
+
+static void on_alarm(int signo)
+{
+    (void)signo;
+    if (alarm_fn)
+        alarm_fn(alarm_arg);
+}
+
+int host_alarm_init(void (*fn)(void *arg), void *arg)
+{
+    if (!alarm_fn) {
+        struct sigaction a = { .sa_handler = on_alarm };
+        struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM };
+        ev._sigev_un._tid = gettid();
+        if (sigaction(SIGALRM, &a, NULL) || timer_create(CLOCK_MONOTONIC, &ev, &alarm_timer))
+            return -errno;
+    }
+    alarm_arg = arg;
+    alarm_fn = fn;
+    return 0;
+}
+
+void host_alarm_at(uint64_t host_ns)
+{
+    struct itimerspec when = {
+        .it_value = { (time_t)(host_ns / 1000000000u), (long)(host_ns % 1000000000u) },
+    };
+    if (alarm_fn)
+        timer_settime(alarm_timer, TIMER_ABSTIME, &when, NULL);
 }
 
 void host_say(const char *fmt, ...)

@@ -25,6 +25,11 @@ void  host_page_free(void *hva, uint64_t bytes);
 uint64_t host_monotonic_ns(void);
 uint64_t host_realtime_s(void);
 
+/* An alarm clock: fn(arg) is called in a signal handler of the thread that set
+ * it up, once, at host_ns of host_monotonic_ns() (0: never).  One per process. */
+int  host_alarm_init(void (*fn)(void *arg), void *arg);    /* 0, -errno */
+void host_alarm_at(uint64_t host_ns);
+
 /* One line for the user on stderr: "vitrine: ...".  Our voice, so no newline in fmt. */
 void host_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -56,7 +56,7 @@
 
 const struct exit_info exit_infos[N_EXITS] = {
 #define X(nr, name, family, payload, about) \
-    [EXIT_IDX_##name] = { nr, #name, EXIT_##family, about },
+    [EXIT_IDX_##name] = { nr, #name, FAMILY_##family, about },
     EXIT_LIST(X)
 #undef X
 };

@@ -53,7 +53,7 @@ enum exit_index {
     N_EXITS
 };
 
-enum exit_family { EXIT_FAULT, EXIT_CHANGE, EXIT_REQUEST, EXIT_FAILURE };
+enum exit_family { FAMILY_FAULT, FAMILY_CHANGE, FAMILY_REQUEST, FAMILY_FAILURE };
 
 struct exit_info { unsigned reason; const char *name; enum exit_family family; const char *about; };
 extern const struct exit_info exit_infos[N_EXITS];

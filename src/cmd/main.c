@@ -1,0 +1,48 @@
+/*
+ * cmd/main.c -- the command line: a table of subcommands.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/host.h"
+#include "base/types.h"
+#include "cmd/cmd.h"
+
+#define VERSION "0.1"
+#define EXIT_USAGE 2
+
+static const struct command commands[] = {
+    { "run",     cmd_run,     "[options] GUEST", "run a guest" },
+    { "stat",    cmd_stat,    "FILE.trace | [options] GUEST", "count exits by reason, port and place" },
+    { "trace",   cmd_trace,   "FILE.trace",      "print, filter and explain a trace" },
+};
+
+static void help(FILE *out)
+{
+    fprintf(out, "vitrine -- a hypervisor behind glass\n\nusage: vitrine COMMAND ...\n\n");
+    for (size_t i = 0; i < NELEM(commands); i++)
+        fprintf(out, "  %-9s %-30s %s\n", commands[i].name, commands[i].synopsis, commands[i].about);
+    fprintf(out, "\n`vitrine COMMAND --help` tells the options and gives examples.\n"
+                 "Start with:  vitrine run --trace - build/guests/hello.elf\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        help(stderr);
+        return EXIT_USAGE;
+    }
+    if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        help(stdout);
+        return 0;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        puts("vitrine " VERSION);
+        return 0;
+    }
+    for (size_t i = 0; i < NELEM(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    host_say("there is no command '%s'; `vitrine help` lists them", argv[1]);
+    return EXIT_USAGE;
+}

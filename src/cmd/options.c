@@ -1,0 +1,223 @@
+/*
+ * cmd/options.c -- parse the options of `vitrine run` and its relatives.
+ */
+#include "cmd/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/host.h"
+
+#define EXIT_USAGE 2
+
+/*    key      option         argument   help */
+#define OPTION_LIST(X)                                                                      \
+    X(CPU,     "cpu",         "ENGINE",  "soft (default), kvm, or auto: kvm if it can do everything") \
+    X(MMU,     "mmu",         "KIND",    "nested (default) or shadow: who translates guest addresses") \
+    X(MEM,     "mem",         "SIZE",    "guest RAM, for example 64M (default) or 1G")      \
+    X(APPEND,  "append",      "TEXT",    "kernel command line")                             \
+    X(INITRD,  "initrd",      "FILE",    "initial RAM disk or Multiboot modules")           \
+    X(FORMAT,  "format",      "NAME",    "do not guess: elf, multiboot, linux, linux64, boot, flat[@ADDR][:16|32|64]") \
+    X(TRACE,   "trace",       "FILE",    "log every event to FILE; `-` prints them as they happen") \
+    X(KINDS,   "trace-kinds", "LIST",    "only these kinds, for example EXIT,MARK (`vitrine trace --kinds`)") \
+    X(STAT,    "stat",        NULL,      "at the end, count exits by reason, port and place") \
+    X(TIMING,  "timing",      NULL,      "measure host nanoseconds for every exit")         \
+    X(STRICT,  "strict",      NULL,      "stop at the first access that no device answers") \
+    X(INSNS,   "limit-insns", "N",       "stop after N guest instructions (soft)")          \
+    X(EXITS,   "limit-exits", "N",       "stop after N exits")                              \
+    X(SEED,    "seed",        "N",       "recorded with the run; makes a run repeatable")   \
+    X(RTC,     "rtc",         "TIME",    "clock at power-on: host, or seconds since 1970 (default 2000-01-01)") \
+    X(SCREEN,  "screen-dump", "FILE",    "at the end, write the VGA text screen to FILE or `-`") \
+    X(KEYBOARD,"keyboard",    NULL,      "type on the PS/2 keyboard instead of the serial line") \
+    X(REBOOT,  "no-reboot",   NULL,      "a guest that resets the machine ends the run")    \
+    X(QUIET,   "quiet",       NULL,      "no last words about why the run ended")           \
+    X(HELP,    "help",        NULL,      "this help")
+
+enum {
+    OPT_BASE = 256,
+#define X(key, name, arg, help) OPT_##key,
+    OPTION_LIST(X)
+#undef X
+};
+
+static const struct { const char *name, *arg, *help; } option_infos[] = {
+#define X(key, name, arg, help) { name, arg, help },
+    OPTION_LIST(X)
+#undef X
+};
+
+static const struct option long_options[] = {
+#define X(key, name, arg, help) { name, (arg) ? required_argument : no_argument, NULL, OPT_##key },
+    OPTION_LIST(X)
+#undef X
+    { 0 }
+};
+
+void options_help(const char *command, const char *synopsis, FILE *out)
+{
+    fprintf(out, "usage: vitrine %s %s\n\noptions:\n", command, synopsis);
+    for (size_t i = 0; i < NELEM(option_infos); i++) {
+        char left[40];
+        snprintf(left, sizeof left, "--%s %s", option_infos[i].name,
+                 option_infos[i].arg ? option_infos[i].arg : "");
+        fprintf(out, "  %-20s %s\n", left, option_infos[i].help);
+    }
+    fprintf(out,
+            "\nexit status: what the guest wrote to port 0xf4; 0 power-off or final halt; 2 bad usage;\n"
+            "  120 triple fault; 121 --strict; 122 the engine cannot go on; 124 a limit; 125 the host or\n"
+            "  the guest's file; 130, 143 interrupted\n"
+            "\non a terminal: Ctrl-C ends the run, Ctrl-A h tells the other keys\n"
+            "\nexamples:\n"
+            "  vitrine run --trace - build/guests/hello.elf       every exit as it happens\n"
+            "  vitrine run --mmu shadow --stat build/guests/ptchurn.elf\n"
+            "  vitrine run --mem 32M --append 'console=ttyS0,115200' /boot/memtest86+x64.bin\n");
+}
+
+bool parse_size(const char *text, uint64_t *bytes)
+{
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 0);
+    static const char units[] = "KMGT";
+    unsigned shift = 0;
+    if (end == text || errno || text[0] == '-')
+        return false;
+    if (*end) {
+        const char *u = strchr(units, toupper((unsigned char)*end));
+        if (!u)
+            return false;
+        shift = 10 * (unsigned)(u - units + 1);
+        end++;
+        if (*end == 'i')
+            end++;
+        if (*end == 'B' || *end == 'b')
+            end++;
+    }
+    if (*end || v > UINT64_MAX >> shift)
+        return false;
+    *bytes = v << shift;
+    return true;
+}
+
+static bool parse_number(const char *name, const char *text, uint64_t *value)
+{
+    char *end;
+    errno = 0;
+    *value = strtoull(text, &end, 0);
+    if (end != text && !*end && !errno && text[0] != '-')
+        return true;
+    host_say("--%s wants a number, not '%s'", name, text);
+    return false;
+}
+
+static bool parse_cpu(const char *name, struct vm_config *c)
+{
+    if (strcmp(name, "auto") == 0) {
+        struct engine_caps caps = { 0 };
+        bool whole = engine_kvm.probe(&caps) == 0 && caps.ok && caps.paging32 && caps.long_mode;
+        c->engine = whole ? &engine_kvm : &engine_soft;
+        return true;
+    }
+    c->engine = engine_find(name);
+    if (c->engine)
+        return true;
+    host_say("there is no engine '%s'; `vitrine engines` lists them", name);
+    return false;
+}
+
+static bool parse_mmu(const char *name, struct vm_config *c)
+{
+    for (unsigned i = 0; i < NELEM(mmu_names); i++) {
+        if (strcmp(name, mmu_names[i]) == 0 && i != MMU_PV) {
+            c->mmu = (enum mmu_kind)i;
+            return true;
+        }
+    }
+    host_say("--mmu is nested or shadow, not '%s'", name);
+    return false;
+}
+
+#define MEM_MIN (UINT64_C(1) << 20)
+#define MEM_MAX (UINT64_C(1) << 36)
+
+static bool parse_mem(const char *text, struct vm_config *c)
+{
+    if (parse_size(text, &c->ram_bytes) && c->ram_bytes >= 2 * MEM_MIN && c->ram_bytes <= MEM_MAX &&
+        c->ram_bytes % MEM_MIN == 0)
+        return true;
+    host_say("--mem wants a size from 2M to 64G in whole MiB, for example 64M, not '%s'", text);
+    return false;
+}
+
+static bool parse_rtc(const char *text, struct vm_config *c)
+{
+    uint64_t s;
+    if (strcmp(text, "host") == 0) {
+        c->rtc_start_s = (int64_t)host_realtime_s();
+        return true;
+    }
+    if (!parse_number("rtc", text, &s))
+        return false;
+    c->rtc_start_s = (int64_t)s;
+    return true;
+}
+
+static bool parse_one(int opt, const char *arg, struct run_options *o)
+{
+    struct vm_config *c = &o->machine;
+    switch (opt) {
+    case OPT_CPU:      return parse_cpu(arg, c);
+    case OPT_MMU:      return parse_mmu(arg, c);
+    case OPT_MEM:      return parse_mem(arg, c);
+    case OPT_RTC:      return parse_rtc(arg, c);
+    case OPT_INSNS:    return parse_number("limit-insns", arg, &c->limit_insns);
+    case OPT_EXITS:    return parse_number("limit-exits", arg, &c->limit_exits);
+    case OPT_SEED:     return parse_number("seed", arg, &c->seed);
+    case OPT_APPEND:   o->guest.append = arg;   break;
+    case OPT_INITRD:   o->guest.initrd = arg;   break;
+    case OPT_FORMAT:   o->guest.format = arg;   break;
+    case OPT_TRACE:    o->trace_path = arg;     break;
+    case OPT_KINDS:    o->kinds = arg;          break;
+    case OPT_SCREEN:   o->screen_dump = arg;    break;
+    case OPT_STAT:     o->stat = true;          break;
+    case OPT_TIMING:   c->timing = true;        break;
+    case OPT_STRICT:   c->strict = true;        break;
+    case OPT_KEYBOARD: o->keyboard = true;      break;
+    case OPT_REBOOT:   c->no_reboot = true;     break;
+    case OPT_QUIET:    o->quiet = true;         break;
+    default:           return false;            /* getopt has told the user */
+    }
+    return true;
+}
+
+#define YEAR_2000 946684800
+
+int options_parse(int argc, char **argv, struct run_options *o, bool *done)
+{
+    *done = false;
+    *o = (struct run_options){
+        .machine = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = 64u << 20,
+                     .rtc_start_s = YEAR_2000 },
+    };
+    optind = 1;
+    for (int opt; (opt = getopt_long(argc, argv, "h", long_options, NULL)) != -1; ) {
+        if (opt == OPT_HELP || opt == 'h') {
+            *done = true;
+            return 0;
+        }
+        if (!parse_one(opt, optarg, o))
+            return EXIT_USAGE;
+    }
+    if (optind + 1 != argc) {
+        host_say(optind == argc ? "which guest? name an ELF, Multiboot, Linux or boot image; "
+                                  "`vitrine %s --help` shows examples"
+                                : "one guest at a time, please; see `vitrine %s --help`", argv[0]);
+        return EXIT_USAGE;
+    }
+    o->guest.path = argv[optind];
+    return 0;
+}

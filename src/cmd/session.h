@@ -1,0 +1,13 @@
+/*
+ * cmd/session.h -- one guest run for a user: machine, terminal, trace, signals.
+ */
+#ifndef CMD_SESSION_H
+#define CMD_SESSION_H
+
+#include "cmd/options.h"
+
+/* Run what the options say; the exit status of the process.  Everything the
+ * user should know has been printed. */
+int session_run(const struct run_options *o);
+
+#endif

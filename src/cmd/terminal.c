@@ -1,0 +1,260 @@
+/*
+ * cmd/terminal.c -- raw mode, the escape key, and feeding a guest its input.
+ */
+#include "cmd/terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/host.h"
+#include "base/vclock.h"
+#include "io/i8042.h"
+#include "io/uart.h"
+#include "vm/pc.h"
+#include "vm/vm.h"
+
+#define ESCAPE 0x01             /* Ctrl-A */
+
+struct terminal {
+    struct vm *vm;
+    bool  interactive, keyboard, eof, escaped;
+    uint8_t queue[256];         /* read, not yet taken by the guest */
+    size_t head, count;
+    const char *prefix;
+    char   line[512];
+    size_t line_len;
+};
+
+/* ---- raw mode; signal handlers need it at file scope ---- */
+
+static struct termios saved_mode, raw_mode;
+static volatile sig_atomic_t is_raw;
+
+static void restore(void)
+{
+    if (is_raw)
+        tcsetattr(STDIN_FILENO, TCSANOW, &saved_mode);
+}
+
+static void on_stop(int signo)
+{
+    restore();
+    signal(signo, SIG_DFL);
+    raise(signo);
+}
+
+static void on_continue(int signo)
+{
+    (void)signo;
+    signal(SIGTSTP, on_stop);
+    if (is_raw)
+        tcsetattr(STDIN_FILENO, TCSANOW, &raw_mode);
+}
+
+static void on_crash(int signo)
+{
+    restore();
+    signal(signo, SIG_DFL);
+    raise(signo);
+}
+
+static bool enter_raw_mode(void)
+{
+    if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &saved_mode))
+        return false;
+    raw_mode = saved_mode;
+    raw_mode.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN);    /* ISIG stays: Ctrl-C, Ctrl-Z are ours */
+    raw_mode.c_iflag &= ~(tcflag_t)(ICRNL | IXON | INLCR | IGNCR);
+    raw_mode.c_cc[VMIN] = 0;
+    raw_mode.c_cc[VTIME] = 0;
+    if (tcsetattr(STDIN_FILENO, TCSANOW, &raw_mode))
+        return false;
+    is_raw = 1;
+    atexit(restore);
+    signal(SIGTSTP, on_stop);
+    signal(SIGCONT, on_continue);
+    static const int crashes[] = { SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGHUP, SIGQUIT };
+    for (size_t i = 0; i < NELEM(crashes); i++)
+        signal(crashes[i], on_crash);
+    return true;
+}
+
+struct terminal *terminal_open(void)
+{
+    struct terminal *t = calloc(1, sizeof *t);
+    if (t)
+        t->interactive = enter_raw_mode();
+    return t;
+}
+
+void terminal_close(struct terminal *t)
+{
+    if (!t)
+        return;
+    terminal_flush(t);
+    restore();
+    is_raw = 0;
+    free(t);
+}
+
+/* ---- input ---- */
+
+static const char escape_help[] =
+    "\r\n  Ctrl-A x   end the run\r\n  Ctrl-A c   send Ctrl-C to the guest\r\n"
+    "  Ctrl-A a   send Ctrl-A to the guest\r\n  Ctrl-A s   show the VGA screen\r\n"
+    "  Ctrl-A h   this help\r\n";
+
+static void enqueue(struct terminal *t, uint8_t byte)
+{
+    if (t->count < sizeof t->queue)
+        t->queue[(t->head + t->count++) % sizeof t->queue] = byte;
+}
+
+static void escape_command(struct terminal *t, uint8_t key)
+{
+    switch (key) {
+    case 'x': vm_interrupt(t->vm, SIGINT);          break;
+    case 'c': enqueue(t, 0x03);                     break;
+    case 'a': enqueue(t, ESCAPE);                   break;
+    case 's': pc_screen(t->vm->pc, stderr);         break;
+    default:  fputs(escape_help, stderr);           break;
+    }
+}
+
+static void take_key(struct terminal *t, uint8_t byte)
+{
+    if (t->escaped) {
+        t->escaped = false;
+        escape_command(t, byte);
+    } else if (t->interactive && byte == ESCAPE) {
+        t->escaped = true;
+    } else {
+        enqueue(t, byte);
+    }
+}
+
+/* Read what there is room for.  Only call when a read will not block. */
+static void read_input(struct terminal *t)
+{
+    uint8_t buf[sizeof t->queue];
+    size_t room = sizeof t->queue - t->count;
+    if (t->eof || room < 2)
+        return;
+    ssize_t n = read(STDIN_FILENO, buf, room / 2);
+    if (n == 0 && !t->interactive)
+        t->eof = true;
+    for (ssize_t i = 0; i < n; i++)
+        take_key(t, buf[i]);
+}
+
+static bool wait_for_input(const struct terminal *t, int timeout_ms)
+{
+    struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+    if (t->eof)
+        return false;
+    return poll(&p, 1, timeout_ms) > 0;
+}
+
+static int give(struct terminal *t, uint8_t byte)
+{
+    if (t->keyboard)
+        return keyboard_type(pc_keyboard(t->vm->pc), (char)(byte == '\r' ? '\n' : byte));
+    return uart_receive(pc_uart(t->vm->pc), byte);
+}
+
+static void feed(struct terminal *t)
+{
+    while (t->count && give(t, t->queue[t->head]) != -EAGAIN) {
+        t->head = (t->head + 1) % sizeof t->queue;
+        t->count--;
+    }
+}
+
+static void on_room(void *arg)
+{
+    feed(arg);
+}
+
+void terminal_attach(struct terminal *t, struct vm *vm, bool keyboard)
+{
+    t->vm = vm;
+    t->keyboard = keyboard;
+    if (!keyboard)
+        uart_on_room(pc_uart(vm->pc), on_room, t);
+}
+
+void terminal_poll(void *arg)
+{
+    struct terminal *t = arg;
+    if (wait_for_input(t, 0))
+        read_input(t);
+    feed(t);
+}
+
+/* Halted.  On a terminal virtual time keeps pace with the user's; elsewhere it
+ * jumps to the next timer. */
+uint64_t terminal_idle(void *arg, uint64_t ns)
+{
+    struct terminal *t = arg;
+    if (!t->interactive) {
+        if (ns != VCLOCK_NEVER) {
+            terminal_poll(t);
+            return ns;
+        }
+        if (t->eof && !t->count)
+            return VCLOCK_NEVER;
+        if (wait_for_input(t, 100))
+            read_input(t);
+        feed(t);
+        return 1;
+    }
+    uint64_t before = host_monotonic_ns();
+    int ms = ns > 10000000 ? 10 : (int)(ns / 1000000);
+    if (wait_for_input(t, ms))
+        read_input(t);
+    feed(t);
+    uint64_t passed = host_monotonic_ns() - before;
+    return passed < ns ? passed : ns;
+}
+
+/* ---- output ---- */
+
+void terminal_set_prefix(struct terminal *t, const char *prefix)
+{
+    t->prefix = prefix;
+}
+
+static void put_line(struct terminal *t)
+{
+    fprintf(stdout, "%s%.*s\n", t->prefix, (int)t->line_len, t->line);
+    t->line_len = 0;
+}
+
+void terminal_put(void *arg, uint8_t byte)
+{
+    struct terminal *t = arg;
+    if (!t->prefix) {
+        putchar(byte);
+        if (byte == '\n' || t->interactive)
+            fflush(stdout);
+        return;
+    }
+    if (byte == '\n' || t->line_len == sizeof t->line)
+        put_line(t);
+    if (byte != '\n' && byte != '\r')
+        t->line[t->line_len++] = (char)byte;
+}
+
+void terminal_flush(struct terminal *t)
+{
+    if (t->prefix && t->line_len)
+        put_line(t);
+    fflush(stdout);
+}

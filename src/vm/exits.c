@@ -1,0 +1,361 @@
+/*
+ * vm/exits.c -- one handler for each exit reason, in a table.
+ *
+ * A handler reads the record, does what the machine does, fills in the (out)
+ * fields and returns a verdict.  None of them moves RIP: the engine's
+ * conclude() does, after the verdict.  A reason without a handler stops the
+ * machine and says so.
+ */
+#include "vm/exits.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/trace.h"
+#include "base/vclock.h"
+#include "base/x86.h"
+#include "cpu/cpuid.h"
+#include "io/bus.h"
+#include "mem/gmem.h"
+#include "mem/nested.h"
+#include "mem/shadow.h"
+#include "vm/vm.h"
+
+/* ---- what a machine starts with ---- */
+
+/* With shadow paging the monitor must hear of everything that changes what a
+ * linear address means.  [SDM 3C "Guest-Host Masks and Read Shadows"] */
+void vm_initial_controls(struct vm *vm)
+{
+    vm->controls = (struct controls){ 0 };
+    if (vm->cfg.mmu != MMU_SHADOW)
+        return;
+    vm->controls.exception_bitmap = (uint32_t)BIT(VEC_PF);
+    vm->controls.cr3_load_exiting = true;
+    vm->controls.invlpg_exiting = true;
+    vm->controls.msr_exiting = true;            /* EFER.LME and EFER.NXE */
+    vm->controls.cr0_mask = CR0_PG | CR0_PE | CR0_WP;
+    vm->controls.cr4_mask = CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_LA57 | CR4_PCIDE;
+}
+
+static int read_paging(struct vm *vm, struct paging *pg)
+{
+    struct cpu_state s;
+    int err = vm->cpu.ops->get_state(&vm->cpu, ST_CRS | ST_GPRS, &s);
+    if (err)
+        return err;
+    *pg = (struct paging){ s.cr0, s.cr3, s.cr4, s.efer, (s.rflags & FLAG_AC) != 0 };
+    return 0;
+}
+
+void vm_paging_changed(struct vm *vm)
+{
+    struct paging pg;
+    if (!vm->shadow || read_paging(vm, &pg))
+        return;
+    int err = shadow_switch(vm->shadow, &pg);
+    if (err)
+        vm_stop(vm, VM_HOST, "no memory for shadow tables");
+    shadow_take_flush(vm->shadow);
+    vm->cpu.ops->flush_tlb(&vm->cpu);
+}
+
+int vm_read_linear(struct vm *vm, gla_t gla, void *buf, uint64_t len)
+{
+    struct paging pg;
+    uint8_t *out = buf;
+    if (read_paging(vm, &pg))
+        return -14;
+    while (len) {
+        struct walk w;
+        walk(&pg, vm->gmem, gla, WALK_PEEK, &w);
+        uint64_t n = PAGE_SIZE - (gla & (PAGE_SIZE - 1));
+        if (n > len)
+            n = len;
+        if (w.result != WALK_OK || gmem_read(vm->gmem, w.gpa, out, n))
+            return -14;
+        out += n, gla += n, len -= n;
+    }
+    return 0;
+}
+
+/* ---- memory: the nested and the shadow way ---- */
+
+/* First touch of a guest-physical page: enter it into the nested tables. */
+static enum verdict on_ept_violation(struct vm *vm, struct vmexit *x)
+{
+    const struct gmem_region *r = gmem_find(vm->gmem, x->page.gpa);
+    if (!vm->nested)
+        return RETRY;                           /* the host's own tables: KVM has filled them */
+    if (!r) {
+        vm_stop(vm, VM_ENGINE, "EPT violation at %#" PRIx64 ", where there is no memory", x->page.gpa);
+        return STOP;
+    }
+    gpa_t page = x->page.gpa & PAGE_MASK;
+    unsigned perm = r->kind == GMEM_ROM ? EPT_R | EPT_X : EPT_RWX;
+    if (nested_map(vm->nested, page, gmem_ptr(vm->gmem, page, PAGE_SIZE), PAGE_SIZE, perm)) {
+        vm_stop(vm, VM_HOST, "no memory for nested tables");
+        return STOP;
+    }
+    return RETRY;
+}
+
+static unsigned walk_access(uint32_t error)
+{
+    return (error & PF_W ? WALK_WRITE : 0) | (error & PF_U ? WALK_USER : 0) |
+           (error & PF_I ? WALK_FETCH : 0);
+}
+
+/* The shadowed guest faulted: repair it (hidden), or it is the guest's own (true). */
+static enum verdict on_shadow_fault(struct vm *vm, struct vmexit *x)
+{
+    struct walk w;
+    enum shadow_verdict v = shadow_fault(vm->shadow, x->fault.gla, walk_access(x->fault.error), &w);
+    if (shadow_take_flush(vm->shadow))
+        vm->cpu.ops->flush_tlb(&vm->cpu);
+    if (v == SHADOW_FAILED) {
+        vm_stop(vm, VM_HOST, "no memory for shadow tables");
+        return STOP;
+    }
+    if (v != SHADOW_TRUE)
+        return RETRY;
+    trace_emit(vm->trace, TRACE_FAULT_TRUE, x->fault.gla, w.error, VEC_PF);
+    exit_reflect(x, VEC_PF, true, w.error);
+    x->reflect.cr2 = x->fault.gla;
+    return REFLECT;
+}
+
+static enum verdict on_exception(struct vm *vm, struct vmexit *x)
+{
+    if (vm->shadow && x->fault.vector == VEC_PF)
+        return on_shadow_fault(vm, x);
+    trace_emit(vm->trace, TRACE_FAULT_TRUE, x->fault.gla, x->fault.error, x->fault.vector);
+    exit_reflect(x, x->fault.vector, x->fault.has_error, x->fault.error);
+    x->reflect.cr2 = x->fault.gla;
+    return REFLECT;
+}
+
+static enum verdict on_invlpg(struct vm *vm, struct vmexit *x)
+{
+    if (vm->shadow) {
+        shadow_invlpg(vm->shadow, x->page.gla);
+        shadow_take_flush(vm->shadow);          /* the retired INVLPG drops the translation */
+    }
+    return RETIRE;
+}
+
+/* Somebody's memory that is no memory: a device's, or nobody's. */
+static enum verdict on_mmio(struct vm *vm, struct vmexit *x)
+{
+    bool claimed;
+    if (x->mmio.write && gmem_find(vm->gmem, x->mmio.gpa))
+        return RETIRE;                          /* a write to ROM: lost, as on the bus */
+    if (x->mmio.write)
+        claimed = bus_write(vm->mmio, x->mmio.gpa, x->mmio.size, x->mmio.value);
+    else
+        claimed = bus_read(vm->mmio, x->mmio.gpa, x->mmio.size, &x->mmio.value);
+    if (!claimed && vm->cfg.strict) {
+        vm_stop(vm, VM_STRICT, "%s of %u bytes at %#" PRIx64 ", where nothing is",
+                x->mmio.write ? "write" : "read", x->mmio.size, x->mmio.gpa);
+        return STOP;
+    }
+    return RETIRE;
+}
+
+/* ---- ports ---- */
+
+static enum verdict on_io(struct vm *vm, struct vmexit *x)
+{
+    bool claimed;
+    if (x->io.in)
+        claimed = bus_read(vm->ports, x->io.port, x->io.size, &x->io.value);
+    else
+        claimed = bus_write(vm->ports, x->io.port, x->io.size, x->io.value);
+    if (!claimed && vm->cfg.strict) {
+        vm_stop(vm, VM_STRICT, "%s port %#x, which no device has",
+                x->io.in ? "IN from" : "OUT to", x->io.port);
+        return STOP;
+    }
+    return RETIRE;
+}
+
+/* ---- instructions that ask for something ---- */
+
+static enum verdict on_cpuid(struct vm *vm, struct vmexit *x)
+{
+    struct cpu_state s = { 0 };
+    uint32_t out[4];
+    vm->cpu.ops->get_state(&vm->cpu, ST_CRS, &s);
+    cpuid_answer(x->cpuid.leaf, x->cpuid.subleaf, true, s.cr4, out);
+    x->cpuid.eax = out[0], x->cpuid.ebx = out[1], x->cpuid.ecx = out[2], x->cpuid.edx = out[3];
+    return RETIRE;
+}
+
+static enum verdict on_hlt(struct vm *vm, struct vmexit *x)
+{
+    (void)x;
+    vm->halted = true;
+    return RETIRE;
+}
+
+static enum verdict on_vmcall(struct vm *vm, struct vmexit *x)
+{
+    x->call.result = vm_hypercall(vm, x->call.nr, x->call.arg);
+    return RETIRE;
+}
+
+/* The engine performs the access; the shadow follows afterwards. */
+static enum verdict on_cr_access(struct vm *vm, struct vmexit *x)
+{
+    (void)x;
+    vm->paging_stale = true;
+    return RETIRE;
+}
+
+static enum verdict on_dr_access(struct vm *vm, struct vmexit *x)
+{
+    (void)vm, (void)x;
+    return RETIRE;
+}
+
+static enum verdict on_rdtsc(struct vm *vm, struct vmexit *x)
+{
+    x->msr.value = vclock_now_ns(vm->clock);
+    return RETIRE;
+}
+
+/* MSRs that belong to the machine and not to the CPU core.  Those of the core
+ * the engine serves; it exits for them only when asked to.  */
+static const struct machine_msr {
+    uint32_t index;
+    uint64_t reset;
+    bool     writable;
+} machine_msrs[] = {
+    { MSR_APIC_BASE,     0,                false },     /* no local APIC */
+    { MSR_BIOS_SIGN_ID,  0,                true  },
+    { MSR_MTRRCAP,       0,                false },
+    { MSR_MCG_CAP,       0,                false },
+    { MSR_MCG_STATUS,    0,                true  },
+    { MSR_MISC_ENABLE,   1,                true  },
+    { MSR_MTRR_DEF_TYPE, 0,                true  },
+};
+
+static const uint32_t core_msrs[] = {
+    MSR_TSC, MSR_EFER, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK, MSR_FS_BASE, MSR_GS_BASE,
+    MSR_KERNEL_GS_BASE, MSR_TSC_AUX, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_PAT,
+};
+
+static bool is_core_msr(uint32_t index)
+{
+    for (size_t i = 0; i < NELEM(core_msrs); i++)
+        if (core_msrs[i] == index)
+            return true;
+    return false;
+}
+
+static int machine_msr(uint32_t index)
+{
+    for (size_t i = 0; i < NELEM(machine_msrs); i++)
+        if (machine_msrs[i].index == index)
+            return (int)i;
+    return -1;
+}
+
+static enum verdict on_rdmsr(struct vm *vm, struct vmexit *x)
+{
+    if (is_core_msr(x->msr.index))
+        return RETIRE;
+    int i = machine_msr(x->msr.index);
+    if (i < 0)
+        return exit_reflect(x, VEC_GP, true, 0);
+    x->msr.value = vm->msr[i];
+    return RETIRE;
+}
+
+static enum verdict on_wrmsr(struct vm *vm, struct vmexit *x)
+{
+    if (is_core_msr(x->msr.index)) {
+        vm->paging_stale = true;
+        return RETIRE;
+    }
+    int i = machine_msr(x->msr.index);
+    if (i < 0 || !machine_msrs[i].writable)
+        return exit_reflect(x, VEC_GP, true, 0);
+    vm->msr[i] = x->msr.value;
+    return RETIRE;
+}
+
+static enum verdict on_wbinvd(struct vm *vm, struct vmexit *x)
+{
+    (void)vm, (void)x;
+    return RETIRE;                              /* there is no cache to write back */
+}
+
+static enum verdict on_xsetbv(struct vm *vm, struct vmexit *x)
+{
+    (void)vm;
+    return exit_reflect(x, VEC_UD, false, 0);   /* CPUID offers no XSAVE */
+}
+
+/* ---- changes and failures ---- */
+
+static enum verdict on_change(struct vm *vm, struct vmexit *x)
+{
+    (void)vm, (void)x;
+    return RETRY;                               /* the loop looks at time, irqs and stops */
+}
+
+static enum verdict on_triple_fault(struct vm *vm, struct vmexit *x)
+{
+    vm_stop(vm, VM_TRIPLE_FAULT, "at rip %#" PRIx64, x->rip);
+    return STOP;
+}
+
+static enum verdict on_failure(struct vm *vm, struct vmexit *x)
+{
+    vm_stop(vm, x->reason == EXIT_HOST ? VM_HOST : VM_ENGINE, "%s, at rip %#" PRIx64,
+            x->fail.what ? x->fail.what : exit_name(x->reason), x->rip);
+    return STOP;
+}
+
+typedef enum verdict handler_fn(struct vm *vm, struct vmexit *x);
+
+static handler_fn *const on_exit_reason[N_EXITS] = {
+    [EXIT_IDX_EXCEPTION]     = on_exception,
+    [EXIT_IDX_EXTERNAL_IRQ]  = on_change,
+    [EXIT_IDX_TRIPLE_FAULT]  = on_triple_fault,
+    [EXIT_IDX_IRQ_WINDOW]    = on_change,
+    [EXIT_IDX_CPUID]         = on_cpuid,
+    [EXIT_IDX_HLT]           = on_hlt,
+    [EXIT_IDX_INVLPG]        = on_invlpg,
+    [EXIT_IDX_RDTSC]         = on_rdtsc,
+    [EXIT_IDX_VMCALL]        = on_vmcall,
+    [EXIT_IDX_CR_ACCESS]     = on_cr_access,
+    [EXIT_IDX_DR_ACCESS]     = on_dr_access,
+    [EXIT_IDX_IO]            = on_io,
+    [EXIT_IDX_RDMSR]         = on_rdmsr,
+    [EXIT_IDX_WRMSR]         = on_wrmsr,
+    [EXIT_IDX_MTF]           = on_change,
+    [EXIT_IDX_EPT_VIOLATION] = on_ept_violation,
+    [EXIT_IDX_EPT_MISCONFIG] = on_failure,
+    [EXIT_IDX_PREEMPTION]    = on_change,
+    [EXIT_IDX_WBINVD]        = on_wbinvd,
+    [EXIT_IDX_XSETBV]        = on_xsetbv,
+    [EXIT_IDX_KICKED]        = on_change,
+    [EXIT_IDX_BUDGET]        = on_change,
+    [EXIT_IDX_UNHANDLED]     = on_failure,
+    [EXIT_IDX_HOST]          = on_failure,
+    [EXIT_IDX_MMIO]          = on_mmio,
+    [EXIT_IDX_BREAKPOINT]    = on_change,
+};
+
+enum verdict vm_answer(struct vm *vm, struct vmexit *x)
+{
+    int i = exit_index(x->reason);
+    if (i < 0 || !on_exit_reason[i]) {
+        vm_stop(vm, VM_ENGINE, "exit %#x (%s) has no handler", x->reason, exit_name(x->reason));
+        return STOP;
+    }
+    vm->exits_by[i]++;
+    return on_exit_reason[i](vm, x);
+}

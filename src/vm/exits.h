@@ -1,0 +1,26 @@
+/*
+ * vm/exits.h -- what the monitor does about each exit.
+ */
+#ifndef VM_EXITS_H
+#define VM_EXITS_H
+
+#include "cpu/exit.h"
+
+struct vm;
+
+/* The verdict on x; fills in its (out) fields. */
+enum verdict vm_answer(struct vm *vm, struct vmexit *x);
+
+/* The controls a machine starts with. */
+void vm_initial_controls(struct vm *vm);
+
+/* After a verdict was carried out: the guest's paging registers may be new. */
+void vm_paging_changed(struct vm *vm);
+
+/* Hypercalls (vm/hypercall.c): the result. */
+uint64_t vm_hypercall(struct vm *vm, uint64_t nr, const uint64_t arg[4]);
+
+/* The same by PORT_HYPERCALL: arguments from and result to the registers. */
+void vm_hypercall_port(void *vm, uint32_t eax);
+
+#endif

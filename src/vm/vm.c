@@ -1,0 +1,392 @@
+/*
+ * vm/vm.c -- one machine: made, loaded, run, stopped.
+ *
+ * vm_run() is the loop everything hangs on.  A turn of it:
+ *   time passes -> due timers run -> an interrupt is injected or asked for ->
+ *   the engine runs -> its exit is logged, answered and concluded.
+ */
+#include "vm/vm.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/host.h"
+#include "base/trace.h"
+#include "base/vclock.h"
+#include "base/x86.h"
+#include "io/bus.h"
+#include "io/pic.h"
+#include "mem/dirty.h"
+#include "mem/gmem.h"
+#include "mem/nested.h"
+#include "mem/shadow.h"
+#include "vm/exits.h"
+#include "vm/pc.h"
+
+const struct vm_stop_info vm_stops[N_VM_STOPS] = {
+#define X(name, status, about) [VM_##name] = { #name, status, about },
+    VM_STOP_LIST(X)
+#undef X
+};
+
+/* ---- making one ---- */
+
+#define MiB (UINT64_C(1) << 20)
+#define PCI_HOLE 0xc0000000u        /* RAM above this goes to 4 GiB, as on a PC */
+
+static int add_memory(struct vm *vm)
+{
+    uint64_t ram = vm->cfg.ram_bytes;
+    uint64_t below = ram > PCI_HOLE ? PCI_HOLE : ram;
+    struct { const char *name; gpa_t base; uint64_t size; enum gmem_kind kind; } const layout[] = {
+        { "low RAM",    0,               0xa0000,            GMEM_RAM },
+        { "VGA memory", 0xa0000,         0x20000,            GMEM_RAM },
+        { "BIOS",       BIOS_BASE,       BIOS_SIZE,          GMEM_ROM },
+        { "RAM",        MiB,             below - MiB,        GMEM_RAM },
+        { "BIOS at the top of 4 GiB", BIOS_ALIAS_BASE, BIOS_SIZE, GMEM_ROM },
+        { "high RAM",   UINT64_C(4) << 30, ram - below,      GMEM_RAM },
+    };
+    for (size_t i = 0; i < NELEM(layout); i++) {
+        if (!layout[i].size)
+            continue;
+        int err = gmem_add(vm->gmem, layout[i].name, layout[i].base, layout[i].size, layout[i].kind);
+        if (err)
+            return err;
+    }
+    gmem_freeze(vm->gmem);
+    return 0;
+}
+
+/* Memory came by another way than the vCPU: its caches are out of date. */
+static void on_memory_changed(void *arg, gpa_t gpa, uint64_t len)
+{
+    struct vm *vm = arg;
+    if (vm->shadow)
+        shadow_forget(vm->shadow, gpa, len);
+    if (vm->dirty)
+        dirty_mark(vm->dirty, gpa, len);
+    if (vm->cpu.ops && vm->cpu.ops->forget)
+        vm->cpu.ops->forget(&vm->cpu, gpa, len);
+}
+
+static bool make_parts(struct vm *vm)
+{
+    struct trace *t = vm->trace;
+    vm->clock = vclock_new(t);
+    vm->ports = bus_new("port", TRACE_IO_READ, TRACE_IO_WRITE, t);
+    vm->mmio = bus_new("mmio", TRACE_MMIO_READ, TRACE_MMIO_WRITE, t);
+    vm->dirty = dirty_new(vm->gmem);
+    if (vm->cfg.mmu == MMU_SHADOW)
+        vm->shadow = shadow_new(vm->gmem, t);
+    else if (vm->cfg.engine == &engine_soft)
+        vm->nested = nested_new(t);
+    if (!vm->clock || !vm->ports || !vm->mmio || !vm->dirty || !(vm->shadow || vm->nested ||
+        vm->cfg.engine != &engine_soft))
+        return false;
+    vm->pc = pc_new(vm);
+    return vm->pc != NULL;
+}
+
+static int make_cpu(struct vm *vm)
+{
+    struct vcpu *v = &vm->cpu;
+    *v = (struct vcpu){
+        .ops = vm->cfg.engine, .gmem = vm->gmem, .dirty = vm->dirty, .trace = vm->trace,
+        .mmu = vm->cfg.mmu, .nested = vm->nested, .shadow = vm->shadow,
+    };
+    int err = v->ops->create(v);
+    if (err) {
+        v->ops = NULL;
+        return err;
+    }
+    vm_initial_controls(vm);
+    return v->ops->set_controls(v, &vm->controls);
+}
+
+struct vm *vm_new(const struct vm_config *cfg, char *why, size_t n)
+{
+    struct vm *vm = calloc(1, sizeof *vm);
+    if (!vm)
+        return NULL;
+    vm->cfg = *cfg;
+    vm->trace = cfg->trace;
+    vm->gmem = gmem_new();
+    int err = vm->gmem ? add_memory(vm) : -ENOMEM;
+    if (err) {
+        snprintf(why, n, "cannot get %llu MiB of guest memory: %s; try a smaller --mem",
+                 (unsigned long long)(cfg->ram_bytes / MiB), strerror(-err));
+        goto fail;
+    }
+    if (!make_parts(vm)) {
+        snprintf(why, n, "out of memory while building the machine");
+        goto fail;
+    }
+    err = make_cpu(vm);
+    if (err) {
+        snprintf(why, n, "engine %s does not start: %s; see `vitrine engines`",
+                 cfg->engine->name, strerror(-err));
+        goto fail;
+    }
+    gmem_on_change(vm->gmem, on_memory_changed, vm);
+    return vm;
+fail:
+    vm_free(vm);
+    return NULL;
+}
+
+void vm_free(struct vm *vm)
+{
+    if (!vm)
+        return;
+    if (vm->cpu.ops)
+        vm->cpu.ops->destroy(&vm->cpu);
+    pc_free(vm->pc);
+    bus_free(vm->ports);
+    bus_free(vm->mmio);
+    nested_free(vm->nested);
+    shadow_free(vm->shadow);
+    dirty_free(vm->dirty);
+    vclock_free(vm->clock);
+    gmem_free(vm->gmem);
+    free(vm);
+}
+
+int vm_load(struct vm *vm, const struct load_request *r, char *why, size_t n)
+{
+    vm->request = *r;
+    int err = load_guest(vm->gmem, r, &vm->loaded, why, n);
+    if (err)
+        return err;
+    err = vm->cpu.ops->set_state(&vm->cpu, ST_ALL, &vm->loaded.cpu);
+    if (err) {
+        snprintf(why, n, "engine %s refuses the entry state of a guest in %s format",
+                 vm->cfg.engine->name, vm->loaded.about);
+        return err;
+    }
+    vm_paging_changed(vm);
+    return 0;
+}
+
+/* ---- stopping ---- */
+
+void vm_stop(struct vm *vm, enum vm_stop stop, const char *fmt, ...)
+{
+    if (vm->stop != VM_RUNNING)
+        return;                                 /* the first reason is the reason */
+    vm->stop = stop;
+    vm->status = vm_stops[stop].status;
+    vm->why[0] = 0;
+    if (!fmt)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(vm->why, sizeof vm->why, fmt, ap);
+    va_end(ap);
+}
+
+void vm_interrupt(struct vm *vm, int signo)
+{
+    vm->interrupted = signo;
+    if (vm->cpu.ops)
+        vm->cpu.ops->kick(&vm->cpu);
+}
+
+static void check_limits(struct vm *vm)
+{
+    const struct vm_config *c = &vm->cfg;
+    if (vm->interrupted)
+        vm_stop(vm, vm->interrupted == 15 ? VM_TERMINATED : VM_INTERRUPTED, NULL);
+    else if (c->limit_insns && vm->cpu.icount >= c->limit_insns)
+        vm_stop(vm, VM_LIMIT_INSNS, "%llu instructions", (unsigned long long)vm->cpu.icount);
+    else if (c->limit_exits && vm->n_exits >= c->limit_exits)
+        vm_stop(vm, VM_LIMIT_EXITS, "%llu exits", (unsigned long long)vm->n_exits);
+}
+
+/* Everything as after power-on, and the guest loaded anew. */
+static void reset_machine(struct vm *vm)
+{
+    char why[256];
+    vm->reset_wanted = false;
+    if (vm->cfg.no_reboot) {
+        vm_stop(vm, VM_RESET, NULL);
+        return;
+    }
+    pc_reset(vm->pc);
+    vm->halted = false;
+    memset(vm->msr, 0, sizeof vm->msr);
+    if (vm_load(vm, &vm->request, why, sizeof why))
+        vm_stop(vm, VM_HOST, "cannot load the guest again after its reset: %s", why);
+}
+
+/* ---- time ---- */
+
+static bool counts_instructions(const struct vm *vm)
+{
+    return vm->cfg.engine == &engine_soft;
+}
+
+static void time_passes(struct vm *vm)
+{
+    uint64_t ran = counts_instructions(vm) ? vm->cpu.icount
+                                           : host_monotonic_ns() - vm->host_base_ns;
+    vclock_set_ns(vm->clock, vm->time_base_ns + ran);
+}
+
+static void skip_time(struct vm *vm, uint64_t ns)
+{
+    if (counts_instructions(vm)) {
+        vm->time_base_ns += ns;
+        vm->cpu.tsc_base = vm->time_base_ns;
+    }
+    time_passes(vm);
+}
+
+static void poll_input(struct vm *vm)
+{
+    uint64_t now = vclock_now_ns(vm->clock);
+    if (!vm->cfg.poll || now < vm->next_poll_ns)
+        return;
+    vm->next_poll_ns = now + POLL_NS;
+    vm->cfg.poll(vm->cfg.hook_arg);
+}
+
+/* How long may the engine run before the monitor has something to do? */
+static uint64_t budget(struct vm *vm)
+{
+    uint64_t now = vclock_now_ns(vm->clock);
+    uint64_t until = vclock_next_ns(vm->clock);
+    if (vm->cfg.poll && vm->next_poll_ns < until)
+        until = vm->next_poll_ns;
+    uint64_t ns = until == VCLOCK_NEVER ? UINT64_MAX : until > now ? until - now : 1;
+    if (!counts_instructions(vm)) {
+        if (vm->cfg.alarm)
+            vm->cfg.alarm(vm->cfg.hook_arg, ns == UINT64_MAX ? 0 : host_monotonic_ns() + ns);
+        return UINT64_MAX;
+    }
+    if (vm->cfg.limit_insns && vm->cfg.limit_insns - vm->cpu.icount < ns)
+        ns = vm->cfg.limit_insns - vm->cpu.icount;
+    return ns;
+}
+
+/* ---- interrupts ---- */
+
+static void want_irq_window(struct vm *vm, bool want)
+{
+    if (vm->controls.irq_window_exiting == want)
+        return;
+    vm->controls.irq_window_exiting = want;
+    vm->cpu.ops->set_controls(&vm->cpu, &vm->controls);
+}
+
+/* The PIC has something: inject it, or ask to hear when that can be done. */
+static void deliver_irq(struct vm *vm)
+{
+    struct pic *pic = pc_pic(vm->pc);
+    bool pending = pic_pending(pic);
+    if (!pending || !vm->cpu.irq_ready) {
+        want_irq_window(vm, pending);
+        return;
+    }
+    want_irq_window(vm, false);
+    struct event e = { .type = EVENT_IRQ, .vector = (uint8_t)pic_ack(pic) };
+    uint64_t old = trace_enter(vm->trace, pic_cause(pic));
+    uint64_t seq = trace_emit(vm->trace, TRACE_INJECT, e.vector, 0, e.type);
+    trace_leave(vm->trace, old);
+    trace_enter(vm->trace, seq);                /* what the guest does next answers it */
+    if (vm->cpu.ops->inject(&vm->cpu, &e))
+        vm_stop(vm, VM_ENGINE, "it does not take interrupt %u", e.vector);
+    vm->n_irqs++;
+}
+
+/* HLT: let virtual time run to whatever wakes the CPU. */
+static void sleep_until_irq(struct vm *vm)
+{
+    struct cpu_state s;
+    if (vm->cpu.ops->get_state(&vm->cpu, ST_GPRS, &s) || !(s.rflags & FLAG_IF)) {
+        vm_stop(vm, VM_HALTED, "HLT with interrupts off");
+        return;
+    }
+    while (!pic_pending(pc_pic(vm->pc)) && vm->stop == VM_RUNNING && !vm->interrupted &&
+           !vm->reset_wanted) {
+        uint64_t now = vclock_now_ns(vm->clock), next = vclock_next_ns(vm->clock);
+        uint64_t ns = next == VCLOCK_NEVER ? VCLOCK_NEVER : next - now;
+        uint64_t passed = vm->cfg.idle ? vm->cfg.idle(vm->cfg.hook_arg, ns) : ns;
+        if (passed == VCLOCK_NEVER) {
+            vm_stop(vm, VM_HALTED, "no timer runs and no input can come");
+            return;
+        }
+        skip_time(vm, passed);
+        vclock_run_due(vm->clock);
+    }
+    vm->halted = false;
+}
+
+/* ---- the loop ---- */
+
+static void prepare(struct vm *vm)
+{
+    if (vm->reset_wanted)
+        reset_machine(vm);
+    time_passes(vm);
+    vclock_run_due(vm->clock);
+    poll_input(vm);
+    if (vm->halted && vm->stop == VM_RUNNING)
+        sleep_until_irq(vm);
+    check_limits(vm);
+    if (vm->stop == VM_RUNNING)
+        deliver_irq(vm);
+}
+
+static uint64_t log_exit(struct vm *vm, const struct vmexit *x)
+{
+    struct trace *t = vm->trace;
+    if (!t)
+        return 0;
+    t->ctx.rip = x->rip;
+    t->ctx.icount = vm->cpu.icount;
+    return trace_emit(t, TRACE_EXIT, x->reason, exit_qualification(x), exit_extra(x));
+}
+
+static void conclude(struct vm *vm, struct vmexit *x, enum verdict verdict, uint64_t entered_ns)
+{
+    vm->cpu.ops->conclude(&vm->cpu, x, verdict);
+    if (vm->paging_stale) {
+        vm->paging_stale = false;
+        vm_paging_changed(vm);
+    }
+    uint64_t took = vm->cfg.timing ? host_monotonic_ns() - entered_ns : 0;
+    trace_emit(vm->trace, TRACE_RESUME, verdict, x->rip, took);
+}
+
+void vm_step(struct vm *vm, struct vmexit *x)
+{
+    prepare(vm);
+    if (vm->stop != VM_RUNNING)
+        return;
+    vm->cpu.ops->run(&vm->cpu, budget(vm), x);
+    uint64_t entered_ns = vm->cfg.timing ? host_monotonic_ns() : 0;
+    vm->n_exits++;
+    time_passes(vm);
+    uint64_t seq = log_exit(vm, x);
+    trace_enter(vm->trace, seq);
+    enum verdict verdict = vm_answer(vm, x);
+    conclude(vm, x, verdict, entered_ns);
+    if (vm->cfg.after_exit)
+        vm->cfg.after_exit(vm->cfg.after_exit_arg);
+    trace_leave(vm->trace, 0);                  /* what comes next starts a chain of its own */
+}
+
+int vm_run(struct vm *vm)
+{
+    struct vmexit x;
+
+    vm->host_base_ns = host_monotonic_ns();
+    trace_emit(vm->trace, TRACE_START, 0, vm->cfg.mmu, vm->cfg.seed);
+    while (vm->stop == VM_RUNNING)
+        vm_step(vm, &x);
+    trace_emit(vm->trace, TRACE_STOP, (uint64_t)vm->status, vm->stop, vm->n_exits);
+    return vm->status;
+}

@@ -1,0 +1,132 @@
+/*
+ * vm/vm.h -- the monitor: owns the parts of one machine and runs the loop.
+ *
+ *   vm_new -> vm_load -> vm_run -> vm_free
+ *
+ * Time, terminals and files are the caller's: they reach the machine through
+ * the hooks of struct vm_config, so that this layer needs no operating system.
+ * Begin reading with vm_run() in vm.c, then exits.c, then pc.c.
+ */
+#ifndef VM_VM_H
+#define VM_VM_H
+
+#include "base/types.h"
+#include "cpu/engine.h"
+#include "io/device.h"
+#include "vm/load.h"
+
+struct trace;
+struct vclock;
+struct bus;
+struct pc;
+
+/*    name         status  one line, for the last words of a run */
+#define VM_STOP_LIST(X)                                                              \
+    X(RUNNING,       0, "still running")                                             \
+    X(EXIT_PORT,     0, "the guest ended the run")                                   \
+    X(POWER_OFF,     0, "the guest powered off")                                     \
+    X(HALTED,        0, "the guest halted, and nothing is left that could wake it")  \
+    X(RESET,         0, "the guest reset the machine (--no-reboot)")                 \
+    X(LIMIT_INSNS, 124, "the instruction limit was reached")                         \
+    X(LIMIT_EXITS, 124, "the exit limit was reached")                                \
+    X(INTERRUPTED, 130, "interrupted")                                               \
+    X(TERMINATED,  143, "terminated")                                                \
+    X(TRIPLE_FAULT,120, "triple fault: the guest could not deliver a double fault")  \
+    X(STRICT,      121, "--strict: the guest did something no device answers")       \
+    X(ENGINE,      122, "the engine cannot go on")                                   \
+    X(HOST,        125, "the host refused")
+
+enum vm_stop {
+#define X(name, status, about) VM_##name,
+    VM_STOP_LIST(X)
+#undef X
+    N_VM_STOPS
+};
+
+struct vm_stop_info { const char *name; int status; const char *about; };
+extern const struct vm_stop_info vm_stops[N_VM_STOPS];
+
+struct vm_config {
+    const struct engine *engine;
+    enum mmu_kind mmu;
+    uint64_t ram_bytes;             /* a multiple of 1 MiB, at least 1 MiB         */
+    uint64_t seed;                  /* what RDRAND-like things would be made from  */
+    uint64_t limit_insns;           /* 0: none                                     */
+    uint64_t limit_exits;           /* 0: none                                     */
+    int64_t  rtc_start_s;           /* seconds since 1970 at power-on              */
+    bool     strict, timing, no_reboot;
+    struct trace *trace;            /* may be NULL                                 */
+    struct char_sink serial, debugcon;
+
+    /* The CPU halted for at least `ns` of virtual time (VCLOCK_NEVER: until
+     * input).  Wait or not, take input, and say how much virtual time passed. */
+    uint64_t (*idle)(void *arg, uint64_t ns);
+
+    /* Called every POLL_NS of virtual time between exits: look for input. */
+    void     (*poll)(void *arg);
+
+    /* Ask for a kick at this host time; needed by engines that cannot count. */
+    void     (*alarm)(void *arg, uint64_t host_ns);
+    void     *hook_arg;
+
+    /* Called after every exit was concluded, if set. */
+    void     (*after_exit)(void *arg);
+    void     *after_exit_arg;
+};
+
+struct vm {
+    struct vm_config  cfg;
+    struct gmem      *gmem;
+    struct nested    *nested;       /* if cfg.mmu == MMU_NESTED on an engine that walks it */
+    struct shadow    *shadow;       /* if cfg.mmu == MMU_SHADOW */
+    struct dirty     *dirty;
+    struct bus       *ports, *mmio;
+    struct vclock    *clock;
+    struct pc        *pc;
+    struct trace     *trace;
+    struct vcpu       cpu;
+    struct controls   controls;
+    struct load_request request;    /* what a reset loads again  */
+    struct load_result  loaded;
+
+    /* Virtual time = time_base + retired instructions (or host time since it). */
+    uint64_t time_base_ns, host_base_ns;
+    uint64_t next_poll_ns;
+    bool     halted, reset_wanted, paging_stale, unclaimed;
+
+    enum vm_stop stop;              /* VM_RUNNING while the loop goes on */
+    int          status;            /* of the process, once stopped      */
+    char         why[160];          /* more about the stop, or empty     */
+    uint64_t     n_exits, n_irqs;
+    uint64_t     exits_by[N_EXITS];
+    uint64_t     msr[8];            /* the monitor's own MSRs, exits.c   */
+    volatile int interrupted;       /* a signal number, set by vm_interrupt() */
+};
+
+#define POLL_NS 1000000u
+
+/* Build a machine around cfg (copied).  NULL and a sentence in why. */
+struct vm *vm_new(const struct vm_config *cfg, char *why, size_t n);
+void vm_free(struct vm *vm);
+
+/* Load a guest and put the CPU at its entry.  The request's strings must live
+ * until vm_free.  0 or -errno and a sentence in why. */
+int vm_load(struct vm *vm, const struct load_request *r, char *why, size_t n);
+
+/* Run until something stops the machine; the exit status for the process. */
+int vm_run(struct vm *vm);
+
+/* One turn of the loop: up to and including one exit.  For lockstep. */
+void vm_step(struct vm *vm, struct vmexit *x);
+
+/* Stop a running machine from a signal handler. */
+void vm_interrupt(struct vm *vm, int signo);
+
+/* Stop now, for this reason; fmt adds to it (NULL: nothing to add). */
+void vm_stop(struct vm *vm, enum vm_stop stop, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* What a linear address means to the guest now, without touching it; -EFAULT if nothing. */
+int vm_read_linear(struct vm *vm, gla_t gla, void *buf, uint64_t len);
+
+#endif
