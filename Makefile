@@ -40,12 +40,20 @@ io := \
     io/pic.c \
     io/uart.c \
     io/sysport.c
-vm :=
+vm := \
+    vm/pc.c \
+    vm/exits.c \
+    vm/hypercall.c \
+    vm/vm.c
 debugger := \
     debugger/trace_drain.c \
     debugger/trace_file.c \
     debugger/trace_writer.c
-cmd :=
+cmd := \
+    cmd/options.c \
+    cmd/terminal.c \
+    cmd/session.c \
+    cmd/run.c
 
 SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(cmd))
 MAIN    := src/cmd/main.c
