@@ -41,6 +41,13 @@ io := \
     io/uart.c \
     io/sysport.c
 vm := \
+    vm/load.c \
+    vm/load_place.c \
+    vm/load_enter.c \
+    vm/load_elf.c \
+    vm/load_multiboot.c \
+    vm/load_linux.c \
+    vm/load_flat.c \
     vm/pc.c \
     vm/exits.c \
     vm/hypercall.c \
@@ -57,7 +64,9 @@ cmd := \
 
 SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(cmd))
 MAIN    := src/cmd/main.c
-OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
+# Assembly that is data to us: the 16-bit code of our BIOS.
+ASM     := vm/bios.S
+OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o) $(ASM:%.S=$(BUILD)/obj/%.o)
 HEADERS := $(shell find src -name '*.h')
 
 # Unit tests: each a cmocka program tests/unit/test_NAME.c, linked with everything but main.
@@ -86,6 +95,10 @@ $(BUILD)/libvitrine.a: $(OBJECTS)
 	ar rcs $@ $^
 
 $(BUILD)/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/%.o: src/%.S
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 

@@ -4,10 +4,13 @@
 #include "base/host.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,6 +56,76 @@ int host_shared_read(int fd, uint64_t off, void *buf, uint64_t bytes)
         bytes -= (uint64_t)n;
     }
     return 0;
+}
+
+/* Read what fstat promised; a file that shrank meanwhile is shorter, not an error. */
+static int read_all(int fd, uint8_t *to, uint64_t *size)
+{
+    uint64_t done = 0;
+
+    while (done < *size) {
+        ssize_t n = read(fd, to + done, *size - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        done += (uint64_t)n;
+    }
+    *size = done;
+    return 0;
+}
+
+/* Is this a file we can read whole?  0, or -errno and a sentence. */
+static int check_file(const char *path, const struct stat *st, uint64_t max, char *why, size_t n)
+{
+    if (S_ISDIR(st->st_mode)) {
+        snprintf(why, n, "%s: it is a directory, not a file", path);
+        return -EISDIR;
+    }
+    if (!S_ISREG(st->st_mode)) {
+        snprintf(why, n, "%s: it is not a regular file; copy its contents into one", path);
+        return -EINVAL;
+    }
+    if ((uint64_t)st->st_size > max) {
+        snprintf(why, n, "%s: it has %lld bytes, more than the %llu that are taken", path,
+                 (long long)st->st_size, (unsigned long long)max);
+        return -EFBIG;
+    }
+    return 0;
+}
+
+int host_read_file(const char *path, uint64_t max, void **bytes, uint64_t *size,
+                   char *why, size_t n)
+{
+    struct stat st;
+    int err, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* a FIFO must not block */
+
+    *bytes = NULL;
+    *size = 0;
+    if (fd < 0 || fstat(fd, &st)) {
+        err = -errno;
+        snprintf(why, n, "%s: cannot open it: %s", path, strerror(-err));
+        if (fd >= 0)
+            close(fd);
+        return err;
+    }
+    err = check_file(path, &st, max, why, n);
+    if (!err) {
+        *size = (uint64_t)st.st_size;
+        *bytes = malloc(*size ? *size : 1);
+        err = *bytes ? read_all(fd, *bytes, size) : -ENOMEM;
+        if (err)
+            snprintf(why, n, "%s: cannot read it: %s", path, strerror(-err));
+    }
+    close(fd);
+    if (err) {
+        free(*bytes);
+        *bytes = NULL;
+        *size = 0;
+    }
+    return err;
 }
 
 void *host_page_alloc(uint64_t bytes)

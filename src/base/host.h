@@ -18,6 +18,11 @@ void  host_shared_free(void *hva, uint64_t bytes, int fd);
  * populated by looking.  0 or -errno. */
 int   host_shared_read(int fd, uint64_t off, void *buf, uint64_t bytes);
 
+/* A regular file's contents, at most `max` bytes, in memory to be freed by
+ * free().  0; or -errno, *bytes NULL and one sentence in why. */
+int   host_read_file(const char *path, uint64_t max, void **bytes, uint64_t *size,
+                     char *why, size_t n);
+
 /* Zeroed, page-aligned private memory; NULL and errno. */
 void *host_page_alloc(uint64_t bytes);
 void  host_page_free(void *hva, uint64_t bytes);

@@ -1,0 +1,187 @@
+/*
+ * vm/load.c -- recognise a file and hand it to the loader of its format.
+ *
+ * Begin reading here: load_guest() reads the files, load_guest_mem() chooses
+ * the row of `loaders`.  Each loader places its parts (load_place.c) and sets
+ * the entry state (load_enter.c).
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/host.h"
+#include "vm/loading.h"
+
+#define IMAGE_MAX  (UINT64_C(1) << 31)      /* a file larger than this is not for us */
+
+const struct load_format_info load_formats[N_LOAD_FORMATS] = {
+#define X(id, nm, text) [LOAD_##id] = { nm, text },
+    LOAD_LIST(X)
+#undef X
+};
+
+/* In order of recognition: the more demanding magic first.  No `recognises`:
+ * only on request. */
+static const struct loader {
+    enum load_format format;
+    bool (*recognises)(const struct load_file *f);
+    int  (*load)(struct loading *l);
+} loaders[] = {
+    { LOAD_MULTIBOOT, load_is_multiboot, load_multiboot },
+    { LOAD_ELF,       load_is_elf,       load_elf       },
+    { LOAD_LINUX,     load_is_linux,     load_linux     },
+    { LOAD_BOOT,      load_is_boot,      load_boot      },
+    { LOAD_LINUX64,   NULL,              load_linux     },
+    { LOAD_FLAT,      NULL,              load_flat      },
+};
+
+int load_refuse(struct loading *l, int err, const char *fmt, ...)
+{
+    int used = snprintf(l->why, l->why_size, "%s: ", l->image->name);
+    va_list ap;
+
+    if (used >= 0 && (size_t)used < l->why_size) {
+        va_start(ap, fmt);
+        vsnprintf(l->why + used, l->why_size - (size_t)used, fmt, ap);
+        va_end(ap);
+    }
+    return -err;
+}
+
+/* Unknown bytes: say what was tried, and what it may be instead. */
+static int refuse_unknown(struct loading *l)
+{
+    static const struct { const char *magic; unsigned len; const char *hint; } known[] = {
+        { "\x1f\x8b", 2,         "it is gzip-compressed; gunzip it first" },
+        { "\xfd" "7zXZ", 5,      "it is xz-compressed; unxz it first" },
+        { "\x28\xb5\x2f\xfd", 4, "it is zstd-compressed; unzstd it first" },
+        { "070701", 6,           "it is a cpio archive; pass it with --initrd" },
+        { "MZ", 2,               "it is a DOS or UEFI program; there is no UEFI here" },
+        { "#!", 2,               "it is a script; the guest must be a kernel or a disk image" },
+        { "!<arch>", 7,          "it is a library archive; link it into an executable" },
+    };
+
+    for (size_t i = 0; i < NELEM(known); i++)
+        if (l->image->size >= known[i].len &&
+            memcmp(l->image->bytes, known[i].magic, known[i].len) == 0)
+            return load_refuse(l, ENOEXEC, "%s", known[i].hint);
+    return load_refuse(l, ENOEXEC, "it is not an ELF file, a Multiboot kernel, a Linux bzImage or "
+                       "a disk image with a boot sector; plain code needs --format flat");
+}
+
+/* The loader for this request, or NULL with the refusal already written to *err. */
+static const struct loader *choose(struct loading *l, int *err)
+{
+    const char *want = l->r->format;
+    bool automatic = !want || strcmp(want, "auto") == 0;
+
+    for (size_t i = 0; i < NELEM(loaders); i++) {
+        const struct loader *k = &loaders[i];
+        const char *name = load_formats[k->format].name;
+        size_t n = strlen(name);
+
+        if (automatic ? k->recognises && k->recognises(l->image)
+                      : strcmp(want, name) == 0 ||
+                        (k->format == LOAD_FLAT && strncmp(want, name, n) == 0 &&
+                         (want[n] == '@' || want[n] == ':')))
+            return k;
+    }
+    *err = automatic ? refuse_unknown(l)
+                     : load_refuse(l, EINVAL, "there is no format \"%s\"; --format takes auto, elf, "
+                                   "multiboot, linux, linux64, boot or flat[@ADDR][:16|32|64]",
+                                   want);
+    return NULL;
+}
+
+int load_guest_mem(struct gmem *m, const struct load_request *r, const struct load_file *image,
+                   const struct load_file *modules, unsigned n_modules,
+                   struct load_result *out, char *why, size_t n)
+{
+    struct loading l = { .m = m, .r = r, .image = image, .modules = modules,
+                         .n_modules = n_modules, .out = out, .why = why, .why_size = n };
+    const struct loader *k;
+    int err = 0;
+
+    memset(out, 0, sizeof(*out));
+    if (n)
+        why[0] = '\0';
+    if (image->size == 0)
+        return load_refuse(&l, ENOEXEC, "the file is empty");
+    if (n_modules > LOAD_MAX_MODULES)
+        return load_refuse(&l, E2BIG, "%u modules; at most %d are taken", n_modules,
+                           LOAD_MAX_MODULES);
+    k = choose(&l, &err);
+    if (!k)
+        return err;
+    out->format = k->format;
+    if (n_modules && k->load != load_linux && k->load != load_multiboot)
+        return load_refuse(&l, EINVAL, "--initrd is for Linux and Multiboot kernels; this is %s",
+                           load_formats[k->format].about);
+    l.n_e820 = e820_make(m, l.e820);
+    load_bios(m);
+    return k->load(&l);
+}
+
+/* What load_guest() holds: the files and the split --initrd. */
+struct load_inputs {
+    struct load_file image, modules[LOAD_MAX_MODULES];
+    unsigned n_modules;
+    char *initrd;                   /* a copy, cut at commas */
+};
+
+/* "FILE ARGS": the module's name is the whole, the file is up to the space. */
+static int read_module(struct load_inputs *in, const char *spec, char *why, size_t n)
+{
+    struct load_file *f = &in->modules[in->n_modules];
+    char *path = strndup(spec, strcspn(spec, " "));
+    void *bytes = NULL;
+    int err = path ? host_read_file(path, IMAGE_MAX, &bytes, &f->size, why, n) : -ENOMEM;
+
+    free(path);
+    f->bytes = bytes;
+    f->name = spec;
+    if (!err)
+        in->n_modules++;
+    return err;
+}
+
+static int read_modules(struct load_inputs *in, const char *initrd, char *why, size_t n)
+{
+    char *rest, *spec;
+    int err = 0;
+
+    in->initrd = rest = strdup(initrd);
+    if (!rest)
+        return -ENOMEM;
+    while (!err && (spec = strsep(&rest, ",")) != NULL) {
+        if (in->n_modules == LOAD_MAX_MODULES) {
+            snprintf(why, n, "--initrd names more than %d files", LOAD_MAX_MODULES);
+            return -E2BIG;
+        }
+        err = read_module(in, spec, why, n);
+    }
+    return err;
+}
+
+int load_guest(struct gmem *m, const struct load_request *r, struct load_result *out,
+               char *why, size_t n)
+{
+    struct load_inputs in = { .image.name = r->path };
+    void *bytes = NULL;
+    int err;
+
+    memset(out, 0, sizeof(*out));
+    snprintf(why, n, "%s: out of memory", r->path);
+    err = host_read_file(r->path, IMAGE_MAX, &bytes, &in.image.size, why, n);
+    in.image.bytes = bytes;
+    if (!err && r->initrd)
+        err = read_modules(&in, r->initrd, why, n);
+    if (!err)
+        err = load_guest_mem(m, r, &in.image, in.modules, in.n_modules, out, why, n);
+    for (unsigned i = 0; i < in.n_modules; i++)
+        free((void *)(uintptr_t)in.modules[i].bytes);
+    free(bytes);
+    free(in.initrd);
+    return err;
+}

@@ -1,0 +1,133 @@
+/*
+ * vm/load_enter.c -- the CPU as a boot loader hands it over.
+ *
+ * Three ways in: real mode, 32-bit protected mode with flat segments, and long
+ * mode with the first 4 GiB mapped onto themselves.  The descriptors and page
+ * tables are made in low guest memory as a boot loader would make them, so a
+ * guest that reloads a segment register finds what it is running on.
+ *
+ * The selectors are Linux's __BOOT_CS (0x10) and __BOOT_DS (0x18), which suit
+ * the other formats too.  [Linux "The Linux/x86 Boot Protocol", "32-bit Boot
+ * Protocol"]
+ */
+#include <string.h>
+#include "base/x86.h"
+#include "mem/gmem.h"
+#include "vm/loading.h"
+
+#define BOOT_CS 0x10
+#define BOOT_DS 0x18
+
+/* Types with Accessed set: what the hidden part shows after a load. */
+#define TYPE_DATA 0x3
+#define TYPE_CODE 0xb
+#define TYPE_TSS_BUSY 0xb
+
+/* A flat descriptor with these attributes.  [SDM 3A "Segment Descriptors"] */
+static uint64_t flat_descriptor(uint16_t attr)
+{
+    return UINT64_C(0x000f00000000ffff) | (uint64_t)(attr & 0xf0ff) << 40;
+}
+
+static struct segment flat_segment(uint16_t sel, uint16_t attr)
+{
+    return (struct segment){ .sel = sel, .attr = attr, .limit = 0xffffffff, .base = 0 };
+}
+
+/* GDT and segment registers common to both protected entries. */
+static int enter_flat(struct loading *l, uint16_t code_attr)
+{
+    const uint16_t data_attr = SEG_G | SEG_DB | SEG_P | SEG_S | TYPE_DATA;
+    struct cpu_state *s = &l->out->cpu;
+    uint8_t gdt[32] = { 0 };
+    gpa_t at;
+    int err;
+
+    put64(gdt + BOOT_CS, flat_descriptor(code_attr));
+    put64(gdt + BOOT_DS, flat_descriptor(data_attr));
+    err = load_add(l, "boot GDT", gdt, sizeof(gdt), 8, &at);
+    if (err)
+        return err;
+
+    cpu_state_reset(s);
+    memset(s->gpr, 0, sizeof(s->gpr));
+    s->gdtr = (struct table_reg){ at, sizeof(gdt) - 1 };
+    s->idtr = (struct table_reg){ 0, 0 };       /* no handlers: a fault is a triple fault */
+    for (unsigned i = SEG_ES; i <= SEG_GS; i++)
+        s->seg[i] = flat_segment(BOOT_DS, data_attr);
+    s->seg[SEG_CS] = flat_segment(BOOT_CS, code_attr);
+    s->seg[SEG_LDTR] = (struct segment){ .attr = 0 };
+    s->seg[SEG_TR] = (struct segment){ .attr = SEG_P | TYPE_TSS_BUSY, .limit = 0x67 };
+    s->cr0 = CR0_PE | CR0_ET;
+    s->cr3 = s->cr4 = s->efer = 0;
+    s->rflags = FLAG_ONE;
+    return 0;
+}
+
+int load_enter_flat32(struct loading *l, uint64_t entry)
+{
+    int err = enter_flat(l, SEG_G | SEG_DB | SEG_P | SEG_S | TYPE_CODE);
+
+    l->out->cpu.rip = l->out->entry = entry;
+    return err;
+}
+
+/* PML4, PDPT and four page directories of 2 MiB pages.  [SDM 3A "4-Level Paging"] */
+static int make_identity_map(struct loading *l, gpa_t *root)
+{
+    uint8_t table[6 * PAGE_SIZE] = { 0 };
+    uint8_t *pml4 = table, *pdpt = table + PAGE_SIZE, *pd = table + 2 * PAGE_SIZE;
+    gpa_t at;
+
+    if (!load_find(l, sizeof(table), PAGE_SIZE, PAGE_SIZE, LOW_TOP, LOAD_HIGHEST, &at))
+        return load_add(l, "boot page tables", NULL, sizeof(table), PAGE_SIZE, root);
+    put64(pml4, (at + PAGE_SIZE) | PTE_P | PTE_W);
+    for (unsigned g = 0; g < 4; g++)
+        put64(pdpt + 8 * g, (at + (2 + g) * PAGE_SIZE) | PTE_P | PTE_W);
+    for (uint64_t i = 0; i < 4 * 512; i++)
+        put64(pd + 8 * i, i << 21 | PTE_P | PTE_W | PTE_PS);
+    *root = at;
+    return load_place(l, "boot page tables", at, table, sizeof(table), sizeof(table));
+}
+
+int load_enter_long(struct loading *l, uint64_t entry)
+{
+    struct cpu_state *s = &l->out->cpu;
+    gpa_t root;
+    int err;
+
+    err = make_identity_map(l, &root);
+    if (!err)
+        err = enter_flat(l, SEG_G | SEG_L | SEG_P | SEG_S | TYPE_CODE);
+    if (err)
+        return err;
+    s->cr3 = root;
+    s->cr4 = CR4_PAE;
+    s->efer = EFER_LME | EFER_LMA;
+    s->cr0 |= CR0_PG;
+    s->rip = l->out->entry = entry;
+    return 0;
+}
+
+void load_enter_real(struct loading *l, uint32_t entry, uint16_t sp)
+{
+    struct cpu_state *s = &l->out->cpu;
+    uint32_t cs = entry < 0x10000 ? 0 : entry >> 4;
+
+    cpu_state_reset(s);
+    memset(s->gpr, 0, sizeof(s->gpr));
+    s->seg[SEG_CS].sel = (uint16_t)cs;
+    s->seg[SEG_CS].base = cs << 4;
+    s->rip = entry - (cs << 4);
+    s->gpr[RSP] = sp;
+    l->out->entry = entry;
+}
+
+int load_stack(struct loading *l)
+{
+    gpa_t at;
+    int err = load_add(l, "boot stack", NULL, PAGE_SIZE, 16, &at);
+
+    l->out->cpu.gpr[RSP] = err ? 0 : at + PAGE_SIZE;
+    return err;
+}

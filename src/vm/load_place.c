@@ -1,0 +1,205 @@
+/*
+ * vm/load_place.c -- where in guest memory a loader may put things.
+ *
+ * Usable RAM is what the E820 map calls so; what was placed is remembered as
+ * a list of ranges.  Two rules make every hostile address harmless: bytes go
+ * only to usable RAM, and nothing is placed on top of anything else.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "mem/gmem.h"
+#include "vm/loading.h"
+
+/* Append [base, end), joined to the entry before it where they touch. */
+static void e820_append(struct e820_entry out[E820_MAX], unsigned *n, uint64_t base, uint64_t end,
+                        enum e820_type type)
+{
+    struct e820_entry *last = *n ? &out[*n - 1] : NULL;
+
+    if (base >= end)
+        return;
+    if (last && last->type == (uint32_t)type && last->base + last->len == base)
+        last->len += end - base;
+    else if (*n < E820_MAX)
+        out[(*n)++] = (struct e820_entry){ base, end - base, type };
+}
+
+unsigned e820_make(const struct gmem *m, struct e820_entry out[E820_MAX])
+{
+    unsigned n = 0;
+    bool hole_told = false;
+
+    for (size_t i = 0; i <= gmem_count(m); i++) {
+        const struct gmem_region *r = i < gmem_count(m) ? gmem_region(m, i) : NULL;
+        uint64_t base = r ? r->base : UINT64_MAX, end = r ? r->base + r->size : UINT64_MAX;
+        enum e820_type type = r && r->kind == GMEM_RAM ? E820_RAM : E820_RESERVED;
+
+        /* Below 1 MiB a PC has RAM up to the EBDA; the rest is the machine's. */
+        if (base < LOW_TOP)
+            e820_append(out, &n, base, end < LOW_TOP ? end : LOW_TOP, type);
+        if (end > LOW_TOP && !hole_told) {
+            e820_append(out, &n, LOW_TOP, ONE_MIB, E820_RESERVED);
+            hole_told = true;
+        }
+        if (r && end > ONE_MIB)
+            e820_append(out, &n, base > ONE_MIB ? base : ONE_MIB, end, type);
+    }
+    return n;
+}
+
+static bool in_ram(const struct loading *l, gpa_t base, uint64_t len)
+{
+    for (unsigned i = 0; i < l->n_e820; i++) {
+        const struct e820_entry *e = &l->e820[i];
+        if (e->type == E820_RAM && base >= e->base && base - e->base < e->len &&
+            len <= e->len - (base - e->base))
+            return true;
+    }
+    return false;
+}
+
+/* The placed range that [base, base+len) touches, or NULL. */
+static const struct load_range *overlapping(const struct loading *l, gpa_t base, uint64_t len)
+{
+    for (unsigned i = 0; i < l->out->n_ranges; i++) {
+        const struct load_range *g = &l->out->range[i];
+        if (base < g->base + g->len && g->base < base + len)
+            return g;
+    }
+    return NULL;
+}
+
+/* "0x0-0x9fc00, 0x100000-0x2000000" */
+static void describe_ram(const struct loading *l, char *out, size_t n)
+{
+    size_t used = 0;
+
+    snprintf(out, n, "none");
+    for (unsigned i = 0; i < l->n_e820 && used < n; i++) {
+        const struct e820_entry *e = &l->e820[i];
+        if (e->type != E820_RAM)
+            continue;
+        used += (size_t)snprintf(out + used, n - used, "%s%#" PRIx64 "-%#" PRIx64,
+                                 used ? ", " : "", e->base, e->base + e->len);
+    }
+}
+
+/* gmem_write, then zeros: RAM may hold what an earlier guest left there. */
+static int copy_in(struct loading *l, gpa_t base, const void *bytes, uint64_t file_bytes,
+                   uint64_t mem_bytes)
+{
+    static const uint8_t zeros[PAGE_SIZE];
+
+    if (file_bytes && gmem_write(l->m, base, bytes, file_bytes))
+        return -EFAULT;
+    for (uint64_t done = file_bytes; done < mem_bytes;) {
+        uint64_t part = mem_bytes - done < PAGE_SIZE ? mem_bytes - done : PAGE_SIZE;
+        if (gmem_write(l->m, base + done, zeros, part))
+            return -EFAULT;
+        done += part;
+    }
+    return 0;
+}
+
+int load_place(struct loading *l, const char *what, gpa_t base, const void *bytes,
+               uint64_t file_bytes, uint64_t mem_bytes)
+{
+    const struct load_range *other;
+    char ram[160];
+
+    if (mem_bytes == 0)
+        return 0;
+    if (base + mem_bytes < base)
+        return load_refuse(l, EINVAL, "%s of %#" PRIx64 " bytes at %#" PRIx64
+                           " wraps around the end of the address space; the file is damaged",
+                           what, mem_bytes, base);
+    if (!in_ram(l, base, mem_bytes)) {
+        describe_ram(l, ram, sizeof(ram));
+        return load_refuse(l, ENOMEM, "%s at %#" PRIx64 "-%#" PRIx64
+                           " is not in RAM (usable: %s); give the guest more with --mem, "
+                           "or link it elsewhere", what, base, base + mem_bytes, ram);
+    }
+    other = overlapping(l, base, mem_bytes);
+    if (other)
+        return load_refuse(l, EINVAL, "%s at %#" PRIx64 "-%#" PRIx64
+                           " overlaps %s at %#" PRIx64 "-%#" PRIx64 "; link them apart",
+                           what, base, base + mem_bytes, other->what, other->base,
+                           other->base + other->len);
+    if (l->out->n_ranges == LOAD_MAX_RANGES)
+        return load_refuse(l, E2BIG, "it has more than %d parts to load", LOAD_MAX_RANGES);
+    if (copy_in(l, base, bytes, file_bytes, mem_bytes))
+        return load_refuse(l, EFAULT, "guest memory at %#" PRIx64 " cannot be written", base);
+    l->out->range[l->out->n_ranges++] = (struct load_range){ base, mem_bytes, what };
+    return 0;
+}
+
+/* The best place inside [lo, hi), all RAM: step over what is in the way. */
+static bool find_between(const struct loading *l, uint64_t bytes, uint64_t align, gpa_t lo,
+                         gpa_t hi, enum load_where where, gpa_t *at)
+{
+    while (lo < hi && bytes <= hi - lo) {
+        gpa_t low = (lo + align - 1) & ~(align - 1), high = (hi - bytes) & ~(align - 1);
+        gpa_t try = where == LOAD_LOWEST ? low : high;
+        const struct load_range *g;
+
+        if (low < lo || low > high)
+            return false;
+        g = overlapping(l, try, bytes);
+        if (!g) {
+            *at = try;
+            return true;
+        }
+        if (where == LOAD_LOWEST)
+            lo = g->base + g->len;
+        else
+            hi = g->base;
+    }
+    return false;
+}
+
+bool load_find(const struct loading *l, uint64_t bytes, uint64_t align, gpa_t lo, gpa_t hi,
+               enum load_where where, gpa_t *at)
+{
+    for (unsigned i = 0; i < l->n_e820; i++) {
+        const struct e820_entry *e =
+            &l->e820[where == LOAD_LOWEST ? i : l->n_e820 - 1 - i];
+        gpa_t from = e->base > lo ? e->base : lo;
+        gpa_t to = e->base + e->len < hi ? e->base + e->len : hi;
+
+        if (e->type == E820_RAM && find_between(l, bytes, align, from, to, where, at))
+            return true;
+    }
+    return false;
+}
+
+int load_add(struct loading *l, const char *what, const void *src, uint64_t bytes,
+             uint64_t align, gpa_t *at)
+{
+    /* Page 0 is left alone: null pointers should find nothing of ours. */
+    if (!load_find(l, bytes, align, PAGE_SIZE, LOW_TOP, LOAD_HIGHEST, at))
+        return load_refuse(l, ENOMEM, "no room below %#x for %s (%" PRIu64
+                           " bytes); link the guest at 1 MiB or above", LOW_TOP, what, bytes);
+    return load_place(l, what, *at, src, src ? bytes : 0, bytes);
+}
+
+gpa_t load_end(const struct loading *l)
+{
+    gpa_t end = ONE_MIB;
+
+    for (unsigned i = 0; i < l->out->n_ranges; i++) {
+        const struct load_range *g = &l->out->range[i];
+        if (g->base + g->len > end)
+            end = g->base + g->len;
+    }
+    return end;
+}
+
+uint64_t load_ram_above_1m_kib(const struct loading *l)
+{
+    for (unsigned i = 0; i < l->n_e820; i++)
+        if (l->e820[i].type == E820_RAM && l->e820[i].base == ONE_MIB)
+            return l->e820[i].len / 1024;
+    return 0;
+}
