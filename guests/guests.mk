@@ -10,7 +10,7 @@
 
 guests32 := hlt hello echo timer hypercall paging
 guests64 :=
-guests_both := smc
+guests_both := smc faults strict alignment
 guests_boot :=
 
 GUEST_LIB := trap.S init.c desc.c page.c pic.c print.c string.c hypercall.c

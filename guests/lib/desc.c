@@ -76,7 +76,7 @@ struct gate {
 static struct gate idt[256] __attribute__((aligned(16)));
 static trap_fn *handler[256];
 struct caught caught;
-ulong caught_resume;
+ulong caught_resume, caught_sp;
 extern char trap_stubs[];               /* trap.S: 256 of them, 16 bytes apart */
 void user_exit_entry(void);
 
@@ -99,6 +99,11 @@ void gate_set(unsigned vector, void (*entry)(void), unsigned dpl)
 void gate_user(unsigned vector)
 {
     idt[vector].type |= 3 << 5;
+}
+
+void gate_absent(unsigned vector, bool absent)
+{
+    idt[vector].type = (uint8_t)((idt[vector].type & 0x7f) | (absent ? 0 : 0x80));
 }
 
 #ifdef __x86_64__
@@ -138,7 +143,7 @@ static bool trap_is_expected(struct frame *f)
     caught.cr2 = f->vector == 14 ? cr2_read() : 0;
     caught.n++;
     f->ip = caught_resume;
-    f->flags &= ~FLAG_TF;               /* one step was asked for */
+    f->flags &= ~(FLAG_TF | FLAG_NT | FLAG_AC);     /* they were set to get here */
     caught_resume = 0;
     return true;
 }

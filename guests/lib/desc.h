@@ -59,6 +59,7 @@ void idt_init(void);
 void trap_set(unsigned vector, trap_fn *fn);    /* unset: "unexpected trap", exit 2 */
 void gate_set(unsigned vector, void (*entry)(void), unsigned dpl);      /* own entry code */
 void gate_user(unsigned vector);                /* let ring 3 INT to it */
+void gate_absent(unsigned vector, bool absent); /* clear its present bit */
 #ifdef __x86_64__
 void gate_ist(unsigned vector, unsigned ist);
 #else
@@ -72,15 +73,20 @@ struct caught {
 };
 extern struct caught caught;
 extern ulong caught_resume;     /* where to go on; 0: not expecting any */
+extern ulong caught_sp;         /* and with which stack pointer */
 #ifdef __x86_64__
 #define MOV_WORD "movq"
+#define REG_SP "%%rsp"
 #else
 #define MOV_WORD "movl"
+#define REG_SP "%%esp"
 #endif
 #define TRY(code, ...)                                                                  \
     ({                                                                                  \
         caught.vector = ~0ul;                                                           \
-        __asm__ volatile(MOV_WORD " $9f, caught_resume\n" code "\n9:\n" MOV_WORD        \
+        __asm__ volatile(MOV_WORD " " REG_SP ", caught_sp\n" MOV_WORD                   \
+                         " $9f, caught_resume\n" code "\n9:\n" MOV_WORD                \
+                         " caught_sp, " REG_SP "\n" MOV_WORD                            \
                          " $0, caught_resume" __VA_ARGS__);                             \
         caught.vector != ~0ul;                                                          \
     })
