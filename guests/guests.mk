@@ -4,13 +4,15 @@
 #   guests32, guests64   guests/NAME.c or .S, Multiboot ELF32
 #   guests_both          one source, built as NAME32.elf and NAME64.elf
 #   guests_boot          boot sectors, NAME.bin
+#   ROUNDS=N             for the benchmarks
 #
 # A 64-bit guest is linked as ELF64 (NAME64.elf64: give that to gdb) and
 # wrapped as ELF32, for Multiboot loaders take nothing else.
 
 guests32 := hlt hello echo timer hypercall paging
 guests64 :=
-guests_both := smc faults strict alignment
+guests_both := smc faults strict alignment \
+    intmix memcpy pfstorm softint cr3loads
 guests_boot :=
 
 GUEST_LIB := trap.S init.c desc.c page.c pic.c print.c string.c hypercall.c
@@ -18,7 +20,7 @@ GUEST_DIR := $(BUILD)/guests
 
 GUEST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Iguests -Isrc \
     -ffreestanding -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
-    -fno-strict-aliasing -mgeneral-regs-only -mno-sse -mno-mmx
+    -fno-strict-aliasing $(if $(ROUNDS),-DROUNDS=$(ROUNDS)) -mgeneral-regs-only -mno-sse -mno-mmx
 GUEST_CFLAGS32 := -m32 -march=i686 $(GUEST_CFLAGS)
 GUEST_CFLAGS64 := -m64 -mno-red-zone -mcmodel=small $(GUEST_CFLAGS)
 GUEST_LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
