@@ -51,7 +51,8 @@ vm := \
     vm/pc.c \
     vm/exits.c \
     vm/hypercall.c \
-    vm/vm.c
+    vm/vm.c \
+    vm/lockstep.c
 debugger := \
     debugger/trace_drain.c \
     debugger/trace_file.c \

@@ -186,7 +186,7 @@ static enum verdict on_cpuid(struct vm *vm, struct vmexit *x)
     struct cpu_state s = { 0 };
     uint32_t out[4];
     vm->cpu.ops->get_state(&vm->cpu, ST_CRS, &s);
-    cpuid_answer(x->cpuid.leaf, x->cpuid.subleaf, true, s.cr4, out);
+    cpuid_answer(x->cpuid.leaf, x->cpuid.subleaf, !vm->cfg.no_vmcall, s.cr4, out);
     x->cpuid.eax = out[0], x->cpuid.ebx = out[1], x->cpuid.ecx = out[2], x->cpuid.edx = out[3];
     return RETIRE;
 }

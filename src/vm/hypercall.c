@@ -61,4 +61,5 @@ void vm_hypercall_port(void *arg, uint32_t eax)
     const uint64_t args[4] = { s.gpr[RBX], s.gpr[RCX], s.gpr[RDX], s.gpr[RSI] };
     s.gpr[RAX] = vm_hypercall(vm, eax, args);
     vm->cpu.ops->set_state(&vm->cpu, ST_GPRS, &s);
+    vm->registers_changed = true;
 }

@@ -286,7 +286,7 @@ void pc_document(FILE *out)
 {
     fprintf(out, "| part | IRQ | what it is |\n| --- | --- | --- |\n");
     for (unsigned i = 0; i < N_PARTS; i++) {
-        char irq[8] = "";
+        char irq[12] = "";
         if (parts[i].irq >= 0)
             snprintf(irq, sizeof irq, "%d", parts[i].irq);
         fprintf(out, "| %s | %s | %s |\n", parts[i].name, irq, parts[i].about);

@@ -268,6 +268,8 @@ static uint64_t budget(struct vm *vm)
     }
     if (vm->cfg.limit_insns && vm->cfg.limit_insns - vm->cpu.icount < ns)
         ns = vm->cfg.limit_insns - vm->cpu.icount;
+    if (vm->sync_insns && vm->sync_insns - vm->cpu.icount % vm->sync_insns < ns)
+        ns = vm->sync_insns - vm->cpu.icount % vm->sync_insns;
     return ns;
 }
 
@@ -286,6 +288,9 @@ static void deliver_irq(struct vm *vm)
 {
     struct pic *pic = pc_pic(vm->pc);
     bool pending = pic_pending(pic);
+    vm->injected.type = EVENT_NONE;
+    if (vm->cfg.irq_at_visible_exits && !vm->after_visible)
+        return;
     if (!pending || !vm->cpu.irq_ready) {
         want_irq_window(vm, pending);
         return;
@@ -298,6 +303,7 @@ static void deliver_irq(struct vm *vm)
     trace_enter(vm->trace, seq);                /* what the guest does next answers it */
     if (vm->cpu.ops->inject(&vm->cpu, &e))
         vm_stop(vm, VM_ENGINE, "it does not take interrupt %u", e.vector);
+    vm->injected = e;
     vm->n_irqs++;
 }
 
@@ -369,22 +375,41 @@ void vm_step(struct vm *vm, struct vmexit *x)
     vm->cpu.ops->run(&vm->cpu, budget(vm), x);
     uint64_t entered_ns = vm->cfg.timing ? host_monotonic_ns() : 0;
     vm->n_exits++;
+    vm->icount_at_exit = vm->cpu.icount;
+    vm->registers_changed = false;
+    vm->after_visible = x->reason == EXIT_IO || x->reason == EXIT_MMIO || x->reason == EXIT_HLT;
     time_passes(vm);
     uint64_t seq = log_exit(vm, x);
     trace_enter(vm->trace, seq);
-    enum verdict verdict = vm_answer(vm, x);
-    conclude(vm, x, verdict, entered_ns);
+    vm->verdict = vm_answer(vm, x);
+    conclude(vm, x, vm->verdict, entered_ns);
     if (vm->cfg.after_exit)
         vm->cfg.after_exit(vm->cfg.after_exit_arg);
     trace_leave(vm->trace, 0);                  /* what comes next starts a chain of its own */
+}
+
+static unsigned engine_number(const struct engine *e)
+{
+    unsigned i = 0;
+    while (engines[i] && engines[i] != e)
+        i++;
+    return i;
+}
+
+void vm_begin(struct vm *vm)
+{
+    unsigned engine = engine_number(vm->cfg.engine);
+    vm->host_base_ns = host_monotonic_ns();
+    if (vm->trace)
+        vm->trace->ctx.engine = (uint8_t)engine;
+    trace_emit(vm->trace, TRACE_START, engine, vm->cfg.mmu, vm->cfg.seed);
 }
 
 int vm_run(struct vm *vm)
 {
     struct vmexit x;
 
-    vm->host_base_ns = host_monotonic_ns();
-    trace_emit(vm->trace, TRACE_START, 0, vm->cfg.mmu, vm->cfg.seed);
+    vm_begin(vm);
     while (vm->stop == VM_RUNNING)
         vm_step(vm, &x);
     trace_emit(vm->trace, TRACE_STOP, (uint64_t)vm->status, vm->stop, vm->n_exits);

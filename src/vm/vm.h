@@ -55,6 +55,8 @@ struct vm_config {
     uint64_t limit_exits;           /* 0: none                                     */
     int64_t  rtc_start_s;           /* seconds since 1970 at power-on              */
     bool     strict, timing, no_reboot;
+    bool     no_vmcall;             /* tell guests to use the hypercall port       */
+    bool     irq_at_visible_exits;  /* inject only right after I/O, MMIO and HLT: for lockstep */
     struct trace *trace;            /* may be NULL                                 */
     struct char_sink serial, debugcon;
 
@@ -92,7 +94,7 @@ struct vm {
     /* Virtual time = time_base + retired instructions (or host time since it). */
     uint64_t time_base_ns, host_base_ns;
     uint64_t next_poll_ns;
-    bool     halted, reset_wanted, paging_stale, unclaimed;
+    bool     halted, reset_wanted, paging_stale, after_visible;
 
     enum vm_stop stop;              /* VM_RUNNING while the loop goes on */
     int          status;            /* of the process, once stopped      */
@@ -100,6 +102,12 @@ struct vm {
     uint64_t     n_exits, n_irqs;
     uint64_t     exits_by[N_EXITS];
     uint64_t     msr[8];            /* the monitor's own MSRs, exits.c   */
+    /* The last turn of the loop, for lockstep and the debugger: */
+    struct event injected;          /* given to the guest before it ran          */
+    enum verdict verdict;
+    uint64_t icount_at_exit;        /* before the exit's instruction was retired */
+    bool     registers_changed;     /* the answer changed the vCPU's registers   */
+    uint64_t sync_insns;            /* exit at every multiple of so many; 0: no  */
     volatile int interrupted;       /* a signal number, set by vm_interrupt() */
 };
 
@@ -112,6 +120,9 @@ void vm_free(struct vm *vm);
 /* Load a guest and put the CPU at its entry.  The request's strings must live
  * until vm_free.  0 or -errno and a sentence in why. */
 int vm_load(struct vm *vm, const struct load_request *r, char *why, size_t n);
+
+/* Power on: time starts.  vm_run() does it itself. */
+void vm_begin(struct vm *vm);
 
 /* Run until something stops the machine; the exit status for the process. */
 int vm_run(struct vm *vm);

@@ -1,0 +1,229 @@
+/*
+ * vm/lockstep.c -- the leader takes a turn, the follower catches up, both are compared.
+ */
+#include "vm/lockstep.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/host.h"
+#include "base/trace.h"
+#include "mem/gmem.h"
+#include "mem/shadow.h"
+#include "vm/exits.h"
+
+/* The exits a guest can tell from outside: what it says to devices and to the
+ * monitor.  Everything else is how an engine happens to work. */
+static bool is_visible(enum exit_reason r)
+{
+    return r == EXIT_IO || r == EXIT_MMIO || r == EXIT_HLT || r == EXIT_VMCALL ||
+           r == EXIT_TRIPLE_FAULT;
+}
+
+static bool counts(const struct vm *vm)
+{
+    return vm->cfg.engine == &engine_soft;
+}
+
+void lockstep_prepare(struct vm_config *leader, struct vm_config *follower)
+{
+    bool both_count = leader->engine == &engine_soft && follower->engine == &engine_soft;
+    leader->irq_at_visible_exits = !both_count;
+    leader->no_vmcall = follower->no_vmcall = !both_count;
+    follower->ram_bytes = leader->ram_bytes;
+    follower->limit_insns = follower->limit_exits = 0;
+    follower->idle = NULL;
+    follower->poll = NULL;
+    follower->serial = follower->debugcon = (struct char_sink){ 0 };
+}
+
+__attribute__((format(printf, 2, 3)))
+static bool differ(struct lockstep *l, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(l->what, sizeof l->what, fmt, ap);
+    va_end(ap);
+    l->differ = true;
+    return false;
+}
+
+/* ---- comparing ---- */
+
+static bool same_state(struct lockstep *l)
+{
+    struct cpu_state a, b;
+    struct vcpu *va = &l->leader->cpu, *vb = &l->follower->cpu;
+    unsigned groups = ST_GPRS | ST_SEGS | ST_CRS | ST_DRS | ST_MSRS;
+    l->n_compared++;
+    if (va->ops->get_state(va, groups, &a) || vb->ops->get_state(vb, groups, &b))
+        return differ(l, "an engine does not tell its state");
+    unsigned n = cpu_state_diff(&a, &b, groups, l->states, sizeof l->states);
+    if (n)
+        return differ(l, "%u registers differ at rip %#" PRIx64, n, a.rip);
+    return true;
+}
+
+static bool same_memory(struct lockstep *l)
+{
+    if (gmem_hash(l->leader->gmem) == gmem_hash(l->follower->gmem))
+        return true;
+    for (size_t i = 0; i < gmem_count(l->leader->gmem); i++) {
+        const struct gmem_region *a = gmem_region(l->leader->gmem, i);
+        const struct gmem_region *b = gmem_region(l->follower->gmem, i);
+        const uint8_t *pa = a->hva, *pb = b->hva;
+        for (uint64_t o = 0; o < a->size; o++)
+            if (pa[o] != pb[o])
+                return differ(l, "memory differs, first at %#" PRIx64 ": %#x and %#x",
+                              a->base + o, pa[o], pb[o]);
+    }
+    return true;
+}
+
+static bool good_shadow(struct lockstep *l)
+{
+    char why[120];
+    const struct vm *both[] = { l->leader, l->follower };
+    for (size_t i = 0; l->check_shadow && i < NELEM(both); i++)
+        if (both[i]->shadow && shadow_check(both[i]->shadow, why, sizeof why))
+            return differ(l, "shadow tables break their invariant: %s", why);
+    return true;
+}
+
+static bool same_exit(struct lockstep *l)
+{
+    char a[100], b[100];
+    const struct vmexit *xa = &l->exit[0], *xb = &l->exit[1];
+    bool same = xa->reason == xb->reason && xa->rip == xb->rip;
+    if (same && xa->reason == EXIT_IO)
+        same = xa->io.port == xb->io.port && xa->io.size == xb->io.size && xa->io.in == xb->io.in &&
+               (xa->io.in || xa->io.value == xb->io.value);
+    if (same && xa->reason == EXIT_MMIO)
+        same = xa->mmio.gpa == xb->mmio.gpa && xa->mmio.size == xb->mmio.size &&
+               xa->mmio.write == xb->mmio.write &&
+               (!xa->mmio.write || xa->mmio.value == xb->mmio.value);
+    if (same)
+        return true;
+    return differ(l, "exits differ: %s at %#" PRIx64 " and %s at %#" PRIx64,
+                  exit_describe(xa, a, sizeof a), xa->rip, exit_describe(xb, b, sizeof b), xb->rip);
+}
+
+/* ---- the follower ---- */
+
+/* Run the follower once; a private exit is answered, *visible says if it was not. */
+static bool follow_once(struct lockstep *l, uint64_t budget, bool *visible)
+{
+    struct vm *f = l->follower;
+    struct vmexit *x = &l->exit[1];
+    f->cpu.ops->run(&f->cpu, budget, x);
+    f->n_exits++;
+    *visible = is_visible(x->reason);
+    if (*visible)
+        return true;
+    enum verdict v = vm_answer(f, x);
+    f->cpu.ops->conclude(&f->cpu, x, v);
+    if (f->paging_stale) {
+        f->paging_stale = false;
+        vm_paging_changed(f);
+    }
+    if (f->stop != VM_RUNNING)
+        return differ(l, "the follower stopped: %s %s", vm_stops[f->stop].about, f->why);
+    return true;
+}
+
+/* To the leader's instruction count, or not at all if it cannot count. */
+static bool catch_up(struct lockstep *l, uint64_t icount)
+{
+    struct vm *f = l->follower;
+    while (counts(f) && f->cpu.icount < icount) {
+        bool visible;
+        if (!follow_once(l, icount - f->cpu.icount, &visible))
+            return false;
+        if (visible) {
+            char b[100];
+            return differ(l, "only the follower exits: %s at %#" PRIx64 ", instruction %" PRIu64,
+                          exit_describe(&l->exit[1], b, sizeof b), l->exit[1].rip, f->cpu.icount);
+        }
+    }
+    return true;
+}
+
+/* The leader made a guest-visible exit: the follower must make the same, at once. */
+static bool follow_exit(struct lockstep *l, uint64_t icount)
+{
+    struct vm *f = l->follower;
+    bool visible = false;
+    while (!visible) {
+        if (!follow_once(l, counts(f) ? 1 : UINT64_MAX, &visible))
+            return false;
+        if (!visible && counts(f) && f->cpu.icount > icount)
+            return differ(l, "only the leader exits, at instruction %" PRIu64, icount);
+    }
+    return same_exit(l);
+}
+
+/* Give the follower the leader's answer.  (out) fields only; the rest is its own. */
+static void share_answer(struct lockstep *l)
+{
+    const struct vmexit *xa = &l->exit[0];
+    struct vmexit *xb = &l->exit[1];
+    if (xa->reason == EXIT_IO)
+        xb->io.value = xa->io.value;
+    else if (xa->reason == EXIT_MMIO)
+        xb->mmio.value = xa->mmio.value;
+    else if (xa->reason == EXIT_VMCALL)
+        xb->call.result = xa->call.result;
+    xb->reflect = xa->reflect;
+}
+
+static bool follow(struct lockstep *l, uint64_t icount_at_exit)
+{
+    struct vm *a = l->leader, *f = l->follower;
+    f->cpu.tsc_base = a->cpu.tsc_base;
+    if (a->injected.type != EVENT_NONE && f->cpu.ops->inject(&f->cpu, &a->injected))
+        return differ(l, "the follower does not take interrupt %u", a->injected.vector);
+    if (!catch_up(l, icount_at_exit))
+        return false;
+    bool visible = is_visible(l->exit[0].reason);
+    if (visible) {
+        if (!follow_exit(l, icount_at_exit))
+            return false;
+        share_answer(l);
+        f->cpu.ops->conclude(&f->cpu, &l->exit[1], a->verdict);
+        l->n_visible++;
+    }
+    if (!visible && !(counts(a) && counts(f)))
+        return true;
+    /* A port that changed the CPU's registers (a hypercall) changed the leader's only. */
+    if (visible && a->registers_changed) {
+        struct cpu_state s;
+        a->cpu.ops->get_state(&a->cpu, ST_GPRS, &s);
+        f->cpu.ops->set_state(&f->cpu, ST_GPRS, &s);
+    }
+    /* Same counts now, unless one side's exit is half an instruction away. */
+    if (counts(a) && counts(f) && a->cpu.icount != f->cpu.icount && !catch_up(l, a->cpu.icount))
+        return false;
+    return same_state(l) && good_shadow(l);
+}
+
+int lockstep_run(struct lockstep *l)
+{
+    struct vm *a = l->leader;
+    vm_begin(a);
+    vm_begin(l->follower);
+    a->sync_insns = counts(a) && counts(l->follower) ? l->every_insns : 0;
+    while (a->stop == VM_RUNNING) {
+        uint64_t before = a->n_exits;
+        vm_step(a, &l->exit[0]);
+        if (a->n_exits == before)
+            break;                              /* stopped before it ran */
+        if (a->stop == VM_TRIPLE_FAULT || a->stop == VM_RUNNING || a->stop == VM_EXIT_PORT ||
+            a->stop == VM_POWER_OFF)
+            if (!follow(l, a->icount_at_exit))
+                return 1;
+    }
+    if (!same_memory(l))
+        return 1;
+    return a->status;
+}
