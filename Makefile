@@ -61,7 +61,8 @@ cmd := \
     cmd/options.c \
     cmd/terminal.c \
     cmd/session.c \
-    cmd/run.c
+    cmd/run.c \
+    cmd/compare.c
 
 SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(cmd))
 MAIN    := src/cmd/main.c

@@ -10,6 +10,7 @@ struct command {
     const char *synopsis, *about;
 };
 
+int cmd_compare(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 int cmd_trace(int argc, char **argv);

@@ -1,0 +1,208 @@
+/*
+ * cmd/compare.c -- vitrine compare: two engines in lockstep over one guest.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <Zydis/Zydis.h>
+
+#include "base/host.h"
+#include "base/trace.h"
+#include "base/x86.h"
+#include "cmd/cmd.h"
+#include "cmd/options.h"
+#include "debugger/trace_drain.h"
+#include "debugger/trace_text.h"
+#include "vm/lockstep.h"
+
+#define EXIT_USAGE  2
+#define EXIT_CANNOT 125
+#define RING_EVENTS 4096
+#define SHOW_EVENTS 12
+
+struct side {
+    const char  *name;
+    struct trace *trace;
+    struct trace_drain drain;       /* reads and forgets: only the last events matter */
+    struct vm   *vm;
+};
+
+static struct vm *volatile leader;
+
+static void on_signal(int signo)
+{
+    if (leader)
+        vm_interrupt(leader, signo);
+}
+
+static void help(void)
+{
+    options_help("compare", "ENGINE[/MMU] ENGINE[/MMU] [options] GUEST", stdout);
+    puts("\ncompare only:\n"
+         "  VITRINE_EVERY=N environment: compare at least every N instructions (soft; default 10000)\n"
+         "\nexample:\n"
+         "  vitrine compare soft/nested soft/shadow build/guests/paging.elf\n"
+         "exit status: the guest's, or 1 if the engines differ");
+}
+
+/* "soft/shadow" -> engine and mmu. */
+static bool parse_side(const char *text, struct vm_config *c)
+{
+    char name[32];
+    size_t len = strcspn(text, "/");
+    snprintf(name, sizeof name, "%.*s", (int)len, text);
+    c->engine = engine_find(name);
+    if (!c->engine) {
+        host_say("there is no engine '%s'; `vitrine engines` lists them", name);
+        return false;
+    }
+    c->mmu = MMU_NESTED;
+    if (!text[len])
+        return true;
+    for (unsigned i = 0; i <= MMU_SHADOW; i++) {
+        if (strcmp(text + len + 1, mmu_names[i]) == 0) {
+            c->mmu = (enum mmu_kind)i;
+            return true;
+        }
+    }
+    host_say("'%s': after the slash comes nested or shadow", text);
+    return false;
+}
+
+static bool build(struct side *s, struct vm_config *c, const struct load_request *guest)
+{
+    char why[256];
+    s->trace = trace_new(RING_EVENTS);
+    if (!s->trace) {
+        host_say("no memory for the trace ring");
+        return false;
+    }
+    s->trace->mask = BIT(N_TRACE_KINDS) - 1;
+    trace_drain_attach(&s->drain, s->trace);
+    c->trace = s->trace;
+    s->vm = vm_new(c, why, sizeof why);
+    if (s->vm && vm_load(s->vm, guest, why, sizeof why) == 0)
+        return true;
+    host_say("%s", why);
+    return false;
+}
+
+/* The instruction at the leader's RIP, in its own words. */
+static void show_instruction(struct vm *vm)
+{
+    struct cpu_state s;
+    uint8_t bytes[15];
+    char text[100];
+    ZydisDecoder decoder;
+    ZydisDecodedInstruction insn;
+    ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+    ZydisFormatter formatter;
+
+    if (vm->cpu.ops->get_state(&vm->cpu, ST_ALL, &s))
+        return;
+    uint64_t rip = s.rip;
+    bool long64 = (s.efer & EFER_LMA) && (s.seg[SEG_CS].attr & SEG_L);
+    bool wide = s.seg[SEG_CS].attr & SEG_DB;
+    ZydisDecoderInit(&decoder, long64 ? ZYDIS_MACHINE_MODE_LONG_64
+                     : wide ? ZYDIS_MACHINE_MODE_LEGACY_32 : ZYDIS_MACHINE_MODE_LEGACY_16,
+                     long64 ? ZYDIS_STACK_WIDTH_64 : wide ? ZYDIS_STACK_WIDTH_32 : ZYDIS_STACK_WIDTH_16);
+    ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL);
+    if (vm_read_linear(vm, s.seg[SEG_CS].base + rip, bytes, sizeof bytes) ||
+        !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, sizeof bytes, &insn, operands,
+                                             ZYDIS_MAX_OPERAND_COUNT_VISIBLE,
+                                             ZYDIS_DFLAG_VISIBLE_OPERANDS_ONLY)) ||
+        !ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&formatter, &insn, operands,
+                                                      insn.operand_count_visible, text,
+                                                      sizeof text, rip)))
+        snprintf(text, sizeof text, "(no instruction can be read there)");
+    fprintf(stderr, "next instruction at %#" PRIx64 ": %s\n", rip, text);
+}
+
+static void show_difference(const struct lockstep *l, struct side side[2])
+{
+    fprintf(stderr, "vitrine: the engines differ: %s\n", l->what);
+    if (l->states[0])
+        fprintf(stderr, "%s (left) and %s (right):\n%s", side[0].name, side[1].name, l->states);
+    show_instruction(l->leader);
+    for (int i = 0; i < 2; i++) {
+        fprintf(stderr, "last events of %s:\n", side[i].name);
+        trace_text_recent(side[i].trace, SHOW_EVENTS, stderr);
+    }
+}
+
+static void put_stdout(void *arg, uint8_t byte)
+{
+    (void)arg;
+    putchar(byte);
+}
+
+static uint64_t every_insns(void)
+{
+    const char *text = getenv("VITRINE_EVERY");
+    uint64_t n = text ? strtoull(text, NULL, 0) : 0;
+    return n ? n : 10000;
+}
+
+static int compare(struct side side[2], struct vm_config config[2], const struct run_options *o)
+{
+    struct lockstep l = { .every_insns = every_insns(), .check_shadow = getenv("VITRINE_CHECK_SHADOW") };
+    config[0].serial = config[0].debugcon = (struct char_sink){ put_stdout, NULL };
+    lockstep_prepare(&config[0], &config[1]);
+    for (int i = 0; i < 2; i++)
+        if (!build(&side[i], &config[i], &o->guest))
+            return EXIT_CANNOT;
+    l.leader = leader = side[0].vm;
+    l.follower = side[1].vm;
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    int status = lockstep_run(&l);
+    leader = NULL;
+    fflush(stdout);
+    if (l.differ)
+        show_difference(&l, side);
+    else if (!o->quiet)
+        fprintf(stderr, "vitrine: %s and %s agree: %" PRIu64 " comparisons, %" PRIu64
+                " guest-visible exits, %" PRIu64 " instructions; %s\n", side[0].name, side[1].name,
+                l.n_compared, l.n_visible, l.leader->cpu.icount, vm_stops[l.leader->stop].about);
+    return status;
+}
+
+int cmd_compare(int argc, char **argv)
+{
+    struct side side[2] = { 0 };
+    struct vm_config config[2];
+    struct run_options o;
+    bool done = argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));
+
+    if (done) {
+        help();
+        return 0;
+    }
+    if (argc < 4) {
+        host_say("compare which two engines over which guest? for example\n"
+                 "  vitrine compare soft/nested soft/shadow build/guests/paging.elf");
+        return EXIT_USAGE;
+    }
+    int err = options_parse(argc - 2, argv + 2, &o, &done);
+    if (err || done) {
+        if (done)
+            help();
+        return err;
+    }
+    for (int i = 0; i < 2; i++) {
+        side[i].name = argv[1 + i];
+        config[i] = o.machine;
+        if (!parse_side(argv[1 + i], &config[i]))
+            return EXIT_USAGE;
+    }
+    int status = compare(side, config, &o);
+    for (int i = 0; i < 2; i++) {
+        vm_free(side[i].vm);
+        if (side[i].trace)
+            trace_drain_detach(&side[i].drain);
+        trace_free(side[i].trace);
+    }
+    return status;
+}
