@@ -3,7 +3,6 @@
  */
 #include <inttypes.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <Zydis/Zydis.h>
@@ -40,9 +39,7 @@ static void on_signal(int signo)
 static void help(void)
 {
     options_help("compare", "ENGINE[/MMU] ENGINE[/MMU] [options] GUEST", stdout);
-    puts("\ncompare only:\n"
-         "  VITRINE_EVERY=N environment: compare at least every N instructions (soft; default 10000)\n"
-         "\nexample:\n"
+    puts("\nexample:\n"
          "  vitrine compare soft/nested soft/shadow build/guests/paging.elf\n"
          "exit status: the guest's, or 1 if the engines differ");
 }
@@ -110,12 +107,10 @@ static void show_instruction(struct vm *vm)
                      long64 ? ZYDIS_STACK_WIDTH_64 : wide ? ZYDIS_STACK_WIDTH_32 : ZYDIS_STACK_WIDTH_16);
     ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL);
     if (vm_read_linear(vm, s.seg[SEG_CS].base + rip, bytes, sizeof bytes) ||
-        !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, sizeof bytes, &insn, operands,
-                                             ZYDIS_MAX_OPERAND_COUNT_VISIBLE,
-                                             ZYDIS_DFLAG_VISIBLE_OPERANDS_ONLY)) ||
+        !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, sizeof bytes, &insn, operands)) ||
         !ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&formatter, &insn, operands,
                                                       insn.operand_count_visible, text,
-                                                      sizeof text, rip)))
+                                                      sizeof text, rip, NULL)))
         snprintf(text, sizeof text, "(no instruction can be read there)");
     fprintf(stderr, "next instruction at %#" PRIx64 ": %s\n", rip, text);
 }
@@ -138,16 +133,9 @@ static void put_stdout(void *arg, uint8_t byte)
     putchar(byte);
 }
 
-static uint64_t every_insns(void)
-{
-    const char *text = getenv("VITRINE_EVERY");
-    uint64_t n = text ? strtoull(text, NULL, 0) : 0;
-    return n ? n : 10000;
-}
-
 static int compare(struct side side[2], struct vm_config config[2], const struct run_options *o)
 {
-    struct lockstep l = { .every_insns = every_insns(), .check_shadow = getenv("VITRINE_CHECK_SHADOW") };
+    struct lockstep l = { .every_insns = o->every, .check_shadow = o->check_shadow };
     config[0].serial = config[0].debugcon = (struct char_sink){ put_stdout, NULL };
     lockstep_prepare(&config[0], &config[1]);
     for (int i = 0; i < 2; i++)

@@ -34,6 +34,8 @@
     X(SCREEN,  "screen-dump", "FILE",    "at the end, write the VGA text screen to FILE or `-`") \
     X(KEYBOARD,"keyboard",    NULL,      "type on the PS/2 keyboard instead of the serial line") \
     X(REBOOT,  "no-reboot",   NULL,      "a guest that resets the machine ends the run")    \
+    X(EVERY,   "every",       "N",       "compare: at least every N instructions (default 10000)") \
+    X(SHADOW,  "check-shadow", NULL,     "compare: verify the shadow tables each time (slow)") \
     X(QUIET,   "quiet",       NULL,      "no last words about why the run ended")           \
     X(HELP,    "help",        NULL,      "this help")
 
@@ -188,6 +190,8 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
     case OPT_STRICT:   c->strict = true;        break;
     case OPT_KEYBOARD: o->keyboard = true;      break;
     case OPT_REBOOT:   c->no_reboot = true;     break;
+    case OPT_EVERY:    return parse_number("every", arg, &o->every);
+    case OPT_SHADOW:   o->check_shadow = true;  break;
     case OPT_QUIET:    o->quiet = true;         break;
     default:           return false;            /* getopt has told the user */
     }
@@ -202,6 +206,7 @@ int options_parse(int argc, char **argv, struct run_options *o, bool *done)
     *o = (struct run_options){
         .machine = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = 64u << 20,
                      .rtc_start_s = YEAR_2000 },
+        .every = 10000,
     };
     optind = 1;
     for (int opt; (opt = getopt_long(argc, argv, "h", long_options, NULL)) != -1; ) {

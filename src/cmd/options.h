@@ -14,7 +14,8 @@ struct run_options {
     const char *trace_path;             /* NULL: none; "-": text on stdout */
     const char *screen_dump;            /* NULL, a file, or "-" */
     const char *kinds;                  /* --trace-kinds LIST, or NULL: all */
-    bool        stat, keyboard, quiet;
+    uint64_t    every;                  /* compare: instructions between comparisons */
+    bool        stat, keyboard, quiet, check_shadow;
 };
 
 /* Parse argv[1..]; exactly one guest unless n_guests says otherwise.  0, or an
