@@ -56,13 +56,18 @@ vm := \
 debugger := \
     debugger/trace_drain.c \
     debugger/trace_file.c \
-    debugger/trace_writer.c
+    debugger/trace_writer.c \
+    debugger/symbols.c \
+    debugger/trace_text.c \
+    debugger/stat.c
 cmd := \
     cmd/options.c \
     cmd/terminal.c \
     cmd/session.c \
     cmd/run.c \
-    cmd/compare.c
+    cmd/compare.c \
+    cmd/trace.c \
+    cmd/stat.c
 
 SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(cmd))
 MAIN    := src/cmd/main.c
@@ -80,7 +85,9 @@ UNIT_TESTS := \
     test_exit \
     test_trace \
     test_vclock \
-    test_trace_file
+    test_trace_file \
+    test_stat \
+    test_trace_text
 UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 
 # Guests: see guests/README.md.

@@ -1,0 +1,305 @@
+/*
+ * cmd/trace.c -- `vitrine trace FILE`: look into a trace on disk.
+ *
+ * One pass over the file with a filter; what is done with each event that
+ * passes (a line, JSON, counting) is one function.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/host.h"
+#include "base/trace.h"
+#include "cmd/cmd.h"
+#include "cpu/exit.h"
+#include "debugger/stat.h"
+#include "debugger/symbols.h"
+#include "debugger/trace_file.h"
+#include "debugger/trace_text.h"
+
+enum action { AS_TEXT, AS_JSON, AS_STAT, AS_WHY, AS_INFO };
+
+struct options {
+    enum action action;
+    uint64_t kinds, from, to, why;
+    bool     only_exit;             /* of one reason */
+    unsigned exit_reason;
+    bool     kinds_table, markdown;
+    const char *symbols, *file;
+};
+
+static const char usage[] =
+    "usage: vitrine trace FILE [--text | --json | --stat | --why SEQ | --info]\n"
+    "                          [--kind K,...] [--exit REASON] [--from SEQ] [--to SEQ]\n"
+    "                          [--symbols ELF]\n"
+    "  --text         one aligned line per event (the default)\n"
+    "  --json         one JSON object per line\n"
+    "  --stat         the table of exits: count, share, times\n"
+    "  --why SEQ      the chain of causes that led to event SEQ\n"
+    "  --info         what the file says about the run, and its blocks\n"
+    "  --kind K,...   only events of these kinds (vitrine trace --kinds lists them)\n"
+    "  --exit REASON  only EXIT events of this reason, by name (IO) or number (0x1e)\n"
+    "  --symbols ELF  name addresses by the symbols of the guest\n";
+
+static int complain(const char *fmt, const char *what)
+{
+    host_say(fmt, what);
+    return -1;
+}
+
+/* "EXIT,IO_READ" to a mask. */
+static int parse_kinds(const char *list, uint64_t *mask)
+{
+    char *copy = strdup(list);
+    int bad = copy ? 0 : -1;
+    *mask = 0;
+    for (char *save = NULL, *w = copy ? strtok_r(copy, ",", &save) : NULL; w && !bad;
+         w = strtok_r(NULL, ",", &save)) {
+        unsigned k = 0;
+        while (k < N_TRACE_KINDS && strcasecmp(w, trace_kinds[k].name) != 0)
+            k++;
+        if (k == N_TRACE_KINDS)
+            bad = complain("there is no kind of event called \"%s\"; see vitrine trace --kinds", w);
+        else
+            *mask |= BIT(k);
+    }
+    free(copy);
+    return bad;
+}
+
+static int parse_number(const char *text, uint64_t *n)
+{
+    char *end;
+    errno = 0;
+    *n = strtoull(text, &end, 0);
+    if (errno || end == text || *end || text[0] == '-')
+        return complain("\"%s\" is not the number of an event", text);
+    return 0;
+}
+
+static int parse_exit(const char *text, unsigned *reason)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 0);
+    for (unsigned i = 0; i < N_EXITS; i++)
+        if (strcasecmp(text, exit_infos[i].name) == 0) {
+            *reason = exit_infos[i].reason;
+            return 0;
+        }
+    if (end == text || *end || n > UINT16_MAX || exit_index((unsigned)n) < 0)
+        return complain("there is no exit reason \"%s\"", text);
+    *reason = (unsigned)n;
+    return 0;
+}
+
+enum { OPT_TEXT = 256, OPT_JSON, OPT_STAT, OPT_WHY, OPT_INFO, OPT_KIND, OPT_EXIT, OPT_FROM,
+       OPT_TO, OPT_SYMBOLS, OPT_KINDS, OPT_MARKDOWN, OPT_HELP };
+
+static const struct option long_options[] = {
+    { "text",    no_argument,       NULL, OPT_TEXT },
+    { "json",    no_argument,       NULL, OPT_JSON },
+    { "stat",    no_argument,       NULL, OPT_STAT },
+    { "why",     required_argument, NULL, OPT_WHY },
+    { "info",    no_argument,       NULL, OPT_INFO },
+    { "kind",    required_argument, NULL, OPT_KIND },
+    { "exit",    required_argument, NULL, OPT_EXIT },
+    { "from",    required_argument, NULL, OPT_FROM },
+    { "to",      required_argument, NULL, OPT_TO },
+    { "symbols", required_argument, NULL, OPT_SYMBOLS },
+    { "kinds",   no_argument,       NULL, OPT_KINDS },
+    { "markdown",no_argument,       NULL, OPT_MARKDOWN },
+    { "help",    no_argument,       NULL, OPT_HELP },
+    { NULL, 0, NULL, 0 },
+};
+
+/* 0, or -1 after saying what is wrong; 1: help was asked for. */
+static int parse_option(struct options *o, int c)
+{
+    switch (c) {
+    case OPT_TEXT:     o->action = AS_TEXT; return 0;
+    case OPT_JSON:     o->action = AS_JSON; return 0;
+    case OPT_STAT:     o->action = AS_STAT; return 0;
+    case OPT_INFO:     o->action = AS_INFO; return 0;
+    case OPT_WHY:      o->action = AS_WHY; return parse_number(optarg, &o->why);
+    case OPT_KIND:     return parse_kinds(optarg, &o->kinds);
+    case OPT_EXIT:     o->only_exit = true; return parse_exit(optarg, &o->exit_reason);
+    case OPT_FROM:     return parse_number(optarg, &o->from);
+    case OPT_TO:       return parse_number(optarg, &o->to);
+    case OPT_SYMBOLS:  o->symbols = optarg; return 0;
+    case OPT_KINDS:    o->kinds_table = true; return 0;
+    case OPT_MARKDOWN: o->markdown = true; return 0;
+    case OPT_HELP:     return 1;
+    }
+    fputs(usage, stderr);       /* getopt has said what is wrong */
+    return -1;
+}
+
+static int parse_options(struct options *o, int argc, char **argv)
+{
+    int c, err = 0;
+    *o = (struct options){ .kinds = ~UINT64_C(0), .to = UINT64_MAX };
+    optind = 0;                 /* getopt may have been used before */
+    while (err == 0 && (c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+        err = parse_option(o, c);
+    if (err || o->kinds_table)
+        return err;
+    if (argc - optind != 1) {
+        fputs(usage, stderr);
+        return complain("%s", optind == argc ? "which trace file?" : "one trace file at a time");
+    }
+    o->file = argv[optind];
+    if (o->only_exit)
+        o->kinds = BIT(TRACE_EXIT);
+    return 0;
+}
+
+static void list_kinds(void)
+{
+    for (unsigned k = 0; k < N_TRACE_KINDS; k++)
+        printf("%-12s %s\n", trace_kinds[k].name, trace_kinds[k].about);
+}
+
+/* What each event is handed to. */
+struct job {
+    const struct options *o;
+    struct trace_text     text;
+    struct exit_stat     *stat;
+    const struct trace_file *file;
+};
+
+static const char *engine_of(const void *file, unsigned engine)
+{
+    return trace_file_engine(file, engine);
+}
+
+static bool do_event(void *arg, const struct trace_event *e)
+{
+    struct job *j = arg;
+    if (j->o->only_exit && e->kind == TRACE_EXIT && e->arg[0] != j->o->exit_reason)
+        return true;
+    if (j->o->action == AS_STAT)
+        stat_add(j->stat, e);
+    else if (j->o->action == AS_JSON)
+        trace_text_json(&j->text, e, stdout);
+    else
+        trace_text_line(&j->text, e, stdout);
+    return !ferror(stdout);     /* a reader like head(1) that went away */
+}
+
+static int find_event(const void *file, uint64_t seq, struct trace_event *e)
+{
+    return trace_file_find(file, seq, e);
+}
+
+static int do_why(struct job *j)
+{
+    struct trace_event e;
+    int err = trace_file_find(j->file, j->o->why, &e);
+    if (err) {
+        size_t n = trace_file_blocks(j->file);
+        host_say("event %" PRIu64 " is not in this trace%s", j->o->why,
+                 err == -EINVAL ? " (the block it was in is damaged)" : "");
+        if (n)
+            host_say("it holds events %" PRIu64 " to %" PRIu64, trace_file_block(j->file, 0)->first_seq,
+                     trace_file_block(j->file, n - 1)->last_seq);
+        return 1;
+    }
+    trace_text_why(&j->text, &e, find_event, j->file, stdout);
+    return 0;
+}
+
+static int do_info(const struct trace_file *f)
+{
+    static const char *const keys[] = { "writer", "guest", "engine", "engines", "mmu", "mem", "seed",
+                                        "timing", "command", "host", "kinds" };
+    for (size_t i = 0; i < NELEM(keys); i++)
+        if (trace_file_info(f, keys[i]))
+            printf("%-8s %s\n", keys[i], trace_file_info(f, keys[i]));
+    printf("%10s %10s %10s %14s %14s %8s\n", "events", "first", "last", "from ns", "to ns", "bytes");
+    for (size_t i = 0; i < trace_file_blocks(f); i++) {
+        const struct trace_block *b = trace_file_block(f, i);
+        printf("%10u %10" PRIu64 " %10" PRIu64 " %14" PRIu64 " %14" PRIu64 " %8u\n", b->n_events,
+               b->first_seq, b->last_seq, b->first_ns, b->last_ns, b->packed_bytes);
+    }
+    return 0;
+}
+
+static int do_each(struct job *j)
+{
+    const struct options *o = j->o;
+    if (o->action == AS_STAT && !(j->stat = stat_new())) {
+        host_say("there is not enough memory");
+        return 1;
+    }
+    if (o->action == AS_TEXT)
+        trace_text_head(stdout);
+    /* One reason's statistics need the RESUMEs too. */
+    uint64_t kinds = o->action == AS_STAT && o->only_exit ? ~UINT64_C(0) : o->kinds;
+    int damaged = trace_file_each(j->file, o->from, o->to, kinds, do_event, j);
+    if (o->action == AS_STAT)
+        stat_print(stdout, j->stat, j->text.symbols);
+    stat_free(j->stat);
+    if (damaged > 0)
+        host_say("%d damaged block%s left out", damaged, damaged == 1 ? " was" : "s were");
+    if (damaged < 0)
+        host_say("cannot read it: %s", strerror(-damaged));
+    return damaged != 0;
+}
+
+static void warn_about(const struct trace_file *f, const char *name)
+{
+    size_t n = trace_file_blocks(f);
+    if (trace_file_warning(f)[0])
+        host_say("%s: %s", name, trace_file_warning(f));
+    if (n && trace_file_block(f, n - 1)->lost)
+        host_say("%s: %" PRIu64 " events were lost for want of room in the ring", name,
+                 trace_file_block(f, n - 1)->lost);
+}
+
+static int look_into(const struct options *o)
+{
+    char why[300];
+    int status = 1;
+    struct symbols *symbols = NULL;
+    struct trace_file *f = trace_file_open(o->file, why, sizeof why);
+    if (!f) {
+        host_say("cannot read trace %s: %s", o->file, why);
+        return 1;
+    }
+    if (o->symbols && !(symbols = symbols_open(o->symbols, why, sizeof why))) {
+        host_say("cannot read symbols of %s: %s", o->symbols, why);
+        goto out;
+    }
+    struct job j = { .o = o, .file = f, .text = { symbols, engine_of, f } };
+    warn_about(f, o->file);
+    status = o->action == AS_WHY ? do_why(&j) : o->action == AS_INFO ? do_info(f) : do_each(&j);
+    if (fflush(stdout) != 0 && errno != EPIPE) {
+        host_say("cannot write: %s", strerror(errno));
+        status = 1;
+    }
+out:
+    symbols_close(symbols);
+    trace_file_close(f);
+    return status;
+}
+
+int cmd_trace(int argc, char **argv)
+{
+    struct options o;
+    int err = parse_options(&o, argc, argv);
+    if (err < 0)
+        return 2;
+    if (err > 0)
+        fputs(usage, stdout);
+    else if (o.kinds_table && o.markdown)
+        trace_text_kinds_markdown(stdout);
+    else if (o.kinds_table)
+        list_kinds();
+    else
+        return look_into(&o);
+    return 0;
+}

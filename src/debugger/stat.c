@@ -1,0 +1,313 @@
+/*
+ * debugger/stat.c -- counts and times of exits, by four keys at once.
+ *
+ * An exit lasts from its EXIT event to its RESUME.  If the run had --timing
+ * the RESUME says how many host nanoseconds the monitor took; else all we have
+ * is virtual time, which stands still while the monitor works except where it
+ * lets time pass (HLT): the table says which of the two it shows.
+ *
+ * Each key has a small open hash table.  A guest can make as many different
+ * keys as it likes, so a table that is full counts the rest in one row.
+ */
+#include "debugger/stat.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/exit.h"
+#include "debugger/symbols.h"
+
+#define TABLE_SLOTS (1u << 16)
+#define TABLE_MAX   (TABLE_SLOTS / 4 * 3)
+#define START_SLOTS 64
+#define MAX_VCPUS   256
+#define TOP_ROWS    20
+
+const char *const stat_by_names[N_STAT_BY] = { "reason", "port", "mmio", "rip" };
+
+struct row { uint64_t key, count, sum_ns, min_ns, max_ns; };
+
+struct table {
+    struct row *row;            /* count 0: free */
+    size_t      slots, used;
+    struct row  rest;           /* what found no room */
+};
+
+/* The exit a vCPU is in. */
+struct pending { bool is; bool has[N_STAT_BY]; uint64_t key[N_STAT_BY], vtime_ns; };
+
+struct exit_stat {
+    struct table   table[N_STAT_BY];
+    struct pending pending[MAX_VCPUS];
+    uint64_t       exits, sum_ns;
+    uint64_t       first_ns, last_ns;
+    bool           any, timed;      /* timed: RESUMEs carry host time */
+};
+
+struct exit_stat *stat_new(void)
+{
+    return calloc(1, sizeof(struct exit_stat));
+}
+
+void stat_free(struct exit_stat *s)
+{
+    for (unsigned i = 0; s && i < N_STAT_BY; i++)
+        free(s->table[i].row);
+    free(s);
+}
+
+uint64_t stat_exits(const struct exit_stat *s)
+{
+    return s->exits;
+}
+
+/*
+ * Tables
+ */
+
+static struct row *slot_of(struct row *row, size_t slots, uint64_t key)
+{
+    size_t i = (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (slots - 1);
+    while (row[i].count && row[i].key != key)
+        i = (i + 1) & (slots - 1);
+    return &row[i];
+}
+
+static bool grow(struct table *t)
+{
+    size_t slots = t->slots ? 2 * t->slots : START_SLOTS;
+    struct row *more = slots > TABLE_SLOTS ? NULL : calloc(slots, sizeof *more);
+    if (!more)
+        return false;
+    for (size_t i = 0; i < t->slots; i++)
+        if (t->row[i].count)
+            *slot_of(more, slots, t->row[i].key) = t->row[i];
+    free(t->row);
+    t->row = more;
+    t->slots = slots;
+    return true;
+}
+
+static struct row *find_row(struct table *t, uint64_t key)
+{
+    if (t->used >= t->slots / 4 * 3 && !grow(t) && t->used >= t->slots / 4 * 3) {
+        struct row *old = t->slots ? slot_of(t->row, t->slots, key) : NULL;
+        return old && old->count ? old : &t->rest;
+    }
+    return slot_of(t->row, t->slots, key);
+}
+
+static void count_in(struct table *t, uint64_t key, uint64_t ns)
+{
+    struct row *r = find_row(t, key);
+    if (!r->count++) {
+        r->key = key;
+        r->min_ns = ns;
+        t->used += r != &t->rest;
+    }
+    r->sum_ns += ns;
+    if (ns < r->min_ns)
+        r->min_ns = ns;
+    if (ns > r->max_ns)
+        r->max_ns = ns;
+}
+
+/*
+ * Events
+ */
+
+#define PORT_IN BIT(16)     /* reads and writes of a port are two rows */
+#define MMIO_IN BIT(0)
+
+static void begin_exit(struct pending *p, const struct trace_event *e)
+{
+    struct vmexit x;
+    *p = (struct pending){ .is = true, .vtime_ns = e->vtime_ns };
+    exit_unpack((unsigned)e->arg[0], e->arg[1], e->arg[2], &x);
+    p->has[STAT_BY_REASON] = p->has[STAT_BY_RIP] = true;
+    p->key[STAT_BY_REASON] = e->arg[0];
+    p->key[STAT_BY_RIP] = e->rip;
+    if (x.reason == EXIT_IO) {
+        p->has[STAT_BY_PORT] = true;
+        p->key[STAT_BY_PORT] = x.io.port | (x.io.in ? PORT_IN : 0);
+    } else if (x.reason == EXIT_MMIO) {
+        p->has[STAT_BY_MMIO] = true;
+        p->key[STAT_BY_MMIO] = (x.mmio.gpa & PAGE_MASK) | (x.mmio.write ? 0 : MMIO_IN);
+    }
+}
+
+static void end_exit(struct exit_stat *s, struct pending *p, const struct trace_event *resume)
+{
+    uint64_t host_ns = resume ? resume->arg[2] : 0;
+    uint64_t now_ns = resume ? resume->vtime_ns : p->vtime_ns;
+    uint64_t ns = host_ns ? host_ns : now_ns > p->vtime_ns ? now_ns - p->vtime_ns : 0;
+    if (host_ns)
+        s->timed = true;
+    for (unsigned by = 0; by < N_STAT_BY; by++)
+        if (p->has[by])
+            count_in(&s->table[by], p->key[by], ns);
+    s->exits++;
+    s->sum_ns += ns;
+    p->is = false;
+}
+
+void stat_add(struct exit_stat *s, const struct trace_event *e)
+{
+    struct pending *p = &s->pending[e->vcpu];
+    if (!s->any)
+        s->first_ns = e->vtime_ns;
+    s->any = true;
+    if (e->vtime_ns > s->last_ns)
+        s->last_ns = e->vtime_ns;
+    if (e->kind == TRACE_EXIT) {
+        if (p->is)              /* its RESUME was lost or not asked for */
+            end_exit(s, p, NULL);
+        begin_exit(p, e);
+    } else if (p->is && e->kind == TRACE_RESUME) {
+        end_exit(s, p, e);
+    } else if (p->is && e->kind == TRACE_STOP) {
+        end_exit(s, p, NULL);
+    }
+}
+
+void stat_sink(void *exit_stat, const struct trace_event *events, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        stat_add(exit_stat, &events[i]);
+}
+
+/*
+ * Printing
+ */
+
+static int by_weight(const void *pa, const void *pb)
+{
+    const struct row *a = pa, *b = pb;
+    if (a->sum_ns != b->sum_ns)
+        return a->sum_ns < b->sum_ns ? 1 : -1;
+    if (a->count != b->count)
+        return a->count < b->count ? 1 : -1;
+    return a->key < b->key ? -1 : a->key > b->key;
+}
+
+static const char *say_key(enum stat_by by, uint64_t key, const struct symbols *symbols,
+                           char *buf, size_t n)
+{
+    switch (by) {
+    case STAT_BY_REASON:
+        if (key > UINT32_MAX || exit_index((unsigned)key) < 0)
+            snprintf(buf, n, "? 0x%" PRIx64, key);
+        else
+            snprintf(buf, n, "%s", exit_name((unsigned)key));
+        break;
+    case STAT_BY_PORT:
+        snprintf(buf, n, "%s 0x%" PRIx64, key & PORT_IN ? "in " : "out", key & 0xffff);
+        break;
+    case STAT_BY_MMIO:
+        snprintf(buf, n, "%s 0x%" PRIx64 "-%" PRIx64, key & MMIO_IN ? "read " : "write",
+                 key & PAGE_MASK, (key & PAGE_MASK) | 0xfff);
+        break;
+    case STAT_BY_RIP:
+        if (!symbols_format(symbols, key, buf, n)[0])
+            snprintf(buf, n, "0x%" PRIx64, key);
+        break;
+    case N_STAT_BY:
+        break;
+    }
+    return buf;
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+static void print_row(FILE *out, const struct exit_stat *s, const char *name, const struct row *r,
+                      const char *about)
+{
+    fprintf(out, "%-24s %10" PRIu64 " %7.2f%% %7.2f%% %10.2f %10.2f %12.2f%s%s\n", name, r->count,
+            percent(r->count, s->exits), percent(r->sum_ns, s->sum_ns), (double)r->min_ns / 1e3,
+            (double)r->sum_ns / (double)r->count / 1e3, (double)r->max_ns / 1e3, about[0] ? "  " : "",
+            about);
+}
+
+static const char *about_key(enum stat_by by, uint64_t key)
+{
+    int i = by == STAT_BY_REASON && key <= UINT32_MAX ? exit_index((unsigned)key) : -1;
+    return i < 0 ? "" : exit_infos[i].about;
+}
+
+/* The rows in use, largest first; NULL if there is no memory for them. */
+static struct row *sorted_rows(const struct table *t, size_t *n)
+{
+    struct row *rows = malloc((t->used + 1) * sizeof *rows);
+    *n = 0;
+    if (!rows)
+        return NULL;
+    for (size_t i = 0; i < t->slots; i++)
+        if (t->row[i].count)
+            rows[(*n)++] = t->row[i];
+    qsort(rows, *n, sizeof *rows, by_weight);
+    return rows;
+}
+
+/* What is not shown goes into one last line, so that the columns add up. */
+static void fold(struct row *into, const struct row *r)
+{
+    if (!r->count)
+        return;
+    if (!into->count || r->min_ns < into->min_ns)
+        into->min_ns = r->min_ns;
+    if (r->max_ns > into->max_ns)
+        into->max_ns = r->max_ns;
+    into->count += r->count;
+    into->sum_ns += r->sum_ns;
+}
+
+void stat_print_by(FILE *out, const struct exit_stat *s, enum stat_by by, size_t max_rows,
+                   const struct symbols *symbols)
+{
+    const struct table *t = &s->table[by];
+    struct row others = t->rest;
+    char name[240];
+    size_t n;
+    struct row *rows = sorted_rows(t, &n);
+    if (!rows)
+        return;
+    fprintf(out, "%-24s %10s %8s %8s %10s %10s %12s\n", stat_by_names[by], "count", "count %",
+            "time %", "min us", "avg us", "max us");
+    for (size_t i = 0; i < n; i++) {
+        if (max_rows && i >= max_rows)
+            fold(&others, &rows[i]);
+        else
+            print_row(out, s, say_key(by, rows[i].key, symbols, name, sizeof name), &rows[i],
+                      about_key(by, rows[i].key));
+    }
+    if (others.count)
+        print_row(out, s, "(all others)", &others, "");
+    free(rows);
+}
+
+static void print_headline(FILE *out, const struct exit_stat *s)
+{
+    fprintf(out, "%" PRIu64 " exits in %.6f s of virtual time; ", s->exits,
+            (double)(s->last_ns - s->first_ns) / 1e9);
+    if (s->timed)
+        fprintf(out, "times below are HOST time spent in the monitor, %.6f s in all\n",
+                (double)s->sum_ns / 1e9);
+    else
+        fprintf(out, "times below are VIRTUAL (run with --timing for the host's)\n");
+}
+
+void stat_print(FILE *out, const struct exit_stat *s, const struct symbols *symbols)
+{
+    print_headline(out, s);
+    for (enum stat_by by = 0; by < N_STAT_BY; by++) {
+        if (!s->table[by].used)
+            continue;
+        fputc('\n', out);
+        stat_print_by(out, s, by, TOP_ROWS, symbols);
+    }
+}

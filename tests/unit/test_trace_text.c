@@ -1,0 +1,255 @@
+/*
+ * Events as text, as JSON and as reasons; addresses as symbols.
+ *   run    make unit
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/trace.h"
+#include "cpu/exit.h"
+#include "debugger/symbols.h"
+#include "debugger/trace_text.h"
+
+static const char *name_engine(const void *arg, unsigned engine)
+{
+    (void)arg;
+    return engine == 0 ? "soft" : engine == 1 ? "kvm" : "?";
+}
+
+static const struct trace_text words = { .engine_name = name_engine };
+
+static void expect_args(enum trace_kind kind, uint64_t a0, uint64_t a1, uint64_t a2, const char *want)
+{
+    char buf[300];
+    struct trace_event e = { .seq = 1, .kind = (uint8_t)kind, .arg = { a0, a1, a2 } };
+    assert_string_equal(trace_text_args(&words, &e, buf, sizeof buf), want);
+}
+
+static void arguments_have_names_and_words(void **state)
+{
+    (void)state;
+    expect_args(TRACE_EXIT, EXIT_IO, 0x03f80000, 0x41, "IO out 0x3f8 size 1 value 0x41");
+    expect_args(TRACE_EXIT, 0x7777, 1, 2, "? reason 0x7777");
+    expect_args(TRACE_RESUME, RETRY, 0x1000, 250, "verdict RETRY rip 0x1000 host_ns 250");
+    expect_args(TRACE_RESUME, 9, 0, 0, "verdict 0x9 rip 0x0 host_ns 0");
+    expect_args(TRACE_START, 1, 1, 42, "engine kvm mmu shadow seed 42");
+    expect_args(TRACE_NESTED_FILL, 0x5000, 4096, 7, "gpa 0x5000 size 4096 perm rwx");
+    expect_args(TRACE_UNCLAIMED, 0x80, 1, 1, "address 0x80 size 1 write yes");
+    expect_args(TRACE_MARK, 3, 0, 0, "n 3");
+    expect_args((enum trace_kind)200, 1, 2, 3, "0x1 0x2 0x3 (a kind this program does not know)");
+}
+
+static char *written(void (*fn)(FILE *, const struct trace_event *), const struct trace_event *e)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+    assert_non_null(f);
+    fn(f, e);
+    fclose(f);
+    return text;
+}
+
+static void as_line(FILE *f, const struct trace_event *e) { trace_text_line(&words, e, f); }
+static void as_json(FILE *f, const struct trace_event *e) { trace_text_json(&words, e, f); }
+
+static const struct trace_event an_exit = {
+    .seq = 12, .vtime_ns = 1000000345, .icount = 345, .rip = 0x1000, .kind = TRACE_EXIT,
+    .layer = LAYER_CPU, .arg = { EXIT_IO, 0x03f80000, 0x41 }, .cause_back = 2,
+};
+
+static void a_line_has_its_columns(void **state)
+{
+    (void)state;
+    char *text = written(as_line, &an_exit);
+    assert_string_equal(text, "        12    1.000000345         1000       10  cpu  EXIT         "
+                              "IO out 0x3f8 size 1 value 0x41\n");
+    free(text);
+}
+
+static void json_is_one_object_on_a_line(void **state)
+{
+    (void)state;
+    char *text = written(as_json, &an_exit);
+    assert_string_equal(text, "{\"seq\":12,\"vtime_ns\":1000000345,\"icount\":345,\"rip\":\"0x1000\","
+        "\"vcpu\":0,\"engine_name\":\"soft\",\"layer\":\"cpu\",\"kind\":\"EXIT\",\"cause\":10,"
+        "\"reason\":\"IO\",\"qual\":\"0x3f80000\",\"extra\":\"0x41\","
+        "\"text\":\"IO out 0x3f8 size 1 value 0x41\"}\n");
+    free(text);
+}
+
+/* Every kind with any values: never a line break or a quote inside a value. */
+static void any_event_is_one_line(void **state)
+{
+    (void)state;
+    static const uint64_t values[] = { 0, 1, 7, ~UINT64_C(0) };
+    for (unsigned kind = 0; kind < 256; kind++)
+        for (size_t i = 0; i < NELEM(values); i++) {
+            struct trace_event e = { .seq = values[i], .kind = (uint8_t)kind, .layer = (uint8_t)kind,
+                .arg = { values[i], values[i], values[i] }, .rip = values[i],
+                .vtime_ns = values[i], .engine = (uint8_t)values[i] };
+            char *line = written(as_line, &e), *json = written(as_json, &e);
+            assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+            assert_ptr_equal(strchr(json, '\n'), json + strlen(json) - 1);
+            free(line);
+            free(json);
+        }
+}
+
+/* The story of a byte that made an interrupt. */
+static const struct trace_event story[] = {
+    { .seq = 1, .kind = TRACE_EXIT, .arg = { EXIT_IO, 0x03f80000, 0x41 } },
+    { .seq = 2, .kind = TRACE_IO_WRITE, .arg = { 0x3f8, 1, 0x41 }, .cause_back = 1 },
+    { .seq = 3, .kind = TRACE_IRQ_LINE, .arg = { 4, 1, 0 }, .cause_back = 1 },
+    { .seq = 4, .kind = TRACE_INJECT, .arg = { 0x24, 0, 1 }, .cause_back = 1 },
+    { .seq = 5, .kind = TRACE_DELIVER, .arg = { 0x24, 0x2000, 0 }, .cause_back = 1 },
+};
+
+static int find_in_story(const void *arg, uint64_t seq, struct trace_event *e)
+{
+    if (seq < 1 || seq > NELEM(story) || seq == *(const uint64_t *)arg)
+        return -ENOENT;
+    *e = story[seq - 1];
+    return 0;
+}
+
+static uint64_t missing;
+
+static void as_why(FILE *f, const struct trace_event *e)
+{
+    trace_text_why(&words, e, find_in_story, &missing, f);
+}
+
+static void why_goes_back_to_the_beginning(void **state)
+{
+    (void)state;
+    missing = 0;
+    char *text = written(as_why, &story[4]);
+    const char *at = text;
+    static const char *const order[] = { "DELIVER", "because event 4", "INJECT", "because event 3",
+        "because event 2", "because event 1", "IO out 0x3f8", "answers no other event" };
+    for (size_t i = 0; i < NELEM(order); i++) {
+        at = strstr(at, order[i]);
+        if (!at)
+            fail_msg("no \"%s\" in its place in\n%s", order[i], text);
+    }
+    free(text);
+    missing = 2;
+    text = written(as_why, &story[4]);
+    assert_non_null(strstr(text, "event 2, which is not in this trace"));
+    free(text);
+}
+
+static struct trace *recent_ring;
+static void as_recent(FILE *f, const struct trace_event *e)
+{
+    (void)e;
+    trace_text_recent(recent_ring, 3, f);
+}
+
+static void recent_shows_the_last_ones_read_or_not(void **state)
+{
+    (void)state;
+    recent_ring = trace_new(4);
+    char *text = written(as_recent, NULL);
+    assert_string_equal(text, "");
+    free(text);
+    recent_ring->mask = ~UINT64_C(0);
+    for (unsigned i = 1; i <= 6; i++) {
+        trace_emit(recent_ring, TRACE_MARK, 100 + i, 0, 0);
+        recent_ring->ring->tail = i;
+    }
+    text = written(as_recent, NULL);
+    assert_null(strstr(text, "n 103"));
+    assert_non_null(strstr(text, "n 104"));
+    assert_non_null(strstr(text, "n 106"));
+    free(text);
+    trace_free(recent_ring);
+}
+
+extern const char __executable_start[];
+
+static void our_own_symbols_are_found(void **state)
+{
+    (void)state;
+    char why[200] = "", buf[100];
+    struct symbols *s = symbols_open("/proc/self/exe", why, sizeof why);
+    if (!s)
+        fail_msg("%s", why);
+    /* A position-independent program is linked at 0. */
+    uint64_t here = (uint64_t)(uintptr_t)our_own_symbols_are_found - (uint64_t)(uintptr_t)__executable_start;
+    uint64_t offset = 1;
+    assert_string_equal(symbols_find(s, here, &offset), "our_own_symbols_are_found");
+    assert_int_equal(offset, 0);
+    assert_string_equal(symbols_format(s, here + 1, buf, sizeof buf), "our_own_symbols_are_found+0x1");
+    assert_string_equal(symbols_format(s, ~UINT64_C(0), buf, sizeof buf), "");
+    assert_string_equal(symbols_format(NULL, here, buf, sizeof buf), "");
+    symbols_close(s);
+}
+
+static void what_has_no_symbols_is_refused(void **state)
+{
+    (void)state;
+    char why[200] = "";
+    assert_null(symbols_open("/nonexistent", why, sizeof why));
+    assert_string_equal(why, "No such file or directory");
+    assert_null(symbols_open("/dev/null", why, sizeof why));
+    assert_string_equal(why, "it is not an ELF file");
+    assert_null(symbols_open("/tmp", why, sizeof why));
+}
+
+/* Our own program, cut off or with bytes of its section headers changed. */
+static void hostile_elfs_do_no_harm(void **state)
+{
+    (void)state;
+    static uint8_t elf[8 << 20];
+    char why[200], path[40];
+    FILE *f = fopen("/proc/self/exe", "rb");
+    assert_non_null(f);
+    size_t n = fread(elf, 1, sizeof elf, f);
+    fclose(f);
+    uint64_t shoff;
+    memcpy(&shoff, elf + 0x28, 8);
+    int fd = memfd_create("elf", 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    for (unsigned i = 0; i < 300; i++) {
+        size_t len = i < 40 ? n * i / 40 : n;
+        uint64_t at = i < 100 ? i % 64 : shoff + (i * 37) % 2400;
+        uint8_t old = at < n ? elf[at] : 0;
+        if (i >= 40 && at < n)
+            elf[at] = (uint8_t)(old + 1 + i * 101);
+        assert_int_equal(ftruncate(fd, 0), 0);
+        assert_int_equal(pwrite(fd, elf, len, 0), len);
+        struct symbols *s = symbols_open(path, why, sizeof why);
+        for (uint64_t a = 0; s && a < 0x4000; a += 64)
+            symbols_format(s, a, why, sizeof why);
+        symbols_close(s);
+        if (at < n)
+            elf[at] = old;
+    }
+    close(fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arguments_have_names_and_words),
+        cmocka_unit_test(a_line_has_its_columns),
+        cmocka_unit_test(json_is_one_object_on_a_line),
+        cmocka_unit_test(any_event_is_one_line),
+        cmocka_unit_test(why_goes_back_to_the_beginning),
+        cmocka_unit_test(recent_shows_the_last_ones_read_or_not),
+        cmocka_unit_test(our_own_symbols_are_found),
+        cmocka_unit_test(what_has_no_symbols_is_refused),
+        cmocka_unit_test(hostile_elfs_do_no_harm),
+    };
+    return cmocka_run_group_tests_name("trace text", tests, NULL, NULL);
+}
