@@ -117,6 +117,33 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libvitrine.a
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
+PACKAGES := gcc make libzydis-dev libelf-dev libdw-dev libzstd-dev libncurses-dev libreadline-dev \
+    libcmocka-dev libunicorn-dev cppcheck clang clang-format libclang-rt-14-dev \
+    qemu-system-x86 bochs bochs-term bochsbios vgabios memtest86+ busybox-static \
+    gdb tmux hyperfine pandoc man-db
+
+##  deps       install the Debian packages that building and testing need
+.PHONY: deps
+deps:
+	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
+	if [ -z "$$missing" ]; then echo "all packages are there"; \
+	elif [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
+	else sudo apt-get update -q && sudo apt-get install -qy --no-install-recommends $$missing; fi
+
+##  run        run a guest of ours and show every exit as it happens
+.PHONY: run
+run: all
+	$(BUILD)/vitrine run --trace - $(BUILD)/guests/hello.elf
+
+# What `make check` runs, quick suites first.
+SUITES := $(UNIT_BINS) tests/static tests/matrix tests/lockstep tests/deterministic
+
+##  check      build everything and run every test that takes seconds; see doc/testing.md
+.PHONY: check
+check: all $(UNIT_BINS)
+	BUILD=$(BUILD) tests/run $(SUITES)
+
 ##  unit       run the unit tests
 .PHONY: unit
 unit: $(UNIT_BINS)
@@ -137,6 +164,19 @@ check-layers:
 .PHONY: help
 help:
 	@echo "make VERB, where VERB is one of"; sed -n 's/^##//p' $(MAKEFILE_LIST)
+
+##  install    to PREFIX, default /usr/local
+.PHONY: install
+install: all
+	install -D -m755 $(BUILD)/vitrine $(DESTDIR)$(PREFIX)/bin/vitrine
+	install -D -m644 doc/vitrine.1 $(DESTDIR)$(PREFIX)/share/man/man1/vitrine.1
+	install -d $(DESTDIR)$(PREFIX)/share/vitrine/guests
+	install -m644 $(GUEST_ELFS) $(DESTDIR)$(PREFIX)/share/vitrine/guests
+
+##  book       print the source in reading order (doc/reading.list)
+.PHONY: book
+book:
+	@scripts/book
 
 ##  clean      remove what was built
 .PHONY: clean
