@@ -38,6 +38,8 @@ io := \
     io/device.c \
     io/bus.c \
     io/pic.c \
+    io/pit.c \
+    io/rtc.c \
     io/uart.c \
     io/sysport.c
 vm := \
