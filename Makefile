@@ -41,6 +41,10 @@ io := \
     io/pit.c \
     io/rtc.c \
     io/uart.c \
+    io/vga.c \
+    io/vga_text.c \
+    io/keyboard.c \
+    io/i8042.c \
     io/sysport.c
 vm := \
     vm/load.c \

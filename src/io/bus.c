@@ -102,7 +102,8 @@ static struct piece piece_at(const struct bus *b, uint64_t addr, unsigned size)
     if (!r)
         return (struct piece){ .size = 1 };
     uint64_t in = addr - r->base;
-    bool whole = size <= r->len - in && (!r->ops || size <= r->ops->width);
+    bool fits = !r->ops || !r->ops->width || size <= r->ops->width;
+    bool whole = fits && size <= r->len - in;
     return (struct piece){ r, r->offset + (unsigned)in, whole ? size : 1 };
 }
 

@@ -34,14 +34,15 @@ void keyboard_command(struct keyboard *k, struct trace *t, uint8_t byte);
 bool    keyboard_has_byte(const struct keyboard *k);
 uint8_t keyboard_take(struct keyboard *k);
 
-/* A key by its set-1 code (0xe0xx: an extended key) goes down or up. 0 or -EAGAIN (queue full). */
+/* A key by its set-1 code (0xe0xx: an extended key) goes down or up.
+ * 0, -EAGAIN (queue full) or -EINVAL (no such key). */
 int keyboard_key(struct keyboard *k, struct trace *t, uint16_t set1_code, bool down);
 
 /* The key that types `ascii` on a US keyboard: its set-1 code, or 0; *shift
  * and *ctrl say what to hold. */
 uint16_t keyboard_key_for(char ascii, bool *shift, bool *ctrl);
 
-/* Scan code set 2 to set 1 and back, one byte. */
+/* Scan code set 2 to set 1 (unknown ones pass) and back (0: no such key). */
 uint8_t scancode_to_set1(uint8_t set2);
 uint8_t scancode_to_set2(uint8_t set1);
 

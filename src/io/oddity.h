@@ -24,7 +24,6 @@
     X(RTC_BAD_TIME,      "register","value",   "the clock was set to no such time") \
     X(RTC_BAD_DIVIDER,   "register","value",   "a divider for another crystal")     \
     X(I8042_BAD_COMMAND, "command", "",        "a controller command that is none") \
-    X(I8042_BUSY,        "port",    "value",   "written while the input buffer was full") \
     X(KBD_BAD_COMMAND,   "byte",    "",        "a keyboard command that is none")   \
     X(KBD_OVERFLOW,      "byte",    "",        "the keyboard's buffer is full")     \
     X(VGA_NO_REGISTER,   "port",    "index",   "an index with no register behind")  \

@@ -1,0 +1,237 @@
+/*
+ * io/keyboard.c -- scan codes, a queue, and the few commands a keyboard knows.
+ *
+ * Scan codes are written once, as the table of set 2 by set 1; translation in
+ * the controller and sending in either set both use it.
+ * A key released is F0h and the code in set 2, the code with bit 7 in set 1.
+ *
+ * Commands are answered with FAh ("acknowledge"); what is no command gets
+ * FEh ("resend").  ED, F0 and F3 are followed by an argument.
+ * [PS/2 Keyboard "Keyboard Commands", "Keyboard Scan Codes"]
+ */
+#include "io/keyboard.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "io/oddity.h"
+
+#define ACK         0xfa
+#define RESEND      0xfe
+#define SELF_TEST   0xaa            /* "passed" */
+#define EXTENDED    0xe0
+#define RELEASED    0xf0            /* in set 2 */
+#define RELEASED_1  0x80            /* in set 1 */
+#define ANSWERS     4               /* room that keys leave for answers to commands */
+
+/* The codes of set 2 in the order of set 1, from 1 up: Esc 1 2 ... F12, and
+ * the three between the space bar and Ctrl.  0: no such key. */
+static const uint8_t set2_of_set1[0x5e] = {
+    0x00, 0x76, 0x16, 0x1e, 0x26, 0x25, 0x2e, 0x36, 0x3d, 0x3e, 0x46, 0x45, 0x4e, 0x55, 0x66, 0x0d,
+    0x15, 0x1d, 0x24, 0x2d, 0x2c, 0x35, 0x3c, 0x43, 0x44, 0x4d, 0x54, 0x5b, 0x5a, 0x14, 0x1c, 0x1b,
+    0x23, 0x2b, 0x34, 0x33, 0x3b, 0x42, 0x4b, 0x4c, 0x52, 0x0e, 0x12, 0x5d, 0x1a, 0x22, 0x21, 0x2a,
+    0x32, 0x31, 0x3a, 0x41, 0x49, 0x4a, 0x59, 0x7c, 0x11, 0x29, 0x58, 0x05, 0x06, 0x04, 0x0c, 0x03,
+    0x0b, 0x83, 0x0a, 0x01, 0x09, 0x77, 0x7e, 0x6c, 0x75, 0x7d, 0x7b, 0x6b, 0x73, 0x74, 0x79, 0x69,
+    0x72, 0x7a, 0x70, 0x71, 0x84, 0x00, 0x61, 0x78, 0x07, 0x00, 0x00, 0x1f, 0x27, 0x2f,
+};
+
+uint8_t scancode_to_set2(uint8_t set1)
+{
+    uint8_t code = set1 & (uint8_t)~RELEASED_1;
+    return code < sizeof set2_of_set1 ? set2_of_set1[code] : 0;
+}
+
+/* Codes the table does not know pass as they are, answers to commands among them. */
+uint8_t scancode_to_set1(uint8_t set2)
+{
+    for (unsigned i = 1; i < sizeof set2_of_set1; i++)
+        if (set2 && set2_of_set1[i] == set2)
+            return (uint8_t)i;
+    return set2;
+}
+
+/* Unshifted and shifted character of each set-1 code, on a US keyboard. */
+static const char plain[] =
+    "\0\0331234567890-=\b\tqwertyuiop[]\n\0asdfghjkl;'`\0\\zxcvbnm,./\0*\0 ";
+static const char shifted[] =
+    "\0\0!@#$%^&*()_+\0\0QWERTYUIOP{}\0\0ASDFGHJKL:\"~\0|ZXCVBNM<>?";
+
+static uint16_t find(const char *table, size_t n, char c)
+{
+    const char *at = c ? memchr(table, c, n) : NULL;
+    return at ? (uint16_t)(at - table) : 0;
+}
+
+uint16_t keyboard_key_for(char ascii, bool *shift, bool *ctrl)
+{
+    if (ascii == '\r')
+        ascii = '\n';
+    if (ascii == 0x7f)
+        ascii = '\b';
+    *shift = *ctrl = false;
+    uint16_t code = find(plain, sizeof plain - 1, ascii);
+    if (code)
+        return code;
+    code = find(shifted, sizeof shifted - 1, ascii);
+    *shift = code != 0;
+    if (code || ascii < 1 || ascii > 26)
+        return code;
+    *ctrl = true;
+    return find(plain, sizeof plain - 1, (char)('a' + ascii - 1));
+}
+
+/* --- The queue --- */
+
+static unsigned room(const struct keyboard *k)
+{
+    return KEYBOARD_QUEUE - k->count;
+}
+
+static void put(struct keyboard *k, struct trace *t, uint8_t byte)
+{
+    if (!room(k)) {
+        oddity(t, ODDITY_KBD_OVERFLOW, byte, 0);
+        return;
+    }
+    k->queue[(k->head + k->count++) % KEYBOARD_QUEUE] = byte;
+}
+
+bool keyboard_has_byte(const struct keyboard *k)
+{
+    return k->count;
+}
+
+uint8_t keyboard_take(struct keyboard *k)
+{
+    if (!k->count)
+        return 0;
+    uint8_t byte = k->queue[k->head];
+    k->head = (k->head + 1) % KEYBOARD_QUEUE;
+    k->count--;
+    if (byte != RESEND)
+        k->last = byte;
+    return byte;
+}
+
+int keyboard_key(struct keyboard *k, struct trace *t, uint16_t set1_code, bool down)
+{
+    bool extended = set1_code >> 8 == EXTENDED;
+    uint8_t code = set1_code & 0x7f, code2 = scancode_to_set2(code);
+    if (!code2)
+        return -EINVAL;
+    if (!k->scanning)
+        return 0;               /* a disabled keyboard forgets what is pressed */
+    if (room(k) < ANSWERS + 3)
+        return -EAGAIN;
+    if (extended)
+        put(k, t, EXTENDED);
+    if (k->set == 1) {
+        put(k, t, code | (down ? 0 : RELEASED_1));
+        return 0;
+    }
+    if (!down)
+        put(k, t, RELEASED);
+    put(k, t, code2);
+    return 0;
+}
+
+/* --- Commands --- */
+
+enum { CMD_LEDS = 0xed, CMD_ECHO = 0xee, CMD_SCANSET = 0xf0, CMD_IDENTIFY = 0xf2,
+       CMD_TYPEMATIC = 0xf3, CMD_ENABLE = 0xf4, CMD_DISABLE = 0xf5, CMD_DEFAULTS = 0xf6,
+       CMD_RESEND = 0xfe, CMD_RESET = 0xff };
+
+static const struct keyboard keyboard_at_reset = { .scanning = 1, .set = 2, .typematic = 0x2b };
+
+/* The settings only: what is queued stays. */
+static void defaults(struct keyboard *k, bool scanning)
+{
+    k->set = keyboard_at_reset.set;
+    k->typematic = keyboard_at_reset.typematic;
+    k->scanning = scanning;
+}
+
+static void argument(struct keyboard *k, struct trace *t, uint8_t byte)
+{
+    uint8_t command = k->command;
+    k->command = 0;
+    if (command == CMD_SCANSET && byte > 2) {
+        oddity(t, ODDITY_KBD_BAD_COMMAND, byte, 0);
+        put(k, t, RESEND);      /* set 3 is for terminals */
+        return;
+    }
+    put(k, t, ACK);
+    if (command == CMD_LEDS)
+        k->leds = byte & 7;
+    else if (command == CMD_TYPEMATIC)
+        k->typematic = byte & 0x7f;
+    else if (byte)
+        k->set = byte;
+    else
+        put(k, t, k->set);
+}
+
+static void identify(struct keyboard *k, struct trace *t)
+{
+    put(k, t, ACK);
+    put(k, t, 0xab);            /* "MF2 keyboard"; the controller shows its 83h as 41h */
+    put(k, t, 0x83);
+}
+
+static void restart(struct keyboard *k, struct trace *t)
+{
+    *k = keyboard_at_reset;
+    put(k, t, ACK);
+    put(k, t, SELF_TEST);
+}
+
+/* A command clears what is queued: its answer comes first. */
+void keyboard_command(struct keyboard *k, struct trace *t, uint8_t byte)
+{
+    if (byte != CMD_RESEND)
+        k->count = 0;
+    if (k->command && byte < CMD_LEDS) {
+        argument(k, t, byte);
+        return;
+    }
+    k->command = 0;
+    switch (byte) {
+    case CMD_ECHO:      put(k, t, CMD_ECHO); break;
+    case CMD_IDENTIFY:  identify(k, t); break;
+    case CMD_RESEND:    put(k, t, k->last); break;
+    case CMD_RESET:     restart(k, t); break;
+    case CMD_LEDS:
+    case CMD_SCANSET:
+    case CMD_TYPEMATIC:
+        k->command = byte;
+        put(k, t, ACK);
+        break;
+    case CMD_ENABLE:
+        k->scanning = 1;
+        put(k, t, ACK);
+        break;
+    case CMD_DISABLE:
+    case CMD_DEFAULTS:
+        defaults(k, byte == CMD_DEFAULTS);
+        put(k, t, ACK);
+        break;
+    default:
+        oddity(t, ODDITY_KBD_BAD_COMMAND, byte, 0);
+        put(k, t, RESEND);
+        break;
+    }
+}
+
+void keyboard_reset(struct keyboard *k)
+{
+    *k = keyboard_at_reset;
+}
+
+void keyboard_after_load(struct keyboard *k)
+{
+    k->head %= KEYBOARD_QUEUE;
+    if (k->count > KEYBOARD_QUEUE)
+        k->count = KEYBOARD_QUEUE;
+    if (k->set != 1)
+        k->set = 2;
+}
