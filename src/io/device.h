@@ -44,7 +44,7 @@ struct device_ops {
     const struct field *fields;
     size_t    n_fields;
     size_t    state_bytes;      /* sizeof the whole struct: what a peek must not change        */
-    unsigned  width;            /* widest access it decodes, in bytes; wider ones are split (0: any) */
+    unsigned  width;            /* widest access it decodes (0: any); the bus splits the rest */
 
     void     (*reset)(void *dev);
     uint64_t (*read)(void *dev, unsigned off, unsigned size);
