@@ -13,6 +13,7 @@
 #include "base/abi.h"
 #include "io/bus.h"
 #include "io/i8042.h"
+#include "io/pcihost.h"
 #include "io/pic.h"
 #include "io/pit.h"
 #include "io/rtc.h"
@@ -39,7 +40,7 @@
     X(DEBUGCON, debugcon_ops,   -1, "debug console")                              \
     X(EXIT,     exitport_ops,   -1, "ends the run with a status")                 \
     X(PM1A,     pm1a_ops,       -1, "ACPI power off")                             \
-    X(RESET,    resetport_ops,  -1, "reset control")
+    X(PCI,      pcihost_ops,    -1, "PCI configuration, empty, and the reset control register")
 
 enum part {
 #define X(part, ops, irq, about) PART_##part,
@@ -78,6 +79,7 @@ static void hypercall_write(void *dev, unsigned off, unsigned size, uint64_t val
 
 static const struct device_ops hypercall_ops = {
     .name = "hypercall", .about = "hypercalls by OUT",
+    .state_bytes = sizeof(struct hypercall_port), .width = 4,
     .reset = hypercall_reset, .read = hypercall_read, .write = hypercall_write,
     .peek = hypercall_peek, .free = free,
 };
@@ -130,9 +132,7 @@ static const struct pc_port {
     { 0x3f8,  8, PART_COM1,     0, "COM1" },
     { 0x4d0,  2, PART_PIC,      4, "8259A edge/level control" },
     { 0x604,  2, PART_PM1A,     0, "ACPI PM1a control: power off" },
-    { 0xcf8,  1, NOBODY,        0, "PCI configuration address: no PCI" },
-    { 0xcf9,  1, PART_RESET,    0, "reset control" },
-    { 0xcfa,  6, NOBODY,        0, "PCI configuration data: no PCI" },
+    { 0xcf8,  8, PART_PCI,      0, "PCI configuration; a byte at CF9 resets" },
 };
 
 struct pc {
@@ -193,7 +193,7 @@ static bool create_parts(struct pc *pc)
     part[PART_DEBUGCON]  = debugcon_new(vm->cfg.debugcon);
     part[PART_EXIT]      = exitport_new((struct port_hook){ on_exit_port, vm });
     part[PART_PM1A]      = pm1a_new((struct port_hook){ on_power_off, vm });
-    part[PART_RESET]     = resetport_new(reset);
+    part[PART_PCI]       = pcihost_new(reset);
 #undef PIN
     for (unsigned i = 0; i < N_PARTS; i++)
         if (!part[i])

@@ -1,0 +1,81 @@
+/*
+ * io/pcihost.c -- CONFIG_ADDRESS, an empty CONFIG_DATA, and RST_CNT between them.
+ */
+#include "io/pcihost.h"
+
+#include <stdlib.h>
+
+#define OFF_RESET   1
+/*   31      30..24  23..16 15..11 10..8 7..2      1..0
+ *   enable  0       bus    device func  register  0    */
+#define ADDRESS_MASK (BIT(31) | FIELD(23, 2))
+#define RESET_HARD   BIT(1)
+#define RESET_CPU    BIT(2)
+
+struct pcihost {
+    struct port_hook reset;
+    uint32_t address;
+    uint8_t  control;
+};
+
+static const struct field pcihost_fields[] = {
+    DEV_FIELD(struct pcihost, address, "CONFIG_ADDRESS", FIELD_RW, "bit 31 enable, bus, device, function, register"),
+    DEV_FIELD(struct pcihost, control, "RST_CNT", FIELD_RW, "bit 2 reset now, bit 1 hard"),
+};
+
+struct pcihost *pcihost_new(struct port_hook reset)
+{
+    struct pcihost *p = calloc(1, sizeof *p);
+    if (p)
+        p->reset = reset;
+    return p;
+}
+
+static void pcihost_reset(void *dev)
+{
+    struct pcihost *p = dev;
+    p->address = 0;
+    p->control = 0;
+}
+
+static uint64_t pcihost_peek(const void *dev, unsigned off, unsigned size)
+{
+    const struct pcihost *p = dev;
+    if (off == 0 && size == 4)
+        return p->address;
+    if (off == OFF_RESET && size == 1)
+        return p->control;
+    return low_bytes(~UINT64_C(0), size);
+}
+
+static uint64_t pcihost_read(void *dev, unsigned off, unsigned size)
+{
+    return pcihost_peek(dev, off, size);
+}
+
+static void pcihost_write(void *dev, unsigned off, unsigned size, uint64_t value)
+{
+    struct pcihost *p = dev;
+    if (off == 0 && size == 4)
+        p->address = (uint32_t)(value & ADDRESS_MASK);
+    if (off != OFF_RESET || size != 1)
+        return;                                 /* the address takes whole words only; data goes nowhere */
+    bool rising = value & RESET_CPU && !(p->control & RESET_CPU);
+    p->control = value & (RESET_HARD | RESET_CPU);
+    if (rising)
+        port_call(&p->reset, value & RESET_HARD ? 1 : 0);
+}
+
+const struct device_ops pcihost_ops = {
+    .name = "pcihost",
+    .about = "PCI configuration mechanism 1, no device; reset control (PIIX4)",
+    .fields = pcihost_fields,
+    .n_fields = NELEM(pcihost_fields),
+    .state_bytes = sizeof(struct pcihost),
+    .width = 4,
+    .reset = pcihost_reset,
+    .read = pcihost_read,
+    .write = pcihost_write,
+    .peek = pcihost_peek,
+    .free = free,
+};

@@ -1,0 +1,21 @@
+/*
+ * io/pcihost.h -- the door to PCI configuration space, with nothing behind it.
+ *
+ * Offsets 0-7 are ports CF8h-CFFh.  A guest that probes for PCI finds the
+ * mechanism (the address register reads back) and no device (data reads as
+ * ones).  A byte at CF9h is not part of the address but the reset control
+ * register of the chip set.
+ *   [PCI Local Bus Specification "Configuration Mechanism #1"; Intel 82371AB (PIIX4) "Reset Control Register"]
+ */
+#ifndef IO_PCIHOST_H
+#define IO_PCIHOST_H
+
+#include "io/device.h"
+
+struct pcihost;
+extern const struct device_ops pcihost_ops;
+
+/* reset: a rising bit 2 of CF9h; told 1 for a hard reset (bit 1), else 0. */
+struct pcihost *pcihost_new(struct port_hook reset);
+
+#endif
