@@ -45,7 +45,10 @@ struct uop {
     int64_t  disp;
     union {
         struct block *link[2];  /* where a direct branch goes: taken, not taken */
-        op_fn *sys;             /* the system side's handler                    */
+        struct {                /* of a system operation only:                  */
+            op_fn *sys;         /* its handler                                  */
+            const uint8_t *bytes;       /* all `len` of them                    */
+        };
     };
     uint16_t imm2;              /* far selector, ENTER level                 */
     uint16_t off;               /* from the start of the block               */
