@@ -103,6 +103,7 @@ UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 
 # Guests: see guests/README.md.
 include guests/guests.mk
+include tests/fuzz/fuzz.mk
 
 .PHONY: all
 all: $(BUILD)/vitrine guests

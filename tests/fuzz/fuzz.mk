@@ -1,0 +1,40 @@
+# Fuzzing, with clang's libFuzzer.  A target is tests/fuzz/fuzz_NAME.c; list it
+# in FUZZ_TARGETS.  Everything it calls is built again with the sanitizers.
+# Seeds, if any, are in tests/fuzz/seeds/NAME/; what the fuzzer finds on its
+# way is kept under $(BUILD)/fuzz and never committed.
+FUZZ_TARGETS := \
+    fuzz_devices
+
+FUZZ_SECONDS ?= 20
+FUZZ_CC      ?= clang
+FUZZ_SAN     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_BINS    := $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
+FUZZ_OBJECTS := $(patsubst $(BUILD)/obj/%,$(BUILD)/fuzz/obj/%,$(filter-out %/cmd/main.o,$(OBJECTS)))
+
+$(BUILD)/fuzz/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(ALL_CFLAGS) -O1 $(FUZZ_SAN) -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/obj/%.o: src/%.S
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/fuzz/libvitrine.a: $(FUZZ_OBJECTS)
+	rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/libvitrine.a
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(ALL_CFLAGS) -O1 $(FUZZ_SAN) -fsanitize=fuzzer -MMD -MP -o $@ $< \
+	    $(BUILD)/fuzz/libvitrine.a $(LDLIBS)
+
+##  fuzz       every fuzz target for FUZZ_SECONDS (20) each; needs clang
+.PHONY: fuzz
+fuzz: $(FUZZ_BINS)
+	@for t in $(FUZZ_TARGETS); do \
+	    mkdir -p $(BUILD)/fuzz/corpus/$$t; seeds=tests/fuzz/seeds/$${t#fuzz_}; \
+	    [ -d $$seeds ] || seeds=; echo "fuzz: $$t for $(FUZZ_SECONDS) s"; \
+	    $(BUILD)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
+	        -print_final_stats=1 -verbosity=0 -artifact_prefix=$(BUILD)/fuzz/$$t- \
+	        $(BUILD)/fuzz/corpus/$$t $$seeds || exit 1; \
+	done
