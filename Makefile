@@ -41,16 +41,12 @@ io := \
     io/pit.c \
     io/rtc.c \
     io/uart.c \
-<<<<<<< HEAD
     io/vga.c \
     io/vga_text.c \
     io/keyboard.c \
     io/i8042.c \
-    io/sysport.c
-=======
     io/sysport.c \
     io/pcihost.c
->>>>>>> 4af9152 (PCI: configuration space with nothing behind it, so that probing a bus does not reset the machine)
 vm := \
     vm/load.c \
     vm/load_place.c \
