@@ -33,7 +33,16 @@ cpu := \
     cpu/cpuid.c \
     cpu/engine.c \
     cpu/exit.c \
-    cpu/state.c
+    cpu/state.c \
+    cpu/soft/segment.c \
+    cpu/soft/far.c \
+    cpu/soft/task.c \
+    cpu/soft/event.c \
+    cpu/soft/control.c \
+    cpu/soft/msr.c \
+    cpu/soft/syscall.c \
+    cpu/soft/port.c \
+    cpu/soft/conclude.c
 io := \
     io/device.c \
     io/bus.c \

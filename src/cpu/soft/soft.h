@@ -9,6 +9,7 @@
  *   segment.c  descriptors and segment loads;  far.c  far transfers and gates;  task.c  TSS
  *   event.c    delivery of interrupts and exceptions, IRET, double and triple faults
  *   control.c  CR, DR, descriptor tables;  msr.c;  syscall.c;  port.c  IN and OUT
+ *   system.c   the table of all those;  conclude.c  what becomes of an exit
  *
  * An instruction either completes or leaves no trace: handlers make every
  * access that can fault before they change a register (or put it back).
@@ -113,6 +114,9 @@ struct soft {
     /* -- an exit in the making -- */
     struct controls ctl;
     struct vmexit  *x;          /* where run() was told to put it                              */
+    struct uop      left;       /* the system instruction that exited, for conclude()          */
+    bool     late_input;        /* INS was answered but its destination is gone: value kept    */
+    uint64_t late_input_at, late_input_value;
     uint64_t supplied[32];      /* MMIO values from the monitor, for the re-executed instruction */
     unsigned n_supplied, next_supplied;
 
