@@ -42,6 +42,7 @@ cpu := \
     cpu/soft/msr.c \
     cpu/soft/syscall.c \
     cpu/soft/port.c \
+    cpu/soft/system.c \
     cpu/soft/conclude.c
 io := \
     io/device.c \

@@ -9,7 +9,6 @@
  */
 #include <Zydis/Mnemonic.h>
 
-#include "cpu/soft/exec.h"
 #include "cpu/soft/system.h"
 
 static const struct system_op { uint16_t mnemonic; op_fn *fn; } ops[] = {
@@ -82,16 +81,6 @@ void op_mov_special(struct soft *s, const struct uop *u)
         op_mov_cr(s, u);
 }
 
-/* Byte i of the instruction, where its block was decoded from. */
-static uint8_t byte_of(const struct soft *s, const struct uop *u, unsigned i)
-{
-    size_t in_page = ((uintptr_t)s->block->hva & (PAGE_SIZE - 1)) + u->off + i;
-
-    if (in_page < PAGE_SIZE)
-        return s->block->hva[u->off + i];
-    return s->block->hva2[in_page - PAGE_SIZE];
-}
-
 static bool is_prefix(uint8_t b)
 {
     switch (b) {
@@ -109,16 +98,16 @@ struct encoding system_encoding(const struct soft *s, const struct uop *u)
     struct encoding e = { 0 };
     unsigned i = 0, rex = 0, modrm;
 
-    while (i + 1 < u->len && is_prefix(byte_of(s, u, i)))
+    while (i + 1 < u->len && is_prefix(u->bytes[i]))
         i++;
-    if (code64(s) && i + 1 < u->len && (byte_of(s, u, i) & 0xf0) == 0x40)
-        rex = byte_of(s, u, i++);
-    e.opcode = byte_of(s, u, i++);
+    if (code64(s) && i + 1 < u->len && (u->bytes[i] & 0xf0) == 0x40)
+        rex = u->bytes[i++];
+    e.opcode = u->bytes[i++];
     if (e.opcode == 0x0f && i < u->len)
-        e.opcode = (uint16_t)(0x0f00 | byte_of(s, u, i++));
+        e.opcode = (uint16_t)(0x0f00 | u->bytes[i++]);
     if (i >= u->len)
         return e;
-    modrm = byte_of(s, u, i);
+    modrm = u->bytes[i];
     e.mod = (uint8_t)(modrm >> 6);
     e.reg = (uint8_t)((modrm >> 3 & 7) | (rex & 4) << 1);
     e.rm = (uint8_t)((modrm & 7) | (rex & 1) << 3);
