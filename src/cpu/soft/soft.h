@@ -217,7 +217,13 @@ bool soft_escalate(struct soft *s, struct event *e);
  * fault or exit the run loop puts s->rip back to the instruction. */
 op_fn *soft_system_op(unsigned mnemonic);
 
-/* Carry out a verdict on exit x. */
+/* Carry out a verdict on exit x.  What run() must find out from what it leaves:
+ *   s->inject       REFLECT, or a fault of the access itself: deliver it.  If
+ *                   s->delivering is set it happened during that: soft_escalate() first
+ *   s->delivering   alone: the exit was in mid-delivery (RETRY): deliver it again
+ *   s->pending_db   a trap (TF) after the instruction that was retired
+ * EFLAGS.RF: run() clears it before it executes an instruction; delivery pushes
+ * it set for faults, IRET may load it. */
 void soft_conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict);
 
 #endif
