@@ -2,6 +2,7 @@
 # Needs no multilib and no libgcc; gcc or clang.  See guests/README.md.
 #
 #   guests32, guests64   guests/NAME.c or .S, Multiboot ELF32
+#   guests_real          the same, with a section for real mode
 #   guests_both          one source, built as NAME32.elf and NAME64.elf
 #   guests_boot          boot sectors, NAME.bin
 #   ROUNDS=N             for the benchmarks
@@ -9,13 +10,14 @@
 # A 64-bit guest is linked as ELF64 (NAME64.elf64: give that to gdb) and
 # wrapped as ELF32, for Multiboot loaders take nothing else.
 
-guests32 := hlt hello echo timer hypercall paging
+guests_real := realmode protmode
+guests32 := hlt hello longmode paging echo timer hypercall
 guests64 :=
 guests_both := smc faults strict alignment \
     intmix memcpy pfstorm softint cr3loads
-guests_boot :=
+guests_boot := boot
 
-GUEST_LIB := trap.S init.c desc.c page.c pic.c print.c string.c hypercall.c
+GUEST_LIB := trap.S init.c desc.c page.c real.S pic.c print.c string.c hypercall.c
 GUEST_DIR := $(BUILD)/guests
 
 GUEST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Iguests -Isrc \
@@ -23,17 +25,16 @@ GUEST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Iguests
     -fno-strict-aliasing $(if $(ROUNDS),-DROUNDS=$(ROUNDS)) -mgeneral-regs-only -mno-sse -mno-mmx
 GUEST_CFLAGS32 := -m32 -march=i686 $(GUEST_CFLAGS)
 GUEST_CFLAGS64 := -m64 -mno-red-zone -mcmodel=small $(GUEST_CFLAGS)
-GUEST_LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
-    -T guests/lib/link.ld
+GUEST_LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096
 OBJCOPY ?= objcopy
 
 # start.o and of the library what the guest uses.
 GUEST_OBJ32 := $(GUEST_DIR)/obj32/lib/start.S.o $(GUEST_DIR)/obj32/libguest.a
 GUEST_OBJ64 := $(GUEST_DIR)/obj64/lib/start.S.o $(GUEST_DIR)/obj64/libguest.a
 
-GUEST_ELFS := $(guests32:%=$(GUEST_DIR)/%.elf) $(guests64:%=$(GUEST_DIR)/%.elf) \
+GUEST_ELFS := $(guests_real:%=$(GUEST_DIR)/%.elf) $(guests32:%=$(GUEST_DIR)/%.elf) $(guests64:%=$(GUEST_DIR)/%.elf) \
     $(guests_both:%=$(GUEST_DIR)/%32.elf) $(guests_both:%=$(GUEST_DIR)/%64.elf) \
-    $(guests_boot:%=$(GUEST_DIR)/%.bin)
+    $(guests_boot:%=$(GUEST_DIR)/%.bin) $(GUEST_DIR)/elf64.elf
 
 ##  guests     build the guests
 .PHONY: guests
@@ -48,27 +49,32 @@ $(GUEST_DIR)/obj64/%.o: guests/%
 	$(CC) $(GUEST_CFLAGS64) -MMD -MP -c -o $@ $<
 
 $(GUEST_DIR)/obj32/libguest.a: $(GUEST_LIB:%=$(GUEST_DIR)/obj32/lib/%.o)
-$(GUEST_DIR)/obj64/libguest.a: $(GUEST_LIB:%=$(GUEST_DIR)/obj64/lib/%.o)
+$(GUEST_DIR)/obj64/libguest.a: $(filter-out $(GUEST_DIR)/obj64/lib/real.%,$(GUEST_LIB:%=$(GUEST_DIR)/obj64/lib/%.o))
 $(GUEST_DIR)/%/libguest.a:
 	rm -f $@
 	ar rcs $@ $^
 
-# $(call guest_rule32,NAME,SOURCE): SOURCE without its suffix, .c or .S as found.
+# $(call guest_rule32,NAME,SOURCE,LINKER SCRIPT): SOURCE without its suffix, .c or .S as found.
 guest_source = $(notdir $(firstword $(wildcard guests/$1.c guests/$1.S)))
 define guest_rule32
-$(GUEST_DIR)/$1.elf: $(GUEST_DIR)/obj32/$(call guest_source,$2).o $(GUEST_OBJ32) guests/lib/link.ld
-	$$(CC) -m32 $(GUEST_LDFLAGS) -o $$@ $$(filter %.o %.a,$$^)
+$(GUEST_DIR)/$1.elf: $(GUEST_DIR)/obj32/$(call guest_source,$2).o $(GUEST_OBJ32) guests/lib/$3
+	$$(CC) -m32 $(GUEST_LDFLAGS) -T guests/lib/$3 -o $$@ $$(filter %.o %.a,$$^)
 endef
 define guest_rule64
 $(GUEST_DIR)/$1.elf64: $(GUEST_DIR)/obj64/$(call guest_source,$2).o $(GUEST_OBJ64) guests/lib/link.ld
-	$$(CC) -m64 $(GUEST_LDFLAGS) -o $$@ $$(filter %.o %.a,$$^)
+	$$(CC) -m64 $(GUEST_LDFLAGS) -T guests/lib/link.ld -o $$@ $$(filter %.o %.a,$$^)
 $(GUEST_DIR)/$1.elf: $(GUEST_DIR)/$1.elf64
 	$$(OBJCOPY) -O elf32-i386 $$< $$@
 endef
-$(foreach g,$(guests32),$(eval $(call guest_rule32,$g,$g)))
+$(foreach g,$(guests32),$(eval $(call guest_rule32,$g,$g,link.ld)))
+$(foreach g,$(guests_real),$(eval $(call guest_rule32,$g,$g,link-real.ld)))
 $(foreach g,$(guests64),$(eval $(call guest_rule64,$g,$g)))
-$(foreach g,$(guests_both),$(eval $(call guest_rule32,$(g)32,$(g))))
+$(foreach g,$(guests_both),$(eval $(call guest_rule32,$(g)32,$(g),link.ld)))
 $(foreach g,$(guests_both),$(eval $(call guest_rule64,$(g)64,$(g))))
+
+# The one guest that is a plain ELF64.
+$(GUEST_DIR)/elf64.elf: $(GUEST_DIR)/obj64/elf64.c.o $(GUEST_OBJ64) guests/lib/link.ld
+	$(CC) -m64 $(GUEST_LDFLAGS) -T guests/lib/link.ld -Wl,-e,_start64 -o $@ $(filter %.o %.a,$^)
 
 $(GUEST_DIR)/%.bin: guests/%.S
 	@mkdir -p $(@D)
