@@ -95,6 +95,9 @@ HEADERS := $(shell find src -name '*.h')
 
 # Unit tests: each a cmocka program tests/unit/test_NAME.c, linked with everything but main.
 UNIT_TESTS := \
+    test_uart \
+    test_pit \
+    test_pic \
     test_cpuid \
     test_nested \
     test_dirty \
