@@ -28,7 +28,10 @@ mem := \
     mem/walk.c \
     mem/table.c \
     mem/nested.c \
-    mem/dirty.c
+    mem/dirty.c \
+    mem/shadow_page.c \
+    mem/shadow.c \
+    mem/shadow_check.c
 cpu := \
     cpu/cpuid.c \
     cpu/engine.c \

@@ -17,6 +17,8 @@
  * The PDPTEs of PAE paging are read from memory at each walk, as AMD
  * processors do under nested paging, not loaded at MOV to CR3; a malformed one
  * gives a page fault with RSVD.  [APM 2 "Nested Paging", "Legacy PAE Mode"]
+ * Their bits 6:5 are let pass, though reserved: a table that is also used at a
+ * lower level gets A and D there, and must not change its meaning by our hand.
  */
 #include "mem/walk.h"
 
@@ -58,7 +60,7 @@ static const struct format format_pae = {
     .shift      = { [1] = 12,       [2] = 21,       [3] = 30 },
     .mask       = { [1] = 0x1ff,    [2] = 0x1ff,    [3] = 3 },
     .rsvd       = { [1] = PAE_RSVD, [2] = PAE_RSVD,
-                    [3] = FIELD(63, MAXPHYADDR) | FIELD(8, 5) | FIELD(2, 1) },
+                    [3] = FIELD(63, MAXPHYADDR) | FIELD(8, 7) | FIELD(2, 1) },
     .rsvd_large = { [2] = PAE_RSVD | FIELD(20, 13) },
     .nx         = { [1] = PTE_NX,   [2] = PTE_NX },
     .no_rights  = { [3] = ANY_RIGHTS },
@@ -92,12 +94,6 @@ static const struct format *choose_format(const struct paging *pg)
     return by_levels[walk_levels(pg)];
 }
 
-/* An access is a supervisor one unless made at CPL 3 by the program itself. */
-static inline bool is_user(unsigned access)
-{
-    return (access & (WALK_USER | WALK_SYSTEM)) == WALK_USER;
-}
-
 /* [SDM 3A "Page-Fault Exceptions"] */
 static uint32_t fault_error(const struct paging *pg, unsigned access, uint32_t why)
 {
@@ -105,7 +101,7 @@ static uint32_t fault_error(const struct paging *pg, unsigned access, uint32_t w
 
     return why
         | (access & WALK_WRITE ? (uint32_t)PF_W : 0)
-        | (is_user(access) ? (uint32_t)PF_U : 0)
+        | (walk_is_user(access) ? (uint32_t)PF_U : 0)
         | (access & WALK_FETCH && tells_fetch ? (uint32_t)PF_I : 0);
 }
 
@@ -113,7 +109,7 @@ static uint32_t fault_error(const struct paging *pg, unsigned access, uint32_t w
  * this access.  [SDM 3A "Determination of Access Rights"] */
 static inline bool judge(const struct paging *pg, unsigned access, uint64_t rights, struct walk *w)
 {
-    bool user_access = is_user(access);
+    bool user_access = walk_is_user(access);
 
     w->user = rights & PTE_U;
     w->writable = (rights & PTE_W) || (!user_access && !(pg->cr0 & CR0_WP));

@@ -28,7 +28,14 @@ enum {
     WALK_FETCH = 4,
     WALK_PEEK  = 8,             /* set no A or D bits           */
     WALK_SYSTEM = 16,           /* implicit supervisor access (GDT, TSS ...): SMAP ignores AC */
+    WALK_AC    = 32,            /* shadow.h only: RFLAGS.AC at this access */
 };
+
+/* An access is a supervisor one unless the program itself makes it at CPL 3. */
+static inline bool walk_is_user(unsigned access)
+{
+    return (access & (WALK_USER | WALK_SYSTEM)) == WALK_USER;
+}
 
 /* Where the walker finds a table entry: host pointer to the `size` bytes at
  * gpa `at`, or NULL to end the walk there.  First every entry is asked for to

@@ -1,0 +1,404 @@
+/*
+ * mem/shadow.c -- shadow paging: hidden faults build it, guest writes age it.
+ *
+ * A shadow tree always has the four levels of the hardware, whatever the guest
+ * uses; `origin()` says which guest table, if any, the shadow page of each
+ * level is made from:
+ *
+ *     shadow   4-level   PAE     2-level          large page   no paging
+ *       4      PML4      (PDPT)  (directory)                   direct
+ *       3      PDPT      PDPT    (directory)                   direct
+ *       2      PD        PD      directory, 1/4   1G: direct   direct
+ *       1      PT        PT      table, 1/2           direct   direct
+ *
+ * Rights are collected in the leaf; entries above it allow everything.  A leaf
+ * is writable only if the guest's D bit is already set, so that the first
+ * write faults and sets it; the A bits were set when the leaf was made.
+ *
+ * Guest tables are write-protected from the moment a shadow is made of them.
+ * A write to one is let through by taking the table *out of sync*: it becomes
+ * writable and its shadows may be stale, just as a TLB may be, until the guest
+ * does what the manual demands after changing a table: INVLPG or a load of
+ * CR3 [SDM 3A "Invalidation of TLBs and Paging-Structure Caches"].  Dropping
+ * the shadows at once and protecting again at the next fault would be simpler,
+ * but an instruction that writes a table which it also needs (to be fetched, or
+ * to reach its other operand) would then never end.
+ *
+ * The hardware always runs with CR0.WP set, for else the kernel could write
+ * through the protection.  If the guest has WP clear, its supervisor and user
+ * accesses follow different trees.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/trace.h"
+#include "mem/shadow_page.h"
+
+/* In a leaf: the guest may write here, but to ROM. */
+#define SHADOW_ROM  BIT(10)
+
+struct shadow *shadow_new(struct gmem *m, struct trace *t)
+{
+    struct shadow *s = calloc(1, sizeof *s);
+    uint64_t frames = 0;
+
+    if (!s)
+        return NULL;
+    s->gmem = m;
+    s->trace = t;
+    s->n_spans = gmem_count(m);
+    s->span = calloc(s->n_spans + 1, sizeof *s->span);
+    for (size_t i = 0; s->span && i < s->n_spans; i++) {
+        const struct gmem_region *r = gmem_region(m, i);
+        s->span[i] = (struct span){ r->base, r->size, (uint32_t)frames, r->hva,
+                                    r->kind == GMEM_ROM };
+        frames += r->size / PAGE_SIZE;
+    }
+    s->mappings = calloc(frames + 1, sizeof *s->mappings);
+    if (!s->span || !s->mappings) {
+        shadow_free(s);
+        return NULL;
+    }
+    s->gla_mask = FIELD(31, 0);             /* no paging: mode 0 */
+    return s;
+}
+
+void shadow_free(struct shadow *s)
+{
+    if (!s)
+        return;
+    for (uint32_t i = 0; i < s->n_made; i++) {
+        table_free(s->page[i].table);
+        free(s->page[i].node);
+    }
+    free(s->span);
+    free(s->mappings);
+    free(s);
+}
+
+/* ---- which shadow page ---- */
+
+static unsigned guest_levels(const struct shadow *s)
+{
+    return s->mode >> 6 & 7;
+}
+
+/* The part of the mode that matters for a tree: whose accesses it is for. */
+static uint32_t view_mode(const struct shadow *s, bool user)
+{
+    return user ? s->mode & ~ROLE_EVERY_WRITE : s->mode;
+}
+
+static struct key root_key(const struct shadow *s, bool user)
+{
+    static const unsigned root_at[5] = { [2] = 12, [3] = 5, [4] = 12 };
+    unsigned levels = guest_levels(s);
+    struct key k = { .role = ROLE_LEVEL(4) | ROLE_W | ROLE_U | ROLE_X };
+
+    if (!levels) {
+        k.role |= ROLE_DIRECT;
+        return k;
+    }
+    k.role |= view_mode(s, user);
+    k.gpa = s->pg.cr3 & FIELD(levels == 4 ? MAXPHYADDR - 1 : 31, root_at[levels]);
+    return k;
+}
+
+/* Index into w->step of the guest entry that a shadow entry at `level` is made
+ * from, or -1: a large page ended above, or there is no paging. */
+static int origin(unsigned levels, unsigned level, const struct walk *w)
+{
+    static const int8_t step[5][5] = {
+        [0] = { [4] = -1, [3] = -1, [2] = -1, [1] = -1 },
+        [2] = { [4] =  0, [3] =  0, [2] =  0, [1] =  1 },
+        [3] = { [4] =  0, [3] =  0, [2] =  1, [1] =  2 },
+        [4] = { [4] =  0, [3] =  1, [2] =  2, [1] =  3 },
+    };
+    int i = step[levels][level];
+    return i >= (int)w->depth ? -1 : i;
+}
+
+/* The rights of the first n guest entries, as ROLE_ bits. */
+static uint32_t rights_of(unsigned levels, const struct walk *w, unsigned n)
+{
+    uint32_t rights = ROLE_W | ROLE_U | ROLE_X;
+
+    for (unsigned i = levels == 3 ? 1 : 0; i < n; i++) {    /* a PDPTE has none */
+        uint64_t e = w->step[i].entry;
+        rights &= (e & PTE_W ? ROLE_W : 0) | (e & PTE_U ? ROLE_U : 0) | (e & PTE_NX ? 0 : ROLE_X);
+    }
+    return rights;
+}
+
+/* What the leaf for this walk may allow: W only once D is set. */
+static uint32_t leaf_rights(uint32_t mode, unsigned levels, const struct walk *w)
+{
+    uint32_t rights = rights_of(levels, w, w->depth);
+
+    if (mode & ROLE_EVERY_WRITE)
+        rights |= ROLE_W;
+    if (!w->dirty)
+        rights &= ~ROLE_W;
+    return rights;
+}
+
+/* The shadow page at `level` (3 to 1) on the way to gla. */
+static struct key key_for(uint32_t mode, unsigned levels, gla_t gla, unsigned level,
+                          const struct walk *w)
+{
+    int i = origin(levels, level, w);
+    struct key k = { .role = ROLE_LEVEL(level) };
+
+    if (i < 0) {
+        k.gpa = w->gpa & ~(BIT(12 + 9 * level) - 1);
+        k.role |= ROLE_DIRECT | leaf_rights(mode, levels, w);
+        return k;
+    }
+    k.gpa = w->step[i].at & (levels == 3 && i == 0 ? ~UINT64_C(31) : PAGE_MASK);
+    k.role |= mode | rights_of(levels, w, (unsigned)i);
+    if (levels == 2 && level == 2)
+        k.role |= ROLE_QUADRANT(gla >> 30 & 3);
+    if (levels == 2 && level == 1)
+        k.role |= ROLE_QUADRANT(gla >> 21 & 1);
+    return k;
+}
+
+/* ---- filling ---- */
+
+static uint64_t make_leaf(struct shadow *s, uint32_t rights, const struct walk *w)
+{
+    const struct gmem_region *r = gmem_find(s->gmem, w->gpa);
+    gpa_t page = w->gpa & PAGE_MASK;
+    uint64_t e = (rights & ROLE_U ? PTE_U : 0) | (rights & ROLE_X ? 0 : PTE_NX);
+
+    if (!r)
+        return e | page | SHADOW_MMIO | (rights & ROLE_W ? PTE_W : 0);
+    e |= PTE_P | (uint64_t)(uintptr_t)((char *)r->hva + (page - r->base));
+    if (!(rights & ROLE_W))
+        return e;
+    if (r->kind == GMEM_ROM)
+        return e | SHADOW_ROM;
+    return frame_is_protected(s, page) ? e : e | PTE_W;
+}
+
+/* Make the way to gla as the walk says; false if shadow pages have run out. */
+static bool fill(struct shadow *s, gla_t gla, bool user, const struct walk *w)
+{
+    unsigned levels = guest_levels(s);
+    uint32_t mode = view_mode(s, user);
+    struct spage *p = spage_get(s, root_key(s, user));
+
+    if (!p)
+        return false;
+    s->root[user] = p;
+    if (!(s->mode & ROLE_EVERY_WRITE))
+        s->root[!user] = p;
+    for (unsigned level = 4; level > 1; level--) {
+        unsigned slot = table_index(gla, level);
+        struct spage *child = spage_get(s, key_for(mode, levels, gla, level - 1, w));
+        if (!child)
+            return false;
+        if (entry_child(s, p, slot) != child)
+            entry_set_child(s, p, slot, child);
+        p = child;
+    }
+    uint64_t leaf = make_leaf(s, leaf_rights(mode, levels, w), w);
+    entry_set_leaf(s, p, table_index(gla, 1), leaf);
+    s->stats.fills++;
+    trace_emit(s->trace, TRACE_SHADOW_FILL, gla, w->gpa, leaf & ~PTE_ADDR);
+    return true;
+}
+
+/* The walk wrote A and D into tables.  Where the same page is also shadowed as
+ * a table of another entry size, those bits mean something else there. */
+static void forget_misfits(struct shadow *s, const struct walk *w)
+{
+    unsigned size = guest_levels(s) == 2 ? 4 : 8;
+
+    for (unsigned i = 0; i < w->depth; i++)
+        s->stats.zaps += frame_drop_tables(s, w->step[i].at, size);
+}
+
+static void drop_frame(struct shadow *s, gpa_t gpa)
+{
+    size_t entries = frame_drop_tables(s, gpa, 0);
+
+    s->stats.zaps += entries;
+    trace_emit(s->trace, TRACE_SHADOW_ZAP, gpa & PAGE_MASK, entries, 0);
+}
+
+/* Tables out of sync are believed no longer. */
+static void resync(struct shadow *s)
+{
+    while (s->n_unsync)
+        drop_frame(s, s->unsync[--s->n_unsync]);
+}
+
+static void take_out_of_sync(struct shadow *s, gpa_t gpa)
+{
+    if (s->n_unsync == MAX_UNSYNC)
+        resync(s);
+    s->unsync[s->n_unsync++] = gpa & PAGE_MASK;
+    s->stats.pt_writes++;
+}
+
+enum shadow_verdict shadow_fault(struct shadow *s, gla_t gla, unsigned access, struct walk *w)
+{
+    enum shadow_verdict verdict = SHADOW_FILLED;
+    struct paging pg = s->pg;
+    bool user = walk_is_user(access);
+
+    gla &= s->gla_mask;
+    pg.ac = access & WALK_AC;
+    walk(&pg, s->gmem, gla, access & ~(unsigned)WALK_PEEK, w);
+    if (w->result != WALK_OK) {
+        s->stats.true_faults++;
+        return SHADOW_TRUE;
+    }
+    s->stats.hidden_faults++;
+    forget_misfits(s, w);
+
+    const struct gmem_region *r = gmem_find(s->gmem, w->gpa);
+    if (!r || (r->kind == GMEM_ROM && (access & WALK_WRITE)))
+        verdict = SHADOW_DEVICE;
+    else if ((access & WALK_WRITE) && frame_is_protected(s, w->gpa)) {
+        take_out_of_sync(s, w->gpa);
+        verdict = SHADOW_UNPROTECTED;
+    }
+    if (fill(s, gla, user, w))
+        return verdict;
+
+    /* Full: forget everything and begin again with what is needed now.  The
+     * table being written may be needed, and so protected, once more; the next
+     * fault will find room. */
+    shadow_drop_all(s);
+    return fill(s, gla, user, w) ? verdict : SHADOW_FAILED;
+}
+
+/* ---- what the guest does to its translations ---- */
+
+int shadow_switch(struct shadow *s, const struct paging *pg)
+{
+    unsigned levels = walk_levels(pg);
+    bool cached = true;
+
+    resync(s);
+    s->pg = *pg;
+    s->mode = ROLE_LEVELS(levels);
+    s->gla_mask = levels == 4 ? FIELD(47, 0) : FIELD(31, 0);
+    if (levels && !(pg->cr0 & CR0_WP))
+        s->mode |= ROLE_EVERY_WRITE;
+    if (levels > 2 && (pg->efer & EFER_NXE))
+        s->mode |= ROLE_NXE;
+    if (levels == 2 && (pg->cr4 & CR4_PSE))
+        s->mode |= ROLE_PSE;
+    for (unsigned user = 0; user < 2; user++) {
+        s->root[user] = spage_find(s, root_key(s, user));
+        cached &= s->root[user] != NULL;
+    }
+    if (!cached)
+        s->stats.roots++;               /* the first fault will make it */
+    s->flush = true;
+    trace_emit(s->trace, TRACE_SHADOW_ROOT, pg->cr3, cached, 0);
+    return 0;
+}
+
+/* INVLPG forgets the page, and whatever the hardware caches of the levels above
+ * it.  Only tables out of sync can have changed, and where in them is not known:
+ * of those, shadows above the last level go, and in the last level this page. */
+void shadow_invlpg(struct shadow *s, gla_t gla)
+{
+    for (size_t i = 0; i < s->n_unsync; i++) {
+        size_t entries = frame_forget_page(s, s->unsync[i], table_index(gla, 1));
+        s->stats.zaps += entries;
+        if (entries)
+            trace_emit(s->trace, TRACE_SHADOW_ZAP, s->unsync[i], entries, 0);
+    }
+}
+
+void shadow_forget(struct shadow *s, gpa_t gpa, uint64_t len)
+{
+    for (size_t i = 0; len && i < s->n_spans; i++) {
+        const struct span *span = &s->span[i];
+        gpa_t last = len - 1 > UINT64_MAX - gpa ? UINT64_MAX : gpa + len - 1;
+        gpa_t span_last = span->base + span->size - 1;
+        if (last < span->base || gpa > span_last)
+            continue;
+        gpa_t at = (gpa > span->base ? gpa : span->base) & PAGE_MASK;
+        gpa_t end = last < span_last ? last : span_last;
+        for (; at <= end; at += PAGE_SIZE)
+            if (frame_is_table(s, at))
+                drop_frame(s, at);
+    }
+}
+
+bool shadow_take_flush(struct shadow *s)
+{
+    bool flush = s->flush;
+    s->flush = false;
+    return flush;
+}
+
+void shadow_get_stats(const struct shadow *s, struct shadow_stats *st)
+{
+    *st = s->stats;
+}
+
+/* ---- the hardware ---- */
+
+/* Does the leaf allow this access?  [SDM 3A "Determination of Access Rights"] */
+static bool leaf_allows(const struct shadow *s, uint64_t leaf, unsigned access)
+{
+    bool user = walk_is_user(access);
+    bool paging = guest_levels(s) != 0;
+
+    if (user && !(leaf & PTE_U))
+        return false;
+    if (access & WALK_FETCH)
+        return !(leaf & PTE_NX) &&
+               !(paging && !user && (leaf & PTE_U) && (s->pg.cr4 & CR4_SMEP));
+    if ((access & WALK_WRITE) && !(leaf & PTE_W))
+        return false;
+    if (!paging || user || !(leaf & PTE_U) || !(s->pg.cr4 & CR4_SMAP))
+        return true;
+    return (access & (WALK_AC | WALK_SYSTEM)) == WALK_AC;
+}
+
+/* A write refused by a ROM leaf goes to the bus: show it as a device's. */
+static uint64_t rom_as_device(const struct shadow *s, uint64_t leaf)
+{
+    const char *hva = (const char *)(uintptr_t)(leaf & PTE_ADDR);
+    const struct span *span = span_of_hva(s, hva);
+    return SHADOW_MMIO | (span->base + (gpa_t)(hva - span->hva));
+}
+
+bool shadow_walk(const struct shadow *s, gla_t gla, unsigned access, bool cr0_wp,
+                 void **hva, uint64_t *entry, uint32_t *error)
+{
+    bool user = walk_is_user(access);
+    uint64_t e = 0;
+
+    (void)cr0_wp;
+    gla &= s->gla_mask;
+    if (s->root[user]) {
+        const uint64_t *table = s->root[user]->table;
+        for (unsigned level = 4;; level--) {
+            e = table[table_index(gla, level)];
+            if (level == 1 || !(e & PTE_P))
+                break;
+            table = (const uint64_t *)(uintptr_t)(e & PTE_ADDR);
+        }
+    }
+    if ((e & PTE_P) && leaf_allows(s, e, access)) {
+        *hva = (char *)(uintptr_t)(e & PTE_ADDR) + (gla & (PAGE_SIZE - 1));
+        *entry = e;
+        return true;
+    }
+    *entry = e;
+    *error = shadow_error(access, e & PTE_P);
+    if ((e & SHADOW_ROM) && leaf_allows(s, e | PTE_W, access))
+        *entry = rom_as_device(s, e);
+    else if ((e & SHADOW_MMIO) && !leaf_allows(s, e, access))
+        *entry = 0;
+    return false;
+}
