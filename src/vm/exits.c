@@ -100,17 +100,11 @@ static enum verdict on_ept_violation(struct vm *vm, struct vmexit *x)
     return RETRY;
 }
 
-static unsigned walk_access(uint32_t error)
-{
-    return (error & PF_W ? WALK_WRITE : 0) | (error & PF_U ? WALK_USER : 0) |
-           (error & PF_I ? WALK_FETCH : 0);
-}
-
 /* The shadowed guest faulted: repair it (hidden), or it is the guest's own (true). */
 static enum verdict on_shadow_fault(struct vm *vm, struct vmexit *x)
 {
     struct walk w;
-    enum shadow_verdict v = shadow_fault(vm->shadow, x->fault.gla, walk_access(x->fault.error), &w);
+    enum shadow_verdict v = shadow_fault(vm->shadow, x->fault.gla, shadow_access(x->fault.error), &w);
     if (shadow_take_flush(vm->shadow))
         vm->cpu.ops->flush_tlb(&vm->cpu);
     if (v == SHADOW_FAILED) {
