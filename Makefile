@@ -185,6 +185,8 @@ check-headers:
 check-layers:
 	@scripts/check-layers
 
+include bench/bench.mk
+
 .PHONY: help
 help:
 	@echo "make VERB, where VERB is one of"; sed -n 's/^##//p' $(MAKEFILE_LIST)

@@ -342,29 +342,49 @@ struct trace_file *trace_file_open(const char *path, char *why, size_t n)
  * The events
  */
 
-static const char *unpack(const struct trace_file *f, const struct trace_block *b, uint64_t *words)
+/* Content of block b; *got bytes of it.  NULL, or what is wrong. */
+static const char *decompress(const struct trace_file *f, const struct trace_block *b, uint8_t *to,
+                              size_t *got)
 {
     struct block_header h;
     const uint8_t *packed = f->bytes + b->offset + sizeof h;
-    size_t bytes = b->n_events * sizeof(struct trace_event);
     memcpy(&h, f->bytes + b->offset, sizeof h);
     if (trace_sum(TRACE_SUM_START, packed, b->packed_bytes) != h.payload_sum)
         return "its checksum is wrong";
-    size_t got = ZSTD_decompress(words, bytes, packed, b->packed_bytes);
-    if (ZSTD_isError(got))
-        return ZSTD_getErrorName(got);
-    return got == bytes ? NULL : "it is shorter than its header says";
+    *got = ZSTD_decompress(to, TRACE_UNPACKED_MAX(b->n_events), packed, b->packed_bytes);
+    return ZSTD_isError(*got) ? ZSTD_getErrorName(*got) : NULL;
 }
 
-/* Columns of differences back to events. */
-static void sum_up(const uint64_t *words, size_t n, struct trace_event *events)
+/* Columns of differences back to events: word c of each. */
+static void sum_up(const uint8_t *column, unsigned width, size_t c, uint64_t now, size_t n,
+                   struct trace_event *events)
 {
-    uint64_t now[TRACE_EVENT_WORDS] = { 0 };
     for (size_t i = 0; i < n; i++) {
-        for (size_t c = 0; c < TRACE_EVENT_WORDS; c++)
-            now[c] += words[c * n + i];
-        memcpy(&events[i], now, sizeof now);
+        uint64_t z = 0;
+        memcpy(&z, column + i * width, width);
+        now += unzigzag(z);
+        memcpy((uint8_t *)&events[i] + 8 * c, &now, 8);
     }
+}
+
+static const char *widen(const uint8_t *from, size_t got, size_t n, struct trace_event *events)
+{
+    const uint8_t *widths = from + sizeof(struct trace_event), *column = widths + TRACE_EVENT_WORDS;
+    uint64_t first[TRACE_EVENT_WORDS];
+    size_t need = sizeof first + TRACE_EVENT_WORDS;
+    if (got < need)
+        return "it is shorter than any block is";
+    memcpy(first, from, sizeof first);
+    for (size_t c = 0; c < TRACE_EVENT_WORDS; c++) {
+        if (widths[c] > 8 || (widths[c] & (widths[c] - 1)))
+            return "a column has a width that no column has";
+        need += n * widths[c];
+    }
+    if (got != need)
+        return "it is not as long as its columns say";
+    for (size_t c = 0; c < TRACE_EVENT_WORDS; column += n * widths[c], c++)
+        sum_up(column, widths[c], c, first[c], n, events);
+    return NULL;
 }
 
 /* What the rest of the program relies on: seq in order, small numbers small. */
@@ -390,17 +410,18 @@ int trace_file_load(const struct trace_file *f, size_t i, struct trace_event *ev
                     char *why, size_t n)
 {
     const struct trace_block *b = &f->block[i];
-    uint64_t *words = malloc(b->n_events * sizeof(struct trace_event));
-    if (!words) {
+    uint8_t *content = malloc(TRACE_UNPACKED_MAX(b->n_events));
+    size_t got = 0;
+    if (!content) {
         snprintf(why, n, "there is not enough memory");
         return -ENOMEM;
     }
-    const char *complaint = unpack(f, b, words);
-    if (!complaint) {
-        sum_up(words, b->n_events, events);
+    const char *complaint = decompress(f, b, content, &got);
+    if (!complaint)
+        complaint = widen(content, got, b->n_events, events);
+    if (!complaint)
         complaint = check_events(f, b, events);
-    }
-    free(words);
+    free(content);
     if (!complaint)
         return 0;
     snprintf(why, n, "the block at byte %llu (events %llu to %llu) is damaged: %s",

@@ -4,9 +4,12 @@
  *
  *   file:    struct file_header, `info_bytes` of lines "key=value\n", blocks
  *   block:   struct block_header, `packed_bytes` of zstd
- *   unpacked: 8 columns of n_events 64-bit words.  Column c holds word c of
- *            each event, as the difference to the event before it (the first
- *            to 0): words that seldom change become zeros, which zstd likes.
+ *   unpacked: the first event as it is (64 bytes), the width of each column (8
+ *            bytes: 0, 1, 2, 4 or 8), then 8 columns, n_events numbers each.
+ *            Column c is word c of each event, as the difference to the event
+ *            before it (of the first: 0), zigzag (bit 0 is the sign), in as
+ *            few bytes as hold the column's largest.  Words that seldom change
+ *            become zeros, which zstd likes; narrow columns it gets done with.
  */
 #ifndef DEBUGGER_TRACE_FORMAT_H
 #define DEBUGGER_TRACE_FORMAT_H
@@ -41,6 +44,20 @@ struct block_header {
     uint64_t payload_sum;       /* of the packed bytes                      */
     uint64_t sum;               /* of all of the above                      */
 };
+
+#define TRACE_UNPACKED_MAX(n) (sizeof(struct trace_event) + TRACE_EVENT_WORDS \
+                               + (size_t)(n) * sizeof(struct trace_event))
+
+/* Differences with the sign in bit 0, so that small ones have few bits. */
+static inline uint64_t zigzag(uint64_t d)
+{
+    return d << 1 ^ (d >> 63 ? ~UINT64_C(0) : 0);
+}
+
+static inline uint64_t unzigzag(uint64_t z)
+{
+    return z >> 1 ^ (z & 1 ? ~UINT64_C(0) : 0);
+}
 
 _Static_assert(sizeof(struct trace_event) == 64, "an event is 64 bytes");
 _Static_assert(sizeof(struct file_header) == 32, "no padding");

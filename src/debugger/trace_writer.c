@@ -1,8 +1,8 @@
 /*
  * debugger/trace_writer.c -- events into a trace file, a block at a time.
  *
- * Events are turned into difference columns as they arrive, so a full block
- * only has to be compressed and written.  The header of a block and its
+ * Events are turned into columns of differences as they arrive; a full block
+ * has its columns narrowed, is compressed and written.  The header of a block and its
  * content go out in one write(): after that they are the kernel's, and
  * killing us does not take them back.
  *
@@ -24,6 +24,7 @@
 #include "debugger/trace_format.h"
 
 #define ZSTD_LEVEL 1        /* columns of differences compress well at any level */
+#define COLUMN_PAD 8        /* columns a power of two apart would share their cache lines' sets */
 
 struct trace_writer {
     int                 fd;
@@ -33,7 +34,10 @@ struct trace_writer {
     ZSTD_CCtx          *zstd;
     struct block_header head;               /* of the block being filled */
     uint64_t            before[TRACE_EVENT_WORDS];
-    uint64_t            column[TRACE_EVENT_WORDS][TRACE_BLOCK_EVENTS];
+    uint64_t            bits[TRACE_EVENT_WORDS];    /* set in any number of the column */
+    uint64_t            column[TRACE_EVENT_WORDS][TRACE_BLOCK_EVENTS + COLUMN_PAD];
+    uint8_t             first[sizeof(struct trace_event)];
+    uint8_t             narrow[TRACE_UNPACKED_MAX(TRACE_BLOCK_EVENTS)];
     size_t              out_bytes;
     uint8_t            *out;                /* a header and packed events */
 };
@@ -129,7 +133,7 @@ struct trace_writer *trace_writer_open(const char *path, const struct trace *t, 
         errno = saved;
         return NULL;
     }
-    w->out_bytes = sizeof(struct block_header) + ZSTD_compressBound(sizeof w->column);
+    w->out_bytes = sizeof(struct block_header) + ZSTD_compressBound(sizeof w->narrow);
     w->path = strdup(path);
     w->zstd = ZSTD_createCCtx();
     w->out = malloc(w->out_bytes);
@@ -143,21 +147,51 @@ struct trace_writer *trace_writer_open(const char *path, const struct trace *t, 
     return w;
 }
 
-/* Close the ranks of a block that is not full, so that it is one piece. */
-static const void *columns_of(struct trace_writer *w, size_t n)
+static unsigned width_of(uint64_t bits)
 {
-    uint64_t *all = &w->column[0][0];
-    for (size_t c = 1; c < TRACE_EVENT_WORDS && n < TRACE_BLOCK_EVENTS; c++)
-        memmove(all + c * n, all + c * TRACE_BLOCK_EVENTS, n * 8);
-    return all;
+    return bits == 0 ? 0 : bits <= UINT8_MAX ? 1 : bits <= UINT16_MAX ? 2 : bits <= UINT32_MAX ? 4 : 8;
+}
+
+/* Numbers of `width` bytes; returns where they end. */
+static uint8_t *narrow_column(uint8_t *to, const uint64_t *from, size_t n, unsigned width)
+{
+    switch (width) {
+    case 1:
+        for (size_t i = 0; i < n; i++)
+            to[i] = (uint8_t)from[i];
+        break;
+    case 2:
+        for (size_t i = 0; i < n; i++)
+            memcpy(to + 2 * i, &from[i], 2);
+        break;
+    case 4:
+        for (size_t i = 0; i < n; i++)
+            memcpy(to + 4 * i, &from[i], 4);
+        break;
+    case 8:
+        memcpy(to, from, 8 * n);
+        break;
+    }
+    return to + n * width;
+}
+
+/* The block as trace_format.h describes it, in w->narrow; how long. */
+static size_t narrow_block(struct trace_writer *w)
+{
+    uint8_t *widths = w->narrow + sizeof w->first, *to = widths + TRACE_EVENT_WORDS;
+    memcpy(w->narrow, w->first, sizeof w->first);
+    for (size_t c = 0; c < TRACE_EVENT_WORDS; c++) {
+        widths[c] = (uint8_t)width_of(w->bits[c]);
+        to = narrow_column(to, w->column[c], w->head.n_events, widths[c]);
+    }
+    return (size_t)(to - w->narrow);
 }
 
 static void write_block(struct trace_writer *w)
 {
     struct block_header *h = &w->head;
-    size_t n = h->n_events;
     size_t packed = ZSTD_compressCCtx(w->zstd, w->out + sizeof *h, w->out_bytes - sizeof *h,
-                                      columns_of(w, n), n * sizeof(struct trace_event), ZSTD_LEVEL);
+                                      w->narrow, narrow_block(w), ZSTD_LEVEL);
     bug_if(ZSTD_isError(packed), "zstd: %s", ZSTD_getErrorName(packed));
     h->magic = TRACE_BLOCK_MAGIC;
     h->packed_bytes = (uint32_t)packed;
@@ -167,7 +201,16 @@ static void write_block(struct trace_writer *w)
     memcpy(w->out, h, sizeof *h);
     write_all(w, w->out, sizeof *h + packed);
     *h = (struct block_header){ 0 };
-    memset(w->before, 0, sizeof w->before);
+    memset(w->bits, 0, sizeof w->bits);
+}
+
+static void begin_block(struct trace_writer *w, const struct trace_event *e)
+{
+    memcpy(w->before, e, sizeof w->before);
+    memcpy(w->first, e, sizeof w->first);
+    w->head.first_seq = e->seq;
+    w->head.first_ns = e->vtime_ns;
+    w->head.first_icount = e->icount;
 }
 
 static void add_event(struct trace_writer *w, const struct trace_event *e)
@@ -175,15 +218,14 @@ static void add_event(struct trace_writer *w, const struct trace_event *e)
     struct block_header *h = &w->head;
     uint64_t word[TRACE_EVENT_WORDS];
 
+    if (h->n_events == 0)
+        begin_block(w, e);
     memcpy(word, e, sizeof word);
     for (size_t c = 0; c < TRACE_EVENT_WORDS; c++) {
-        w->column[c][h->n_events] = word[c] - w->before[c];
+        uint64_t z = zigzag(word[c] - w->before[c]);
+        w->column[c][h->n_events] = z;
+        w->bits[c] |= z;
         w->before[c] = word[c];
-    }
-    if (h->n_events == 0) {
-        h->first_seq = e->seq;
-        h->first_ns = e->vtime_ns;
-        h->first_icount = e->icount;
     }
     h->last_seq = e->seq;
     h->last_ns = e->vtime_ns;

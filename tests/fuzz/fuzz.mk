@@ -3,7 +3,8 @@
 # Seeds, if any, are in tests/fuzz/seeds/NAME/; what the fuzzer finds on its
 # way is kept under $(BUILD)/fuzz and never committed.
 FUZZ_TARGETS := \
-    fuzz_devices
+    fuzz_devices \
+    fuzz_trace_file
 
 FUZZ_SECONDS ?= 20
 FUZZ_CC      ?= clang
