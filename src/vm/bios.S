@@ -660,6 +660,7 @@ a20:                                        /* 2400h off, 2401h on, 2402h state,
 /* CX:DX microseconds, by counting channel 0 of the timer: it runs down once
  * in 838 ns; 1.2 counts for a microsecond is never too short. */
 wait_us:
+    sti
     shl $16, %ecx
     mov %dx, %cx
     mov %ecx, %eax

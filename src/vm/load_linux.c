@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/x86.h"
+#include "mem/gmem.h"
 #include "vm/loading.h"
 
 /* Setup header; the same offsets in the file and in the zero page. */
@@ -74,12 +75,14 @@ static int read_header(struct loading *l, uint8_t *zp)
     return 0;
 }
 
-/* The protected-mode part, with the work space it asks for behind it. */
+/* The protected-mode part, with the work space it asks for behind it; that is
+ * not cleared, for the kernel does so itself. */
 static int place_kernel(struct loading *l, uint8_t *zp, gpa_t *base)
 {
     const uint8_t *file = l->image->bytes;
     uint64_t sects = zp[HDR_SETUP_SECTS] ? zp[HDR_SETUP_SECTS] : 4;
     uint64_t offset = (sects + 1) * 512, bytes, mem, promised;
+    int err;
 
     promised = (uint64_t)get32(zp + HDR_SYSSIZE) * 16;
     if (offset >= l->image->size || promised > l->image->size - offset + 15)
@@ -98,7 +101,10 @@ static int place_kernel(struct loading *l, uint8_t *zp, gpa_t *base)
         return load_refuse(l, ENOEXEC, "it wants to be loaded at %#" PRIx64 ", which is not "
                            "between 1 MiB and 4 GiB; the setup header is damaged", *base);
     put32(zp + HDR_CODE32_START, (uint32_t)*base);
-    return load_place(l, "the kernel", *base, file + offset, bytes, mem);
+    err = load_reserve(l, "the kernel", *base, mem);
+    if (!err && gmem_write(l->m, *base, file + offset, bytes))
+        err = load_refuse(l, EFAULT, "guest memory at %#" PRIx64 " cannot be written", *base);
+    return err;
 }
 
 static int place_cmdline(struct loading *l, uint8_t *zp)

@@ -103,36 +103,41 @@ static int copy_in(struct loading *l, gpa_t base, const void *bytes, uint64_t fi
     return 0;
 }
 
-int load_place(struct loading *l, const char *what, gpa_t base, const void *bytes,
-               uint64_t file_bytes, uint64_t mem_bytes)
+int load_reserve(struct loading *l, const char *what, gpa_t base, uint64_t bytes)
 {
     const struct load_range *other;
     char ram[160];
 
-    if (mem_bytes == 0)
-        return 0;
-    if (base + mem_bytes < base)
+    if (base + bytes < base)
         return load_refuse(l, EINVAL, "%s of %#" PRIx64 " bytes at %#" PRIx64
                            " wraps around the end of the address space; the file is damaged",
-                           what, mem_bytes, base);
-    if (!in_ram(l, base, mem_bytes)) {
+                           what, bytes, base);
+    if (!in_ram(l, base, bytes)) {
         describe_ram(l, ram, sizeof(ram));
         return load_refuse(l, ENOMEM, "%s at %#" PRIx64 "-%#" PRIx64
                            " is not in RAM (usable: %s); give the guest more with --mem, "
-                           "or link it elsewhere", what, base, base + mem_bytes, ram);
+                           "or link it elsewhere", what, base, base + bytes, ram);
     }
-    other = overlapping(l, base, mem_bytes);
+    other = overlapping(l, base, bytes);
     if (other)
         return load_refuse(l, EINVAL, "%s at %#" PRIx64 "-%#" PRIx64
                            " overlaps %s at %#" PRIx64 "-%#" PRIx64 "; link them apart",
-                           what, base, base + mem_bytes, other->what, other->base,
+                           what, base, base + bytes, other->what, other->base,
                            other->base + other->len);
     if (l->out->n_ranges == LOAD_MAX_RANGES)
         return load_refuse(l, E2BIG, "it has more than %d parts to load", LOAD_MAX_RANGES);
-    if (copy_in(l, base, bytes, file_bytes, mem_bytes))
-        return load_refuse(l, EFAULT, "guest memory at %#" PRIx64 " cannot be written", base);
-    l->out->range[l->out->n_ranges++] = (struct load_range){ base, mem_bytes, what };
+    l->out->range[l->out->n_ranges++] = (struct load_range){ base, bytes, what };
     return 0;
+}
+
+int load_place(struct loading *l, const char *what, gpa_t base, const void *bytes,
+               uint64_t file_bytes, uint64_t mem_bytes)
+{
+    int err = mem_bytes ? load_reserve(l, what, base, mem_bytes) : 0;
+
+    if (!err && copy_in(l, base, bytes, file_bytes, mem_bytes))
+        err = load_refuse(l, EFAULT, "guest memory at %#" PRIx64 " cannot be written", base);
+    return err;
 }
 
 /* The best place inside [lo, hi), all RAM: step over what is in the way. */

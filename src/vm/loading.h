@@ -36,6 +36,9 @@ int load_refuse(struct loading *l, int err, const char *fmt, ...)
 int load_place(struct loading *l, const char *what, gpa_t base, const void *bytes,
                uint64_t file_bytes, uint64_t mem_bytes);
 
+/* The checks of load_place() without the bytes: this range is taken. */
+int load_reserve(struct loading *l, const char *what, gpa_t base, uint64_t bytes);
+
 /* The lowest or highest free place in [lo, hi) of RAM; align is a power of two. */
 enum load_where { LOAD_LOWEST, LOAD_HIGHEST };
 bool load_find(const struct loading *l, uint64_t bytes, uint64_t align, gpa_t lo, gpa_t hi,
