@@ -105,6 +105,7 @@ UNIT_TESTS := \
     test_nested \
     test_dirty \
     test_gmem \
+    test_load \
     test_exit \
     test_trace \
     test_vclock \

@@ -74,7 +74,7 @@ int load_guest_mem(struct gmem *m, const struct load_request *r, const struct lo
 /* Copy our BIOS into the ROM regions of m that cover 0xf0000 and 0xffff0000, if
  * there are any.  load_guest() does it; a machine reset needs it not again. */
 #define BIOS_BASE       0xf0000
-#define BIOS_ALIAS_BASE 0xffff0000
+#define BIOS_ALIAS_BASE UINT64_C(0xffff0000)
 #define BIOS_SIZE       0x10000
 void load_bios(struct gmem *m);
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#undef PF_W                      /* elf.h: a segment flag; x86.h: a #PF bit */
 #include "base/x86.h"
 #include "mem/gmem.h"
 #include "mem/walk.h"
@@ -87,7 +88,7 @@ static uint32_t read32(struct gmem *m, gpa_t at)
     return v;
 }
 
-static void expect_string(struct gmem *m, gpa_t at, const char *text)
+static void expect_text(struct gmem *m, gpa_t at, const char *text)
 {
     char got[256] = "";
 
@@ -143,7 +144,7 @@ static void put(struct fixture *f, size_t at, unsigned size, uint64_t v)
 /* A header at 0x10 with addresses: the file from 0 goes to 1 MiB. */
 static void make_multiboot(struct fixture *f)
 {
-    const uint32_t h[8] = { 0x1badb002, 0x10003, -(0x1badb002u + 0x10003u), 0x100010, 0x100000,
+    const uint32_t h[8] = { 0x1badb002, 0x10003, 0u - (0x1badb002u + 0x10003u), 0x100010, 0x100000,
                             0x100200, 0x101000, 0x100040 };
 
     memcpy(f->file + 0x10, h, sizeof(h));
@@ -260,13 +261,13 @@ static void test_multiboot(void **state)
     assert_int_equal(read32(f->m, mbi), 0x124d);
     assert_int_equal(read32(f->m, mbi + 4), 639);
     assert_int_equal(read32(f->m, mbi + 8), 15 * 1024);
-    expect_string(f->m, read32(f->m, mbi + 16), "kernel a b");
+    expect_text(f->m, read32(f->m, mbi + 16), "kernel a b");
     assert_int_equal(read32(f->m, mbi + 20), 2);
     gpa_t list = read32(f->m, mbi + 24);
     assert_int_equal(read32(f->m, list) % PAGE_SIZE, 0);
     assert_true(read32(f->m, list) >= 0x101000);        /* behind the bss */
     assert_int_equal(read32(f->m, list + 4) - read32(f->m, list), 5);
-    expect_string(f->m, read32(f->m, list + 8), "one x=1");
+    expect_text(f->m, read32(f->m, list + 8), "one x=1");
     assert_memory_equal(gmem_ptr(f->m, read32(f->m, list + 16), 6), "second", 6);
     /* Memory map: 20-byte rows; the second is the hole below 1 MiB. */
     gpa_t map = read32(f->m, mbi + 48);
@@ -281,7 +282,7 @@ static void test_multiboot_elf(void **state)
 {
     (void)state;
     struct fixture *f = fresh();
-    const uint32_t h[3] = { 0x1badb002, 0, -0x1badb002u };
+    const uint32_t h[3] = { 0x1badb002, 0, 0u - 0x1badb002u };
 
     make_elf32(f);
     memcpy(f->file + 0x100, h, sizeof(h));
@@ -311,7 +312,7 @@ static void test_linux(void **state)
     assert_int_equal(read32(f->m, zp + 0x214), 0x200000);
     assert_int_equal(read32(f->m, zp + 0x1e0), 15 * 1024);
     assert_int_equal(read32(f->m, zp + 6) & 0xffff, 80 << 8 | 3);
-    expect_string(f->m, read32(f->m, zp + 0x228), "console=ttyS0");
+    expect_text(f->m, read32(f->m, zp + 0x228), "console=ttyS0");
     /* The initrd: as high as allowed, joined on 4-byte boundaries. */
     gpa_t rd = read32(f->m, zp + 0x218);
     assert_int_equal(read32(f->m, zp + 0x21c), 16);
@@ -419,14 +420,14 @@ static const struct broken {
     { make_elf32, 18,   2, EM_X86_64,  NULL, "32-bit ELF file of x86-64 code" },
     { make_elf64, 18,   2, EM_386,     NULL, "64-bit ELF file of i386 code" },
     { make_elf32, 24,   4, 0x300000,   NULL, "entry point 0x300000 is in none of its segments" },
-    { make_elf32, 28,   4, 0xfffffff0, NULL, "no loadable segment|program header" },
+    { make_elf32, 28,   4, 0xfffffff0, NULL, "no loadable segment" },
     { make_elf32, 44,   2, 0,          NULL, "no loadable segment" },
     { make_elf32, 44,   2, 0xfffe,     NULL, "it is truncated" },
     { make_elf32, 0x108, 0, 0,         NULL, "from offset 0x100, but the file ends at 0x108" },
     { make_elf32, 56,   4, 0xfffffff0, NULL, "but the file ends at 0x110; it is truncated" },
     { make_elf32, 68,   4, 0x40,       NULL, "it is truncated" },
     { make_elf32, 72,   4, 8,          NULL, "more bytes in the file (0x10) than in memory (0x8)" },
-    { make_elf32, 64,   4, 0xb8000,    NULL, "at 0xb8000-0xb8020 is not in RAM (usable: 0x0-0x9fc00, "
+    { make_elf32, 64,   4, 0xb8000,    NULL, "at 0xb8000-0xb8020 is not in RAM (usable: 0-0x9fc00, "
                                              "0x100000-0x1000000); give the guest more with --mem" },
     { make_elf32, 64,   4, 0x9fbf0,    NULL, "at 0x9fbf0-0x9fc10 is not in RAM" },
     { make_elf32, 64,   4, 0xfffffff0, NULL, "is not in RAM" },
@@ -440,7 +441,7 @@ static const struct broken {
     { make_elf64, 0x58, 8, 0x1000,     NULL, NULL },
     { make_multiboot, 0x14, 4, 0x10043, NULL, "it is not an ELF file" },   /* checksum wrong */
     { make_multiboot, 0x28, 0, 0,      NULL, "cut off by the end of the file" },
-    { make_multiboot, 0x1c, 4, 0x100000, NULL, "do not fit a header at offset 0x10" },
+    { make_multiboot, 0x1c, 4, 0x100000, NULL, "load_end_addr 0x100200 asks for bytes" },
     { make_multiboot, 0x20, 4, 0x200000, NULL, "do not fit a header at offset 0x10" },
     { make_multiboot, 0x20, 4, 0x0ffff0, NULL, "do not fit a header at offset 0x10" },
     { make_multiboot, 0x24, 4, 0x100300, NULL, "load_end_addr 0x100300 asks for bytes" },
@@ -474,19 +475,6 @@ static const struct broken {
     { make_flat, 0,     1, 0,          "flat@0x99999999999999999", "is not flat" },
 };
 
-/* Does `text` hold one of the alternatives, separated by '|'?  Only whole-sentence
- * alternatives are written so; a '|' within brackets belongs to the text. */
-static bool holds(const char *text, const char *sentence)
-{
-    const char *bar = strchr(sentence, '[') ? NULL : strchr(sentence, '|');
-    char first[128];
-
-    if (!bar)
-        return strstr(text, sentence) != NULL;
-    snprintf(first, sizeof(first), "%.*s", (int)(bar - sentence), sentence);
-    return strstr(text, first) != NULL || strstr(text, bar + 1) != NULL;
-}
-
 static void test_broken(void **state)
 {
     (void)state;
@@ -506,7 +494,7 @@ static void test_broken(void **state)
         err = load(f, NULL, 0);
         if (!b->sentence) {
             assert_int_equal(err, 0);
-        } else if (err >= 0 || !holds(f->why, b->sentence) ||
+        } else if (err >= 0 || !strstr(f->why, b->sentence) ||
                    strncmp(f->why, "dir/kernel: ", 12) != 0) {
             fail_msg("broken[%zu]: got %d \"%s\", expected \"%s\"", i, err, f->why, b->sentence);
         }
@@ -527,7 +515,10 @@ static void test_every_length(void **state)
         for (uint64_t full = f->size; f->size > 0; f->size--) {
             int err = load(f, NULL, 0);
             assert_true(err == 0 || f->why[0]);
-            assert_true(err < 0 || full - f->size < 512);
+            /* A Linux image cut to its first sector is a good boot sector. */
+            if (err == 0 && full - f->size >= 512 && f->out.format != LOAD_BOOT)
+                fail_msg("image %zu cut to %#llx of %#llx was loaded", i, (unsigned long long)f->size,
+                         (unsigned long long)full);
         }
         done(f);
     }
