@@ -34,7 +34,8 @@ GUEST_OBJ64 := $(GUEST_DIR)/obj64/lib/start.S.o $(GUEST_DIR)/obj64/libguest.a
 
 GUEST_ELFS := $(guests_real:%=$(GUEST_DIR)/%.elf) $(guests32:%=$(GUEST_DIR)/%.elf) $(guests64:%=$(GUEST_DIR)/%.elf) \
     $(guests_both:%=$(GUEST_DIR)/%32.elf) $(guests_both:%=$(GUEST_DIR)/%64.elf) \
-    $(guests_boot:%=$(GUEST_DIR)/%.bin) $(GUEST_DIR)/elf64.elf
+    $(guests_boot:%=$(GUEST_DIR)/%.bin) $(GUEST_DIR)/elf64.elf \
+    $(GUEST_DIR)/tiny32.elf $(GUEST_DIR)/tiny64.elf
 
 ##  guests     build the guests
 .PHONY: guests
@@ -71,6 +72,15 @@ $(foreach g,$(guests_real),$(eval $(call guest_rule32,$g,$g,link-real.ld)))
 $(foreach g,$(guests64),$(eval $(call guest_rule64,$g,$g)))
 $(foreach g,$(guests_both),$(eval $(call guest_rule32,$(g)32,$(g),link.ld)))
 $(foreach g,$(guests_both),$(eval $(call guest_rule64,$(g)64,$(g))))
+
+# tiny is three files.
+TINY := kernel.c user.c switch.S
+$(GUEST_DIR)/tiny32.elf: $(TINY:%=$(GUEST_DIR)/obj32/tiny/%.o) $(GUEST_OBJ32) guests/lib/link.ld
+	$(CC) -m32 $(GUEST_LDFLAGS) -T guests/lib/link.ld -o $@ $(filter %.o %.a,$^)
+$(GUEST_DIR)/tiny64.elf64: $(TINY:%=$(GUEST_DIR)/obj64/tiny/%.o) $(GUEST_OBJ64) guests/lib/link.ld
+	$(CC) -m64 $(GUEST_LDFLAGS) -T guests/lib/link.ld -o $@ $(filter %.o %.a,$^)
+$(GUEST_DIR)/tiny64.elf: $(GUEST_DIR)/tiny64.elf64
+	$(OBJCOPY) -O elf32-i386 $< $@
 
 # The one guest that is a plain ELF64.
 $(GUEST_DIR)/elf64.elf: $(GUEST_DIR)/obj64/elf64.c.o $(GUEST_OBJ64) guests/lib/link.ld

@@ -46,6 +46,16 @@ unsigned pages_free(void)
     return POOL_PAGES - pool_used + n_freed;
 }
 
+/* A table of small pages that maps what the big page did. */
+static pte_t split(pte_t big)
+{
+    pte_t *table = page_alloc();
+
+    for (ulong i = 0; i < ENTRIES; i++)
+        table[i] = (big & ~PTE_PS) + i * PAGE_SIZE;
+    return (ulong)table | PTE_P | PTE_W | PTE_U;
+}
+
 pte_t *page_entry(pte_t *root, ulong va)
 {
     pte_t *table = root;
@@ -54,8 +64,10 @@ pte_t *page_entry(pte_t *root, ulong va)
         pte_t *e = &table[va >> (12 + level * INDEX_BITS) & (ENTRIES - 1)];
         if (level == 0)
             return e;
-        if (!(*e & PTE_P) || (*e & PTE_PS))     /* a big page makes way for a table */
+        if (!(*e & PTE_P))
             *e = (ulong)page_alloc() | PTE_P | PTE_W | PTE_U;
+        else if (*e & PTE_PS)
+            *e = split(*e);
         table = (pte_t *)(*e & PTE_FRAME);
     }
 }
@@ -65,10 +77,10 @@ pte_t *page_start(ulong flags)
 {
     pte_t *pdpt = (pte_t *)(pml4[0] & PTE_FRAME);
 
-    pml4[0] |= flags;
+    pml4[0] |= PTE_U;           /* the last level decides */
     for (int i = 0; i < 4; i++) {
         pte_t *pd = (pte_t *)(pdpt[i] & PTE_FRAME);
-        pdpt[i] |= flags;
+        pdpt[i] |= PTE_U;
         for (int j = 0; j < ENTRIES; j++)
             pd[j] |= flags;
     }

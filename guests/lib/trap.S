@@ -22,6 +22,7 @@ trap_stubs:
     .endr
 
     .balign 16
+    .globl trap_common
 #ifdef __x86_64__
 trap_common:
     push %rax
