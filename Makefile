@@ -79,7 +79,8 @@ debugger := \
     debugger/trace_writer.c \
     debugger/symbols.c \
     debugger/trace_text.c \
-    debugger/stat.c
+    debugger/stat.c \
+    debugger/story.c
 cmd := \
     cmd/options.c \
     cmd/terminal.c \
@@ -162,7 +163,7 @@ run: all
 	$(BUILD)/vitrine run --trace - $(BUILD)/guests/hello.elf
 
 # What `make check` runs, quick suites first.
-SUITES := $(UNIT_BINS) tests/static tests/matrix tests/lockstep tests/deterministic
+SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep tests/deterministic
 
 ##  check      build everything and run every test that takes seconds; see doc/testing.md
 .PHONY: check

@@ -17,11 +17,12 @@
 #include "cmd/cmd.h"
 #include "cpu/exit.h"
 #include "debugger/stat.h"
+#include "debugger/story.h"
 #include "debugger/symbols.h"
 #include "debugger/trace_file.h"
 #include "debugger/trace_text.h"
 
-enum action { AS_TEXT, AS_JSON, AS_STAT, AS_WHY, AS_INFO };
+enum action { AS_TEXT, AS_JSON, AS_STAT, AS_WHY, AS_INFO, AS_STORY };
 
 struct options {
     enum action action;
@@ -33,13 +34,14 @@ struct options {
 };
 
 static const char usage[] =
-    "usage: vitrine trace FILE [--text | --json | --stat | --why SEQ | --info]\n"
+    "usage: vitrine trace FILE [--text | --json | --stat | --why SEQ | --story | --info]\n"
     "                          [--kind K,...] [--exit REASON] [--from SEQ] [--to SEQ]\n"
     "                          [--symbols ELF]\n"
     "  --text         one aligned line per event (the default)\n"
     "  --json         one JSON object per line\n"
     "  --stat         the table of exits: count, share, times\n"
     "  --why SEQ      the chain of causes that led to event SEQ\n"
+    "  --story        phase by phase what the guest did, without addresses and times\n"
     "  --info         what the file says about the run, and its blocks\n"
     "  --kind K,...   only events of these kinds (vitrine trace --kinds lists them)\n"
     "  --exit REASON  only EXIT events of this reason, by name (IO) or number (0x1e)\n"
@@ -104,6 +106,7 @@ static const struct option long_options[] = {
     { "json",    no_argument,       NULL, OPT_JSON },
     { "stat",    no_argument,       NULL, OPT_STAT },
     { "why",     required_argument, NULL, OPT_WHY },
+    { "story",   no_argument,       NULL, OPT_STORY },
     { "info",    no_argument,       NULL, OPT_INFO },
     { "kind",    required_argument, NULL, OPT_KIND },
     { "exit",    required_argument, NULL, OPT_EXIT },
@@ -123,6 +126,7 @@ static int parse_option(struct options *o, int c)
     case OPT_TEXT:     o->action = AS_TEXT; return 0;
     case OPT_JSON:     o->action = AS_JSON; return 0;
     case OPT_STAT:     o->action = AS_STAT; return 0;
+    case OPT_STORY:    o->action = AS_STORY; return 0;
     case OPT_INFO:     o->action = AS_INFO; return 0;
     case OPT_WHY:      o->action = AS_WHY; return parse_number(optarg, &o->why);
     case OPT_KIND:     return parse_kinds(optarg, &o->kinds);
@@ -168,6 +172,7 @@ struct job {
     const struct options *o;
     struct trace_text     text;
     struct exit_stat     *stat;
+    struct story         *story;
     const struct trace_file *file;
 };
 
@@ -183,6 +188,8 @@ static bool do_event(void *arg, const struct trace_event *e)
         return true;
     if (j->o->action == AS_STAT)
         stat_add(j->stat, e);
+    else if (j->o->action == AS_STORY)
+        story_add(j->story, e);
     else if (j->o->action == AS_JSON)
         trace_text_json(&j->text, e, stdout);
     else
@@ -231,7 +238,8 @@ static int do_info(const struct trace_file *f)
 static int do_each(struct job *j)
 {
     const struct options *o = j->o;
-    if (o->action == AS_STAT && !(j->stat = stat_new())) {
+    if ((o->action == AS_STAT && !(j->stat = stat_new())) ||
+        (o->action == AS_STORY && !(j->story = story_new(stdout)))) {
         host_say("there is not enough memory");
         return 1;
     }
@@ -243,6 +251,7 @@ static int do_each(struct job *j)
     if (o->action == AS_STAT)
         stat_print(stdout, j->stat, j->text.symbols);
     stat_free(j->stat);
+    story_end(j->story);
     if (damaged > 0)
         host_say("%d damaged block%s left out", damaged, damaged == 1 ? " was" : "s were");
     if (damaged < 0)
