@@ -35,6 +35,13 @@ mem := \
 cpu := \
     cpu/cpuid.c \
     cpu/engine.c \
+    cpu/kvm/kvm.c \
+    cpu/kvm/exits.c \
+    cpu/kvm/insn.c \
+    cpu/kvm/state.c \
+    cpu/kvm/pager.c \
+    cpu/kvm/setup.c \
+    cpu/kvm/probe.c \
     cpu/exit.c \
     cpu/state.c \
     cpu/soft/segment.c \
@@ -86,6 +93,7 @@ cmd := \
     cmd/terminal.c \
     cmd/session.c \
     cmd/run.c \
+    cmd/engines.c \
     cmd/compare.c \
     cmd/trace.c \
     cmd/stat.c

@@ -1,7 +1,7 @@
 /*
  * cpu/engine.c -- all the engines there are.
  *
- * The first that works is what `vitrine run` takes when nobody says --cpu.
+ * In the order in which `vitrine engines` tells of them.
  * Nothing registers itself: an engine that is not in this table does not exist.
  */
 #include "cpu/engine.h"
@@ -9,6 +9,7 @@
 #include <string.h>
 
 const struct engine *const engines[] = {
+    &engine_kvm,
     NULL,
 };
 

@@ -1,0 +1,90 @@
+/*
+ * cmd/engines.c -- `vitrine engines`: what each engine can do on this host.
+ *
+ * The answers come from the engines' own probes, which run tiny guests; this
+ * file only lays them out as a table, a column for each engine.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/host.h"
+#include "cmd/cmd.h"
+#include "cpu/engine.h"
+
+#define MAX_ENGINES 16
+
+/*    field            question                                              */
+#define ABILITY_LIST(X)                                                      \
+    X(real_mode,        "real mode")                                         \
+    X(protected_mode,   "protected mode")                                    \
+    X(v86,              "virtual-8086 mode")                                 \
+    X(paging32,         "32-bit paging")                                     \
+    X(pae,              "PAE paging")                                        \
+    X(long_mode,        "long mode (64-bit)")                                \
+    X(sse,              "SSE in the guest's kernel")                         \
+    X(single_step,      "stops after every instruction")                     \
+    X(deterministic,    "two runs are the same run")                         \
+    X(sees_first_touch, "shows the first touch of a page")                   \
+    X(sees_msr,         "shows RDMSR and WRMSR")                             \
+    X(sees_cpuid,       "shows CPUID")                                       \
+    X(sees_cr_access,   "shows control register access")                     \
+    X(sees_vmcall,      "shows VMCALL (else by a port)")
+
+static const struct ability { size_t offset; const char *question; } abilities[] = {
+#define X(field, question) { offsetof(struct engine_caps, field), question },
+    ABILITY_LIST(X)
+#undef X
+};
+
+static bool has(const struct engine_caps *c, const struct ability *a)
+{
+    return *(const bool *)((const char *)c + a->offset);
+}
+
+static void print_mmus(const struct engine_caps *c)
+{
+    int width = 0;
+    for (unsigned i = 0; i < NELEM(mmu_names); i++)
+        if (c->mmus & BIT(i))
+            width += printf("%s%s", width ? "," : "", mmu_names[i]);
+    printf("%*s", width < 15 ? 15 - width : 1, "");
+}
+
+static void print_table(const struct engine_caps *caps, size_t n)
+{
+    printf("%-34s", "");
+    for (size_t i = 0; i < n; i++)
+        printf("%-15s", engines[i]->name);
+    printf("\n%-34s", "works here");
+    for (size_t i = 0; i < n; i++)
+        printf("%-15s", caps[i].ok ? "yes" : "no");
+    for (size_t a = 0; a < NELEM(abilities); a++) {
+        printf("\n%-34s", abilities[a].question);
+        for (size_t i = 0; i < n; i++)
+            printf("%-15s", !caps[i].ok ? "." : has(&caps[i], &abilities[a]) ? "yes" : "no");
+    }
+    printf("\n%-34s", "--mmu");
+    for (size_t i = 0; i < n; i++)
+        print_mmus(&caps[i]);
+    printf("\n");
+}
+
+int cmd_engines(int argc, char **argv)
+{
+    struct engine_caps caps[MAX_ENGINES] = { 0 };
+    size_t n = 0;
+
+    if (argc > 1) {
+        bool help = !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h");
+        fprintf(help ? stdout : stderr,
+                "usage: vitrine engines\n\nTries every CPU engine with tiny guests and tells what it "
+                "can do on this host.\n");
+        return help ? 0 : 2;
+    }
+    for (; engines[n] && n < MAX_ENGINES; n++)
+        engines[n]->probe(&caps[n]);
+    print_table(caps, n);
+    for (size_t i = 0; i < n; i++)
+        printf("\n%s -- %s\n    %s\n", engines[i]->name, engines[i]->about, caps[i].why);
+    return 0;
+}

@@ -1,0 +1,395 @@
+/*
+ * cpu/kvm/exits.c -- KVM's exits in our language, and our verdicts in KVM's.
+ *
+ * Going up, kvm_record() translates run->exit_reason by a table.  Coming
+ * down, kvm_answer() puts values where the kernel will look for them.
+ *
+ * KVM tells where RIP is now, a record where the instruction is.  The two
+ * differ when KVM has moved on already: always after HLT, never before an
+ * IN or MSR access is answered, sometimes after OUT -- see port_insn().  After
+ * a write to device memory it has moved past an instruction that this file
+ * does not know; there the record's RIP is that of the next one.
+ */
+#include "cpu/kvm/kvm.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "base/host.h"
+#include "base/x86.h"
+#include "mem/gmem.h"
+
+/* ---- where the instruction is ---- */
+
+static uint64_t current_rip(const struct kvm_cpu *k)
+{
+    return k->run->s.regs.regs.rip;
+}
+
+/* The record is about the instruction `back` bytes before KVM's RIP. */
+static void set_rip(struct kvm_cpu *k, struct vmexit *x, unsigned back)
+{
+    x->rip = current_rip(k) - back;
+    k->rip_ahead = back;
+}
+
+static void fetch_bytes(struct vcpu *v, struct vmexit *x, unsigned len)
+{
+    x->len = (uint8_t)kvm_fetch(v, x->rip, x->bytes, len);
+}
+
+/* ---- ports ---- */
+
+static uint64_t pio_value(const struct kvm_run *run, unsigned part)
+{
+    uint64_t value = 0;
+    memcpy(&value, (const char *)run + run->io.data_offset + (size_t)part * run->io.size,
+           run->io.size);
+    return value;
+}
+
+/* Could this instruction have made this exit? */
+static bool fits(const struct kvm_cpu *k, const struct io_insn *i)
+{
+    const struct kvm_run *run = k->run;
+    uint16_t port = i->imm ? i->imm_port : (uint16_t)run->s.regs.regs.rdx;
+    return i->len && i->in == (run->io.direction == KVM_EXIT_IO_IN) &&
+           i->op_bytes == run->io.size && port == run->io.port;
+}
+
+/* The instruction that ends just before RIP, if it is an OUT that fits. */
+static void insn_before(const struct vcpu *v, struct io_insn *out)
+{
+    const struct kvm_cpu *k = v->priv;
+    uint8_t bytes[4];
+    for (unsigned n = 1; n <= sizeof(bytes); n++) {
+        size_t got = kvm_fetch(v, current_rip(k) - n, bytes, n);
+        io_insn_parse(bytes, got, kvm_code_bytes(k), out);
+        if (out->len == n && !out->rep && fits(k, out))
+            return;
+    }
+    out->len = 0;
+}
+
+/* Two OUTs to the same port in a row, one before RIP and one at it: which was
+ * it?  The first time, finish it and see whether RIP moves.  True: before. */
+static bool out_has_moved(struct kvm_cpu *k)
+{
+    if (k->out_moves != OUT_UNKNOWN)
+        return k->out_moves == OUT_MOVED;
+
+    uint64_t rip = current_rip(k);
+    uint32_t reason = k->run->exit_reason;
+    k->half = true;
+    k->have_exit = false;
+    bug_if(kvm_settle(k) || k->have_exit, "KVM did not finish an OUT");
+    k->run->exit_reason = reason;
+    k->have_exit = true;
+    k->out_moves = current_rip(k) == rip ? OUT_MOVED : OUT_NOT_MOVED;
+    return true;                /* finished now, so RIP is past it */
+}
+
+/* A REP OUTS stays where it is until it is done, other OUTs may have moved;
+ * where both an OUT before RIP and a REP OUTS at it fit, believe the data. */
+static bool rep_at_rip(const struct kvm_cpu *k, const struct io_insn *before)
+{
+    const struct kvm_run *run = k->run;
+    return before->string || current_rip(k) == k->last_io_rip ||
+           pio_value(run, 0) != low_bytes(run->s.regs.regs.rax, run->io.size);
+}
+
+static void port_insn(struct vcpu *v, struct vmexit *x, struct io_insn *insn)
+{
+    struct kvm_cpu *k = v->priv;
+    struct io_insn before = { 0 };
+    uint8_t bytes[15];
+
+    io_insn_parse(bytes, kvm_fetch(v, current_rip(k), bytes, sizeof(bytes)), kvm_code_bytes(k), insn);
+    bool at = fits(k, insn);
+    if (k->run->io.direction == KVM_EXIT_IO_OUT)
+        insn_before(v, &before);
+    bool moved = before.len && (!at || (insn->rep ? !rep_at_rip(k, &before) : out_has_moved(k)));
+    if (moved && at)
+        insn_before(v, &before);        /* RIP may have moved just now */
+    if (moved)
+        *insn = before;
+    else if (!at)
+        insn->len = 0;
+    if (at != moved && !insn->rep && k->run->io.direction == KVM_EXIT_IO_OUT)
+        k->out_moves = moved ? OUT_MOVED : OUT_NOT_MOVED;
+    set_rip(k, x, moved ? insn->len : 0);
+    k->last_io_rip = x->rip;
+    fetch_bytes(v, x, insn->len);
+}
+
+/* The linear address of the string element.  After OUTS the register has moved. */
+static gla_t string_gla(const struct kvm_cpu *k, const struct io_insn *i)
+{
+    const struct kvm_regs *r = &k->run->s.regs.regs;
+    const struct kvm_sregs *s = &k->run->s.regs.sregs;
+    const struct kvm_segment *segs[] = { &s->es, &s->cs, &s->ss, &s->ds, &s->fs, &s->gs };
+    int64_t step = r->rflags & FLAG_DF ? -(int)i->op_bytes : i->op_bytes;
+    uint64_t off = i->in ? r->rdi + (uint64_t)(step * k->part) : r->rsi - (uint64_t)step;
+    int seg = i->in ? 0 : i->seg >= 0 ? i->seg : 3;
+
+    off = low_bytes(off, i->addr_bytes);
+    if (kvm_code_bytes(k) == 8)
+        return off + (seg >= 4 ? segs[seg]->base : 0);
+    return (uint32_t)(off + segs[seg]->base);
+}
+
+static void record_io(struct vcpu *v, struct vmexit *x)
+{
+    struct kvm_cpu *k = v->priv;
+    struct io_insn insn;
+
+    port_insn(v, x, &insn);
+    k->parts = k->run->io.count;
+    x->reason = EXIT_IO;
+    x->io.port = k->run->io.port;
+    x->io.size = k->run->io.size;
+    x->io.in = k->run->io.direction == KVM_EXIT_IO_IN;
+    x->io.string = insn.string;
+    x->io.rep = insn.rep;
+    x->io.gla = insn.string ? string_gla(k, &insn) : 0;
+    x->io.value = x->io.in ? 0 : pio_value(k->run, k->part);
+}
+
+static void answer_io(struct kvm_cpu *k, const struct vmexit *x)
+{
+    if (x->io.in)
+        memcpy((char *)k->run + k->run->io.data_offset + (size_t)k->part * x->io.size,
+               &x->io.value, x->io.size);
+}
+
+/* ---- device memory ---- */
+
+/* An access that crosses a page comes in odd sizes; devices see 1, 2, 4 or 8.
+ * `part` counts bytes here. */
+static void record_mmio(struct vcpu *v, struct vmexit *x)
+{
+    struct kvm_cpu *k = v->priv;
+    const struct kvm_run *run = k->run;
+    unsigned left = run->mmio.len - k->part, size = 8;
+
+    while (size > left)
+        size /= 2;
+    k->parts = run->mmio.len;
+    set_rip(k, x, 0);
+    x->reason = EXIT_MMIO;
+    x->mmio.gpa = run->mmio.phys_addr + k->part;
+    x->mmio.size = (uint8_t)size;
+    x->mmio.write = run->mmio.is_write;
+    x->mmio.value = 0;
+    if (x->mmio.write)
+        memcpy(&x->mmio.value, run->mmio.data + k->part, size);
+}
+
+static void answer_mmio(struct kvm_cpu *k, const struct vmexit *x)
+{
+    if (!x->mmio.write)
+        memcpy(k->run->mmio.data + k->part, &x->mmio.value, x->mmio.size);
+    k->part += x->mmio.size - 1u;
+}
+
+/* ---- the others ---- */
+
+static void record_hlt(struct vcpu *v, struct vmexit *x)
+{
+    x->reason = EXIT_HLT;
+    set_rip(v->priv, x, 1);
+    fetch_bytes(v, x, 1);
+}
+
+static void record_msr(struct vcpu *v, struct vmexit *x)
+{
+    struct kvm_cpu *k = v->priv;
+    bool write = k->run->exit_reason == KVM_EXIT_X86_WRMSR;
+
+    x->reason = write ? EXIT_WRMSR : EXIT_RDMSR;
+    set_rip(k, x, 0);
+    fetch_bytes(v, x, 2);
+    x->msr.index = k->run->msr.index;
+    x->msr.value = write ? k->run->msr.data : 0;
+    k->run->msr.error = 0;
+}
+
+static void answer_msr(struct kvm_cpu *k, const struct vmexit *x)
+{
+    if (x->reason == EXIT_RDMSR)
+        k->run->msr.data = x->msr.value;
+}
+
+static void record_irq_window(struct vcpu *v, struct vmexit *x)
+{
+    x->reason = EXIT_IRQ_WINDOW;
+    set_rip(v->priv, x, 0);
+}
+
+static void record_shutdown(struct vcpu *v, struct vmexit *x)
+{
+    x->reason = EXIT_TRIPLE_FAULT;
+    set_rip(v->priv, x, 0);
+}
+
+/* A KVM that emulates HLT under single step forgets to halt. */
+static bool stepped_over_hlt(struct vcpu *v)
+{
+    const struct kvm_cpu *k = v->priv;
+    uint8_t op;
+    return current_rip(k) == k->entry_rip + 1 && kvm_fetch(v, k->entry_rip, &op, 1) && op == 0xf4;
+}
+
+static void record_debug(struct vcpu *v, struct vmexit *x)
+{
+    struct kvm_cpu *k = v->priv;
+    const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
+
+    if (k->controls.monitor_trap_flag && d->exception == VEC_DB && stepped_over_hlt(v)) {
+        record_hlt(v, x);
+        return;
+    }
+    set_rip(k, x, 0);
+    if (d->exception == VEC_DB && k->controls.monitor_trap_flag) {
+        x->reason = EXIT_MTF;
+        return;
+    }
+    x->reason = EXIT_EXCEPTION;
+    x->fault.vector = (uint8_t)d->exception;
+    x->fault.has_error = false;
+    x->fault.error = 0;
+    x->fault.gla = 0;
+}
+
+/* What KVM could not do, in words.  The strings live as long as the program. */
+static const char *internal_error(const struct kvm_run *run)
+{
+    switch (run->internal.suberror) {
+    case KVM_INTERNAL_ERROR_EMULATION:
+        return "this KVM has to emulate an instruction it does not know "
+               "(SSE in ring 0, or code that is no code); try --cpu soft";
+    case KVM_INTERNAL_ERROR_SIMUL_EX:
+        return "KVM met a fault while delivering another one";
+    case KVM_INTERNAL_ERROR_DELIVERY_EV:
+        return "KVM could not deliver an event: a gate, stack or TSS lies in device memory";
+    case KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON:
+        return "KVM met a hardware exit it does not know";
+    default:
+        return "KVM reports an internal error";
+    }
+}
+
+static void record_internal(struct vcpu *v, struct vmexit *x)
+{
+    struct kvm_cpu *k = v->priv;
+    x->reason = EXIT_UNHANDLED;
+    set_rip(k, x, 0);
+    x->len = (uint8_t)kvm_fetch(v, x->rip, x->bytes, sizeof(x->bytes));
+    x->raw = k->run->exit_reason | (uint64_t)k->run->internal.suberror << 32;
+    x->fail.error = -95;        /* ENOTSUP */
+    x->fail.what = internal_error(k->run);
+}
+
+static void record_fail_entry(struct vcpu *v, struct vmexit *x)
+{
+    struct kvm_cpu *k = v->priv;
+    x->reason = EXIT_UNHANDLED;
+    set_rip(k, x, 0);
+    x->raw = k->run->exit_reason | k->run->fail_entry.hardware_entry_failure_reason << 32;
+    x->fail.error = -22;        /* EINVAL */
+    x->fail.what = "the CPU refused to enter the guest: its state is not a valid one";
+}
+
+static void record_unknown(struct vcpu *v, struct vmexit *x)
+{
+    x->reason = EXIT_UNHANDLED;
+    set_rip(v->priv, x, 0);
+    x->fail.error = -95;
+    x->fail.what = "KVM stopped for a reason this engine does not know";
+}
+
+static const struct kvm_exit_row {
+    void (*record)(struct vcpu *v, struct vmexit *x);
+    void (*answer)(struct kvm_cpu *k, const struct vmexit *x);  /* NULL: nothing to hand back */
+} rows[] = {
+    [KVM_EXIT_DEBUG]           = { record_debug,      NULL        },
+    [KVM_EXIT_FAIL_ENTRY]      = { record_fail_entry, NULL        },
+    [KVM_EXIT_HLT]             = { record_hlt,        NULL        },
+    [KVM_EXIT_INTERNAL_ERROR]  = { record_internal,   NULL        },
+    [KVM_EXIT_IO]              = { record_io,         answer_io   },
+    [KVM_EXIT_IRQ_WINDOW_OPEN] = { record_irq_window, NULL        },
+    [KVM_EXIT_MMIO]            = { record_mmio,       answer_mmio },
+    [KVM_EXIT_SHUTDOWN]        = { record_shutdown,   NULL        },
+    [KVM_EXIT_X86_RDMSR]       = { record_msr,        answer_msr  },
+    [KVM_EXIT_X86_WRMSR]       = { record_msr,        answer_msr  },
+};
+
+void kvm_record(struct vcpu *v, struct vmexit *x)
+{
+    struct kvm_cpu *k = v->priv;
+    uint32_t reason = k->run->exit_reason;
+
+    k->of_kvm = true;
+    x->raw = reason;
+    if (reason < NELEM(rows) && rows[reason].record)
+        rows[reason].record(v, x);
+    else
+        record_unknown(v, x);
+}
+
+/* ---- verdicts ---- */
+
+static bool is_msr(const struct vmexit *x)
+{
+    return x->reason == EXIT_RDMSR || x->reason == EXIT_WRMSR;
+}
+
+/* Back to before the instruction: KVM can only finish it, so finish it and
+ * put the registers back. */
+static int undo(struct kvm_cpu *k, const struct vmexit *x)
+{
+    struct kvm_regs regs = k->run->s.regs.regs;
+    int err = kvm_settle(k);
+
+    if (err || current_rip(k) == x->rip)
+        return err;
+    regs.rip = x->rip;
+    k->run->s.regs.regs = regs;
+    return ioctl(k->fd, KVM_SET_REGS, &regs) ? -1 : 0;
+}
+
+static void reflect(struct vcpu *v, const struct vmexit *x)
+{
+    struct kvm_cpu *k = v->priv;
+    const struct event *e = &x->reflect;
+
+    v->irq_ready = false;
+    if (is_msr(x) && e->vector == VEC_GP && !e->error) {
+        k->run->msr.error = 1;  /* KVM's own way to say #GP(0) */
+        return;
+    }
+    if (undo(k, x) || kvm_queue_exception(k, e))
+        host_say("kvm: exception %u could not be delivered", e->vector);
+}
+
+void kvm_answer(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
+{
+    struct kvm_cpu *k = v->priv;
+    uint32_t reason = k->run->exit_reason;
+    bool ours = k->of_kvm;      /* not a first touch or a kick */
+
+    if (ours && verdict == RETIRE && reason < NELEM(rows) && rows[reason].answer)
+        rows[reason].answer(k, x);
+    if (ours && verdict == RETIRE && ++k->part < k->parts)
+        return;                 /* the next run() hands out the next element */
+    if (ours) {
+        k->have_exit = false;
+        k->half = reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO || is_msr(x);
+    }
+    if (verdict == REFLECT)
+        reflect(v, x);
+    else if (verdict == RETRY && ours && (k->half || k->rip_ahead) && undo(k, x))
+        host_say("kvm: the instruction at %#" PRIx64 " cannot be repeated", x->rip);
+}

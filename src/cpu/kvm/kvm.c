@@ -1,0 +1,412 @@
+/*
+ * cpu/kvm/kvm.c -- the engine `kvm`: guest code runs on the host's CPU.
+ *
+ * KVM has the trap, the world switch and the second-level tables; this engine
+ * makes its exits speak our language.  Interrupt controller and timer are the
+ * monitor's, so KVM runs without its in-kernel irqchip: interrupts enter by
+ * KVM_INTERRUPT, and the interrupt window is asked for by a flag.
+ *
+ * What KVM answers in the kernel (CPUID, control registers, INVLPG, VMCALL)
+ * cannot be shown; set_controls() refuses to promise it.
+ *
+ * Begin with kvm_run(), then exits.c.  [Linux Documentation/virt/kvm/api.rst]
+ */
+#include "cpu/kvm/kvm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/host.h"
+#include "base/x86.h"
+
+/* ---- stopping a running vCPU ---- */
+
+static void on_kick_signal(int signo)
+{
+    (void)signo;                /* its arrival is all: KVM_RUN returns EINTR */
+}
+
+static void install_kick_handler(void)
+{
+    struct sigaction sa = { .sa_handler = on_kick_signal };     /* no SA_RESTART */
+    sigemptyset(&sa.sa_mask);
+    sigaction(KVM_KICK_SIGNAL, &sa, NULL);
+}
+
+/* Make KVM_RUN return, without being a kick. */
+static void interrupt_thread(void *arg)
+{
+    struct kvm_cpu *k = arg;
+    pthread_kill(k->thread, KVM_KICK_SIGNAL);
+}
+
+/* No race: a vCPU not yet in KVM_RUN finds immediate_exit set, one inside gets
+ * the signal. */
+static void kvm_kick(struct vcpu *v)
+{
+    struct kvm_cpu *k = v->priv;
+    atomic_store(&k->kicked, true);
+    *(volatile uint8_t *)&k->run->immediate_exit = 1;
+    atomic_thread_fence(memory_order_seq_cst);
+    pthread_kill(k->thread, KVM_KICK_SIGNAL);
+}
+
+static void allow_entry(struct kvm_cpu *k)
+{
+    *(volatile uint8_t *)&k->run->immediate_exit = 0;
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load(&k->kicked))
+        *(volatile uint8_t *)&k->run->immediate_exit = 1;
+}
+
+static bool take_kick(struct kvm_cpu *k)
+{
+    *(volatile uint8_t *)&k->run->immediate_exit = 0;
+    if (atomic_exchange(&k->kicked, false))
+        return true;
+    return k->deadline_ns && host_monotonic_ns() >= k->deadline_ns;
+}
+
+/* ---- entering ---- */
+
+static void host_failure(struct kvm_cpu *k, struct vmexit *x, int err)
+{
+    x->reason = EXIT_HOST;
+    x->raw = (uint64_t)err;
+    x->rip = k->run->s.regs.regs.rip;
+    x->fail.error = -err;
+    x->fail.what = strerror(err);
+}
+
+/* One KVM_RUN.  False: there is nothing to translate, x is complete (or, with
+ * reason 0 and raw EINTR, somebody's signal ended it). */
+bool kvm_enter(struct kvm_cpu *k, struct vmexit *x)
+{
+    k->entry_rip = k->run->s.regs.regs.rip;
+    if (ioctl(k->fd, KVM_RUN, 0) == 0) {
+        k->half = false;
+        k->have_exit = true;
+        k->part = 0;
+        k->parts = 1;
+        return true;
+    }
+    if (errno == EINTR || errno == EAGAIN)
+        k->half = false;        /* what was half done is finished before anything else */
+    else
+        host_failure(k, x, errno);
+    return false;
+}
+
+/* Let KVM finish the instruction whose exit was answered, and no more.  What
+ * follows may be a new exit already (the next element of a REP): it waits in
+ * have_exit for the next run(). */
+int kvm_settle(struct kvm_cpu *k)
+{
+    if (!k->half || k->have_exit)
+        return 0;
+    *(volatile uint8_t *)&k->run->immediate_exit = 1;
+    struct vmexit x = { .rip = 0 };
+    bool new_exit = kvm_enter(k, &x);
+    allow_entry(k);
+    return new_exit || !k->half ? 0 : -EIO;
+}
+
+/* ---- run and conclude ---- */
+
+static bool first_touch(struct vcpu *v, struct vmexit *x)
+{
+    struct kvm_cpu *k = v->priv;
+    struct touch t;
+
+    if (!k->pager || !pager_take(k->pager, &t))
+        return false;
+    x->reason = EXIT_EPT_VIOLATION;
+    x->raw = KVM_EXIT_INTR;          /* which is how we come out of one */
+    x->rip = k->run->s.regs.regs.rip;
+    x->page.gpa = t.gpa;
+    x->page.access = t.write ? ACCESS_W : ACCESS_R;
+    return true;
+}
+
+static void kicked(struct vcpu *v, struct vmexit *x)
+{
+    struct kvm_cpu *k = v->priv;
+    x->reason = EXIT_KICKED;
+    x->raw = KVM_EXIT_INTR;
+    x->rip = k->run->s.regs.regs.rip;
+}
+
+/* KVM counts the finishing of an IN as a step; for us it was part of the IN. */
+static void finish_before_step(struct kvm_cpu *k)
+{
+    if (k->controls.monitor_trap_flag && k->half && kvm_settle(k) == 0 && k->have_exit &&
+        k->run->exit_reason == KVM_EXIT_DEBUG)
+        k->have_exit = false;
+}
+
+/* First touches come before the exit that followed them. */
+static void next_record(struct vcpu *v, struct vmexit *x)
+{
+    struct kvm_cpu *k = v->priv;
+
+    finish_before_step(k);
+    for (;;) {
+        if (first_touch(v, x))
+            return;
+        if (k->have_exit || kvm_enter(k, x)) {
+            if (first_touch(v, x))
+                return;
+            kvm_record(v, x);
+            return;
+        }
+        if (x->reason == EXIT_HOST)
+            return;
+        if (first_touch(v, x))
+            return;
+        if (take_kick(k)) {
+            kicked(v, x);
+            return;
+        }
+    }
+}
+
+static void kvm_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
+{
+    struct kvm_cpu *k = v->priv;
+
+    (void)budget;               /* KVM counts no instructions; the monitor sets an alarm */
+    memset(x, 0, sizeof(*x));
+    k->of_kvm = false;
+    k->thread = pthread_self();
+    k->rip_ahead = 0;
+    next_record(v, x);
+    k->in_record = true;
+    v->n_exits++;
+    v->irq_ready = k->run->ready_for_interrupt_injection && k->run->if_flag;
+}
+
+static void kvm_conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
+{
+    struct kvm_cpu *k = v->priv;
+    kvm_answer(v, x, verdict);
+    k->in_record = false;
+}
+
+/* ---- injection ---- */
+
+/* As if the guest's own instruction had raised it. */
+int kvm_queue_exception(struct kvm_cpu *k, const struct event *e)
+{
+    struct kvm_vcpu_events ev;
+    if (ioctl(k->fd, KVM_GET_VCPU_EVENTS, &ev))
+        return -errno;
+    ev.flags = 0;
+    ev.exception.injected = 1;
+    ev.exception.nr = e->vector;
+    ev.exception.has_error_code = e->has_error;
+    ev.exception.error_code = e->has_error ? e->error : 0;
+    if (ioctl(k->fd, KVM_SET_VCPU_EVENTS, &ev))
+        return -errno;
+    if (e->vector != VEC_PF)
+        return 0;
+    k->run->s.regs.sregs.cr2 = e->cr2;
+    return ioctl(k->fd, KVM_SET_SREGS, &k->run->s.regs.sregs) ? -errno : 0;
+}
+
+static int kvm_inject(struct vcpu *v, const struct event *e)
+{
+    struct kvm_cpu *k = v->priv;
+    struct kvm_interrupt irq = { .irq = e->vector };
+    int err;
+
+    switch (e->type) {
+    case EVENT_IRQ:
+        if (!v->irq_ready)
+            return -EBUSY;
+        v->irq_ready = false;
+        return ioctl(k->fd, KVM_INTERRUPT, &irq) ? -errno : 0;
+    case EVENT_NMI:
+        return ioctl(k->fd, KVM_NMI) ? -errno : 0;
+    case EVENT_EXCEPTION:
+        v->irq_ready = false;
+        err = kvm_settle(k);
+        return err ? err : kvm_queue_exception(k, e);
+    case EVENT_NONE:
+        break;
+    }
+    return -EINVAL;
+}
+
+/* ---- controls ---- */
+
+/* Of exceptions KVM shows only what its debugging interface does. */
+static int set_debug(struct kvm_cpu *k, const struct controls *c)
+{
+    struct kvm_guest_debug d = { 0 };
+
+    if (c->exception_bitmap & BIT(VEC_BP))
+        d.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP;
+    if (c->monitor_trap_flag)
+        d.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP;
+    return ioctl(k->fd, KVM_SET_GUEST_DEBUG, &d) ? -errno : 0;
+}
+
+static bool beyond_kvm(const struct controls *c)
+{
+    return (c->exception_bitmap & ~BIT(VEC_BP)) || c->cr3_load_exiting || c->cr3_store_exiting ||
+           c->invlpg_exiting || c->rdtsc_exiting || c->mov_dr_exiting || c->cr0_mask ||
+           c->cr4_mask || c->msr_exiting;
+}
+
+static int kvm_set_controls(struct vcpu *v, const struct controls *c)
+{
+    struct kvm_cpu *k = v->priv;
+    struct controls old = k->controls;
+    int err = 0;
+
+    k->controls = *c;
+    k->run->request_interrupt_window = c->irq_window_exiting;
+    if (c->monitor_trap_flag != old.monitor_trap_flag ||
+        (c->exception_bitmap ^ old.exception_bitmap) & BIT(VEC_BP)) {
+        err = kvm_settle(k);
+        if (!err)
+            err = set_debug(k, c);
+    }
+    return err ? err : beyond_kvm(c) ? -ENOTSUP : 0;
+}
+
+/* The kernel keeps its tables true by itself. */
+static void kvm_flush_tlb(struct vcpu *v)
+{
+    (void)v;
+}
+
+/* ---- made and destroyed ---- */
+
+static void kvm_destroy(struct vcpu *v)
+{
+    struct kvm_cpu *k = v->priv;
+
+    if (!k)
+        return;
+    if (k->run)
+        munmap(k->run, k->run_bytes);
+    if (k->fd >= 0)
+        close(k->fd);
+    if (k->vm >= 0)
+        close(k->vm);
+    if (k->dev >= 0)
+        close(k->dev);
+    pager_free(k->pager);
+    free(k);
+    v->priv = NULL;
+}
+
+static int make_vcpu(struct kvm_cpu *k)
+{
+    k->fd = ioctl(k->vm, KVM_CREATE_VCPU, 0);
+    int bytes = ioctl(k->dev, KVM_GET_VCPU_MMAP_SIZE, 0);
+    if (k->fd < 0 || bytes < 0)
+        return -errno;
+    void *run = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, k->fd, 0);
+    if (run == MAP_FAILED)
+        return -errno;
+    k->run = run;
+    k->run_bytes = (size_t)bytes;
+    return 0;
+}
+
+/* Registers as they are now, into the shared page. */
+static int mirror_registers(struct kvm_cpu *k)
+{
+    k->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+    if (ioctl(k->fd, KVM_GET_REGS, &k->run->s.regs.regs) ||
+        ioctl(k->fd, KVM_GET_SREGS, &k->run->s.regs.sregs))
+        return -errno;
+    return 0;
+}
+
+static bool has_what_we_need(const struct kvm_cpu *k)
+{
+    static const struct { int cap; int bits; const char *name; } needs[] = {
+        { KVM_CAP_USER_MEMORY,    1, "memory slots"        },
+        { KVM_CAP_IMMEDIATE_EXIT, 1, "immediate exit"      },
+        { KVM_CAP_SYNC_REGS,      3, "shared registers"    },
+        { KVM_CAP_READONLY_MEM,   1, "read-only memory"    },
+        { KVM_CAP_VCPU_EVENTS,    1, "vCPU events"         },
+    };
+    for (size_t i = 0; i < NELEM(needs); i++) {
+        int have = ioctl(k->dev, KVM_CHECK_EXTENSION, needs[i].cap);
+        if (have < 0 || (have & needs[i].bits) != needs[i].bits) {
+            host_say("kvm: this kernel's KVM has no %s; use --cpu soft", needs[i].name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int kvm_create(struct vcpu *v)
+{
+    char why[300];
+    int err;
+    struct kvm_cpu *k = calloc(1, sizeof(*k));
+
+    if (!k)
+        return -ENOMEM;
+    v->priv = k;
+    k->vm = k->fd = -1;
+    k->thread = pthread_self();
+    if (v->mmu != MMU_NESTED) {
+        host_say("kvm: the memory virtualization is the hardware's; only --mmu nested is offered");
+        k->dev = -1;
+        err = -ENOTSUP;
+        goto fail;
+    }
+    k->dev = kvm_open(why, sizeof(why));
+    if (k->dev < 0) {
+        host_say("kvm: %s", why);
+        err = k->dev;
+        goto fail;
+    }
+    err = -ENOTSUP;
+    if (!has_what_we_need(k))
+        goto fail;
+    install_kick_handler();
+    k->vm = ioctl(k->dev, KVM_CREATE_VM, 0);
+    if (k->vm < 0) {
+        err = -errno;
+        host_say("kvm: KVM_CREATE_VM: %s", strerror(-err));
+        goto fail;
+    }
+    k->pager = pager_new(v->gmem, k->no_pager_why, sizeof(k->no_pager_why));
+    if ((err = kvm_setup_vm(k, v)) || (err = make_vcpu(k)) || (err = kvm_setup_vcpu(k)) ||
+        (err = mirror_registers(k)) ||
+        (k->pager && (err = pager_start(k->pager, interrupt_thread, k))))
+        goto fail;
+    return 0;
+fail:
+    kvm_destroy(v);
+    return err;
+}
+
+const struct engine engine_kvm = {
+    .name = "kvm",
+    .about = "hardware-assisted: guest code runs on the host's CPU through /dev/kvm",
+    .probe = kvm_probe,
+    .create = kvm_create,
+    .destroy = kvm_destroy,
+    .run = kvm_run,
+    .conclude = kvm_conclude,
+    .kick = kvm_kick,
+    .get_state = kvm_get_state,
+    .set_state = kvm_set_state,
+    .inject = kvm_inject,
+    .set_controls = kvm_set_controls,
+    .flush_tlb = kvm_flush_tlb,
+    .forget = NULL,
+};

@@ -1,0 +1,111 @@
+/*
+ * cpu/kvm/kvm.h -- what the files of the KVM engine share; private to them.
+ *
+ *   kvm.c     the engine: made, entered, kicked, destroyed; injection, controls
+ *   exits.c   one KVM exit becomes one or more of our records, and is answered
+ *   insn.c    which instruction did that?  prefixes and port opcodes only
+ *   state.c   registers between KVM's structs and ours
+ *   pager.c   first touches of guest pages, through userfaultfd
+ *   setup.c   what the kernel is told once: CPUID, MSR filter, memory slots
+ *   probe.c   what this host's KVM can really do, by trying tiny guests
+ *
+ * Three facts about KVM shape the engine:
+ *
+ * 1. An exit may leave its instruction half done: after an IN, RIP still
+ *    points to it, and the next KVM_RUN puts the value into AL and moves on.
+ *    `half` says so.  kvm_settle() finishes it without running anything else.
+ * 2. One KVM exit may be several of our records (a REP INS reads ahead).
+ *    `part` of `parts` counts them.
+ * 3. Entering the kernel costs more than anything done there, so registers
+ *    come and go with KVM_RUN itself (KVM_CAP_SYNC_REGS), never by an ioctl
+ *    of their own on the way of an ordinary exit.
+ */
+#ifndef CPU_KVM_KVM_H
+#define CPU_KVM_KVM_H
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "cpu/engine.h"
+
+struct kvm_pager;
+
+/* Whether an OUT has moved RIP when the exit is seen depends on the host's KVM
+ * and on the path taken; learned from exits that leave no doubt. */
+enum out_moves { OUT_UNKNOWN, OUT_MOVED, OUT_NOT_MOVED };
+
+struct kvm_cpu {
+    int               dev, vm, fd;          /* /dev/kvm, the VM, the vCPU            */
+    struct kvm_run   *run;                  /* shared with the kernel                */
+    size_t            run_bytes;
+    struct kvm_pager *pager;                /* NULL: first touches are not seen      */
+    char              no_pager_why[160];
+    pthread_t         thread;               /* that last called run()                */
+    atomic_bool       kicked;
+    uint64_t          deadline_ns;          /* host time: kick ourselves; 0: never   */
+    struct controls   controls;
+    bool              tsc_scaled;           /* the guest's TSC ticks at 1 GHz        */
+
+    bool              have_exit;            /* the kernel stopped; not fully answered */
+    unsigned          part, parts;          /* of that exit, in records              */
+    bool              half;                 /* answered, but not finished by KVM     */
+    bool              of_kvm;               /* the record stands for KVM's exit      */
+    bool              in_record;            /* between run() and conclude()          */
+    int64_t           rip_ahead;            /* how far KVM's RIP is past the record's */
+    enum out_moves    out_moves;
+    uint64_t          entry_rip;            /* where the last KVM_RUN began          */
+    uint64_t          last_io_rip;          /* of the last record about a port       */
+};
+
+/* The signal that makes KVM_RUN return; its handler does nothing. */
+#define KVM_KICK_SIGNAL (SIGRTMIN + 1)
+
+/* kvm.c */
+bool kvm_enter(struct kvm_cpu *k, struct vmexit *x);
+int  kvm_settle(struct kvm_cpu *k);
+int  kvm_queue_exception(struct kvm_cpu *k, const struct event *e);
+
+/* exits.c */
+void kvm_record(struct vcpu *v, struct vmexit *x);
+void kvm_answer(struct vcpu *v, const struct vmexit *x, enum verdict verdict);
+
+/* insn.c: an instruction that could have made an I/O exit. */
+struct io_insn {
+    uint8_t len;                /* 0: none                            */
+    bool    in, string, rep;
+    uint8_t op_bytes;           /* 1, 2, 4                            */
+    uint8_t addr_bytes;         /* 2, 4, 8                            */
+    int8_t  seg;                /* override, or -1                    */
+    bool    imm;                /* the port is in the instruction     */
+    uint8_t imm_port;
+};
+/* code_bytes: 2, 4 or 8, the mode's default address size. */
+void io_insn_parse(const uint8_t *bytes, size_t n, unsigned code_bytes, struct io_insn *out);
+
+/* state.c */
+unsigned kvm_code_bytes(const struct kvm_cpu *k);
+size_t kvm_fetch(const struct vcpu *v, uint64_t rip, uint8_t *buf, size_t n);
+int  kvm_get_state(struct vcpu *v, unsigned groups, struct cpu_state *s);
+int  kvm_set_state(struct vcpu *v, unsigned groups, const struct cpu_state *s);
+
+/* pager.c */
+struct touch { gpa_t gpa; bool write; };
+struct kvm_pager *pager_new(const struct gmem *m, char *why, size_t n);
+void  pager_free(struct kvm_pager *p);
+void *pager_hva(const struct kvm_pager *p, size_t region);     /* what KVM is to map */
+int   pager_start(struct kvm_pager *p, void (*notify)(void *arg), void *arg);
+bool  pager_take(struct kvm_pager *p, struct touch *t);        /* the next first touch */
+
+/* setup.c: 0 or -errno. */
+int kvm_setup_vm(struct kvm_cpu *k, struct vcpu *v);
+int kvm_setup_vcpu(struct kvm_cpu *k);
+
+/* probe.c */
+int kvm_probe(struct engine_caps *caps);
+
+/* Open /dev/kvm: a descriptor, or -errno with the sentence in why. */
+int kvm_open(char *why, size_t n);
+
+#endif

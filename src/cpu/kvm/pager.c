@@ -1,0 +1,253 @@
+/*
+ * cpu/kvm/pager.c -- the first touch of every guest page, made visible.
+ *
+ * KVM fills its second-level tables in the kernel and tells nobody.  So the
+ * engine gives KVM a mapping of its own of each region's memfd, empty at
+ * first and registered with userfaultfd: the first access through it stops
+ * the vCPU inside the kernel and wakes this thread, which notes the page,
+ * maps it and sends the vCPU to the monitor, where the note becomes an EPT
+ * violation.  The monitor's own mapping (gmem_ptr) is not registered, so
+ * loaders and device DMA never wait here, and a page they have filled is
+ * still a first touch when the guest comes to it.
+ *
+ * Why a thread and not the cheaper SIGBUS mode: KVM also reads guest memory
+ * itself (page walks, emulation), and takes a refused access there for a
+ * fault of the guest's.
+ *
+ * Notes are in order and never lost: each page makes one.
+ */
+#include "cpu/kvm/kvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/host.h"
+#include "mem/gmem.h"
+
+struct pager_region { const struct gmem_region *r; uint8_t *hva; };
+
+struct kvm_pager {
+    int                  uffd, stop_fd;
+    struct pager_region *region;
+    size_t               n_regions, n_pages;
+    uint64_t            *note;          /* gpa | write, in order of touching */
+    atomic_size_t        n_notes;       /* written by the thread             */
+    size_t               n_taken;       /* by run()                          */
+    uint8_t             *touched;       /* one byte a page: noted already    */
+    pthread_t            thread;
+    bool                 started;
+    void               (*notify)(void *arg);
+    void                *arg;
+};
+
+#define NOTE_WRITE BIT(0)
+
+static int refuse(char *why, size_t n, const char *what)
+{
+    int err = errno;
+    snprintf(why, n, "first touches are not seen: %s (%s)%s", what, strerror(err),
+             err == EPERM || err == EACCES ? "; allow it with: sysctl vm.unprivileged_userfaultfd=1"
+                                           : "");
+    return -err;
+}
+
+static int open_uffd(char *why, size_t n)
+{
+    struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_MINOR_SHMEM };
+    int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        return refuse(why, n, "no userfaultfd");
+    if (ioctl(fd, UFFDIO_API, &api)) {
+        int err = refuse(why, n, "userfaultfd of this kernel is too old for shared memory");
+        close(fd);
+        return err;
+    }
+    return fd;
+}
+
+static int register_region(struct kvm_pager *p, struct pager_region *pr, char *why, size_t n)
+{
+    const struct gmem_region *r = pr->r;
+    void *hva = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED, r->memfd,
+                     (off_t)r->memfd_off);
+    if (hva == MAP_FAILED)
+        return refuse(why, n, "cannot map guest memory again");
+    pr->hva = hva;
+    struct uffdio_register reg = {
+        .range = { (uintptr_t)hva, r->size },
+        .mode = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR,
+    };
+    if (ioctl(p->uffd, UFFDIO_REGISTER, &reg))
+        return refuse(why, n, "userfaultfd does not take guest memory");
+    return 0;
+}
+
+/* ---- the thread ---- */
+
+/* The page at host address `at` of region pr is touched: which page of all is it? */
+static size_t page_number(const struct kvm_pager *p, const struct pager_region *pr, uint64_t off)
+{
+    size_t page = off / PAGE_SIZE;
+    for (const struct pager_region *q = p->region; q < pr; q++)
+        page += q->r->size / PAGE_SIZE;
+    return page;
+}
+
+static struct pager_region *region_of(struct kvm_pager *p, uint64_t at)
+{
+    for (size_t i = 0; i < p->n_regions; i++)
+        if (at - (uintptr_t)p->region[i].hva < p->region[i].r->size)
+            return &p->region[i];
+    return NULL;
+}
+
+static void note(struct kvm_pager *p, const struct pager_region *pr, uint64_t off, bool write)
+{
+    size_t page = page_number(p, pr, off), n = atomic_load_explicit(&p->n_notes, memory_order_relaxed);
+
+    if (p->touched[page])
+        return;
+    p->touched[page] = 1;
+    p->note[n] = (pr->r->base + off) | (write ? NOTE_WRITE : 0);
+    atomic_store_explicit(&p->n_notes, n + 1, memory_order_release);
+    p->notify(p->arg);          /* while the vCPU is still held: it comes out at this page */
+}
+
+/* Have the page in the file, then in KVM's mapping. */
+static void supply(struct kvm_pager *p, const struct pager_region *pr, uint64_t off)
+{
+    uint64_t at = (uintptr_t)pr->hva + off;
+    struct uffdio_continue c = { .range = { at, PAGE_SIZE } };
+
+    (void)*(volatile uint8_t *)((uint8_t *)pr->r->hva + off);
+    if (ioctl(p->uffd, UFFDIO_CONTINUE, &c) == 0)
+        return;
+    struct uffdio_range range = { at, PAGE_SIZE };      /* EEXIST: it is there, somebody waits */
+    bug_if(errno != EEXIST && errno != EAGAIN, "UFFDIO_CONTINUE at gpa %#llx: %s",
+           (unsigned long long)(pr->r->base + off), strerror(errno));
+    ioctl(p->uffd, UFFDIO_WAKE, &range);
+}
+
+static void *serve(void *arg)
+{
+    struct kvm_pager *p = arg;
+    struct pollfd fds[2] = { { .fd = p->uffd, .events = POLLIN },
+                             { .fd = p->stop_fd, .events = POLLIN } };
+    struct uffd_msg msg;
+
+    for (;;) {
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            bug("poll: %s", strerror(errno));
+        if (fds[1].revents)
+            return NULL;
+        while (read(p->uffd, &msg, sizeof(msg)) == sizeof(msg)) {
+            if (msg.event != UFFD_EVENT_PAGEFAULT)
+                continue;
+            uint64_t at = msg.arg.pagefault.address & PAGE_MASK;
+            struct pager_region *pr = region_of(p, at);
+            bug_if(!pr, "page fault at %#llx, which is no guest memory", (unsigned long long)at);
+            note(p, pr, at - (uintptr_t)pr->hva,
+                 msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WRITE);
+            supply(p, pr, at - (uintptr_t)pr->hva);
+        }
+    }
+}
+
+/* ---- for the engine ---- */
+
+struct kvm_pager *pager_new(const struct gmem *m, char *why, size_t n)
+{
+    struct kvm_pager *p = calloc(1, sizeof(*p));
+
+    if (!p) {
+        refuse(why, n, "no memory");
+        return NULL;
+    }
+    p->stop_fd = -1;
+    p->uffd = open_uffd(why, n);
+    if (p->uffd < 0)
+        goto fail;
+    p->stop_fd = eventfd(0, EFD_CLOEXEC);
+    p->n_regions = gmem_count(m);
+    p->region = calloc(p->n_regions, sizeof(*p->region));
+    if (p->stop_fd < 0 || !p->region) {
+        refuse(why, n, "no memory");
+        goto fail;
+    }
+    for (size_t i = 0; i < p->n_regions; i++) {
+        p->region[i].r = gmem_region(m, i);
+        p->n_pages += p->region[i].r->size / PAGE_SIZE;
+        if (register_region(p, &p->region[i], why, n))
+            goto fail;
+    }
+    p->note = host_page_alloc(p->n_pages * sizeof(*p->note));
+    p->touched = host_page_alloc(p->n_pages);
+    if (p->note && p->touched)
+        return p;
+    refuse(why, n, "no memory");
+fail:
+    pager_free(p);
+    return NULL;
+}
+
+void pager_free(struct kvm_pager *p)
+{
+    if (!p)
+        return;
+    if (p->started) {
+        uint64_t one = 1;
+        if (write(p->stop_fd, &one, sizeof(one)) == sizeof(one))
+            pthread_join(p->thread, NULL);
+    }
+    for (size_t i = 0; p->region && i < p->n_regions; i++)
+        if (p->region[i].hva)
+            munmap(p->region[i].hva, p->region[i].r->size);
+    if (p->uffd >= 0)
+        close(p->uffd);
+    if (p->stop_fd >= 0)
+        close(p->stop_fd);
+    host_page_free(p->note, p->n_pages * sizeof(*p->note));
+    host_page_free(p->touched, p->n_pages);
+    free(p->region);
+    free(p);
+}
+
+void *pager_hva(const struct kvm_pager *p, size_t region)
+{
+    return p->region[region].hva;
+}
+
+int pager_start(struct kvm_pager *p, void (*notify)(void *arg), void *arg)
+{
+    p->notify = notify;
+    p->arg = arg;
+    /* Signals are for the threads that run guests and terminals. */
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int err = pthread_create(&p->thread, NULL, serve, p);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    p->started = err == 0;
+    return -err;
+}
+
+bool pager_take(struct kvm_pager *p, struct touch *t)
+{
+    if (p->n_taken == atomic_load_explicit(&p->n_notes, memory_order_acquire))
+        return false;
+    uint64_t n = p->note[p->n_taken++];
+    t->gpa = n & PAGE_MASK;
+    t->write = n & NOTE_WRITE;
+    return true;
+}

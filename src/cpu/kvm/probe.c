@@ -1,0 +1,334 @@
+/*
+ * cpu/kvm/probe.c -- what this host's KVM can really do.
+ *
+ * Capability bits tell what a kernel was written to do.  Whether guests in a
+ * certain mode run is found out by running one: a few bytes of code that
+ * compute something and say it by OUT.  A guest that fails ends with the wrong
+ * value, a triple fault or an internal error; one that hangs is kicked.
+ *
+ * The table `trials` is the list of questions; begin there.
+ */
+#include "cpu/kvm/kvm.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/host.h"
+#include "base/x86.h"
+#include "mem/gmem.h"
+
+#define TRIAL_MS  200
+#define RAM_BYTES 0x100000u
+#define CODE      0x1000u
+#define TSS       0x2000u
+#define DATA      0x3000u
+#define TABLES    0x10000u          /* page tables, up to 4 pages */
+#define STACK     0x8000u
+#define REMAPPED  0x5000u           /* in paged trials this linear page is DATA */
+
+/* ---- entry states ---- */
+
+#define CODE32 (SEG_P | SEG_S | 0xb | SEG_DB | SEG_G)
+#define CODE64 (SEG_P | SEG_S | 0xb | SEG_L | SEG_G)
+#define DATA32 (SEG_P | SEG_S | 0x3 | SEG_DB | SEG_G)
+
+static void set_segs(struct cpu_state *s, uint16_t code, uint16_t data, uint32_t limit)
+{
+    for (int i = SEG_ES; i <= SEG_GS; i++)
+        s->seg[i] = (struct segment){ .sel = i == SEG_CS ? 8 : 16, .limit = limit,
+                                      .attr = i == SEG_CS ? code : data };
+}
+
+static void enter_real(struct cpu_state *s, struct gmem *m)
+{
+    (void)m;
+    set_segs(s, SEG_P | SEG_S | 0xb, SEG_P | SEG_S | 0x3, 0xffff);
+    for (int i = SEG_ES; i <= SEG_GS; i++)
+        s->seg[i].sel = 0;
+}
+
+static void enter_protected(struct cpu_state *s, struct gmem *m)
+{
+    (void)m;
+    set_segs(s, CODE32, DATA32, 0xffffffff);
+    s->cr0 = CR0_PE | CR0_ET | CR0_NE;
+}
+
+/* An identity map of the first MiB, but for one page: n entries of `bytes`. */
+static void fill_leaf(struct gmem *m, gpa_t at, unsigned bytes)
+{
+    for (uint64_t page = 0; page < RAM_BYTES; page += PAGE_SIZE) {
+        uint64_t e = (page == REMAPPED ? DATA : page) | PTE_P | PTE_W;
+        gmem_write(m, at + page / PAGE_SIZE * bytes, &e, bytes);
+    }
+}
+
+static void put64(struct gmem *m, gpa_t at, uint64_t v)
+{
+    gmem_write(m, at, &v, sizeof(v));
+}
+
+static void enter_paging32(struct cpu_state *s, struct gmem *m)
+{
+    enter_protected(s, m);
+    put64(m, TABLES, (TABLES + 0x1000) | PTE_P | PTE_W);
+    fill_leaf(m, TABLES + 0x1000, 4);
+    s->cr3 = TABLES;
+    s->cr0 |= CR0_PG;
+}
+
+static void enter_pae(struct cpu_state *s, struct gmem *m)
+{
+    enter_protected(s, m);
+    put64(m, TABLES, (TABLES + 0x1000) | PTE_P);
+    put64(m, TABLES + 0x1000, (TABLES + 0x2000) | PTE_P | PTE_W);
+    fill_leaf(m, TABLES + 0x2000, 8);
+    s->cr3 = TABLES;
+    s->cr4 = CR4_PAE;
+    s->cr0 |= CR0_PG;
+}
+
+static void enter_long(struct cpu_state *s, struct gmem *m)
+{
+    set_segs(s, CODE64, DATA32, 0xffffffff);
+    for (unsigned level = 0; level < 3; level++)
+        put64(m, TABLES + level * 0x1000, (TABLES + (level + 1) * 0x1000) | PTE_P | PTE_W);
+    fill_leaf(m, TABLES + 0x3000, 8);
+    s->cr3 = TABLES;
+    s->cr4 = CR4_PAE;
+    s->efer = EFER_LME | EFER_LMA;
+    s->cr0 = CR0_PE | CR0_PG | CR0_ET | CR0_NE;
+}
+
+static void enter_sse(struct cpu_state *s, struct gmem *m)
+{
+    enter_long(s, m);
+    s->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
+    s->cr0 |= CR0_MP;
+}
+
+/* Virtual-8086 under IOPL 3, with all ports allowed by the TSS. */
+static void enter_v86(struct cpu_state *s, struct gmem *m)
+{
+    uint16_t iomap = 0x68;
+    enter_protected(s, m);
+    for (int i = SEG_ES; i <= SEG_GS; i++)
+        s->seg[i] = (struct segment){ .limit = 0xffff, .attr = SEG_P | SEG_S | SEG_DPL | 0x3 };
+    gmem_write(m, TSS + 0x66, &iomap, sizeof(iomap));
+    s->seg[SEG_TR] = (struct segment){ .sel = 0x18, .base = TSS, .limit = 0x68 + 0x2000,
+                                       .attr = SEG_P | 0xb };
+    s->rflags |= FLAG_VM | FLAG_IOPL;
+}
+
+/* ---- the trials ---- */
+
+/* A guest passes if it says SECRET at port 0xe9, in as many pieces as it
+ * likes, 32 bits in all, and if `see` (0: nothing special) was among its exits. */
+#define SECRET 0x2a7c915bu
+#define SECRET_BYTES 0x5b, 0x91, 0x7c, 0x2a
+
+struct trial {
+    const char *name;
+    size_t      cap;                /* which field of struct engine_caps */
+    void      (*enter)(struct cpu_state *s, struct gmem *m);
+    bool        step;               /* under the monitor trap flag       */
+    unsigned    see;
+    uint8_t     code[32];
+};
+
+/* 16 and 32 bits alike but for the operand-size prefix: load DATA's word, add 1, say it. */
+#define SAY_DATA_16 { 0x66, 0xa1, 0x00, 0x30, 0x66, 0x40, 0x66, 0xe7, 0xe9, 0xf4 }
+/* a1 moffs32; inc eax; out 0xe9, eax; hlt -- from the remapped page */
+#define SAY_DATA_32(page) { 0xa1, 0x00, page, 0x00, 0x00, 0x40, 0xe7, 0xe9, 0xf4 }
+/* mov eax, [page]; inc eax; out 0xe9, eax; hlt */
+#define SAY_DATA_64 { 0x8b, 0x04, 0x25, 0x00, 0x50, 0x00, 0x00, 0xff, 0xc0, 0xe7, 0xe9, 0xf4 }
+/* mov eax, SECRET; movd xmm0, eax; pxor xmm1, xmm1; por xmm1, xmm0; movd eax, xmm1; out; hlt */
+#define SAY_BY_SSE { 0xb8, SECRET_BYTES, 0x66, 0x0f, 0x6e, 0xc0, 0x66, 0x0f, 0xef, 0xc9, \
+                     0x66, 0x0f, 0xeb, 0xc8, 0x66, 0x0f, 0x7e, 0xc8, 0xe7, 0xe9, 0xf4 }
+/* mov eax, SECRET; nop; out 0xe9, eax; hlt */
+#define SAY_SECRET { 0xb8, SECRET_BYTES, 0x90, 0xe7, 0xe9, 0xf4 }
+/* mov ecx, MTRRCAP; rdmsr; mov eax, SECRET; out; hlt */
+#define SAY_AFTER_RDMSR { 0xb9, 0xfe, 0, 0, 0, 0x0f, 0x32, 0xb8, SECRET_BYTES, 0xe7, 0xe9, 0xf4 }
+
+#define CAP(field) offsetof(struct engine_caps, field)
+
+static const struct trial trials[] = {
+    { "real mode",         CAP(real_mode),        enter_real,      false, 0,        SAY_DATA_16 },
+    { "protected mode",    CAP(protected_mode),   enter_protected, false, 0,        SAY_DATA_32(0x30) },
+    { "32-bit paging",     CAP(paging32),         enter_paging32,  false, 0,        SAY_DATA_32(0x50) },
+    { "PAE paging",        CAP(pae),              enter_pae,       false, 0,        SAY_DATA_32(0x50) },
+    { "long mode",         CAP(long_mode),        enter_long,      false, 0,        SAY_DATA_64 },
+    { "virtual-8086 mode", CAP(v86),              enter_v86,       false, 0,        SAY_DATA_16 },
+    { "SSE in ring 0",     CAP(sse),              enter_sse,       false, 0,        SAY_BY_SSE },
+    { "single step",       CAP(single_step),      enter_protected, true,  EXIT_MTF, SAY_SECRET },
+    { "MSR exits",         CAP(sees_msr),         enter_protected, false, EXIT_RDMSR, SAY_AFTER_RDMSR },
+    { "first touches",     CAP(sees_first_touch), enter_protected, false, EXIT_EPT_VIOLATION, SAY_SECRET },
+};
+
+/* ---- running one ---- */
+
+struct outcome { bool ok; char what[120]; };
+
+static timer_t start_alarm(struct kvm_cpu *k)
+{
+    timer_t t;
+    struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = KVM_KICK_SIGNAL };
+    struct itimerspec when = { .it_value.tv_nsec = TRIAL_MS * 1000000l,
+                               .it_interval.tv_nsec = 20 * 1000000l };
+
+    ev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+    k->deadline_ns = host_monotonic_ns() + TRIAL_MS * UINT64_C(1000000);
+    if (timer_create(CLOCK_MONOTONIC, &ev, &t))
+        return (timer_t)-1;
+    timer_settime(t, 0, &when, NULL);
+    return t;
+}
+
+static void judge(const struct trial *t, struct outcome *o, uint32_t said, unsigned seen,
+                  const struct vmexit *last)
+{
+    char line[100];
+    o->ok = last->reason == EXIT_HLT && said == SECRET && (!t->see || seen);
+    if (o->ok)
+        return;
+    if (last->reason == EXIT_TRIPLE_FAULT)
+        snprintf(o->what, sizeof(o->what), "%s triple-faults", t->name);
+    else if (last->reason == EXIT_KICKED)
+        snprintf(o->what, sizeof(o->what), "%s hangs", t->name);
+    else if (last->reason == EXIT_HLT && said != SECRET)
+        snprintf(o->what, sizeof(o->what), "%s computes wrongly", t->name);
+    else if (last->reason == EXIT_HLT)
+        snprintf(o->what, sizeof(o->what), "%s are not reported", t->name);
+    else if (last->reason == EXIT_UNHANDLED)
+        snprintf(o->what, sizeof(o->what), "%s ends in an internal error", t->name);
+    else
+        snprintf(o->what, sizeof(o->what), "%s fails (%.60s)", t->name,
+                 exit_describe(last, line, sizeof(line)));
+}
+
+static void run_trial(struct vcpu *v, const struct trial *t, struct outcome *o)
+{
+    struct kvm_cpu *k = v->priv;
+    struct vmexit x;
+    uint32_t said = 0;
+    unsigned seen = 0, shift = 0;
+    timer_t alarm = start_alarm(k);
+
+    for (int i = 0; i < 200; i++) {
+        engine_kvm.run(v, UINT64_MAX, &x);
+        if (x.reason == t->see)
+            seen++;
+        if (x.reason == EXIT_IO && x.io.port == 0xe9 && !x.io.in && shift < 32) {
+            said |= (uint32_t)x.io.value << shift;
+            shift += 8u * x.io.size;
+        }
+        bool go_on = x.reason == EXIT_IO || x.reason == EXIT_MTF || x.reason == EXIT_RDMSR ||
+                     x.reason == EXIT_EPT_VIOLATION;
+        engine_kvm.conclude(v, &x, go_on ? RETIRE : STOP);
+        if (!go_on)
+            break;
+    }
+    if (alarm != (timer_t)-1)
+        timer_delete(alarm);
+    judge(t, o, said, seen, &x);
+}
+
+/* A guest of one MiB that is entered by the trial's own rules. */
+static void try_one(const struct trial *t, struct outcome *o)
+{
+    struct cpu_state s;
+    struct gmem *m = gmem_new();
+    struct vcpu v = { .ops = &engine_kvm, .gmem = m, .mmu = MMU_NESTED };
+    uint32_t data = SECRET - 1;
+
+    snprintf(o->what, sizeof(o->what), "%s could not be tried", t->name);
+    o->ok = false;
+    if (!m || gmem_add(m, "probe", 0, RAM_BYTES, GMEM_RAM))
+        goto out;
+    gmem_freeze(m);
+    gmem_write(m, CODE, t->code, sizeof(t->code));
+    gmem_write(m, DATA, &data, sizeof(data));
+    cpu_state_reset(&s);
+    t->enter(&s, m);
+    s.rip = CODE;
+    s.gpr[RSP] = STACK;
+    if (engine_kvm.create(&v))
+        goto out;
+    struct controls c = { .monitor_trap_flag = t->step };
+    if (engine_kvm.set_state(&v, ST_ALL & ~(unsigned)ST_FPU, &s) == 0 &&
+        engine_kvm.set_controls(&v, &c) == 0)
+        run_trial(&v, t, o);
+    else
+        snprintf(o->what, sizeof(o->what), "%s is refused", t->name);
+    if (t->see == EXIT_EPT_VIOLATION && !((struct kvm_cpu *)v.priv)->pager)
+        snprintf(o->what, sizeof(o->what), "%.*s", (int)sizeof(o->what) - 1,
+                 ((struct kvm_cpu *)v.priv)->no_pager_why);
+    engine_kvm.destroy(&v);
+out:
+    if (m)
+        gmem_free(m);
+}
+
+/* ---- the report ---- */
+
+static void append(char *buf, size_t n, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static void append(char *buf, size_t n, const char *fmt, ...)
+{
+    size_t at = strlen(buf);
+    va_list ap;
+    va_start(ap, fmt);
+    if (at < n)
+        vsnprintf(buf + at, n - at, fmt, ap);
+    va_end(ap);
+}
+
+static const char *kind_of_kvm(void)
+{
+    if (access("/sys/module/kvm_pvm", F_OK) == 0)
+        return "paravirtual KVM (kvm_pvm)";
+    if (access("/sys/module/kvm_intel", F_OK) == 0)
+        return "KVM on VT-x (kvm_intel)";
+    if (access("/sys/module/kvm_amd", F_OK) == 0)
+        return "KVM on SVM (kvm_amd)";
+    return "KVM";
+}
+
+static void advise(struct engine_caps *caps)
+{
+    if (!caps->paging32 || !caps->pae)
+        append(caps->why, sizeof(caps->why), "; for 32-bit kernels use --cpu soft");
+    else if (!caps->sse)
+        append(caps->why, sizeof(caps->why), "; for kernels that use SSE use --cpu soft");
+}
+
+int kvm_probe(struct engine_caps *caps)
+{
+    unsigned n_failed = 0;
+
+    memset(caps, 0, sizeof(*caps));
+    int fd = kvm_open(caps->why, sizeof(caps->why));
+    if (fd < 0)
+        return fd;
+    close(fd);
+
+    append(caps->why, sizeof(caps->why), "%s: ", kind_of_kvm());
+    for (size_t i = 0; i < NELEM(trials); i++) {
+        struct outcome o = { 0 };
+        try_one(&trials[i], &o);
+        *(bool *)((char *)caps + trials[i].cap) = o.ok;
+        if (!o.ok)
+            append(caps->why, sizeof(caps->why), "%s%s", n_failed++ ? ", " : "", o.what);
+    }
+    if (!n_failed)
+        append(caps->why, sizeof(caps->why), "every trial guest ran");
+    advise(caps);
+    caps->mmus = BIT(MMU_NESTED);
+    caps->ok = caps->real_mode || caps->protected_mode || caps->long_mode;
+    return caps->ok ? 0 : -ENOTSUP;
+}

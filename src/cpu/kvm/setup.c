@@ -1,0 +1,203 @@
+/*
+ * cpu/kvm/setup.c -- what the kernel is told once: memory, MSRs, CPUID, TSC.
+ */
+#include "cpu/kvm/kvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/host.h"
+#include "base/x86.h"
+#include "cpu/cpuid.h"
+#include "mem/gmem.h"
+
+int kvm_open(char *why, size_t n)
+{
+    int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    if (fd >= 0)
+        return fd;
+    int err = errno;
+    if (err == EACCES || err == EPERM)
+        snprintf(why, n, "no permission to open /dev/kvm; type: sudo usermod -aG kvm $USER, "
+                         "then log in again (meanwhile --cpu soft runs everything)");
+    else if (err == ENOENT || err == ENXIO || err == ENODEV)
+        snprintf(why, n, "there is no /dev/kvm: try sudo modprobe kvm_intel or kvm_amd; inside a "
+                         "virtual machine its host must allow nesting (--cpu soft needs none of it)");
+    else
+        snprintf(why, n, "cannot open /dev/kvm: %s", strerror(err));
+    return -err;
+}
+
+/* ---- the VM ---- */
+
+static int add_slot(struct kvm_cpu *k, struct vcpu *v, size_t i)
+{
+    const struct gmem_region *r = gmem_region(v->gmem, i);
+    struct kvm_userspace_memory_region slot = {
+        .slot = (uint32_t)i,
+        .flags = r->kind == GMEM_ROM ? KVM_MEM_READONLY : 0,
+        .guest_phys_addr = r->base,
+        .memory_size = r->size,
+        .userspace_addr = (uintptr_t)(k->pager ? pager_hva(k->pager, i) : r->hva),
+    };
+    if (ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &slot) == 0)
+        return 0;
+    int err = -errno;
+    host_say("kvm: memory slot for %s at %#llx: %s", r->name, (unsigned long long)r->base,
+             strerror(-err));
+    return err;
+}
+
+/* The MSRs of the CPU core are KVM's; all others are the machine's and exit. */
+static const struct { uint32_t base, n; } core_msrs[] = {
+    { MSR_TSC, 1 },
+    { MSR_SYSENTER_CS, 3 },
+    { MSR_PAT, 1 },
+    { (uint32_t)MSR_EFER, 5 },              /* EFER, STAR, LSTAR, CSTAR, SFMASK */
+    { (uint32_t)MSR_FS_BASE, 4 },           /* FS_BASE, GS_BASE, KERNEL_GS_BASE, TSC_AUX */
+};
+
+static void set_msr_filter(struct kvm_cpu *k)
+{
+    uint8_t all = 0xff;
+    struct kvm_enable_cap cap = {
+        .cap = KVM_CAP_X86_USER_SPACE_MSR,
+        .args = { KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_FILTER },
+    };
+    struct kvm_msr_filter f = { .flags = KVM_MSR_FILTER_DEFAULT_DENY };
+
+    for (size_t i = 0; i < NELEM(core_msrs); i++)
+        f.ranges[i] = (struct kvm_msr_filter_range){
+            .flags = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE,
+            .base = core_msrs[i].base, .nmsrs = core_msrs[i].n, .bitmap = &all,
+        };
+    /* Without these the kernel answers for the machine's MSRs: probe finds out. */
+    if (ioctl(k->vm, KVM_ENABLE_CAP, &cap) == 0)
+        ioctl(k->vm, KVM_X86_SET_MSR_FILTER, &f);
+}
+
+/* VMCALL of the wrong vendor is to fault, not to be patched; and OUT 0x7e is
+ * to be as other OUTs. */
+static void disable_quirks(struct kvm_cpu *k)
+{
+    int known = ioctl(k->vm, KVM_CHECK_EXTENSION, KVM_CAP_DISABLE_QUIRKS2);
+    struct kvm_enable_cap cap = { .cap = KVM_CAP_DISABLE_QUIRKS2 };
+
+    if (known <= 0)
+        return;
+    cap.args[0] = (unsigned)known &
+                  (KVM_X86_QUIRK_OUT_7E_INC_RIP | KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
+    ioctl(k->vm, KVM_ENABLE_CAP, &cap);
+}
+
+int kvm_setup_vm(struct kvm_cpu *k, struct vcpu *v)
+{
+    for (size_t i = 0; i < gmem_count(v->gmem); i++) {
+        int err = add_slot(k, v, i);
+        if (err)
+            return err;
+    }
+    /* Older Intel CPUs run real mode through three pages of their own. */
+    ioctl(k->vm, KVM_SET_TSS_ADDR, 0xfffbd000ul);
+    set_msr_filter(k);
+    disable_quirks(k);
+    return 0;
+}
+
+/* ---- the vCPU ---- */
+
+#define MAX_CPUID 256
+
+static struct kvm_cpuid2 *new_cpuid_list(void)
+{
+    return calloc(1, sizeof(struct kvm_cpuid2) + MAX_CPUID * sizeof(struct kvm_cpuid_entry2));
+}
+
+static const struct kvm_cpuid_entry2 *host_entry(const struct kvm_cpuid2 *host, uint32_t leaf)
+{
+    for (uint32_t i = 0; i < host->nent; i++)
+        if (host->entries[i].function == leaf && host->entries[i].index == 0)
+            return &host->entries[i];
+    return NULL;
+}
+
+/* Offer of the features only what the host has, of the address bits no more. */
+static void restrict_to_host(struct kvm_cpuid_entry2 *e, const struct kvm_cpuid2 *host)
+{
+    const struct kvm_cpuid_entry2 *h = host_entry(host, e->function);
+    uint32_t hypervisor = e->ecx & (uint32_t)BIT(31);
+
+    switch (e->function) {
+    case 1:
+        e->ecx = (e->ecx & (h ? h->ecx : 0)) | hypervisor;
+        e->edx &= h ? h->edx : 0;
+        break;
+    case 7:
+        e->ebx &= h ? h->ebx : 0, e->ecx &= h ? h->ecx : 0;
+        break;
+    case 0x80000001:
+        e->ecx &= h ? h->ecx : 0, e->edx &= h ? h->edx : 0;
+        break;
+    case 0x80000008:
+        if (h && (h->eax & 0xff) < (e->eax & 0xff))
+            e->eax = (e->eax & ~0xffu) | (h->eax & 0xff);
+        break;
+    }
+}
+
+/* The TSC's rate as the guest will see it, where it cannot be made 1 GHz. */
+static void say_tsc_rate(struct kvm_cpu *k, struct kvm_cpuid_entry2 *e)
+{
+    int khz = k->tsc_scaled ? 0 : ioctl(k->fd, KVM_GET_TSC_KHZ, 0);
+    if (khz <= 0)
+        return;
+    if (e->function == 0x15)
+        e->eax = 1, e->ebx = 1, e->ecx = khz < 4000000 ? (uint32_t)khz * 1000 : 0;
+    if (e->function == 0x16)
+        e->eax = e->ebx = (uint32_t)khz / 1000;
+}
+
+static int set_cpuid(struct kvm_cpu *k)
+{
+    struct kvm_cpuid2 *host = new_cpuid_list(), *ours = new_cpuid_list();
+    int err = host && ours ? 0 : -ENOMEM;
+
+    if (!err) {
+        host->nent = MAX_CPUID;
+        if (ioctl(k->dev, KVM_GET_SUPPORTED_CPUID, host))
+            err = -errno;
+    }
+    for (size_t i = 0; !err && i < n_cpuid_rows; i++) {
+        const struct cpuid_row *r = &cpuid_table[i];
+        struct kvm_cpuid_entry2 *e = &ours->entries[i];
+        uint32_t out[4];
+        cpuid_answer(r->leaf, r->subleaf, false, 0, out);
+        *e = (struct kvm_cpuid_entry2){
+            .function = r->leaf, .index = r->subleaf,
+            .flags = r->any_subleaf ? 0 : KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+            .eax = out[0], .ebx = out[1], .ecx = out[2], .edx = out[3],
+        };
+        restrict_to_host(e, host);
+        say_tsc_rate(k, e);
+        ours->nent++;
+    }
+    if (!err && ioctl(k->fd, KVM_SET_CPUID2, ours))
+        err = -errno;
+    free(host);
+    free(ours);
+    return err;
+}
+
+int kvm_setup_vcpu(struct kvm_cpu *k)
+{
+    k->tsc_scaled = ioctl(k->fd, KVM_SET_TSC_KHZ, 1000000ul) == 0;
+    int err = set_cpuid(k);
+    if (err)
+        host_say("kvm: KVM_SET_CPUID2: %s", strerror(-err));
+    return err;
+}

@@ -1,0 +1,320 @@
+/*
+ * cpu/kvm/state.c -- registers between KVM's structs and ours.
+ *
+ * General and segment registers are mirrored in the page shared with the
+ * kernel after every exit; the rest is fetched by ioctl when somebody asks.
+ *
+ * Between run() and conclude() a state is shown as the exit record tells it:
+ * RIP at the instruction, whatever KVM has done about it already.
+ */
+#include "cpu/kvm/kvm.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "base/x86.h"
+#include "mem/gmem.h"
+#include "mem/walk.h"
+
+/* ---- general registers ---- */
+
+/* KVM's order is historical, ours is the encoding's.  rip and rflags follow apart. */
+#define KVM_GPRS(X) \
+    X(RAX, rax) X(RCX, rcx) X(RDX, rdx) X(RBX, rbx) X(RSP, rsp) X(RBP, rbp) X(RSI, rsi) \
+    X(RDI, rdi) X(R8, r8) X(R9, r9) X(R10, r10) X(R11, r11) X(R12, r12) X(R13, r13) \
+    X(R14, r14) X(R15, r15)
+
+static uint64_t add_sized(uint64_t v, int64_t n, unsigned bytes)
+{
+    uint64_t low = low_bytes(v + (uint64_t)n, bytes);
+    return bytes == 4 ? low : bytes == 2 ? (v & ~UINT64_C(0xffff)) | low : low;
+}
+
+/* Of a REP INS that KVM reads ahead, `part` elements are answered although the
+ * registers have not moved yet: show them as if they had. */
+static void show_read_ahead(const struct vcpu *v, struct cpu_state *s)
+{
+    const struct kvm_cpu *k = v->priv;
+    uint8_t bytes[15];
+    struct io_insn insn;
+
+    if (!k->have_exit || k->run->exit_reason != KVM_EXIT_IO || !k->part)
+        return;
+    io_insn_parse(bytes, kvm_fetch(v, s->rip, bytes, sizeof(bytes)), kvm_code_bytes(k), &insn);
+    if (!insn.rep || !insn.in)
+        return;
+    int64_t step = s->rflags & FLAG_DF ? -(int)insn.op_bytes : insn.op_bytes;
+    s->gpr[RDI] = add_sized(s->gpr[RDI], step * k->part, insn.addr_bytes);
+    s->gpr[RCX] = add_sized(s->gpr[RCX], -(int64_t)k->part, insn.addr_bytes);
+}
+
+static void get_gprs(const struct vcpu *v, struct cpu_state *s)
+{
+    const struct kvm_cpu *k = v->priv;
+    const struct kvm_regs *r = &k->run->s.regs.regs;
+
+#define X(id, name) s->gpr[id] = r->name;
+    KVM_GPRS(X)
+#undef X
+    s->rip = r->rip - (uint64_t)(k->in_record ? k->rip_ahead : 0);
+    s->rflags = r->rflags;
+    show_read_ahead(v, s);
+}
+
+static int set_gprs(struct kvm_cpu *k, const struct cpu_state *s)
+{
+    struct kvm_regs *r = &k->run->s.regs.regs;
+
+#define X(id, name) r->name = s->gpr[id];
+    KVM_GPRS(X)
+#undef X
+    r->rip = s->rip + (uint64_t)(k->in_record ? k->rip_ahead : 0);
+    r->rflags = s->rflags;
+    return ioctl(k->fd, KVM_SET_REGS, r) ? -errno : 0;
+}
+
+/* ---- segments and control registers ---- */
+
+static void seg_from_kvm(struct segment *s, const struct kvm_segment *k)
+{
+    *s = (struct segment){ .sel = k->selector, .base = k->base, .limit = k->limit };
+    s->attr = (uint16_t)((k->type & SEG_TYPE) | (k->s ? SEG_S : 0) | (k->dpl & 3u) << 5 |
+                         (k->present && !k->unusable ? SEG_P : 0) | (k->avl ? SEG_AVL : 0) |
+                         (k->l ? SEG_L : 0) | (k->db ? SEG_DB : 0) | (k->g ? SEG_G : 0));
+}
+
+static void seg_to_kvm(struct kvm_segment *k, const struct segment *s)
+{
+    *k = (struct kvm_segment){
+        .selector = s->sel, .base = s->base, .limit = s->limit,
+        .type = s->attr & SEG_TYPE, .s = !!(s->attr & SEG_S), .dpl = (s->attr >> 5) & 3,
+        .present = !!(s->attr & SEG_P), .avl = !!(s->attr & SEG_AVL),
+        .l = !!(s->attr & SEG_L), .db = !!(s->attr & SEG_DB), .g = !!(s->attr & SEG_G),
+        .unusable = !(s->attr & SEG_P),
+    };
+}
+
+static void segs_of(struct kvm_sregs *r, struct kvm_segment *out[N_SEGS])
+{
+    out[SEG_ES] = &r->es, out[SEG_CS] = &r->cs, out[SEG_SS] = &r->ss, out[SEG_DS] = &r->ds;
+    out[SEG_FS] = &r->fs, out[SEG_GS] = &r->gs, out[SEG_LDTR] = &r->ldt, out[SEG_TR] = &r->tr;
+}
+
+static void get_sregs(struct kvm_cpu *k, unsigned groups, struct cpu_state *s)
+{
+    struct kvm_sregs *r = &k->run->s.regs.sregs;
+    struct kvm_segment *segs[N_SEGS];
+
+    if (groups & ST_SEGS) {
+        segs_of(r, segs);
+        for (int i = 0; i < N_SEGS; i++)
+            seg_from_kvm(&s->seg[i], segs[i]);
+        s->gdtr = (struct table_reg){ r->gdt.base, r->gdt.limit };
+        s->idtr = (struct table_reg){ r->idt.base, r->idt.limit };
+    }
+    if (groups & ST_CRS) {
+        s->cr0 = r->cr0, s->cr2 = r->cr2, s->cr3 = r->cr3, s->cr4 = r->cr4;
+        s->cr8 = r->cr8, s->efer = r->efer;
+    }
+}
+
+static int set_sregs(struct kvm_cpu *k, unsigned groups, const struct cpu_state *s)
+{
+    struct kvm_sregs *r = &k->run->s.regs.sregs, old = *r;
+    struct kvm_segment *segs[N_SEGS];
+
+    if (groups & ST_SEGS) {
+        segs_of(r, segs);
+        for (int i = 0; i < N_SEGS; i++)
+            seg_to_kvm(segs[i], &s->seg[i]);
+        r->gdt.base = s->gdtr.base, r->gdt.limit = s->gdtr.limit;
+        r->idt.base = s->idtr.base, r->idt.limit = s->idtr.limit;
+    }
+    if (groups & ST_CRS) {
+        r->cr0 = s->cr0, r->cr2 = s->cr2, r->cr3 = s->cr3, r->cr4 = s->cr4;
+        r->cr8 = s->cr8, r->efer = s->efer;
+    }
+    if (ioctl(k->fd, KVM_SET_SREGS, r) == 0)
+        return 0;
+    int err = -errno;
+    *r = old;
+    return err;
+}
+
+/* ---- debug registers, MSRs, FPU ---- */
+
+static int get_drs(struct kvm_cpu *k, struct cpu_state *s)
+{
+    struct kvm_debugregs d;
+    if (ioctl(k->fd, KVM_GET_DEBUGREGS, &d))
+        return -errno;
+    memcpy(s->dr, d.db, sizeof(d.db));
+    s->dr[4] = s->dr[5] = 0;
+    s->dr[6] = d.dr6, s->dr[7] = d.dr7;
+    return 0;
+}
+
+static int set_drs(struct kvm_cpu *k, const struct cpu_state *s)
+{
+    struct kvm_debugregs d = { .dr6 = s->dr[6], .dr7 = s->dr[7] };
+    memcpy(d.db, s->dr, sizeof(d.db));
+    return ioctl(k->fd, KVM_SET_DEBUGREGS, &d) ? -errno : 0;
+}
+
+static const struct { uint32_t index; size_t offset; } state_msrs[] = {
+    { MSR_STAR,           offsetof(struct cpu_state, star)           },
+    { MSR_LSTAR,          offsetof(struct cpu_state, lstar)          },
+    { MSR_CSTAR,          offsetof(struct cpu_state, cstar)          },
+    { MSR_SFMASK,         offsetof(struct cpu_state, sfmask)         },
+    { MSR_KERNEL_GS_BASE, offsetof(struct cpu_state, kernel_gs_base) },
+    { MSR_SYSENTER_CS,    offsetof(struct cpu_state, sysenter_cs)    },
+    { MSR_SYSENTER_ESP,   offsetof(struct cpu_state, sysenter_esp)   },
+    { MSR_SYSENTER_EIP,   offsetof(struct cpu_state, sysenter_eip)   },
+    { MSR_PAT,            offsetof(struct cpu_state, pat)            },
+    { MSR_TSC,            offsetof(struct cpu_state, tsc)            },
+    { MSR_TSC_AUX,        offsetof(struct cpu_state, tsc_aux)        },
+};
+
+/* struct kvm_msrs ends in a flexible array: room for n entries. */
+#define MSRS_BYTES(n) (sizeof(struct kvm_msrs) + (n) * sizeof(struct kvm_msr_entry))
+union msr_list { struct kvm_msrs head; char room[MSRS_BYTES(NELEM(state_msrs))]; };
+union msr_one  { struct kvm_msrs head; char room[MSRS_BYTES(1)]; };
+
+/* KVM stops at the first MSR it does not have, so each goes alone if all together fail. */
+static int move_msrs(struct kvm_cpu *k, unsigned long request, union msr_list *l)
+{
+    l->head.nmsrs = NELEM(state_msrs);
+    int done = ioctl(k->fd, request, l);
+    if (done < 0)
+        return -errno;
+    for (size_t i = (size_t)done; i < NELEM(state_msrs); i++) {
+        union msr_one one = { .head.nmsrs = 1 };
+        one.head.entries[0] = l->head.entries[i];
+        if (ioctl(k->fd, request, &one) == 1)
+            l->head.entries[i] = one.head.entries[0];
+    }
+    return 0;
+}
+
+static int get_msrs(struct kvm_cpu *k, struct cpu_state *s)
+{
+    union msr_list l = { .room = { 0 } };
+    for (size_t i = 0; i < NELEM(state_msrs); i++)
+        l.head.entries[i].index = state_msrs[i].index;
+    int err = move_msrs(k, KVM_GET_MSRS, &l);
+    for (size_t i = 0; !err && i < NELEM(state_msrs); i++)
+        memcpy((char *)s + state_msrs[i].offset, &l.head.entries[i].data, 8);
+    return err;
+}
+
+static int set_msrs(struct kvm_cpu *k, const struct cpu_state *s)
+{
+    union msr_list l = { .room = { 0 } };
+    for (size_t i = 0; i < NELEM(state_msrs); i++) {
+        l.head.entries[i].index = state_msrs[i].index;
+        memcpy(&l.head.entries[i].data, (const char *)s + state_msrs[i].offset, 8);
+    }
+    return move_msrs(k, KVM_SET_MSRS, &l);
+}
+
+/* The XSAVE area begins with the FXSAVE image; XSTATE_BV follows it.
+ * [SDM 1 "XSAVE Area"] */
+#define XSTATE_BV 128           /* in 32-bit words */
+
+static int get_fpu(struct kvm_cpu *k, struct cpu_state *s)
+{
+    struct kvm_xsave x;
+    if (ioctl(k->fd, KVM_GET_XSAVE, &x))
+        return -errno;
+    memcpy(s->fpu, x.region, sizeof(s->fpu));
+    return 0;
+}
+
+static int set_fpu(struct kvm_cpu *k, const struct cpu_state *s)
+{
+    struct kvm_xsave x;
+    if (ioctl(k->fd, KVM_GET_XSAVE, &x))
+        return -errno;
+    memcpy(x.region, s->fpu, sizeof(s->fpu));
+    x.region[XSTATE_BV] |= 3;   /* x87 and SSE are in the image */
+    return ioctl(k->fd, KVM_SET_XSAVE, &x) ? -errno : 0;
+}
+
+/* ---- the engine's interface ---- */
+
+int kvm_get_state(struct vcpu *v, unsigned groups, struct cpu_state *s)
+{
+    struct kvm_cpu *k = v->priv;
+    int err = kvm_settle(k);
+
+    if (!err && (groups & ST_GPRS))
+        get_gprs(v, s);
+    if (!err && (groups & (ST_SEGS | ST_CRS)))
+        get_sregs(k, groups, s);
+    if (!err && (groups & ST_DRS))
+        err = get_drs(k, s);
+    if (!err && (groups & ST_MSRS))
+        err = get_msrs(k, s);
+    if (!err && (groups & ST_FPU))
+        err = get_fpu(k, s);
+    return err;
+}
+
+/* -EBUSY in the middle of a REP INS that KVM reads ahead: nothing can be set there. */
+int kvm_set_state(struct vcpu *v, unsigned groups, const struct cpu_state *s)
+{
+    struct kvm_cpu *k = v->priv;
+    int err = k->have_exit && k->part ? -EBUSY : kvm_settle(k);
+
+    if (!err && (groups & (ST_SEGS | ST_CRS)))
+        err = set_sregs(k, groups, s);
+    if (!err && (groups & ST_GPRS))
+        err = set_gprs(k, s);
+    if (!err && (groups & ST_DRS))
+        err = set_drs(k, s);
+    if (!err && (groups & ST_MSRS))
+        err = set_msrs(k, s);
+    if (!err && (groups & ST_FPU))
+        err = set_fpu(k, s);
+    v->irq_ready = false;       /* not known before the next exit */
+    return err;
+}
+
+/* ---- looking at code ---- */
+
+unsigned kvm_code_bytes(const struct kvm_cpu *k)
+{
+    const struct kvm_sregs *r = &k->run->s.regs.sregs;
+
+    if (!(r->cr0 & CR0_PE) || (k->run->s.regs.regs.rflags & FLAG_VM))
+        return 2;
+    if ((r->efer & EFER_LMA) && r->cs.l)
+        return 8;
+    return r->cs.db ? 4 : 2;
+}
+
+/* The guest's code at CS:rip, as many of n bytes as are mapped. */
+size_t kvm_fetch(const struct vcpu *v, uint64_t rip, uint8_t *buf, size_t n)
+{
+    const struct kvm_cpu *k = v->priv;
+    const struct kvm_sregs *r = &k->run->s.regs.sregs;
+    struct paging pg = { r->cr0, r->cr3, r->cr4, r->efer, false };
+    size_t got = 0;
+
+    while (got < n) {
+        gla_t gla = kvm_code_bytes(k) == 8 ? rip + got : (uint32_t)(r->cs.base + rip + got);
+        size_t here = PAGE_SIZE - (gla & (PAGE_SIZE - 1));
+        struct walk w = { .result = WALK_OK, .gpa = gla };
+        if (pg.cr0 & CR0_PG)
+            walk(&pg, v->gmem, gla, WALK_FETCH | WALK_PEEK, &w);
+        if (here > n - got)
+            here = n - got;
+        const void *hva = w.result == WALK_OK ? gmem_ptr(v->gmem, w.gpa, here) : NULL;
+        if (!hva)
+            break;
+        memcpy(buf + got, hva, here);
+        got += here;
+    }
+    return got;
+}
