@@ -112,6 +112,7 @@ UNIT_TESTS := \
     test_pic \
     test_cpuid \
     test_nested \
+    test_shadow \
     test_dirty \
     test_gmem \
     test_load \
