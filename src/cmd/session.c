@@ -121,6 +121,24 @@ static bool wants_live_text(const struct run_options *o)
     return o->trace_path && strcmp(o->trace_path, "-") == 0;
 }
 
+/* What the engine numbers in events mean: places in engines[]. */
+static const char *engine_name(const void *arg, unsigned engine)
+{
+    (void)arg;
+    for (unsigned i = 0; engines[i]; i++)
+        if (i == engine)
+            return engines[i]->name;
+    return "?";
+}
+
+static const char *const *engine_names(void)
+{
+    static const char *names[16];
+    for (unsigned i = 0; engines[i] && i < NELEM(names) - 1; i++)
+        names[i] = engines[i]->name;
+    return names;
+}
+
 static bool open_trace(struct session *s)
 {
     const struct run_options *o = s->o;
@@ -131,6 +149,8 @@ static bool open_trace(struct session *s)
         host_say("no memory for the trace ring: %s", strerror(errno));
         return false;
     }
+    s->trace->engine_names = engine_names();
+    s->text.engine_name = engine_name;
     if (!select_kinds(s->trace, o->kinds))
         return false;
     trace_drain_attach(&s->drain, s->trace);

@@ -4,7 +4,8 @@
  * An exit lasts from its EXIT event to its RESUME.  If the run had --timing
  * the RESUME says how many host nanoseconds the monitor took; else all we have
  * is virtual time, which stands still while the monitor works except where it
- * lets time pass (HLT): the table says which of the two it shows.
+ * lets time pass: the table says which of the two it shows.  In virtual time
+ * a HLT lasts until something happens, as people expect of it.
  *
  * Each key has a small open hash table.  A guest can make as many different
  * keys as it likes, so a table that is full counts the rest in one row.
@@ -36,7 +37,7 @@ struct table {
 };
 
 /* The exit a vCPU is in. */
-struct pending { bool is; bool has[N_STAT_BY]; uint64_t key[N_STAT_BY], vtime_ns; };
+struct pending { bool is, waits; bool has[N_STAT_BY]; uint64_t key[N_STAT_BY], vtime_ns; };
 
 struct exit_stat {
     struct table   table[N_STAT_BY];
@@ -138,10 +139,9 @@ static void begin_exit(struct pending *p, const struct trace_event *e)
     }
 }
 
-static void end_exit(struct exit_stat *s, struct pending *p, const struct trace_event *resume)
+/* The exit is over at now_ns; host_ns is 0 if nobody measured. */
+static void end_exit(struct exit_stat *s, struct pending *p, uint64_t now_ns, uint64_t host_ns)
 {
-    uint64_t host_ns = resume ? resume->arg[2] : 0;
-    uint64_t now_ns = resume ? resume->vtime_ns : p->vtime_ns;
     uint64_t ns = host_ns ? host_ns : now_ns > p->vtime_ns ? now_ns - p->vtime_ns : 0;
     if (host_ns)
         s->timed = true;
@@ -161,15 +161,17 @@ void stat_add(struct exit_stat *s, const struct trace_event *e)
     s->any = true;
     if (e->vtime_ns > s->last_ns)
         s->last_ns = e->vtime_ns;
-    if (e->kind == TRACE_EXIT) {
-        if (p->is)              /* its RESUME was lost or not asked for */
-            end_exit(s, p, NULL);
-        begin_exit(p, e);
-    } else if (p->is && e->kind == TRACE_RESUME) {
-        end_exit(s, p, e);
-    } else if (p->is && e->kind == TRACE_STOP) {
-        end_exit(s, p, NULL);
+    if (p->is && p->waits)      /* whatever happens now ended the wait */
+        end_exit(s, p, e->vtime_ns, 0);
+    if (p->is && e->kind == TRACE_RESUME) {
+        p->waits = p->key[STAT_BY_REASON] == EXIT_HLT && e->arg[2] == 0;
+        if (!p->waits)
+            end_exit(s, p, e->vtime_ns, e->arg[2]);
+    } else if (p->is && (e->kind == TRACE_EXIT || e->kind == TRACE_STOP)) {
+        end_exit(s, p, p->vtime_ns, 0);     /* its RESUME was lost or not asked for */
     }
+    if (e->kind == TRACE_EXIT)
+        begin_exit(p, e);
 }
 
 void stat_sink(void *exit_stat, const struct trace_event *events, size_t n)
@@ -266,8 +268,8 @@ static void fold(struct row *into, const struct row *r)
     into->sum_ns += r->sum_ns;
 }
 
-void stat_print_by(FILE *out, const struct exit_stat *s, enum stat_by by, size_t max_rows,
-                   const struct symbols *symbols)
+static void print_table(FILE *out, const struct exit_stat *s, enum stat_by by, const char *title,
+                        size_t max_rows, const struct symbols *symbols)
 {
     const struct table *t = &s->table[by];
     struct row others = t->rest;
@@ -276,7 +278,7 @@ void stat_print_by(FILE *out, const struct exit_stat *s, enum stat_by by, size_t
     struct row *rows = sorted_rows(t, &n);
     if (!rows)
         return;
-    fprintf(out, "%-24s %10s %8s %8s %10s %10s %12s\n", stat_by_names[by], "count", "count %",
+    fprintf(out, "%-24s %10s %8s %8s %10s %10s %12s\n", title, "count", "count %",
             "time %", "min us", "avg us", "max us");
     for (size_t i = 0; i < n; i++) {
         if (max_rows && i >= max_rows)
@@ -288,6 +290,39 @@ void stat_print_by(FILE *out, const struct exit_stat *s, enum stat_by by, size_t
     if (others.count)
         print_row(out, s, "(all others)", &others, "");
     free(rows);
+}
+
+void stat_print_by(FILE *out, const struct exit_stat *s, enum stat_by by, size_t max_rows,
+                   const struct symbols *symbols)
+{
+    print_table(out, s, by, stat_by_names[by], max_rows, symbols);
+}
+
+/* The rip table again, by the function each address is in. */
+static void print_functions(FILE *out, const struct exit_stat *s, const struct symbols *symbols)
+{
+    const struct table *t = &s->table[STAT_BY_RIP];
+    struct exit_stat *f = stat_new();
+    for (size_t i = 0; f && i < t->slots; i++) {
+        uint64_t offset = 0, key = t->row[i].key;
+        if (!t->row[i].count)
+            continue;
+        bool known = symbols_find(symbols, key, &offset);
+        struct row *into = known ? find_row(&f->table[STAT_BY_RIP], key - offset)
+                                 : &f->table[STAT_BY_RIP].rest;
+        if (known && !into->count && into != &f->table[STAT_BY_RIP].rest) {
+            into->key = key - offset;
+            f->table[STAT_BY_RIP].used++;
+        }
+        fold(into, &t->row[i]);
+    }
+    if (f) {
+        fold(&f->table[STAT_BY_RIP].rest, &t->rest);
+        f->exits = s->exits;
+        f->sum_ns = s->sum_ns;
+        print_table(out, f, STAT_BY_RIP, "function", TOP_ROWS, symbols);
+    }
+    stat_free(f);
 }
 
 static void print_headline(FILE *out, const struct exit_stat *s)
@@ -309,5 +344,9 @@ void stat_print(FILE *out, const struct exit_stat *s, const struct symbols *symb
             continue;
         fputc('\n', out);
         stat_print_by(out, s, by, TOP_ROWS, symbols);
+    }
+    if (symbols && s->table[STAT_BY_RIP].used) {
+        fputc('\n', out);
+        print_functions(out, s, symbols);
     }
 }

@@ -20,17 +20,18 @@
 #include "cpu/exit.h"
 #include "debugger/symbols.h"
 #include "io/oddity.h"
+#include "vm/vm.h"
 
 /* How an argument is shown. */
-enum look { HEX, DEC, VERDICT, ENGINE, MMU, REASON, RIGHTS, YES_NO, ODDITY };
+enum look { HEX, DEC, VERDICT, ENGINE, MMU, REASON, RIGHTS, YES_NO, ODDITY, STOPPED, EVENT };
 
 static const struct { const char *arg; enum look look; } looks[] = {
     { "reason", REASON },   { "verdict", VERDICT }, { "engine", ENGINE },   { "mmu", MMU },
     { "perm", RIGHTS },     { "write", YES_NO },    { "what", ODDITY },     { "seed", DEC },
-    { "status", DEC },      { "why", DEC },         { "exits", DEC },       { "n", DEC },
+    { "status", DEC },      { "why", STOPPED },     { "exits", DEC },       { "n", DEC },
     { "host_ns", DEC },     { "size", DEC },        { "entries", DEC },     { "cached", YES_NO },
     { "line", DEC },        { "level", DEC },       { "deadline", DEC },    { "generation", DEC },
-    { "nr", DEC },          { "type", DEC },
+    { "nr", DEC },          { "type", EVENT },
 };
 
 static enum look look_of(const char *arg)
@@ -48,6 +49,16 @@ static const char *engine_name(const struct trace_text *x, uint64_t engine)
     return "?";
 }
 
+static const char *const stops[] = {
+#define X(name, status, about) [VM_##name] = #name,
+    VM_STOP_LIST(X)
+#undef X
+};
+
+static const char *const event_types[] = {
+    [EVENT_NONE] = "NONE", [EVENT_IRQ] = "IRQ", [EVENT_NMI] = "NMI", [EVENT_EXCEPTION] = "EXCEPTION",
+};
+
 /* The word for a value, or NULL if only a number will do. */
 static const char *word_for(const struct trace_text *x, enum look look, uint64_t v)
 {
@@ -60,6 +71,8 @@ static const char *word_for(const struct trace_text *x, enum look look, uint64_t
     case RIGHTS:  return v < 8 ? rights[v] : NULL;
     case YES_NO:  return v < 2 ? (v ? "yes" : "no") : NULL;
     case ODDITY:  return v < N_ODDITIES ? oddities[v].name : NULL;
+    case STOPPED: return v < NELEM(stops) ? stops[v] : NULL;
+    case EVENT:   return v < NELEM(event_types) ? event_types[v] : NULL;
     case HEX: case DEC: return NULL;
     }
     return NULL;

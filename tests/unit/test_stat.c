@@ -14,6 +14,7 @@
 #include "base/trace.h"
 #include "cpu/exit.h"
 #include "debugger/stat.h"
+#include "debugger/symbols.h"
 
 static uint64_t seq, now_ns;
 
@@ -101,8 +102,13 @@ static void without_timing_the_times_are_called_virtual(void **state)
     struct exit_stat *s = stat_new();
     one_exit(s, hlt, 0x1000, 1500, 0);
     one_exit(s, hlt, 0x1000, 500, 0);
+    add(s, TRACE_EXIT, 0x1000, EXIT_HLT, 0, 0);
+    add(s, TRACE_RESUME, 0x1000, RETIRE, 0x1001, 0);
+    now_ns += 1000;             /* waiting, after the handler said it may */
+    add(s, TRACE_TIMER, 0x1000, now_ns, 1, 0);
+    now_ns += 5000;             /* the guest runs: this is no part of the exit */
     one_exit(s, out_3f8, 0x1004, 0, 0);
-    expect_row(s, STAT_BY_REASON, "HLT", "2 66.67% 100.00% 0.50 1.00 1.50");
+    expect_row(s, STAT_BY_REASON, "HLT", "3 75.00% 100.00% 0.50 1.00 1.50");
     char *all = printed(s, -1);
     assert_non_null(strstr(all, "VIRTUAL"));
     assert_null(strstr(all, "HOST"));
@@ -163,6 +169,37 @@ static void a_million_places_stay_within_bounds(void **state)
     stat_free(s);
 }
 
+extern const char __executable_start[];
+
+/* With symbols, addresses in one function are one row of one more table. */
+static void functions_add_up_their_addresses(void **state)
+{
+    (void)state;
+    char why[200];
+    uint64_t here = (uint64_t)(uintptr_t)one_exit - (uint64_t)(uintptr_t)__executable_start;
+    struct symbols *symbols = symbols_open("/proc/self/exe", why, sizeof why);
+    struct exit_stat *s = stat_new();
+    assert_non_null(symbols);
+    one_exit(s, hlt, here, 0, 1000);
+    one_exit(s, hlt, here + 4, 0, 3000);
+    one_exit(s, hlt, 0xffffffffffff0000, 0, 4000);
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+    stat_print(f, s, symbols);
+    fclose(f);
+    char *functions = strstr(text, "\nfunction ");
+    unsigned count = 0;
+    assert_non_null(functions);
+    assert_non_null(strstr(text, "one_exit+0x4"));
+    assert_int_equal(sscanf(strstr(functions, "one_exit"), "one_exit %u", &count), 1);
+    assert_int_equal(count, 2);
+    assert_non_null(strstr(functions, "(all others)"));
+    free(text);
+    stat_free(s);
+    symbols_close(symbols);
+}
+
 static void an_empty_table_prints(void **state)
 {
     (void)state;
@@ -182,6 +219,7 @@ int main(void)
         cmocka_unit_test(an_exit_that_never_ends_counts),
         cmocka_unit_test(vcpus_do_not_mix),
         cmocka_unit_test(a_million_places_stay_within_bounds),
+        cmocka_unit_test(functions_add_up_their_addresses),
         cmocka_unit_test(an_empty_table_prints),
     };
     return cmocka_run_group_tests_name("stat", tests, NULL, NULL);
