@@ -98,7 +98,7 @@ static int parse_exit(const char *text, unsigned *reason)
     return 0;
 }
 
-enum { OPT_TEXT = 256, OPT_JSON, OPT_STAT, OPT_WHY, OPT_INFO, OPT_KIND, OPT_EXIT, OPT_FROM,
+enum { OPT_TEXT = 256, OPT_JSON, OPT_STAT, OPT_STORY, OPT_WHY, OPT_INFO, OPT_KIND, OPT_EXIT, OPT_FROM,
        OPT_TO, OPT_SYMBOLS, OPT_KINDS, OPT_MARKDOWN, OPT_HELP };
 
 static const struct option long_options[] = {
