@@ -13,7 +13,7 @@
 guests_real := realmode protmode
 guests32 := hlt hello longmode paging echo timer hypercall
 guests64 :=
-guests_both := smc faults strict alignment \
+guests_both := smc faults strict alignment string ptchurn \
     intmix memcpy pfstorm softint cr3loads
 guests_boot := boot
 
