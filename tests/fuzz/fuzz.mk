@@ -4,6 +4,7 @@
 # way is kept under $(BUILD)/fuzz and never committed.
 FUZZ_TARGETS := \
     fuzz_devices \
+    fuzz_load \
     fuzz_trace_file
 
 FUZZ_SECONDS ?= 20
