@@ -22,6 +22,13 @@ bool load_is_elf(const struct load_file *f)
     return f->size >= SELFMAG && memcmp(f->bytes, ELFMAG, SELFMAG) == 0;
 }
 
+bool load_is_elf64(const struct load_file *f)
+{
+    const uint8_t *ident = f->bytes;
+
+    return load_is_elf(f) && f->size > EI_CLASS && ident[EI_CLASS] == ELFCLASS64;
+}
+
 static const char *type_sentence(unsigned type)
 {
     switch (type) {

@@ -63,6 +63,7 @@ int  load_stack(struct loading *l);     /* RSP = top of 4 KiB of low memory */
 
 /* One per format; `recognises` looks at the bytes only. */
 bool load_is_elf(const struct load_file *f);
+bool load_is_elf64(const struct load_file *f);
 bool load_is_multiboot(const struct load_file *f);
 bool load_is_linux(const struct load_file *f);
 bool load_is_boot(const struct load_file *f);

@@ -293,6 +293,25 @@ static void test_multiboot_elf(void **state)
     done(f);
 }
 
+/* A 64-bit ELF with that header is entered in long mode, unless asked. */
+static void test_multiboot_elf64(void **state)
+{
+    (void)state;
+    struct fixture *f = fresh();
+    const uint32_t h[3] = { 0x1badb002, 0, 0u - 0x1badb002u };
+
+    make_elf64(f);
+    memcpy(f->file + 0x100, h, sizeof(h));
+    assert_int_equal(load(f, NULL, 0), 0);
+    assert_int_equal(f->out.format, LOAD_ELF);
+    assert_int_equal(f->out.cpu.efer, EFER_LME | EFER_LMA);
+    f->r.format = "multiboot";
+    assert_int_equal(load(f, NULL, 0), 0);
+    assert_int_equal(f->out.format, LOAD_MULTIBOOT);
+    expect_flat32(f, 0x100008);
+    done(f);
+}
+
 static void test_linux(void **state)
 {
     (void)state;
@@ -669,6 +688,7 @@ int main(void)
         cmocka_unit_test(test_elf64),
         cmocka_unit_test(test_multiboot),
         cmocka_unit_test(test_multiboot_elf),
+        cmocka_unit_test(test_multiboot_elf64),
         cmocka_unit_test(test_linux),
         cmocka_unit_test(test_linux64),
         cmocka_unit_test(test_boot),
