@@ -170,7 +170,6 @@ static bool open_trace(struct session *s)
 static void drain_now(void *arg)
 {
     struct session *s = arg;
-    terminal_flush(s->terminal);
     trace_drain_run(&s->drain);
 }
 
