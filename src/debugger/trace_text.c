@@ -18,12 +18,13 @@
 
 #include "cpu/engine.h"
 #include "cpu/exit.h"
+#include "cpu/soft/soft.h"
 #include "debugger/symbols.h"
 #include "io/oddity.h"
 #include "vm/vm.h"
 
 /* How an argument is shown. */
-enum look { HEX, DEC, VERDICT, ENGINE, MMU, REASON, RIGHTS, YES_NO, ODDITY, STOPPED, EVENT };
+enum look { HEX, DEC, VERDICT, ENGINE, MMU, REASON, RIGHTS, YES_NO, ODDITY, STOPPED, EVENT, MODE };
 
 static const struct { const char *arg; enum look look; } looks[] = {
     { "reason", REASON },   { "verdict", VERDICT }, { "engine", ENGINE },   { "mmu", MMU },
@@ -32,6 +33,7 @@ static const struct { const char *arg; enum look look; } looks[] = {
     { "host_ns", DEC },     { "size", DEC },        { "entries", DEC },     { "cached", YES_NO },
     { "line", DEC },        { "level", DEC },       { "deadline", DEC },    { "generation", DEC },
     { "nr", DEC },          { "type", EVENT },
+    { "from", MODE },       { "to", MODE },
 };
 
 static enum look look_of(const char *arg)
@@ -59,6 +61,11 @@ static const char *const event_types[] = {
     [EVENT_NONE] = "NONE", [EVENT_IRQ] = "IRQ", [EVENT_NMI] = "NMI", [EVENT_EXCEPTION] = "EXCEPTION",
 };
 
+static const char *const modes[] = {
+    [MODE_REAL] = "REAL", [MODE_V86] = "V86", [MODE_PROT16] = "PROT16", [MODE_PROT32] = "PROT32",
+    [MODE_LONG16] = "LONG16", [MODE_LONG32] = "LONG32", [MODE_LONG64] = "LONG64",
+};
+
 /* The word for a value, or NULL if only a number will do. */
 static const char *word_for(const struct trace_text *x, enum look look, uint64_t v)
 {
@@ -73,6 +80,7 @@ static const char *word_for(const struct trace_text *x, enum look look, uint64_t
     case ODDITY:  return v < N_ODDITIES ? oddities[v].name : NULL;
     case STOPPED: return v < NELEM(stops) ? stops[v] : NULL;
     case EVENT:   return v < NELEM(event_types) ? event_types[v] : NULL;
+    case MODE:    return v < NELEM(modes) ? modes[v] : NULL;
     case HEX: case DEC: return NULL;
     }
     return NULL;

@@ -45,6 +45,7 @@ static void arguments_have_names_and_words(void **state)
     expect_args(TRACE_UNCLAIMED, 0x80, 1, 1, "address 0x80 size 1 write yes");
     expect_args(TRACE_INJECT, 0x20, 0, EVENT_IRQ, "vector 0x20 error 0x0 type IRQ");
     expect_args(TRACE_STOP, 0, 1, 9, "status 0 why EXIT_PORT exits 9");
+    expect_args(TRACE_MODE, 0, 3, 0, "from REAL to PROT32");
     expect_args(TRACE_MARK, 3, 0, 0, "n 3");
     expect_args((enum trace_kind)200, 1, 2, 3, "0x1 0x2 0x3 (a kind this program does not know)");
 }
