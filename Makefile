@@ -107,6 +107,12 @@ HEADERS := $(shell find src -name '*.h')
 
 # Unit tests: each a cmocka program tests/unit/test_NAME.c, linked with everything but main.
 UNIT_TESTS := \
+    test_bus \
+    test_device \
+    test_rtc \
+    test_i8042 \
+    test_vga \
+    test_sysport \
     test_uart \
     test_pit \
     test_pic \

@@ -531,7 +531,7 @@ static void pit_after_load(void *dev)
         c->gate = i == 2 ? p->port61 & P61_GATE2 : 1;
     }
     p->out0 = !!p->out0;
-    settle(p, false);
+    irq_set(&p->irq0, p->out0);     /* and the timer is a field: it is armed already */
 }
 
 struct pit *pit_new(struct vclock *c, struct trace *t, struct irq_line irq0)
