@@ -208,10 +208,10 @@ static void command(struct i8042 *k, uint8_t v)
 
 static void data(struct i8042 *k, uint8_t v)
 {
-    uint8_t command = k->command;
+    uint8_t waiting = k->command;
     k->command = 0;
     k->status &= (uint8_t)~ST_COMMAND;
-    switch (command) {
+    switch (waiting) {
     case CMD_WRITE_CB:  write_command_byte(k, v); break;
     case CMD_WRITE_OUT: write_output_port(k, v); break;
     case CMD_ECHO_KBD:  answer(k, v, false); break;

@@ -33,7 +33,7 @@ static int tear_down(void **state)
 
 static void crtc(uint8_t index, uint8_t value)
 {
-    bus_write(b->bus, 0x3d4, 2, (uint64_t)value << 8 | index);  /* as drivers do: one OUT of a word */
+    bus_write(b->bus, 0x3d4, 2, (uint64_t)value << 8 | index);     /* as drivers do */
 }
 
 static uint8_t crtc_get(uint8_t index)
