@@ -157,6 +157,8 @@ static bool open_trace(struct session *s)
     if (o->stat && !(s->stat = stat_new()))
         return false;
     if (s->stat)
+        stat_name_ports(s->stat, pc_port_name);
+    if (s->stat)
         trace_drain_add(&s->drain, stat_sink, s->stat);
     if (wants_live_text(o)) {
         trace_text_head(stdout);

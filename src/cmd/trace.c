@@ -21,6 +21,7 @@
 #include "debugger/symbols.h"
 #include "debugger/trace_file.h"
 #include "debugger/trace_text.h"
+#include "vm/pc.h"
 
 enum action { AS_TEXT, AS_JSON, AS_STAT, AS_WHY, AS_INFO, AS_STORY };
 
@@ -243,6 +244,8 @@ static int do_each(struct job *j)
         host_say("there is not enough memory");
         return 1;
     }
+    if (j->stat)
+        stat_name_ports(j->stat, pc_port_name);
     if (o->action == AS_TEXT)
         trace_text_head(stdout);
     /* One reason's statistics need the RESUMEs too. */

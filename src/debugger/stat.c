@@ -45,6 +45,7 @@ struct exit_stat {
     uint64_t       exits, sum_ns;
     uint64_t       first_ns, last_ns;
     bool           any, timed;      /* timed: RESUMEs carry host time */
+    stat_port_fn  *port_name;       /* may be NULL */
 };
 
 struct exit_stat *stat_new(void)
@@ -57,6 +58,11 @@ void stat_free(struct exit_stat *s)
     for (unsigned i = 0; s && i < N_STAT_BY; i++)
         free(s->table[i].row);
     free(s);
+}
+
+void stat_name_ports(struct exit_stat *s, stat_port_fn *fn)
+{
+    s->port_name = fn;
 }
 
 uint64_t stat_exits(const struct exit_stat *s)
@@ -235,8 +241,12 @@ static void print_row(FILE *out, const struct exit_stat *s, const char *name, co
             about);
 }
 
-static const char *about_key(enum stat_by by, uint64_t key)
+static const char *about_key(const struct exit_stat *s, enum stat_by by, uint64_t key)
 {
+    if (by == STAT_BY_PORT && s->port_name) {
+        const char *name = s->port_name((uint16_t)key);
+        return name ? name : "no device";
+    }
     int i = by == STAT_BY_REASON && key <= UINT32_MAX ? exit_index((unsigned)key) : -1;
     return i < 0 ? "" : exit_infos[i].about;
 }
@@ -285,7 +295,7 @@ static void print_table(FILE *out, const struct exit_stat *s, enum stat_by by, c
             fold(&others, &rows[i]);
         else
             print_row(out, s, say_key(by, rows[i].key, symbols, name, sizeof name), &rows[i],
-                      about_key(by, rows[i].key));
+                      about_key(s, by, rows[i].key));
     }
     if (others.count)
         print_row(out, s, "(all others)", &others, "");

@@ -23,6 +23,10 @@ void stat_free(struct exit_stat *s);
 void stat_add(struct exit_stat *s, const struct trace_event *e);
 void stat_sink(void *exit_stat, const struct trace_event *events, size_t n);    /* for a drain */
 
+/* Who can tell what a port is: its name or NULL. */
+typedef const char *stat_port_fn(uint16_t port);
+void stat_name_ports(struct exit_stat *s, stat_port_fn *fn);
+
 uint64_t stat_exits(const struct exit_stat *s);
 
 /* One table, at most `rows` lines (0: all), largest time or count first. */

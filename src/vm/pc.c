@@ -201,6 +201,14 @@ static bool create_parts(struct pc *pc)
     return true;
 }
 
+const char *pc_port_name(uint16_t port)
+{
+    for (size_t i = 0; i < NELEM(pc_ports); i++)
+        if (port >= pc_ports[i].base && port - pc_ports[i].base < pc_ports[i].len)
+            return pc_ports[i].why;
+    return NULL;
+}
+
 static bool claim_ports(struct pc *pc)
 {
     for (size_t i = 0; i < NELEM(pc_ports); i++) {

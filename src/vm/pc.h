@@ -30,6 +30,9 @@ struct i8042 *pc_keyboard(struct pc *pc);
 struct pc_part { const char *name; const struct device_ops *ops; void *dev; };
 size_t pc_parts(const struct pc *pc, struct pc_part *out, size_t n);
 
+/* What answers at a port, or why nothing does; NULL if the table does not list it. */
+const char *pc_port_name(uint16_t port);
+
 /* The screen as text. */
 void pc_screen(const struct pc *pc, FILE *out);
 

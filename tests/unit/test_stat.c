@@ -148,6 +148,24 @@ static void vcpus_do_not_mix(void **state)
     stat_free(s);
 }
 
+static const char *name_port(uint16_t port)
+{
+    return port == 0x3f8 ? "COM1" : NULL;
+}
+
+static void ports_have_names_if_somebody_knows_them(void **state)
+{
+    (void)state;
+    struct exit_stat *s = stat_new();
+    one_exit(s, out_3f8, 0, 0, 1000);
+    one_exit(s, in_60, 0, 0, 1000);
+    expect_row(s, STAT_BY_PORT, "out 0x3f8", "1 50.00% 50.00% 1.00 1.00 1.00");
+    stat_name_ports(s, name_port);
+    expect_row(s, STAT_BY_PORT, "out 0x3f8", "1 50.00% 50.00% 1.00 1.00 1.00 COM1");
+    expect_row(s, STAT_BY_PORT, "in  0x60", "1 50.00% 50.00% 1.00 1.00 1.00 no device");
+    stat_free(s);
+}
+
 static void a_million_places_stay_within_bounds(void **state)
 {
     (void)state;
@@ -218,6 +236,7 @@ int main(void)
         cmocka_unit_test(without_timing_the_times_are_called_virtual),
         cmocka_unit_test(an_exit_that_never_ends_counts),
         cmocka_unit_test(vcpus_do_not_mix),
+        cmocka_unit_test(ports_have_names_if_somebody_knows_them),
         cmocka_unit_test(a_million_places_stay_within_bounds),
         cmocka_unit_test(functions_add_up_their_addresses),
         cmocka_unit_test(an_empty_table_prints),
