@@ -253,7 +253,7 @@ static void deliver_long(struct soft *s, struct delivery *d)
     cpl = inner ? desc_dpl(&c) : s->cpl;
     ist = gate.raw >> 32 & 7;
     if (ist || inner) {
-        st = tss_stack64(s, ist ? 2 + ist : cpl, cpl);
+        st = tss_stack64(s, ist ? 3 + ist : cpl, cpl);
         if (!inner)             /* an IST alone does not touch SS */
             st.ss = s->seg[SEG_SS];
     } else {
