@@ -208,6 +208,21 @@ include bench/bench.mk
 help:
 	@echo "make VERB, where VERB is one of"; sed -n 's/^##//p' $(MAKEFILE_LIST)
 
+##  check-memtest   Debian's memtest86+, tests #0 to #9, both images, both kinds of paging (minutes)
+.PHONY: check-memtest
+check-memtest: all
+	BUILD=$(BUILD) tests/run tests/memtest
+
+##  check-san  the quick suites under AddressSanitizer and UBSan
+.PHONY: check-san
+check-san:
+	$(MAKE) check SAN=1 BUILD=build/san
+
+##  hard       the same suites with tiny caches, where bugs have a chance
+.PHONY: hard
+hard:
+	$(MAKE) check HARD=1 SAN=1 BUILD=build/hard
+
 ##  install    to PREFIX, default /usr/local
 .PHONY: install
 install: all
