@@ -116,6 +116,7 @@ UNIT_TESTS := \
     test_uart \
     test_pit \
     test_pic \
+    test_kvm \
     test_cpuid \
     test_nested \
     test_shadow \

@@ -208,7 +208,8 @@ int kvm_queue_exception(struct kvm_cpu *k, const struct event *e)
     ev.flags = 0;
     ev.exception.injected = 1;
     ev.exception.nr = e->vector;
-    ev.exception.has_error_code = e->has_error;
+    /* Real mode pushes no error codes. */
+    ev.exception.has_error_code = e->has_error && (k->run->s.regs.sregs.cr0 & CR0_PE);
     ev.exception.error_code = e->has_error ? e->error : 0;
     if (ioctl(k->fd, KVM_SET_VCPU_EVENTS, &ev))
         return -errno;

@@ -1,0 +1,554 @@
+/*
+ * The KVM engine against tiny real-mode guests, byte by byte: is every record
+ * what the exit language says, and does every verdict do what it says?
+ *
+ * Skipped, and says so, where there is no usable /dev/kvm.
+ */
+#include "cpu/engine.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/x86.h"
+#include "mem/gmem.h"
+
+#define CODE 0x1000u
+#define DATA 0x3000u
+#define ROM  0xf0000u
+
+struct guest {
+    struct gmem    *m;
+    struct vcpu     v;
+    struct vmexit   x;
+    struct controls c;
+};
+
+static bool have_kvm(void)
+{
+    static int known = -1;
+    if (known < 0) {
+        struct engine_caps caps;
+        known = engine_kvm.probe(&caps) == 0 && caps.real_mode;
+        if (!known)
+            print_message("skipped: the kvm engine does not work here: %s\n", caps.why);
+    }
+    return known;
+}
+
+/* RAM below 0xa0000, a ROM page, nothing else. */
+static struct guest *start(const void *code, size_t n)
+{
+    static struct guest g;
+    if (!have_kvm())
+        skip();
+    memset(&g, 0, sizeof(g));
+    g.m = gmem_new();
+    assert_int_equal(gmem_add(g.m, "RAM", 0, 0xa0000, GMEM_RAM), 0);
+    assert_int_equal(gmem_add(g.m, "ROM", ROM, 0x1000, GMEM_ROM), 0);
+    gmem_freeze(g.m);
+    gmem_write(g.m, CODE, code, n);
+    g.v = (struct vcpu){ .ops = &engine_kvm, .gmem = g.m, .mmu = MMU_NESTED };
+    assert_int_equal(engine_kvm.create(&g.v), 0);
+    struct cpu_state s;
+    cpu_state_reset(&s);
+    s.seg[SEG_CS].sel = 0;
+    s.seg[SEG_CS].base = 0;
+    s.rip = CODE;
+    s.gpr[RSP] = 0x8000;
+    assert_int_equal(engine_kvm.set_state(&g.v, ST_ALL, &s), 0);
+    return &g;
+}
+#define START(...) start((const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
+
+static void stop(struct guest *g)
+{
+    engine_kvm.destroy(&g->v);
+    gmem_free(g->m);
+}
+
+/* The next exit that is not a first touch. */
+static struct vmexit *run(struct guest *g)
+{
+    for (;;) {
+        engine_kvm.run(&g->v, UINT64_MAX, &g->x);
+        if (g->x.reason != EXIT_EPT_VIOLATION)
+            break;
+        engine_kvm.conclude(&g->v, &g->x, RETRY);
+    }
+    return &g->x;
+}
+
+static void conclude(struct guest *g, enum verdict v)
+{
+    engine_kvm.conclude(&g->v, &g->x, v);
+}
+
+static struct cpu_state state(struct guest *g)
+{
+    struct cpu_state s;
+    assert_int_equal(engine_kvm.get_state(&g->v, ST_ALL, &s), 0);
+    return s;
+}
+
+/* An interrupt or exception handler for `vector`, at 0x100 * (vector + 2): OUT 0x80, al; HLT. */
+static void put_handler(struct guest *g, unsigned vector)
+{
+    uint16_t entry[2] = { (uint16_t)(0x100 * (vector + 2)), 0 };
+    gmem_write(g->m, 4 * vector, entry, sizeof(entry));
+    gmem_write(g->m, entry[0], "\xe6\x80\xf4", 3);
+}
+
+static void expect_io(struct guest *g, uint64_t rip, const char *bytes, unsigned len, bool in,
+                      unsigned port, unsigned size, uint64_t value)
+{
+    struct vmexit *x = run(g);
+    assert_int_equal(x->reason, EXIT_IO);
+    assert_int_equal(x->rip, rip);
+    assert_int_equal(x->len, len);
+    assert_memory_equal(x->bytes, bytes, len);
+    assert_int_equal(x->io.in, in);
+    assert_int_equal(x->io.port, port);
+    assert_int_equal(x->io.size, size);
+    assert_int_equal(x->io.value, value);
+}
+
+static void expect_hlt(struct guest *g, uint64_t rip)
+{
+    assert_int_equal(run(g)->reason, EXIT_HLT);
+    assert_int_equal(g->x.rip, rip);
+    conclude(g, RETIRE);
+    assert_int_equal(state(g).rip, rip + 1);
+}
+
+static void out_of_every_form(void **st)
+{
+    (void)st;
+    struct guest *g = START(0xb8, 0x41, 0x42,   /* mov ax, 0x4241 */
+                            0xba, 0xe9, 0x00,   /* mov dx, 0xe9   */
+                            0xe6, 0x80,         /* 1006 out 0x80, al */
+                            0xe6, 0x80,         /* 1008 again        */
+                            0xe7, 0x80,         /* 100a out 0x80, ax */
+                            0xee, 0xee, 0xef,   /* 100c              */
+                            0x66, 0xef,         /* 100f out dx, eax  */
+                            0xf4);              /* 1011              */
+    static const struct { uint64_t rip; const char *bytes; unsigned len, port, size, value; } want[] = {
+        { 0x1006, "\xe6\x80", 2, 0x80, 1, 0x41   }, { 0x1008, "\xe6\x80", 2, 0x80, 1, 0x41   },
+        { 0x100a, "\xe7\x80", 2, 0x80, 2, 0x4241 }, { 0x100c, "\xee",     1, 0xe9, 1, 0x41   },
+        { 0x100d, "\xee",     1, 0xe9, 1, 0x41   }, { 0x100e, "\xef",     1, 0xe9, 2, 0x4241 },
+        { 0x100f, "\x66\xef", 2, 0xe9, 4, 0x4241 },
+    };
+    for (size_t i = 0; i < NELEM(want); i++) {
+        expect_io(g, want[i].rip, want[i].bytes, want[i].len, false, want[i].port, want[i].size,
+                  want[i].value);
+        assert_int_equal(state(g).rip, want[i].rip);    /* as the record tells it */
+        conclude(g, RETIRE);
+        if (i & 1)                                      /* settled or not: no difference */
+            assert_int_equal(state(g).rip, want[i].rip + want[i].len);
+    }
+    expect_hlt(g, 0x1011);
+    stop(g);
+}
+
+static void in_settles(void **st)
+{
+    (void)st;
+    struct guest *g = START(0xe4, 0x60, 0xe4, 0x61, 0xe6, 0x80, 0xf4);
+    expect_io(g, 0x1000, "\xe4\x60", 2, true, 0x60, 1, 0);
+    g->x.io.value = 0x5a;
+    conclude(g, RETIRE);
+    struct cpu_state s = state(g);
+    assert_int_equal(s.rip, 0x1002);
+    assert_int_equal(s.gpr[RAX] & 0xff, 0x5a);
+    expect_io(g, 0x1002, "\xe4\x61", 2, true, 0x61, 1, 0);
+    g->x.io.value = 0xa5;
+    conclude(g, RETIRE);
+    expect_io(g, 0x1004, "\xe6\x80", 2, false, 0x80, 1, 0xa5);
+    conclude(g, RETIRE);
+    expect_hlt(g, 0x1006);
+    stop(g);
+}
+
+static void retry_runs_it_again(void **st)
+{
+    (void)st;
+    struct guest *g = START(0xb0, 0x11, 0xe4, 0x60, 0xe6, 0x80, 0xf4);
+    for (int i = 0; i < 3; i++) {
+        expect_io(g, 0x1002, "\xe4\x60", 2, true, 0x60, 1, 0);
+        g->x.io.value = 0x77;
+        conclude(g, i < 2 ? RETRY : RETIRE);
+        assert_int_equal(state(g).gpr[RAX] & 0xff, i < 2 ? 0x11 : 0x77);
+    }
+    for (int i = 0; i < 3; i++) {
+        expect_io(g, 0x1004, "\xe6\x80", 2, false, 0x80, 1, 0x77);
+        conclude(g, i < 2 ? RETRY : RETIRE);
+    }
+    assert_int_equal(run(g)->reason, EXIT_HLT);
+    conclude(g, RETRY);
+    expect_hlt(g, 0x1006);
+    stop(g);
+}
+
+static void strings_one_element_each(void **st)
+{
+    (void)st;
+    struct guest *g = START(0xba, 0xe9, 0x00,           /* mov dx, 0xe9     */
+                            0xbe, 0x00, 0x30,           /* mov si, 0x3000   */
+                            0xb9, 0x03, 0x00,           /* mov cx, 3        */
+                            0xf3, 0x6e,                 /* 1009 rep outsb   */
+                            0xbf, 0x00, 0x40,           /* mov di, 0x4000   */
+                            0xb9, 0x03, 0x00,           /* mov cx, 3        */
+                            0xf3, 0x6d,                 /* 1011 rep insw    */
+                            0x6e, 0x6c, 0xf4);          /* 1013 outsb; insb */
+    gmem_write(g->m, DATA, "abcd", 4);
+    for (unsigned i = 0; i < 3; i++) {
+        expect_io(g, 0x1009, "\xf3\x6e", 2, false, 0xe9, 1, (uint64_t)"abc"[i]);
+        assert_true(g->x.io.string && g->x.io.rep);
+        assert_int_equal(g->x.io.gla, DATA + i);
+        conclude(g, RETIRE);
+        assert_int_equal(state(g).gpr[RCX], 2 - i);
+        assert_int_equal(state(g).rip, 0x1009);         /* left only by finding CX = 0 */
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        expect_io(g, 0x1011, "\xf3\x6d", 2, true, 0xe9, 2, 0);
+        assert_true(g->x.io.string && g->x.io.rep);
+        assert_int_equal(g->x.io.gla, 0x4000 + 2 * i);
+        g->x.io.value = 0x3130 + 0x202 * i;
+        conclude(g, RETIRE);
+        struct cpu_state s = state(g);
+        assert_int_equal(s.gpr[RCX], 2 - i);
+        assert_int_equal(s.gpr[RDI], 0x4000 + 2 * (i + 1));
+        assert_int_equal(s.rip, 0x1011);
+    }
+    assert_memory_equal(gmem_ptr(g->m, 0x4000, 6), "012345", 6);
+    expect_io(g, 0x1013, "\x6e", 1, false, 0xe9, 1, 'd');
+    assert_true(g->x.io.string && !g->x.io.rep);
+    conclude(g, RETIRE);
+    expect_io(g, 0x1014, "\x6c", 1, true, 0xe9, 1, 0);
+    g->x.io.value = '!';
+    conclude(g, RETIRE);
+    expect_hlt(g, 0x1015);
+    assert_memory_equal(gmem_ptr(g->m, 0x4006, 1), "!", 1);
+    stop(g);
+}
+
+/* OUT followed by REP OUTS to the same port: which was it? */
+static void out_then_rep_outs(void **st)
+{
+    (void)st;
+    struct guest *g = START(0xba, 0xe9, 0x00, 0xbe, 0x00, 0x30, 0xb9, 0x02, 0x00,
+                            0xb0, 'x',                  /* mov al, 'x'    */
+                            0xee,                       /* 100b out dx,al */
+                            0xf3, 0x6e,                 /* 100c rep outsb */
+                            0xf4);
+    gmem_write(g->m, DATA, "xy", 2);
+    expect_io(g, 0x100b, "\xee", 1, false, 0xe9, 1, 'x');
+    conclude(g, RETIRE);
+    run(g);                 /* with the same byte as AL nobody can tell; the value is right */
+    assert_int_equal(g->x.io.value, 'x');
+    conclude(g, RETIRE);
+    expect_io(g, 0x100c, "\xf3\x6e", 2, false, 0xe9, 1, 'y');
+    conclude(g, RETIRE);
+    expect_hlt(g, 0x100e);
+    stop(g);
+}
+
+static void device_memory(void **st)
+{
+    (void)st;
+    struct guest *g = START(0xb8, 0x00, 0xa0, 0x8e, 0xd8,       /* mov ds, 0xa000         */
+                            0xc6, 0x06, 0x10, 0x00, 0x55,       /* mov byte [0x10], 0x55  */
+                            0x66, 0xa1, 0x20, 0x00,             /* mov eax, [0x20]        */
+                            0xa1, 0xff, 0x0f,                   /* mov ax, [0xfff]        */
+                            0xf4);
+    struct vmexit *x = run(g);
+    assert_int_equal(x->reason, EXIT_MMIO);
+    assert_true(x->mmio.write);
+    assert_int_equal(x->mmio.gpa, 0xa0010);
+    assert_int_equal(x->mmio.size, 1);
+    assert_int_equal(x->mmio.value, 0x55);
+    conclude(g, RETIRE);
+    x = run(g);
+    assert_int_equal(x->reason, EXIT_MMIO);
+    assert_false(x->mmio.write);
+    assert_int_equal(x->mmio.gpa, 0xa0020);
+    assert_int_equal(x->mmio.size, 4);
+    assert_int_equal(x->rip, 0x100a);
+    x->mmio.value = 0x12345678;
+    conclude(g, RETIRE);
+    assert_int_equal(state(g).gpr[RAX], 0x12345678);
+    for (unsigned i = 0; i < 2; i++) {                          /* one access, two pages */
+        x = run(g);
+        assert_int_equal(x->reason, EXIT_MMIO);
+        assert_int_equal(x->mmio.gpa, 0xa0fff + i);
+        assert_int_equal(x->mmio.size, 1);
+        x->mmio.value = 0xc0 + i;
+        conclude(g, RETIRE);
+    }
+    expect_hlt(g, 0x1011);
+    assert_int_equal(state(g).gpr[RAX], 0x1234c1c0);
+    stop(g);
+}
+
+static void rom_is_read_only(void **st)
+{
+    (void)st;
+    struct guest *g = START(0xb8, 0x00, 0xf0, 0x8e, 0xd8, 0xa0, 0x04, 0x00,
+                            0xc6, 0x06, 0x04, 0x00, 0x55, 0xf4);
+    gmem_load_rom(g->m, ROM + 4, "R", 1);
+    struct vmexit *x = run(g);
+    assert_int_equal(x->reason, EXIT_MMIO);
+    assert_true(x->mmio.write);
+    assert_int_equal(x->mmio.gpa, ROM + 4);
+    conclude(g, RETIRE);
+    expect_hlt(g, 0x100d);
+    assert_int_equal(state(g).gpr[RAX] & 0xff, 'R');
+    assert_memory_equal(gmem_ptr(g->m, ROM + 4, 1), "R", 1);
+    stop(g);
+}
+
+static void msrs_exit(void **st)
+{
+    (void)st;
+    struct guest *g = START(0x66, 0xb9, 0x8b, 0, 0, 0, 0x0f, 0x32,  /* mov ecx,0x8b; 1006 rdmsr */
+                            0x0f, 0x30,                             /* 1008 wrmsr */
+                            0x0f, 0x32, 0xf4);                      /* 100a rdmsr */
+    struct engine_caps caps;
+    put_handler(g, VEC_GP);
+    if (engine_kvm.probe(&caps) || !caps.sees_msr) {
+        stop(g);
+        print_message("skipped: %s\n", caps.why);
+        skip();
+    }
+    assert_int_equal(run(g)->reason, EXIT_RDMSR);
+    assert_int_equal(g->x.rip, 0x1006);
+    assert_int_equal(g->x.msr.index, 0x8b);
+    g->x.msr.value = 0x1122334455667788;
+    conclude(g, RETIRE);
+    assert_int_equal(state(g).gpr[RAX], 0x55667788);
+    assert_int_equal(state(g).gpr[RDX], 0x11223344);
+    assert_int_equal(run(g)->reason, EXIT_WRMSR);
+    assert_int_equal(g->x.rip, 0x1008);
+    assert_int_equal(g->x.msr.value, 0x1122334455667788);
+    conclude(g, RETIRE);
+    assert_int_equal(run(g)->reason, EXIT_RDMSR);
+    conclude(g, exit_reflect(&g->x, VEC_GP, true, 0));
+    expect_io(g, 0x100 * (VEC_GP + 2), "\xe6\x80", 2, false, 0x80, 1, 0x88);
+    conclude(g, RETIRE);
+    uint16_t pushed_ip = 0;
+    gmem_read(g->m, state(g).gpr[RSP], &pushed_ip, 2);
+    assert_int_equal(pushed_ip, 0x100a);
+    stop(g);
+}
+
+static void reflect_delivers_at_the_instruction(void **st)
+{
+    (void)st;
+    static const uint8_t code[][4] = { { 0xe4, 0x60, 0xf4 }, { 0xe6, 0x60, 0xf4 }, { 0xf4 } };
+    for (size_t i = 0; i < NELEM(code); i++) {
+        struct guest *g = start(code[i], sizeof(code[i]));
+        put_handler(g, VEC_GP);
+        run(g);
+        assert_int_equal(g->x.rip, 0x1000);
+        conclude(g, exit_reflect(&g->x, VEC_GP, true, 0));
+        run(g);
+        assert_int_equal(g->x.reason, EXIT_IO);
+        assert_int_equal(g->x.rip, 0x100 * (VEC_GP + 2));
+        uint16_t pushed_ip = 0;
+        gmem_read(g->m, state(g).gpr[RSP], &pushed_ip, 2);
+        assert_int_equal(pushed_ip, 0x1000);
+        conclude(g, RETIRE);
+        stop(g);
+    }
+}
+
+static void interrupts_by_the_window(void **st)
+{
+    (void)st;
+    struct guest *g = START(0xe6, 0x10,                 /* out 0x10, al: IF is 0 */
+                            0xfb,                       /* 1002 sti              */
+                            0x90,                       /* 1003 nop, in the shadow */
+                            0xeb, 0xfe);                /* 1004 jmp $            */
+    put_handler(g, 0x20);
+    expect_io(g, 0x1000, "\xe6\x10", 2, false, 0x10, 1, 0);
+    assert_false(g->v.irq_ready);
+    struct event e = { .type = EVENT_IRQ, .vector = 0x20 };
+    assert_int_not_equal(engine_kvm.inject(&g->v, &e), 0);      /* not now */
+    conclude(g, RETIRE);
+    g->c.irq_window_exiting = true;
+    assert_int_equal(engine_kvm.set_controls(&g->v, &g->c), 0);
+    assert_int_equal(run(g)->reason, EXIT_IRQ_WINDOW);
+    assert_true(g->v.irq_ready);
+    assert_true(g->x.rip == 0x1003 || g->x.rip == 0x1004);
+    conclude(g, RETRY);
+    g->c.irq_window_exiting = false;
+    assert_int_equal(engine_kvm.set_controls(&g->v, &g->c), 0);
+    assert_int_equal(engine_kvm.inject(&g->v, &e), 0);
+    expect_io(g, 0x2200, "\xe6\x80", 2, false, 0x80, 1, 0);
+    assert_false(g->v.irq_ready);
+    conclude(g, RETIRE);
+    stop(g);
+}
+
+static void *kick_later(void *arg)
+{
+    struct guest *g = arg;
+    usleep(20000);
+    engine_kvm.kick(&g->v);
+    return NULL;
+}
+
+static void kicks_are_not_lost(void **st)
+{
+    (void)st;
+    struct guest *g = START(0xeb, 0xfe);
+    pthread_t t;
+    engine_kvm.kick(&g->v);                             /* before run() */
+    assert_int_equal(run(g)->reason, EXIT_KICKED);
+    conclude(g, RETRY);
+    for (int i = 0; i < 5; i++) {                       /* during run() */
+        assert_int_equal(pthread_create(&t, NULL, kick_later, g), 0);
+        assert_int_equal(run(g)->reason, EXIT_KICKED);
+        assert_int_equal(g->x.rip, 0x1000);
+        conclude(g, RETRY);
+        pthread_join(t, NULL);
+    }
+    stop(g);
+}
+
+static void every_page_is_touched_once(void **st)
+{
+    (void)st;
+    struct guest *g = START(0xa0, 0x00, 0x50,           /* mov al, [0x5000]  */
+                            0xa2, 0x00, 0x60,           /* mov [0x6000], al  */
+                            0xa2, 0x00, 0x50,           /* mov [0x5000], al  */
+                            0xe6, 0x80, 0xf4);
+    struct engine_caps caps;
+    if (engine_kvm.probe(&caps) || !caps.sees_first_touch) {
+        stop(g);
+        print_message("skipped: %s\n", caps.why);
+        skip();
+    }
+    gmem_write(g->m, 0x5000, "L", 1);                   /* filled by a loader: still a touch */
+    unsigned seen[16] = { 0 }, n = 0;
+    for (;; n++) {
+        engine_kvm.run(&g->v, UINT64_MAX, &g->x);
+        if (g->x.reason != EXIT_EPT_VIOLATION)
+            break;
+        assert_true(g->x.page.gpa < 0x10000);
+        assert_int_equal(g->x.page.gpa & 0xfff, 0);
+        seen[g->x.page.gpa >> 12]++;
+        *(uint8_t *)gmem_ptr(g->m, 0x7000, 1) = 1;      /* the monitor never waits */
+        conclude(g, RETRY);
+    }
+    assert_int_equal(seen[1], 1);                       /* code */
+    assert_int_equal(seen[5], 1);
+    assert_int_equal(seen[6], 1);
+    assert_int_equal(g->x.reason, EXIT_IO);
+    assert_int_equal(g->x.io.value, 'L');
+    conclude(g, RETIRE);
+    engine_kvm.run(&g->v, UINT64_MAX, &g->x);           /* nothing new to touch */
+    assert_int_equal(g->x.reason, EXIT_HLT);
+    assert_memory_equal(gmem_ptr(g->m, 0x6000, 1), "L", 1);
+    stop(g);
+}
+
+static void single_steps(void **st)
+{
+    (void)st;
+    struct guest *g = START(0x90, 0xe4, 0x60, 0x40, 0xf4);  /* nop; in al,0x60; inc ax; hlt */
+    g->c.monitor_trap_flag = true;
+    assert_int_equal(engine_kvm.set_controls(&g->v, &g->c), 0);
+    assert_int_equal(run(g)->reason, EXIT_MTF);
+    assert_int_equal(g->x.rip, 0x1001);
+    conclude(g, RETRY);
+    expect_io(g, 0x1001, "\xe4\x60", 2, true, 0x60, 1, 0);
+    g->x.io.value = 6;
+    conclude(g, RETIRE);
+    assert_int_equal(run(g)->reason, EXIT_MTF);
+    assert_int_equal(g->x.rip, 0x1004);
+    assert_int_equal(state(g).gpr[RAX] & 0xff, 7);
+    conclude(g, RETRY);
+    expect_hlt(g, 0x1004);
+    stop(g);
+}
+
+static void triple_fault_ends(void **st)
+{
+    (void)st;
+    struct guest *g = START(0x0f, 0x0b);                /* ud2, and no IDT */
+    struct cpu_state s = state(g);
+    for (int i = SEG_ES; i <= SEG_GS; i++)
+        s.seg[i] = (struct segment){ .sel = 8, .limit = 0xffffffff,
+            .attr = SEG_P | SEG_S | SEG_DB | SEG_G | (i == SEG_CS ? 0xb : 0x3) };
+    s.cr0 |= CR0_PE;
+    s.idtr.limit = 0;
+    assert_int_equal(engine_kvm.set_state(&g->v, ST_ALL, &s), 0);
+    assert_int_equal(run(g)->reason, EXIT_TRIPLE_FAULT);
+    conclude(g, STOP);
+    stop(g);
+}
+
+static void state_comes_back_as_it_went(void **st)
+{
+    (void)st;
+    struct guest *g = START(0xf4);
+    struct cpu_state a = state(g), b;
+    for (int i = 0; i < N_GPRS; i++)
+        a.gpr[i] = 0x0101010101010101u * (unsigned)(i + 1);
+    a.gdtr = (struct table_reg){ 0x1234, 0x77 };
+    a.idtr = (struct table_reg){ 0x4321, 0x88 };
+    a.cr2 = 0xdeadb000;
+    a.star = 0x1b000800000000;
+    a.lstar = 0xffff800000001000;
+    a.sysenter_cs = 8;
+    a.dr[0] = 0x1000;
+    a.dr[7] = 0x401;
+    a.fpu[32] = 0x5a;                       /* ST0 */
+    assert_int_equal(engine_kvm.set_state(&g->v, ST_ALL, &a), 0);
+    b = state(g);
+    char why[1000];
+    if (cpu_state_diff(&a, &b, ST_ALL, why, sizeof(why)))
+        fail_msg("%s", why);
+    stop(g);
+}
+
+static void no_promises(void **st)
+{
+    (void)st;
+    struct guest *g = START(0xf4);
+    g->c.cr3_load_exiting = true;
+    assert_int_not_equal(engine_kvm.set_controls(&g->v, &g->c), 0);
+    struct vcpu shadowed = { .ops = &engine_kvm, .gmem = g->m, .mmu = MMU_SHADOW };
+    assert_int_not_equal(engine_kvm.create(&shadowed), 0);
+    assert_null(shadowed.priv);
+    stop(g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(out_of_every_form),
+        cmocka_unit_test(in_settles),
+        cmocka_unit_test(retry_runs_it_again),
+        cmocka_unit_test(strings_one_element_each),
+        cmocka_unit_test(out_then_rep_outs),
+        cmocka_unit_test(device_memory),
+        cmocka_unit_test(rom_is_read_only),
+        cmocka_unit_test(msrs_exit),
+        cmocka_unit_test(reflect_delivers_at_the_instruction),
+        cmocka_unit_test(interrupts_by_the_window),
+        cmocka_unit_test(kicks_are_not_lost),
+        cmocka_unit_test(every_page_is_touched_once),
+        cmocka_unit_test(single_steps),
+        cmocka_unit_test(triple_fault_ends),
+        cmocka_unit_test(state_comes_back_as_it_went),
+        cmocka_unit_test(no_promises),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
