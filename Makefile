@@ -179,7 +179,7 @@ run: all
 	$(BUILD)/vitrine run --trace - $(BUILD)/guests/hello.elf
 
 # What `make check` runs, quick suites first.
-SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep tests/deterministic
+SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep tests/deterministic tests/trace
 
 ##  check      build everything and run every test that takes seconds; see doc/testing.md
 .PHONY: check
