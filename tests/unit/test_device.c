@@ -149,6 +149,13 @@ static void another_device_s_state_is_refused(void **state)
         assert_int_equal(load(part, dev, buf, m - 1), -EINVAL);     /* truncated */
         buf[0] ^= 1;
         assert_int_equal(load(part, dev, buf, m), -EINVAL);
+        size_t n_fields_at = 4 + 1 + strlen(b->part[part].ops->name);
+        memcpy(buf, now, m);
+        buf[n_fields_at] ^= 1;
+        assert_int_equal(load(part, dev, buf, m), -EINVAL);
+        memcpy(buf, now, m);
+        buf[n_fields_at + 4 + 1 + strlen(b->part[part].ops->fields[0].name)] ^= 1; /* a size */
+        assert_int_equal(load(part, dev, buf, m), -EINVAL);
         assert_int_equal(save(part, dev, buf, sizeof buf), m);
         assert_memory_equal(buf, now, m);           /* and nothing was touched */
     }

@@ -242,6 +242,10 @@ static void keyboard_commands_are_acknowledged(void **state)
     assert_bytes("\xfa");
     keyboard(0x20);
     assert_bytes("\xfa");
+    keyboard(0xed);
+    assert_bytes("\xfa");
+    keyboard(0xed);                                         /* a command, not the LEDs */
+    assert_bytes("\xfa");
     keyboard(0xff);
     assert_bytes("\xfa\xaa");
     keyboard(0x42);

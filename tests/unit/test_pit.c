@@ -276,6 +276,64 @@ static void single_byte_modes(void **state)
     assert_int_equal(in(b, 0x40), 2);
 }
 
+static void modes_6_and_7_are_2_and_3(void **state)
+{
+    (void)state;
+    out(b, 0x61, 1);
+    set(2, 12, 10);
+    to_tick(10);
+    assert_false(out2());
+    to_tick(11);
+    assert_true(out2());
+    out(b, 0x43, 0xe8);
+    assert_int_equal(in(b, 0x42) & 0x0e, 12);       /* told as it was written */
+    set(2, 14, 10);
+    to_tick(16);
+    assert_true(out2());
+    to_tick(17);
+    assert_false(out2());
+}
+
+static void a_count_of_one_does_not_hang(void **state)
+{
+    (void)state;
+    set(0, 4, 1);
+    assert_int_equal(last_oddity(b), ODDITY_PIT_COUNT_1);
+    assert_int_equal(rises_until(1000), 0);
+    set(0, 4, 100);                         /* and a better one takes over */
+    assert_int_equal(rises_until(1000 + 1001), 10);
+    set(0, 6, 1);
+    assert_int_equal(rises_until(3000), 0);
+}
+
+static void a_latched_status_stands_still(void **state)
+{
+    (void)state;
+    set(0, 0, 100);
+    out(b, 0x43, 0xe2);
+    to_tick(200);
+    out(b, 0x43, 0xe2);                     /* ignored: the first is not read yet */
+    assert_int_equal(in(b, 0x40), 0x70);
+    out(b, 0x43, 0xe2);
+    assert_int_equal(in(b, 0x40), 0xb0);
+}
+
+static void mode_2_takes_a_new_count_at_the_cycle_s_end(void **state)
+{
+    (void)state;
+    set(0, 4, 100);
+    to_tick(11);
+    out(b, 0x40, 50);
+    out(b, 0x40, 0);
+    assert_int_equal(count(0), 90);
+    out(b, 0x43, 0xe2);
+    assert_int_equal(in(b, 0x40) & 0x40, 0x40);     /* null count: not loaded yet */
+    to_tick(101);
+    assert_int_equal(count(0), 50);
+    out(b, 0x43, 0xe2);
+    assert_int_equal(in(b, 0x40) & 0x40, 0x00);
+}
+
 static void port_61_shows_the_refresh(void **state)
 {
     (void)state;
@@ -297,6 +355,9 @@ static void speaker_has_a_pitch(void **state)
     out(b, 0x61, 3);
     assert_true(pit_speaker(b->part[B_PIT].dev, &hz));
     assert_int_equal(hz, 1000);
+    out(b, 0x61, 2);
+    pit_speaker(b->part[B_PIT].dev, &hz);
+    assert_int_equal(hz, 0);
 }
 
 static void a_clock_that_jumps_gives_one_pulse(void **state)
@@ -340,6 +401,10 @@ int main(void)
         T(a_latched_count_stands_still),
         T(read_back_gives_status_then_count),
         T(single_byte_modes),
+        T(modes_6_and_7_are_2_and_3),
+        T(a_count_of_one_does_not_hang),
+        T(a_latched_status_stands_still),
+        T(mode_2_takes_a_new_count_at_the_cycle_s_end),
         T(port_61_shows_the_refresh),
         T(speaker_has_a_pitch),
         T(a_clock_that_jumps_gives_one_pulse),

@@ -208,6 +208,42 @@ static void periodic_rate(void **state)
     assert_true(vclock_next_ns(b->clock) == VCLOCK_NEVER);
 }
 
+/* Interrupts of the enabled kinds in one second. */
+static unsigned interrupts_per_second(uint8_t a, uint8_t b_reg)
+{
+    unsigned n = 0;
+    uint64_t end = vclock_now_ns(b->clock) + SECOND;
+    put(0x0a, a);
+    put(0x0b, b_reg);
+    get(0x0c);
+    for (uint64_t next; (next = vclock_next_ns(b->clock)) <= end; n++) {
+        reach(b, next);
+        get(0x0c);
+    }
+    return n;
+}
+
+static void all_rates(void **state)
+{
+    (void)state;
+    static const unsigned hz[16] = { 0,   256, 128, 8192, 4096, 2048, 1024, 512,
+                                     256, 128, 64,  32,   16,   8,    4,    2 };
+    for (uint8_t rate = 0; rate < 16; rate++)
+        assert_in_range(interrupts_per_second(0x20 | rate, 0x42), hz[rate] - (rate > 0), hz[rate]);
+}
+
+static void a_slow_rate_does_not_hide_the_update(void **state)
+{
+    (void)state;
+    pass(b, SECOND / 4);
+    assert_int_equal(interrupts_per_second(0x2e, 0x52), 4);     /* 4 Hz falls on the update */
+    put(0x0b, 0x12);
+    get(0x0c);
+    assert_int_equal(vclock_next_ns(b->clock), 2 * SECOND);
+    put(0x0b, 0x52);
+    assert_int_equal(vclock_next_ns(b->clock), SECOND + SECOND / 2);
+}
+
 static void flags_are_set_without_interrupts(void **state)
 {
     (void)state;
@@ -281,6 +317,8 @@ int main(void)
         T(update_interrupt_each_second),
         T(alarm_at_its_time_or_any),
         T(periodic_rate),
+        T(all_rates),
+        T(a_slow_rate_does_not_hide_the_update),
         T(flags_are_set_without_interrupts),
         T(asserted_it_waits_for_the_guest),
         T(memory_keeps_over_reset),

@@ -80,6 +80,28 @@ static void a_slower_divisor_takes_longer(void **state)
     assert_int_equal(b->n_out, 1);
 }
 
+static void the_frame_decides_how_long(void **state)
+{
+    (void)state;
+    /* half bits of a frame: start, data, parity, stop */
+    static const struct { uint8_t lcr; unsigned half_bits; } t[] = {
+        { 0x00, 14 }, { 0x04, 15 }, { 0x03, 20 }, { 0x07, 22 }, { 0x0b, 22 }, { 0x0e, 22 },
+    };
+    uint64_t bit = 16 * UINT64_C(1000000000) / 1843200;
+    for (size_t i = 0; i < NELEM(t); i++) {
+        out(b, LCR, t[i].lcr);
+        out(b, DATA, 'x');
+        pass(b, bit + bit * t[i].half_bits / 2 - 100);
+        assert_int_equal(in(b, LSR) & 0x40, 0);
+        pass(b, 200);
+        assert_int_equal(in(b, LSR) & 0x40, 0x40);
+    }
+    uart_set_char_ns(uart, 1000);
+    out(b, DATA, 'y');
+    pass(b, 1200);
+    assert_int_equal(in(b, LSR) & 0x40, 0x40);
+}
+
 static void fifo_takes_sixteen_and_drops_more(void **state)
 {
     (void)state;
@@ -292,6 +314,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_byte_goes_out_at_the_pace_of_the_divisor),
         T(a_slower_divisor_takes_longer),
+        T(the_frame_decides_how_long),
         T(fifo_takes_sixteen_and_drops_more),
         T(thre_interrupts_and_reading_iir_ends_it),
         T(received_data_interrupts_at_the_trigger_level),
