@@ -41,7 +41,7 @@ enum shadow_verdict {
     SHADOW_TRUE,            /* reflect w->error                       */
     SHADOW_FILLED,          /* hidden: entry made, retry              */
     SHADOW_UNPROTECTED,     /* hidden: a guest table is written, so it is out of sync now; retry */
-    SHADOW_DEVICE,          /* nothing (or, for a write, ROM) at w->gpa: shadow_walk will tell, retry */
+    SHADOW_DEVICE,          /* nothing (or ROM, for a write) at w->gpa; retry */
     SHADOW_FAILED,          /* out of memory                          */
 };
 

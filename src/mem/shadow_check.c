@@ -49,7 +49,8 @@ static bool way_is_synced(const struct shadow *s, const struct walk *w)
 }
 
 /* A leaf that allows this access: does the guest, and is it the same page? */
-static void check_access(struct check *c, struct key root, gla_t gla, uint64_t leaf, unsigned access)
+static void check_access(struct check *c, struct key root, gla_t gla, uint64_t leaf,
+                         unsigned access)
 {
     struct paging pg = paging_of(root);
     struct walk w;

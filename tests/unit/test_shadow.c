@@ -82,7 +82,8 @@ static void same_memory(struct pair *p)
         if (!memcmp(a->hva, b->hva, a->size))
             continue;
         for (uint64_t off = 0; off < a->size; off += 8) {
-            uint64_t x = *(uint64_t *)((char *)a->hva + off), y = *(uint64_t *)((char *)b->hva + off);
+            uint64_t x = *(uint64_t *)((char *)a->hva + off);
+            uint64_t y = *(uint64_t *)((char *)b->hva + off);
             if (x != y)
                 fail_msg("seed %u: gpa %#" PRIx64 ": oracle %#" PRIx64 ", shadowed guest %#" PRIx64,
                          current_seed, a->base + off, x, y);
@@ -147,18 +148,20 @@ static struct end through_shadow(struct pair *p, gla_t gla, unsigned access)
         if (v == SHADOW_TRUE)
             return (struct end){ FAULT, NULL, 0, w.error };
     }
-    fail_msg("seed %u: gla %#" PRIx64 " access %u: would fault for ever", current_seed, gla, access);
+    fail_msg("seed %u: gla %#" PRIx64 " access %u: would fault for ever", current_seed, gla,
+             access);
     return (struct end){ FAULT, NULL, 0, 0 };
 }
 
 /* One access, both ways; a write stores `value` (size bytes, aligned). */
-static struct end access_both(struct pair *p, gla_t gla, unsigned access, uint64_t value, unsigned size)
+static struct end access_both(struct pair *p, gla_t gla, unsigned access, uint64_t value,
+                              unsigned size)
 {
     struct end a = through_walk(p, gla, access), b = through_shadow(p, gla, access);
 
     if (a.how != b.how || a.gpa != b.gpa || a.error != b.error)
-        fail_msg("seed %u: gla %#" PRIx64 " access %u: the manual says %d gpa %#" PRIx64 " error %#x, "
-                 "the shadow %d gpa %#" PRIx64 " error %#x", current_seed, gla, access,
+        fail_msg("seed %u: gla %#" PRIx64 " access %u: the manual says %d gpa %#" PRIx64
+                 " error %#x, the shadow %d gpa %#" PRIx64 " error %#x", current_seed, gla, access,
                  (int)a.how, a.gpa, a.error, (int)b.how, b.gpa, b.error);
     if (a.how == RAM && (access & WALK_WRITE)) {
         memcpy(a.hva, &value, size);
@@ -245,6 +248,70 @@ static void test_recursive_mapping(void **state)
     access_both(&p, 0xfffff000 + 4, WALK_W, 0, 4);
     shadow_invlpg(p.s, 0x400000);
     assert_int_equal(access_both(&p, 0x400000, WALK_READ, 0, 0).how, FAULT);
+    pair_free(&p);
+}
+
+/* A directory entry moves from one table to another; neither table changed. */
+static void test_invlpg_forgets_upper_levels(void **state)
+{
+    (void)state;
+    struct pair p;
+    pair_new(&p);
+    identity_2level(&p);
+    poke(&p, 0x1004, 0x3000 | RW, 4);
+    poke(&p, 0x3000, 0x9000 | RW, 4);
+    poke(&p, 0x4000, 0xa000 | RW, 4);
+    assert_int_equal(access_both(&p, 0x400000, WALK_READ, 0, 0).gpa, 0x9000);
+    access_both(&p, 0x1004, WALK_W, 0x4000 | RW, 4);
+    shadow_invlpg(p.s, 0x400000);
+    assert_int_equal(access_both(&p, 0x400000, WALK_READ, 0, 0).gpa, 0xa000);
+    pair_free(&p);
+}
+
+/* Two tables of four pointers share a page: CR3 tells them apart. */
+static void test_pdpts_share_a_page(void **state)
+{
+    (void)state;
+    struct pair p;
+    pair_new(&p);
+    for (unsigned i = 0; i < 2; i++) {
+        poke(&p, 0x1000 + 32 * i, (0x2000 + i * 0x1000) | PTE_P, 8);
+        poke(&p, 0x2000 + 0x1000 * i, (0x4000 + i * 0x1000) | RW, 8);
+        poke(&p, 0x4000 + 0x1000 * i, (0x8000 + i * 0x1000) | RW, 8);
+    }
+    p.pg = (struct paging){ .cr0 = CR0_PAGED, .cr4 = CR4_PAE };
+    for (unsigned i = 0; i < 6; i++) {
+        p.pg.cr3 = 0x1000 + i % 2 * 32;
+        load_cr3(&p);
+        assert_int_equal(access_both(&p, 0x10, WALK_W, i, 4).gpa, 0x8010 + i % 2 * 0x1000);
+    }
+    pair_free(&p);
+}
+
+/* One page is a table of 4-byte entries in one address space and of 8-byte
+ * entries in another: the A bit of the one is address bit 37 of the other. */
+static void test_one_table_two_formats(void **state)
+{
+    (void)state;
+    struct pair p;
+    struct paging big = { .cr0 = CR0_PAGED, .cr3 = 0x6000, .cr4 = CR4_PAE, .efer = EFER_LMA };
+    struct paging small;
+    pair_new(&p);
+    identity_2level(&p);
+    small = p.pg;
+    poke(&p, 0x6000, 0x7000 | RW, 8);
+    poke(&p, 0x7000, 0x8000 | RW, 8);
+    poke(&p, 0x8000, 0x2000 | RW, 8);
+    poke(&p, 0x2010, UINT64_C(0x0030000100005000) | RW, 8);
+    p.pg = big;
+    load_cr3(&p);
+    assert_int_equal(access_both(&p, 0x2000, WALK_READ, 0, 0).gpa, UINT64_C(0x100005000));
+    p.pg = small;
+    load_cr3(&p);
+    assert_int_equal(access_both(&p, 0x5000, WALK_READ, 0, 0).gpa, 0x300000);
+    p.pg = big;
+    load_cr3(&p);
+    assert_int_equal(access_both(&p, 0x2000, WALK_READ, 0, 0).gpa, UINT64_C(0x2100005000));
     pair_free(&p);
 }
 
@@ -344,6 +411,51 @@ static void test_roots_are_cached(void **state)
     const struct trace_event *e = &p.t->ring->event[p.t->ring->head & 63];
     assert_int_equal(e->kind, TRACE_SHADOW_ROOT);
     assert_int_equal(e->arg[1], 1);
+    pair_free(&p);
+}
+
+/* More tables written than the shadow can remember to be out of sync. */
+static void test_many_tables_written(void **state)
+{
+    (void)state;
+    struct pair p;
+    pair_new(&p);
+    identity_2level(&p);
+    for (unsigned i = 3; i < RAM_PAGES + 4; i++) {
+        gpa_t table = i < RAM_PAGES ? i * PAGE_SIZE : HIGH_BASE + (i - RAM_PAGES) * PAGE_SIZE;
+        poke(&p, 0x2000 + 4 * i, table | RWU, 4);
+        poke(&p, 0x1000 + 4 * i, table | RWU, 4);
+        poke(&p, table, 0x5000 | RWU, 4);
+    }
+    load_cr3(&p);
+    for (unsigned i = 3; i < RAM_PAGES + 4; i++)
+        access_both(&p, (gla_t)i << 22, WALK_READ, 0, 0);
+    for (unsigned i = 1; i < RAM_PAGES + 4; i++)
+        access_both(&p, i * PAGE_SIZE + 0xffc, WALK_W, 0x6000 | RW, 4);
+    assert_true(p.n_verdicts[SHADOW_UNPROTECTED] >= RAM_PAGES + 3);
+    load_cr3(&p);
+    for (unsigned i = 3; i < RAM_PAGES + 4; i++)
+        assert_int_equal(access_both(&p, ((gla_t)i << 22) + 0x3ff000, WALK_READ, 0, 0).gpa, 0x6000);
+    pair_free(&p);
+}
+
+/* All 4 GiB touched: more shadow pages than there may be. */
+static void test_runs_out_of_pages(void **state)
+{
+    (void)state;
+    struct pair p;
+    struct shadow_stats st;
+    pair_new(&p);
+    load_cr3(&p);                                   /* no paging */
+    for (uint64_t round = 0; round < 2; round++)
+        for (uint64_t gla = 0x5000; gla < BIT(32); gla += 0x200000) {
+            struct end e = through_shadow(&p, gla, WALK_WRITE);
+            assert_int_equal(e.how, gmem_find(p.guest, gla) ? RAM : DEVICE);
+            assert_int_equal(e.gpa, gla);
+        }
+    check_invariant(&p);
+    shadow_get_stats(p.s, &st);
+    assert_in_range(st.pages, 4, 2048);
     pair_free(&p);
 }
 
@@ -502,7 +614,8 @@ static unsigned from_env(const char *name, unsigned otherwise)
 static void test_random_tables(void **state)
 {
     (void)state;
-    unsigned seed = from_env("SEED", 1), rounds = from_env("ROUNDS", 40), steps = from_env("STEPS", 300);
+    unsigned seed = from_env("SEED", 1), rounds = from_env("ROUNDS", 40);
+    unsigned steps = from_env("STEPS", 300);
     unsigned verdicts[5] = { 0 };
 
     for (unsigned round = 0; round < rounds; round++) {
@@ -534,10 +647,15 @@ int main(void)
         cmocka_unit_test(test_dirty_is_exact),
         cmocka_unit_test(test_table_in_its_own_way),
         cmocka_unit_test(test_recursive_mapping),
+        cmocka_unit_test(test_invlpg_forgets_upper_levels),
+        cmocka_unit_test(test_pdpts_share_a_page),
+        cmocka_unit_test(test_one_table_two_formats),
         cmocka_unit_test(test_needs_what_it_writes),
         cmocka_unit_test(test_device_and_rom),
         cmocka_unit_test(test_wp_clear),
         cmocka_unit_test(test_roots_are_cached),
+        cmocka_unit_test(test_many_tables_written),
+        cmocka_unit_test(test_runs_out_of_pages),
         cmocka_unit_test(test_random_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
