@@ -119,6 +119,7 @@ UNIT_TESTS := \
     test_kvm \
     test_cpuid \
     test_nested \
+    test_walk \
     test_shadow \
     test_dirty \
     test_gmem \

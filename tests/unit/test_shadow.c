@@ -523,12 +523,14 @@ static gla_t random_gla(const struct pair *p)
 
     if (levels == 0)
         return gla | rnd(RAM_PAGES + 4) * PAGE_SIZE;
-    if (levels == 2)
-        return gla | (gla_t)random_slot(1024) << 12 | (gla_t)random_slot(1024) << 22;
-    gla |= (gla_t)random_slot(512) << 12 | (gla_t)random_slot(512) << 21;
+    gla |= (gla_t)random_slot(levels == 2 ? 1024 : 512) << 12;
+    gla |= (gla_t)random_slot(levels == 2 ? 1024 : 512) << (levels == 2 ? 22 : 21);
     if (levels == 3)
-        return gla | (gla_t)rnd(4) << 30;
-    return gla | (gla_t)random_slot(512) << 30 | (gla_t)random_slot(512) << 39;
+        gla |= (gla_t)rnd(4) << 30;
+    if (levels < 4)
+        return gla;
+    gla |= (gla_t)random_slot(512) << 30;
+    return gla | (gla_t)random_slot(512) << 39;
 }
 
 /* INVLPG for every page random_gla() can name. */
