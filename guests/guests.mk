@@ -15,7 +15,7 @@ guests32 := hlt hello longmode paging echo timer hypercall
 guests64 :=
 guests_both := smc faults strict alignment string ptchurn \
     intmix memcpy pfstorm softint cr3loads
-guests_boot := boot
+guests_boot := boot bios
 
 GUEST_LIB := trap.S init.c desc.c page.c real.S pic.c print.c string.c hypercall.c
 GUEST_DIR := $(BUILD)/guests
