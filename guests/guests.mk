@@ -11,8 +11,8 @@
 # wrapped as ELF32, for Multiboot loaders take nothing else.
 
 guests_real := realmode protmode
-guests32 := hlt hello longmode paging echo timer hypercall
-guests64 :=
+guests32 := hlt hello longmode paging echo timer hypercall sensitive v86 taskswitch sysenter
+guests64 := syscall
 guests_both := smc faults strict alignment string ptchurn \
     intmix memcpy pfstorm softint cr3loads
 guests_boot := boot bios
