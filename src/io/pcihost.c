@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "io/sysport.h"
+
 #define OFF_RESET   1
 /*   31      30..24  23..16 15..11 10..8 7..2      1..0
  *   enable  0       bus    device func  register  0    */
@@ -19,7 +21,8 @@ struct pcihost {
 };
 
 static const struct field pcihost_fields[] = {
-    DEV_FIELD(struct pcihost, address, "CONFIG_ADDRESS", FIELD_RW, "bit 31 enable, bus, device, function, register"),
+    DEV_FIELD(struct pcihost, address, "CONFIG_ADDRESS", FIELD_RW,
+              "31 enable, 23-16 bus, 15-11 device, 10-8 function, 7-2 register"),
     DEV_FIELD(struct pcihost, control, "RST_CNT", FIELD_RW, "bit 2 reset now, bit 1 hard"),
 };
 
@@ -59,11 +62,11 @@ static void pcihost_write(void *dev, unsigned off, unsigned size, uint64_t value
     if (off == 0 && size == 4)
         p->address = (uint32_t)(value & ADDRESS_MASK);
     if (off != OFF_RESET || size != 1)
-        return;                                 /* the address takes whole words only; data goes nowhere */
+        return;         /* the address takes whole words only; data goes nowhere */
     bool rising = value & RESET_CPU && !(p->control & RESET_CPU);
     p->control = value & (RESET_HARD | RESET_CPU);
     if (rising)
-        port_call(&p->reset, value & RESET_HARD ? 1 : 0);
+        port_call(&p->reset, value & RESET_HARD ? RESET_CF9_HARD : RESET_CF9);
 }
 
 const struct device_ops pcihost_ops = {

@@ -5,7 +5,8 @@
  * mechanism (the address register reads back) and no device (data reads as
  * ones).  A byte at CF9h is not part of the address but the reset control
  * register of the chip set.
- *   [PCI Local Bus Specification "Configuration Mechanism #1"; Intel 82371AB (PIIX4) "Reset Control Register"]
+ *   [PCI Local Bus Specification "Configuration Mechanism #1"; Intel 82371AB
+ *    (PIIX4) "Reset Control Register"]
  */
 #ifndef IO_PCIHOST_H
 #define IO_PCIHOST_H
@@ -15,7 +16,7 @@
 struct pcihost;
 extern const struct device_ops pcihost_ops;
 
-/* reset: a rising bit 2 of CF9h; told 1 for a hard reset (bit 1), else 0. */
+/* reset: a rising bit 2 of CF9h; told RESET_CF9_HARD if bit 1 is set, else RESET_CF9. */
 struct pcihost *pcihost_new(struct port_hook reset);
 
 #endif

@@ -6,7 +6,6 @@
  *   E9h   debug console                                    (as Bochs)
  *   F4h   end the run with a status                        (as QEMU's isa-debug-exit)
  *   604h  power off                   [ACPI "PM1 Control Registers"]
- *   CF9h  reset                       [Intel 82371AB (PIIX4) "Reset Control Register"]
  */
 #ifndef IO_SYSPORT_H
 #define IO_SYSPORT_H
@@ -15,7 +14,7 @@
 
 struct trace;
 
-/* What a reset hook is told: who pulled. */
+/* What a reset hook is told: who pulled (CF9: io/pcihost.h). */
 enum reset_source { RESET_I8042, RESET_PORT92, RESET_CF9, RESET_CF9_HARD };
 
 /* 92h: bit 1 is the A20 line, a rising bit 0 resets. */
@@ -42,10 +41,5 @@ struct exitport *exitport_new(struct port_hook exit);
 struct pm1a;
 extern const struct device_ops pm1a_ops;
 struct pm1a *pm1a_new(struct port_hook power_off);
-
-/* CF9h: a rising bit 2 resets; bit 1 says how hard. */
-struct resetport;
-extern const struct device_ops resetport_ops;
-struct resetport *resetport_new(struct port_hook reset);
 
 #endif

@@ -17,6 +17,7 @@
 #include "io/bus.h"
 #include "io/i8042.h"
 #include "io/oddity.h"
+#include "io/pcihost.h"
 #include "io/pic.h"
 #include "io/pit.h"
 #include "io/rtc.h"
@@ -27,7 +28,7 @@
 #define BOARD_START_S INT64_C(951782399)    /* 2000-02-28 23:59:59 UTC, a Monday */
 
 enum { B_PIC, B_PIT, B_KBD, B_UART, B_RTC, B_VGA, B_PORT92, B_MARK, B_DEBUGCON, B_EXIT, B_PM1A,
-       B_RESET, N_BOARD_PARTS };
+       B_PCI, N_BOARD_PARTS };
 
 struct board {
     struct vclock *clock;
@@ -98,7 +99,7 @@ static inline void *board_make(struct board *b, int part)
     case B_DEBUGCON: return debugcon_new(sink);
     case B_EXIT:     return exitport_new(hook);
     case B_PM1A:     return pm1a_new(hook);
-    default:         return resetport_new(hook);
+    default:         return pcihost_new(hook);
     }
 #undef LINE
 }
@@ -107,7 +108,7 @@ static inline struct board *board_new(void)
 {
     static const struct device_ops *const ops[N_BOARD_PARTS] = {
         &pic_ops, &pit_ops, &i8042_ops, &uart_ops, &rtc_ops, &vga_ops, &port92_ops, &markport_ops,
-        &debugcon_ops, &exitport_ops, &pm1a_ops, &resetport_ops,
+        &debugcon_ops, &exitport_ops, &pm1a_ops, &pcihost_ops,
     };
     static const struct { uint16_t base, len; int part; unsigned off; } at[] = {
         { 0x20, 2, B_PIC, 0 },     { 0x40, 4, B_PIT, 0 },        { 0x60, 1, B_KBD, 0 },
@@ -115,7 +116,7 @@ static inline struct board *board_new(void)
         { 0x92, 1, B_PORT92, 0 },  { 0xa0, 2, B_PIC, 2 },        { 0xe0, 4, B_MARK, 0 },
         { 0xe9, 1, B_DEBUGCON, 0 }, { 0xf4, 1, B_EXIT, 0 },      { 0x3b0, 12, B_VGA, 0 },
         { 0x3c0, 32, B_VGA, 0x10 }, { 0x3f8, 8, B_UART, 0 },     { 0x4d0, 2, B_PIC, 4 },
-        { 0x604, 2, B_PM1A, 0 },   { 0xcf9, 1, B_RESET, 0 },
+        { 0x604, 2, B_PM1A, 0 },   { 0xcf8, 8, B_PCI, 0 },
     };
     struct board *b = calloc(1, sizeof *b);
     b->trace = trace_new(1024);

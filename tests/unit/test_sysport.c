@@ -111,6 +111,19 @@ static void cf9_resets_on_a_rising_bit(void **state)
     assert_int_equal(b->hook_value, RESET_CF9);
 }
 
+static void pci_is_empty(void **state)
+{
+    (void)state;
+    uint64_t v;
+    bus_write(b->bus, 0xcf8, 4, 0x80001003);
+    bus_read(b->bus, 0xcf8, 4, &v);
+    assert_int_equal(v, 0x80001000);
+    bus_read(b->bus, 0xcfc, 4, &v);
+    assert_int_equal(v, 0xffffffff);
+    bus_write(b->bus, 0xcf8, 4, 0x00000400);        /* not a reset: the address, bits 10 */
+    assert_int_equal(b->hooks, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -123,6 +136,7 @@ int main(void)
         T(exit_port_gives_its_status),
         T(power_off_needs_slp_en),
         T(cf9_resets_on_a_rising_bit),
+        T(pci_is_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
