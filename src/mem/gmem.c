@@ -183,7 +183,8 @@ const struct gmem_region *gmem_region(const struct gmem *m, size_t i)
 
 void gmem_on_change(struct gmem *m, gmem_changed_fn *fn, void *arg)
 {
-    bug_if(m->n_listeners == MAX_LISTENERS, "more than %d listeners on guest memory", MAX_LISTENERS);
+    bug_if(m->n_listeners == MAX_LISTENERS, "more than %d listeners on guest memory",
+           MAX_LISTENERS);
     m->listener[m->n_listeners++] = (struct listener){ fn, arg };
 }
 

@@ -224,7 +224,8 @@ void nested_walk(const struct nested *n, gpa_t gpa, unsigned access, bool peek,
                  struct nested_walk *w)
 {
     uint64_t *used[4], *table = n->root;
-    unsigned level = 4, perm = EPT_RWX;
+    uint64_t common = ~UINT64_C(0);         /* bits set in all entries on the way */
+    unsigned level = 4;
 
     w->ok = false;
     w->hva = NULL;
@@ -239,7 +240,7 @@ void nested_walk(const struct nested *n, gpa_t gpa, unsigned access, bool peek,
         w->step[w->depth].level = level;
         w->step[w->depth].entry = *e;
         w->depth++;
-        perm &= *e;
+        common &= *e;
         if (!(*e & EPT_RWX))
             return;
         if (is_leaf(*e, level))
@@ -249,13 +250,13 @@ void nested_walk(const struct nested *n, gpa_t gpa, unsigned access, bool peek,
     uint64_t leaf = w->step[w->depth - 1].entry;
     w->page_size = size_at(level);
     w->hva = (char *)table_under(leaf) + (gpa & (w->page_size - 1));
-    w->perm = perm;
-    w->ok = (perm & access) == access;
+    w->perm = common & EPT_RWX;
+    w->ok = (common & access) == access;
     if (!w->ok || peek)
         return;
-    for (unsigned i = 0; i < w->depth; i++)
+    for (unsigned i = 0; i < w->depth && !(common & EPT_A); i++)
         *used[i] |= EPT_A;
-    if (access & EPT_W)
+    if ((access & EPT_W) && !(leaf & EPT_D))
         *used[w->depth - 1] |= EPT_D;
 }
 

@@ -28,9 +28,9 @@
  * through the protection.  If the guest has WP clear, its supervisor and user
  * accesses follow different trees.
  */
-#include <errno.h>
 #include <stdlib.h>
 
+#include "base/host.h"
 #include "base/trace.h"
 #include "mem/shadow_page.h"
 
@@ -268,9 +268,8 @@ enum shadow_verdict shadow_fault(struct shadow *s, gla_t gla, unsigned access, s
     if (fill(s, gla, user, w))
         return verdict;
 
-    /* Full: forget everything and begin again with what is needed now.  The
-     * table being written may be needed, and so protected, once more; the next
-     * fault will find room. */
+    /* Full: forget everything and begin again with what is needed now.  A table
+     * being written may get protected once more; the next fault sees to that. */
     shadow_drop_all(s);
     return fill(s, gla, user, w) ? verdict : SHADOW_FAILED;
 }
@@ -378,7 +377,7 @@ bool shadow_walk(const struct shadow *s, gla_t gla, unsigned access, bool cr0_wp
     bool user = walk_is_user(access);
     uint64_t e = 0;
 
-    (void)cr0_wp;
+    bug_if(!cr0_wp, "the hardware under shadow paging must run with CR0.WP set");
     gla &= s->gla_mask;
     if (s->root[user]) {
         const uint64_t *table = s->root[user]->table;
