@@ -94,6 +94,7 @@ cmd := \
     cmd/session.c \
     cmd/run.c \
     cmd/engines.c \
+    cmd/doctor.c \
     cmd/compare.c \
     cmd/trace.c \
     cmd/stat.c

@@ -30,8 +30,8 @@
     X(sees_cr_access,   "shows control register access")                     \
     X(sees_vmcall,      "shows VMCALL (else by a port)")
 
-static const struct ability { size_t offset; const char *question; } abilities[] = {
-#define X(field, question) { offsetof(struct engine_caps, field), question },
+static const struct ability { size_t offset; const char *name, *question; } abilities[] = {
+#define X(field, question) { offsetof(struct engine_caps, field), #field, question },
     ABILITY_LIST(X)
 #undef X
 };
@@ -69,18 +69,47 @@ static void print_table(const struct engine_caps *caps, size_t n)
     printf("\n");
 }
 
+/* For scripts: the names of what one engine can do, on one line. */
+static int print_names(const char *name)
+{
+    const struct engine *e = engine_find(name);
+    struct engine_caps caps = { 0 };
+
+    if (!e) {
+        host_say("there is no engine '%s'; `vitrine engines` lists them", name);
+        return 2;
+    }
+    e->probe(&caps);
+    if (!caps.ok) {
+        host_say("%s: %s", name, caps.why);
+        return 1;
+    }
+    for (size_t a = 0, n = 0; a < NELEM(abilities); a++)
+        if (has(&caps, &abilities[a]))
+            printf("%s%s", n++ ? " " : "", abilities[a].name);
+    printf("\n");
+    return 0;
+}
+
+static int usage(bool asked)
+{
+    fprintf(asked ? stdout : stderr,
+            "usage: vitrine engines [--caps ENGINE]\n\n"
+            "Tries every CPU engine with tiny guests and tells what it can do on this host.\n"
+            "  --caps ENGINE    only the names of what that engine can do, for scripts;\n"
+            "                   exit status 1 and the reason if it does not work here\n");
+    return asked ? 0 : 2;
+}
+
 int cmd_engines(int argc, char **argv)
 {
     struct engine_caps caps[MAX_ENGINES] = { 0 };
     size_t n = 0;
 
-    if (argc > 1) {
-        bool help = !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h");
-        fprintf(help ? stdout : stderr,
-                "usage: vitrine engines\n\nTries every CPU engine with tiny guests and tells what it "
-                "can do on this host.\n");
-        return help ? 0 : 2;
-    }
+    if (argc == 3 && !strcmp(argv[1], "--caps"))
+        return print_names(argv[2]);
+    if (argc > 1)
+        return usage(argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")));
     for (; engines[n] && n < MAX_ENGINES; n++)
         engines[n]->probe(&caps[n]);
     print_table(caps, n);

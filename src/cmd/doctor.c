@@ -1,0 +1,151 @@
+/*
+ * cmd/doctor.c -- `vitrine doctor`: is everything here, and what to type if not.
+ *
+ * A table of checks.  Each says what it found and, if that is not good, one
+ * line that mends it.  Nothing is needed but what is marked so; the rest only
+ * makes more of Vitrine work.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/host.h"
+#include "cmd/cmd.h"
+#include "cpu/engine.h"
+
+struct finding { bool good; char found[420]; char mend[200]; };
+
+#define SAY(field, ...) snprintf(f->field, sizeof(f->field), __VA_ARGS__)
+
+/* ---- the checks ---- */
+
+static void check_memory(struct finding *f, const char *arg)
+{
+    int fd;
+    (void)arg;
+    void *hva = host_shared_alloc("doctor", 1 << 20, &fd);
+    f->good = hva != NULL;
+    if (hva) {
+        SAY(found, "guest memory can be shared (memfd)");
+        host_shared_free(hva, 1 << 20, fd);
+    } else {
+        SAY(found, "no shared memory: %s", strerror(errno));
+        SAY(mend, "ulimit -v unlimited, or a kernel with memfd_create");
+    }
+}
+
+static void check_engine(struct finding *f, const char *arg)
+{
+    const struct engine *e = engine_find(arg);
+    struct engine_caps caps = { 0 };
+    if (!e) {
+        SAY(found, "not built in");
+        return;
+    }
+    e->probe(&caps);
+    f->good = caps.ok;
+    SAY(found, "%s", caps.why);
+    SAY(mend, "nothing to mend: --cpu soft runs every guest; `vitrine engines` tells more");
+}
+
+static void check_terminal(struct finding *f, const char *arg)
+{
+    struct winsize w;
+    const char *term = getenv("TERM");
+    (void)arg;
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+        f->good = true;
+        SAY(found, "not a terminal: guests read from a file or pipe, fine for scripts");
+        return;
+    }
+    bool sized = ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0;
+    f->good = term && *term && strcmp(term, "dumb") && sized && w.ws_col >= 80 && w.ws_row >= 24;
+    SAY(found, "TERM=%s, %u columns, %u rows", term ? term : "(unset)", sized ? w.ws_col : 0,
+        sized ? w.ws_row : 0);
+    SAY(mend, "make the window at least 80x24; export TERM=xterm-256color");
+}
+
+/* Is the program on PATH? */
+static bool on_path(const char *name, char *where, size_t n)
+{
+    const char *p = getenv("PATH");
+    while (p && *p) {
+        size_t len = strcspn(p, ":");
+        int made = snprintf(where, n, "%.*s/%s", (int)len, p, name);
+        if (made > 0 && (size_t)made < n && access(where, X_OK) == 0)
+            return true;
+        p += len + (p[len] == ':');
+    }
+    return false;
+}
+
+static void check_program(struct finding *f, const char *arg)
+{
+    f->good = on_path(arg, f->found, sizeof(f->found));
+    if (f->good)
+        return;
+    SAY(found, "not found");
+    SAY(mend, "make deps, or: sudo apt-get install %s",
+        !strncmp(arg, "qemu", 4) ? "qemu-system-x86" : !strcmp(arg, "ld") ? "binutils" : arg);
+}
+
+static void check_guests(struct finding *f, const char *arg)
+{
+    (void)arg;
+    f->good = access("build/guests/hello.elf", R_OK) == 0;
+    SAY(found, f->good ? "build/guests is there" : "no build/guests in this directory");
+    SAY(mend, "make all, in Vitrine's source directory");
+}
+
+/*    what               needed  check            argument              for what */
+#define CHECK_LIST(X)                                                                          \
+    X("guest memory",    true,   check_memory,    NULL,                 "every guest")         \
+    X("engine soft",     true,   check_engine,    "soft",               "every guest")         \
+    X("engine kvm",      false,  check_engine,    "kvm",                "--cpu kvm")           \
+    X("terminal",        false,  check_terminal,  NULL,                 "a guest's console")   \
+    X("guests",          false,  check_guests,    NULL,                 "the examples")        \
+    X("gcc",             false,  check_program,   "gcc",                "building")            \
+    X("ld",              false,  check_program,   "ld",                 "building guests")     \
+    X("make",            false,  check_program,   "make",               "building")            \
+    X("gdb",             false,  check_program,   "gdb",                "debugging guests")    \
+    X("qemu",            false,  check_program,   "qemu-system-x86_64", "comparing, tests")    \
+    X("bochs",           false,  check_program,   "bochs",              "comparing, tests")
+
+static const struct check {
+    const char *what;
+    bool        needed;
+    void      (*look)(struct finding *f, const char *arg);
+    const char *arg, *for_what;
+} checks[] = {
+#define X(what, needed, look, arg, for_what) { what, needed, look, arg, for_what },
+    CHECK_LIST(X)
+#undef X
+};
+
+int cmd_doctor(int argc, char **argv)
+{
+    bool sick = false;
+
+    if (argc > 1) {
+        bool help = !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h");
+        fprintf(help ? stdout : stderr,
+                "usage: vitrine doctor\n\nLooks whether this host has what Vitrine uses, and says what "
+                "to type where not.\nExit status 1 if something is missing without which no guest "
+                "runs.\n");
+        return help ? 0 : 2;
+    }
+    for (size_t i = 0; i < NELEM(checks); i++) {
+        const struct check *c = &checks[i];
+        struct finding f = { 0 };
+        c->look(&f, c->arg);
+        printf("%-5s %-13s %s\n", f.good ? "ok" : c->needed ? "BAD" : "--", c->what, f.found);
+        if (!f.good && f.mend[0])
+            printf("%-19s (for %s) %s\n", "", c->for_what, f.mend);
+        sick |= !f.good && c->needed;
+    }
+    return sick;
+}
