@@ -41,7 +41,8 @@
 #define OUT_AUX_OBF BIT(5)
 #define INPUT_PORT  0xa0            /* not locked, colour display, no jumpers */
 
-#define CABLE_NS    100000          /* a real keyboard takes 0.9 ms; guests only wait */
+/* A real keyboard takes 0.9 ms; guests that poll would only trap the longer. */
+#define CABLE_NS    1000
 
 enum { CMD_READ_CB = 0x20, CMD_WRITE_CB = 0x60, CMD_AUX_OFF = 0xa7, CMD_AUX_ON = 0xa8,
        CMD_AUX_TEST = 0xa9, CMD_SELF_TEST = 0xaa, CMD_KBD_TEST = 0xab, CMD_KBD_OFF = 0xad,
