@@ -64,8 +64,11 @@ static int add_memory(struct vm *vm)
 static void on_memory_changed(void *arg, gpa_t gpa, uint64_t len)
 {
     struct vm *vm = arg;
-    if (vm->shadow)
+    if (vm->shadow) {
         shadow_forget(vm->shadow, gpa, len);
+        if (shadow_take_flush(vm->shadow) && vm->cpu.ops)
+            vm->cpu.ops->flush_tlb(&vm->cpu);
+    }
     if (vm->dirty)
         dirty_mark(vm->dirty, gpa, len);
     if (vm->cpu.ops && vm->cpu.ops->forget)
