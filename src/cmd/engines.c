@@ -10,6 +10,7 @@
 #include "base/host.h"
 #include "cmd/cmd.h"
 #include "cpu/engine.h"
+#include "vm/pc.h"
 
 #define MAX_ENGINES 16
 
@@ -94,10 +95,11 @@ static int print_names(const char *name)
 static int usage(bool asked)
 {
     fprintf(asked ? stdout : stderr,
-            "usage: vitrine engines [--caps ENGINE]\n\n"
+            "usage: vitrine engines [--caps ENGINE | --machine]\n\n"
             "Tries every CPU engine with tiny guests and tells what it can do on this host.\n"
             "  --caps ENGINE    only the names of what that engine can do, for scripts;\n"
-            "                   exit status 1 and the reason if it does not work here\n");
+            "                   exit status 1 and the reason if it does not work here\n"
+            "  --machine        the PC that every engine runs in: devices and ports, as Markdown\n");
     return asked ? 0 : 2;
 }
 
@@ -108,6 +110,10 @@ int cmd_engines(int argc, char **argv)
 
     if (argc == 3 && !strcmp(argv[1], "--caps"))
         return print_names(argv[2]);
+    if (argc == 2 && !strcmp(argv[1], "--machine")) {
+        pc_document(stdout);
+        return 0;
+    }
     if (argc > 1)
         return usage(argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")));
     for (; engines[n] && n < MAX_ENGINES; n++)
