@@ -11,11 +11,8 @@
  * while an event was being delivered, s->delivering still holds that event:
  * run() then delivers it again (RETRY) or escalates (REFLECT).
  */
-#include <string.h>
-
 #include "cpu/soft/system.h"
 
-/* The encoding of the instruction that exited. */
 static unsigned operand_size(const struct soft *s)
 {
     return code64(s) ? 8 : 4;
@@ -115,8 +112,9 @@ static void step_over(struct soft *s, const struct vmexit *x, uint64_t flags, bo
         s->pending_db |= DR6_BS;
 }
 
-/* An INS whose destination has gone since it was probed (or is a device):
- * keep what was read; the instruction is executed again and finds it. */
+/* An INS whose destination has gone since it was probed (or is a device, or a
+ * shadow entry that was dropped): keep what was read; the instruction is
+ * executed again and finds it. */
 static void keep_input(struct soft *s, const struct vmexit *x)
 {
     s->late_input = true;
@@ -143,14 +141,15 @@ static void retire(struct soft *s, const struct vmexit *x)
             over = finish_io(s, &s->left, x);
         else
             finish(s, x);
-        step_over(s, x, flags, over);
-    } else if (s->raised.type != EVENT_NONE) {
-        s->inject = s->raised;
+        if (x->len)             /* else it was a part of something: a task switch's CR3 */
+            step_over(s, x, flags, over);
+    } else {
+        s->rip = x->rip;
+        if (x->reason == EXIT_IO)
+            keep_input(s, x);
+        else
+            s->inject = s->raised;
         s->raised.type = EVENT_NONE;
-        s->rip = x->rip;
-    } else if (x->reason == EXIT_IO) {
-        keep_input(s, x);
-        s->rip = x->rip;
     }
     s->x = old_x;
 }

@@ -193,7 +193,8 @@ _Noreturn static void exit_cr(struct soft *s, const struct uop *u, enum cr_acces
     system_leave(s, u);
 }
 
-/* 0F 20 reads, 0F 22 writes.  The operand is 64 bits in 64-bit mode, else 32, whatever the prefixes. */
+/* 0F 20 reads, 0F 22 writes.  The operand is 64 bits in 64-bit mode, else 32,
+ * whatever the prefixes. */
 void op_mov_cr(struct soft *s, const struct uop *u)
 {
     struct encoding e = system_encoding(s, u);

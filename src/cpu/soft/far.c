@@ -151,7 +151,8 @@ struct stack tss_stack(struct soft *s, unsigned cpl)
     return st;
 }
 
-/* "SS is loaded with a null selector" with RPL = the new CPL  [SDM 3A "Stack Switching in IA-32e Mode"] */
+/* SS becomes a null selector with RPL = the new CPL.
+ * [SDM 3A "Stack Switching in IA-32e Mode"] */
 struct stack tss_stack64(struct soft *s, unsigned slot, unsigned cpl)
 {
     const struct segment *tr = &s->seg[SEG_TR];
@@ -284,7 +285,8 @@ static void far_to_system(struct soft *s, struct descriptor *d, bool call)
     } else if (type == SYS_CALL16 || type == SYS_CALL32) {
         through_gate(s, d, call);
     } else if (type == SYS_TASK_GATE || type == SYS_TSS16 || type == SYS_TSS32) {
-        if (desc_dpl(d) < s->cpl || desc_dpl(d) < (d->sel & 3u) || (type != SYS_TASK_GATE && (d->sel & 4)))
+        if (desc_dpl(d) < s->cpl || desc_dpl(d) < (d->sel & 3u) ||
+            (type != SYS_TASK_GATE && (d->sel & 4)))
             fault_sel(s, VEC_GP, d->sel);
         if (!desc_present(d))
             fault_sel(s, VEC_NP, d->sel);

@@ -154,7 +154,8 @@ static void step(struct soft *s, const struct uop *u, enum gpr reg, unsigned siz
     write_gpr(s, reg, u->asize, low_bytes(s->gpr[reg] + by, u->asize));
 }
 
-/* Returns whether the instruction is over: a REP is left only by an iteration that finds RCX = 0. */
+/* Returns whether the instruction is over: a REP is left only by an iteration
+ * that finds RCX = 0. */
 bool finish_io(struct soft *s, const struct uop *u, const struct vmexit *x)
 {
     if (!x->io.string) {

@@ -336,7 +336,8 @@ static bool visible(struct soft *s, uint16_t sel, struct descriptor *d)
 
 /* Which system types LAR and LSL answer for: BIT(type)  [SDM 2A "LAR", "LSL"] */
 #define LAR_TYPES       (BIT(SYS_TSS16) | BIT(SYS_LDT) | BIT(SYS_TSS16_BUSY) | BIT(SYS_CALL16) | \
-                         BIT(SYS_TASK_GATE) | BIT(SYS_TSS32) | BIT(SYS_TSS32_BUSY) | BIT(SYS_CALL32))
+                         BIT(SYS_TASK_GATE) | BIT(SYS_TSS32) | BIT(SYS_TSS32_BUSY) | \
+                         BIT(SYS_CALL32))
 #define LAR_TYPES_LONG  (BIT(SYS_LDT) | BIT(SYS_TSS32) | BIT(SYS_TSS32_BUSY) | BIT(SYS_CALL32))
 #define LSL_TYPES       (BIT(SYS_TSS16) | BIT(SYS_LDT) | BIT(SYS_TSS16_BUSY) | BIT(SYS_TSS32) | \
                          BIT(SYS_TSS32_BUSY))

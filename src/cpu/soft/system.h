@@ -131,7 +131,8 @@ static inline uint64_t gate_offset(const struct descriptor *d, bool wide)
  * event is being delivered.  sel 0: plain (0). */
 _Noreturn void fault_sel(struct soft *s, unsigned vector, unsigned sel);
 
-/* A segment of real or V86 mode: base from the selector, the rest as before (real) or fixed (V86). */
+/* A segment of real or V86 mode: base from the selector, the rest as before
+ * (real) or fixed (V86). */
 struct segment real_segment(const struct soft *s, enum seg seg, uint16_t sel);
 struct segment null_segment(uint16_t sel, unsigned dpl);
 
@@ -178,7 +179,8 @@ struct segment return_code(struct soft *s, uint16_t sel);
 
 enum task_cause { TASK_JMP, TASK_CALL, TASK_INT, TASK_IRET };
 
-/* Switch to the task of TSS descriptor d or task gate `gate`; with an error code to push, or not. */
+/* Switch to the task of TSS descriptor d or task gate `gate`; with an error code
+ * to push, or NULL. */
 void task_switch(struct soft *s, struct descriptor *d, enum task_cause cause,
                  const uint32_t *error);
 void task_gate(struct soft *s, const struct descriptor *gate, enum task_cause cause,

@@ -159,7 +159,7 @@ static void load_task_segments(struct soft *s, const struct image *m)
     static const enum seg data[] = { SEG_ES, SEG_DS, SEG_FS, SEG_GS };
     unsigned cpl = m->flags & FLAG_VM ? 3 : m->seg[SEG_CS] & 3;
 
-    for (unsigned i = SEG_ES; i <= SEG_GS; i++)         /* selectors first, hidden parts one by one */
+    for (unsigned i = SEG_ES; i <= SEG_GS; i++)         /* the hidden parts follow one by one */
         s->seg[i] = null_segment(m->seg[i], i == SEG_SS ? cpl : 0);
     soft_mode_changed(s);
     load_task_ldt(s, m->ldt);
@@ -208,6 +208,23 @@ static void become(struct soft *s, const struct image *m, const struct segment *
     s->dr[7] &= ~UINT64_C(0x155);       /* the local breakpoints were the old task's */
 }
 
+/* The monitor wants to see CR3 loads.  A task switch is seen before it begins:
+ * the exit has no length, so RETIRE only loads CR3, and the second time round
+ * it is the right one already. */
+static void show_cr3(struct soft *s, uint64_t cr3)
+{
+    struct vmexit *x;
+
+    if (!(s->cr0 & CR0_PG) || cr3 == s->cr3 || !s->ctl.cr3_load_exiting)
+        return;
+    x = soft_exit_record(s, EXIT_CR_ACCESS);
+    x->len = 0;
+    x->cr.type = CR_MOV_TO;
+    x->cr.nr = 3;
+    x->cr.value = cr3;
+    soft_leave(s);
+}
+
 void task_switch(struct soft *s, struct descriptor *d, enum task_cause cause,
                  const uint32_t *error)
 {
@@ -225,6 +242,7 @@ void task_switch(struct soft *s, struct descriptor *d, enum task_cause cause,
     if (to->size == 4 && (s->cr0 & CR0_PG) && m.cr3 != s->cr3)
         check_pdptes(s, s->cr0, m.cr3, s->cr4);
     soft_lin_probe_write(s, (uint32_t)(old.base + from->ip), from->ldt - from->ip, WALK_SYSTEM);
+    show_cr3(s, m.cr3);
     flags = (m.flags & 0x3f7fd7) | FLAG_ONE;
     if (cause == TASK_CALL || cause == TASK_INT) {
         put(s, tr.base, TSS_LINK, 2, old.sel);

@@ -1,0 +1,443 @@
+/*
+ * What the system half of the interpreter leaves behind: exit records and what
+ * their verdicts do, frames on stacks, the fields a task switch writes.
+ */
+#include "soft_board.h"
+
+static struct vmexit x;
+static struct cpu_state c;
+
+static void start(enum mode mode, int setup, const char *code)
+{
+    struct program p = { "", mode, setup, code };
+
+    make_memory(&p);
+    set_cpu(&p);
+    cpu.ops->set_controls(&cpu, &(struct controls){ 0 });
+}
+
+static void go(unsigned reason)
+{
+    cpu.ops->run(&cpu, 100, &x);
+    assert_int_equal(x.reason, reason);
+}
+
+static void conclude(enum verdict v)
+{
+    cpu.ops->conclude(&cpu, &x, v);
+    cpu.ops->get_state(&cpu, ST_ALL, &c);
+}
+
+/* The CPU has stopped at the HLT of this handler. */
+static void at_handler(unsigned vector)
+{
+    go(EXIT_HLT);
+    cpu.ops->get_state(&cpu, ST_ALL, &c);
+    assert_int_equal(c.rip + (c.cr0 & CR0_PE ? 0 : c.seg[SEG_CS].base), handler(vector));
+}
+
+static void set_reg(enum gpr reg, uint64_t value)
+{
+    cpu.ops->get_state(&cpu, ST_GPRS, &c);
+    c.gpr[reg] = value;
+    cpu.ops->set_state(&cpu, ST_GPRS, &c);
+}
+
+/* ---- exits and verdicts ---- */
+
+static void test_cpuid(void **state)
+{
+    (void)state;
+    start(P0, 0, "0fa2");
+    set_reg(RAX, UINT64_C(0x40000000));
+    set_reg(RCX, 7);
+    go(EXIT_CPUID);
+    assert_int_equal(x.rip, CODE);
+    assert_int_equal(x.len, 2);
+    assert_memory_equal(x.bytes, "\x0f\xa2", 2);
+    assert_int_equal(x.cpuid.leaf, 0x40000000);
+    assert_int_equal(x.cpuid.subleaf, 7);
+    x.cpuid.eax = 1;
+    x.cpuid.ebx = 2;
+    x.cpuid.ecx = 3;
+    x.cpuid.edx = 4;
+    conclude(RETIRE);
+    assert_int_equal(c.gpr[RAX], 1);
+    assert_int_equal(c.gpr[RBX], 2);
+    assert_int_equal(c.gpr[RCX], 3);
+    assert_int_equal(c.gpr[RDX], 4);
+    assert_int_equal(c.rip, CODE + 2);
+}
+
+static void test_in_merges(void **state)
+{
+    static const struct { const char *code; uint64_t rax; } sizes[] = {
+        { "ec", 0x11223344556677dd }, { "66ed", 0x112233445566ccdd }, { "ed", 0xaabbccdd },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < NELEM(sizes); i++) {
+        start(L0, 0, sizes[i].code);
+        set_reg(RAX, 0x1122334455667788);
+        go(EXIT_IO);
+        assert_true(x.io.in);
+        assert_int_equal(x.io.port, 0x3f8);
+        x.io.value = 0xaabbccdd;
+        conclude(RETIRE);
+        assert_int_equal(c.gpr[RAX], sizes[i].rax);
+    }
+}
+
+static void test_out(void **state)
+{
+    (void)state;
+    start(P0, 0, "66e742");             /* out %ax, $0x42 */
+    set_reg(RAX, 0x12345678);
+    go(EXIT_IO);
+    assert_false(x.io.in);
+    assert_int_equal(x.io.port, 0x42);
+    assert_int_equal(x.io.size, 2);
+    assert_int_equal(x.io.value, 0x5678);
+}
+
+/* One exit an element; the iteration that finds ECX 0 leaves without one. */
+static void test_rep_ins(void **state)
+{
+    (void)state;
+    start(P0, 0, "f36c");               /* rep insb */
+    set_reg(RCX, 3);
+    set_reg(RDI, SCRATCH);
+    for (unsigned n = 0; n < 3; n++) {
+        go(EXIT_IO);
+        assert_true(x.io.string && x.io.rep && x.io.in);
+        assert_int_equal(x.io.gla, SCRATCH + n);
+        x.io.value = 'a' + n;
+        conclude(RETIRE);
+        assert_int_equal(c.gpr[RCX], 2 - n);
+        assert_int_equal(c.gpr[RDI], SCRATCH + n + 1);
+        assert_int_equal(c.rip, CODE);
+    }
+    go(EXIT_HLT);
+    assert_int_equal(x.rip, CODE + 2);
+    assert_memory_equal(ram + SCRATCH, "abc", 4);
+}
+
+static void test_outs(void **state)
+{
+    (void)state;
+    start(P0, 0, "fd6f");               /* std; outsl */
+    put(SCRATCH, 0xfeedf00d, 4);
+    set_reg(RSI, SCRATCH);
+    go(EXIT_IO);
+    assert_int_equal(x.io.value, 0xfeedf00d);
+    assert_int_equal(x.io.size, 4);
+    conclude(RETIRE);
+    assert_int_equal(c.gpr[RSI], SCRATCH - 4);
+    assert_int_equal(c.rip, CODE + 2);
+}
+
+/* The destination is gone between exit and conclusion: the value is not lost. */
+static void test_late_input(void **state)
+{
+    (void)state;
+    start(P0, 0, "6c");
+    set_reg(RDI, SCRATCH);
+    go(EXIT_IO);
+    nested_unmap(cpu.nested, SCRATCH, PAGE_SIZE);
+    cpu.ops->flush_tlb(&cpu);
+    x.io.value = 0x77;
+    conclude(RETIRE);
+    assert_int_equal(c.rip, CODE);
+    go(EXIT_EPT_VIOLATION);
+    assert_int_equal(x.page.gpa, SCRATCH);
+    nested_map(cpu.nested, SCRATCH, ram + SCRATCH, PAGE_SIZE, EPT_RWX);
+    conclude(RETRY);
+    go(EXIT_HLT);
+    assert_int_equal(x.rip, CODE + 1);
+    assert_int_equal(ram[SCRATCH], 0x77);
+    cpu.ops->get_state(&cpu, ST_GPRS, &c);
+    assert_int_equal(c.gpr[RDI], SCRATCH + 1);
+}
+
+static void test_hlt_and_shadow(void **state)
+{
+    (void)state;
+    start(P0, 0, "fbf4");               /* sti; hlt */
+    go(EXIT_HLT);
+    assert_false(cpu.irq_ready);        /* HLT is in the shadow of STI */
+    conclude(RETIRE);
+    assert_int_equal(c.rip, CODE + 2);
+    cpu.ops->inject(&cpu, &(struct event){ .type = EVENT_IRQ, .vector = 0x33 });
+    at_handler(0x33);
+    assert_int_equal(get((uint32_t)c.gpr[RSP], 4), CODE + 2);
+    assert_false(c.rflags & FLAG_IF);
+}
+
+static void test_vmcall(void **state)
+{
+    (void)state;
+    start(L0, 0, "0f01c1");
+    set_reg(RAX, 5);
+    set_reg(RSI, 6);
+    go(EXIT_VMCALL);
+    assert_int_equal(x.call.nr, 5);
+    assert_int_equal(x.call.arg[0], SCRATCH);
+    assert_int_equal(x.call.arg[3], 6);
+    x.call.result = (uint64_t)-38;
+    conclude(RETIRE);
+    assert_int_equal(c.gpr[RAX], (uint64_t)-38);
+    assert_int_equal(c.rip, CODE + 3);
+}
+
+static void test_reflect(void **state)
+{
+    (void)state;
+    start(P0, 0, "0f32");               /* rdmsr */
+    set_reg(RCX, 0x12345);
+    go(EXIT_RDMSR);
+    assert_int_equal(x.msr.index, 0x12345);
+    conclude(exit_reflect(&x, VEC_GP, true, 0));
+    at_handler(VEC_GP);
+    assert_int_equal(get((uint32_t)c.gpr[RSP], 4), 0);
+    assert_int_equal(get((uint32_t)c.gpr[RSP] + 4, 4), CODE);
+    assert_true(get((uint32_t)c.gpr[RSP] + 12, 4) & FLAG_RF);
+}
+
+/* An intercepted MOV CR is performed by its conclusion, with its faults. */
+static void test_cr_access(void **state)
+{
+    struct controls ctl = { .cr0_mask = CR0_WP | CR0_PG, .cr3_load_exiting = true };
+
+    (void)state;
+    start(P0, 0, "0f22c0");
+    cpu.ops->set_controls(&cpu, &ctl);
+    set_reg(RAX, CR0_PE | CR0_ET | CR0_MP);
+    go(EXIT_HLT);                       /* only bits of the guest's own changed */
+
+    start(P0, 0, "0f22c0");
+    cpu.ops->set_controls(&cpu, &ctl);
+    set_reg(RAX, CR0_PE | CR0_ET | CR0_WP);
+    go(EXIT_CR_ACCESS);
+    assert_int_equal(x.cr.nr, 0);
+    assert_int_equal(x.cr.type, CR_MOV_TO);
+    conclude(RETIRE);
+    assert_int_equal(c.cr0, CR0_PE | CR0_ET | CR0_WP);
+    assert_int_equal(c.rip, CODE + 3);
+
+    start(P0, 0, "0f22c0");
+    cpu.ops->set_controls(&cpu, &ctl);
+    set_reg(RAX, CR0_PG);
+    go(EXIT_CR_ACCESS);
+    conclude(RETIRE);
+    assert_int_equal(c.rip, CODE);
+    at_handler(VEC_GP);
+
+    start(P0, 0, "0f22d8");
+    cpu.ops->set_controls(&cpu, &ctl);
+    set_reg(RAX, 0x5000);
+    go(EXIT_CR_ACCESS);
+    conclude(RETIRE);
+    assert_int_equal(c.cr3, 0x5000);
+}
+
+static void test_int3_intercepted(void **state)
+{
+    (void)state;
+    start(P0, 0, "cc");
+    cpu.ops->set_controls(&cpu, &(struct controls){ .exception_bitmap = BIT(VEC_BP) });
+    go(EXIT_EXCEPTION);
+    assert_int_equal(x.rip, CODE);
+    conclude(exit_reflect(&x, VEC_BP, false, 0));
+    at_handler(VEC_BP);
+    assert_int_equal(get((uint32_t)c.gpr[RSP], 4), CODE + 1);
+}
+
+static void test_trap_after_exit(void **state)
+{
+    (void)state;
+    start(P0, 0, "9c810c2400010000" "9d" "0fa2" "90");      /* TF on; cpuid; nop */
+    go(EXIT_CPUID);
+    conclude(RETIRE);
+    at_handler(VEC_DB);
+    assert_int_equal(get((uint32_t)c.gpr[RSP], 4), CODE + 11);
+    assert_true(c.dr[6] & DR6_BS);
+}
+
+static void test_delivery_resumes(void **state)
+{
+    (void)state;
+    start(P0, 0, "0f0b");
+    nested_unmap(cpu.nested, IDT, PAGE_SIZE);
+    cpu.ops->flush_tlb(&cpu);
+    go(EXIT_EPT_VIOLATION);
+    nested_map(cpu.nested, IDT, ram + IDT, PAGE_SIZE, EPT_RWX);
+    conclude(RETRY);
+    at_handler(VEC_UD);
+    assert_int_equal(get((uint32_t)c.gpr[RSP], 4), CODE);
+}
+
+/* ---- frames ---- */
+
+static void expect_frame(unsigned size, size_t n, const uint64_t *want)
+{
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(get((uint32_t)(c.gpr[RSP] + i * size), size), want[i]);
+}
+
+static void test_frame_v86(void **state)
+{
+    static const uint64_t want[] = { 2, CODE >> 4, FLAG_VM | FLAG_IOPL | FLAG_ONE, 0xf000, 0x1000,
+                                     0x111, 0x222, 0x333, 0x444 };
+
+    (void)state;
+    start(V, SET_IOPL3, "cd30");
+    cpu.ops->get_state(&cpu, ST_SEGS, &c);
+    c.seg[SEG_ES].sel = 0x111;
+    c.seg[SEG_DS].sel = 0x222;
+    c.seg[SEG_FS].sel = 0x333;
+    c.seg[SEG_GS].sel = 0x444;
+    cpu.ops->set_state(&cpu, ST_SEGS, &c);
+    at_handler(0x30);
+    expect_frame(4, NELEM(want), want);
+    assert_int_equal(c.gpr[RSP], TSS0_SP - 36);
+    assert_int_equal(c.seg[SEG_GS].sel, 0);
+    assert_false(c.seg[SEG_DS].attr & SEG_P);
+    assert_false(c.rflags & FLAG_VM);
+}
+
+/* INT n with its bit clear in the redirection map stays in V86 mode; the
+ * program's IF is VIF, and it sees IOPL 3.  The handler's HLT is then #GP. */
+static void test_frame_v86_redirected(void **state)
+{
+    static const uint64_t want[] = { 2, CODE >> 4, FLAG_IOPL | FLAG_IF | FLAG_ONE };
+    uint32_t sp;
+
+    (void)state;
+    start(V, SET_VME | SET_VIF, "cd21");
+    put(TSS + 0x66, IOMAP + 32, 2);     /* 32 bytes below it: the redirection map */
+    ram[TSS + IOMAP + 0x21 / 8] = 0xfd;
+    at_handler(VEC_GP);
+    assert_int_equal(get((uint32_t)c.gpr[RSP] + 4, 4), 16 * 0x21);      /* EIP and CS of that HLT */
+    assert_int_equal(get((uint32_t)c.gpr[RSP] + 8, 4), HANDLERS >> 4);
+    assert_false(get((uint32_t)c.gpr[RSP] + 12, 4) & FLAG_VIF);
+    sp = 0x10000 + (uint32_t)get((uint32_t)c.gpr[RSP] + 16, 4);
+    assert_int_equal(sp, 0x10000 + 0xf000 - 6);
+    for (size_t i = 0; i < NELEM(want); i++)
+        assert_int_equal(get((uint32_t)(sp + 2 * i), 2), want[i]);
+}
+
+static void test_frame_call_gate(void **state)
+{
+    static const uint64_t want[] = { CODE + 11, 0x1b, 0x22, 0x11, STACK3 - 8, 0x23 };
+
+    (void)state;
+    start(P3, 0, "6a116a22" "9a00000000b000");
+    at_handler(0x40);
+    expect_frame(4, NELEM(want), want);
+    assert_int_equal(c.seg[SEG_CS].sel, 8);
+    assert_int_equal(c.seg[SEG_SS].sel, 0x10);
+}
+
+static void test_frame_long(void **state)
+{
+    static const uint64_t want[] = { CODE + 4, 0xe8, FLAG_ONE, STACK0 - 8, 0x10 };
+
+    (void)state;
+    start(L0, 0, "6a00" "cd30");
+    at_handler(0x30);
+    assert_int_equal(c.gpr[RSP], STACK0 - 16 - 40);
+    expect_frame(8, NELEM(want), want);
+}
+
+static void test_frame_long_user(void **state)
+{
+    static const uint64_t want[] = { CODE + 2, 0xf3, FLAG_ONE, STACK3, 0x23 };
+
+    (void)state;
+    start(L3, 0, "cd30");
+    at_handler(0x30);
+    assert_int_equal(c.gpr[RSP], TSS0_SP - 40);
+    expect_frame(8, NELEM(want), want);
+    assert_int_equal(c.seg[SEG_SS].sel, 0);
+}
+
+/* ---- tasks ---- */
+
+static unsigned tss_type(unsigned sel)
+{
+    return ram[GDT + sel + 5] & 15;
+}
+
+static void test_task_call_and_return(void **state)
+{
+    (void)state;
+    start(P0, 0, "9a000000007800" "b807000000");
+    put(handler(0x41), 0xf4cf, 2);              /* iret; hlt */
+    go(EXIT_HLT);
+    cpu.ops->get_state(&cpu, ST_ALL, &c);
+    assert_int_equal(c.rip, CODE + 12);
+    assert_int_equal(c.gpr[RAX], 7);
+    assert_int_equal(c.gpr[RSP], STACK0);
+    assert_int_equal(c.seg[SEG_TR].sel, 0x28);
+    assert_int_equal(get(TSS2, 2), 0x28);               /* the link */
+    assert_int_equal(tss_type(0x28), 11);
+    assert_int_equal(tss_type(0x78), 9);
+    assert_false(c.rflags & FLAG_NT);
+    assert_false(get(TSS2 + 0x24, 4) & FLAG_NT);        /* saved without NT */
+    assert_true(c.cr0 & CR0_TS);
+}
+
+static void test_task_jump(void **state)
+{
+    (void)state;
+    start(P0, 0, "ea000000007800");
+    at_handler(0x41);
+    assert_int_equal(c.seg[SEG_TR].sel, 0x78);
+    assert_int_equal(tss_type(0x28), 9);
+    assert_int_equal(tss_type(0x78), 11);
+    assert_false(c.rflags & FLAG_NT);
+    assert_int_equal(get(TSS + 0x20, 4), CODE + 7);
+    assert_int_equal(get(TSS + 0x4c, 2), 8);
+    assert_int_equal(c.gpr[RSP], STACK2);
+}
+
+/* A double fault through a task gate pushes its error code on the new task's stack. */
+static void test_task_error_code(void **state)
+{
+    (void)state;
+    start(P0, SET_NO_GP, "9a00000000d801");             /* beyond the GDT */
+    gate(false, VEC_DF, 0x78, 0x85, 0);
+    at_handler(0x41);
+    assert_int_equal(c.gpr[RSP], STACK2 - 4);
+    assert_int_equal(get(STACK2 - 4, 4), 0);
+    assert_int_equal(get(TSS + 0x20, 4), CODE);
+    assert_true(c.rflags & FLAG_NT);
+}
+
+static void test_task_trap_bit(void **state)
+{
+    (void)state;
+    start(P0, 0, "ea000000007800");
+    put(TSS2 + 0x64, 1, 2);
+    at_handler(VEC_DB);
+    assert_true(c.dr[6] & DR6_BT);
+    assert_int_equal(get((uint32_t)c.gpr[RSP], 4), handler(0x41));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cpuid), cmocka_unit_test(test_in_merges),
+        cmocka_unit_test(test_out), cmocka_unit_test(test_rep_ins), cmocka_unit_test(test_outs),
+        cmocka_unit_test(test_late_input), cmocka_unit_test(test_hlt_and_shadow),
+        cmocka_unit_test(test_vmcall), cmocka_unit_test(test_reflect),
+        cmocka_unit_test(test_cr_access), cmocka_unit_test(test_int3_intercepted),
+        cmocka_unit_test(test_trap_after_exit), cmocka_unit_test(test_delivery_resumes),
+        cmocka_unit_test(test_frame_v86), cmocka_unit_test(test_frame_v86_redirected),
+        cmocka_unit_test(test_frame_call_gate), cmocka_unit_test(test_frame_long),
+        cmocka_unit_test(test_frame_long_user), cmocka_unit_test(test_task_call_and_return),
+        cmocka_unit_test(test_task_jump), cmocka_unit_test(test_task_error_code),
+        cmocka_unit_test(test_task_trap_bit),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
