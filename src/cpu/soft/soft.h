@@ -130,8 +130,10 @@ struct soft {
     uint32_t map_gen;           /* counts TLB flushes: older jump entries are void             */
     bool     watching;          /* DR7 has data breakpoints, or #AC is on: no fast accesses    */
     bool     single;            /* blocks of one instruction                                   */
+    bool     in_system;         /* a system operation is under way: restart_rip counts         */
     bool     in_shadow;         /* the current instruction runs in the irq_shadow              */
     _Atomic bool kicked;
+    uint64_t icount_end;        /* where the budget ends                                       */
     struct event raised;        /* by soft_fault(), for the run loop                           */
 };
 

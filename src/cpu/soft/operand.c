@@ -1,0 +1,157 @@
+/*
+ * cpu/soft/operand.c -- memory operands through their segments, and the stack.
+ *
+ * The general way: every check the manual lists, in any mode.  Handlers come
+ * here when the flat fast path of exec.h does not apply.
+ * [SDM 3A "Limit Checking", "Type Checking"; SDM 3A "Canonical Address"]
+ */
+#include "cpu/soft/exec.h"
+
+static bool canonical(uint64_t a)
+{
+    return (uint64_t)((int64_t)(a << 16) >> 16) == a;
+}
+
+static _Noreturn void segment_fault(struct soft *s, enum seg seg)
+{
+    soft_fault(s, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
+}
+
+/* May this kind of segment be accessed so?  Real and V86 segments all may. */
+static bool type_allows(const struct segment *g, unsigned access)
+{
+    unsigned type = g->attr & SEG_TYPE;
+
+    if (!(g->attr & SEG_P))
+        return false;
+    if (type & 8)                               /* code: never writable, perhaps readable */
+        return !(access & WALK_WRITE) && ((access & WALK_FETCH) || (type & 2));
+    return !(access & WALK_WRITE) || (type & 2);
+}
+
+static bool limit_allows(const struct segment *g, uint64_t off, unsigned size)
+{
+    uint64_t last = off + size - 1;
+
+    if ((g->attr & (SEG_TYPE & ~UINT64_C(3))) == 4)     /* data, expand-down */
+        return off > g->limit && last <= (g->attr & SEG_DB ? 0xffffffff : 0xffff);
+    return last <= g->limit;
+}
+
+gla_t soft_linear(struct soft *s, enum seg seg, uint64_t off, unsigned size, unsigned access)
+{
+    const struct segment *g = &s->seg[seg];
+
+    if (s->mode == MODE_LONG64) {
+        gla_t a = off + (seg == SEG_FS || seg == SEG_GS ? g->base : 0);
+        if (!canonical(a) || !canonical(a + size - 1))
+            segment_fault(s, seg);
+        return a;
+    }
+    if (s->mode > MODE_V86 && !type_allows(g, access))
+        segment_fault(s, seg);
+    if (!limit_allows(g, off, size))
+        segment_fault(s, seg);
+    return (uint32_t)(g->base + off);
+}
+
+static unsigned data_access(const struct soft *s)
+{
+    return s->cpl == 3 ? WALK_USER : 0;
+}
+
+uint64_t soft_load(struct soft *s, enum seg seg, uint64_t off, unsigned size)
+{
+    return soft_lin_load(s, soft_linear(s, seg, off, size, 0), size, data_access(s));
+}
+
+void soft_store(struct soft *s, enum seg seg, uint64_t off, unsigned size, uint64_t value)
+{
+    soft_lin_store(s, soft_linear(s, seg, off, size, WALK_WRITE), size, value, data_access(s));
+}
+
+uint64_t soft_ea(const struct soft *s, const struct uop *u)
+{
+    uint64_t a = s->gpr[u->base] + (s->gpr[u->index] << u->scale) + (uint64_t)u->disp;
+
+    return low_bytes(a, u->asize);
+}
+
+gla_t gen_address(struct soft *s, const struct uop *u, unsigned n, unsigned access)
+{
+    s->cur = u;
+    return soft_linear(s, u->seg, soft_ea(s, u), n, access);
+}
+
+uint64_t gen_load(struct soft *s, const struct uop *u, unsigned n)
+{
+    return soft_lin_load(s, gen_address(s, u, n, 0), n, data_access(s));
+}
+
+uint64_t gen_load_rmw(struct soft *s, const struct uop *u, unsigned n)
+{
+    return soft_lin_load(s, gen_address(s, u, n, WALK_WRITE), n, data_access(s) | WALK_WRITE);
+}
+
+void gen_store(struct soft *s, const struct uop *u, unsigned n, uint64_t v)
+{
+    soft_lin_store(s, gen_address(s, u, n, WALK_WRITE), n, v, data_access(s));
+}
+
+/* ---- for the system side ---- */
+
+uint64_t soft_read_reg(const struct soft *s, unsigned reg, unsigned size)
+{
+    return low_bytes(s->gpr[reg], size);
+}
+
+void soft_write_reg(struct soft *s, unsigned reg, unsigned size, uint64_t value)
+{
+    reg_set(s, reg, reg * 8, size, value);
+}
+
+uint64_t soft_read_rm(struct soft *s, const struct uop *u, unsigned size)
+{
+    return u->mem ? gen_load(s, u, size) : reg_get(s, u->rm, u->rm8, size);
+}
+
+void soft_write_rm(struct soft *s, const struct uop *u, unsigned size, uint64_t value)
+{
+    if (u->mem)
+        gen_store(s, u, size, value);
+    else
+        reg_set(s, u->rm, u->rm8, size, value);
+}
+
+/* ---- the stack ---- */
+
+static unsigned sp_size(const struct soft *s)
+{
+    if (s->mode == MODE_LONG64)
+        return 8;
+    return s->seg[SEG_SS].attr & SEG_DB ? 4 : 2;
+}
+
+/* SP changes only in its own width: the upper half of ESP survives a 16-bit push. */
+static void set_sp(struct soft *s, uint64_t sp)
+{
+    reg_set(s, RSP, 0, sp_size(s), sp);
+}
+
+void soft_push(struct soft *s, unsigned size, uint64_t value)
+{
+    uint64_t sp = low_bytes(s->gpr[RSP] - size, sp_size(s));
+
+    soft_store(s, SEG_SS, sp, size, value);
+    set_sp(s, sp);
+}
+
+uint64_t soft_pop(struct soft *s, unsigned size)
+{
+    unsigned width = sp_size(s);
+    uint64_t sp = low_bytes(s->gpr[RSP], width);
+    uint64_t v = soft_load(s, SEG_SS, sp, size);
+
+    set_sp(s, low_bytes(sp + size, width));
+    return v;
+}

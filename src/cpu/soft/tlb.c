@@ -1,0 +1,502 @@
+/*
+ * cpu/soft/tlb.c -- from linear address to host memory, and what is in the way.
+ *
+ * A direct-mapped cache of translations, one for each privilege: supervisor,
+ * user, and supervisor with AC set under SMAP.  An entry has three tags, one
+ * for each kind of access it grants; the fast path of exec.h compares one.  An
+ * absent tag means "ask": nothing mapped, or something to be done first --
+ *
+ *   write tag    the page is dirty-marked, its guest D bit is set, no decoded
+ *                code lies on it, it is not ROM
+ *   no tags      a device, which is walked for each time
+ *
+ * A flush costs what filling cost: entries in use are on a list.  Global pages
+ * have a list of their own, so that a CR3 load leaves them.
+ *
+ * The simulated hardware walks the guest's tables and, for each entry it reads,
+ * the monitor's nested tables; or only the monitor's shadow tables.  What it
+ * does not find it reports: #PF to the guest, EPT violation, MMIO or shadow
+ * fault to the monitor.  In that order begin reading: translate().
+ */
+#include "cpu/soft/exec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/host.h"
+#include "mem/dirty.h"
+#include "mem/gmem.h"
+#include "mem/nested.h"
+#include "mem/shadow.h"
+
+enum tlb_set { SET_SUPERVISOR, SET_USER, SET_SUPERVISOR_AC, N_SETS };
+
+struct soft_tlb {
+    struct tlb_entry set[N_SETS][TLB_ENTRIES];
+    bool listed[N_SETS][2][TLB_ENTRIES];        /* [1]: on the list of globals */
+    bool global[N_SETS][TLB_ENTRIES];
+    uint32_t list[2][N_SETS * TLB_ENTRIES];     /* set * TLB_ENTRIES + index */
+    unsigned n_list[2];
+    bool has_large;                             /* INVLPG must flush more than one entry */
+    uint64_t code_write[N_SETS][TLB_ENTRIES];   /* tag: writable, but code lies there */
+    struct tlb_entry nothing[TLB_ENTRIES];      /* tlb_now while every access must be looked at */
+    uint64_t scratch;                           /* table entries read from no memory */
+    uint8_t ones[2 * PAGE_SIZE];                /* code where there is no memory reads as this */
+};
+
+int tlb_new(struct soft *s)
+{
+    struct soft_tlb *t = s->tlb = host_page_alloc((sizeof *t + PAGE_SIZE - 1) & PAGE_MASK);
+
+    if (!t)
+        return -ENOMEM;
+    for (unsigned i = 0; i < N_SETS * TLB_ENTRIES; i++)
+        for (unsigned tag = 0; tag < 3; tag++)
+            t->set[i / TLB_ENTRIES][i % TLB_ENTRIES].tag[tag] =
+                t->code_write[i / TLB_ENTRIES][i % TLB_ENTRIES] = TLB_EMPTY;
+    for (unsigned i = 0; i < TLB_ENTRIES; i++)
+        for (unsigned tag = 0; tag < 3; tag++)
+            t->nothing[i].tag[tag] = TLB_EMPTY;
+    memset(t->ones, 0xff, sizeof t->ones);
+    return 0;
+}
+
+void tlb_free(struct soft *s)
+{
+    if (s->tlb)
+        host_page_free(s->tlb, (sizeof *s->tlb + PAGE_SIZE - 1) & PAGE_MASK);
+}
+
+static enum tlb_set set_for(const struct soft *s, unsigned access)
+{
+    if (access & WALK_USER)
+        return SET_USER;
+    if ((access & WALK_SYSTEM) || !(s->cr4 & CR4_SMAP))
+        return SET_SUPERVISOR;
+    return s->flags & FLAG_AC ? SET_SUPERVISOR_AC : SET_SUPERVISOR;
+}
+
+/* #AC is checked at CPL 3 only.  [SDM 3A "Alignment Check Exception"] */
+static bool alignment_checked(const struct soft *s)
+{
+    return s->cpl == 3 && (s->cr0 & CR0_AM) && (s->flags & FLAG_AC);
+}
+
+void tlb_choose(struct soft *s)
+{
+    if (!s->tlb)
+        return;
+    s->watching = (s->dr[7] & 0xff) || alignment_checked(s);
+    if (s->watching)
+        s->tlb_now = s->tlb->nothing;
+    else
+        s->tlb_now = s->tlb->set[set_for(s, s->cpl == 3 ? WALK_USER : 0)];
+}
+
+/* ---- flushing ---- */
+
+static void clear(struct soft_tlb *t, unsigned set, unsigned i)
+{
+    struct tlb_entry *e = &t->set[set][i];
+
+    e->tag[TAG_R] = e->tag[TAG_W] = e->tag[TAG_X] = t->code_write[set][i] = TLB_EMPTY;
+}
+
+static void flush_list(struct soft_tlb *t, bool globals)
+{
+    for (unsigned k = 0; k < t->n_list[globals]; k++) {
+        unsigned set = t->list[globals][k] / TLB_ENTRIES, i = t->list[globals][k] % TLB_ENTRIES;
+
+        t->listed[set][globals][i] = false;
+        if (t->global[set][i] == globals)       /* else it has been refilled as the other kind */
+            clear(t, set, i);
+    }
+    t->n_list[globals] = 0;
+}
+
+void soft_tlb_flush(struct soft *s, bool globals_too)
+{
+    flush_list(s->tlb, false);
+    if (globals_too) {
+        flush_list(s->tlb, true);
+        s->tlb->has_large = false;
+    }
+    s->map_gen++;
+}
+
+void soft_tlb_flush_page(struct soft *s, gla_t gla)
+{
+    if (s->tlb->has_large) {            /* which entries came from the same large page? */
+        soft_tlb_flush(s, true);
+        return;
+    }
+    for (unsigned set = 0; set < N_SETS; set++)
+        clear(s->tlb, set, tlb_index(gla));
+    s->map_gen++;
+}
+
+/* A page got code: take the write tags away from all that map it. */
+void tlb_guard_page(struct soft *s, const uint8_t *hva)
+{
+    struct soft_tlb *t = s->tlb;
+    uint64_t page = (uintptr_t)hva & PAGE_MASK;
+
+    for (unsigned globals = 0; globals < 2; globals++)
+        for (unsigned k = 0; k < t->n_list[globals]; k++) {
+            unsigned set = t->list[globals][k] / TLB_ENTRIES;
+            unsigned i = t->list[globals][k] % TLB_ENTRIES;
+            struct tlb_entry *e = &t->set[set][i];
+            if (e->tag[TAG_W] != TLB_EMPTY && e->tag[TAG_W] + e->addend == page) {
+                t->code_write[set][i] = e->tag[TAG_W];
+                e->tag[TAG_W] = TLB_EMPTY;
+            }
+        }
+}
+
+/* ---- the walk ---- */
+
+struct place {                  /* where an access goes */
+    uint8_t *hva;               /* NULL: to a device */
+    gpa_t    gpa;
+    bool     global, large;
+};
+
+struct walk_context { struct soft *s; gla_t gla; };
+
+static _Noreturn void ept_violation(struct soft *s, gla_t gla, gpa_t gpa, unsigned access,
+                                    unsigned perm, bool in_walk)
+{
+    struct vmexit *x = soft_exit_record(s, EXIT_EPT_VIOLATION);
+
+    x->page.gla = gla;
+    x->page.gpa = gpa;
+    x->page.access = (uint8_t)access;
+    x->page.perm = (uint8_t)perm;
+    x->page.in_walk = in_walk;
+    soft_leave(s);
+}
+
+/* The second dimension: a guest table entry at a guest-physical address. */
+static void *walk_entry(void *arg, gpa_t at, unsigned size, bool write)
+{
+    struct walk_context *c = arg;
+    struct soft *s = c->s;
+    unsigned access = EPT_R | (write ? EPT_W : 0);
+    struct nested_walk n;
+
+    (void)size;
+    nested_walk(s->v->nested, at, access, false, &n);
+    if (n.ok)
+        return n.hva;
+    const struct gmem_region *r = gmem_find(s->v->gmem, at);
+    if (r && !(write && r->kind == GMEM_ROM))
+        ept_violation(s, c->gla, at, access, n.perm, true);
+    /* Tables in ROM or in no memory at all: the bus reads as ones, and what
+     * is written is lost. */
+    memset(&s->tlb->scratch, 0xff, sizeof s->tlb->scratch);
+    if (r)
+        gmem_read(s->v->gmem, at, &s->tlb->scratch, size);
+    return &s->tlb->scratch;
+}
+
+static void translate_nested(struct soft *s, gla_t gla, unsigned access, struct place *p)
+{
+    struct paging pg = { s->cr0, s->cr3, s->cr4, s->efer, (s->flags & FLAG_AC) != 0 };
+    struct walk_context context = { s, gla };
+    struct walk_source source = { walk_entry, &context };
+    unsigned want = access & WALK_FETCH ? EPT_X : access & WALK_WRITE ? EPT_R | EPT_W : EPT_R;
+    struct nested_walk n;
+    struct walk w;
+
+    walk_from(&pg, &source, gla, access, &w);
+    if (w.result == WALK_FAULT)
+        soft_page_fault(s, gla, w.error);
+    nested_walk(s->v->nested, w.gpa, want, false, &n);
+    p->gpa = w.gpa;
+    p->hva = n.hva;
+    p->global = w.global && (s->cr4 & CR4_PGE);
+    p->large = w.page_size > PAGE_SIZE;
+    if (n.ok)
+        return;
+    p->hva = NULL;
+    const struct gmem_region *r = gmem_find(s->v->gmem, w.gpa);
+    if (r && !(r->kind == GMEM_ROM && (access & WALK_WRITE)))
+        ept_violation(s, gla, w.gpa, want, n.perm, false);
+}
+
+/* The host page back to guest-physical: for dirty marks and devices. */
+static gpa_t gpa_of(struct soft *s, const uint8_t *hva)
+{
+    for (size_t i = 0; i < gmem_count(s->v->gmem); i++) {
+        const struct gmem_region *r = gmem_region(s->v->gmem, i);
+        uint64_t off = (uint64_t)((uintptr_t)hva - (uintptr_t)r->hva);
+        if (off < r->size)
+            return r->base + off;
+    }
+    bug("shadow entry leads to %p, which is no guest memory", (const void *)hva);
+}
+
+/* Write protection must hold whatever the guest's CR0.WP is, so the shadowed
+ * hardware always runs with WP set, as a real one would. */
+static void translate_shadow(struct soft *s, gla_t gla, unsigned access, struct place *p)
+{
+    void *hva;
+    uint64_t entry;
+    uint32_t error;
+
+    p->global = p->large = false;
+    if (shadow_walk(s->v->shadow, gla, access, true, &hva, &entry, &error)) {
+        p->hva = hva;
+        p->gpa = gpa_of(s, hva);
+        return;
+    }
+    if (!(entry & PTE_P) && (entry & SHADOW_MMIO)) {
+        p->hva = NULL;
+        p->gpa = (entry & PTE_ADDR) | (gla & ~PAGE_MASK);
+        return;
+    }
+    soft_page_fault(s, gla, error);
+}
+
+static void fill(struct soft *s, gla_t gla, unsigned access, const struct place *p)
+{
+    struct soft_tlb *t = s->tlb;
+    unsigned set = set_for(s, access), i = tlb_index(gla);
+    struct tlb_entry *e = &t->set[set][i];
+    gla_t page = gla & PAGE_MASK;
+    uint64_t addend = (uintptr_t)p->hva - gla;
+
+    if (e->addend != addend || t->global[set][i] != p->global ||
+        (e->tag[TAG_R] != page && e->tag[TAG_W] != page && e->tag[TAG_X] != page))
+        clear(t, set, i);
+    e->addend = addend;
+    t->global[set][i] = p->global;
+    t->has_large |= p->large;
+    if (!t->listed[set][p->global][i]) {
+        t->listed[set][p->global][i] = true;
+        t->list[p->global][t->n_list[p->global]++] = set * TLB_ENTRIES + i;
+    }
+    if (access & WALK_FETCH) {
+        e->tag[TAG_X] = page;
+        return;
+    }
+    e->tag[TAG_R] = page;
+    if (access & WALK_WRITE) {
+        bool code = blocks_on_page(s, p->hva);
+        e->tag[TAG_W] = code ? TLB_EMPTY : page;
+        t->code_write[set][i] = code ? page : TLB_EMPTY;
+    }
+}
+
+/* Where does one byte at gla lie?  Faults or exits if nowhere. */
+static void translate(struct soft *s, gla_t gla, unsigned access, struct place *p)
+{
+    if (s->v->mmu == MMU_SHADOW)
+        translate_shadow(s, gla, access, p);
+    else
+        translate_nested(s, gla, access, p);
+    if (!p->hva)
+        return;
+    if ((access & WALK_WRITE) && s->v->dirty)
+        dirty_mark(s->v->dirty, p->gpa & PAGE_MASK, PAGE_SIZE);
+    fill(s, gla, access, p);
+}
+
+/* As translate, but looks into the TLB first.  A write through it may still hit
+ * code: the caller asks blocks_written(). */
+static void locate(struct soft *s, gla_t gla, unsigned access, struct place *p)
+{
+    unsigned set = set_for(s, access), i = tlb_index(gla);
+    const struct tlb_entry *e = &s->tlb->set[set][i];
+    unsigned tag = access & WALK_FETCH ? TAG_X : access & WALK_WRITE ? TAG_W : TAG_R;
+    gla_t page = gla & PAGE_MASK;
+
+    if (e->tag[tag] == page || (tag == TAG_W && s->tlb->code_write[set][i] == page))
+        p->hva = (uint8_t *)(uintptr_t)(gla + e->addend);
+    else
+        translate(s, gla, access, p);
+}
+
+uint8_t *tlb_fetch(struct soft *s, gla_t gla)
+{
+    struct place p;
+
+    locate(s, gla, WALK_FETCH | (s->cpl == 3 ? WALK_USER : 0), &p);
+    return p.hva ? p.hva : s->tlb->ones + (gla & ~PAGE_MASK);
+}
+
+/* ---- devices ---- */
+
+/* The n-th device access of an instruction.  The first time round it exits;
+ * the monitor answers and the instruction is executed again, and then the
+ * answers already there are used.  Returns true if this one is answered. */
+static bool mmio_answered(struct soft *s)
+{
+    return s->next_supplied < s->n_supplied;
+}
+
+static _Noreturn void mmio_exit(struct soft *s, gpa_t gpa, unsigned size, bool write, uint64_t value)
+{
+    struct vmexit *x;
+
+    if (s->n_supplied == NELEM(s->supplied)) {
+        x = soft_exit_record(s, EXIT_UNHANDLED);
+        x->fail.what = "an instruction with more than 32 accesses to devices";
+        soft_leave(s);
+    }
+    x = soft_exit_record(s, EXIT_MMIO);
+    x->mmio.gpa = gpa;
+    x->mmio.size = (uint8_t)size;
+    x->mmio.write = write;
+    x->mmio.value = low_bytes(value, size);
+    soft_leave(s);
+}
+
+static uint64_t place_load(struct soft *s, const struct place *p, unsigned size)
+{
+    if (LIKELY(p->hva != NULL))
+        return mem_get(p->hva, size);
+    if (!mmio_answered(s))
+        mmio_exit(s, p->gpa, size, false, 0);
+    return low_bytes(s->supplied[s->next_supplied++], size);
+}
+
+static void place_store(struct soft *s, const struct place *p, unsigned size, uint64_t value)
+{
+    if (p->hva) {
+        mem_put(p->hva, size, value);
+        blocks_written(s, p->hva, size);
+    } else if (mmio_answered(s)) {
+        s->next_supplied++;
+    } else {
+        mmio_exit(s, p->gpa, size, true, value);
+    }
+}
+
+/* ---- linear accesses ---- */
+
+/* Data breakpoints and alignment checks: only while s->watching.
+ * [SDM 3B "Debug Registers"] */
+static void watch(struct soft *s, gla_t gla, unsigned size, unsigned access)
+{
+    if (access & WALK_SYSTEM)
+        return;
+    if (alignment_checked(s) && (gla & (size - 1)))
+        soft_fault(s, VEC_AC, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned type = (unsigned)(s->dr[7] >> (16 + 4 * i)) & 3;
+        unsigned code = (unsigned)(s->dr[7] >> (18 + 4 * i)) & 3;
+        unsigned len = code == 2 ? 8 : code + 1;
+        gla_t at = s->dr[i] & ~(gla_t)(len - 1);
+
+        if ((type == 1 && (access & WALK_WRITE)) || type == 3)
+            if (gla < at + len && at < gla + size && (s->dr[7] >> (2 * i) & 3))
+                s->pending_db |= BIT(i);
+    }
+}
+
+/* Linear addresses outside 64-bit mode wrap at 4 GiB. */
+static gla_t gla_wrap(const struct soft *s, gla_t gla)
+{
+    return s->mode == MODE_LONG64 || (s->efer & EFER_LMA) ? gla : (uint32_t)gla;
+}
+
+static bool crosses(gla_t gla, unsigned size)
+{
+    return (gla & ~PAGE_MASK) + size > PAGE_SIZE;
+}
+
+/* An access that crosses into another page: both are located first, so that a
+ * fault on the second leaves no half of it behind; then byte by byte. */
+static void locate_both(struct soft *s, gla_t gla, unsigned size, unsigned access,
+                        struct place p[2], unsigned *first)
+{
+    *first = PAGE_SIZE - (unsigned)(gla & ~PAGE_MASK);
+    (void)size;
+    locate(s, gla, access, &p[0]);
+    locate(s, gla_wrap(s, gla + *first), access, &p[1]);
+}
+
+static void place_step(struct place *p)
+{
+    if (p->hva)
+        p->hva++;
+    p->gpa++;
+}
+
+static uint64_t load_crossing(struct soft *s, gla_t gla, unsigned size, unsigned access)
+{
+    struct place p[2];
+    unsigned first;
+    uint64_t v = 0;
+
+    locate_both(s, gla, size, access, p, &first);
+    for (unsigned i = 0; i < size; i++) {
+        struct place *at = &p[i >= first];
+        v |= place_load(s, at, 1) << (8 * i);
+        place_step(at);
+    }
+    return v;
+}
+
+static void store_crossing(struct soft *s, gla_t gla, unsigned size, uint64_t v, unsigned access)
+{
+    struct place p[2];
+    unsigned first;
+
+    locate_both(s, gla, size, access, p, &first);
+    for (unsigned i = 0; i < size; i++) {
+        struct place *at = &p[i >= first];
+        place_store(s, at, 1, v >> (8 * i) & 0xff);
+        place_step(at);
+    }
+}
+
+uint64_t soft_lin_load(struct soft *s, gla_t gla, unsigned size, unsigned access)
+{
+    struct place p;
+
+    gla = gla_wrap(s, gla);
+    if (UNLIKELY(s->watching))
+        watch(s, gla, size, access);
+    if (UNLIKELY(crosses(gla, size)))
+        return load_crossing(s, gla, size, access);
+    locate(s, gla, access, &p);
+    return place_load(s, &p, size);
+}
+
+void soft_lin_store(struct soft *s, gla_t gla, unsigned size, uint64_t value, unsigned access)
+{
+    struct place p;
+
+    gla = gla_wrap(s, gla);
+    access |= WALK_WRITE;
+    if (UNLIKELY(s->watching))
+        watch(s, gla, size, access);
+    if (UNLIKELY(crosses(gla, size))) {
+        store_crossing(s, gla, size, value, access);
+        return;
+    }
+    locate(s, gla, access, &p);
+    place_store(s, &p, size, value);
+}
+
+void soft_lin_probe_write(struct soft *s, gla_t gla, unsigned len, unsigned access)
+{
+    struct place p;
+
+    for (gla_t at = gla; at < gla + len; at = (at & PAGE_MASK) + PAGE_SIZE)
+        locate(s, gla_wrap(s, at), access | WALK_WRITE, &p);
+}
+
+uint8_t *tlb_span(struct soft *s, gla_t gla, unsigned n, unsigned access)
+{
+    struct place p;
+
+    if (s->watching || crosses(gla, n))
+        return NULL;
+    locate(s, gla, access | (s->cpl == 3 ? WALK_USER : 0), &p);
+    if ((access & WALK_WRITE) && p.hva && blocks_on_page(s, p.hva))
+        return NULL;
+    return p.hva;
+}
