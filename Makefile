@@ -44,6 +44,23 @@ cpu := \
     cpu/kvm/probe.c \
     cpu/exit.c \
     cpu/state.c \
+    cpu/soft/run.c \
+    cpu/soft/block.c \
+    cpu/soft/tlb.c \
+    cpu/soft/operand.c \
+    cpu/soft/flags.c \
+    cpu/soft/decode.c \
+    cpu/soft/ops_alu.c \
+    cpu/soft/ops_move.c \
+    cpu/soft/ops_branch.c \
+    cpu/soft/ops_stack.c \
+    cpu/soft/ops_shift.c \
+    cpu/soft/ops_bits.c \
+    cpu/soft/ops_muldiv.c \
+    cpu/soft/ops_string.c \
+    cpu/soft/ops_atomic.c \
+    cpu/soft/ops_misc.c \
+    cpu/soft/ops_bcd.c \
     cpu/soft/segment.c \
     cpu/soft/far.c \
     cpu/soft/task.c \
@@ -108,6 +125,7 @@ HEADERS := $(shell find src -name '*.h')
 
 # Unit tests: each a cmocka program tests/unit/test_NAME.c, linked with everything but main.
 UNIT_TESTS := \
+    test_soft \
     test_bus \
     test_device \
     test_rtc \

@@ -10,6 +10,7 @@
 
 const struct engine *const engines[] = {
     &engine_kvm,
+    &engine_soft,
     NULL,
 };
 
