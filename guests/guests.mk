@@ -97,3 +97,8 @@ $(GUEST_DIR)/%.bin: guests/%.S
 .PHONY: check-guests
 check-guests: guests
 	@BUILD=$(BUILD) tests/guests-qemu
+
+##  check-guests-bochs    the same in Bochs, which checks limits and alignment too
+.PHONY: check-guests-bochs
+check-guests-bochs: guests
+	@BUILD=$(BUILD) tests/guests-bochs
