@@ -17,6 +17,7 @@
 #define COM1        0x3f8
 #define COM1_LSR    (COM1 + 5)
 #define LSR_THRE    0x20        /* transmitter holding register empty */
+#define LSR_TEMT    0x40        /* and the shift register behind it   */
 
     .text
     .globl main
@@ -46,7 +47,11 @@ main:
     out %al, %dx
     jmp 3b
 
-5:  mov $3, %eax
+5:  mov $COM1_LSR, %dx
+6:  in %dx, %al                 /* the last byte may still be on its way */
+    test $LSR_TEMT, %al
+    jz 6b
+    mov $3, %eax
     out %eax, $PORT_MARK
     mov $rep_line, %esi
     mov $rep_line_end - rep_line, %ecx

@@ -48,6 +48,7 @@ int check_result(void);
 #define COM1 0x3f8
 void serial_init(void);
 void serial_putc(char c);
+void serial_flush(void);                        /* wait until the last bit is on the line */
 int serial_getc(void);                          /* -1: nothing there */
 
 /* ---- hypercalls: VMCALL where it reaches the monitor, else a port ---- */

@@ -48,6 +48,7 @@ uint32_t option_number(const char *key, uint32_t otherwise)
 
 void guest_exit(int status)
 {
+    serial_flush();
     outb(PORT_EXIT, (uint8_t)status);
     for (;;)                    /* a machine without the port stops here */
         __asm__ volatile("cli; hlt");
@@ -55,6 +56,7 @@ void guest_exit(int status)
 
 void power_off(void)
 {
+    serial_flush();
     outw(PORT_ACPI_PM1A, 1 << 13);      /* SLP_EN, sleep type 0: soft off */
     guest_exit(0);
 }
