@@ -1,23 +1,17 @@
 /*
  * hello: the first words of a machine are OUT instructions.
  *
- * The same greeting on two devices.  The debug console (port 0xE9, an old
- * habit of Bochs) takes any byte at any time: one OUT, one exit.  The serial
- * port is real hardware of 1987: before each byte the guest has to ask the
- * line status register whether the transmitter is free, so a byte costs an IN
- * and an OUT, two exits.  The last line is one REP OUTSB: one instruction, and
- * still one exit for each byte.
+ * The debug console (port 0xE9, an old habit of Bochs) takes any byte at any
+ * time: one OUT, one exit.  The second line is one REP OUTSB: one instruction,
+ * and still one exit for each byte.  A serial port is real hardware of 1987
+ * and has to be asked before each byte whether it is ready: that is guest echo.
  *
  *   run    vitrine run   build/guests/hello.elf
- *   watch  vitrine run   --stat build/guests/hello.elf   (I/O exits by port)
+ *   watch  vitrine run   --trace - build/guests/hello.elf
  *
- * MARK 1: debug console.  MARK 2: serial port.  MARK 3: REP OUTSB.
+ * MARK 1: byte by byte.  MARK 2: REP OUTSB.
  */
 #include "base/abi.h"
-#define COM1        0x3f8
-#define COM1_LSR    (COM1 + 5)
-#define LSR_THRE    0x20        /* transmitter holding register empty */
-#define LSR_TEMT    0x40        /* and the shift register behind it   */
 
     .text
     .globl main
@@ -25,7 +19,7 @@ main:
     push %esi
     mov $1, %eax
     out %eax, $PORT_MARK
-    mov $to_debugcon, %esi
+    mov $one_by_one, %esi
 1:  lodsb
     test %al, %al
     jz 2f
@@ -33,25 +27,6 @@ main:
     jmp 1b
 
 2:  mov $2, %eax
-    out %eax, $PORT_MARK
-    call serial_init
-    mov $to_serial, %esi
-3:  mov $COM1_LSR, %dx
-4:  in %dx, %al
-    test $LSR_THRE, %al
-    jz 4b                       /* still busy with the byte before */
-    lodsb
-    test %al, %al
-    jz 5f
-    mov $COM1, %dx
-    out %al, %dx
-    jmp 3b
-
-5:  mov $COM1_LSR, %dx
-6:  in %dx, %al                 /* the last byte may still be on its way */
-    test $LSR_TEMT, %al
-    jz 6b
-    mov $3, %eax
     out %eax, $PORT_MARK
     mov $rep_line, %esi
     mov $rep_line_end - rep_line, %ecx
@@ -63,10 +38,8 @@ main:
     ret
 
     .section .rodata
-to_debugcon:
+one_by_one:
     .asciz "Hello, debug console!\n"
-to_serial:
-    .asciz "Hello, serial port!\n"
 rep_line:
     .ascii "Hello, all at once!\n"
 rep_line_end:
