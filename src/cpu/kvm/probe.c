@@ -28,6 +28,7 @@
 #define TSS       0x2000u
 #define DATA      0x3000u
 #define TABLES    0x10000u          /* page tables, up to 4 pages */
+#define GDT       0x4000u
 #define STACK     0x8000u
 #define REMAPPED  0x5000u           /* in paged trials this linear page is DATA */
 
@@ -112,6 +113,31 @@ static void enter_sse(struct cpu_state *s, struct gmem *m)
     s->cr0 |= CR0_MP;
 }
 
+/* Protected mode with a GDT in memory, so that selectors can be loaded. */
+static void enter_with_gdt(struct cpu_state *s, struct gmem *m)
+{
+    enter_protected(s, m);
+    put64(m, GDT + 8, 0x00cf9b000000ffff);
+    put64(m, GDT + 16, 0x00cf93000000ffff);
+    s->gdtr = (struct table_reg){ GDT, 23 };
+}
+
+/* Ring 3 of long mode; only the page of the code is the user's. */
+static void enter_user64(struct cpu_state *s, struct gmem *m)
+{
+    enter_long(s, m);
+    for (unsigned level = 0; level < 3; level++)
+        put64(m, TABLES + level * 0x1000, (TABLES + (level + 1) * 0x1000) | PTE_P | PTE_W | PTE_U);
+    put64(m, TABLES + 0x3000 + CODE / PAGE_SIZE * 8, CODE | PTE_P | PTE_U);
+    for (int i = SEG_ES; i <= SEG_GS; i++) {
+        s->seg[i].attr |= SEG_DPL;
+        s->seg[i].sel = i == SEG_CS ? 0x2b : 0x23;
+    }
+    s->efer |= EFER_SCE;
+    s->star = (UINT64_C(0x1b) << 48) | (UINT64_C(8) << 32);
+    s->lstar = CODE + 16;
+}
+
 /* Virtual-8086 under IOPL 3, with all ports allowed by the TSS. */
 static void enter_v86(struct cpu_state *s, struct gmem *m)
 {
@@ -128,7 +154,7 @@ static void enter_v86(struct cpu_state *s, struct gmem *m)
 /* ---- the trials ---- */
 
 /* A guest passes if it says SECRET at port 0xe9, in as many pieces as it
- * likes, 32 bits in all, and if `see` (0: nothing special) was among its exits. */
+ * likes, 32 bits in all (there it ends), and if `see` (0: nothing special) was among its exits. */
 #define SECRET 0x2a7c915bu
 #define SECRET_BYTES 0x5b, 0x91, 0x7c, 0x2a
 
@@ -142,18 +168,23 @@ struct trial {
 };
 
 /* 16 and 32 bits alike but for the operand-size prefix: load DATA's word, add 1, say it. */
-#define SAY_DATA_16 { 0x66, 0xa1, 0x00, 0x30, 0x66, 0x40, 0x66, 0xe7, 0xe9, 0xf4 }
-/* a1 moffs32; inc eax; out 0xe9, eax; hlt -- from the remapped page */
-#define SAY_DATA_32(page) { 0xa1, 0x00, page, 0x00, 0x00, 0x40, 0xe7, 0xe9, 0xf4 }
-/* mov eax, [page]; inc eax; out 0xe9, eax; hlt */
-#define SAY_DATA_64 { 0x8b, 0x04, 0x25, 0x00, 0x50, 0x00, 0x00, 0xff, 0xc0, 0xe7, 0xe9, 0xf4 }
-/* mov eax, SECRET; movd xmm0, eax; pxor xmm1, xmm1; por xmm1, xmm0; movd eax, xmm1; out; hlt */
+#define SAY_DATA_16 { 0x66, 0xa1, 0x00, 0x30, 0x66, 0x40, 0x66, 0xe7, 0xe9 }
+/* a1 moffs32; inc eax; out 0xe9, eax -- from the remapped page */
+#define SAY_DATA_32(page) { 0xa1, 0x00, page, 0x00, 0x00, 0x40, 0xe7, 0xe9 }
+/* mov eax, [page]; inc eax; out 0xe9, eax */
+#define SAY_DATA_64 { 0x8b, 0x04, 0x25, 0x00, 0x50, 0x00, 0x00, 0xff, 0xc0, 0xe7, 0xe9 }
+/* mov eax, SECRET; movd xmm0, eax; pxor xmm1, xmm1; por xmm1, xmm0; movd eax, xmm1; out */
 #define SAY_BY_SSE { 0xb8, SECRET_BYTES, 0x66, 0x0f, 0x6e, 0xc0, 0x66, 0x0f, 0xef, 0xc9, \
-                     0x66, 0x0f, 0xeb, 0xc8, 0x66, 0x0f, 0x7e, 0xc8, 0xe7, 0xe9, 0xf4 }
-/* mov eax, SECRET; nop; out 0xe9, eax; hlt */
-#define SAY_SECRET { 0xb8, SECRET_BYTES, 0x90, 0xe7, 0xe9, 0xf4 }
-/* mov ecx, MTRRCAP; rdmsr; mov eax, SECRET; out; hlt */
-#define SAY_AFTER_RDMSR { 0xb9, 0xfe, 0, 0, 0, 0x0f, 0x32, 0xb8, SECRET_BYTES, 0xe7, 0xe9, 0xf4 }
+                     0x66, 0x0f, 0xeb, 0xc8, 0x66, 0x0f, 0x7e, 0xc8, 0xe7, 0xe9 }
+/* mov eax, SECRET; nop; out 0xe9, eax */
+#define SAY_SECRET { 0xb8, SECRET_BYTES, 0x90, 0xe7, 0xe9 }
+/* pushfd; push cs; push the address after IRET; iretd; mov eax, SECRET; out */
+#define SAY_AFTER_IRET { 0x9c, 0x0e, 0x68, 0x08, 0x10, 0, 0, 0xcf, 0xb8, SECRET_BYTES, 0xe7, 0xe9 }
+/* syscall; at LSTAR: mov [0x6000], esp; mov eax, SECRET; out 0xe9, eax */
+#define SAY_AFTER_SYSCALL { 0x0f, 0x05, [16] = 0x89, 0x24, 0x25, 0, 0x60, 0, 0, \
+                            0xb8, SECRET_BYTES, 0xe7, 0xe9 }
+/* mov ecx, MTRRCAP; rdmsr; mov eax, SECRET; out */
+#define SAY_AFTER_RDMSR { 0xb9, 0xfe, 0, 0, 0, 0x0f, 0x32, 0xb8, SECRET_BYTES, 0xe7, 0xe9 }
 
 #define CAP(field) offsetof(struct engine_caps, field)
 
@@ -163,6 +194,8 @@ static const struct trial trials[] = {
     { "32-bit paging",     CAP(paging32),         enter_paging32,  false, 0,        SAY_DATA_32(0x50) },
     { "PAE paging",        CAP(pae),              enter_pae,       false, 0,        SAY_DATA_32(0x50) },
     { "long mode",         CAP(long_mode),        enter_long,      false, 0,        SAY_DATA_64 },
+    { "IRET in 32-bit protected mode", CAP(iret32), enter_with_gdt, false, 0,   SAY_AFTER_IRET },
+    { "SYSCALL from ring 3", CAP(syscall64),      enter_user64,    false, 0,        SAY_AFTER_SYSCALL },
     { "virtual-8086 mode", CAP(v86),              enter_v86,       false, 0,        SAY_DATA_16 },
     { "SSE in ring 0",     CAP(sse),              enter_sse,       false, 0,        SAY_BY_SSE },
     { "single step",       CAP(single_step),      enter_protected, true,  EXIT_MTF, SAY_SECRET },
@@ -193,17 +226,17 @@ static void judge(const struct trial *t, struct outcome *o, uint32_t said, unsig
                   const struct vmexit *last)
 {
     char line[100];
-    o->ok = last->reason == EXIT_HLT && said == SECRET && (!t->see || seen);
+    o->ok = last->reason == EXIT_IO && said == SECRET && (!t->see || seen);
     if (o->ok)
         return;
     if (last->reason == EXIT_TRIPLE_FAULT)
         snprintf(o->what, sizeof(o->what), "%s triple-faults", t->name);
     else if (last->reason == EXIT_KICKED)
         snprintf(o->what, sizeof(o->what), "%s hangs", t->name);
-    else if (last->reason == EXIT_HLT && said != SECRET)
+    else if (last->reason == EXIT_IO && said != SECRET)
         snprintf(o->what, sizeof(o->what), "%s computes wrongly", t->name);
-    else if (last->reason == EXIT_HLT)
-        snprintf(o->what, sizeof(o->what), "%s are not reported", t->name);
+    else if (last->reason == EXIT_IO)
+        snprintf(o->what, sizeof(o->what), "%s are not shown", t->name);
     else if (last->reason == EXIT_UNHANDLED)
         snprintf(o->what, sizeof(o->what), "%s ends in an internal error", t->name);
     else
@@ -219,11 +252,11 @@ static void run_trial(struct vcpu *v, const struct trial *t, struct outcome *o)
     unsigned seen = 0, shift = 0;
     timer_t alarm = start_alarm(k);
 
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 200 && shift < 32; i++) {
         engine_kvm.run(v, UINT64_MAX, &x);
         if (x.reason == t->see)
             seen++;
-        if (x.reason == EXIT_IO && x.io.port == 0xe9 && !x.io.in && shift < 32) {
+        if (x.reason == EXIT_IO && x.io.port == 0xe9 && !x.io.in) {
             said |= (uint32_t)x.io.value << shift;
             shift += 8u * x.io.size;
         }
