@@ -181,7 +181,7 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libvitrine.a
 
 PACKAGES := gcc make libzydis-dev libelf-dev libdw-dev libzstd-dev libncurses-dev libreadline-dev \
     libcmocka-dev libunicorn-dev cppcheck clang clang-format libclang-rt-14-dev \
-    qemu-system-x86 bochs bochs-term bochsbios vgabios memtest86+ busybox-static \
+    qemu-system-x86 bochs bochs-term bochsbios vgabios memtest86+ busybox-static cpio \
     gdb tmux hyperfine pandoc man-db
 
 ##  deps       install the Debian packages that building and testing need
@@ -205,6 +205,11 @@ SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep te
 .PHONY: check
 check: all $(UNIT_BINS)
 	BUILD=$(BUILD) tests/run $(SUITES)
+
+##  check-kvm-sim   the kvm tests on a complete KVM, inside QEMU (minutes; downloads a kernel)
+.PHONY: check-kvm-sim
+check-kvm-sim: all $(BUILD)/tests/test_kvm
+	tests/kvm-sim/run $(BUILD)
 
 ##  unit       run the unit tests
 .PHONY: unit

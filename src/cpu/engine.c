@@ -9,8 +9,8 @@
 #include <string.h>
 
 const struct engine *const engines[] = {
-    &engine_kvm,
     &engine_soft,
+    &engine_kvm,
     NULL,
 };
 
