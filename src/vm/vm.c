@@ -19,6 +19,7 @@
 #include "base/x86.h"
 #include "io/bus.h"
 #include "io/pic.h"
+#include "io/uart.h"
 #include "mem/dirty.h"
 #include "mem/gmem.h"
 #include "mem/nested.h"
@@ -247,6 +248,17 @@ static void skip_time(struct vm *vm, uint64_t ns)
     time_passes(vm);
 }
 
+/* An access to the ISA bus takes about a microsecond, and guests rely on it: they
+ * wait by reading ports.  Where time is counted and not measured, it must be
+ * charged.  [IBM PC/AT Technical Reference "I/O Channel"] */
+#define PORT_ACCESS_NS 1000
+
+static void charge_port_access(struct vm *vm, const struct vmexit *x)
+{
+    if (x->reason == EXIT_IO && counts_instructions(vm))
+        skip_time(vm, PORT_ACCESS_NS);
+}
+
 static void poll_input(struct vm *vm)
 {
     uint64_t now = vclock_now_ns(vm->clock);
@@ -385,6 +397,7 @@ void vm_step(struct vm *vm, struct vmexit *x)
     uint64_t seq = log_exit(vm, x);
     trace_enter(vm->trace, seq);
     vm->verdict = vm_answer(vm, x);
+    charge_port_access(vm, x);
     conclude(vm, x, vm->verdict, entered_ns);
     if (vm->cfg.after_exit)
         vm->cfg.after_exit(vm->cfg.after_exit_arg);
@@ -415,6 +428,7 @@ int vm_run(struct vm *vm)
     vm_begin(vm);
     while (vm->stop == VM_RUNNING)
         vm_step(vm, &x);
+    uart_flush(pc_uart(vm->pc));
     trace_emit(vm->trace, TRACE_STOP, (uint64_t)vm->status, vm->stop, vm->n_exits);
     return vm->status;
 }
