@@ -118,7 +118,7 @@ int cmd_engines(int argc, char **argv)
     }
     if (argc > 1)
         return usage(argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")));
-    for (; engines[n] && n < MAX_ENGINES; n++)
+    for (; n < MAX_ENGINES && engines[n]; n++)
         engines[n]->probe(&caps[n]);
     print_table(caps, n);
     for (size_t i = 0; i < n; i++)

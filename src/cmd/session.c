@@ -134,7 +134,7 @@ static const char *engine_name(const void *arg, unsigned engine)
 static const char *const *engine_names(void)
 {
     static const char *names[16];
-    for (unsigned i = 0; engines[i] && i < NELEM(names) - 1; i++)
+    for (unsigned i = 0; i < NELEM(names) - 1 && engines[i]; i++)
         names[i] = engines[i]->name;
     return names;
 }
