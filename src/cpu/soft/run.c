@@ -37,6 +37,9 @@ static void unwind(struct soft *s)
     /* A task switch moves restart_rip: its later faults belong to the new task. */
     s->rip = s->in_system ? s->restart_rip : rip_mask(s, uop_rip(s, s->cur));
     s->icount -= s->cur->left;
+    /* Data breakpoints it hit will be hit again, or not at all. */
+    s->pending_db = (s->pending_db & ~UINT64_C(15)) | s->kept_db;
+    s->kept_db = 0;
     s->cur = NULL;
     s->in_system = false;
 }
@@ -291,8 +294,10 @@ static bool step(struct soft *s)
     s->single = true;
     struct block *b = block_find(s);
     s->flags &= ~FLAG_RF;
+    s->kept_db = s->pending_db & 15;
     atomic_store_explicit(&s->icount_limit, s->icount + 1, memory_order_relaxed);
     execute(s, b);
+    s->kept_db = 0;
     s->single = false;
     s->in_shadow = false;
     s->n_supplied = s->next_supplied = 0;

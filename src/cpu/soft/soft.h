@@ -108,6 +108,7 @@ struct soft {
     bool     db_shadow;         /* after MOV SS, POP SS: no #DB either                         */
     bool     halted;
     uint64_t pending_db;        /* DR6 bits of a trap to deliver after this instruction        */
+    uint64_t kept_db;           /* B0-B3 that were pending before it: what a fault goes back to */
     struct event inject;        /* from the monitor, for the next entry                        */
     struct event delivering;    /* being delivered now: what makes a second fault double       */
 
