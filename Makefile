@@ -126,6 +126,8 @@ HEADERS := $(shell find src -name '*.h')
 # Unit tests: each a cmocka program tests/unit/test_NAME.c, linked with everything but main.
 UNIT_TESTS := \
     test_soft \
+    test_soft_sys \
+    test_soft_exits \
     test_bus \
     test_device \
     test_rtc \

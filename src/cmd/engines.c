@@ -19,6 +19,7 @@
     X(real_mode,        "real mode")                                         \
     X(protected_mode,   "protected mode")                                    \
     X(iret32,           "IRET in 32-bit protected mode")                     \
+    X(int64,            "INT n in long mode")                                \
     X(syscall64,        "SYSCALL from 64-bit ring 3")                        \
     X(v86,              "virtual-8086 mode")                                 \
     X(paging32,         "32-bit paging")                                     \

@@ -45,7 +45,7 @@ struct controls {
 struct engine_caps {
     bool ok;
     bool real_mode, protected_mode, paging32, pae, long_mode, v86, sse;
-    bool iret32, syscall64;         /* 32-bit handlers return; SYSCALL from ring 3 works */
+    bool iret32, int64, syscall64;  /* 32-bit handlers return; INT n, SYSCALL in long mode */
     bool single_step, breakpoints, deterministic;
     bool sees_cr_access, sees_cpuid, sees_msr, sees_first_touch, sees_vmcall;
     unsigned mmus;                  /* BIT(enum mmu_kind) */

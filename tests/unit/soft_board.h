@@ -262,26 +262,6 @@ static void set_cpu(const struct program *r)
     cpu.ops->forget(&cpu, 0, RAM);
 }
 
-/* Run to the HLT of a handler or of the code; false: triple fault. */
-static bool run(const struct program *r)
-{
-    struct vmexit x;
-
-    for (unsigned n = 0; n < 50; n++) {
-        cpu.ops->run(&cpu, 100, &x);
-        if (x.reason == EXIT_HLT)
-            return true;
-        if (x.reason == EXIT_TRIPLE_FAULT)
-            return false;
-        if (x.reason != EXIT_IO)
-            fail_msg("%s: exit 0x%x at 0x%lx", r->name, x.reason, (unsigned long)x.rip);
-        x.io.value = 0x5a;
-        cpu.ops->conclude(&cpu, &x, RETIRE);
-    }
-    fail_msg("%s: does not end", r->name);
-    return false;
-}
-
 static int set_up(void **state)
 {
     static struct gmem *m;

@@ -269,7 +269,7 @@ static void repeats_within_budget(void **state)
     assert_int_equal(m->x.reason, EXIT_HLT);
     assert_int_equal(m->v.icount, 5000);
     assert_int_equal(get(m).gpr[RDI], 0x20001 + 20000);
-    assert_int_equal(*(uint32_t *)gmem_ptr(m->v.gmem, 0x20001 + 4 * 4999, 4), 0x11223344);
+    assert_memory_equal(gmem_ptr(m->v.gmem, 0x20001 + 4 * 4999, 4), "\x44\x33\x22\x11", 4);
     assert_int_equal(*(uint8_t *)gmem_ptr(m->v.gmem, 0x20001 + 20000, 1), 0);
     machine_free(m);
 }

@@ -276,6 +276,26 @@ static void test_delivery_resumes(void **state)
     assert_int_equal(get((uint32_t)c.gpr[RSP], 4), CODE);
 }
 
+/* A write that exits first hits its data breakpoint once, when it is done. */
+static void test_breakpoint_after_exit(void **state)
+{
+    (void)state;
+    start(P0, 0, "c60307" "90");        /* movb $7, (%ebx); nop */
+    cpu.ops->get_state(&cpu, ST_DRS, &c);
+    c.dr[0] = SCRATCH;
+    c.dr[7] = DR7_INIT | 0x10001;
+    cpu.ops->set_state(&cpu, ST_DRS, &c);
+    nested_unmap(cpu.nested, SCRATCH, PAGE_SIZE);
+    cpu.ops->flush_tlb(&cpu);
+    go(EXIT_EPT_VIOLATION);
+    nested_map(cpu.nested, SCRATCH, ram + SCRATCH, PAGE_SIZE, EPT_RWX);
+    conclude(RETRY);
+    at_handler(VEC_DB);
+    assert_int_equal(get((uint32_t)c.gpr[RSP], 4), CODE + 3);
+    assert_int_equal(c.dr[6] & 15, 1);
+    assert_int_equal(ram[SCRATCH], 7);
+}
+
 /* ---- frames ---- */
 
 static void expect_frame(unsigned size, size_t n, const uint64_t *want)
@@ -433,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_vmcall), cmocka_unit_test(test_reflect),
         cmocka_unit_test(test_cr_access), cmocka_unit_test(test_int3_intercepted),
         cmocka_unit_test(test_trap_after_exit), cmocka_unit_test(test_delivery_resumes),
+        cmocka_unit_test(test_breakpoint_after_exit),
         cmocka_unit_test(test_frame_v86), cmocka_unit_test(test_frame_v86_redirected),
         cmocka_unit_test(test_frame_call_gate), cmocka_unit_test(test_frame_long),
         cmocka_unit_test(test_frame_long_user), cmocka_unit_test(test_task_call_and_return),

@@ -29,6 +29,7 @@
 #define DATA      0x3000u
 #define TABLES    0x10000u          /* page tables, up to 4 pages */
 #define GDT       0x4000u
+#define IDT       0x6000u
 #define STACK     0x8000u
 #define REMAPPED  0x5000u           /* in paged trials this linear page is DATA */
 
@@ -122,6 +123,17 @@ static void enter_with_gdt(struct cpu_state *s, struct gmem *m)
     s->gdtr = (struct table_reg){ GDT, 23 };
 }
 
+/* Long mode with a GDT, and an IDT whose gate 0x20 leads to CODE + 16. */
+static void enter_long_idt(struct cpu_state *s, struct gmem *m)
+{
+    enter_long(s, m);
+    put64(m, GDT + 8, 0x00af9b000000ffff);
+    put64(m, GDT + 16, 0x00cf93000000ffff);
+    s->gdtr = (struct table_reg){ GDT, 23 };
+    put64(m, IDT + 0x20 * 16, 0x00008e0000080000 | (CODE + 16));
+    s->idtr = (struct table_reg){ IDT, 0x21 * 16 - 1 };
+}
+
 /* Ring 3 of long mode; only the page of the code is the user's. */
 static void enter_user64(struct cpu_state *s, struct gmem *m)
 {
@@ -180,6 +192,8 @@ struct trial {
 #define SAY_SECRET { 0xb8, SECRET_BYTES, 0x90, 0xe7, 0xe9 }
 /* pushfd; push cs; push the address after IRET; iretd; mov eax, SECRET; out */
 #define SAY_AFTER_IRET { 0x9c, 0x0e, 0x68, 0x08, 0x10, 0, 0, 0xcf, 0xb8, SECRET_BYTES, 0xe7, 0xe9 }
+/* int 0x20; its handler: mov eax, SECRET; out 0xe9, eax */
+#define SAY_IN_HANDLER { 0xcd, 0x20, [16] = 0xb8, SECRET_BYTES, 0xe7, 0xe9 }
 /* syscall; at LSTAR: mov [0x6000], esp; mov eax, SECRET; out 0xe9, eax */
 #define SAY_AFTER_SYSCALL { 0x0f, 0x05, [16] = 0x89, 0x24, 0x25, 0, 0x60, 0, 0, \
                             0xb8, SECRET_BYTES, 0xe7, 0xe9 }
@@ -195,6 +209,7 @@ static const struct trial trials[] = {
     { "PAE paging",        CAP(pae),              enter_pae,       false, 0,        SAY_DATA_32(0x50) },
     { "long mode",         CAP(long_mode),        enter_long,      false, 0,        SAY_DATA_64 },
     { "IRET in 32-bit protected mode", CAP(iret32), enter_with_gdt, false, 0,   SAY_AFTER_IRET },
+    { "INT n in long mode", CAP(int64),           enter_long_idt,  false, 0,        SAY_IN_HANDLER },
     { "SYSCALL from ring 3", CAP(syscall64),      enter_user64,    false, 0,        SAY_AFTER_SYSCALL },
     { "virtual-8086 mode", CAP(v86),              enter_v86,       false, 0,        SAY_DATA_16 },
     { "SSE in ring 0",     CAP(sse),              enter_sse,       false, 0,        SAY_BY_SSE },
