@@ -255,7 +255,6 @@ hard:
 .PHONY: install
 install: all
 	install -D -m755 $(BUILD)/vitrine $(DESTDIR)$(PREFIX)/bin/vitrine
-	install -D -m644 doc/vitrine.1 $(DESTDIR)$(PREFIX)/share/man/man1/vitrine.1
 	install -d $(DESTDIR)$(PREFIX)/share/vitrine/guests
 	install -m644 $(GUEST_ELFS) $(DESTDIR)$(PREFIX)/share/vitrine/guests
 
