@@ -49,7 +49,7 @@ struct engine_caps {
     bool single_step, breakpoints, deterministic;
     bool sees_cr_access, sees_cpuid, sees_msr, sees_first_touch, sees_vmcall;
     unsigned mmus;                  /* BIT(enum mmu_kind) */
-    char why[400];                  /* a sentence the user can act on; always set */
+    char why[600];                  /* a sentence the user can act on; always set */
 };
 
 struct vcpu {

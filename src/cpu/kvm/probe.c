@@ -150,17 +150,16 @@ static void enter_user64(struct cpu_state *s, struct gmem *m)
     s->lstar = CODE + 16;
 }
 
-/* Virtual-8086 under IOPL 3, with all ports allowed by the TSS. */
+/* On the way to virtual-8086 mode by IRET, and out of it by a #GP to CODE + 44.
+ * The guest loads TR itself: not every simulated SVM takes a busy TSS at entry. */
 static void enter_v86(struct cpu_state *s, struct gmem *m)
 {
-    uint16_t iomap = 0x68;
-    enter_protected(s, m);
-    for (int i = SEG_ES; i <= SEG_GS; i++)
-        s->seg[i] = (struct segment){ .limit = 0xffff, .attr = SEG_P | SEG_S | SEG_DPL | 0x3 };
-    gmem_write(m, TSS + 0x66, &iomap, sizeof(iomap));
-    s->seg[SEG_TR] = (struct segment){ .sel = 0x18, .base = TSS, .limit = 0x68 + 0x2000,
-                                       .attr = SEG_P | 0xb };
-    s->rflags |= FLAG_VM | FLAG_IOPL;
+    enter_with_gdt(s, m);
+    put64(m, TSS + 4, (STACK - 0x800) | UINT64_C(16) << 32);        /* ESP0, SS0 */
+    put64(m, GDT + 24, UINT64_C(0x89) << 40 | (uint64_t)TSS << 16 | 0x67);
+    s->gdtr.limit = 31;
+    put64(m, IDT + VEC_GP * 8, 0x00008e0000080000 | (CODE + 44));
+    s->idtr = (struct table_reg){ IDT, VEC_GP * 8 + 7 };
 }
 
 /* ---- the trials ---- */
@@ -176,7 +175,7 @@ struct trial {
     void      (*enter)(struct cpu_state *s, struct gmem *m);
     bool        step;               /* under the monitor trap flag       */
     unsigned    see;
-    uint8_t     code[32];
+    uint8_t     code[48];
 };
 
 /* 16 and 32 bits alike but for the operand-size prefix: load DATA's word, add 1, say it. */
@@ -192,6 +191,12 @@ struct trial {
 #define SAY_SECRET { 0xb8, SECRET_BYTES, 0x90, 0xe7, 0xe9 }
 /* pushfd; push cs; push the address after IRET; iretd; mov eax, SECRET; out */
 #define SAY_AFTER_IRET { 0x9c, 0x0e, 0x68, 0x08, 0x10, 0, 0, 0xcf, 0xb8, SECRET_BYTES, 0xe7, 0xe9 }
+/* mov ax, 0x18; ltr ax; push GS, FS, DS, ES, SS: 0; ESP; EFLAGS: VM; CS: 0; EIP: what follows; iretd;
+ * then, in 16 bits: load DATA's word, add 1, hlt, which faults; the handler says it */
+#define SAY_FROM_V86 { 0x66, 0xb8, 0x18, 0, 0x0f, 0x00, 0xd8, \
+                       0x6a, 0, 0x6a, 0, 0x6a, 0, 0x6a, 0, 0x6a, 0, 0x68, 0x00, 0x80, 0, 0, \
+                       0x68, 0x02, 0x00, 0x02, 0, 0x6a, 0, 0x68, 0x23, 0x10, 0, 0, 0xcf,  \
+                       0x66, 0xa1, 0x00, 0x30, 0x66, 0x40, 0xf4, [44] = 0xe7, 0xe9 }
 /* int 0x20; its handler: mov eax, SECRET; out 0xe9, eax */
 #define SAY_IN_HANDLER { 0xcd, 0x20, [16] = 0xb8, SECRET_BYTES, 0xe7, 0xe9 }
 /* syscall; at LSTAR: mov [0x6000], esp; mov eax, SECRET; out 0xe9, eax */
@@ -211,7 +216,7 @@ static const struct trial trials[] = {
     { "IRET in 32-bit protected mode", CAP(iret32), enter_with_gdt, false, 0,   SAY_AFTER_IRET },
     { "INT n in long mode", CAP(int64),           enter_long_idt,  false, 0,        SAY_IN_HANDLER },
     { "SYSCALL from ring 3", CAP(syscall64),      enter_user64,    false, 0,        SAY_AFTER_SYSCALL },
-    { "virtual-8086 mode", CAP(v86),              enter_v86,       false, 0,        SAY_DATA_16 },
+    { "virtual-8086 mode", CAP(v86),              enter_v86,       false, 0,        SAY_FROM_V86 },
     { "SSE in ring 0",     CAP(sse),              enter_sse,       false, 0,        SAY_BY_SSE },
     { "single step",       CAP(single_step),      enter_protected, true,  EXIT_MTF, SAY_SECRET },
     { "MSR exits",         CAP(sees_msr),         enter_protected, false, EXIT_RDMSR, SAY_AFTER_RDMSR },
