@@ -184,7 +184,7 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libvitrine.a
 PACKAGES := gcc make libzydis-dev libelf-dev libdw-dev libzstd-dev libncurses-dev libreadline-dev \
     libcmocka-dev libunicorn-dev cppcheck clang clang-format libclang-rt-14-dev \
     qemu-system-x86 bochs bochs-term bochsbios vgabios memtest86+ busybox-static cpio \
-    gdb tmux hyperfine pandoc man-db
+    gdb tmux hyperfine pandoc man-db mandoc
 
 ##  deps       install the Debian packages that building and testing need
 .PHONY: deps
@@ -255,8 +255,14 @@ hard:
 .PHONY: install
 install: all
 	install -D -m755 $(BUILD)/vitrine $(DESTDIR)$(PREFIX)/bin/vitrine
+	install -D -m644 doc/vitrine.1 $(DESTDIR)$(PREFIX)/share/man/man1/vitrine.1
 	install -d $(DESTDIR)$(PREFIX)/share/vitrine/guests
 	install -m644 $(GUEST_ELFS) $(DESTDIR)$(PREFIX)/share/vitrine/guests
+
+##  screens    take the pictures in README.md anew
+.PHONY: screens
+screens: all
+	@BUILD=$(BUILD) scripts/readme-screens
 
 ##  book       print the source in reading order (doc/reading.list)
 .PHONY: book

@@ -38,10 +38,14 @@ static void on_signal(int signo)
 
 static void help(void)
 {
-    options_help("compare", "ENGINE[/MMU] ENGINE[/MMU] [options] GUEST", stdout);
-    puts("\nexample:\n"
-         "  vitrine compare soft/nested soft/shadow build/guests/paging.elf\n"
-         "exit status: the guest's, or 1 if the engines differ");
+    fputs("usage: vitrine compare ENGINE[/MMU] ENGINE[/MMU] [options] GUEST\n\n"
+          "Runs a guest on two engines side by side and stops at the first difference of their\n"
+          "registers, of the exits the guest can tell, or of memory at the end.\n", stdout);
+    options_help(FOR_COMPARE, stdout);
+    fputs("\nexit status: the guest's, as of `vitrine run`, or 1 if the engines differ\n"
+          "\nexamples:\n"
+          "  vitrine compare soft/nested soft/shadow build/guests/paging.elf\n"
+          "  vitrine compare soft kvm build/guests/hello.elf\n", stdout);
 }
 
 /* "soft/shadow" -> engine and mmu. */
@@ -173,7 +177,7 @@ int cmd_compare(int argc, char **argv)
                  "  vitrine compare soft/nested soft/shadow build/guests/paging.elf");
         return EXIT_USAGE;
     }
-    int err = options_parse(argc - 2, argv + 2, &o, &done);
+    int err = options_parse(FOR_COMPARE, argc - 2, argv + 2, &o, &done);
     if (err || done) {
         if (done)
             help();

@@ -14,69 +14,68 @@
 
 #define EXIT_USAGE 2
 
-/*    key      option         argument   help */
-#define OPTION_LIST(X)                                                                      \
-    X(CPU,     "cpu",         "ENGINE",  "soft (default), kvm, or auto: kvm if it can do everything") \
-    X(MMU,     "mmu",         "KIND",    "nested (default) or shadow: who translates guest addresses") \
-    X(MEM,     "mem",         "SIZE",    "guest RAM, for example 64M (default) or 1G")      \
-    X(APPEND,  "append",      "TEXT",    "kernel command line")                             \
-    X(INITRD,  "initrd",      "FILE",    "initial RAM disk or Multiboot modules")           \
-    X(FORMAT,  "format",      "NAME",    "do not guess: elf, multiboot, linux, linux64, boot, flat[@ADDR][:16|32|64]") \
-    X(TRACE,   "trace",       "FILE",    "log every event to FILE; `-` prints them as they happen") \
-    X(KINDS,   "trace-kinds", "LIST",    "only these kinds, for example EXIT,MARK (`vitrine trace --kinds`)") \
-    X(STAT,    "stat",        NULL,      "at the end, count exits by reason, port and place") \
-    X(TIMING,  "timing",      NULL,      "measure host nanoseconds for every exit")         \
-    X(STRICT,  "strict",      NULL,      "stop at the first access that no device answers") \
-    X(INSNS,   "limit-insns", "N",       "stop after N guest instructions (soft)")          \
-    X(EXITS,   "limit-exits", "N",       "stop after N exits")                              \
-    X(SEED,    "seed",        "N",       "recorded with the run; makes a run repeatable")   \
-    X(RTC,     "rtc",         "TIME",    "clock at power-on: host, or seconds since 1970 (default 2000-01-01)") \
-    X(SCREEN,  "screen-dump", "FILE",    "at the end, write the VGA text screen to FILE or `-`") \
-    X(KEYBOARD,"keyboard",    NULL,      "type on the PS/2 keyboard instead of the serial line") \
-    X(REBOOT,  "no-reboot",   NULL,      "a guest that resets the machine ends the run")    \
-    X(EVERY,   "every",       "N",       "compare: at least every N instructions (default 10000)") \
-    X(SHADOW,  "check-shadow", NULL,     "compare: verify the shadow tables each time (slow)") \
-    X(QUIET,   "quiet",       NULL,      "no last words about why the run ended")           \
-    X(HELP,    "help",        NULL,      "this help")
+#define RUN     FOR_RUN
+#define COMPARE FOR_COMPARE
+#define BOTH    (FOR_RUN | FOR_COMPARE)
+
+/*    key      option         argument   of       help */
+#define OPTION_LIST(X)                                                                           \
+    X(CPU,     "cpu",         "ENGINE",  RUN,     "soft (default), kvm, or auto: kvm if it can do everything") \
+    X(MMU,     "mmu",         "KIND",    RUN,     "nested (default) or shadow: who translates guest addresses") \
+    X(MEM,     "mem",         "SIZE",    BOTH,    "guest RAM, for example 64M (default) or 1G")  \
+    X(APPEND,  "append",      "TEXT",    BOTH,    "kernel command line")                         \
+    X(INITRD,  "initrd",      "FILE",    BOTH,    "initial RAM disk or Multiboot modules")       \
+    X(FORMAT,  "format",      "NAME",    BOTH,    "do not guess: elf, multiboot, linux, linux64, boot, flat[@ADDR][:16|32|64]") \
+    X(TRACE,   "trace",       "FILE",    RUN,     "log every event to FILE; `-` prints them as they happen") \
+    X(KINDS,   "trace-kinds", "LIST",    RUN,     "only these kinds, for example EXIT,MARK (`vitrine trace --kinds`)") \
+    X(STAT,    "stat",        NULL,      RUN,     "at the end, count exits by reason, port and place") \
+    X(TIMING,  "timing",      NULL,      RUN,     "measure host nanoseconds for every exit")     \
+    X(STRICT,  "strict",      NULL,      BOTH,    "stop at the first access that no device answers") \
+    X(INSNS,   "limit-insns", "N",       BOTH,    "stop after N guest instructions (soft)")      \
+    X(EXITS,   "limit-exits", "N",       BOTH,    "stop after N exits")                          \
+    X(SEED,    "seed",        "N",       BOTH,    "a number recorded with the run")              \
+    X(RTC,     "rtc",         "TIME",    BOTH,    "clock at power-on: host, or seconds since 1970 (default 2000-01-01)") \
+    X(SCREEN,  "screen-dump", "FILE",    RUN,     "at the end, write the VGA text screen to FILE or `-`") \
+    X(KEYBOARD,"keyboard",    NULL,      RUN,     "type on the PS/2 keyboard instead of the serial line") \
+    X(REBOOT,  "no-reboot",   NULL,      RUN,     "a guest that resets the machine ends the run") \
+    X(EVERY,   "every",       "N",       COMPARE, "compare at least every N instructions (default 10000)") \
+    X(SHADOW,  "check-shadow", NULL,     COMPARE, "verify the shadow tables at each comparison (slow)") \
+    X(QUIET,   "quiet",       NULL,      BOTH,    "no last words about why the run ended")       \
+    X(HELP,    "help",        NULL,      BOTH,    "this help")
 
 enum {
     OPT_BASE = 256,
-#define X(key, name, arg, help) OPT_##key,
+#define X(key, name, arg, users, help) OPT_##key,
     OPTION_LIST(X)
 #undef X
+    OPT_END
 };
 
-static const struct { const char *name, *arg, *help; } option_infos[] = {
-#define X(key, name, arg, help) { name, arg, help },
+static const struct { const char *name, *arg; unsigned users; const char *help; } option_infos[] = {
+#define X(key, name, arg, users, help) { name, arg, users, help },
     OPTION_LIST(X)
 #undef X
 };
 
 static const struct option long_options[] = {
-#define X(key, name, arg, help) { name, (arg) ? required_argument : no_argument, NULL, OPT_##key },
+#define X(key, name, arg, users, help) \
+    { name, (arg) ? required_argument : no_argument, NULL, OPT_##key },
     OPTION_LIST(X)
 #undef X
     { 0 }
 };
 
-void options_help(const char *command, const char *synopsis, FILE *out)
+void options_help(enum option_user user, FILE *out)
 {
-    fprintf(out, "usage: vitrine %s %s\n\noptions:\n", command, synopsis);
+    fputs("\noptions:\n", out);
     for (size_t i = 0; i < NELEM(option_infos); i++) {
         char left[40];
+        if (!(option_infos[i].users & user))
+            continue;
         snprintf(left, sizeof left, "--%s %s", option_infos[i].name,
                  option_infos[i].arg ? option_infos[i].arg : "");
         fprintf(out, "  %-20s %s\n", left, option_infos[i].help);
     }
-    fprintf(out,
-            "\nexit status: what the guest wrote to port 0xf4; 0 power-off or final halt; 2 bad usage;\n"
-            "  120 triple fault; 121 --strict; 122 the engine cannot go on; 124 a limit; 125 the host or\n"
-            "  the guest's file; 130, 143 interrupted\n"
-            "\non a terminal: Ctrl-C ends the run, Ctrl-A h tells the other keys\n"
-            "\nexamples:\n"
-            "  vitrine run --trace - build/guests/hello.elf       every exit as it happens\n"
-            "  vitrine run --mmu shadow --stat build/guests/ptchurn.elf\n"
-            "  vitrine run --mem 32M --append 'console=ttyS0,115200' /boot/memtest86+x64.bin\n");
 }
 
 bool parse_size(const char *text, uint64_t *bytes)
@@ -200,27 +199,43 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
 
 #define YEAR_2000 946684800
 
-int options_parse(int argc, char **argv, struct run_options *o, bool *done)
+/* An option that exists, but elsewhere. */
+static bool is_of(int opt, enum option_user user)
 {
+    if (opt <= OPT_BASE || opt >= OPT_END || option_infos[opt - OPT_BASE - 1].users & user)
+        return true;
+    host_say("--%s is an option of `vitrine %s`", option_infos[opt - OPT_BASE - 1].name,
+             user == FOR_RUN ? "compare" : "run");
+    return false;
+}
+
+int options_parse(enum option_user user, int argc, char **argv, struct run_options *o, bool *done)
+{
+    const char *command = user == FOR_RUN ? "run" : "compare";
+
     *done = false;
     *o = (struct run_options){
         .machine = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = 64u << 20,
                      .rtc_start_s = YEAR_2000 },
         .every = 10000,
     };
-    optind = 1;
+    optind = 0;                 /* getopt may have been used before */
+    argv[0] = user == FOR_RUN ? "vitrine run" : "vitrine compare";  /* what it calls us */
     for (int opt; (opt = getopt_long(argc, argv, "h", long_options, NULL)) != -1; ) {
         if (opt == OPT_HELP || opt == 'h') {
             *done = true;
             return 0;
         }
-        if (!parse_one(opt, optarg, o))
+        if (!is_of(opt, user) || !parse_one(opt, optarg, o)) {
+            if (opt == '?')
+                host_say("`vitrine %s --help` lists the options", command);
             return EXIT_USAGE;
+        }
     }
     if (optind + 1 != argc) {
         host_say(optind == argc ? "which guest? name an ELF, Multiboot, Linux or boot image; "
                                   "`vitrine %s --help` shows examples"
-                                : "one guest at a time, please; see `vitrine %s --help`", argv[0]);
+                                : "one guest at a time, please; see `vitrine %s --help`", command);
         return EXIT_USAGE;
     }
     o->guest.path = argv[optind];

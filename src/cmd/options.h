@@ -1,12 +1,15 @@
 /*
  * cmd/options.h -- the options that say which guest runs on which machine.
  *
- * Shared by every subcommand that runs one: run, stat, compare.
+ * Shared by every subcommand that runs one: run, stat, compare.  Each takes
+ * those that mean something to it and refuses the others.
  */
 #ifndef CMD_OPTIONS_H
 #define CMD_OPTIONS_H
 
 #include "vm/vm.h"
+
+enum option_user { FOR_RUN = 1, FOR_COMPARE = 2 };
 
 struct run_options {
     struct vm_config   machine;         /* engine, mmu, sizes, limits */
@@ -18,11 +21,12 @@ struct run_options {
     bool        stat, keyboard, quiet, check_shadow;
 };
 
-/* Parse argv[1..]; exactly one guest unless n_guests says otherwise.  0, or an
- * exit status after telling the user what is wrong (or --help: *done is set). */
-int options_parse(int argc, char **argv, struct run_options *o, bool *done);
+/* Parse argv[1..], options and exactly one guest.  0, or an exit status after
+ * telling the user what is wrong (or --help: *done is set). */
+int options_parse(enum option_user user, int argc, char **argv, struct run_options *o, bool *done);
 
-void options_help(const char *command, const char *synopsis, FILE *out);
+/* What --help says of the options. */
+void options_help(enum option_user user, FILE *out);
 
 /* "64M", "1G", "4096K" in bytes; false if it is not a size. */
 bool parse_size(const char *text, uint64_t *bytes);

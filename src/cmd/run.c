@@ -4,13 +4,33 @@
 #include "cmd/cmd.h"
 #include "cmd/session.h"
 
+static const char examples[] =
+    "\nexit status: what the guest wrote to port 0xf4; 0 power-off or final halt; 2 bad usage;\n"
+    "  120 triple fault; 121 --strict; 122 the engine cannot go on; 124 a limit; 125 the host or\n"
+    "  the guest's file; 130, 143 interrupted\n"
+    "\non a terminal: Ctrl-C ends the run, Ctrl-A h tells the other keys\n"
+    "\nexamples:\n"
+    "  vitrine run --trace - build/guests/hello.elf       every exit as it happens\n"
+    "  vitrine run --trace t.trace build/guests/timer.elf; vitrine trace t.trace\n"
+    "  vitrine run --mmu shadow --stat build/guests/ptchurn32.elf\n"
+    "  vitrine run --append 'run=primes; ps; exit 3' build/guests/tiny32.elf\n"
+    "  vitrine run --mem 32M --append console=ttyS0,115200 /boot/memtest86+x64.bin\n";
+
+static void help(void)
+{
+    fputs("usage: vitrine run [options] GUEST\n\n"
+          "Runs a guest: an ELF, Multiboot or Linux kernel, or a boot sector.\n", stdout);
+    options_help(FOR_RUN, stdout);
+    fputs(examples, stdout);
+}
+
 int cmd_run(int argc, char **argv)
 {
     struct run_options o;
     bool done;
-    int err = options_parse(argc, argv, &o, &done);
+    int err = options_parse(FOR_RUN, argc, argv, &o, &done);
     if (done)
-        options_help("run", "[options] GUEST", stdout);
+        help();
     if (err || done)
         return err;
     return session_run(&o);

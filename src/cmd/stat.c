@@ -23,12 +23,26 @@ static bool is_trace(const char *path)
     return is;
 }
 
+static const char usage[] =
+    "usage: vitrine stat [options] TRACE        as vitrine trace --stat\n"
+    "       vitrine stat [options] GUEST        as vitrine run --stat\n"
+    "\nCounts exits by reason, port, page of device memory, address and function: how\n"
+    "often, what share, how long.  Times are virtual unless the run had --timing.\n"
+    "\nexamples:\n"
+    "  vitrine stat build/guests/hello.elf\n"
+    "  vitrine stat --mmu shadow --timing build/guests/ptchurn32.elf\n"
+    "  vitrine run --trace t.trace build/guests/echo.elf </dev/null\n"
+    "  vitrine stat t.trace --symbols build/guests/echo.elf\n";
+
 int cmd_stat(int argc, char **argv)
 {
     if (argc < 2) {
-        fputs("usage: vitrine stat TRACE [--symbols ELF]\n"
-              "       vitrine stat [options of run] GUEST\n", stderr);
+        host_say("of which trace, or which guest? `vitrine stat --help` shows examples");
         return 2;
+    }
+    if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+        fputs(usage, stdout);
+        return 0;
     }
     /* The file is the first or the last word; in between are options' values. */
     bool trace = is_trace(argv[1]) || is_trace(argv[argc - 1]);

@@ -35,18 +35,31 @@ struct options {
 };
 
 static const char usage[] =
-    "usage: vitrine trace FILE [--text | --json | --stat | --why SEQ | --story | --info]\n"
-    "                          [--kind K,...] [--exit REASON] [--from SEQ] [--to SEQ]\n"
-    "                          [--symbols ELF]\n"
+    "usage: vitrine trace [options] FILE\n"
+    "       vitrine trace --kinds [--markdown]\n"
+    "\nPrints, filters and explains a trace made by `vitrine run --trace FILE GUEST`.\n"
+    "\nwhat to do with it:\n"
     "  --text         one aligned line per event (the default)\n"
     "  --json         one JSON object per line\n"
     "  --stat         the table of exits: count, share, times\n"
     "  --why SEQ      the chain of causes that led to event SEQ\n"
     "  --story        phase by phase what the guest did, without addresses and times\n"
     "  --info         what the file says about the run, and its blocks\n"
-    "  --kind K,...   only events of these kinds (vitrine trace --kinds lists them)\n"
+    "\nwhich events:\n"
+    "  --kind K,...   only events of these kinds\n"
     "  --exit REASON  only EXIT events of this reason, by name (IO) or number (0x1e)\n"
-    "  --symbols ELF  name addresses by the symbols of the guest\n";
+    "  --from SEQ, --to SEQ  only events of these numbers\n"
+    "\nothers:\n"
+    "  --symbols ELF  name addresses by the symbols of the guest\n"
+    "  --kinds        list the kinds of events; with --markdown as a table\n"
+    "  --help         this help\n"
+    "\nexit status: 0; 1 the file cannot be read or is damaged; 2 bad usage\n"
+    "\nexamples:\n"
+    "  vitrine run --trace t.trace build/guests/timer.elf\n"
+    "  vitrine trace t.trace | less\n"
+    "  vitrine trace --kind INJECT,DELIVER t.trace\n"
+    "  vitrine trace --why 121 t.trace            because of what?\n"
+    "  vitrine trace --exit HLT --json t.trace | jq .\n";
 
 static int complain(const char *fmt, const char *what)
 {
@@ -139,8 +152,7 @@ static int parse_option(struct options *o, int c)
     case OPT_MARKDOWN: o->markdown = true; return 0;
     case OPT_HELP:     return 1;
     }
-    fputs(usage, stderr);       /* getopt has said what is wrong */
-    return -1;
+    return complain("%s", "`vitrine trace --help` lists the options");
 }
 
 static int parse_options(struct options *o, int argc, char **argv)
@@ -148,13 +160,14 @@ static int parse_options(struct options *o, int argc, char **argv)
     int c, err = 0;
     *o = (struct options){ .kinds = ~UINT64_C(0), .to = UINT64_MAX };
     optind = 0;                 /* getopt may have been used before */
+    argv[0] = "vitrine trace";  /* what it calls us */
     while (err == 0 && (c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
         err = parse_option(o, c);
     if (err || o->kinds_table)
         return err;
     if (argc - optind != 1) {
-        fputs(usage, stderr);
-        return complain("%s", optind == argc ? "which trace file?" : "one trace file at a time");
+        return complain("%s; `vitrine trace --help` shows examples",
+                        optind == argc ? "which trace file?" : "one trace file at a time");
     }
     o->file = argv[optind];
     if (o->only_exit)
