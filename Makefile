@@ -101,6 +101,7 @@ debugger := \
     debugger/trace_drain.c \
     debugger/trace_file.c \
     debugger/trace_writer.c \
+    debugger/store.c \
     debugger/symbols.c \
     debugger/trace_text.c \
     debugger/stat.c \
@@ -150,7 +151,8 @@ UNIT_TESTS := \
     test_vclock \
     test_trace_file \
     test_stat \
-    test_trace_text
+    test_trace_text \
+    test_store
 UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 
 # Guests: see guests/README.md.

@@ -28,7 +28,7 @@
 struct trace_file {
     const uint8_t      *bytes;
     uint64_t            n_bytes;
-    bool                mapped;
+    int                 fd;             /* of a file that is mapped, else -1 */
     char               *info;           /* lines, each ended by NUL instead of newline */
     size_t              info_bytes;
     char              **engine;         /* into info's copy in engine_line */
@@ -36,12 +36,18 @@ struct trace_file {
     char               *engine_line;
     struct trace_block *block;
     size_t              n_blocks, cap_blocks;
-    uint64_t            first_block;
+    uint64_t            scanned;        /* blocks up to here are in the list */
+    uint64_t            n_events;
     uint8_t             kind_map[256];  /* the file's numbers to ours; 255: not known here */
-    char                warning[300];
+    char                damage[150], torn[150];
 };
 
-const char *trace_file_warning(const struct trace_file *f) { return f->warning; }
+const char *trace_file_warning(const struct trace_file *f)
+{
+    return f->damage[0] ? f->damage : f->torn;
+}
+
+uint64_t trace_file_events(const struct trace_file *f) { return f->n_events; }
 size_t trace_file_blocks(const struct trace_file *f) { return f->n_blocks; }
 
 const struct trace_block *trace_file_block(const struct trace_file *f, size_t i)
@@ -189,13 +195,14 @@ static int add_block(struct trace_file *f, uint64_t at, const struct block_heade
         f->cap_blocks = cap;
     }
     f->block[f->n_blocks++] = (struct trace_block){
-        .offset = at,
+        .offset = at, .first_index = f->n_events,
         .first_seq = h->first_seq, .last_seq = h->last_seq,
         .first_ns = h->first_ns, .last_ns = h->last_ns,
         .first_icount = h->first_icount, .last_icount = h->last_icount,
         .kinds = map_kinds(f, h->kinds), .lost = h->lost,
         .n_events = h->n_events, .packed_bytes = h->packed_bytes,
     };
+    f->n_events += h->n_events;
     return 0;
 }
 
@@ -215,34 +222,37 @@ static uint64_t resync(const struct trace_file *f, uint64_t at)
     return f->n_bytes;
 }
 
+/* Bytes left out.  At the end they may be a block that is being written now:
+ * that is said only until the rest of it comes. */
 static void note(struct trace_file *f, uint64_t from, uint64_t to)
 {
     unsigned long long a = from, n = to - from;
-    if (f->warning[0])
-        return;         /* the first is the one to look into */
     if (to == f->n_bytes)
-        snprintf(f->warning, sizeof f->warning, "its last block, at byte %llu, is torn; its %llu bytes "
+        snprintf(f->torn, sizeof f->torn, "its last block, at byte %llu, is torn; its %llu bytes "
                  "are ignored (was the writer killed?)", a, n);
-    else
-        snprintf(f->warning, sizeof f->warning, "%llu damaged bytes at byte %llu are left out", n, a);
+    else if (!f->damage[0])         /* the first is the one to look into */
+        snprintf(f->damage, sizeof f->damage, "%llu damaged bytes at byte %llu are left out", n, a);
 }
 
 static int read_blocks(struct trace_file *f)
 {
     struct block_header h;
-    uint64_t seq = 0;
-    for (uint64_t at = f->first_block; at < f->n_bytes; ) {
-        if (look_at(f, at, &h) == FOUND_BLOCK && h.first_seq > seq) {
-            int err = add_block(f, at, &h);
+    uint64_t seq = f->n_blocks ? f->block[f->n_blocks - 1].last_seq : 0;
+    f->torn[0] = '\0';
+    while (f->scanned < f->n_bytes) {
+        if (look_at(f, f->scanned, &h) == FOUND_BLOCK && h.first_seq > seq) {
+            int err = add_block(f, f->scanned, &h);
             if (err)
                 return err;
             seq = h.last_seq;
-            at += sizeof h + h.packed_bytes;
+            f->scanned += sizeof h + h.packed_bytes;
             continue;
         }
-        uint64_t next = resync(f, at);
-        note(f, at, next);
-        at = next;
+        uint64_t next = resync(f, f->scanned);
+        note(f, f->scanned, next);
+        if (next == f->n_bytes)
+            break;
+        f->scanned = next;
     }
     return 0;
 }
@@ -255,8 +265,10 @@ void trace_file_close(struct trace_file *f)
 {
     if (!f)
         return;
-    if (f->mapped)
+    if (f->fd >= 0) {
         munmap((void *)(uintptr_t)f->bytes, f->n_bytes);
+        close(f->fd);
+    }
     free(f->info);
     free(f->engine);
     free(f->engine_line);
@@ -270,7 +282,7 @@ static struct trace_file *read_all(struct trace_file *f, char *why, size_t n)
     memcpy(&h, f->bytes, f->n_bytes < sizeof h ? f->n_bytes : sizeof h);
     const char *complaint = header_complaint(f, &h);
     if (!complaint) {
-        f->first_block = sizeof h + h.info_bytes;
+        f->scanned = sizeof h + h.info_bytes;
         if (read_info(f, &h) < 0 || read_blocks(f) < 0)
             complaint = "there is not enough memory to read it";
     }
@@ -289,6 +301,7 @@ struct trace_file *trace_file_open_bytes(const void *bytes, uint64_t n_bytes, ch
         snprintf(why, n, "there is not enough memory to read it");
         return NULL;
     }
+    f->fd = -1;
     f->bytes = bytes;
     f->n_bytes = n_bytes;
     return read_all(f, why, n);
@@ -306,12 +319,32 @@ static const void *map_file(int fd, uint64_t *n_bytes, char *why, size_t n)
         snprintf(why, n, "it is empty");
     } else {
         *n_bytes = (uint64_t)st.st_size;
-        void *hva = mmap(NULL, *n_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+        void *hva = mmap(NULL, *n_bytes, PROT_READ, MAP_SHARED, fd, 0);
         if (hva != MAP_FAILED)
             return hva;
         snprintf(why, n, "%s", strerror(errno));
     }
     return NULL;
+}
+
+struct trace_file *trace_file_open_fd(int fd, char *why, size_t n)
+{
+    uint64_t n_bytes = 0;
+    const void *bytes = map_file(fd, &n_bytes, why, n);
+    if (!bytes)
+        return NULL;
+    struct trace_file *f = calloc(1, sizeof *f);
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (!f || copy < 0) {
+        snprintf(why, n, "%s", f ? strerror(errno) : "there is not enough memory to read it");
+        munmap((void *)(uintptr_t)bytes, n_bytes);
+        free(f);
+        return NULL;
+    }
+    f->bytes = bytes;
+    f->n_bytes = n_bytes;
+    f->fd = copy;
+    return read_all(f, why, n);
 }
 
 struct trace_file *trace_file_open(const char *path, char *why, size_t n)
@@ -321,21 +354,24 @@ struct trace_file *trace_file_open(const char *path, char *why, size_t n)
         snprintf(why, n, "%s", strerror(errno));
         return NULL;
     }
-    uint64_t n_bytes = 0;
-    const void *bytes = map_file(fd, &n_bytes, why, n);
+    struct trace_file *f = trace_file_open_fd(fd, why, n);
     close(fd);
-    if (!bytes)
-        return NULL;
-    struct trace_file *f = calloc(1, sizeof *f);
-    if (!f) {
-        munmap((void *)(uintptr_t)bytes, n_bytes);
-        snprintf(why, n, "there is not enough memory to read it");
-        return NULL;
-    }
-    f->bytes = bytes;
-    f->n_bytes = n_bytes;
-    f->mapped = true;
-    return read_all(f, why, n);
+    return f;
+}
+
+size_t trace_file_refresh(struct trace_file *f)
+{
+    struct stat st;
+    size_t before = f->n_blocks;
+    if (f->fd < 0 || fstat(f->fd, &st) != 0 || (uint64_t)st.st_size <= f->n_bytes)
+        return 0;
+    void *moved = mremap((void *)(uintptr_t)f->bytes, f->n_bytes, (size_t)st.st_size, MREMAP_MAYMOVE);
+    if (moved == MAP_FAILED)
+        return 0;
+    f->bytes = moved;
+    f->n_bytes = (uint64_t)st.st_size;
+    read_blocks(f);             /* without memory for more: those we have */
+    return f->n_blocks - before;
 }
 
 /*

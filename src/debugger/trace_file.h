@@ -23,12 +23,16 @@
 struct trace_writer;
 struct trace_writer *trace_writer_open(const char *path, const struct trace *t, const char *info);
 void trace_writer_sink(void *writer, const struct trace_event *events, size_t n);   /* for a drain */
+struct trace_writer *trace_writer_open_fd(int fd, const char *name, const struct trace *t,
+                                          const char *info);    /* takes fd, also if it fails */
+void trace_writer_lost(struct trace_writer *w, uint64_t lost);  /* so far; if there is no `t` to tell */
 int  trace_writer_flush(struct trace_writer *w);    /* the events so far are in the file: 0, -errno */
 int  trace_writer_close(struct trace_writer *w);    /* flushes; the first error there was */
 
 /* Reading.  What a block says about itself; the events are read by trace_file_load(). */
 struct trace_block {
     uint64_t offset;                    /* of its header in the file      */
+    uint64_t first_index;               /* events in the blocks before it */
     uint64_t first_seq, last_seq;
     uint64_t first_ns, last_ns;         /* virtual time                   */
     uint64_t first_icount, last_icount;
@@ -42,7 +46,11 @@ struct trace_file;
 /* NULL, and in `why` a sentence about what is wrong with the file. */
 struct trace_file *trace_file_open(const char *path, char *why, size_t n);
 struct trace_file *trace_file_open_bytes(const void *bytes, uint64_t n_bytes, char *why, size_t n);
+struct trace_file *trace_file_open_fd(int fd, char *why, size_t n);     /* fd stays the caller's */
 void trace_file_close(struct trace_file *f);
+
+/* See what has been appended since it was opened: how many blocks. */
+size_t trace_file_refresh(struct trace_file *f);
 
 /* "" or what was found damaged and left out: a torn last block, ... */
 const char *trace_file_warning(const struct trace_file *f);
@@ -51,6 +59,7 @@ const char *trace_file_warning(const struct trace_file *f);
 const char *trace_file_info(const struct trace_file *f, const char *key);
 const char *trace_file_engine(const struct trace_file *f, unsigned engine);     /* "?" if unknown */
 
+uint64_t trace_file_events(const struct trace_file *f);     /* in all its blocks */
 size_t trace_file_blocks(const struct trace_file *f);
 const struct trace_block *trace_file_block(const struct trace_file *f, size_t i);
 

@@ -30,7 +30,8 @@ struct trace_writer {
     int                 fd;
     int                 error;
     char               *path;
-    const struct trace *trace;
+    const struct trace *trace;              /* whose ring counts the lost, or NULL: */
+    uint64_t            lost;
     ZSTD_CCtx          *zstd;
     struct block_header head;               /* of the block being filled */
     uint64_t            before[TRACE_EVENT_WORDS];
@@ -119,32 +120,45 @@ static int open_new(const char *path)
     return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0666);
 }
 
-struct trace_writer *trace_writer_open(const char *path, const struct trace *t, const char *info)
+struct trace_writer *trace_writer_open_fd(int fd, const char *name, const struct trace *t,
+                                          const char *info)
 {
     struct trace_writer *w = calloc(1, sizeof *w);
-    if (!w)
-        return NULL;
-    w->trace = t;
-    w->fd = open_new(path);
-    if (w->fd < 0) {
-        int saved = errno;
-        host_say("cannot create trace %s: %s", path, strerror(saved));
-        free(w);
-        errno = saved;
+    if (!w) {
+        close(fd);
+        errno = ENOMEM;
         return NULL;
     }
+    w->trace = t;
+    w->fd = fd;
     w->out_bytes = sizeof(struct block_header) + ZSTD_compressBound(sizeof w->narrow);
-    w->path = strdup(path);
+    w->path = strdup(name);
     w->zstd = ZSTD_createCCtx();
     w->out = malloc(w->out_bytes);
     if (!w->path || !w->zstd || !w->out || write_header(w, info) < 0) {
-        errno = w->error ? -w->error : ENOMEM;
-        int saved = errno;
+        int saved = w->error ? -w->error : ENOMEM;
         trace_writer_close(w);
         errno = saved;
         return NULL;
     }
     return w;
+}
+
+struct trace_writer *trace_writer_open(const char *path, const struct trace *t, const char *info)
+{
+    int fd = open_new(path);
+    if (fd < 0) {
+        int saved = errno;
+        host_say("cannot create trace %s: %s", path, strerror(saved));
+        errno = saved;
+        return NULL;
+    }
+    return trace_writer_open_fd(fd, path, t, info);
+}
+
+void trace_writer_lost(struct trace_writer *w, uint64_t lost)
+{
+    w->lost = lost;
 }
 
 static unsigned width_of(uint64_t bits)
@@ -195,7 +209,7 @@ static void write_block(struct trace_writer *w)
     bug_if(ZSTD_isError(packed), "zstd: %s", ZSTD_getErrorName(packed));
     h->magic = TRACE_BLOCK_MAGIC;
     h->packed_bytes = (uint32_t)packed;
-    h->lost = w->trace ? w->trace->ring->lost : 0;
+    h->lost = w->trace ? w->trace->ring->lost : w->lost;
     h->payload_sum = trace_sum(TRACE_SUM_START, w->out + sizeof *h, packed);
     h->sum = trace_sum(TRACE_SUM_START, h, offsetof(struct block_header, sum));
     memcpy(w->out, h, sizeof *h);
@@ -253,7 +267,7 @@ int trace_writer_close(struct trace_writer *w)
 {
     if (!w)
         return 0;
-    if (w->out)
+    if (w->out && w->zstd)
         trace_writer_flush(w);
     if (close(w->fd) != 0)
         writer_fail(w, errno);
