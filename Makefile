@@ -196,6 +196,7 @@ deps:
 	elif [ "$$(id -u)" = 0 ]; then \
 	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
 	else sudo apt-get update -q && sudo apt-get install -qy --no-install-recommends $$missing; fi
+	@tests/kvm-sim/kernel || echo "without it tests/kvm-sim is skipped"
 
 ##  run        run a guest of ours and show every exit as it happens
 .PHONY: run
@@ -203,16 +204,18 @@ run: all
 	$(BUILD)/vitrine run --trace - $(BUILD)/guests/hello.elf
 
 # What `make check` runs, quick suites first.
-SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep tests/deterministic tests/trace
+SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep tests/deterministic \
+    tests/trace $(if $(SAN)$(HARD),,tests/kvm-sim/run)
 
 ##  check      build everything and run every test that takes seconds; see doc/testing.md
 .PHONY: check
 check: all $(UNIT_BINS)
 	BUILD=$(BUILD) tests/run $(SUITES)
 
-##  check-kvm-sim   the kvm tests on a complete KVM, inside QEMU (minutes; downloads a kernel)
+##  check-kvm-sim   the kvm tests on a complete KVM, inside QEMU (a minute)
 .PHONY: check-kvm-sim
 check-kvm-sim: all $(BUILD)/tests/test_kvm
+	tests/kvm-sim/kernel
 	tests/kvm-sim/run $(BUILD)
 
 ##  unit       run the unit tests
