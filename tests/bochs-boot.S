@@ -2,7 +2,7 @@
  * tests/bochs-boot.S -- a boot sector that plays Multiboot loader, for Bochs.
  *
  * Bochs has no -kernel.  The disk is this sector, seven empty ones, and the
- * guest's memory image from 1 MiB on; guests-bochs fills in the last fields.
+ * guest's memory image from 1 MiB on; bochs.sh fills in the last fields.
  * The sector copies the image up (by way of unreal mode, 32 KiB at a time) and
  * enters it as a Multiboot loader would.
  */
@@ -89,9 +89,9 @@ gdt_ptr:
     .long gdt
 information:                            /* Multiboot: only the command line is valid */
     .long 4, 0, 0, 0, command_line
-command_line:
-    .byte 0
 
+    .org 0x170
+command_line:
     .org 0x1b0
 entry:
     .long 0
