@@ -264,10 +264,10 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/share/vitrine/guests
 	install -m644 $(GUEST_ELFS) $(DESTDIR)$(PREFIX)/share/vitrine/guests
 
-##  screens    take the pictures in README.md anew
+##  screens    take the pictures in README.md and doc/ anew
 .PHONY: screens
 screens: all
-	@BUILD=$(BUILD) scripts/readme-screens
+	@BUILD=$(BUILD) scripts/doc-screens
 
 ##  book       print the source in reading order (doc/reading.list)
 .PHONY: book

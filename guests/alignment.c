@@ -5,7 +5,7 @@
  * EFLAGS.AC set: then they raise #AC, error code 0.  Ring 0 is never asked.
  *
  *   run    vitrine run   build/guests/alignment32.elf
- *   watch  vitrine debug build/guests/alignment32.elf
+ *   watch  vitrine run   --trace - --trace-kinds MARK,DELIVER build/guests/alignment32.elf
  *
  * MARK 1: ring 0.  MARK 2: ring 3 without AC.  MARK 3: with.  MARK 4: done.
  */

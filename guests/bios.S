@@ -8,7 +8,7 @@
  * waits for the clock and looks at what it printed.
  *
  *   run    vitrine run   build/guests/bios.bin
- *   watch  vitrine debug build/guests/bios.bin     (INT 13h copies through protected mode)
+ *   watch  vitrine run   --trace - --trace-kinds MODE,MARK build/guests/bios.bin     (INT 13h copies through protected mode)
  *
  * MARK 1: disk.  MARK 2: memory.  MARK 3: time.  MARK 4: screen and keyboard.
  * See Ralf Brown's Interrupt List; src/vm/bios.S is the other side.

@@ -6,7 +6,7 @@
  * sector speaks, switches to protected mode, speaks again, and ends.
  *
  *   run    vitrine run   build/guests/boot.bin
- *   watch  vitrine debug build/guests/boot.bin
+ *   watch  vitrine run   --trace - --trace-kinds MODE,MARK build/guests/boot.bin
  *
  * MARK 1: real mode.  MARK 2: protected mode.
  */

@@ -8,7 +8,7 @@
  * such a file; all other 64-bit guests climb by themselves.)
  *
  *   run    vitrine run   build/guests/elf64.elf
- *   watch  vitrine debug build/guests/elf64.elf
+ *   watch  vitrine run   --trace - build/guests/elf64.elf
  *
  * MARK 1: the first look.  MARK 2: done.
  */

@@ -9,7 +9,7 @@
  * (IST) in 64, since the stack itself may be what is broken.
  *
  *   run    vitrine run   build/guests/faults32.elf
- *   watch  vitrine debug build/guests/faults32.elf
+ *   watch  vitrine run   --trace - --trace-kinds MARK,DELIVER build/guests/faults32.elf
  *
  * MARK 1: ring 0 and page faults.  MARK 2: ring 3.  MARK 3: double fault.
  * MARK 4: done.     See [SDM 3A "Exception and Interrupt Reference"].

@@ -9,7 +9,7 @@
  * mode the way it came.
  *
  *   run    vitrine run   build/guests/longmode.elf
- *   watch  vitrine debug build/guests/longmode.elf
+ *   watch  vitrine run   --trace - --trace-kinds MODE,MARK build/guests/longmode.elf
  *
  * MARK 1: 32-bit.  MARK 2: long mode active, compatibility mode.  MARK 3:
  * 64-bit.  MARK 4: compatibility.  MARK 5: left.

@@ -7,7 +7,7 @@
  * longer a number times 16 but an entry of the table: a base, a limit, rights.
  *
  *   run    vitrine run   build/guests/protmode.elf
- *   watch  vitrine debug build/guests/protmode.elf    (step over the far jump)
+ *   watch  vitrine run   --trace - --trace-kinds MODE,MARK build/guests/protmode.elf
  *
  * MARK 1: in real mode.  MARK 2: PE set, not jumped yet.  MARK 3: 32-bit.
  * MARK 4: a segment with a base.  MARK 5: a 16-bit segment, still protected.

@@ -8,7 +8,7 @@
  * back in real mode the limit stays, and a 16-bit program reaches all memory.
  *
  *   run    vitrine run   build/guests/realmode.elf
- *   watch  vitrine debug build/guests/realmode.elf    (look at the hidden parts)
+ *   watch  vitrine run   --trace - --trace-kinds MODE,MARK build/guests/realmode.elf
  *
  * MARK 1: segments.  MARK 2: an interrupt.  MARK 3: above 1 MiB.  MARK 4: unreal.
  * See [SDM 3A "8086 Emulation"], "Real-Address Mode".

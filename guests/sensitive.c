@@ -9,7 +9,7 @@
  * trap, then the ones that make binary translation, or VT-x, necessary.
  *
  *   run    vitrine run   build/guests/sensitive.elf
- *   watch  vitrine run   --cpu bt --stat build/guests/sensitive.elf
+ *   watch  vitrine run   --trace - --trace-kinds MARK,DELIVER build/guests/sensitive.elf
  *
  * User-mode instruction prevention (UMIP) came late and stops five of them; it
  * is off at first, and tried at the end on CPUs that have it.

@@ -7,7 +7,7 @@
  * promise to keep: the block being executed may be the one that is changed.
  *
  *   run    vitrine run   build/guests/smc32.elf
- *   watch  vitrine debug build/guests/smc32.elf
+ *   watch  vitrine run   --trace - build/guests/smc32.elf
  *
  * MARK n: before the nth case below.
  */

@@ -6,7 +6,7 @@
  * translates it, must play all of this itself.
  *
  *   run    vitrine run   build/guests/softint32.elf
- *   watch  vitrine run   --cpu direct --stat build/guests/softint32.elf
+ *   watch  vitrine run   --stat build/guests/softint32.elf
  *
  * Rounds: "rounds=N" on the command line, or make ROUNDS=N.
  * MARK 1: from ring 0.  MARK 2: from ring 3.  MARK 9: done.

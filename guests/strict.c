@@ -9,7 +9,7 @@
  * QEMU 7.2 is no judge of this guest; Bochs and real processors are.
  *
  *   run    vitrine run   build/guests/strict32.elf
- *   watch  vitrine debug build/guests/strict32.elf
+ *   watch  vitrine run   --trace - --trace-kinds MARK,DELIVER build/guests/strict32.elf
  *
  * MARKs as in faults.c.
  */

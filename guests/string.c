@@ -8,7 +8,7 @@
  * middle that its handler repairs, and one that it does not.
  *
  *   run    vitrine run   build/guests/string32.elf
- *   watch  vitrine debug build/guests/string32.elf
+ *   watch  vitrine run   --trace - --trace-kinds MARK,DELIVER build/guests/string32.elf
  *
  * MARK 1: plain.  MARK 2: comparing.  MARK 3: faults.  MARK 4: ports.
  * MARK 5: done.

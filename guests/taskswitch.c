@@ -8,7 +8,7 @@
  * 1993, 64-bit mode dropped it, and every 32-bit monitor still has to play it.
  *
  *   run    vitrine run   build/guests/taskswitch.elf
- *   watch  vitrine debug build/guests/taskswitch.elf
+ *   watch  vitrine run   --trace - --trace-kinds MARK,DELIVER build/guests/taskswitch.elf
  *
  * MARK 1: CALL.  MARK 2: JMP.  MARK 3: interrupt.  MARK 4: done.
  * See [SDM 3A "Task Switching"].

@@ -9,7 +9,7 @@
  * Everything a hypervisor does is here once, small.
  *
  *   run    vitrine run   build/guests/v86.elf
- *   watch  vitrine debug build/guests/v86.elf
+ *   watch  vitrine run   --trace - --trace-kinds MARK,DELIVER build/guests/v86.elf
  *
  * MARK 1: into virtual-8086 mode.  MARK 2: back.     [SDM 3A "8086 Emulation"]
  */

@@ -14,7 +14,7 @@
  *
  *   run    vitrine run   build/guests/tiny32.elf            (type help)
  *          vitrine run   build/guests/tiny32.elf --append "run=primes; ps; exit 3"
- *   watch  vitrine debug build/guests/tiny32.elf
+ *   watch  vitrine run   --trace - --trace-kinds MARK,DELIVER build/guests/tiny32.elf
  *
  * MARK 1: the kernel is up.  MARK 2: first process.  MARK 3: halting.
  */

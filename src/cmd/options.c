@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "base/host.h"
+#include "base/trace.h"
 
 #define EXIT_USAGE 2
 
@@ -167,6 +168,41 @@ static bool parse_rtc(const char *text, struct vm_config *c)
     return true;
 }
 
+/* A name of load.h's table; behind "flat" an address and a width may follow. */
+static bool parse_format(const char *text, const char **format)
+{
+    for (unsigned i = 0; i < N_LOAD_FORMATS; i++) {
+        const char *name = load_formats[i].name, *rest = text + strlen(name);
+        if (strncmp(text, name, strlen(name)) == 0 &&
+            (!*rest || (i == LOAD_FLAT && (*rest == '@' || *rest == ':')))) {
+            *format = text;
+            return true;
+        }
+    }
+    host_say("--format is elf, multiboot, linux, linux64, boot or flat[@ADDR][:16|32|64], not '%s'", text);
+    return false;
+}
+
+bool parse_kinds(const char *list, uint64_t *mask)
+{
+    *mask = 0;
+    while (*list) {
+        size_t len = strcspn(list, ",");
+        unsigned k = 0;
+        while (k < N_TRACE_KINDS && (strlen(trace_kinds[k].name) != len ||
+                                     strncasecmp(trace_kinds[k].name, list, len)))
+            k++;
+        if (k == N_TRACE_KINDS) {
+            host_say("there is no kind of event '%.*s'; `vitrine trace --kinds` lists them",
+                     (int)len, list);
+            return false;
+        }
+        *mask |= BIT(k);
+        list += len + (list[len] == ',');
+    }
+    return true;
+}
+
 static bool parse_one(int opt, const char *arg, struct run_options *o)
 {
     struct vm_config *c = &o->machine;
@@ -180,9 +216,9 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
     case OPT_SEED:     return parse_number("seed", arg, &c->seed);
     case OPT_APPEND:   o->guest.append = arg;   break;
     case OPT_INITRD:   o->guest.initrd = arg;   break;
-    case OPT_FORMAT:   o->guest.format = arg;   break;
+    case OPT_FORMAT:   return parse_format(arg, &o->guest.format);
     case OPT_TRACE:    o->trace_path = arg;     break;
-    case OPT_KINDS:    o->kinds = arg;          break;
+    case OPT_KINDS:    return parse_kinds(arg, &o->kinds);
     case OPT_SCREEN:   o->screen_dump = arg;    break;
     case OPT_STAT:     o->stat = true;          break;
     case OPT_TIMING:   c->timing = true;        break;
@@ -198,6 +234,7 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
 }
 
 #define YEAR_2000 946684800
+#define ALL_KINDS (BIT(N_TRACE_KINDS) - 1)
 
 /* An option that exists, but elsewhere. */
 static bool is_of(int opt, enum option_user user)
@@ -206,6 +243,21 @@ static bool is_of(int opt, enum option_user user)
         return true;
     host_say("--%s is an option of `vitrine %s`", option_infos[opt - OPT_BASE - 1].name,
              user == FOR_RUN ? "compare" : "run");
+    return false;
+}
+
+/* What contradicts itself, or asks kvm for what its kernel keeps to itself. */
+static bool fits_together(const struct run_options *o)
+{
+    const struct vm_config *c = &o->machine;
+    if (c->engine == &engine_kvm && c->mmu == MMU_SHADOW)
+        host_say("--mmu shadow is for --cpu soft: under kvm the kernel translates");
+    else if (c->engine == &engine_kvm && c->limit_insns)
+        host_say("--limit-insns is for --cpu soft: kvm does not count instructions");
+    else if (o->kinds != ALL_KINDS && !o->trace_path)
+        host_say("--trace-kinds says what --trace keeps; --trace is missing");
+    else
+        return true;
     return false;
 }
 
@@ -218,6 +270,7 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
         .machine = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = 64u << 20,
                      .rtc_start_s = YEAR_2000 },
         .every = 10000,
+        .kinds = ALL_KINDS,
     };
     optind = 0;                 /* getopt may have been used before */
     argv[0] = user == FOR_RUN ? "vitrine run" : "vitrine compare";  /* what it calls us */
@@ -239,5 +292,5 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
         return EXIT_USAGE;
     }
     o->guest.path = argv[optind];
-    return 0;
+    return user == FOR_COMPARE || fits_together(o) ? 0 : EXIT_USAGE;
 }

@@ -16,7 +16,7 @@ struct run_options {
     struct load_request guest;
     const char *trace_path;             /* NULL: none; "-": text on stdout */
     const char *screen_dump;            /* NULL, a file, or "-" */
-    const char *kinds;                  /* --trace-kinds LIST, or NULL: all */
+    uint64_t    kinds;                  /* --trace-kinds LIST: BIT(kind)    */
     uint64_t    every;                  /* compare: instructions between comparisons */
     bool        stat, keyboard, quiet, check_shadow;
 };
@@ -27,6 +27,9 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
 
 /* What --help says of the options. */
 void options_help(enum option_user user, FILE *out);
+
+/* "EXIT,MARK" in BIT(kind)s; false, after telling the user, if one is none. */
+bool parse_kinds(const char *list, uint64_t *mask);
 
 /* "64M", "1G", "4096K" in bytes; false if it is not a size. */
 bool parse_size(const char *text, uint64_t *bytes);

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/host.h"
 #include "base/trace.h"
@@ -81,26 +80,6 @@ static void print_events(void *arg, const struct trace_event *e, size_t n)
     fflush(stdout);
 }
 
-static bool select_kinds(struct trace *t, const char *list)
-{
-    t->mask = list ? 0 : BIT(N_TRACE_KINDS) - 1;
-    while (list && *list) {
-        size_t len = strcspn(list, ",");
-        unsigned k = 0;
-        while (k < N_TRACE_KINDS && (strlen(trace_kinds[k].name) != len ||
-                                     strncasecmp(trace_kinds[k].name, list, len)))
-            k++;
-        if (k == N_TRACE_KINDS) {
-            host_say("--trace-kinds: there is no kind '%.*s'; `vitrine trace --kinds` lists them",
-                     (int)len, list);
-            return false;
-        }
-        t->mask |= BIT(k);
-        list += len + (list[len] == ',');
-    }
-    return true;
-}
-
 static bool open_trace_file(struct session *s)
 {
     char info[600];
@@ -108,10 +87,8 @@ static bool open_trace_file(struct session *s)
              s->o->guest.path, s->o->machine.engine->name, mmu_names[s->o->machine.mmu],
              s->o->machine.ram_bytes, s->o->machine.seed);
     s->writer = trace_writer_open(s->o->trace_path, s->trace, info);
-    if (!s->writer) {
-        host_say("cannot write the trace file %s: %s", s->o->trace_path, strerror(errno));
-        return false;
-    }
+    if (!s->writer)
+        return false;                       /* it has said why */
     trace_drain_add(&s->drain, trace_writer_sink, s->writer);
     return true;
 }
@@ -151,8 +128,7 @@ static bool open_trace(struct session *s)
     }
     s->trace->engine_names = engine_names();
     s->text.engine_name = engine_name;
-    if (!select_kinds(s->trace, o->kinds))
-        return false;
+    s->trace->mask = o->kinds;
     trace_drain_attach(&s->drain, s->trace);
     if (o->stat && !(s->stat = stat_new()))
         return false;
@@ -214,17 +190,18 @@ static bool build(struct session *s)
     return false;
 }
 
-static void dump_screen(const struct session *s)
+static bool dump_screen(const struct session *s)
 {
     const char *path = s->o->screen_dump;
     FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
     if (!out) {
         host_say("cannot write the screen to %s: %s", path, strerror(errno));
-        return;
+        return false;
     }
     pc_screen(s->vm->pc, out);
     if (out != stdout)
         fclose(out);
+    return true;
 }
 
 static void last_words(const struct session *s)
@@ -237,15 +214,16 @@ static void last_words(const struct session *s)
              vm->why[0] ? ": " : "", vm->why, vm->n_exits, vm->cpu.icount);
 }
 
-static void report(struct session *s)
+/* False if something that was asked for could not be given. */
+static bool report(struct session *s)
 {
     last_words(s);
-    if (s->o->screen_dump)
-        dump_screen(s);
+    bool ok = !s->o->screen_dump || dump_screen(s);
     if (s->stat)
         stat_print(stdout, s->stat, s->symbols);
     if (s->trace && s->trace->ring->lost)
         host_say("%" PRIu64 " trace events found no room and are lost", s->trace->ring->lost);
+    return ok;
 }
 
 static const struct session *bug_session;
@@ -275,9 +253,9 @@ static int run(struct session *s)
     host_alarm_at(0);
     running = NULL;
     terminal_flush(s->terminal);
-    int err = close_trace(s);
-    report(s);
-    return err && !status ? EXIT_CANNOT : status;
+    bool ok = close_trace(s) == 0;
+    ok = report(s) && ok;
+    return !ok && !status ? EXIT_CANNOT : status;
 }
 
 int session_run(const struct run_options *o)

@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/host.h"
 #include "base/trace.h"
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 #include "cpu/exit.h"
 #include "debugger/stat.h"
 #include "debugger/story.h"
@@ -68,25 +68,6 @@ static int complain(const char *fmt, const char *what)
 }
 
 /* "EXIT,IO_READ" to a mask. */
-static int parse_kinds(const char *list, uint64_t *mask)
-{
-    char *copy = strdup(list);
-    int bad = copy ? 0 : -1;
-    *mask = 0;
-    for (char *save = NULL, *w = copy ? strtok_r(copy, ",", &save) : NULL; w && !bad;
-         w = strtok_r(NULL, ",", &save)) {
-        unsigned k = 0;
-        while (k < N_TRACE_KINDS && strcasecmp(w, trace_kinds[k].name) != 0)
-            k++;
-        if (k == N_TRACE_KINDS)
-            bad = complain("there is no kind of event called \"%s\"; see vitrine trace --kinds", w);
-        else
-            *mask |= BIT(k);
-    }
-    free(copy);
-    return bad;
-}
-
 static int parse_number(const char *text, uint64_t *n)
 {
     char *end;
@@ -143,7 +124,7 @@ static int parse_option(struct options *o, int c)
     case OPT_STORY:    o->action = AS_STORY; return 0;
     case OPT_INFO:     o->action = AS_INFO; return 0;
     case OPT_WHY:      o->action = AS_WHY; return parse_number(optarg, &o->why);
-    case OPT_KIND:     return parse_kinds(optarg, &o->kinds);
+    case OPT_KIND:     return parse_kinds(optarg, &o->kinds) ? 0 : -1;
     case OPT_EXIT:     o->only_exit = true; return parse_exit(optarg, &o->exit_reason);
     case OPT_FROM:     return parse_number(optarg, &o->from);
     case OPT_TO:       return parse_number(optarg, &o->to);

@@ -484,7 +484,7 @@ static int soft_probe(struct engine_caps *caps)
         .sse = false, .single_step = true, .breakpoints = true,
         .deterministic = true, .sees_cr_access = true, .sees_cpuid = true, .sees_msr = true,
         .sees_first_touch = true, .sees_vmcall = true,
-        .mmus = BIT(MMU_NESTED) | BIT(MMU_SHADOW) | BIT(MMU_PV),
+        .mmus = BIT(MMU_NESTED) | BIT(MMU_SHADOW),
     };
     snprintf(caps->why, sizeof caps->why,
              "an interpreter with simulated VMX and EPT: needs nothing of the host");
