@@ -28,7 +28,7 @@
     X(INITRD,  "initrd",      "FILE",    BOTH,    "initial RAM disk or Multiboot modules")       \
     X(FORMAT,  "format",      "NAME",    BOTH,    "do not guess: elf, multiboot, linux, linux64, boot, flat[@ADDR][:16|32|64]") \
     X(TRACE,   "trace",       "FILE",    RUN,     "log every event to FILE; `-` prints them as they happen") \
-    X(KINDS,   "trace-kinds", "LIST",    RUN,     "only these kinds, for example EXIT,MARK (`vitrine trace --kinds`)") \
+    X(KINDS,   "trace-kinds", "LIST",    RUN,     "of those only these kinds, for example EXIT,MARK") \
     X(STAT,    "stat",        NULL,      RUN,     "at the end, count exits by reason, port and place") \
     X(TIMING,  "timing",      NULL,      RUN,     "measure host nanoseconds for every exit")     \
     X(STRICT,  "strict",      NULL,      BOTH,    "stop at the first access that no device answers") \
