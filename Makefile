@@ -101,6 +101,9 @@ debugger := \
     debugger/trace_drain.c \
     debugger/trace_file.c \
     debugger/trace_writer.c \
+    debugger/trace_field.c \
+    debugger/filter_parse.c \
+    debugger/filter.c \
     debugger/store.c \
     debugger/symbols.c \
     debugger/trace_text.c \
@@ -152,6 +155,7 @@ UNIT_TESTS := \
     test_trace_file \
     test_stat \
     test_trace_text \
+    test_filter \
     test_store
 UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 

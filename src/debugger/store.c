@@ -343,6 +343,109 @@ int store_find_seq(const void *store, uint64_t seq, struct trace_event *e)
 }
 
 /*
+ * Searching
+ */
+
+/* Can block i hold a match? */
+static bool worth_a_look(const struct store *s, const struct filter *f, size_t i)
+{
+    return trace_file_block(s->file, i)->kinds & filter_kinds(f);
+}
+
+/* A run of events that are in memory together: a block, or the tail. */
+struct run { const struct trace_event *events; uint64_t first, n; };
+
+/* The run that event `index` is in; its events only if there can be a match in
+ * it, and they are whole. */
+static struct run run_at(struct store *s, const struct filter *f, uint64_t index)
+{
+    uint64_t in_file = trace_file_events(s->file);
+    if (index >= in_file)
+        return (struct run){ s->tail, in_file, s->n_tail };
+    size_t block = block_of_index(s->file, index);
+    const struct trace_block *b = trace_file_block(s->file, block);
+    bool look = worth_a_look(s, f, block);
+    return (struct run){ look ? unpacked(s, block) : NULL, b->first_index, b->n_events };
+}
+
+static bool is_late(uint64_t end_ns)
+{
+    return end_ns && host_monotonic_ns() >= end_ns;
+}
+
+enum store_found store_next(struct store *s, const struct filter *f, uint64_t *at, uint64_t budget_ns)
+{
+    uint64_t n = store_n_events(s), end_ns = budget_ns ? host_monotonic_ns() + budget_ns : 0;
+    while (*at < n) {
+        struct run r = run_at(s, f, *at);
+        for (uint64_t i = *at - r.first; r.events && i < r.n; i++)
+            if (filter_match(f, &r.events[i])) {
+                *at = r.first + i;
+                return STORE_FOUND;
+            }
+        *at = r.first + r.n;
+        if (is_late(end_ns) && *at < n)
+            return STORE_MORE;
+    }
+    *at = n;
+    return STORE_NONE;
+}
+
+enum store_found store_prev(struct store *s, const struct filter *f, uint64_t *at, uint64_t budget_ns)
+{
+    uint64_t n = store_n_events(s), end_ns = budget_ns ? host_monotonic_ns() + budget_ns : 0;
+    uint64_t left = *at < n ? *at + 1 : n;          /* events [0, left) are to be looked at */
+    while (left) {
+        struct run r = run_at(s, f, left - 1);
+        for (uint64_t i = left - r.first; r.events && i-- > 0; )
+            if (filter_match(f, &r.events[i])) {
+                *at = r.first + i;
+                return STORE_FOUND;
+            }
+        left = r.first;
+        *at = left ? left - 1 : 0;
+        if (is_late(end_ns) && left)
+            return STORE_MORE;
+    }
+    return STORE_NONE;
+}
+
+int store_each(struct store *s, const struct filter *f, uint64_t from, uint64_t to,
+               store_each_fn *fn, void *arg)
+{
+    int damaged = 0;
+    if (to > store_n_events(s))
+        to = store_n_events(s);
+    while (from < to) {
+        struct run r = run_at(s, f, from);
+        uint64_t end = r.first + r.n < to ? r.first + r.n : to;
+        bool looked = from >= trace_file_events(s->file) || worth_a_look(s, f, block_of_index(s->file, from));
+        damaged += looked && !r.events;
+        for (uint64_t i = from; r.events && i < end; i++) {
+            const struct trace_event *e = &r.events[i - r.first];
+            if (filter_match(f, e) && !fn(arg, i, e))
+                return damaged;
+        }
+        from = end;
+    }
+    return damaged;
+}
+
+static bool count_one(void *arg, uint64_t index, const struct trace_event *e)
+{
+    (void)index, (void)e;
+    ++*(uint64_t *)arg;
+    return true;
+}
+
+uint64_t store_count(struct store *s, const struct filter *f, uint64_t from, uint64_t to)
+{
+    uint64_t n = 0;
+    store_each(s, f, from, to, count_one, &n);
+    return n;
+}
+
+/*
  * What the file says
  */
 

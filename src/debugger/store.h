@@ -93,7 +93,7 @@ int store_find_seq(const void *store, uint64_t seq, struct trace_event *e);
  *     STORE_FOUND  *at is the match; go on from *at + 1 (- 1 backward)
  *     STORE_MORE   not yet; *at is where the next call goes on
  *     STORE_NONE   there is none; *at is store_n_events(), where a search of a
- *                  growing trace goes on once there is more (backward: as it was)
+ *                  growing trace goes on once there is more (backward: 0)
  */
 enum store_found { STORE_NONE, STORE_FOUND, STORE_MORE };
 

@@ -220,6 +220,20 @@ char *symbols_format(const struct symbols *s, uint64_t addr, char *buf, size_t n
     return buf;
 }
 
+bool symbols_extent(const struct symbols *s, const char *name, size_t len,
+                    uint64_t *start, uint64_t *end)
+{
+    for (size_t i = 0; s && i < s->n; i++) {
+        const struct symbol *sym = &s->symbol[i];
+        if (strncmp(sym->name, name, len) != 0 || sym->name[len])
+            continue;
+        *start = sym->addr;     /* an unsized label ends where the next begins */
+        *end = i + 1 < s->n && s->symbol[i + 1].addr < sym->end ? s->symbol[i + 1].addr : sym->end;
+        return true;
+    }
+    return false;
+}
+
 size_t symbols_count(const struct symbols *s)
 {
     return s ? s->n : 0;

@@ -19,6 +19,10 @@ const char *symbols_find(const struct symbols *s, uint64_t addr, uint64_t *offse
 /* "name+0x12", "name", or "" in buf; always terminated. */
 char *symbols_format(const struct symbols *s, uint64_t addr, char *buf, size_t n);
 
+/* Where the symbol of this name (len bytes) is: [*start, *end).  s may be NULL. */
+bool symbols_extent(const struct symbols *s, const char *name, size_t len,
+                    uint64_t *start, uint64_t *end);
+
 size_t symbols_count(const struct symbols *s);
 
 #endif

@@ -2,8 +2,8 @@
  * debugger/trace_text.c -- an event as an aligned line, as JSON, as a reason.
  *
  * Names of arguments come from trace_kinds[]; how a number is best shown goes
- * by that name (an address in hex, a count in decimal, a verdict as a word),
- * in the one table below.  An exit's two words are unpacked and described as
+ * by that name (an address in hex, a count in decimal, a verdict as a word):
+ * debugger/trace_field.c.  An exit's two words are unpacked and described as
  * the run itself would have described them.
  *
  * JSON: numbers are numbers where they count something, and "0x..." strings
@@ -16,74 +16,14 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "cpu/engine.h"
 #include "cpu/exit.h"
-#include "cpu/soft/soft.h"
+#include "debugger/trace_field.h"
 #include "debugger/symbols.h"
 #include "io/oddity.h"
-#include "vm/vm.h"
 
-/* How an argument is shown. */
-enum look { HEX, DEC, VERDICT, ENGINE, MMU, REASON, RIGHTS, YES_NO, ODDITY, STOPPED, EVENT, MODE };
-
-static const struct { const char *arg; enum look look; } looks[] = {
-    { "reason", REASON },   { "verdict", VERDICT }, { "engine", ENGINE },   { "mmu", MMU },
-    { "perm", RIGHTS },     { "write", YES_NO },    { "what", ODDITY },     { "seed", DEC },
-    { "status", DEC },      { "why", STOPPED },     { "exits", DEC },       { "n", DEC },
-    { "host_ns", DEC },     { "size", DEC },        { "entries", DEC },     { "cached", YES_NO },
-    { "line", DEC },        { "level", DEC },       { "deadline", DEC },    { "generation", DEC },
-    { "nr", DEC },          { "type", EVENT },
-    { "from", MODE },       { "to", MODE },
-};
-
-static enum look look_of(const char *arg)
+static const char *engine_name(const struct trace_text *x, unsigned engine)
 {
-    for (size_t i = 0; i < NELEM(looks); i++)
-        if (strcmp(looks[i].arg, arg) == 0)
-            return looks[i].look;
-    return HEX;
-}
-
-static const char *engine_name(const struct trace_text *x, uint64_t engine)
-{
-    if (x && x->engine_name && engine <= UINT8_MAX)
-        return x->engine_name(x->engine_arg, (unsigned)engine);
-    return "?";
-}
-
-static const char *const stops[] = {
-#define X(name, status, about) [VM_##name] = #name,
-    VM_STOP_LIST(X)
-#undef X
-};
-
-static const char *const event_types[] = {
-    [EVENT_NONE] = "NONE", [EVENT_IRQ] = "IRQ", [EVENT_NMI] = "NMI", [EVENT_EXCEPTION] = "EXCEPTION",
-};
-
-static const char *const modes[] = {
-    [MODE_REAL] = "REAL", [MODE_V86] = "V86", [MODE_PROT16] = "PROT16", [MODE_PROT32] = "PROT32",
-    [MODE_LONG16] = "LONG16", [MODE_LONG32] = "LONG32", [MODE_LONG64] = "LONG64",
-};
-
-/* The word for a value, or NULL if only a number will do. */
-static const char *word_for(const struct trace_text *x, enum look look, uint64_t v)
-{
-    static const char *const rights[8] = { "---", "r--", "-w-", "rw-", "--x", "r-x", "-wx", "rwx" };
-    switch (look) {
-    case VERDICT: return v < NELEM(verdict_names) ? verdict_names[v] : NULL;
-    case ENGINE:  return strcmp(engine_name(x, v), "?") ? engine_name(x, v) : NULL;
-    case MMU:     return v < NELEM(mmu_names) ? mmu_names[v] : NULL;
-    case REASON:  return v <= UINT32_MAX && exit_index((unsigned)v) >= 0 ? exit_name((unsigned)v) : NULL;
-    case RIGHTS:  return v < 8 ? rights[v] : NULL;
-    case YES_NO:  return v < 2 ? (v ? "yes" : "no") : NULL;
-    case ODDITY:  return v < N_ODDITIES ? oddities[v].name : NULL;
-    case STOPPED: return v < NELEM(stops) ? stops[v] : NULL;
-    case EVENT:   return v < NELEM(event_types) ? event_types[v] : NULL;
-    case MODE:    return v < NELEM(modes) ? modes[v] : NULL;
-    case HEX: case DEC: return NULL;
-    }
-    return NULL;
+    return x && x->engine_name ? x->engine_name(x->engine_arg, engine) : "?";
 }
 
 /* printf onto the end of buf; nothing more once it is full. */
@@ -101,8 +41,8 @@ static void append(char *buf, size_t n, const char *fmt, ...)
 
 static void append_value(const struct trace_text *x, const char *arg, uint64_t v, char *buf, size_t n)
 {
-    enum look look = look_of(arg);
-    const char *word = word_for(x, look, v);
+    enum look look = trace_field_look(arg);
+    const char *word = trace_field_word(x, look, v);
     if (word)
         append(buf, n, "%s", word);
     else if (look == DEC)
@@ -191,10 +131,10 @@ static void json_args(const struct trace_text *x, const struct trace_event *e, F
         const char *arg = arg_name(e, i);
         if (!arg[0])
             continue;
+        enum look look = trace_field_look(arg);
+        const char *word = trace_field_word(x, look, e->arg[i]);
         if (strcmp(arg, "rip") == 0)        /* not to be two members of one name */
             arg = "to";
-        enum look look = look_of(arg);
-        const char *word = word_for(x, look, e->arg[i]);
         if (word && look == YES_NO)
             fprintf(out, ",\"%s\":%s", arg, e->arg[i] ? "true" : "false");
         else if (word)
