@@ -105,6 +105,7 @@ debugger := \
     debugger/filter_parse.c \
     debugger/filter.c \
     debugger/store.c \
+    debugger/histogram.c \
     debugger/symbols.c \
     debugger/trace_text.c \
     debugger/stat.c \

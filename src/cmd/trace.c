@@ -1,12 +1,13 @@
 /*
  * cmd/trace.c -- `vitrine trace FILE`: look into a trace on disk.
  *
- * One pass over the file with a filter; what is done with each event that
- * passes (a line, JSON, counting) is one function.
+ * One pass over the events that pass a filter; what is done with each (a line,
+ * JSON, counting) is one function.  --kind and --exit are filters too.
  */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,29 +15,32 @@
 #include "base/host.h"
 #include "base/trace.h"
 #include "cmd/cmd.h"
-#include "cmd/options.h"
 #include "cpu/exit.h"
+#include "debugger/filter.h"
+#include "debugger/histogram.h"
 #include "debugger/stat.h"
+#include "debugger/store.h"
 #include "debugger/story.h"
 #include "debugger/symbols.h"
+#include "debugger/trace_field.h"
 #include "debugger/trace_file.h"
 #include "debugger/trace_text.h"
 #include "vm/pc.h"
 
-enum action { AS_TEXT, AS_JSON, AS_STAT, AS_WHY, AS_INFO, AS_STORY };
+enum action { AS_TEXT, AS_JSON, AS_STAT, AS_WHY, AS_INFO, AS_STORY, AS_COUNT, AS_HISTOGRAM };
 
 struct options {
     enum action action;
-    uint64_t kinds, from, to, why;
-    bool     only_exit;             /* of one reason */
-    unsigned exit_reason;
-    bool     kinds_table, markdown;
-    const char *symbols, *file;
+    uint64_t from, to, why;
+    bool     kinds_table, fields_table, markdown;
+    const char *kinds, *exit, *expr;    /* which events; NULL: all */
+    const char *histogram, *symbols, *file;
 };
 
 static const char usage[] =
-    "usage: vitrine trace [options] FILE\n"
+    "usage: vitrine trace [options] FILE [EXPR]\n"
     "       vitrine trace --kinds [--markdown]\n"
+    "       vitrine trace --fields\n"
     "\nPrints, filters and explains a trace made by `vitrine run --trace FILE GUEST`.\n"
     "\nwhat to do with it:\n"
     "  --text         one aligned line per event (the default)\n"
@@ -44,14 +48,18 @@ static const char usage[] =
     "  --stat         the table of exits: count, share, times\n"
     "  --why SEQ      the chain of causes that led to event SEQ\n"
     "  --story        phase by phase what the guest did, without addresses and times\n"
+    "  --count        how many events\n"
+    "  --histogram F  how often field F has which value\n"
     "  --info         what the file says about the run, and its blocks\n"
     "\nwhich events:\n"
+    "  EXPR           those that it is true of: exit==io && port in 0x3f8..0x3ff\n"
     "  --kind K,...   only events of these kinds\n"
     "  --exit REASON  only EXIT events of this reason, by name (IO) or number (0x1e)\n"
     "  --from SEQ, --to SEQ  only events of these numbers\n"
     "\nothers:\n"
     "  --symbols ELF  name addresses by the symbols of the guest\n"
     "  --kinds        list the kinds of events; with --markdown as a table\n"
+    "  --fields       list the fields that EXPR and --histogram can name\n"
     "  --help         this help\n"
     "\nexit status: 0; 1 the file cannot be read or is damaged; 2 bad usage\n"
     "\nexamples:\n"
@@ -59,6 +67,8 @@ static const char usage[] =
     "  vitrine trace t.trace | less\n"
     "  vitrine trace --kind INJECT,DELIVER t.trace\n"
     "  vitrine trace --why 121 t.trace            because of what?\n"
+    "  vitrine trace t.trace 'port==0x3f8 && rip in uart_put' --symbols build/guests/timer.elf\n"
+    "  vitrine trace t.trace 'time in 1ms..2ms' --histogram port\n"
     "  vitrine trace --exit HLT --json t.trace | jq .\n";
 
 static int complain(const char *fmt, const char *what)
@@ -67,7 +77,6 @@ static int complain(const char *fmt, const char *what)
     return -1;
 }
 
-/* "EXIT,IO_READ" to a mask. */
 static int parse_number(const char *text, uint64_t *n)
 {
     char *end;
@@ -78,23 +87,9 @@ static int parse_number(const char *text, uint64_t *n)
     return 0;
 }
 
-static int parse_exit(const char *text, unsigned *reason)
-{
-    char *end;
-    unsigned long n = strtoul(text, &end, 0);
-    for (unsigned i = 0; i < N_EXITS; i++)
-        if (strcasecmp(text, exit_infos[i].name) == 0) {
-            *reason = exit_infos[i].reason;
-            return 0;
-        }
-    if (end == text || *end || n > UINT16_MAX || exit_index((unsigned)n) < 0)
-        return complain("there is no exit reason \"%s\"", text);
-    *reason = (unsigned)n;
-    return 0;
-}
-
 enum { OPT_TEXT = 256, OPT_JSON, OPT_STAT, OPT_STORY, OPT_WHY, OPT_INFO, OPT_KIND, OPT_EXIT, OPT_FROM,
-       OPT_TO, OPT_SYMBOLS, OPT_KINDS, OPT_MARKDOWN, OPT_HELP };
+       OPT_TO, OPT_SYMBOLS, OPT_KINDS, OPT_MARKDOWN, OPT_COUNT, OPT_HISTOGRAM,
+       OPT_FIELDS, OPT_HELP };
 
 static const struct option long_options[] = {
     { "text",    no_argument,       NULL, OPT_TEXT },
@@ -110,6 +105,9 @@ static const struct option long_options[] = {
     { "symbols", required_argument, NULL, OPT_SYMBOLS },
     { "kinds",   no_argument,       NULL, OPT_KINDS },
     { "markdown",no_argument,       NULL, OPT_MARKDOWN },
+    { "count",   no_argument,       NULL, OPT_COUNT },
+    { "histogram", required_argument, NULL, OPT_HISTOGRAM },
+    { "fields",  no_argument,       NULL, OPT_FIELDS },
     { "help",    no_argument,       NULL, OPT_HELP },
     { NULL, 0, NULL, 0 },
 };
@@ -124,8 +122,11 @@ static int parse_option(struct options *o, int c)
     case OPT_STORY:    o->action = AS_STORY; return 0;
     case OPT_INFO:     o->action = AS_INFO; return 0;
     case OPT_WHY:      o->action = AS_WHY; return parse_number(optarg, &o->why);
-    case OPT_KIND:     return parse_kinds(optarg, &o->kinds) ? 0 : -1;
-    case OPT_EXIT:     o->only_exit = true; return parse_exit(optarg, &o->exit_reason);
+    case OPT_KIND:     o->kinds = optarg; return 0;
+    case OPT_EXIT:     o->exit = optarg; return 0;
+    case OPT_COUNT:    o->action = AS_COUNT; return 0;
+    case OPT_HISTOGRAM: o->action = AS_HISTOGRAM; o->histogram = optarg; return 0;
+    case OPT_FIELDS:   o->fields_table = true; return 0;
     case OPT_FROM:     return parse_number(optarg, &o->from);
     case OPT_TO:       return parse_number(optarg, &o->to);
     case OPT_SYMBOLS:  o->symbols = optarg; return 0;
@@ -139,20 +140,20 @@ static int parse_option(struct options *o, int c)
 static int parse_options(struct options *o, int argc, char **argv)
 {
     int c, err = 0;
-    *o = (struct options){ .kinds = ~UINT64_C(0), .to = UINT64_MAX };
+    *o = (struct options){ .to = UINT64_MAX };
     optind = 0;                 /* getopt may have been used before */
     argv[0] = "vitrine trace";  /* what it calls us */
     while (err == 0 && (c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
         err = parse_option(o, c);
-    if (err || o->kinds_table)
+    if (err || o->kinds_table || o->fields_table)
         return err;
-    if (argc - optind != 1) {
+    if (optind == argc || argc - optind > 2) {
         return complain("%s; `vitrine trace --help` shows examples",
-                        optind == argc ? "which trace file?" : "one trace file at a time");
+                        optind == argc ? "which trace file?"
+                                       : "one trace file and one expression, quoted: 'port==0x3f8 && read'");
     }
     o->file = argv[optind];
-    if (o->only_exit)
-        o->kinds = BIT(TRACE_EXIT);
+    o->expr = argv[optind + 1];         /* or the NULL at the end */
     return 0;
 }
 
@@ -162,65 +163,61 @@ static void list_kinds(void)
         printf("%-12s %s\n", trace_kinds[k].name, trace_kinds[k].about);
 }
 
+static void list_fields(void)
+{
+    for (size_t i = 0; i < trace_fields_count(); i++)
+        printf("%-12s %s\n", trace_field_at(i)->name, trace_field_at(i)->about);
+}
+
 /* What each event is handed to. */
 struct job {
     const struct options *o;
-    struct trace_text     text;
+    struct store         *store;
+    struct filter        *filter;
     struct exit_stat     *stat;
     struct story         *story;
-    const struct trace_file *file;
+    struct histogram     *histogram;
 };
 
-static const char *engine_of(const void *file, unsigned engine)
-{
-    return trace_file_engine(file, engine);
-}
-
-static bool do_event(void *arg, const struct trace_event *e)
+static bool do_event(void *arg, uint64_t index, const struct trace_event *e)
 {
     struct job *j = arg;
-    if (j->o->only_exit && e->kind == TRACE_EXIT && e->arg[0] != j->o->exit_reason)
-        return true;
-    if (j->o->action == AS_STAT)
-        stat_add(j->stat, e);
-    else if (j->o->action == AS_STORY)
-        story_add(j->story, e);
-    else if (j->o->action == AS_JSON)
-        trace_text_json(&j->text, e, stdout);
-    else
-        trace_text_line(&j->text, e, stdout);
+    (void)index;
+    switch (j->o->action) {
+    case AS_STAT:      stat_add(j->stat, e); break;
+    case AS_STORY:     story_add(j->story, e); break;
+    case AS_HISTOGRAM: histogram_add(j->histogram, e); break;
+    case AS_JSON:      trace_text_json(store_text(j->store), e, stdout); break;
+    default:           trace_text_line(store_text(j->store), e, stdout); break;
+    }
     return !ferror(stdout);     /* a reader like head(1) that went away */
-}
-
-static int find_event(const void *file, uint64_t seq, struct trace_event *e)
-{
-    return trace_file_find(file, seq, e);
 }
 
 static int do_why(struct job *j)
 {
     struct trace_event e;
-    int err = trace_file_find(j->file, j->o->why, &e);
-    if (err) {
-        size_t n = trace_file_blocks(j->file);
-        host_say("event %" PRIu64 " is not in this trace%s", j->o->why,
-                 err == -EINVAL ? " (the block it was in is damaged)" : "");
-        if (n)
-            host_say("it holds events %" PRIu64 " to %" PRIu64, trace_file_block(j->file, 0)->first_seq,
-                     trace_file_block(j->file, n - 1)->last_seq);
-        return 1;
+    const struct trace_event *first = store_at(j->store, 0);
+    if (store_find_seq(j->store, j->o->why, &e) == 0) {
+        trace_text_why(store_text(j->store), &e, store_find_seq, j->store, stdout);
+        return 0;
     }
-    trace_text_why(&j->text, &e, find_event, j->file, stdout);
-    return 0;
+    host_say("event %" PRIu64 " is not in this trace", j->o->why);
+    if (first) {
+        uint64_t from = first->seq;
+        const struct trace_event *last = store_at(j->store, store_n_events(j->store) - 1);
+        host_say("it holds events %" PRIu64 " to %" PRIu64, from, last ? last->seq : from);
+    }
+    return 1;
 }
 
-static int do_info(const struct trace_file *f)
+static int do_info(const struct store *s)
 {
     static const char *const keys[] = { "writer", "guest", "engine", "engines", "mmu", "mem", "seed",
                                         "timing", "command", "host", "kinds" };
+    const struct trace_file *f = store_file(s);
     for (size_t i = 0; i < NELEM(keys); i++)
-        if (trace_file_info(f, keys[i]))
-            printf("%-8s %s\n", keys[i], trace_file_info(f, keys[i]));
+        if (store_info(s, keys[i]))
+            printf("%-8s %s\n", keys[i], store_info(s, keys[i]));
     printf("%10s %10s %10s %14s %14s %8s\n", "events", "first", "last", "from ns", "to ns", "bytes");
     for (size_t i = 0; i < trace_file_blocks(f); i++) {
         const struct trace_block *b = trace_file_block(f, i);
@@ -230,25 +227,14 @@ static int do_info(const struct trace_file *f)
     return 0;
 }
 
-static int do_each(struct job *j)
+static void range_of(const struct job *j, uint64_t *from, uint64_t *to)
 {
-    const struct options *o = j->o;
-    if ((o->action == AS_STAT && !(j->stat = stat_new())) ||
-        (o->action == AS_STORY && !(j->story = story_new(stdout)))) {
-        host_say("there is not enough memory");
-        return 1;
-    }
-    if (j->stat)
-        stat_name_ports(j->stat, pc_port_name);
-    if (o->action == AS_TEXT)
-        trace_text_head(stdout);
-    /* One reason's statistics need the RESUMEs too. */
-    uint64_t kinds = o->action == AS_STAT && o->only_exit ? ~UINT64_C(0) : o->kinds;
-    int damaged = trace_file_each(j->file, o->from, o->to, kinds, do_event, j);
-    if (o->action == AS_STAT)
-        stat_print(stdout, j->stat, j->text.symbols);
-    stat_free(j->stat);
-    story_end(j->story);
+    *from = store_seek_seq(j->store, j->o->from);
+    *to = j->o->to == UINT64_MAX ? UINT64_MAX : store_seek_seq(j->store, j->o->to + 1);
+}
+
+static int tell_damage(int damaged)
+{
     if (damaged > 0)
         host_say("%d damaged block%s left out", damaged, damaged == 1 ? " was" : "s were");
     if (damaged < 0)
@@ -256,14 +242,118 @@ static int do_each(struct job *j)
     return damaged != 0;
 }
 
-static void warn_about(const struct trace_file *f, const char *name)
+static bool prepare(struct job *j)
 {
-    size_t n = trace_file_blocks(f);
-    if (trace_file_warning(f)[0])
-        host_say("%s: %s", name, trace_file_warning(f));
-    if (n && trace_file_block(f, n - 1)->lost)
-        host_say("%s: %" PRIu64 " events were lost for want of room in the ring", name,
-                 trace_file_block(f, n - 1)->lost);
+    switch (j->o->action) {
+    case AS_STAT:
+        j->stat = stat_new();
+        if (j->stat)
+            stat_name_ports(j->stat, pc_port_name);
+        return j->stat;
+    case AS_STORY:
+        return (j->story = story_new(stdout));
+    case AS_HISTOGRAM:
+        return (j->histogram = histogram_new(trace_field_find(j->o->histogram, strlen(j->o->histogram)),
+                                             store_text(j->store)));
+    case AS_TEXT:
+        trace_text_head(stdout);
+        return true;
+    default:
+        return true;
+    }
+}
+
+static int do_each(struct job *j)
+{
+    uint64_t from, to;
+    if (!prepare(j)) {
+        host_say("there is not enough memory");
+        return 1;
+    }
+    range_of(j, &from, &to);
+    int damaged = store_each(j->store, j->filter, from, to, do_event, j);
+    if (j->stat)
+        stat_print(stdout, j->stat, store_text(j->store)->symbols);
+    if (j->histogram)
+        histogram_print(j->histogram, 40, stdout);
+    stat_free(j->stat);
+    histogram_free(j->histogram);
+    story_end(j->story);
+    return tell_damage(damaged);
+}
+
+static int do_count(const struct job *j)
+{
+    uint64_t from, to;
+    range_of(j, &from, &to);
+    printf("%" PRIu64 "\n", store_count(j->store, j->filter, from, to));
+    return 0;
+}
+
+static void warn_about(const struct store *s, const char *name)
+{
+    if (store_warning(s)[0])
+        host_say("%s: %s", name, store_warning(s));
+    if (store_lost(s))
+        host_say("%s: %" PRIu64 " events were lost for want of room in the ring", name, store_lost(s));
+}
+
+/* f && expr, where `expr` is made by the format; f is freed. */
+__attribute__((format(printf, 3, 4)))
+static struct filter *narrow(struct filter *f, const struct trace_text *x, const char *fmt, ...)
+{
+    struct filter_error err;
+    char *expr = NULL, complaint[1000];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vasprintf(&expr, fmt, ap);
+    va_end(ap);
+    struct filter *more = n < 0 ? NULL : filter_compile(expr, x, &err);
+    struct filter *both = f && more ? filter_both(f, more) : NULL;
+    if (n >= 0 && !more) {
+        filter_complain(expr, &err, complaint, sizeof complaint);
+        host_say("%s", complaint);
+    } else if (f && !both) {
+        host_say("there is not enough memory, or this is too long");
+    }
+    if (n >= 0)
+        free(expr);
+    filter_free(f);
+    filter_free(more);
+    return both;
+}
+
+/* All that says which events; NULL after a complaint. */
+static struct filter *make_filter(const struct options *o, const struct trace_text *x)
+{
+    struct filter *f = filter_both(NULL, NULL);
+    if (o->kinds)
+        f = narrow(f, x, "kind in (%s)", o->kinds);
+    /* One reason's statistics need the RESUMEs too. */
+    if (f && o->exit)
+        f = narrow(f, x, o->action == AS_STAT ? "exit==%s || kind != EXIT" : "exit==%s", o->exit);
+    if (f && o->expr)
+        f = narrow(f, x, "%s", o->expr);
+    return f;
+}
+
+static int do_action(struct job *j)
+{
+    if (j->o->histogram && !trace_field_find(j->o->histogram, strlen(j->o->histogram))) {
+        host_say("there is no field '%s'; vitrine trace --fields lists them", j->o->histogram);
+        return 2;
+    }
+    j->filter = make_filter(j->o, store_text(j->store));
+    if (!j->filter)
+        return 2;
+    int status = j->o->action == AS_WHY ? do_why(j) : j->o->action == AS_INFO ? do_info(j->store)
+               : j->o->action == AS_COUNT ? do_count(j) : do_each(j);
+    if (fflush(stdout) != 0 && errno != EPIPE) {
+        host_say("cannot write: %s", strerror(errno));
+        status = 1;
+    }
+    filter_free(j->filter);
+    return status;
 }
 
 static int look_into(const struct options *o)
@@ -271,8 +361,8 @@ static int look_into(const struct options *o)
     char why[300];
     int status = 1;
     struct symbols *symbols = NULL;
-    struct trace_file *f = trace_file_open(o->file, why, sizeof why);
-    if (!f) {
+    struct store *s = store_open(o->file, why, sizeof why);
+    if (!s) {
         host_say("cannot read trace %s: %s", o->file, why);
         return 1;
     }
@@ -280,16 +370,12 @@ static int look_into(const struct options *o)
         host_say("cannot read symbols of %s: %s", o->symbols, why);
         goto out;
     }
-    struct job j = { .o = o, .file = f, .text = { symbols, engine_of, f } };
-    warn_about(f, o->file);
-    status = o->action == AS_WHY ? do_why(&j) : o->action == AS_INFO ? do_info(f) : do_each(&j);
-    if (fflush(stdout) != 0 && errno != EPIPE) {
-        host_say("cannot write: %s", strerror(errno));
-        status = 1;
-    }
+    store_set_symbols(s, symbols);
+    warn_about(s, o->file);
+    status = do_action(&(struct job){ .o = o, .store = s });
 out:
     symbols_close(symbols);
-    trace_file_close(f);
+    store_close(s);
     return status;
 }
 
@@ -305,6 +391,8 @@ int cmd_trace(int argc, char **argv)
         trace_text_kinds_markdown(stdout);
     else if (o.kinds_table)
         list_kinds();
+    else if (o.fields_table)
+        list_fields();
     else
         return look_into(&o);
     return 0;

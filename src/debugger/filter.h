@@ -26,6 +26,8 @@ struct filter_error {
 /* x gives symbols and engine names and may be NULL; it is not kept.  NULL, and *err. */
 struct filter *filter_compile(const char *text, const struct trace_text *x,
                               struct filter_error *err);
+/* Matches what both match; either may be NULL, which matches everything.  NULL: too long. */
+struct filter *filter_both(const struct filter *a, const struct filter *b);
 void filter_free(struct filter *f);
 
 bool filter_match(const struct filter *f, const struct trace_event *e);

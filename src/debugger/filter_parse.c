@@ -460,6 +460,30 @@ struct filter *filter_compile(const char *text, const struct trace_text *x, stru
     return p.f;
 }
 
+struct filter *filter_both(const struct filter *a, const struct filter *b)
+{
+    static const struct filter everything;
+    struct filter *f = calloc(1, sizeof *f);
+    if (!f)
+        return NULL;
+    *f = a ? *a : everything;
+    size_t n = f->n, more = b ? b->n : 0;
+    if (n + more + 1 > FILTER_MAX_NODES) {
+        free(f);
+        return NULL;
+    }
+    for (size_t i = 0; i < more; i++) {
+        struct filter_node *to = &f->node[f->n++];
+        *to = b->node[i];
+        to->left = (uint16_t)(to->left + n);
+        to->right = (uint16_t)(to->right + n);
+    }
+    if (n && more)
+        f->node[f->n++] = (struct filter_node){ .op = F_AND, .left = (uint16_t)(n - 1),
+                                                .right = (uint16_t)(n + more - 1) };
+    return f;
+}
+
 void filter_free(struct filter *f)
 {
     free(f);

@@ -5,7 +5,8 @@
 FUZZ_TARGETS := \
     fuzz_devices \
     fuzz_load \
-    fuzz_trace_file
+    fuzz_trace_file \
+    fuzz_filter
 
 FUZZ_SECONDS ?= 20
 FUZZ_CC      ?= clang

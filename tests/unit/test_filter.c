@@ -214,6 +214,22 @@ static void an_exits_parts_are_its_fields(void **state)
     assert_true(matches("exit==0x7777 && !port && !value", &e));
 }
 
+static void filters_combine(void **state)
+{
+    (void)state;
+    struct filter_error err;
+    struct filter *a = filter_compile("port==0x3f8 || mark", &text, &err);
+    struct filter *b = filter_compile("kind==MARK || kind==EXIT", &text, &err);
+    struct filter *ab = filter_both(a, b), *a_only = filter_both(NULL, a), *all = filter_both(NULL, NULL);
+    assert_true(filter_match(ab, &io_out));
+    assert_true(filter_match(ab, &mark));
+    assert_false(filter_match(ab, &io_write));
+    assert_true(filter_match(a_only, &io_write));
+    assert_false(filter_match(a_only, &fault));
+    assert_true(filter_match(all, &fault));
+    filter_free(a), filter_free(b), filter_free(ab), filter_free(a_only), filter_free(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +238,7 @@ int main(void)
         cmocka_unit_test(a_complaint_has_a_caret),
         cmocka_unit_test(too_much_is_refused),
         cmocka_unit_test(every_argument_is_a_field),
+        cmocka_unit_test(filters_combine),
         cmocka_unit_test(an_exits_parts_are_its_fields),
     };
     return cmocka_run_group_tests_name("filter", tests, NULL, NULL);

@@ -1,0 +1,184 @@
+/*
+ * debugger/histogram.c -- an open hash table from value to count.
+ *
+ * A guest can make as many different values as it likes: a table that is full
+ * counts the rest as "others".  Times fall into classes of a factor of two,
+ * whose key is the lower end.
+ */
+#include "debugger/histogram.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "debugger/symbols.h"
+#include "debugger/trace_field.h"
+#include "debugger/trace_text.h"
+
+#define MAX_SLOTS   (1u << 17)
+#define START_SLOTS 256
+#define BAR_WIDTH   30
+
+struct histogram {
+    const struct trace_field *field;
+    const struct trace_text  *x;
+    struct histogram_row     *row;      /* count 0: free; settled: the first `used` */
+    size_t                    slots, used;
+    uint64_t                  total, others;
+    bool                      settled, by_size;
+};
+
+struct histogram *histogram_new(const struct trace_field *field, const struct trace_text *x)
+{
+    struct histogram *h = calloc(1, sizeof *h);
+    if (!h)
+        return NULL;
+    h->field = field;
+    h->x = x;
+    h->slots = START_SLOTS;
+    h->by_size = field->look == TIME || strcmp(field->name, "host_ns") == 0;
+    h->row = calloc(h->slots, sizeof *h->row);
+    if (!h->row) {
+        free(h);
+        return NULL;
+    }
+    return h;
+}
+
+void histogram_free(struct histogram *h)
+{
+    if (h)
+        free(h->row);
+    free(h);
+}
+
+static struct histogram_row *slot_of(struct histogram_row *row, size_t slots, uint64_t value)
+{
+    size_t i = (size_t)((value * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (slots - 1);
+    while (row[i].count && row[i].value != value)
+        i = (i + 1) & (slots - 1);
+    return &row[i];
+}
+
+static void grow(struct histogram *h)
+{
+    struct histogram_row *more = h->slots < MAX_SLOTS ? calloc(2 * h->slots, sizeof *more) : NULL;
+    if (!more)
+        return;
+    for (size_t i = 0; i < h->slots; i++)
+        if (h->row[i].count)
+            *slot_of(more, 2 * h->slots, h->row[i].value) = h->row[i];
+    free(h->row);
+    h->row = more;
+    h->slots *= 2;
+}
+
+/* What a value is counted as: a function's start, a power of two, itself. */
+static uint64_t key_of(const struct histogram *h, uint64_t value)
+{
+    uint64_t offset;
+    if (h->by_size)
+        return value ? UINT64_C(1) << (63 - __builtin_clzll(value)) : 0;
+    if (h->field->look == ADDRESS && h->x && symbols_find(h->x->symbols, value, &offset))
+        return value - offset;
+    return value;
+}
+
+void histogram_add(struct histogram *h, const struct trace_event *e)
+{
+    uint64_t value;
+    if (!trace_field_value(h->field, e, &value))
+        return;
+    value = key_of(h, value);
+    h->total++;
+    if (h->used >= h->slots / 2)
+        grow(h);
+    struct histogram_row *r = slot_of(h->row, h->slots, value);
+    if (!r->count && h->used >= h->slots / 4 * 3) {
+        h->others++;
+        return;
+    }
+    h->used += !r->count;
+    r->value = value;
+    r->count++;
+}
+
+static int by_count(const void *a, const void *b)
+{
+    const struct histogram_row *x = a, *y = b;
+    if (x->count != y->count)
+        return x->count < y->count ? 1 : -1;
+    return (x->value > y->value) - (x->value < y->value);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const struct histogram_row *x = a, *y = b;
+    return (x->value > y->value) - (x->value < y->value);
+}
+
+const struct histogram_row *histogram_rows(struct histogram *h, size_t *n, uint64_t *others)
+{
+    size_t used = 0;
+    for (size_t i = 0; !h->settled && i < h->slots; i++)
+        if (h->row[i].count)
+            h->row[used++] = h->row[i];
+    if (!h->settled)
+        qsort(h->row, used, sizeof *h->row, h->by_size ? by_value : by_count);
+    h->settled = true;
+    *n = h->used;
+    *others = h->others;
+    return h->row;
+}
+
+char *histogram_label(const struct histogram *h, uint64_t value, char *buf, size_t n)
+{
+    const char *word = trace_field_word(h->x, h->field->look, value);
+    uint64_t offset;
+    const char *symbol = h->field->look == ADDRESS && h->x ? symbols_find(h->x->symbols, value, &offset)
+                                                           : NULL;
+    if (h->by_size)
+        snprintf(buf, n, "%" PRIu64 "..%" PRIu64 " ns", value, value ? 2 * value - 1 : 0);
+    else if (word || symbol)
+        snprintf(buf, n, "%s", word ? word : symbol);
+    else if (h->field->look == DEC)
+        snprintf(buf, n, "%" PRIu64, value);
+    else
+        snprintf(buf, n, "0x%" PRIx64, value);
+    return buf;
+}
+
+void histogram_print(struct histogram *h, size_t rows, FILE *out)
+{
+    static const char bar[] = "##############################";
+    size_t n;
+    uint64_t others, most = 1, shown = 0;
+    const struct histogram_row *row = histogram_rows(h, &n, &others);
+    char label[240];
+    for (size_t i = 0; i < n; i++)
+        most = row[i].count > most ? row[i].count : most;
+    fprintf(out, "%24s %12s %8s\n", h->field->name, "count", "share");
+    for (size_t i = 0; i < n && (!rows || i < rows); i++) {
+        fprintf(out, "%24s %12" PRIu64 " %7.2f%%  %.*s\n", histogram_label(h, row[i].value, label, sizeof label),
+                row[i].count, 100.0 * (double)row[i].count / (double)h->total,
+                (int)((row[i].count * BAR_WIDTH + most - 1) / most), bar);
+        shown += row[i].count;
+    }
+    if (shown < h->total)
+        fprintf(out, "%24s %12" PRIu64 " %7.2f%%\n", "others", h->total - shown,
+                100.0 * (double)(h->total - shown) / (double)h->total);
+    fprintf(out, "%24s %12" PRIu64 "\n", "all", h->total);
+}
+
+void histogram_json(struct histogram *h, FILE *out)
+{
+    size_t n;
+    uint64_t others;
+    const struct histogram_row *row = histogram_rows(h, &n, &others);
+    char label[240];
+    for (size_t i = 0; i < n; i++)      /* labels hold nothing that needs escaping */
+        fprintf(out, "{\"%s\":\"%s\",\"count\":%" PRIu64 "}\n", h->field->name,
+                histogram_label(h, row[i].value, label, sizeof label), row[i].count);
+    if (others)
+        fprintf(out, "{\"%s\":null,\"count\":%" PRIu64 "}\n", h->field->name, others);
+}
