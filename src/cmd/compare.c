@@ -177,6 +177,8 @@ int cmd_compare(int argc, char **argv)
                  "  vitrine compare soft/nested soft/shadow build/guests/paging.elf");
         return EXIT_USAGE;
     }
+    side[0].name = argv[1];
+    side[1].name = argv[2];             /* the parser puts the command's name there */
     int err = options_parse(FOR_COMPARE, argc - 2, argv + 2, &o, &done);
     if (err || done) {
         if (done)
@@ -184,9 +186,8 @@ int cmd_compare(int argc, char **argv)
         return err;
     }
     for (int i = 0; i < 2; i++) {
-        side[i].name = argv[1 + i];
         config[i] = o.machine;
-        if (!parse_side(argv[1 + i], &config[i]))
+        if (!parse_side(side[i].name, &config[i]))
             return EXIT_USAGE;
     }
     int status = compare(side, config, &o);
