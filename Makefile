@@ -174,6 +174,9 @@ $(BUILD)/libvitrine.a: $(OBJECTS)
 	rm -f $@
 	ar rcs $@ $^
 
+# Gathering the three words of the lazy flags in a vector register costs more than storing them.
+$(BUILD)/obj/cpu/soft/%.o: OPT += -fno-tree-slp-vectorize
+
 $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<

@@ -141,7 +141,7 @@ static void put_mem(struct uop *u, const ZydisDecodedOperand *o, uint64_t next)
         u->base = reg_index(o->mem.base);
     if (o->mem.index) {
         u->index = reg_index(o->mem.index);
-        u->scale = (uint8_t)__builtin_ctz(o->mem.scale | 16);
+        u->scale = o->mem.scale;
     }
 }
 
@@ -325,7 +325,7 @@ static op_fn *choose(struct soft *s, struct uop *u, const struct decoded *d,
     i.stack = s->mode == MODE_LONG64 ? 8 : s->flat ? 4 : 0;
     if (select && !is_far(in) && (in->meta.category != ZYDIS_CATEGORY_SSE) &&
         (i.form = operands(u, &i, d, next)) != F_OTHER) {
-        i.av = addressing(s, u);
+        u->av = i.av = addressing(s, u);
         fn = select(u, &i, ends);
     }
     if (fn)
@@ -363,6 +363,7 @@ static op_fn *decode_one(struct soft *s, struct uop *u, struct decoded *d,
     u->mnemonic = (uint16_t)in->mnemonic;
     u->seg = override(in);
     u->base = u->index = NO_REG;
+    u->av = AG;
     fill_prefixes(u, in);
     return choose(s, u, d, rip, next, ends);
 }
@@ -375,6 +376,16 @@ static void finish(struct uop *u, unsigned n_uops, unsigned n)
 
     for (unsigned m = 0; m < n_uops && k < n; m++)
         u[m].left = (uint8_t)(n - k++);
+}
+
+/* A comparison and the conditional jump on it: the first handler does both. */
+static void fuse(struct uop *first, const struct uop *jump)
+{
+    unsigned cc;
+    op_fn *both = is_jcc(jump->fn, &cc) ? alu_and_jcc(first->fn, cc) : NULL;
+
+    if (both)
+        first->fn = both;
 }
 
 unsigned soft_decode(struct soft *s, const uint8_t *hva, size_t avail, uint64_t rip,
@@ -407,6 +418,8 @@ unsigned soft_decode(struct soft *s, const uint8_t *hva, size_t avail, uint64_t 
     }
     *n_insns = n;
     *n_bytes = off;
+    if (n > 1)
+        fuse(&u[n - 2], &u[n - 1]);
     finish(u, n, n);
     if (ends && u[n - 1].fn == op_system) {     /* its bytes go into a slot behind it */
         memcpy(&u[n], hva + u[n - 1].off, u[n - 1].len);

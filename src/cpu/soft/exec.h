@@ -41,6 +41,8 @@
 #define LIKELY(c)   __builtin_expect(!!(c), 1)
 #define UNLIKELY(c) __builtin_expect(!!(c), 0)
 #define INLINE      static inline __attribute__((always_inline))
+/* A handler that faster ones fall back on: kept out of them, so that they need no stack frame. */
+#define GENERAL     static __attribute__((noinline))
 
 #if SOFT_LOOP
 #define GO(s, u)    do { (s)->next = (u); return; } while (0)
@@ -158,6 +160,15 @@ INLINE uint64_t uop_rip(const struct soft *s, const struct uop *u)
         TAIL(op_link0, s, u);                                               \
     } while (0)
 
+#define JCC_CONDITIONS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) \
+                          X(13) X(14) X(15)
+/* Jcc u, when its condition has come out as `taken`. */
+#define BRANCH(s, u, taken) do {                                            \
+        if (taken)                                                          \
+            FOLLOW(s, u, 0);                                                \
+        FOLLOW(s, u, 1);                                                    \
+    } while (0)
+
 /* ---- registers ---- */
 
 typedef uint16_t __attribute__((may_alias)) u16_alias;
@@ -260,7 +271,7 @@ enum addressing { A64, A32, AG };
 
 INLINE gla_t flat_address(const struct soft *s, const struct uop *u, enum addressing av)
 {
-    uint64_t a = s->gpr[u->base] + (s->gpr[u->index] << u->scale) + (uint64_t)u->disp;
+    uint64_t a = s->gpr[u->base] + s->gpr[u->index] * u->scale + (uint64_t)u->disp;
     return av == A32 ? (uint32_t)a : a;
 }
 
@@ -326,5 +337,11 @@ select_fn select_alu, select_unary, select_mov, select_movx, select_lea,
           select_xchg, select_cmov, select_setcc, select_shift, select_shiftd, select_bt,
           select_bits, select_muldiv, select_imul, select_branch, select_stack, select_string,
           select_flag, select_misc, select_atomic, select_bcd;
+
+/* Is fn the handler of a Jcc, and on which condition? */
+bool is_jcc(op_fn *fn, unsigned *cc);
+/* The handler that does what fn does, which changes flags, and then the Jcc
+ * behind it; NULL if there is none. */
+op_fn *alu_and_jcc(op_fn *fn, unsigned cc);
 
 #endif

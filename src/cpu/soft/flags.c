@@ -6,22 +6,10 @@
 
 uint64_t cc_flags(const struct soft *s)
 {
-    uint64_t af;
-
     if (s->cc_op == CC_FLAGS)
         return s->cc_src & FLAGS_ARITH;
-    if ((s->cc_op & 0xff00) >= CC_DEC)
-        af = (s->cc_result & 0xf) == 0xf ? FLAG_AF : 0;
-    else if (s->cc_op & 0xff00)
-        af = (s->cc_result & 0xf) == 0 ? FLAG_AF : 0;
-    else if (s->cc_op == CC_BITS)
-        af = s->cc_src & FLAG_AF;
-    else if (s->cc_op == CC_LOGIC)
-        af = 0;
-    else
-        af = (s->cc_dst ^ s->cc_src ^ s->cc_result) & FLAG_AF;
-    return (cc_cf(s) ? FLAG_CF : 0) | (cc_pf(s) ? FLAG_PF : 0) | af | (cc_zf(s) ? FLAG_ZF : 0) |
-           (cc_sf(s) ? FLAG_SF : 0) | (cc_of(s) ? FLAG_OF : 0);
+    return (cc_cf(s) ? FLAG_CF : 0) | (cc_pf(s) ? FLAG_PF : 0) | (cc_af(s) ? FLAG_AF : 0) |
+           (cc_zf(s) ? FLAG_ZF : 0) | (cc_sf(s) ? FLAG_SF : 0) | (cc_of(s) ? FLAG_OF : 0);
 }
 
 uint64_t soft_flags(struct soft *s)

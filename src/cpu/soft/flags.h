@@ -91,6 +91,20 @@ static inline bool cc_of(const struct soft *s)
     }
 }
 
+static inline bool cc_af(const struct soft *s)
+{
+    unsigned inc = s->cc_op & 0xff00;
+
+    if (inc)
+        return (s->cc_result & 0xf) == (inc < CC_DEC ? 0 : 0xf);
+    switch (s->cc_op) {
+    case CC_LOGIC: return false;
+    case CC_FLAGS:
+    case CC_BITS:  return s->cc_src & FLAG_AF;
+    default:       return (s->cc_dst ^ s->cc_src ^ s->cc_result) & FLAG_AF;
+    }
+}
+
 /* Condition `cc` of Jcc, SETcc, CMOVcc: the low four opcode bits.
  * [SDM 1 "EFLAGS Condition Codes"] */
 static inline __attribute__((always_inline)) bool cc_cond(const struct soft *s, unsigned cc)
@@ -147,6 +161,15 @@ static inline void cc_set_flags(struct soft *s, uint64_t arith)
 {
     s->cc_src = arith;
     s->cc_op = CC_FLAGS;
+}
+
+/* Rotates: CF and OF become `bits`, the others stay as they are. */
+static inline void cc_set_cf_of(struct soft *s, uint64_t bits)
+{
+    if (s->cc_op == CC_FLAGS)
+        s->cc_src = (s->cc_src & ~(FLAG_CF | FLAG_OF)) | bits;
+    else
+        cc_set_bits(s, s->cc_result, bits | (cc_af(s) ? FLAG_AF : 0));
 }
 
 /* An operation with memory as destination sets the flags before its store,

@@ -72,7 +72,7 @@ void soft_store(struct soft *s, enum seg seg, uint64_t off, unsigned size, uint6
 
 uint64_t soft_ea(const struct soft *s, const struct uop *u)
 {
-    uint64_t a = s->gpr[u->base] + (s->gpr[u->index] << u->scale) + (uint64_t)u->disp;
+    uint64_t a = s->gpr[u->base] + s->gpr[u->index] * u->scale + (uint64_t)u->disp;
 
     return low_bytes(a, u->asize);
 }
@@ -83,18 +83,39 @@ gla_t gen_address(struct soft *s, const struct uop *u, unsigned n, unsigned acce
     return soft_linear(s, u->seg, soft_ea(s, u), n, access);
 }
 
+/* Handlers with no fast form of their own come here straight away, so look
+ * into the TLB first. */
+static bool quick(struct soft *s, const struct uop *u, unsigned n, unsigned tag, uint8_t **p)
+{
+    return u->av != AG && tlb_hit(s, flat_address(s, u, u->av), n, tag, p);
+}
+
 uint64_t gen_load(struct soft *s, const struct uop *u, unsigned n)
 {
+    uint8_t *p;
+
+    if (quick(s, u, n, TAG_R, &p))
+        return mem_get(p, n);
     return soft_lin_load(s, gen_address(s, u, n, 0), n, data_access(s));
 }
 
 uint64_t gen_load_rmw(struct soft *s, const struct uop *u, unsigned n)
 {
+    uint8_t *p;
+
+    if (quick(s, u, n, TAG_W, &p))
+        return mem_get(p, n);
     return soft_lin_load(s, gen_address(s, u, n, WALK_WRITE), n, data_access(s) | WALK_WRITE);
 }
 
 void gen_store(struct soft *s, const struct uop *u, unsigned n, uint64_t v)
 {
+    uint8_t *p;
+
+    if (quick(s, u, n, TAG_W, &p)) {
+        mem_put(p, n, v);
+        return;
+    }
     soft_lin_store(s, gen_address(s, u, n, WALK_WRITE), n, v, data_access(s));
 }
 

@@ -71,7 +71,7 @@ static void ri_##op##n(struct soft *s, const struct uop *u)                     
 /* ---- memory forms: general first, which the fast ones fall back on ---- */
 
 #define OP_RM(op, n)                                                            \
-static void rm_##op##n(struct soft *s, const struct uop *u)                     \
+GENERAL void rm_##op##n(struct soft *s, const struct uop *u)                     \
 {                                                                               \
     uint64_t b = cc_sx(gen_load(s, u, n), n);                                   \
     uint64_t r = alu(s, op, n, get_reg(s, u, n), b);                            \
@@ -93,7 +93,7 @@ static void rm_##op##n##_##av(struct soft *s, const struct uop *u)              
 }
 
 #define OP_MX(name, op, n, source)                                              \
-static void name##_##op##n(struct soft *s, const struct uop *u)                 \
+GENERAL void name##_##op##n(struct soft *s, const struct uop *u)                 \
 {                                                                               \
     bool writes = op != CMP && op != TEST;                                      \
     uint64_t a = writes ? gen_load_rmw(s, u, n) : gen_load(s, u, n);            \
@@ -163,6 +163,47 @@ op_fn *select_alu(struct uop *u, const struct insn *i, bool *ends)
 #undef CASE
 }
 
+/* ---- fused with the conditional jump behind them ---- */
+
+/* The compiler sees the operation and the condition together: what is left of
+ * cc_cond() is one comparison.  The jump keeps its own micro-operation, for its
+ * links. */
+#define OP_JCC(cc, name, op, n, source)                                         \
+static void name##_##op##n##_j##cc(struct soft *s, const struct uop *u)         \
+{                                                                               \
+    uint64_t r = alu(s, op, n, get_rm(s, u, n), source);                        \
+    if (op != CMP && op != TEST)                                                \
+        set_rm(s, u, n, r);                                                     \
+    BRANCH(s, u + 1, cc_cond(s, cc));                                           \
+}
+#define JCC_NAME(cc, name, op, n, source) name##_##op##n##_j##cc,
+#define EACH_JCC(X, ...)                                                        \
+    X(0, __VA_ARGS__) X(1, __VA_ARGS__) X(2, __VA_ARGS__) X(3, __VA_ARGS__)     \
+    X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__) X(7, __VA_ARGS__)     \
+    X(8, __VA_ARGS__) X(9, __VA_ARGS__) X(10, __VA_ARGS__) X(11, __VA_ARGS__)   \
+    X(12, __VA_ARGS__) X(13, __VA_ARGS__) X(14, __VA_ARGS__) X(15, __VA_ARGS__)
+
+/* What compilers put in front of a conditional jump. */
+#define FUSED(X)                                                                \
+    X(CMP, 1) X(CMP, 4) X(CMP, 8) X(TEST, 1) X(TEST, 4) X(TEST, 8)              \
+    X(SUB, 4) X(SUB, 8) X(ADD, 4) X(ADD, 8) X(AND, 4) X(AND, 8)
+#define FUSED_OPS(op, n)                                                        \
+    EACH_JCC(OP_JCC, rr, op, n, get_reg(s, u, n)) EACH_JCC(OP_JCC, ri, op, n, u->imm)
+FUSED(FUSED_OPS)
+
+#define FUSED_ROWS(op, n)                                                       \
+    { rr_##op##n, { EACH_JCC(JCC_NAME, rr, op, n, ) } },                        \
+    { ri_##op##n, { EACH_JCC(JCC_NAME, ri, op, n, ) } },
+static const struct { op_fn *plain, *fused[16]; } fused_rows[] = { FUSED(FUSED_ROWS) };
+
+op_fn *alu_and_jcc(op_fn *fn, unsigned cc)
+{
+    for (unsigned i = 0; i < NELEM(fused_rows); i++)
+        if (fused_rows[i].plain == fn)
+            return fused_rows[i].fused[cc];
+    return NULL;
+}
+
 /* ---- one operand ---- */
 
 enum unary { INC, DEC, NOT, NEG, N_UNARY };
@@ -193,7 +234,7 @@ static void r_##op##n(struct soft *s, const struct uop *u)                      
     NEXT(s, u);                                                                 \
 }
 #define OP_M(op, n)                                                             \
-static void m_##op##n(struct soft *s, const struct uop *u)                      \
+GENERAL void m_##op##n(struct soft *s, const struct uop *u)                      \
 {                                                                               \
     uint64_t a = cc_sx(gen_load_rmw(s, u, n), n);                               \
     struct cc_state before = cc_save(s);                                        \

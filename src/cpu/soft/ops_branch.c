@@ -15,15 +15,19 @@
 #define JCC(cc)                                                                 \
 static void jcc##cc(struct soft *s, const struct uop *u)                        \
 {                                                                               \
-    if (cc_cond(s, cc))                                                         \
-        FOLLOW(s, u, 0);                                                        \
-    FOLLOW(s, u, 1);                                                            \
+    BRANCH(s, u, cc_cond(s, cc));                                               \
 }
-#define CONDITIONS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) \
-                      X(14) X(15)
-CONDITIONS(JCC)
+JCC_CONDITIONS(JCC)
 #define JCC_ROW(cc) jcc##cc,
-static op_fn *const jcc_rows[16] = { CONDITIONS(JCC_ROW) };
+static op_fn *const jcc_rows[16] = { JCC_CONDITIONS(JCC_ROW) };
+
+bool is_jcc(op_fn *fn, unsigned *cc)
+{
+    for (*cc = 0; *cc < 16; ++*cc)
+        if (jcc_rows[*cc] == fn)
+            return true;
+    return false;
+}
 
 static void jmp_rel(struct soft *s, const struct uop *u)
 {
@@ -86,14 +90,14 @@ static void branch_outside(struct soft *s, const struct uop *u)
     soft_fault(s, VEC_GP, 0);
 }
 
-static void call_rel(struct soft *s, const struct uop *u)
+GENERAL void call_rel(struct soft *s, const struct uop *u)
 {
     s->cur = u;
     soft_push(s, u->opsize, (uint64_t)u->disp);
     FOLLOW(s, u, 0);
 }
 
-static void call_indirect(struct soft *s, const struct uop *u)
+GENERAL void call_indirect(struct soft *s, const struct uop *u)
 {
     uint64_t to;
 
@@ -104,7 +108,7 @@ static void call_indirect(struct soft *s, const struct uop *u)
     JUMP(s, to);
 }
 
-static void jmp_indirect(struct soft *s, const struct uop *u)
+GENERAL void jmp_indirect(struct soft *s, const struct uop *u)
 {
     uint64_t to;
 
@@ -114,7 +118,7 @@ static void jmp_indirect(struct soft *s, const struct uop *u)
     JUMP(s, to);
 }
 
-static void ret(struct soft *s, const struct uop *u)
+GENERAL void ret(struct soft *s, const struct uop *u)
 {
     uint64_t sp = s->gpr[RSP], to;
 

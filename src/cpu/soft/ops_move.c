@@ -22,17 +22,17 @@ static void mov_ri##n(struct soft *s, const struct uop *u)                      
     set_rm(s, u, n, u->imm);                                                    \
     NEXT(s, u);                                                                 \
 }                                                                               \
-static void mov_rm##n(struct soft *s, const struct uop *u)                      \
+GENERAL void mov_rm##n(struct soft *s, const struct uop *u)                      \
 {                                                                               \
     set_reg(s, u, n, gen_load(s, u, n));                                        \
     NEXT(s, u);                                                                 \
 }                                                                               \
-static void mov_mr##n(struct soft *s, const struct uop *u)                      \
+GENERAL void mov_mr##n(struct soft *s, const struct uop *u)                      \
 {                                                                               \
     gen_store(s, u, n, reg_get(s, u->reg, u->reg8, n));                         \
     NEXT(s, u);                                                                 \
 }                                                                               \
-static void mov_mi##n(struct soft *s, const struct uop *u)                      \
+GENERAL void mov_mi##n(struct soft *s, const struct uop *u)                      \
 {                                                                               \
     gen_store(s, u, n, u->imm);                                                 \
     NEXT(s, u);                                                                 \
@@ -115,7 +115,7 @@ static void name##n##m##_rr(struct soft *s, const struct uop *u)                
     reg_set(s, u->rm, u->rm8, n, extend);                                       \
     NEXT(s, u);                                                                 \
 }                                                                               \
-static void name##n##m##_rm(struct soft *s, const struct uop *u)                \
+GENERAL void name##n##m##_rm(struct soft *s, const struct uop *u)                \
 {                                                                               \
     uint64_t v = gen_load(s, u, m);                                             \
     reg_set(s, u->reg, u->reg8, n, extend);                                     \
@@ -168,7 +168,7 @@ op_fn *select_movx(struct uop *u, const struct insn *i, bool *ends)
 #define LEA(n, a)                                                               \
 static void lea##n##_##a(struct soft *s, const struct uop *u)                   \
 {                                                                               \
-    uint64_t at = s->gpr[u->base] + (s->gpr[u->index] << u->scale) + (uint64_t)u->disp; \
+    uint64_t at = s->gpr[u->base] + s->gpr[u->index] * u->scale + (uint64_t)u->disp; \
     reg_set(s, u->reg, 0, n, a == 8 ? at : low_bytes(at, a));                   \
     NEXT(s, u);                                                                 \
 }

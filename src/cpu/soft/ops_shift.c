@@ -22,10 +22,9 @@ INLINE uint64_t bits_co(uint64_t cf, uint64_t of)
     return (cf & 1) | (of & 1 ? FLAG_OF : 0);
 }
 
-/* Rotates change CF and OF only: the others are worked out now. */
 INLINE void set_co(struct soft *s, uint64_t cf, uint64_t of)
 {
-    cc_set_flags(s, (cc_flags(s) & ~(FLAG_CF | FLAG_OF)) | bits_co(cf, of));
+    cc_set_cf_of(s, bits_co(cf, of));
 }
 
 /* Rotate through carry: bits + 1 places. */

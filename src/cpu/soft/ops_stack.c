@@ -35,21 +35,21 @@ static void commit_sp(struct soft *s, uint64_t sp)
     reg_set(s, RSP, 0, sp_size(s), sp);
 }
 
-static void push_rm(struct soft *s, const struct uop *u)
+GENERAL void push_rm(struct soft *s, const struct uop *u)
 {
     s->cur = u;
     soft_push(s, u->opsize, soft_read_rm(s, u, u->opsize));
     NEXT(s, u);
 }
 
-static void push_imm(struct soft *s, const struct uop *u)
+GENERAL void push_imm(struct soft *s, const struct uop *u)
 {
     s->cur = u;
     soft_push(s, u->opsize, low_bytes(u->imm, u->opsize));
     NEXT(s, u);
 }
 
-static void pop_r(struct soft *s, const struct uop *u)
+GENERAL void pop_r(struct soft *s, const struct uop *u)
 {
     uint64_t v;
 
@@ -124,7 +124,7 @@ static void enter(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
-static void leave(struct soft *s, const struct uop *u)
+GENERAL void leave(struct soft *s, const struct uop *u)
 {
     uint64_t sp = low_bytes(s->gpr[RBP], sp_size(s)), v;
 

@@ -63,8 +63,9 @@ struct uop {
     uint8_t  reg8, rm8;         /* byte offsets, for 8-bit operands          */
     bool     mem;               /* the r/m operand is in memory              */
     uint8_t  seg;               /* enum seg, after overrides                 */
-    uint8_t  base, index, scale;/* NO_REG if absent; scale is a shift        */
+    uint8_t  base, index, scale;/* NO_REG if absent; scale is 1, 2, 4 or 8   */
     bool     rep, repne, lock;
+    uint8_t  av;                /* enum addressing (exec.h), if mem          */
     uint8_t  n_uops;            /* first of a block only                     */
 };
 _Static_assert(sizeof(struct uop) == 64, "a micro-operation fills a cache line");
