@@ -4,7 +4,7 @@
  * A guest must see the same CPU whichever engine runs it, so the table names
  * only what every engine can be made to show: `soft` implements all of it, and
  * `kvm` hands the table to the kernel less what the host cannot do.  There is
- * no FPU, no APIC and no MTRR; a bit that is clear here is a promise that the
+ * no SSE, no APIC and no MTRR; a bit that is clear here is a promise that the
  * instruction raises #UD or #GP on `soft`.
  *
  * Begin with the feature leaves 1, 7 and 0x80000001.
@@ -16,6 +16,7 @@
 #include "base/x86.h"
 
 /* Leaf 1, EDX and ECX */
+#define F1_FPU    BIT(0)
 #define F1_VME    BIT(1)
 #define F1_DE     BIT(2)
 #define F1_PSE    BIT(3)
@@ -28,7 +29,7 @@
 #define F1_CMOV   BIT(15)
 #define F1_PAT    BIT(16)
 #define F1_CLFSH  BIT(19)
-#define F1_EDX    (F1_VME | F1_DE | F1_PSE | F1_TSC | F1_MSR | F1_PAE | F1_CX8 | \
+#define F1_EDX    (F1_FPU | F1_VME | F1_DE | F1_PSE | F1_TSC | F1_MSR | F1_PAE | F1_CX8 | \
                    F1_SEP | F1_PGE | F1_CMOV | F1_PAT | F1_CLFSH)
 #define F1_CX16   BIT(13)
 #define F1_MOVBE  BIT(22)
@@ -42,8 +43,9 @@
 #define F7_FSGSBASE BIT(0)
 #define F7_SMEP   BIT(7)
 #define F7_ERMS   BIT(9)
+#define F7_NO_FCS BIT(13)           /* FPU CS and DS are deprecated: always 0 */
 #define F7_SMAP   BIT(20)
-#define F7_EBX    (F7_FSGSBASE | F7_SMEP | F7_ERMS | F7_SMAP)
+#define F7_EBX    (F7_FSGSBASE | F7_SMEP | F7_ERMS | F7_NO_FCS | F7_SMAP)
 #define F7_UMIP   BIT(2)
 
 /* Leaf 0x80000001, EDX and ECX */

@@ -231,26 +231,6 @@ static void fill_prefixes(struct uop *u, const ZydisDecodedInstruction *in)
 
 /* ---- one instruction ---- */
 
-/* ESC opcodes without an FPU: #NM if CR0.EM or TS says so, as the operating
- * system that emulates wants; else nothing happens, as on a 486SX: FNSTSW leaves
- * its destination alone, by which kernels find out.  MMX and SSE are #UD. */
-static void op_fpu(struct soft *s, const struct uop *u)
-{
-    s->cur = u;
-    if (s->cr0 & (CR0_EM | CR0_TS))
-        soft_fault(s, VEC_NM, 0);
-    NEXT(s, u);
-}
-
-/* FWAIT looks at MP and TS together.  [SDM 2A "WAIT/FWAIT-Wait"] */
-static void op_fwait(struct soft *s, const struct uop *u)
-{
-    s->cur = u;
-    if ((s->cr0 & CR0_MP) && (s->cr0 & CR0_TS))
-        soft_fault(s, VEC_NM, 0);
-    NEXT(s, u);
-}
-
 void op_ud(struct soft *s, const struct uop *u)
 {
     s->cur = u;
@@ -305,6 +285,15 @@ static bool is_far(const ZydisDecodedInstruction *in)
     return in->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
 }
 
+static const ZydisDecodedOperand *memory_operand(const struct decoded *d)
+{
+    const ZydisDecodedOperand *o = d->op;
+
+    while (o->type != ZYDIS_OPERAND_TYPE_MEMORY)
+        o++;
+    return o;
+}
+
 static op_fn *choose(struct soft *s, struct uop *u, const struct decoded *d,
                      uint64_t rip, uint64_t next, bool *ends)
 {
@@ -317,8 +306,13 @@ static op_fn *choose(struct soft *s, struct uop *u, const struct decoded *d,
         return op_ud;
     if (in->mnemonic == ZYDIS_MNEMONIC_FWAIT)
         return op_fwait;
-    if (in->meta.isa_ext == ZYDIS_ISA_EXT_X87)
-        return op_fpu;
+    if (in->meta.isa_ext == ZYDIS_ISA_EXT_X87) {
+        if (in->raw.modrm.mod != 3)
+            put_mem(u, memory_operand(d), next);
+        u->imm = (uint64_t)in->raw.modrm.mod << 14 | (uint64_t)in->raw.modrm.reg << 11 |
+                 (uint64_t)in->raw.modrm.rm << 8 | in->opcode;
+        return op_x87;
+    }
     i.cc = in->opcode & 15;
     i.cs_limit = s->seg[SEG_CS].limit;
     i.cc_branch = (in->opcode & 0xf0) == (in->opcode_map == ZYDIS_OPCODE_MAP_0F ? 0x80 : 0x70);

@@ -103,7 +103,7 @@ void blocks_forget_range(struct vcpu *v, gpa_t gpa, uint64_t len);
 /* A write killed the running block: go on by looking up what follows. */
 op_fn op_stale;
 op_fn op_system;
-op_fn op_ud, op_gp, op_link0, op_link1, op_fall;
+op_fn op_ud, op_gp, op_x87, op_fwait, op_link0, op_link1, op_fall;
 
 /* Decode at most `max` instructions at rip from [hva, hva+avail) into u.
  * Returns micro-operations made; *n_insns, *n_bytes.  0: the first instruction

@@ -435,7 +435,7 @@ static int soft_get_state(struct vcpu *v, unsigned groups, struct cpu_state *c)
     if (groups & ST_DRS)
         memcpy(c->dr, s->dr, sizeof c->dr);
     if (groups & ST_FPU)
-        memset(c->fpu, 0, sizeof c->fpu);
+        memcpy(c->fpu, &s->fpu, sizeof c->fpu);
     return 0;
 }
 
@@ -468,6 +468,10 @@ static int soft_set_state(struct vcpu *v, unsigned groups, const struct cpu_stat
 #undef X
     if (groups & ST_DRS)
         memcpy(s->dr, c->dr, sizeof c->dr);
+    if (groups & ST_FPU) {
+        memcpy(&s->fpu, c->fpu, sizeof s->fpu);
+        x87_sanitize(&s->fpu);
+    }
     soft_tlb_flush(s, true);
     soft_mode_changed(s);
     v->irq_ready = irq_possible(s);

@@ -6,6 +6,7 @@
  *   decode.c   Zydis instruction -> struct uop;  block.c  the cache of decoded blocks
  *   tlb.c      linear -> host translation, all memory access
  *   ops_*.c    instructions of user programs, one family a file
+ *   x87.c      floating point;  x87_env.c, x87_host.S
  *   segment.c  descriptors and segment loads;  far.c  far transfers and gates;  task.c  TSS
  *   event.c    delivery of interrupts and exceptions, IRET, double and triple faults
  *   control.c  CR, DR, descriptor tables;  msr.c;  syscall.c;  port.c  IN and OUT
@@ -24,6 +25,7 @@
 #include "base/types.h"
 #include "base/x86.h"
 #include "cpu/engine.h"
+#include "cpu/soft/x87.h"
 #include "mem/walk.h"
 
 struct soft;
@@ -103,6 +105,7 @@ struct soft {
     uint64_t dr[8];
     uint64_t star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip, pat;
+    struct fxsave fpu;          /* x87.c; MXCSR and XMM are kept for whoever asks              */
 
     /* -- between instructions -- */
     bool     irq_shadow;        /* after STI, MOV SS, POP SS: no interrupt for one instruction */
