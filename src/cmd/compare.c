@@ -86,7 +86,8 @@ static bool build(struct side *s, struct vm_config *c, const struct load_request
     s->vm = vm_new(c, why, sizeof why);
     if (s->vm && vm_load(s->vm, guest, why, sizeof why) == 0)
         return true;
-    host_say("%s", why);
+    if (why[0])
+        host_say("%s", why);
     return false;
 }
 
@@ -173,8 +174,7 @@ int cmd_compare(int argc, char **argv)
         return 0;
     }
     if (argc < 4) {
-        host_say("compare which two engines over which guest? for example\n"
-                 "  vitrine compare soft/nested soft/shadow build/guests/paging.elf");
+        host_say("which two engines, and which guest? `vitrine compare --help` shows examples");
         return EXIT_USAGE;
     }
     side[0].name = argv[1];

@@ -131,12 +131,14 @@ int cmd_doctor(int argc, char **argv)
     bool sick = false;
 
     if (argc > 1) {
-        bool help = !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h");
-        fprintf(help ? stdout : stderr,
-                "usage: vitrine doctor\n\nLooks whether this host has what Vitrine uses, and says what "
-                "to type where not.\nExit status 1 if something is missing without which no guest "
-                "runs.\n");
-        return help ? 0 : 2;
+        if (strcmp(argv[1], "--help") && strcmp(argv[1], "-h")) {
+            host_say("doctor takes no '%s', nor anything else", argv[1]);
+            return 2;
+        }
+        fputs("usage: vitrine doctor\n\nLooks whether this host has what Vitrine uses, and says what "
+              "to type where not.\nExit status 1 if something is missing without which no guest "
+              "runs.\n", stdout);
+        return 0;
     }
     for (size_t i = 0; i < NELEM(checks); i++) {
         const struct check *c = &checks[i];

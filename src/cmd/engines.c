@@ -97,17 +97,20 @@ static int print_names(const char *name)
 
 static int usage(bool asked)
 {
-    fprintf(asked ? stdout : stderr,
-            "usage: vitrine engines [--caps ENGINE | --machine]\n\n"
-            "Tries every CPU engine with tiny guests and tells what it can do on this host.\n"
-            "  --caps ENGINE    only the names of what that engine can do, for scripts;\n"
-            "                   exit status 1 and the reason if it does not work here\n"
-            "  --machine        the PC that every engine runs in: devices and ports, as Markdown\n"
-            "  --help           this help\n"
-            "\nexamples:\n"
-            "  vitrine engines\n"
-            "  vitrine engines --caps kvm | grep -qw paging32 && echo 32-bit kernels run here\n");
-    return asked ? 0 : 2;
+    if (!asked) {
+        host_say("engines takes --caps ENGINE, --machine or nothing; see `vitrine engines --help`");
+        return 2;
+    }
+    fputs("usage: vitrine engines [--caps ENGINE | --machine]\n\n"
+          "Tries every CPU engine with tiny guests and tells what it can do on this host.\n"
+          "  --caps ENGINE    only the names of what that engine can do, for scripts;\n"
+          "                   exit status 1 and the reason if it does not work here\n"
+          "  --machine        the PC that every engine runs in: devices and ports, as Markdown\n"
+          "  --help           this help\n"
+          "\nexamples:\n"
+          "  vitrine engines\n"
+          "  vitrine engines --caps kvm | grep -qw paging32 && echo 32-bit kernels run here\n", stdout);
+    return 0;
 }
 
 int cmd_engines(int argc, char **argv)

@@ -29,11 +29,24 @@ static void help(FILE *out)
                  "Start with:  vitrine run --trace - build/guests/hello.elf\n");
 }
 
+static int run_command(int argc, char **argv)
+{
+    for (size_t i = 0; i < NELEM(commands); i++)
+        if (strcmp(argv[0], commands[i].name) == 0)
+            return commands[i].run(argc, argv);
+    host_say("there is no command '%s'; `vitrine help` lists them", argv[0]);
+    return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
         help(stderr);
         return EXIT_USAGE;
+    }
+    if (argc > 2 && !strcmp(argv[1], "help")) {
+        char *ask[] = { argv[2], (char []){ "--help" }, NULL };
+        return run_command(2, ask);
     }
     if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
         help(stdout);
@@ -43,9 +56,5 @@ int main(int argc, char **argv)
         puts("vitrine " VERSION);
         return 0;
     }
-    for (size_t i = 0; i < NELEM(commands); i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
-    host_say("there is no command '%s'; `vitrine help` lists them", argv[1]);
-    return EXIT_USAGE;
+    return run_command(argc - 1, argv + 1);
 }

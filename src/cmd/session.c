@@ -77,7 +77,7 @@ static void print_events(void *arg, const struct trace_event *e, size_t n)
     struct session *s = arg;
     for (size_t i = 0; i < n; i++)
         trace_text_line(&s->text, &e[i], stdout);
-    fflush(stdout);
+    terminal_send(s->terminal);
 }
 
 static bool open_trace_file(struct session *s)
@@ -186,7 +186,8 @@ static bool build(struct session *s)
         terminal_attach(s->terminal, s->vm, s->o->keyboard);
         return true;
     }
-    host_say("%s", why);
+    if (why[0])
+        host_say("%s", why);
     return false;
 }
 
@@ -226,6 +227,14 @@ static bool report(struct session *s)
     return ok;
 }
 
+static bool output_arrived(const struct session *s)
+{
+    bool ok = fflush(stdout) == 0 && !ferror(stdout);
+    if (!ok && s->vm->stop != VM_HOST)
+        host_say("output cannot be written: %s", strerror(errno));
+    return ok;
+}
+
 static const struct session *bug_session;
 
 static void show_recent(void)
@@ -255,6 +264,7 @@ static int run(struct session *s)
     terminal_flush(s->terminal);
     bool ok = close_trace(s) == 0;
     ok = report(s) && ok;
+    ok = output_arrived(s) && ok;
     return !ok && !status ? EXIT_CANNOT : status;
 }
 

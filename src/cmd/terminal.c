@@ -226,6 +226,16 @@ uint64_t terminal_idle(void *arg, uint64_t ns)
 
 /* ---- output ---- */
 
+void terminal_send(struct terminal *t)
+{
+    if (fflush(stdout) == 0)
+        return;
+    if (errno == EINTR || errno == EAGAIN)
+        clearerr(stdout);
+    else if (t->vm)
+        vm_stop(t->vm, VM_HOST, "output cannot be written: %s", strerror(errno));
+}
+
 void terminal_set_prefix(struct terminal *t, const char *prefix)
 {
     t->prefix = prefix;
@@ -243,7 +253,7 @@ void terminal_put(void *arg, uint8_t byte)
     if (!t->prefix) {
         putchar(byte);
         if (byte == '\n' || t->interactive)
-            fflush(stdout);
+            terminal_send(t);
         return;
     }
     if (byte == '\n' || t->line_len == sizeof t->line)
@@ -256,5 +266,5 @@ void terminal_flush(struct terminal *t)
 {
     if (t->prefix && t->line_len)
         put_line(t);
-    fflush(stdout);
+    terminal_send(t);
 }

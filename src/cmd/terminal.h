@@ -32,4 +32,8 @@ void terminal_put(void *terminal, uint8_t byte);
 void terminal_set_prefix(struct terminal *t, const char *prefix);
 void terminal_flush(struct terminal *t);
 
+/* Let go of what was printed.  If nobody can take it (a full disk, a reader that
+ * has gone) the run ends. */
+void terminal_send(struct terminal *t);
+
 #endif

@@ -148,9 +148,9 @@ static int parse_options(struct options *o, int argc, char **argv)
     if (err || o->kinds_table || o->fields_table)
         return err;
     if (optind == argc || argc - optind > 2) {
-        return complain("%s; `vitrine trace --help` shows examples",
+        return complain("%s `vitrine trace --help` shows examples",
                         optind == argc ? "which trace file?"
-                                       : "one trace file and one expression, quoted: 'port==0x3f8 && read'");
+                                       : "one trace file and one expression, quoted: 'port==0x3f8 && read';");
     }
     o->file = argv[optind];
     o->expr = argv[optind + 1];         /* or the NULL at the end */
@@ -201,11 +201,13 @@ static int do_why(struct job *j)
         trace_text_why(store_text(j->store), &e, store_find_seq, j->store, stdout);
         return 0;
     }
-    host_say("event %" PRIu64 " is not in this trace", j->o->why);
     if (first) {
         uint64_t from = first->seq;
         const struct trace_event *last = store_at(j->store, store_n_events(j->store) - 1);
-        host_say("it holds events %" PRIu64 " to %" PRIu64, from, last ? last->seq : from);
+        host_say("event %" PRIu64 " is not in this trace, which holds %" PRIu64 " to %" PRIu64,
+                 j->o->why, from, last ? last->seq : from);
+    } else {
+        host_say("event %" PRIu64 " is not in this trace, which holds none", j->o->why);
     }
     return 1;
 }

@@ -126,7 +126,7 @@ int load_elf_segments(struct loading *l, bool any_class, bool *is_64, uint64_t *
     /* libelf takes a plain pointer, but for reading does not write through it. */
     elf = elf_memory((char *)(uintptr_t)l->image->bytes, l->image->size);
     if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &h)) {
-        err = load_refuse(l, ENOEXEC, "the ELF header is damaged or cut off (%s)", elf_errmsg(-1));
+        err = load_refuse(l, ENOEXEC, "the ELF header is damaged or cut off");
     } else {
         *is_64 = h.e_machine == EM_X86_64;
         err = check_header(l, &h, any_class);

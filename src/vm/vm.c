@@ -130,8 +130,7 @@ struct vm *vm_new(const struct vm_config *cfg, char *why, size_t n)
     }
     err = make_cpu(vm);
     if (err) {
-        snprintf(why, n, "engine %s does not start: %s; see `vitrine engines`",
-                 cfg->engine->name, strerror(-err));
+        why[0] = 0;                             /* it has said so */
         goto fail;
     }
     gmem_on_change(vm->gmem, on_memory_changed, vm);

@@ -113,7 +113,8 @@ struct vm {
 
 #define POLL_NS 1000000u
 
-/* Build a machine around cfg (copied).  NULL and a sentence in why. */
+/* Build a machine around cfg (copied).  NULL and a sentence in why, an empty one if
+ * the engine has told the user itself. */
 struct vm *vm_new(const struct vm_config *cfg, char *why, size_t n);
 void vm_free(struct vm *vm);
 
