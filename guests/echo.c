@@ -66,7 +66,7 @@ int main(void)
     serial_init();
     mark(1);
     printf("one line by polling:\n");
-    unsigned polled = echo(get_by_polling, "\n");
+    unsigned polled = echo(get_by_polling, "\r\n");     /* Enter on a terminal is \r */
 
     mark(2);
     pic_init();

@@ -27,6 +27,7 @@ struct terminal {
     bool  interactive, keyboard, eof, escaped;
     uint8_t queue[256];         /* read, not yet taken by the guest */
     size_t head, count;
+    uint8_t last;               /* byte the guest printed          */
     const char *prefix;
     char   line[512];
     size_t line_len;
@@ -250,6 +251,7 @@ static void put_line(struct terminal *t)
 void terminal_put(void *arg, uint8_t byte)
 {
     struct terminal *t = arg;
+    t->last = byte;
     if (!t->prefix) {
         putchar(byte);
         if (byte == '\n' || t->interactive)
@@ -266,5 +268,8 @@ void terminal_flush(struct terminal *t)
 {
     if (t->prefix && t->line_len)
         put_line(t);
+    else if (t->interactive && t->last && t->last != '\n')
+        putchar('\n');         /* what we say next begins a line */
+    t->last = 0;
     terminal_send(t);
 }
