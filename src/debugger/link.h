@@ -1,0 +1,273 @@
+/*
+ * debugger/link.h -- a machine in another process, and all a debugger may ask of it.
+ *
+ *   the debugger's process                      the VMM's process
+ *   terminal, files, symbols                    guest memory, engine, devices
+ *     command.c, tui, gdb                         vmm.c, control.c, vm/
+ *         link.c   <---- one SOCK_SEQPACKET ---->   vmm.c      requests, replies, notices
+ *                  <-- trace ring (memfd) -------              every event
+ *                  <-- state page (memfd) -------              registers, counts, screen mode
+ *                  <-> guest memory (memfds) ----              read here without asking
+ *
+ * link_start() forks the VMM.  The machine is built and loaded there; then the
+ * VMM locks itself in (debugger/sandbox.h) and waits for requests, the guest
+ * before its first instruction.  Nothing here touches a device other than by
+ * peek, and looking changes nothing that the guest could see.
+ *
+ * Three states and an end:
+ *
+ *     LINK_STOPPED  --link_run()-->  LINK_RUNNING  --stop, pause-->  LINK_STOPPED
+ *     LINK_ENDED    the guest is over (powered off, triple fault, ...); its
+ *                   registers, devices and memory can still be looked at
+ *     LINK_DEAD     the VMM is gone: crashed, killed, or ended by its sandbox.
+ *                   Memory, the last registers and the trace can still be
+ *                   looked at; what needs an answer gives -ESRCH.
+ *
+ * A VMM that does not answer within a few seconds gives -ETIMEDOUT, and the
+ * caller may go on asking, or link_kill() it.
+ *
+ * Neither side believes the other: a guest may have taken over the VMM.  What
+ * comes from there is checked for size and range, and its text for control
+ * characters, before anybody here sees it.
+ *
+ * A program's main loop:
+ *
+ *     struct link *l = link_start(&options, why, sizeof why);
+ *     link_run(l, LINK_FREE, 0);
+ *     for (;;) {
+ *         poll({ keyboard, link_fd(l) }, 20 ms);
+ *         if (link_poll(l, 0) & LINK_NEWS_STATE && link_state(l) != LINK_RUNNING)
+ *             show(link_stopped(l));
+ *     }
+ *
+ * All functions that return int give 0 or -errno.  A link belongs to one thread.
+ */
+#ifndef DEBUGGER_LINK_H
+#define DEBUGGER_LINK_H
+
+#include <sys/types.h>
+#include "cpu/state.h"
+#include "debugger/store.h"
+#include "io/vga.h"
+#include "mem/gmem.h"
+#include "mem/walk.h"
+#include "vm/pc.h"
+#include "vm/vm.h"
+
+struct link;
+struct symbols;
+
+/*
+ * Beginning and end
+ */
+
+struct link_options {
+    struct vm_config    machine;        /* its hooks and sinks are not looked at          */
+    struct load_request guest;
+    uint64_t            kinds;          /* of events: BIT(kind); 0: all                   */
+    const char         *trace_path;     /* where the trace goes; NULL: a file without a name */
+    const char         *trace_info;     /* as in store_record(); NULL: none               */
+    bool                paced;          /* a halted guest sleeps as long as its clock says
+                                           (somebody is watching); else time jumps        */
+    bool                no_sandbox;     /* for gdb on the monitor and the like            */
+    const struct symbols *symbols;      /* for names in conditions; may be NULL           */
+};
+
+/* Fork, build, load, lock in.  NULL and a sentence in why. */
+struct link *link_start(const struct link_options *o, char *why, size_t n);
+
+/* Ends the VMM if it lives; closes the trace file.  l may be NULL. */
+void link_end(struct link *l);
+
+pid_t link_pid(const struct link *l);           /* of the VMM */
+void  link_kill(struct link *l);                /* the way out for a VMM that hangs */
+
+/* Everything recorded so far, and what comes: link_poll() adds to it. */
+struct store *link_store(struct link *l);
+
+/*
+ * What is new
+ */
+
+enum link_state { LINK_STOPPED, LINK_RUNNING, LINK_ENDED, LINK_DEAD };
+extern const char *const link_state_names[4];
+
+enum {
+    LINK_NEWS_STATE  = 1,               /* it stopped, ended or died   */
+    LINK_NEWS_EVENTS = 2,               /* the trace has grown         */
+    LINK_NEWS_OUTPUT = 4,               /* serial or debug console     */
+    LINK_NEWS_WORDS  = 8,               /* the monitor said something on its stderr */
+};
+
+/* Readable when link_poll() has something to do (the trace ring besides: a
+ * running machine should be polled every 20 ms or so, for the VMM waits when
+ * the ring is full). */
+int link_fd(const struct link *l);
+
+/* Take what has come, waiting at most timeout_ms for the first (0: not at all,
+ * -1: for ever).  LINK_NEWS_ bits. */
+unsigned link_poll(struct link *l, int timeout_ms);
+
+enum link_state link_state(const struct link *l);
+
+/* Why it is not running. */
+struct link_stop {
+    enum link_stop_why {
+        LINK_AT_START,                  /* before the first instruction              */
+        LINK_PAUSED,
+        LINK_STEPPED,                   /* what link_run() was asked for is done     */
+        LINK_BREAK,                     /* breakpoint number `nr`                    */
+        LINK_GUEST_ENDED,               /* vm_stop says how                          */
+        LINK_DIED,                      /* the VMM is gone                           */
+    } why;
+    unsigned     nr;
+    uint64_t     seq;                   /* LINK_BREAK on an event: which; else 0     */
+    uint64_t     address;               /* LINK_BREAK on data: where it was touched  */
+    enum vm_stop vm_stop;
+    int          status;                /* of the guest, once it ended               */
+    char         text[240];             /* all that in a sentence without a full stop */
+};
+const struct link_stop *link_stopped(const struct link *l);
+
+/* Guest output since the last call, at most n bytes; how many.  At most the last
+ * 64 KiB are kept for who does not ask. */
+enum link_output { LINK_SERIAL, LINK_DEBUGCON, N_LINK_OUTPUTS };
+size_t link_take_output(struct link *l, enum link_output which, char *buf, size_t n);
+size_t link_take_words(struct link *l, char *buf, size_t n);    /* the monitor's own stderr */
+
+/*
+ * Running
+ */
+
+enum link_run {
+    LINK_FREE,                          /* until something stops it                            */
+    LINK_STEP,                          /* n instructions; a REP is one, a taken interrupt's first
+                                           instruction counts                                  */
+    LINK_STEP_EXIT,                     /* n exits, each answered and concluded                */
+    LINK_FINISH,                        /* until the current function or handler has returned  */
+    LINK_NEXT,                          /* one instruction, with all that it calls             */
+};
+
+/* Go; -EBUSY if it runs already, -EOWNERDEAD if the guest has ended.  Returns at
+ * once; LINK_NEWS_STATE follows. */
+int link_run(struct link *l, enum link_run how, uint64_t n);
+int link_pause(struct link *l);         /* the same: LINK_NEWS_STATE follows */
+
+/* Poll until it is not running, at most timeout_ms (-1: for ever): 0, -ETIMEDOUT,
+ * or -EINTR if a signal handler was run meanwhile (Ctrl-C). */
+int link_wait(struct link *l, int timeout_ms);
+
+/*
+ * The CPU.  Asks nobody: as of now if it is not running, else at most 1 ms of
+ * virtual time old; of a dead VMM the last.
+ */
+
+void link_get_state(const struct link *l, struct cpu_state *s);
+int  link_set_state(struct link *l, unsigned groups, const struct cpu_state *s);
+
+/* Numbers that live in the state page; the same age as the registers. */
+struct link_status {
+    uint64_t icount, vtime_ns;
+    uint64_t n_exits, n_irqs;
+    uint64_t exits_by[N_EXITS];
+    uint64_t heartbeat;                 /* turns of the run loop: does it move?      */
+    bool     halted;                    /* in HLT                                     */
+    uint64_t mmu[8];                    /* of shadow_stats, in its order; or entries in the nested table */
+    struct event injected;              /* waits to be delivered as the guest goes on */
+};
+void link_get_status(const struct link *l, struct link_status *s);
+
+/*
+ * Memory
+ *
+ * Reads come straight from the memfds: no answer needed, no page populated, no
+ * device disturbed.  Writes are done by the VMM, which tells its caches.
+ */
+
+size_t link_regions(const struct link *l, const struct gmem_region **r);  /* hva is NULL, memfd is good */
+int link_read_phys(const struct link *l, gpa_t gpa, void *buf, uint64_t n);     /* -EFAULT: no memory there */
+int link_write_phys(struct link *l, gpa_t gpa, const void *buf, uint64_t n);
+
+/* By the guest's tables as they are; -EFAULT where they lead nowhere. */
+int link_read_linear(const struct link *l, gla_t gla, void *buf, uint64_t n);
+int link_write_linear(struct link *l, gla_t gla, const void *buf, uint64_t n);
+
+/* How many of the n bytes at gla can be read. */
+uint64_t link_readable(const struct link *l, gla_t gla, uint64_t n);
+
+/* The guest's walk, peeking; access of WALK_ bits. */
+void link_walk(const struct link *l, gla_t gla, unsigned access, struct walk *w);
+
+/* The monitor's own table: EPT of a gpa (--mmu nested), the shadow of a gla. */
+struct link_second {
+    bool     is_shadow, ok;             /* ok: mapped                                */
+    unsigned perm;                      /* nested: EPT_R/W/X; shadow: PF_W, PF_U, PF_I of the leaf */
+    uint64_t page_size;
+    uint64_t hva;                       /* in the VMM's process                      */
+    unsigned depth;
+    struct { unsigned level; uint64_t entry; } step[4];
+};
+int link_second(struct link *l, uint64_t address, struct link_second *out);    /* -ENOTSUP: kvm's own */
+
+/*
+ * Devices: by peek only
+ */
+
+/* Field tables; `dev` is NULL, the values come by link_device(). */
+size_t link_parts(struct pc_part *out, size_t n);
+
+/* The values of all elements of all fields of part i, in the table's order;
+ * *n is the room, then how many there are. */
+int link_device(struct link *l, unsigned part, uint64_t *values, size_t *n);
+
+/* What reading a port or a device's memory would give.  -ENXIO: nobody is there. */
+int link_peek_port(struct link *l, uint16_t port, unsigned size, uint64_t *value);
+int link_peek_mmio(struct link *l, gpa_t gpa, unsigned size, uint64_t *value);
+
+/* The text screen: its shape, checked; then cells[row * columns + column], the
+ * character (code page 437) in the low byte, the attribute in the high. */
+#define LINK_CELLS (132 * 60)
+int link_screen(const struct link *l, struct vga_text *m, uint16_t cells[LINK_CELLS]);
+
+/*
+ * Typing: bytes for the serial line, or characters for the keyboard.  Returns
+ * how many were taken (the rest: try later), or -errno.
+ */
+enum link_input { LINK_TO_SERIAL, LINK_TO_KEYBOARD };
+ssize_t link_type(struct link *l, enum link_input to, const char *bytes, size_t n);
+
+/*
+ * Breakpoints: any number, invisible to the guest, in the VMM's process
+ *
+ *     BREAK_CODE    before the instruction at linear address `at`; before paging
+ *                   and through loaders too, for nothing is written anywhere
+ *     BREAK_DATA    after an instruction that wrote (or, by `access`, read)
+ *                   any of [at, at + len), or with BREAK_CHANGE changed it
+ *     BREAK_EVENT   after the turn in which an event happened that `event`
+ *                   is true of: debugger/filter.h has the language.  Every
+ *                   port, MMIO, exit, interrupt, MARK, mode switch is one.
+ */
+enum break_kind { BREAK_CODE, BREAK_DATA, BREAK_EVENT, N_BREAK_KINDS };
+enum { BREAK_READ = ACCESS_R, BREAK_WRITE = ACCESS_W, BREAK_CHANGE = 8 };
+
+struct link_break {
+    uint32_t nr;                        /* from 1; given by link_break_add()          */
+    uint32_t kind;
+    uint64_t at, len;
+    uint32_t access;
+    bool     enabled, temporary;        /* temporary: deleted as it stops             */
+    uint64_t ignore;                    /* so many hits do not stop                   */
+    uint64_t hits;                      /* with the condition true                    */
+    char     event[240];
+    char     condition[240];            /* an expression (debugger/expr.h), true if not 0; "" is true */
+};
+
+/* -EINVAL: what is wrong with it is in why. */
+int  link_break_add(struct link *l, struct link_break *b, char *why, size_t n);
+int  link_break_change(struct link *l, const struct link_break *b, char *why, size_t n);  /* by nr: enabled,
+                                                                             ignore, condition */
+int  link_break_delete(struct link *l, unsigned nr);                           /* -ENOENT */
+/* The i-th, with its hits so far; -ENOENT: there are not so many. */
+int  link_break_at(const struct link *l, size_t i, struct link_break *b);
+
+#endif
