@@ -166,6 +166,7 @@ UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 # Guests: see guests/README.md.
 include guests/guests.mk
 include tests/fuzz/fuzz.mk
+include tests/judge/judge.mk
 
 .PHONY: all
 all: $(BUILD)/vitrine guests
@@ -220,8 +221,8 @@ SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep te
 
 ##  check      build everything and run every test that takes seconds; see doc/testing.md
 .PHONY: check
-check: all $(UNIT_BINS)
-	BUILD=$(BUILD) tests/run $(SUITES) $(if $(SAN)$(HARD),,"tests/memtest --short")
+check: all $(UNIT_BINS) $(JUDGE)
+	BUILD=$(BUILD) tests/run $(SUITES) "$(JUDGE) --cases 100000" $(if $(SAN)$(HARD),,"tests/memtest --short")
 
 ##  check-kvm-sim   the kvm tests on a complete KVM, inside QEMU (a minute)
 .PHONY: check-kvm-sim

@@ -56,7 +56,7 @@ static const struct row rows[] = {
     { { "table: LLDT of a code segment", P0, 0,
         "b8080000000f00d0" }, 13, 8, 5, ANY },
     { { "table: LAR of code", P0, 0,
-        "b9080000000f02c1f4" }, NONE, ANY, 8, 0xc09b00 },
+        "b9080000000f02c1f4" }, NONE, ANY, 8, 0xcf9b00 },
     { { "table: LAR of an interrupt gate is refused", P0, 0,
         "b9f8000000b8070000000f02c1f4" }, NONE, ANY, 13, 7 },
     { { "table: LSL scales by G", P0, 0,

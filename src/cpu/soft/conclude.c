@@ -163,11 +163,11 @@ static void supply(struct soft *s, const struct vmexit *x)
 
 static void reflect(struct soft *s, const struct vmexit *x)
 {
-    bool trap = x->reason == EXIT_EXCEPTION && x->len &&
-                (x->reflect.vector == VEC_BP || x->reflect.vector == VEC_OF) &&
-                x->reflect.vector == x->fault.vector;
+    unsigned v = x->reflect.vector;
+    bool trap = x->reason == EXIT_EXCEPTION && x->len && v == x->fault.vector &&
+                (v == VEC_BP || v == VEC_OF || v == VEC_DB);
 
-    if (trap)                   /* INT3 and INTO are reported after the instruction */
+    if (trap)                   /* INT3, INTO, INT1 are reported after the instruction */
         s->rip = code64(s) ? x->rip + x->len : (uint32_t)(x->rip + x->len);
     s->inject = x->reflect;
     s->n_supplied = s->next_supplied = 0;

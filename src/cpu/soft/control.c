@@ -321,8 +321,8 @@ static void store_table(struct soft *s, const struct uop *u, const struct table_
     unsigned size = code64(s) ? 8 : 4;
 
     check_umip(s);
-    soft_lin_probe_write(s, soft_linear(s, u->seg, after(u, ea, 2), size, WALK_WRITE), size,
-                         s->cpl == 3 ? WALK_USER : 0);
+    soft_lin_probe(s, soft_linear(s, u->seg, after(u, ea, 2), size, WALK_WRITE), size,
+                   WALK_WRITE | (s->cpl == 3 ? WALK_USER : 0));
     soft_store(s, u->seg, ea, 2, t->limit);
     soft_store(s, u->seg, after(u, ea, 2), size, t->base);
 }

@@ -3,7 +3,7 @@
  *
  * Zydis says what the instruction is.  Here that becomes a struct uop: operands
  * as indices, the addressing variant, and a handler, chosen by the family's
- * select function (ops_*.c) from the table below.  What no family of user-mode
+ * select function (ops_*.c) from the table in mnemonics.h.  What no family of user-mode
  * integer instructions wants goes to the system side; what that does not know
  * either is #UD, as on a CPU that does not have it.
  *
@@ -11,6 +11,7 @@
  * BLOCK_INSNS instructions; the last two get an op_fall that goes on.
  */
 #include "cpu/soft/exec.h"
+#include "cpu/soft/mnemonics.h"
 
 #include <Zydis/Zydis.h>
 
@@ -49,43 +50,6 @@ static const ZydisDecoder *decoder_for(const struct soft *s)
 /* ---- which family ---- */
 
 #define FAMILY(m, f) [ZYDIS_MNEMONIC_##m] = select_##f,
-#define CONDITIONS(X, prefix, f)                                                            \
-    X(prefix##O, f) X(prefix##NO, f) X(prefix##B, f) X(prefix##NB, f) X(prefix##Z, f)       \
-    X(prefix##NZ, f) X(prefix##BE, f) X(prefix##NBE, f) X(prefix##S, f) X(prefix##NS, f)    \
-    X(prefix##P, f) X(prefix##NP, f) X(prefix##L, f) X(prefix##NL, f) X(prefix##LE, f)      \
-    X(prefix##NLE, f)
-
-#define MNEMONIC_LIST(X)                                                                    \
-    X(ADD, alu) X(OR, alu) X(ADC, alu) X(SBB, alu) X(AND, alu) X(SUB, alu) X(XOR, alu)      \
-    X(CMP, alu) X(TEST, alu)                                                                \
-    X(INC, unary) X(DEC, unary) X(NOT, unary) X(NEG, unary)                                 \
-    X(MOV, mov) X(MOVBE, mov) X(MOVZX, movx) X(MOVSX, movx) X(MOVSXD, movx) X(LEA, lea)     \
-    X(XCHG, xchg) X(XADD, atomic) X(CMPXCHG, atomic) X(CMPXCHG8B, atomic)                   \
-    X(CMPXCHG16B, atomic) X(BSWAP, xchg)                                                    \
-    CONDITIONS(X, CMOV, cmov) CONDITIONS(X, SET, setcc) CONDITIONS(X, J, branch)            \
-    X(SHL, shift) X(SHR, shift) X(SAR, shift) X(ROL, shift) X(ROR, shift) X(RCL, shift)     \
-    X(RCR, shift) X(SHLD, shiftd) X(SHRD, shiftd)                                           \
-    X(BT, bt) X(BTS, bt) X(BTR, bt) X(BTC, bt) X(BSF, bits) X(BSR, bits) X(POPCNT, bits)    \
-    X(MUL, muldiv) X(DIV, muldiv) X(IDIV, muldiv) X(IMUL, imul)                             \
-    X(JMP, branch) X(CALL, branch) X(RET, branch) X(LOOP, branch) X(LOOPE, branch)          \
-    X(LOOPNE, branch) X(JCXZ, branch) X(JECXZ, branch) X(JRCXZ, branch)                     \
-    X(PUSH, stack) X(POP, stack) X(PUSHA, stack) X(PUSHAD, stack) X(POPA, stack)            \
-    X(POPAD, stack) X(PUSHF, stack) X(PUSHFD, stack) X(PUSHFQ, stack) X(POPF, stack)        \
-    X(POPFD, stack) X(POPFQ, stack) X(ENTER, stack) X(LEAVE, stack)                         \
-    X(MOVSB, string) X(MOVSW, string) X(MOVSD, string) X(MOVSQ, string)                     \
-    X(STOSB, string) X(STOSW, string) X(STOSD, string) X(STOSQ, string)                     \
-    X(LODSB, string) X(LODSW, string) X(LODSD, string) X(LODSQ, string)                     \
-    X(CMPSB, string) X(CMPSW, string) X(CMPSD, string) X(CMPSQ, string)                     \
-    X(SCASB, string) X(SCASW, string) X(SCASD, string) X(SCASQ, string)                     \
-    X(CBW, misc) X(CWDE, misc) X(CDQE, misc) X(CWD, misc) X(CDQ, misc) X(CQO, misc)         \
-    X(LAHF, flag) X(SAHF, flag) X(CLC, flag) X(STC, flag) X(CMC, flag) X(CLD, flag)         \
-    X(STD, flag) X(SALC, flag)                                                              \
-    X(XLAT, misc) X(BOUND, misc) X(NOP, misc) X(PAUSE, misc) X(LFENCE, misc)                \
-    X(MFENCE, misc) X(SFENCE, misc) X(PREFETCH, misc) X(PREFETCHW, misc)                    \
-    X(PREFETCHNTA, misc) X(PREFETCHT0, misc) X(PREFETCHT1, misc) X(PREFETCHT2, misc)        \
-    X(CLFLUSH, misc)                                                                        \
-    X(DAA, bcd) X(DAS, bcd) X(AAA, bcd) X(AAS, bcd) X(AAM, bcd) X(AAD, bcd)
-
 static select_fn *const families[ZYDIS_MNEMONIC_MAX_VALUE + 1] = { MNEMONIC_LIST(FAMILY) };
 
 /* ---- operands ---- */
@@ -129,15 +93,21 @@ static void put_reg(struct uop *u, bool as_rm, ZydisRegister r)
     }
 }
 
-static void put_mem(struct uop *u, const ZydisDecodedOperand *o, uint64_t next)
+static void put_mem(struct uop *u, const ZydisDecodedInstruction *in, const ZydisDecodedOperand *o,
+                    uint64_t next)
 {
+    /* "If mod = 00, base = 101 is a 32-bit displacement without a base": with REX.B
+     * too, which Zydis 4.0 forgets of 32-bit addresses in 64-bit mode. */
+    bool no_base = in->raw.modrm.mod == 0 && in->raw.modrm.rm == 4 && in->raw.sib.base == 5 &&
+                   in->address_width != 16;
+
     u->mem = true;
     u->seg = o->mem.segment ? (uint8_t)ZydisRegisterGetId(o->mem.segment) : SEG_DS;
-    u->disp = o->mem.disp.value;
+    u->disp = no_base ? in->raw.disp.value : o->mem.disp.value;
     u->base = u->index = NO_REG;
     if (o->mem.base == ZYDIS_REGISTER_RIP || o->mem.base == ZYDIS_REGISTER_EIP)
         u->disp += (int64_t)next;
-    else if (o->mem.base)
+    else if (o->mem.base && !no_base)
         u->base = reg_index(o->mem.base);
     if (o->mem.index) {
         u->index = reg_index(o->mem.index);
@@ -171,7 +141,7 @@ static enum form operands(struct uop *u, struct insn *i, const struct decoded *d
     for (unsigned k = 0; k < n; k++) {
         const ZydisDecodedOperand *o = &d->op[k];
         if (o->type == ZYDIS_OPERAND_TYPE_MEMORY) {
-            put_mem(u, o, next);
+            put_mem(u, &d->in, o, next);
             mem = true;
         } else if (o->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
             *(k == 1 && d->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? &u->disp : (int64_t *)&u->imm) =
@@ -261,7 +231,7 @@ static op_fn *system_operation(struct soft *s, struct uop *u, const struct decod
             u->imm = o->ptr.offset;
             u->imm2 = o->ptr.segment;
         } else if (o->type == ZYDIS_OPERAND_TYPE_MEMORY) {
-            put_mem(u, o, next);
+            put_mem(u, in, o, next);
         } else if (o->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
             u->imm = immediate(o);
         }
@@ -308,7 +278,7 @@ static op_fn *choose(struct soft *s, struct uop *u, const struct decoded *d,
         return op_fwait;
     if (in->meta.isa_ext == ZYDIS_ISA_EXT_X87) {
         if (in->raw.modrm.mod != 3)
-            put_mem(u, memory_operand(d), next);
+            put_mem(u, in, memory_operand(d), next);
         u->imm = (uint64_t)in->raw.modrm.mod << 14 | (uint64_t)in->raw.modrm.reg << 11 |
                  (uint64_t)in->raw.modrm.rm << 8 | in->opcode;
         return op_x87;
@@ -317,8 +287,7 @@ static op_fn *choose(struct soft *s, struct uop *u, const struct decoded *d,
     i.cs_limit = s->seg[SEG_CS].limit;
     i.cc_branch = (in->opcode & 0xf0) == (in->opcode_map == ZYDIS_OPCODE_MAP_0F ? 0x80 : 0x70);
     i.stack = s->mode == MODE_LONG64 ? 8 : s->flat ? 4 : 0;
-    if (select && !is_far(in) && (in->meta.category != ZYDIS_CATEGORY_SSE) &&
-        (i.form = operands(u, &i, d, next)) != F_OTHER) {
+    if (select && !is_far(in) && (i.form = operands(u, &i, d, next)) != F_OTHER) {
         u->av = i.av = addressing(s, u);
         fn = select(u, &i, ends);
     }
@@ -393,7 +362,8 @@ unsigned soft_decode(struct soft *s, const uint8_t *hva, size_t avail, uint64_t 
         struct uop *at = &u[n];
         ZyanStatus z = ZydisDecoderDecodeFull(decoder_for(s), hva + off, avail - off, &d.in, d.op);
 
-        if (z == ZYDIS_STATUS_NO_MORE_DATA && avail - off < 15) {
+        if ((z == ZYDIS_STATUS_NO_MORE_DATA || z == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) &&
+            avail - off < 15) {
             if (!n)
                 return 0;
             break;                              /* let it begin the next block */

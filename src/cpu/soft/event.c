@@ -359,32 +359,27 @@ bool soft_escalate(struct soft *s, struct event *e)
 
 /* ---- INT n, INT3, INTO, INT1 ---- */
 
-static void software_interrupt(struct soft *s, enum event_type type, unsigned vector)
-{
-    struct event e = { .type = type, .vector = (uint8_t)vector };
-
-    soft_deliver(s, &e, true);
-}
-
 void op_int(struct soft *s, const struct uop *u)
 {
-    unsigned vector = u->imm & 0xff;
+    struct event e = { .type = EVENT_IRQ, .vector = (uint8_t)u->imm };
 
-    if (v86_mode(s) && deliver_v86_redirected(s, vector))
-        return;
-    software_interrupt(s, EVENT_IRQ, vector);
+    if (!v86_mode(s) || !deliver_v86_redirected(s, e.vector))
+        soft_deliver(s, &e, true);
 }
 
-/* INT3 and INTO raise exceptions, so the exception bitmap applies; they are
- * traps, so RIP is already beyond them when the handler is entered. */
+/* INT3, INTO and INT1 raise exceptions, so the exception bitmap applies; they
+ * are traps, so RIP is already beyond them when the handler is entered.  INT1 is
+ * a hardware event in all but name: no DPL check, no redirection. */
 static void trap_instruction(struct soft *s, const struct uop *u, unsigned vector)
 {
+    struct event e = { .type = EVENT_EXCEPTION, .vector = (uint8_t)vector };
+
     if (s->ctl.exception_bitmap >> vector & 1) {
         struct vmexit *x = soft_exit_record(s, EXIT_EXCEPTION);
         x->fault.vector = (uint8_t)vector;
         system_leave(s, u);
     }
-    software_interrupt(s, EVENT_EXCEPTION, vector);
+    soft_deliver(s, &e, vector != VEC_DB);
 }
 
 void op_int3(struct soft *s, const struct uop *u)
@@ -398,13 +393,9 @@ void op_into(struct soft *s, const struct uop *u)
         trap_instruction(s, u, VEC_OF);
 }
 
-/* INT1 is a hardware event in all but name: no DPL check, no redirection. */
 void op_int1(struct soft *s, const struct uop *u)
 {
-    struct event e = { .type = EVENT_EXCEPTION, .vector = VEC_DB };
-
-    (void)u;
-    soft_deliver(s, &e, false);
+    trap_instruction(s, u, VEC_DB);
 }
 
 /* ---- IRET ---- */

@@ -15,18 +15,22 @@
 
 /* ---- code segments ---- */
 
+static bool is_code64(const struct soft *s, const struct segment *cs)
+{
+    return long_mode(s) && (cs->attr & SEG_L);
+}
+
+/* Outside 64-bit mode, bits 63:32 of a target are not looked at. */
 void check_target(struct soft *s, const struct segment *cs, uint64_t rip)
 {
-    bool to64 = long_mode(s) && (cs->attr & SEG_L);
-
-    if (to64 ? !canonical(rip) : rip > cs->limit)
+    if (is_code64(s, cs) ? !canonical(rip) : (uint32_t)rip > cs->limit)
         fault_sel(s, VEC_GP, 0);
 }
 
 void enter_code(struct soft *s, const struct segment *cs, uint64_t rip)
 {
     s->seg[SEG_CS] = *cs;
-    s->rip = rip;
+    s->rip = is_code64(s, cs) ? rip : (uint32_t)rip;
     soft_mode_changed(s);
 }
 
@@ -178,8 +182,10 @@ static void enter_same_ring(struct soft *s, struct descriptor *d, const struct t
     struct segment cs = desc_segment(d);
     struct stack st = stack_current(s);
 
-    if (t->call && long_mode(s) && t->size == 8)
-        st.width = 8;
+    if (t->call && long_mode(s)) {          /* pushed as the target mode pushes */
+        st.width = desc_long(d) ? 8 : s->seg[SEG_SS].attr & SEG_DB ? 4 : 2;
+        st.sp = low_bytes(s->gpr[RSP], st.width);
+    }
     if (t->call)
         stack_require(s, &st, 2, t->size);
     check_target(s, &cs, t->off);

@@ -35,7 +35,9 @@ static bool limit_allows(const struct segment *g, uint64_t off, unsigned size)
 
     if ((g->attr & (SEG_TYPE & ~UINT64_C(3))) == 4)     /* data, expand-down */
         return off > g->limit && last <= (g->attr & SEG_DB ? 0xffffffff : 0xffff);
-    return last <= g->limit;
+    /* "When the effective limit is FFFFFFFFH (4 GBytes), these accesses may or may
+     * not cause the indicated exceptions": on Intel's processors they wrap. */
+    return last <= g->limit || g->limit == 0xffffffff;
 }
 
 gla_t soft_linear(struct soft *s, enum seg seg, uint64_t off, unsigned size, unsigned access)

@@ -90,6 +90,29 @@ static void branch_outside(struct soft *s, const struct uop *u)
     soft_fault(s, VEC_GP, 0);
 }
 
+/* Conditional ones fault when they are taken, and have counted nothing then. */
+GENERAL void branch_outside_if(struct soft *s, const struct uop *u)
+{
+    uint64_t count = low_bytes(s->gpr[RCX], u->asize);
+    bool taken;
+
+    s->cur = u;
+    switch (u->mnemonic) {
+    case ZYDIS_MNEMONIC_LOOP:   taken = count != 1; break;
+    case ZYDIS_MNEMONIC_LOOPE:  taken = count != 1 && cc_zf(s); break;
+    case ZYDIS_MNEMONIC_LOOPNE: taken = count != 1 && !cc_zf(s); break;
+    case ZYDIS_MNEMONIC_JCXZ: case ZYDIS_MNEMONIC_JECXZ: case ZYDIS_MNEMONIC_JRCXZ:
+        taken = count == 0; break;
+    default: taken = cc_cond(s, u->imm2); break;
+    }
+    if (taken)
+        soft_fault(s, VEC_GP, 0);
+    if (u->mnemonic == ZYDIS_MNEMONIC_LOOP || u->mnemonic == ZYDIS_MNEMONIC_LOOPE ||
+        u->mnemonic == ZYDIS_MNEMONIC_LOOPNE)
+        loop_counts(s, u);
+    FOLLOW(s, u, 1);
+}
+
 GENERAL void call_rel(struct soft *s, const struct uop *u)
 {
     s->cur = u;
@@ -244,8 +267,11 @@ op_fn *select_branch(struct uop *u, const struct insn *i, bool *ends)
         return indirect(u, i, u->mnemonic == ZYDIS_MNEMONIC_CALL);
     u->imm = target(u, i);
     u->disp = (int64_t)i->next;
-    if (!i->cc_branch && (i->mode == MODE_LONG64 ? !target_ok(8, u->imm) : u->imm > i->cs_limit))
-        return branch_outside;
+    if (i->mode == MODE_LONG64 ? !target_ok(8, u->imm) : u->imm > i->cs_limit) {
+        u->imm2 = (uint16_t)i->cc;
+        return u->mnemonic == ZYDIS_MNEMONIC_JMP || u->mnemonic == ZYDIS_MNEMONIC_CALL
+               ? branch_outside : branch_outside_if;
+    }
     if (u->mnemonic == ZYDIS_MNEMONIC_JMP)
         return jmp_rel;
     if (u->mnemonic == ZYDIS_MNEMONIC_CALL)

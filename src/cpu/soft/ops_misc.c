@@ -39,8 +39,10 @@ static void bound(struct soft *s, const struct uop *u)
 
     s->cur = u;
     low = (int64_t)cc_sx(gen_load(s, u, n), n);
+    if (index < low)
+        soft_fault(s, VEC_BR, 0);
     high = (int64_t)cc_sx(soft_load(s, u->seg, low_bytes(soft_ea(s, u) + n, u->asize), n), n);
-    if (index < low || index > high)
+    if (index > high)
         soft_fault(s, VEC_BR, 0);
     NEXT(s, u);
 }
@@ -52,11 +54,11 @@ static void nop(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
-/* "CLFLUSH is subject to all permission checking ... of a byte load": the
- * segment's at least; there is no cache. */
+/* "CLFLUSH is subject to all permission checking and faults associated with a
+ * byte load": there is no cache. */
 static void clflush(struct soft *s, const struct uop *u)
 {
-    gen_address(s, u, 1, 0);
+    soft_lin_probe(s, gen_address(s, u, 1, 0), 1, s->cpl == 3 ? WALK_USER : 0);
     NEXT(s, u);
 }
 

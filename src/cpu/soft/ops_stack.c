@@ -108,7 +108,7 @@ static void enter(struct soft *s, const struct uop *u)
 
     s->cur = u;
     push_at(s, &sp, n, low_bytes(bp, n));
-    frame = sp;
+    frame = (s->gpr[RSP] & ~low_bytes(~UINT64_C(0), sp_size(s))) | sp;      /* all of ESP */
     for (unsigned i = 1; i < level; i++) {
         bp = low_bytes(bp - n, sp_size(s));
         push_at(s, &sp, n, soft_load(s, SEG_SS, bp, n));
@@ -116,10 +116,11 @@ static void enter(struct soft *s, const struct uop *u)
     if (level)
         push_at(s, &sp, n, low_bytes(frame, n));
     sp = low_bytes(sp - (u->imm & 0xffff), sp_size(s));
-    /* A page fault must come now, not at the first use of the frame. */
-    soft_lin_probe_write(s, soft_linear(s, SEG_SS, sp, 1, WALK_WRITE), 1,
-                         s->cpl == 3 ? WALK_USER : 0);
-    reg_set(s, RBP, 0, n, frame);
+    /* A fault must come now, not at the first use of the frame: "a write using
+     * the final value of the stack pointer". */
+    soft_lin_load(s, soft_linear(s, SEG_SS, sp, n, WALK_WRITE), n,
+                  WALK_WRITE | (s->cpl == 3 ? WALK_USER : 0));
+    soft_write_reg(s, RBP, n, frame);
     commit_sp(s, sp);
     NEXT(s, u);
 }

@@ -4,7 +4,8 @@
  * Each iteration is complete in itself: registers are updated after every one,
  * so a fault leaves the count of what is still to do, and the instruction is
  * restartable.  With REP each iteration counts as one instruction; the budget
- * may end, or a kick arrive, between two.  REP ends its block.
+ * may end, or a kick arrive, between two; CMPS and SCAS set the flags with the
+ * last one only.  REP ends its block.
  *
  * Within a page, REP MOVS and STOS run in one go if nothing is there to see:
  * flat addresses, DF clear, no code, no device, no watchpoint.
@@ -41,7 +42,7 @@ INLINE void compare(struct soft *s, unsigned n, uint64_t a, uint64_t b)
 
 INLINE void iterate(struct soft *s, const struct uop *u, enum string_op op, unsigned n)
 {
-    uint64_t a;
+    uint64_t a, b;
 
     switch (op) {
     case MOVS:
@@ -54,9 +55,9 @@ INLINE void iterate(struct soft *s, const struct uop *u, enum string_op op, unsi
     case LODS:
         reg_set(s, RAX, 0, n, source(s, u, n));
         break;
-    case CMPS:
-        a = source(s, u, n);
-        compare(s, n, a, destination(s, u, n));
+    case CMPS:                          /* which of two faults comes first: as on processors */
+        b = destination(s, u, n);
+        compare(s, n, source(s, u, n), b);
         break;
     default:
         compare(s, n, reg_get(s, RAX, 0, n), destination(s, u, n));
@@ -153,6 +154,7 @@ INLINE bool condition_ends(const struct soft *s, const struct uop *u, enum strin
 INLINE bool repeat(struct soft *s, const struct uop *u, enum string_op op, unsigned n)
 {
     uint64_t count = low_bytes(s->gpr[RCX], u->asize), k;
+    struct cc_state before = cc_save(s);
 
     while (count) {
         k = 0;
@@ -167,8 +169,13 @@ INLINE bool repeat(struct soft *s, const struct uop *u, enum string_op op, unsig
         reg_set(s, RCX, 0, u->asize, count);
         if (!count || condition_ends(s, u, op))
             return true;
-        if (s->block->dead || !budget(s))
+        /* Until it is finished the flags are those before it. */
+        if (op == CMPS || op == SCAS)
+            cc_restore(s, before);
+        if (s->block->dead || !budget(s)) {
+            s->flags |= FLAG_RF;            /* its breakpoint has been reported */
             return false;
+        }
         s->icount++;
     }
     return true;

@@ -123,11 +123,11 @@ void op_ins(struct soft *s, const struct uop *u)
     unsigned size = element_size(u);
     gla_t gla;
 
+    check_port(s, (uint16_t)s->gpr[RDX], size);     /* even if there is nothing to do */
     if (count_is_zero(s, u) || take_late_input(s, u))
         return;
-    check_port(s, (uint16_t)s->gpr[RDX], size);
     gla = soft_linear(s, SEG_ES, low_bytes(s->gpr[RDI], u->asize), size, WALK_WRITE);
-    soft_lin_probe_write(s, gla, size, s->cpl == 3 ? WALK_USER : 0);
+    soft_lin_probe(s, gla, size, WALK_WRITE | (s->cpl == 3 ? WALK_USER : 0));
     string_record(s, u, gla, true);
     system_leave(s, u);
 }
@@ -138,9 +138,9 @@ void op_outs(struct soft *s, const struct uop *u)
     uint64_t value;
     gla_t gla;
 
+    check_port(s, (uint16_t)s->gpr[RDX], size);
     if (count_is_zero(s, u))
         return;
-    check_port(s, (uint16_t)s->gpr[RDX], size);
     gla = soft_linear(s, u->seg, low_bytes(s->gpr[RSI], u->asize), size, 0);
     value = soft_lin_load(s, gla, size, s->cpl == 3 ? WALK_USER : 0);
     string_record(s, u, gla, false)->io.value = value;

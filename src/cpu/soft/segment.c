@@ -220,7 +220,6 @@ void op_push_sreg(struct soft *s, const struct uop *u)
     struct stack st = stack_current(s);
 
     if (u->opsize == 4) {
-        stack_require(s, &st, 1, 4);
         stack_skip(&st, -2u);
         stack_push(s, &st, 2, sel);
     } else {
@@ -233,9 +232,10 @@ void op_pop_sreg(struct soft *s, const struct uop *u)
 {
     enum seg seg = seg_of_opcode(system_encoding(s, u).opcode);
     struct stack st = stack_current(s);
-    uint16_t sel = (uint16_t)stack_pop(s, &st, u->opsize);
+    uint16_t sel = (uint16_t)stack_pop(s, &st, 2);      /* no more is read, whatever the size */
     unsigned width = st.width;
 
+    stack_skip(&st, u->opsize - 2u);
     soft_load_seg(s, seg, sel);
     write_gpr(s, RSP, width, st.sp);
     if (seg == SEG_SS)
@@ -364,7 +364,7 @@ void op_lar(struct soft *s, const struct uop *u)
         return;
     }
     write_gpr(s, system_encoding(s, u).reg, u->opsize,
-              d.raw >> 32 & (u->opsize == 2 ? 0xff00 : 0xf0ff00));
+              d.raw >> 32 & (u->opsize == 2 ? 0xff00 : 0xffff00));     /* as processors do */
     set_zf(s, true);
 }
 

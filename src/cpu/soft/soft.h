@@ -167,8 +167,8 @@ void soft_store(struct soft *s, enum seg seg, uint64_t off, unsigned size, uint6
 uint64_t soft_lin_load(struct soft *s, gla_t gla, unsigned size, unsigned access);
 void soft_lin_store(struct soft *s, gla_t gla, unsigned size, uint64_t value, unsigned access);
 
-/* Fault now if [gla, gla+len) could not be written. */
-void soft_lin_probe_write(struct soft *s, gla_t gla, unsigned len, unsigned access);
+/* Fault now if [gla, gla+len) could not be accessed so (WALK_WRITE or not). */
+void soft_lin_probe(struct soft *s, gla_t gla, unsigned len, unsigned access);
 
 /* The offset the memory operand of u means, truncated to its address size. */
 uint64_t soft_ea(const struct soft *s, const struct uop *u);

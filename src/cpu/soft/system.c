@@ -98,10 +98,14 @@ struct encoding system_encoding(const struct soft *s, const struct uop *u)
     struct encoding e = { 0 };
     unsigned i = 0, rex = 0, modrm;
 
-    while (i + 1 < u->len && is_prefix(u->bytes[i]))
-        i++;
-    if (code64(s) && i + 1 < u->len && (u->bytes[i] & 0xf0) == 0x40)
-        rex = u->bytes[i++];
+    /* A REX counts only right before the opcode. */
+    for (; i + 1 < u->len; i++)
+        if (is_prefix(u->bytes[i]))
+            rex = 0;
+        else if (code64(s) && (u->bytes[i] & 0xf0) == 0x40)
+            rex = u->bytes[i];
+        else
+            break;
     e.opcode = u->bytes[i++];
     if (e.opcode == 0x0f && i < u->len)
         e.opcode = (uint16_t)(0x0f00 | u->bytes[i++]);

@@ -241,7 +241,8 @@ void task_switch(struct soft *s, struct descriptor *d, enum task_cause cause,
     read_image(s, tr.base, to, &m);
     if (to->size == 4 && (s->cr0 & CR0_PG) && m.cr3 != s->cr3)
         check_pdptes(s, s->cr0, m.cr3, s->cr4);
-    soft_lin_probe_write(s, (uint32_t)(old.base + from->ip), from->ldt - from->ip, WALK_SYSTEM);
+    soft_lin_probe(s, (uint32_t)(old.base + from->ip), from->ldt - from->ip,
+                   WALK_WRITE | WALK_SYSTEM);
     show_cr3(s, m.cr3);
     flags = (m.flags & 0x3f7fd7) | FLAG_ONE;
     if (cause == TASK_CALL || cause == TASK_INT) {

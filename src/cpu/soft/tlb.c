@@ -481,12 +481,12 @@ void soft_lin_store(struct soft *s, gla_t gla, unsigned size, uint64_t value, un
     place_store(s, &p, size, value);
 }
 
-void soft_lin_probe_write(struct soft *s, gla_t gla, unsigned len, unsigned access)
+void soft_lin_probe(struct soft *s, gla_t gla, unsigned len, unsigned access)
 {
     struct place p;
 
     for (gla_t at = gla; at < gla + len; at = (at & PAGE_MASK) + PAGE_SIZE)
-        locate(s, gla_wrap(s, at), access | WALK_WRITE, &p);
+        locate(s, gla_wrap(s, at), access, &p);
 }
 
 uint8_t *tlb_span(struct soft *s, gla_t gla, unsigned n, unsigned access)

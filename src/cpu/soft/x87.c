@@ -157,7 +157,7 @@ static void store_operand(struct soft *s, const struct uop *u, const uint8_t *fr
     unsigned access = WALK_WRITE | (s->cpl == 3 ? WALK_USER : 0);
     gla_t at = soft_linear(s, u->seg, soft_ea(s, u), size, access);
 
-    soft_lin_probe_write(s, at, size, access);
+    soft_lin_probe(s, at, size, access);
     for (unsigned n = 0; n < size; n += 8) {
         unsigned some = size - n < 8 ? size - n : 8;
         uint64_t part = 0;

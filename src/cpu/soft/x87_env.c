@@ -128,7 +128,7 @@ void x87_store_env(struct soft *s, const struct uop *u, struct fxsave *f, bool a
     gla_t at = place(s, u, and_registers, access);
     uint32_t field[N_FIELDS];
 
-    soft_lin_probe_write(s, at, N_FIELDS * n + (and_registers ? 80 : 0), access);
+    soft_lin_probe(s, at, N_FIELDS * n + (and_registers ? 80 : 0), access);
     to_fields(s, f, n, field);
     for (unsigned i = 0; i < N_FIELDS; i++, at += n)
         soft_lin_store(s, at, n, field[i], access);
