@@ -75,7 +75,7 @@ static __attribute__((noinline, cold)) bool find_room(struct trace *t, uint64_t 
     return false;
 }
 
-uint64_t trace_write(struct trace *t, enum trace_kind kind, uint64_t a0, uint64_t a1, uint64_t a2)
+EXIT_PATH uint64_t trace_write(struct trace *t, enum trace_kind kind, uint64_t a0, uint64_t a1, uint64_t a2)
 {
     struct trace_ring *r = t->ring;
     uint64_t seq = r->head + 1;
@@ -98,7 +98,7 @@ uint64_t trace_write(struct trace *t, enum trace_kind kind, uint64_t a0, uint64_
     return seq;
 }
 
-uint64_t trace_enter(struct trace *t, uint64_t seq)
+EXIT_PATH uint64_t trace_enter(struct trace *t, uint64_t seq)
 {
     if (!t)
         return 0;
@@ -108,7 +108,7 @@ uint64_t trace_enter(struct trace *t, uint64_t seq)
     return old;
 }
 
-void trace_leave(struct trace *t, uint64_t old_cause)
+EXIT_PATH void trace_leave(struct trace *t, uint64_t old_cause)
 {
     if (t)
         t->ctx.cause = old_cause;

@@ -28,6 +28,10 @@ typedef uint64_t gpa_t;
 #define PAGE_SIZE       4096u
 #define PAGE_MASK       (~(uint64_t)(PAGE_SIZE - 1))
 
+/* Code between leaving a guest and entering it again.  Both may empty the TLB, so
+ * every page touched there is paid for anew: the linker puts all of this together. */
+#define EXIT_PATH       __attribute__((hot))
+
 /* The low `size` bytes of v; size is 1, 2, 4 or 8. */
 static inline uint64_t low_bytes(uint64_t v, unsigned size)
 {

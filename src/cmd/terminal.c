@@ -155,12 +155,14 @@ static void read_input(struct terminal *t)
         take_key(t, buf[i]);
 }
 
-static bool wait_for_input(const struct terminal *t, int timeout_ms)
+/* At most so long; after the end of input that is all there is to wait for. */
+static bool wait_for_input(const struct terminal *t, uint64_t ns)
 {
     struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
-    if (t->eof)
+    struct timespec ts = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
+    if (t->eof && !ns)
         return false;
-    return poll(&p, 1, timeout_ms) > 0;
+    return ppoll(&p, t->eof ? 0 : 1, &ts, NULL) > 0;
 }
 
 static int give(struct terminal *t, uint8_t byte)
@@ -199,29 +201,25 @@ void terminal_poll(void *arg)
     feed(t);
 }
 
-/* Halted.  On a terminal virtual time keeps pace with the user's; elsewhere it
- * jumps to the next timer. */
+#define LONGEST_WAIT_NS 10000000u
+
+/* Halted.  On a terminal virtual time keeps pace with the user's, and where it
+ * is measured it is the user's; elsewhere it jumps to the next timer. */
 uint64_t terminal_idle(void *arg, uint64_t ns)
 {
     struct terminal *t = arg;
-    if (!t->interactive) {
-        if (ns != VCLOCK_NEVER) {
-            terminal_poll(t);
-            return ns;
-        }
-        if (t->eof && !t->count)
-            return VCLOCK_NEVER;
-        if (wait_for_input(t, 100))
-            read_input(t);
-        feed(t);
-        return 1;
+    bool jump = !t->interactive && t->vm->cfg.engine->counts;
+    if (ns == VCLOCK_NEVER && t->eof && !t->count)
+        return VCLOCK_NEVER;
+    if (jump && ns != VCLOCK_NEVER) {
+        terminal_poll(t);
+        return ns;
     }
     uint64_t before = host_monotonic_ns();
-    int ms = ns > 10000000 ? 10 : (int)(ns / 1000000);
-    if (wait_for_input(t, ms))
+    if (wait_for_input(t, ns < LONGEST_WAIT_NS ? ns : LONGEST_WAIT_NS))
         read_input(t);
     feed(t);
-    uint64_t passed = host_monotonic_ns() - before;
+    uint64_t passed = jump ? 1 : host_monotonic_ns() - before;
     return passed < ns ? passed : ns;
 }
 

@@ -9,7 +9,8 @@
  *     set_controls, inject, run -> exit -> conclude
  * and between them get_state/set_state.  conclude() must follow every run()
  * and carries the verdict out: it is the only place where an exit's
- * instruction is retired.
+ * instruction is retired.  All of them but kick() are called by the thread
+ * that called create().
  */
 #ifndef CPU_ENGINE_H
 #define CPU_ENGINE_H
@@ -73,6 +74,12 @@ struct vcpu {
 
 struct engine {
     const char *name, *about;
+
+    /* vcpu.icount is exact and run() keeps to its budget: time is counted in
+     * instructions, and two such engines can be stopped at the same one.
+     * Without it time is measured by the host's clock. */
+    bool counts;
+    bool walks_tables;          /* reaches memory through v->nested or v->shadow */
 
     /* Find out by trying, not by trusting.  0 or -errno; caps->why either way. */
     int  (*probe)(struct engine_caps *caps);

@@ -77,7 +77,7 @@ static const uint8_t payloads[N_EXITS] = {
 #undef X
 };
 
-int exit_index(unsigned reason)
+EXIT_PATH int exit_index(unsigned reason)
 {
     switch (reason) {
 #define X(nr, name, family, payload, about) case nr: return EXIT_IDX_##name;
@@ -136,7 +136,7 @@ static uint64_t pack_mmio(const struct vmexit *x)
          | (x->mmio.write ? 0 : MMIO_IN);
 }
 
-uint64_t exit_qualification(const struct vmexit *x)
+EXIT_PATH uint64_t exit_qualification(const struct vmexit *x)
 {
     switch (payload_of(x->reason)) {
     case PAYLOAD_none:  return 0;
@@ -160,7 +160,7 @@ static uint64_t pack_interruption(const struct vmexit *x)
          | (x->fault.has_error ? INTR_ERROR | (uint64_t)x->fault.error << 32 : 0);
 }
 
-uint64_t exit_extra(const struct vmexit *x)
+EXIT_PATH uint64_t exit_extra(const struct vmexit *x)
 {
     switch (payload_of(x->reason)) {
     case PAYLOAD_none:  return 0;

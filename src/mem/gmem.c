@@ -77,7 +77,7 @@ void gmem_freeze(struct gmem *m)
     m->frozen = true;
 }
 
-const struct gmem_region *gmem_find(const struct gmem *m, gpa_t gpa)
+EXIT_PATH const struct gmem_region *gmem_find(const struct gmem *m, gpa_t gpa)
 {
     unsigned last = __atomic_load_n(&m->last, __ATOMIC_RELAXED);
     const struct gmem_region *r = &m->region[last];
@@ -95,7 +95,7 @@ const struct gmem_region *gmem_find(const struct gmem *m, gpa_t gpa)
     return NULL;
 }
 
-void *gmem_ptr(const struct gmem *m, gpa_t gpa, uint64_t len)
+EXIT_PATH void *gmem_ptr(const struct gmem *m, gpa_t gpa, uint64_t len)
 {
     const struct gmem_region *r = gmem_find(m, gpa);
     if (!r || len > r->size - (gpa - r->base))

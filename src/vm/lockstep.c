@@ -24,12 +24,12 @@ static bool is_visible(enum exit_reason r)
 
 static bool counts(const struct vm *vm)
 {
-    return vm->cfg.engine == &engine_soft;
+    return vm->cfg.engine->counts;
 }
 
 void lockstep_prepare(struct vm_config *leader, struct vm_config *follower)
 {
-    bool both_count = leader->engine == &engine_soft && follower->engine == &engine_soft;
+    bool both_count = leader->engine->counts && follower->engine->counts;
     leader->irq_at_visible_exits = !both_count;
     leader->no_vmcall = follower->no_vmcall = !both_count;
     follower->ram_bytes = leader->ram_bytes;

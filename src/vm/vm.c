@@ -85,10 +85,10 @@ static bool make_parts(struct vm *vm)
     vm->dirty = dirty_new(vm->gmem);
     if (vm->cfg.mmu == MMU_SHADOW)
         vm->shadow = shadow_new(vm->gmem, t);
-    else if (vm->cfg.engine == &engine_soft)
+    else if (vm->cfg.engine->walks_tables)
         vm->nested = nested_new(t);
     if (!vm->clock || !vm->ports || !vm->mmio || !vm->dirty || !(vm->shadow || vm->nested ||
-        vm->cfg.engine != &engine_soft))
+        !vm->cfg.engine->walks_tables))
         return false;
     vm->pc = pc_new(vm);
     return vm->pc != NULL;
@@ -226,21 +226,16 @@ static void reset_machine(struct vm *vm)
 
 /* ---- time ---- */
 
-static bool counts_instructions(const struct vm *vm)
-{
-    return vm->cfg.engine == &engine_soft;
-}
-
 static void time_passes(struct vm *vm)
 {
-    uint64_t ran = counts_instructions(vm) ? vm->cpu.icount
-                                           : host_monotonic_ns() - vm->host_base_ns;
+    uint64_t ran = vm->cfg.engine->counts ? vm->cpu.icount
+                                          : host_monotonic_ns() - vm->host_base_ns;
     vclock_set_ns(vm->clock, vm->time_base_ns + ran);
 }
 
 static void skip_time(struct vm *vm, uint64_t ns)
 {
-    if (counts_instructions(vm)) {
+    if (vm->cfg.engine->counts) {
         vm->time_base_ns += ns;
         vm->cpu.tsc_base = vm->time_base_ns;
     }
@@ -254,7 +249,7 @@ static void skip_time(struct vm *vm, uint64_t ns)
 
 static void charge_port_access(struct vm *vm, const struct vmexit *x)
 {
-    if (x->reason == EXIT_IO && counts_instructions(vm))
+    if (x->reason == EXIT_IO && vm->cfg.engine->counts)
         skip_time(vm, PORT_ACCESS_NS);
 }
 
@@ -263,8 +258,32 @@ static void poll_input(struct vm *vm)
     uint64_t now = vclock_now_ns(vm->clock);
     if (!vm->cfg.poll || now < vm->next_poll_ns)
         return;
-    vm->next_poll_ns = now + POLL_NS;
+    vm->next_poll_ns = now + (vm->cfg.engine->counts ? POLL_NS : POLL_MEASURED_NS);
     vm->cfg.poll(vm->cfg.hook_arg);
+}
+
+/* An engine that cannot count is stopped by an alarm.  Between two of them the
+ * guest must get somewhere, however often it has its timer fire and however
+ * slow the host is (each system call under strace): the timer is late then. */
+#define MIN_SLICE_NS     100000u
+#define MAX_SLICE_NS   20000000u
+#define SLICE_PER_COST 16           /* of setting an alarm */
+
+static void set_alarm(struct vm *vm, uint64_t until)
+{
+    uint64_t to_host = vm->host_base_ns - vm->time_base_ns;
+    uint64_t now = vclock_now_ns(vm->clock) + to_host, due = until + to_host;
+    if (until == VCLOCK_NEVER || !vm->cfg.alarm)
+        return;
+    if (due < now + vm->slice_ns)
+        due = now + vm->slice_ns;
+    if (vm->alarm_ns > now && vm->alarm_ns <= due)
+        return;                                 /* set, and early enough */
+    vm->alarm_ns = due;
+    uint64_t before = host_monotonic_ns();
+    vm->cfg.alarm(vm->cfg.hook_arg, due);
+    uint64_t slice = (host_monotonic_ns() - before) * SLICE_PER_COST;
+    vm->slice_ns = slice < MIN_SLICE_NS ? MIN_SLICE_NS : slice > MAX_SLICE_NS ? MAX_SLICE_NS : slice;
 }
 
 /* How long may the engine run before the monitor has something to do? */
@@ -274,12 +293,11 @@ static uint64_t budget(struct vm *vm)
     uint64_t until = vclock_next_ns(vm->clock);
     if (vm->cfg.poll && vm->next_poll_ns < until)
         until = vm->next_poll_ns;
-    uint64_t ns = until == VCLOCK_NEVER ? UINT64_MAX : until > now ? until - now : 1;
-    if (!counts_instructions(vm)) {
-        if (vm->cfg.alarm)
-            vm->cfg.alarm(vm->cfg.hook_arg, ns == UINT64_MAX ? 0 : host_monotonic_ns() + ns);
+    if (!vm->cfg.engine->counts) {
+        set_alarm(vm, until);
         return UINT64_MAX;
     }
+    uint64_t ns = until == VCLOCK_NEVER ? UINT64_MAX : until > now ? until - now : 1;
     if (vm->cfg.limit_insns && vm->cfg.limit_insns - vm->cpu.icount < ns)
         ns = vm->cfg.limit_insns - vm->cpu.icount;
     if (vm->sync_insns && vm->sync_insns - vm->cpu.icount % vm->sync_insns < ns)
@@ -381,18 +399,38 @@ static void conclude(struct vm *vm, struct vmexit *x, enum verdict verdict, uint
     trace_emit(vm->trace, TRACE_RESUME, verdict, x->rip, took);
 }
 
+/* An alarm rang, but no timer is due and nobody has asked for anything: that is
+ * the monitor's way to measure time, and no exit of the guest's. */
+static bool is_tick(const struct vm *vm, const struct vmexit *x)
+{
+    return x->reason == EXIT_KICKED && !vm->interrupted && vm->injected.type == EVENT_NONE &&
+           vclock_next_ns(vm->clock) > vclock_now_ns(vm->clock);
+}
+
+/* Until an exit that counts, or something stops the machine before it. */
+static bool run_to_exit(struct vm *vm, struct vmexit *x)
+{
+    for (;;) {
+        prepare(vm);
+        if (vm->stop != VM_RUNNING)
+            return false;
+        vm->cpu.ops->run(&vm->cpu, budget(vm), x);
+        vm->after_visible = x->reason == EXIT_IO || x->reason == EXIT_MMIO || x->reason == EXIT_HLT;
+        time_passes(vm);
+        if (!is_tick(vm, x))
+            return true;
+        vm->cpu.ops->conclude(&vm->cpu, x, RETRY);
+    }
+}
+
 void vm_step(struct vm *vm, struct vmexit *x)
 {
-    prepare(vm);
-    if (vm->stop != VM_RUNNING)
+    if (!run_to_exit(vm, x))
         return;
-    vm->cpu.ops->run(&vm->cpu, budget(vm), x);
     uint64_t entered_ns = vm->cfg.timing ? host_monotonic_ns() : 0;
     vm->n_exits++;
     vm->icount_at_exit = vm->cpu.icount;
     vm->registers_changed = false;
-    vm->after_visible = x->reason == EXIT_IO || x->reason == EXIT_MMIO || x->reason == EXIT_HLT;
-    time_passes(vm);
     uint64_t seq = log_exit(vm, x);
     trace_enter(vm->trace, seq);
     vm->verdict = vm_answer(vm, x);

@@ -64,7 +64,7 @@ struct vm_config {
      * input).  Wait or not, take input, and say how much virtual time passed. */
     uint64_t (*idle)(void *arg, uint64_t ns);
 
-    /* Called every POLL_NS of virtual time between exits: look for input. */
+    /* Called every POLL_NS of virtual time: look for input. */
     void     (*poll)(void *arg);
 
     /* Ask for a kick at this host time; needed by engines that cannot count. */
@@ -94,6 +94,7 @@ struct vm {
     /* Virtual time = time_base + retired instructions (or host time since it). */
     uint64_t time_base_ns, host_base_ns;
     uint64_t next_poll_ns;
+    uint64_t alarm_ns, slice_ns;    /* host time of the latest alarm; the least that a guest gets */
     bool     halted, reset_wanted, paging_stale, after_visible;
 
     enum vm_stop stop;              /* VM_RUNNING while the loop goes on */
@@ -111,7 +112,8 @@ struct vm {
     volatile int interrupted;       /* a signal number, set by vm_interrupt() */
 };
 
-#define POLL_NS 1000000u
+#define POLL_NS           1000000u
+#define POLL_MEASURED_NS 10000000u      /* where virtual time is the host's */
 
 /* Build a machine around cfg (copied).  NULL and a sentence in why, an empty one if
  * the engine has told the user itself. */

@@ -51,7 +51,7 @@ static uint64_t pio_value(const struct kvm_run *run, unsigned part)
 }
 
 /* Could this instruction have made this exit? */
-static bool fits(const struct kvm_cpu *k, const struct io_insn *i)
+static EXIT_PATH bool fits(const struct kvm_cpu *k, const struct io_insn *i)
 {
     const struct kvm_run *run = k->run;
     uint16_t port = i->imm ? i->imm_port : (uint16_t)run->s.regs.regs.rdx;
@@ -59,14 +59,26 @@ static bool fits(const struct kvm_cpu *k, const struct io_insn *i)
            i->op_bytes == run->io.size && port == run->io.port;
 }
 
-/* The instruction that ends just before RIP, if it is an OUT that fits. */
-static void insn_before(const struct vcpu *v, struct io_insn *out)
+/* The code around RIP, fetched once: this is the busiest exit. */
+#define BEFORE 4            /* the longest OUT that KVM may have passed, prefixes and all */
+struct window {
+    uint8_t bytes[BEFORE + 15];
+    size_t  before, at;     /* how many of them are there, before RIP and from it */
+};
+
+static EXIT_PATH void open_window(const struct vcpu *v, struct window *w)
 {
-    const struct kvm_cpu *k = v->priv;
-    uint8_t bytes[4];
-    for (unsigned n = 1; n <= sizeof(bytes); n++) {
-        size_t got = kvm_fetch(v, current_rip(k) - n, bytes, n);
-        io_insn_parse(bytes, got, kvm_code_bytes(k), out);
+    uint64_t rip = current_rip(v->priv);
+    size_t got = kvm_fetch(v, rip - BEFORE, w->bytes, sizeof(w->bytes));
+    w->before = got < BEFORE ? 0 : BEFORE;
+    w->at = got < BEFORE ? kvm_fetch(v, rip, w->bytes + BEFORE, 15) : got - BEFORE;
+}
+
+/* The instruction that ends just before RIP, if it is an OUT that fits. */
+static EXIT_PATH void insn_before(const struct kvm_cpu *k, const struct window *w, struct io_insn *out)
+{
+    for (unsigned n = 1; n <= w->before; n++) {
+        io_insn_parse(w->bytes + BEFORE - n, n, kvm_code_bytes(k), out);
         if (out->len == n && !out->rep && fits(k, out))
             return;
     }
@@ -100,19 +112,22 @@ static bool rep_at_rip(const struct kvm_cpu *k, const struct io_insn *before)
            pio_value(run, 0) != low_bytes(run->s.regs.regs.rax, run->io.size);
 }
 
-static void port_insn(struct vcpu *v, struct vmexit *x, struct io_insn *insn)
+static EXIT_PATH void port_insn(struct vcpu *v, struct vmexit *x, struct io_insn *insn)
 {
     struct kvm_cpu *k = v->priv;
     struct io_insn before = { 0 };
-    uint8_t bytes[15];
+    struct window w;
 
-    io_insn_parse(bytes, kvm_fetch(v, current_rip(k), bytes, sizeof(bytes)), kvm_code_bytes(k), insn);
+    open_window(v, &w);
+    io_insn_parse(w.bytes + BEFORE, w.at, kvm_code_bytes(k), insn);
     bool at = fits(k, insn);
     if (k->run->io.direction == KVM_EXIT_IO_OUT)
-        insn_before(v, &before);
+        insn_before(k, &w, &before);
     bool moved = before.len && (!at || (insn->rep ? !rep_at_rip(k, &before) : out_has_moved(k)));
-    if (moved && at)
-        insn_before(v, &before);        /* RIP may have moved just now */
+    if (moved && at) {                  /* RIP may have moved just now */
+        open_window(v, &w);
+        insn_before(k, &w, &before);
+    }
     if (moved)
         *insn = before;
     else if (!at)
@@ -121,7 +136,8 @@ static void port_insn(struct vcpu *v, struct vmexit *x, struct io_insn *insn)
         k->out_moves = moved ? OUT_MOVED : OUT_NOT_MOVED;
     set_rip(k, x, moved ? insn->len : 0);
     k->last_io_rip = x->rip;
-    fetch_bytes(v, x, insn->len);
+    x->len = insn->len;
+    memcpy(x->bytes, w.bytes + BEFORE - k->rip_ahead, insn->len);
 }
 
 /* The linear address of the string element.  After OUTS the register has moved. */
@@ -140,7 +156,7 @@ static gla_t string_gla(const struct kvm_cpu *k, const struct io_insn *i)
     return (uint32_t)(off + segs[seg]->base);
 }
 
-static void record_io(struct vcpu *v, struct vmexit *x)
+static EXIT_PATH void record_io(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
     struct io_insn insn;
@@ -154,10 +170,15 @@ static void record_io(struct vcpu *v, struct vmexit *x)
     x->io.string = insn.string;
     x->io.rep = insn.rep;
     x->io.gla = insn.string ? string_gla(k, &insn) : 0;
-    x->io.value = x->io.in ? 0 : pio_value(k->run, k->part);
+    if (x->io.in)
+        x->io.value = 0;
+    else if (insn.len && !insn.string)          /* the same, on a page that is at hand */
+        x->io.value = low_bytes(k->run->s.regs.regs.rax, x->io.size);
+    else
+        x->io.value = pio_value(k->run, k->part);
 }
 
-static void answer_io(struct kvm_cpu *k, const struct vmexit *x)
+static EXIT_PATH void answer_io(struct kvm_cpu *k, const struct vmexit *x)
 {
     if (x->io.in)
         memcpy((char *)k->run + k->run->io.data_offset + (size_t)k->part * x->io.size,
@@ -326,7 +347,7 @@ static const struct kvm_exit_row {
     [KVM_EXIT_X86_WRMSR]       = { record_msr,        answer_msr  },
 };
 
-void kvm_record(struct vcpu *v, struct vmexit *x)
+EXIT_PATH void kvm_record(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
     uint32_t reason = k->run->exit_reason;
@@ -374,7 +395,7 @@ static void reflect(struct vcpu *v, const struct vmexit *x)
         host_say("kvm: exception %u could not be delivered", e->vector);
 }
 
-void kvm_answer(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
+EXIT_PATH void kvm_answer(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
 {
     struct kvm_cpu *k = v->priv;
     uint32_t reason = k->run->exit_reason;

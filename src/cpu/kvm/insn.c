@@ -13,7 +13,7 @@
 
 struct prefixes { bool rep, size16_32, addr; uint8_t rex; int8_t seg; size_t n; };
 
-static bool is_prefix(uint8_t b, struct prefixes *p)
+static EXIT_PATH bool is_prefix(uint8_t b, struct prefixes *p)
 {
     static const uint8_t seg_prefix[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65 };  /* ES CS SS DS FS GS */
 
@@ -32,7 +32,7 @@ static bool is_prefix(uint8_t b, struct prefixes *p)
     }
 }
 
-void io_insn_parse(const uint8_t *bytes, size_t n, unsigned code_bytes, struct io_insn *out)
+EXIT_PATH void io_insn_parse(const uint8_t *bytes, size_t n, unsigned code_bytes, struct io_insn *out)
 {
     struct prefixes p = { .seg = -1 };
 

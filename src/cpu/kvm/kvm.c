@@ -85,7 +85,7 @@ static void host_failure(struct kvm_cpu *k, struct vmexit *x, int err)
 
 /* One KVM_RUN.  False: there is nothing to translate, x is complete (or, with
  * reason 0 and raw EINTR, somebody's signal ended it). */
-bool kvm_enter(struct kvm_cpu *k, struct vmexit *x)
+EXIT_PATH bool kvm_enter(struct kvm_cpu *k, struct vmexit *x)
 {
     k->entry_rip = k->run->s.regs.regs.rip;
     if (ioctl(k->fd, KVM_RUN, 0) == 0) {
@@ -118,7 +118,7 @@ int kvm_settle(struct kvm_cpu *k)
 
 /* ---- run and conclude ---- */
 
-static bool first_touch(struct vcpu *v, struct vmexit *x)
+static EXIT_PATH bool first_touch(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
     struct touch t;
@@ -150,7 +150,7 @@ static void finish_before_step(struct kvm_cpu *k)
 }
 
 /* First touches come before the exit that followed them. */
-static void next_record(struct vcpu *v, struct vmexit *x)
+static EXIT_PATH void next_record(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
 
@@ -175,14 +175,13 @@ static void next_record(struct vcpu *v, struct vmexit *x)
     }
 }
 
-static void kvm_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
+static EXIT_PATH void kvm_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
 
     (void)budget;               /* KVM counts no instructions; the monitor sets an alarm */
     memset(x, 0, sizeof(*x));
     k->of_kvm = false;
-    k->thread = pthread_self();
     k->rip_ahead = 0;
     next_record(v, x);
     k->in_record = true;
@@ -190,7 +189,7 @@ static void kvm_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
     v->irq_ready = k->run->ready_for_interrupt_injection && k->run->if_flag;
 }
 
-static void kvm_conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
+static EXIT_PATH void kvm_conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
 {
     struct kvm_cpu *k = v->priv;
     kvm_answer(v, x, verdict);

@@ -42,7 +42,7 @@ struct kvm_cpu {
     size_t            run_bytes;
     struct kvm_pager *pager;                /* NULL: first touches are not seen      */
     char              no_pager_why[160];
-    pthread_t         thread;               /* that last called run()                */
+    pthread_t         thread;               /* that made it and runs it                */
     atomic_bool       kicked;
     uint64_t          deadline_ns;          /* host time: kick ourselves; 0: never   */
     struct controls   controls;

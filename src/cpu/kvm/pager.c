@@ -242,7 +242,7 @@ int pager_start(struct kvm_pager *p, void (*notify)(void *arg), void *arg)
     return -err;
 }
 
-bool pager_take(struct kvm_pager *p, struct touch *t)
+EXIT_PATH bool pager_take(struct kvm_pager *p, struct touch *t)
 {
     if (p->n_taken == atomic_load_explicit(&p->n_notes, memory_order_acquire))
         return false;

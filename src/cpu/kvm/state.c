@@ -283,7 +283,7 @@ int kvm_set_state(struct vcpu *v, unsigned groups, const struct cpu_state *s)
 
 /* ---- looking at code ---- */
 
-unsigned kvm_code_bytes(const struct kvm_cpu *k)
+EXIT_PATH unsigned kvm_code_bytes(const struct kvm_cpu *k)
 {
     const struct kvm_sregs *r = &k->run->s.regs.sregs;
 
@@ -294,23 +294,31 @@ unsigned kvm_code_bytes(const struct kvm_cpu *k)
     return r->cs.db ? 4 : 2;
 }
 
-/* The guest's code at CS:rip, as many of n bytes as are mapped. */
-size_t kvm_fetch(const struct vcpu *v, uint64_t rip, uint8_t *buf, size_t n)
+static const void *code_hva(const struct vcpu *v, gla_t gla, size_t n)
 {
     const struct kvm_cpu *k = v->priv;
     const struct kvm_sregs *r = &k->run->s.regs.sregs;
     struct paging pg = { r->cr0, r->cr3, r->cr4, r->efer, false };
+    struct walk w;
+
+    walk(&pg, v->gmem, gla, WALK_FETCH | WALK_PEEK, &w);
+    return w.result == WALK_OK ? gmem_ptr(v->gmem, w.gpa, n) : NULL;
+}
+
+/* The guest's code at CS:rip, as many of n bytes as are mapped. */
+EXIT_PATH size_t kvm_fetch(const struct vcpu *v, uint64_t rip, uint8_t *buf, size_t n)
+{
+    const struct kvm_cpu *k = v->priv;
+    const struct kvm_sregs *r = &k->run->s.regs.sregs;
+    bool flat = kvm_code_bytes(k) == 8, paged = r->cr0 & CR0_PG;
     size_t got = 0;
 
     while (got < n) {
-        gla_t gla = kvm_code_bytes(k) == 8 ? rip + got : (uint32_t)(r->cs.base + rip + got);
+        gla_t gla = flat ? rip + got : (uint32_t)(r->cs.base + rip + got);
         size_t here = PAGE_SIZE - (gla & (PAGE_SIZE - 1));
-        struct walk w = { .result = WALK_OK, .gpa = gla };
-        if (pg.cr0 & CR0_PG)
-            walk(&pg, v->gmem, gla, WALK_FETCH | WALK_PEEK, &w);
         if (here > n - got)
             here = n - got;
-        const void *hva = w.result == WALK_OK ? gmem_ptr(v->gmem, w.gpa, here) : NULL;
+        const void *hva = paged ? code_hva(v, gla, here) : gmem_ptr(v->gmem, gla, here);
         if (!hva)
             break;
         memcpy(buf + got, hva, here);

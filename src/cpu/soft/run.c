@@ -565,6 +565,7 @@ static void soft_flush(struct vcpu *v)
 const struct engine engine_soft = {
     .name = "soft",
     .about = "our interpreter, with simulated hardware virtualization; deterministic",
+    .counts = true, .walks_tables = true,
     .probe = soft_probe, .create = soft_create, .destroy = soft_destroy,
     .run = soft_run, .conclude = soft_conclude, .kick = soft_kick,
     .get_state = soft_get_state, .set_state = soft_set_state,
