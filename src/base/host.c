@@ -18,10 +18,12 @@ void (*host_bug_hook)(void);
 
 void *host_shared_alloc(const char *name, uint64_t bytes, int *fd)
 {
-    *fd = memfd_create(name, MFD_CLOEXEC);
+    *fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (*fd < 0)
         return NULL;
-    if (ftruncate(*fd, (off_t)bytes) == 0) {
+    /* Whoever maps it besides us must not be hurt by our making it smaller. */
+    if (ftruncate(*fd, (off_t)bytes) == 0 &&
+        fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0) {
         void *hva = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
         if (hva != MAP_FAILED)
             return hva;

@@ -67,11 +67,11 @@ static void show_timer(uint64_t deadline, FILE *out)
         fprintf(out, " at %llu ns", (unsigned long long)deadline);
 }
 
-static void show_field(const struct field *f, const void *dev, FILE *out)
+static void show_field(const struct field *f, const uint64_t *values, FILE *out)
 {
     fprintf(out, "  %-10s", f->name);
     for (unsigned i = 0; i < f->count; i++) {
-        uint64_t value = field_get(f, dev, i);
+        uint64_t value = values[i];
         if (i && i % 16 == 0)
             fprintf(out, "\n  %-10s", "");
         if (is_timer(f))
@@ -82,12 +82,33 @@ static void show_field(const struct field *f, const void *dev, FILE *out)
     fprintf(out, "%s%s\n", f->count > 1 ? "\n             " : "   ", f->about);
 }
 
-void device_show(const struct device_ops *ops, const void *dev, FILE *out)
+size_t device_values(const struct device_ops *ops, const void *dev, uint64_t *out, size_t n)
+{
+    size_t k = 0;
+    for (size_t i = 0; i < ops->n_fields; i++)
+        for (unsigned j = 0; j < ops->fields[i].count; j++, k++)
+            if (k < n)
+                out[k] = field_get(&ops->fields[i], dev, j);
+    return k;
+}
+
+void device_show_values(const struct device_ops *ops, const uint64_t *values, FILE *out)
 {
     fprintf(out, "%s: %s\n", ops->name, ops->about);
-    for (size_t i = 0; i < ops->n_fields; i++)
+    for (size_t i = 0; i < ops->n_fields; values += ops->fields[i++].count)
         if (!(ops->fields[i].flags & FIELD_HIDDEN))
-            show_field(&ops->fields[i], dev, out);
+            show_field(&ops->fields[i], values, out);
+}
+
+void device_show(const struct device_ops *ops, const void *dev, FILE *out)
+{
+    size_t n = device_values(ops, dev, NULL, 0);
+    uint64_t *values = calloc(n + 1, sizeof *values);
+    if (!values)
+        return;
+    device_values(ops, dev, values, n);
+    device_show_values(ops, values, out);
+    free(values);
 }
 
 static void put_number(uint64_t v, unsigned bytes, FILE *out)

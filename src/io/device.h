@@ -98,6 +98,11 @@ void     field_set(const struct field *f, void *dev, unsigned i, uint64_t value)
  * returns 0 or -errno; device_load 0 or, if the file is not this device's
  * state, -EINVAL with the device left as it was. */
 void device_show(const struct device_ops *ops, const void *dev, FILE *out);
+
+/* All elements of all fields in the table's order; how many there are, n at most
+ * of which are put into out.  And the same shown, by who has only these. */
+size_t device_values(const struct device_ops *ops, const void *dev, uint64_t *out, size_t n);
+void device_show_values(const struct device_ops *ops, const uint64_t *values, FILE *out);
 int  device_save(const struct device_ops *ops, const void *dev, FILE *out);
 int  device_load(const struct device_ops *ops, void *dev, FILE *in);
 

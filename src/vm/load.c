@@ -123,15 +123,16 @@ int load_guest_mem(struct gmem *m, const struct load_request *r, const struct lo
     return k->load(&l);
 }
 
-/* What load_guest() holds: the files and the split --initrd. */
-struct load_inputs {
+/* The files of one request, and the split --initrd. */
+struct load_files {
+    struct load_request r;
     struct load_file image, modules[LOAD_MAX_MODULES];
     unsigned n_modules;
     char *initrd;                   /* a copy, cut at commas */
 };
 
 /* "FILE ARGS": the module's name is the whole, the file is up to the space. */
-static int read_module(struct load_inputs *in, const char *spec, char *why, size_t n)
+static int read_module(struct load_files *in, const char *spec, char *why, size_t n)
 {
     struct load_file *f = &in->modules[in->n_modules];
     char *path = strndup(spec, strcspn(spec, " "));
@@ -146,7 +147,7 @@ static int read_module(struct load_inputs *in, const char *spec, char *why, size
     return err;
 }
 
-static int read_modules(struct load_inputs *in, const char *initrd, char *why, size_t n)
+static int read_modules(struct load_files *in, const char *initrd, char *why, size_t n)
 {
     char *rest, *spec;
     int err = 0;
@@ -164,24 +165,54 @@ static int read_modules(struct load_inputs *in, const char *initrd, char *why, s
     return err;
 }
 
-int load_guest(struct gmem *m, const struct load_request *r, struct load_result *out,
-               char *why, size_t n)
+struct load_files *load_files_read(const struct load_request *r, char *why, size_t n)
 {
-    struct load_inputs in = { .image.name = r->path };
+    struct load_files *f = calloc(1, sizeof *f);
     void *bytes = NULL;
     int err;
 
-    memset(out, 0, sizeof(*out));
     snprintf(why, n, "%s: out of memory", r->path);
-    err = host_read_file(r->path, IMAGE_MAX, &bytes, &in.image.size, why, n);
-    in.image.bytes = bytes;
+    if (!f)
+        return NULL;
+    f->r = *r;
+    f->image.name = r->path;
+    err = host_read_file(r->path, IMAGE_MAX, &bytes, &f->image.size, why, n);
+    f->image.bytes = bytes;
     if (!err && r->initrd)
-        err = read_modules(&in, r->initrd, why, n);
+        err = read_modules(f, r->initrd, why, n);
     if (!err)
-        err = load_guest_mem(m, r, &in.image, in.modules, in.n_modules, out, why, n);
-    for (unsigned i = 0; i < in.n_modules; i++)
-        free((void *)(uintptr_t)in.modules[i].bytes);
-    free(bytes);
-    free(in.initrd);
+        return f;
+    load_files_free(f);
+    errno = -err;
+    return NULL;
+}
+
+void load_files_free(struct load_files *f)
+{
+    if (!f)
+        return;
+    for (unsigned i = 0; i < f->n_modules; i++)
+        free((void *)(uintptr_t)f->modules[i].bytes);
+    free((void *)(uintptr_t)f->image.bytes);
+    free(f->initrd);
+    free(f);
+}
+
+int load_files_place(const struct load_files *f, struct gmem *m, struct load_result *out,
+                     char *why, size_t n)
+{
+    return load_guest_mem(m, &f->r, &f->image, f->modules, f->n_modules, out, why, n);
+}
+
+int load_guest(struct gmem *m, const struct load_request *r, struct load_result *out,
+               char *why, size_t n)
+{
+    struct load_files *f = load_files_read(r, why, n);
+    int err = f ? 0 : -errno;
+
+    memset(out, 0, sizeof *out);
+    if (f)
+        err = load_files_place(f, m, out, why, n);
+    load_files_free(f);
     return err;
 }

@@ -64,6 +64,15 @@ struct load_result {
 int load_guest(struct gmem *m, const struct load_request *r, struct load_result *out,
                char *why, size_t n);
 
+/* The same in two steps: the files' contents may be placed again and again, by a
+ * machine that resets and may not open files any more.  r's strings must live as
+ * long as the files.  NULL, or -errno, and a sentence in why. */
+struct load_files;
+struct load_files *load_files_read(const struct load_request *r, char *why, size_t n);
+void load_files_free(struct load_files *f);
+int load_files_place(const struct load_files *f, struct gmem *m, struct load_result *out,
+                     char *why, size_t n);
+
 /* The same with the files' contents already in memory; r->path is only a name. */
 struct load_file { const void *bytes; uint64_t size; const char *name; };
 #define LOAD_MAX_MODULES 16

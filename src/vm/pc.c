@@ -279,7 +279,7 @@ size_t pc_parts(const struct pc *pc, struct pc_part *out, size_t n)
 {
     size_t i;
     for (i = 0; i < N_PARTS && i < n; i++)
-        out[i] = (struct pc_part){ parts[i].name, parts[i].ops, pc->part[i] };
+        out[i] = (struct pc_part){ parts[i].name, parts[i].ops, pc ? pc->part[i] : NULL };
     return i;
 }
 

@@ -26,7 +26,8 @@ struct uart  *pc_uart(struct pc *pc);
 struct vga   *pc_vga(struct pc *pc);
 struct i8042 *pc_keyboard(struct pc *pc);
 
-/* Every part by name, for `info`, snapshots and the debugger. */
+/* Every part by name, for `info`, snapshots and the debugger.  pc may be NULL:
+ * then dev is. */
 struct pc_part { const char *name; const struct device_ops *ops; void *dev; };
 size_t pc_parts(const struct pc *pc, struct pc_part *out, size_t n);
 

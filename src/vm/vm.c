@@ -154,13 +154,13 @@ void vm_free(struct vm *vm)
     dirty_free(vm->dirty);
     vclock_free(vm->clock);
     gmem_free(vm->gmem);
+    load_files_free(vm->files);
     free(vm);
 }
 
-int vm_load(struct vm *vm, const struct load_request *r, char *why, size_t n)
+static int place_guest(struct vm *vm, char *why, size_t n)
 {
-    vm->request = *r;
-    int err = load_guest(vm->gmem, r, &vm->loaded, why, n);
+    int err = load_files_place(vm->files, vm->gmem, &vm->loaded, why, n);
     if (err)
         return err;
     err = vm->cpu.ops->set_state(&vm->cpu, ST_ALL, &vm->loaded.cpu);
@@ -171,6 +171,13 @@ int vm_load(struct vm *vm, const struct load_request *r, char *why, size_t n)
     }
     vm_paging_changed(vm);
     return 0;
+}
+
+int vm_load(struct vm *vm, const struct load_request *r, char *why, size_t n)
+{
+    load_files_free(vm->files);
+    vm->files = load_files_read(r, why, n);
+    return vm->files ? place_guest(vm, why, n) : -errno;
 }
 
 /* ---- stopping ---- */
@@ -220,7 +227,7 @@ static void reset_machine(struct vm *vm)
     pc_reset(vm->pc);
     vm->halted = false;
     memset(vm->msr, 0, sizeof vm->msr);
-    if (vm_load(vm, &vm->request, why, sizeof why))
+    if (place_guest(vm, why, sizeof why))
         vm_stop(vm, VM_HOST, "cannot load the guest again after its reset: %s", why);
 }
 
@@ -293,6 +300,7 @@ static uint64_t budget(struct vm *vm)
     uint64_t until = vclock_next_ns(vm->clock);
     if (vm->cfg.poll && vm->next_poll_ns < until)
         until = vm->next_poll_ns;
+    vm->debug_due = false;
     if (!vm->cfg.engine->counts) {
         set_alarm(vm, until);
         return UINT64_MAX;
@@ -302,7 +310,8 @@ static uint64_t budget(struct vm *vm)
         ns = vm->cfg.limit_insns - vm->cpu.icount;
     if (vm->sync_insns && vm->sync_insns - vm->cpu.icount % vm->sync_insns < ns)
         ns = vm->sync_insns - vm->cpu.icount % vm->sync_insns;
-    return ns;
+    vm->debug_due = vm->debug_until && vm->debug_until - vm->cpu.icount < ns;
+    return vm->debug_due ? vm->debug_until - vm->cpu.icount : ns;
 }
 
 /* ---- interrupts ---- */
@@ -348,7 +357,7 @@ static void sleep_until_irq(struct vm *vm)
         return;
     }
     while (!pic_pending(pc_pic(vm->pc)) && vm->stop == VM_RUNNING && !vm->interrupted &&
-           !vm->reset_wanted) {
+           !vm->reset_wanted && !vm->pause_wanted) {
         uint64_t now = vclock_now_ns(vm->clock), next = vclock_next_ns(vm->clock);
         uint64_t ns = next == VCLOCK_NEVER ? VCLOCK_NEVER : next - now;
         uint64_t passed = vm->cfg.idle ? vm->cfg.idle(vm->cfg.hook_arg, ns) : ns;
@@ -359,13 +368,16 @@ static void sleep_until_irq(struct vm *vm)
         skip_time(vm, passed);
         vclock_run_due(vm->clock);
     }
-    vm->halted = false;
+    vm->halted = vm->pause_wanted && !pic_pending(pc_pic(vm->pc)) && vm->stop == VM_RUNNING &&
+                 !vm->reset_wanted;
 }
 
 /* ---- the loop ---- */
 
-static void prepare(struct vm *vm)
+bool vm_prepare(struct vm *vm)
 {
+    if (vm->in_turn)
+        return vm->stop == VM_RUNNING;
     if (vm->reset_wanted)
         reset_machine(vm);
     time_passes(vm);
@@ -374,8 +386,30 @@ static void prepare(struct vm *vm)
     if (vm->halted && vm->stop == VM_RUNNING)
         sleep_until_irq(vm);
     check_limits(vm);
-    if (vm->stop == VM_RUNNING)
-        deliver_irq(vm);
+    if (vm->stop != VM_RUNNING || vm->halted)
+        return false;
+    deliver_irq(vm);
+    vm->in_turn = true;
+    return true;
+}
+
+/* An exit that only the debugger asked for: the guest and the trace know nothing of
+ * it.  Time is brought up to date for who looks at devices, but events of the
+ * unfinished turn keep their stamp. */
+static bool is_debug_exit(struct vm *vm, const struct vmexit *x)
+{
+    vm->debug_exit = x->reason == EXIT_BREAKPOINT || (x->reason == EXIT_BUDGET && vm->debug_due) ||
+                     (x->reason == EXIT_MTF && vm->debug_step);
+    if (!vm->debug_exit)
+        return false;
+    uint64_t stamp = vm->trace ? vm->trace->ctx.vtime_ns : 0;
+    time_passes(vm);
+    if (vm->trace)
+        vm->trace->ctx.vtime_ns = stamp;
+    vm->n_debug_exits++;
+    vm->in_turn = vm->cfg.engine->counts;
+    vm->cpu.ops->conclude(&vm->cpu, x, RETRY);
+    return true;
 }
 
 static uint64_t log_exit(struct vm *vm, const struct vmexit *x)
@@ -407,26 +441,18 @@ static bool is_tick(const struct vm *vm, const struct vmexit *x)
            vclock_next_ns(vm->clock) > vclock_now_ns(vm->clock);
 }
 
-/* Until an exit that counts, or something stops the machine before it. */
-static bool run_to_exit(struct vm *vm, struct vmexit *x)
+bool vm_turn(struct vm *vm, struct vmexit *x)
 {
-    for (;;) {
-        prepare(vm);
-        if (vm->stop != VM_RUNNING)
-            return false;
-        vm->cpu.ops->run(&vm->cpu, budget(vm), x);
-        vm->after_visible = x->reason == EXIT_IO || x->reason == EXIT_MMIO || x->reason == EXIT_HLT;
-        time_passes(vm);
-        if (!is_tick(vm, x))
-            return true;
+    vm->cpu.ops->run(&vm->cpu, budget(vm), x);
+    if (is_debug_exit(vm, x))
+        return false;
+    vm->after_visible = x->reason == EXIT_IO || x->reason == EXIT_MMIO || x->reason == EXIT_HLT;
+    time_passes(vm);
+    vm->in_turn = false;
+    if (is_tick(vm, x)) {
         vm->cpu.ops->conclude(&vm->cpu, x, RETRY);
+        return false;
     }
-}
-
-void vm_step(struct vm *vm, struct vmexit *x)
-{
-    if (!run_to_exit(vm, x))
-        return;
     uint64_t entered_ns = vm->cfg.timing ? host_monotonic_ns() : 0;
     vm->n_exits++;
     vm->icount_at_exit = vm->cpu.icount;
@@ -439,6 +465,13 @@ void vm_step(struct vm *vm, struct vmexit *x)
     if (vm->cfg.after_exit)
         vm->cfg.after_exit(vm->cfg.after_exit_arg);
     trace_leave(vm->trace, 0);                  /* what comes next starts a chain of its own */
+    return true;
+}
+
+void vm_step(struct vm *vm, struct vmexit *x)
+{
+    while (vm_prepare(vm) && !vm_turn(vm, x))
+        ;
 }
 
 static unsigned engine_number(const struct engine *e)
@@ -458,6 +491,12 @@ void vm_begin(struct vm *vm)
     trace_emit(vm->trace, TRACE_START, engine, vm->cfg.mmu, vm->cfg.seed);
 }
 
+void vm_finish(struct vm *vm)
+{
+    uart_flush(pc_uart(vm->pc));
+    trace_emit(vm->trace, TRACE_STOP, (uint64_t)vm->status, vm->stop, vm->n_exits);
+}
+
 int vm_run(struct vm *vm)
 {
     struct vmexit x;
@@ -465,7 +504,6 @@ int vm_run(struct vm *vm)
     vm_begin(vm);
     while (vm->stop == VM_RUNNING)
         vm_step(vm, &x);
-    uart_flush(pc_uart(vm->pc));
-    trace_emit(vm->trace, TRACE_STOP, (uint64_t)vm->status, vm->stop, vm->n_exits);
+    vm_finish(vm);
     return vm->status;
 }

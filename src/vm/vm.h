@@ -88,7 +88,7 @@ struct vm {
     struct trace     *trace;
     struct vcpu       cpu;
     struct controls   controls;
-    struct load_request request;    /* what a reset loads again  */
+    struct load_files *files;       /* what a reset loads again  */
     struct load_result  loaded;
 
     /* Virtual time = time_base + retired instructions (or host time since it). */
@@ -96,6 +96,7 @@ struct vm {
     uint64_t next_poll_ns;
     uint64_t alarm_ns, slice_ns;    /* host time of the latest alarm; the least that a guest gets */
     bool     halted, reset_wanted, paging_stale, after_visible;
+    volatile bool pause_wanted;     /* a halted CPU need not wait for its interrupt now */
 
     enum vm_stop stop;              /* VM_RUNNING while the loop goes on */
     int          status;            /* of the process, once stopped      */
@@ -109,6 +110,14 @@ struct vm {
     uint64_t icount_at_exit;        /* before the exit's instruction was retired */
     bool     registers_changed;     /* the answer changed the vCPU's registers   */
     uint64_t sync_insns;            /* exit at every multiple of so many; 0: no  */
+    /* The debugger's.  An exit that only it asked for is neither logged nor counted,
+     * and the turn goes on as if it had not been. */
+    uint64_t debug_until;           /* it wants a look at this icount; 0: no     */
+    bool     debug_step;            /* the monitor trap flag is the debugger's   */
+    bool     debug_due;             /* the budget ends for the debugger's sake   */
+    bool     debug_exit;            /* the last exit was one of its own          */
+    bool     in_turn;               /* ... and the turn is still to be finished  */
+    uint64_t n_debug_exits;
     volatile int interrupted;       /* a signal number, set by vm_interrupt() */
 };
 
@@ -120,8 +129,8 @@ struct vm {
 struct vm *vm_new(const struct vm_config *cfg, char *why, size_t n);
 void vm_free(struct vm *vm);
 
-/* Load a guest and put the CPU at its entry.  The request's strings must live
- * until vm_free.  0 or -errno and a sentence in why. */
+/* Load a guest and put the CPU at its entry.  The files are read here and kept for
+ * resets; the request's strings must live until vm_free.  0 or -errno and a sentence in why. */
 int vm_load(struct vm *vm, const struct load_request *r, char *why, size_t n);
 
 /* Power on: time starts.  vm_run() does it itself. */
@@ -132,6 +141,15 @@ int vm_run(struct vm *vm);
 
 /* One turn of the loop: up to and including one exit.  For lockstep. */
 void vm_step(struct vm *vm, struct vmexit *x);
+
+/* Its two halves, for a debugger that wants to look in between: time, timers and
+ * interrupts (false: the guest is not to run), then the CPU (false: it came back,
+ * but with no exit of the guest's: go on as before). */
+bool vm_prepare(struct vm *vm);
+bool vm_turn(struct vm *vm, struct vmexit *x);
+
+/* The end of the run, once vm->stop says so: last bytes go out, the trace is told. */
+void vm_finish(struct vm *vm);
 
 /* Stop a running machine from a signal handler. */
 void vm_interrupt(struct vm *vm, int signo);

@@ -243,10 +243,15 @@ static bool irq_possible(const struct soft *s)
            s->delivering.type == EVENT_NONE && s->inject.type == EVENT_NONE;
 }
 
+static gla_t linear_rip(const struct soft *s)
+{
+    return s->mode == MODE_LONG64 ? s->rip : (uint32_t)(s->seg[SEG_CS].base + s->rip);
+}
+
 /* Instruction breakpoints that match here.  [SDM 3B "Instruction-Breakpoint Exception Condition"] */
 static uint64_t code_breakpoints(const struct soft *s)
 {
-    gla_t at = s->mode == MODE_LONG64 ? s->rip : (uint32_t)(s->seg[SEG_CS].base + s->rip);
+    gla_t at = linear_rip(s);
     uint64_t hit = 0;
 
     for (unsigned i = 0; i < 4; i++)
@@ -254,6 +259,65 @@ static uint64_t code_breakpoints(const struct soft *s)
             hit |= BIT(i);
     return hit;
 }
+
+/* ---- a debugger's stops ---- */
+
+/* The first code stop at or after `from`, as an index. */
+static size_t first_stop(const struct debug_stops *d, gla_t from)
+{
+    size_t lo = 0, hi = d->n_code;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (d->code[mid] < from)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static bool stop_in(const struct soft *s, gla_t from, unsigned bytes)
+{
+    size_t i = first_stop(s->stops, from);
+    return i < s->stops->n_code && s->stops->code[i] - from < bytes;
+}
+
+static void tell_stop(struct soft *s, uint8_t vector, gla_t gla)
+{
+    struct vmexit *x = soft_exit_record(s, EXIT_BREAKPOINT);
+    x->fault.vector = vector;
+    x->fault.gla = gla;
+}
+
+static bool code_stop(struct soft *s)
+{
+    if (!stop_in(s, linear_rip(s), 1) ||
+        (s->stopped_icount == s->icount && s->stopped_rip == s->rip))
+        return false;
+    s->stopped_icount = s->icount;
+    s->stopped_rip = s->rip;
+    tell_stop(s, 0, linear_rip(s));
+    return true;
+}
+
+static bool data_stop(struct soft *s)
+{
+    if (!s->touched)
+        return false;
+    s->touched = false;
+    tell_stop(s, 1, s->touched_at);
+    return true;
+}
+
+static void soft_set_debug(struct vcpu *v, const struct debug_stops *d)
+{
+    struct soft *s = v->priv;
+    s->stops = d && (d->n_code || d->n_data) ? d : NULL;
+    s->touched = false;
+    tlb_choose(s);
+}
+
+/* ---- running ---- */
 
 static void execute(struct soft *s, struct block *b)
 {
@@ -276,7 +340,8 @@ static void execute(struct soft *s, struct block *b)
 static bool must_step(const struct soft *s)
 {
     return (s->flags & FLAG_TF) || (s->dr[7] & 0xff) || s->irq_shadow || s->in_shadow ||
-           s->db_shadow || s->ctl.monitor_trap_flag || s->n_supplied;
+           s->db_shadow || s->ctl.monitor_trap_flag || s->n_supplied ||
+           (s->stops && s->stops->n_data);
 }
 
 /* One instruction, and what follows from it; true: exit. */
@@ -320,6 +385,8 @@ static void run_loop(struct soft *s)
             soft_exit_record(s, EXIT_KICKED);
             return;
         }
+        if (UNLIKELY(s->stops) && data_stop(s))
+            return;
         if (UNLIKELY(s->pending_db && !s->db_shadow)) {
             if (take_debug_trap(s))
                 return;
@@ -333,6 +400,8 @@ static void run_loop(struct soft *s)
             soft_exit_record(s, EXIT_BUDGET);
             return;
         }
+        if (UNLIKELY(s->stops) && code_stop(s))
+            return;
         if (UNLIKELY(must_step(s))) {
             if (step(s))
                 return;
@@ -340,14 +409,17 @@ static void run_loop(struct soft *s)
         }
         s->flags &= ~FLAG_RF;           /* matters to instruction breakpoints only */
         struct block *b = block_find(s);
-        if (UNLIKELY(s->icount + b->n > s->icount_end)) {
+        if (UNLIKELY(s->icount + b->n > s->icount_end) ||
+            (UNLIKELY(s->stops) && stop_in(s, linear_rip(s), b->bytes))) {
             if (step(s))
                 return;
             continue;
         }
+        /* With stops about, each block comes back here to be looked at. */
+        uint64_t limit = UNLIKELY(s->stops) ? s->icount + b->n : s->icount_end;
         /* The store must be seen before kicked is read: a kick comes between. */
-        if (atomic_load_explicit(&s->icount_limit, memory_order_relaxed) != s->icount_end)
-            atomic_store(&s->icount_limit, s->icount_end);
+        if (atomic_load_explicit(&s->icount_limit, memory_order_relaxed) != limit)
+            atomic_store(&s->icount_limit, limit);
         if (LIKELY(!atomic_load_explicit(&s->kicked, memory_order_relaxed)))
             execute(s, b);
     }
@@ -390,6 +462,8 @@ static void soft_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
     tlb_choose(s);                      /* conclude() may have changed anything */
     why = _setjmp(s->escape);
     s->single = false;
+    if (why == ESCAPE_FAULT)
+        s->touched = false;             /* the instruction has not happened */
     if (why == ESCAPE_EXIT)
         unwind(s);
     else if (why == ESCAPE_FAULT ? !take_fault(s) : enter(s))
@@ -570,5 +644,6 @@ const struct engine engine_soft = {
     .run = soft_run, .conclude = soft_conclude, .kick = soft_kick,
     .get_state = soft_get_state, .set_state = soft_set_state,
     .inject = soft_inject, .set_controls = soft_set_controls,
+    .set_debug = soft_set_debug,
     .flush_tlb = soft_flush, .forget = blocks_forget_range,
 };

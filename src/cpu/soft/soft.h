@@ -140,6 +140,12 @@ struct soft {
     _Atomic bool kicked;
     uint64_t icount_end;        /* where the budget ends                                       */
     struct event raised;        /* by soft_fault(), for the run loop                           */
+
+    /* -- a debugger's stops, hidden from the guest -- */
+    const struct debug_stops *stops;    /* NULL: none                                          */
+    uint64_t stopped_rip, stopped_icount;   /* the code stop told last: not twice              */
+    gla_t    touched_at;        /* a data stop was touched here                                */
+    bool     touched;
 };
 
 /* ---- leaving an instruction (run.c) ---- */

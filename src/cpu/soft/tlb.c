@@ -86,7 +86,7 @@ void tlb_choose(struct soft *s)
 {
     if (!s->tlb)
         return;
-    s->watching = (s->dr[7] & 0xff) || alignment_checked(s);
+    s->watching = (s->dr[7] & 0xff) || alignment_checked(s) || (s->stops && s->stops->n_data);
     if (s->watching)
         s->tlb_now = s->tlb->nothing;
     else
@@ -375,10 +375,26 @@ static void place_store(struct soft *s, const struct place *p, unsigned size, ui
 
 /* ---- linear accesses ---- */
 
+/* A debugger's, which the guest cannot see. */
+static void watch_hidden(struct soft *s, gla_t gla, unsigned size, unsigned access)
+{
+    uint8_t did = access & WALK_WRITE ? ACCESS_W : ACCESS_R;
+
+    for (size_t i = 0; i < s->stops->n_data; i++) {
+        const struct data_stop *d = &s->stops->data[i];
+        if ((d->access & did) && gla < d->at + d->len && d->at < gla + size) {
+            s->touched = true;
+            s->touched_at = gla > d->at ? gla : d->at;
+        }
+    }
+}
+
 /* Data breakpoints and alignment checks: only while s->watching.
  * [SDM 3B "Debug Registers"] */
 static void watch(struct soft *s, gla_t gla, unsigned size, unsigned access)
 {
+    if (s->stops)
+        watch_hidden(s, gla, size, access);
     if (access & WALK_SYSTEM)
         return;
     if (alignment_checked(s) && (gla & (size - 1)))
