@@ -290,7 +290,7 @@ static const char *internal_error(const struct kvm_run *run)
     switch (run->internal.suberror) {
     case KVM_INTERNAL_ERROR_EMULATION:
         return "this KVM has to emulate an instruction it does not know "
-               "(SSE in ring 0, or code that is no code); try --cpu soft";
+               "(x87 or SSE in ring 0, or code that is no code); try --cpu soft";
     case KVM_INTERNAL_ERROR_SIMUL_EX:
         return "KVM met a fault while delivering another one";
     case KVM_INTERNAL_ERROR_DELIVERY_EV:
