@@ -253,10 +253,10 @@ include bench/bench.mk
 help:
 	@echo "make VERB, where VERB is one of"; sed -n 's/^##//p' $(MAKEFILE_LIST)
 
-##  check-memtest   Debian's memtest86+, tests #0 to #9, both images, both kinds of paging (minutes)
+##  check-memtest   Debian's memtest86+, tests #0 to #9: soft, and kvm in the test bed (10 minutes)
 .PHONY: check-memtest
-check-memtest: all
-	BUILD=$(BUILD) tests/run tests/memtest
+check-memtest: all $(BUILD)/tests/test_kvm
+	BUILD=$(BUILD) KVM_SIM_MEMTEST=1 KVM_SIM_SECONDS=1500 tests/run tests/memtest tests/kvm-sim/run
 
 ##  check-san  the quick suites under AddressSanitizer and UBSan
 .PHONY: check-san
