@@ -101,6 +101,8 @@ vm := \
     vm/lockstep.c
 debugger := \
     debugger/trace_drain.c \
+    debugger/trace_index.c \
+    debugger/trace_columns.c \
     debugger/trace_file.c \
     debugger/trace_writer.c \
     debugger/trace_field.c \

@@ -2,6 +2,7 @@
 # runs and, where issue or design name a target, whether it is met.
 BENCHES := \
     bench_trace \
+    bench_store \
     bench_kvm \
     bench_start
 BENCH_BINS := $(BENCHES:%=$(BUILD)/bench/%)

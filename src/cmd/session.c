@@ -24,7 +24,7 @@
 #include "debugger/trace_text.h"
 #include "vm/pc.h"
 
-#define RING_EVENTS 16384
+#define RING_EVENTS TRACE_BLOCK_EVENTS  /* what a killed run loses */
 #define EXIT_CANNOT 125
 
 struct session {

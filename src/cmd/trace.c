@@ -224,7 +224,7 @@ static int do_info(const struct store *s)
     for (size_t i = 0; i < trace_file_blocks(f); i++) {
         const struct trace_block *b = trace_file_block(f, i);
         printf("%10u %10" PRIu64 " %10" PRIu64 " %14" PRIu64 " %14" PRIu64 " %8u\n", b->n_events,
-               b->first_seq, b->last_seq, b->first_ns, b->last_ns, b->packed_bytes);
+               b->first_seq, b->last_seq, b->min_ns, b->max_ns, b->packed_bytes);
     }
     return 0;
 }

@@ -1,9 +1,12 @@
 /*
- * debugger/filter.c -- does this event match?
+ * debugger/filter.c -- does this event match?  Can this block hold one that
+ * does?  Which of these 64 do?
  */
 #include "debugger/filter.h"
 
 #include "debugger/filter_tree.h"
+#include "debugger/trace_columns.h"
+#include "debugger/trace_file.h"
 
 static bool test_matches(const struct filter_node *n, const struct trace_event *e)
 {
@@ -62,4 +65,169 @@ static uint64_t node_kinds(const struct filter *f, size_t i)
 uint64_t filter_kinds(const struct filter *f)
 {
     return f->n ? node_kinds(f, f->n - 1) : ~UINT64_C(0);
+}
+
+/*
+ * Blocks, by what they say of themselves
+ */
+
+static bool test_may_match(const struct filter_node *n, const struct trace_file *file, size_t i)
+{
+    if (n->op == F_RANGE)
+        return trace_file_may_hold(file, i, n->field, n->lo, n->hi);
+    return trace_file_block(file, i)->kinds & trace_field_kinds(n->field);
+}
+
+static bool node_may_match(const struct filter *f, size_t node, const struct trace_file *file, size_t i)
+{
+    const struct filter_node *n = &f->node[node];
+    switch (n->op) {
+    case F_AND: return node_may_match(f, n->left, file, i) && node_may_match(f, n->right, file, i);
+    case F_OR:  return node_may_match(f, n->left, file, i) || node_may_match(f, n->right, file, i);
+    case F_NOT: return true;
+    default:    return test_may_match(n, file, i);
+    }
+}
+
+bool filter_may_match(const struct filter *f, const struct trace_file *file, size_t i)
+{
+    if (f->n == 0)
+        return true;
+    return trace_file_block(file, i)->kinds & filter_kinds(f) && node_may_match(f, f->n - 1, file, i);
+}
+
+/*
+ * Blocks, column by column: 64 events at a time become the bits of a word.
+ * `wanted` has those whose answer matters; where it is 0 nothing is looked at,
+ * and columns that no test has wanted are never unpacked.
+ */
+
+struct window { struct trace_columns *columns; size_t first, n; };
+
+static bool holds(const struct filter_node *n, uint64_t v)
+{
+    return n->op == F_RANGE ? v - n->lo <= n->hi - n->lo
+         : n->op == F_OUTSIDE ? v - n->lo > n->hi - n->lo
+         : n->op == F_BITS ? (v & n->lo) != 0 : true;
+}
+
+static bool select_kind(const struct filter_node *n, const struct window *w, uint64_t *bits)
+{
+    const uint8_t *kind = trace_columns_kinds(w->columns);
+    if (!kind)
+        return false;
+    for (size_t i = 0; i < w->n; i++)
+        *bits |= (uint64_t)holds(n, kind[w->first + i]) << i;
+    return true;
+}
+
+/* A field that every event has in the same place. */
+static bool select_plain(const struct filter_node *n, const struct window *w, uint64_t *bits)
+{
+    const struct trace_field_source *s = &n->field->of_kind[0];
+    const uint64_t *word = trace_columns_word(w->columns, s->word);
+    if (!word)
+        return false;
+    for (size_t i = 0; i < w->n; i++)
+        *bits |= (uint64_t)holds(n, trace_field_extract(s, word[w->first + i])) << i;
+    return true;
+}
+
+static bool select_cause(const struct filter_node *n, const struct window *w, uint64_t *bits)
+{
+    const uint64_t *seq = trace_columns_word(w->columns, 0), *meta = trace_columns_word(w->columns, 7);
+    if (!seq || !meta)
+        return false;
+    for (size_t i = 0; i < w->n; i++) {
+        uint64_t now = seq[w->first + i], back = meta[w->first + i] & UINT32_MAX;
+        *bits |= (uint64_t)(back && back < now && holds(n, now - back)) << i;
+    }
+    return true;
+}
+
+/* Where an event of this kind (and reason) has the field, or NULL. */
+static const struct trace_field_source *source_of(const struct filter_node *n, unsigned kind, uint64_t arg0)
+{
+    if (kind >= N_TRACE_KINDS)
+        return NULL;
+    if (n->field->of_kind[kind].is)
+        return &n->field->of_kind[kind];
+    int exit = kind == TRACE_EXIT && arg0 <= UINT32_MAX ? exit_index((unsigned)arg0) : -1;
+    return exit >= 0 && n->field->of_exit[exit].is ? &n->field->of_exit[exit] : NULL;
+}
+
+static bool select_by_kind(const struct filter_node *n, const struct window *w, uint64_t wanted,
+                           uint64_t *bits)
+{
+    const uint8_t *kind = trace_columns_kinds(w->columns);
+    uint64_t kinds = trace_field_kinds(n->field);
+    if (!kind)
+        return false;
+    for (; wanted; wanted &= wanted - 1) {
+        size_t bit = (size_t)__builtin_ctzll(wanted), i = w->first + bit;
+        if (kind[i] >= N_TRACE_KINDS || !(kinds & BIT(kind[i])))
+            continue;
+        const uint64_t *arg0 = kind[i] == TRACE_EXIT ? trace_columns_word(w->columns, 4) : NULL;
+        if (kind[i] == TRACE_EXIT && !arg0)
+            return false;
+        const struct trace_field_source *s = source_of(n, kind[i], arg0 ? arg0[i] : 0);
+        if (!s)
+            continue;
+        const uint64_t *word = trace_columns_word(w->columns, s->word);
+        if (!word)
+            return false;
+        *bits |= (uint64_t)holds(n, trace_field_extract(s, word[i])) << bit;
+    }
+    return true;
+}
+
+static bool select_test(const struct filter_node *n, const struct window *w, uint64_t wanted, uint64_t *bits)
+{
+    *bits = 0;
+    if (trace_field_role(n->field) == ROLE_CAUSE)
+        return select_cause(n, w, bits);
+    if (n->field->look == KIND)
+        return select_kind(n, w, bits);
+    if (trace_field_kinds(n->field) == ~UINT64_C(0))
+        return select_plain(n, w, bits);
+    return select_by_kind(n, w, wanted, bits);
+}
+
+static bool select_node(const struct filter *f, size_t node, const struct window *w, uint64_t wanted,
+                        uint64_t *bits)
+{
+    const struct filter_node *n = &f->node[node];
+    uint64_t more = 0;
+    *bits = 0;
+    if (!wanted)
+        return true;
+    switch (n->op) {
+    case F_AND:
+        return select_node(f, n->left, w, wanted, bits) && select_node(f, n->right, w, *bits, bits);
+    case F_OR:
+        if (!select_node(f, n->left, w, wanted, bits) || !select_node(f, n->right, w, wanted & ~*bits, &more))
+            return false;
+        *bits |= more;
+        return true;
+    case F_NOT:
+        if (!select_node(f, n->left, w, wanted, bits))
+            return false;
+        *bits = wanted & ~*bits;
+        return true;
+    default:
+        if (!select_test(n, w, wanted, bits))
+            return false;
+        *bits &= wanted;
+        return true;
+    }
+}
+
+bool filter_select(const struct filter *f, struct trace_columns *c, size_t first, size_t n, uint64_t *bits)
+{
+    struct window w = { c, first, n < 64 ? n : 64 };
+    uint64_t all = w.n == 64 ? ~UINT64_C(0) : BIT(w.n) - 1;
+    if (f->n)
+        return select_node(f, f->n - 1, &w, all, bits);
+    *bits = all;
+    return true;
 }

@@ -35,6 +35,15 @@ bool filter_match(const struct filter *f, const struct trace_event *e);
 /* BIT(kind) of the kinds that can match at all. */
 uint64_t filter_kinds(const struct filter *f);
 
+/* Can block i of the file hold a match?  By what its header and index say. */
+struct trace_file;
+bool filter_may_match(const struct filter *f, const struct trace_file *file, size_t i);
+
+/* Which of a block's events first..first+63 match, as bits: *bits.  False if it is damaged. */
+struct trace_columns;
+bool filter_select(const struct filter *f, struct trace_columns *c, size_t first, size_t n,
+                   uint64_t *bits);
+
 /* Three lines for the user: the sentence, the expression, and ^ below the place. */
 void filter_complain(const char *text, const struct filter_error *err, char *buf, size_t n);
 

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 
 #include "base/host.h"
 #include "debugger/filter.h"
+#include "debugger/trace_columns.h"
 #include "debugger/trace_file.h"
 
 #define N_CACHED 9          /* one more than store_at() promises */
@@ -39,6 +41,8 @@ struct store {
     uint64_t             lost;          /* by the ring that is recorded */
     struct cached        cache[N_CACHED];
     uint64_t             clock;
+    struct trace_columns *columns;      /* of the block a search looks into */
+    bool                 met_damage;    /* there */
     struct trace_text    text;
 };
 
@@ -54,6 +58,10 @@ static const char *engine_of(const void *arg, unsigned engine)
 static struct store *store_new(char *why, size_t n)
 {
     struct store *s = calloc(1, sizeof *s);
+    if (s && !(s->columns = trace_columns_new())) {
+        free(s);
+        s = NULL;
+    }
     if (!s)
         snprintf(why, n, "there is not enough memory");
     for (size_t i = 0; s && i < N_CACHED; i++)
@@ -125,6 +133,7 @@ int store_close(struct store *s)
     trace_file_close(s->file);
     for (size_t i = 0; i < N_CACHED; i++)
         free(s->cache[i].events);
+    trace_columns_free(s->columns);
     free(s->tail);
     free(s);
     return err;
@@ -210,7 +219,7 @@ size_t store_take(struct store *s, struct trace_ring *r, uint64_t size)
 
 bool store_is_complete(const struct store *s)
 {
-    return !s->writer && !trace_file_warning(s->file)[0];
+    return !s->writer && trace_file_is_complete(s->file);
 }
 
 /*
@@ -224,8 +233,7 @@ uint64_t store_n_events(const struct store *s)
 
 uint64_t store_lost(const struct store *s)
 {
-    size_t n = trace_file_blocks(s->file);
-    uint64_t in_file = n ? trace_file_block(s->file, n - 1)->lost : 0;
+    uint64_t in_file = trace_file_lost(s->file);
     return (in_file > s->lost ? in_file : s->lost) + s->dropped;
 }
 
@@ -270,7 +278,8 @@ static const struct trace_event *unpacked(struct store *s, size_t block)
         if (!c->events)
             return NULL;
         c->block = block;
-        c->damaged = trace_file_load(s->file, block, c->events, why, sizeof why) < 0;
+        c->damaged = trace_columns_open(s->columns, s->file, block, why, sizeof why) < 0
+                  || trace_columns_events(s->columns, c->events, why, sizeof why) < 0;
     }
     c->used = ++s->clock;
     return c->damaged ? NULL : c->events;
@@ -295,7 +304,7 @@ static uint64_t order_of_event(const struct trace_event *e, enum order by)
 
 static uint64_t order_of_block(const struct trace_block *b, enum order by)
 {
-    return by == BY_SEQ ? b->last_seq : by == BY_TIME ? b->last_ns : b->last_icount;
+    return by == BY_SEQ ? b->last_seq : by == BY_TIME ? b->max_ns : b->max_icount;
 }
 
 static size_t first_in(const struct trace_event *events, size_t n, enum order by, uint64_t value)
@@ -346,26 +355,92 @@ int store_find_seq(const void *store, uint64_t seq, struct trace_event *e)
  * Searching
  */
 
-/* Can block i hold a match? */
-static bool worth_a_look(const struct store *s, const struct filter *f, size_t i)
-{
-    return trace_file_block(s->file, i)->kinds & filter_kinds(f);
-}
+/*
+ * A search goes over the trace in runs: a block, or the tail.  Of a block it
+ * unpacks what the filter asks about, if the block's header and index leave
+ * hope; only one with a match is unpacked whole, and kept.
+ */
+struct run { uint64_t first, n; size_t block; bool in_tail; };
 
-/* A run of events that are in memory together: a block, or the tail. */
-struct run { const struct trace_event *events; uint64_t first, n; };
-
-/* The run that event `index` is in; its events only if there can be a match in
- * it, and they are whole. */
-static struct run run_at(struct store *s, const struct filter *f, uint64_t index)
+static struct run run_at(const struct store *s, uint64_t index)
 {
     uint64_t in_file = trace_file_events(s->file);
     if (index >= in_file)
-        return (struct run){ s->tail, in_file, s->n_tail };
+        return (struct run){ .first = in_file, .n = s->n_tail, .in_tail = true };
     size_t block = block_of_index(s->file, index);
     const struct trace_block *b = trace_file_block(s->file, block);
-    bool look = worth_a_look(s, f, block);
-    return (struct run){ look ? unpacked(s, block) : NULL, b->first_index, b->n_events };
+    return (struct run){ .first = b->first_index, .n = b->n_events, .block = block };
+}
+
+/* Which events of a window of 64 match; false: the block is damaged. */
+static bool select_bits(const struct store *s, const struct filter *f, struct trace_columns *c,
+                        const struct run *r, size_t first, uint64_t *bits)
+{
+    if (!r->in_tail)
+        return filter_select(f, c, first, r->n - first, bits);
+    *bits = 0;
+    for (size_t i = 0; i < 64 && first + i < r->n; i++)
+        *bits |= (uint64_t)filter_match(f, &s->tail[first + i]) << i;
+    return true;
+}
+
+enum look_result { NOTHING_THERE, DAMAGED, OPENED };
+
+static enum look_result open_run(const struct store *s, const struct filter *f, struct trace_columns *c,
+                                 const struct run *r)
+{
+    char why[200];
+    if (r->in_tail)
+        return OPENED;
+    if (!filter_may_match(f, s->file, r->block))
+        return NOTHING_THERE;
+    return trace_columns_open(c, s->file, r->block, why, sizeof why) < 0 ? DAMAGED : OPENED;
+}
+
+/* The events of a run whose match was found, checked as a whole. */
+static bool is_whole(struct store *s, const struct run *r)
+{
+    return r->in_tail || unpacked(s, r->block);
+}
+
+/* The first match of a run at or after event `from` of it; r->n: none, also if it is damaged. */
+static uint64_t first_match(struct store *s, const struct filter *f, const struct run *r, uint64_t from)
+{
+    enum look_result look = open_run(s, f, s->columns, r);
+    s->met_damage = look == DAMAGED;
+    if (look != OPENED)
+        return r->n;
+    for (uint64_t at = from & ~UINT64_C(63); at < r->n; at += 64) {
+        uint64_t bits;
+        if (!select_bits(s, f, s->columns, r, at, &bits)) {
+            s->met_damage = true;
+            return r->n;
+        }
+        if (at < from)
+            bits &= ~UINT64_C(0) << (from - at);
+        if (bits && is_whole(s, r))
+            return at + (uint64_t)__builtin_ctzll(bits);
+        s->met_damage |= bits != 0;
+    }
+    return r->n;
+}
+
+/* The last match of a run at or before event `to` of it; r->n: none. */
+static uint64_t last_match(struct store *s, const struct filter *f, const struct run *r, uint64_t to)
+{
+    if (open_run(s, f, s->columns, r) != OPENED)
+        return r->n;
+    for (uint64_t at = (to & ~UINT64_C(63)) + 64; at > 0; ) {
+        uint64_t bits;
+        at -= 64;
+        if (!select_bits(s, f, s->columns, r, at, &bits))
+            return r->n;
+        if (to - at < 63)
+            bits &= BIT(to - at + 1) - 1;
+        if (bits)
+            return is_whole(s, r) ? at + 63 - (uint64_t)__builtin_clzll(bits) : r->n;
+    }
+    return r->n;
 }
 
 static bool is_late(uint64_t end_ns)
@@ -377,14 +452,12 @@ enum store_found store_next(struct store *s, const struct filter *f, uint64_t *a
 {
     uint64_t n = store_n_events(s), end_ns = budget_ns ? host_monotonic_ns() + budget_ns : 0;
     while (*at < n) {
-        struct run r = run_at(s, f, *at);
-        for (uint64_t i = *at - r.first; r.events && i < r.n; i++)
-            if (filter_match(f, &r.events[i])) {
-                *at = r.first + i;
-                return STORE_FOUND;
-            }
-        *at = r.first + r.n;
-        if (is_late(end_ns) && *at < n)
+        struct run r = run_at(s, *at);
+        uint64_t match = first_match(s, f, &r, *at - r.first);
+        *at = r.first + match;
+        if (match < r.n)
+            return STORE_FOUND;
+        if (*at < n && is_late(end_ns))
             return STORE_MORE;
     }
     *at = n;
@@ -396,18 +469,29 @@ enum store_found store_prev(struct store *s, const struct filter *f, uint64_t *a
     uint64_t n = store_n_events(s), end_ns = budget_ns ? host_monotonic_ns() + budget_ns : 0;
     uint64_t left = *at < n ? *at + 1 : n;          /* events [0, left) are to be looked at */
     while (left) {
-        struct run r = run_at(s, f, left - 1);
-        for (uint64_t i = left - r.first; r.events && i-- > 0; )
-            if (filter_match(f, &r.events[i])) {
-                *at = r.first + i;
-                return STORE_FOUND;
-            }
+        struct run r = run_at(s, left - 1);
+        uint64_t match = last_match(s, f, &r, left - 1 - r.first);
+        *at = r.first + match;
+        if (match < r.n)
+            return STORE_FOUND;
         left = r.first;
         *at = left ? left - 1 : 0;
-        if (is_late(end_ns) && left)
+        if (left && is_late(end_ns))
             return STORE_MORE;
     }
     return STORE_NONE;
+}
+
+/* The events of a run that match, in [from, to), to fn: false to end it all. */
+static bool each_of_run(struct store *s, const struct filter *f, const struct run *r, uint64_t from,
+                        uint64_t to, store_each_fn *fn, void *arg)
+{
+    for (uint64_t i = from; i < to; i++) {      /* fn may look into so many blocks that ours goes */
+        const struct trace_event *events = r->in_tail ? s->tail : unpacked(s, r->block);
+        if (events && filter_match(f, &events[i - r->first]) && !fn(arg, i, &events[i - r->first]))
+            return false;
+    }
+    return true;
 }
 
 int store_each(struct store *s, const struct filter *f, uint64_t from, uint64_t to,
@@ -417,32 +501,72 @@ int store_each(struct store *s, const struct filter *f, uint64_t from, uint64_t 
     if (to > store_n_events(s))
         to = store_n_events(s);
     while (from < to) {
-        struct run r = run_at(s, f, from);
+        struct run r = run_at(s, from);
         uint64_t end = r.first + r.n < to ? r.first + r.n : to;
-        bool looked = from >= trace_file_events(s->file) || worth_a_look(s, f, block_of_index(s->file, from));
-        damaged += looked && !r.events;
-        for (uint64_t i = from; r.events && i < end; i++) {
-            const struct trace_event *e = &r.events[i - r.first];
-            if (filter_match(f, e) && !fn(arg, i, e))
-                return damaged;
-        }
+        uint64_t first = r.first + first_match(s, f, &r, from - r.first);
+        damaged += s->met_damage;
+        if (!each_of_run(s, f, &r, first, end, fn, arg))
+            break;
         from = end;
     }
     return damaged;
 }
 
-static bool count_one(void *arg, uint64_t index, const struct trace_event *e)
+/*
+ * Counting, with two threads that take every other block
+ */
+
+struct counting {
+    const struct store  *s;
+    const struct filter *f;
+    uint64_t             from, to, n;
+    size_t               first_block, step;
+};
+
+static uint64_t count_in_run(const struct counting *k, struct trace_columns *c, const struct run *r)
 {
-    (void)index, (void)e;
-    ++*(uint64_t *)arg;
-    return true;
+    uint64_t n = 0, bits;
+    if (open_run(k->s, k->f, c, r) != OPENED)
+        return 0;
+    for (uint64_t at = 0; at < r->n; at += 64) {
+        if (!select_bits(k->s, k->f, c, r, at, &bits))
+            return n;
+        if (r->first + at < k->from)
+            bits &= k->from - r->first - at < 64 ? ~UINT64_C(0) << (k->from - r->first - at) : 0;
+        if (r->first + at + 64 > k->to)
+            bits &= k->to > r->first + at ? ~UINT64_C(0) >> (r->first + at + 64 - k->to) : 0;
+        n += (uint64_t)__builtin_popcountll(bits);
+    }
+    return n;
+}
+
+static void *count_blocks(void *arg)
+{
+    struct counting *k = arg;
+    struct trace_columns *c = trace_columns_new();
+    for (size_t i = k->first_block; c && i < trace_file_blocks(k->s->file); i += k->step) {
+        const struct trace_block *b = trace_file_block(k->s->file, i);
+        struct run r = { .first = b->first_index, .n = b->n_events, .block = i };
+        if (r.first < k->to && r.first + r.n > k->from)
+            k->n += count_in_run(k, c, &r);
+    }
+    trace_columns_free(c);
+    return c ? arg : NULL;
 }
 
 uint64_t store_count(struct store *s, const struct filter *f, uint64_t from, uint64_t to)
 {
-    uint64_t n = 0;
-    store_each(s, f, from, to, count_one, &n);
-    return n;
+    struct counting half[2] = { { s, f, from, to, 0, 0, 2 }, { s, f, from, to, 0, 1, 2 } };
+    pthread_t other;
+    bool two = trace_file_blocks(s->file) > 64
+            && pthread_create(&other, NULL, count_blocks, &half[1]) == 0;
+    if (!two)
+        half[0].step = 1;
+    count_blocks(&half[0]);
+    if (two)
+        pthread_join(other, NULL);
+    struct run tail = { .first = trace_file_events(s->file), .n = s->n_tail, .in_tail = true };
+    return half[0].n + half[1].n + count_in_run(&half[0], s->columns, &tail);
 }
 
 /*

@@ -183,16 +183,30 @@ const struct trace_field *trace_field_find(const char *name, size_t len)
     return NULL;
 }
 
-bool trace_field_is_cause(const struct trace_field *f)
+/* By their place in the table of known fields, which comes first. */
+enum known_field {
+#define X(name, look, index, about) KNOWN_##name,
+    KNOWN_LIST(X)
+#undef X
+};
+
+enum trace_field_role trace_field_role(const struct trace_field *f)
 {
-    return strcmp(f->name, "cause") == 0;
+    switch (f - fields) {
+    case KNOWN_seq:    return ROLE_SEQ;
+    case KNOWN_time:   return ROLE_TIME;
+    case KNOWN_icount: return ROLE_ICOUNT;
+    case KNOWN_rip:    return ROLE_RIP;
+    case KNOWN_cause:  return ROLE_CAUSE;
+    }
+    return ROLE_NONE;
 }
 
 bool trace_field_value(const struct trace_field *f, const struct trace_event *e, uint64_t *value)
 {
     const struct trace_field_source *s = &f->of_kind[e->kind < N_TRACE_KINDS ? e->kind : TRACE_START];
     uint64_t word[8];
-    if (trace_field_is_cause(f)) {
+    if (trace_field_role(f) == ROLE_CAUSE) {
         *value = e->seq - e->cause_back;
         return e->cause_back != 0;
     }
@@ -214,7 +228,7 @@ uint64_t trace_field_kinds(const struct trace_field *f)
 {
     uint64_t kinds = 0;
     bool every = f->of_kind[0].is && (f->of_kind[0].word < W_ARG || f->of_kind[0].word == W_META);
-    if (every || trace_field_is_cause(f))
+    if (every || trace_field_role(f) == ROLE_CAUSE)
         return ~UINT64_C(0);    /* of kinds not known here too */
     for (unsigned k = 0; k < N_TRACE_KINDS; k++)
         kinds |= f->of_kind[k].is ? BIT(k) : 0;

@@ -45,7 +45,11 @@ const struct trace_field *trace_field_find(const char *name, size_t len);      /
 
 /* The value of a field of e, if it has it. */
 bool trace_field_value(const struct trace_field *f, const struct trace_event *e, uint64_t *value);
-bool trace_field_is_cause(const struct trace_field *f);     /* seq - cause_back: two words */
+
+/* The fields that others treat on their own. */
+enum trace_field_role { ROLE_NONE, ROLE_SEQ, ROLE_TIME, ROLE_ICOUNT, ROLE_RIP,
+                        ROLE_CAUSE /* seq - cause_back: of two words */ };
+enum trace_field_role trace_field_role(const struct trace_field *f);
 uint64_t trace_field_kinds(const struct trace_field *f);    /* BIT(kind) of those that can have it */
 
 static inline uint64_t trace_field_extract(const struct trace_field_source *s, uint64_t word)

@@ -21,9 +21,11 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zstd.h>
 
+#include "debugger/trace_columns.h"
+#include "debugger/trace_field.h"
 #include "debugger/trace_format.h"
+#include "debugger/trace_index.h"
 
 struct trace_file {
     const uint8_t      *bytes;
@@ -37,7 +39,9 @@ struct trace_file {
     struct trace_block *block;
     size_t              n_blocks, cap_blocks;
     uint64_t            scanned;        /* blocks up to here are in the list */
-    uint64_t            n_events;
+    uint64_t            n_events, lost;
+    bool                is_complete;
+    bool               *is_indexed;     /* by place in trace_field_at() */
     uint8_t             kind_map[256];  /* the file's numbers to ours; 255: not known here */
     char                damage[150], torn[150];
 };
@@ -48,6 +52,9 @@ const char *trace_file_warning(const struct trace_file *f)
 }
 
 uint64_t trace_file_events(const struct trace_file *f) { return f->n_events; }
+uint64_t trace_file_lost(const struct trace_file *f) { return f->lost; }
+bool trace_file_is_complete(const struct trace_file *f) { return f->is_complete; }
+const uint8_t *trace_file_kind_map(const struct trace_file *f) { return f->kind_map; }
 size_t trace_file_blocks(const struct trace_file *f) { return f->n_blocks; }
 
 const struct trace_block *trace_file_block(const struct trace_file *f, size_t i)
@@ -121,6 +128,18 @@ static int read_kinds(struct trace_file *f)
     return 0;
 }
 
+/* What another build's index has nothing of must not be looked for in it. */
+static int read_indexed(struct trace_file *f)
+{
+    const char *line = trace_file_info(f, "index");
+    f->is_indexed = calloc(trace_fields_count(), sizeof *f->is_indexed);
+    if (!f->is_indexed)
+        return -ENOMEM;
+    for (size_t i = 0; i < trace_fields_count(); i++)
+        f->is_indexed[i] = line && trace_index_described(line, trace_field_at(i));
+    return 0;
+}
+
 static int read_engines(struct trace_file *f)
 {
     const char *names = trace_file_info(f, "engines");
@@ -145,6 +164,8 @@ static int read_info(struct trace_file *f, const struct file_header *h)
         f->info[i] = c == '\n' ? '\0' : c < ' ' || c == 127 ? '?' : (char)c;
     }
     int err = read_kinds(f);
+    if (!err)
+        err = read_indexed(f);
     return err ? err : read_engines(f);
 }
 
@@ -154,14 +175,21 @@ static int read_info(struct trace_file *f, const struct file_header *h)
 
 enum found { FOUND_BLOCK, FOUND_DAMAGE, FOUND_TORN };
 
+#define BLOCK_BYTES_MAX (TRACE_INDEX_MAX + N_COLUMNS * (sizeof(struct column_header) \
+                                                       + (size_t)TRACE_BLOCK_MAX * 8))
+
 static bool header_sane(const struct block_header *h)
 {
-    return h->magic == TRACE_BLOCK_MAGIC
-        && trace_sum(TRACE_SUM_START, h, offsetof(struct block_header, sum)) == h->sum
-        && h->n_events >= 1 && h->n_events <= TRACE_BLOCK_MAX
+    if (h->magic != TRACE_BLOCK_MAGIC ||
+        trace_sum(TRACE_SUM_START, h, offsetof(struct block_header, sum)) != h->sum)
+        return false;
+    if (h->n_events == 0)
+        return h->packed_bytes == 0 && h->index_bytes == 0;
+    return h->n_events <= TRACE_BLOCK_MAX
         && h->first_seq >= 1 && h->last_seq >= h->first_seq
         && h->last_seq - h->first_seq >= h->n_events - 1
-        && h->packed_bytes <= ZSTD_compressBound(TRACE_BLOCK_MAX * sizeof(struct trace_event));
+        && h->index_bytes <= TRACE_INDEX_MAX && !(h->index_bytes & (h->index_bytes - 1))
+        && h->index_bytes <= h->packed_bytes && h->packed_bytes <= BLOCK_BYTES_MAX;
 }
 
 static enum found look_at(const struct trace_file *f, uint64_t at, struct block_header *h)
@@ -179,8 +207,8 @@ static uint64_t map_kinds(const struct trace_file *f, uint64_t file_mask)
 {
     uint64_t mask = 0;
     for (unsigned i = 0; i < 64; i++)
-        if (file_mask & BIT(i) && f->kind_map[i] != 255)
-            mask |= BIT(f->kind_map[i]);
+        if (file_mask & BIT(i))
+            mask |= BIT(f->kind_map[i] & 63);
     return mask;
 }
 
@@ -197,8 +225,9 @@ static int add_block(struct trace_file *f, uint64_t at, const struct block_heade
     f->block[f->n_blocks++] = (struct trace_block){
         .offset = at, .first_index = f->n_events,
         .first_seq = h->first_seq, .last_seq = h->last_seq,
-        .first_ns = h->first_ns, .last_ns = h->last_ns,
-        .first_icount = h->first_icount, .last_icount = h->last_icount,
+        .min_ns = h->min_ns, .max_ns = h->max_ns,
+        .min_icount = h->min_icount, .max_icount = h->max_icount,
+        .min_rip = h->min_rip, .max_rip = h->max_rip,
         .kinds = map_kinds(f, h->kinds), .lost = h->lost,
         .n_events = h->n_events, .packed_bytes = h->packed_bytes,
     };
@@ -234,18 +263,26 @@ static void note(struct trace_file *f, uint64_t from, uint64_t to)
         snprintf(f->damage, sizeof f->damage, "%llu damaged bytes at byte %llu are left out", n, a);
 }
 
+/* Take in the block whose header was found at f->scanned. */
+static int take_block(struct trace_file *f, const struct block_header *h)
+{
+    int err = h->n_events ? add_block(f, f->scanned, h) : 0;
+    f->is_complete = h->n_events == 0;
+    f->lost = h->lost;
+    f->scanned += sizeof *h + h->packed_bytes;
+    return err;
+}
+
 static int read_blocks(struct trace_file *f)
 {
     struct block_header h;
-    uint64_t seq = f->n_blocks ? f->block[f->n_blocks - 1].last_seq : 0;
     f->torn[0] = '\0';
     while (f->scanned < f->n_bytes) {
-        if (look_at(f, f->scanned, &h) == FOUND_BLOCK && h.first_seq > seq) {
-            int err = add_block(f, f->scanned, &h);
+        uint64_t seq = f->n_blocks ? f->block[f->n_blocks - 1].last_seq : 0;
+        if (look_at(f, f->scanned, &h) == FOUND_BLOCK && (!h.n_events || h.first_seq > seq)) {
+            int err = take_block(f, &h);
             if (err)
                 return err;
-            seq = h.last_seq;
-            f->scanned += sizeof h + h.packed_bytes;
             continue;
         }
         uint64_t next = resync(f, f->scanned);
@@ -273,6 +310,7 @@ void trace_file_close(struct trace_file *f)
     free(f->engine);
     free(f->engine_line);
     free(f->block);
+    free(f->is_indexed);
     free(f);
 }
 
@@ -378,92 +416,59 @@ size_t trace_file_refresh(struct trace_file *f)
  * The events
  */
 
-/* Content of block b; *got bytes of it.  NULL, or what is wrong. */
-static const char *decompress(const struct trace_file *f, const struct trace_block *b, uint8_t *to,
-                              size_t *got)
+const uint8_t *trace_file_content(const struct trace_file *f, size_t i, struct block_header *h)
 {
-    struct block_header h;
-    const uint8_t *packed = f->bytes + b->offset + sizeof h;
-    memcpy(&h, f->bytes + b->offset, sizeof h);
-    if (trace_sum(TRACE_SUM_START, packed, b->packed_bytes) != h.payload_sum)
-        return "its checksum is wrong";
-    *got = ZSTD_decompress(to, TRACE_UNPACKED_MAX(b->n_events), packed, b->packed_bytes);
-    return ZSTD_isError(*got) ? ZSTD_getErrorName(*got) : NULL;
-}
-
-/* Columns of differences back to events: word c of each. */
-static void sum_up(const uint8_t *column, unsigned width, size_t c, uint64_t now, size_t n,
-                   struct trace_event *events)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint64_t z = 0;
-        memcpy(&z, column + i * width, width);
-        now += unzigzag(z);
-        memcpy((uint8_t *)&events[i] + 8 * c, &now, 8);
-    }
-}
-
-static const char *widen(const uint8_t *from, size_t got, size_t n, struct trace_event *events)
-{
-    const uint8_t *widths = from + sizeof(struct trace_event), *column = widths + TRACE_EVENT_WORDS;
-    uint64_t first[TRACE_EVENT_WORDS];
-    size_t need = sizeof first + TRACE_EVENT_WORDS;
-    if (got < need)
-        return "it is shorter than any block is";
-    memcpy(first, from, sizeof first);
-    for (size_t c = 0; c < TRACE_EVENT_WORDS; c++) {
-        if (widths[c] > 8 || (widths[c] & (widths[c] - 1)))
-            return "a column has a width that no column has";
-        need += n * widths[c];
-    }
-    if (got != need)
-        return "it is not as long as its columns say";
-    for (size_t c = 0; c < TRACE_EVENT_WORDS; column += n * widths[c], c++)
-        sum_up(column, widths[c], c, first[c], n, events);
-    return NULL;
-}
-
-/* What the rest of the program relies on: seq in order, small numbers small. */
-static const char *check_events(const struct trace_file *f, const struct trace_block *b,
-                                struct trace_event *events)
-{
-    uint64_t seq = b->first_seq - 1;
-    for (size_t i = 0; i < b->n_events; i++) {
-        struct trace_event *e = &events[i];
-        if (e->seq <= seq || e->seq > b->last_seq)
-            return "its events are out of order";
-        seq = e->seq;
-        e->kind = f->kind_map[e->kind];
-        if (e->layer >= N_LAYERS)
-            e->layer = 0;
-        if (e->cause_back >= e->seq)
-            e->cause_back = 0;
-    }
-    return NULL;
+    const uint8_t *at = f->bytes + f->block[i].offset;
+    memcpy(h, at, sizeof *h);
+    return at + sizeof *h;
 }
 
 int trace_file_load(const struct trace_file *f, size_t i, struct trace_event *events,
                     char *why, size_t n)
 {
-    const struct trace_block *b = &f->block[i];
-    uint8_t *content = malloc(TRACE_UNPACKED_MAX(b->n_events));
-    size_t got = 0;
-    if (!content) {
+    struct trace_columns *c = trace_columns_new();
+    if (!c) {
         snprintf(why, n, "there is not enough memory");
         return -ENOMEM;
     }
-    const char *complaint = decompress(f, b, content, &got);
-    if (!complaint)
-        complaint = widen(content, got, b->n_events, events);
-    if (!complaint)
-        complaint = check_events(f, b, events);
-    free(content);
-    if (!complaint)
-        return 0;
-    snprintf(why, n, "the block at byte %llu (events %llu to %llu) is damaged: %s",
-             (unsigned long long)b->offset, (unsigned long long)b->first_seq,
-             (unsigned long long)b->last_seq, complaint);
-    return -EINVAL;
+    int err = trace_columns_open(c, f, i, why, n);
+    if (err >= 0)
+        err = trace_columns_events(c, events, why, n);
+    trace_columns_free(c);
+    return err;
+}
+
+static bool overlap(uint64_t lo, uint64_t hi, uint64_t min, uint64_t max)
+{
+    return lo <= max && hi >= min;
+}
+
+/* Is the index there, whole, and is the field in it? */
+static bool index_says_no(const struct trace_file *f, size_t i, const struct trace_field *field,
+                          uint64_t lo, uint64_t hi)
+{
+    struct block_header h;
+    const uint8_t *index = trace_file_content(f, i, &h);
+    return f->is_indexed[field - trace_field_at(0)] && h.index_bytes
+        && !trace_index_may_hold(index, h.index_bytes, field, lo, hi)
+        && trace_sum(TRACE_SUM_START, index, h.index_bytes) == h.index_sum;
+}
+
+bool trace_file_may_hold(const struct trace_file *f, size_t i, const struct trace_field *field,
+                         uint64_t lo, uint64_t hi)
+{
+    const struct trace_block *b = &f->block[i];
+    if (!(b->kinds & trace_field_kinds(field)))
+        return false;
+    switch (trace_field_role(field)) {
+    case ROLE_SEQ:    return overlap(lo, hi, b->first_seq, b->last_seq);
+    case ROLE_TIME:   return overlap(lo, hi, b->min_ns, b->max_ns);
+    case ROLE_ICOUNT: return overlap(lo, hi, b->min_icount, b->max_icount);
+    case ROLE_RIP:    return overlap(lo, hi, b->min_rip, b->max_rip) && !index_says_no(f, i, field, lo, hi);
+    case ROLE_CAUSE: case ROLE_NONE:
+        return !field->indexed || !index_says_no(f, i, field, lo, hi);
+    }
+    return true;
 }
 
 /* The first block whose last event is `seq` or later. */

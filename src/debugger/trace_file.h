@@ -3,10 +3,10 @@
  *
  * A file is a header and then blocks, each complete in itself: magic, length,
  * checksums, a summary of what is inside, and up to TRACE_BLOCK_EVENTS events
- * packed by zstd.  A block is written by one write() and nothing is ever
+ * packed by zstd in columns.  A block is written by one write() and nothing is ever
  * changed afterwards, so a writer killed at any moment leaves at worst a torn
- * last block, which the reader reports and ignores.  The blocks' headers are
- * the index.  doc/trace.md has the layout.
+ * last block, which the reader reports and ignores.  The blocks' headers and
+ * their Bloom filters are the index.  doc/trace.md has the layout.
  *
  * No wall-clock time and no process id goes in: two runs, same bytes.
  */
@@ -34,9 +34,10 @@ struct trace_block {
     uint64_t offset;                    /* of its header in the file      */
     uint64_t first_index;               /* events in the blocks before it */
     uint64_t first_seq, last_seq;
-    uint64_t first_ns, last_ns;         /* virtual time                   */
-    uint64_t first_icount, last_icount;
-    uint64_t kinds;                     /* BIT(kind) of those inside      */
+    uint64_t min_ns, max_ns;            /* virtual time                   */
+    uint64_t min_icount, max_icount;
+    uint64_t min_rip, max_rip;
+    uint64_t kinds;                     /* BIT(kind) of those inside; bit 63: kinds not known here */
     uint64_t lost;                      /* lost by the ring so far        */
     uint32_t n_events, packed_bytes;
 };
@@ -59,9 +60,21 @@ const char *trace_file_warning(const struct trace_file *f);
 const char *trace_file_info(const struct trace_file *f, const char *key);
 const char *trace_file_engine(const struct trace_file *f, unsigned engine);     /* "?" if unknown */
 
+bool trace_file_is_complete(const struct trace_file *f);    /* properly closed by its writer */
+uint64_t trace_file_lost(const struct trace_file *f);
 uint64_t trace_file_events(const struct trace_file *f);     /* in all its blocks */
 size_t trace_file_blocks(const struct trace_file *f);
 const struct trace_block *trace_file_block(const struct trace_file *f, size_t i);
+
+/* Can block i hold an event whose `field` is in lo..hi?  By its summary and index. */
+struct trace_field;
+bool trace_file_may_hold(const struct trace_file *f, size_t i, const struct trace_field *field,
+                         uint64_t lo, uint64_t hi);
+
+/* For trace_columns.c: what follows the header of block i, and the file's kinds to ours. */
+struct block_header;
+const uint8_t *trace_file_content(const struct trace_file *f, size_t i, struct block_header *h);
+const uint8_t *trace_file_kind_map(const struct trace_file *f);
 
 /* Unpack block i into `events` (room for its n_events).  0, -EINVAL and a sentence. */
 int trace_file_load(const struct trace_file *f, size_t i, struct trace_event *events,

@@ -1,8 +1,8 @@
 /*
  * debugger/trace_writer.c -- events into a trace file, a block at a time.
  *
- * Events are turned into columns of differences as they arrive; a full block
- * has its columns narrowed, is compressed and written.  The header of a block and its
+ * Events are spread over columns as they arrive; a full block has its columns
+ * coded, narrowed, compressed and written.  The header of a block and its
  * content go out in one write(): after that they are the kernel's, and
  * killing us does not take them back.
  *
@@ -22,9 +22,14 @@
 
 #include "base/host.h"
 #include "debugger/trace_format.h"
+#include "debugger/trace_index.h"
 
 #define ZSTD_LEVEL 1        /* columns of differences compress well at any level */
+#define ZSTD_LEAST 64       /* bytes that are worth it */
 #define COLUMN_PAD 8        /* columns a power of two apart would share their cache lines' sets */
+
+/* What a DELTA column expects of the next event: its number is one more. */
+static const uint64_t steps[N_COLUMNS] = { [COLUMN_SEQ] = 1 };
 
 struct trace_writer {
     int                 fd;
@@ -34,13 +39,15 @@ struct trace_writer {
     uint64_t            lost;
     ZSTD_CCtx          *zstd;
     struct block_header head;               /* of the block being filled */
-    uint64_t            before[TRACE_EVENT_WORDS];
-    uint64_t            bits[TRACE_EVENT_WORDS];    /* set in any number of the column */
-    uint64_t            column[TRACE_EVENT_WORDS][TRACE_BLOCK_EVENTS + COLUMN_PAD];
-    uint8_t             first[sizeof(struct trace_event)];
-    uint8_t             narrow[TRACE_UNPACKED_MAX(TRACE_BLOCK_EVENTS)];
-    size_t              out_bytes;
-    uint8_t            *out;                /* a header and packed events */
+    uint64_t            last_seq;           /* written */
+    struct trace_index *index;
+    uint64_t            base[N_COLUMNS], before[N_COLUMNS];     /* of DELTA columns */
+    uint64_t            last[256][4];                           /* by kind, of the arguments */
+    uint64_t            bits[N_COLUMNS];                        /* set in any number of the column */
+    uint64_t            column[N_COLUMNS][TRACE_BLOCK_EVENTS + COLUMN_PAD];
+    uint8_t             narrow[TRACE_BLOCK_EVENTS * 8];
+    size_t              out_bytes, n_out;
+    uint8_t            *out;                /* a block as it goes out */
 };
 
 static int writer_fail(struct trace_writer *w, int error)
@@ -81,6 +88,8 @@ static char *make_info(const struct trace *t, const char *info, size_t *n)
     fputs("\nengines=", f);
     for (unsigned i = 0; t && t->engine_names && t->engine_names[i]; i++)
         fprintf(f, "%s%s", i ? "," : "", t->engine_names[i]);
+    fputs("\nindex=", f);
+    trace_index_describe(f);
     fprintf(f, "\n%s", info ? info : "");
     if (fclose(f) != 0) {
         free(lines);
@@ -131,11 +140,13 @@ struct trace_writer *trace_writer_open_fd(int fd, const char *name, const struct
     }
     w->trace = t;
     w->fd = fd;
-    w->out_bytes = sizeof(struct block_header) + ZSTD_compressBound(sizeof w->narrow);
+    w->out_bytes = sizeof(struct block_header) + TRACE_INDEX_MAX
+                 + N_COLUMNS * (sizeof(struct column_header) + ZSTD_compressBound(sizeof w->narrow));
+    w->index = trace_index_new();
     w->path = strdup(name);
     w->zstd = ZSTD_createCCtx();
     w->out = malloc(w->out_bytes);
-    if (!w->path || !w->zstd || !w->out || write_header(w, info) < 0) {
+    if (!w->path || !w->zstd || !w->out || !w->index || write_header(w, info) < 0) {
         int saved = w->error ? -w->error : ENOMEM;
         trace_writer_close(w);
         errno = saved;
@@ -189,62 +200,121 @@ static uint8_t *narrow_column(uint8_t *to, const uint64_t *from, size_t n, unsig
     return to + n * width;
 }
 
-/* The block as trace_format.h describes it, in w->narrow; how long. */
-static size_t narrow_block(struct trace_writer *w)
+/* Column c to the end of w->out. */
+static void pack_column(struct trace_writer *w, enum column c, struct column_header *h)
 {
-    uint8_t *widths = w->narrow + sizeof w->first, *to = widths + TRACE_EVENT_WORDS;
-    memcpy(w->narrow, w->first, sizeof w->first);
-    for (size_t c = 0; c < TRACE_EVENT_WORDS; c++) {
-        widths[c] = (uint8_t)width_of(w->bits[c]);
-        to = narrow_column(to, w->column[c], w->head.n_events, widths[c]);
-    }
-    return (size_t)(to - w->narrow);
+    static const uint8_t codings[N_COLUMNS] = {
+#define X(name, coding, bytes) [COLUMN_##name] = coding,
+        COLUMN_LIST(X)
+#undef X
+    };
+    *h = (struct column_header){ .coding = codings[c], .base = w->base[c], .step = steps[c],
+                                 .width = (uint8_t)width_of(w->bits[c]) };
+    size_t n = (size_t)(narrow_column(w->narrow, w->column[c], w->head.n_events, h->width) - w->narrow);
+    uint8_t *to = w->out + w->n_out;
+    size_t packed = n < ZSTD_LEAST ? n : ZSTD_compressCCtx(w->zstd, to, w->out_bytes - w->n_out, w->narrow,
+                                                           n, ZSTD_LEVEL);
+    bug_if(ZSTD_isError(packed), "zstd: %s", ZSTD_getErrorName(packed));
+    h->is_compressed = packed < n;
+    if (!h->is_compressed)
+        memcpy(to, w->narrow, n);
+    h->packed_bytes = (uint32_t)(packed < n ? packed : n);
+    w->n_out += h->packed_bytes;
+}
+
+/* The header is done but for its sums; the block is in w->out. */
+static void write_out(struct trace_writer *w)
+{
+    struct block_header *h = &w->head;
+    const uint8_t *content = w->out + sizeof *h;
+    h->magic = TRACE_BLOCK_MAGIC;
+    h->packed_bytes = (uint32_t)(w->n_out - sizeof *h);
+    h->lost = w->trace ? w->trace->ring->lost : w->lost;
+    h->index_sum = trace_sum(TRACE_SUM_START, content, h->index_bytes);
+    h->packed_sum = trace_sum(TRACE_SUM_START, content + h->index_bytes, h->packed_bytes - h->index_bytes);
+    h->sum = trace_sum(TRACE_SUM_START, h, offsetof(struct block_header, sum));
+    memcpy(w->out, h, sizeof *h);
+    write_all(w, w->out, w->n_out);
+    w->last_seq = h->last_seq;
+    *h = (struct block_header){ 0 };
 }
 
 static void write_block(struct trace_writer *w)
 {
-    struct block_header *h = &w->head;
-    size_t packed = ZSTD_compressCCtx(w->zstd, w->out + sizeof *h, w->out_bytes - sizeof *h,
-                                      w->narrow, narrow_block(w), ZSTD_LEVEL);
-    bug_if(ZSTD_isError(packed), "zstd: %s", ZSTD_getErrorName(packed));
-    h->magic = TRACE_BLOCK_MAGIC;
-    h->packed_bytes = (uint32_t)packed;
-    h->lost = w->trace ? w->trace->ring->lost : w->lost;
-    h->payload_sum = trace_sum(TRACE_SUM_START, w->out + sizeof *h, packed);
-    h->sum = trace_sum(TRACE_SUM_START, h, offsetof(struct block_header, sum));
-    memcpy(w->out, h, sizeof *h);
-    write_all(w, w->out, sizeof *h + packed);
-    *h = (struct block_header){ 0 };
-    memset(w->bits, 0, sizeof w->bits);
+    struct column_header columns[N_COLUMNS];
+    w->n_out = sizeof w->head;
+    w->head.index_bytes = (uint32_t)trace_index_take(w->index, w->out + w->n_out);
+    w->n_out += w->head.index_bytes;
+    size_t table = w->n_out;
+    w->n_out += sizeof columns;
+    for (unsigned c = 0; c < N_COLUMNS; c++)
+        pack_column(w, c, &columns[c]);
+    memcpy(w->out + table, columns, sizeof columns);
+    write_out(w);
 }
 
 static void begin_block(struct trace_writer *w, const struct trace_event *e)
 {
-    memcpy(w->before, e, sizeof w->before);
-    memcpy(w->first, e, sizeof w->first);
-    w->head.first_seq = e->seq;
-    w->head.first_ns = e->vtime_ns;
-    w->head.first_icount = e->icount;
+    struct block_header *h = &w->head;
+    h->first_seq = e->seq;
+    h->min_ns = h->max_ns = e->vtime_ns;
+    h->min_icount = h->max_icount = e->icount;
+    h->min_rip = h->max_rip = e->rip;
+    memset(w->bits, 0, sizeof w->bits);
+    memset(w->last, 0, sizeof w->last);
+    const uint64_t first[] = { e->seq, e->vtime_ns, e->icount, e->rip };
+    for (size_t c = 0; c < NELEM(first); c++)
+        w->base[c] = w->before[c] = first[c] - steps[c];
 }
 
-static void add_event(struct trace_writer *w, const struct trace_event *e)
+static inline void widen_range(uint64_t *min, uint64_t *max, uint64_t v)
+{
+    *min = v < *min ? v : *min;
+    *max = v > *max ? v : *max;
+}
+
+static inline void add_raw(struct trace_writer *w, enum column c, size_t i, uint64_t v)
+{
+    w->column[c][i] = v;
+    w->bits[c] |= v;
+}
+
+static inline void add_delta(struct trace_writer *w, enum column c, size_t i, uint64_t v)
+{
+    add_raw(w, c, i, zigzag(v - w->before[c] - steps[c]));
+    w->before[c] = v;
+}
+
+static inline void add_kind_delta(struct trace_writer *w, enum column c, size_t i, uint64_t v, uint8_t kind)
+{
+    uint64_t *last = &w->last[kind][c - COLUMN_ARG0];
+    add_raw(w, c, i, zigzag(v - *last));
+    *last = v;
+}
+
+static inline void add_event(struct trace_writer *w, const struct trace_event *e)
 {
     struct block_header *h = &w->head;
-    uint64_t word[TRACE_EVENT_WORDS];
+    size_t i = h->n_events;
 
-    if (h->n_events == 0)
+    if (i == 0)
         begin_block(w, e);
-    memcpy(word, e, sizeof word);
-    for (size_t c = 0; c < TRACE_EVENT_WORDS; c++) {
-        uint64_t z = zigzag(word[c] - w->before[c]);
-        w->column[c][h->n_events] = z;
-        w->bits[c] |= z;
-        w->before[c] = word[c];
-    }
+    add_delta(w, COLUMN_SEQ, i, e->seq);
+    add_delta(w, COLUMN_TIME, i, e->vtime_ns);
+    add_delta(w, COLUMN_ICOUNT, i, e->icount);
+    add_delta(w, COLUMN_RIP, i, e->rip);
+    add_kind_delta(w, COLUMN_ARG0, i, e->arg[0], e->kind);
+    add_kind_delta(w, COLUMN_ARG1, i, e->arg[1], e->kind);
+    add_kind_delta(w, COLUMN_ARG2, i, e->arg[2], e->kind);
+    add_raw(w, COLUMN_CAUSE, i, e->cause_back);
+    add_raw(w, COLUMN_KIND, i, e->kind);
+    add_raw(w, COLUMN_WHO, i, e->layer | (uint64_t)e->engine << 8 | (uint64_t)e->vcpu << 16);
     h->last_seq = e->seq;
-    h->last_ns = e->vtime_ns;
-    h->last_icount = e->icount;
+    widen_range(&h->min_ns, &h->max_ns, e->vtime_ns);
+    widen_range(&h->min_icount, &h->max_icount, e->icount);
+    widen_range(&h->min_rip, &h->max_rip, e->rip);
     h->kinds |= BIT(e->kind & 63);
+    trace_index_add(w->index, e);
     if (++h->n_events == TRACE_BLOCK_EVENTS)
         write_block(w);
 }
@@ -263,16 +333,25 @@ int trace_writer_flush(struct trace_writer *w)
     return w->error;
 }
 
+/* A header without events says that no more is to come. */
+static void write_end(struct trace_writer *w)
+{
+    w->n_out = sizeof w->head;
+    w->head.first_seq = w->head.last_seq = w->last_seq;
+    write_out(w);
+}
+
 int trace_writer_close(struct trace_writer *w)
 {
     if (!w)
         return 0;
-    if (w->out && w->zstd)
-        trace_writer_flush(w);
+    if (w->out && w->zstd && w->index && trace_writer_flush(w) == 0)
+        write_end(w);
     if (close(w->fd) != 0)
         writer_fail(w, errno);
     int error = w->error;
     ZSTD_freeCCtx(w->zstd);
+    trace_index_free(w->index);
     free(w->out);
     free(w->path);
     free(w);

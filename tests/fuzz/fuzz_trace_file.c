@@ -13,7 +13,9 @@
 #include <zstd.h>
 
 #include "base/trace.h"
+#include "debugger/filter.h"
 #include "debugger/stat.h"
+#include "debugger/trace_columns.h"
 #include "debugger/trace_file.h"
 #include "debugger/trace_format.h"
 #include "debugger/trace_text.h"
@@ -50,6 +52,34 @@ static bool read_event(void *arg, const struct trace_event *e)
     return true;
 }
 
+/* The ways of searching a block agree with looking at its events. */
+static void search_block(const struct trace_file *f, size_t i)
+{
+    static const char *const exprs[] = { "port==0x3f8", "exit==io || cause", "rip<0x1000 && !mark", "gpa" };
+    static struct filter *filter[NELEM(exprs)];
+    static struct trace_columns *columns;
+    static struct trace_event events[TRACE_BLOCK_MAX];
+    char why[200];
+    struct filter_error err;
+    if (!columns)
+        columns = trace_columns_new();
+    if (trace_file_load(f, i, events, why, sizeof why) < 0)
+        return;
+    trace_columns_open(columns, f, i, why, sizeof why);
+    for (size_t k = 0; k < NELEM(exprs); k++) {
+        if (!filter[k])
+            filter[k] = filter_compile(exprs[k], NULL, &err);
+        for (size_t at = 0; at < trace_file_block(f, i)->n_events; at += 64) {
+            uint64_t bits = 0, n = trace_file_block(f, i)->n_events - at;
+            if (!filter_select(filter[k], columns, at, n, &bits))
+                abort();
+            for (size_t b = 0; b < 64 && b < n; b++)
+                if ((bits >> b & 1) != filter_match(filter[k], &events[at + b]))
+                    abort();
+        }
+    }
+}
+
 static void read_file(const void *bytes, size_t n)
 {
     char why[300];
@@ -59,32 +89,15 @@ static void read_file(const void *bytes, size_t n)
     struct reader r = { .file = f, .stat = stat_new() };
     last_seq = 0;
     trace_file_each(f, 0, UINT64_MAX, ~UINT64_C(0), read_event, &r);
+    for (size_t i = 0; i < trace_file_blocks(f); i++)
+        search_block(f, i);
     stat_print(nowhere, r.stat, NULL);
     stat_free(r.stat);
     trace_file_close(f);
 }
 
-/* How many events the content holds if its widths are what they say (made legal
- * here, most of the time); the rest is cut off. */
-static uint32_t fit_events(uint8_t *content, size_t *n_content)
-{
-    static const uint8_t legal[] = { 0, 1, 2, 4, 8 };
-    size_t per_event = 0, head = sizeof(struct trace_event) + TRACE_EVENT_WORDS;
-    if (*n_content < head)
-        return 1;
-    for (size_t c = 0; c < TRACE_EVENT_WORDS; c++) {
-        uint8_t *width = content + sizeof(struct trace_event) + c;
-        if (*width < 250)
-            *width = legal[*width % sizeof legal];
-        per_event += *width;
-    }
-    uint32_t n = per_event ? (uint32_t)((*n_content - head) / per_event) : 5;
-    *n_content = head + n * per_event;
-    return n;
-}
-
 /* The file so far, in memory. */
-struct image { uint8_t bytes[1 << 18]; size_t n; };
+struct image { uint8_t bytes[1 << 19]; size_t n; };
 
 static void put(struct image *i, const void *bytes, size_t n)
 {
@@ -111,27 +124,65 @@ static void put_header(struct image *i, const uint8_t *info, size_t n_info)
     put(i, lines, n);
 }
 
-/* A block whose header, as far as it may be anything, and content are the input's. */
-static void put_block(struct image *i, const uint8_t *header, uint8_t *content, size_t n)
+/* The columns' bytes: the input's, as long as the widths want (the rest zeros),
+ * compressed where the input says so; the headers get their lengths. */
+static size_t put_columns(uint8_t *to, struct column_header *head, uint32_t n_events,
+                          const uint8_t *data, size_t size)
 {
-    static uint8_t packed[1 << 17];
+    static uint8_t narrow[8 * TRACE_BLOCK_EVENTS];
+    static const uint8_t legal[] = { 0, 1, 2, 4, 8 };
+    size_t n_to = 0;
+    for (unsigned c = 0; c < N_COLUMNS; c++) {
+        if (head[c].width < 250)
+            head[c].width = c == COLUMN_KIND ? head[c].width & 1 : legal[head[c].width % sizeof legal];
+        if (head[c].coding < 250)
+            head[c].coding %= 3;
+        size_t n = head[c].width <= 8 ? (size_t)n_events * head[c].width : 0, have = n < size ? n : size;
+        memset(narrow, 0, n);
+        memcpy(narrow, data, have);
+        data += have;
+        size -= have;
+        if (head[c].is_compressed % 2) {
+            n = ZSTD_compress(to + n_to, ZSTD_compressBound(n), narrow, n, 1);
+        } else {
+            head[c].is_compressed = 0;
+            memcpy(to + n_to, narrow, n);
+        }
+        if (head[c].packed_bytes % 16)          /* else: as the input has it */
+            head[c].packed_bytes = (uint32_t)n;
+        n_to += n;
+    }
+    return n_to;
+}
+
+/* A block whose header, as far as it may be anything, columns and index are the input's. */
+static void put_block(struct image *i, const uint8_t *header, const uint8_t *content, size_t n)
+{
+    static uint8_t packed[N_COLUMNS * (8 * TRACE_BLOCK_EVENTS + 1000)];
+    struct { uint8_t index[64]; struct column_header columns[N_COLUMNS]; } fixed = { 0 };
     struct block_header b;
-    uint32_t n_events = fit_events(content, &n);
-    size_t n_packed = ZSTD_compress(packed, sizeof packed, content, n, 1);
-    if (ZSTD_isError(n_packed))
-        return;
     memcpy(&b, header, sizeof b);
-    if (b.n_events % 8) {       /* else: as the input has it */
-        b.n_events = n_events;
-        memcpy(&b.first_seq, content, n < 8 ? 0 : 8);
+    b.n_events = b.n_events % TRACE_BLOCK_EVENTS % (b.n_events & 1 ? 70 : TRACE_BLOCK_EVENTS) + 1;
+    memcpy(&fixed, content, n < sizeof fixed ? n : sizeof fixed);
+    content += n < sizeof fixed ? n : sizeof fixed;
+    n -= n < sizeof fixed ? n : sizeof fixed;
+    size_t n_packed = put_columns(packed, fixed.columns, b.n_events, content, n);
+    if (b.lost % 2) {           /* else: as the input has it */
+        b.first_seq = fixed.columns[COLUMN_SEQ].base + 1;
         b.last_seq = UINT64_MAX;
     }
     b.magic = TRACE_BLOCK_MAGIC;
-    b.packed_bytes = (uint32_t)n_packed;
-    b.payload_sum = trace_sum(TRACE_SUM_START, packed, n_packed);
+    b.index_bytes = sizeof fixed.index;
+    b.packed_bytes = (uint32_t)(sizeof fixed + n_packed);
+    b.index_sum = trace_sum(TRACE_SUM_START, fixed.index, sizeof fixed.index);
+    static uint8_t summed[sizeof fixed.columns + sizeof packed];
+    memcpy(summed, fixed.columns, sizeof fixed.columns);
+    memcpy(summed + sizeof fixed.columns, packed, n_packed);
+    b.packed_sum = trace_sum(TRACE_SUM_START, summed, sizeof fixed.columns + n_packed);
     b.sum = trace_sum(TRACE_SUM_START, &b, offsetof(struct block_header, sum));
     put(i, &b, sizeof b);
-    put(i, packed, n_packed);
+    put(i, fixed.index, sizeof fixed.index);
+    put(i, summed, sizeof fixed.columns + n_packed);
 }
 
 static void read_with_right_sums(const uint8_t *data, size_t size)
@@ -149,6 +200,8 @@ static void read_with_right_sums(const uint8_t *data, size_t size)
     image.n = 0;
     put_header(&image, data + 1, n_info);
     put_block(&image, data + 1 + n_info, content, n);
+    if (data[0] % 2)            /* the same again: its numbers do not go on */
+        put_block(&image, data + 1 + n_info, content, n);
     uint8_t *exact = malloc(image.n);           /* so that the sanitizer sees its end */
     if (!exact)
         return;

@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 #include "base/trace.h"
+#include "cpu/exit.h"
+#include "debugger/filter.h"
 #include "debugger/store.h"
 #include "debugger/trace_drain.h"
 #include "debugger/trace_file.h"
@@ -187,6 +189,176 @@ static void a_ring_is_taken_and_not_believed(void **state)
     trace_free(t);
 }
 
+/*
+ * Searching
+ */
+
+static uint64_t seed = 1;
+
+static uint64_t any(uint64_t below)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (seed >> 33) % below;
+}
+
+/* An event like those of a guest: in phases, so that blocks differ. */
+static struct trace_event likely_event(uint64_t i)
+{
+    static const uint32_t reasons[] = { EXIT_IO, EXIT_HLT, EXIT_EPT_VIOLATION, EXIT_CR_ACCESS, EXIT_MMIO,
+                                        EXIT_EXCEPTION, 0x7777 };
+    uint64_t phase = i / 500;
+    struct trace_event e = { .seq = i, .vtime_ns = 10 * i, .icount = 3 * i,
+        .rip = 0x100000 + phase * 0x1000 + any(40) * 4, .cause_back = (uint32_t)any(i < 4 ? 1 : 4),
+        .kind = (uint8_t)any(N_TRACE_KINDS), .layer = (uint8_t)any(N_LAYERS), .engine = (uint8_t)(phase % 2),
+        .arg = { any(4), any(3) ? any(100) : phase << 12, any(2) ? any(1000) : UINT64_MAX } };
+    if (any(3) == 0) {
+        e.kind = TRACE_EXIT;
+        e.arg[0] = reasons[any(NELEM(reasons))];
+        e.arg[1] = any(2) ? (0x3f8 + phase) << 16 : any(UINT32_MAX);
+    }
+    return e;
+}
+
+#define N_SEARCHED 9000
+static struct trace_event searched[N_SEARCHED];
+
+/* Half of them in blocks of the file, of different sizes, the rest in the tail. */
+static struct store *open_searched(void)
+{
+    char why[200];
+    struct store *s = store_record(NULL, NULL, NULL, why, sizeof why);
+    assert_non_null(s);
+    for (uint64_t i = 0; i < N_SEARCHED; i++) {
+        searched[i] = likely_event(i + 1);
+        store_sink(s, &searched[i], 1);
+    }
+    return s;
+}
+
+static const char *const filters[] = {
+    "", "exit==io", "exit==io && port==0x3fa", "port in 0x3fc..0x3fd", "port==0x9999", "MARK", "MARK && n==2",
+    "rip in 0x104000..0x10403f", "rip == 0x103010", "rip < 0x101000", "gpa in 0x4000..0x4fff", "gpa==0x5000",
+    "time in 20us..21us", "seq in (1, 64, 65, 4096, 4097, 9000)", "cause", "cause==500", "engine==1 && MARK",
+    "value == 0xffffffffffffffff", "!(kind in (EXIT, MARK)) && !port", "vector==2 || line==3", "not exit",
+    "exit==0x7777", "error & 2", "layer==io && size!=1", "icount > 26990", "msr", "n < 0", "address==0",
+};
+
+static void searches_find_what_looking_finds(void **state)
+{
+    (void)state;
+    struct store *s = open_searched();
+    for (size_t k = 0; k < NELEM(filters); k++) {
+        struct filter_error err;
+        struct filter *f = filter_compile(filters[k], NULL, &err);
+        if (!f)
+            fail_msg("%s: %s", filters[k], err.text);
+        uint64_t at = 0, n = 0, last = 0;
+        for (uint64_t i = 0; i < N_SEARCHED; i++) {
+            if (!filter_match(f, &searched[i]))
+                continue;
+            if (store_next(s, f, &at, 0) != STORE_FOUND || at != i)
+                fail_msg("%s: next is %d, not %d", filters[k], (int)at, (int)i);
+            last = i;
+            at++;
+            n++;
+        }
+        assert_int_equal(store_next(s, f, &at, 0), STORE_NONE);
+        assert_int_equal(at, N_SEARCHED);
+        assert_int_equal(store_count(s, f, 0, UINT64_MAX), n);
+        for (uint64_t i = N_SEARCHED; i-- > 0; )
+            if (filter_match(f, &searched[i])) {
+                if (store_prev(s, f, &at, 0) != STORE_FOUND || at != i)
+                    fail_msg("%s: previous is %d, not %d", filters[k], (int)at, (int)i);
+                if (at-- == 0)
+                    break;
+            }
+        if (n && last && at != UINT64_MAX)
+            assert_int_equal(store_prev(s, f, &at, 0), STORE_NONE);
+        filter_free(f);
+    }
+    store_close(s);
+}
+
+static bool check_each(void *arg, uint64_t index, const struct trace_event *e)
+{
+    uint64_t *next = arg;
+    assert_memory_equal(e, &searched[index], sizeof *e);
+    assert_true(index >= *next);
+    *next = index + 1;
+    return index != 7000;
+}
+
+static void parts_are_searched(void **state)
+{
+    (void)state;
+    struct filter_error err;
+    struct store *s = open_searched();
+    struct filter *f = filter_compile("exit || mark", NULL, &err), *all = filter_compile("", NULL, &err);
+    for (unsigned i = 0; i < 200; i++) {
+        uint64_t from = any(N_SEARCHED), to = from + any(N_SEARCHED), n = 0;
+        for (uint64_t k = from; k < to && k < N_SEARCHED; k++)
+            n += filter_match(f, &searched[k]);
+        assert_int_equal(store_count(s, f, from, to), n);
+    }
+    uint64_t next = 100;
+    assert_int_equal(store_each(s, all, 100, 5000, check_each, &next), 0);
+    assert_int_equal(next, 5000);
+    assert_int_equal(store_each(s, all, 5000, UINT64_MAX, check_each, &next), 0);
+    assert_int_equal(next, 7001);
+    filter_free(f);
+    filter_free(all);
+    store_close(s);
+}
+
+/* With a budget of nothing, a search goes on where it stopped. */
+static void a_search_can_be_interrupted(void **state)
+{
+    (void)state;
+    struct filter_error err;
+    struct store *s = open_searched();
+    struct filter *f = filter_compile("seq==9000", NULL, &err), *g = filter_compile("seq==1", NULL, &err);
+    struct filter *slow = filter_compile("value==0x123456", NULL, &err);
+    uint64_t at = 0;
+    unsigned more = 0;
+    while (store_next(s, slow, &at, 1) == STORE_MORE)
+        more++;
+    assert_true(more >= 2);
+    for (at = 0; store_next(s, f, &at, 1) == STORE_MORE; )
+        ;
+    assert_int_equal(at, 8999);
+    while (store_prev(s, g, &at, 1) == STORE_MORE)
+        ;
+    assert_int_equal(at, 0);
+    filter_free(f), filter_free(g), filter_free(slow);
+    store_close(s);
+}
+
+/* Blocks that cannot hold a match are not unpacked: they could as well be damaged. */
+static void the_index_saves_looking(void **state)
+{
+    (void)state;
+    struct filter_error err;
+    struct trace_writer *w = trace_writer_open(path, NULL, NULL);
+    for (uint64_t i = 0; i < 100 * TRACE_BLOCK_EVENTS; i++) {
+        uint64_t block = i / TRACE_BLOCK_EVENTS;
+        struct trace_event e = { .seq = i + 1, .kind = TRACE_IO_READ, .rip = 0x1000 * (block ^ 37),
+                                 .arg = { 0x100 + (block * 7919 % 256), 1, i } };
+        trace_writer_sink(w, &e, 1);
+    }
+    assert_int_equal(trace_writer_close(w), 0);
+    struct store *s = open_store();
+    const char *const exprs[] = { "port==0x100", "rip in 0x5000..0x500f", "port==0x60", "port==5 || port==6" };
+    for (size_t k = 0; k < NELEM(exprs); k++) {
+        unsigned looked = 0;
+        struct filter *f = filter_compile(exprs[k], NULL, &err);
+        for (size_t i = 0; i < 100; i++)
+            looked += filter_may_match(f, store_file(s), i);
+        assert_in_range(looked, k < 2, 4);
+        filter_free(f);
+    }
+    store_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +366,10 @@ int main(void)
         cmocka_unit_test(places_are_found),
         cmocka_unit_test(a_growing_file_is_followed),
         cmocka_unit_test(a_recording_is_read_at_once),
+        cmocka_unit_test(searches_find_what_looking_finds),
+        cmocka_unit_test(parts_are_searched),
+        cmocka_unit_test(a_search_can_be_interrupted),
+        cmocka_unit_test(the_index_saves_looking),
         cmocka_unit_test(a_ring_is_taken_and_not_believed),
     };
     return cmocka_run_group_tests_name("store", tests, make_path, remove_path);
