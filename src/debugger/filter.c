@@ -145,38 +145,48 @@ static bool select_cause(const struct filter_node *n, const struct window *w, ui
     return true;
 }
 
-/* Where an event of this kind (and reason) has the field, or NULL. */
-static const struct trace_field_source *source_of(const struct filter_node *n, unsigned kind, uint64_t arg0)
+/* Where events have the field: found out once for a run of the same kind and reason. */
+struct finder {
+    const struct filter_node *n;
+    struct trace_columns     *columns;
+    const uint64_t           *arg0, *word;
+    unsigned                  kind;
+    uint64_t                  reason;
+    const struct trace_field_source *s;     /* NULL: these have not */
+};
+
+/* False: a column is damaged. */
+static bool find_field(struct finder *d, unsigned kind, uint64_t reason)
 {
-    if (kind >= N_TRACE_KINDS)
-        return NULL;
-    if (n->field->of_kind[kind].is)
-        return &n->field->of_kind[kind];
-    int exit = kind == TRACE_EXIT && arg0 <= UINT32_MAX ? exit_index((unsigned)arg0) : -1;
-    return exit >= 0 && n->field->of_exit[exit].is ? &n->field->of_exit[exit] : NULL;
+    const struct trace_field *f = d->n->field;
+    d->kind = kind;
+    d->reason = reason;
+    d->s = f->of_kind[kind].is ? &f->of_kind[kind] : NULL;
+    int exit = !d->s && kind == TRACE_EXIT && reason <= UINT32_MAX ? exit_index((unsigned)reason) : -1;
+    if (exit >= 0 && f->of_exit[exit].is)
+        d->s = &f->of_exit[exit];
+    return !d->s || (d->word = trace_columns_word(d->columns, d->s->word));
 }
 
 static bool select_by_kind(const struct filter_node *n, const struct window *w, uint64_t wanted,
                            uint64_t *bits)
 {
+    struct finder d = { .n = n, .columns = w->columns, .kind = UINT8_MAX };
     const uint8_t *kind = trace_columns_kinds(w->columns);
-    uint64_t kinds = trace_field_kinds(n->field);
+    uint64_t kinds = trace_field_kinds(n->field) & (BIT(N_TRACE_KINDS) - 1);
     if (!kind)
         return false;
     for (; wanted; wanted &= wanted - 1) {
         size_t bit = (size_t)__builtin_ctzll(wanted), i = w->first + bit;
-        if (kind[i] >= N_TRACE_KINDS || !(kinds & BIT(kind[i])))
+        if (kind[i] >= 64 || !(kinds & BIT(kind[i])))
             continue;
-        const uint64_t *arg0 = kind[i] == TRACE_EXIT ? trace_columns_word(w->columns, 4) : NULL;
-        if (kind[i] == TRACE_EXIT && !arg0)
+        if (kind[i] == TRACE_EXIT && !d.arg0 && !(d.arg0 = trace_columns_word(w->columns, 4)))
             return false;
-        const struct trace_field_source *s = source_of(n, kind[i], arg0 ? arg0[i] : 0);
-        if (!s)
-            continue;
-        const uint64_t *word = trace_columns_word(w->columns, s->word);
-        if (!word)
+        uint64_t reason = kind[i] == TRACE_EXIT ? d.arg0[i] : 0;
+        if ((kind[i] != d.kind || reason != d.reason) && !find_field(&d, kind[i], reason))
             return false;
-        *bits |= (uint64_t)holds(n, trace_field_extract(s, word[i])) << bit;
+        if (d.s)
+            *bits |= (uint64_t)holds(n, trace_field_extract(d.s, d.word[i])) << bit;
     }
     return true;
 }

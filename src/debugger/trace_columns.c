@@ -1,8 +1,8 @@
 /*
  * debugger/trace_columns.c -- unpacking a block.
  *
- * Nothing in it is believed: the sums are checked first, then every length
- * against what is there.  A complaint is a sentence that stays until the next
+ * Nothing in it is believed: sums are checked first, those of the columns when
+ * they are asked for, then every length against what is there.  A complaint is a sentence that stays until the next
  * block is opened.
  */
 #include "debugger/trace_columns.h"
@@ -125,7 +125,8 @@ int trace_columns_open(struct trace_columns *c, const struct trace_file *f, size
     }
     size_t n_bytes = h.packed_bytes - h.index_bytes;
     bool whole = trace_sum(TRACE_SUM_START, content, h.index_bytes) == h.index_sum
-              && trace_sum(TRACE_SUM_START, content + h.index_bytes, n_bytes) == h.packed_sum;
+              && trace_sum(TRACE_SUM_START, content + h.index_bytes,
+                           n_bytes < sizeof c->head ? n_bytes : sizeof c->head) == h.table_sum;
     c->complaint = whole ? read_table(c, content + h.index_bytes, n_bytes) : "its checksum is wrong";
     if (!c->complaint)
         return (int)c->n;
@@ -139,6 +140,10 @@ static const uint8_t *decompress(struct trace_columns *c, size_t column)
 {
     const struct column_header *h = &c->head[column];
     size_t n = c->n * h->width;
+    if (trace_sum(TRACE_SUM_START, c->packed[column], h->packed_bytes) != h->sum) {
+        c->complaint = "a column's checksum is wrong";
+        return NULL;
+    }
     if (!h->is_compressed) {
         memcpy(c->narrow, c->packed[column], n);
         return c->narrow;

@@ -9,7 +9,7 @@
  *
  * A block's events lie column by column, so that a search unpacks what it asks
  * about and nothing else.  A column is n_events numbers of `width` bytes (0, 1,
- * 2, 4 or 8: as few as hold the largest), compressed by zstd if that helps.
+ * 2, 4 or 8: as few as hold the largest), compressed by zstd if that helps much.
  * What the numbers are is the column's coding:
  *   RAW        the value
  *   DELTA      zigzag(value - value before - step); before the first is `base`
@@ -76,12 +76,13 @@ struct block_header {
     uint64_t kinds;
     uint64_t lost;
     uint64_t index_sum;         /* of the index                             */
-    uint64_t packed_sum;        /* of what follows the index                */
+    uint64_t table_sum;         /* of the columns' headers; those have theirs */
     uint64_t sum;               /* of all of the above                      */
 };
 
 struct column_header {
     uint64_t base, step;
+    uint64_t sum;               /* of its bytes: only columns that are asked for are checked */
     uint32_t packed_bytes;
     uint8_t  width;
     uint8_t  is_compressed;
@@ -103,7 +104,7 @@ static inline uint64_t unzigzag(uint64_t z)
 _Static_assert(sizeof(struct trace_event) == 64, "an event is 64 bytes");
 _Static_assert(sizeof(struct file_header) == 32, "no padding");
 _Static_assert(sizeof(struct block_header) == 120, "no padding");
-_Static_assert(sizeof(struct column_header) == 24, "no padding");
+_Static_assert(sizeof(struct column_header) == 32, "no padding");
 
 /* 64 bits in which every bit depends on every bit of x. */
 static inline uint64_t trace_mix(uint64_t x)

@@ -215,10 +215,11 @@ static void pack_column(struct trace_writer *w, enum column c, struct column_hea
     size_t packed = n < ZSTD_LEAST ? n : ZSTD_compressCCtx(w->zstd, to, w->out_bytes - w->n_out, w->narrow,
                                                            n, ZSTD_LEVEL);
     bug_if(ZSTD_isError(packed), "zstd: %s", ZSTD_getErrorName(packed));
-    h->is_compressed = packed < n;
+    h->is_compressed = packed < n - n / 8;      /* for less it is not worth a reader's time */
     if (!h->is_compressed)
         memcpy(to, w->narrow, n);
-    h->packed_bytes = (uint32_t)(packed < n ? packed : n);
+    h->packed_bytes = (uint32_t)(h->is_compressed ? packed : n);
+    h->sum = trace_sum(TRACE_SUM_START, to, h->packed_bytes);
     w->n_out += h->packed_bytes;
 }
 
@@ -231,7 +232,8 @@ static void write_out(struct trace_writer *w)
     h->packed_bytes = (uint32_t)(w->n_out - sizeof *h);
     h->lost = w->trace ? w->trace->ring->lost : w->lost;
     h->index_sum = trace_sum(TRACE_SUM_START, content, h->index_bytes);
-    h->packed_sum = trace_sum(TRACE_SUM_START, content + h->index_bytes, h->packed_bytes - h->index_bytes);
+    h->table_sum = trace_sum(TRACE_SUM_START, content + h->index_bytes,
+                             h->n_events ? N_COLUMNS * sizeof(struct column_header) : 0);
     h->sum = trace_sum(TRACE_SUM_START, h, offsetof(struct block_header, sum));
     memcpy(w->out, h, sizeof *h);
     write_all(w, w->out, w->n_out);

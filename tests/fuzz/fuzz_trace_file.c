@@ -150,6 +150,7 @@ static size_t put_columns(uint8_t *to, struct column_header *head, uint32_t n_ev
         }
         if (head[c].packed_bytes % 16)          /* else: as the input has it */
             head[c].packed_bytes = (uint32_t)n;
+        head[c].sum = trace_sum(TRACE_SUM_START, to + n_to, n);
         n_to += n;
     }
     return n_to;
@@ -175,14 +176,12 @@ static void put_block(struct image *i, const uint8_t *header, const uint8_t *con
     b.index_bytes = sizeof fixed.index;
     b.packed_bytes = (uint32_t)(sizeof fixed + n_packed);
     b.index_sum = trace_sum(TRACE_SUM_START, fixed.index, sizeof fixed.index);
-    static uint8_t summed[sizeof fixed.columns + sizeof packed];
-    memcpy(summed, fixed.columns, sizeof fixed.columns);
-    memcpy(summed + sizeof fixed.columns, packed, n_packed);
-    b.packed_sum = trace_sum(TRACE_SUM_START, summed, sizeof fixed.columns + n_packed);
+    b.table_sum = trace_sum(TRACE_SUM_START, fixed.columns, sizeof fixed.columns);
     b.sum = trace_sum(TRACE_SUM_START, &b, offsetof(struct block_header, sum));
     put(i, &b, sizeof b);
     put(i, fixed.index, sizeof fixed.index);
-    put(i, summed, sizeof fixed.columns + n_packed);
+    put(i, fixed.columns, sizeof fixed.columns);
+    put(i, packed, n_packed);
 }
 
 static void read_with_right_sums(const uint8_t *data, size_t size)

@@ -266,7 +266,7 @@ static void make_sums_right(struct lie *l)
     l->file.sum = trace_sum(TRACE_SUM_START, &l->file, offsetof(struct file_header, sum));
     l->file.sum = trace_sum(l->file.sum, "", 0);
     l->block.index_sum = trace_sum(TRACE_SUM_START, l->rest, 0);
-    l->block.packed_sum = trace_sum(TRACE_SUM_START, l->rest, sizeof l->rest);
+    l->block.table_sum = trace_sum(TRACE_SUM_START, l->rest, sizeof l->rest);
     l->block.sum = trace_sum(TRACE_SUM_START, &l->block, offsetof(struct block_header, sum));
 }
 
