@@ -45,7 +45,7 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     if (argc > 2 && !strcmp(argv[1], "help")) {
-        char *ask[] = { argv[2], (char []){ "--help" }, NULL };
+        char *ask[] = { argv[2], (char[]){ "--help" }, NULL };
         return run_command(2, ask);
     }
     if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {

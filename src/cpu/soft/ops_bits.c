@@ -86,7 +86,10 @@ op_fn *select_bt(struct uop *u, const struct insn *i, bool *ends)
         return i->form == F_RI ? op##_ri : i->form == F_RR ? op##_rr : i->form == F_MI ? op##_mi : op##_mr;
     (void)ends;
     switch (u->mnemonic) {
-    CASE(BT) CASE(BTS) CASE(BTR) CASE(BTC)
+    CASE(BT)
+    CASE(BTS)
+    CASE(BTR)
+    CASE(BTC)
     default: return NULL;
     }
 #undef CASE
