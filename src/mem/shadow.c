@@ -304,14 +304,17 @@ int shadow_switch(struct shadow *s, const struct paging *pg)
 
 /* INVLPG forgets the page, and whatever the hardware caches of the levels above
  * it.  Only tables out of sync can have changed, and where in them is not known:
- * of those, shadows above the last level go, and in the last level this page. */
+ * of those, shadows above the last level go, and in the last level this page.
+ * A table that has no shadow left is in step again: protected when next used. */
 void shadow_invlpg(struct shadow *s, gla_t gla)
 {
-    for (size_t i = 0; i < s->n_unsync; i++) {
+    for (size_t i = s->n_unsync; i-- > 0;) {
         size_t entries = frame_forget_page(s, s->unsync[i], table_index(gla, 1));
         s->stats.zaps += entries;
         if (entries)
             trace_emit(s->trace, TRACE_SHADOW_ZAP, s->unsync[i], entries, 0);
+        if (!frame_is_table(s, s->unsync[i]))
+            s->unsync[i] = s->unsync[--s->n_unsync];
     }
 }
 
