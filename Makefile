@@ -110,6 +110,8 @@ debugger := \
     debugger/filter.c \
     debugger/store.c \
     debugger/histogram.c \
+    debugger/report_gather.c \
+    debugger/report.c \
     debugger/symbols.c \
     debugger/trace_text.c \
     debugger/stat.c \
@@ -123,7 +125,8 @@ cmd := \
     cmd/doctor.c \
     cmd/compare.c \
     cmd/trace.c \
-    cmd/stat.c
+    cmd/stat.c \
+    cmd/report.c
 
 SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(cmd))
 MAIN    := src/cmd/main.c
@@ -162,6 +165,7 @@ UNIT_TESTS := \
     test_stat \
     test_trace_text \
     test_filter \
+    test_report \
     test_store
 UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 

@@ -18,6 +18,7 @@ static const struct command commands[] = {
     { "doctor",  cmd_doctor,  "",                "is everything here, and what to type if not" },
     { "stat",    cmd_stat,    "FILE.trace | [options] GUEST", "count exits by reason, port and place" },
     { "trace",   cmd_trace,   "FILE.trace",      "print, filter and explain a trace" },
+    { "report",  cmd_report,  "FILE.trace -o OUT.html", "a trace as one web page" },
 };
 
 static void help(FILE *out)

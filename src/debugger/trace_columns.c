@@ -266,7 +266,7 @@ static const char *check_events(const struct trace_columns *c, struct trace_even
 
 int trace_columns_events(struct trace_columns *c, struct trace_event *events, char *why, size_t n)
 {
-    const uint64_t *word[TRACE_EVENT_WORDS];
+    const uint64_t *word[TRACE_EVENT_WORDS] = { NULL };
     bool whole = true;
     for (unsigned w = 0; w < TRACE_EVENT_WORDS && whole; w++)
         whole = (word[w] = trace_columns_word(c, w));

@@ -1,0 +1,87 @@
+/*
+ * cmd/report.c -- `vitrine report FILE.trace -o out.html`: a trace as a web page.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/host.h"
+#include "cmd/cmd.h"
+#include "debugger/report.h"
+#include "debugger/store.h"
+#include "debugger/symbols.h"
+#include "vm/pc.h"
+
+static const char usage[] =
+    "usage: vitrine report [options] FILE\n"
+    "\nMakes one self-contained web page of a trace: exits by reason and over time, page\n"
+    "faults, devices, how long exits last, the MARKs, and the commands to see it again.\n"
+    "\noptions:\n"
+    "  -o, --output OUT   write the page there; without it to standard output\n"
+    "  --symbols ELF      name addresses by the symbols of the guest\n"
+    "  --help             this help\n"
+    "\nexit status: 0; 1 the file cannot be read, or the page not written; 2 bad usage\n"
+    "\nexamples:\n"
+    "  vitrine run --trace t.trace build/guests/ptchurn64.elf\n"
+    "  vitrine report t.trace --symbols build/guests/ptchurn64.elf -o t.html\n";
+
+static int write_page(struct store *s, const char *name, const char *path)
+{
+    FILE *out = path ? fopen(path, "w") : stdout;
+    if (!out) {
+        host_say("cannot write %s: %s", path, strerror(errno));
+        return 1;
+    }
+    int err = report_html(s, name, pc_port_name, out);
+    if ((path ? fclose(out) : fflush(out)) != 0 && !err)
+        err = -errno;
+    if (err)
+        host_say("cannot write the report: %s", strerror(-err));
+    return err != 0;
+}
+
+static int make_report(const char *file, const char *symbols_of, const char *path)
+{
+    char why[300];
+    struct symbols *symbols = NULL;
+    struct store *s = store_open(file, why, sizeof why);
+    if (!s) {
+        host_say("cannot read trace %s: %s", file, why);
+        return 1;
+    }
+    int status = 1;
+    if (symbols_of && !(symbols = symbols_open(symbols_of, why, sizeof why))) {
+        host_say("cannot read symbols of %s: %s", symbols_of, why);
+    } else {
+        store_set_symbols(s, symbols);
+        status = write_page(s, file, path);
+    }
+    symbols_close(symbols);
+    store_close(s);
+    return status;
+}
+
+int cmd_report(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "output",  required_argument, NULL, 'o' },
+        { "symbols", required_argument, NULL, 's' },
+        { "help",    no_argument,       NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    const char *path = NULL, *symbols = NULL;
+    optind = 0;
+    for (int c; (c = getopt_long(argc, argv, "o:h", options, NULL)) != -1; )
+        switch (c) {
+        case 'o': path = optarg; break;
+        case 's': symbols = optarg; break;
+        case 'h': fputs(usage, stdout); return 0;
+        default:  return 2;
+        }
+    if (argc - optind != 1) {
+        host_say("which trace file? one, please; `vitrine report --help` shows examples");
+        return 2;
+    }
+    return make_report(argv[optind], symbols, path);
+}
