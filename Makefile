@@ -17,7 +17,7 @@ HARDDEF := -DVITRINE_HARD
 endif
 CFLAGS  ?=
 ALL_CFLAGS = -std=gnu11 $(OPT) -g $(WARN) $(HARDDEF) -D_GNU_SOURCE -Isrc $(CFLAGS)
-LDLIBS  := -lZydis -lelf -ldw -lzstd -lpthread
+LDLIBS  := -lZydis -lelf -ldw -lzstd -lncursesw -ltinfo -lpthread
 
 base := \
     base/host.c \
@@ -115,7 +115,19 @@ debugger := \
     debugger/symbols.c \
     debugger/trace_text.c \
     debugger/stat.c \
-    debugger/story.c
+    debugger/story.c \
+    debugger/tui_term.c \
+    debugger/tui_rows.c \
+    debugger/tui_survey.c \
+    debugger/tui.c \
+    debugger/tui_key.c \
+    debugger/tui_prompt.c \
+    debugger/tui_command.c \
+    debugger/tui_search.c \
+    debugger/tui_layout.c \
+    debugger/tui_stream.c \
+    debugger/tui_why.c \
+    debugger/tui_stat.c
 cmd := \
     cmd/options.c \
     cmd/terminal.c \
@@ -126,7 +138,8 @@ cmd := \
     cmd/compare.c \
     cmd/trace.c \
     cmd/stat.c \
-    cmd/report.c
+    cmd/report.c \
+    cmd/tui.c
 
 SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(cmd))
 MAIN    := src/cmd/main.c
@@ -223,7 +236,7 @@ run: all
 
 # What `make check` runs, quick suites first.
 SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep tests/deterministic \
-    tests/trace $(if $(SAN)$(HARD),,tests/kvm-sim/run)
+    tests/trace tests/tui $(if $(SAN)$(HARD),,tests/kvm-sim/run)
 
 ##  check      build everything and run every test that takes seconds; see doc/testing.md
 .PHONY: check

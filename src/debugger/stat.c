@@ -302,6 +302,25 @@ static void print_table(FILE *out, const struct exit_stat *s, enum stat_by by, c
     free(rows);
 }
 
+size_t stat_rows(const struct exit_stat *s, enum stat_by by, const struct symbols *symbols,
+                 struct stat_row *out, size_t max)
+{
+    size_t n;
+    struct row *rows = sorted_rows(&s->table[by], &n);
+    if (!rows)
+        return 0;
+    for (size_t i = 0; i < n && i < max; i++) {
+        out[i] = (struct stat_row){ .about = about_key(s, by, rows[i].key), .count = rows[i].count,
+                                    .sum_ns = rows[i].sum_ns, .min_ns = rows[i].min_ns, .max_ns = rows[i].max_ns };
+        say_key(by, rows[i].key, symbols, out[i].name, sizeof out[i].name);
+    }
+    free(rows);
+    return n < max ? n : max;
+}
+
+uint64_t stat_sum_ns(const struct exit_stat *s) { return s->sum_ns; }
+bool stat_is_timed(const struct exit_stat *s) { return s->timed; }
+
 void stat_print_by(FILE *out, const struct exit_stat *s, enum stat_by by, size_t max_rows,
                    const struct symbols *symbols)
 {

@@ -29,6 +29,15 @@ void stat_name_ports(struct exit_stat *s, stat_port_fn *fn);
 
 uint64_t stat_exits(const struct exit_stat *s);
 
+/* One row of a table, for those who draw it themselves; `about` may be "". */
+struct stat_row { char name[96]; const char *about; uint64_t count, sum_ns, min_ns, max_ns; };
+
+/* The first n rows, largest time or count first: how many there are. */
+size_t stat_rows(const struct exit_stat *s, enum stat_by by, const struct symbols *symbols,
+                 struct stat_row *out, size_t n);
+uint64_t stat_sum_ns(const struct exit_stat *s);        /* of all exits */
+bool stat_is_timed(const struct exit_stat *s);          /* the host's time, not virtual */
+
 /* One table, at most `rows` lines (0: all), largest time or count first. */
 void stat_print_by(FILE *out, const struct exit_stat *s, enum stat_by by, size_t rows,
                    const struct symbols *symbols);

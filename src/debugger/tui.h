@@ -1,0 +1,147 @@
+/*
+ * debugger/tui.h -- the trace on a terminal: what happened, why, how often.
+ *
+ * Begin reading with tui_run() in tui.c, then tui_key.c (what a key does),
+ * tui_layout.c (where panes are), pane.h (what one is), and any tui_PANE.c.
+ */
+#ifndef DEBUGGER_TUI_H
+#define DEBUGGER_TUI_H
+
+#include "debugger/filter.h"
+#include "debugger/pane.h"
+#include "debugger/store.h"
+#include "debugger/tui_term.h"
+
+struct survey;
+
+struct tui_options {
+    struct tui_term_options term;
+    const char *name;           /* of the file, for the title               */
+    const char *layout;         /* NULL: the first                          */
+    const char *filter;         /* NULL: none                               */
+    struct store *store;
+    const struct symbols *symbols;
+    const char *(*port_name)(uint16_t port);
+};
+
+/* Until the user quits: an exit status.  Says on stderr what is wrong. */
+int tui_run(const struct tui_options *o);
+
+/* The table of keys, as Markdown for doc/tui.md. */
+void tui_print_keys(FILE *out);
+bool tui_layout_exists(const char *name);
+
+/*
+ * For the parts of the TUI
+ */
+
+#define TUI_SLOTS      10
+#define TUI_BOOKMARKS  256
+#define TUI_BACK       64
+#define TUI_TEXT       256
+
+struct slot { uint8_t pane, y0, x0, y1, x1; };      /* in 24ths of the screen */
+
+/* What is being typed in the last line. */
+enum prompt_kind { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_COMMAND };
+struct prompt {
+    enum prompt_kind kind;
+    char     text[TUI_TEXT];
+    size_t   len, at;           /* the caret */
+    uint64_t origin;            /* where the cursor was before a search       */
+    bool     wrong;             /* the filter does not parse: */
+    struct filter_error error;
+    char     history[4][16][TUI_TEXT];
+    unsigned n_history[4], recalled;
+};
+
+/* Looking for a matching event, a little at a time. */
+struct search {
+    bool     active, backward, wrapped;
+    bool     by_text;           /* else: the next one that the filter shows */
+    bool     quiet;             /* do not say so if there is none */
+    uint64_t at, looked_at;
+};
+
+struct tui {
+    const struct tui_options *o;
+    struct store  *store;
+    struct survey *survey;
+    struct pane    pane[N_PANES];
+
+    /* the selected event */
+    uint64_t cursor;            /* its index */
+    bool     has_event;
+    struct trace_event event;
+    bool     follow;            /* the end of a growing trace */
+    uint64_t back[TUI_BACK];    /* where jumps came from */
+    unsigned n_back;
+    struct { uint64_t index; } bookmark[TUI_BOOKMARKS];
+    unsigned n_bookmarks;
+
+    struct filter *filter;      /* never NULL */
+    char     filter_text[TUI_TEXT];
+    char     search_text[TUI_TEXT];
+    struct search search;
+    struct prompt prompt;
+
+    /* the screen */
+    int      layout;
+    struct slot slot[TUI_SLOTS];
+    unsigned n_slots, focus;    /* focus: a slot */
+    bool     maximised, help, mouse, laid_out, wide;
+    long     help_top;
+    char     message[200];
+    enum role message_role;
+
+    bool     dirty, quit;
+    uint64_t looked_ns;         /* when a growing file was last looked at */
+    int      status;
+};
+
+/* Another event; `jump`: Esc leads back. */
+void tui_select(struct tui *t, uint64_t index, bool jump);
+void tui_say(struct tui *t, enum role role, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void tui_set_filter(struct tui *t, const char *text);
+uint64_t tui_n_events(const struct tui *t);
+
+/* An event's text as the stream shows it, for search. */
+char *tui_event_text(const struct tui *t, const struct trace_event *e, char *buf, size_t n);
+enum role tui_role_of(const struct trace_event *e);
+
+/* What answers others, but is a beginning for people: an exit, a timer. */
+bool tui_begins_story(const struct trace_event *e);
+
+/* tui_search.c */
+void search_text(struct tui *t, bool backward, uint64_t from);
+void search_filter(struct tui *t, bool backward, uint64_t from);    /* the nearest shown */
+bool search_work(struct tui *t, uint64_t budget_ns);
+void search_stop(struct tui *t);
+
+/* tui_prompt.c */
+void prompt_open(struct tui *t, enum prompt_kind kind);
+void prompt_key(struct tui *t, int key);
+void prompt_draw(struct tui *t, const struct area *line, int *cursor_y, int *cursor_x);
+
+/* tui_command.c: `:` */
+void tui_command(struct tui *t, const char *text);
+bool tui_complete(struct tui *t, char *text, size_t n);
+
+/* tui_key.c */
+void tui_key(struct tui *t, int key);
+void tui_draw_bar(struct tui *t, const struct area *line);
+void tui_draw_help(struct tui *t, const struct area *a);
+
+/* tui_layout.c */
+const char *tui_layout_name(unsigned i);        /* NULL: there are no more */
+bool layout_choose(struct tui *t, const char *name);
+void layout_next(struct tui *t);
+void layout_arrange(struct tui *t, const struct area *whole);
+void layout_draw(struct tui *t);
+void layout_focus(struct tui *t, int by);
+void layout_swap(struct tui *t, int by);
+bool layout_show(struct tui *t, enum pane_id id);   /* focus it; put it here if it is nowhere */
+bool layout_click(struct tui *t, int y, int x);
+struct pane *tui_focused(struct tui *t);
+
+#endif

@@ -1,0 +1,152 @@
+/*
+ * debugger/tui_command.c -- what can be typed behind `:`.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "debugger/tui.h"
+
+typedef void command_fn(struct tui *t, const char *arg);
+
+static bool number(struct tui *t, const char *text, uint64_t *n)
+{
+    char *end;
+    errno = 0;
+    *n = strtoull(text, &end, 0);
+    if (!errno && end != text && !*end && text[0] != '-')
+        return true;
+    tui_say(t, ROLE_ERROR, "'%s' is no number", text);
+    return false;
+}
+
+static void clamp_select(struct tui *t, uint64_t index)
+{
+    uint64_t n = tui_n_events(t);
+    if (n)
+        tui_select(t, index < n ? index : n - 1, true);
+}
+
+static void go_to(struct tui *t, const char *arg)
+{
+    uint64_t seq;
+    if (number(t, arg, &seq))
+        clamp_select(t, store_seek_seq(t->store, seq));
+}
+
+static void go_to_time(struct tui *t, const char *arg)
+{
+    char *end;
+    double v = strtod(arg, &end);
+    static const struct { const char *unit; double ns; } units[] = {
+        { "", 1 }, { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 } };
+    for (size_t i = 0; i < NELEM(units) && end != arg; i++)
+        if (strcmp(end, units[i].unit) == 0 && v >= 0 && v * units[i].ns < 1.8e19) {
+            clamp_select(t, store_seek_time(t->store, (uint64_t)(v * units[i].ns)));
+            return;
+        }
+    tui_say(t, ROLE_ERROR, "'%s' is no time; try 1.5ms", arg);
+}
+
+static void filter(struct tui *t, const char *arg) { tui_set_filter(t, arg); }
+
+static void layout(struct tui *t, const char *arg)
+{
+    if (!layout_choose(t, arg))
+        tui_say(t, ROLE_ERROR, "there is no layout '%s': lecture, lab, debug", arg);
+}
+
+static void pane(struct tui *t, const char *arg)
+{
+    for (unsigned i = 0; i < N_PANES; i++)
+        if (strcmp(t->pane[i].ops->name, arg) == 0) {
+            layout_show(t, (enum pane_id)i);
+            return;
+        }
+    tui_say(t, ROLE_ERROR, "there is no pane '%s'; Tab lists them", arg);
+}
+
+static void quit(struct tui *t, const char *arg)
+{
+    (void)arg;
+    t->quit = true;
+}
+
+static void help(struct tui *t, const char *arg)
+{
+    (void)arg;
+    tui_say(t, ROLE_TEXT, "goto SEQ, time 1.5ms, filter EXPR, layout NAME, pane NAME, help, quit");
+}
+
+static const struct command { const char *name; command_fn *fn; } commands[] = {
+    { "filter", filter }, { "goto", go_to }, { "help", help }, { "layout", layout },
+    { "pane", pane }, { "quit", quit }, { "time", go_to_time },
+};
+
+void tui_command(struct tui *t, const char *text)
+{
+    text += strspn(text, " ");
+    size_t len = strcspn(text, " ");
+    const char *arg = text + len + strspn(text + len, " ");
+    const struct command *found = NULL;
+    bool two = false;
+    if (!len)
+        return;
+    if (text[0] >= '0' && text[0] <= '9') {     /* :123 as in less and vi */
+        go_to(t, text);
+        return;
+    }
+    for (size_t i = 0; i < NELEM(commands); i++)
+        if (strncmp(commands[i].name, text, len) == 0) {
+            two = found && strlen(found->name) != len;
+            found = found && strlen(found->name) == len ? found : &commands[i];
+        }
+    if (!found || two)
+        tui_say(t, ROLE_ERROR, found ? "'%.*s' could be several commands" : "there is no command '%.*s'",
+                (int)len, text);
+    else
+        found->fn(t, arg);
+}
+
+/* The i-th word that can stand here; NULL: no more. */
+static const char *candidate(const struct tui *t, bool first, const char *command, unsigned i)
+{
+    if (first)
+        return i < NELEM(commands) ? commands[i].name : NULL;
+    if (strcmp(command, "layout") == 0)
+        return tui_layout_name(i);
+    if (strcmp(command, "pane") == 0)
+        return i < N_PANES ? t->pane[i].ops->name : NULL;
+    return NULL;
+}
+
+/* The longest beginning that all candidates share; lists them if there are several. */
+bool tui_complete(struct tui *t, char *text, size_t n)
+{
+    char command[32], all[180] = "", common[64] = "";
+    char *blank = strchr(text, ' '), *word = blank ? blank + 1 : text;
+    unsigned n_found = 0;
+    snprintf(command, sizeof command, "%.*s", blank ? (int)(blank - text) : 0, text);
+    const char *c;
+    for (unsigned i = 0; (c = candidate(t, !blank, command, i)); i++) {
+        if (strncmp(c, word, strlen(word)))
+            continue;
+        size_t same = 0;
+        while (n_found && common[same] && common[same] == c[same])
+            same++;
+        if (n_found++)
+            common[same] = '\0';
+        else
+            snprintf(common, sizeof common, "%s", c);
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s ", c);
+    }
+    if (!n_found)
+        return false;
+    if (n_found > 1)
+        tui_say(t, ROLE_DIM, "%s", all);
+    size_t before = (size_t)(word - text);
+    snprintf(text + before, n - before, "%s%s", common, n_found == 1 && !blank ? " " : "");
+    return true;
+}

@@ -1,0 +1,400 @@
+/*
+ * debugger/tui_key.c -- what a key does: one table.
+ *
+ * The help (`?`), the bar at the bottom and doc/tui.md are made from it and
+ * from the panes' own tables.  A key goes to the focused pane first, then to
+ * this table, then to the stream, so that moving works from everywhere.
+ */
+#include <curses.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "debugger/tui.h"
+
+static void quit(struct tui *t, struct pane *p, int arg)
+{
+    (void)p, (void)arg;
+    t->quit = true;
+}
+
+static void help(struct tui *t, struct pane *p, int arg)
+{
+    (void)p, (void)arg;
+    t->help = !t->help;
+    t->help_top = 0;
+}
+
+static void open_prompt(struct tui *t, struct pane *p, int kind)
+{
+    (void)p;
+    prompt_open(t, (enum prompt_kind)kind);
+}
+
+static void search_again(struct tui *t, struct pane *p, int backward)
+{
+    (void)p;
+    if (!t->search_text[0])
+        tui_say(t, ROLE_DIM, "nothing has been searched for; / begins");
+    else if (backward && t->cursor == 0)
+        search_text(t, true, tui_n_events(t) - 1);
+    else
+        search_text(t, backward, backward ? t->cursor - 1 : t->cursor + 1);
+}
+
+static void focus_by(struct tui *t, struct pane *p, int by)
+{
+    (void)p;
+    layout_focus(t, by);
+}
+
+static void swap_by(struct tui *t, struct pane *p, int by)
+{
+    (void)p;
+    layout_swap(t, by);
+}
+
+static void maximise(struct tui *t, struct pane *p, int arg)
+{
+    (void)p, (void)arg;
+    t->maximised = !t->maximised;
+}
+
+static void layout(struct tui *t, struct pane *p, int i)
+{
+    (void)p;
+    layout_choose(t, tui_layout_name((unsigned)i));
+}
+
+static void follow(struct tui *t, struct pane *p, int arg)
+{
+    (void)p, (void)arg;
+    t->follow = !t->follow;
+    if (t->follow && tui_n_events(t))
+        search_filter(t, true, tui_n_events(t) - 1);
+}
+
+static void go_back(struct tui *t, struct pane *p, int arg)
+{
+    (void)p, (void)arg;
+    if (t->search.active)
+        search_stop(t);
+    else if (t->maximised)
+        t->maximised = false;
+    else if (t->search_text[0])
+        t->search_text[0] = '\0';
+    else if (t->n_back)
+        tui_select(t, t->back[--t->n_back], false);
+    else if (t->filter_text[0])
+        tui_set_filter(t, "");
+}
+
+static void redraw(struct tui *t, struct pane *p, int arg)
+{
+    (void)t, (void)p, (void)arg;
+    tui_term_redraw();
+}
+
+static void to_cause(struct tui *t, struct pane *p, int arg)
+{
+    const struct trace_event *e = &t->event;
+    (void)p, (void)arg;
+    if (!t->has_event)
+        return;
+    uint64_t seq = e->cause_back && e->cause_back < e->seq ? e->seq - e->cause_back : 0, at;
+    const struct trace_event *cause = seq ? store_at(t->store, at = store_seek_seq(t->store, seq)) : NULL;
+    if (!seq)
+        tui_say(t, ROLE_DIM, "event %" PRIu64 " answers no other", e->seq);
+    else if (!cause || cause->seq != seq)
+        tui_say(t, ROLE_DIM, "its cause, event %" PRIu64 ", is not in this trace", seq);
+    else
+        tui_select(t, at, true);
+}
+
+/* The next or previous event of a kind: rare ones are found by the blocks' headers. */
+static void to_kind(struct tui *t, enum trace_kind kind, bool backward)
+{
+    struct filter_error err;
+    char text[40];
+    uint64_t at = t->cursor;
+    snprintf(text, sizeof text, "kind==%s", trace_kinds[kind].name);
+    struct filter *f = filter_compile(text, NULL, &err);
+    if (!f || !tui_n_events(t) || (backward && at == 0)) {
+        filter_free(f);
+        return;
+    }
+    at += backward ? UINT64_MAX : 1;
+    enum store_found found = backward ? store_prev(t->store, f, &at, 300000000)
+                                      : store_next(t->store, f, &at, 300000000);
+    if (found == STORE_FOUND)
+        tui_select(t, at, true);
+    else
+        tui_say(t, ROLE_DIM, "no %s %s here", trace_kinds[kind].name, backward ? "before" : "behind");
+    filter_free(f);
+}
+
+static void to_exit(struct tui *t, struct pane *p, int backward)
+{
+    (void)p;
+    to_kind(t, TRACE_EXIT, backward);
+}
+
+static void to_mark(struct tui *t, struct pane *p, int backward)
+{
+    (void)p;
+    to_kind(t, TRACE_MARK, backward);
+}
+
+/* Bookmarks are kept in the order of events. */
+static void bookmark(struct tui *t, struct pane *p, int arg)
+{
+    (void)p, (void)arg;
+    unsigned i = 0;
+    while (i < t->n_bookmarks && t->bookmark[i].index < t->cursor)
+        i++;
+    bool is = i < t->n_bookmarks && t->bookmark[i].index == t->cursor;
+    size_t behind = (t->n_bookmarks - i) * sizeof t->bookmark[0];
+    if (is) {
+        memmove(&t->bookmark[i], &t->bookmark[i + 1], behind - sizeof t->bookmark[0]);
+        t->n_bookmarks--;
+    } else if (t->n_bookmarks < TUI_BOOKMARKS && t->has_event) {
+        memmove(&t->bookmark[i + 1], &t->bookmark[i], behind);
+        t->bookmark[i].index = t->cursor;
+        t->n_bookmarks++;
+    }
+}
+
+static void to_bookmark(struct tui *t, struct pane *p, int backward)
+{
+    (void)p;
+    for (unsigned k = 0; k < t->n_bookmarks; k++) {
+        unsigned i = backward ? t->n_bookmarks - 1 - k : k;
+        uint64_t at = t->bookmark[i].index;
+        if (backward ? at < t->cursor : at > t->cursor) {
+            tui_select(t, at, true);
+            return;
+        }
+    }
+    tui_say(t, ROLE_DIM, t->n_bookmarks ? "no bookmark %s here" : "no bookmarks; m sets one",
+            backward ? "before" : "behind");
+}
+
+static void mouse(struct tui *t, struct pane *p, int arg)
+{
+    (void)p, (void)arg;
+    t->mouse = !t->mouse;
+    tui_term_mouse(t->mouse);
+    tui_say(t, ROLE_DIM, t->mouse ? "the mouse is ours; shift-drag selects text" : "the mouse is the terminal's");
+}
+
+static const struct key keys[] = {
+    { '?', KEY_F(1), "Help", "this help", help, 0 },
+    { '/', KEY_F(3), "Search", "search the text of events, as you type", open_prompt, PROMPT_SEARCH },
+    { 'n', 0, NULL, "the next that was searched for", search_again, 0 },
+    { 'N', 0, NULL, "the one before", search_again, 1 },
+    { '\\', KEY_F(4), "Filter", "show only events that an expression is true of: exit==io && port==0x3f8", open_prompt, PROMPT_FILTER },
+    { ':', KEY_F(2), "Cmd", "a command; Tab completes, `:help` lists them", open_prompt, PROMPT_COMMAND },
+    { '\r', KEY_ENTER, NULL, "the event that the selected one answers", to_cause, 0 },
+    { 27, KEY_F(9), "Back", "back: from a search, a large pane, a jump, a filter", go_back, 0 },
+    { 'e', KEY_F(8), "Exit+", "the next exit", to_exit, 0 },
+    { 'E', KEY_F(7), "Exit-", "the exit before", to_exit, 1 },
+    { '>', 0, NULL, "the next MARK of the guest", to_mark, 0 },
+    { '<', 0, NULL, "the MARK before", to_mark, 1 },
+    { 'm', ' ', NULL, "set a bookmark here, or take it away", bookmark, 0 },
+    { 'u', 0, NULL, "the next bookmark", to_bookmark, 0 },
+    { 'U', 0, NULL, "the bookmark before", to_bookmark, 1 },
+    { 'F', KEY_F(6), "Follow", "follow the end of the trace as it grows", follow, 0 },
+    { '\t', KEY_F(5), "Pane", "the next pane", focus_by, 1 },
+    { KEY_BTAB, 0, NULL, "the pane before", focus_by, -1 },
+    { 'O', 0, NULL, "the focused pane large, and back", maximise, 0 },
+    { ']', 0, NULL, "another pane in this place", swap_by, 1 },
+    { '[', 0, NULL, "and the other way round", swap_by, -1 },
+    { '1', 0, NULL, "layout for lectures: few panes, large", layout, 0 },
+    { '2', 0, NULL, "layout for labs", layout, 1 },
+    { '3', 0, NULL, "layout for debugging: many panes", layout, 2 },
+    { 'M', 0, NULL, "mouse on or off", mouse, 0 },
+    { CTRL('l'), 0, NULL, "draw everything anew", redraw, 0 },
+    { 'q', KEY_F(10), "Quit", "quit", quit, 0 },
+    { 0 }
+};
+
+/*
+ * Which one
+ */
+
+static bool press(struct tui *t, struct pane *p, const struct key *table, int key)
+{
+    for (; table && table->code; table++)
+        if (table->code == key || (table->twin && table->twin == key)) {
+            t->dirty = true;
+            table->press(t, p, table->arg);
+            return true;
+        }
+    return false;
+}
+
+static void click(struct tui *t)
+{
+    MEVENT m;
+    if (getmouse(&m) != OK)
+        return;
+    bool wheel = m.bstate & (BUTTON4_PRESSED | BUTTON5_PRESSED);
+    layout_click(t, m.y, m.x);
+    struct pane *p = tui_focused(t);
+    if (wheel)
+        tui_key(t, m.bstate & BUTTON4_PRESSED ? KEY_UP : KEY_DOWN);
+    else if (p->ops->click && m.y >= p->area.y)
+        p->ops->click(p, m.y - p->area.y, m.x - p->area.x);
+    t->dirty = true;
+}
+
+static void help_key(struct tui *t, int key)
+{
+    if (key == 'j' || key == KEY_DOWN || key == KEY_NPAGE || key == ' ')
+        t->help_top += key == KEY_NPAGE || key == ' ' ? 10 : 1;
+    else if (key == 'k' || key == KEY_UP || key == KEY_PPAGE)
+        t->help_top -= key == KEY_PPAGE ? 10 : 1;
+    else
+        t->help = false;
+    t->dirty = true;
+}
+
+void tui_key(struct tui *t, int key)
+{
+    struct pane *p = tui_focused(t);
+    if (key == KEY_RESIZE || key == ERR) {
+        t->dirty = true;
+        return;
+    }
+    t->message[0] = '\0';
+    if (t->prompt.kind)
+        prompt_key(t, key);
+    else if (t->help)
+        help_key(t, key);
+    else if (key == KEY_MOUSE)
+        click(t);
+    else if (p->ops->typed && p->ops->typed(p, key))
+        t->dirty = true;
+    else if (!press(t, p, p->ops->keys, key) && !press(t, p, keys, key))
+        press(t, &t->pane[PANE_STREAM], pane_stream.keys, key);
+}
+
+/*
+ * Help
+ */
+
+static const char *name_of_key(int key, char *buf, size_t n)
+{
+    static const struct { int key; const char *name; } names[] = {
+        { '\t', "Tab" }, { '\r', "Enter" }, { 27, "Esc" }, { ' ', "Space" }, { KEY_BTAB, "Shift-Tab" },
+        { KEY_UP, "Up" }, { KEY_DOWN, "Down" }, { KEY_LEFT, "Left" }, { KEY_RIGHT, "Right" },
+        { KEY_NPAGE, "PgDn" }, { KEY_PPAGE, "PgUp" }, { KEY_HOME, "Home" }, { KEY_END, "End" },
+        { KEY_ENTER, "Enter" },
+    };
+    for (size_t i = 0; i < NELEM(names); i++)
+        if (names[i].key == key)
+            return names[i].name;
+    if (key >= KEY_F(1) && key <= KEY_F(12))
+        snprintf(buf, n, "F%d", key - KEY_F0);
+    else if (key > 0 && key < ' ')
+        snprintf(buf, n, "Ctrl-%c", key + 'A' - 1);
+    else
+        snprintf(buf, n, "%c", key);
+    return buf;
+}
+
+/* Lines of the help; counts those that fit on no screen, too. */
+struct help_page { struct tui *t; const struct area *a; FILE *out; long line; };
+
+static void markdown(FILE *out, const char *key, const char *twin, const char *text)
+{
+    if (key[0])
+        fprintf(out, "| `%s` | %s%s%s | %s |\n", key, twin[0] ? "`" : "", twin, twin[0] ? "`" : "", text);
+    else if (text[0])
+        fprintf(out, "\n%s\n\n| key | or | what it does |\n| --- | --- | --- |\n", text);
+}
+
+static void help_line(struct help_page *h, const char *key, const char *twin, const char *text)
+{
+    if (h->out) {
+        markdown(h->out, key, twin, text);
+        return;
+    }
+    long y = h->a ? h->line - h->t->help_top : -1;
+    h->line++;
+    if (y < 0 || y >= h->a->h)
+        return;
+    bool head = !key[0];
+    if (head) {
+        draw_text(h->a, (int)y, 1, ROLE_STRONG, text);
+        return;
+    }
+    draw_text(h->a, (int)y, 3, ROLE_GUEST, key);
+    draw_text(h->a, (int)y, 13, ROLE_DIM, twin);
+    draw_text(h->a, (int)y, 19, ROLE_TEXT, text);
+}
+
+static void help_table(struct help_page *h, const char *title, const struct key *table)
+{
+    char a[16], b[16];
+    if (!table)
+        return;
+    if (h->line)
+        help_line(h, "", "", "");
+    help_line(h, "", "", title);
+    for (; table->code; table++)
+        help_line(h, name_of_key(table->code, a, sizeof a),
+                  table->twin ? name_of_key(table->twin, b, sizeof b) : "", table->help);
+}
+
+static void help_all(struct help_page *h)
+{
+    static const struct key no_keys[] = { { 0 } };
+    char title[200];
+    help_table(h, "everywhere, unless the focused pane has its own use for the key", keys);
+    for (unsigned i = 0; i < N_PANES; i++) {
+        static const struct pane_ops *const ops[N_PANES] = {
+#define X(id, ops) &ops,
+            PANE_LIST(X)
+#undef X
+        };
+        snprintf(title, sizeof title, "pane %s: %s", ops[i]->name, ops[i]->about);
+        help_table(h, title, ops[i]->keys ? ops[i]->keys : no_keys);
+    }
+}
+
+void tui_draw_help(struct tui *t, const struct area *a)
+{
+    struct help_page h = { .t = t };
+    help_all(&h);               /* to count */
+    long n = h.line;
+    struct area page = { a->y + 1, a->x, a->h - 2, a->w };
+    draw_clear(a);
+    draw_rest(a, 0, 0, ROLE_FOCUS);
+    draw_text(a, 0, 1, ROLE_FOCUS, "help: j and k scroll, any other key ends it");
+    pane_scroll(&t->help_top, n, page.h);
+    help_all(&(struct help_page){ .t = t, .a = &page });
+    draw_format(a, a->h - 1, 1, ROLE_DIM, "%s", t->help_top + page.h < n ? "more below" : "");
+}
+
+void tui_print_keys(FILE *out)
+{
+    help_all(&(struct help_page){ .out = out });
+}
+
+void tui_draw_bar(struct tui *t, const struct area *line)
+{
+    char name[16];
+    int x = 0;
+    (void)t;
+    draw_rest(line, 0, 0, ROLE_BAR);
+    for (int f = 1; f <= 12; f++)
+        for (const struct key *k = keys; k->code; k++)
+            if (k->bar && k->twin == KEY_F(f)) {
+                x = draw_format(line, 0, x, ROLE_BARKEY, "%sF%d", f == 1 ? "" : " ", f);
+                const char *letter = name_of_key(k->code, name, sizeof name);
+                x = draw_format(line, 0, x, ROLE_BAR, "%s%s", k->bar, line->w > 110 ? " " : "");
+                if (line->w > 110)
+                    x = draw_format(line, 0, x, ROLE_BAR, "(%s)", letter);
+            }
+}

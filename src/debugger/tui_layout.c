@@ -1,0 +1,209 @@
+/*
+ * debugger/tui_layout.c -- which panes are where.
+ *
+ * A layout is a table of slots in 24ths of the screen, one table for a small
+ * terminal (80 columns) and one for a wide one.  The user may put another pane
+ * into a slot; of a terminal too small for several panes the focused one gets
+ * all.  Each pane has a line of title; beside each other they are a line apart.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "debugger/tui.h"
+
+#define WIDE_W 120
+#define WIDE_H 30
+#define TINY_W 40
+#define TINY_H 10
+
+#define SLOT(id, y0, x0, y1, x1) { PANE_##id, y0, x0, y1, x1 }
+#define END { 0, 0, 0, 0, 0 }
+
+static const struct layout {
+    const char *name, *about;
+    struct slot small[TUI_SLOTS], wide[TUI_SLOTS];
+} layouts[] = {
+    { "lecture", "few and large, for a projector",
+      { SLOT(STREAM, 0, 0, 14, 24), SLOT(WHY, 14, 0, 24, 24), END },
+      { SLOT(STREAM, 0, 0, 14, 24), SLOT(WHY, 14, 0, 24, 24), END } },
+    { "lab", "the events, their causes, and the counts",
+      { SLOT(STREAM, 0, 0, 9, 24), SLOT(WHY, 9, 0, 16, 24), SLOT(STAT, 16, 0, 24, 24), END },
+      { SLOT(STREAM, 0, 0, 16, 13), SLOT(WHY, 0, 13, 16, 24), SLOT(STAT, 16, 0, 24, 24), END } },
+    { "debug", "everything at once",
+      { SLOT(STREAM, 0, 0, 12, 24), SLOT(WHY, 12, 0, 24, 24), END },
+      { SLOT(STREAM, 0, 0, 24, 13), SLOT(WHY, 0, 13, 12, 24), SLOT(STAT, 12, 13, 24, 24), END } },
+};
+
+const char *tui_layout_name(unsigned i)
+{
+    return i < NELEM(layouts) ? layouts[i].name : NULL;
+}
+
+struct pane *tui_focused(struct tui *t)
+{
+    return &t->pane[t->slot[t->focus].pane];
+}
+
+bool tui_layout_exists(const char *name)
+{
+    for (size_t i = 0; i < NELEM(layouts); i++)
+        if (strcmp(layouts[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Copy the table that fits the size; the focus stays on its pane if that is still there. */
+static void take(struct tui *t, bool wide)
+{
+    const struct layout *l = &layouts[t->layout];
+    const struct slot *from = wide ? l->wide : l->small;
+    uint8_t focused = t->n_slots ? t->slot[t->focus].pane : 0;
+    t->n_slots = t->focus = 0;
+    while (t->n_slots < TUI_SLOTS && from[t->n_slots].y1) {
+        t->slot[t->n_slots] = from[t->n_slots];
+        if (from[t->n_slots].pane == focused)
+            t->focus = t->n_slots;
+        t->n_slots++;
+    }
+    t->laid_out = true;
+    t->wide = wide;
+}
+
+bool layout_choose(struct tui *t, const char *name)
+{
+    for (size_t i = 0; i < NELEM(layouts); i++)
+        if (strcmp(layouts[i].name, name) == 0) {
+            t->layout = (int)i;
+            t->laid_out = t->maximised = false;
+            t->dirty = true;
+            return true;
+        }
+    return false;
+}
+
+static void show(struct pane *p, struct area a, bool beside)
+{
+    if (beside) {
+        a.x++;
+        a.w--;
+    }
+    p->area = (struct area){ a.y + 1, a.x, a.h - 1, a.w };
+    p->shown = a.h > 0 && a.w > 0;
+    if (p->shown && p->stale && p->ops->follow_selection)
+        p->ops->follow_selection(p);
+    p->stale = p->stale && !p->shown;
+}
+
+void layout_arrange(struct tui *t, const struct area *whole)
+{
+    static const struct area none;
+    bool wide = whole->w >= WIDE_W && whole->h >= WIDE_H;
+    if (!t->laid_out || wide != t->wide)
+        take(t, wide);
+    for (unsigned i = 0; i < N_PANES; i++) {
+        t->pane[i].shown = false;
+        t->pane[i].area = none;
+    }
+    if (t->maximised || whole->w < TINY_W || whole->h < TINY_H) {
+        show(tui_focused(t), *whole, false);
+        return;
+    }
+    for (unsigned i = 0; i < t->n_slots; i++) {
+        const struct slot *s = &t->slot[i];
+        int y0 = s->y0 * whole->h / 24, y1 = s->y1 * whole->h / 24;
+        int x0 = s->x0 * whole->w / 24, x1 = s->x1 * whole->w / 24;
+        show(&t->pane[s->pane], (struct area){ whole->y + y0, whole->x + x0, y1 - y0, x1 - x0 }, x0 > 0);
+    }
+}
+
+static void draw_title(struct tui *t, struct pane *p)
+{
+    char title[300] = "", line[400];
+    struct area a = { p->area.y - 1, p->area.x, 1, p->area.w };
+    bool focused = p == tui_focused(t);
+    if (p->ops->title)
+        p->ops->title(p, title, sizeof title);
+    draw_rest(&a, 0, 0, focused ? ROLE_FOCUS : ROLE_TITLE);
+    snprintf(line, sizeof line, " %s%s%s", p->ops->name, title[0] ? "  " : "", title);
+    draw_text(&a, 0, 0, focused ? ROLE_FOCUS : ROLE_TITLE, line);
+}
+
+void layout_draw(struct tui *t)
+{
+    for (unsigned i = 0; i < N_PANES; i++) {
+        struct pane *p = &t->pane[i];
+        if (!p->shown)
+            continue;
+        if (p->area.h > 0)
+            p->ops->draw(p, &p->area);
+        draw_title(t, p);
+        struct area edge = { p->area.y - 1, p->area.x - 1, p->area.h + 1, 1 };
+        for (int y = 0; p->area.x > 0 && y < edge.h; y++)
+            draw_text(&edge, y, 0, ROLE_DIM, glyph(GLYPH_VLINE));
+    }
+}
+
+void layout_focus(struct tui *t, int by)
+{
+    if (t->n_slots)
+        t->focus = (t->focus + t->n_slots + (unsigned)by) % t->n_slots;
+    t->dirty = true;
+}
+
+static bool is_placed(const struct tui *t, unsigned pane)
+{
+    for (unsigned i = 0; i < t->n_slots; i++)
+        if (t->slot[i].pane == pane)
+            return true;
+    return false;
+}
+
+/* Another pane in the focused slot: the next that is nowhere. */
+void layout_swap(struct tui *t, int by)
+{
+    unsigned pane = t->slot[t->focus].pane;
+    for (unsigned i = 0; i < N_PANES; i++) {
+        pane = (pane + N_PANES + (unsigned)by) % N_PANES;
+        if (!is_placed(t, pane)) {
+            t->slot[t->focus].pane = (uint8_t)pane;
+            break;
+        }
+    }
+    t->dirty = true;
+}
+
+bool layout_show(struct tui *t, enum pane_id id)
+{
+    for (unsigned i = 0; i < t->n_slots; i++)
+        if (t->slot[i].pane == id) {
+            t->focus = i;
+            t->dirty = true;
+            return true;
+        }
+    t->slot[t->focus].pane = (uint8_t)id;
+    t->dirty = true;
+    return true;
+}
+
+bool layout_click(struct tui *t, int y, int x)
+{
+    for (unsigned i = 0; i < t->n_slots; i++) {
+        const struct pane *p = &t->pane[t->slot[i].pane];
+        if (p->shown && y >= p->area.y - 1 && y < p->area.y + p->area.h && x >= p->area.x
+            && x < p->area.x + p->area.w) {
+            t->focus = i;
+            t->dirty = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+void pane_scroll(long *top, long n_lines, int height)
+{
+    long last = n_lines - height;
+    if (*top > last)
+        *top = last;
+    if (*top < 0)
+        *top = 0;
+}
