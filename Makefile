@@ -241,7 +241,7 @@ SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep te
 ##  check      build everything and run every test that takes seconds; see doc/testing.md
 .PHONY: check
 check: all $(UNIT_BINS) $(JUDGE)
-	BUILD=$(BUILD) tests/run $(SUITES) "$(JUDGE) --cases 100000" $(if $(SAN)$(HARD),,"tests/memtest --short")
+	BUILD=$(BUILD) tests/run $(SUITES) "$(JUDGE) --cases $(if $(SAN)$(HARD),20000,100000)" $(if $(SAN)$(HARD),,"tests/memtest --short")
 
 ##  check-kvm-sim   the kvm tests on a complete KVM, inside QEMU (a minute)
 .PHONY: check-kvm-sim

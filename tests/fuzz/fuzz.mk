@@ -5,6 +5,7 @@
 FUZZ_TARGETS := \
     fuzz_devices \
     fuzz_load \
+    fuzz_soft \
     fuzz_trace_file \
     fuzz_filter
 
@@ -30,6 +31,8 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/libvitrine.a
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(ALL_CFLAGS) -O1 $(FUZZ_SAN) -fsanitize=fuzzer -MMD -MP -o $@ $< \
 	    $(BUILD)/fuzz/libvitrine.a $(LDLIBS)
+
+$(BUILD)/fuzz/fuzz_soft: LDLIBS += -lcmocka     # soft_board.h's
 
 ##  fuzz       every fuzz target for FUZZ_SECONDS (20) each; needs clang
 .PHONY: fuzz

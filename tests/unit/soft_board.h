@@ -262,7 +262,7 @@ static void set_cpu(const struct program *r)
     cpu.ops->forget(&cpu, 0, RAM);
 }
 
-static int set_up(void **state)
+__attribute__((unused)) static int set_up(void **state)
 {
     static struct gmem *m;
 
@@ -279,7 +279,7 @@ static int set_up(void **state)
     return cpu.ops->create(&cpu);
 }
 
-static int tear_down(void **state)
+__attribute__((unused)) static int tear_down(void **state)
 {
     (void)state;
     cpu.ops->destroy(&cpu);
