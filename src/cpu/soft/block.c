@@ -34,8 +34,8 @@ struct code_page {
     struct code_page *next;
 };
 
-/* Room for the largest block: a micro-operation per instruction, the end, and one spare. */
-#define BLOCK_MAX (sizeof(struct block) + (BLOCK_INSNS + 2) * sizeof(struct uop))
+/* Room for the largest block: a micro-operation per instruction, and the end. */
+#define BLOCK_MAX (sizeof(struct block) + (BLOCK_INSNS + 1) * sizeof(struct uop))
 
 #ifdef VITRINE_HARD
 enum { ARENA_BYTES = (2 * BLOCK_MAX + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE,
@@ -210,7 +210,7 @@ static void unlink_branches(struct code_page *p, const struct block *b)
 {
     for (struct block *from = p->blocks; from; from = *next_on_page(from, p)) {
         struct uop *last = &from->uop[from->uop[0].n_uops - 1];
-        if (last->fn == op_system || last->fn == op_stale)
+        if (last->fn == op_system || last->fn == op_steady || last->fn == op_stale)
             continue;
         for (unsigned way = 0; way < 2; way++)
             if (last->link[way] == b)

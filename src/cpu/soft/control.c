@@ -197,22 +197,21 @@ _Noreturn static void exit_cr(struct soft *s, const struct uop *u, enum cr_acces
  * whatever the prefixes. */
 void op_mov_cr(struct soft *s, const struct uop *u)
 {
-    struct encoding e = system_encoding(s, u);
-    unsigned size = code64(s) ? 8 : 4, nr = e.reg;
+    unsigned size = code64(s) ? 8 : 4, nr = u->reg;
     uint64_t value;
 
     if (nr != 0 && nr != 2 && nr != 3 && nr != 4 && nr != 8)
         soft_fault(s, VEC_UD, 0);
     require_cpl0(s);
-    if (e.opcode == 0x0f20) {
+    if (u->opcode == 0x0f20) {
         if (nr == 3 && s->ctl.cr3_store_exiting)
-            exit_cr(s, u, CR_MOV_FROM, nr, e.rm, s->cr3);
-        write_gpr(s, e.rm, size, read_cr(s, nr));
+            exit_cr(s, u, CR_MOV_FROM, nr, u->rm, s->cr3);
+        write_gpr(s, u->rm, size, read_cr(s, nr));
         return;
     }
-    value = low_bytes(s->gpr[e.rm], size);
+    value = low_bytes(s->gpr[u->rm], size);
     if (cr_write_exits(s, nr, value))
-        exit_cr(s, u, CR_MOV_TO, nr, e.rm, value);
+        exit_cr(s, u, CR_MOV_TO, nr, u->rm, value);
     write_cr(s, nr, value);
 }
 
@@ -228,14 +227,13 @@ void op_clts(struct soft *s, const struct uop *u)
 /* LMSW can set PE but not clear it. */
 void op_lmsw(struct soft *s, const struct uop *u)
 {
-    struct encoding e = system_encoding(s, u);
     uint64_t value;
 
     require_cpl0(s);
-    value = (e.mem ? soft_load(s, u->seg, soft_ea(s, u), 2) : s->gpr[e.rm]) & 15;
+    value = (u->mem ? soft_load(s, u->seg, soft_ea(s, u), 2) : s->gpr[u->rm]) & 15;
     value = (s->cr0 & ~(CR0_MP | CR0_EM | CR0_TS)) | value;
     if (cr_write_exits(s, 0, value))
-        exit_cr(s, u, CR_LMSW, 0, e.rm, value);
+        exit_cr(s, u, CR_LMSW, 0, u->rm, value);
     write_cr(s, 0, value);
 }
 
@@ -258,9 +256,8 @@ void write_dr(struct soft *s, unsigned nr, uint64_t value)
 
 void op_mov_dr(struct soft *s, const struct uop *u)
 {
-    struct encoding e = system_encoding(s, u);
-    unsigned size = code64(s) ? 8 : 4, nr = e.reg;
-    bool load = e.opcode == 0x0f23;
+    unsigned size = code64(s) ? 8 : 4, nr = u->reg;
+    bool load = u->opcode == 0x0f23;
 
     if (nr > 7 || ((nr == 4 || nr == 5) && (s->cr4 & CR4_DE)))
         soft_fault(s, VEC_UD, 0);
@@ -274,14 +271,14 @@ void op_mov_dr(struct soft *s, const struct uop *u)
         struct vmexit *x = soft_exit_record(s, EXIT_DR_ACCESS);
         x->cr.type = load ? CR_MOV_TO : CR_MOV_FROM;
         x->cr.nr = (uint8_t)nr;
-        x->cr.gpr = e.rm;
-        x->cr.value = load ? low_bytes(s->gpr[e.rm], size) : s->dr[nr];
+        x->cr.gpr = u->rm;
+        x->cr.value = load ? low_bytes(s->gpr[u->rm], size) : s->dr[nr];
         system_leave(s, u);
     }
     if (load)
-        write_dr(s, nr, low_bytes(s->gpr[e.rm], size));
+        write_dr(s, nr, low_bytes(s->gpr[u->rm], size));
     else
-        write_gpr(s, e.rm, size, s->dr[nr]);
+        write_gpr(s, u->rm, size, s->dr[nr]);
 }
 
 /* ---- descriptor tables ---- */
@@ -350,12 +347,11 @@ void op_sidt(struct soft *s, const struct uop *u)
 /* To a register at operand size, to memory always 16 bits. */
 static void store_word(struct soft *s, const struct uop *u, uint64_t value)
 {
-    struct encoding e = system_encoding(s, u);
 
-    if (e.mem)
+    if (u->mem)
         soft_store(s, u->seg, soft_ea(s, u), 2, value);
     else
-        write_gpr(s, e.rm, u->opsize, value);
+        write_gpr(s, u->rm, u->opsize, value);
 }
 
 static void store_selector(struct soft *s, const struct uop *u, enum seg seg)
@@ -516,14 +512,13 @@ void op_swapgs(struct soft *s, const struct uop *u)
 /* F3 0F AE /0 RDFSBASE /1 RDGSBASE /2 WRFSBASE /3 WRGSBASE */
 void op_fsgsbase(struct soft *s, const struct uop *u)
 {
-    struct encoding e = system_encoding(s, u);
-    struct segment *g = &s->seg[e.reg & 1 ? SEG_GS : SEG_FS];
-    uint64_t value = low_bytes(s->gpr[e.rm], u->opsize);
+    struct segment *g = &s->seg[u->reg & 1 ? SEG_GS : SEG_FS];
+    uint64_t value = low_bytes(s->gpr[u->rm], u->opsize);
 
     if (!code64(s) || !(s->cr4 & CR4_FSGSBASE))
         soft_fault(s, VEC_UD, 0);
-    if (!(e.reg & 2)) {
-        write_gpr(s, e.rm, u->opsize, g->base);
+    if (!(u->reg & 2)) {
+        write_gpr(s, u->rm, u->opsize, g->base);
         return;
     }
     if (!canonical(value))

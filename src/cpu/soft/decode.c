@@ -222,6 +222,7 @@ void op_fall(struct soft *s, const struct uop *u)
 static op_fn *system_operation(struct soft *s, struct uop *u, const struct decoded *d, uint64_t next)
 {
     const ZydisDecodedInstruction *in = &d->in;
+    bool steady;
 
     (void)s;
     u->imm2 = 0;
@@ -244,8 +245,9 @@ static op_fn *system_operation(struct soft *s, struct uop *u, const struct decod
     }
     if (in->operand_count_visible && d->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
         u->imm = low_bytes(u->imm, 8);
-    u->sys = soft_system_op(in->mnemonic);
-    return u->sys ? op_system : NULL;
+    u->opcode = (uint16_t)(in->opcode | (in->opcode_map == ZYDIS_OPCODE_MAP_0F ? 0x0f00 : 0));
+    u->sys = soft_system_op(in->mnemonic, &steady);
+    return !u->sys ? NULL : steady ? op_steady : op_system;
 }
 
 /* The opcodes that a system mnemonic shares with a user one (MOV to CR0, PUSH
@@ -385,11 +387,6 @@ unsigned soft_decode(struct soft *s, const uint8_t *hva, size_t avail, uint64_t 
     if (n > 1)
         fuse(&u[n - 2], &u[n - 1]);
     finish(u, n, n);
-    if (ends && u[n - 1].fn == op_system) {     /* its bytes go into a slot behind it */
-        memcpy(&u[n], hva + u[n - 1].off, u[n - 1].len);
-        u[n - 1].bytes = (const uint8_t *)&u[n];
-        return n + 1;
-    }
     if (ends)
         return n;
     memset(&u[n], 0, sizeof u[n]);

@@ -102,7 +102,11 @@ void blocks_forget_range(struct vcpu *v, gpa_t gpa, uint64_t len);
 
 /* A write killed the running block: go on by looking up what follows. */
 op_fn op_stale;
+/* A system operation; then the run loop looks what it has done. */
 op_fn op_system;
+/* One that the run loop need not look at: mode, privilege and RFLAGS, but for
+ * the arithmetic flags, stay, and no interrupt shadow begins. */
+op_fn op_steady;
 op_fn op_ud, op_gp, op_x87, op_fwait, op_link0, op_link1, op_fall;
 
 /* Decode at most `max` instructions at rip from [hva, hva+avail) into u.

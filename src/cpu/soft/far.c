@@ -343,11 +343,10 @@ static void far_transfer(struct soft *s, uint16_t sel, const struct transfer *t)
 /* Opcodes 9A and EA hold the pointer; FF /3 and /5 find it in memory. */
 static void jmp_or_call(struct soft *s, const struct uop *u, bool call)
 {
-    struct encoding e = system_encoding(s, u);
     struct transfer t = { .call = call, .size = u->opsize, .off = low_bytes(u->imm, u->opsize) };
     uint16_t sel = u->imm2;
 
-    if (e.opcode == 0xff) {
+    if (u->opcode == 0xff) {
         uint64_t ea = soft_ea(s, u);
         t.off = soft_load(s, u->seg, ea, u->opsize);
         sel = (uint16_t)soft_load(s, u->seg, low_bytes(ea + u->opsize, u->asize), 2);
@@ -421,7 +420,7 @@ static void ret_real(struct soft *s, struct stack *st, unsigned size, unsigned e
 void op_ret_far(struct soft *s, const struct uop *u)
 {
     unsigned size = u->opsize;
-    unsigned extra = system_encoding(s, u).opcode == 0xca ? u->imm & 0xffff : 0;
+    unsigned extra = u->opcode == 0xca ? u->imm & 0xffff : 0;
     struct stack st = stack_current(s), outer;
     struct segment cs;
     uint64_t rip, sp;

@@ -42,7 +42,7 @@ static void check_port(struct soft *s, uint16_t port, unsigned size)
 /* E4-E7 name the port in a byte, EC-EF in DX. */
 static uint16_t port_of(const struct soft *s, const struct uop *u)
 {
-    return system_encoding(s, u).opcode & 8 ? (uint16_t)s->gpr[RDX] : u->imm & 0xff;
+    return u->opcode & 8 ? (uint16_t)s->gpr[RDX] : u->imm & 0xff;
 }
 
 static unsigned element_size(const struct uop *u)

@@ -115,7 +115,12 @@ void op_system(struct soft *s, const struct uop *u)
     u->sys(s, u);
     s->in_system = false;
     s->cur = NULL;
-    soft_mode_changed(s);
+}
+
+void op_steady(struct soft *s, const struct uop *u)
+{
+    op_system(s, u);
+    JUMP(s, s->rip);
 }
 
 /* ---- what the mode is ---- */
@@ -178,7 +183,6 @@ static void deliver(struct soft *s, const struct event *e)
     s->n_supplied = s->next_supplied = 0;
     if (event.type == EVENT_EXCEPTION)
         s->icount++;
-    soft_mode_changed(s);
 }
 
 static bool intercepted(const struct soft *s, unsigned vector)

@@ -186,21 +186,20 @@ static void shadow_after_ss(struct soft *s)
 
 void op_mov_sreg(struct soft *s, const struct uop *u)
 {
-    struct encoding e = system_encoding(s, u);
-    enum seg seg = (enum seg)(e.reg & 7);
-    bool load = e.opcode == 0x8e;
+    enum seg seg = (enum seg)(u->reg & 7);
+    bool load = u->opcode == 0x8e;
 
     if (seg > SEG_GS || (load && seg == SEG_CS))
         soft_fault(s, VEC_UD, 0);
     if (load) {
-        soft_load_seg(s, seg, (uint16_t)(e.mem ? soft_load(s, u->seg, soft_ea(s, u), 2)
-                                               : s->gpr[e.rm]));
+        soft_load_seg(s, seg, (uint16_t)(u->mem ? soft_load(s, u->seg, soft_ea(s, u), 2)
+                                               : s->gpr[u->rm]));
         if (seg == SEG_SS)
             shadow_after_ss(s);
-    } else if (e.mem) {
+    } else if (u->mem) {
         soft_store(s, u->seg, soft_ea(s, u), 2, s->seg[seg].sel);
     } else {
-        write_gpr(s, e.rm, u->opsize, s->seg[seg].sel);
+        write_gpr(s, u->rm, u->opsize, s->seg[seg].sel);
     }
 }
 
@@ -216,7 +215,7 @@ static enum seg seg_of_opcode(unsigned opcode)
  * only 16 bits  [SDM 2B "PUSH-Push Word, Doubleword, or Quadword Onto the Stack"] */
 void op_push_sreg(struct soft *s, const struct uop *u)
 {
-    uint16_t sel = s->seg[seg_of_opcode(system_encoding(s, u).opcode)].sel;
+    uint16_t sel = s->seg[seg_of_opcode(u->opcode)].sel;
     struct stack st = stack_current(s);
 
     if (u->opsize == 4) {
@@ -230,7 +229,7 @@ void op_push_sreg(struct soft *s, const struct uop *u)
 
 void op_pop_sreg(struct soft *s, const struct uop *u)
 {
-    enum seg seg = seg_of_opcode(system_encoding(s, u).opcode);
+    enum seg seg = seg_of_opcode(u->opcode);
     struct stack st = stack_current(s);
     uint16_t sel = (uint16_t)stack_pop(s, &st, 2);      /* no more is read, whatever the size */
     unsigned width = st.width;
@@ -245,15 +244,14 @@ void op_pop_sreg(struct soft *s, const struct uop *u)
 /* LES LDS (C4, C5), LSS LFS LGS (0F B2, B4, B5): offset, then selector. */
 void op_load_far_pointer(struct soft *s, const struct uop *u)
 {
-    struct encoding e = system_encoding(s, u);
-    enum seg seg = e.opcode == 0xc4   ? SEG_ES : e.opcode == 0xc5   ? SEG_DS
-                 : e.opcode == 0x0fb2 ? SEG_SS : e.opcode == 0x0fb4 ? SEG_FS : SEG_GS;
+    enum seg seg = u->opcode == 0xc4   ? SEG_ES : u->opcode == 0xc5   ? SEG_DS
+                 : u->opcode == 0x0fb2 ? SEG_SS : u->opcode == 0x0fb4 ? SEG_FS : SEG_GS;
     uint64_t ea = soft_ea(s, u);
     uint64_t off = soft_load(s, u->seg, ea, u->opsize);
     uint16_t sel = (uint16_t)soft_load(s, u->seg, low_bytes(ea + u->opsize, u->asize), 2);
 
     soft_load_seg(s, seg, sel);
-    write_gpr(s, e.reg, u->opsize, off);
+    write_gpr(s, u->reg, u->opsize, off);
 }
 
 /* ---- LLDT, LTR ---- */
@@ -266,9 +264,8 @@ static void require_protected(struct soft *s)
 
 static uint16_t read_selector(struct soft *s, const struct uop *u)
 {
-    struct encoding e = system_encoding(s, u);
 
-    return (uint16_t)(e.mem ? soft_load(s, u->seg, soft_ea(s, u), 2) : s->gpr[e.rm]);
+    return (uint16_t)(u->mem ? soft_load(s, u->seg, soft_ea(s, u), 2) : s->gpr[u->rm]);
 }
 
 void op_lldt(struct soft *s, const struct uop *u)
@@ -363,7 +360,7 @@ void op_lar(struct soft *s, const struct uop *u)
         set_zf(s, false);
         return;
     }
-    write_gpr(s, system_encoding(s, u).reg, u->opsize,
+    write_gpr(s, u->reg, u->opsize,
               d.raw >> 32 & (u->opsize == 2 ? 0xff00 : 0xffff00));     /* as processors do */
     set_zf(s, true);
 }
@@ -379,7 +376,7 @@ void op_lsl(struct soft *s, const struct uop *u)
         set_zf(s, false);
         return;
     }
-    write_gpr(s, system_encoding(s, u).reg, u->opsize, desc_segment(&d).limit);
+    write_gpr(s, u->reg, u->opsize, desc_segment(&d).limit);
     set_zf(s, true);
 }
 
@@ -401,24 +398,23 @@ void op_verw(struct soft *s, const struct uop *u)
 
 void op_arpl(struct soft *s, const struct uop *u)
 {
-    struct encoding e = system_encoding(s, u);
-    uint16_t dst, rpl = s->gpr[e.reg] & 3;
+    uint16_t dst, rpl = s->gpr[u->reg] & 3;
     uint64_t ea = 0;
 
     require_protected(s);
-    if (e.mem) {
+    if (u->mem) {
         ea = soft_ea(s, u);
         dst = (uint16_t)soft_load(s, u->seg, ea, 2);
     } else {
-        dst = (uint16_t)s->gpr[e.rm];
+        dst = (uint16_t)s->gpr[u->rm];
     }
     if ((dst & 3) >= rpl) {
         set_zf(s, false);
         return;
     }
-    if (e.mem)
+    if (u->mem)
         soft_store(s, u->seg, ea, 2, (dst & ~3u) | rpl);
     else
-        write_gpr(s, e.rm, 2, (dst & ~3u) | rpl);
+        write_gpr(s, u->rm, 2, (dst & ~3u) | rpl);
     set_zf(s, true);
 }

@@ -50,7 +50,7 @@ struct uop {
         struct block *link[2];  /* where a direct branch goes: taken, not taken */
         struct {                /* of a system operation only:                  */
             op_fn *sys;         /* its handler                                  */
-            const uint8_t *bytes;       /* all `len` of them                    */
+            uint16_t opcode;    /* 0xNN, or 0x0fNN                              */
         };
     };
     uint16_t imm2;              /* far selector, ENTER level                 */
@@ -197,8 +197,8 @@ void soft_write_rm(struct soft *s, const struct uop *u, unsigned size, uint64_t 
 uint64_t soft_read_reg(const struct soft *s, unsigned reg, unsigned size);      /* size 2, 4, 8 */
 void soft_write_reg(struct soft *s, unsigned reg, unsigned size, uint64_t value);
 
-/* CR0, CR4, EFER, CS, SS, RFLAGS.VM or CPL changed: work out mode, cpl and flat,
- * drop the jump cache; emits TRACE_MODE if the mode changed.  The CPL is SS.DPL,
+/* Whoever changes CR0, CR4, EFER, DR7, RFLAGS.VM or a segment but FS and GS calls
+ * this: works out mode, cpl and flat; emits TRACE_MODE if the mode changed.  The CPL is SS.DPL,
  * as in a VMCS: every load of SS, also a null one, keeps it there. */
 void soft_mode_changed(struct soft *s);
 
@@ -224,11 +224,12 @@ bool soft_escalate(struct soft *s, struct event *e);
  * decoder: NULL if the system side does not handle the mnemonic.  Of JMP, CALL
  * and RET it is the far form's, of MOV the one of Sreg, CR and DR, of POP and
  * PUSH the one of Sreg: ask for those only then.  Such an instruction ends its
- * block.  (It reads prefixes, opcode and ModRM from u->bytes; of the rest of u
- * it uses opsize, asize, imm, imm2, len, rep, repne, seg and soft_ea().)  When its handler is called s->rip is already at
+ * block.  (Of u it uses opcode, opsize, asize, imm, imm2, reg, rm, mem, len, rep,
+ * repne, seg and soft_ea().)  When its handler is called s->rip is already at
  * the next instruction and s->cur is u; the handler may change s->rip.  On a
- * fault or exit the run loop puts s->rip back to the instruction. */
-op_fn *soft_system_op(unsigned mnemonic);
+ * fault or exit the run loop puts s->rip back to the instruction.
+ * *steady: see op_steady in exec.h. */
+op_fn *soft_system_op(unsigned mnemonic, bool *steady);
 
 /* Carry out a verdict on exit x.  What run() must find out from what it leaves:
  *   s->inject       REFLECT, or a fault of the access itself: deliver it.  If

@@ -41,16 +41,6 @@ static inline bool canonical(uint64_t a)
     return (uint64_t)((int64_t)(a << 16) >> 16) == a;
 }
 
-/* ---- how the instruction was written ---- */
-
-struct encoding {
-    uint16_t opcode;            /* 0xNN, or 0x0fNN                       */
-    uint8_t  mod, reg, rm;      /* of ModRM, extended by REX             */
-    bool     mem;
-};
-
-struct encoding system_encoding(const struct soft *s, const struct uop *u);
-
 /* Leave for the monitor with s->x filled in; conclude() will find u. */
 _Noreturn void system_leave(struct soft *s, const struct uop *u);
 

@@ -159,6 +159,7 @@ struct place {                  /* where an access goes */
     uint8_t *hva;               /* NULL: to a device */
     gpa_t    gpa;
     bool     global, large;
+    bool     code;              /* decoded instructions lie on the page */
 };
 
 struct walk_context { struct soft *s; gla_t gla; };
@@ -258,7 +259,7 @@ static void translate_shadow(struct soft *s, gla_t gla, unsigned access, struct 
     soft_page_fault(s, gla, error);
 }
 
-static void fill(struct soft *s, gla_t gla, unsigned access, const struct place *p)
+static void fill(struct soft *s, gla_t gla, unsigned access, struct place *p)
 {
     struct soft_tlb *t = s->tlb;
     unsigned set = set_for(s, access), i = tlb_index(gla);
@@ -282,9 +283,9 @@ static void fill(struct soft *s, gla_t gla, unsigned access, const struct place 
     }
     e->tag[TAG_R] = page;
     if (access & WALK_WRITE) {
-        bool code = blocks_on_page(s, p->hva);
-        e->tag[TAG_W] = code ? TLB_EMPTY : page;
-        t->code_write[set][i] = code ? page : TLB_EMPTY;
+        p->code = blocks_on_page(s, p->hva);
+        e->tag[TAG_W] = p->code ? TLB_EMPTY : page;
+        t->code_write[set][i] = p->code ? page : TLB_EMPTY;
     }
 }
 
@@ -302,8 +303,7 @@ static void translate(struct soft *s, gla_t gla, unsigned access, struct place *
     fill(s, gla, access, p);
 }
 
-/* As translate, but looks into the TLB first.  A write through it may still hit
- * code: the caller asks blocks_written(). */
+/* As translate, but looks into the TLB first. */
 static void locate(struct soft *s, gla_t gla, unsigned access, struct place *p)
 {
     unsigned set = set_for(s, access), i = tlb_index(gla);
@@ -311,7 +311,8 @@ static void locate(struct soft *s, gla_t gla, unsigned access, struct place *p)
     unsigned tag = access & WALK_FETCH ? TAG_X : access & WALK_WRITE ? TAG_W : TAG_R;
     gla_t page = gla & PAGE_MASK;
 
-    if (e->tag[tag] == page || (tag == TAG_W && s->tlb->code_write[set][i] == page))
+    p->code = tag == TAG_W && s->tlb->code_write[set][i] == page;
+    if (e->tag[tag] == page || p->code)
         p->hva = (uint8_t *)(uintptr_t)(gla + e->addend);
     else
         translate(s, gla, access, p);
@@ -365,7 +366,8 @@ static void place_store(struct soft *s, const struct place *p, unsigned size, ui
 {
     if (p->hva) {
         mem_put(p->hva, size, value);
-        blocks_written(s, p->hva, size);
+        if (UNLIKELY(p->code))
+            blocks_written(s, p->hva, size);
     } else if (mmio_answered(s)) {
         s->next_supplied++;
     } else {
@@ -512,7 +514,7 @@ uint8_t *tlb_span(struct soft *s, gla_t gla, unsigned n, unsigned access)
     if (s->watching || crosses(gla, n))
         return NULL;
     locate(s, gla, access | (s->cpl == 3 ? WALK_USER : 0), &p);
-    if ((access & WALK_WRITE) && p.hva && blocks_on_page(s, p.hva))
+    if (p.hva && p.code)
         return NULL;
     return p.hva;
 }
