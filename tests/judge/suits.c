@@ -14,7 +14,9 @@ static const bool user_mnemonics[ZYDIS_MNEMONIC_MAX_VALUE + 1] = { MNEMONIC_LIST
 
 bool in_our_tables(unsigned m)
 {
-    return user_mnemonics[m] || soft_system_op(m);
+    bool steady;
+
+    return user_mnemonics[m] || soft_system_op(m, &steady);
 }
 
 /* What a judge cannot run, and why: the list judge.c prints. */
