@@ -114,6 +114,14 @@ debugger := \
     debugger/report.c \
     debugger/symbols.c \
     debugger/trace_text.c \
+    debugger/regs.c \
+    debugger/expr.c \
+    debugger/disasm.c \
+    debugger/control.c \
+    debugger/sandbox.c \
+    debugger/vmm.c \
+    debugger/link.c \
+    debugger/link_memory.c \
     debugger/stat.c \
     debugger/story.c \
     debugger/tui_term.c \
@@ -179,7 +187,8 @@ UNIT_TESTS := \
     test_trace_text \
     test_filter \
     test_report \
-    test_store
+    test_store \
+    test_link
 UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 
 # Guests: see guests/README.md.

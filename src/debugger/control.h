@@ -1,0 +1,41 @@
+/*
+ * debugger/control.h -- run control, in the VMM's process: go, and stop where asked.
+ *
+ * Drives the two halves of the loop's turn (vm_prepare, vm_turn) itself, so
+ * that it can look in between.  Everything it makes an engine do besides is
+ * unseen: no event, no count, no virtual time (vm.h, `debug_exit`).
+ *
+ * Breakpoints of link.h become
+ *     BREAK_CODE, BREAK_DATA   the engine's own hidden stops (engine.h, set_debug),
+ *                              or, if it has none, the monitor trap flag and a
+ *                              look after each instruction
+ *     BREAK_EVENT              a filter over the events of each half turn
+ */
+#ifndef DEBUGGER_CONTROL_H
+#define DEBUGGER_CONTROL_H
+
+#include "debugger/link.h"
+
+struct control;
+
+/* symbols, for conditions and filters, may be NULL.  NULL: out of memory. */
+struct control *control_new(struct vm *vm, const struct symbols *symbols);
+void control_free(struct control *c);
+
+/* 0 and b->nr; -EINVAL, -ENOMEM and a sentence. */
+int  control_break_add(struct control *c, struct link_break *b, char *why, size_t n);
+int  control_break_change(struct control *c, const struct link_break *b, char *why, size_t n);
+int  control_break_delete(struct control *c, unsigned nr);
+int  control_break_at(const struct control *c, size_t i, struct link_break *b);
+
+/* Begin to run so; then control_turns() until it returns true. */
+void control_go(struct control *c, enum link_run how, uint64_t n);
+
+/* Some turns, a few milliseconds' worth at most: true if the guest has stopped, and
+ * why.  *attention set (by the machine's poll hook) ends it sooner. */
+bool control_turns(struct control *c, const bool *attention, struct link_stop *why);
+
+/* The user's registers or memory changed: what was remembered of them is void. */
+void control_touched(struct control *c);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * debugger/link_private.h -- what link.c and link_memory.c share.
+ */
+#ifndef DEBUGGER_LINK_PRIVATE_H
+#define DEBUGGER_LINK_PRIVATE_H
+
+#include "debugger/link_wire.h"
+
+#define WIRE_ANY SIZE_MAX               /* the caller checks the answer's size itself */
+
+struct text_queue { char byte[65536]; size_t n; };
+
+struct link {
+    pid_t             pid;
+    int               sock, words_fd, epoll;
+    uint32_t          id;               /* of the latest request */
+    enum link_state   state;
+    struct link_stop  stop;
+    unsigned          news;             /* seen while an answer was waited for */
+    bool              killed;
+    struct trace     *trace;
+    struct wire_page *page;
+    struct store     *store;
+    struct text_queue output[N_LINK_OUTPUTS], words;
+    size_t            n_regions;
+    struct gmem_region region[WIRE_REGIONS];
+    char              region_name[WIRE_REGIONS][32];
+    struct { struct wire_head head; union {
+        struct wire_peek peek; struct wire_bytes bytes; struct wire_values values;
+        struct link_break brk; struct link_second second; struct wire_ready ready;
+        struct link_stop stop; char text[400];
+    }; } in;
+};
+
+int link_ask(struct link *l, enum wire_type type, const void *body, size_t n, size_t bytes);
+
+#endif
