@@ -444,6 +444,76 @@ static void test_task_trap_bit(void **state)
     assert_int_equal(get((uint32_t)c.gpr[RSP], 4), handler(0x41));
 }
 
+/* ---- what comes first ---- */
+
+static void set_flags(uint64_t flags)
+{
+    cpu.ops->get_state(&cpu, ST_GPRS, &c);
+    c.rflags |= flags;
+    cpu.ops->set_state(&cpu, ST_GPRS, &c);
+}
+
+/* A reflected exception goes in before an interrupt, and there is room for one. */
+static void test_no_irq_with_reflected(void **state)
+{
+    const struct event irq = { .type = EVENT_IRQ, .vector = 0x20 };
+
+    (void)state;
+    start(P0, 0, "0f32");               /* rdmsr */
+    set_flags(FLAG_IF);
+    set_reg(RCX, 0x999);
+    go(EXIT_RDMSR);
+    assert_true(cpu.irq_ready);
+    exit_reflect(&x, VEC_GP, true, 0);
+    conclude(REFLECT);
+    assert_false(cpu.irq_ready);
+    assert_int_not_equal(cpu.ops->inject(&cpu, &irq), 0);
+    at_handler(VEC_GP);
+}
+
+/* "Traps on the previous instruction" come before "external interrupts". */
+static void test_no_irq_before_trap(void **state)
+{
+    (void)state;
+    start(P0, 0, "e642");               /* out %al, $0x42 */
+    set_flags(FLAG_IF | FLAG_TF);
+    go(EXIT_IO);
+    conclude(RETIRE);
+    assert_false(cpu.irq_ready);
+    at_handler(VEC_DB);
+}
+
+/* INT n clears TF on its way: its handler is not trapped at its first instruction. */
+static void test_int_is_not_stepped(void **state)
+{
+    static const struct { const char *code; unsigned vector; } ints[] = {
+        { "cd30", 0x30 }, { "cc", VEC_BP }, { "ce", VEC_OF },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < NELEM(ints); i++) {
+        start(P0, 0, ints[i].code);
+        set_flags(FLAG_TF | FLAG_OF);
+        at_handler(ints[i].vector);
+    }
+    start(P0, 0, "ce");                 /* INTO that does nothing is like any other */
+    set_flags(FLAG_TF);
+    at_handler(VEC_DB);
+}
+
+/* jmp 1f; movb $0x31, 1f+1(%rip); 1: .byte 0x0f, 0x04.  Undefined, until its second
+ * byte makes it RDTSC. */
+static void test_undefined_is_patched(void **state)
+{
+    (void)state;
+    start(P0, 0, "eb07" "c6050a40000031" "0f04");
+    at_handler(VEC_UD);
+    c.rip = CODE + 2;
+    cpu.ops->set_state(&cpu, ST_GPRS, &c);
+    go(EXIT_HLT);
+    assert_int_equal(x.rip, CODE + 11);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,6 +529,8 @@ int main(void)
         cmocka_unit_test(test_frame_long_user), cmocka_unit_test(test_task_call_and_return),
         cmocka_unit_test(test_task_jump), cmocka_unit_test(test_task_error_code),
         cmocka_unit_test(test_task_trap_bit),
+        cmocka_unit_test(test_no_irq_with_reflected), cmocka_unit_test(test_no_irq_before_trap),
+        cmocka_unit_test(test_int_is_not_stepped), cmocka_unit_test(test_undefined_is_patched),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -356,7 +356,7 @@ static void fuse(struct uop *first, const struct uop *jump)
 unsigned soft_decode(struct soft *s, const uint8_t *hva, size_t avail, uint64_t rip,
                      unsigned max, struct uop *u, unsigned *n_insns, unsigned *n_bytes)
 {
-    unsigned n = 0, off = 0;
+    unsigned n = 0, off = 0, looked_at = 0;
     bool ends = false;
 
     while (n < max && !ends) {
@@ -378,12 +378,14 @@ unsigned soft_decode(struct soft *s, const uint8_t *hva, size_t avail, uint64_t 
             at->fn = z == ZYDIS_STATUS_INSTRUCTION_TOO_LONG ? op_gp : op_ud;
             at->len = 1;
             ends = true;
+            /* Any of its bytes may be the reason: a write to one changes the answer. */
+            looked_at = off + (avail - off < 15 ? (unsigned)(avail - off) : 15);
         }
         off += at->len;
         n++;
     }
     *n_insns = n;
-    *n_bytes = off;
+    *n_bytes = looked_at > off ? looked_at : off;
     if (n > 1)
         fuse(&u[n - 2], &u[n - 1]);
     finish(u, n, n);

@@ -21,6 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <Zydis/Mnemonic.h>
+
 #include "base/host.h"
 #include "base/trace.h"
 #include "cpu/soft/exec.h"
@@ -241,10 +243,14 @@ static bool take_debug_trap(struct soft *s)
     return false;
 }
 
+/* Not before a trap of the instruction just done, which has priority, nor in
+ * the midst of one that a device is answering, which would ask it twice.
+ * [SDM 3A "Prioritization of Concurrent Events"] */
 static bool irq_possible(const struct soft *s)
 {
     return (s->flags & FLAG_IF) && !s->irq_shadow && !s->in_shadow &&
-           s->delivering.type == EVENT_NONE && s->inject.type == EVENT_NONE;
+           s->delivering.type == EVENT_NONE && s->inject.type == EVENT_NONE &&
+           !(s->pending_db && !s->db_shadow) && !s->n_supplied;
 }
 
 static gla_t linear_rip(const struct soft *s)
@@ -348,10 +354,18 @@ static bool must_step(const struct soft *s)
            (s->stops && s->stops->n_data);
 }
 
+/* INT n, INT3 and INTO clear TF on the way to their handler, and so there is no
+ * trap after them.  [SDM 3B "Single-Step Exception Condition"] */
+static bool enters_handler(const struct uop *u)
+{
+    return u->mnemonic == ZYDIS_MNEMONIC_INT || u->mnemonic == ZYDIS_MNEMONIC_INT1 ||
+           u->mnemonic == ZYDIS_MNEMONIC_INT3 || u->mnemonic == ZYDIS_MNEMONIC_INTO;
+}
+
 /* One instruction, and what follows from it; true: exit. */
 static bool step(struct soft *s)
 {
-    bool trap = s->flags & FLAG_TF, had_db_shadow = s->db_shadow;
+    bool trap = s->flags & FLAG_TF;
     bool mtf = s->ctl.monitor_trap_flag;
 
     if ((s->dr[7] & 0xff) && !(s->flags & FLAG_RF) && !s->db_shadow && code_breakpoints(s)) {
@@ -362,6 +376,7 @@ static bool step(struct soft *s)
     s->irq_shadow = s->db_shadow = false;
     s->single = true;
     struct block *b = block_find(s);
+    bool silent = enters_handler(b->uop);
     s->flags &= ~FLAG_RF;
     s->kept_db = s->pending_db & 15;
     atomic_store_explicit(&s->icount_limit, s->icount + 1, memory_order_relaxed);
@@ -370,9 +385,8 @@ static bool step(struct soft *s)
     s->single = false;
     s->in_shadow = false;
     s->n_supplied = s->next_supplied = 0;
-    if (trap)
+    if (trap && !(silent && !(s->flags & FLAG_TF)))
         s->pending_db |= DR6_BS;
-    (void)had_db_shadow;
     if (mtf) {
         soft_exit_record(s, EXIT_MTF);
         return true;
@@ -391,6 +405,10 @@ static void run_loop(struct soft *s)
         }
         if (UNLIKELY(s->stops) && data_stop(s))
             return;
+        if (UNLIKELY(s->icount >= s->icount_end)) {
+            soft_exit_record(s, EXIT_BUDGET);
+            return;
+        }
         if (UNLIKELY(s->pending_db && !s->db_shadow)) {
             if (take_debug_trap(s))
                 return;
@@ -398,10 +416,6 @@ static void run_loop(struct soft *s)
         }
         if (UNLIKELY(s->ctl.irq_window_exiting) && irq_possible(s)) {
             soft_exit_record(s, EXIT_IRQ_WINDOW);
-            return;
-        }
-        if (UNLIKELY(s->icount >= s->icount_end)) {
-            soft_exit_record(s, EXIT_BUDGET);
             return;
         }
         if (UNLIKELY(s->stops) && code_stop(s))
@@ -618,6 +632,13 @@ static void soft_kick(struct vcpu *v)
     atomic_store(&s->icount_limit, 0);
 }
 
+/* The answer may stand in an interrupt's way: a reflected exception, a trap. */
+static void conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
+{
+    soft_conclude(v, x, verdict);
+    v->irq_ready = v->irq_ready && irq_possible(v->priv);
+}
+
 static int soft_inject(struct vcpu *v, const struct event *e)
 {
     struct soft *s = v->priv;
@@ -645,7 +666,7 @@ const struct engine engine_soft = {
     .about = "our interpreter, with simulated hardware virtualization; deterministic",
     .counts = true, .walks_tables = true,
     .probe = soft_probe, .create = soft_create, .destroy = soft_destroy,
-    .run = soft_run, .conclude = soft_conclude, .kick = soft_kick,
+    .run = soft_run, .conclude = conclude, .kick = soft_kick,
     .get_state = soft_get_state, .set_state = soft_set_state,
     .inject = soft_inject, .set_controls = soft_set_controls,
     .set_debug = soft_set_debug,
