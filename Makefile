@@ -110,6 +110,9 @@ debugger := \
     debugger/filter.c \
     debugger/store.c \
     debugger/histogram.c \
+    debugger/trace_diff.c \
+    debugger/export_chrome.c \
+    debugger/export_ctf.c \
     debugger/report_gather.c \
     debugger/report.c \
     debugger/symbols.c \
@@ -146,6 +149,7 @@ cmd := \
     cmd/compare.c \
     cmd/trace.c \
     cmd/stat.c \
+    cmd/trace_diff.c \
     cmd/report.c \
     cmd/tui.c
 
@@ -226,7 +230,7 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libvitrine.a
 PACKAGES := gcc make libzydis-dev libelf-dev libdw-dev libzstd-dev libncurses-dev libreadline-dev \
     libcmocka-dev libunicorn-dev cppcheck clang clang-format libclang-rt-14-dev \
     qemu-system-x86 bochs bochs-term bochsbios vgabios memtest86+ busybox-static cpio \
-    gdb tmux hyperfine pandoc man-db mandoc
+    gdb tmux babeltrace2 hyperfine pandoc man-db mandoc
 
 ##  deps       install the Debian packages that building and testing need
 .PHONY: deps

@@ -17,6 +17,7 @@ int cmd_report(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
+int cmd_trace_diff(int argc, char **argv);      /* a subcommand of trace */
 int cmd_tui(int argc, char **argv);
 
 #endif

@@ -22,25 +22,27 @@
 #include "debugger/store.h"
 #include "debugger/story.h"
 #include "debugger/symbols.h"
+#include "debugger/trace_export.h"
 #include "debugger/trace_field.h"
 #include "debugger/trace_file.h"
 #include "debugger/trace_text.h"
 #include "vm/pc.h"
 
-enum action { AS_TEXT, AS_JSON, AS_STAT, AS_WHY, AS_INFO, AS_STORY, AS_COUNT, AS_HISTOGRAM };
+enum action { AS_TEXT, AS_JSON, AS_STAT, AS_WHY, AS_INFO, AS_STORY, AS_COUNT, AS_HISTOGRAM, AS_CHROME, AS_CTF };
 
 struct options {
     enum action action;
     uint64_t from, to, why;
     bool     kinds_table, fields_table, markdown;
     const char *kinds, *exit, *expr;    /* which events; NULL: all */
-    const char *histogram, *symbols, *file;
+    const char *histogram, *symbols, *file, *output;
 };
 
 static const char usage[] =
     "usage: vitrine trace [options] FILE [EXPR]\n"
     "       vitrine trace --kinds [--markdown]\n"
     "       vitrine trace --fields\n"
+    "       vitrine trace diff [options] A.trace B.trace\n"
     "\nPrints, filters and explains a trace made by `vitrine run --trace FILE GUEST`.\n"
     "\nwhat to do with it:\n"
     "  --text         one aligned line per event (the default)\n"
@@ -50,6 +52,8 @@ static const char usage[] =
     "  --story        phase by phase what the guest did, without addresses and times\n"
     "  --count        how many events\n"
     "  --histogram F  how often field F has which value\n"
+    "  --export FORM  chrome: JSON for Perfetto; ctf: a directory for babeltrace2\n"
+    "  --output OUT   where --export writes; chrome: else to standard output\n"
     "  --info         what the file says about the run, and its blocks\n"
     "\nwhich events:\n"
     "  EXPR           those that it is true of: exit==io && port in 0x3f8..0x3ff\n"
@@ -69,6 +73,7 @@ static const char usage[] =
     "  vitrine trace --why 121 t.trace            because of what?\n"
     "  vitrine trace t.trace 'port==0x3f8 && rip in uart_put' --symbols build/guests/timer.elf\n"
     "  vitrine trace t.trace 'time in 1ms..2ms' --histogram port\n"
+    "  vitrine trace t.trace --export chrome --output t.json     for ui.perfetto.dev\n"
     "  vitrine trace --exit HLT --json t.trace | jq .\n";
 
 static int complain(const char *fmt, const char *what)
@@ -89,7 +94,7 @@ static int parse_number(const char *text, uint64_t *n)
 
 enum { OPT_TEXT = 256, OPT_JSON, OPT_STAT, OPT_STORY, OPT_WHY, OPT_INFO, OPT_KIND, OPT_EXIT, OPT_FROM,
        OPT_TO, OPT_SYMBOLS, OPT_KINDS, OPT_MARKDOWN, OPT_COUNT, OPT_HISTOGRAM,
-       OPT_FIELDS, OPT_HELP };
+       OPT_FIELDS, OPT_EXPORT, OPT_OUTPUT, OPT_HELP };
 
 static const struct option long_options[] = {
     { "text",    no_argument,       NULL, OPT_TEXT },
@@ -107,10 +112,20 @@ static const struct option long_options[] = {
     { "markdown",no_argument,       NULL, OPT_MARKDOWN },
     { "count",   no_argument,       NULL, OPT_COUNT },
     { "histogram", required_argument, NULL, OPT_HISTOGRAM },
+    { "export",  required_argument, NULL, OPT_EXPORT },
+    { "output",  required_argument, NULL, OPT_OUTPUT },
     { "fields",  no_argument,       NULL, OPT_FIELDS },
     { "help",    no_argument,       NULL, OPT_HELP },
     { NULL, 0, NULL, 0 },
 };
+
+static int parse_export(struct options *o, const char *form)
+{
+    o->action = strcmp(form, "ctf") == 0 ? AS_CTF : AS_CHROME;
+    if (o->action == AS_CHROME && strcmp(form, "chrome") != 0)
+        return complain("--export is chrome or ctf, not '%s'", form);
+    return 0;
+}
 
 /* 0, or -1 after saying what is wrong; 1: help was asked for. */
 static int parse_option(struct options *o, int c)
@@ -126,6 +141,8 @@ static int parse_option(struct options *o, int c)
     case OPT_EXIT:     o->exit = optarg; return 0;
     case OPT_COUNT:    o->action = AS_COUNT; return 0;
     case OPT_HISTOGRAM: o->action = AS_HISTOGRAM; o->histogram = optarg; return 0;
+    case OPT_OUTPUT:   o->output = optarg; return 0;
+    case OPT_EXPORT:   return parse_export(o, optarg);
     case OPT_FIELDS:   o->fields_table = true; return 0;
     case OPT_FROM:     return parse_number(optarg, &o->from);
     case OPT_TO:       return parse_number(optarg, &o->to);
@@ -292,6 +309,23 @@ static int do_count(const struct job *j)
     return 0;
 }
 
+static int do_export(const struct job *j)
+{
+    const char *path = j->o->output;
+    if (j->o->action == AS_CTF && !path) {
+        host_say("--export ctf wants --output DIRECTORY");
+        return 2;
+    }
+    FILE *out = j->o->action == AS_CTF ? NULL : path ? fopen(path, "w") : stdout;
+    int err = j->o->action == AS_CTF ? trace_export_ctf(j->store, j->filter, path)
+            : out ? trace_export_chrome(j->store, j->filter, out) : -errno;
+    if (out && path && fclose(out) != 0 && !err)
+        err = -errno;
+    if (err)
+        host_say("cannot write %s: %s", path ? path : "it", strerror(-err));
+    return err != 0;
+}
+
 static void warn_about(const struct store *s, const char *name)
 {
     if (store_warning(s)[0])
@@ -349,7 +383,8 @@ static int do_action(struct job *j)
     if (!j->filter)
         return 2;
     int status = j->o->action == AS_WHY ? do_why(j) : j->o->action == AS_INFO ? do_info(j->store)
-               : j->o->action == AS_COUNT ? do_count(j) : do_each(j);
+               : j->o->action == AS_COUNT ? do_count(j)
+               : j->o->action == AS_CHROME || j->o->action == AS_CTF ? do_export(j) : do_each(j);
     if (fflush(stdout) != 0 && errno != EPIPE) {
         host_say("cannot write: %s", strerror(errno));
         status = 1;
@@ -384,6 +419,8 @@ out:
 int cmd_trace(int argc, char **argv)
 {
     struct options o;
+    if (argc > 1 && strcmp(argv[1], "diff") == 0)
+        return cmd_trace_diff(argc - 1, argv + 1);
     int err = parse_options(&o, argc, argv);
     if (err < 0)
         return 2;

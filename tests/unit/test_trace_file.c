@@ -5,11 +5,15 @@
  */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -391,6 +395,61 @@ static void a_full_disk_is_told_once(void **state)
     assert_int_equal(errno, ENOENT);
 }
 
+/*
+ * Killed
+ */
+
+#define KILLS 1000
+
+/* A run: events for ever, through a ring as sessions have it; *done says how many there were. */
+static void write_for_ever(volatile uint64_t *done)
+{
+    struct trace *t = trace_new(TRACE_BLOCK_EVENTS);
+    struct trace_writer *w = trace_writer_open(path, t, NULL);
+    struct trace_drain d;
+    t->mask = ~UINT64_C(0);
+    trace_drain_attach(&d, t);
+    trace_drain_add(&d, trace_writer_sink, w);
+    for (uint64_t i = 1; ; i++) {
+        emit(t, i);
+        *done = i;
+    }
+}
+
+static void a_killed_writer_loses_at_most_a_block(void **state)
+{
+    (void)state;
+    volatile uint64_t *done = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    unsigned with_events = 0;
+    assert_true(done != MAP_FAILED);
+    srand(1);
+    for (unsigned i = 0; i < KILLS; i++) {
+        *done = 0;
+        unlink(path);
+        pid_t child = fork();
+        if (child == 0)
+            write_for_ever(done);
+        struct timespec pause = { .tv_nsec = rand() % 2000000 };
+        nanosleep(&pause, NULL);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        char why[200];
+        struct trace_file *f = trace_file_open(path, why, sizeof why);
+        if (!f) {                       /* only if it was killed before its header was out */
+            assert_true(*done <= TRACE_BLOCK_EVENTS);
+            continue;
+        }
+        uint64_t n = count_events(f);
+        assert_false(trace_file_is_complete(f));
+        if (n + TRACE_BLOCK_EVENTS < *done)
+            fail_msg("%d events of %d", (int)n, (int)*done);
+        with_events += n > 0;
+        trace_file_close(f);
+    }
+    assert_true(with_events > KILLS / 10);
+    munmap((void *)(uintptr_t)done, 4096);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +464,7 @@ int main(void)
         cmocka_unit_test(lies_in_a_block_header_are_refused),
         cmocka_unit_test(a_block_of_nonsense_is_told_when_read),
         cmocka_unit_test(what_is_no_file_is_refused),
+        cmocka_unit_test(a_killed_writer_loses_at_most_a_block),
         cmocka_unit_test(a_full_disk_is_told_once),
     };
     return cmocka_run_group_tests_name("trace file", tests, make_path, remove_path);
