@@ -34,7 +34,7 @@ static int write_page(struct store *s, const char *name, const char *path)
         return 1;
     }
     int err = report_html(s, name, pc_port_name, out);
-    if ((path ? fclose(out) : fflush(out)) != 0 && !err)
+    if ((path ? fclose(out) : fflush(stdout)) != 0 && !err)
         err = -errno;
     if (err)
         host_say("cannot write the report: %s", strerror(-err));

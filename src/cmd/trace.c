@@ -385,7 +385,7 @@ static int do_action(struct job *j)
     int status = j->o->action == AS_WHY ? do_why(j) : j->o->action == AS_INFO ? do_info(j->store)
                : j->o->action == AS_COUNT ? do_count(j)
                : j->o->action == AS_CHROME || j->o->action == AS_CTF ? do_export(j) : do_each(j);
-    if (fflush(stdout) != 0 && errno != EPIPE) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
         host_say("cannot write: %s", strerror(errno));
         status = 1;
     }

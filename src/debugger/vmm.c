@@ -515,7 +515,7 @@ static bool build(struct vmm *m, char *why, size_t n)
 static void tell_ready(struct vmm *m)
 {
     struct wire_ready *r = &m->out.ready;
-    int fd[WIRE_REGIONS];
+    int fd[WIRE_REGIONS] = { 0 };
     memset(r, 0, sizeof *r);
     for (size_t i = 0; i < gmem_count(m->vm->gmem) && i < WIRE_REGIONS; i++) {
         const struct gmem_region *g = gmem_region(m->vm->gmem, i);
