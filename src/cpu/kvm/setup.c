@@ -151,9 +151,8 @@ static void restrict_to_host(struct kvm_cpuid_entry2 *e, const struct kvm_cpuid2
 }
 
 /* The TSC's rate as the guest will see it, where it cannot be made 1 GHz. */
-static void say_tsc_rate(struct kvm_cpu *k, struct kvm_cpuid_entry2 *e)
+static void say_tsc_rate(struct kvm_cpuid_entry2 *e, int khz)
 {
-    int khz = k->tsc_scaled ? 0 : ioctl(k->fd, KVM_GET_TSC_KHZ, 0);
     if (khz <= 0)
         return;
     if (e->function == 0x15)
@@ -165,6 +164,7 @@ static void say_tsc_rate(struct kvm_cpu *k, struct kvm_cpuid_entry2 *e)
 static int set_cpuid(struct kvm_cpu *k)
 {
     struct kvm_cpuid2 *host = new_cpuid_list(), *ours = new_cpuid_list();
+    int khz = k->tsc_scaled ? 0 : ioctl(k->fd, KVM_GET_TSC_KHZ, 0);
     int err = host && ours ? 0 : -ENOMEM;
 
     if (!err) {
@@ -183,7 +183,7 @@ static int set_cpuid(struct kvm_cpu *k)
             .eax = out[0], .ebx = out[1], .ecx = out[2], .edx = out[3],
         };
         restrict_to_host(e, host);
-        say_tsc_rate(k, e);
+        say_tsc_rate(e, khz);
         ours->nent++;
     }
     if (!err && ioctl(k->fd, KVM_SET_CPUID2, ours))
