@@ -248,7 +248,8 @@ run: all
 	$(BUILD)/vitrine run --trace - $(BUILD)/guests/hello.elf
 
 # What `make check` runs, quick suites first.
-SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep tests/deterministic \
+SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep \
+    "tests/lockstep soft/nested kvm" tests/deterministic tests/signals \
     tests/trace tests/tui $(if $(SAN)$(HARD),,tests/kvm-sim/run)
 
 ##  check      build everything and run every test that takes seconds; see doc/testing.md
@@ -256,11 +257,11 @@ SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep te
 check: all $(UNIT_BINS) $(JUDGE)
 	BUILD=$(BUILD) tests/run $(SUITES) "$(JUDGE) --cases $(if $(SAN)$(HARD),20000,100000)" $(if $(SAN)$(HARD),,"tests/memtest --short")
 
-##  check-kvm-sim   the kvm tests on a complete KVM, inside QEMU (a minute)
+##  check-kvm-sim   the kvm tests on a complete KVM, inside QEMU, lockstep too (minutes)
 .PHONY: check-kvm-sim
 check-kvm-sim: all $(BUILD)/tests/test_kvm
 	tests/kvm-sim/kernel
-	tests/kvm-sim/run $(BUILD)
+	tests/kvm-sim/run --lockstep $(BUILD)
 
 ##  unit       run the unit tests
 .PHONY: unit

@@ -28,12 +28,29 @@ struct side {
     struct vm   *vm;
 };
 
-static struct vm *volatile leader;
+/* Signal handlers have no other way to reach the machines. */
+static struct vm *volatile leader, *volatile follower;
+
+static void kick_both(void *arg)
+{
+    (void)arg;
+    struct vm *both[] = { leader, follower };
+    for (int i = 0; i < 2; i++)
+        if (both[i] && both[i]->cpu.ops)
+            both[i]->cpu.ops->kick(&both[i]->cpu);
+}
 
 static void on_signal(int signo)
 {
     if (leader)
         vm_interrupt(leader, signo);
+    kick_both(NULL);
+}
+
+static void set_alarm(void *arg, uint64_t host_ns)
+{
+    (void)arg;
+    host_alarm_at(host_ns);
 }
 
 static void help(void)
@@ -142,16 +159,19 @@ static int compare(struct side side[2], struct vm_config config[2], const struct
 {
     struct lockstep l = { .every_insns = o->every, .check_shadow = o->check_shadow };
     config[0].serial = config[0].debugcon = (struct char_sink){ put_stdout, NULL };
+    config[0].alarm = config[1].alarm = set_alarm;
     lockstep_prepare(&config[0], &config[1]);
     for (int i = 0; i < 2; i++)
         if (!build(&side[i], &config[i], &o->guest))
             return EXIT_CANNOT;
     l.leader = leader = side[0].vm;
-    l.follower = side[1].vm;
+    l.follower = follower = side[1].vm;
+    host_alarm_init(kick_both, NULL);
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     int status = lockstep_run(&l);
-    leader = NULL;
+    host_alarm_at(0);
+    leader = follower = NULL;
     fflush(stdout);
     if (l.differ)
         show_difference(&l, side);

@@ -22,16 +22,17 @@ static bool is_visible(enum exit_reason r)
            r == EXIT_TRIPLE_FAULT;
 }
 
-static bool counts(const struct vm *vm)
+/* Can both be stopped at the same instruction? */
+static bool both_count(const struct lockstep *l)
 {
-    return vm->cfg.engine->counts;
+    return l->leader->cfg.engine->counts && l->follower->cfg.engine->counts;
 }
 
 void lockstep_prepare(struct vm_config *leader, struct vm_config *follower)
 {
-    bool both_count = leader->engine->counts && follower->engine->counts;
-    leader->irq_at_visible_exits = !both_count;
-    leader->no_vmcall = follower->no_vmcall = !both_count;
+    bool measured = !leader->engine->counts || !follower->engine->counts;
+    leader->irq_at_visible_exits = measured;
+    leader->no_vmcall = follower->no_vmcall = measured;
     follower->ram_bytes = leader->ram_bytes;
     follower->limit_insns = follower->limit_exits = 0;
     follower->idle = NULL;
@@ -52,6 +53,23 @@ static bool differ(struct lockstep *l, const char *fmt, ...)
 
 /* ---- comparing ---- */
 
+/* What a null selector leaves behind in the descriptor cache differs from maker to
+ * maker and cannot be used; but FS and GS keep a base.  [APM 2 "Loading Segment Selectors"] */
+static void drop_null_segments(struct cpu_state *s)
+{
+    if (!(s->cr0 & CR0_PE) || (s->rflags & FLAG_VM))
+        return;
+    for (int i = SEG_ES; i <= SEG_GS; i++) {
+        struct segment *g = &s->seg[i];
+        if (i == SEG_CS || (g->sel & ~3u))
+            continue;
+        g->limit = 0;
+        g->attr = 0;
+        if (i < SEG_FS)
+            g->base = 0;
+    }
+}
+
 static bool same_state(struct lockstep *l)
 {
     struct cpu_state a, b;
@@ -64,6 +82,10 @@ static bool same_state(struct lockstep *l)
      * monitor's own business has begun is not the guest's to know. */
     a.rflags &= ~FLAG_RF;
     b.rflags &= ~FLAG_RF;
+    if (!both_count(l)) {
+        drop_null_segments(&a);
+        drop_null_segments(&b);
+    }
     unsigned n = cpu_state_diff(&a, &b, groups, l->states, sizeof l->states);
     if (n)
         return differ(l, "%u registers differ at rip %#" PRIx64, n, a.rip);
@@ -116,6 +138,38 @@ static bool same_exit(struct lockstep *l)
 
 /* ---- the follower ---- */
 
+/* Where not both can be stopped at an instruction the follower runs until it
+ * exits, and one gone astray may never do so.  It gets ample time for what the
+ * leader has done in between. */
+#define PATIENCE_NS      10000000000u
+#define PATIENCE_INSN_NS 10000u
+
+static uint64_t give_time(struct lockstep *l, uint64_t leader_ran)
+{
+    struct vm *f = l->follower;
+    if (both_count(l) || !f->cfg.alarm)
+        return UINT64_MAX;
+    uint64_t until = host_monotonic_ns() + PATIENCE_NS + leader_ran * PATIENCE_INSN_NS;
+    f->cfg.alarm(f->cfg.hook_arg, until);
+    l->leader->alarm_ns = 0;                    /* there is one alarm for both */
+    return until;
+}
+
+/* Somebody kicked the follower: the user, or the alarm. */
+static bool may_go_on(struct lockstep *l, uint64_t until)
+{
+    struct vm *a = l->leader;
+    if (a->interrupted) {
+        vm_stop(a, a->interrupted == 15 ? VM_TERMINATED : VM_INTERRUPTED, NULL);
+        return false;
+    }
+    if (host_monotonic_ns() < until)
+        return true;
+    char x[100];
+    return differ(l, "the follower does not come to %s at %#" PRIx64,
+                  exit_describe(&l->exit[0], x, sizeof x), l->exit[0].rip);
+}
+
 /* Run the follower once; a private exit is answered, *visible says if it was not. */
 static bool follow_once(struct lockstep *l, uint64_t budget, bool *visible)
 {
@@ -141,7 +195,7 @@ static bool follow_once(struct lockstep *l, uint64_t budget, bool *visible)
 static bool catch_up(struct lockstep *l, uint64_t icount)
 {
     struct vm *f = l->follower;
-    while (counts(f) && f->cpu.icount < icount) {
+    while (both_count(l) && f->cpu.icount < icount) {
         bool visible;
         if (!follow_once(l, icount - f->cpu.icount, &visible))
             return false;
@@ -159,10 +213,14 @@ static bool follow_exit(struct lockstep *l, uint64_t icount)
 {
     struct vm *f = l->follower;
     bool visible = false;
+    uint64_t until = give_time(l, icount - l->leader_icount);
+    l->leader_icount = icount;
     while (!visible) {
-        if (!follow_once(l, counts(f) ? 1 : UINT64_MAX, &visible))
+        if (!follow_once(l, both_count(l) ? 1 : UINT64_MAX, &visible))
             return false;
-        if (!visible && counts(f) && f->cpu.icount > icount)
+        if (l->exit[1].reason == EXIT_KICKED && !may_go_on(l, until))
+            return false;
+        if (!visible && both_count(l) && f->cpu.icount > icount)
             return differ(l, "only the leader exits, at instruction %" PRIu64, icount);
     }
     return same_exit(l);
@@ -186,6 +244,7 @@ static bool follow(struct lockstep *l, uint64_t icount_at_exit)
 {
     struct vm *a = l->leader, *f = l->follower;
     uint64_t follower_exits = f->n_exits;
+    l->abreast = false;
     f->cpu.tsc_base = a->cpu.tsc_base;
     if (a->injected.type != EVENT_NONE && f->cpu.ops->inject(&f->cpu, &a->injected))
         return differ(l, "the follower does not take interrupt %u", a->injected.vector);
@@ -199,7 +258,7 @@ static bool follow(struct lockstep *l, uint64_t icount_at_exit)
         f->cpu.ops->conclude(&f->cpu, &l->exit[1], a->verdict);
         l->n_visible++;
     }
-    if (!visible && !(counts(a) && counts(f)))
+    if (!visible && !both_count(l))
         return true;
     /* In the midst of an instruction or a delivery that begins again after the
      * repair: CR2 or a REP count may be ahead of the follower's. */
@@ -215,8 +274,9 @@ static bool follow(struct lockstep *l, uint64_t icount_at_exit)
         f->cpu.ops->set_state(&f->cpu, ST_GPRS, &s);
     }
     /* Same counts now, unless one side's exit is half an instruction away. */
-    if (counts(a) && counts(f) && a->cpu.icount != f->cpu.icount && !catch_up(l, a->cpu.icount))
+    if (both_count(l) && a->cpu.icount != f->cpu.icount && !catch_up(l, a->cpu.icount))
         return false;
+    l->abreast = true;
     return same_state(l) && good_shadow(l);
 }
 
@@ -225,7 +285,7 @@ int lockstep_run(struct lockstep *l)
     struct vm *a = l->leader;
     vm_begin(a);
     vm_begin(l->follower);
-    a->sync_insns = counts(a) && counts(l->follower) ? l->every_insns : 0;
+    a->sync_insns = both_count(l) ? l->every_insns : 0;
     while (a->stop == VM_RUNNING) {
         uint64_t before = a->n_exits;
         vm_step(a, &l->exit[0]);
@@ -234,9 +294,10 @@ int lockstep_run(struct lockstep *l)
         if (a->stop == VM_TRIPLE_FAULT || a->stop == VM_RUNNING || a->stop == VM_EXIT_PORT ||
             a->stop == VM_POWER_OFF)
             if (!follow(l, a->icount_at_exit))
-                return 1;
+                return l->differ ? 1 : a->status;
     }
-    if (!same_memory(l))
+    /* A limit may have stopped the leader where the other cannot be brought to. */
+    if ((l->abreast || both_count(l)) && !same_memory(l))
         return 1;
     return a->status;
 }

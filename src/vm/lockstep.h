@@ -23,6 +23,8 @@ struct lockstep {
     bool     check_shadow;      /* verify the shadow tables' invariant at every comparison (slow)    */
 
     uint64_t n_compared, n_visible;
+    uint64_t leader_icount;     /* at its last guest-visible exit                      */
+    bool     abreast;           /* both are at the same point of the guest             */
     bool     differ;
     char     what[160];         /* the difference in a sentence                        */
     char     states[4096];      /* what differs, register by register                  */

@@ -330,8 +330,10 @@ static void deliver_irq(struct vm *vm)
     struct pic *pic = pc_pic(vm->pc);
     bool pending = pic_pending(pic);
     vm->injected.type = EVENT_NONE;
-    if (vm->cfg.irq_at_visible_exits && !vm->after_visible)
+    if (vm->cfg.irq_at_visible_exits && !vm->after_visible) {
+        want_irq_window(vm, false);
         return;
+    }
     if (!pending || !vm->cpu.irq_ready) {
         want_irq_window(vm, pending);
         return;
@@ -425,6 +427,7 @@ static uint64_t log_exit(struct vm *vm, const struct vmexit *x)
 static void conclude(struct vm *vm, struct vmexit *x, enum verdict verdict, uint64_t entered_ns)
 {
     vm->cpu.ops->conclude(&vm->cpu, x, verdict);
+    vm->icount_concluded = vm->cpu.icount;
     if (vm->paging_stale) {
         vm->paging_stale = false;
         vm_paging_changed(vm);
@@ -441,12 +444,22 @@ static bool is_tick(const struct vm *vm, const struct vmexit *x)
            vclock_next_ns(vm->clock) > vclock_now_ns(vm->clock);
 }
 
+/* Right behind an exit that the guest can tell, or still there: a window that
+ * opens before an instruction is retired is at the same point. */
+static bool is_after_visible(const struct vm *vm, const struct vmexit *x)
+{
+    if (x->reason == EXIT_IRQ_WINDOW)
+        return vm->after_visible && vm->cfg.engine->counts &&
+               vm->cpu.icount == vm->icount_concluded;
+    return x->reason == EXIT_IO || x->reason == EXIT_MMIO || x->reason == EXIT_HLT;
+}
+
 bool vm_turn(struct vm *vm, struct vmexit *x)
 {
     vm->cpu.ops->run(&vm->cpu, budget(vm), x);
     if (is_debug_exit(vm, x))
         return false;
-    vm->after_visible = x->reason == EXIT_IO || x->reason == EXIT_MMIO || x->reason == EXIT_HLT;
+    vm->after_visible = is_after_visible(vm, x);
     time_passes(vm);
     vm->in_turn = false;
     if (is_tick(vm, x)) {

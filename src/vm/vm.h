@@ -108,6 +108,7 @@ struct vm {
     struct event injected;          /* given to the guest before it ran          */
     enum verdict verdict;
     uint64_t icount_at_exit;        /* before the exit's instruction was retired */
+    uint64_t icount_concluded;      /* and after it                              */
     bool     registers_changed;     /* the answer changed the vCPU's registers   */
     uint64_t sync_insns;            /* exit at every multiple of so many; 0: no  */
     /* The debugger's.  An exit that only it asked for is neither logged nor counted,

@@ -19,8 +19,13 @@
 int kvm_open(char *why, size_t n)
 {
     int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-    if (fd >= 0)
+    if (fd >= 0 && ioctl(fd, KVM_GET_API_VERSION, 0) == KVM_API_VERSION)
         return fd;
+    if (fd >= 0) {
+        close(fd);
+        snprintf(why, n, "what is at /dev/kvm is no KVM; use --cpu soft");
+        return -ENODEV;
+    }
     int err = errno;
     if (err == EACCES || err == EPERM)
         snprintf(why, n, "no permission to open /dev/kvm; type: sudo usermod -aG kvm $USER, "
