@@ -257,11 +257,11 @@ SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep \
 check: all $(UNIT_BINS) $(JUDGE)
 	BUILD=$(BUILD) tests/run $(SUITES) "$(JUDGE) --cases $(if $(SAN)$(HARD),20000,100000)" $(if $(SAN)$(HARD),,"tests/memtest --short")
 
-##  check-kvm-sim   the kvm tests on a complete KVM, inside QEMU, lockstep too (minutes)
+##  check-kvm-sim   the kvm tests on a complete KVM, inside QEMU (a minute)
 .PHONY: check-kvm-sim
 check-kvm-sim: all $(BUILD)/tests/test_kvm
 	tests/kvm-sim/kernel
-	tests/kvm-sim/run --lockstep $(BUILD)
+	tests/kvm-sim/run $(BUILD)
 
 ##  unit       run the unit tests
 .PHONY: unit
