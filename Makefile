@@ -138,7 +138,12 @@ debugger := \
     debugger/tui_layout.c \
     debugger/tui_stream.c \
     debugger/tui_why.c \
-    debugger/tui_stat.c
+    debugger/tui_stat.c \
+    debugger/source.c \
+    debugger/tui_monitor.c \
+    debugger/tui_timeline.c \
+    debugger/tui_devices.c \
+    debugger/tui_serial.c
 cmd := \
     cmd/options.c \
     cmd/terminal.c \

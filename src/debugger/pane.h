@@ -51,7 +51,11 @@ struct pane {
 #define PANE_LIST(X)            \
     X(STREAM,    pane_stream)   \
     X(WHY,       pane_why)      \
-    X(STAT,      pane_stat)
+    X(MONITOR,   pane_monitor)  \
+    X(STAT,      pane_stat)     \
+    X(TIMELINE,  pane_timeline) \
+    X(DEVICES,   pane_devices)  \
+    X(SERIAL,    pane_serial)
 
 enum pane_id {
 #define X(id, ops) PANE_##id,

@@ -25,13 +25,15 @@ static const struct layout {
 } layouts[] = {
     { "lecture", "few and large, for a projector",
       { SLOT(STREAM, 0, 0, 14, 24), SLOT(WHY, 14, 0, 24, 24), END },
-      { SLOT(STREAM, 0, 0, 14, 24), SLOT(WHY, 14, 0, 24, 24), END } },
-    { "lab", "the events, their causes, and the counts",
-      { SLOT(STREAM, 0, 0, 9, 24), SLOT(WHY, 9, 0, 16, 24), SLOT(STAT, 16, 0, 24, 24), END },
-      { SLOT(STREAM, 0, 0, 16, 13), SLOT(WHY, 0, 13, 16, 24), SLOT(STAT, 16, 0, 24, 24), END } },
+      { SLOT(STREAM, 0, 0, 13, 24), SLOT(WHY, 13, 0, 24, 13), SLOT(MONITOR, 13, 13, 24, 24), END } },
+    { "lab", "the events, their causes, what the guest wrote, and the counts",
+      { SLOT(STREAM, 0, 0, 9, 24), SLOT(WHY, 9, 0, 17, 24), SLOT(STAT, 17, 0, 24, 24), END },
+      { SLOT(STREAM, 0, 0, 15, 13), SLOT(WHY, 0, 13, 10, 24), SLOT(MONITOR, 10, 13, 15, 24),
+        SLOT(STAT, 15, 0, 21, 13), SLOT(SERIAL, 15, 13, 21, 24), SLOT(TIMELINE, 21, 0, 24, 24), END } },
     { "debug", "everything at once",
-      { SLOT(STREAM, 0, 0, 12, 24), SLOT(WHY, 12, 0, 24, 24), END },
-      { SLOT(STREAM, 0, 0, 24, 13), SLOT(WHY, 0, 13, 12, 24), SLOT(STAT, 12, 13, 24, 24), END } },
+      { SLOT(STREAM, 0, 0, 9, 24), SLOT(MONITOR, 9, 0, 17, 24), SLOT(DEVICES, 17, 0, 24, 24), END },
+      { SLOT(STREAM, 0, 0, 14, 13), SLOT(WHY, 0, 13, 8, 24), SLOT(MONITOR, 8, 13, 14, 24),
+        SLOT(DEVICES, 14, 0, 21, 13), SLOT(SERIAL, 14, 13, 21, 24), SLOT(TIMELINE, 21, 0, 24, 24), END } },
 };
 
 const char *tui_layout_name(unsigned i)

@@ -315,9 +315,7 @@ static enum verdict on_failure(struct vm *vm, struct vmexit *x)
     return STOP;
 }
 
-typedef enum verdict handler_fn(struct vm *vm, struct vmexit *x);
-
-static handler_fn *const on_exit_reason[N_EXITS] = {
+static exit_handler_fn *const on_exit_reason[N_EXITS] = {
     [EXIT_IDX_EXCEPTION]     = on_exception,
     [EXIT_IDX_EXTERNAL_IRQ]  = on_change,
     [EXIT_IDX_TRIPLE_FAULT]  = on_triple_fault,
@@ -345,6 +343,12 @@ static handler_fn *const on_exit_reason[N_EXITS] = {
     [EXIT_IDX_MMIO]          = on_mmio,
     [EXIT_IDX_BREAKPOINT]    = on_change,
 };
+
+exit_handler_fn *vm_exit_handler(unsigned reason)
+{
+    int i = exit_index(reason);
+    return i < 0 ? NULL : on_exit_reason[i];
+}
 
 enum verdict vm_answer(struct vm *vm, struct vmexit *x)
 {

@@ -11,6 +11,10 @@ struct vm;
 /* The verdict on x; fills in its (out) fields. */
 enum verdict vm_answer(struct vm *vm, struct vmexit *x);
 
+/* The function that answers exits of this reason, for those who show its source; NULL: none. */
+typedef enum verdict exit_handler_fn(struct vm *vm, struct vmexit *x);
+exit_handler_fn *vm_exit_handler(unsigned reason);
+
 /* The controls a machine starts with. */
 void vm_initial_controls(struct vm *vm);
 

@@ -201,12 +201,24 @@ static bool create_parts(struct pc *pc)
     return true;
 }
 
-const char *pc_port_name(uint16_t port)
+static const struct pc_port *port_row(uint16_t port)
 {
     for (size_t i = 0; i < NELEM(pc_ports); i++)
         if (port >= pc_ports[i].base && port - pc_ports[i].base < pc_ports[i].len)
-            return pc_ports[i].why;
+            return &pc_ports[i];
     return NULL;
+}
+
+const char *pc_port_name(uint16_t port)
+{
+    const struct pc_port *p = port_row(port);
+    return p ? p->why : NULL;
+}
+
+const struct device_ops *pc_port_device(uint16_t port)
+{
+    const struct pc_port *p = port_row(port);
+    return p && p->part != NOBODY ? parts[p->part].ops : NULL;
 }
 
 static bool claim_ports(struct pc *pc)

@@ -1,0 +1,34 @@
+/*
+ * debugger/source.h -- the monitor's own source: which function is that, and what
+ * does it look like?
+ *
+ * Found by the debug information of this very program and read from where it
+ * was compiled; on another machine there may be nothing to read, and then only
+ * names and lines are known.
+ */
+#ifndef DEBUGGER_SOURCE_H
+#define DEBUGGER_SOURCE_H
+
+#include "base/trace.h"
+
+struct source;
+
+struct source_place {
+    char function[64];          /* "": not known          */
+    char file[200];             /* as the compiler was told: "src/vm/exits.c" */
+    int  line;                  /* 0: nothing is known    */
+};
+
+struct source *source_open(void);       /* NULL: no debug information, or no memory */
+void source_close(struct source *s);
+
+/* Where this function of ours begins.  s may be NULL, as below. */
+bool source_of_function(struct source *s, void (*fn)(void), struct source_place *p);
+
+/* Where events of this kind are emitted: the i-th place; false: not so many. */
+bool source_of_kind(struct source *s, enum trace_kind kind, unsigned i, struct source_place *p);
+
+/* Line n (from 1) of a file, tabs and controls made blanks; NULL: not readable, or its end. */
+const char *source_line(struct source *s, const char *file, int n);
+
+#endif
