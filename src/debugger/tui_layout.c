@@ -76,7 +76,8 @@ bool layout_choose(struct tui *t, const char *name)
     for (size_t i = 0; i < NELEM(layouts); i++)
         if (strcmp(layouts[i].name, name) == 0) {
             t->layout = (int)i;
-            t->laid_out = t->maximised = false;
+            t->maximised = false;
+            take(t, t->wide);
             t->dirty = true;
             return true;
         }

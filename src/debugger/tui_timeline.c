@@ -120,9 +120,12 @@ static void timeline_title(struct pane *p, char *buf, size_t n)
                  100.0 * (double)v->done / (double)tui_n_events(p->tui));
 }
 
-static void to_time(struct tui *t, uint64_t ns)
+/* The first event at that time or after, or the last one at or before. */
+static void to_time(struct tui *t, uint64_t ns, bool backward)
 {
-    uint64_t n = tui_n_events(t), i = store_seek_time(t->store, ns);
+    uint64_t n = tui_n_events(t), i = store_seek_time(t->store, ns + backward);
+    if (backward && i)
+        i--;
     if (n)
         tui_select(t, i < n ? i : n - 1, false);
 }
@@ -139,9 +142,11 @@ static void scrub(struct tui *t, struct pane *p, int by)
     if (column < 0 || column >= l->width)
         tui_select(t, column < 0 ? 0 : n - 1, false);
     else
-        to_time(t, time_of(t->survey, column, l->width));
+        to_time(t, time_of(t->survey, column, l->width), by < 0);
     if (by > 0 && t->cursor <= before && before + 1 < n)
         tui_select(t, before + 1, false);
+    else if (by < 0 && t->cursor >= before && before)
+        tui_select(t, before - 1, false);
 }
 
 static void click(struct pane *p, int y, int x)
@@ -149,7 +154,7 @@ static void click(struct pane *p, int y, int x)
     const struct timeline *l = p->state;
     (void)y;
     if (x >= 7 && x - 7 < l->width)
-        to_time(p->tui, time_of(p->tui->survey, x - 7, l->width));
+        to_time(p->tui, time_of(p->tui->survey, x - 7, l->width), false);
 }
 
 static const struct key timeline_keys[] = {
