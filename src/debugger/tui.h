@@ -43,7 +43,7 @@ bool tui_layout_exists(const char *name);
 struct slot { uint8_t pane, y0, x0, y1, x1; };      /* in 24ths of the screen */
 
 /* What is being typed in the last line. */
-enum prompt_kind { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_COMMAND };
+enum prompt_kind { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_COMMAND, N_PROMPTS };
 struct prompt {
     enum prompt_kind kind;
     char     text[TUI_TEXT];
@@ -51,8 +51,8 @@ struct prompt {
     uint64_t origin;            /* where the cursor was before a search       */
     bool     wrong;             /* the filter does not parse: */
     struct filter_error error;
-    char     history[4][16][TUI_TEXT];
-    unsigned n_history[4], recalled;
+    struct prompt_history { unsigned n; char text[16][TUI_TEXT]; } history[N_PROMPTS];
+    unsigned recalled;
 };
 
 /* Looking for a matching event, a little at a time. */

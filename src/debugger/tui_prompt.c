@@ -24,33 +24,31 @@ void prompt_open(struct tui *t, enum prompt_kind kind)
     struct prompt *p = &t->prompt;
     p->kind = kind;
     p->origin = t->cursor;
-    p->recalled = p->n_history[kind];
+    p->recalled = p->history[kind].n;
     p->wrong = false;
     set_text(p, kind == PROMPT_FILTER ? t->filter_text : "");
 }
 
 static void remember(struct prompt *p)
 {
-    unsigned n = p->n_history[p->kind];
-    char (*h)[TUI_TEXT] = p->history[p->kind];
-    if (!p->len || (n && strcmp(h[n - 1], p->text) == 0))
+    struct prompt_history *h = &p->history[p->kind];
+    if (!p->len || (h->n && strcmp(h->text[h->n - 1], p->text) == 0))
         return;
-    if (n == NELEM(p->history[0])) {
-        memmove(h[0], h[1], (n - 1) * sizeof h[0]);
-        n--;
+    if (h->n == NELEM(h->text)) {
+        memmove(h->text[0], h->text[1], sizeof h->text - sizeof h->text[0]);
+        h->n--;
     }
-    memcpy(h[n], p->text, sizeof h[n]);
-    p->n_history[p->kind] = n + 1;
+    memcpy(h->text[h->n++], p->text, sizeof h->text[0]);
 }
 
 static void recall(struct prompt *p, int by)
 {
-    unsigned n = p->n_history[p->kind];
+    const struct prompt_history *h = &p->history[p->kind];
     unsigned to = p->recalled + (unsigned)by;
-    if (to > n)
+    if (to > h->n)
         return;
     p->recalled = to;
-    set_text(p, to < n ? p->history[p->kind][to] : "");
+    set_text(p, to < h->n ? h->text[to] : "");
 }
 
 /* Has the filter a mistake? */
