@@ -45,6 +45,7 @@ cpu := \
     cpu/exit.c \
     cpu/state.c \
     cpu/soft/run.c \
+    cpu/soft/insn_log.c \
     cpu/soft/block.c \
     cpu/soft/tlb.c \
     cpu/soft/operand.c \

@@ -43,7 +43,9 @@ enum layer { LAYER_BASE, LAYER_MEM, LAYER_CPU, LAYER_IO, LAYER_VM, N_LAYERS };
     X(DELIVER,      CPU, "vector",   "rip",    "error",   "the guest's handler is entered")              \
     X(HYPERCALL,    VM,  "nr",       "arg",    "result",  "the guest asked the monitor by name")         \
     X(MODE,         CPU, "from",     "to",     "",        "the CPU changed its operating mode")          \
-    X(ODDITY,       IO,  "what",     "a",      "b",       "the guest did what hardware leaves undefined")
+    X(ODDITY,       IO,  "what",     "a",      "b",       "the guest did what hardware leaves undefined") \
+    X(INSN,         CPU, "changed",  "value",  "rflags",  "an instruction retired; the first register it changed") \
+    X(REG,          CPU, "register", "value",  "",        "another register that the instruction changed")
 
 enum trace_kind {
 #define X(kind, layer, a0, a1, a2, about) TRACE_##kind,
@@ -51,6 +53,13 @@ enum trace_kind {
 #undef X
     N_TRACE_KINDS
 };
+
+/* Every instruction is a lot: these are logged only if asked for by name. */
+#define TRACE_INSN_KINDS    (BIT(TRACE_INSN) | BIT(TRACE_REG))
+#define TRACE_DEFAULT_KINDS ((BIT(N_TRACE_KINDS) - 1) & ~TRACE_INSN_KINDS)
+
+/* arg 0 of an INSN: no general register changed. */
+#define TRACE_NO_REGISTER   UINT64_C(0xff)
 
 struct trace_event {
     uint64_t seq;           /* from 1; 0 is no event                          */

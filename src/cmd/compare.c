@@ -97,7 +97,7 @@ static bool build(struct side *s, struct vm_config *c, const struct load_request
         host_say("no memory for the trace ring");
         return false;
     }
-    s->trace->mask = BIT(N_TRACE_KINDS) - 1;
+    s->trace->mask = TRACE_DEFAULT_KINDS;
     trace_drain_attach(&s->drain, s->trace);
     c->trace = s->trace;
     s->vm = vm_new(c, why, sizeof why);

@@ -29,6 +29,7 @@
     X(FORMAT,  "format",      "NAME",    BOTH,    "do not guess: elf, multiboot, linux, linux64, boot, flat[@ADDR][:16|32|64]") \
     X(TRACE,   "trace",       "FILE",    RUN,     "log every event to FILE; `-` prints them as they happen") \
     X(KINDS,   "trace-kinds", "LIST",    RUN,     "of those only these kinds, for example EXIT,MARK") \
+    X(TRACE_INSNS, "trace-insns", NULL,  RUN,     "and every instruction with the registers it changed (soft)") \
     X(STAT,    "stat",        NULL,      RUN,     "at the end, count exits by reason, port and place") \
     X(TIMING,  "timing",      NULL,      RUN,     "measure host nanoseconds for every exit")     \
     X(STRICT,  "strict",      NULL,      BOTH,    "stop at the first access that no device answers") \
@@ -219,6 +220,7 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
     case OPT_FORMAT:   return parse_format(arg, &o->guest.format);
     case OPT_TRACE:    o->trace_path = arg;     break;
     case OPT_KINDS:    return parse_kinds(arg, &o->kinds);
+    case OPT_TRACE_INSNS: o->insns = true;      break;
     case OPT_SCREEN:   o->screen_dump = arg;    break;
     case OPT_STAT:     o->stat = true;          break;
     case OPT_TIMING:   c->timing = true;        break;
@@ -234,7 +236,7 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
 }
 
 #define YEAR_2000 946684800
-#define ALL_KINDS (BIT(N_TRACE_KINDS) - 1)
+#define ALL_KINDS TRACE_DEFAULT_KINDS
 
 /* An option that exists, but elsewhere. */
 static bool is_of(int opt, enum option_user user)
@@ -254,8 +256,10 @@ static bool fits_together(const struct run_options *o)
         host_say("--mmu shadow is for --cpu soft: under kvm the kernel translates");
     else if (c->engine == &engine_kvm && c->limit_insns)
         host_say("--limit-insns is for --cpu soft: kvm does not count instructions");
-    else if (o->kinds != ALL_KINDS && !o->trace_path)
-        host_say("--trace-kinds says what --trace keeps; --trace is missing");
+    else if (c->engine == &engine_kvm && o->insns)
+        host_say("--trace-insns is for --cpu soft: under kvm instructions run unseen");
+    else if ((o->kinds != ALL_KINDS || o->insns) && !o->trace_path)
+        host_say("--trace-%s says what --trace keeps; --trace is missing", o->insns ? "insns" : "kinds");
     else
         return true;
     return false;

@@ -18,6 +18,7 @@ struct run_options {
     const char *screen_dump;            /* NULL, a file, or "-" */
     uint64_t    kinds;                  /* --trace-kinds LIST: BIT(kind)    */
     uint64_t    every;                  /* compare: instructions between comparisons */
+    bool        insns;                  /* --trace-insns: every instruction too */
     bool        stat, keyboard, quiet, check_shadow;
 };
 

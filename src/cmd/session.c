@@ -128,7 +128,7 @@ static bool open_trace(struct session *s)
     }
     s->trace->engine_names = engine_names();
     s->text.engine_name = engine_name;
-    s->trace->mask = o->kinds;
+    s->trace->mask = o->kinds | (o->insns ? TRACE_INSN_KINDS : 0);
     trace_drain_attach(&s->drain, s->trace);
     if (o->stat && !(s->stat = stat_new()))
         return false;

@@ -13,6 +13,7 @@
 #include "base/x86.h"
 #include "cpu/engine.h"
 #include "cpu/soft/soft.h"
+#include "cpu/state.h"
 #include "debugger/trace_text.h"
 #include "io/oddity.h"
 #include "vm/vm.h"
@@ -69,6 +70,8 @@ enum { W_SEQ, W_TIME, W_ICOUNT, W_RIP, W_ARG, W_META = 7 };
     X(generation,  DEC,     NO_INDEX, "of a timer")                                 \
     X(type,        EVENT,   NO_INDEX, "what is injected")                           \
     X(from,        MODE,    NO_INDEX, "operating mode before")                      \
+    X(changed,     GPR,     NO_INDEX, "the first register that an instruction changed") \
+    X(register,    GPR,     NO_INDEX, "another one")                                \
     X(to,          MODE,    NO_INDEX, "operating mode after; where RIP goes")
 
 static const struct { const char *name; enum look look; uint8_t grain; const char *about; } known[] = {
@@ -287,6 +290,7 @@ const char *trace_field_word(const struct trace_text *x, enum look look, uint64_
     case STOPPED: return v < NELEM(stops) ? stops[v] : NULL;
     case EVENT:   return v < NELEM(event_types) ? event_types[v] : NULL;
     case MODE:    return v < NELEM(modes) ? modes[v] : NULL;
+    case GPR:     return v < N_GPRS ? gpr_names[v] : NULL;
     case HEX: case DEC: case ADDRESS: case TIME: return NULL;
     }
     return NULL;

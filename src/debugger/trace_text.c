@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "cpu/exit.h"
+#include "cpu/state.h"
 #include "debugger/trace_field.h"
 #include "debugger/symbols.h"
 #include "io/oddity.h"
@@ -59,6 +60,14 @@ static const char *arg_name(const struct trace_event *e, unsigned i)
     return trace_kinds[e->kind].arg[i];
 }
 
+/* "rax 0x5 rflags 0x246", "rflags 0x246". */
+static void append_insn(const struct trace_event *e, char *buf, size_t n)
+{
+    if (e->arg[0] < N_GPRS)
+        append(buf, n, "%s 0x%" PRIx64 " ", gpr_names[e->arg[0]], e->arg[1]);
+    append(buf, n, "rflags 0x%" PRIx64, e->arg[2]);
+}
+
 char *trace_text_args(const struct trace_text *x, const struct trace_event *e, char *buf, size_t n)
 {
     if (!n)
@@ -67,6 +76,10 @@ char *trace_text_args(const struct trace_text *x, const struct trace_event *e, c
     if (e->kind >= N_TRACE_KINDS) {
         append(buf, n, "0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64 " (a kind this program does not know)",
                e->arg[0], e->arg[1], e->arg[2]);
+        return buf;
+    }
+    if (e->kind == TRACE_INSN) {
+        append_insn(e, buf, n);
         return buf;
     }
     if (e->kind == TRACE_EXIT) {

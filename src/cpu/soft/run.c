@@ -185,6 +185,8 @@ static void deliver(struct soft *s, const struct event *e)
     s->n_supplied = s->next_supplied = 0;
     if (event.type == EVENT_EXCEPTION)
         s->icount++;
+    if (UNLIKELY(s->log_insns))
+        insn_log_skip(s);
 }
 
 static bool intercepted(const struct soft *s, unsigned vector)
@@ -350,7 +352,7 @@ static void execute(struct soft *s, struct block *b)
 static bool must_step(const struct soft *s)
 {
     return (s->flags & FLAG_TF) || (s->dr[7] & 0xff) || s->irq_shadow || s->in_shadow ||
-           s->db_shadow || s->ctl.monitor_trap_flag || s->n_supplied ||
+           s->db_shadow || s->ctl.monitor_trap_flag || s->n_supplied || s->log_insns ||
            (s->stops && s->stops->n_data);
 }
 
@@ -380,7 +382,11 @@ static bool step(struct soft *s)
     s->flags &= ~FLAG_RF;
     s->kept_db = s->pending_db & 15;
     atomic_store_explicit(&s->icount_limit, s->icount + 1, memory_order_relaxed);
+    if (UNLIKELY(s->log_insns))
+        insn_log_start(s);
     execute(s, b);
+    if (UNLIKELY(s->log_insns))
+        insn_log_retired(s);
     s->kept_db = 0;
     s->single = false;
     s->in_shadow = false;
@@ -478,6 +484,9 @@ static void soft_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
     s->cur = NULL;
     s->icount_end = s->icount + budget < s->icount ? UINT64_MAX : s->icount + budget;
     tlb_choose(s);                      /* conclude() may have changed anything */
+    insn_log_begin(s);
+    if (UNLIKELY(s->log_insns))
+        insn_log_retired(s);            /* in the monitor */
     why = _setjmp(s->escape);
     s->single = false;
     if (why == ESCAPE_FAULT)

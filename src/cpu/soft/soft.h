@@ -139,6 +139,12 @@ struct soft {
     bool     in_shadow;         /* the current instruction runs in the irq_shadow              */
     _Atomic bool kicked;
     uint64_t icount_end;        /* where the budget ends                                       */
+
+    /* -- a log of every instruction (insn_log.c) -- */
+    bool     log_insns;         /* the trace wants INSN events                                 */
+    uint64_t logged_icount, logged_rip;     /* so far; and where the next one to log began     */
+    uint64_t logged_gpr[16];
+    uint64_t run_icount;        /* when run() was entered: the trace's time is of then         */
     struct event raised;        /* by soft_fault(), for the run loop                           */
 
     /* -- a debugger's stops, hidden from the guest -- */
@@ -161,6 +167,13 @@ struct vmexit *soft_exit_record(struct soft *s, enum exit_reason reason);
 
 /* Return to the monitor; RIP stays at the instruction.  conclude() retires it. */
 _Noreturn void soft_leave(struct soft *s);
+
+/* ---- the log of instructions (insn_log.c) ---- */
+
+void insn_log_begin(struct soft *s);    /* run() is entered: does the trace want it? */
+void insn_log_retired(struct soft *s);  /* log the instruction that began last, if it has retired */
+void insn_log_start(struct soft *s);    /* one begins here */
+void insn_log_skip(struct soft *s);     /* what changed since is not an instruction's doing */
 
 /* ---- memory (tlb.c) ---- size 1, 2, 4, 8 */
 
