@@ -41,8 +41,8 @@
 #define LIKELY(c)   __builtin_expect(!!(c), 1)
 #define UNLIKELY(c) __builtin_expect(!!(c), 0)
 #define INLINE      static inline __attribute__((always_inline))
-/* A handler that faster ones fall back on: kept out of them, so that they need no stack frame. */
-#define GENERAL     static __attribute__((noinline))
+/* The way round a fast path: kept out of it, so that it needs no stack frame. */
+#define SLOW        static __attribute__((noinline))
 
 #if SOFT_LOOP
 #define GO(s, u)    do { (s)->next = (u); return; } while (0)

@@ -71,7 +71,7 @@ static void ri_##op##n(struct soft *s, const struct uop *u)                     
 /* ---- memory forms: general first, which the fast ones fall back on ---- */
 
 #define OP_RM(op, n)                                                            \
-GENERAL void rm_##op##n(struct soft *s, const struct uop *u)                     \
+SLOW void rm_##op##n(struct soft *s, const struct uop *u)                       \
 {                                                                               \
     uint64_t b = cc_sx(gen_load(s, u, n), n);                                   \
     uint64_t r = alu(s, op, n, get_reg(s, u, n), b);                            \
@@ -93,7 +93,7 @@ static void rm_##op##n##_##av(struct soft *s, const struct uop *u)              
 }
 
 #define OP_MX(name, op, n, source)                                              \
-GENERAL void name##_##op##n(struct soft *s, const struct uop *u)                 \
+SLOW void name##_##op##n(struct soft *s, const struct uop *u)                   \
 {                                                                               \
     bool writes = op != CMP && op != TEST;                                      \
     uint64_t a = writes ? gen_load_rmw(s, u, n) : gen_load(s, u, n);            \
@@ -234,7 +234,7 @@ static void r_##op##n(struct soft *s, const struct uop *u)                      
     NEXT(s, u);                                                                 \
 }
 #define OP_M(op, n)                                                             \
-GENERAL void m_##op##n(struct soft *s, const struct uop *u)                      \
+SLOW void m_##op##n(struct soft *s, const struct uop *u)                        \
 {                                                                               \
     uint64_t a = cc_sx(gen_load_rmw(s, u, n), n);                               \
     struct cc_state before = cc_save(s);                                        \

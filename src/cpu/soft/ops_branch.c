@@ -91,7 +91,7 @@ static void branch_outside(struct soft *s, const struct uop *u)
 }
 
 /* Conditional ones fault when they are taken, and have counted nothing then. */
-GENERAL void branch_outside_if(struct soft *s, const struct uop *u)
+SLOW void branch_outside_if(struct soft *s, const struct uop *u)
 {
     uint64_t count = low_bytes(s->gpr[RCX], u->asize);
     bool taken;
@@ -113,14 +113,14 @@ GENERAL void branch_outside_if(struct soft *s, const struct uop *u)
     FOLLOW(s, u, 1);
 }
 
-GENERAL void call_rel(struct soft *s, const struct uop *u)
+SLOW void call_rel(struct soft *s, const struct uop *u)
 {
     s->cur = u;
     soft_push(s, u->opsize, (uint64_t)u->disp);
     FOLLOW(s, u, 0);
 }
 
-GENERAL void call_indirect(struct soft *s, const struct uop *u)
+SLOW void call_indirect(struct soft *s, const struct uop *u)
 {
     uint64_t to;
 
@@ -131,7 +131,7 @@ GENERAL void call_indirect(struct soft *s, const struct uop *u)
     JUMP(s, to);
 }
 
-GENERAL void jmp_indirect(struct soft *s, const struct uop *u)
+SLOW void jmp_indirect(struct soft *s, const struct uop *u)
 {
     uint64_t to;
 
@@ -141,7 +141,7 @@ GENERAL void jmp_indirect(struct soft *s, const struct uop *u)
     JUMP(s, to);
 }
 
-GENERAL void ret(struct soft *s, const struct uop *u)
+SLOW void ret(struct soft *s, const struct uop *u)
 {
     uint64_t sp = s->gpr[RSP], to;
 

@@ -22,17 +22,17 @@ static void mov_ri##n(struct soft *s, const struct uop *u)                      
     set_rm(s, u, n, u->imm);                                                    \
     NEXT(s, u);                                                                 \
 }                                                                               \
-GENERAL void mov_rm##n(struct soft *s, const struct uop *u)                      \
+SLOW void mov_rm##n(struct soft *s, const struct uop *u)                        \
 {                                                                               \
     set_reg(s, u, n, gen_load(s, u, n));                                        \
     NEXT(s, u);                                                                 \
 }                                                                               \
-GENERAL void mov_mr##n(struct soft *s, const struct uop *u)                      \
+SLOW void mov_mr##n(struct soft *s, const struct uop *u)                        \
 {                                                                               \
     gen_store(s, u, n, reg_get(s, u->reg, u->reg8, n));                         \
     NEXT(s, u);                                                                 \
 }                                                                               \
-GENERAL void mov_mi##n(struct soft *s, const struct uop *u)                      \
+SLOW void mov_mi##n(struct soft *s, const struct uop *u)                        \
 {                                                                               \
     gen_store(s, u, n, u->imm);                                                 \
     NEXT(s, u);                                                                 \
@@ -115,7 +115,7 @@ static void name##n##m##_rr(struct soft *s, const struct uop *u)                
     reg_set(s, u->rm, u->rm8, n, extend);                                       \
     NEXT(s, u);                                                                 \
 }                                                                               \
-GENERAL void name##n##m##_rm(struct soft *s, const struct uop *u)                \
+SLOW void name##n##m##_rm(struct soft *s, const struct uop *u)                  \
 {                                                                               \
     uint64_t v = gen_load(s, u, m);                                             \
     reg_set(s, u->reg, u->reg8, n, extend);                                     \

@@ -35,21 +35,21 @@ static void commit_sp(struct soft *s, uint64_t sp)
     reg_set(s, RSP, 0, sp_size(s), sp);
 }
 
-GENERAL void push_rm(struct soft *s, const struct uop *u)
+SLOW void push_rm(struct soft *s, const struct uop *u)
 {
     s->cur = u;
     soft_push(s, u->opsize, soft_read_rm(s, u, u->opsize));
     NEXT(s, u);
 }
 
-GENERAL void push_imm(struct soft *s, const struct uop *u)
+SLOW void push_imm(struct soft *s, const struct uop *u)
 {
     s->cur = u;
     soft_push(s, u->opsize, low_bytes(u->imm, u->opsize));
     NEXT(s, u);
 }
 
-GENERAL void pop_r(struct soft *s, const struct uop *u)
+SLOW void pop_r(struct soft *s, const struct uop *u)
 {
     uint64_t v;
 
@@ -125,7 +125,7 @@ static void enter(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
-GENERAL void leave(struct soft *s, const struct uop *u)
+SLOW void leave(struct soft *s, const struct uop *u)
 {
     uint64_t sp = low_bytes(s->gpr[RBP], sp_size(s)), v;
 

@@ -290,7 +290,7 @@ static void fill(struct soft *s, gla_t gla, unsigned access, struct place *p)
 }
 
 /* Where does one byte at gla lie?  Faults or exits if nowhere. */
-static void translate(struct soft *s, gla_t gla, unsigned access, struct place *p)
+SLOW void translate(struct soft *s, gla_t gla, unsigned access, struct place *p)
 {
     if (s->v->mmu == MMU_SHADOW)
         translate_shadow(s, gla, access, p);
@@ -442,7 +442,7 @@ static void place_step(struct place *p)
     p->gpa++;
 }
 
-static uint64_t load_crossing(struct soft *s, gla_t gla, unsigned size, unsigned access)
+SLOW uint64_t load_crossing(struct soft *s, gla_t gla, unsigned size, unsigned access)
 {
     struct place p[2];
     unsigned first;
@@ -457,7 +457,7 @@ static uint64_t load_crossing(struct soft *s, gla_t gla, unsigned size, unsigned
     return v;
 }
 
-static void store_crossing(struct soft *s, gla_t gla, unsigned size, uint64_t v, unsigned access)
+SLOW void store_crossing(struct soft *s, gla_t gla, unsigned size, uint64_t v, unsigned access)
 {
     struct place p[2];
     unsigned first;
