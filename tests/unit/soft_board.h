@@ -81,7 +81,7 @@ static void put(uint32_t at, uint64_t value, unsigned size)
     memcpy(ram + at, &value, size);
 }
 
-static uint64_t get(uint32_t at, unsigned size)
+static inline uint64_t get(uint32_t at, unsigned size)
 {
     uint64_t v = 0;
 
