@@ -17,7 +17,7 @@ HARDDEF := -DVITRINE_HARD
 endif
 CFLAGS  ?=
 ALL_CFLAGS = -std=gnu11 $(OPT) -g $(WARN) $(HARDDEF) -D_GNU_SOURCE -Isrc $(CFLAGS)
-LDLIBS  := -lZydis -lelf -ldw -lzstd -lncursesw -ltinfo -lpthread
+LDLIBS  := -lreadline -lZydis -lelf -ldw -lzstd -lncursesw -ltinfo -lpthread
 
 base := \
     base/host.c \
@@ -126,6 +126,12 @@ debugger := \
     debugger/vmm.c \
     debugger/link.c \
     debugger/link_memory.c \
+    debugger/command.c \
+    debugger/command_run.c \
+    debugger/command_break.c \
+    debugger/command_look.c \
+    debugger/command_info.c \
+    debugger/command_trace.c \
     debugger/stat.c \
     debugger/story.c \
     debugger/tui_term.c \
@@ -150,6 +156,7 @@ cmd := \
     cmd/terminal.c \
     cmd/session.c \
     cmd/run.c \
+    cmd/debug.c \
     cmd/engines.c \
     cmd/doctor.c \
     cmd/compare.c \

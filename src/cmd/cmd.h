@@ -11,6 +11,7 @@ struct command {
 };
 
 int cmd_compare(int argc, char **argv);
+int cmd_debug(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_engines(int argc, char **argv);
 int cmd_report(int argc, char **argv);

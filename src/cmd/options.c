@@ -17,33 +17,40 @@
 
 #define RUN     FOR_RUN
 #define COMPARE FOR_COMPARE
-#define BOTH    (FOR_RUN | FOR_COMPARE)
+#define DEBUG   FOR_DEBUG
+#define ANY     (FOR_RUN | FOR_COMPARE | FOR_DEBUG)
+#define LIVE    (FOR_RUN | FOR_DEBUG)
 
 /*    key      option         argument   of       help */
 #define OPTION_LIST(X)                                                                           \
-    X(CPU,     "cpu",         "ENGINE",  RUN,     "soft (default), kvm, or auto: kvm if it can do everything") \
-    X(MMU,     "mmu",         "KIND",    RUN,     "nested (default) or shadow: who translates guest addresses") \
-    X(MEM,     "mem",         "SIZE",    BOTH,    "guest RAM, for example 64M (default) or 1G")  \
-    X(APPEND,  "append",      "TEXT",    BOTH,    "kernel command line")                         \
-    X(INITRD,  "initrd",      "FILE",    BOTH,    "initial RAM disk or Multiboot modules")       \
-    X(FORMAT,  "format",      "NAME",    BOTH,    "do not guess: elf, multiboot, linux, linux64, boot, flat[@ADDR][:16|32|64]") \
-    X(TRACE,   "trace",       "FILE",    RUN,     "log every event to FILE; `-` prints them as they happen") \
-    X(KINDS,   "trace-kinds", "LIST",    RUN,     "of those only these kinds, for example EXIT,MARK") \
+    X(CPU,     "cpu",         "ENGINE",  LIVE,    "soft (default), kvm, or auto: kvm if it can do everything") \
+    X(MMU,     "mmu",         "KIND",    LIVE,    "nested (default) or shadow: who translates guest addresses") \
+    X(MEM,     "mem",         "SIZE",    ANY,     "guest RAM, for example 64M (default) or 1G")  \
+    X(APPEND,  "append",      "TEXT",    ANY,     "kernel command line")                         \
+    X(INITRD,  "initrd",      "FILE",    ANY,     "initial RAM disk or Multiboot modules")       \
+    X(FORMAT,  "format",      "NAME",    ANY,     "do not guess: elf, multiboot, linux, linux64, boot, flat[@ADDR][:16|32|64]") \
+    X(TRACE,   "trace",       "FILE",    LIVE,    "log every event to FILE; `-` prints them as they happen") \
+    X(KINDS,   "trace-kinds", "LIST",    LIVE,    "of those only these kinds, for example EXIT,MARK") \
     X(TRACE_INSNS, "trace-insns", NULL,  RUN,     "and every instruction with the registers it changed (soft)") \
     X(STAT,    "stat",        NULL,      RUN,     "at the end, count exits by reason, port and place") \
-    X(TIMING,  "timing",      NULL,      RUN,     "measure host nanoseconds for every exit")     \
-    X(STRICT,  "strict",      NULL,      BOTH,    "stop at the first access that no device answers") \
-    X(INSNS,   "limit-insns", "N",       BOTH,    "stop after N guest instructions (soft)")      \
-    X(EXITS,   "limit-exits", "N",       BOTH,    "stop after N exits")                          \
-    X(SEED,    "seed",        "N",       BOTH,    "a number recorded with the run")              \
-    X(RTC,     "rtc",         "TIME",    BOTH,    "clock at power-on: host, or seconds since 1970 (default 2000-01-01)") \
+    X(TIMING,  "timing",      NULL,      LIVE,    "measure host nanoseconds for every exit")     \
+    X(STRICT,  "strict",      NULL,      ANY,     "stop at the first access that no device answers") \
+    X(INSNS,   "limit-insns", "N",       ANY,     "stop after N guest instructions (soft)")      \
+    X(EXITS,   "limit-exits", "N",       ANY,     "stop after N exits")                          \
+    X(SEED,    "seed",        "N",       ANY,     "a number recorded with the run")              \
+    X(RTC,     "rtc",         "TIME",    ANY,     "clock at power-on: host, or seconds since 1970 (default 2000-01-01)") \
     X(SCREEN,  "screen-dump", "FILE",    RUN,     "at the end, write the VGA text screen to FILE or `-`") \
     X(KEYBOARD,"keyboard",    NULL,      RUN,     "type on the PS/2 keyboard instead of the serial line") \
-    X(REBOOT,  "no-reboot",   NULL,      RUN,     "a guest that resets the machine ends the run") \
+    X(REBOOT,  "no-reboot",   NULL,      LIVE,    "a guest that resets the machine ends the run") \
     X(EVERY,   "every",       "N",       COMPARE, "compare at least every N instructions (default 10000)") \
     X(SHADOW,  "check-shadow", NULL,     COMPARE, "verify the shadow tables at each comparison (slow)") \
-    X(QUIET,   "quiet",       NULL,      BOTH,    "no last words about why the run ended")       \
-    X(HELP,    "help",        NULL,      BOTH,    "this help")
+    X(QUIET,   "quiet",       NULL,      RUN | COMPARE, "no last words about why the run ended")       \
+    X(EX,      "ex",          "COMMAND", DEBUG,   "run this command first; -ex does the same, as in gdb") \
+    X(SCRIPT,  "script",      "FILE",    DEBUG,   "run the commands in FILE first; -x does the same") \
+    X(BATCH,   "batch",       NULL,      DEBUG,   "leave after these commands; status 1 if one failed") \
+    X(JSON,    "json",        NULL,      DEBUG,   "answer in JSON, an object on each line")      \
+    X(SANDBOX, "no-sandbox",  NULL,      DEBUG,   "do not lock the monitor's process in")        \
+    X(HELP,    "help",        NULL,      ANY,     "this help")
 
 enum {
     OPT_BASE = 256,
@@ -204,6 +211,16 @@ bool parse_kinds(const char *list, uint64_t *mask)
     return true;
 }
 
+static bool add_command(struct run_options *o, bool is_file, const char *text)
+{
+    if (o->n_commands == MAX_COMMANDS) {
+        host_say("more than %d commands; put them into a file for -x", MAX_COMMANDS);
+        return false;
+    }
+    o->command[o->n_commands++] = (struct debug_command){ is_file, text };
+    return true;
+}
+
 static bool parse_one(int opt, const char *arg, struct run_options *o)
 {
     struct vm_config *c = &o->machine;
@@ -230,6 +247,11 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
     case OPT_EVERY:    return parse_number("every", arg, &o->every);
     case OPT_SHADOW:   o->check_shadow = true;  break;
     case OPT_QUIET:    o->quiet = true;         break;
+    case OPT_EX:       return add_command(o, false, arg);
+    case OPT_SCRIPT:   return add_command(o, true, arg);
+    case OPT_BATCH:    o->batch = true;         break;
+    case OPT_JSON:     o->json = true;          break;
+    case OPT_SANDBOX:  o->no_sandbox = true;    break;
     default:           return false;            /* getopt has told the user */
     }
     return true;
@@ -243,13 +265,14 @@ static bool is_of(int opt, enum option_user user)
 {
     if (opt <= OPT_BASE || opt >= OPT_END || option_infos[opt - OPT_BASE - 1].users & user)
         return true;
+    unsigned users = option_infos[opt - OPT_BASE - 1].users;
     host_say("--%s is an option of `vitrine %s`", option_infos[opt - OPT_BASE - 1].name,
-             user == FOR_RUN ? "compare" : "run");
+             users & RUN ? "run" : users & DEBUG ? "debug" : "compare");
     return false;
 }
 
 /* What contradicts itself, or asks kvm for what its kernel keeps to itself. */
-static bool fits_together(const struct run_options *o)
+static bool fits_together(enum option_user user, const struct run_options *o)
 {
     const struct vm_config *c = &o->machine;
     if (c->engine == &engine_kvm && c->mmu == MMU_SHADOW)
@@ -258,7 +281,7 @@ static bool fits_together(const struct run_options *o)
         host_say("--limit-insns is for --cpu soft: kvm does not count instructions");
     else if (c->engine == &engine_kvm && o->insns)
         host_say("--trace-insns is for --cpu soft: under kvm instructions run unseen");
-    else if ((o->kinds != ALL_KINDS || o->insns) && !o->trace_path)
+    else if ((o->kinds != ALL_KINDS || o->insns) && !o->trace_path && user == FOR_RUN)
         host_say("--trace-%s says what --trace keeps; --trace is missing", o->insns ? "insns" : "kinds");
     else
         return true;
@@ -267,7 +290,8 @@ static bool fits_together(const struct run_options *o)
 
 int options_parse(enum option_user user, int argc, char **argv, struct run_options *o, bool *done)
 {
-    const char *command = user == FOR_RUN ? "run" : "compare";
+    const char *command = user == FOR_RUN ? "run" : user == FOR_DEBUG ? "debug" : "compare";
+    char *const name = user == FOR_RUN ? "vitrine run" : user == FOR_DEBUG ? "vitrine debug" : "vitrine compare";
 
     *done = false;
     *o = (struct run_options){
@@ -277,8 +301,13 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
         .kinds = ALL_KINDS,
     };
     optind = 0;                 /* getopt may have been used before */
-    argv[0] = user == FOR_RUN ? "vitrine run" : "vitrine compare";  /* what it calls us */
-    for (int opt; (opt = getopt_long(argc, argv, "h", long_options, NULL)) != -1; ) {
+    argv[0] = name;             /* what it calls us */
+    for (int i = 1; user == FOR_DEBUG && i < argc; i++)
+        if (strcmp(argv[i], "-ex") == 0)
+            argv[i] = "--ex";
+    for (int opt; (opt = getopt_long(argc, argv, user == FOR_DEBUG ? "hx:" : "h", long_options, NULL)) != -1; ) {
+        if (opt == 'x')
+            opt = OPT_SCRIPT;
         if (opt == OPT_HELP || opt == 'h') {
             *done = true;
             return 0;
@@ -296,5 +325,5 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
         return EXIT_USAGE;
     }
     o->guest.path = argv[optind];
-    return user == FOR_COMPARE || fits_together(o) ? 0 : EXIT_USAGE;
+    return user == FOR_COMPARE || fits_together(user, o) ? 0 : EXIT_USAGE;
 }

@@ -1,7 +1,7 @@
 /*
  * cmd/options.h -- the options that say which guest runs on which machine.
  *
- * Shared by every subcommand that runs one: run, stat, compare.  Each takes
+ * Shared by every subcommand that runs one: run, stat, compare, debug.  Each takes
  * those that mean something to it and refuses the others.
  */
 #ifndef CMD_OPTIONS_H
@@ -9,7 +9,11 @@
 
 #include "vm/vm.h"
 
-enum option_user { FOR_RUN = 1, FOR_COMPARE = 2 };
+enum option_user { FOR_RUN = 1, FOR_COMPARE = 2, FOR_DEBUG = 4 };
+
+/* debug: what -x and -ex asked for, in order. */
+#define MAX_COMMANDS 64
+struct debug_command { bool is_file; const char *text; };
 
 struct run_options {
     struct vm_config   machine;         /* engine, mmu, sizes, limits */
@@ -20,6 +24,9 @@ struct run_options {
     uint64_t    every;                  /* compare: instructions between comparisons */
     bool        insns;                  /* --trace-insns: every instruction too */
     bool        stat, keyboard, quiet, check_shadow;
+    bool        batch, json, no_sandbox;
+    unsigned    n_commands;
+    struct debug_command command[MAX_COMMANDS];
 };
 
 /* Parse argv[1..], options and exactly one guest.  0, or an exit status after

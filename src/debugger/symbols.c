@@ -238,3 +238,12 @@ size_t symbols_count(const struct symbols *s)
 {
     return s ? s->n : 0;
 }
+
+const char *symbols_at(const struct symbols *s, size_t i, uint64_t *addr, uint64_t *end)
+{
+    if (!s || i >= s->n)
+        return NULL;
+    *addr = s->symbol[i].addr;
+    *end = s->symbol[i].end;
+    return s->symbol[i].name;
+}

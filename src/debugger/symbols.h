@@ -23,6 +23,9 @@ char *symbols_format(const struct symbols *s, uint64_t addr, char *buf, size_t n
 bool symbols_extent(const struct symbols *s, const char *name, size_t len,
                     uint64_t *start, uint64_t *end);
 
-size_t symbols_count(const struct symbols *s);
+size_t symbols_count(const struct symbols *s);      /* s may be NULL, here and below */
+
+/* The i-th in order of address: its name, or NULL. */
+const char *symbols_at(const struct symbols *s, size_t i, uint64_t *addr, uint64_t *end);
 
 #endif

@@ -1,0 +1,387 @@
+/*
+ * cmd/debug.c -- vitrine debug: the console.
+ *
+ * Lines come from -ex, -x, and then from the terminal (with readline) or plain
+ * standard input; debugger/command.c does what they say.  While the guest runs
+ * its serial output is printed and Ctrl-C pauses it; what it reads, `type`
+ * gives it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+#include <readline/history.h>
+#include <readline/readline.h>
+
+#include "base/host.h"
+#include "cmd/cmd.h"
+#include "cmd/options.h"
+#include "debugger/command.h"
+#include "debugger/link.h"
+#include "debugger/symbols.h"
+#include "debugger/trace_format.h"
+
+#define EXIT_CANNOT 125
+#define PROMPT      "(vitrine) "
+#define HISTORY     1000
+#define LOOK_MS     10              /* between looks at a running machine */
+
+struct debug {
+    struct run_options o;
+    struct symbols *symbols;
+    struct link    *link;
+    struct store   *store;          /* of a trace file; of a link it is the link's */
+    struct console *console;
+    char           *repeat;         /* what an empty line does again */
+    bool            failed;
+};
+
+/* ---- the terminal, put back on every way out ---- */
+
+static struct termios saved_mode;
+static bool mode_saved;
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signo)
+{
+    (void)signo;
+    interrupted = 1;
+}
+
+static void on_crash(int signo)
+{
+    if (mode_saved)
+        tcsetattr(STDIN_FILENO, TCSANOW, &saved_mode);
+    signal(signo, SIG_DFL);
+    raise(signo);
+}
+
+static void guard_terminal(void)
+{
+    static const int crashes[] = { SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE };
+    mode_saved = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &saved_mode) == 0;
+    for (size_t i = 0; mode_saved && i < NELEM(crashes); i++)
+        signal(crashes[i], on_crash);
+    struct sigaction a = { .sa_handler = on_interrupt };        /* no SA_RESTART: waits end */
+    sigaction(SIGINT, &a, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- while the guest runs ---- */
+
+static void show_output(const struct debug *d, struct link *l)
+{
+    static const char *const names[N_LINK_OUTPUTS] = { "serial", "debugcon" };
+    char buf[4096];
+    size_t n;
+    for (unsigned i = 0; i < N_LINK_OUTPUTS; i++)
+        while ((n = link_take_output(l, i, buf, sizeof buf - 1))) {
+            if (!d->o.json) {
+                fwrite(buf, 1, n, stdout);
+                continue;
+            }
+            printf("{\"%s\":\"", names[i]);
+            for (size_t k = 0; k < n; k++) {
+                unsigned char ch = (unsigned char)buf[k];
+                printf(ch < ' ' || ch == '"' || ch == '\\' || ch > 126 ? "\\u%04x" : "%c", ch);
+            }
+            puts("\"}");
+        }
+    while ((n = link_take_words(l, buf, sizeof buf)))
+        fwrite(buf, 1, n, stderr);
+    fflush(stdout);
+}
+
+static int wait_for_stop(void *arg, struct link *l)
+{
+    interrupted = 0;
+    while (link_state(l) == LINK_RUNNING && !interrupted) {
+        struct pollfd p = { .fd = link_fd(l), .events = POLLIN };
+        poll(&p, 1, LOOK_MS);
+        link_poll(l, 0);
+        show_output(arg, l);
+    }
+    if (link_state(l) == LINK_RUNNING)
+        return -EINTR;
+    link_poll(l, 0);
+    show_output(arg, l);
+    return 0;
+}
+
+/* ---- lines ---- */
+
+/* An empty line does it again; x and disassemble go on where they were. */
+static void remember(struct debug *d, const char *line)
+{
+    static const struct { const char *word; bool goes_on; } again[] = {
+        { "stepi", false }, { "si", false }, { "nexti", false }, { "ni", false }, { "step-exit", false },
+        { "se", false }, { "continue", false }, { "c", false }, { "x", true }, { "xp", true },
+    };
+    size_t len = strcspn(line, " \t/");
+    free(d->repeat);
+    d->repeat = NULL;
+    for (size_t i = 0; i < NELEM(again); i++)
+        if (strlen(again[i].word) == len && !strncmp(line, again[i].word, len))
+            d->repeat = again[i].goes_on ? strndup(line, strcspn(line, " \t")) : strdup(line);
+}
+
+/* False: the session is over. */
+static bool run_line(struct debug *d, const char *line)
+{
+    while (*line == ' ' || *line == '\t')
+        line++;
+    enum console_result r = console_run(d->console, line, stdout);
+    fflush(stdout);
+    if (d->link)
+        show_output(d, d->link);
+    d->failed |= r == CONSOLE_ERROR;
+    return r != CONSOLE_QUIT && !ferror(stdout);
+}
+
+static bool run_commands(struct debug *d)
+{
+    for (unsigned i = 0; i < d->o.n_commands; i++) {
+        const struct debug_command *k = &d->o.command[i];
+        char line[4300];
+        if (strlen(k->text) > 4200) {
+            host_say("command %u is too long", i + 1);
+            d->failed = true;
+            continue;
+        }
+        snprintf(line, sizeof line, "%s%s", k->is_file ? "source " : "", k->text);
+        if (!run_line(d, line))
+            return false;
+        if (d->failed && k->is_file && d->o.batch)
+            return true;
+    }
+    return true;
+}
+
+static void read_plainly(struct debug *d)
+{
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t n;
+    do {
+        n = getline(&line, &room, stdin);
+        if (n > 0 && line[n - 1] == '\n')
+            line[n - 1] = 0;
+        if (n < 0 && errno == EINTR && !feof(stdin))
+            clearerr(stdin), n = 0;
+        else if (n < 0)
+            break;
+    } while (!n || run_line(d, line));
+    free(line);
+}
+
+/* ---- readline ---- */
+
+static struct console *completing;
+static char **words;
+static size_t next_word;
+
+static char *give_word(const char *text, int again)
+{
+    (void)text;
+    next_word = again ? next_word : 0;
+    return words && words[next_word] ? strdup(words[next_word++]) : NULL;
+}
+
+static char **complete(const char *text, int start, int end)
+{
+    size_t at;
+    char *line = strndup(rl_line_buffer, (size_t)end);
+    (void)text, (void)start;
+    words = line ? console_complete(completing, line, &at) : NULL;
+    rl_attempted_completion_over = 1;
+    char **matches = words ? rl_completion_matches(text, give_word) : NULL;
+    for (size_t i = 0; words && words[i]; i++)
+        free(words[i]);
+    free(words);
+    free(line);
+    words = NULL;
+    return matches;
+}
+
+/* Where the history is kept; "" if there is no place. */
+static void history_path(char *path, size_t n)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    path[0] = 0;
+    if (state && state[0] == '/') {
+        snprintf(path, n, "%s/vitrine", state);
+        mkdir(path, 0700);
+        snprintf(path, n, "%s/vitrine/history", state);
+    } else if (home && home[0] == '/') {
+        snprintf(path, n, "%s/.vitrine_history", home);
+    }
+}
+
+/* Ctrl-C at the prompt gives a new one. */
+static int on_readline_interrupt(void)
+{
+    if (interrupted) {
+        interrupted = 0;
+        rl_replace_line("", 0);
+        rl_done = 1;
+    }
+    return 0;
+}
+
+static void read_with_readline(struct debug *d)
+{
+    char path[600], *line;
+    history_path(path, sizeof path);
+    rl_readline_name = "vitrine";
+    completing = d->console;
+    rl_attempted_completion_function = complete;
+    rl_completer_word_break_characters = " \t\n([=!<>&|+-*,^";
+    rl_event_hook = on_readline_interrupt;
+    rl_signal_event_hook = on_readline_interrupt;
+    rl_catch_signals = 1;
+    using_history();
+    stifle_history(HISTORY);
+    if (path[0])
+        read_history(path);
+    bool go_on = true;
+    while (go_on && (line = readline(PROMPT)) != NULL) {
+        const char *what = line[strspn(line, " \t")] ? line : d->repeat ? d->repeat : "";
+        if (what == line) {
+            add_history(line);
+            remember(d, line);
+        }
+        char *copy = strdup(what);
+        go_on = copy && run_line(d, copy);
+        free(copy);
+        free(line);
+    }
+    if (go_on)
+        putchar('\n');
+    if (path[0])
+        write_history(path);
+}
+
+/* ---- a machine, or a trace ---- */
+
+static bool is_trace(const char *path)
+{
+    char magic[sizeof TRACE_FILE_MAGIC - 1] = "";
+    FILE *f = fopen(path, "rb");
+    bool is = f && fread(magic, 1, sizeof magic, f) == sizeof magic &&
+              memcmp(magic, TRACE_FILE_MAGIC, sizeof magic) == 0;
+    if (f)
+        fclose(f);
+    return is;
+}
+
+static bool open_trace(struct debug *d)
+{
+    char why[300];
+    const char *guest;
+    d->store = store_open(d->o.guest.path, why, sizeof why);
+    if (!d->store) {
+        host_say("cannot read trace %s: %s", d->o.guest.path, why);
+        return false;
+    }
+    guest = store_info(d->store, "guest");
+    d->symbols = guest ? symbols_open(guest, why, sizeof why) : NULL;
+    store_set_symbols(d->store, d->symbols);
+    return true;
+}
+
+static bool start_machine(struct debug *d)
+{
+    char why[400], info[600];
+    const struct run_options *o = &d->o;
+    d->symbols = symbols_open(o->guest.path, why, sizeof why);
+    snprintf(info, sizeof info, "guest=%s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n",
+             o->guest.path, o->machine.engine->name, mmu_names[o->machine.mmu], o->machine.ram_bytes,
+             o->machine.seed);
+    struct link_options l = {
+        .machine = o->machine, .guest = o->guest, .kinds = o->kinds, .trace_path = o->trace_path,
+        .trace_info = info, .paced = isatty(STDIN_FILENO) && !o->batch, .no_sandbox = o->no_sandbox,
+        .symbols = d->symbols,
+    };
+    d->link = link_start(&l, why, sizeof why);
+    if (!d->link) {
+        host_say("%s", why);
+        return false;
+    }
+    store_set_symbols(link_store(d->link), d->symbols);
+    return true;
+}
+
+static int session(struct debug *d)
+{
+    d->console = console_new(&(struct console_options){
+        .link = d->link, .store = d->link ? link_store(d->link) : d->store, .symbols = d->symbols,
+        .elf_path = d->o.guest.path, .json = d->o.json, .wait = wait_for_stop, .wait_arg = d,
+    });
+    if (!d->console) {
+        host_say("out of memory");
+        return EXIT_CANNOT;
+    }
+    guard_terminal();
+    if (run_commands(d) && !d->o.batch) {
+        if (isatty(STDIN_FILENO))
+            read_with_readline(d);
+        else
+            read_plainly(d);
+    }
+    console_free(d->console);
+    free(d->repeat);
+    return d->o.batch && d->failed ? 1 : 0;
+}
+
+/* ---- the command ---- */
+
+static void help(void)
+{
+    fputs("usage: vitrine debug [options] GUEST\n"
+          "       vitrine debug [options] FILE.trace\n"
+          "       vitrine debug --commands\n"
+          "\nThe console: run a guest, stop it anywhere, and look at everything; or look at a trace.\n"
+          "The guest waits before its first instruction.  `help` lists the commands.\n", stdout);
+    options_help(FOR_DEBUG, stdout);
+    fputs("  --commands           print the commands as a table, for the documentation\n"
+          "\nexit status: 0; 1 with --batch, if a command failed; 2 bad usage; 125 the host or the guest's file\n"
+          "\nexamples:\n"
+          "  vitrine debug build/guests/paging.elf\n"
+          "  vitrine debug --batch -ex 'break mark 2' -ex continue -ex 'info regs' build/guests/paging.elf\n"
+          "  vitrine debug --batch --json -ex 'until port 0xf4' -ex 'walk rip' build/guests/tiny64.elf\n"
+          "  vitrine debug -x setup.vt --trace t.trace build/guests/tiny32.elf\n"
+          "  vitrine debug --batch -ex 'why 121' t.trace\n", stdout);
+}
+
+int cmd_debug(int argc, char **argv)
+{
+    struct debug d = { .link = NULL };
+    bool done;
+    int status = EXIT_CANNOT;
+    if (argc == 2 && strcmp(argv[1], "--commands") == 0) {
+        console_document(stdout);
+        return 0;
+    }
+    int err = options_parse(FOR_DEBUG, argc, argv, &d.o, &done);
+    if (done)
+        help();
+    if (err || done)
+        return err;
+    if (d.o.trace_path && strcmp(d.o.trace_path, "-") == 0) {
+        host_say("--trace wants a file here; `log` prints events");
+        return 2;
+    }
+    if (is_trace(d.o.guest.path) ? open_trace(&d) : start_machine(&d))
+        status = session(&d);
+    link_end(d.link);
+    if (d.store)
+        store_close(d.store);
+    symbols_close(d.symbols);
+    return status;
+}

@@ -1,0 +1,567 @@
+/*
+ * debugger/command.c -- the console's table, and what is made of it: dispatch,
+ * help, completion, the documentation.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "debugger/command_private.h"
+#include "debugger/regs.h"
+#include "debugger/symbols.h"
+#include "debugger/trace_field.h"
+#include "debugger/trace_text.h"
+
+static command_fn cmd_help, cmd_info, cmd_quit, cmd_source, cmd_echo;
+
+/* name, alias, arguments, help, example, handler, live, json, completion */
+const struct command_row command_rows[] = {
+    { "help", "h", "[COMMAND]", "what there is, or one command in full", "help break", cmd_help, false, false, WITH_COMMAND },
+    { "info", "i", "WHAT", "look at something; `help info` lists what", "info registers", cmd_info, false, true, WITH_INFO },
+
+    { "continue", "c", "[N]", "run; pass the breakpoint stopped at N times", "continue", cmd_continue, true, true, WITH_NOTHING },
+    { "stepi", "si", "[N]", "run N instructions (1)", "stepi 1000", cmd_stepi, true, true, WITH_NOTHING },
+    { "nexti", "ni", NULL, "run one instruction with all that it calls", "nexti", cmd_nexti, true, true, WITH_NOTHING },
+    { "step-exit", "se", "[N]", "run until N exits (1) were answered by the monitor", "step-exit", cmd_step_exit, true, true, WITH_NOTHING },
+    { "finish", "fin", NULL, "run until this function or handler has returned", "finish", cmd_finish, true, true, WITH_NOTHING },
+    { "until", "u", "ADDRESS|KIND ...", "run until there: a breakpoint for this once", "until mark 3", cmd_until, true, true, WITH_BREAK },
+    { "pause", NULL, NULL, "stop a running guest (Ctrl-C does the same)", "pause", cmd_pause, true, true, WITH_NOTHING },
+    { "type", NULL, "\"TEXT\"", "type on the guest's serial line; \\n is Enter", "type \"ps\\n\"", cmd_type, true, false, WITH_NOTHING },
+    { "key", NULL, "\"TEXT\"", "the same on its PS/2 keyboard", "key \"ls\\n\"", cmd_key, true, false, WITH_NOTHING },
+    { "kill", NULL, NULL, "end the monitor, for one that hangs; trace and memory stay", "kill", cmd_kill, true, true, WITH_NOTHING },
+
+    { "break", "b", "ADDRESS|KIND ... [if EXPR]", "stop before an instruction or at an event; `help break` lists the kinds", "break main if rax > 3", cmd_break, true, true, WITH_BREAK },
+    { "tbreak", "tb", "ADDRESS|KIND ... [if EXPR]", "the same, once", "tbreak port 0x3f8", cmd_tbreak, true, true, WITH_BREAK },
+    { "watch", NULL, "ADDRESS [BYTES] [if EXPR]", "stop when memory changes (4 bytes)", "watch counter 8", cmd_watch, true, true, WITH_EXPR },
+    { "rwatch", NULL, "ADDRESS [BYTES] [if EXPR]", "stop when it is read", "rwatch 0x2000 2", cmd_rwatch, true, true, WITH_EXPR },
+    { "awatch", NULL, "ADDRESS [BYTES] [if EXPR]", "stop when it is read or written", "awatch counter", cmd_awatch, true, true, WITH_EXPR },
+    { "delete", "d", "[NR ...]", "delete breakpoints (all)", "delete 2", cmd_delete, true, false, WITH_NOTHING },
+    { "enable", NULL, "[NR ...]", "switch breakpoints on (all)", "enable 2", cmd_enable, true, false, WITH_NOTHING },
+    { "disable", NULL, "[NR ...]", "switch breakpoints off (all)", "disable 2", cmd_disable, true, false, WITH_NOTHING },
+    { "condition", "cond", "NR [EXPR]", "stop only if EXPR is true; none: always", "condition 1 u32[rsp] == 0", cmd_condition, true, false, WITH_EXPR },
+    { "ignore", NULL, "NR COUNT", "let the next COUNT hits pass", "ignore 1 99", cmd_ignore, true, false, WITH_NOTHING },
+
+    { "print", "p", "[/FMT] EXPR", "the value of an expression; /x /d /u /t /c", "print u32[rsp+4]", cmd_print, false, true, WITH_EXPR },
+    { "x", NULL, "[/NFS] [ADDRESS]", "memory by linear address: count, format xductis, size bhwg", "x/8xg rsp", cmd_x, true, true, WITH_EXPR },
+    { "xp", NULL, "[/NFS] [ADDRESS]", "the same by guest-physical address", "xp/16xb 0xb8000", cmd_xp, true, true, WITH_EXPR },
+    { "disassemble", "dis", "[ADDRESS [COUNT]]", "code as the CPU would read it now", "disassemble main 20", cmd_disassemble, true, true, WITH_EXPR },
+    { "set", NULL, "REG|u32[ADDRESS] = EXPR", "change a register or memory", "set rax = 0", cmd_set, true, false, WITH_EXPR },
+    { "find", NULL, "FROM TO \"TEXT\"|BYTE ...", "search linear memory", "find 0x100000 0x200000 \"boot\"", cmd_find, true, true, WITH_EXPR },
+    { "walk", NULL, "ADDRESS", "every step from a linear address to the host's", "walk rip", cmd_walk, true, true, WITH_EXPR },
+
+    { "log", NULL, "[N] [FILTER]", "the last N events (20) that FILTER is true of", "log 5 exit==io && port==0x3f8", cmd_log, false, true, WITH_FIELD },
+    { "why", NULL, "[SEQ]", "what caused event SEQ (the last one), step by step", "why 121", cmd_why, false, false, WITH_NOTHING },
+    { "count", NULL, "[FILTER]", "how many events FILTER is true of", "count FAULT_TRUE", cmd_count, false, true, WITH_FIELD },
+    { "histogram", "hist", "FIELD [FILTER]", "how often a field has which value", "histogram port exit==io", cmd_histogram, false, false, WITH_FIELD },
+    { "screenshot", NULL, "[FILE]", "the guest's text screen", "screenshot screen.txt", cmd_screenshot, true, false, WITH_FILE },
+
+    { "source", NULL, "FILE", "run the commands in FILE", "source setup.vt", cmd_source, false, true, WITH_FILE },
+    { "echo", NULL, "TEXT", "print TEXT", "echo -- booted --", cmd_echo, false, false, WITH_NOTHING },
+    { "quit", "q", NULL, "leave; the guest ends", "quit", cmd_quit, false, true, WITH_NOTHING },
+};
+const size_t n_command_rows = NELEM(command_rows);
+
+const struct command_row info_rows[] = {
+    { "registers", "regs", "[all]", "general registers and flags; all: every one there is", "info regs", info_registers, true, true, WITH_NOTHING },
+    { "segments", "sregs", NULL, "segment registers with base, limit and rights", "info segments", info_segments, true, false, WITH_NOTHING },
+    { "gdt", NULL, NULL, "the descriptors of the GDT", "info gdt", info_gdt, true, false, WITH_NOTHING },
+    { "idt", NULL, NULL, "where interrupts and exceptions go", "info idt", info_idt, true, false, WITH_NOTHING },
+    { "tss", NULL, NULL, "the task state: stacks for the inner rings", "info tss", info_tss, true, false, WITH_NOTHING },
+    { "mmu", NULL, NULL, "paging mode, and what linear memory is mapped", "info mmu", info_mmu, true, false, WITH_NOTHING },
+    { "mem", NULL, NULL, "guest-physical memory", "info mem", info_mem, true, false, WITH_NOTHING },
+    { "devices", NULL, NULL, "the parts of the PC; `info NAME` shows one", "info pic", info_devices, false, false, WITH_NOTHING },
+    { "port", NULL, "PORT [SIZE]", "what reading a port would give, without reading it", "info port 0x3fd", info_port, true, false, WITH_NOTHING },
+    { "screen", NULL, NULL, "the text screen", "info screen", info_screen, true, false, WITH_NOTHING },
+    { "exits", NULL, NULL, "how often the guest exited, by reason", "info exits", info_exits, false, true, WITH_NOTHING },
+    { "breakpoints", "b", NULL, "breakpoints and watchpoints", "info breakpoints", info_breakpoints, true, true, WITH_NOTHING },
+    { "trace", NULL, NULL, "how many events there are, and from when to when", "info trace", info_trace, false, true, WITH_NOTHING },
+    { "marks", NULL, NULL, "the phases of the run that the guest has marked", "info marks", info_marks, false, true, WITH_NOTHING },
+    { "symbols", NULL, "[PART]", "the guest's symbols with PART in their names", "info symbols irq", info_symbols, false, false, WITH_NOTHING },
+    { "symbol", NULL, "ADDRESS", "the symbol an address lies in", "info symbol rip", info_symbol, false, false, WITH_EXPR },
+    { "status", NULL, NULL, "where the guest stands, and why", "info status", info_status, true, true, WITH_NOTHING },
+    { "monitor", NULL, NULL, "the monitor's process and what it said", "info monitor", info_monitor, true, false, WITH_NOTHING },
+};
+const size_t n_info_rows = NELEM(info_rows);
+
+/* ---- saying ---- */
+
+void json_string(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text; text++) {
+        unsigned char ch = (unsigned char)*text;
+        if (ch == '"' || ch == '\\')
+            fprintf(out, "\\%c", ch);
+        else if (ch == '\n')
+            fputs("\\n", out);
+        else if (ch < ' ')
+            fprintf(out, "\\u%04x", ch);
+        else
+            fputc(ch, out);
+    }
+    fputc('"', out);
+}
+
+enum console_result fail(struct console *c, const char *fmt, ...)
+{
+    char text[600];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (c->o.json) {
+        fputs("{\"error\":", c->out);
+        json_string(c->out, text);
+        fputs("}\n", c->out);
+    } else {
+        fprintf(c->out, "%s\n", text);
+    }
+    return CONSOLE_ERROR;
+}
+
+enum console_result fail_link(struct console *c, int err, const char *what)
+{
+    switch (err) {
+    case -ESRCH:      return fail(c, "%s: %s", what, link_stopped(c->o.link)->text);
+    case -ETIMEDOUT:  return fail(c, "%s: the monitor does not answer; `kill` ends it", what);
+    case -EBUSY:      return fail(c, "%s: the guest is running; `pause` stops it", what);
+    case -EOWNERDEAD: return fail(c, "%s: the guest has ended: %s", what, link_stopped(c->o.link)->text);
+    case -EFAULT:     return fail(c, "%s: there is no memory", what);
+    default:          return fail(c, "%s: %s", what, strerror(-err));
+    }
+}
+
+/* ---- arguments ---- */
+
+const char *skip_blanks(const char *s)
+{
+    while (isspace((unsigned char)*s))
+        s++;
+    return s;
+}
+
+size_t word_length(const char *s)
+{
+    size_t n = 0;
+    while (s[n] && !isspace((unsigned char)s[n]))
+        n++;
+    return n;
+}
+
+bool word_is(const char *s, const char *word)
+{
+    return word_length(s) == strlen(word) && strncmp(s, word, strlen(word)) == 0;
+}
+
+static int read_memory(void *arg, bool physical, uint64_t at, void *buf, unsigned n)
+{
+    struct console *c = arg;
+    if (!c->o.link)
+        return -EFAULT;
+    return physical ? link_read_phys(c->o.link, at, buf, n) : link_read_linear(c->o.link, at, buf, n);
+}
+
+static bool special_name(void *arg, const char *name, size_t len, uint64_t *value)
+{
+    struct console *c = arg;
+    if (len != 1 || name[0] != '$')
+        return false;
+    *value = c->last_value;
+    return true;
+}
+
+struct expr_machine console_machine(struct console *c)
+{
+    return (struct expr_machine){ .cpu = c->o.link ? &c->cpu : NULL, .symbols = c->o.symbols,
+                                  .read = read_memory, .arg = c, .name = special_name };
+}
+
+bool arg_value(struct console *c, const char **args, uint64_t *value)
+{
+    struct expr_machine m = console_machine(c);
+    char why[300];
+    size_t end;
+    if (expr_eval_word(*args, &m, value, &end, why, sizeof why)) {
+        fail(c, "%s", why);
+        return false;
+    }
+    *args = skip_blanks(*args + end);
+    if (**args == ',')
+        *args = skip_blanks(*args + 1);
+    return true;
+}
+
+bool arg_count(struct console *c, const char *args, uint64_t none, uint64_t *n)
+{
+    *n = none;
+    return !*args || (arg_value(c, &args, n) && nothing_more(c, args) == CONSOLE_OK);
+}
+
+enum console_result nothing_more(struct console *c, const char *args)
+{
+    return *args ? fail(c, "nothing more is expected at '%.40s'", args) : CONSOLE_OK;
+}
+
+const struct trace_text *console_text(struct console *c)
+{
+    return store_text(c->o.store);
+}
+
+char *address_text(struct console *c, uint64_t at, char *buf, size_t n)
+{
+    char name[150];
+    symbols_format(c->o.symbols, at, name, sizeof name);
+    snprintf(buf, n, name[0] ? "%#" PRIx64 " <%s>" : "%#" PRIx64, at, name);
+    return buf;
+}
+
+/* ---- dispatch ---- */
+
+const struct command_row *row_find(const struct command_row *rows, size_t n, const char *name, size_t len,
+                                   bool *ambiguous)
+{
+    const struct command_row *found = NULL;
+    *ambiguous = false;
+    for (size_t i = 0; i < n; i++) {
+        const struct command_row *r = &rows[i];
+        if ((strlen(r->name) == len && !strncmp(r->name, name, len)) ||
+            (r->alias && strlen(r->alias) == len && !strncmp(r->alias, name, len)))
+            return r;
+        if (len && !strncmp(r->name, name, len)) {
+            *ambiguous |= found != NULL;
+            found = r;
+        }
+    }
+    return *ambiguous ? NULL : found;
+}
+
+/* The text of a row without JSON of its own becomes one object. */
+static enum console_result run_as_text(struct console *c, const struct command_row *r, const char *args)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *out = c->out;
+    c->out = open_memstream(&text, &n);
+    if (!c->out) {
+        c->out = out;
+        return fail(c, "out of memory");
+    }
+    enum console_result result = r->run(c, args);
+    fclose(c->out);
+    c->out = out;
+    if (result != CONSOLE_OK) {
+        fputs(text, out);
+    } else {
+        fputs("{\"command\":", out);
+        json_string(out, r->name);
+        fputs(",\"text\":", out);
+        json_string(out, text);
+        fputs("}\n", out);
+    }
+    free(text);
+    return result;
+}
+
+static enum console_result run_row(struct console *c, const struct command_row *r, const char *args)
+{
+    if (r->live && !c->o.link)
+        return fail(c, "%s needs a guest, and this is a recorded trace", r->name);
+    return c->o.json && !r->json ? run_as_text(c, r, args) : r->run(c, args);
+}
+
+enum console_result console_run(struct console *c, const char *line, FILE *out)
+{
+    bool ambiguous;
+    c->out = out;
+    line = skip_blanks(line);
+    if (!*line || *line == '#')
+        return CONSOLE_OK;
+    if (c->o.link)
+        link_get_state(c->o.link, &c->cpu);
+    size_t len = strcspn(line, " \t\r\n/\"");         /* x/8xb is x */
+    const struct command_row *r = row_find(command_rows, n_command_rows, line, len, &ambiguous);
+    if (ambiguous)
+        return fail(c, "'%.*s' begins several commands; `help` lists them", (int)len, line);
+    if (!r)
+        return fail(c, "there is no command '%.*s'; `help` lists them", (int)word_length(line), line);
+    char *args = strdup(skip_blanks(line + len));
+    if (!args)
+        return fail(c, "out of memory");
+    for (size_t n = strlen(args); n && isspace((unsigned char)args[n - 1]); )
+        args[--n] = 0;
+    enum console_result result = run_row(c, r, args);
+    free(args);
+    return result;
+}
+
+/* ---- the commands about commands ---- */
+
+static void list_rows(FILE *out, const struct command_row *rows, size_t n, const char *before)
+{
+    for (size_t i = 0; i < n; i++) {
+        char left[80];
+        snprintf(left, sizeof left, "%s%s%s%s", before, rows[i].name, rows[i].args ? " " : "",
+                 rows[i].args ? rows[i].args : "");
+        fprintf(out, "  %-34s %s\n", left, rows[i].help);
+    }
+}
+
+static void help_row(struct console *c, const struct command_row *r, const char *before)
+{
+    fprintf(c->out, "%s%s%s%s\n  %s\n", before, r->name, r->args ? " " : "", r->args ? r->args : "", r->help);
+    if (r->alias)
+        fprintf(c->out, "  short: %s%s\n", before, r->alias);
+    fprintf(c->out, "  for example: %s\n", r->example);
+}
+
+static enum console_result cmd_help(struct console *c, const char *args)
+{
+    bool ambiguous;
+    if (!*args) {
+        list_rows(c->out, command_rows, n_command_rows, "");
+        fputs("A beginning is enough if it is only one's. `help COMMAND` shows an example; "
+              "`help info`, `help break` list more.\n", c->out);
+        return CONSOLE_OK;
+    }
+    size_t len = word_length(args);
+    const struct command_row *r = row_find(command_rows, n_command_rows, args, len, &ambiguous);
+    if (!r)
+        return fail(c, "there is no command '%.*s'; `help` lists them", (int)len, args);
+    const char *more = skip_blanks(args + len);
+    bool info = r->run == cmd_info, brk = r->run == cmd_break || r->run == cmd_tbreak || r->run == cmd_until;
+    const struct command_row *below = !*more ? NULL
+        : info ? row_find(info_rows, n_info_rows, more, word_length(more), &ambiguous)
+        : brk ? row_find(break_rows, n_break_rows, more, word_length(more), &ambiguous) : NULL;
+    if (below) {
+        help_row(c, below, info ? "info " : "break ");
+        return CONSOLE_OK;
+    }
+    help_row(c, r, "");
+    if (info)
+        list_rows(c->out, info_rows, n_info_rows, "info ");
+    if (brk)
+        list_rows(c->out, break_rows, n_break_rows, "break ");
+    return CONSOLE_OK;
+}
+
+static enum console_result cmd_info(struct console *c, const char *args)
+{
+    bool ambiguous, known = false;
+    size_t len = word_length(args);
+    if (!len)
+        return fail(c, "info about what? `help info` lists it");
+    const struct command_row *r = row_find(info_rows, n_info_rows, args, len, &ambiguous);
+    if (r && strlen(r->name) == len)
+        return run_row(c, r, skip_blanks(args + len));
+    enum console_result result = info_device(c, args, len, &known);
+    if (known)
+        return result;
+    if (r)
+        return run_row(c, r, skip_blanks(args + len));
+    return fail(c, ambiguous ? "'%.*s' begins several; `help info` lists them"
+                             : "there is no `info %.*s`; `help info` lists what there is", (int)len, args);
+}
+
+static enum console_result cmd_quit(struct console *c, const char *args)
+{
+    (void)c, (void)args;
+    return CONSOLE_QUIT;
+}
+
+static enum console_result cmd_echo(struct console *c, const char *args)
+{
+    fprintf(c->out, "%s\n", args);
+    return CONSOLE_OK;
+}
+
+static enum console_result cmd_source(struct console *c, const char *args)
+{
+    char *line = NULL;
+    size_t room = 0, nr = 0;
+    enum console_result result = CONSOLE_OK;
+    FILE *out = c->out, *f = *args ? fopen(args, "r") : NULL;
+    if (!f)
+        return fail(c, *args ? "%s: %s" : "source which file?", args, strerror(errno));
+    if (c->sourced == 8) {
+        fclose(f);
+        return fail(c, "%s: files that source each other", args);
+    }
+    c->sourced++;
+    while (result == CONSOLE_OK && getline(&line, &room, f) >= 0) {
+        nr++;
+        result = console_run(c, line, out);
+    }
+    c->sourced--;
+    c->out = out;
+    if (result == CONSOLE_ERROR && !c->o.json)
+        fprintf(out, "(in line %zu of %s)\n", nr, args);
+    free(line);
+    fclose(f);
+    return result;
+}
+
+/* ---- made and freed ---- */
+
+struct console *console_new(const struct console_options *o)
+{
+    struct console *c = calloc(1, sizeof *c);
+    if (c)
+        c->o = *o;
+    return c;
+}
+
+void console_free(struct console *c)
+{
+    free(c);
+}
+
+/* ---- completion ---- */
+
+struct words { char **word; size_t n, cap; const char *prefix; };
+
+static void offer(struct words *w, const char *word)
+{
+    if (!word || strncmp(word, w->prefix, strlen(w->prefix)))
+        return;
+    if (w->n + 1 >= w->cap) {
+        size_t cap = w->cap ? 2 * w->cap : 32;
+        char **more = realloc(w->word, cap * sizeof *more);
+        if (!more)
+            return;
+        w->word = more;
+        w->cap = cap;
+    }
+    if ((w->word[w->n] = strdup(word)))
+        w->n++;
+}
+
+static void offer_rows(struct words *w, const struct command_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        offer(w, rows[i].name);
+}
+
+static void offer_symbols(struct words *w, const struct symbols *s)
+{
+    uint64_t a, b;
+    for (size_t i = 0; i < symbols_count(s) && w->n < 2000; i++)
+        offer(w, symbols_at(s, i, &a, &b));
+}
+
+static void offer_registers(struct words *w)
+{
+    for (size_t i = 0; i < regs_count() && *w->prefix; i++)
+        offer(w, reg_at(i)->name);
+}
+
+static void offer_parts(struct words *w)
+{
+    struct pc_part part[32];
+    size_t n = link_parts(part, NELEM(part));
+    for (size_t i = 0; i < n; i++) {
+        char name[32];
+        for (size_t k = 0; k < sizeof name; k++)
+            if (!(name[k] = (char)tolower((unsigned char)part[i].name[k])))
+                break;
+        name[sizeof name - 1] = 0;
+        offer(w, name);
+    }
+}
+
+static void offer_events(struct words *w)
+{
+    for (size_t i = 0; i < trace_fields_count(); i++)
+        offer(w, trace_field_at(i)->name);
+    for (unsigned k = 0; k < N_TRACE_KINDS; k++)
+        offer(w, trace_kinds[k].name);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void unique(struct words *w)
+{
+    size_t n = 0;
+    qsort(w->word, w->n, sizeof *w->word, by_name);
+    for (size_t i = 0; i < w->n; i++) {
+        if (n && !strcmp(w->word[n - 1], w->word[i]))
+            free(w->word[i]);
+        else
+            w->word[n++] = w->word[i];
+    }
+    w->n = n;
+}
+
+static void offer_arguments(struct console *c, struct words *w, enum completes what, bool first)
+{
+    switch (what) {
+    case WITH_COMMAND: offer_rows(w, command_rows, n_command_rows); break;
+    case WITH_INFO:    if (first) { offer_rows(w, info_rows, n_info_rows); offer_parts(w); } break;
+    case WITH_BREAK:   if (first) offer_rows(w, break_rows, n_break_rows);
+                       offer_symbols(w, c->o.symbols); offer_registers(w); break;
+    case WITH_EXPR:    offer_symbols(w, c->o.symbols); offer_registers(w); break;
+    case WITH_FIELD:   offer_events(w); offer_symbols(w, c->o.symbols); break;
+    case WITH_FILE:
+    case WITH_NOTHING: break;
+    }
+}
+
+char **console_complete(struct console *c, const char *line, size_t *start)
+{
+    bool ambiguous;
+    const char *begin = skip_blanks(line), *last = line + strlen(line);
+    while (last > begin && !isspace((unsigned char)last[-1]) && !strchr("([=!<>&|+-*,^", last[-1]))
+        last--;
+    struct words w = { .prefix = last };
+    *start = (size_t)(last - line);
+    size_t len = strcspn(begin, " \t/");
+    const struct command_row *r = row_find(command_rows, n_command_rows, begin, len, &ambiguous);
+    if (last == begin) {
+        offer_rows(&w, command_rows, n_command_rows);
+    } else if (r) {
+        const char *args = skip_blanks(begin + word_length(begin));
+        enum completes what = r->completes;
+        if (what == WITH_INFO && last != args)      /* the second word is below `info symbol` */
+            what = WITH_EXPR;
+        offer_arguments(c, &w, what, last == args);
+    }
+    if (!w.word && !(w.word = calloc(1, sizeof *w.word)))
+        return NULL;
+    unique(&w);
+    w.word[w.n] = NULL;
+    return w.word;
+}
+
+/* ---- documentation ---- */
+
+static void document_rows(FILE *out, const struct command_row *rows, size_t n, const char *before)
+{
+    for (size_t i = 0; i < n; i++) {
+        char args[100];
+        size_t k = 0;
+        for (const char *a = rows[i].args ? rows[i].args : ""; *a && k + 2 < sizeof args; a++) {
+            if (*a == '|')
+                args[k++] = '\\';
+            args[k++] = *a;
+        }
+        args[k] = 0;
+        fprintf(out, "| `%s%s%s%s` | %s | %s | `%s` |\n", before, rows[i].name, k ? " " : "", args,
+                rows[i].alias ? rows[i].alias : "", rows[i].help, rows[i].example);
+    }
+}
+
+void console_document(FILE *out)
+{
+    static const char head[] = "| command | short | what it does | example |\n| --- | --- | --- | --- |\n";
+    fputs(head, out);
+    document_rows(out, command_rows, n_command_rows, "");
+    fprintf(out, "\n### info\n\n%s", head);
+    document_rows(out, info_rows, n_info_rows, "info ");
+    fprintf(out, "\n### break, tbreak, until\n\n%s", head);
+    document_rows(out, break_rows, n_break_rows, "break ");
+}

@@ -1,0 +1,217 @@
+/*
+ * debugger/command_run.c -- the console's run control, and typing to the guest.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "debugger/command_private.h"
+#include "debugger/disasm.h"
+#include "debugger/regs.h"
+
+/* The instruction the CPU stands before. */
+static void next_instruction(struct console *c, char *buf, size_t n)
+{
+    struct insn i;
+    uint8_t bytes[15];
+    char place[200];
+    gla_t pc = state_pc(&c->cpu);
+    uint64_t avail = link_readable(c->o.link, pc, sizeof bytes);
+    if (avail && link_read_linear(c->o.link, pc, bytes, avail))
+        avail = 0;
+    disasm(bytes, (unsigned)avail, state_code_bits(&c->cpu), c->cpu.rip, c->cpu.seg[SEG_CS].base,
+           c->o.symbols, &i);
+    snprintf(buf, n, "%s: %s", address_text(c, pc, place, sizeof place),
+             avail ? i.text : "no memory there");
+    c->next_x = pc;
+}
+
+static const char *const why_names[] = { "start", "paused", "stepped", "breakpoint", "ended", "died" };
+
+static void tell_json(struct console *c, const struct link_stop *s, const char *insn)
+{
+    struct link_status st;
+    link_get_status(c->o.link, &st);
+    fprintf(c->out, "{\"state\":\"%s\",\"why\":\"%s\",\"text\":", link_state_names[link_state(c->o.link)],
+            why_names[s->why]);
+    json_string(c->out, s->text);
+    if (s->why == LINK_BREAK)
+        fprintf(c->out, ",\"breakpoint\":%u", s->nr);
+    if (s->seq)
+        fprintf(c->out, ",\"seq\":%" PRIu64, s->seq);
+    if (s->why == LINK_GUEST_ENDED)
+        fprintf(c->out, ",\"status\":%d", s->status);
+    fprintf(c->out, ",\"pc\":%" PRIu64 ",\"icount\":%" PRIu64 ",\"time\":%" PRIu64 ",\"exits\":%" PRIu64
+            ",\"next\":", state_pc(&c->cpu), st.icount, st.vtime_ns, st.n_exits);
+    json_string(c->out, insn);
+    fputs("}\n", c->out);
+}
+
+void tell_where(struct console *c)
+{
+    char insn[400];
+    const struct link_stop *s = link_stopped(c->o.link);
+    link_get_state(c->o.link, &c->cpu);
+    if (link_state(c->o.link) == LINK_RUNNING) {
+        fputs(c->o.json ? "{\"state\":\"running\"}\n" : "the guest is running\n", c->out);
+        return;
+    }
+    next_instruction(c, insn, sizeof insn);
+    if (c->o.json) {
+        tell_json(c, s, insn);
+        return;
+    }
+    if (s->why == LINK_DIED)
+        fprintf(c->out, "%s; memory, the last registers and the trace are still here\n", s->text);
+    else if (s->why != LINK_STEPPED)
+        fprintf(c->out, "%s\n", s->text);
+    fprintf(c->out, "=> %s\n", insn);
+}
+
+/* Go, wait if that is wanted, tell. */
+static enum console_result run_and_tell(struct console *c, enum link_run how, uint64_t n)
+{
+    int err = link_run(c->o.link, how, n);
+    if (err)
+        return fail_link(c, err, "the guest cannot run");
+    if (!c->o.wait)
+        return CONSOLE_OK;
+    err = c->o.wait(c->o.wait_arg, c->o.link);
+    if (err == -EINTR && link_state(c->o.link) == LINK_RUNNING) {
+        err = link_pause(c->o.link);
+        if (!err)
+            err = link_wait(c->o.link, 5000);
+        if (err)
+            return fail_link(c, err, "the guest cannot be paused");
+    }
+    if (err && err != -EINTR)
+        return fail_link(c, err, "waiting for the guest");
+    tell_where(c);
+    return CONSOLE_OK;
+}
+
+static enum console_result run_counted(struct console *c, enum link_run how, const char *args)
+{
+    uint64_t n;
+    if (!arg_count(c, args, 1, &n))
+        return CONSOLE_ERROR;
+    return n ? run_and_tell(c, how, n) : fail(c, "0 times is not at all");
+}
+
+enum console_result cmd_stepi(struct console *c, const char *args)     { return run_counted(c, LINK_STEP, args); }
+enum console_result cmd_step_exit(struct console *c, const char *args) { return run_counted(c, LINK_STEP_EXIT, args); }
+
+enum console_result cmd_nexti(struct console *c, const char *args)
+{
+    return nothing_more(c, args) ? CONSOLE_ERROR : run_and_tell(c, LINK_NEXT, 1);
+}
+
+enum console_result cmd_finish(struct console *c, const char *args)
+{
+    return nothing_more(c, args) ? CONSOLE_ERROR : run_and_tell(c, LINK_FINISH, 1);
+}
+
+/* Let the breakpoint we stand at pass so often. */
+static enum console_result ignore_here(struct console *c, uint64_t n)
+{
+    char why[300];
+    struct link_break b;
+    const struct link_stop *s = link_stopped(c->o.link);
+    for (size_t i = 0; link_break_at(c->o.link, i, &b) == 0; i++) {
+        if (s->why != LINK_BREAK || b.nr != s->nr)
+            continue;
+        b.ignore = n - 1;
+        return link_break_change(c->o.link, &b, why, sizeof why) ? fail(c, "%s", why) : CONSOLE_OK;
+    }
+    return fail(c, "the guest does not stand at a breakpoint; plain `continue` runs it");
+}
+
+enum console_result cmd_continue(struct console *c, const char *args)
+{
+    uint64_t n;
+    if (!arg_count(c, args, 1, &n))
+        return CONSOLE_ERROR;
+    if (n > 1 && ignore_here(c, n) != CONSOLE_OK)
+        return CONSOLE_ERROR;
+    return run_and_tell(c, LINK_FREE, 0);
+}
+
+/* A temporary breakpoint, taken away again if something else came first. */
+enum console_result cmd_until(struct console *c, const char *args)
+{
+    if (!*args)
+        return fail(c, "until what? an address or an event; `help until` lists them");
+    c->quiet = true;
+    enum console_result result = cmd_tbreak(c, args);
+    c->quiet = false;
+    if (result != CONSOLE_OK)
+        return result;
+    unsigned nr = c->making.nr;
+    result = run_and_tell(c, LINK_FREE, 0);
+    if (c->o.wait)
+        link_break_delete(c->o.link, nr);
+    return result;
+}
+
+enum console_result cmd_pause(struct console *c, const char *args)
+{
+    if (nothing_more(c, args))
+        return CONSOLE_ERROR;
+    if (link_state(c->o.link) == LINK_RUNNING) {
+        int err = link_pause(c->o.link);
+        if (!err && c->o.wait)
+            err = link_wait(c->o.link, 5000);
+        if (err)
+            return fail_link(c, err, "the guest cannot be paused");
+    }
+    tell_where(c);
+    return CONSOLE_OK;
+}
+
+enum console_result cmd_kill(struct console *c, const char *args)
+{
+    if (nothing_more(c, args))
+        return CONSOLE_ERROR;
+    link_kill(c->o.link);
+    tell_where(c);
+    return CONSOLE_OK;
+}
+
+/* ---- typing ---- */
+
+/* "ls\n" with or without the quotes; the escapes are C's. */
+static size_t unquote(const char *args, char *text, size_t room)
+{
+    size_t n = 0, len = strlen(args);
+    bool quoted = len >= 2 && args[0] == '"' && args[len - 1] == '"';
+    const char *at = args + quoted, *end = args + len - quoted;
+    for (; at < end && n < room; at++) {
+        char ch = *at;
+        if (ch == '\\' && at + 1 < end) {
+            static const char from[] = "nrt0e\\\"", to[] = "\n\r\t\0\033\\\"";
+            const char *e = strchr(from, *++at);
+            ch = e ? to[e - from] : *at;
+        }
+        text[n++] = ch;
+    }
+    return n;
+}
+
+static enum console_result type(struct console *c, enum link_input to, const char *args)
+{
+    char text[4096];
+    size_t n = unquote(args, text, sizeof text);
+    if (!n)
+        return fail(c, "type what? for example \"ps\\n\"");
+    ssize_t took = link_type(c->o.link, to, text, n);
+    if (took < 0)
+        return fail_link(c, (int)took, "typing");
+    if ((size_t)took < n)
+        return fail(c, "the guest has not read what was typed before: %zu of %zu bytes are left over",
+                    n - (size_t)took, n);
+    return CONSOLE_OK;
+}
+
+enum console_result cmd_type(struct console *c, const char *args) { return type(c, LINK_TO_SERIAL, args); }
+enum console_result cmd_key(struct console *c, const char *args)  { return type(c, LINK_TO_KEYBOARD, args); }
