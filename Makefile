@@ -110,6 +110,7 @@ debugger := \
     debugger/filter_parse.c \
     debugger/filter.c \
     debugger/store.c \
+    debugger/explain.c \
     debugger/histogram.c \
     debugger/trace_diff.c \
     debugger/export_chrome.c \

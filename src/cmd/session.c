@@ -17,6 +17,7 @@
 #include "base/host.h"
 #include "base/trace.h"
 #include "cmd/terminal.h"
+#include "debugger/explain.h"
 #include "debugger/stat.h"
 #include "debugger/symbols.h"
 #include "debugger/trace_drain.h"
@@ -205,7 +206,15 @@ static bool dump_screen(const struct session *s)
     return true;
 }
 
-static void last_words(const struct session *s)
+static void open_symbols(struct session *s)
+{
+    char why[200];
+    if (!s->symbols)
+        s->symbols = symbols_open(s->o->guest.path, why, sizeof why);
+    s->text.symbols = s->symbols;
+}
+
+static void last_words(struct session *s)
 {
     const struct vm *vm = s->vm;
     bool expected = vm->stop == VM_EXIT_PORT || vm->stop == VM_POWER_OFF;
@@ -213,6 +222,8 @@ static void last_words(const struct session *s)
         return;
     host_say("%s%s%s (%" PRIu64 " exits, %" PRIu64 " instructions)", vm_stops[vm->stop].about,
              vm->why[0] ? ": " : "", vm->why, vm->n_exits, vm->cpu.icount);
+    open_symbols(s);
+    explain_vm(s->vm, s->symbols, stderr);
 }
 
 /* False if something that was asked for could not be given. */
@@ -243,14 +254,6 @@ static void show_recent(void)
         trace_text_recent(bug_session->trace, 20, stderr);
 }
 
-static void open_symbols(struct session *s)
-{
-    char why[200];
-    if (s->trace)
-        s->symbols = symbols_open(s->o->guest.path, why, sizeof why);
-    s->text.symbols = s->symbols;
-}
-
 static int run(struct session *s)
 {
     running = s->vm;
@@ -274,7 +277,8 @@ int session_run(const struct run_options *o)
     int status = EXIT_CANNOT;
     s.terminal = terminal_open();
     if (s.terminal && open_trace(&s)) {
-        open_symbols(&s);
+        if (s.trace)
+            open_symbols(&s);
         if (build(&s))
             status = run(&s);
         else
