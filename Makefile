@@ -197,6 +197,7 @@ UNIT_TESTS := \
     test_dirty \
     test_gmem \
     test_load \
+    test_vm \
     test_exit \
     test_trace \
     test_vclock \

@@ -34,7 +34,8 @@ enum {                          /* the memory, as the AT's BIOS lays it out */
     CMOS_CHECKSUM  = 0x2e,      /* of 10-2d, high byte first */
     CMOS_EXT_KB_2  = 0x30,
     CMOS_CENTURY   = 0x32,
-    CMOS_ABOVE_16M = 0x34       /* in 64 KiB */
+    CMOS_ABOVE_16M = 0x34,      /* in 64 KiB */
+    CMOS_ABOVE_4G  = 0x5b       /* in 64 KiB, three bytes: as in Bochs and QEMU */
 };
 
 #define EQUIPMENT_DISPLAY   BIT(2)
@@ -396,14 +397,16 @@ static void set_word(struct rtc *r, unsigned index, uint64_t v)
     rtc_set_nvram(r, index + 1, (uint8_t)(v >> 8));
 }
 
-void rtc_set_memory(struct rtc *r, uint64_t ram_bytes)
+void rtc_set_memory(struct rtc *r, uint64_t below_4g, uint64_t above_4g)
 {
-    uint64_t kb = ram_bytes >> 10, ext_kb = kb > 1024 ? kb - 1024 : 0;
+    uint64_t kb = below_4g >> 10, ext_kb = kb > 1024 ? kb - 1024 : 0;
     uint16_t sum = 0;
     set_word(r, CMOS_BASE_KB, kb < 640 ? kb : 640);
     set_word(r, CMOS_EXT_KB, ext_kb);
     set_word(r, CMOS_EXT_KB_2, ext_kb);
     set_word(r, CMOS_ABOVE_16M, kb > 16384 ? (kb - 16384) / 64 : 0);
+    for (unsigned i = 0; i < 3; i++)
+        rtc_set_nvram(r, CMOS_ABOVE_4G + i, (uint8_t)(above_4g >> (16 + 8 * i)));
     rtc_set_nvram(r, CMOS_EQUIPMENT, EQUIPMENT_DISPLAY | EQUIPMENT_KEYBOARD);
     for (unsigned i = 0x10; i < CMOS_CHECKSUM; i++)
         sum = (uint16_t)(sum + r->r.cmos[i]);

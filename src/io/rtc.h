@@ -28,6 +28,6 @@ uint8_t rtc_nvram(const struct rtc *r, unsigned index);
 
 /* What a BIOS would have written at power-on: the sizes of base and extended
  * memory (0x15-18, 30-31, 34-35, 5b-5d), equipment, and the checksum. */
-void rtc_set_memory(struct rtc *r, uint64_t ram_bytes);
+void rtc_set_memory(struct rtc *r, uint64_t below_4g, uint64_t above_4g);
 
 #endif

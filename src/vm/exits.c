@@ -237,6 +237,13 @@ static const struct machine_msr {
     { MSR_MTRR_DEF_TYPE, 0,                true  },
 };
 
+void vm_reset_msrs(struct vm *vm)
+{
+    _Static_assert(NELEM(machine_msrs) <= NELEM(vm->msr), "room for each");
+    for (size_t i = 0; i < NELEM(machine_msrs); i++)
+        vm->msr[i] = machine_msrs[i].reset;
+}
+
 static const uint32_t core_msrs[] = {
     MSR_TSC, MSR_EFER, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK, MSR_FS_BASE, MSR_GS_BASE,
     MSR_KERNEL_GS_BASE, MSR_TSC_AUX, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_PAT,

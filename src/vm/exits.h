@@ -18,6 +18,9 @@ exit_handler_fn *vm_exit_handler(unsigned reason);
 /* The controls a machine starts with. */
 void vm_initial_controls(struct vm *vm);
 
+/* The monitor's own MSRs as after power-on. */
+void vm_reset_msrs(struct vm *vm);
+
 /* After a verdict was carried out: the guest's paging registers may be new. */
 void vm_paging_changed(struct vm *vm);
 

@@ -245,7 +245,10 @@ static bool follow(struct lockstep *l, uint64_t icount_at_exit)
     struct vm *a = l->leader, *f = l->follower;
     uint64_t follower_exits = f->n_exits;
     l->abreast = false;
-    f->cpu.tsc_base = a->cpu.tsc_base;
+    /* What the leader slept or waited before this exit; what the exit itself took
+     * comes next time. */
+    f->cpu.tsc_base += a->time_base_at_exit_ns - f->time_base_ns;
+    f->time_base_ns = a->time_base_at_exit_ns;
     if (a->injected.type != EVENT_NONE && f->cpu.ops->inject(&f->cpu, &a->injected))
         return differ(l, "the follower does not take interrupt %u", a->injected.vector);
     if (!catch_up(l, icount_at_exit))

@@ -26,24 +26,24 @@
 
 /* ---- the parts ---- */
 
-/*    part      ops             irq  one line */
+/*    part      ops            irqs  one line */
 #define PART_LIST(X)                                                              \
-    X(PIC,      pic_ops,        -1, "interrupt controllers")                      \
-    X(PIT,      pit_ops,         0, "interval timer and loudspeaker")             \
-    X(KEYBOARD, i8042_ops,       1, "keyboard controller with a keyboard")        \
-    X(COM1,     uart_ops,        4, "serial line: the user's terminal")           \
-    X(RTC,      rtc_ops,         8, "clock and CMOS memory")                      \
-    X(VGA,      vga_ops,        -1, "text screen")                                \
-    X(PORT92,   port92_ops,     -1, "A20 gate (a wire to nowhere: the line is always on) and fast reset") \
-    X(MARK,     markport_ops,   -1, "MARK: the guest names a phase of its run")   \
-    X(HYPERCALL, hypercall_ops, -1, "hypercalls where VMCALL does not reach the monitor") \
-    X(DEBUGCON, debugcon_ops,   -1, "debug console")                              \
-    X(EXIT,     exitport_ops,   -1, "ends the run with a status")                 \
-    X(PM1A,     pm1a_ops,       -1, "ACPI power off")                             \
-    X(PCI,      pcihost_ops,    -1, "PCI configuration, empty, and the reset control register")
+    X(PIC,      pic_ops,        -1, -1, "interrupt controllers")                      \
+    X(PIT,      pit_ops,         0, -1, "interval timer and loudspeaker")             \
+    X(KEYBOARD, i8042_ops,       1, 12, "keyboard controller with a keyboard")        \
+    X(COM1,     uart_ops,        4, -1, "serial line: the user's terminal")           \
+    X(RTC,      rtc_ops,         8, -1, "clock and CMOS memory")                      \
+    X(VGA,      vga_ops,        -1, -1, "text screen")                                \
+    X(PORT92,   port92_ops,     -1, -1, "A20 gate (a wire to nowhere: the line is always on) and fast reset") \
+    X(MARK,     markport_ops,   -1, -1, "MARK: the guest names a phase of its run")   \
+    X(HYPERCALL, hypercall_ops, -1, -1, "hypercalls where VMCALL does not reach the monitor") \
+    X(DEBUGCON, debugcon_ops,   -1, -1, "debug console")                              \
+    X(EXIT,     exitport_ops,   -1, -1, "ends the run with a status")                 \
+    X(PM1A,     pm1a_ops,       -1, -1, "ACPI power off")                             \
+    X(PCI,      pcihost_ops,    -1, -1, "PCI configuration, empty, and the reset control register")
 
 enum part {
-#define X(part, ops, irq, about) PART_##part,
+#define X(part, ops, irq, irq2, about) PART_##part,
     PART_LIST(X)
 #undef X
     N_PARTS,
@@ -87,10 +87,10 @@ static const struct device_ops hypercall_ops = {
 static const struct part_info {
     const char *name;
     const struct device_ops *ops;
-    int irq;
+    int irq, irq2;              /* -1: none */
     const char *about;
 } parts[N_PARTS] = {
-#define X(part, ops, irq, about) [PART_##part] = { #part, &ops, irq, about },
+#define X(part, ops, irq, irq2, about) [PART_##part] = { #part, &ops, irq, irq2, about },
     PART_LIST(X)
 #undef X
 };
@@ -178,12 +178,15 @@ static bool create_parts(struct pc *pc)
     struct trace *t = vm->trace;
     struct port_hook reset = { on_reset, vm };
     void **part = pc->part;
-#define PIN(p) ((struct irq_line){ pic_set_line, part[PART_PIC], (unsigned)parts[p].irq })
+#define PIN_OF(line) ((struct irq_line){ pic_set_line, part[PART_PIC], (unsigned)(line) })
+#define PIN(p)       PIN_OF(parts[p].irq)
+#define PIN2(p)      PIN_OF(parts[p].irq2)
     static const struct irq_line no_pin;
 
     part[PART_PIC]       = pic_new(t, no_pin);
     part[PART_PIT]       = pit_new(c, t, PIN(PART_PIT));
-    part[PART_KEYBOARD]  = i8042_new(c, t, PIN(PART_KEYBOARD), no_pin, no_pin, reset);
+    part[PART_KEYBOARD]  = i8042_new(c, t, PIN(PART_KEYBOARD), PIN2(PART_KEYBOARD), no_pin,
+                                     reset);
     part[PART_COM1]      = uart_new(c, t, PIN(PART_COM1), vm->cfg.serial);
     part[PART_RTC]       = rtc_new(c, t, PIN(PART_RTC), vm->cfg.rtc_start_s);
     part[PART_VGA]       = vga_new(c, t);
@@ -194,7 +197,9 @@ static bool create_parts(struct pc *pc)
     part[PART_EXIT]      = exitport_new((struct port_hook){ on_exit_port, vm });
     part[PART_PM1A]      = pm1a_new((struct port_hook){ on_power_off, vm });
     part[PART_PCI]       = pcihost_new(reset);
+#undef PIN_OF
 #undef PIN
+#undef PIN2
     for (unsigned i = 0; i < N_PARTS; i++)
         if (!part[i])
             return false;
@@ -260,11 +265,19 @@ void pc_free(struct pc *pc)
     free(pc);
 }
 
+/* As a BIOS would find it: what lies below 4 GiB, and what above. */
+static void tell_memory(struct pc *pc)
+{
+    const struct gmem_region *high = gmem_find(pc->vm->gmem, UINT64_C(4) << 30);
+    uint64_t above = high ? high->size : 0;
+    rtc_set_memory(pc->part[PART_RTC], pc->vm->cfg.ram_bytes - above, above);
+}
+
 void pc_reset(struct pc *pc)
 {
     for (unsigned i = 0; i < N_PARTS; i++)
         parts[i].ops->reset(pc->part[i]);
-    rtc_set_memory(pc->part[PART_RTC], pc->vm->cfg.ram_bytes);
+    tell_memory(pc);
 }
 
 struct pic *pc_pic(struct pc *pc)
@@ -306,8 +319,10 @@ void pc_document(FILE *out)
 {
     fprintf(out, "| part | IRQ | what it is |\n| --- | --- | --- |\n");
     for (unsigned i = 0; i < N_PARTS; i++) {
-        char irq[12] = "";
-        if (parts[i].irq >= 0)
+        char irq[24] = "";
+        if (parts[i].irq2 >= 0)
+            snprintf(irq, sizeof irq, "%d, %d", parts[i].irq, parts[i].irq2);
+        else if (parts[i].irq >= 0)
             snprintf(irq, sizeof irq, "%d", parts[i].irq);
         fprintf(out, "| %s | %s | %s |\n", parts[i].name, irq, parts[i].about);
     }

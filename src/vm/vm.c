@@ -107,6 +107,7 @@ static int make_cpu(struct vm *vm)
         return err;
     }
     vm_initial_controls(vm);
+    vm_reset_msrs(vm);
     return v->ops->set_controls(v, &vm->controls);
 }
 
@@ -226,7 +227,7 @@ static void reset_machine(struct vm *vm)
     }
     pc_reset(vm->pc);
     vm->halted = false;
-    memset(vm->msr, 0, sizeof vm->msr);
+    vm_reset_msrs(vm);
     if (place_guest(vm, why, sizeof why))
         vm_stop(vm, VM_HOST, "cannot load the guest again after its reset: %s", why);
 }
@@ -244,7 +245,7 @@ static void skip_time(struct vm *vm, uint64_t ns)
 {
     if (vm->cfg.engine->counts) {
         vm->time_base_ns += ns;
-        vm->cpu.tsc_base = vm->time_base_ns;
+        vm->cpu.tsc_base += ns;         /* not "=": the guest may have written its TSC */
     }
     time_passes(vm);
 }
@@ -469,6 +470,7 @@ bool vm_turn(struct vm *vm, struct vmexit *x)
     uint64_t entered_ns = vm->cfg.timing ? host_monotonic_ns() : 0;
     vm->n_exits++;
     vm->icount_at_exit = vm->cpu.icount;
+    vm->time_base_at_exit_ns = vm->time_base_ns;
     vm->registers_changed = false;
     uint64_t seq = log_exit(vm, x);
     trace_enter(vm->trace, seq);

@@ -109,6 +109,7 @@ struct vm {
     enum verdict verdict;
     uint64_t icount_at_exit;        /* before the exit's instruction was retired */
     uint64_t icount_concluded;      /* and after it                              */
+    uint64_t time_base_at_exit_ns;  /* before the access was charged             */
     bool     registers_changed;     /* the answer changed the vCPU's registers   */
     uint64_t sync_insns;            /* exit at every multiple of so many; 0: no  */
     /* The debugger's.  An exit that only it asked for is neither logged nor counted,

@@ -7,7 +7,8 @@ FUZZ_TARGETS := \
     fuzz_load \
     fuzz_soft \
     fuzz_trace_file \
-    fuzz_filter
+    fuzz_filter \
+    fuzz_lockstep
 
 FUZZ_SECONDS ?= 20
 FUZZ_CC      ?= clang

@@ -133,7 +133,7 @@ static void from_outside(struct board *b, struct input *in)
     case 3: keyboard_type(b->part[B_KBD].dev, (char)take(in)); break;
     case 4: i8042_key(b->part[B_KBD].dev, (uint16_t)(take(in) << 8 | what), what & 8); break;
     case 5: pic_ack(b->part[B_PIC].dev); break;
-    case 6: rtc_set_memory(b->part[B_RTC].dev, UINT64_C(1) << take(in) % 64); break;
+    case 6: rtc_set_memory(b->part[B_RTC].dev, UINT64_C(1) << what / 8, UINT64_C(1) << take(in) % 64); break;
     case 7: uart_flush(b->part[B_UART].dev); break;
     }
 }

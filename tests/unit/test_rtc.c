@@ -277,7 +277,7 @@ static void memory_keeps_over_reset(void **state)
 static void tells_the_size_of_memory(void **state)
 {
     (void)state;
-    rtc_set_memory(b->part[B_RTC].dev, UINT64_C(128) << 20);
+    rtc_set_memory(b->part[B_RTC].dev, UINT64_C(128) << 20, 0);
     assert_int_equal(get(0x15) | get(0x16) << 8, 640);
     assert_int_equal(get(0x17) | get(0x18) << 8, 0xffff);
     assert_int_equal(get(0x34) | get(0x35) << 8, 112 * 16);

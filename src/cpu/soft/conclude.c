@@ -72,9 +72,13 @@ static void finish_read_msr(struct soft *s, const struct vmexit *x)
         write_gpr(s, RCX, 4, s->tsc_aux);
 }
 
+/* The time counts this instruction, as it does when WRMSR has not exited; icount
+ * does so only afterwards. */
 static void finish_wrmsr(struct soft *s, const struct vmexit *x)
 {
-    msr_write(s, x->msr.index, x->msr.value);
+    bool tsc = x->msr.index == (uint32_t)MSR_TSC;
+
+    msr_write(s, x->msr.index, x->msr.value - tsc);
 }
 
 typedef void finish_fn(struct soft *s, const struct vmexit *x);

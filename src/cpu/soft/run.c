@@ -91,12 +91,14 @@ static void copy_bytes(const struct soft *s, struct vmexit *x)
 struct vmexit *soft_exit_record(struct soft *s, enum exit_reason reason)
 {
     struct vmexit *x = s->x;
+    /* INT1 is over when its event is on the way, which may be told in several exits. */
+    bool at_insn = s->cur && s->delivering.type == EVENT_NONE;
 
     memset(x, 0, sizeof *x);
     x->reason = reason;
     x->raw = reason;
-    x->rip = s->cur ? rip_mask(s, uop_rip(s, s->cur)) : s->rip;
-    if (s->cur) {
+    x->rip = at_insn ? rip_mask(s, uop_rip(s, s->cur)) : s->rip;
+    if (at_insn) {
         x->len = s->cur->len;
         copy_bytes(s, x);
     }

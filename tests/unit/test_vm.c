@@ -1,0 +1,178 @@
+/*
+ * The monitor's loop with a guest of a few bytes: what time, MSRs and memory
+ * size look like from inside.  Real mode, code at CODE; it ends with HLT.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/x86.h"
+#include "io/bus.h"
+#include "mem/gmem.h"
+#include "vm/exits.h"
+#include "vm/lockstep.h"
+
+#define CODE 0x8000
+#define MiB  (UINT64_C(1) << 20)
+
+static struct vm *machine(uint64_t ram_bytes)
+{
+    struct vm_config cfg = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = ram_bytes,
+                             .limit_insns = 10000, .no_reboot = true };
+    char why[200];
+    struct vm *vm = vm_new(&cfg, why, sizeof why);
+
+    assert_non_null(vm);
+    return vm;
+}
+
+static void put_code(struct vm *vm, const char *code, size_t n)
+{
+    struct cpu_state c;
+
+    cpu_state_reset(&c);
+    c.seg[SEG_CS].sel = 0;
+    c.seg[SEG_CS].base = 0;
+    c.rip = CODE;
+    c.gpr[RSP] = CODE;
+    assert_int_equal(gmem_write(vm->gmem, CODE, code, n), 0);
+    assert_int_equal(vm->cpu.ops->set_state(&vm->cpu, ST_ALL, &c), 0);
+}
+
+/* Run these bytes until they halt; the registers then. */
+static void run(struct vm *vm, const char *code, size_t n, struct cpu_state *c)
+{
+    put_code(vm, code, n);
+    vm_run(vm);
+    assert_int_equal(vm->stop, VM_HALTED);
+    vm->cpu.ops->get_state(&vm->cpu, ST_ALL, c);
+}
+
+#define RUN(vm, code, c) run(vm, code, sizeof(code) - 1, c)
+
+/* The guest sets its clock and waits by a port: it is not set back. */
+static void test_tsc_stays_written(void **state)
+{
+    struct vm *vm = machine(MiB);
+    struct cpu_state c;
+
+    (void)state;
+    RUN(vm,
+        "\xe6\x80"                          /* out %al, $0x80 */
+        "\x66\x31\xc0\x66\xba\x10\x00\x00\x00"  /* xor %eax, %eax; mov $0x10, %edx */
+        "\x66\xb9\x10\x00\x00\x00"          /* mov $IA32_TSC, %ecx */
+        "\x0f\x30"                          /* wrmsr */
+        "\xe6\x80"                          /* out %al, $0x80 */
+        "\x0f\x31\xf4", &c);                /* rdtsc; hlt */
+    assert_int_equal(c.gpr[RDX], 0x10);
+    assert_in_range(c.gpr[RAX], 1000, 1100);    /* a port access takes 1000 ns */
+    vm_free(vm);
+}
+
+/* "Fast-strings enable" is set at power-on.  [SDM 4 "IA32_MISC_ENABLE"] */
+static void test_msr_at_reset(void **state)
+{
+    struct vm *vm = machine(MiB);
+    struct cpu_state c;
+
+    (void)state;
+    RUN(vm, "\x66\xb9\xa0\x01\x00\x00\x0f\x32\xf4", &c);    /* mov $0x1a0, %ecx; rdmsr; hlt */
+    assert_int_equal(c.gpr[RAX], 1);
+    assert_int_equal(c.gpr[RDX], 0);
+    vm_free(vm);
+}
+
+static unsigned cmos(struct vm *vm, unsigned reg)
+{
+    uint64_t v;
+
+    bus_write(vm->ports, 0x70, 1, reg);
+    bus_read(vm->ports, 0x71, 1, &v);
+    return (unsigned)v;
+}
+
+/* Memory beyond the hole for PCI lies above 4 GiB, and CMOS says so in two places. */
+static void test_memory_in_cmos(void **state)
+{
+    static const struct { uint64_t ram; unsigned below, above; } sizes[] = {
+        { 1 * MiB, 0, 0 },
+        { 16 * MiB, 0, 0 },
+        { 17 * MiB, 16, 0 },
+        { 3072 * MiB, (3072 - 16) * 16, 0 },
+        { 3073 * MiB, (3072 - 16) * 16, 16 },
+        { 8192 * MiB, (3072 - 16) * 16, (8192 - 3072) * 16 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < NELEM(sizes); i++) {
+        struct vm *vm = machine(sizes[i].ram);
+        assert_int_equal(cmos(vm, 0x34) | cmos(vm, 0x35) << 8, sizes[i].below);
+        assert_int_equal(cmos(vm, 0x5b) | cmos(vm, 0x5c) << 8 | cmos(vm, 0x5d) << 16,
+                         sizes[i].above);
+        vm_free(vm);
+    }
+}
+
+/* The mouse's wire is there, though no mouse: D3h makes the controller say that
+ * a byte of it came.  [IBM PC/AT Technical Reference "Keyboard Controller"] */
+static void test_mouse_interrupt(void **state)
+{
+    struct vm *vm = machine(MiB);
+    uint64_t irr;
+
+    (void)state;
+    bus_write(vm->ports, 0x64, 1, 0x60);
+    bus_write(vm->ports, 0x60, 1, 0x47);    /* translate, both interrupts */
+    bus_write(vm->ports, 0x64, 1, 0xd3);
+    bus_write(vm->ports, 0x60, 1, 0x5a);
+    bus_read(vm->ports, 0xa0, 1, &irr);
+    assert_int_equal(irr, 1 << (12 - 8));
+    bus_read(vm->ports, 0x60, 1, &irr);
+    bus_read(vm->ports, 0xa0, 1, &irr);
+    assert_int_equal(irr, 0);
+    vm_free(vm);
+}
+
+/* A follower's clock is the leader's, at each instruction. */
+static void test_lockstep_tells_the_time(void **state)
+{
+    static const char code[] = "\xe6\x80"                  /* out %al, $0x80 */
+                               "\x0f\x31\xe6\x80\x93"      /* rdtsc; out %al, $0x80; xchg */
+                               "\x0f\x31\xe6\x80"          /* rdtsc; out %al, $0x80 */
+                               "\x66\xb9\x10\x00\x00\x00\x0f\x30"     /* TSC := itself */
+                               "\x0f\x31\xe6\x80\x0f\x31\xf4";        /* again; hlt */
+    struct vm_config a = { .engine = &engine_soft, .ram_bytes = MiB, .limit_insns = 100 }, b = a;
+    struct lockstep l = { 0 };
+    char why[200];
+
+    (void)state;
+    b.mmu = MMU_SHADOW;
+    lockstep_prepare(&a, &b);
+    l.leader = vm_new(&a, why, sizeof why);
+    l.follower = vm_new(&b, why, sizeof why);
+    put_code(l.leader, code, sizeof code - 1);
+    put_code(l.follower, code, sizeof code - 1);
+    vm_paging_changed(l.follower);
+    lockstep_run(&l);
+    if (l.differ)
+        fail_msg("%s\n%s", l.what, l.states);
+    assert_int_equal(l.leader->stop, VM_HALTED);
+    vm_free(l.leader);
+    vm_free(l.follower);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tsc_stays_written),
+        cmocka_unit_test(test_msr_at_reset),
+        cmocka_unit_test(test_memory_in_cmos),
+        cmocka_unit_test(test_mouse_interrupt),
+        cmocka_unit_test(test_lockstep_tells_the_time),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
