@@ -35,7 +35,7 @@ struct options {
     uint64_t from, to, why;
     bool     kinds_table, fields_table, markdown;
     const char *kinds, *exit, *expr;    /* which events; NULL: all */
-    const char *histogram, *symbols, *file, *output;
+    const char *histogram, *symbols, *file, *output, *timing;
 };
 
 static const char usage[] =
@@ -61,6 +61,7 @@ static const char usage[] =
     "  --exit REASON  only EXIT events of this reason, by name (IO) or number (0x1e)\n"
     "  --from SEQ, --to SEQ  only events of these numbers\n"
     "\nothers:\n"
+    "  --timing TRACE take exits' host times from there: a run of the same with --timing\n"
     "  --symbols ELF  name addresses by the symbols of the guest\n"
     "  --kinds        list the kinds of events; with --markdown as a table\n"
     "  --fields       list the fields that EXPR and --histogram can name\n"
@@ -94,7 +95,8 @@ static int parse_number(const char *text, uint64_t *n)
 
 enum { OPT_TEXT = 256, OPT_JSON, OPT_STAT, OPT_STORY, OPT_WHY, OPT_INFO, OPT_KIND, OPT_EXIT, OPT_FROM,
        OPT_TO, OPT_SYMBOLS, OPT_KINDS, OPT_MARKDOWN, OPT_COUNT, OPT_HISTOGRAM,
-       OPT_FIELDS, OPT_EXPORT, OPT_OUTPUT, OPT_HELP };
+       OPT_FIELDS, OPT_EXPORT, OPT_OUTPUT, OPT_TIMING,
+       OPT_HELP };
 
 static const struct option long_options[] = {
     { "text",    no_argument,       NULL, OPT_TEXT },
@@ -114,6 +116,7 @@ static const struct option long_options[] = {
     { "histogram", required_argument, NULL, OPT_HISTOGRAM },
     { "export",  required_argument, NULL, OPT_EXPORT },
     { "output",  required_argument, NULL, OPT_OUTPUT },
+    { "timing",  required_argument, NULL, OPT_TIMING },
     { "fields",  no_argument,       NULL, OPT_FIELDS },
     { "help",    no_argument,       NULL, OPT_HELP },
     { NULL, 0, NULL, 0 },
@@ -142,6 +145,7 @@ static int parse_option(struct options *o, int c)
     case OPT_COUNT:    o->action = AS_COUNT; return 0;
     case OPT_HISTOGRAM: o->action = AS_HISTOGRAM; o->histogram = optarg; return 0;
     case OPT_OUTPUT:   o->output = optarg; return 0;
+    case OPT_TIMING:   o->timing = optarg; return 0;
     case OPT_EXPORT:   return parse_export(o, optarg);
     case OPT_FIELDS:   o->fields_table = true; return 0;
     case OPT_FROM:     return parse_number(optarg, &o->from);
@@ -189,16 +193,34 @@ static void list_fields(void)
 /* What each event is handed to. */
 struct job {
     const struct options *o;
-    struct store         *store;
+    struct store         *store, *timing;
+    uint64_t              not_same;     /* RESUMEs that `timing` does not have so */
     struct filter        *filter;
     struct exit_stat     *stat;
     struct story         *story;
     struct histogram     *histogram;
 };
 
-static bool do_event(void *arg, uint64_t index, const struct trace_event *e)
+/* A RESUME with the host's time that the other run took for it: two runs of
+ * the same on an engine that counts are event by event the same. */
+static struct trace_event timed(struct job *j, const struct trace_event *e)
+{
+    struct trace_event own = *e, other;
+    if (!j->timing || e->kind != TRACE_RESUME)
+        return own;
+    if (store_find_seq(j->timing, e->seq, &other) == 0 && other.kind == TRACE_RESUME &&
+        other.arg[0] == e->arg[0] && other.arg[1] == e->arg[1])
+        own.arg[2] = other.arg[2];
+    else
+        j->not_same++;
+    return own;
+}
+
+static bool do_event(void *arg, uint64_t index, const struct trace_event *found)
 {
     struct job *j = arg;
+    struct trace_event event = timed(j, found);
+    const struct trace_event *e = &event;
     (void)index;
     switch (j->o->action) {
     case AS_STAT:      stat_add(j->stat, e); break;
@@ -295,6 +317,8 @@ static int do_each(struct job *j)
         stat_print(stdout, j->stat, store_text(j->store)->symbols);
     if (j->histogram)
         histogram_print(j->histogram, 40, stdout);
+    if (j->not_same)
+        host_say("%" PRIu64 " exits are not in %s: it is not the same run", j->not_same, j->o->timing);
     stat_free(j->stat);
     histogram_free(j->histogram);
     story_end(j->story);
@@ -398,7 +422,7 @@ static int look_into(const struct options *o)
     char why[300];
     int status = 1;
     struct symbols *symbols = NULL;
-    struct store *s = store_open(o->file, why, sizeof why);
+    struct store *timing = NULL, *s = store_open(o->file, why, sizeof why);
     if (!s) {
         host_say("cannot read trace %s: %s", o->file, why);
         return 1;
@@ -409,7 +433,11 @@ static int look_into(const struct options *o)
     }
     store_set_symbols(s, symbols);
     warn_about(s, o->file);
-    status = do_action(&(struct job){ .o = o, .store = s });
+    if (o->timing && !(timing = store_open(o->timing, why, sizeof why)))
+        host_say("cannot read trace %s: %s", o->timing, why);
+    else
+        status = do_action(&(struct job){ .o = o, .store = s, .timing = timing });
+    store_close(timing);
 out:
     symbols_close(symbols);
     store_close(s);
