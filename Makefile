@@ -144,10 +144,13 @@ debugger := \
     debugger/tui_command.c \
     debugger/tui_search.c \
     debugger/tui_layout.c \
+    debugger/tui_live.c \
     debugger/tui_stream.c \
     debugger/tui_why.c \
     debugger/tui_stat.c \
     debugger/source.c \
+    debugger/guest_file.c \
+    debugger/tui_guest.c \
     debugger/tui_monitor.c \
     debugger/tui_timeline.c \
     debugger/tui_devices.c \

@@ -4,11 +4,15 @@
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
+#include <stdbool.h>
+
 struct command {
     const char *name;
     int (*run)(int argc, char **argv);      /* argv[0] is the subcommand; returns the exit status */
     const char *synopsis, *about;
 };
+
+bool is_trace(const char *path);        /* a trace file, and no guest (stat.c) */
 
 int cmd_compare(int argc, char **argv);
 int cmd_debug(int argc, char **argv);

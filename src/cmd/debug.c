@@ -25,7 +25,6 @@
 #include "debugger/command.h"
 #include "debugger/link.h"
 #include "debugger/symbols.h"
-#include "debugger/trace_format.h"
 
 #define EXIT_CANNOT 125
 #define PROMPT      "(vitrine) "
@@ -268,17 +267,6 @@ static void read_with_readline(struct debug *d)
 }
 
 /* ---- a machine, or a trace ---- */
-
-static bool is_trace(const char *path)
-{
-    char magic[sizeof TRACE_FILE_MAGIC - 1] = "";
-    FILE *f = fopen(path, "rb");
-    bool is = f && fread(magic, 1, sizeof magic, f) == sizeof magic &&
-              memcmp(magic, TRACE_FILE_MAGIC, sizeof magic) == 0;
-    if (f)
-        fclose(f);
-    return is;
-}
 
 static bool open_trace(struct debug *d)
 {

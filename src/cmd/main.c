@@ -20,7 +20,7 @@ static const struct command commands[] = {
     { "stat",    cmd_stat,    "FILE.trace | [options] GUEST", "count exits by reason, port and place" },
     { "trace",   cmd_trace,   "FILE.trace",      "print, filter and explain a trace" },
     { "report",  cmd_report,  "FILE.trace -o OUT.html", "a trace as one web page" },
-    { "tui",     cmd_tui,     "FILE.trace",      "look at a trace on the terminal" },
+    { "tui",     cmd_tui,     "[options] GUEST | FILE.trace", "watch a guest, or a trace, on the terminal" },
 };
 
 static void help(FILE *out)

@@ -18,8 +18,8 @@
 #define RUN     FOR_RUN
 #define COMPARE FOR_COMPARE
 #define DEBUG   FOR_DEBUG
-#define ANY     (FOR_RUN | FOR_COMPARE | FOR_DEBUG)
-#define LIVE    (FOR_RUN | FOR_DEBUG)
+#define ANY     (FOR_RUN | FOR_COMPARE | FOR_DEBUG | FOR_TUI)
+#define LIVE    (FOR_RUN | FOR_DEBUG | FOR_TUI)
 
 /*    key      option         argument   of       help */
 #define OPTION_LIST(X)                                                                           \
@@ -31,7 +31,7 @@
     X(FORMAT,  "format",      "NAME",    ANY,     "do not guess: elf, multiboot, linux, linux64, boot, flat[@ADDR][:16|32|64]") \
     X(TRACE,   "trace",       "FILE",    LIVE,    "log every event to FILE; `-` prints them as they happen") \
     X(KINDS,   "trace-kinds", "LIST",    LIVE,    "of those only these kinds, for example EXIT,MARK") \
-    X(TRACE_INSNS, "trace-insns", NULL,  RUN,     "and every instruction with the registers it changed (soft)") \
+    X(TRACE_INSNS, "trace-insns", NULL,  RUN | FOR_TUI, "and every instruction with the registers it changed (soft)") \
     X(STAT,    "stat",        NULL,      RUN,     "at the end, count exits by reason, port and place") \
     X(TIMING,  "timing",      NULL,      LIVE,    "measure host nanoseconds for every exit")     \
     X(STRICT,  "strict",      NULL,      ANY,     "stop at the first access that no device answers") \
@@ -260,14 +260,29 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
 #define YEAR_2000 946684800
 #define ALL_KINDS TRACE_DEFAULT_KINDS
 
+/* What the user calls them; the first that has an option is the one to tell of. */
+static const struct { enum option_user user; char *name, *command; } users[] = {
+    { FOR_RUN, "run", "vitrine run" },
+    { FOR_DEBUG, "debug", "vitrine debug" },
+    { FOR_TUI, "tui", "vitrine tui" },
+    { FOR_COMPARE, "compare", "vitrine compare" },
+};
+
+static size_t user_index(unsigned of)
+{
+    size_t i = 0;
+    while (i + 1 < NELEM(users) && !(users[i].user & of))
+        i++;
+    return i;
+}
+
 /* An option that exists, but elsewhere. */
 static bool is_of(int opt, enum option_user user)
 {
     if (opt <= OPT_BASE || opt >= OPT_END || option_infos[opt - OPT_BASE - 1].users & user)
         return true;
-    unsigned users = option_infos[opt - OPT_BASE - 1].users;
     host_say("--%s is an option of `vitrine %s`", option_infos[opt - OPT_BASE - 1].name,
-             users & RUN ? "run" : users & DEBUG ? "debug" : "compare");
+             users[user_index(option_infos[opt - OPT_BASE - 1].users)].name);
     return false;
 }
 
@@ -290,8 +305,7 @@ static bool fits_together(enum option_user user, const struct run_options *o)
 
 int options_parse(enum option_user user, int argc, char **argv, struct run_options *o, bool *done)
 {
-    const char *command = user == FOR_RUN ? "run" : user == FOR_DEBUG ? "debug" : "compare";
-    char *const name = user == FOR_RUN ? "vitrine run" : user == FOR_DEBUG ? "vitrine debug" : "vitrine compare";
+    const char *command = users[user_index(user)].name;
 
     *done = false;
     *o = (struct run_options){
@@ -301,7 +315,7 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
         .kinds = ALL_KINDS,
     };
     optind = 0;                 /* getopt may have been used before */
-    argv[0] = name;             /* what it calls us */
+    argv[0] = users[user_index(user)].command;      /* what it calls us */
     for (int i = 1; user == FOR_DEBUG && i < argc; i++)
         if (strcmp(argv[i], "-ex") == 0)
             argv[i] = "--ex";

@@ -1,7 +1,7 @@
 /*
  * cmd/options.h -- the options that say which guest runs on which machine.
  *
- * Shared by every subcommand that runs one: run, stat, compare, debug.  Each takes
+ * Shared by every subcommand that runs one: run, stat, compare, debug, tui.  Each takes
  * those that mean something to it and refuses the others.
  */
 #ifndef CMD_OPTIONS_H
@@ -9,7 +9,7 @@
 
 #include "vm/vm.h"
 
-enum option_user { FOR_RUN = 1, FOR_COMPARE = 2, FOR_DEBUG = 4 };
+enum option_user { FOR_RUN = 1, FOR_COMPARE = 2, FOR_DEBUG = 4, FOR_TUI = 8 };
 
 /* debug: what -x and -ex asked for, in order. */
 #define MAX_COMMANDS 64

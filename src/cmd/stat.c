@@ -12,7 +12,7 @@
 #include "cmd/cmd.h"
 #include "debugger/trace_format.h"
 
-static bool is_trace(const char *path)
+bool is_trace(const char *path)
 {
     char magic[sizeof TRACE_FILE_MAGIC - 1] = "";
     FILE *f = fopen(path, "rb");

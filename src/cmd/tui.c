@@ -1,57 +1,55 @@
 /*
- * cmd/tui.c -- `vitrine tui FILE.trace`: the events on the terminal.
+ * cmd/tui.c -- `vitrine tui GUEST` and `vitrine tui FILE.trace`: a machine, or what
+ * was recorded of one, on the terminal.
+ *
+ * Its own options are taken out of the command line first; what is left says
+ * which guest runs on which machine, and is options.c's business.
  */
-#include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/host.h"
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 #include "debugger/filter.h"
+#include "debugger/link.h"
 #include "debugger/symbols.h"
 #include "debugger/tui.h"
 #include "vm/pc.h"
 
 static const char usage[] =
-    "usage: vitrine tui [options] FILE.trace\n"
+    "usage: vitrine tui [options] GUEST\n"
+    "       vitrine tui [options] FILE.trace\n"
     "       vitrine tui --keys\n"
-    "\nShows a trace made by `vitrine run --trace FILE GUEST`: every event, because of what\n"
-    "it happened, what came of it, and where the exits come from.  `?` lists the keys.\n"
-    "\noptions:\n"
-    "  --symbols ELF  name addresses by these symbols (default: the guest's, if it is there)\n"
+    "\nRuns a guest under your eyes, or shows a trace made by `vitrine run --trace FILE GUEST`:\n"
+    "every event, because of what it happened, what came of it, the code, the registers, the\n"
+    "page tables, the devices.  `?` lists the keys.  A guest waits before its first\n"
+    "instruction: F5 runs it, F7 steps, F8 goes to its next exit.\n"
+    "\nwhat to show:\n"
+    "  --symbols ELF  name addresses by these symbols (default: the guest's)\n"
     "  --filter EXPR  begin with this filter; see `vitrine trace --help`\n"
     "  --layout NAME  lecture (default), lab or debug\n"
+    "\nthe terminal:\n"
     "  --mono         no colours, as if NO_COLOR were set\n"
     "  --colours N    8 or 256, if the terminal's description is wrong\n"
     "  --ascii        lines of - and |, also where the locale has better ones\n"
     "  --mouse        take the mouse: click, wheel (M switches)\n"
-    "  --keys         print the table of keys, for the documentation\n"
-    "  --help         this help\n"
-    "\nexit status: 0; 1 the file cannot be read; 2 bad usage; 125 no terminal to draw on\n"
+    "  --keys         print the table of keys, for the documentation\n";
+
+static const char examples[] =
+    "\nexit status: 0; 1 the trace cannot be read; 2 bad usage; 125 no terminal to draw on, or the\n"
+    "guest cannot be loaded\n"
     "\nexamples:\n"
+    "  vitrine tui build/guests/timer.elf\n"
+    "  vitrine tui --mmu shadow --layout lab build/guests/ptchurn32.elf\n"
     "  vitrine run --trace t.trace build/guests/timer.elf\n"
-    "  vitrine tui t.trace\n"
-    "  vitrine tui --layout lab --filter 'exit==io && port==0x3f8' t.trace\n";
-
-enum { OPT_SYMBOLS = 256, OPT_FILTER, OPT_LAYOUT, OPT_MONO, OPT_COLOURS, OPT_ASCII, OPT_MOUSE, OPT_KEYS,
-       OPT_HELP };
-
-static const struct option long_options[] = {
-    { "symbols", required_argument, NULL, OPT_SYMBOLS },
-    { "filter",  required_argument, NULL, OPT_FILTER },
-    { "layout",  required_argument, NULL, OPT_LAYOUT },
-    { "mono",    no_argument,       NULL, OPT_MONO },
-    { "colours", required_argument, NULL, OPT_COLOURS },
-    { "ascii",   no_argument,       NULL, OPT_ASCII },
-    { "mouse",   no_argument,       NULL, OPT_MOUSE },
-    { "keys",    no_argument,       NULL, OPT_KEYS },
-    { "help",    no_argument,       NULL, OPT_HELP },
-    { NULL, 0, NULL, 0 },
-};
+    "  vitrine tui --filter 'exit==io && port==0x3f8' t.trace\n";
 
 struct options {
     struct tui_options tui;
+    struct run_options run;
     const char *symbols;
     bool keys, help;
 };
@@ -64,43 +62,71 @@ static bool parse_colours(const char *text, enum tui_colours *c)
     return *c != COLOURS_AUTO;
 }
 
-static bool parse_option(struct options *o, int c)
+enum own { OWN_SYMBOLS, OWN_FILTER, OWN_LAYOUT, OWN_MONO, OWN_COLOURS, OWN_ASCII, OWN_MOUSE, OWN_KEYS,
+           N_OWN };
+
+static const struct { const char *name; bool argument; } own_options[N_OWN] = {
+    [OWN_SYMBOLS] = { "--symbols", true }, [OWN_FILTER] = { "--filter", true },
+    [OWN_LAYOUT] = { "--layout", true }, [OWN_COLOURS] = { "--colours", true },
+    [OWN_MONO] = { "--mono", false }, [OWN_ASCII] = { "--ascii", false },
+    [OWN_MOUSE] = { "--mouse", false }, [OWN_KEYS] = { "--keys", false },
+};
+
+static bool parse_own(struct options *o, enum own which, const char *arg)
 {
-    switch (c) {
-    case OPT_SYMBOLS: o->symbols = optarg; return true;
-    case OPT_FILTER:  o->tui.filter = optarg; return true;
-    case OPT_MONO:    o->tui.term.colours = COLOURS_NONE; return true;
-    case OPT_COLOURS: return parse_colours(optarg, &o->tui.term.colours);
-    case OPT_ASCII:   o->tui.term.ascii = true; return true;
-    case OPT_MOUSE:   o->tui.term.mouse = true; return true;
-    case OPT_KEYS:    o->keys = true; return true;
-    case OPT_HELP:    o->help = true; return true;
-    case OPT_LAYOUT:
-        o->tui.layout = optarg;
-        if (!tui_layout_exists(optarg))
-            host_say("there is no layout '%s': lecture, lab, debug", optarg);
-        return tui_layout_exists(optarg);
+    switch (which) {
+    case OWN_SYMBOLS: o->symbols = arg; return true;
+    case OWN_FILTER:  o->tui.filter = arg; return true;
+    case OWN_MONO:    o->tui.term.colours = COLOURS_NONE; return true;
+    case OWN_COLOURS: return parse_colours(arg, &o->tui.term.colours);
+    case OWN_ASCII:   o->tui.term.ascii = true; return true;
+    case OWN_MOUSE:   o->tui.term.mouse = true; return true;
+    case OWN_KEYS:    o->keys = true; return true;
+    case OWN_LAYOUT:
+        o->tui.layout = arg;
+        if (!tui_layout_exists(arg))
+            host_say("there is no layout '%s': lecture, lab, debug", arg);
+        return tui_layout_exists(arg);
+    case N_OWN:
+        break;
     }
-    host_say("`vitrine tui --help` lists the options");
     return false;
 }
 
-static bool parse(struct options *o, int argc, char **argv)
+/* Which of ours this word is; N_OWN: none.  *value: behind "=", or NULL. */
+static enum own own_option(const char *word, const char **value)
 {
-    optind = 0;                     /* getopt may have been used before */
-    argv[0] = "vitrine tui";        /* what it calls us */
-    for (int c; (c = getopt_long(argc, argv, "h", long_options, NULL)) != -1; )
-        if (!parse_option(o, c == 'h' ? OPT_HELP : c))
-            return false;
-    if (o->keys || o->help)
-        return true;
-    if (optind + 1 != argc) {
-        host_say(optind == argc ? "which trace file? `vitrine tui --help` shows examples"
-                                : "one file at a time, please; see `vitrine tui --help`");
-        return false;
+    size_t len = strcspn(word, "=");
+    enum own i = 0;
+    while (i < N_OWN && (strlen(own_options[i].name) != len || strncmp(own_options[i].name, word, len)))
+        i++;
+    *value = word[len] ? word + len + 1 : NULL;
+    return i;
+}
+
+/* Takes ours out of argv; the new argc, or -1 after a complaint. */
+static int take_own(struct options *o, int argc, char **argv)
+{
+    int left = 1;
+    for (int i = 1; i < argc; i++) {
+        const char *value;
+        enum own which = own_option(argv[i], &value);
+        if (which == N_OWN) {
+            argv[left++] = argv[i];
+            continue;
+        }
+        if (own_options[which].argument && !value && ++i < argc)
+            value = argv[i];
+        if (own_options[which].argument != (value != NULL)) {
+            host_say("%s %s", own_options[which].name,
+                     value ? "takes no argument" : "wants an argument; see `vitrine tui --help`");
+            return -1;
+        }
+        if (!parse_own(o, which, value))
+            return -1;
     }
-    o->tui.name = argv[optind];
-    return true;
+    argv[left] = NULL;
+    return left;
 }
 
 /* The guest's own, if the file says which that was and it is still there. */
@@ -133,36 +159,103 @@ static bool filter_is_good(const struct options *o, const struct store *s)
     return good;
 }
 
-static int show(struct options *o)
+static int show(struct options *o, struct store *s, struct symbols *symbols)
 {
-    char why[300];
-    bool ok;
-    struct store *s = store_open(o->tui.name, why, sizeof why);
-    if (!s) {
-        host_say("cannot read trace %s: %s", o->tui.name, why);
-        return 1;
-    }
-    struct symbols *symbols = find_symbols(o, s, &ok);
     store_set_symbols(s, symbols);
     o->tui.store = s;
     o->tui.symbols = symbols;
     o->tui.port_name = pc_port_name;
-    int status = !ok ? 1 : !filter_is_good(o, s) ? 2 : tui_run(&o->tui);
+    return filter_is_good(o, s) ? tui_run(&o->tui) : 2;
+}
+
+static int show_trace(struct options *o, const char *path)
+{
+    char why[300];
+    bool ok;
+    struct store *s = store_open(path, why, sizeof why);
+    if (!s) {
+        host_say("cannot read trace %s: %s", path, why);
+        return 1;
+    }
+    struct symbols *symbols = find_symbols(o, s, &ok);
+    o->tui.name = path;
+    o->tui.elf_path = o->symbols ? o->symbols : store_info(s, "guest");
+    int status = ok ? show(o, s, symbols) : 1;
     symbols_close(symbols);
     store_close(s);
     return status;
 }
 
+/* The same lines that `vitrine run --trace` puts into a file. */
+static void describe(const struct run_options *r, char *info, size_t n)
+{
+    snprintf(info, n, "guest=%s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n%s", r->guest.path,
+             r->machine.engine->name, mmu_names[r->machine.mmu], r->machine.ram_bytes, r->machine.seed,
+             r->machine.timing ? "timing=1\n" : "");
+}
+
+static int show_guest(struct options *o)
+{
+    char why[400], info[600];
+    const struct run_options *r = &o->run;
+    const char *elf = o->symbols ? o->symbols : r->guest.path;
+    struct symbols *symbols = symbols_open(elf, why, sizeof why);
+    if (!symbols && o->symbols) {
+        host_say("cannot read symbols of %s: %s", o->symbols, why);
+        return 1;
+    }
+    describe(r, info, sizeof info);
+    struct link *l = link_start(&(struct link_options){
+        .machine = r->machine, .guest = r->guest, .kinds = r->kinds, .trace_path = r->trace_path,
+        .trace_info = info, .paced = true, .symbols = symbols }, why, sizeof why);
+    int status = 125;
+    if (l) {
+        o->tui.name = r->guest.path;
+        o->tui.elf_path = elf;
+        o->tui.link = l;
+        status = show(o, link_store(l), symbols);
+    } else {
+        host_say("%s", why);
+    }
+    link_end(l);
+    symbols_close(symbols);
+    return status;
+}
+
+static int help(void)
+{
+    fputs(usage, stdout);
+    options_help(FOR_TUI, stdout);
+    fputs(examples, stdout);
+    return 0;
+}
+
+/* What is called one and is none gets the words for traces, not those for guests. */
+static bool is_called_trace(const char *path)
+{
+    size_t n = strlen(path), tail = strlen(".trace");
+    return n > tail && strcmp(path + n - tail, ".trace") == 0;
+}
+
 int cmd_tui(int argc, char **argv)
 {
     struct options o = { 0 };
-    if (!parse(&o, argc, argv))
+    bool done;
+    argc = take_own(&o, argc, argv);
+    if (argc < 0)
         return 2;
-    if (o.help)
-        fputs(usage, stdout);
-    else if (o.keys)
+    if (o.keys) {
         tui_print_keys(stdout);
-    else
-        return show(&o);
-    return 0;
+        return 0;
+    }
+    if (argc == 2 && (is_trace(argv[1]) || is_called_trace(argv[1])))
+        return show_trace(&o, argv[1]);
+    int err = options_parse(FOR_TUI, argc, argv, &o.run, &done);
+    if (err || done)
+        return done ? help() : err;
+    if (o.run.trace_path && strcmp(o.run.trace_path, "-") == 0) {
+        host_say("--trace - prints, and the screen is taken; name a file");
+        return 2;
+    }
+    return show_guest(&o);
 }

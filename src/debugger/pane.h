@@ -15,12 +15,14 @@ struct tui;
 struct pane;
 
 /* A key: what it does, said once.  Help, key bar and manual are made from these. */
+enum key_when { ALWAYS, LIVE, RECORDED };
 struct key {
     int         code, twin;     /* as curses has them; twin 0: none             */
     const char *bar;            /* in the bar at the bottom; NULL: only in help */
     const char *help;           /* a sentence; NULL: as the one above           */
     void      (*press)(struct tui *t, struct pane *p, int arg);
     int         arg;
+    enum key_when when;         /* LIVE: only with a guest that can run */
 };
 
 struct pane_ops {
@@ -36,6 +38,7 @@ struct pane_ops {
     void (*click)(struct pane *p, int y, int x);
     bool (*typed)(struct pane *p, int key);         /* a key as text, before all others */
     void (*follow_selection)(struct pane *p);       /* another event is selected */
+    void (*guest_stopped)(struct pane *p);          /* live: it stands still again */
     bool (*work)(struct pane *p, uint64_t budget_ns);       /* more to do: true */
 };
 
@@ -51,6 +54,7 @@ struct pane {
 #define PANE_LIST(X)            \
     X(STREAM,    pane_stream)   \
     X(WHY,       pane_why)      \
+    X(GUEST,     pane_guest)    \
     X(MONITOR,   pane_monitor)  \
     X(STAT,      pane_stat)     \
     X(TIMELINE,  pane_timeline) \

@@ -44,7 +44,7 @@ static void add_file(struct source *s, Dwarf_Die *cu)
 {
     const char *name = dwarf_diename(cu), *dir = "";
     Dwarf_Attribute a;
-    if (!name || s->n_texts == MAX_FILES || !strstr(name, ".c"))
+    if (!name || s->n_texts == MAX_FILES || !dir)
         return;
     if (dwarf_attr(cu, DW_AT_comp_dir, &a) && dwarf_formstring(&a))
         dir = dwarf_formstring(&a);
@@ -54,25 +54,53 @@ static void add_file(struct source *s, Dwarf_Die *cu)
     snprintf(t->path, sizeof t->path, "%s%s%s", name[0] == '/' ? "" : dir, name[0] == '/' ? "" : "/", name);
 }
 
-struct source *source_open(void)
-{
-    static const Dwfl_Callbacks callbacks = { .find_elf = dwfl_linux_proc_find_elf,
+static const Dwfl_Callbacks own_callbacks = { .find_elf = dwfl_linux_proc_find_elf,
                                               .find_debuginfo = dwfl_standard_find_debuginfo };
+static const Dwfl_Callbacks file_callbacks = { .section_address = dwfl_offline_section_address,
+                                               .find_debuginfo = dwfl_standard_find_debuginfo };
+
+static struct source *source_new(const Dwfl_Callbacks *callbacks)
+{
     struct source *s = calloc(1, sizeof *s);
-    if (!s || !(s->dwfl = dwfl_begin(&callbacks))) {
+    if (!s || !(s->dwfl = dwfl_begin(callbacks))) {
         free(s);
         return NULL;
     }
     dwfl_report_begin(s->dwfl);
-    if (dwfl_linux_proc_report(s->dwfl, getpid()) != 0 || dwfl_report_end(s->dwfl, NULL, NULL) != 0
-        || !(s->module = dwfl_addrmodule(s->dwfl, (Dwarf_Addr)(uintptr_t)source_open))
-        || !dwfl_module_getdwarf(s->module, &s->bias)) {
+    return s;
+}
+
+/* The module is there: what files was it made of? */
+static struct source *with_module(struct source *s, Dwfl_Module *module)
+{
+    s->module = module;
+    if (!module || !dwfl_module_getdwarf(module, &s->bias)) {
         source_close(s);
         return NULL;
     }
     for (Dwarf_Die *cu = NULL; (cu = dwfl_module_nextcu(s->module, cu, &s->bias)); )
         add_file(s, cu);
     return s;
+}
+
+struct source *source_open(void)
+{
+    struct source *s = source_new(&own_callbacks);
+    if (!s)
+        return NULL;
+    bool ok = dwfl_linux_proc_report(s->dwfl, getpid()) == 0;
+    ok = dwfl_report_end(s->dwfl, NULL, NULL) == 0 && ok;
+    return with_module(s, ok ? dwfl_addrmodule(s->dwfl, (Dwarf_Addr)(uintptr_t)source_open) : NULL);
+}
+
+struct source *source_open_file(const char *elf)
+{
+    struct source *s = source_new(&file_callbacks);
+    if (!s)
+        return NULL;
+    Dwfl_Module *module = dwfl_report_offline(s->dwfl, elf, elf, -1);
+    dwfl_report_end(s->dwfl, NULL, NULL);
+    return with_module(s, module);
 }
 
 void source_close(struct source *s)
@@ -123,13 +151,19 @@ static void read_text(struct text *t)
 
 static struct text *text_of(struct source *s, const char *file)
 {
-    for (size_t i = 0; s && i < s->n_texts; i++)
-        if (strcmp(s->text[i].name, file) == 0) {
-            if (s->text[i].n_lines < 0)
-                read_text(&s->text[i]);
-            return &s->text[i];
-        }
-    return NULL;
+    size_t i = 0;
+    while (s && i < s->n_texts && strcmp(s->text[i].name, file) && strcmp(s->text[i].path, file))
+        i++;
+    if (!s || (i == s->n_texts && (i == MAX_FILES || file[0] != '/')))
+        return NULL;
+    if (i == s->n_texts) {      /* a header, or the like */
+        s->text[s->n_texts++] = (struct text){ .n_lines = -1 };
+        snprintf(s->text[i].name, sizeof s->text[i].name, "%s", file);
+        snprintf(s->text[i].path, sizeof s->text[i].path, "%s", file);
+    }
+    if (s->text[i].n_lines < 0)
+        read_text(&s->text[i]);
+    return &s->text[i];
 }
 
 const char *source_line(struct source *s, const char *file, int n)
@@ -141,6 +175,19 @@ const char *source_line(struct source *s, const char *file, int n)
 /*
  * Places
  */
+
+bool source_of_address(struct source *s, uint64_t addr, struct source_place *p)
+{
+    int line = 0;
+    Dwfl_Line *at = s ? dwfl_module_getsrc(s->module, addr) : NULL;
+    const char *file = at ? dwfl_lineinfo(at, NULL, &line, NULL, NULL, NULL) : NULL;
+    *p = (struct source_place){ .line = 0 };
+    if (!file)
+        return false;
+    snprintf(p->file, sizeof p->file, "%s", file);
+    p->line = line;
+    return true;
+}
 
 bool source_of_function(struct source *s, void (*fn)(void), struct source_place *p)
 {

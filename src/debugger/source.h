@@ -1,6 +1,6 @@
 /*
- * debugger/source.h -- the monitor's own source: which function is that, and what
- * does it look like?
+ * debugger/source.h -- source code, mostly the monitor's own: which function is that,
+ * and what does it look like?
  *
  * Found by the debug information of this very program and read from where it
  * was compiled; on another machine there may be nothing to read, and then only
@@ -20,10 +20,14 @@ struct source_place {
 };
 
 struct source *source_open(void);       /* NULL: no debug information, or no memory */
+struct source *source_open_file(const char *elf);       /* the same, of another program */
 void source_close(struct source *s);
 
 /* Where this function of ours begins.  s may be NULL, as below. */
 bool source_of_function(struct source *s, void (*fn)(void), struct source_place *p);
+
+/* The line that this address came of. */
+bool source_of_address(struct source *s, uint64_t addr, struct source_place *p);
 
 /* Where events of this kind are emitted: the i-th place; false: not so many. */
 bool source_of_kind(struct source *s, enum trace_kind kind, unsigned i, struct source_place *p);

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/host.h"
+#include "debugger/link.h"
 #include "debugger/tui_survey.h"
 
 #define SLICE_NS    3000000     /* of work between looks at the keyboard */
@@ -104,11 +105,15 @@ static void draw_top(struct tui *t, const struct area *a)
     draw_rest(a, 0, 0, ROLE_BAR);
     int x = draw_text(a, 0, 1, ROLE_BARKEY, "vitrine");
     x = draw_format(a, 0, x, ROLE_BAR, "  %s", t->o->name);
-    if (guest && a->w > 60)
+    if (guest && a->w > 60 && strcmp(guest, t->o->name))
         x = draw_format(a, 0, x, ROLE_BAR, "  guest %s", guest);
     if (engine && a->w > 50)
         x = draw_format(a, 0, x, ROLE_BAR, "  %s/%s", engine, mmu ? mmu : "?");
-    if (store_warning(t->store)[0])
+    if (t->link) {
+        char state[200];
+        live_state_text(t, state, sizeof state);
+        draw_format(a, 0, x, live_running(t) ? ROLE_BARKEY : ROLE_BAR, "  %s", state);
+    } else if (store_warning(t->store)[0])
         draw_format(a, 0, x, ROLE_BAR, "  (%s)", store_warning(t->store));
 }
 
@@ -160,6 +165,15 @@ static bool may_grow(struct tui *t)
     return !last || last->kind != TRACE_STOP;
 }
 
+/* There are more events than there were. */
+static void follow_end(struct tui *t, uint64_t before)
+{
+    uint64_t n = tui_n_events(t);
+    t->dirty = true;
+    if (t->follow || before == 0)
+        search_filter(t, t->follow, t->follow ? n - 1 : 0);
+}
+
 static void look_for_more(struct tui *t)
 {
     uint64_t before = tui_n_events(t), now = host_monotonic_ns();
@@ -167,12 +181,8 @@ static void look_for_more(struct tui *t)
         return;
     t->looked_ns = now;
     store_refresh(t->store);
-    uint64_t n = tui_n_events(t);
-    if (n == before)
-        return;
-    t->dirty = true;
-    if (t->follow || before == 0)
-        search_filter(t, t->follow, t->follow ? n - 1 : 0);
+    if (tui_n_events(t) != before)
+        follow_end(t, before);
 }
 
 /* True: there is more to do than time was. */
@@ -197,11 +207,29 @@ static void take_signal(struct tui *t)
     int signo = tui_term_signal();
     if (signo == SIGINT) {
         search_stop(t);
-        tui_say(t, ROLE_DIM, "q quits");
+        live_interrupt(t);
     } else if (signo || tui_term_lost()) {
         t->quit = true;
         t->status = 128 + (signo ? signo : SIGHUP);
     }
+}
+
+static int wait_ms(struct tui *t)
+{
+    return t->link ? live_wait_ms(t) : may_grow(t) ? GROWING_MS : -1;
+}
+
+/* What the guest, or whoever writes the file, has done meanwhile. */
+static void look_outside(struct tui *t)
+{
+    uint64_t before = tui_n_events(t);
+    if (!t->link) {
+        look_for_more(t);
+        return;
+    }
+    live_poll(t);
+    if (tui_n_events(t) != before)
+        follow_end(t, before);
 }
 
 static void loop(struct tui *t)
@@ -210,15 +238,15 @@ static void loop(struct tui *t)
     while (!t->quit) {
         if (t->dirty)
             draw(t);
-        int wait_ms = more ? 0 : may_grow(t) ? GROWING_MS : -1;
-        int key = tui_term_key(wait_ms, -1);
+        int fd = t->link ? link_fd(t->link) : -1;
+        int key = tui_term_key(more ? 0 : wait_ms(t), fd);
         for (unsigned i = 0; key != ERR && !t->quit; key = tui_term_key(0, -1)) {
             tui_key(t, key);
             if (++i == MAX_KEYS)
                 break;
         }
         take_signal(t);
-        look_for_more(t);
+        look_outside(t);
         if (t->dirty && !tui_term_pending())
             draw(t);
         more = work(t);
@@ -258,7 +286,8 @@ static struct tui *new_tui(const struct tui_options *o)
     struct tui *t = calloc(1, sizeof *t);
     if (!t)
         return NULL;
-    *t = (struct tui){ .o = o, .store = o->store, .dirty = true, .mouse = o->term.mouse };
+    *t = (struct tui){ .o = o, .store = o->store, .link = o->link, .dirty = true,
+                       .mouse = o->term.mouse, .follow = o->link != NULL };
     t->filter = filter_both(NULL, NULL);
     t->survey = survey_new();
     if (t->filter && t->survey && open_panes(t))
@@ -285,6 +314,7 @@ int tui_run(const struct tui_options *o)
     if (o->filter)
         tui_set_filter(t, o->filter);
     tui_select(t, t->cursor, false);
+    live_begin(t);
     loop(t);
     tui_term_close();
     int status = t->status;

@@ -7,11 +7,13 @@
 #ifndef DEBUGGER_TUI_H
 #define DEBUGGER_TUI_H
 
+#include "cpu/state.h"
 #include "debugger/filter.h"
 #include "debugger/pane.h"
 #include "debugger/store.h"
 #include "debugger/tui_term.h"
 
+struct link;
 struct survey;
 
 struct tui_options {
@@ -20,6 +22,8 @@ struct tui_options {
     const char *layout;         /* NULL: the first                          */
     const char *filter;         /* NULL: none                               */
     struct store *store;
+    struct link *link;          /* NULL: a recording, nothing can run       */
+    const char *elf_path;       /* the guest's file; NULL: not known        */
     const struct symbols *symbols;
     const char *(*port_name)(uint16_t port);
 };
@@ -43,7 +47,7 @@ bool tui_layout_exists(const char *name);
 struct slot { uint8_t pane, y0, x0, y1, x1; };      /* in 24ths of the screen */
 
 /* What is being typed in the last line. */
-enum prompt_kind { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_COMMAND, N_PROMPTS };
+enum prompt_kind { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_COMMAND, PROMPT_UNTIL, N_PROMPTS };
 struct prompt {
     enum prompt_kind kind;
     char     text[TUI_TEXT];
@@ -63,8 +67,18 @@ struct search {
     uint64_t at, looked_at;
 };
 
+/* A guest that lives: what is kept between its stops. */
+struct live {
+    struct cpu_state now, before;       /* registers at this stop and the one before      */
+    bool     has_before;
+    uint64_t events_before;             /* how many events there were at the stop before  */
+    uint64_t stops;                     /* counts them: panes compare                     */
+    bool     asked;                     /* whether to end it: q again does                */
+};
+
 struct tui {
     const struct tui_options *o;
+    struct link   *link;                /* NULL: a recording */
     struct store  *store;
     struct survey *survey;
     struct pane    pane[N_PANES];
@@ -94,6 +108,7 @@ struct tui {
     char     message[200];
     enum role message_role;
 
+    struct live live;
     bool     dirty, quit;
     uint64_t looked_ns;         /* when a growing file was last looked at */
     int      status;
@@ -111,6 +126,19 @@ enum role tui_role_of(const struct trace_event *e);
 
 /* What answers others, but is a beginning for people: an exit, a timer. */
 bool tui_begins_story(const struct trace_event *e);
+
+/* tui_live.c */
+void live_begin(struct tui *t);
+void live_poll(struct tui *t);                  /* take what has come from the VMM */
+int  live_wait_ms(const struct tui *t);         /* how soon to poll again; -1: when its descriptor says so */
+bool live_running(const struct tui *t);
+void live_go(struct tui *t, int how, uint64_t n);       /* enum link_run */
+void live_run_or_pause(struct tui *t);
+void live_until(struct tui *t, const char *what);       /* a symbol, an address, or a filter */
+void live_break(struct tui *t, const char *what);
+void live_delete(struct tui *t, const char *nr);
+void live_interrupt(struct tui *t);             /* Ctrl-C */
+void live_state_text(struct tui *t, char *buf, size_t n);
 
 /* tui_search.c */
 void search_text(struct tui *t, bool backward, uint64_t from);

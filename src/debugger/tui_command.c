@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "debugger/link.h"
 #include "debugger/tui.h"
 
 typedef void command_fn(struct tui *t, const char *arg);
@@ -74,16 +75,41 @@ static void quit(struct tui *t, const char *arg)
     t->quit = true;
 }
 
-static void help(struct tui *t, const char *arg)
+static void help(struct tui *t, const char *arg);
+
+static void run_n(struct tui *t, const char *arg, enum link_run how)
 {
-    (void)arg;
-    tui_say(t, ROLE_TEXT, "goto SEQ, time 1.5ms, filter EXPR, layout NAME, pane NAME, help, quit");
+    uint64_t n = 1;
+    if (!*arg || number(t, arg, &n))
+        live_go(t, (int)how, n);
 }
 
-static const struct command { const char *name; command_fn *fn; } commands[] = {
-    { "filter", filter }, { "goto", go_to }, { "help", help }, { "layout", layout },
-    { "pane", pane }, { "quit", quit }, { "time", go_to_time },
+static void run(struct tui *t, const char *arg) { (void)arg; live_go(t, LINK_FREE, 0); }
+static void pause_it(struct tui *t, const char *arg) { (void)arg; live_interrupt(t); }
+static void step(struct tui *t, const char *arg) { run_n(t, arg, LINK_STEP); }
+static void next(struct tui *t, const char *arg) { run_n(t, arg, LINK_NEXT); }
+static void step_exit(struct tui *t, const char *arg) { run_n(t, arg, LINK_STEP_EXIT); }
+static void finish(struct tui *t, const char *arg) { run_n(t, arg, LINK_FINISH); }
+
+/* In the order in which help lists them. */
+static const struct command { const char *name, *arg; command_fn *fn; } commands[] = {
+    { "goto", "SEQ", go_to }, { "time", "1.5ms", go_to_time }, { "filter", "EXPR", filter },
+    { "layout", "NAME", layout }, { "pane", "NAME", pane },
+    { "run", "", run }, { "pause", "", pause_it }, { "step", "N", step }, { "next", "", next },
+    { "exit", "N", step_exit }, { "finish", "", finish }, { "until", "WHAT", live_until },
+    { "break", "WHAT", live_break }, { "delete", "N", live_delete },
+    { "help", "", help }, { "quit", "", quit },
 };
+
+static void help(struct tui *t, const char *arg)
+{
+    char all[200] = "";
+    (void)arg;
+    for (size_t i = 0; i < NELEM(commands); i++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s%s%s", i ? ", " : "", commands[i].name,
+                 commands[i].arg[0] ? " " : "", commands[i].arg);
+    tui_say(t, ROLE_TEXT, "%s", all);
+}
 
 void tui_command(struct tui *t, const char *text)
 {

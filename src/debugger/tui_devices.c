@@ -168,8 +168,8 @@ static void scroll_ports(struct tui *t, struct pane *p, int by)
 }
 
 static const struct key devices_keys[] = {
-    { 'j', KEY_DOWN, NULL, "scroll down", scroll_ports, 1 },
-    { 'k', KEY_UP, NULL, "scroll up", scroll_ports, -1 },
+    { 'j', KEY_DOWN, NULL, "scroll down", scroll_ports, 1, ALWAYS },
+    { 'k', KEY_UP, NULL, "scroll up", scroll_ports, -1, ALWAYS },
     { 0 }
 };
 

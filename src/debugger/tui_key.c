@@ -10,12 +10,30 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "debugger/link.h"
 #include "debugger/tui.h"
 
+/* A guest that could go on is worth a question. */
 static void quit(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
-    t->quit = true;
+    bool lives = t->link && (link_state(t->link) == LINK_RUNNING || link_state(t->link) == LINK_STOPPED);
+    t->quit = !lives || t->live.asked;
+    t->live.asked = true;
+    if (!t->quit)
+        tui_say(t, ROLE_ERROR, "the guest is not over: q again ends it");
+}
+
+static void run(struct tui *t, struct pane *p, int arg)
+{
+    (void)p, (void)arg;
+    live_run_or_pause(t);
+}
+
+static void step(struct tui *t, struct pane *p, int how)
+{
+    (void)p;
+    live_go(t, how, 1);
 }
 
 static void help(struct tui *t, struct pane *p, int arg)
@@ -188,33 +206,43 @@ static void mouse(struct tui *t, struct pane *p, int arg)
 }
 
 static const struct key keys[] = {
-    { '?', KEY_F(1), "Help", "this help", help, 0 },
-    { '/', KEY_F(3), "Search", "search the text of events, as you type", open_prompt, PROMPT_SEARCH },
-    { 'n', 0, NULL, "the next that was searched for", search_again, 0 },
-    { 'N', 0, NULL, "the one before", search_again, 1 },
-    { '\\', KEY_F(4), "Filter", "show only events that an expression is true of: exit==io && port==0x3f8", open_prompt, PROMPT_FILTER },
-    { ':', KEY_F(2), "Cmd", "a command; Tab completes, `:help` lists them", open_prompt, PROMPT_COMMAND },
-    { '\r', KEY_ENTER, NULL, "the event that the selected one answers", to_cause, 0 },
-    { 27, KEY_F(9), "Back", "back: from a search, a large pane, a jump, a filter", go_back, 0 },
-    { 'e', KEY_F(8), "Exit+", "the next exit", to_exit, 0 },
-    { 'E', KEY_F(7), "Exit-", "the exit before", to_exit, 1 },
-    { '>', 0, NULL, "the next MARK of the guest", to_mark, 0 },
-    { '<', 0, NULL, "the MARK before", to_mark, 1 },
-    { 'm', ' ', NULL, "set a bookmark here, or take it away", bookmark, 0 },
-    { 'u', 0, NULL, "the next bookmark", to_bookmark, 0 },
-    { 'U', 0, NULL, "the bookmark before", to_bookmark, 1 },
-    { 'F', KEY_F(6), "Follow", "follow the end of the trace as it grows", follow, 0 },
-    { '\t', KEY_F(5), "Pane", "the next pane", focus_by, 1 },
-    { KEY_BTAB, 0, NULL, "the pane before", focus_by, -1 },
-    { 'O', 0, NULL, "the focused pane large, and back", maximise, 0 },
-    { ']', 0, NULL, "another pane in this place", swap_by, 1 },
-    { '[', 0, NULL, "and the other way round", swap_by, -1 },
-    { '1', 0, NULL, "layout for lectures: few panes, large", layout, 0 },
-    { '2', 0, NULL, "layout for labs", layout, 1 },
-    { '3', 0, NULL, "layout for debugging: many panes", layout, 2 },
-    { 'M', 0, NULL, "mouse on or off", mouse, 0 },
-    { CTRL('l'), 0, NULL, "draw everything anew", redraw, 0 },
-    { 'q', KEY_F(10), "Quit", "quit", quit, 0 },
+    { '?', KEY_F(1), "Help", "this help", help, 0, ALWAYS },
+    { '/', KEY_F(3), "Search", "search the text of events, as you type", open_prompt, PROMPT_SEARCH, ALWAYS },
+    { 'n', 0, NULL, "the next that was searched for", search_again, 0, ALWAYS },
+    { 'N', 0, NULL, "the one before", search_again, 1, ALWAYS },
+    { '\\', KEY_F(4), "Filter", "show only events that an expression is true of: exit==io && port==0x3f8", open_prompt, PROMPT_FILTER, ALWAYS },
+    { ':', KEY_F(2), "Cmd", "a command; Tab completes, `:help` lists them", open_prompt, PROMPT_COMMAND, ALWAYS },
+    { '\r', KEY_ENTER, NULL, "the event that the selected one answers", to_cause, 0, ALWAYS },
+    { 'c', KEY_F(5), "Run", "run the guest, or pause it", run, 0, LIVE },
+    { 's', KEY_F(7), "Step", "one instruction of the guest", step, LINK_STEP, LIVE },
+    { 'S', 0, NULL, "one instruction, and all that it calls", step, LINK_NEXT, LIVE },
+    { 'x', KEY_F(8), "StepExit", "the guest's next exit, answered and concluded", step, LINK_STEP_EXIT, LIVE },
+    { 'f', 0, NULL, "until the function or handler has returned", step, LINK_FINISH, LIVE },
+    { 'r', KEY_F(9), "Until", "run until: a symbol, an address, or events as in a filter", open_prompt, PROMPT_UNTIL, LIVE },
+    { 27, 0, NULL, "back: from a search, a large pane, a jump, a filter", go_back, 0, ALWAYS },
+    { 'e', 0, NULL, "the next exit in the trace", to_exit, 0, ALWAYS },
+    { 'E', 0, NULL, "the exit before", to_exit, 1, ALWAYS },
+    { 'e', KEY_F(8), "Exit+", NULL, to_exit, 0, RECORDED },
+    { 'E', KEY_F(7), "Exit-", NULL, to_exit, 1, RECORDED },
+    { 27, KEY_F(9), "Back", NULL, go_back, 0, RECORDED },
+    { '\t', KEY_F(5), "Pane", NULL, focus_by, 1, RECORDED },
+    { '>', 0, NULL, "the next MARK of the guest", to_mark, 0, ALWAYS },
+    { '<', 0, NULL, "the MARK before", to_mark, 1, ALWAYS },
+    { 'm', ' ', NULL, "set a bookmark here, or take it away", bookmark, 0, ALWAYS },
+    { 'u', 0, NULL, "the next bookmark", to_bookmark, 0, ALWAYS },
+    { 'U', 0, NULL, "the bookmark before", to_bookmark, 1, ALWAYS },
+    { 'F', KEY_F(6), "Follow", "follow the end of the trace as it grows", follow, 0, ALWAYS },
+    { '\t', 0, NULL, "the next pane", focus_by, 1, ALWAYS },
+    { KEY_BTAB, 0, NULL, "the pane before", focus_by, -1, ALWAYS },
+    { 'O', 0, NULL, "the focused pane large, and back", maximise, 0, ALWAYS },
+    { ']', 0, NULL, "another pane in this place", swap_by, 1, ALWAYS },
+    { '[', 0, NULL, "and the other way round", swap_by, -1, ALWAYS },
+    { '1', 0, NULL, "layout for lectures: few panes, large", layout, 0, ALWAYS },
+    { '2', 0, NULL, "layout for labs", layout, 1, ALWAYS },
+    { '3', 0, NULL, "layout for debugging: many panes", layout, 2, ALWAYS },
+    { 'M', 0, NULL, "mouse on or off", mouse, 0, ALWAYS },
+    { CTRL('l'), 0, NULL, "draw everything anew", redraw, 0, ALWAYS },
+    { 'q', KEY_F(10), "Quit", "quit", quit, 0, ALWAYS },
     { 0 }
 };
 
@@ -222,10 +250,15 @@ static const struct key keys[] = {
  * Which one
  */
 
+static bool is_for(const struct tui *t, const struct key *k)
+{
+    return k->when == ALWAYS || (k->when == LIVE) == (t->link != NULL);
+}
+
 static bool press(struct tui *t, struct pane *p, const struct key *table, int key)
 {
     for (; table && table->code; table++)
-        if (table->code == key || (table->twin && table->twin == key)) {
+        if (is_for(t, table) && (table->code == key || (table->twin && table->twin == key))) {
             t->dirty = true;
             table->press(t, p, table->arg);
             return true;
@@ -267,6 +300,8 @@ void tui_key(struct tui *t, int key)
         return;
     }
     t->message[0] = '\0';
+    if (key != 'q' && key != KEY_F(10))
+        t->live.asked = false;
     if (t->prompt.kind)
         prompt_key(t, key);
     else if (t->help)
@@ -342,9 +377,14 @@ static void help_table(struct help_page *h, const char *title, const struct key 
     if (h->line)
         help_line(h, "", "", "");
     help_line(h, "", "", title);
-    for (; table->code; table++)
+    for (; table->code; table++) {
+        char help[160];
+        if (!table->help)
+            continue;
+        snprintf(help, sizeof help, "%s%s", table->help, table->when == LIVE ? " (live)" : "");
         help_line(h, name_of_key(table->code, a, sizeof a),
-                  table->twin ? name_of_key(table->twin, b, sizeof b) : "", table->help);
+                  table->twin ? name_of_key(table->twin, b, sizeof b) : "", help);
+    }
 }
 
 static void help_all(struct help_page *h)
@@ -386,11 +426,10 @@ void tui_draw_bar(struct tui *t, const struct area *line)
 {
     char name[16];
     int x = 0;
-    (void)t;
     draw_rest(line, 0, 0, ROLE_BAR);
     for (int f = 1; f <= 12; f++)
         for (const struct key *k = keys; k->code; k++)
-            if (k->bar && k->twin == KEY_F(f)) {
+            if (k->bar && k->twin == KEY_F(f) && is_for(t, k)) {
                 x = draw_format(line, 0, x, ROLE_BARKEY, "%sF%d", f == 1 ? "" : " ", f);
                 const char *letter = name_of_key(k->code, name, sizeof name);
                 x = draw_format(line, 0, x, ROLE_BAR, "%s%s", k->bar, line->w > 110 ? " " : "");

@@ -31,9 +31,9 @@ static const struct layout {
       { SLOT(STREAM, 0, 0, 15, 13), SLOT(WHY, 0, 13, 10, 24), SLOT(MONITOR, 10, 13, 15, 24),
         SLOT(STAT, 15, 0, 21, 13), SLOT(SERIAL, 15, 13, 21, 24), SLOT(TIMELINE, 21, 0, 24, 24), END } },
     { "debug", "everything at once",
-      { SLOT(STREAM, 0, 0, 9, 24), SLOT(MONITOR, 9, 0, 17, 24), SLOT(DEVICES, 17, 0, 24, 24), END },
-      { SLOT(STREAM, 0, 0, 14, 13), SLOT(WHY, 0, 13, 8, 24), SLOT(MONITOR, 8, 13, 14, 24),
-        SLOT(DEVICES, 14, 0, 21, 13), SLOT(SERIAL, 14, 13, 21, 24), SLOT(TIMELINE, 21, 0, 24, 24), END } },
+      { SLOT(STREAM, 0, 0, 7, 24), SLOT(GUEST, 7, 0, 19, 24), SLOT(WHY, 19, 0, 24, 24), END },
+      { SLOT(STREAM, 0, 0, 10, 12), SLOT(GUEST, 0, 12, 15, 24), SLOT(MONITOR, 10, 0, 15, 12),
+        SLOT(WHY, 15, 0, 21, 12), SLOT(DEVICES, 15, 12, 21, 24), SLOT(TIMELINE, 21, 0, 24, 24), END } },
 };
 
 const char *tui_layout_name(unsigned i)

@@ -164,9 +164,9 @@ static void next_place(struct tui *t, struct pane *p, int arg)
 }
 
 static const struct key monitor_keys[] = {
-    { 'j', KEY_DOWN, NULL, "scroll down", scroll_source, 1 },
-    { 'k', KEY_UP, NULL, "scroll up", scroll_source, -1 },
-    { 'b', 0, NULL, "another place that logs such events", next_place, 0 },
+    { 'j', KEY_DOWN, NULL, "scroll down", scroll_source, 1, ALWAYS },
+    { 'k', KEY_UP, NULL, "scroll up", scroll_source, -1, ALWAYS },
+    { 'b', 0, NULL, "another place that logs such events", next_place, 0, ALWAYS },
     { 0 }
 };
 

@@ -11,7 +11,7 @@
 
 #include "debugger/tui.h"
 
-static const char *const leads[] = { "", "/", "\\", ":" };
+static const char *const leads[] = { "", "/", "\\", ":", "until " };
 
 static void set_text(struct prompt *p, const char *text)
 {
@@ -86,6 +86,8 @@ static void accept(struct tui *t)
         tui_set_filter(t, p->text);
     else if (kind == PROMPT_COMMAND)
         tui_command(t, p->text);
+    else if (kind == PROMPT_UNTIL && p->len)
+        live_until(t, p->text);
 }
 
 static void cancel(struct tui *t)
@@ -175,21 +177,22 @@ void prompt_key(struct tui *t, int key)
 void prompt_draw(struct tui *t, const struct area *a, int *cursor_y, int *cursor_x)
 {
     struct prompt *p = &t->prompt;
-    int skip = (int)p->at > a->w - 4 ? (int)p->at - (a->w - 4) : 0;
-    if (skip < 0 || a->w < 4)
+    int lead = draw_width(leads[p->kind]), room = a->w - lead - 3;
+    int skip = (int)p->at > room ? (int)p->at - room : 0;
+    if (skip < 0 || room < 1)
         skip = 0;
     draw_rest(a, 0, 0, ROLE_TEXT);
     draw_text(a, 0, 0, ROLE_GUEST, leads[p->kind]);
-    draw_text(a, 0, 1, ROLE_TEXT, p->text + skip);
+    draw_text(a, 0, lead, ROLE_TEXT, p->text + skip);
     if (p->wrong) {
-        draw_role(a, 0, 1 + (int)p->error.column - skip, 1, ROLE_ERROR);
-        int x = (int)p->len - skip + 3;
+        draw_role(a, 0, lead + (int)p->error.column - skip, 1, ROLE_ERROR);
+        int x = (int)p->len - skip + lead + 2;
         draw_format(a, 0, x, ROLE_BAD, "%s %s", glyph(GLYPH_CARET), p->error.text);
     }
     if (t->message[0])
-        draw_format(a, 0, (int)p->len - skip + 3, t->message_role, "%s", t->message);
+        draw_format(a, 0, (int)p->len - skip + lead + 2, t->message_role, "%s", t->message);
     *cursor_y = a->y;
-    *cursor_x = a->x + 1 + (int)p->at - skip;
+    *cursor_x = a->x + lead + (int)p->at - skip;
     if (*cursor_x >= a->x + a->w)
         *cursor_x = a->x + a->w - 1;
 }

@@ -157,8 +157,8 @@ static void scroll_text(struct tui *t, struct pane *p, int by)
 }
 
 static const struct key serial_keys[] = {
-    { KEY_PPAGE, 0, NULL, "scroll back", scroll_text, 10 },
-    { KEY_NPAGE, 0, NULL, "scroll on", scroll_text, -10 },
+    { KEY_PPAGE, 0, NULL, "scroll back", scroll_text, 10, ALWAYS },
+    { KEY_NPAGE, 0, NULL, "scroll on", scroll_text, -10, ALWAYS },
     { 0 }
 };
 

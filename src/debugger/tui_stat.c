@@ -148,9 +148,9 @@ static void scroll_rows(struct tui *t, struct pane *p, int by)
 }
 
 static const struct key stat_keys[] = {
-    { 'b', KEY_RIGHT, NULL, "the next table: by reason, port, device memory, place", next_table, 0 },
-    { 'j', KEY_DOWN, NULL, "scroll down", scroll_rows, 1 },
-    { 'k', KEY_UP, NULL, "scroll up", scroll_rows, -1 },
+    { 'b', KEY_RIGHT, NULL, "the next table: by reason, port, device memory, place", next_table, 0, ALWAYS },
+    { 'j', KEY_DOWN, NULL, "scroll down", scroll_rows, 1, ALWAYS },
+    { 'k', KEY_UP, NULL, "scroll up", scroll_rows, -1, ALWAYS },
     { 0 }
 };
 

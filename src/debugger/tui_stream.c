@@ -370,14 +370,14 @@ static void to_end(struct tui *t, struct pane *p, int backward)
 }
 
 static const struct key stream_keys[] = {
-    { 'j', KEY_DOWN, NULL, "the next event", move_rows, 1 },
-    { 'k', KEY_UP, NULL, "the one before", move_rows, -1 },
-    { CTRL('d'), 0, NULL, "half a screen down", move_pages, 1 },
-    { CTRL('u'), 0, NULL, "half a screen up", move_pages, -1 },
-    { KEY_NPAGE, CTRL('f'), NULL, "a screen down", move_pages, 2 },
-    { KEY_PPAGE, CTRL('b'), NULL, "a screen up", move_pages, -2 },
-    { 'g', KEY_HOME, NULL, "the first event", to_end, 0 },
-    { 'G', KEY_END, NULL, "the last event", to_end, 1 },
+    { 'j', KEY_DOWN, NULL, "the next event", move_rows, 1, ALWAYS },
+    { 'k', KEY_UP, NULL, "the one before", move_rows, -1, ALWAYS },
+    { CTRL('d'), 0, NULL, "half a screen down", move_pages, 1, ALWAYS },
+    { CTRL('u'), 0, NULL, "half a screen up", move_pages, -1, ALWAYS },
+    { KEY_NPAGE, CTRL('f'), NULL, "a screen down", move_pages, 2, ALWAYS },
+    { KEY_PPAGE, CTRL('b'), NULL, "a screen up", move_pages, -2, ALWAYS },
+    { 'g', KEY_HOME, NULL, "the first event", to_end, 0, ALWAYS },
+    { 'G', KEY_END, NULL, "the last event", to_end, 1, ALWAYS },
     { 0 }
 };
 

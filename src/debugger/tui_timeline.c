@@ -158,10 +158,10 @@ static void click(struct pane *p, int y, int x)
 }
 
 static const struct key timeline_keys[] = {
-    { 'l', KEY_RIGHT, NULL, "a column later", scrub, 1 },
-    { 'h', KEY_LEFT, NULL, "a column earlier", scrub, -1 },
-    { 'L', 0, NULL, "ten columns later", scrub, 10 },
-    { 'H', 0, NULL, "ten columns earlier", scrub, -10 },
+    { 'l', KEY_RIGHT, NULL, "a column later", scrub, 1, ALWAYS },
+    { 'h', KEY_LEFT, NULL, "a column earlier", scrub, -1, ALWAYS },
+    { 'L', 0, NULL, "ten columns later", scrub, 10, ALWAYS },
+    { 'H', 0, NULL, "ten columns earlier", scrub, -10, ALWAYS },
     { 0 }
 };
 

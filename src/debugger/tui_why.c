@@ -207,8 +207,8 @@ static void move_step(struct tui *t, struct pane *p, int by)
 }
 
 static const struct key why_keys[] = {
-    { 'j', KEY_DOWN, NULL, "the next event of this story", move_step, 1 },
-    { 'k', KEY_UP, NULL, "the one before", move_step, -1 },
+    { 'j', KEY_DOWN, NULL, "the next event of this story", move_step, 1, ALWAYS },
+    { 'k', KEY_UP, NULL, "the one before", move_step, -1, ALWAYS },
     { 0 }
 };
 
