@@ -206,7 +206,8 @@ static int show_guest(struct options *o)
     }
     describe(r, info, sizeof info);
     struct link *l = link_start(&(struct link_options){
-        .machine = r->machine, .guest = r->guest, .kinds = r->kinds, .trace_path = r->trace_path,
+        .machine = r->machine, .guest = r->guest, .kinds = r->kinds | (r->insns ? TRACE_INSN_KINDS : 0),
+        .trace_path = r->trace_path,
         .trace_info = info, .paced = true, .symbols = symbols }, why, sizeof why);
     int status = 125;
     if (l) {
