@@ -124,17 +124,19 @@ static int draw_registers(struct tui *t, const struct area *a, int y, const char
     return y + (i + columns - 1) / columns;
 }
 
+/* All of them, or what leaves half of the lines to the code. */
 static int draw_cpu(struct tui *t, const struct area *a)
 {
+    bool all = a->h >= 20;
     char flags[80];
     const struct cpu_state *s = &t->live.now;
     unsigned bits = state_code_bits(s);
     int x = draw_format(a, 0, 1, ROLE_STRONG, "%s", state_mode(s));
     x = draw_format(a, 0, x + 2, ROLE_TEXT, "CPL %u", s->seg[SEG_SS].attr & SEG_DPL ? (s->seg[SEG_SS].attr >> 5) & 3 : 0);
     draw_format(a, 0, x + 2, ROLE_TEXT, "%s", state_flags(s->rflags, flags, sizeof flags));
-    int y = bits == 64 ? draw_registers(t, a, 1, names_64, NELEM(names_64), 16)
-                       : draw_registers(t, a, 1, names_32, NELEM(names_32), 8);
-    return draw_registers(t, a, y, names_segments, NELEM(names_segments), 4);
+    int y = bits == 64 ? draw_registers(t, a, 1, names_64, all ? NELEM(names_64) : N_GPRS + 2, 16)
+                       : draw_registers(t, a, 1, names_32, all ? NELEM(names_32) : N_GPRS / 2 + 2, 8);
+    return !all ? y : draw_registers(t, a, y, names_segments, NELEM(names_segments), 4);
 }
 
 /*
