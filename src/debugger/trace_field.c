@@ -290,7 +290,7 @@ const char *trace_field_word(const struct trace_text *x, enum look look, uint64_
     case STOPPED: return v < NELEM(stops) ? stops[v] : NULL;
     case EVENT:   return v < NELEM(event_types) ? event_types[v] : NULL;
     case MODE:    return v < NELEM(modes) ? modes[v] : NULL;
-    case GPR:     return v < N_GPRS ? gpr_names[v] : NULL;
+    case GPR:     return v < N_GPRS ? gpr_names[v] : v == TRACE_NO_REGISTER ? "none" : NULL;
     case HEX: case DEC: case ADDRESS: case TIME: return NULL;
     }
     return NULL;
