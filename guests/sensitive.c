@@ -70,7 +70,7 @@ struct __attribute__((packed)) table_ptr {
       "and $0x3200, %eax", "IF and IOPL after setting them")                               \
     X(iret,         SILENT,   0, "pushf; xorl $0x3200, (%esp); push %cs; push $7f; iret; 7:" \
       "pushf; pop %eax; and $0x3200, %eax", "IF and IOPL after setting them")              \
-    X(push_cs,      SILENT,   0x1b, "push %cs; pop %eax", "CS, and in it the ring")        \
+    X(push_cs,      SILENT,   0x1b, "push %cs; pop %eax; movzx %ax, %eax", "CS, and in it the ring")        \
     X(mov_from_ss,  SILENT,   0x23, "mov %ss, %eax", "SS, and in it the ring")             \
     X(lar_own,      SILENT,   0xc0fb00, "mov %cs, %ecx; lar %ecx, %eax; and $0xf0ff00, %eax", \
       "rights of our code")                                                                \

@@ -131,6 +131,7 @@ static void on_fault(struct frame *f)
 {
     if (!(f->flags & FLAG_VM))
         die("a fault of the monitor's own at %lx, error %lx", f->ip, f->error);
+    f->flags &= ~(ulong)FLAG_RF;        /* goes on behind the instruction: not the one resumed */
     const uint8_t *insn = linear(f->cs, f->ip);
     switch (insn[0]) {
     case 0xcd: f->ip += 2; count.interrupts++; reflect(f, insn[1]); return;

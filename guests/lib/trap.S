@@ -101,10 +101,16 @@ user_exit_entry:                        /* INT USER_EXIT out of ring 3 */
 #else
 trap_common:
     pusha
-    push %ds
-    push %es
-    push %fs
-    push %gs
+    /* Not PUSH %ds: whether that writes the upper half of the word, CPUs do not
+     * agree on, and this stack is compared.  [SDM 2B "PUSH"] */
+    mov %ds, %eax
+    push %eax
+    mov %es, %eax
+    push %eax
+    mov %fs, %eax
+    push %eax
+    mov %gs, %eax
+    push %eax
     mov $SEL_KDATA, %eax
     mov %eax, %ds
     mov %eax, %es

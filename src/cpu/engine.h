@@ -123,6 +123,10 @@ struct engine {
      * code and translations of a guest-physical range somebody else wrote. */
     void (*flush_tlb)(struct vcpu *v);
     void (*forget)(struct vcpu *v, gpa_t gpa, uint64_t len);
+
+    /* Take from an answer of cpuid.h (EAX EBX ECX EDX) what this host cannot give
+     * the guest.  May be NULL: nothing. */
+    void (*limit_cpuid)(struct vcpu *v, uint32_t leaf, uint32_t out[4]);
 };
 
 extern const struct engine engine_soft, engine_kvm;

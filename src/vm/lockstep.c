@@ -92,20 +92,37 @@ static bool same_state(struct lockstep *l)
     return true;
 }
 
+/* A line for every word that differs, while there is room. */
+static unsigned diff_region(struct lockstep *l, const struct gmem_region *a,
+                            const struct gmem_region *b)
+{
+    unsigned n = 0;
+
+    for (uint64_t o = 0; o + 4 <= a->size; o += 4) {
+        uint32_t wa, wb;
+        memcpy(&wa, (const char *)a->hva + o, sizeof wa);
+        memcpy(&wb, (const char *)b->hva + o, sizeof wb);
+        if (wa == wb)
+            continue;
+        n++;
+        size_t used = strlen(l->states);
+        if (used + 40 < sizeof l->states)
+            snprintf(l->states + used, sizeof l->states - used, "%-14" PRIx64 " %08x  %08x\n",
+                     a->base + o, wa, wb);
+    }
+    return n;
+}
+
 static bool same_memory(struct lockstep *l)
 {
+    unsigned n = 0;
+
     if (gmem_hash(l->leader->gmem) == gmem_hash(l->follower->gmem))
         return true;
-    for (size_t i = 0; i < gmem_count(l->leader->gmem); i++) {
-        const struct gmem_region *a = gmem_region(l->leader->gmem, i);
-        const struct gmem_region *b = gmem_region(l->follower->gmem, i);
-        const uint8_t *pa = a->hva, *pb = b->hva;
-        for (uint64_t o = 0; o < a->size; o++)
-            if (pa[o] != pb[o])
-                return differ(l, "memory differs, first at %#" PRIx64 ": %#x and %#x",
-                              a->base + o, pa[o], pb[o]);
-    }
-    return true;
+    l->states[0] = '\0';
+    for (size_t i = 0; i < gmem_count(l->leader->gmem); i++)
+        n += diff_region(l, gmem_region(l->leader->gmem, i), gmem_region(l->follower->gmem, i));
+    return differ(l, "%u words of memory differ", n);
 }
 
 static bool good_shadow(struct lockstep *l)
@@ -288,6 +305,8 @@ int lockstep_run(struct lockstep *l)
     struct vm *a = l->leader;
     vm_begin(a);
     vm_begin(l->follower);
+    a->peer = &l->follower->cpu;
+    l->follower->peer = &a->cpu;
     a->sync_insns = both_count(l) ? l->every_insns : 0;
     while (a->stop == VM_RUNNING) {
         uint64_t before = a->n_exits;

@@ -27,7 +27,7 @@ struct lockstep {
     bool     abreast;           /* both are at the same point of the guest             */
     bool     differ;
     char     what[160];         /* the difference in a sentence                        */
-    char     states[4096];      /* what differs, register by register                  */
+    char     states[4096];      /* what differs, by register or address                */
     struct vmexit exit[2];      /* the last exit of each                               */
 };
 

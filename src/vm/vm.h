@@ -87,6 +87,7 @@ struct vm {
     struct pc        *pc;
     struct trace     *trace;
     struct vcpu       cpu;
+    struct vcpu      *peer;         /* in lockstep: the other CPU, which must look the same */
     struct controls   controls;
     struct load_files *files;       /* what a reset loads again  */
     struct load_result  loaded;

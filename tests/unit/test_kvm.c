@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/x86.h"
+#include "cpu/cpuid.h"
 #include "mem/gmem.h"
 
 #define CODE 0x1000u
@@ -29,11 +30,12 @@ struct guest {
     struct controls c;
 };
 
+static struct engine_caps caps;
+
 static bool have_kvm(void)
 {
     static int known = -1;
     if (known < 0) {
-        struct engine_caps caps;
         known = engine_kvm.probe(&caps) == 0 && caps.real_mode;
         if (!known)
             print_message("skipped: the kvm engine does not work here: %s\n", caps.why);
@@ -124,6 +126,31 @@ static void expect_hlt(struct guest *g, uint64_t rip)
     assert_int_equal(g->x.rip, rip);
     conclude(g, RETIRE);
     assert_int_equal(state(g).rip, rip + 1);
+}
+
+/* KVM answers by itself: the table's answer less what limit_cpuid takes, and nothing
+ * more.  A paravirtual KVM shows more of the host, but no APIC it cannot have. */
+static void cpuid_is_the_table(void **st)
+{
+    (void)st;
+    struct guest *g = START(0x66, 0xb8, 1, 0, 0, 0,     /* 1000 mov eax, 1 */
+                            0x0f, 0xa2,                 /* 1006 cpuid */
+                            0xf4,                       /* 1008 */
+                            0x66, 0xb8, 7, 0, 0, 0,     /* 1009 mov eax, 7 */
+                            0x66, 0x31, 0xc9,           /* 100f xor ecx, ecx */
+                            0x0f, 0xa2, 0xf4);          /* 1012 cpuid; hlt */
+    static const struct { uint32_t leaf; uint64_t hlt; } want[] = { { 1, 0x1008 }, { 7, 0x1014 } };
+    for (size_t i = 0; i < 2; i++) {
+        uint32_t r[4];
+        expect_hlt(g, want[i].hlt);
+        cpuid_answer(want[i].leaf, 0, false, 0, r);
+        engine_kvm.limit_cpuid(&g->v, want[i].leaf, r);
+        struct cpu_state s = state(g);
+        uint64_t more = (s.gpr[RBX] ^ r[1]) | (s.gpr[RCX] ^ r[2]) | (s.gpr[RDX] ^ r[3]);
+        assert_true(more == 0 || !caps.paging32);
+        assert_false(want[i].leaf == 1 && s.gpr[RDX] & BIT(9));
+    }
+    stop(g);
 }
 
 static void out_of_every_form(void **st)
@@ -318,7 +345,6 @@ static void msrs_exit(void **st)
     struct guest *g = START(0x66, 0xb9, 0x8b, 0, 0, 0, 0x0f, 0x32,  /* mov ecx,0x8b; 1006 rdmsr */
                             0x0f, 0x30,                             /* 1008 wrmsr */
                             0x0f, 0x32, 0xf4);                      /* 100a rdmsr */
-    struct engine_caps caps;
     put_handler(g, VEC_GP);
     if (engine_kvm.probe(&caps) || !caps.sees_msr) {
         stop(g);
@@ -428,7 +454,6 @@ static void every_page_is_touched_once(void **st)
                             0xa2, 0x00, 0x60,           /* mov [0x6000], al  */
                             0xa2, 0x00, 0x50,           /* mov [0x5000], al  */
                             0xe6, 0x80, 0xf4);
-    struct engine_caps caps;
     if (engine_kvm.probe(&caps) || !caps.sees_first_touch) {
         stop(g);
         print_message("skipped: %s\n", caps.why);
@@ -533,6 +558,7 @@ static void no_promises(void **st)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cpuid_is_the_table),
         cmocka_unit_test(out_of_every_form),
         cmocka_unit_test(in_settles),
         cmocka_unit_test(retry_runs_it_again),

@@ -303,6 +303,7 @@ static void kvm_destroy(struct vcpu *v)
     if (k->dev >= 0)
         close(k->dev);
     pager_free(k->pager);
+    free(k->host_cpuid);
     free(k);
     v->priv = NULL;
 }
@@ -384,7 +385,7 @@ static int kvm_create(struct vcpu *v)
         goto fail;
     }
     k->pager = pager_new(v->gmem, k->no_pager_why, sizeof(k->no_pager_why));
-    if ((err = kvm_setup_vm(k, v)) || (err = make_vcpu(k)) || (err = kvm_setup_vcpu(k)) ||
+    if ((err = kvm_setup_vm(k, v)) || (err = make_vcpu(k)) || (err = kvm_setup_vcpu(k, v)) ||
         (err = mirror_registers(k)) ||
         (k->pager && (err = pager_start(k->pager, interrupt_thread, k))))
         goto fail;
@@ -409,4 +410,5 @@ const struct engine engine_kvm = {
     .set_controls = kvm_set_controls,
     .flush_tlb = kvm_flush_tlb,
     .forget = NULL,
+    .limit_cpuid = kvm_limit_cpuid,
 };

@@ -47,6 +47,8 @@ struct kvm_cpu {
     uint64_t          deadline_ns;          /* host time: kick ourselves; 0: never   */
     struct controls   controls;
     bool              tsc_scaled;           /* the guest's TSC ticks at 1 GHz        */
+    int               tsc_khz;              /* what it ticks at instead; 0: it does  */
+    struct kvm_cpuid2 *host_cpuid;          /* all that this KVM can show            */
 
     bool              have_exit;            /* the kernel stopped; not fully answered */
     unsigned          part, parts;          /* of that exit, in records              */
@@ -100,7 +102,8 @@ bool  pager_take(struct kvm_pager *p, struct touch *t);        /* the next first
 
 /* setup.c: 0 or -errno. */
 int kvm_setup_vm(struct kvm_cpu *k, struct vcpu *v);
-int kvm_setup_vcpu(struct kvm_cpu *k);
+int kvm_setup_vcpu(struct kvm_cpu *k, struct vcpu *v);
+void kvm_limit_cpuid(struct vcpu *v, uint32_t leaf, uint32_t out[4]);
 
 /* probe.c */
 int kvm_probe(struct engine_caps *caps);

@@ -131,50 +131,65 @@ static const struct kvm_cpuid_entry2 *host_entry(const struct kvm_cpuid2 *host, 
     return NULL;
 }
 
-/* Offer of the features only what the host has, of the address bits no more. */
-static void restrict_to_host(struct kvm_cpuid_entry2 *e, const struct kvm_cpuid2 *host)
-{
-    const struct kvm_cpuid_entry2 *h = host_entry(host, e->function);
-    uint32_t hypervisor = e->ecx & (uint32_t)BIT(31);
+enum { EAX, EBX, ECX, EDX };        /* CPUID's order, which is not the encoding's */
 
-    switch (e->function) {
+/* Offer of the features only what the host has, of the address bits no more. */
+static void restrict_to_host(uint32_t leaf, uint32_t out[4], const struct kvm_cpuid2 *host)
+{
+    static const struct kvm_cpuid_entry2 nothing = { .eax = ~0u };
+    const struct kvm_cpuid_entry2 *h = host_entry(host, leaf);
+
+    if (!h)
+        h = &nothing;
+    switch (leaf) {
     case 1:
-        e->ecx = (e->ecx & (h ? h->ecx : 0)) | hypervisor;
-        e->edx &= h ? h->edx : 0;
+        out[ECX] &= h->ecx | (uint32_t)BIT(31);     /* there is a hypervisor: us */
+        out[EDX] &= h->edx;
         break;
     case 7:
-        e->ebx &= h ? h->ebx : 0, e->ecx &= h ? h->ecx : 0;
+        out[EBX] &= h->ebx, out[ECX] &= h->ecx;
         break;
     case 0x80000001:
-        e->ecx &= h ? h->ecx : 0, e->edx &= h ? h->edx : 0;
+        out[ECX] &= h->ecx, out[EDX] &= h->edx;
         break;
     case 0x80000008:
-        if (h && (h->eax & 0xff) < (e->eax & 0xff))
-            e->eax = (e->eax & ~0xffu) | (h->eax & 0xff);
+        if ((h->eax & 0xff) < (out[EAX] & 0xff))
+            out[EAX] = (out[EAX] & ~0xffu) | (h->eax & 0xff);
         break;
     }
 }
 
 /* The TSC's rate as the guest will see it, where it cannot be made 1 GHz. */
-static void say_tsc_rate(struct kvm_cpuid_entry2 *e, int khz)
+static void say_tsc_rate(uint32_t leaf, uint32_t out[4], int khz)
 {
     if (khz <= 0)
         return;
-    if (e->function == 0x15)
-        e->eax = 1, e->ebx = 1, e->ecx = khz < 4000000 ? (uint32_t)khz * 1000 : 0;
-    if (e->function == 0x16)
-        e->eax = e->ebx = (uint32_t)khz / 1000;
+    if (leaf == 0x15)
+        out[EAX] = 1, out[EBX] = 1, out[ECX] = khz < 4000000 ? (uint32_t)khz * 1000 : 0;
+    if (leaf == 0x16)
+        out[EAX] = out[EBX] = (uint32_t)khz / 1000;
 }
 
-static int set_cpuid(struct kvm_cpu *k)
+void kvm_limit_cpuid(struct vcpu *v, uint32_t leaf, uint32_t out[4])
 {
-    struct kvm_cpuid2 *host = new_cpuid_list(), *ours = new_cpuid_list();
-    int khz = k->tsc_scaled ? 0 : ioctl(k->fd, KVM_GET_TSC_KHZ, 0);
-    int err = host && ours ? 0 : -ENOMEM;
+    const struct kvm_cpu *k = v->priv;
 
+    restrict_to_host(leaf, out, k->host_cpuid);
+    say_tsc_rate(leaf, out, k->tsc_khz);
+}
+
+static int set_cpuid(struct kvm_cpu *k, struct vcpu *v)
+{
+    struct kvm_cpuid2 *ours = new_cpuid_list();
+    int err = 0;
+
+    k->host_cpuid = new_cpuid_list();
+    k->tsc_khz = k->tsc_scaled ? 0 : ioctl(k->fd, KVM_GET_TSC_KHZ, 0);
+    if (!k->host_cpuid || !ours)
+        err = -ENOMEM;
     if (!err) {
-        host->nent = MAX_CPUID;
-        if (ioctl(k->dev, KVM_GET_SUPPORTED_CPUID, host))
+        k->host_cpuid->nent = MAX_CPUID;
+        if (ioctl(k->dev, KVM_GET_SUPPORTED_CPUID, k->host_cpuid))
             err = -errno;
     }
     for (size_t i = 0; !err && i < n_cpuid_rows; i++) {
@@ -182,26 +197,37 @@ static int set_cpuid(struct kvm_cpu *k)
         struct kvm_cpuid_entry2 *e = &ours->entries[i];
         uint32_t out[4];
         cpuid_answer(r->leaf, r->subleaf, false, 0, out);
+        kvm_limit_cpuid(v, r->leaf, out);
         *e = (struct kvm_cpuid_entry2){
             .function = r->leaf, .index = r->subleaf,
             .flags = r->any_subleaf ? 0 : KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
-            .eax = out[0], .ebx = out[1], .ecx = out[2], .edx = out[3],
+            .eax = out[EAX], .ebx = out[EBX], .ecx = out[ECX], .edx = out[EDX],
         };
-        restrict_to_host(e, host);
-        say_tsc_rate(e, khz);
         ours->nent++;
     }
     if (!err && ioctl(k->fd, KVM_SET_CPUID2, ours))
         err = -errno;
-    free(host);
     free(ours);
     return err;
 }
 
-int kvm_setup_vcpu(struct kvm_cpu *k)
+/* There is no local APIC.  KVM sets its bit in CPUID leaf 1 by itself, by
+ * whether it is enabled.  [SDM 3A "Presence of the Local APIC"] */
+static void disable_apic(struct kvm_cpu *k)
+{
+    struct kvm_sregs s;
+
+    if (ioctl(k->fd, KVM_GET_SREGS, &s) == 0) {
+        s.apic_base = 0;
+        ioctl(k->fd, KVM_SET_SREGS, &s);    /* refused: the guest sees one too many */
+    }
+}
+
+int kvm_setup_vcpu(struct kvm_cpu *k, struct vcpu *v)
 {
     k->tsc_scaled = ioctl(k->fd, KVM_SET_TSC_KHZ, 1000000ul) == 0;
-    int err = set_cpuid(k);
+    disable_apic(k);
+    int err = set_cpuid(k, v);
     if (err)
         host_say("kvm: KVM_SET_CPUID2: %s", strerror(-err));
     return err;
