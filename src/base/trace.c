@@ -95,6 +95,8 @@ EXIT_PATH uint64_t trace_write(struct trace *t, enum trace_kind kind, uint64_t a
         .vcpu = t->ctx.vcpu,
     };
     __atomic_store_n(&r->head, seq, __ATOMIC_RELEASE);
+    if (__builtin_expect(t->watched >> kind & 1, 0))
+        t->on_event(t->on_event_arg, &r->event[seq & (r->size - 1)]);
     return seq;
 }
 

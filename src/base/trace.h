@@ -102,6 +102,11 @@ struct trace {
     void               (*drain)(void *arg);
     void                *drain_arg;
     const char *const   *engine_names;
+    /* Called with each event of these kinds, if set, from within whatever emits it:
+     * it may kick the engine, and nothing else. */
+    uint64_t             watched;   /* BIT(kind) */
+    void               (*on_event)(void *arg, const struct trace_event *e);
+    void                *on_event_arg;
 };
 
 /* A ring of n_events (a power of two, at least 4) on a memfd; NULL and errno. */

@@ -243,6 +243,35 @@ static bool look_at_events(struct control *c)
     return stopped;
 }
 
+/* Some events come from within the engine, in the midst of its run: an interrupt or
+ * fault is delivered, the mode changes.  There and then, not at the next exit. */
+#define FROM_WITHIN (BIT(TRACE_DELIVER) | BIT(TRACE_MODE))
+
+static void on_event(void *arg, const struct trace_event *e)
+{
+    struct control *c = arg;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->point[i].b.enabled && c->point[i].filter && filter_match(c->point[i].filter, e)) {
+            c->vm->debug_kick = true;
+            c->vm->cpu.ops->kick(&c->vm->cpu);
+            return;
+        }
+}
+
+static void watch_events(struct control *c)
+{
+    struct trace *t = c->vm->trace;
+    uint64_t kinds = 0;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->point[i].b.enabled && c->point[i].filter)
+            kinds |= filter_kinds(c->point[i].filter);
+    if (!t)
+        return;
+    t->on_event = on_event;
+    t->on_event_arg = c;
+    t->watched = kinds & FROM_WITHIN;
+}
+
 /* ---- one turn ---- */
 
 static bool guest_ended(struct control *c)
@@ -319,7 +348,7 @@ static bool look_at_debug_exit(struct control *c, const struct vmexit *x)
             return true;
         return !at_begin && code_hit(c, x->fault.gla);
     }
-    return step_done(c, true);
+    return step_done(c, x->reason != EXIT_KICKED);
 }
 
 /* An engine without stops of its own was stepped: look for ourselves. */
@@ -429,6 +458,7 @@ static void tell_engine(struct control *c)
     qsort(c->code, c->stops.n_code, sizeof *c->code, compare_gla);
     if (vm->cfg.engine->set_debug)
         vm->cfg.engine->set_debug(&vm->cpu, &c->stops);
+    watch_events(c);
     choose_stepping(c);
 }
 

@@ -279,10 +279,9 @@ static int ask_nothing(struct link *l, enum wire_type type)
 int link_run(struct link *l, enum link_run how, uint64_t n)
 {
     struct wire_run r = { how, n };
-    if (l->state == LINK_RUNNING)
-        return -EBUSY;
-    if (l->state == LINK_ENDED)
-        return -EOWNERDEAD;
+    static const int refusals[4] = { [LINK_RUNNING] = -EBUSY, [LINK_ENDED] = -EOWNERDEAD, [LINK_DEAD] = -ESRCH };
+    if (refusals[l->state])
+        return refusals[l->state];
     enum link_state before = l->state;
     l->state = LINK_RUNNING;            /* the stop may come with the answer */
     int err = link_ask(l, WIRE_RUN, &r, sizeof r, 0);

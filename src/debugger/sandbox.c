@@ -42,6 +42,8 @@
     X(gettimeofday,     "the same")                                          \
     X(time,             "the same")                                          \
     X(timer_settime,    "the alarm clock")                                   \
+    X(set_robust_list,  "a thread of kvm's that has just been started")      \
+    X(rseq,             "the same")                                          \
     X(rt_sigprocmask,   "signals")                                           \
     X(rt_sigreturn,     "signals")                                           \
     X(sigaltstack,      "signals")                                           \

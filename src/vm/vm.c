@@ -402,7 +402,9 @@ bool vm_prepare(struct vm *vm)
 static bool is_debug_exit(struct vm *vm, const struct vmexit *x)
 {
     vm->debug_exit = x->reason == EXIT_BREAKPOINT || (x->reason == EXIT_BUDGET && vm->debug_due) ||
-                     (x->reason == EXIT_MTF && vm->debug_step);
+                     (x->reason == EXIT_MTF && vm->debug_step) ||
+                     (x->reason == EXIT_KICKED && vm->debug_kick);
+    vm->debug_kick &= x->reason != EXIT_KICKED;
     if (!vm->debug_exit)
         return false;
     uint64_t stamp = vm->trace ? vm->trace->ctx.vtime_ns : 0;

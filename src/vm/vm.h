@@ -118,6 +118,7 @@ struct vm {
     uint64_t debug_until;           /* it wants a look at this icount; 0: no     */
     bool     debug_step;            /* the monitor trap flag is the debugger's   */
     bool     debug_due;             /* the budget ends for the debugger's sake   */
+    bool     debug_kick;            /* it has kicked the engine                  */
     bool     debug_exit;            /* the last exit was one of its own          */
     bool     in_turn;               /* ... and the turn is still to be finished  */
     uint64_t n_debug_exits;

@@ -8,7 +8,8 @@ FUZZ_TARGETS := \
     fuzz_soft \
     fuzz_trace_file \
     fuzz_filter \
-    fuzz_lockstep
+    fuzz_lockstep \
+    fuzz_console
 
 FUZZ_SECONDS ?= 20
 FUZZ_CC      ?= clang
