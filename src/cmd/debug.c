@@ -20,6 +20,7 @@
 #include <readline/readline.h>
 
 #include "base/host.h"
+#include "base/trace.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 #include "debugger/command.h"
@@ -292,7 +293,7 @@ static bool start_machine(struct debug *d)
              o->guest.path, o->machine.engine->name, mmu_names[o->machine.mmu], o->machine.ram_bytes,
              o->machine.seed);
     struct link_options l = {
-        .machine = o->machine, .guest = o->guest, .kinds = o->kinds, .trace_path = o->trace_path,
+        .machine = o->machine, .guest = o->guest, .kinds = o->kinds | (o->insns ? TRACE_INSN_KINDS : 0), .trace_path = o->trace_path,
         .trace_info = info, .paced = isatty(STDIN_FILENO) && !o->batch, .no_sandbox = o->no_sandbox,
         .symbols = d->symbols,
     };

@@ -31,7 +31,7 @@
     X(FORMAT,  "format",      "NAME",    ANY,     "do not guess: elf, multiboot, linux, linux64, boot, flat[@ADDR][:16|32|64]") \
     X(TRACE,   "trace",       "FILE",    LIVE,    "log every event to FILE; `-` prints them as they happen") \
     X(KINDS,   "trace-kinds", "LIST",    LIVE,    "of those only these kinds, for example EXIT,MARK") \
-    X(TRACE_INSNS, "trace-insns", NULL,  RUN | FOR_TUI, "and every instruction with the registers it changed (soft)") \
+    X(TRACE_INSNS, "trace-insns", NULL,  LIVE, "and every instruction with the registers it changed (soft)") \
     X(STAT,    "stat",        NULL,      RUN,     "at the end, count exits by reason, port and place") \
     X(TIMING,  "timing",      NULL,      LIVE,    "measure host nanoseconds for every exit")     \
     X(STRICT,  "strict",      NULL,      ANY,     "stop at the first access that no device answers") \

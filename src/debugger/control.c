@@ -245,7 +245,7 @@ static bool look_at_events(struct control *c)
 
 /* Some events come from within the engine, in the midst of its run: an interrupt or
  * fault is delivered, the mode changes.  There and then, not at the next exit. */
-#define FROM_WITHIN (BIT(TRACE_DELIVER) | BIT(TRACE_MODE))
+#define FROM_WITHIN (BIT(TRACE_DELIVER) | BIT(TRACE_MODE) | TRACE_INSN_KINDS)
 
 static void on_event(void *arg, const struct trace_event *e)
 {
@@ -548,7 +548,9 @@ static int make_filter(struct control *c, struct point *p, char *why, size_t n)
         return 0;
     p->filter = filter_compile(p->b.event, &c->text, &e);
     if (p->filter) {
-        c->vm->trace->mask |= filter_kinds(p->filter) & (BIT(N_TRACE_KINDS) - 1);
+        /* Every instruction is only logged for who asks for nothing else. */
+        uint64_t kinds = filter_kinds(p->filter) & (BIT(N_TRACE_KINDS) - 1);
+        c->vm->trace->mask |= kinds & ~TRACE_INSN_KINDS ? kinds & TRACE_DEFAULT_KINDS : kinds;
         return 0;
     }
     snprintf(why, n, "'%s' makes no sense at character %zu: %s", p->b.event, e.column + 1, e.text);

@@ -570,7 +570,7 @@ static bool make_parts(struct link *l, const struct link_options *o, char *why, 
         return false;
     close(page_fd);
     l->trace->engine_names = names;
-    l->trace->mask = o->kinds ? o->kinds : BIT(N_TRACE_KINDS) - 1;
+    l->trace->mask = o->kinds ? o->kinds : TRACE_DEFAULT_KINDS;
     l->store = store_record(o->trace_path, l->trace, o->trace_info ? o->trace_info : "", why, n);
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
     return l->store && l->epoll >= 0;

@@ -64,7 +64,7 @@ struct symbols;
 struct link_options {
     struct vm_config    machine;        /* its hooks and sinks are not looked at          */
     struct load_request guest;
-    uint64_t            kinds;          /* of events: BIT(kind); 0: all                   */
+    uint64_t            kinds;          /* of events: BIT(kind); 0: TRACE_DEFAULT_KINDS   */
     const char         *trace_path;     /* where the trace goes; NULL: a file without a name */
     const char         *trace_info;     /* as in store_record(); NULL: none               */
     bool                paced;          /* a halted guest sleeps as long as its clock says
