@@ -98,7 +98,7 @@ enum console_result cmd_print(struct console *c, const char *args)
         return CONSOLE_OK;
     }
     if (f.letter) {
-        put_value(c, v, f.letter, f.size);
+        put_value(c, v, f.letter == 'x' ? 0 : f.letter, f.size);
         fputc('\n', c->out);
         return CONSOLE_OK;
     }

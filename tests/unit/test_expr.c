@@ -190,6 +190,8 @@ static void console(void **state)
     assert_string_equal(out, "0x2a = 42\n");
     assert_int_equal(run(c, "p/t $+1", out, sizeof out), CONSOLE_OK);
     assert_string_equal(out, "0b101011\n");
+    assert_int_equal(run(c, "print/x 43", out, sizeof out), CONSOLE_OK);
+    assert_string_equal(out, "0x2b\n");
     assert_int_equal(run(c, "print rax", out, sizeof out), CONSOLE_ERROR);
     assert_int_equal(run(c, "help", out, sizeof out), CONSOLE_OK);
     assert_non_null(strstr(out, "step-exit"));
