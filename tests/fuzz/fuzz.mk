@@ -36,6 +36,11 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/libvitrine.a
 
 $(BUILD)/fuzz/fuzz_soft: LDLIBS += -lcmocka     # soft_board.h's
 
+.PHONY: fuzz-targets fuzz-names
+fuzz-targets: $(FUZZ_BINS)
+fuzz-names:
+	@echo $(FUZZ_TARGETS)
+
 ##  fuzz       every fuzz target for FUZZ_SECONDS (20) each; needs clang
 .PHONY: fuzz
 fuzz: $(FUZZ_BINS)
