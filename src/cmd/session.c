@@ -16,6 +16,7 @@
 
 #include "base/host.h"
 #include "base/trace.h"
+#include "base/vclock.h"
 #include "cmd/terminal.h"
 #include "debugger/explain.h"
 #include "debugger/stat.h"
@@ -25,7 +26,8 @@
 #include "debugger/trace_text.h"
 #include "vm/pc.h"
 
-#define RING_EVENTS TRACE_BLOCK_EVENTS  /* what a killed run loses */
+#define RING_EVENTS    TRACE_BLOCK_EVENTS  /* what a killed run loses, or less: */
+#define TRACE_WAITS_NS 100000000u          /* of a guest that makes no events */
 #define EXIT_CANNOT 125
 
 struct session {
@@ -35,6 +37,7 @@ struct session {
     struct trace        *trace;
     struct trace_drain   drain;
     struct trace_writer *writer;
+    uint64_t             written_ns;    /* when events last went into the file: virtual time */
     struct exit_stat    *stat;
     struct symbols      *symbols;
     struct trace_text    text;
@@ -152,6 +155,19 @@ static void drain_now(void *arg)
     trace_drain_run(&s->drain);
 }
 
+/* Who kills a guest that does nothing any more wants to read its last events: they
+ * do not wait for a block to fill.  By virtual time, so that the same run leaves
+ * the same file. */
+static void write_what_waits(struct session *s)
+{
+    uint64_t now = vclock_now_ns(s->vm->clock);
+    if (!s->writer || now - s->written_ns < TRACE_WAITS_NS)
+        return;
+    s->written_ns = now;
+    trace_drain_run(&s->drain);
+    trace_writer_flush(s->writer);
+}
+
 static int close_trace(struct session *s)
 {
     int err = 0;
@@ -167,16 +183,30 @@ static int close_trace(struct session *s)
 
 /* ---- the machine ---- */
 
+static void poll_host(void *arg)
+{
+    struct session *s = arg;
+    write_what_waits(s);
+    terminal_poll(s->terminal);
+}
+
+static uint64_t idle(void *arg, uint64_t ns)
+{
+    struct session *s = arg;
+    write_what_waits(s);
+    return terminal_idle(s->terminal, ns);
+}
+
 static bool build(struct session *s)
 {
     char why[256];
     struct vm_config c = s->o->machine;
     c.trace = s->trace;
     c.serial = c.debugcon = (struct char_sink){ terminal_put, s->terminal };
-    c.idle = terminal_idle;
-    c.poll = terminal_poll;
+    c.idle = idle;
+    c.poll = poll_host;
     c.alarm = on_alarm;
-    c.hook_arg = s->terminal;
+    c.hook_arg = s;
     if (wants_live_text(s->o)) {
         terminal_set_prefix(s->terminal, "guest> ");
         c.after_exit = drain_now;
