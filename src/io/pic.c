@@ -207,6 +207,15 @@ bool pic_pending(const struct pic *p)
     return p->int_level;
 }
 
+bool pic_is_deaf(const struct pic *p)
+{
+    struct chip first = p->chip[0], second = p->chip[1];
+    first.pins = first.edge = second.pins = second.edge = 0xff;     /* if all asked */
+    if (chip_request(&second, false) == NONE)
+        first.imr |= BIT(CASCADE);
+    return chip_request(&first, true) == NONE;
+}
+
 uint64_t pic_cause(const struct pic *p)
 {
     return p->cause;

@@ -26,6 +26,10 @@ void pic_set_line(void *pic, unsigned n, bool level);
 
 
 bool pic_pending(const struct pic *p);      /* is INT up? */
+
+/* No line whatsoever would get through: masked, not set up, or an interrupt of
+ * higher priority that never got its EOI. */
+bool pic_is_deaf(const struct pic *p);
 int  pic_ack(struct pic *p);                /* INTA: the vector */
 
 /* The trace event (IRQ_LINE going up) behind the last pic_ack(): what the

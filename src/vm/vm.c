@@ -359,6 +359,10 @@ static void sleep_until_irq(struct vm *vm)
         vm_stop(vm, VM_HALTED, "HLT with interrupts off");
         return;
     }
+    if (!pic_pending(pc_pic(vm->pc)) && pic_is_deaf(pc_pic(vm->pc))) {
+        vm_stop(vm, VM_HALTED, "the 8259A lets no interrupt through (masked, or one without its EOI)");
+        return;
+    }
     while (!pic_pending(pc_pic(vm->pc)) && vm->stop == VM_RUNNING && !vm->interrupted &&
            !vm->reset_wanted && !vm->pause_wanted) {
         uint64_t now = vclock_now_ns(vm->clock), next = vclock_next_ns(vm->clock);

@@ -136,6 +136,37 @@ static void test_mouse_interrupt(void **state)
     vm_free(vm);
 }
 
+/* The timer ticks, but its last interrupt has had no EOI, or it is masked: this
+ * HLT is the last, and the run ends. */
+static void test_halted_for_good(void **state)
+{
+    static const struct { uint8_t imr; bool eoi, ends; } cases[] = {
+        { 0xfe, true, false }, { 0xfe, false, true }, { 0xff, true, true }, { 0xfb, true, true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < NELEM(cases); i++) {
+        struct vm *vm = machine(MiB);
+        static const struct { uint8_t port, value; } setup[] = {
+            { 0x20, 0x11 }, { 0x21, 0x20 }, { 0x21, 4 }, { 0x21, 1 },
+            { 0x43, 0x34 }, { 0x40, 100 }, { 0x40, 0 },
+        };
+        for (size_t k = 0; k < NELEM(setup); k++)
+            bus_write(vm->ports, setup[k].port, 1, setup[k].value);
+        bus_write(vm->ports, 0x21, 1, cases[i].imr);
+        /* sti; 1: hlt; jmp 1b; and the handler of vector 20h: (EOI;) iret */
+        gmem_write(vm->gmem, 0x20 * 4, "\x00\x90\x00\x00", 4);
+        gmem_write(vm->gmem, 0x9000, "\xb0\x20\xe6\x20\xcf", 5);
+        if (!cases[i].eoi)
+            gmem_write(vm->gmem, 0x9000, "\xcf", 1);
+        put_code(vm, "\xfb\xf4\xeb\xfd", 4);
+        vm->cfg.limit_exits = 50;
+        vm_run(vm);
+        assert_int_equal(vm->stop, cases[i].ends ? VM_HALTED : VM_LIMIT_EXITS);
+        vm_free(vm);
+    }
+}
+
 /* A follower's clock is the leader's, at each instruction. */
 static void test_lockstep_tells_the_time(void **state)
 {
@@ -171,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_msr_at_reset),
         cmocka_unit_test(test_memory_in_cmos),
         cmocka_unit_test(test_mouse_interrupt),
+        cmocka_unit_test(test_halted_for_good),
         cmocka_unit_test(test_lockstep_tells_the_time),
     };
 
