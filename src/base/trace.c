@@ -59,20 +59,30 @@ static const uint8_t kind_layer[N_TRACE_KINDS] = {
 #undef X
 };
 
+/* The last seq that the reader has left room for. */
+static uint64_t room_to(const struct trace_ring *r)
+{
+    return __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) + r->size;
+}
+
 /* See how far the reader is; if that gives no room, ask the one in this
- * process, if there is one.  Out of line: once per lap is enough. */
+ * process, if there is one.  Out of line: once per batch or lap is enough. */
 static __attribute__((noinline, cold)) bool find_room(struct trace *t, uint64_t seq)
 {
     struct trace_ring *r = t->ring;
-    t->room_to = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) + r->size;
-    if (seq > t->room_to && t->drain) {
+    t->room_to = room_to(r);
+    if (t->drain && (t->batch || seq > t->room_to)) {
         t->drain(t->drain_arg);
-        t->room_to = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) + r->size;
+        t->room_to = room_to(r);
     }
-    if (seq <= t->room_to)
-        return true;
-    r->lost++;
-    return false;
+    if (seq > t->room_to) {
+        __atomic_store_n(&r->lost, r->lost + 1, __ATOMIC_RELAXED);
+        return false;
+    }
+    uint64_t tail = t->room_to - r->size, in_batch = (seq - 1 - tail) & (t->batch - 1);
+    if (t->batch && seq - 1 - in_batch + t->batch < t->room_to)
+        t->room_to = seq - 1 - in_batch + t->batch;
+    return true;
 }
 
 EXIT_PATH uint64_t trace_write(struct trace *t, enum trace_kind kind, uint64_t a0, uint64_t a1, uint64_t a2)

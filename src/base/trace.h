@@ -95,11 +95,13 @@ struct trace {
     uint64_t             mask;      /* BIT(kind) set: emit it; 0: tracing is off */
     struct trace_context ctx;
     struct trace_ring   *ring;
-    uint64_t             room_to;   /* the last seq known to have room: saves reading ring->tail */
+    uint64_t             room_to;   /* the reader need not be looked at before this seq */
     int                  memfd;
-    /* Called when the ring is full, if set, before an event is counted lost:
-     * for a reader in the same process.  It moves ring->tail. */
+    /* For a reader in the same process, if set: called after every `batch`
+     * events, and when the ring is full, before an event is counted lost.
+     * It sees to it that ring->tail moves. */
     void               (*drain)(void *arg);
+    uint64_t             batch;     /* a power of two; 0: only when the ring is full */
     void                *drain_arg;
     const char *const   *engine_names;
     /* Called with each event of these kinds, if set, from within whatever emits it:

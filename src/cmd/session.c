@@ -26,7 +26,7 @@
 #include "debugger/trace_text.h"
 #include "vm/pc.h"
 
-#define RING_EVENTS    TRACE_BLOCK_EVENTS  /* what a killed run loses, or less: */
+#define RING_EVENTS    (2 * TRACE_BLOCK_EVENTS)    /* what a killed run loses, or less: */
 #define TRACE_WAITS_NS 100000000u          /* of a guest that makes no events */
 #define EXIT_CANNOT 125
 
@@ -291,6 +291,8 @@ static int run(struct session *s)
     host_bug_hook = show_recent;
     host_alarm_init(on_alarm_fire, s->vm);
     catch_signals();
+    if (s->trace && !wants_live_text(s->o))
+        trace_drain_start(&s->drain);           /* if it cannot: slower, the same bytes */
     int status = vm_run(s->vm);
     host_alarm_at(0);
     running = NULL;

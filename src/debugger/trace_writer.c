@@ -24,7 +24,7 @@
 #include "debugger/trace_format.h"
 #include "debugger/trace_index.h"
 
-#define ZSTD_LEVEL 1        /* columns of differences compress well at any level */
+#define ZSTD_LEVEL -1       /* than 1: a seventh more bytes, a quarter less time to read them */
 #define ZSTD_LEAST 64       /* bytes that are worth it */
 #define COLUMN_PAD 8        /* columns a power of two apart would share their cache lines' sets */
 
@@ -230,7 +230,7 @@ static void write_out(struct trace_writer *w)
     const uint8_t *content = w->out + sizeof *h;
     h->magic = TRACE_BLOCK_MAGIC;
     h->packed_bytes = (uint32_t)(w->n_out - sizeof *h);
-    h->lost = w->trace ? w->trace->ring->lost : w->lost;
+    h->lost = w->trace ? __atomic_load_n(&w->trace->ring->lost, __ATOMIC_RELAXED) : w->lost;
     h->index_sum = trace_sum(TRACE_SUM_START, content, h->index_bytes);
     h->table_sum = trace_sum(TRACE_SUM_START, content + h->index_bytes,
                              h->n_events ? N_COLUMNS * sizeof(struct column_header) : 0);

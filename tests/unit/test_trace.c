@@ -3,6 +3,7 @@
  * once and in order, and causes point where they should.
  *   run    make unit
  */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -122,6 +123,60 @@ static void a_drain_loses_nothing(void **state)
     }
 }
 
+/* However slow the sinks are, and whoever works: all events, once, in order. */
+static void take_slowly(void *arg, const struct trace_event *events, size_t n)
+{
+    take_in_order(arg, events, n);
+    if (((struct seen *)arg)->calls % 8 == 0)
+        sched_yield();
+}
+
+static void a_drain_with_a_thread_loses_nothing(void **state)
+{
+    (void)state;
+    for (size_t size = 4; size <= 1024; size *= 4) {
+        for (uint64_t early = 0; early <= 5; early++) {
+            struct trace *t = ring_of(size);
+            struct trace_drain d;
+            struct seen a = { .next = 1 };
+            trace_drain_attach(&d, t);
+            trace_drain_add(&d, take_slowly, &a);
+            uint64_t i = 1, last = early + 3 * size + early * 1000;
+            for (; i <= early; i++)
+                assert_int_equal(trace_emit(t, TRACE_MARK, 1000 + i, 0, 0), i);
+            assert_int_equal(trace_drain_start(&d), 0);
+            for (; i <= last; i++) {
+                assert_int_equal(trace_emit(t, TRACE_MARK, 1000 + i, 0, 0), i);
+                if (i % 997 == 0) {
+                    trace_drain_run(&d);    /* by hand, between the thread's batches */
+                    assert_int_equal(a.next, i + 1);
+                }
+            }
+            trace_drain_detach(&d);
+            assert_int_equal(a.next, last + 1);
+            assert_int_equal(t->ring->lost, 0);
+            assert_int_equal(t->batch, 0);
+            trace_free(t);
+        }
+    }
+}
+
+/* Started and stopped without an event in between, and again. */
+static void a_thread_ends_when_told(void **state)
+{
+    (void)state;
+    struct trace *t = ring_of(4);
+    for (unsigned i = 0; i < 100; i++) {
+        struct trace_drain d;
+        trace_drain_attach(&d, t);
+        assert_int_equal(trace_drain_start(&d), 0);
+        if (i % 2)
+            assert_true(trace_emit(t, TRACE_MARK, i, 0, 0));
+        trace_drain_detach(&d);
+    }
+    trace_free(t);
+}
+
 /* Without sinks the ring keeps the last events, and none counts as lost. */
 static void a_drain_without_sinks_is_a_flight_recorder(void **state)
 {
@@ -217,6 +272,8 @@ int main(void)
         cmocka_unit_test(events_are_stamped),
         cmocka_unit_test(lost_is_exact),
         cmocka_unit_test(a_drain_loses_nothing),
+        cmocka_unit_test(a_drain_with_a_thread_loses_nothing),
+        cmocka_unit_test(a_thread_ends_when_told),
         cmocka_unit_test(a_drain_without_sinks_is_a_flight_recorder),
         cmocka_unit_test(causes_nest),
         cmocka_unit_test(a_missing_cause_is_skipped),
