@@ -151,6 +151,9 @@ debugger := \
     debugger/source.c \
     debugger/guest_file.c \
     debugger/tui_guest.c \
+    debugger/tui_paging.c \
+    debugger/tui_memory.c \
+    debugger/tui_screen.c \
     debugger/tui_monitor.c \
     debugger/tui_timeline.c \
     debugger/tui_devices.c \

@@ -59,7 +59,10 @@ struct pane {
     X(STAT,      pane_stat)     \
     X(TIMELINE,  pane_timeline) \
     X(DEVICES,   pane_devices)  \
-    X(SERIAL,    pane_serial)
+    X(SERIAL,    pane_serial)   \
+    X(SCREEN,    pane_screen)   \
+    X(PAGING,    pane_paging)   \
+    X(MEMORY,    pane_memory)
 
 enum pane_id {
 #define X(id, ops) PANE_##id,

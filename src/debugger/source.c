@@ -184,7 +184,8 @@ bool source_of_address(struct source *s, uint64_t addr, struct source_place *p)
     *p = (struct source_place){ .line = 0 };
     if (!file)
         return false;
-    snprintf(p->file, sizeof p->file, "%s", file);
+    const char *dir = dwfl_line_comp_dir(at);
+    snprintf(p->file, sizeof p->file, "%s%s%s", file[0] == '/' || !dir ? "" : dir, file[0] == '/' || !dir ? "" : "/", file);
     p->line = line;
     return true;
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/host.h"
+#include "debugger/command.h"
 #include "debugger/link.h"
 #include "debugger/tui_survey.h"
 
@@ -141,7 +142,9 @@ static void draw(struct tui *t)
     struct area first = { 0, 0, 1, w }, last = { h - 1, 0, 1, w };
     struct area body = { top, 0, h - top - bottom, w };
     layout_arrange(t, &body);
-    if (t->help)
+    if (t->page)
+        tui_draw_page(t, &body);
+    else if (t->help)
         tui_draw_help(t, &body);
     else
         layout_draw(t);
@@ -276,6 +279,8 @@ static void close_tui(struct tui *t)
             t->pane[i].ops->close(&t->pane[i]);
         free(t->pane[i].state);
     }
+    free(t->page);
+    console_free(t->console);
     filter_free(t->filter);
     survey_free(t->survey);
     free(t);

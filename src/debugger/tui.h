@@ -13,6 +13,7 @@
 #include "debugger/store.h"
 #include "debugger/tui_term.h"
 
+struct console;
 struct link;
 struct survey;
 
@@ -109,6 +110,11 @@ struct tui {
     enum role message_role;
 
     struct live live;
+    struct pane *typing;        /* keys go to the guest through this pane; NULL: no */
+    uint64_t walk_at, memory_at;        /* what the panes paging and memory were asked for */
+    bool     has_walk_at;
+    char    *page;              /* what a command of the console has answered; NULL: nothing */
+    struct console *console;
     bool     dirty, quit;
     uint64_t looked_ns;         /* when a growing file was last looked at */
     int      status;
@@ -140,6 +146,12 @@ void live_delete(struct tui *t, const char *nr);
 void live_interrupt(struct tui *t);             /* Ctrl-C */
 void live_state_text(struct tui *t, char *buf, size_t n);
 
+void tui_begin_typing(struct tui *t, struct pane *p, int arg);
+bool tui_type(struct pane *p, int key, int to);        /* enum link_input; false: not typing */
+
+/* tui_memory.c */
+bool tui_find_bytes(struct tui *t, uint64_t from, const char *bytes, size_t n, uint64_t *at);
+
 /* tui_search.c */
 void search_text(struct tui *t, bool backward, uint64_t from);
 void search_filter(struct tui *t, bool backward, uint64_t from);    /* the nearest shown */
@@ -153,12 +165,14 @@ void prompt_draw(struct tui *t, const struct area *line, int *cursor_y, int *cur
 
 /* tui_command.c: `:` */
 void tui_command(struct tui *t, const char *text);
+bool tui_place(const struct tui *t, const char *text, uint64_t *at);     /* a symbol, a register, a number */
 bool tui_complete(struct tui *t, char *text, size_t n);
 
 /* tui_key.c */
 void tui_key(struct tui *t, int key);
 void tui_draw_bar(struct tui *t, const struct area *line);
 void tui_draw_help(struct tui *t, const struct area *a);
+void tui_draw_page(struct tui *t, const struct area *a);
 
 /* tui_layout.c */
 const char *tui_layout_name(unsigned i);        /* NULL: there are no more */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "debugger/command.h"
 #include "debugger/link.h"
 #include "debugger/tui.h"
 
@@ -69,6 +70,31 @@ static void pane(struct tui *t, const char *arg)
     tui_say(t, ROLE_ERROR, "there is no pane '%s'; Tab lists them", arg);
 }
 
+static void memory(struct tui *t, const char *arg)
+{
+    if (tui_place(t, arg, &t->memory_at))
+        layout_show(t, PANE_MEMORY);
+    else
+        tui_say(t, ROLE_ERROR, "'%s' is no symbol, register or address", arg);
+}
+
+static void find(struct tui *t, const char *arg)
+{
+    if (*arg && tui_find_bytes(t, t->memory_at + 1, arg, strlen(arg), &t->memory_at))
+        layout_show(t, PANE_MEMORY);
+    else
+        tui_say(t, ROLE_ERROR, "\"%s\" is not in the memory behind %#" PRIx64, arg, t->memory_at);
+}
+
+static void walk_of(struct tui *t, const char *arg)
+{
+    t->has_walk_at = *arg && tui_place(t, arg, &t->walk_at);
+    if (*arg && !t->has_walk_at)
+        tui_say(t, ROLE_ERROR, "'%s' is no symbol, register or address", arg);
+    else
+        layout_show(t, PANE_PAGING);
+}
+
 static void quit(struct tui *t, const char *arg)
 {
     (void)arg;
@@ -98,6 +124,7 @@ static const struct command { const char *name, *arg; command_fn *fn; } commands
     { "run", "", run }, { "pause", "", pause_it }, { "step", "N", step }, { "next", "", next },
     { "exit", "N", step_exit }, { "finish", "", finish }, { "until", "WHAT", live_until },
     { "break", "WHAT", live_break }, { "delete", "N", live_delete },
+    { "memory", "ADDRESS", memory }, { "find", "TEXT", find }, { "walk", "ADDRESS", walk_of },
     { "help", "", help }, { "quit", "", quit },
 };
 
@@ -109,6 +136,36 @@ static void help(struct tui *t, const char *arg)
         snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s%s%s", i ? ", " : "", commands[i].name,
                  commands[i].arg[0] ? " " : "", commands[i].arg);
     tui_say(t, ROLE_TEXT, "%s", all);
+}
+
+/* What is none of ours is the console's; a short answer goes into the last line, a
+ * long one over the panes.  False: the console does not know it either. */
+static bool ask_console(struct tui *t, const char *line)
+{
+    size_t n = 0;
+    if (!t->console)
+        t->console = console_new(&(struct console_options){ .link = t->link, .store = t->store,
+                                 .symbols = t->o->symbols, .elf_path = t->o->elf_path });
+    free(t->page);
+    t->page = NULL;
+    FILE *out = t->console ? open_memstream(&t->page, &n) : NULL;
+    if (!out)
+        return false;
+    enum console_result r = console_run(t->console, line, out);
+    fclose(out);
+    if (r == CONSOLE_QUIT)
+        t->quit = true;
+    char *end = t->page ? strchr(t->page, '\n') : NULL;
+    if (t->page && (!end || !end[1])) {
+        if (end)
+            *end = '\0';
+        tui_say(t, r == CONSOLE_ERROR ? ROLE_ERROR : ROLE_TEXT, "%s", t->page);
+        free(t->page);
+        t->page = NULL;
+    }
+    t->help_top = 0;
+    t->dirty = true;
+    return true;
 }
 
 void tui_command(struct tui *t, const char *text)
@@ -129,11 +186,12 @@ void tui_command(struct tui *t, const char *text)
             two = found && strlen(found->name) != len;
             found = found && strlen(found->name) == len ? found : &commands[i];
         }
-    if (!found || two)
+    bool whole = found && strlen(found->name) == len;
+    if (found && (whole || !two))
+        found->fn(t, arg);
+    else if (!ask_console(t, text))
         tui_say(t, ROLE_ERROR, found ? "'%.*s' could be several commands" : "there is no command '%.*s'",
                 (int)len, text);
-    else
-        found->fn(t, arg);
 }
 
 /* The i-th word that can stand here; NULL: no more. */

@@ -67,6 +67,7 @@ enum glyph {
     N_GLYPHS
 };
 const char *glyph(enum glyph g);
+bool draw_is_utf8(void);
 
 /* A bar one column wide, `part` of `whole` high: of eight steps, or of ASCII's ink. */
 const char *draw_spark(uint64_t part, uint64_t whole);

@@ -8,6 +8,7 @@
 #include <curses.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "debugger/link.h"
@@ -287,8 +288,11 @@ static void help_key(struct tui *t, int key)
         t->help_top += key == KEY_NPAGE || key == ' ' ? 10 : 1;
     else if (key == 'k' || key == KEY_UP || key == KEY_PPAGE)
         t->help_top -= key == KEY_PPAGE ? 10 : 1;
-    else
+    else {
         t->help = false;
+        free(t->page);
+        t->page = NULL;
+    }
     t->dirty = true;
 }
 
@@ -304,7 +308,7 @@ void tui_key(struct tui *t, int key)
         t->live.asked = false;
     if (t->prompt.kind)
         prompt_key(t, key);
-    else if (t->help)
+    else if (t->help || t->page)
         help_key(t, key);
     else if (key == KEY_MOUSE)
         click(t);
@@ -415,6 +419,27 @@ void tui_draw_help(struct tui *t, const struct area *a)
     pane_scroll(&t->help_top, n, page.h);
     help_all(&(struct help_page){ .t = t, .a = &page });
     draw_format(a, a->h - 1, 1, ROLE_DIM, "%s", t->help_top + page.h < n ? "more below" : "");
+}
+
+/* The console's answer, line by line. */
+void tui_draw_page(struct tui *t, const struct area *a)
+{
+    struct area page = { a->y + 1, a->x, a->h - 1, a->w };
+    long n = 0, i = 0;
+    draw_clear(a);
+    draw_rest(a, 0, 0, ROLE_FOCUS);
+    draw_text(a, 0, 1, ROLE_FOCUS, "j and k scroll, any other key ends it");
+    for (const char *p = t->page; *p; p++)
+        n += *p == '\n';
+    pane_scroll(&t->help_top, n, page.h);
+    for (const char *p = t->page; *p; i++) {
+        char line[400];
+        size_t len = strcspn(p, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)len, p);
+        if (i >= t->help_top)
+            draw_text(&page, (int)(i - t->help_top), 1, ROLE_TEXT, draw_clean(line));
+        p += len + (p[len] == '\n');
+    }
 }
 
 void tui_print_keys(FILE *out)

@@ -5,6 +5,7 @@
  * as events, as in a recording that grows; besides, while it stands still, its
  * registers, memory and devices can be looked at as they are now.
  */
+#include <curses.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include "debugger/link.h"
+#include "debugger/regs.h"
 #include "debugger/symbols.h"
 #include "debugger/tui.h"
 
@@ -105,8 +107,57 @@ void live_interrupt(struct tui *t)
         tui_say(t, ROLE_ERROR, "the monitor does not answer");
 }
 
-/* A symbol or a number is a place in the code; anything else says which events. */
-static bool place_of(const struct tui *t, const char *text, uint64_t *at)
+/*
+ * Typing to the guest
+ */
+
+#define END_TYPING 0x1d         /* Ctrl-] */
+
+void tui_begin_typing(struct tui *t, struct pane *p, int arg)
+{
+    (void)arg;
+    t->typing = p;
+    tui_say(t, ROLE_STRONG, "keys go to the guest; Ctrl-] ends it");
+}
+
+/* What a terminal sends for keys that curses has taken apart. */
+static size_t bytes_of_key(int key, char *buf)
+{
+    static const struct { int key; const char *bytes; } sent[] = {
+        { KEY_UP, "\033[A" }, { KEY_DOWN, "\033[B" }, { KEY_RIGHT, "\033[C" }, { KEY_LEFT, "\033[D" },
+        { KEY_HOME, "\033[H" }, { KEY_END, "\033[F" }, { KEY_BACKSPACE, "\177" }, { KEY_ENTER, "\r" },
+    };
+    for (size_t i = 0; i < NELEM(sent); i++)
+        if (sent[i].key == key) {
+            strcpy(buf, sent[i].bytes);
+            return strlen(buf);
+        }
+    buf[0] = (char)key;
+    return key >= 0 && key < 256;
+}
+
+bool tui_type(struct pane *p, int key, int to)
+{
+    char bytes[8];
+    struct tui *t = p->tui;
+    if (t->typing != p || !t->link)
+        return false;
+    if (key == END_TYPING) {
+        t->typing = NULL;
+        return true;
+    }
+    size_t n = bytes_of_key(key, bytes);
+    if (n && link_type(t->link, (enum link_input)to, bytes, n) < (ssize_t)n)
+        tui_say(t, ROLE_DIM, live_running(t) ? "the guest does not take it now" : "the guest does not run: F5, after Ctrl-]");
+    return true;
+}
+
+/*
+ * Breakpoints
+ */
+
+/* A symbol, a register or a number. */
+bool tui_place(const struct tui *t, const char *text, uint64_t *at)
 {
     char *end;
     uint64_t last;
@@ -114,7 +165,18 @@ static bool place_of(const struct tui *t, const char *text, uint64_t *at)
         return true;
     errno = 0;
     *at = strtoull(text, &end, 0);
-    return end != text && !*end && !errno;
+    if (end != text && !*end && !errno)
+        return true;
+    const struct reg *r = t->link ? reg_find(text, strlen(text)) : NULL;
+    if (r)
+        *at = reg_get(r, &t->live.now);
+    return r;
+}
+
+/* Breakpoints on code; any other text says which events. */
+static bool is_code(const struct tui *t, const char *text, uint64_t *at)
+{
+    return !(t->link && reg_find(text, strlen(text))) && tui_place(t, text, at);
 }
 
 static bool add_break(struct tui *t, const char *what, bool temporary)
@@ -123,7 +185,7 @@ static bool add_break(struct tui *t, const char *what, bool temporary)
     struct link_break b = { .enabled = true, .temporary = temporary, .kind = BREAK_CODE, .len = 1 };
     if (!can_run(t))
         return false;
-    if (!place_of(t, what, &b.at)) {
+    if (!is_code(t, what, &b.at)) {
         b.kind = BREAK_EVENT;
         snprintf(b.event, sizeof b.event, "%s", what);
     }

@@ -14,6 +14,7 @@
 
 #include "base/abi.h"
 #include "base/host.h"
+#include "debugger/link.h"
 #include "debugger/tui.h"
 
 #define COM1       0x3f8
@@ -146,7 +147,8 @@ static void serial_draw(struct pane *p, const struct area *a)
 static void serial_title(struct pane *p, char *buf, size_t n)
 {
     const struct serial *s = p->state;
-    snprintf(buf, n, "%zu bytes until here%s", s->n, s->n == MAX_BYTES ? " and more" : "");
+    snprintf(buf, n, "%zu bytes until here%s%s", s->n, s->n == MAX_BYTES ? " and more" : "",
+             p->tui->typing == p ? "  TYPING, Ctrl-] ends" : p->tui->link ? "  (i: type)" : "");
 }
 
 static void scroll_text(struct tui *t, struct pane *p, int by)
@@ -156,7 +158,13 @@ static void scroll_text(struct tui *t, struct pane *p, int by)
     s->up = s->up + by < 0 ? 0 : s->up + by > MAX_BYTES ? MAX_BYTES : s->up + by;
 }
 
+static bool serial_typed(struct pane *p, int key)
+{
+    return tui_type(p, key, LINK_TO_SERIAL);
+}
+
 static const struct key serial_keys[] = {
+    { 'i', 0, NULL, "type to the guest's serial line; Ctrl-] ends it", tui_begin_typing, 0, LIVE },
     { KEY_PPAGE, 0, NULL, "scroll back", scroll_text, 10, ALWAYS },
     { KEY_NPAGE, 0, NULL, "scroll on", scroll_text, -10, ALWAYS },
     { 0 }
@@ -165,5 +173,5 @@ static const struct key serial_keys[] = {
 const struct pane_ops pane_serial = {
     .name = "serial", .about = "what the guest wrote to COM1 and the debug console until then",
     .state_bytes = sizeof(struct serial), .keys = serial_keys, .open = serial_open, .close = serial_close,
-    .title = serial_title, .draw = serial_draw, .follow_selection = serial_follow, .work = serial_work,
+    .title = serial_title, .draw = serial_draw, .follow_selection = serial_follow, .typed = serial_typed, .work = serial_work,
 };

@@ -47,6 +47,8 @@ const char *glyph(enum glyph g)
     return term.utf8 ? glyphs[g].utf8 : glyphs[g].ascii;
 }
 
+bool draw_is_utf8(void) { return term.utf8; }
+
 const char *draw_spark(uint64_t part, uint64_t whole)
 {
     static const char *const fine[] = { " ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
