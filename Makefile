@@ -247,6 +247,11 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libvitrine.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libvitrine.a $(LDLIBS) -lcmocka
 
+# Presses keys at random: tests/robot/run.
+$(BUILD)/tests/robot: tests/robot/robot.c tests/robot/pty.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -I. -o $@ $<
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 PACKAGES := gcc make libzydis-dev libelf-dev libdw-dev libzstd-dev libncurses-dev libreadline-dev \
@@ -272,11 +277,12 @@ run: all
 # What `make check` runs, quick suites first.
 SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep \
     "tests/lockstep soft/nested kvm" tests/deterministic tests/signals \
-    tests/trace tests/debug tests/tui $(if $(SAN)$(HARD),,tests/fuzz-short tests/kvm-sim/run)
+    tests/trace tests/debug tests/tui $(if $(SAN)$(HARD),,tests/fuzz-short tests/kvm-sim/run) \
+    tests/trace tests/tui tests/robot/run $(if $(SAN)$(HARD),,tests/kvm-sim/run)
 
 ##  check      build everything and run every test that takes seconds; see doc/testing.md
 .PHONY: check
-check: all $(UNIT_BINS) $(JUDGE)
+check: all $(UNIT_BINS) $(BUILD)/tests/robot $(JUDGE)
 	BUILD=$(BUILD) tests/run $(SUITES) "$(JUDGE) --cases $(if $(SAN)$(HARD),20000,100000)" $(if $(SAN)$(HARD),,"tests/memtest --short")
 
 ##  check-kvm-sim   the kvm tests on a complete KVM, inside QEMU (a minute)
@@ -322,6 +328,12 @@ check-san:
 .PHONY: hard
 hard:
 	$(MAKE) check HARD=1 SAN=1 BUILD=build/hard
+
+##  robot      10,000 random keys and 1,000 resizes on the TUI, with the sanitizers (minutes)
+.PHONY: robot
+robot:
+	$(MAKE) all build/san/tests/robot SAN=1 BUILD=build/san
+	BUILD=build/san tests/robot/run 10000 1000
 
 ##  install    to PREFIX, default /usr/local
 .PHONY: install

@@ -4,7 +4,8 @@ BENCHES := \
     bench_trace \
     bench_store \
     bench_kvm \
-    bench_start
+    bench_start \
+    bench_tui
 BENCH_BINS := $(BENCHES:%=$(BUILD)/bench/%)
 
 $(BUILD)/bench/%: bench/%.c bench/bench.h $(BUILD)/libvitrine.a

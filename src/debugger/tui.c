@@ -22,7 +22,7 @@
 #include "debugger/link.h"
 #include "debugger/tui_survey.h"
 
-#define SLICE_NS    3000000     /* of work between looks at the keyboard */
+#define SLICE_NS    2000000     /* of work between looks at the keyboard */
 #define GROWING_MS  100         /* how often a growing file is looked at */
 #define MAX_KEYS    64          /* taken before the screen is drawn      */
 #define EXIT_CANNOT 125

@@ -141,7 +141,7 @@ static void devices_draw(struct pane *p, const struct area *a)
     draw_clear(a);
     if (a->h < 1)
         return;
-    devices_work(p, 2000000);
+    devices_work(p, 1000000);
     draw_rest(a, 0, 0, ROLE_HEAD);
     draw_format(a, 0, 1, ROLE_HEAD, "%9s  %-10s%10s%9s %10s%9s   %s", "port", "device", "written", "event",
                 "read", "event", "what answers there");

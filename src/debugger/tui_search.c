@@ -12,7 +12,7 @@
 #include "base/host.h"
 #include "debugger/tui.h"
 
-#define AT_ONCE_NS 4000000
+#define AT_ONCE_NS 2000000
 
 static void start(struct tui *t, bool by_text, bool backward, uint64_t from)
 {

@@ -136,7 +136,7 @@ static void serial_draw(struct pane *p, const struct area *a)
     draw_clear(a);
     if (a->h < 1 || a->w < 3)
         return;
-    serial_work(p, 2000000);
+    serial_work(p, 1000000);
     if (s->n)
         draw_lines(s, a);
     else

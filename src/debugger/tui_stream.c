@@ -348,7 +348,7 @@ static void move_rows(struct tui *t, struct pane *p, int by)
     if (s->want / (by > 0 ? 1 : -1) < 0)
         s->want = 0;
     s->want += by;
-    stream_work(p, 4000000);
+    stream_work(p, 2000000);
 }
 
 static void move_pages(struct tui *t, struct pane *p, int halves)

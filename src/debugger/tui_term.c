@@ -178,6 +178,7 @@ bool tui_term_open(const struct tui_term_options *o, char *why, size_t n)
         snprintf(why, n, "TERM=%s is no terminal that can be drawn on; try TERM=vt100", name ? name : "");
         return false;
     }
+    del_curterm(cur_term);          /* newterm() makes its own */
     term.screen = newterm(NULL, stdout, stdin);
     if (!term.screen) {
         snprintf(why, n, "ncurses cannot use this terminal (TERM=%s)", name ? name : "");
