@@ -277,8 +277,8 @@ run: all
 # What `make check` runs, quick suites first.
 SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep \
     "tests/lockstep soft/nested kvm" tests/deterministic tests/signals \
-    tests/trace tests/debug tests/tui $(if $(SAN)$(HARD),,tests/fuzz-short tests/kvm-sim/run) \
-    tests/trace tests/tui tests/robot/run $(if $(SAN)$(HARD),,tests/kvm-sim/run)
+    tests/trace tests/debug tests/tui tests/robot/run \
+    $(if $(SAN)$(HARD),,tests/fuzz-short tests/kvm-sim/run)
 
 ##  check      build everything and run every test that takes seconds; see doc/testing.md
 .PHONY: check
