@@ -31,8 +31,11 @@ static const uint8_t loop_code[] = {
 };
 /* cli; hlt */
 static const uint8_t halt_code[] = { 0xfa, 0xf4 };
-/* sti; hlt: for ever */
-static const uint8_t wait_code[] = { 0xfb, 0xf4, 0xeb, 0xfc };
+/* The 8259A set up for the keyboard alone; sti; hlt: for ever, if nobody types */
+static const uint8_t wait_code[] = {
+    0xb0, 0x11, 0xe6, 0x20, 0xb0, 0x20, 0xe6, 0x21, 0xb0, 0x04, 0xe6, 0x21, 0xb0, 0x01, 0xe6, 0x21,
+    0xb0, 0xfd, 0xe6, 0x21, 0xfb, 0xf4, 0xeb, 0xfc,
+};
 static char path[] = "/tmp/vitrine-test-link-XXXXXX";
 
 static struct link *start(const uint8_t *code, size_t n)
@@ -214,7 +217,7 @@ static void ends(void **state)
     assert_int_equal(s.rip, 0x1002);
     assert_int_equal(link_run(l, LINK_FREE, 0), -EOWNERDEAD);
     link_end(l);
-    l = START(wait_code);                       /* nothing will wake it: told, not waited for */
+    l = START(wait_code);                       /* only a key will wake it: told, not waited for */
     go(l, LINK_FREE, 0);
     assert_int_equal(link_state(l), LINK_STOPPED);
     assert_int_equal(link_stopped(l)->why, LINK_PAUSED);
