@@ -131,5 +131,7 @@ int cmd_engines(int argc, char **argv)
     print_table(caps, n);
     for (size_t i = 0; i < n; i++)
         printf("\n%s -- %s\n    %s\n", engines[i]->name, engines[i]->about, caps[i].why);
+    printf("\nlockstep -- any two of them side by side, compared after every exit\n"
+           "    vitrine compare A B GUEST\n");
     return 0;
 }
