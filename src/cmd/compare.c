@@ -36,8 +36,8 @@ static void kick_both(void *arg)
     (void)arg;
     struct vm *both[] = { leader, follower };
     for (int i = 0; i < 2; i++)
-        if (both[i] && both[i]->cpu.ops)
-            both[i]->cpu.ops->kick(&both[i]->cpu);
+        if (both[i])
+            vm_kick(both[i]);
 }
 
 static void on_signal(int signo)
@@ -45,12 +45,6 @@ static void on_signal(int signo)
     if (leader)
         vm_interrupt(leader, signo);
     kick_both(NULL);
-}
-
-static void set_alarm(void *arg, uint64_t host_ns)
-{
-    (void)arg;
-    host_alarm_at(host_ns);
 }
 
 static void help(void)
@@ -159,7 +153,7 @@ static int compare(struct side side[2], struct vm_config config[2], const struct
 {
     struct lockstep l = { .every_insns = o->every, .check_shadow = o->check_shadow };
     config[0].serial = config[0].debugcon = (struct char_sink){ put_stdout, NULL };
-    config[0].alarm = config[1].alarm = set_alarm;
+    config[0].alarm = config[1].alarm = host_alarm_at;
     lockstep_prepare(&config[0], &config[1]);
     for (int i = 0; i < 2; i++)
         if (!build(&side[i], &config[i], &o->guest))

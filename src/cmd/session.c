@@ -61,19 +61,6 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static void on_alarm_fire(void *vm)
-{
-    struct vm *m = vm;
-    if (m->cpu.ops)
-        m->cpu.ops->kick(&m->cpu);
-}
-
-static void on_alarm(void *arg, uint64_t host_ns)
-{
-    (void)arg;
-    host_alarm_at(host_ns);
-}
-
 /* ---- the trace: who reads the ring ---- */
 
 static void print_events(void *arg, const struct trace_event *e, size_t n)
@@ -102,24 +89,6 @@ static bool wants_live_text(const struct run_options *o)
     return o->trace_path && strcmp(o->trace_path, "-") == 0;
 }
 
-/* What the engine numbers in events mean: places in engines[]. */
-static const char *engine_name(const void *arg, unsigned engine)
-{
-    (void)arg;
-    for (unsigned i = 0; engines[i]; i++)
-        if (i == engine)
-            return engines[i]->name;
-    return "?";
-}
-
-static const char *const *engine_names(void)
-{
-    static const char *names[16];
-    for (unsigned i = 0; i < NELEM(names) - 1 && engines[i]; i++)
-        names[i] = engines[i]->name;
-    return names;
-}
-
 static bool open_trace(struct session *s)
 {
     const struct run_options *o = s->o;
@@ -131,7 +100,8 @@ static bool open_trace(struct session *s)
         return false;
     }
     s->trace->engine_names = engine_names();
-    s->text.engine_name = engine_name;
+    s->text.engine_name = trace_text_listed_engine;
+    s->text.engine_arg = s->trace->engine_names;
     s->trace->mask = o->kinds | (o->insns ? TRACE_INSN_KINDS : 0);
     trace_drain_attach(&s->drain, s->trace);
     if (o->stat && !(s->stat = stat_new()))
@@ -205,7 +175,7 @@ static bool build(struct session *s)
     c.serial = c.debugcon = (struct char_sink){ terminal_put, s->terminal };
     c.idle = idle;
     c.poll = poll_host;
-    c.alarm = on_alarm;
+    c.alarm = host_alarm_at;
     c.hook_arg = s;
     if (wants_live_text(s->o)) {
         terminal_set_prefix(s->terminal, "guest> ");
@@ -289,7 +259,7 @@ static int run(struct session *s)
     running = s->vm;
     bug_session = s;
     host_bug_hook = show_recent;
-    host_alarm_init(on_alarm_fire, s->vm);
+    host_alarm_init(vm_kick, s->vm);
     catch_signals();
     if (s->trace && !wants_live_text(s->o))
         trace_drain_start(&s->drain);           /* if it cannot: slower, the same bytes */

@@ -27,3 +27,12 @@ const struct engine *engine_find(const char *name)
             return engines[i];
     return NULL;
 }
+
+const char *const *engine_names(void)
+{
+    static const char *names[NELEM(engines)];
+
+    for (size_t i = 0; engines[i]; i++)
+        names[i] = engines[i]->name;
+    return names;
+}

@@ -133,4 +133,7 @@ extern const struct engine engine_soft, engine_kvm;
 extern const struct engine *const engines[];        /* NULL-terminated */
 const struct engine *engine_find(const char *name);
 
+/* Their names, in that order, then NULL: what events mean by an engine's number. */
+const char *const *engine_names(void);
+
 #endif

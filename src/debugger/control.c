@@ -253,7 +253,7 @@ static void on_event(void *arg, const struct trace_event *e)
     for (size_t i = 0; i < c->n; i++)
         if (c->point[i].b.enabled && c->point[i].filter && filter_match(c->point[i].filter, e)) {
             c->vm->debug_kick = true;
-            c->vm->cpu.ops->kick(&c->vm->cpu);
+            vm_kick(c->vm);
             return;
         }
 }
@@ -640,16 +640,6 @@ int control_break_at(const struct control *c, size_t i, struct link_break *b)
     return 0;
 }
 
-/* What the engine numbers in events mean: places in engines[]. */
-static const char *engine_name(const void *arg, unsigned engine)
-{
-    (void)arg;
-    for (unsigned i = 0; engines[i]; i++)
-        if (i == engine)
-            return engines[i]->name;
-    return "?";
-}
-
 struct control *control_new(struct vm *vm, const struct symbols *symbols)
 {
     struct control *c = calloc(1, sizeof *c);
@@ -657,7 +647,8 @@ struct control *control_new(struct vm *vm, const struct symbols *symbols)
         return NULL;
     c->vm = vm;
     c->symbols = symbols;
-    c->text = (struct trace_text){ .symbols = symbols, .engine_name = engine_name };
+    c->text = (struct trace_text){ .symbols = symbols, .engine_name = trace_text_listed_engine,
+                                   .engine_arg = engine_names() };
     c->next_nr = 1;
     if (grow(c)) {
         control_free(c);

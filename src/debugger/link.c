@@ -559,17 +559,14 @@ static void watch_fd(struct link *l, int fd)
 
 static bool make_parts(struct link *l, const struct link_options *o, char *why, size_t n)
 {
-    static const char *names[16];
     int page_fd;
     snprintf(why, n, "out of memory");
-    for (unsigned i = 0; i < NELEM(names) - 1 && engines[i]; i++)
-        names[i] = engines[i]->name;
     l->trace = trace_new(RING_EVENTS);
     l->page = host_shared_alloc("vitrine-state", WIRE_PAGE_BYTES, &page_fd);
     if (!l->trace || !l->page)
         return false;
     close(page_fd);
-    l->trace->engine_names = names;
+    l->trace->engine_names = engine_names();
     l->trace->mask = o->kinds ? o->kinds : TRACE_DEFAULT_KINDS;
     l->store = store_record(o->trace_path, l->trace, o->trace_info ? o->trace_info : "", why, n);
     l->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -254,8 +254,7 @@ enum look trace_field_look(const char *arg)
 
 static const char *engine_name(const struct trace_text *x, uint64_t engine)
 {
-    const char *name = x && x->engine_name && engine <= UINT8_MAX
-                     ? x->engine_name(x->engine_arg, (unsigned)engine) : "?";
+    const char *name = engine <= UINT8_MAX ? trace_text_engine(x, (unsigned)engine) : "?";
     return strcmp(name, "?") ? name : NULL;
 }
 

@@ -22,7 +22,16 @@
 #include "debugger/symbols.h"
 #include "io/oddity.h"
 
-static const char *engine_name(const struct trace_text *x, unsigned engine)
+const char *trace_text_listed_engine(const void *names, unsigned engine)
+{
+    const char *const *name = names;
+    for (unsigned i = 0; name && name[i]; i++)
+        if (i == engine)
+            return name[i];
+    return "?";
+}
+
+const char *trace_text_engine(const struct trace_text *x, unsigned engine)
 {
     return x && x->engine_name ? x->engine_name(x->engine_arg, engine) : "?";
 }
@@ -164,7 +173,7 @@ void trace_text_json(const struct trace_text *x, const struct trace_event *e, FI
     char text[300];
     fprintf(out, "{\"seq\":%" PRIu64 ",\"vtime_ns\":%" PRIu64 ",\"icount\":%" PRIu64
             ",\"rip\":\"0x%" PRIx64 "\",\"vcpu\":%u", e->seq, e->vtime_ns, e->icount, e->rip, e->vcpu);
-    json_string(out, "engine_name", engine_name(x, e->engine));
+    json_string(out, "engine_name", trace_text_engine(x, e->engine));
     json_string(out, "layer", e->layer < N_LAYERS ? layer_names[e->layer] : "?");
     json_string(out, "kind", kind_name(e));
     if (e->cause_back)
@@ -178,20 +187,11 @@ void trace_text_json(const struct trace_text *x, const struct trace_event *e, FI
     fputs("}\n", out);
 }
 
-static const char *ring_engine(const void *arg, unsigned engine)
-{
-    const char *const *names = arg;
-    for (unsigned i = 0; names && names[i]; i++)
-        if (i == engine)
-            return names[i];
-    return "?";
-}
-
 void trace_text_recent(const struct trace *t, size_t n, FILE *out)
 {
     if (!t || !t->ring->head)
         return;
-    struct trace_text x = { .engine_name = ring_engine, .engine_arg = t->engine_names };
+    struct trace_text x = { .engine_name = trace_text_listed_engine, .engine_arg = t->engine_names };
     const struct trace_ring *r = t->ring;
     uint64_t have = r->head < r->size ? r->head : r->size;
     if (n > have)

@@ -16,6 +16,13 @@ struct trace_text {
     const void  *engine_arg;
 };
 
+/* For .engine_name, with a NULL-terminated list of names as .engine_arg: a trace's
+ * engine_names, or engine_names() of this program.  "?" if the list is shorter. */
+const char *trace_text_listed_engine(const void *names, unsigned engine);
+
+/* What x calls this engine; "?" if it does not know. */
+const char *trace_text_engine(const struct trace_text *x, unsigned engine);
+
 /* The arguments in words: "IO out 0x3f8 size 1 value 0x41"; always terminated; returns buf. */
 char *trace_text_args(const struct trace_text *x, const struct trace_event *e, char *buf, size_t n);
 

@@ -163,7 +163,7 @@ static void on_poll(void *arg)
     m->attention |= request_waits(m, 0);
 }
 
-/* Leave the halt for now: there is a request. */
+/* There is a request: it comes before the halt. */
 static uint64_t interrupt_idling(struct vmm *m)
 {
     m->attention = m->vm->pause_wanted = true;
@@ -195,19 +195,6 @@ static uint64_t on_idle(void *arg, uint64_t ns)
         return 1;
     m->starved = true;
     return interrupt_idling(m);
-}
-
-static void on_alarm_fire(void *vm)
-{
-    struct vm *v = vm;
-    if (v->cpu.ops)
-        v->cpu.ops->kick(&v->cpu);
-}
-
-static void on_alarm(void *arg, uint64_t host_ns)
-{
-    (void)arg;
-    host_alarm_at(host_ns);
 }
 
 /* ---- requests ---- */
@@ -498,7 +485,7 @@ static bool build(struct vmm *m, char *why, size_t n)
     c.debugcon = (struct char_sink){ put_debugcon, m };
     c.idle = on_idle;
     c.poll = on_poll;
-    c.alarm = on_alarm;
+    c.alarm = host_alarm_at;
     c.hook_arg = m;
     c.after_exit = NULL;
     m->trace->drain = wait_for_room;
@@ -560,7 +547,7 @@ _Noreturn void vmm_serve(const struct link_options *o, int sock, struct trace *t
         transmit(&m, WIRE_FAILED, 0, -EINVAL, why, strlen(why) + 1);
         _exit(1);
     }
-    host_alarm_init(on_alarm_fire, m.vm);
+    host_alarm_init(vm_kick, m.vm);
     vm_begin(m.vm);
     tell_ready(&m);
     serve(&m);

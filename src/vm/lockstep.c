@@ -167,7 +167,7 @@ static uint64_t give_time(struct lockstep *l, uint64_t leader_ran)
     if (both_count(l) || !f->cfg.alarm)
         return UINT64_MAX;
     uint64_t until = host_monotonic_ns() + PATIENCE_NS + leader_ran * PATIENCE_INSN_NS;
-    f->cfg.alarm(f->cfg.hook_arg, until);
+    f->cfg.alarm(until);
     l->leader->alarm_ns = 0;                    /* there is one alarm for both */
     return until;
 }

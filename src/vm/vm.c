@@ -198,11 +198,17 @@ void vm_stop(struct vm *vm, enum vm_stop stop, const char *fmt, ...)
     va_end(ap);
 }
 
+void vm_kick(void *machine)
+{
+    struct vm *vm = machine;
+    if (vm->cpu.ops)
+        vm->cpu.ops->kick(&vm->cpu);
+}
+
 void vm_interrupt(struct vm *vm, int signo)
 {
     vm->interrupted = signo;
-    if (vm->cpu.ops)
-        vm->cpu.ops->kick(&vm->cpu);
+    vm_kick(vm);
 }
 
 static void check_limits(struct vm *vm)
@@ -289,7 +295,7 @@ static void set_alarm(struct vm *vm, uint64_t until)
         return;                                 /* set, and early enough */
     vm->alarm_ns = due;
     uint64_t before = host_monotonic_ns();
-    vm->cfg.alarm(vm->cfg.hook_arg, due);
+    vm->cfg.alarm(due);
     uint64_t slice = (host_monotonic_ns() - before) * SLICE_PER_COST;
     vm->slice_ns = slice < MIN_SLICE_NS ? MIN_SLICE_NS : slice > MAX_SLICE_NS ? MAX_SLICE_NS : slice;
 }

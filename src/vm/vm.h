@@ -68,7 +68,7 @@ struct vm_config {
     void     (*poll)(void *arg);
 
     /* Ask for a kick at this host time; needed by engines that cannot count. */
-    void     (*alarm)(void *arg, uint64_t host_ns);
+    void     (*alarm)(uint64_t host_ns);
     void     *hook_arg;
 
     /* Called after every exit was concluded, if set. */
@@ -157,6 +157,10 @@ void vm_finish(struct vm *vm);
 
 /* Stop a running machine from a signal handler. */
 void vm_interrupt(struct vm *vm, int signo);
+
+/* Have the engine come back to the monitor, of a struct vm; from any thread or
+ * signal handler: what host_alarm_init() is given. */
+void vm_kick(void *vm);
 
 /* Stop now, for this reason; fmt adds to it (NULL: nothing to add). */
 void vm_stop(struct vm *vm, enum vm_stop stop, const char *fmt, ...)
