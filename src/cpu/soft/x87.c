@@ -120,19 +120,23 @@ void x87_sanitize(struct fxsave *f)
 /* Run it on f; the last-instruction pointers and MXCSR stay the guest's. */
 static uint64_t on_host(struct fxsave *f, const uint8_t *form, void *operand, uint64_t rflags)
 {
-    struct fxsave before = *f;
+    uint8_t kept[offsetof(struct fxsave, st) - offsetof(struct fxsave, fop)];
 
+    memcpy(kept, &f->fop, sizeof kept);
     rflags = x87_on_host(f, form, operand, (rflags & FLAGS_ARITH) | FLAG_ONE | FLAG_IF);
-    memcpy(&f->fop, &before.fop, offsetof(struct fxsave, st) - offsetof(struct fxsave, fop));
+    memcpy(&f->fop, kept, sizeof kept);
     return rflags;
 }
 
 /* As on_host(), with the exceptions that IGNNE# hides put aside. */
 static uint64_t run_ignoring(struct fxsave *f, const uint8_t *form, void *operand, uint64_t rflags)
 {
-    uint16_t hidden = f->fsw & X87_SUMMARY ? f->fsw & X87_EXCEPTIONS : 0;
+    uint16_t hidden = 0;
 
-    f->fsw &= (uint16_t)~(hidden | (hidden ? X87_SUMMARY : 0));
+    if (f->fsw & X87_SUMMARY) {
+        hidden = f->fsw & X87_EXCEPTIONS;
+        f->fsw &= (uint16_t)~(X87_SUMMARY | X87_EXCEPTIONS);
+    }
     rflags = on_host(f, form, operand, rflags);
     f->fsw |= hidden;
     x87_summarize(f);
