@@ -100,8 +100,14 @@ static void disable_quirks(struct kvm_cpu *k)
     ioctl(k->vm, KVM_ENABLE_CAP, &cap);
 }
 
+/*
+ * The filter comes first: Linux waits for a grace period of the VM's SRCU to set
+ * it, and hurries only if none has just ended (srcu_might_be_idle()).  After the
+ * memory slots, each of which ends one, it took 13 ms instead of 0.1.
+ */
 int kvm_setup_vm(struct kvm_cpu *k, struct vcpu *v)
 {
+    set_msr_filter(k);
     for (size_t i = 0; i < gmem_count(v->gmem); i++) {
         int err = add_slot(k, v, i);
         if (err)
@@ -109,7 +115,6 @@ int kvm_setup_vm(struct kvm_cpu *k, struct vcpu *v)
     }
     /* Older Intel CPUs run real mode through three pages of their own. */
     ioctl(k->vm, KVM_SET_TSS_ADDR, 0xfffbd000ul);
-    set_msr_filter(k);
     disable_quirks(k);
     return 0;
 }
