@@ -23,6 +23,9 @@
 #include "debugger/tui_survey.h"
 
 #define SLICE_NS    2000000     /* of work between looks at the keyboard */
+#define TYPING_NS   300000000   /* so long after a key the user is thought to type on, ... */
+#define BREATH_MS   4           /* ... and so long we sleep between slices: see pause_ms() */
+#define SHOWN_NS    50000000    /* how often a search shows how far it has come */
 #define GROWING_MS  100         /* how often a growing file is looked at */
 #define MAX_KEYS    64          /* taken before the screen is drawn      */
 #define EXIT_CANNOT 125
@@ -153,6 +156,7 @@ static void draw(struct tui *t)
     if (bottom)
         draw_bottom(t, &last, &cursor_y, &cursor_x);
     tui_term_show(cursor_y, cursor_x);
+    t->shown_ns = host_monotonic_ns();
     t->dirty = false;
 }
 
@@ -198,7 +202,7 @@ static bool work(struct tui *t)
         if (p->shown && p->ops->work)
             more |= p->ops->work(p, end_ns - host_monotonic_ns());
     }
-    if (t->search.active)
+    if (t->search.active && host_monotonic_ns() - t->shown_ns > SHOWN_NS)
         t->dirty = true;
     if (host_monotonic_ns() < end_ns && !more)
         more |= survey_work(t->survey, t->store, end_ns - host_monotonic_ns());
@@ -222,6 +226,14 @@ static int wait_ms(struct tui *t)
     return t->link ? live_wait_ms(t) : may_grow(t) ? GROWING_MS : -1;
 }
 
+/* Whoever computes all the time has no claim to the processor left when a key comes,
+ * and on a busy machine waits for it longer than the screen takes.  So while keys
+ * come, work leaves gaps; nobody sees that counting takes longer then. */
+static int pause_ms(const struct tui *t)
+{
+    return host_monotonic_ns() - t->key_ns < TYPING_NS ? BREATH_MS : 0;
+}
+
 /* What the guest, or whoever writes the file, has done meanwhile. */
 static void look_outside(struct tui *t)
 {
@@ -242,8 +254,9 @@ static void loop(struct tui *t)
         if (t->dirty)
             draw(t);
         int fd = t->link ? link_fd(t->link) : -1;
-        int key = tui_term_key(more ? 0 : wait_ms(t), fd);
+        int key = tui_term_key(more ? pause_ms(t) : wait_ms(t), fd);
         for (unsigned i = 0; key != ERR && !t->quit; key = tui_term_key(0, -1)) {
+            t->key_ns = host_monotonic_ns();
             tui_key(t, key);
             if (++i == MAX_KEYS)
                 break;

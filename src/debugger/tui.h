@@ -116,7 +116,8 @@ struct tui {
     char    *page;              /* what a command of the console has answered; NULL: nothing */
     struct console *console;
     bool     dirty, quit;
-    uint64_t looked_ns;         /* when a growing file was last looked at */
+    uint64_t looked_ns;         /* when a growing file was last looked at, ... */
+    uint64_t key_ns, shown_ns;  /* ... a key came, the screen was drawn        */
     int      status;
 };
 
