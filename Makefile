@@ -136,6 +136,7 @@ debugger := \
     debugger/stat.c \
     debugger/story.c \
     debugger/tui_term.c \
+    debugger/tui_guard.c \
     debugger/tui_rows.c \
     debugger/tui_survey.c \
     debugger/tui.c \

@@ -42,12 +42,20 @@ static uint64_t painted(struct pty *p, uint64_t start)
     return last;
 }
 
-static long resident_kb(pid_t pid)
+/* Of the TUI: the child of the process that was started. */
+static long resident_kb(pid_t guard)
 {
     char path[64], line[200];
     long kb = 0;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    int pid = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)guard, (int)guard);
     FILE *f = fopen(path, "r");
+    if (f && fscanf(f, "%d", &pid) != 1)
+        pid = 0;
+    if (f)
+        fclose(f);
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    f = fopen(path, "r");
     while (f && fgets(line, sizeof line, f))
         if (strncmp(line, "VmRSS:", 6) == 0)
             kb = strtol(line + 6, NULL, 10);

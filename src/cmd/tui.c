@@ -17,6 +17,7 @@
 #include "debugger/link.h"
 #include "debugger/symbols.h"
 #include "debugger/tui.h"
+#include "debugger/tui_guard.h"
 #include "vm/pc.h"
 
 static const char usage[] =
@@ -241,6 +242,7 @@ static bool is_called_trace(const char *path)
 int cmd_tui(int argc, char **argv)
 {
     struct options o = { 0 };
+    int status;
     bool done;
     argc = take_own(&o, argc, argv);
     if (argc < 0)
@@ -250,7 +252,7 @@ int cmd_tui(int argc, char **argv)
         return 0;
     }
     if (argc == 2 && (is_trace(argv[1]) || is_called_trace(argv[1])))
-        return show_trace(&o, argv[1]);
+        return tui_guard(&status) ? show_trace(&o, argv[1]) : status;
     int err = options_parse(FOR_TUI, argc, argv, &o.run, &done);
     if (err || done)
         return done ? help() : err;
@@ -258,5 +260,5 @@ int cmd_tui(int argc, char **argv)
         host_say("--trace - prints, and the screen is taken; name a file");
         return 2;
     }
-    return show_guest(&o);
+    return tui_guard(&status) ? show_guest(&o) : status;
 }

@@ -62,7 +62,7 @@ const char *draw_spark(uint64_t part, uint64_t whole)
  */
 
 /* Only what is safe in a signal handler. */
-static void give_back(void)
+void tui_term_give_back(void)
 {
     ssize_t n = write(STDOUT_FILENO, term.restore, term.n_restore);
     (void)n;
@@ -72,7 +72,7 @@ static void give_back(void)
 static void on_crash(int signo)
 {
     if (term.open)
-        give_back();
+        tui_term_give_back();
     signal(signo, SIG_DFL);
     raise(signo);
 }
@@ -127,6 +127,17 @@ static void prepare_restore(void)
         add_restore(names[i]);
     if (term.n_restore + 1 < sizeof term.restore)
         term.restore[term.n_restore++] = '\r';
+}
+
+bool tui_term_prepare(void)
+{
+    int err;
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || tcgetattr(STDOUT_FILENO, &term.before) < 0
+        || setupterm(getenv("TERM"), STDOUT_FILENO, &err) != OK)
+        return false;
+    prepare_restore();
+    del_curterm(cur_term);      /* newterm() makes its own */
+    return true;
 }
 
 /*

@@ -3,7 +3,8 @@
  *
  * Given back at tui_term_close(), at SIGTSTP (and taken again when continued),
  * and, whatever happens to this process, by a crash or an abort: the bytes
- * that restore it are made beforehand, so that a signal handler can write them.
+ * that restore it are made beforehand, so that a signal handler can write them,
+ * or the process that waits for this one (tui_guard.h).
  */
 #ifndef DEBUGGER_TUI_TERM_H
 #define DEBUGGER_TUI_TERM_H
@@ -17,6 +18,10 @@ struct tui_term_options {
     bool ascii;                 /* lines of ASCII even where there are better ones */
     bool mouse;
 };
+
+/* Note what the terminal is like, and what restores it; false: it is none. */
+bool tui_term_prepare(void);
+void tui_term_give_back(void);  /* as it was then; safe in a signal handler */
 
 /* False, and a sentence, if this is no terminal that we can draw on. */
 bool tui_term_open(const struct tui_term_options *o, char *why, size_t n);
