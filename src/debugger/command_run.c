@@ -27,7 +27,7 @@ static void next_instruction(struct console *c, char *buf, size_t n)
     c->next_x = pc;
 }
 
-static const char *const why_names[] = { "start", "paused", "stepped", "breakpoint", "ended", "died" };
+static const char *const why_names[] = { "start", "paused", "stepped", "breakpoint", "beginning", "ended", "died" };
 
 static void tell_json(struct console *c, const struct link_stop *s, const char *insn)
 {

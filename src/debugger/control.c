@@ -303,8 +303,7 @@ static bool step_done(struct control *c, bool retired_one)
         if (c->vm->cfg.engine->counts ? v->icount < c->until : !retired_one || --c->left)
             return false;
         return stepped(c, "stepped");
-    case LINK_NEXT:
-    case LINK_FINISH:
+    default:
         break;
     }
     get_cpu(c, ST_GPRS | ST_SEGS | ST_CRS, &s);

@@ -117,6 +117,7 @@ struct link_stop {
         LINK_PAUSED,
         LINK_STEPPED,                   /* what link_run() was asked for is done     */
         LINK_BREAK,                     /* breakpoint number `nr`                    */
+        LINK_AT_BEGINNING,              /* going back: nothing is recorded before    */
         LINK_GUEST_ENDED,               /* vm_stop says how                          */
         LINK_DIED,                      /* the VMM is gone                           */
     } why;
@@ -146,7 +147,19 @@ enum link_run {
     LINK_STEP_EXIT,                     /* n exits, each answered and concluded                */
     LINK_FINISH,                        /* until the current function or handler has returned  */
     LINK_NEXT,                          /* one instruction, with all that it calls             */
+
+    /* Back, as far as the recording reaches (doc/reverse.md); -ENOTSUP: not with this
+     * engine.  From LINK_ENDED too.  A pause leaves the guest where it was. */
+    LINK_REVERSE_STEP,                  /* n instructions back                                 */
+    LINK_REVERSE_CONTINUE,              /* to the last time something would have stopped it    */
+    LINK_REVERSE_NEXT,                  /* one instruction, with all that it called            */
+    LINK_REVERSE_FINISH,                /* before the call (or interrupt) of the current function */
+    LINK_TO_INSN,                       /* to where n instructions had been retired, either way */
+    LINK_TO_EVENT,                      /* to the end of the turn in which event n happened    */
+    LINK_TO_NOW,                        /* to the newest point there is: whence one went back  */
+    N_LINK_RUNS,
 };
+#define LINK_IS_BACK(how) ((how) >= LINK_REVERSE_STEP)
 
 /* Go; -EBUSY if it runs already, -EOWNERDEAD if the guest has ended.  Returns at
  * once; LINK_NEWS_STATE follows. */
@@ -174,6 +187,16 @@ struct link_status {
     bool     halted;                    /* in HLT                                     */
     uint64_t mmu[8];                    /* of shadow_stats, in its order; or entries in the nested table */
     struct event injected;              /* waits to be delivered as the guest goes on */
+    struct link_past {
+        bool     ok;                    /* going back is possible                     */
+        bool     inside;                /* the guest is in the past: what it does is known,
+                                           makes no events and prints nothing         */
+        uint64_t begin_icount, begin_seq;       /* how far back the recording reaches */
+        uint64_t newest_icount, newest_seq;     /* and how far forward                */
+        uint64_t checkpoints, bytes, max_bytes; /* kept in memory                     */
+        uint64_t inputs;                /* bytes typed and times slept, recorded      */
+        uint64_t done, total;           /* of going back: instructions executed again; total 0: not now */
+    } past;
 };
 void link_get_status(const struct link *l, struct link_status *s);
 
@@ -228,6 +251,14 @@ int link_peek_mmio(struct link *l, gpa_t gpa, unsigned size, uint64_t *value);
  * character (code page 437) in the low byte, the attribute in the high. */
 #define LINK_CELLS (132 * 60)
 int link_screen(const struct link *l, struct vga_text *m, uint16_t cells[LINK_CELLS]);
+
+/*
+ * Snapshots: all of the machine in a file, taken and put back while it is not
+ * running.  A file that is no snapshot of such a machine is refused with a
+ * sentence in why, and the machine is as before.
+ */
+int link_save(struct link *l, int fd, char *why, size_t n);
+int link_load(struct link *l, int fd, char *why, size_t n);
 
 /*
  * Typing: bytes for the serial line, or characters for the keyboard.  Returns

@@ -211,8 +211,10 @@ static int serve_RUN(struct vmm *m, size_t *n)
         return -EBUSY;
     if (m->state == LINK_ENDED)
         return -EOWNERDEAD;
-    if (m->in.run.how > LINK_NEXT)
+    if (m->in.run.how >= N_LINK_RUNS)
         return -EINVAL;
+    if (LINK_IS_BACK(m->in.run.how))
+        return -ENOTSUP;
     control_go(m->control, m->in.run.how, m->in.run.n);
     m->state = LINK_RUNNING;
     m->pause = m->starved = false;
