@@ -75,6 +75,7 @@ struct live {
     uint64_t events_before;             /* how many events there were at the stop before  */
     uint64_t stops;                     /* counts them: panes compare                     */
     bool     asked;                     /* whether to end it: q again does                */
+    bool     deaf;                      /* it did not answer while it ran: not asked again before it stops */
 };
 
 struct tui {
@@ -145,6 +146,10 @@ void live_until(struct tui *t, const char *what);       /* a symbol, an address,
 void live_break(struct tui *t, const char *what);
 void live_delete(struct tui *t, const char *nr);
 void live_interrupt(struct tui *t);             /* Ctrl-C */
+/* May the VMM be asked something?  And what it was; one that hangs shall not hang us. */
+#define LIVE_ASK_NS 250000000           /* how often while the guest runs */
+bool live_may_ask(const struct tui *t);
+void live_answered(struct tui *t, int err);
 void live_state_text(struct tui *t, char *buf, size_t n);
 
 void tui_begin_typing(struct tui *t, struct pane *p, int arg);

@@ -1,22 +1,29 @@
 /*
  * debugger/tui_devices.c -- the pane of devices: what the guest last wrote to
- * and read from each port, as of the selected event.
+ * and read from each port, as of the selected event; and, live, the fields of
+ * one device as they are now, by the names that its datasheet gives them.
  *
- * Found backwards from the selected event, as far as a few ten thousand
- * accesses; the table says if that was not the beginning.
+ * Accesses are found backwards from the selected event, as far as a few ten
+ * thousand; the table says if that was not the beginning.  Fields are asked of
+ * the VMM, which only peeks: at every stop, and now and then while it runs.
  */
 #include <curses.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/host.h"
+#include "debugger/link.h"
 #include "debugger/tui.h"
 #include "vm/pc.h"
 
 #define MAX_PORTS    128
 #define LOOK_BACK    50000      /* accesses */
+#define MAX_PARTS    32
+#define MAX_VALUES   4096       /* of one device, as in the link */
+#define CELL         40         /* columns for a field, at least */
 
 struct access { bool is; uint64_t value, seq; };
 
@@ -27,7 +34,16 @@ struct port {
     unsigned n;                 /* accesses seen */
 };
 
+/* Of one part of the machine: now, and at the stop before. */
+struct values { uint64_t *now, *before; size_t n; bool has_before; };
+
 struct devices {
+    struct pc_part part[MAX_PARTS];
+    struct values values[MAX_PARTS];
+    size_t   n_parts;
+    unsigned pinned;            /* part + 1 that was asked for; 0: the one last accessed */
+    unsigned shown;             /* part */
+    uint64_t asked_ns;
     struct filter *accesses;
     struct port port[MAX_PORTS];
     size_t   n;
@@ -42,13 +58,121 @@ static bool devices_open(struct pane *p)
     struct devices *d = p->state;
     struct filter_error err;
     d->accesses = filter_compile("kind in (IO_READ, IO_WRITE, MMIO_READ, MMIO_WRITE, UNCLAIMED)", NULL, &err);
+    d->n_parts = link_parts(d->part, MAX_PARTS);
     return d->accesses;
 }
 
 static void devices_close(struct pane *p)
 {
-    filter_free(((struct devices *)p->state)->accesses);
+    struct devices *d = p->state;
+    filter_free(d->accesses);
+    for (size_t i = 0; i < d->n_parts; i++) {
+        free(d->values[i].now);
+        free(d->values[i].before);
+    }
 }
+
+/*
+ * Fields
+ */
+
+static bool has_fields(const struct pc_part *part)
+{
+    for (size_t i = 0; i < part->ops->n_fields; i++)
+        if (!(part->ops->fields[i].flags & FIELD_HIDDEN))
+            return true;
+    return false;
+}
+
+/* The values of part i; `stopped`: those so far are what was before. */
+static void ask_values(struct pane *p, unsigned i, bool stopped)
+{
+    struct devices *d = p->state;
+    struct values *v = &d->values[i];
+    if (!v->now)
+        v->now = calloc(MAX_VALUES, sizeof *v->now);
+    if (!v->before)
+        v->before = calloc(MAX_VALUES, sizeof *v->before);
+    if (!v->now || !v->before)
+        return;
+    if (stopped && v->n) {
+        memcpy(v->before, v->now, v->n * sizeof *v->now);
+        v->has_before = true;
+    }
+    size_t n = MAX_VALUES;
+    int err = live_may_ask(p->tui) ? link_device(p->tui->link, i, v->now, &n) : -EAGAIN;
+    if (err == 0)
+        v->n = n;
+    live_answered(p->tui, err);
+}
+
+static void devices_stopped(struct pane *p)
+{
+    struct devices *d = p->state;
+    for (unsigned i = 0; i < d->n_parts; i++)
+        if (has_fields(&d->part[i]))
+            ask_values(p, i, true);
+    d->asked_ns = host_monotonic_ns();
+}
+
+/* The device of that access, unless one was asked for. */
+static void choose_part(struct devices *d, const struct trace_event *e)
+{
+    if (d->pinned) {
+        d->shown = d->pinned - 1;
+        return;
+    }
+    if (!e || (e->kind != TRACE_IO_READ && e->kind != TRACE_IO_WRITE))
+        return;
+    const struct device_ops *ops = pc_port_device((uint16_t)e->arg[0]);
+    for (unsigned i = 0; i < d->n_parts; i++)
+        if (d->part[i].ops == ops && has_fields(&d->part[i]))
+            d->shown = i;
+}
+
+/* A field's elements, until there is no more room. */
+static void draw_field(const struct area *a, int y, int x, int w, const struct field *f, const uint64_t *now,
+                       const uint64_t *before)
+{
+    struct area cell = { a->y, a->x, a->h, x + w < a->w ? x + w - 1 : a->w };
+    x = draw_format(&cell, y, x, ROLE_GUEST, "%-10s", f->name);
+    for (unsigned i = 0; i < f->count && x < cell.w; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%0*" PRIx64, 2 * f->size, now[i]);
+        if (f->flags & FIELD_TIMER)
+            snprintf(text, sizeof text, now[i] + 1 ? "at %" PRIu64 " ns" : "off", now[i]);
+        x = draw_text(&cell, y, x, before && before[i] != now[i] ? ROLE_CHANGED : ROLE_TEXT, text) + 1;
+    }
+    draw_text(&cell, y, x + 1, ROLE_DIM, f->about);
+}
+
+static void draw_fields(struct pane *p, const struct area *a)
+{
+    struct devices *d = p->state;
+    const struct values *v = &d->values[d->shown];
+    const struct device_ops *ops = d->part[d->shown].ops;
+    int columns = a->w / CELL > 0 ? a->w / CELL : 1, at = 0;
+    size_t k = 0;
+    draw_rest(a, 0, 0, ROLE_HEAD);
+    draw_format(a, 0, 1, ROLE_HEAD, "%s, %s as it is now: %s", d->part[d->shown].name, ops->name, ops->about);
+    for (size_t i = 0; i < ops->n_fields; k += ops->fields[i++].count) {
+        const struct field *f = &ops->fields[i];
+        if (f->flags & FIELD_HIDDEN || k + f->count > v->n)
+            continue;
+        int cells = f->count > 1 || f->flags & FIELD_TIMER ? columns : 1;      /* or a line of its own */
+        if (cells > 1)
+            at = (at + columns - 1) / columns * columns;
+        draw_field(a, 1 + at / columns, 1 + at % columns * (a->w / columns), cells * (a->w / columns), f, v->now + k,
+                   v->has_before ? v->before + k : NULL);
+        at += cells;
+    }
+    if (!v->n)
+        draw_wrapped(a, 1, ROLE_DIM, "the monitor has not said");
+}
+
+/*
+ * Accesses
+ */
 
 static void devices_follow(struct pane *p)
 {
@@ -95,9 +219,15 @@ static bool devices_work(struct pane *p, uint64_t budget_ns)
     struct devices *d = p->state;
     uint64_t end_ns = host_monotonic_ns() + budget_ns;
     bool was_done = d->done;
+    if (live_running(p->tui) && host_monotonic_ns() - d->asked_ns > LIVE_ASK_NS) {
+        ask_values(p, d->shown, false);
+        d->asked_ns = host_monotonic_ns();
+    }
     while (!d->done && host_monotonic_ns() < end_ns) {
         enum store_found f = store_prev(p->tui->store, d->accesses, &d->at, budget_ns);
         const struct trace_event *e = f == STORE_FOUND ? store_at(p->tui->store, d->at) : NULL;
+        if (e && !d->looked)
+            choose_part(d, e);
         if (e)
             take(d, e);
         d->whole = f == STORE_NONE || (f == STORE_FOUND && d->at == 0);
@@ -135,13 +265,9 @@ static void draw_port(struct pane *p, const struct area *a, int y, const struct 
     draw_text(a, y, x + 2, ROLE_DIM, name ? name : "no device");
 }
 
-static void devices_draw(struct pane *p, const struct area *a)
+static void draw_accesses(struct pane *p, const struct area *a)
 {
     struct devices *d = p->state;
-    draw_clear(a);
-    if (a->h < 1)
-        return;
-    devices_work(p, 1000000);
     draw_rest(a, 0, 0, ROLE_HEAD);
     draw_format(a, 0, 1, ROLE_HEAD, "%9s  %-10s%10s%9s %10s%9s   %s", "port", "device", "written", "event",
                 "read", "event", "what answers there");
@@ -150,6 +276,26 @@ static void devices_draw(struct pane *p, const struct area *a)
         draw_port(p, a, i + 1, &d->port[d->top + i]);
     if (!d->n)
         draw_wrapped(a, 1, ROLE_DIM, "no device was accessed until here");
+}
+
+/* Live, the lower part is the fields': as many lines as the accesses leave, half at least. */
+static void devices_draw(struct pane *p, const struct area *a)
+{
+    struct devices *d = p->state;
+    int upper = a->h;
+    draw_clear(a);
+    if (a->h < 1)
+        return;
+    devices_work(p, 1000000);
+    if (p->tui->link && a->h >= 6) {
+        upper = d->n ? (int)d->n + 1 : 2;
+        upper = upper > a->h / 2 ? a->h / 2 : upper;
+        struct area fields = { a->y + upper, a->x, a->h - upper, a->w };
+        if (!d->values[d->shown].n)
+            ask_values(p, d->shown, false);
+        draw_fields(p, &fields);
+    }
+    draw_accesses(p, &(struct area){ a->y, a->x, upper, a->w });
 }
 
 static void devices_title(struct pane *p, char *buf, size_t n)
@@ -167,14 +313,27 @@ static void scroll_ports(struct tui *t, struct pane *p, int by)
     ((struct devices *)p->state)->top += by;
 }
 
+/* The next device with fields; behind the last again the one last accessed. */
+static void next_part(struct tui *t, struct pane *p, int arg)
+{
+    struct devices *d = p->state;
+    (void)t, (void)arg;
+    do
+        d->pinned = (d->pinned + 1) % (unsigned)(d->n_parts + 1);
+    while (d->pinned && !has_fields(&d->part[d->pinned - 1]));
+    choose_part(d, NULL);
+}
+
 static const struct key devices_keys[] = {
+    { 'b', KEY_RIGHT, NULL, "the fields of the next device, at last again of the one last accessed", next_part, 0, LIVE },
     { 'j', KEY_DOWN, NULL, "scroll down", scroll_ports, 1, ALWAYS },
     { 'k', KEY_UP, NULL, "scroll up", scroll_ports, -1, ALWAYS },
     { 0 }
 };
 
 const struct pane_ops pane_devices = {
-    .name = "devices", .about = "what was last written to and read from each port",
+    .name = "devices", .about = "what was last written to and read from each port; live, the fields of a device",
     .state_bytes = sizeof(struct devices), .keys = devices_keys, .open = devices_open, .close = devices_close,
     .title = devices_title, .draw = devices_draw, .follow_selection = devices_follow, .work = devices_work,
+    .guest_stopped = devices_stopped,
 };

@@ -35,12 +35,20 @@ void live_begin(struct tui *t)
     tui_say(t, ROLE_STRONG, "F5 runs the guest, F7 is one instruction, F8 goes to its next exit, ? is help");
 }
 
+bool live_may_ask(const struct tui *t) { return t->link && !t->live.deaf; }
+
+void live_answered(struct tui *t, int err)
+{
+    t->live.deaf |= err == -ETIMEDOUT;
+}
+
 /* It stands still: what are its registers now? */
 static void stopped(struct tui *t)
 {
     const struct link_stop *s = link_stopped(t->link);
     link_get_state(t->link, &t->live.now);
     t->live.stops++;
+    t->live.deaf = false;
     if (s->why != LINK_STEPPED)
         tui_say(t, s->why == LINK_DIED ? ROLE_ERROR : ROLE_STRONG, "%s", s->text);
     for (unsigned i = 0; i < N_PANES; i++)
