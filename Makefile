@@ -45,6 +45,7 @@ cpu := \
     cpu/exit.c \
     cpu/state.c \
     cpu/soft/run.c \
+    cpu/soft/debug.c \
     cpu/soft/insn_log.c \
     cpu/soft/block.c \
     cpu/soft/tlb.c \
@@ -122,6 +123,7 @@ debugger := \
     debugger/regs.c \
     debugger/expr.c \
     debugger/disasm.c \
+    debugger/stops.c \
     debugger/control.c \
     debugger/sandbox.c \
     debugger/vmm.c \

@@ -73,15 +73,17 @@ struct vcpu {
 };
 
 /* Where a debugger wants to be asked, unseen by the guest: EXIT_BREAKPOINT before
- * the instruction at one of `code` (fault.vector 0), once for each time the CPU
- * comes there; and after an instruction or delivery that touched a byte of one
- * of `data` (fault.vector 1).  fault.gla is the address. */
+ * the instruction at one of `code` or outside [lo, hi) (fault.vector 0), once for
+ * each time the CPU comes there; and after an instruction or delivery that touched
+ * a byte of one of `data` (fault.vector 1), once for each of them: fault.error is
+ * its index, fault.has_error says that more were touched.  fault.gla is the address. */
 struct data_stop { gla_t at; uint64_t len; uint8_t access; /* ACCESS_R, ACCESS_W */ };
 struct debug_stops {
-    const gla_t *code;              /* in ascending order */
+    const gla_t *code;              /* in ascending order, each once           */
     size_t       n_code;
-    const struct data_stop *data;
+    const struct data_stop *data;   /* ascending by `at`                       */
     size_t       n_data;
+    gla_t        lo, hi;            /* lo == hi: anywhere                      */
 };
 
 struct engine {
@@ -115,9 +117,10 @@ struct engine {
     int  (*inject)(struct vcpu *v, const struct event *e);
     int  (*set_controls)(struct vcpu *v, const struct controls *c);
 
-    /* From now on stop there; kept, not copied (NULL: nowhere).  May be NULL: the
-     * debugger then steps with the monitor trap flag and looks for itself. */
-    void (*set_debug)(struct vcpu *v, const struct debug_stops *d);
+    /* From now on stop there; kept, not copied (NULL: nowhere).  May be NULL, and may
+     * be refused with -ENOTSUP (then it stops nowhere): the debugger then steps
+     * with the monitor trap flag and looks for itself. */
+    int  (*set_debug)(struct vcpu *v, const struct debug_stops *d);
 
     /* Cached translations are out of date: of everything, or (may be NULL)
      * code and translations of a guest-physical range somebody else wrote. */

@@ -17,23 +17,24 @@
 #include "debugger/link.h"
 
 struct control;
+struct stops;
 
 /* symbols, for conditions and filters, may be NULL.  NULL: out of memory. */
 struct control *control_new(struct vm *vm, const struct symbols *symbols);
 void control_free(struct control *c);
 
-/* 0 and b->nr; -EINVAL, -ENOMEM and a sentence. */
-int  control_break_add(struct control *c, struct link_break *b, char *why, size_t n);
-int  control_break_change(struct control *c, const struct link_break *b, char *why, size_t n);
-int  control_break_delete(struct control *c, unsigned nr);
-int  control_break_at(const struct control *c, size_t i, struct link_break *b);
+/* Its breakpoints (debugger/stops.h). */
+struct stops *control_stops(struct control *c);
 
-/* Begin to run so; then control_turns() until it returns true. */
-void control_go(struct control *c, enum link_run how, uint64_t n);
+/* Begin to run so, as link_run() and link_run_range() say; then control_turns() until it returns true. */
+void control_go(struct control *c, enum link_run how, uint64_t n, gla_t lo, gla_t hi);
 
 /* Some turns, a few milliseconds' worth at most: true if the guest has stopped, and
  * why.  *attention set (by the machine's poll hook) ends it sooner. */
 bool control_turns(struct control *c, const bool *attention, struct link_stop *why);
+
+/* Does a stepped guest take interrupts? */
+void control_step_irqs(struct control *c, bool on);
 
 /* The user's registers or memory changed: what was remembered of them is void. */
 void control_touched(struct control *c);

@@ -276,18 +276,33 @@ static int ask_nothing(struct link *l, enum wire_type type)
 
 /* ---- running ---- */
 
-int link_run(struct link *l, enum link_run how, uint64_t n)
+static int run(struct link *l, const struct wire_run *r)
 {
-    struct wire_run r = { how, n };
     static const int refusals[4] = { [LINK_RUNNING] = -EBUSY, [LINK_ENDED] = -EOWNERDEAD, [LINK_DEAD] = -ESRCH };
-    if (refusals[l->state] && !(l->state == LINK_ENDED && LINK_IS_BACK(how)))
+    if (refusals[l->state] && !(l->state == LINK_ENDED && LINK_IS_BACK(r->how)))
         return refusals[l->state];
     enum link_state before = l->state;
     l->state = LINK_RUNNING;            /* the stop may come with the answer */
-    int err = link_ask(l, WIRE_RUN, &r, sizeof r, 0);
+    int err = link_ask(l, WIRE_RUN, r, sizeof *r, 0);
     if (err && err != -ETIMEDOUT && l->state == LINK_RUNNING)
         l->state = before;              /* one that hangs may yet take it up */
     return err;
+}
+
+int link_run(struct link *l, enum link_run how, uint64_t n)
+{
+    return run(l, &(struct wire_run){ .how = how, .n = n });
+}
+
+int link_run_range(struct link *l, gla_t lo, gla_t hi)
+{
+    return run(l, &(struct wire_run){ .how = LINK_STEP_RANGE, .lo = lo, .hi = hi });
+}
+
+int link_set_step_irqs(struct link *l, bool on)
+{
+    struct wire_peek p = { .value = on };
+    return link_ask(l, WIRE_STEP_IRQS, &p, sizeof p, 0);
 }
 
 int link_pause(struct link *l)
@@ -423,6 +438,8 @@ static void take_break(struct link *l, struct link_break *b)
     clean(b->condition, sizeof b->condition);
     if (b->kind >= N_BREAK_KINDS)
         b->kind = BREAK_CODE;
+    if (b->agent_len > sizeof b->agent)
+        b->agent_len = 0;
 }
 
 /* The sentence that came with a refusal, or one of our own. */

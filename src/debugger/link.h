@@ -142,11 +142,12 @@ size_t link_take_words(struct link *l, char *buf, size_t n);    /* the monitor's
 
 enum link_run {
     LINK_FREE,                          /* until something stops it                            */
-    LINK_STEP,                          /* n instructions; a REP is one, a taken interrupt's first
-                                           instruction counts                                  */
+    LINK_STEP,                          /* n instructions; of a REP each iteration is one, a taken
+                                           interrupt's first instruction counts                */
     LINK_STEP_EXIT,                     /* n exits, each answered and concluded                */
     LINK_FINISH,                        /* until the current function or handler has returned  */
     LINK_NEXT,                          /* one instruction, with all that it calls             */
+    LINK_STEP_RANGE,                    /* link_run_range()                                    */
 
     /* Back, as far as the recording reaches (doc/reverse.md); -ENOTSUP: not with this
      * engine.  From LINK_ENDED too.  A pause leaves the guest where it was. */
@@ -164,6 +165,17 @@ enum link_run {
 /* Go; -EBUSY if it runs already, -EOWNERDEAD if the guest has ended.  Returns at
  * once; LINK_NEWS_STATE follows. */
 int link_run(struct link *l, enum link_run how, uint64_t n);
+
+/* At least one instruction, and until the pc (linear) has left [lo, hi): into a
+ * function that is called from there, or an interrupt's handler, too.  Runs at
+ * nearly full speed on an engine that counts. */
+int link_run_range(struct link *l, gla_t lo, gla_t hi);
+
+/* Does a guest that is stepped take interrupts?  (LINK_STEP, _STEP_RANGE, _NEXT, _FINISH; what
+ * is held back comes when it runs on, or wakes it from HLT.)  At first: where
+ * instructions are counted, yes, for the guest must not notice; where time is the
+ * host's, no, or the timer would be due at every step. */
+int link_set_step_irqs(struct link *l, bool on);
 int link_pause(struct link *l);         /* the same: LINK_NEWS_STATE follows */
 
 /* Poll until it is not running, at most timeout_ms (-1: for ever): 0, -ETIMEDOUT,
@@ -281,6 +293,8 @@ ssize_t link_type(struct link *l, enum link_input to, const char *bytes, size_t 
 enum break_kind { BREAK_CODE, BREAK_DATA, BREAK_EVENT, N_BREAK_KINDS };
 enum { BREAK_READ = ACCESS_R, BREAK_WRITE = ACCESS_W, BREAK_CHANGE = 8 };
 
+#define LINK_AGENT_BYTES 512
+
 struct link_break {
     uint32_t nr;                        /* from 1; given by link_break_add()          */
     uint32_t kind;
@@ -291,12 +305,14 @@ struct link_break {
     uint64_t hits;                      /* with the condition true                    */
     char     event[240];
     char     condition[240];            /* an expression (debugger/expr.h), true if not 0; "" is true */
+    uint32_t agent_len;                 /* gdb's byte code instead, so many bytes; 0: none  */
+    uint8_t  agent[LINK_AGENT_BYTES];
 };
 
 /* -EINVAL: what is wrong with it is in why. */
 int  link_break_add(struct link *l, struct link_break *b, char *why, size_t n);
 int  link_break_change(struct link *l, const struct link_break *b, char *why, size_t n);  /* by nr: enabled,
-                                                                             ignore, condition */
+                                                                             ignore, condition, agent */
 int  link_break_delete(struct link *l, unsigned nr);                           /* -ENOENT */
 /* The i-th, with its hits so far; -ENOENT: there are not so many. */
 int  link_break_at(const struct link *l, size_t i, struct link_break *b);

@@ -18,6 +18,7 @@
 #define WIRE_LIST(X)                                                     \
     X(RUN,          struct wire_run,      struct wire_none)              \
     X(PAUSE,        struct wire_none,     struct wire_none)              \
+    X(STEP_IRQS,    struct wire_peek,     struct wire_none)              \
     X(SET_STATE,    struct wire_state,    struct wire_none)              \
     X(WRITE,        struct wire_bytes,    struct wire_none)              \
     X(PEEK,         struct wire_peek,     struct wire_peek)              \
@@ -50,7 +51,7 @@ struct wire_head {
 };
 
 struct wire_none  { char nothing[1]; };
-struct wire_run   { uint32_t how; uint64_t n; };
+struct wire_run   { uint32_t how; uint64_t n, lo, hi; };
 struct wire_state { uint32_t groups; struct cpu_state cpu; };
 struct wire_peek  { uint32_t what, size; uint64_t at, value; };
 struct wire_bytes { uint32_t to, n; uint64_t at; uint8_t byte[32768]; };     /* sent as long as it is */

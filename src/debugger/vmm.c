@@ -22,6 +22,7 @@
 #include "debugger/control.h"
 #include "debugger/link_wire.h"
 #include "debugger/sandbox.h"
+#include "debugger/stops.h"
 #include "io/bus.h"
 #include "io/i8042.h"
 #include "io/uart.h"
@@ -211,11 +212,12 @@ static int serve_RUN(struct vmm *m, size_t *n)
         return -EBUSY;
     if (m->state == LINK_ENDED)
         return -EOWNERDEAD;
-    if (m->in.run.how >= N_LINK_RUNS)
+    const struct wire_run *r = &m->in.run;
+    if (r->how >= N_LINK_RUNS)
         return -EINVAL;
-    if (LINK_IS_BACK(m->in.run.how))
+    if (LINK_IS_BACK(r->how))
         return -ENOTSUP;
-    control_go(m->control, m->in.run.how, m->in.run.n);
+    control_go(m->control, r->how, r->n, r->lo, r->hi);
     m->state = LINK_RUNNING;
     m->pause = m->starved = false;
     return 0;
@@ -225,6 +227,13 @@ static int serve_PAUSE(struct vmm *m, size_t *n)
 {
     (void)n;
     m->pause = m->state == LINK_RUNNING;
+    return 0;
+}
+
+static int serve_STEP_IRQS(struct vmm *m, size_t *n)
+{
+    (void)n;
+    control_step_irqs(m->control, m->in.peek.value != 0);
     return 0;
 }
 
@@ -343,7 +352,7 @@ static int serve_BREAK_ADD(struct vmm *m, size_t *n)
 {
     struct link_break b = m->in.brk;
     end_strings(&b);
-    int err = control_break_add(m->control, &b, m->out.text, sizeof m->out.text);
+    int err = stops_add(control_stops(m->control), &b, m->out.text, sizeof m->out.text);
     if (err)
         return err;
     m->out.brk = b;
@@ -355,19 +364,19 @@ static int serve_BREAK_CHANGE(struct vmm *m, size_t *n)
 {
     (void)n;
     end_strings(&m->in.brk);
-    return control_break_change(m->control, &m->in.brk, m->out.text, sizeof m->out.text);
+    return stops_change(control_stops(m->control), &m->in.brk, m->out.text, sizeof m->out.text);
 }
 
 static int serve_BREAK_DELETE(struct vmm *m, size_t *n)
 {
     (void)n;
-    return control_break_delete(m->control, m->in.brk.nr);
+    return stops_delete(control_stops(m->control), m->in.brk.nr);
 }
 
 static int serve_BREAK_AT(struct vmm *m, size_t *n)
 {
     *n = sizeof m->out.brk;
-    return control_break_at(m->control, m->in.peek.at, &m->out.brk);
+    return stops_at(control_stops(m->control), m->in.peek.at, &m->out.brk);
 }
 
 static int serve_TYPE(struct vmm *m, size_t *n)

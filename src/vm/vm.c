@@ -332,12 +332,12 @@ static void want_irq_window(struct vm *vm, bool want)
 }
 
 /* The PIC has something: inject it, or ask to hear when that can be done. */
-static void deliver_irq(struct vm *vm)
+static void deliver_irq(struct vm *vm, bool woken)
 {
     struct pic *pic = pc_pic(vm->pc);
     bool pending = pic_pending(pic);
     vm->injected.type = EVENT_NONE;
-    if (vm->cfg.irq_at_visible_exits && !vm->after_visible) {
+    if ((vm->cfg.irq_at_visible_exits && !vm->after_visible) || (vm->debug_hold_irqs && !woken)) {
         want_irq_window(vm, false);
         return;
     }
@@ -396,12 +396,13 @@ bool vm_prepare(struct vm *vm)
     time_passes(vm);
     vclock_run_due(vm->clock);
     poll_input(vm);
+    bool woken = vm->halted;
     if (vm->halted && vm->stop == VM_RUNNING)
         sleep_until_irq(vm);
     check_limits(vm);
     if (vm->stop != VM_RUNNING || vm->halted)
         return false;
-    deliver_irq(vm);
+    deliver_irq(vm, woken);
     vm->in_turn = true;
     return true;
 }

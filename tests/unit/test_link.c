@@ -101,6 +101,31 @@ static void steps(void **state)
     link_end(l);
 }
 
+static void ranges(void **state)
+{
+    (void)state;
+    struct link *l = START(loop_code);
+    assert_int_equal(link_run_range(l, 0x1000, 0x100d), 0);     /* over OUT, up to the call */
+    assert_int_equal(link_wait(l, 5000), 0);
+    assert_int_equal(link_stopped(l)->why, LINK_STEPPED);
+    assert_int_equal(rip(l), 0x100d);
+    assert_int_equal(link_run_range(l, 0x100d, 0x1012), 0);     /* into it */
+    assert_int_equal(link_wait(l, 5000), 0);
+    assert_int_equal(rip(l), 0x1012);
+    assert_int_equal(link_run_range(l, 0x5000, 0x6000), 0);     /* never in there: one instruction */
+    assert_int_equal(link_wait(l, 5000), 0);
+    assert_int_equal(rip(l), 0x1013);
+    assert_int_equal(link_run_range(l, 0x1000, 0x1014), 0);     /* the guest never leaves that */
+    assert_int_equal(link_wait(l, 100), -ETIMEDOUT);
+    assert_int_equal(link_pause(l), 0);
+    assert_int_equal(link_wait(l, 5000), 0);
+    assert_int_equal(link_stopped(l)->why, LINK_PAUSED);
+    struct link_status st;
+    link_get_status(l, &st);
+    assert_true(st.icount > 1000);
+    link_end(l);
+}
+
 static void memory_and_registers(void **state)
 {
     uint8_t code[sizeof loop_code];
@@ -337,7 +362,7 @@ static void sandbox(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(steps), cmocka_unit_test(memory_and_registers), cmocka_unit_test(breakpoints),
+        cmocka_unit_test(steps), cmocka_unit_test(ranges), cmocka_unit_test(memory_and_registers), cmocka_unit_test(breakpoints),
         cmocka_unit_test(pause_and_output), cmocka_unit_test(ends), cmocka_unit_test(devices),
         cmocka_unit_test(killed), cmocka_unit_test(hangs), cmocka_unit_test(refused),
         cmocka_unit_test(sandbox),

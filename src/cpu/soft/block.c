@@ -16,7 +16,7 @@
  * Self-modifying code: a page with blocks has a struct code_page and no write
  * tag in the TLB, so writes to it come here.  A bitmap of 64-byte chunks says
  * whether code was hit at all, each block's range says which; those are unlinked
- * and die.  If the running block dies, each of its micro-operations becomes
+ * and die.  A debugger's stops kill blocks too (debug.c).  If the running block dies, each of its micro-operations becomes
  * op_stale, so the next one that would run looks itself up afresh.
  */
 #include "cpu/soft/exec.h"
@@ -287,6 +287,42 @@ void op_stale(struct soft *s, const struct uop *u)
     s->cur = NULL;
 }
 
+/* The linear address of a block's first byte: soft_mode_changed() says what its context is made of. */
+static gla_t block_gla(const struct block *b)
+{
+    return (b->ctx & 7) == MODE_LONG64 ? b->rip : (uint32_t)((b->ctx >> 32) + b->rip);
+}
+
+/* Is one of n ascending addresses in [from, from + bytes)? */
+static bool any_in(const gla_t *at, size_t n, gla_t from, unsigned bytes)
+{
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (at[mid] < from)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < n && at[lo] - from < bytes;
+}
+
+void blocks_forget_linear(struct soft *s, const gla_t *at, size_t n)
+{
+    for (size_t off = 0; off < s->blocks->used; ) {
+        struct block *b = (struct block *)(s->blocks->arena + off);
+        if (!b->dead && !b->single && any_in(at, n, block_gla(b), b->bytes))
+            kill(s, b);
+        off += sizeof *b + b->uop[0].n_uops * sizeof(struct uop);
+    }
+}
+
+void op_hidden_stop(struct soft *s, const struct uop *u)
+{
+    s->rip = rip_mask(s, uop_rip(s, u));
+    s->cur = NULL;
+}
+
 /* ---- birth of a block ---- */
 
 /* A CS limit that is neither 64 KiB nor 4 GiB: each block remembers it. */
@@ -340,6 +376,27 @@ static unsigned decode_crossing(struct soft *s, struct block *b, unsigned here,
     return soft_decode(s, both, avail, s->rip, 1, b->uop, n, bytes);
 }
 
+/* At most `max` instructions from hva, up to a debugger's stop; one that such a
+ * stop lies in is alone. */
+static unsigned decode_to_stop(struct soft *s, struct block *b, unsigned max, unsigned avail,
+                               unsigned *n, unsigned *bytes)
+{
+    unsigned to_stop = s->single ? avail : debug_bytes_to_stop(s, code_address(s, s->rip), avail);
+    unsigned n_uops;
+
+    if (!to_stop) {
+        *n = 0;
+        *bytes = 1;
+        memset(&b->uop[0], 0, sizeof b->uop[0]);
+        b->uop[0].fn = op_hidden_stop;
+        return 1;
+    }
+    n_uops = soft_decode(s, b->hva, to_stop, s->rip, max, b->uop, n, bytes);
+    if (!n_uops && to_stop < avail)
+        n_uops = soft_decode(s, b->hva, avail, s->rip, 1, b->uop, n, bytes);
+    return n_uops;
+}
+
 static struct block *block_decode(struct soft *s, uint8_t *hva)
 {
     unsigned max = s->single ? 1 : BLOCK_INSNS, n, bytes, n_uops;
@@ -351,7 +408,7 @@ static struct block *block_decode(struct soft *s, uint8_t *hva)
     b = (struct block *)(s->blocks->arena + s->blocks->used);
     *b = (struct block){ .rip = s->rip, .ctx = s->code_ctx, .hva = hva, .single = s->single,
                          .limit = s->seg[SEG_CS].limit };
-    n_uops = soft_decode(s, hva, here < left ? here : (unsigned)left, s->rip, max, b->uop, &n, &bytes);
+    n_uops = decode_to_stop(s, b, max, here < left ? here : (unsigned)left, &n, &bytes);
     if (!n_uops && here < left && here < 15)
         n_uops = decode_crossing(s, b, here, &n, &bytes);
     if (!n_uops)

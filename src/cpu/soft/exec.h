@@ -63,7 +63,7 @@ struct block {
     uint8_t *hva;               /* of the first byte                              */
     uint8_t *hva2;              /* of the next page, if the block crosses into it */
     uint16_t bytes;
-    uint8_t  n;                 /* instructions                                   */
+    uint8_t  n;                 /* instructions; 0: a debugger's stop is here      */
     bool     dead;              /* its bytes were written                         */
     bool     single;
     struct block *hash_next;
@@ -99,9 +99,13 @@ void blocks_written(struct soft *s, uint8_t *hva, uint64_t len);
 bool blocks_on_page(const struct soft *s, const void *hva);
 void blocks_forget_all(struct soft *s);
 void blocks_forget_range(struct vcpu *v, gpa_t gpa, uint64_t len);
+/* Blocks with one of these linear addresses, which ascend, in them. */
+void blocks_forget_linear(struct soft *s, const gla_t *at, size_t n);
 
 /* A write killed the running block: go on by looking up what follows. */
 op_fn op_stale;
+/* A debugger's stop: back to the run loop, before the instruction. */
+op_fn op_hidden_stop;
 /* A system operation; then the run loop looks what it has done. */
 op_fn op_system;
 /* One that the run loop need not look at: mode, privilege and RFLAGS, but for

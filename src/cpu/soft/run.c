@@ -27,7 +27,7 @@
 #include "base/trace.h"
 #include "cpu/soft/exec.h"
 
-enum { ESCAPE_FAULT = 1, ESCAPE_EXIT };
+enum { ESCAPE_FAULT = 1, ESCAPE_EXIT, ESCAPE_AGAIN };
 
 /* ---- leaving an instruction ---- */
 
@@ -108,6 +108,11 @@ struct vmexit *soft_exit_record(struct soft *s, enum exit_reason reason)
 void soft_leave(struct soft *s)
 {
     longjmp(s->escape, ESCAPE_EXIT);
+}
+
+void soft_again(struct soft *s)
+{
+    longjmp(s->escape, ESCAPE_AGAIN);
 }
 
 void op_system(struct soft *s, const struct uop *u)
@@ -274,63 +279,6 @@ static uint64_t code_breakpoints(const struct soft *s)
     return hit;
 }
 
-/* ---- a debugger's stops ---- */
-
-/* The first code stop at or after `from`, as an index. */
-static size_t first_stop(const struct debug_stops *d, gla_t from)
-{
-    size_t lo = 0, hi = d->n_code;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (d->code[mid] < from)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-static bool stop_in(const struct soft *s, gla_t from, unsigned bytes)
-{
-    size_t i = first_stop(s->stops, from);
-    return i < s->stops->n_code && s->stops->code[i] - from < bytes;
-}
-
-static void tell_stop(struct soft *s, uint8_t vector, gla_t gla)
-{
-    struct vmexit *x = soft_exit_record(s, EXIT_BREAKPOINT);
-    x->fault.vector = vector;
-    x->fault.gla = gla;
-}
-
-static bool code_stop(struct soft *s)
-{
-    if (!stop_in(s, linear_rip(s), 1) ||
-        (s->stopped_icount == s->icount && s->stopped_rip == s->rip))
-        return false;
-    s->stopped_icount = s->icount;
-    s->stopped_rip = s->rip;
-    tell_stop(s, 0, linear_rip(s));
-    return true;
-}
-
-static bool data_stop(struct soft *s)
-{
-    if (!s->touched)
-        return false;
-    s->touched = false;
-    tell_stop(s, 1, s->touched_at);
-    return true;
-}
-
-static void soft_set_debug(struct vcpu *v, const struct debug_stops *d)
-{
-    struct soft *s = v->priv;
-    s->stops = d && (d->n_code || d->n_data) ? d : NULL;
-    s->touched = false;
-    tlb_choose(s);
-}
-
 /* ---- running ---- */
 
 static void execute(struct soft *s, struct block *b)
@@ -355,7 +303,7 @@ static bool must_step(const struct soft *s)
 {
     return (s->flags & FLAG_TF) || (s->dr[7] & 0xff) || s->irq_shadow || s->in_shadow ||
            s->db_shadow || s->ctl.monitor_trap_flag || s->n_supplied || s->log_insns ||
-           (s->stops && s->stops->n_data);
+           s->creep;
 }
 
 /* INT n, INT3 and INTO clear TF on the way to their handler, and so there is no
@@ -379,6 +327,7 @@ static bool step(struct soft *s)
     s->in_shadow |= s->irq_shadow;
     s->irq_shadow = s->db_shadow = false;
     s->single = true;
+    s->creep = false;
     struct block *b = block_find(s);
     bool silent = enters_handler(b->uop);
     s->flags &= ~FLAG_RF;
@@ -406,13 +355,15 @@ static bool step(struct soft *s)
 static void run_loop(struct soft *s)
 {
     for (;;) {
+        if (UNLIKELY(s->touched)) {
+            debug_tell_data(s);
+            return;
+        }
         if (UNLIKELY(atomic_load_explicit(&s->kicked, memory_order_relaxed))) {
             atomic_store(&s->kicked, false);
             soft_exit_record(s, EXIT_KICKED);
             return;
         }
-        if (UNLIKELY(s->stops) && data_stop(s))
-            return;
         if (UNLIKELY(s->icount >= s->icount_end)) {
             soft_exit_record(s, EXIT_BUDGET);
             return;
@@ -426,7 +377,7 @@ static void run_loop(struct soft *s)
             soft_exit_record(s, EXIT_IRQ_WINDOW);
             return;
         }
-        if (UNLIKELY(s->stops) && code_stop(s))
+        if (UNLIKELY(s->debug_code || s->debug_range) && debug_tell_code(s, linear_rip(s)))
             return;
         if (UNLIKELY(must_step(s))) {
             if (step(s))
@@ -435,14 +386,13 @@ static void run_loop(struct soft *s)
         }
         s->flags &= ~FLAG_RF;           /* matters to instruction breakpoints only */
         struct block *b = block_find(s);
-        if (UNLIKELY(s->icount + b->n > s->icount_end) ||
-            (UNLIKELY(s->stops) && stop_in(s, linear_rip(s), b->bytes))) {
+        if (UNLIKELY(s->icount + b->n > s->icount_end || !b->n) ||
+            (UNLIKELY(s->debug_range) && !debug_in_range(s, linear_rip(s), b->bytes))) {
             if (step(s))
                 return;
             continue;
         }
-        /* With stops about, each block comes back here to be looked at. */
-        uint64_t limit = UNLIKELY(s->stops) ? s->icount + b->n : s->icount_end;
+        uint64_t limit = UNLIKELY(s->debug_range) ? s->icount + b->n : s->icount_end;
         /* The store must be seen before kicked is read: a kick comes between. */
         if (atomic_load_explicit(&s->icount_limit, memory_order_relaxed) != limit)
             atomic_store(&s->icount_limit, limit);
@@ -491,10 +441,16 @@ static void soft_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
         insn_log_retired(s);            /* in the monitor */
     why = _setjmp(s->escape);
     s->single = false;
-    if (why == ESCAPE_FAULT)
-        s->touched = false;             /* the instruction has not happened */
-    if (why == ESCAPE_EXIT)
+    /* The instruction has not happened; of port I/O the memory side has. */
+    if (why == ESCAPE_FAULT || (why == ESCAPE_EXIT && x->reason != EXIT_IO))
+        debug_untouch(s);
+    if (why == ESCAPE_EXIT || why == ESCAPE_AGAIN)
         unwind(s);
+    s->creep = why == ESCAPE_AGAIN;
+    if (why == ESCAPE_EXIT)
+        ;                               /* its record is made */
+    else if (why == ESCAPE_AGAIN)
+        run_loop(s);
     else if (why == ESCAPE_FAULT ? !take_fault(s) : enter(s))
         run_loop(s);
     s->cur = NULL;
@@ -604,6 +560,7 @@ static void soft_destroy(struct vcpu *v)
 
     if (!s)
         return;
+    debug_free(s);
     tlb_free(s);
     blocks_free(s);
     free(s);

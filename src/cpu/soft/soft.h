@@ -5,6 +5,7 @@
  *   run.c      the engine struct, the run loop, budget, exits, fault recovery
  *   decode.c   Zydis instruction -> struct uop;  block.c  the cache of decoded blocks
  *   tlb.c      linear -> host translation, all memory access
+ *   debug.c    a debugger's stops
  *   ops_*.c    instructions of user programs, one family a file
  *   x87.c      floating point;  x87_env.c, x87_host.S
  *   segment.c  descriptors and segment loads;  far.c  far transfers and gates;  task.c  TSS
@@ -147,11 +148,11 @@ struct soft {
     uint64_t run_icount;        /* when run() was entered: the trace's time is of then         */
     struct event raised;        /* by soft_fault(), for the run loop                           */
 
-    /* -- a debugger's stops, hidden from the guest -- */
-    const struct debug_stops *stops;    /* NULL: none                                          */
-    uint64_t stopped_rip, stopped_icount;   /* the code stop told last: not twice              */
-    gla_t    touched_at;        /* a data stop was touched here                                */
-    bool     touched;
+    /* -- a debugger's stops, hidden from the guest (debug.c) -- */
+    struct soft_debug *debug;   /* NULL: there never were any                                  */
+    bool     debug_code, debug_data, debug_range;       /* it has such                         */
+    bool     touched;           /* a data stop: to be told                                     */
+    bool     creep;             /* the next instruction touches one: alone                     */
 };
 
 /* ---- leaving an instruction (run.c) ---- */
@@ -167,6 +168,27 @@ struct vmexit *soft_exit_record(struct soft *s, enum exit_reason reason);
 
 /* Return to the monitor; RIP stays at the instruction.  conclude() retires it. */
 _Noreturn void soft_leave(struct soft *s);
+
+/* Back to before the current instruction, and execute it anew, alone. */
+_Noreturn void soft_again(struct soft *s);
+
+/* ---- a debugger's stops (debug.c) ---- */
+
+int  soft_set_debug(struct vcpu *v, const struct debug_stops *asked);
+void debug_free(struct soft *s);
+/* Is there a code stop here that was not told yet?  Then there is an exit record. */
+bool debug_tell_code(struct soft *s, gla_t pc);
+/* From `from` to the first code stop, `bytes` at most. */
+unsigned debug_bytes_to_stop(const struct soft *s, gla_t from, unsigned bytes);
+/* If s->debug_range: do these bytes lie in it? */
+bool debug_in_range(const struct soft *s, gla_t from, unsigned bytes);
+/* Does the page of gla have a byte that is watched for such an access (ACCESS_)? */
+bool debug_watches(const struct soft *s, gla_t gla, unsigned access);
+/* If s->debug_data: an access is about to be made. */
+void debug_touch(struct soft *s, gla_t gla, unsigned size, unsigned access);
+void debug_untouch(struct soft *s);     /* the instruction has not happened */
+/* If s->touched: the exit record. */
+void debug_tell_data(struct soft *s);
 
 /* ---- the log of instructions (insn_log.c) ---- */
 

@@ -8,7 +8,7 @@
  *
  *   write tag    the page is dirty-marked, its guest D bit is set, no decoded
  *                code lies on it, it is not ROM
- *   no tags      a device, which is walked for each time
+ *   no tags      a device, which is walked for each time; or a debugger watches
  *
  * A flush costs what filling cost: entries in use are on a list.  Global pages
  * have a list of their own, so that a CR3 load leaves them.
@@ -38,11 +38,19 @@ struct soft_tlb {
     uint32_t list[2][N_SETS * TLB_ENTRIES];     /* set * TLB_ENTRIES + index */
     unsigned n_list[2];
     bool has_large;                             /* INVLPG must flush more than one entry */
-    uint64_t code_write[N_SETS][TLB_ENTRIES];   /* tag: writable, but code lies there */
+    struct { uint64_t tag[2]; } guarded[N_SETS][TLB_ENTRIES];  /* granted, but to be looked at: code
+                                                   lies there, or a debugger watches the page */
     struct tlb_entry nothing[TLB_ENTRIES];      /* tlb_now while every access must be looked at */
     uint64_t scratch;                           /* table entries read from no memory */
     uint8_t ones[2 * PAGE_SIZE];                /* code where there is no memory reads as this */
 };
+
+static void clear(struct soft_tlb *t, unsigned set, unsigned i)
+{
+    for (unsigned tag = TAG_R; tag <= TAG_X; tag++)
+        t->set[set][i].tag[tag] = TLB_EMPTY;
+    t->guarded[set][i].tag[TAG_R] = t->guarded[set][i].tag[TAG_W] = TLB_EMPTY;
+}
 
 int tlb_new(struct soft *s)
 {
@@ -51,9 +59,7 @@ int tlb_new(struct soft *s)
     if (!t)
         return -ENOMEM;
     for (unsigned i = 0; i < N_SETS * TLB_ENTRIES; i++)
-        for (unsigned tag = 0; tag < 3; tag++)
-            t->set[i / TLB_ENTRIES][i % TLB_ENTRIES].tag[tag] =
-                t->code_write[i / TLB_ENTRIES][i % TLB_ENTRIES] = TLB_EMPTY;
+        clear(t, i / TLB_ENTRIES, i % TLB_ENTRIES);
     for (unsigned i = 0; i < TLB_ENTRIES; i++)
         for (unsigned tag = 0; tag < 3; tag++)
             t->nothing[i].tag[tag] = TLB_EMPTY;
@@ -86,7 +92,7 @@ void tlb_choose(struct soft *s)
 {
     if (!s->tlb)
         return;
-    s->watching = (s->dr[7] & 0xff) || alignment_checked(s) || (s->stops && s->stops->n_data);
+    s->watching = (s->dr[7] & 0xff) || alignment_checked(s);
     if (s->watching)
         s->tlb_now = s->tlb->nothing;
     else
@@ -94,13 +100,6 @@ void tlb_choose(struct soft *s)
 }
 
 /* ---- flushing ---- */
-
-static void clear(struct soft_tlb *t, unsigned set, unsigned i)
-{
-    struct tlb_entry *e = &t->set[set][i];
-
-    e->tag[TAG_R] = e->tag[TAG_W] = e->tag[TAG_X] = t->code_write[set][i] = TLB_EMPTY;
-}
 
 static void flush_list(struct soft_tlb *t, bool globals)
 {
@@ -147,7 +146,7 @@ void tlb_guard_page(struct soft *s, const uint8_t *hva)
             unsigned i = t->list[globals][k] % TLB_ENTRIES;
             struct tlb_entry *e = &t->set[set][i];
             if (e->tag[TAG_W] != TLB_EMPTY && e->tag[TAG_W] + e->addend == page) {
-                t->code_write[set][i] = e->tag[TAG_W];
+                t->guarded[set][i].tag[TAG_W] = e->tag[TAG_W];
                 e->tag[TAG_W] = TLB_EMPTY;
             }
         }
@@ -159,7 +158,7 @@ struct place {                  /* where an access goes */
     uint8_t *hva;               /* NULL: to a device */
     gpa_t    gpa;
     bool     global, large;
-    bool     code;              /* decoded instructions lie on the page */
+    bool     guarded;           /* perhaps decoded instructions lie on the page, or a debugger watches it */
 };
 
 struct walk_context { struct soft *s; gla_t gla; };
@@ -259,6 +258,12 @@ static void translate_shadow(struct soft *s, gla_t gla, unsigned access, struct 
     soft_page_fault(s, gla, error);
 }
 
+static void grant(struct soft_tlb *t, unsigned set, unsigned i, unsigned tag, gla_t page, bool guarded)
+{
+    t->set[set][i].tag[tag] = guarded ? TLB_EMPTY : page;
+    t->guarded[set][i].tag[tag] = guarded ? page : TLB_EMPTY;
+}
+
 static void fill(struct soft *s, gla_t gla, unsigned access, struct place *p)
 {
     struct soft_tlb *t = s->tlb;
@@ -281,11 +286,13 @@ static void fill(struct soft *s, gla_t gla, unsigned access, struct place *p)
         e->tag[TAG_X] = page;
         return;
     }
-    e->tag[TAG_R] = page;
-    if (access & WALK_WRITE) {
-        p->code = blocks_on_page(s, p->hva);
-        e->tag[TAG_W] = p->code ? TLB_EMPTY : page;
-        t->code_write[set][i] = p->code ? page : TLB_EMPTY;
+    bool reads = UNLIKELY(s->debug_data) && debug_watches(s, gla, ACCESS_R);
+    p->guarded = reads;
+    grant(t, set, i, TAG_R, page, reads);
+    if (access & WALK_WRITE) {          /* a read-modify-write asks for this tag alone */
+        p->guarded = reads || blocks_on_page(s, p->hva) ||
+                     (UNLIKELY(s->debug_data) && debug_watches(s, gla, ACCESS_W));
+        grant(t, set, i, TAG_W, page, p->guarded);
     }
 }
 
@@ -311,8 +318,8 @@ static void locate(struct soft *s, gla_t gla, unsigned access, struct place *p)
     unsigned tag = access & WALK_FETCH ? TAG_X : access & WALK_WRITE ? TAG_W : TAG_R;
     gla_t page = gla & PAGE_MASK;
 
-    p->code = tag == TAG_W && s->tlb->code_write[set][i] == page;
-    if (e->tag[tag] == page || p->code)
+    p->guarded = tag != TAG_X && s->tlb->guarded[set][i].tag[tag] == page;
+    if (e->tag[tag] == page || p->guarded)
         p->hva = (uint8_t *)(uintptr_t)(gla + e->addend);
     else
         translate(s, gla, access, p);
@@ -366,7 +373,7 @@ static void place_store(struct soft *s, const struct place *p, unsigned size, ui
 {
     if (p->hva) {
         mem_put(p->hva, size, value);
-        if (UNLIKELY(p->code))
+        if (UNLIKELY(p->guarded))
             blocks_written(s, p->hva, size);
     } else if (mmio_answered(s)) {
         s->next_supplied++;
@@ -377,26 +384,10 @@ static void place_store(struct soft *s, const struct place *p, unsigned size, ui
 
 /* ---- linear accesses ---- */
 
-/* A debugger's, which the guest cannot see. */
-static void watch_hidden(struct soft *s, gla_t gla, unsigned size, unsigned access)
-{
-    uint8_t did = access & WALK_WRITE ? ACCESS_W : ACCESS_R;
-
-    for (size_t i = 0; i < s->stops->n_data; i++) {
-        const struct data_stop *d = &s->stops->data[i];
-        if ((d->access & did) && gla < d->at + d->len && d->at < gla + size) {
-            s->touched = true;
-            s->touched_at = gla > d->at ? gla : d->at;
-        }
-    }
-}
-
 /* Data breakpoints and alignment checks: only while s->watching.
  * [SDM 3B "Debug Registers"] */
 static void watch(struct soft *s, gla_t gla, unsigned size, unsigned access)
 {
-    if (s->stops)
-        watch_hidden(s, gla, size, access);
     if (access & WALK_SYSTEM)
         return;
     if (alignment_checked(s) && (gla & (size - 1)))
@@ -475,6 +466,8 @@ uint64_t soft_lin_load(struct soft *s, gla_t gla, unsigned size, unsigned access
     struct place p;
 
     gla = gla_wrap(s, gla);
+    if (UNLIKELY(s->debug_data))
+        debug_touch(s, gla, size, ACCESS_R | (access & WALK_WRITE ? ACCESS_W : 0));
     if (UNLIKELY(s->watching))
         watch(s, gla, size, access);
     if (UNLIKELY(crosses(gla, size)))
@@ -489,6 +482,8 @@ void soft_lin_store(struct soft *s, gla_t gla, unsigned size, uint64_t value, un
 
     gla = gla_wrap(s, gla);
     access |= WALK_WRITE;
+    if (UNLIKELY(s->debug_data))
+        debug_touch(s, gla, size, ACCESS_W);
     if (UNLIKELY(s->watching))
         watch(s, gla, size, access);
     if (UNLIKELY(crosses(gla, size))) {
@@ -514,7 +509,7 @@ uint8_t *tlb_span(struct soft *s, gla_t gla, unsigned n, unsigned access)
     if (s->watching || crosses(gla, n))
         return NULL;
     locate(s, gla, access | (s->cpl == 3 ? WALK_USER : 0), &p);
-    if (p.hva && p.code)
+    if (p.hva && p.guarded)
         return NULL;
     return p.hva;
 }

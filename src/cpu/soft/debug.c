@@ -1,0 +1,281 @@
+/*
+ * cpu/soft/debug.c -- a debugger's stops, hidden from the guest.
+ *
+ * They cost only who meets them:
+ *
+ *   code     a block never runs across a stop, and where one begins there it is
+ *            a single op_hidden_stop that returns to the run loop (block.c).
+ *            Other code, and links between blocks, know nothing of it.
+ *   data     a page with a watched byte has no tag in the TLB for what is
+ *            watched (tlb.c), so accesses come to debug_touch().  An instruction
+ *            that touches is taken back as if it had faulted, and executed
+ *            again alone; so the CPU stops right behind it.
+ *   [lo, hi) each block comes back to the run loop.
+ *
+ * What the CPU reads and writes for itself is data too: descriptors, task
+ * state, the frame of an interrupt.  Not seen are its walks of the page tables
+ * (accessed and dirty bits), and what the monitor or a device writes.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cpu/soft/exec.h"
+
+#define MAX_TOUCHED 16                  /* of one instruction: who touches more is told of so many */
+
+struct soft_debug {
+    gla_t            *code;
+    size_t            n_code;
+    struct data_stop *data;
+    gla_t            *reach;            /* the last byte of data[0] to data[i], the greatest of them */
+    size_t            n_data;
+    gla_t             lo, hi;
+    uint64_t          told_rip, told_icount;        /* the stop told last: not twice */
+    struct { size_t i; gla_t at; } touched[MAX_TOUCHED];
+    unsigned          n_touched;
+};
+
+/* ---- code ---- */
+
+/* The first of n ascending addresses at or after `from`, as an index. */
+static size_t first_at(const gla_t *code, size_t n, gla_t from)
+{
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (code[mid] < from)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+unsigned debug_bytes_to_stop(const struct soft *s, gla_t from, unsigned bytes)
+{
+    const struct soft_debug *d = s->debug;
+    if (!s->debug_code)
+        return bytes;
+    size_t i = first_at(d->code, d->n_code, from);
+    return i < d->n_code && d->code[i] - from < bytes ? (unsigned)(d->code[i] - from) : bytes;
+}
+
+bool debug_in_range(const struct soft *s, gla_t from, unsigned bytes)
+{
+    const struct soft_debug *d = s->debug;
+    return from - d->lo < d->hi - d->lo && d->hi - from >= bytes;
+}
+
+static struct vmexit *tell(struct soft *s, uint8_t vector, gla_t gla)
+{
+    struct vmexit *x = soft_exit_record(s, EXIT_BREAKPOINT);
+    x->fault.vector = vector;
+    x->fault.gla = gla;
+    return x;
+}
+
+bool debug_tell_code(struct soft *s, gla_t pc)
+{
+    struct soft_debug *d = s->debug;
+    bool outside = s->debug_range && !debug_in_range(s, pc, 1);
+    if ((!outside && debug_bytes_to_stop(s, pc, 1)) ||
+        (d->told_icount == s->icount && d->told_rip == s->rip))
+        return false;
+    d->told_icount = s->icount;
+    d->told_rip = s->rip;
+    tell(s, 0, pc);
+    return true;
+}
+
+/* ---- data ---- */
+
+/* The last stop with a byte before or at `last`, or n_data if none of those up to it
+ * reaches `first`: from there downwards. */
+static size_t last_touched(const struct soft_debug *d, gla_t first, gla_t last)
+{
+    size_t lo = 0, hi = d->n_data;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (d->data[mid].at <= last)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo && d->reach[lo - 1] >= first ? lo - 1 : d->n_data;
+}
+
+static gla_t last_byte(const struct data_stop *d)
+{
+    return d->at + d->len - 1 < d->at ? UINT64_MAX : d->at + d->len - 1;
+}
+
+/* The next one from i downwards that [first, last] touches so, or n_data. */
+static size_t next_touched(const struct soft_debug *d, size_t i, gla_t first, gla_t last, unsigned access)
+{
+    for (; i < d->n_data && d->reach[i] >= first; i--)          /* below 0 is beyond n_data */
+        if ((d->data[i].access & access) && d->data[i].at <= last && last_byte(&d->data[i]) >= first)
+            return i;
+    return d->n_data;
+}
+
+bool debug_watches(const struct soft *s, gla_t gla, unsigned access)
+{
+    const struct soft_debug *d = s->debug;
+    gla_t first = gla & PAGE_MASK, last = first + PAGE_SIZE - 1;
+    return s->debug_data &&
+           next_touched(d, last_touched(d, first, last), first, last, access) < d->n_data;
+}
+
+static void note(struct soft_debug *d, size_t i, gla_t at)
+{
+    for (unsigned k = 0; k < d->n_touched; k++)
+        if (d->touched[k].i == i)
+            return;
+    if (d->n_touched == MAX_TOUCHED)
+        return;
+    d->touched[d->n_touched].i = i;
+    d->touched[d->n_touched++].at = at;
+}
+
+void debug_touch(struct soft *s, gla_t gla, unsigned size, unsigned access)
+{
+    struct soft_debug *d = s->debug;
+    gla_t last = gla + size - 1 < gla ? UINT64_MAX : gla + size - 1;
+    size_t i = next_touched(d, last_touched(d, gla, last), gla, last, access);
+    if (i == d->n_data)
+        return;
+    if (s->cur && !s->in_system && !s->single)
+        soft_again(s);                  /* other instructions follow it in its block */
+    for (; i < d->n_data; i = next_touched(d, i - 1, gla, last, access))
+        note(d, i, gla > d->data[i].at ? gla : d->data[i].at);
+    s->touched = true;
+    atomic_store(&s->icount_limit, 0);
+}
+
+void debug_untouch(struct soft *s)
+{
+    s->touched = false;
+    if (s->debug)
+        s->debug->n_touched = 0;
+}
+
+/* Each of those that were touched, one exit after the other. */
+void debug_tell_data(struct soft *s)
+{
+    struct soft_debug *d = s->debug;
+    struct vmexit *x = tell(s, 1, d->touched[0].at);
+    x->fault.error = (uint32_t)d->touched[0].i;
+    d->n_touched--;
+    memmove(d->touched, d->touched + 1, d->n_touched * sizeof d->touched[0]);
+    x->fault.has_error = s->touched = d->n_touched > 0;
+}
+
+/* ---- what is asked for ---- */
+
+static void *copied(const void *from, size_t n, size_t bytes)
+{
+    void *to = malloc(n * bytes + 1);
+    if (to && n)
+        memcpy(to, from, n * bytes);
+    return to;
+}
+
+/* Addresses in one of two ascending lists, but not in both; into out, which has room. */
+static size_t difference(const gla_t *a, size_t n_a, const gla_t *b, size_t n_b, gla_t *out)
+{
+    size_t i = 0, k = 0, n = 0;
+    while (i < n_a || k < n_b) {
+        if (k == n_b || (i < n_a && a[i] < b[k]))
+            out[n++] = a[i++];
+        else if (i == n_a || b[k] < a[i])
+            out[n++] = b[k++];
+        else
+            i++, k++;
+    }
+    return n;
+}
+
+static int take_code(struct soft *s, const struct debug_stops *asked)
+{
+    struct soft_debug *d = s->debug;
+    gla_t *code = copied(asked->code, asked->n_code, sizeof *code);
+    gla_t *changed = malloc((asked->n_code + d->n_code + 1) * sizeof *changed);
+    if (!code || !changed) {
+        free(code);
+        free(changed);
+        return -ENOMEM;
+    }
+    size_t n = difference(d->code, d->n_code, code, asked->n_code, changed);
+    free(d->code);
+    d->code = code;
+    d->n_code = asked->n_code;
+    s->debug_code = d->n_code > 0;
+    if (n)
+        blocks_forget_linear(s, changed, n);
+    free(changed);
+    return 0;
+}
+
+static bool same_data(const struct soft_debug *d, const struct debug_stops *asked)
+{
+    if (d->n_data != asked->n_data)
+        return false;
+    for (size_t i = 0; i < d->n_data; i++)
+        if (d->data[i].at != asked->data[i].at || d->data[i].len != asked->data[i].len ||
+            d->data[i].access != asked->data[i].access)
+            return false;
+    return true;
+}
+
+static int take_data(struct soft *s, const struct debug_stops *asked)
+{
+    struct soft_debug *d = s->debug;
+    if (same_data(d, asked))
+        return 0;
+    struct data_stop *data = copied(asked->data, asked->n_data, sizeof *data);
+    gla_t *reach = malloc((asked->n_data + 1) * sizeof *reach), far = 0;
+    if (!data || !reach) {
+        free(data);
+        free(reach);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < asked->n_data; i++) {
+        far = last_byte(&data[i]) > far ? last_byte(&data[i]) : far;
+        reach[i] = far;
+    }
+    free(d->data);
+    free(d->reach);
+    d->data = data;
+    d->reach = reach;
+    d->n_data = asked->n_data;
+    s->debug_data = d->n_data > 0;
+    soft_tlb_flush(s, true);            /* its tags were given by the old ones */
+    return 0;
+}
+
+int soft_set_debug(struct vcpu *v, const struct debug_stops *asked)
+{
+    static const struct debug_stops none;
+    struct soft *s = v->priv;
+    if (!asked)
+        asked = &none;
+    if (!s->debug && !(s->debug = calloc(1, sizeof *s->debug)))
+        return -ENOMEM;
+    debug_untouch(s);
+    s->debug->lo = asked->lo;
+    s->debug->hi = asked->hi;
+    s->debug_range = asked->lo != asked->hi;
+    int err = take_code(s, asked);
+    return err ? err : take_data(s, asked);
+}
+
+void debug_free(struct soft *s)
+{
+    if (!s->debug)
+        return;
+    free(s->debug->code);
+    free(s->debug->data);
+    free(s->debug->reach);
+    free(s->debug);
+    s->debug = NULL;
+}

@@ -1,0 +1,572 @@
+/*
+ * debugger/stops.c -- the breakpoints of a machine; see stops.h.
+ *
+ * The list is in the order in which they were made.  For the engine, and for
+ * finding what was hit among thousands, there are two sorted tables made from
+ * it: code addresses and watched ranges, each with the number of its point.
+ * `stale` says that they must be made anew before the guest runs on.
+ */
+#include "debugger/stops.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/trace.h"
+#include "debugger/expr.h"
+#include "debugger/filter.h"
+#include "debugger/symbols.h"
+#include "debugger/trace_text.h"
+
+#define MAX_BREAKS 65536
+#define MAX_WATCH  64                   /* bytes remembered to see a change */
+
+struct point {
+    struct link_break b;
+    struct filter    *filter;
+    uint8_t           old[MAX_WATCH];   /* BREAK_CHANGE: what was there */
+    bool              old_ok;
+};
+
+struct code_point { gla_t at; unsigned nr; };
+
+struct stops {
+    struct vm            *vm;
+    const struct symbols *symbols;
+    struct trace_text     text;
+    struct point         *point;
+    size_t                n, cap;
+    unsigned              next_nr;
+    uint64_t              seen;         /* events up to this one were looked at */
+
+    /* For the engine; room for `cap` of each, and one more of code. */
+    struct debug_stops    told;
+    gla_t                *code;         /* of code_point, and somebody's extra one */
+    struct data_stop     *data;
+    struct code_point    *code_point;
+    unsigned             *data_point;
+    size_t                n_code;
+    bool                  stale, refused, has_events;
+    gla_t                 extra;        /* as told last */
+    bool                  has_extra;
+};
+
+bool stops_say(struct link_stop *stop, enum link_stop_why why, const char *fmt, ...)
+{
+    va_list ap;
+    *stop = (struct link_stop){ .why = why };
+    va_start(ap, fmt);
+    vsnprintf(stop->text, sizeof stop->text, fmt, ap);
+    va_end(ap);
+    return true;
+}
+
+/* ---- conditions and counts ---- */
+
+static struct point *find(const struct stops *s, unsigned nr)
+{
+    /* Ascending: they are numbered as they are made. */
+    size_t lo = 0, hi = s->n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (s->point[mid].b.nr < nr)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < s->n && s->point[lo].b.nr == nr ? &s->point[lo] : NULL;
+}
+
+static int read_memory(void *arg, bool physical, uint64_t at, void *buf, unsigned n)
+{
+    const struct stops *s = arg;
+    return physical ? gmem_read(s->vm->gmem, at, buf, n) : vm_read_linear(s->vm, at, buf, n);
+}
+
+/* Is the condition true now?  One that cannot be evaluated stops, and says so. */
+static bool condition_holds(struct stops *s, const struct point *p, char *why, size_t n)
+{
+    struct cpu_state cpu = { 0 };
+    struct vcpu *v = &s->vm->cpu;
+    uint64_t value;
+    size_t at;
+    why[0] = 0;
+    if (!p->b.condition[0])
+        return true;
+    v->ops->get_state(v, ST_ALL & ~(unsigned)ST_FPU, &cpu);
+    struct expr_machine m = { .cpu = &cpu, .symbols = s->symbols, .read = read_memory, .arg = s };
+    return expr_eval(p->b.condition, &m, &value, &at, why, n) || value;
+}
+
+/* It was hit: is that a stop?  *why is filled in already. */
+static bool counts(struct stops *s, struct point *p, const char *odd, struct link_stop *why)
+{
+    p->b.hits++;
+    if (p->b.ignore && !odd[0]) {
+        p->b.ignore--;
+        return false;
+    }
+    why->nr = p->b.nr;
+    if (odd[0]) {
+        size_t used = strlen(why->text);
+        snprintf(why->text + used, sizeof why->text - used, " (its condition: %s)", odd);
+    }
+    if (p->b.temporary)
+        stops_delete(s, p->b.nr);
+    return true;
+}
+
+/* ---- code ---- */
+
+static const char *where(const struct stops *s, gla_t at, char *buf, size_t n)
+{
+    char name[120];
+    symbols_format(s->symbols, at, name, sizeof name);
+    snprintf(buf, n, "%#" PRIx64 "%s%s%s", at, name[0] ? " <" : "", name, name[0] ? ">" : "");
+    return buf;
+}
+
+static size_t first_code_point(const struct stops *s, gla_t from)
+{
+    size_t lo = 0, hi = s->n_code;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (s->code_point[mid].at < from)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+bool stops_code_hit(struct stops *s, gla_t at, struct link_stop *why)
+{
+    char place[160], odd[200];
+    bool stopped = false;
+    /* All that are there count their hit; the one made first is told. */
+    for (size_t k = first_code_point(s, at); k < s->n_code && s->code_point[k].at == at; k++) {
+        struct point *p = find(s, s->code_point[k].nr);
+        if (!p || !condition_holds(s, p, odd, sizeof odd))
+            continue;
+        const char *what = p->b.temporary ? "temporary breakpoint" : "breakpoint";
+        struct link_stop hit;
+        stops_say(&hit, LINK_BREAK, "%s %u at %s", what, p->b.nr, where(s, at, place, sizeof place));
+        if (!counts(s, p, odd, &hit))
+            continue;
+        if (!stopped)
+            *why = hit;
+        stopped = true;
+    }
+    return stopped;
+}
+
+/* ---- data ---- */
+
+static void remember(struct stops *s, struct point *p)
+{
+    uint64_t n = p->b.len < MAX_WATCH ? p->b.len : MAX_WATCH;
+    p->old_ok = vm_read_linear(s->vm, p->b.at, p->old, n) == 0;
+}
+
+/* Has it changed since we last looked?  And what from and to, in words. */
+static bool has_changed(struct stops *s, struct point *p, char *words, size_t n)
+{
+    uint8_t old[MAX_WATCH];
+    bool old_ok = p->old_ok;
+    uint64_t len = p->b.len < MAX_WATCH ? p->b.len : MAX_WATCH, a = 0, b = 0;
+    memcpy(old, p->old, sizeof old);
+    remember(s, p);
+    words[0] = 0;
+    if (old_ok == p->old_ok && (!old_ok || !memcmp(old, p->old, len)))
+        return false;
+    if (len <= 8) {
+        memcpy(&a, old, len);
+        memcpy(&b, p->old, len);
+        snprintf(words, n, old_ok && p->old_ok ? ": %#" PRIx64 " became %#" PRIx64
+                         : p->old_ok ? ": mapped now" : ": not mapped any more", a, b);
+    }
+    return true;
+}
+
+static bool one_data_hit(struct stops *s, struct point *p, gla_t at, struct link_stop *why)
+{
+    char place[160], words[80] = "", odd[200];
+    if ((p->b.access & BREAK_CHANGE) && !has_changed(s, p, words, sizeof words))
+        return false;
+    if (!condition_holds(s, p, odd, sizeof odd))
+        return false;
+    struct link_stop hit;
+    stops_say(&hit, LINK_BREAK, "watchpoint %u at %s%s", p->b.nr, where(s, at, place, sizeof place), words);
+    hit.address = at;
+    if (!counts(s, p, odd, &hit))
+        return false;
+    *why = hit;
+    return true;
+}
+
+bool stops_data_hit(struct stops *s, const struct vmexit *x, struct link_stop *why)
+{
+    size_t k = x->fault.error;
+    struct point *p = k < s->told.n_data ? find(s, s->data_point[k]) : NULL;
+    return p && one_data_hit(s, p, x->fault.gla, why);
+}
+
+bool stops_changed(struct stops *s, struct link_stop *why)
+{
+    for (size_t i = s->n; i-- > 0; ) {
+        struct point *p = &s->point[i];
+        if (p->b.kind == BREAK_DATA && p->b.enabled && one_data_hit(s, p, p->b.at, why))
+            return true;
+    }
+    return false;
+}
+
+void stops_remember(struct stops *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->point[i].b.access & BREAK_CHANGE)
+            remember(s, &s->point[i]);
+}
+
+/* ---- events ---- */
+
+static bool event_hit(struct stops *s, const struct trace_event *e, struct link_stop *why)
+{
+    char args[120], odd[200];
+    for (size_t i = s->n; i-- > 0; ) {
+        struct point *p = &s->point[i];
+        if (p->b.kind != BREAK_EVENT || !p->b.enabled || !filter_match(p->filter, e) ||
+            !condition_holds(s, p, odd, sizeof odd))
+            continue;
+        const char *kind = e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].name : "?";
+        struct link_stop hit;
+        stops_say(&hit, LINK_BREAK, "breakpoint %u at event %" PRIu64 ": %s %s", p->b.nr, e->seq, kind,
+                  trace_text_args(&s->text, e, args, sizeof args));
+        hit.seq = e->seq;
+        if (counts(s, p, odd, &hit)) {
+            *why = hit;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool stops_events_hit(struct stops *s, struct link_stop *why)
+{
+    const struct trace *t = s->vm->trace;
+    if (!t)
+        return false;
+    uint64_t head = t->ring->head, from = s->seen;
+    s->seen = head;
+    if (!s->has_events)
+        return false;
+    if (head - from > t->ring->size)
+        from = head - t->ring->size;
+    bool stopped = false;
+    for (uint64_t seq = from + 1; seq <= head; seq++) {
+        struct link_stop hit;
+        if (!event_hit(s, &t->ring->event[seq & (t->ring->size - 1)], &hit))
+            continue;
+        if (!stopped)
+            *why = hit;
+        stopped = true;
+    }
+    return stopped;
+}
+
+/* Some events come from within the engine, in the midst of its run: an interrupt or
+ * fault is delivered, the mode changes.  There and then, not at the next exit. */
+#define FROM_WITHIN (BIT(TRACE_DELIVER) | BIT(TRACE_MODE) | TRACE_INSN_KINDS)
+
+static void on_event(void *arg, const struct trace_event *e)
+{
+    struct stops *s = arg;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->point[i].b.enabled && s->point[i].filter && filter_match(s->point[i].filter, e)) {
+            s->vm->debug_kick = true;
+            vm_kick(s->vm);
+            return;
+        }
+}
+
+static void watch_events(struct stops *s)
+{
+    struct trace *t = s->vm->trace;
+    uint64_t kinds = 0;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->point[i].b.enabled && s->point[i].filter)
+            kinds |= filter_kinds(s->point[i].filter);
+    s->has_events = kinds != 0;
+    if (!t)
+        return;
+    t->on_event = on_event;
+    t->on_event_arg = s;
+    t->watched = kinds & FROM_WITHIN;
+}
+
+/* ---- the engine ---- */
+
+static int by_code(const void *a, const void *b)
+{
+    const struct code_point *x = a, *y = b;
+    return x->at != y->at ? (x->at < y->at ? -1 : 1) : (x->nr > y->nr) - (x->nr < y->nr);
+}
+
+static int by_address(const void *a, const void *b, void *arg)
+{
+    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+    gla_t at = find(arg, x)->b.at, other = find(arg, y)->b.at;
+    return at != other ? (at < other ? -1 : 1) : (x > y) - (x < y);
+}
+
+/* What a watchpoint needs to hear of: to see a change, of writes. */
+static uint8_t needs(const struct link_break *b)
+{
+    return (uint8_t)((b->access & (ACCESS_R | ACCESS_W)) | (b->access & BREAK_CHANGE ? ACCESS_W : 0));
+}
+
+static void make_tables(struct stops *s)
+{
+    size_t n_data = 0;
+    s->n_code = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct link_break *b = &s->point[i].b;
+        if (b->enabled && b->kind == BREAK_CODE)
+            s->code_point[s->n_code++] = (struct code_point){ b->at, b->nr };
+        else if (b->enabled && b->kind == BREAK_DATA)
+            s->data_point[n_data++] = b->nr;
+    }
+    qsort(s->code_point, s->n_code, sizeof *s->code_point, by_code);
+    qsort_r(s->data_point, n_data, sizeof *s->data_point, by_address, s);
+    for (size_t k = 0; k < n_data; k++) {
+        const struct link_break *b = &find(s, s->data_point[k])->b;
+        s->data[k] = (struct data_stop){ b->at, b->len, needs(b) };
+    }
+    s->told.data = s->data;
+    s->told.n_data = n_data;
+}
+
+/* The addresses of code_point and the extra one, each once and ascending. */
+static void list_code(struct stops *s)
+{
+    size_t n = 0;
+    bool extra = s->has_extra;
+    for (size_t k = 0; k < s->n_code; k++) {
+        gla_t at = s->code_point[k].at;
+        if (extra && s->extra <= at) {
+            s->code[n++] = s->extra;
+            extra = false;
+        }
+        if (!n || s->code[n - 1] != at)
+            s->code[n++] = at;
+    }
+    if (extra)
+        s->code[n++] = s->extra;
+    s->told.code = s->code;
+    s->told.n_code = n;
+}
+
+void stops_tell_engine(struct stops *s, const gla_t *extra, gla_t lo, gla_t hi)
+{
+    struct vm *vm = s->vm;
+    if (!s->stale && s->has_extra == (extra != NULL) && (!extra || *extra == s->extra) &&
+        s->told.lo == lo && s->told.hi == hi)
+        return;
+    if (s->stale) {
+        make_tables(s);
+        watch_events(s);
+    }
+    s->stale = false;
+    s->has_extra = extra != NULL;
+    s->extra = extra ? *extra : 0;
+    s->told.lo = lo;
+    s->told.hi = hi;
+    list_code(s);
+    if (vm->cfg.engine->set_debug)
+        s->refused = vm->cfg.engine->set_debug(&vm->cpu, &s->told) != 0;
+}
+
+bool stops_need_steps(const struct stops *s)
+{
+    return (s->told.n_code || s->told.n_data) && (!s->vm->cfg.engine->set_debug || s->refused);
+}
+
+/* ---- the list ---- */
+
+static int check_condition(const struct stops *s, const struct link_break *b, char *why, size_t n)
+{
+    static const struct cpu_state none;
+    struct expr_machine m = { .cpu = &none, .symbols = s->symbols };
+    size_t at;
+    char what[200];
+    if (b->agent_len > sizeof b->agent) {
+        snprintf(why, n, "a condition in byte code has at most %zu bytes", sizeof b->agent);
+        return -EINVAL;
+    }
+    if (!b->condition[0] || !expr_check(b->condition, &m, &at, what, sizeof what))
+        return 0;
+    snprintf(why, n, "the condition '%s' makes no sense: %s", b->condition, what);
+    return -EINVAL;
+}
+
+static int check_data(const struct stops *s, const struct link_break *b, char *why, size_t n)
+{
+    if (b->kind != BREAK_DATA)
+        return 0;
+    if (!b->len || b->len > (1u << 20) || !(b->access & (BREAK_READ | BREAK_WRITE | BREAK_CHANGE))) {
+        snprintf(why, n, "a watchpoint covers 1 byte to 1 MiB");
+        return -EINVAL;
+    }
+    if ((b->access & BREAK_CHANGE) && b->len > MAX_WATCH) {
+        snprintf(why, n, "changes can be seen in at most %d bytes; watch writes instead", MAX_WATCH);
+        return -EINVAL;
+    }
+    if (!s->vm->cfg.engine->set_debug && !(b->access & BREAK_CHANGE)) {
+        snprintf(why, n, "on %s only changes of memory can be watched", s->vm->cfg.engine->name);
+        return -ENOTSUP;
+    }
+    return 0;
+}
+
+static int make_filter(struct stops *s, struct point *p, char *why, size_t n)
+{
+    struct filter_error e;
+    if (p->b.kind != BREAK_EVENT)
+        return 0;
+    p->filter = filter_compile(p->b.event, &s->text, &e);
+    if (p->filter) {
+        /* Every instruction is only logged for who asks for nothing else. */
+        uint64_t kinds = filter_kinds(p->filter) & (BIT(N_TRACE_KINDS) - 1);
+        s->vm->trace->mask |= kinds & ~TRACE_INSN_KINDS ? kinds & TRACE_DEFAULT_KINDS : kinds;
+        return 0;
+    }
+    snprintf(why, n, "'%s' makes no sense at character %zu: %s", p->b.event, e.column + 1, e.text);
+    return -EINVAL;
+}
+
+static bool grow_one(void *array, size_t bytes)
+{
+    void **a = array;
+    void *more = realloc(*a, bytes);
+    if (more)
+        *a = more;
+    return more != NULL;
+}
+
+static int grow(struct stops *s)
+{
+    if (s->n < s->cap)
+        return 0;
+    if (s->n >= MAX_BREAKS)
+        return -ENOSPC;
+    size_t cap = s->cap ? 2 * s->cap : 16;
+    if (!grow_one(&s->point, cap * sizeof *s->point) ||
+        !grow_one(&s->code, (cap + 1) * sizeof *s->code) ||
+        !grow_one(&s->data, cap * sizeof *s->data) ||
+        !grow_one(&s->code_point, cap * sizeof *s->code_point) ||
+        !grow_one(&s->data_point, cap * sizeof *s->data_point))
+        return -ENOMEM;
+    s->told.code = s->code;             /* the engine has its own copy of what it was told */
+    s->told.data = s->data;
+    s->cap = cap;
+    return 0;
+}
+
+int stops_add(struct stops *s, struct link_break *b, char *why, size_t n)
+{
+    struct point p = { .b = *b };
+    int err = grow(s);
+    if (err) {
+        snprintf(why, n, err == -ENOSPC ? "there are %d breakpoints already" : "out of memory", MAX_BREAKS);
+        return err;
+    }
+    if (b->kind >= N_BREAK_KINDS || (b->kind == BREAK_EVENT && !s->vm->trace))
+        return -EINVAL;
+    if ((err = check_condition(s, b, why, n)) || (err = check_data(s, b, why, n)) ||
+        (err = make_filter(s, &p, why, n)))
+        return err;
+    p.b.nr = b->nr = s->next_nr++;
+    p.b.hits = 0;
+    if (b->access & BREAK_CHANGE)
+        remember(s, &p);
+    s->point[s->n++] = p;
+    s->stale = true;
+    return 0;
+}
+
+int stops_change(struct stops *s, const struct link_break *b, char *why, size_t n)
+{
+    struct point *p = find(s, b->nr);
+    if (!p) {
+        snprintf(why, n, "there is no breakpoint %u", b->nr);
+        return -ENOENT;
+    }
+    int err = check_condition(s, b, why, n);
+    if (err)
+        return err;
+    p->b.enabled = b->enabled;
+    p->b.ignore = b->ignore;
+    memcpy(p->b.condition, b->condition, sizeof p->b.condition);
+    memcpy(p->b.agent, b->agent, sizeof p->b.agent);
+    p->b.agent_len = b->agent_len;
+    if (b->access & BREAK_CHANGE)
+        remember(s, p);
+    s->stale = true;
+    return 0;
+}
+
+int stops_delete(struct stops *s, unsigned nr)
+{
+    struct point *p = find(s, nr);
+    if (!p)
+        return -ENOENT;
+    filter_free(p->filter);
+    size_t i = (size_t)(p - s->point);
+    memmove(p, p + 1, (--s->n - i) * sizeof *p);
+    s->stale = true;
+    return 0;
+}
+
+int stops_at(const struct stops *s, size_t i, struct link_break *b)
+{
+    if (i >= s->n)
+        return -ENOENT;
+    *b = s->point[i].b;
+    return 0;
+}
+
+/* ---- made and freed ---- */
+
+struct stops *stops_new(struct vm *vm, const struct symbols *symbols)
+{
+    struct stops *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->vm = vm;
+    s->symbols = symbols;
+    s->text = (struct trace_text){ .symbols = symbols, .engine_name = trace_text_listed_engine,
+                                   .engine_arg = engine_names() };
+    s->next_nr = 1;
+    s->stale = true;
+    if (grow(s)) {
+        stops_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void stops_free(struct stops *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->n; i++)
+        filter_free(s->point[i].filter);
+    free(s->point);
+    free(s->code);
+    free(s->data);
+    free(s->code_point);
+    free(s->data_point);
+    free(s);
+}
