@@ -338,6 +338,8 @@ bool shadow_take_flush(struct shadow *s)
 {
     bool flush = s->flush;
     s->flush = false;
+    if (flush)
+        s->aged = false;
     return flush;
 }
 

@@ -56,9 +56,9 @@ void shadow_invlpg(struct shadow *s, gla_t gla);
 /* Guest memory [gpa, gpa+len) was written by somebody else than the vCPU. */
 void shadow_forget(struct shadow *s, gpa_t gpa, uint64_t len);
 
-/* Set whenever entries were removed or narrowed: the engine must drop its whole
- * TLB before it runs on, for a translation that no shadow has any more would
- * escape later write protection.  Reading clears it. */
+/* Set whenever entries were removed or narrowed, except the leaf of an INVLPG: the
+ * engine must drop its whole TLB before it runs on, for a translation that no
+ * shadow has any more would escape later write protection.  Reading clears it. */
 bool shadow_take_flush(struct shadow *s);
 
 /* What the hardware does: follow the current root.  access is of WALK_ bits, with

@@ -84,6 +84,15 @@ static void entry_clear(struct shadow *s, struct spage *p, unsigned slot)
     s->flush = true;
 }
 
+/* A leaf goes whose page the retired INVLPG drops from the TLB.  Should the same
+ * table be reached by other addresses too, the TLB may keep what it had of those, as
+ * a processor may, until some page loses its write permission: frame_protect(). */
+static void entry_age(struct shadow *s, struct spage *p, unsigned slot)
+{
+    relink(s, p, slot, 0, 0);
+    s->aged = true;
+}
+
 void entry_set_child(struct shadow *s, struct spage *p, unsigned slot, struct spage *child)
 {
     entry_clear(s, p, slot);
@@ -158,13 +167,15 @@ bool frame_is_protected(const struct shadow *s, gpa_t gpa)
     return frame_is_table(s, gpa) && !frame_is_unsync(s, gpa);
 }
 
-/* Take the write permission from every entry that maps this page. */
+/* Take the write permission from every entry that maps this page, and from a
+ * translation that only the TLB has still. */
 static void frame_protect(struct shadow *s, gpa_t gpa)
 {
     const struct span *span = span_of_gpa(s, gpa);
 
     if (!span)
         return;
+    s->flush |= s->aged;
     uint32_t frame = span->first + (uint32_t)((gpa - span->base) / PAGE_SIZE);
     for (uint32_t ref = s->mappings[frame]; ref; ref = node_of(s, ref)->next) {
         uint64_t *e = &s->page[(ref - 1) / TABLE_ENTRIES].table[(ref - 1) % TABLE_ENTRIES];
@@ -215,7 +226,7 @@ size_t frame_forget_page(struct shadow *s, gpa_t gpa, unsigned slot)
             spage_drop(s, p);
         } else if (p->table[slot]) {
             entries++;
-            entry_clear(s, p, slot);
+            entry_age(s, p, slot);
         }
     }
     return entries;

@@ -84,6 +84,7 @@ struct shadow {
     uint64_t      gla_mask;         /* linear addresses have 32 or 48 bits          */
     struct spage *root[2];          /* for supervisor and user accesses; may be NULL */
     bool          flush;            /* see shadow_take_flush()                     */
+    bool          aged;             /* the TLB may have what no shadow has any more */
 
     struct spage  page[MAX_PAGES];
     uint32_t      bucket[N_BUCKETS];    /* by frame of key.gpa: index + 1           */

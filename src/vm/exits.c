@@ -133,8 +133,7 @@ static enum verdict on_invlpg(struct vm *vm, struct vmexit *x)
 {
     if (vm->shadow) {
         shadow_invlpg(vm->shadow, x->page.gla);
-        /* A translation the TLB keeps but no shadow has would escape the next
-         * write protection, so this is more than the retired INVLPG drops. */
+        /* Of a table above the last level went more than the retired INVLPG drops. */
         if (shadow_take_flush(vm->shadow))
             vm->cpu.ops->flush_tlb(&vm->cpu);
     }
