@@ -153,8 +153,10 @@ debugger := \
     debugger/tui_stat.c \
     debugger/source.c \
     debugger/guest_file.c \
+    debugger/table_diff.c \
     debugger/tui_guest.c \
     debugger/tui_paging.c \
+    debugger/tui_walk.c \
     debugger/tui_memory.c \
     debugger/tui_screen.c \
     debugger/tui_monitor.c \
@@ -217,6 +219,7 @@ UNIT_TESTS := \
     test_report \
     test_store \
     test_link \
+    test_table_diff \
     test_expr
 UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 

@@ -467,7 +467,7 @@ static void show_second(struct console *c, const struct link_second *s, gla_t gl
     const char *table = s->is_shadow ? "shadow" : "nested";
     for (unsigned i = 0; i < s->depth; i++)
         fprintf(c->out, "  %s %-5s entry 0x%016" PRIx64 " [%s]\n", table,
-                s->is_shadow ? "leaf" : level_names[s->step[i].level <= 4 ? s->step[i].level : 0], s->step[i].entry,
+                level_names[s->step[i].level <= 4 ? s->step[i].level : 0], s->step[i].entry,
                 s->is_shadow ? entry_bits(s->step[i].entry, bits, sizeof bits)
                              : ept_bits((unsigned)s->step[i].entry & 7, rwx));
     if (s->ok)

@@ -48,7 +48,8 @@ bool tui_layout_exists(const char *name);
 struct slot { uint8_t pane, y0, x0, y1, x1; };      /* in 24ths of the screen */
 
 /* What is being typed in the last line. */
-enum prompt_kind { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_COMMAND, PROMPT_UNTIL, N_PROMPTS };
+enum prompt_kind { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_COMMAND, PROMPT_UNTIL, PROMPT_FIND,
+                   N_PROMPTS };
 struct prompt {
     enum prompt_kind kind;
     char     text[TUI_TEXT];
@@ -71,9 +72,10 @@ struct search {
 /* A guest that lives: what is kept between its stops. */
 struct live {
     struct cpu_state now, before;       /* registers at this stop and the one before      */
-    bool     has_before;
+    bool     has_before, going;         /* going: and nobody has seen it stop yet         */
     uint64_t events_before;             /* how many events there were at the stop before  */
     uint64_t stops;                     /* counts them: panes compare                     */
+    bool     stepping;                  /* it goes, and not until something happens       */
     bool     asked;                     /* whether to end it: q again does                */
     bool     deaf;                      /* it did not answer while it ran: not asked again before it stops */
 };
@@ -156,7 +158,7 @@ void tui_begin_typing(struct tui *t, struct pane *p, int arg);
 bool tui_type(struct pane *p, int key, int to);        /* enum link_input; false: not typing */
 
 /* tui_memory.c */
-bool tui_find_bytes(struct tui *t, uint64_t from, const char *bytes, size_t n, uint64_t *at);
+void tui_find_memory(struct tui *t, const char *text);     /* "": the same again */
 
 /* tui_search.c */
 void search_text(struct tui *t, bool backward, uint64_t from);

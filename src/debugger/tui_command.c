@@ -78,13 +78,7 @@ static void memory(struct tui *t, const char *arg)
         tui_say(t, ROLE_ERROR, "'%s' is no symbol, register or address", arg);
 }
 
-static void find(struct tui *t, const char *arg)
-{
-    if (*arg && tui_find_bytes(t, t->memory_at + 1, arg, strlen(arg), &t->memory_at))
-        layout_show(t, PANE_MEMORY);
-    else
-        tui_say(t, ROLE_ERROR, "\"%s\" is not in the memory behind %#" PRIx64, arg, t->memory_at);
-}
+static void find(struct tui *t, const char *arg) { tui_find_memory(t, arg); }
 
 static void walk_of(struct tui *t, const char *arg)
 {
@@ -124,7 +118,7 @@ static const struct command { const char *name, *arg; command_fn *fn; } commands
     { "run", "", run }, { "pause", "", pause_it }, { "step", "N", step }, { "next", "", next },
     { "exit", "N", step_exit }, { "finish", "", finish }, { "until", "WHAT", live_until },
     { "break", "WHAT", live_break }, { "delete", "N", live_delete },
-    { "memory", "ADDRESS", memory }, { "find", "TEXT", find }, { "walk", "ADDRESS", walk_of },
+    { "memory", "ADDRESS", memory }, { "find", "TEXT|BYTES", find }, { "walk", "ADDRESS", walk_of },
     { "help", "", help }, { "quit", "", quit },
 };
 

@@ -34,8 +34,8 @@ struct port {
     unsigned n;                 /* accesses seen */
 };
 
-/* Of one part of the machine: now, and at the stop before. */
-struct values { uint64_t *now, *before; size_t n; bool has_before; };
+/* Of one part of the machine: now, and at the stop before (`since`, as live.stops counts). */
+struct values { uint64_t *now, *before; size_t n; bool has_before; uint64_t since; };
 
 struct devices {
     struct pc_part part[MAX_PARTS];
@@ -84,10 +84,10 @@ static bool has_fields(const struct pc_part *part)
     return false;
 }
 
-/* The values of part i; `stopped`: those so far are what was before. */
-static void ask_values(struct pane *p, unsigned i, bool stopped)
+static void ask_values(struct pane *p, unsigned i)
 {
     struct devices *d = p->state;
+    uint64_t since = p->tui->live.stops - !live_running(p->tui);
     struct values *v = &d->values[i];
     if (!v->now)
         v->now = calloc(MAX_VALUES, sizeof *v->now);
@@ -95,9 +95,10 @@ static void ask_values(struct pane *p, unsigned i, bool stopped)
         v->before = calloc(MAX_VALUES, sizeof *v->before);
     if (!v->now || !v->before)
         return;
-    if (stopped && v->n) {
+    if (v->since != since) {    /* the first look since then: what is known is what was */
         memcpy(v->before, v->now, v->n * sizeof *v->now);
-        v->has_before = true;
+        v->has_before = v->n;
+        v->since = since;
     }
     size_t n = MAX_VALUES;
     int err = live_may_ask(p->tui) ? link_device(p->tui->link, i, v->now, &n) : -EAGAIN;
@@ -111,7 +112,7 @@ static void devices_stopped(struct pane *p)
     struct devices *d = p->state;
     for (unsigned i = 0; i < d->n_parts; i++)
         if (has_fields(&d->part[i]))
-            ask_values(p, i, true);
+            ask_values(p, i);
     d->asked_ns = host_monotonic_ns();
 }
 
@@ -220,7 +221,7 @@ static bool devices_work(struct pane *p, uint64_t budget_ns)
     uint64_t end_ns = host_monotonic_ns() + budget_ns;
     bool was_done = d->done;
     if (live_running(p->tui) && host_monotonic_ns() - d->asked_ns > LIVE_ASK_NS) {
-        ask_values(p, d->shown, false);
+        ask_values(p, d->shown);
         d->asked_ns = host_monotonic_ns();
     }
     while (!d->done && host_monotonic_ns() < end_ns) {
@@ -292,7 +293,7 @@ static void devices_draw(struct pane *p, const struct area *a)
         upper = upper > a->h / 2 ? a->h / 2 : upper;
         struct area fields = { a->y + upper, a->x, a->h - upper, a->w };
         if (!d->values[d->shown].n)
-            ask_values(p, d->shown, false);
+            ask_values(p, d->shown);
         draw_fields(p, &fields);
     }
     draw_accesses(p, &(struct area){ a->y, a->x, upper, a->w });

@@ -18,13 +18,19 @@
 #include "debugger/tui.h"
 
 #define RUNNING_MS 20           /* the ring wants to be emptied */
+#define STEP_MS    100          /* so long the next step waits for the last */
 
 bool live_running(const struct tui *t)
 {
     return t->link && link_state(t->link) == LINK_RUNNING;
 }
 
-int live_wait_ms(const struct tui *t) { return live_running(t) ? RUNNING_MS : -1; }
+/* Asking the VMM something may have brought the news that it stopped: then its
+ * descriptor is silent, and there is something to take all the same. */
+int live_wait_ms(const struct tui *t)
+{
+    return live_running(t) ? RUNNING_MS : t->live.going ? 1 : -1;
+}
 
 void live_begin(struct tui *t)
 {
@@ -48,7 +54,7 @@ static void stopped(struct tui *t)
     const struct link_stop *s = link_stopped(t->link);
     link_get_state(t->link, &t->live.now);
     t->live.stops++;
-    t->live.deaf = false;
+    t->live.deaf = t->live.going = false;
     if (s->why != LINK_STEPPED)
         tui_say(t, s->why == LINK_DIED ? ROLE_ERROR : ROLE_STRONG, "%s", s->text);
     for (unsigned i = 0; i < N_PANES; i++)
@@ -82,12 +88,17 @@ void live_go(struct tui *t, int how, uint64_t n)
     struct live *l = &t->live;
     if (!can_run(t))
         return;
+    if (live_running(t) && l->stepping) {       /* keys come faster than steps end */
+        link_wait(t->link, STEP_MS);
+        live_poll(t);
+    }
     uint64_t events = tui_n_events(t);
     struct cpu_state before = l->now;
     int err = link_run(t->link, (enum link_run)how, n);
     if (err == 0) {
         l->before = before;
-        l->has_before = true;
+        l->has_before = l->going = true;
+        l->stepping = how != LINK_FREE;
         l->events_before = events;
         t->follow = true;
     } else if (err == -EBUSY) {

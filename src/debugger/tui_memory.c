@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/host.h"
 #include "debugger/guest_file.h"
 #include "debugger/link.h"
 #include "debugger/regs.h"
@@ -18,6 +19,9 @@
 #include "debugger/tui.h"
 
 #define VIEW 4096               /* bytes looked at, more than any pane shows */
+#define CHUNK 65536             /* read at once in a search; it may take so long: */
+#define SEARCH_NS 300000000
+#define MAX_NEEDLE 128
 
 struct memory {
     struct guest_file *file;
@@ -25,6 +29,8 @@ struct memory {
     uint64_t seen_at;           /* of now[] */
     uint8_t  now[VIEW], before[VIEW];
     bool     has_before;
+    uint8_t  needle[MAX_NEEDLE];
+    size_t   n_needle;          /* 0: nothing has been searched for */
 };
 
 static void memory_close(struct pane *p)
@@ -60,9 +66,11 @@ static void draw_row(struct pane *p, const struct area *a, int y, uint64_t at, c
     int x = draw_format(a, y, 1, ROLE_DIM, "%10" PRIx64 "  ", at), text = x + 16 * 3 + 2;
     for (unsigned i = 0; i < n; i++) {
         bool changed = before && before[i] != bytes[i];
+        bool found = at + i - p->tui->memory_at < ((struct memory *)p->state)->n_needle;
+        enum role role = found ? ROLE_FOUND : changed ? ROLE_CHANGED : ROLE_TEXT;
         char c[2] = { bytes[i] >= ' ' && bytes[i] < 127 ? (char)bytes[i] : '.', 0 };
-        draw_format(a, y, x + 3 * (int)i + (i >= 8), changed ? ROLE_CHANGED : bytes[i] ? ROLE_TEXT : ROLE_DIM, "%02x", bytes[i]);
-        draw_text(a, y, text + (int)i, changed ? ROLE_CHANGED : ROLE_TEXT, c);
+        draw_format(a, y, x + 3 * (int)i + (i >= 8), role != ROLE_TEXT || bytes[i] ? role : ROLE_DIM, "%02x", bytes[i]);
+        draw_text(a, y, text + (int)i, role, c);
     }
     if (text + 18 < a->w && symbols_format(p->tui->o->symbols, at, name, sizeof name)[0])
         draw_format(a, y, text + 18, ROLE_DIM, "<%s>", name);
@@ -94,7 +102,7 @@ static void memory_draw(struct pane *p, const struct area *a)
 
 static void memory_title(struct pane *p, char *buf, size_t n)
 {
-    snprintf(buf, n, "linear address %#" PRIx64 "  (:memory ADDRESS, :find TEXT)", p->tui->memory_at);
+    snprintf(buf, n, "linear address %#" PRIx64 "  (:memory ADDRESS, / searches)", p->tui->memory_at);
 }
 
 static void scroll_memory(struct tui *t, struct pane *p, int rows)
@@ -103,7 +111,81 @@ static void scroll_memory(struct tui *t, struct pane *p, int rows)
     t->memory_at += (uint64_t)(int64_t)(rows == 1 || rows == -1 ? 16 * rows : 8 * rows * page);
 }
 
+/*
+ * Searching
+ */
+
+/* The next place behind `from`, or the last one before it, that holds the needle; pages
+ * that are not mapped are passed over. */
+static bool find_bytes(struct pane *p, uint64_t from, bool backward, uint64_t *at)
+{
+    static uint8_t chunk[CHUNK + MAX_NEEDLE];
+    const struct memory *m = p->state;
+    uint64_t end_ns = host_monotonic_ns() + SEARCH_NS, base = from & ~(uint64_t)(CHUNK - 1);
+    bool found = false;
+    while (!found && host_monotonic_ns() < end_ns) {
+        unsigned have = read_memory(p, base, chunk, (unsigned)(CHUNK + m->n_needle - 1));
+        for (uint8_t *hit = chunk; have && (hit = memmem(hit, (size_t)(chunk + have - hit), m->needle, m->n_needle)); hit++) {
+            uint64_t place = base + (uint64_t)(hit - chunk);
+            if (backward ? place >= from : place <= from)
+                continue;
+            *at = place;
+            found = true;
+            if (!backward)
+                break;          /* else the last one in this chunk counts */
+        }
+        if (backward ? base < CHUNK : base > UINT64_MAX - 2 * CHUNK)
+            break;
+        base += backward ? -(uint64_t)CHUNK : CHUNK;
+    }
+    return found;
+}
+
+/* "48 65 6c" is bytes, anything else is text. */
+static void parse_needle(struct memory *m, const char *text)
+{
+    unsigned byte, n = 0;
+    int used;
+    uint8_t bytes[MAX_NEEDLE];
+    const char *at = text;
+    while (n < MAX_NEEDLE && sscanf(at, " %2x%n", &byte, &used) == 1) {
+        bytes[n++] = (uint8_t)byte;
+        at += used;
+    }
+    bool hex = n && !at[strspn(at, " ")] && (strchr(text, ' ') || strlen(text) == 2);
+    m->n_needle = hex ? n : strnlen(text, MAX_NEEDLE);
+    memcpy(m->needle, hex ? (const void *)bytes : text, m->n_needle);
+}
+
+static void search_on(struct tui *t, struct pane *p, int backward)
+{
+    struct memory *m = p->state;
+    if (!m->n_needle)
+        tui_say(t, ROLE_DIM, "nothing has been searched for; / begins");
+    else if (find_bytes(p, t->memory_at, backward, &t->memory_at))
+        layout_show(t, PANE_MEMORY);
+    else
+        tui_say(t, ROLE_ERROR, "it is not in the memory %s %#" PRIx64, backward ? "before" : "behind", t->memory_at);
+}
+
+void tui_find_memory(struct tui *t, const char *text)
+{
+    struct pane *p = &t->pane[PANE_MEMORY];
+    if (text[0])
+        parse_needle(p->state, text);
+    search_on(t, p, false);
+}
+
+static void ask_needle(struct tui *t, struct pane *p, int arg)
+{
+    (void)p, (void)arg;
+    prompt_open(t, PROMPT_FIND);
+}
+
 static const struct key memory_keys[] = {
+    { '/', KEY_F(3), NULL, "search memory: text, or bytes as 48 65 6c", ask_needle, 0, ALWAYS },
+    { 'n', 0, NULL, "the next place that holds it", search_on, 0, ALWAYS },
+    { 'N', 0, NULL, "the one before", search_on, 1, ALWAYS },
     { 'j', KEY_DOWN, NULL, "a row down", scroll_memory, 1, ALWAYS },
     { 'k', KEY_UP, NULL, "a row up", scroll_memory, -1, ALWAYS },
     { KEY_NPAGE, CTRL('f'), NULL, "a screen down", scroll_memory, 2, ALWAYS },
@@ -116,21 +198,3 @@ const struct pane_ops pane_memory = {
     .state_bytes = sizeof(struct memory), .keys = memory_keys, .close = memory_close, .title = memory_title,
     .draw = memory_draw, .guest_stopped = memory_stopped,
 };
-
-/* The next place behind `from` that holds these bytes, within a few MiB. */
-bool tui_find_bytes(struct tui *t, uint64_t from, const char *bytes, size_t n, uint64_t *at)
-{
-    static uint8_t chunk[65536];
-    struct pane *p = &t->pane[PANE_MEMORY];
-    for (unsigned i = 0; i < 64; i++, from += sizeof chunk - n) {
-        unsigned have = read_memory(p, from, chunk, sizeof chunk);
-        const uint8_t *hit = have ? memmem(chunk, have, bytes, n) : NULL;
-        if (hit) {
-            *at = from + (uint64_t)(hit - chunk);
-            return true;
-        }
-        if (have < sizeof chunk)
-            return false;
-    }
-    return false;
-}

@@ -1,7 +1,8 @@
 /*
  * debugger/tui_paging.c -- the pane that translates: gla -> gpa by the guest's
- * tables, gpa -> hva by the monitor's, each entry on the way; and a map of which
- * pages the monitor has mapped how often.
+ * tables, gpa -> hva by the monitor's, each entry on the way (tui_walk.c); what
+ * changed in the guest's tables since the stop before; and a map of which pages
+ * the monitor has mapped how often.
  *
  * The address is that of the selected event (the one it faulted on, else its RIP),
  * or one that was asked for (`:walk ADDRESS`).  Live, the tables are as they are
@@ -17,15 +18,21 @@
 #include "base/host.h"
 #include "base/x86.h"
 #include "debugger/link.h"
+#include "debugger/table_diff.h"
 #include "debugger/trace_field.h"
 #include "debugger/tui.h"
-#include "mem/nested.h"
+#include "debugger/tui_walk.h"
 
 #define PAGE_SHIFT 12
 #define MAX_PAGES (1u << 20)    /* 4 GiB; pages above are not on the map */
 #define MAX_TOLD  4             /* events told of a recorded page */
 
 struct paging_pane {
+    struct walk_view view;
+    struct table_shot *shot, *shot_before;      /* of the guest's tables at the last two stops */
+    struct table_change change[16];
+    size_t   n_changes;
+    uint64_t counted_from, n_mapped, n_dropped; /* by the monitor, since the stop before */
     uint8_t *heat;              /* how often mapped or dropped, up to 255 */
     uint64_t *when;             /* index of the last such event, + 1      */
     uint64_t done, last_page;
@@ -52,6 +59,8 @@ static void paging_close(struct pane *p)
     filter_free(g->fills);
     free(g->heat);
     free(g->when);
+    table_shot_free(g->shot);
+    table_shot_free(g->shot_before);
 }
 
 static bool field(const char *name, const struct trace_event *e, uint64_t *value)
@@ -68,6 +77,9 @@ static bool count_page(void *arg, uint64_t index, const struct trace_event *e)
 {
     struct paging_pane *g = arg;
     uint64_t gpa;
+    bool mapped = e->kind == TRACE_NESTED_FILL || e->kind == TRACE_SHADOW_FILL;
+    g->n_mapped += mapped && index >= g->counted_from;
+    g->n_dropped += !mapped && index >= g->counted_from;
     if (!field("gpa", e, &gpa) || gpa >> PAGE_SHIFT >= MAX_PAGES)
         return true;
     uint64_t page = gpa >> PAGE_SHIFT;
@@ -81,6 +93,10 @@ static bool paging_work(struct pane *p, uint64_t budget_ns)
 {
     struct paging_pane *g = p->state;
     uint64_t n = tui_n_events(p->tui), end_ns = host_monotonic_ns() + budget_ns, before = g->done;
+    if (g->counted_from != p->tui->live.events_before) {
+        g->counted_from = p->tui->live.events_before;
+        g->n_mapped = g->n_dropped = 0;
+    }
     while (g->done < n && host_monotonic_ns() < end_ns) {
         uint64_t to = g->done + 4096 < n ? g->done + 4096 : n;
         store_each(p->tui->store, g->fills, g->done, to, count_page, g);
@@ -130,69 +146,51 @@ static void draw_map(struct pane *p, const struct area *a)
 }
 
 /*
- * The walk
+ * What changed since the last stop
  */
 
-static const char *entry_bits(uint64_t e, char *buf, size_t n)
+/* The guest's tables, kept at every stop while somebody looks. */
+static void paging_stopped(struct pane *p)
 {
-    snprintf(buf, n, "%s%s%s%s%s%s%s", e & PTE_P ? "P" : "-", e & PTE_W ? "W" : "-", e & PTE_U ? "U" : "-",
-             e & PTE_A ? "A" : "-", e & PTE_D ? "D" : "-", e & PTE_PS ? " large" : "", e & PTE_NX ? " NX" : "");
-    return buf;
+    struct paging_pane *g = p->state;
+    if (!p->shown && !g->shot)
+        return;
+    table_shot_free(g->shot_before);
+    g->shot_before = g->shot;
+    g->shot = table_shot_take(p->tui->link, &p->tui->live.now);
+    g->n_changes = g->shot_before ? table_diff(g->shot_before, g->shot, g->change, NELEM(g->change)) : 0;
 }
 
-/* Names of the levels, root first, by how many there are. */
-static const char *level_name(const struct cpu_state *s, unsigned i)
+static int draw_change(const struct area *a, int y, const struct table_change *c)
 {
-    static const char *const four[] = { "PML4E", "PDPTE", "PDE", "PTE" };
-    bool pae = s->cr4 & CR4_PAE, lng = s->efer & EFER_LMA;
-    unsigned skip = lng ? 0 : pae ? 1 : 2;
-    return i + skip < 4 ? four[i + skip] : "?";
-}
-
-static int draw_guest_walk(struct tui *t, const struct area *a, int y, uint64_t gla, struct walk *w)
-{
-    char bits[40];
-    link_walk(t->link, gla, WALK_READ, w);
-    int x = draw_format(a, y, 1, ROLE_STRONG, "gla %#" PRIx64, gla);
-    if (!(t->live.now.cr0 & CR0_PG)) {
-        draw_format(a, y++, x, ROLE_DIM, "   paging is off: the linear address is the physical one");
-    } else {
-        draw_format(a, y++, x, ROLE_DIM, "   the guest's tables, from CR3 %#" PRIx64, t->live.now.cr3);
-        for (unsigned i = 0; i < w->depth; i++)
-            draw_format(a, y++, 1 + 2 * (int)i, ROLE_GUEST, "%s %s at gpa %#" PRIx64 " is %#" PRIx64 "  %s", glyph(GLYPH_LAST),
-                        level_name(&t->live.now, i), w->step[i].at, w->step[i].entry,
-                        entry_bits(w->step[i].entry, bits, sizeof bits));
-    }
-    if (w->result == WALK_OK)
-        draw_format(a, y, 1, ROLE_STRONG, "gpa %#" PRIx64 "  (%s%s, %" PRIu64 " KiB page)", w->gpa,
-                    w->writable ? "writable" : "read-only", w->user ? ", user" : "", w->page_size / 1024);
-    else
-        draw_format(a, y, 1, ROLE_BAD, "#PF, error code %#x: no page there", w->error);
+    char before[40], after[40];
+    int x = draw_format(a, y, 3, ROLE_TEXT, "%10" PRIx64, c->gla);
+    x = draw_format(a, y, x, ROLE_GUEST, "  %-5s", walk_level_name(c->level));
+    x = draw_format(a, y, x, ROLE_DIM, " %10" PRIx64 " %-7s %s ", c->before, walk_bits(c->before, before, sizeof before),
+                    glyph(GLYPH_ARROW));
+    draw_format(a, y, x, ROLE_CHANGED, "%" PRIx64 " %s", c->after, walk_bits(c->after, after, sizeof after));
     return y + 1;
 }
 
-static int draw_second(struct tui *t, const struct area *a, int y, uint64_t gla, const struct walk *w)
+static int draw_changes(struct pane *p, const struct area *a, int y)
 {
-    struct link_second s = { 0 };
-    const char *mmu = store_info(t->store, "mmu");
-    bool shadow = mmu && strcmp(mmu, "shadow") == 0;
-    if (!shadow && w->result != WALK_OK)
+    struct paging_pane *g = p->state;
+    int room = a->h / 5, x;
+    if (!g->shot_before || y >= a->h)
         return y;
-    int err = link_second(t->link, shadow ? gla : w->gpa, &s);
-    if (err < 0) {
-        draw_text(a, y, 1, ROLE_DIM, "the second translation is the kernel's, and cannot be seen");
-        return y + 1;
-    }
-    draw_format(a, y++, 1, ROLE_DIM, s.is_shadow ? "the shadow of the guest's tables, which the CPU really walks"
-                                                 : "the nested table (EPT), which every reference above is walked by too");
-    for (unsigned i = 0; i < s.depth && i < 4; i++)
-        draw_format(a, y++, 1 + 2 * (int)i, ROLE_MEM, "%s level %u  %#" PRIx64, glyph(GLYPH_LAST), s.step[i].level, s.step[i].entry);
-    if (s.ok)
-        draw_format(a, y, 1, ROLE_STRONG, "hva %#" PRIx64 "  (%" PRIu64 " KiB page)", s.hva, s.page_size / 1024);
-    else
-        draw_text(a, y, 1, ROLE_BAD, "not mapped yet: the first touch is an exit");
-    return y + 1;
+    x = draw_text(a, y, 1, ROLE_HEAD, "since the stop before:");
+    x = draw_format(a, y, x, g->n_changes ? ROLE_STRONG : ROLE_DIM, " %zu entr%s of %zu of the guest's tables changed%s; ",
+                    g->n_changes, g->n_changes == 1 ? "y" : "ies", table_shot_tables(g->shot),
+                    table_shot_is_whole(g->shot) ? "" : " (there are more)");
+    draw_format(a, y++, x, ROLE_DIM, "the monitor mapped %" PRIu64 ", dropped %" PRIu64, g->n_mapped, g->n_dropped);
+    for (size_t i = 0; i < g->n_changes && i < NELEM(g->change) && (int)i < room; i++)
+        y = draw_change(a, y, &g->change[i]);
+    return y;
 }
+
+/*
+ * A recording
+ */
 
 /* What the trace says of the page, latest first. */
 static int draw_told(struct pane *p, const struct area *a, int y)
@@ -249,28 +247,53 @@ static void paging_draw(struct pane *p, const struct area *a)
 {
     struct paging_pane *g = p->state;
     struct tui *t = p->tui;
-    struct walk w;
     int y;
     draw_clear(a);
     if (a->h < 1)
         return;
     if (t->link) {
-        y = draw_guest_walk(t, a, 0, t->has_walk_at ? t->walk_at : g->gla, &w);
-        y = draw_second(t, a, y, t->has_walk_at ? t->walk_at : g->gla, &w);
-        if (w.result == WALK_OK) {
-            g->gpa = w.gpa;
+        walk_look(t, &g->view, t->has_walk_at ? t->walk_at : g->gla);
+        if (!g->shot)
+            paging_stopped(p);
+        if (g->view.walk.result == WALK_OK) {
+            g->gpa = g->view.walk.gpa;
             g->has_gpa = true;
         }
+        y = walk_draw(t, &g->view, a, 0);
+        y = draw_changes(p, a, y);
     } else {
         int x = draw_format(a, 0, 1, ROLE_STRONG, "gla %#" PRIx64, g->gla);
         if (g->has_gpa)
             draw_format(a, 0, x, ROLE_STRONG, "  gpa %#" PRIx64, g->gpa);
         y = draw_told(p, a, 1);
     }
-    y++;
+    y += a->h - y > 8;
     struct area map = { a->y + y, a->x, a->h - y, a->w };
     draw_map(p, &map);
 }
+
+/* Another page is walked, one beside this. */
+static void turn_page(struct tui *t, struct pane *p, int by)
+{
+    struct paging_pane *g = p->state;
+    t->walk_at = ((t->has_walk_at ? t->walk_at : g->gla) & PAGE_MASK) + (uint64_t)(int64_t)by * PAGE_SIZE;
+    t->has_walk_at = true;
+    paging_follow(p);
+}
+
+static void walk_selected(struct tui *t, struct pane *p, int arg)
+{
+    (void)arg;
+    t->has_walk_at = false;
+    paging_follow(p);
+}
+
+static const struct key paging_keys[] = {
+    { 'l', KEY_RIGHT, NULL, "the next page", turn_page, 1, ALWAYS },
+    { 'h', KEY_LEFT, NULL, "the page before", turn_page, -1, ALWAYS },
+    { 'w', 0, NULL, "again the address of the selected event", walk_selected, 0, ALWAYS },
+    { 0 }
+};
 
 static void paging_title(struct pane *p, char *buf, size_t n)
 {
@@ -280,7 +303,7 @@ static void paging_title(struct pane *p, char *buf, size_t n)
 }
 
 const struct pane_ops pane_paging = {
-    .name = "paging", .about = "the walk from gla to gpa to hva, and a map of pages",
-    .state_bytes = sizeof(struct paging_pane), .open = paging_open, .close = paging_close, .title = paging_title,
+    .name = "paging", .about = "the walk from gla to gpa to hva, what changed in the tables, a map of pages",
+    .state_bytes = sizeof(struct paging_pane), .keys = paging_keys, .guest_stopped = paging_stopped, .open = paging_open, .close = paging_close, .title = paging_title,
     .draw = paging_draw, .follow_selection = paging_follow, .work = paging_work,
 };

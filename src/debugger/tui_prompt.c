@@ -11,7 +11,7 @@
 
 #include "debugger/tui.h"
 
-static const char *const leads[] = { "", "/", "\\", ":", "until " };
+static const char *const leads[] = { "", "/", "\\", ":", "until ", "find in memory: " };
 
 static void set_text(struct prompt *p, const char *text)
 {
@@ -88,6 +88,8 @@ static void accept(struct tui *t)
         tui_command(t, p->text);
     else if (kind == PROMPT_UNTIL && p->len)
         live_until(t, p->text);
+    else if (kind == PROMPT_FIND && p->len)
+        tui_find_memory(t, p->text);
 }
 
 static void cancel(struct tui *t)

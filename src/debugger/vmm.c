@@ -303,19 +303,21 @@ static int serve_nested(struct vmm *m, struct link_second *s)
     return 0;
 }
 
-/* The shadow entry for a linear address, as much as a supervisor's read shows. */
+/* The shadow's entries for a linear address, as a supervisor's read finds them. */
 static int serve_shadow(struct vmm *m, struct link_second *s)
 {
     void *hva = NULL;
     uint32_t error;
-    uint64_t entry = 0;
+    uint64_t entry = 0, path[4];
     s->is_shadow = true;
     s->ok = shadow_walk(m->vm->shadow, m->in.peek.at, WALK_READ | WALK_SYSTEM, true, &hva, &entry, &error);
     s->hva = s->ok ? (uintptr_t)hva : 0;
     s->page_size = PAGE_SIZE;
-    s->depth = 1;
-    s->step[0].level = 1;
-    s->step[0].entry = entry;
+    s->depth = shadow_path(m->vm->shadow, m->in.peek.at, WALK_READ | WALK_SYSTEM, path);
+    for (unsigned i = 0; i < s->depth; i++) {
+        s->step[i].level = 4 - i;
+        s->step[i].entry = path[i];
+    }
     s->perm = (unsigned)((entry & PTE_W ? PF_W : 0) | (entry & PTE_U ? PF_U : 0) |
                          (entry & PTE_NX ? 0 : PF_I));
     return 0;

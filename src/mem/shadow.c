@@ -376,23 +376,28 @@ static uint64_t rom_as_device(const struct shadow *s, uint64_t leaf)
     return SHADOW_MMIO | (span->base + (gpa_t)(hva - span->hva));
 }
 
+unsigned shadow_path(const struct shadow *s, gla_t gla, unsigned access, uint64_t entry[4])
+{
+    const struct spage *root = s->root[walk_is_user(access)];
+    const uint64_t *table = root ? root->table : NULL;
+    unsigned n = 0;
+    gla &= s->gla_mask;
+    for (unsigned level = 4; table; level--) {
+        entry[n] = table[table_index(gla, level)];
+        table = level > 1 && entry[n] & PTE_P ? (const uint64_t *)(uintptr_t)(entry[n] & PTE_ADDR) : NULL;
+        n++;
+    }
+    return n;
+}
+
 bool shadow_walk(const struct shadow *s, gla_t gla, unsigned access, bool cr0_wp,
                  void **hva, uint64_t *entry, uint32_t *error)
 {
-    bool user = walk_is_user(access);
-    uint64_t e = 0;
+    uint64_t path[4];
+    unsigned n = shadow_path(s, gla, access, path);
+    uint64_t e = n ? path[n - 1] : 0;
 
     bug_if(!cr0_wp, "the hardware under shadow paging must run with CR0.WP set");
-    gla &= s->gla_mask;
-    if (s->root[user]) {
-        const uint64_t *table = s->root[user]->table;
-        for (unsigned level = 4;; level--) {
-            e = table[table_index(gla, level)];
-            if (level == 1 || !(e & PTE_P))
-                break;
-            table = (const uint64_t *)(uintptr_t)(e & PTE_ADDR);
-        }
-    }
     if ((e & PTE_P) && leaf_allows(s, e, access)) {
         *hva = (char *)(uintptr_t)(e & PTE_ADDR) + (gla & (PAGE_SIZE - 1));
         *entry = e;

@@ -69,6 +69,10 @@ bool shadow_take_flush(struct shadow *s);
 bool shadow_walk(const struct shadow *s, gla_t gla, unsigned access, bool cr0_wp,
                  void **hva, uint64_t *entry, uint32_t *error);
 
+/* The entries that such a walk passes, from the root down: how many.  The last one is
+ * the leaf, or is not present; their 51:12 are hvas of the next table. */
+unsigned shadow_path(const struct shadow *s, gla_t gla, unsigned access, uint64_t entry[4]);
+
 /* The error code of the hardware's #PF, with two things in its upper half that a
  * real one does not tell and the monitor needs to judge SMAP; and back. */
 static inline uint32_t shadow_error(unsigned access, bool present)
