@@ -102,15 +102,21 @@ void tui_set_filter(struct tui *t, const char *text)
  * The screen
  */
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 static void draw_top(struct tui *t, const struct area *a)
 {
     const char *engine = store_info(t->store, "engine"), *mmu = store_info(t->store, "mmu");
     const char *guest = store_info(t->store, "guest");
     draw_rest(a, 0, 0, ROLE_BAR);
-    int x = draw_text(a, 0, 1, ROLE_BARKEY, "vitrine");
-    x = draw_format(a, 0, x, ROLE_BAR, "  %s", t->o->name);
+    int x = draw_text(a, 0, 1, ROLE_BARKEY, a->w > 100 ? "vitrine  " : "");
+    x = draw_text(a, 0, x, ROLE_BAR, a->w > 140 ? t->o->name : base_name(t->o->name));
     if (guest && a->w > 60 && strcmp(guest, t->o->name))
-        x = draw_format(a, 0, x, ROLE_BAR, "  guest %s", guest);
+        x = draw_format(a, 0, x, ROLE_BAR, "  guest %s", base_name(guest));
     if (engine && a->w > 50)
         x = draw_format(a, 0, x, ROLE_BAR, "  %s/%s", engine, mmu ? mmu : "?");
     if (t->link) {

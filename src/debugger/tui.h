@@ -8,6 +8,7 @@
 #define DEBUGGER_TUI_H
 
 #include "cpu/state.h"
+#include "debugger/command.h"
 #include "debugger/filter.h"
 #include "debugger/pane.h"
 #include "debugger/store.h"
@@ -71,9 +72,11 @@ struct search {
 
 /* A guest that lives: what is kept between its stops. */
 struct live {
-    struct cpu_state now, before;       /* registers at this stop and the one before      */
+    struct cpu_state now;               /* registers                                      */
+    struct cpu_state at_stop, before;   /* ... at the last stop and the one before        */
     bool     has_before, going;         /* going: and nobody has seen it stop yet         */
-    uint64_t events_before;             /* how many events there were at the stop before  */
+    uint64_t events_at_stop, events_before;     /* how many events there were at these     */
+    unsigned until;                     /* the breakpoint that is there for this run only */
     uint64_t stops;                     /* counts them: panes compare                     */
     bool     stepping;                  /* it goes, and not until something happens       */
     bool     asked;                     /* whether to end it: q again does                */
@@ -142,11 +145,11 @@ void live_begin(struct tui *t);
 void live_poll(struct tui *t);                  /* take what has come from the VMM */
 int  live_wait_ms(const struct tui *t);         /* how soon to poll again; -1: when its descriptor says so */
 bool live_running(const struct tui *t);
+uint64_t live_new_from(const struct tui *t);    /* index of the first event since the last stop */
 void live_go(struct tui *t, int how, uint64_t n);       /* enum link_run */
 void live_run_or_pause(struct tui *t);
-void live_until(struct tui *t, const char *what);       /* a symbol, an address, or a filter */
+void live_until(struct tui *t, const char *what);       /* a place, an event; doc/tui.md */
 void live_break(struct tui *t, const char *what);
-void live_delete(struct tui *t, const char *nr);
 void live_interrupt(struct tui *t);             /* Ctrl-C */
 /* May the VMM be asked something?  And what it was; one that hangs shall not hang us. */
 #define LIVE_ASK_NS 250000000           /* how often while the guest runs */
@@ -173,6 +176,7 @@ void prompt_draw(struct tui *t, const struct area *line, int *cursor_y, int *cur
 
 /* tui_command.c: `:` */
 void tui_command(struct tui *t, const char *text);
+enum console_result tui_ask(struct tui *t, const char *line, char **answer);    /* the console; answer: to be freed */
 bool tui_place(const struct tui *t, const char *text, uint64_t *at);     /* a symbol, a register, a number */
 bool tui_complete(struct tui *t, char *text, size_t n);
 

@@ -117,7 +117,7 @@ static const struct command { const char *name, *arg; command_fn *fn; } commands
     { "layout", "NAME", layout }, { "pane", "NAME", pane },
     { "run", "", run }, { "pause", "", pause_it }, { "step", "N", step }, { "next", "", next },
     { "exit", "N", step_exit }, { "finish", "", finish }, { "until", "WHAT", live_until },
-    { "break", "WHAT", live_break }, { "delete", "N", live_delete },
+    { "break", "WHAT", live_break },
     { "memory", "ADDRESS", memory }, { "find", "TEXT|BYTES", find }, { "walk", "ADDRESS", walk_of },
     { "help", "", help }, { "quit", "", quit },
 };
@@ -132,34 +132,42 @@ static void help(struct tui *t, const char *arg)
     tui_say(t, ROLE_TEXT, "%s", all);
 }
 
-/* What is none of ours is the console's; a short answer goes into the last line, a
- * long one over the panes.  False: the console does not know it either. */
-static bool ask_console(struct tui *t, const char *line)
+enum console_result tui_ask(struct tui *t, const char *line, char **answer)
 {
     size_t n = 0;
+    *answer = NULL;
     if (!t->console)
         t->console = console_new(&(struct console_options){ .link = t->link, .store = t->store,
                                  .symbols = t->o->symbols, .elf_path = t->o->elf_path });
-    free(t->page);
-    t->page = NULL;
-    FILE *out = t->console ? open_memstream(&t->page, &n) : NULL;
+    FILE *out = t->console ? open_memstream(answer, &n) : NULL;
     if (!out)
-        return false;
+        return CONSOLE_ERROR;
     enum console_result r = console_run(t->console, line, out);
     fclose(out);
-    if (r == CONSOLE_QUIT)
-        t->quit = true;
-    char *end = t->page ? strchr(t->page, '\n') : NULL;
-    if (t->page && (!end || !end[1])) {
-        if (end)
-            *end = '\0';
-        tui_say(t, r == CONSOLE_ERROR ? ROLE_ERROR : ROLE_TEXT, "%s", t->page);
-        free(t->page);
-        t->page = NULL;
-    }
+    while (*answer && n && (*answer)[n - 1] == '\n')
+        (*answer)[--n] = '\0';
+    t->live.going |= live_running(t);
+    return r;
+}
+
+/* What is none of ours is the console's; a short answer goes into the last line, a
+ * long one over the panes. */
+static void ask_console(struct tui *t, const char *line)
+{
+    char *answer;
+    enum console_result r = tui_ask(t, line, &answer);
+    t->quit |= r == CONSOLE_QUIT;
+    t->follow |= live_running(t);
+    free(t->page);
+    t->page = NULL;
+    if (answer && strchr(answer, '\n'))
+        t->page = answer;
+    else if (answer && answer[0])
+        tui_say(t, r == CONSOLE_ERROR ? ROLE_ERROR : ROLE_TEXT, "%s", answer);
+    if (!t->page)
+        free(answer);
     t->help_top = 0;
     t->dirty = true;
-    return true;
 }
 
 void tui_command(struct tui *t, const char *text)
@@ -183,9 +191,8 @@ void tui_command(struct tui *t, const char *text)
     bool whole = found && strlen(found->name) == len;
     if (found && (whole || !two))
         found->fn(t, arg);
-    else if (!ask_console(t, text))
-        tui_say(t, ROLE_ERROR, found ? "'%.*s' could be several commands" : "there is no command '%.*s'",
-                (int)len, text);
+    else
+        ask_console(t, text);
 }
 
 /* The i-th word that can stand here; NULL: no more. */
@@ -200,31 +207,50 @@ static const char *candidate(const struct tui *t, bool first, const char *comman
     return NULL;
 }
 
-/* The longest beginning that all candidates share; lists them if there are several. */
+/* Words as they come: the beginning they share, and all of them. */
+struct found { const char *word; unsigned n; char common[64], all[180]; };
+
+static void add_word(struct found *f, const char *c)
+{
+    size_t same = 0;
+    if (strncmp(c, f->word, strlen(f->word)) || strstr(f->all, c))
+        return;
+    while (f->n && f->common[same] && f->common[same] == c[same])
+        same++;
+    if (f->n++)
+        f->common[same] = '\0';
+    else
+        snprintf(f->common, sizeof f->common, "%s", c);
+    size_t at = strlen(f->all);
+    snprintf(f->all + at, sizeof f->all - at, "%s ", c);
+}
+
+/* Our own words and the console's.  Lists them if there are several. */
 bool tui_complete(struct tui *t, char *text, size_t n)
 {
-    char command[32], all[180] = "", common[64] = "";
-    char *blank = strchr(text, ' '), *word = blank ? blank + 1 : text;
-    unsigned n_found = 0;
+    char command[32], *ignored;
+    char *blank = strchr(text, ' ');
+    size_t start = blank ? (size_t)(blank + 1 - text) : 0;
     snprintf(command, sizeof command, "%.*s", blank ? (int)(blank - text) : 0, text);
+    struct found f = { .word = text + start };
     const char *c;
-    for (unsigned i = 0; (c = candidate(t, !blank, command, i)); i++) {
-        if (strncmp(c, word, strlen(word)))
-            continue;
-        size_t same = 0;
-        while (n_found && common[same] && common[same] == c[same])
-            same++;
-        if (n_found++)
-            common[same] = '\0';
-        else
-            snprintf(common, sizeof common, "%s", c);
-        snprintf(all + strlen(all), sizeof all - strlen(all), "%s ", c);
+    for (unsigned i = 0; (c = candidate(t, !blank, command, i)); i++)
+        add_word(&f, c);
+    if (!t->console) {
+        tui_ask(t, "", &ignored);       /* makes one */
+        free(ignored);
     }
-    if (!n_found)
+    char **words = t->console && !(blank && f.n) ? console_complete(t->console, text, &start) : NULL;
+    f.word = text + start;
+    for (char **w = words; w && *w; w++) {
+        add_word(&f, *w);
+        free(*w);
+    }
+    free(words);
+    if (!f.n)
         return false;
-    if (n_found > 1)
-        tui_say(t, ROLE_DIM, "%s", all);
-    size_t before = (size_t)(word - text);
-    snprintf(text + before, n - before, "%s%s", common, n_found == 1 && !blank ? " " : "");
+    if (f.n > 1)
+        tui_say(t, ROLE_DIM, "%s", f.all);
+    snprintf(text + start, n - start, "%s%s", f.common, f.n == 1 ? " " : "");
     return true;
 }

@@ -115,7 +115,9 @@ static int draw_registers(struct tui *t, const struct area *a, int y, const char
         const struct reg *r = reg_find(names[k], strlen(names[k]));
         if (!r)
             continue;
-        uint64_t now = reg_get(r, &t->live.now), before = t->live.has_before ? reg_get(r, &t->live.before) : now;
+        uint64_t now = reg_get(r, &t->live.now), before = now;
+        if (t->live.has_before)
+            before = reg_get(r, live_running(t) ? &t->live.at_stop : &t->live.before);
         int x = 1 + i % columns * width;
         draw_format(a, y + i / columns, x, ROLE_DIM, "%6s", names[k]);
         draw_format(a, y + i / columns, x + 7, now != before ? ROLE_CHANGED : ROLE_TEXT, "%0*" PRIx64, digits, now);

@@ -219,7 +219,7 @@ static const struct key keys[] = {
     { 'S', 0, NULL, "one instruction, and all that it calls", step, LINK_NEXT, LIVE },
     { 'x', KEY_F(8), "StepExit", "the guest's next exit, answered and concluded", step, LINK_STEP_EXIT, LIVE },
     { 'f', 0, NULL, "until the function or handler has returned", step, LINK_FINISH, LIVE },
-    { 'r', KEY_F(9), "Until", "run until: a symbol, an address, or events as in a filter", open_prompt, PROMPT_UNTIL, LIVE },
+    { 'r', KEY_F(9), "Until", "run until: main, hlt, port 0x3f8, mark 2, main if eax==3, or events as in a filter", open_prompt, PROMPT_UNTIL, LIVE },
     { 27, 0, NULL, "back: from a search, a large pane, a jump, a filter", go_back, 0, ALWAYS },
     { 'e', 0, NULL, "the next exit in the trace", to_exit, 0, ALWAYS },
     { 'E', 0, NULL, "the exit before", to_exit, 1, ALWAYS },

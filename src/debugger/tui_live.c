@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "debugger/command.h"
 #include "debugger/link.h"
 #include "debugger/regs.h"
 #include "debugger/symbols.h"
@@ -19,6 +20,12 @@
 
 #define RUNNING_MS 20           /* the ring wants to be emptied */
 #define STEP_MS    100          /* so long the next step waits for the last */
+
+/* Events from here on are new: since the guest was set going, or, as it stands, before that. */
+uint64_t live_new_from(const struct tui *t)
+{
+    return live_running(t) ? t->live.events_at_stop : t->live.events_before;
+}
 
 bool live_running(const struct tui *t)
 {
@@ -37,6 +44,8 @@ void live_begin(struct tui *t)
     if (!t->link)
         return;
     link_get_state(t->link, &t->live.now);
+    t->live.at_stop = t->live.now;
+    t->live.events_at_stop = tui_n_events(t);
     t->live.stops = 1;
     tui_say(t, ROLE_STRONG, "F5 runs the guest, F7 is one instruction, F8 goes to its next exit, ? is help");
 }
@@ -51,10 +60,19 @@ void live_answered(struct tui *t, int err)
 /* It stands still: what are its registers now? */
 static void stopped(struct tui *t)
 {
+    struct live *l = &t->live;
     const struct link_stop *s = link_stopped(t->link);
-    link_get_state(t->link, &t->live.now);
-    t->live.stops++;
-    t->live.deaf = t->live.going = false;
+    l->before = l->at_stop;
+    l->events_before = l->events_at_stop;
+    link_get_state(t->link, &l->at_stop);
+    l->now = l->at_stop;
+    l->events_at_stop = tui_n_events(t);
+    l->has_before = true;
+    l->stops++;
+    l->deaf = l->going = l->stepping = false;
+    if (l->until)
+        link_break_delete(t->link, l->until);   /* something else may have been first */
+    l->until = 0;
     if (s->why != LINK_STEPPED)
         tui_say(t, s->why == LINK_DIED ? ROLE_ERROR : ROLE_STRONG, "%s", s->text);
     for (unsigned i = 0; i < N_PANES; i++)
@@ -92,14 +110,10 @@ void live_go(struct tui *t, int how, uint64_t n)
         link_wait(t->link, STEP_MS);
         live_poll(t);
     }
-    uint64_t events = tui_n_events(t);
-    struct cpu_state before = l->now;
     int err = link_run(t->link, (enum link_run)how, n);
     if (err == 0) {
-        l->before = before;
-        l->has_before = l->going = true;
+        l->going = true;
         l->stepping = how != LINK_FREE;
-        l->events_before = events;
         t->follow = true;
     } else if (err == -EBUSY) {
         tui_say(t, ROLE_DIM, "it runs; F5 pauses it");
@@ -192,44 +206,49 @@ bool tui_place(const struct tui *t, const char *text, uint64_t *at)
     return r;
 }
 
-/* Breakpoints on code; any other text says which events. */
-static bool is_code(const struct tui *t, const char *text, uint64_t *at)
+/* `what` is what a breakpoint of the console can be (an address, `mark 3`, `port 0x3f8`,
+ * `main if eax == 3`), or events as in a filter, or an exit reason.  False: why, in the last line. */
+static bool make_break(struct tui *t, const char *verb, const char *what, bool tell)
 {
-    return !(t->link && reg_find(text, strlen(text))) && tui_place(t, text, at);
-}
-
-static bool add_break(struct tui *t, const char *what, bool temporary)
-{
-    char why[200];
-    struct link_break b = { .enabled = true, .temporary = temporary, .kind = BREAK_CODE, .len = 1 };
-    if (!can_run(t))
-        return false;
-    if (!is_code(t, what, &b.at)) {
-        b.kind = BREAK_EVENT;
-        snprintf(b.event, sizeof b.event, "%s", what);
+    static const char *const ways[] = { "%s %s", "%s exit %s" };
+    char line[400], *answer = NULL, *first = NULL;
+    struct filter_error err;
+    uint64_t at;
+    struct filter *f = tui_place(t, what, &at) ? NULL : filter_compile(what, store_text(t->store), &err);
+    enum console_result r = CONSOLE_ERROR;
+    for (unsigned i = 0; i < NELEM(ways) && r == CONSOLE_ERROR; i++) {
+        free(first);
+        first = answer;
+        snprintf(line, sizeof line, f ? "%s event %s" : ways[i], verb, what);
+        r = tui_ask(t, line, &answer);
     }
-    if (link_break_add(t->link, &b, why, sizeof why) == 0) {
-        tui_say(t, ROLE_DIM, temporary ? "until %s" : "it will stop at %s (:delete %u)", what, b.nr);
-        return true;
-    }
-    tui_say(t, ROLE_ERROR, "%s", why);
-    return false;
+    filter_free(f);
+    if (r == CONSOLE_ERROR)
+        tui_say(t, ROLE_ERROR, "%s", first ? first : answer ? answer : "");
+    else if (tell)
+        tui_say(t, ROLE_DIM, "%s", answer ? answer : "");
+    free(first);
+    free(answer);
+    return r == CONSOLE_OK;
 }
 
 void live_until(struct tui *t, const char *what)
 {
-    if (add_break(t, what, true))
-        live_go(t, LINK_FREE, 0);
+    struct link_break b, last = { 0 };
+    if (!can_run(t) || !make_break(t, "tbreak", what, false))
+        return;
+    for (size_t i = 0; link_break_at(t->link, i, &b) == 0; i++)
+        if (b.nr > last.nr)
+            last = b;
+    live_go(t, LINK_FREE, 0);
+    t->live.until = last.nr;
+    tui_say(t, ROLE_DIM, "until %s", what);
 }
 
-void live_break(struct tui *t, const char *what) { add_break(t, what, false); }
-
-void live_delete(struct tui *t, const char *nr)
+void live_break(struct tui *t, const char *what)
 {
-    if (!can_run(t))
-        return;
-    if (link_break_delete(t->link, (unsigned)strtoul(nr, NULL, 0)) < 0)
-        tui_say(t, ROLE_ERROR, "there is no breakpoint %s", nr);
+    if (can_run(t))
+        make_break(t, "break", what, true);
 }
 
 void live_state_text(struct tui *t, char *buf, size_t n)

@@ -93,8 +93,8 @@ static bool paging_work(struct pane *p, uint64_t budget_ns)
 {
     struct paging_pane *g = p->state;
     uint64_t n = tui_n_events(p->tui), end_ns = host_monotonic_ns() + budget_ns, before = g->done;
-    if (g->counted_from != p->tui->live.events_before) {
-        g->counted_from = p->tui->live.events_before;
+    if (g->counted_from != live_new_from(p->tui)) {
+        g->counted_from = live_new_from(p->tui);
         g->n_mapped = g->n_dropped = 0;
     }
     while (g->done < n && host_monotonic_ns() < end_ns) {
@@ -118,7 +118,7 @@ static void draw_cell(struct pane *p, const struct area *a, int y, int x, uint64
     bool is_new = false, here = g->has_gpa && g->gpa >> PAGE_SHIFT >= first && g->gpa >> PAGE_SHIFT < first + pages;
     for (uint64_t i = first; i < first + pages && i <= g->last_page; i++) {
         most = g->heat[i] > most ? g->heat[i] : most;
-        is_new |= p->tui->link && g->when[i] > p->tui->live.events_before;
+        is_new |= p->tui->link && g->when[i] > live_new_from(p->tui);
     }
     char text[2] = { most == 0 ? '.' : most < 2 ? '-' : most < 8 ? '+' : '#', 0 };
     draw_text(a, y, x, here ? ROLE_CURSOR : is_new && most ? ROLE_CHANGED : most ? heat_role(most) : ROLE_HEAT0, text);

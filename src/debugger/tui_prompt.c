@@ -80,6 +80,8 @@ static void accept(struct tui *t)
     enum prompt_kind kind = p->kind;
     if (kind == PROMPT_FILTER && p->wrong)
         return;                 /* the caret says why */
+    while (kind != PROMPT_SEARCH && p->len && p->text[p->len - 1] == ' ')
+        p->text[--p->len] = '\0';
     remember(p);
     p->kind = PROMPT_NONE;
     if (kind == PROMPT_FILTER)
