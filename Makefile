@@ -220,6 +220,7 @@ UNIT_TESTS := \
     test_store \
     test_link \
     test_table_diff \
+    test_stops \
     test_expr
 UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 

@@ -5,7 +5,8 @@ BENCHES := \
     bench_store \
     bench_kvm \
     bench_start \
-    bench_tui
+    bench_tui \
+    bench_debug
 BENCH_BINS := $(BENCHES:%=$(BUILD)/bench/%)
 
 $(BUILD)/bench/%: bench/%.c bench/bench.h $(BUILD)/libvitrine.a

@@ -47,6 +47,7 @@
     X(rt_sigprocmask,   "signals")                                           \
     X(rt_sigreturn,     "signals")                                           \
     X(sigaltstack,      "signals")                                           \
+    X(sysinfo,          "qsort() of much")                                   \
     X(getpid,           "abort()")                                           \
     X(gettid,           "abort()")                                           \
     X(restart_syscall,  "after SIGSTOP")                                     \

@@ -1,0 +1,170 @@
+/*
+ * What does a debugger cost the guest, and how fast is it?  Through the link,
+ * as console, TUI and gdb stub see it; a guest that loops in 32-bit code:
+ *
+ *   speed     instructions a second: with nothing set, with 10,000 breakpoints that
+ *             are never met, with watchpoints on data it does not touch, stepping
+ *             through a range that it does not leave
+ *   conditions   a breakpoint in the loop whose condition is false: evaluations a second
+ *   watching     a watchpoint in the loop whose condition is false
+ *   steps     LINK_STEP 1 and its answer, on every engine that can
+ *
+ *   run: make bench, or build/bench/bench_debug
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+#include "debugger/link.h"
+
+#define ROUNDS 5
+#define ROUND_MS 200
+
+/* 32-bit code at 100000h:
+ *   100000  inc eax              100001  mov [200000h],eax   100006  mov ecx,[200004h]
+ *   10000c  lea edx,[eax+ecx]    10000f  call 100016h        100014  jmp 100000h
+ *   100016  xor ebx,edx          100018  add esi,ebx         10001a  ret */
+static const uint8_t code[] = {
+    0x40, 0xa3, 0x00, 0x00, 0x20, 0x00, 0x8b, 0x0d, 0x04, 0x00, 0x20, 0x00, 0x8d, 0x14, 0x08,
+    0xe8, 0x02, 0x00, 0x00, 0x00, 0xeb, 0xea, 0x31, 0xd3, 0x01, 0xde, 0xc3,
+};
+#define CODE 0x100000u
+#define DATA 0x200000u
+
+static char path[] = "/tmp/vitrine-bench-debug-XXXXXX";
+
+static struct link *start(const struct engine *e)
+{
+    char why[300];
+    struct link_options o = {
+        .machine = { .engine = e, .mmu = MMU_NESTED, .ram_bytes = 8 << 20 },
+        .guest = { .path = path, .format = "flat@0x100000:32" },
+    };
+    struct link *l = link_start(&o, why, sizeof why);
+    if (!l) {
+        printf("%s: %s\n", e->name, why);
+        exit(2);
+    }
+    return l;
+}
+
+static void must(int err, const char *what)
+{
+    if (!err)
+        return;
+    printf("%s: %d\n", what, err);
+    exit(2);
+}
+
+static void add(struct link *l, unsigned kind, uint64_t at, unsigned access, const char *condition)
+{
+    char why[300] = "";
+    struct link_break b = { .kind = kind, .at = at, .len = 4, .access = access, .enabled = true };
+    snprintf(b.condition, sizeof b.condition, "%s", condition);
+    must(link_break_add(l, &b, why, sizeof why), why);
+}
+
+static void drop_all(struct link *l)
+{
+    struct link_break b;
+    while (!link_break_at(l, 0, &b))
+        must(link_break_delete(l, b.nr), "delete");
+}
+
+static uint64_t insns(const struct link *l)
+{
+    struct link_status st;
+    link_get_status(l, &st);
+    return st.icount;
+}
+
+/* Instructions a second. */
+static struct bench_result speed(struct link *l, bool in_range)
+{
+    double v[ROUNDS];
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint64_t before = insns(l), t0 = host_monotonic_ns();
+        must(in_range ? link_run_range(l, CODE, CODE + sizeof code) : link_run(l, LINK_FREE, 0), "run");
+        if (link_wait(l, ROUND_MS) != -ETIMEDOUT)
+            must(-1, link_stopped(l)->text);
+        must(link_pause(l), "pause");
+        must(link_wait(l, 5000), "wait");
+        v[i] = (double)(insns(l) - before) * 1e9 / (double)(host_monotonic_ns() - t0);
+    }
+    return bench_settle(v, ROUNDS);
+}
+
+/* Times round the loop a second: what is in it is met so often. */
+static struct bench_result loops(struct link *l)
+{
+    struct bench_result r = speed(l, false);
+    return (struct bench_result){ r.median / 9, r.min / 9, r.max / 9 };
+}
+
+static struct bench_result steps(struct link *l)
+{
+    double v[ROUNDS];
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint64_t t0 = host_monotonic_ns(), end = t0 + ROUND_MS * UINT64_C(1000000), now;
+        unsigned n = 0;
+        do {
+            must(link_run(l, LINK_STEP, 1), "step");
+            must(link_wait(l, 5000), "wait");
+            n++;
+        } while ((now = host_monotonic_ns()) < end);
+        v[i] = n * 1e9 / (double)(now - t0);
+    }
+    return bench_settle(v, ROUNDS);
+}
+
+static bool report(const char *what, struct bench_result r, double target)
+{
+    bool met = r.median >= target;
+    printf("  %-52s %12.0f /s (%.0f to %.0f)", what, r.median, r.min, r.max);
+    if (target > 0)
+        printf("  target %.0f: %s", target, met ? "met" : "MISSED");
+    putchar('\n');
+    fflush(stdout);
+    return met;
+}
+
+int main(void)
+{
+    int fd = mkstemp(path);
+    if (fd < 0 || write(fd, code, sizeof code) != sizeof code)
+        return 2;
+    close(fd);
+    printf("bench_debug: through the link\n");
+    struct link *l = start(&engine_soft);
+    struct bench_result plain = speed(l, false);
+    bool ok = report("soft: instructions", plain, 0);
+    for (unsigned i = 0; i < 10000; i++)
+        add(l, BREAK_CODE, CODE + 0x1000 + 16 * i, 0, "");
+    ok &= report("soft: with 10,000 breakpoints elsewhere", speed(l, false), plain.median * 0.9);
+    drop_all(l);
+    for (unsigned i = 0; i < 100; i++)
+        add(l, BREAK_DATA, DATA + 0x1000 + 64 * i, BREAK_READ | BREAK_WRITE, "");
+    ok &= report("soft: with 100 watchpoints on other pages", speed(l, false), plain.median * 0.9);
+    drop_all(l);
+    add(l, BREAK_DATA, DATA + 0x80, BREAK_READ | BREAK_WRITE, "");
+    report("soft: with a watchpoint on the page it works on", speed(l, false), 0);
+    drop_all(l);
+    ok &= report("soft: instructions, stepping in a range", speed(l, true), 3e6);
+    add(l, BREAK_CODE, CODE + 12, 0, "eax == 0xffffffff && u32[esp] > 3");
+    ok &= report("soft: conditions evaluated, false", loops(l), 100e3);
+    drop_all(l);
+    add(l, BREAK_DATA, DATA, BREAK_WRITE, "eax == 0");
+    ok &= report("soft: watchpoint met, its condition false", loops(l), 100e3);
+    drop_all(l);
+    ok &= report("soft: steps, one at a time", steps(l), 60e3);
+    link_end(l);
+    if (access("/dev/kvm", R_OK | W_OK) == 0) {
+        l = start(&engine_kvm);
+        report("kvm: steps, one at a time", steps(l), 0);
+        link_end(l);
+    }
+    unlink(path);
+    return !ok;
+}
