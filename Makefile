@@ -149,6 +149,7 @@ debugger := \
     debugger/tui_layout.c \
     debugger/tui_live.c \
     debugger/tui_stream.c \
+    debugger/tui_story.c \
     debugger/tui_why.c \
     debugger/tui_stat.c \
     debugger/source.c \

@@ -1,11 +1,13 @@
 /*
  * debugger/tui_monitor.c -- the pane that shows the monitor at work: which of its
- * functions answered the exit, touched the device, emitted the event.
+ * functions answered the exit, the steps it took for that (each touched a device,
+ * repaired a table, logged an event), and the source of the selected one.
  *
- * An EXIT is answered by the function that the table in vm/exits.c names; a
- * device access by the device's own read or write; any other event was logged
- * by the line that emits its kind.  The trace does not say which line of a
- * function was at work, so for the first two the whole function is marked.
+ * An EXIT is answered by the function that the table in vm/exits.c names, and
+ * so is its RESUME; a device access by the device's own read or write; any
+ * other event was logged by the line that emits its kind.  The trace does not say
+ * which line of a function was at work, so for the first two the whole function
+ * is marked.
  */
 #include <curses.h>
 #include <inttypes.h>
@@ -16,14 +18,18 @@
 #include "cpu/exit.h"
 #include "debugger/source.h"
 #include "debugger/tui.h"
+#include "debugger/tui_story.h"
 #include "vm/exits.h"
 #include "vm/pc.h"
+
+/* Where the monitor was at work for an event, and what it did there. */
+struct place { struct source_place at; char role[120]; };
 
 struct monitor {
     struct source *source;
     bool   looked;                  /* for the debug information */
-    struct source_place place;
-    char   role[120];               /* what that function did */
+    struct tui_story story;
+    struct place place;             /* of the selected event */
     unsigned which, n_places;       /* of several places that emit such an event */
     long   top;                     /* lines scrolled away from the place */
 };
@@ -31,52 +37,53 @@ struct monitor {
 /* Our functions have many types; for libdw an address is an address. */
 typedef void any_fn(void);
 
-static bool by_handler(struct monitor *m, const struct trace_event *e)
+static bool by_handler(struct monitor *m, const struct trace_event *e, struct place *p)
 {
     exit_handler_fn *fn = vm_exit_handler((unsigned)e->arg[0]);
-    snprintf(m->role, sizeof m->role, "answers exits for %s", exit_name((unsigned)e->arg[0]));
-    return fn && source_of_function(m->source, (any_fn *)fn, &m->place);
+    snprintf(p->role, sizeof p->role, "answers exits for %s", exit_name((unsigned)e->arg[0]));
+    return fn && source_of_function(m->source, (any_fn *)fn, &p->at);
 }
 
-static bool by_device(struct monitor *m, const struct trace_event *e)
+static bool by_device(struct monitor *m, const struct trace_event *e, struct place *p)
 {
     const struct device_ops *d = pc_port_device((uint16_t)e->arg[0]);
     bool in = e->kind == TRACE_IO_READ;
     if (!d)
         return false;
-    snprintf(m->role, sizeof m->role, "%s of %s", in ? "a read" : "a write", d->name);
-    return in ? source_of_function(m->source, (any_fn *)d->read, &m->place)
-              : source_of_function(m->source, (any_fn *)d->write, &m->place);
+    snprintf(p->role, sizeof p->role, "%s of %s", in ? "a read" : "a write", d->name);
+    return source_of_function(m->source, in ? (any_fn *)d->read : (any_fn *)d->write, &p->at);
 }
 
-static bool by_kind(struct monitor *m, const struct trace_event *e)
+/* The which-th of the places that log such events; how many there are. */
+static unsigned by_kind(struct monitor *m, const struct trace_event *e, unsigned which, struct place *p)
 {
-    struct source_place p;
-    m->n_places = 0;
-    while (e->kind < N_TRACE_KINDS && source_of_kind(m->source, e->kind, m->n_places, &p))
-        m->n_places++;
-    if (!m->n_places)
-        return false;
-    m->which %= m->n_places;
-    source_of_kind(m->source, e->kind, m->which, &m->place);
-    if (m->n_places > 1)
-        snprintf(m->role, sizeof m->role, "one of %u places that log %s (b: the next)", m->n_places,
-                 trace_kinds[e->kind].name);
+    unsigned n = 0;
+    struct source_place at;
+    while (e->kind < N_TRACE_KINDS && source_of_kind(m->source, e->kind, n, &at))
+        n++;
+    if (!n)
+        return 0;
+    source_of_kind(m->source, e->kind, which % n, &p->at);
+    if (n > 1)
+        snprintf(p->role, sizeof p->role, "one of %u places that log %s (b: the next)", n, trace_kinds[e->kind].name);
     else
-        snprintf(m->role, sizeof m->role, "logged this %s", trace_kinds[e->kind].name);
-    return true;
+        snprintf(p->role, sizeof p->role, "logged this %s", trace_kinds[e->kind].name);
+    return n;
 }
 
-static void find_place(struct monitor *m, const struct trace_event *e)
+/* Where it was at work for e; how many places that could be. */
+static unsigned find_place(struct monitor *m, const struct trace_event *e, unsigned which, struct place *p)
 {
-    m->place.line = 0;
-    m->n_places = 1;
-    m->top = 0;
-    if (e->kind == TRACE_EXIT && by_handler(m, e))
-        return;
-    if ((e->kind == TRACE_IO_READ || e->kind == TRACE_IO_WRITE) && by_device(m, e))
-        return;
-    by_kind(m, e);
+    const struct trace_event *root = m->story.n ? &m->story.step[m->story.first].e : NULL;
+    p->at.line = 0;
+    if (e->kind == TRACE_EXIT && by_handler(m, e, p))
+        return 1;
+    if (e->kind == TRACE_RESUME && root && root->kind == TRACE_EXIT && root->seq == e->seq - e->cause_back
+        && by_handler(m, root, p))
+        return 1;
+    if ((e->kind == TRACE_IO_READ || e->kind == TRACE_IO_WRITE) && by_device(m, e, p))
+        return 1;
+    return by_kind(m, e, which, p);
 }
 
 static void monitor_follow(struct pane *p)
@@ -86,9 +93,11 @@ static void monitor_follow(struct pane *p)
         m->source = source_open();
     m->looked = true;
     m->which = 0;
-    m->place.line = 0;
+    m->top = 0;
+    m->place.at.line = 0;
+    tui_story_tell(p->tui, &m->story);
     if (p->tui->has_event)
-        find_place(m, &p->tui->event);
+        m->n_places = find_place(m, &p->tui->event, 0, &m->place);
 }
 
 static void monitor_close(struct pane *p)
@@ -96,16 +105,48 @@ static void monitor_close(struct pane *p)
     source_close(((struct monitor *)p->state)->source);
 }
 
+static const char *file_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* The steps of this exit, those around the selected one: `rows` of them. */
+static int draw_steps(struct monitor *m, const struct area *a, int y, int rows)
+{
+    const struct tui_story *s = &m->story;
+    int n = s->n - s->first, at = s->selected - s->first, from = at > rows - 2 ? at - (rows - 2) : 0;
+    if (from + rows > n)
+        from = n > rows ? n - rows : 0;
+    for (int i = from; i < n && i < from + rows; i++, y++) {
+        const struct story_step *step = &s->step[s->first + i];
+        struct place p = { 0 };
+        bool here = i == at;
+        find_place(m, &step->e, 0, &p);
+        if (here)
+            draw_rest(a, y, 0, ROLE_CURSOR);
+        int x = draw_format(a, y, 1, here ? ROLE_CURSOR : ROLE_DIM, "%8" PRIu64 "  ", step->e.seq);
+        x += 2 * (step->depth > 1 ? step->depth - 1 : 0);
+        x = draw_format(a, y, x, here ? ROLE_CURSOR : tui_role_of(&step->e), "%-12s",
+                        step->e.kind < N_TRACE_KINDS ? trace_kinds[step->e.kind].name : "?");
+        if (p.at.line)
+            x = draw_format(a, y, x, here ? ROLE_CURSOR : ROLE_STRONG, " %s()", p.at.function);
+        if (p.at.line)
+            draw_format(a, y, x, here ? ROLE_CURSOR : ROLE_DIM, "  %s:%d", file_of(p.at.file), p.at.line);
+    }
+    return y;
+}
+
 /* The place stands in the upper third; a function begins two lines above its brace. */
 static void draw_source(struct monitor *m, const struct area *a, int y)
 {
-    int lines = a->h - y, first = m->place.line - lines / 4 + (int)m->top;
+    int line = m->place.at.line, lines = a->h - y, first = line - lines / 4 + (int)m->top;
     if (first < 1)
         first = 1;
-    m->top = first - (m->place.line - lines / 4);
+    m->top = first - (line - lines / 4);
     for (int i = 0; i < lines; i++) {
-        const char *text = source_line(m->source, m->place.file, first + i);
-        bool here = first + i == m->place.line;
+        const char *text = source_line(m->source, m->place.at.file, first + i);
+        bool here = first + i == line;
         if (!text) {
             if (!i)
                 draw_wrapped(a, y, ROLE_DIM, "its source is not readable here");
@@ -130,22 +171,30 @@ static void monitor_draw(struct pane *p, const struct area *a)
         draw_wrapped(a, 0, ROLE_DIM, "this program was built without debug information");
         return;
     }
-    if (!m->place.line) {
-        draw_wrapped(a, 0, ROLE_DIM, "no place is known that logs this event");
+    int y = 0, n = m->story.n - m->story.first;
+    if (a->h >= 12 && n > 1)
+        y = draw_steps(m, a, 0, n < a->h / 3 ? n : a->h / 3);
+    if (!m->place.at.line) {
+        draw_wrapped(a, y, ROLE_DIM, "no place is known that logs this event");
         return;
     }
-    int x = draw_format(a, 0, 1, ROLE_STRONG, "%s()", m->place.function);
-    x = draw_format(a, 0, x, ROLE_TEXT, " %s", m->role);
-    draw_format(a, 0, x + 2, ROLE_DIM, "%s:%d  in layer %s", m->place.file, m->place.line,
+    int x = draw_format(a, y, 1, ROLE_STRONG, "%s()", m->place.at.function);
+    x = draw_format(a, y, x, ROLE_TEXT, " %s", m->place.role);
+    draw_format(a, y, x + 2, ROLE_DIM, "%s:%d  in layer %s", m->place.at.file, m->place.at.line,
                 e->layer < N_LAYERS ? layer_names[e->layer] : "?");
-    draw_source(m, a, 1);
+    draw_source(m, a, y + 1);
 }
 
 static void monitor_title(struct pane *p, char *buf, size_t n)
 {
     const struct monitor *m = p->state;
-    if (m->place.line)
-        snprintf(buf, n, "%s", m->place.file);
+    const struct tui_story *s = &m->story;
+    int steps = s->n - s->first;
+    if (steps > 1)
+        snprintf(buf, n, "%d steps for %s %" PRIu64, steps, s->step[s->first].e.kind == TRACE_EXIT ? "exit" : "event",
+                 s->step[s->first].e.seq);
+    else if (m->place.at.line)
+        snprintf(buf, n, "%s", m->place.at.file);
 }
 
 static void scroll_source(struct tui *t, struct pane *p, int by)
@@ -158,9 +207,9 @@ static void next_place(struct tui *t, struct pane *p, int arg)
 {
     struct monitor *m = p->state;
     (void)arg;
-    m->which++;
+    m->top = 0;
     if (t->has_event)
-        find_place(m, &t->event);
+        m->n_places = find_place(m, &t->event, ++m->which, &m->place);
 }
 
 static const struct key monitor_keys[] = {
@@ -171,7 +220,7 @@ static const struct key monitor_keys[] = {
 };
 
 const struct pane_ops pane_monitor = {
-    .name = "monitor", .about = "the monitor's function that answered, and its source",
+    .name = "monitor", .about = "the monitor's functions that answered, step by step, and their source",
     .state_bytes = sizeof(struct monitor), .keys = monitor_keys, .close = monitor_close,
     .title = monitor_title, .draw = monitor_draw, .follow_selection = monitor_follow,
 };
