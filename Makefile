@@ -22,7 +22,8 @@ LDLIBS  := -lreadline -lZydis -lelf -ldw -lzstd -lncursesw -ltinfo -lpthread
 base := \
     base/host.c \
     base/trace.c \
-    base/vclock.c
+    base/vclock.c \
+    base/bytes.c
 mem := \
     mem/gmem.c \
     mem/walk.c \
@@ -31,6 +32,7 @@ mem := \
     mem/dirty.c \
     mem/shadow_page.c \
     mem/shadow.c \
+    mem/shadow_save.c \
     mem/shadow_check.c
 cpu := \
     cpu/cpuid.c \
@@ -47,6 +49,7 @@ cpu := \
     cpu/soft/run.c \
     cpu/soft/debug.c \
     cpu/soft/insn_log.c \
+    cpu/soft/save.c \
     cpu/soft/block.c \
     cpu/soft/tlb.c \
     cpu/soft/operand.c \
@@ -100,6 +103,8 @@ vm := \
     vm/exits.c \
     vm/hypercall.c \
     vm/vm.c \
+    vm/state.c \
+    vm/snapshot.c \
     vm/lockstep.c
 debugger := \
     debugger/trace_drain.c \
@@ -210,6 +215,7 @@ UNIT_TESTS := \
     test_gmem \
     test_load \
     test_vm \
+    test_snapshot \
     test_exit \
     test_trace \
     test_vclock \

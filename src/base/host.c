@@ -130,6 +130,29 @@ int host_read_file(const char *path, uint64_t max, void **bytes, uint64_t *size,
     return err;
 }
 
+int host_write_all(int fd, const void *data, uint64_t n)
+{
+    for (const char *at = data; n; ) {
+        ssize_t put = write(fd, at, n);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return put < 0 ? -errno : -EIO;
+        at += put;
+        n -= (uint64_t)put;
+    }
+    return 0;
+}
+
+int64_t host_read_some(int fd, void *data, uint64_t n)
+{
+    ssize_t got;
+    do
+        got = read(fd, data, n);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
 void *host_page_alloc(uint64_t bytes)
 {
     void *hva = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

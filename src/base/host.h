@@ -23,6 +23,10 @@ int   host_shared_read(int fd, uint64_t off, void *buf, uint64_t bytes);
 int   host_read_file(const char *path, uint64_t max, void **bytes, uint64_t *size,
                      char *why, size_t n);
 
+/* An open file: all n bytes out, 0 or -errno; some bytes in, 0 at its end, or -errno. */
+int     host_write_all(int fd, const void *data, uint64_t n);
+int64_t host_read_some(int fd, void *data, uint64_t n);
+
 /* Zeroed, page-aligned private memory; NULL and errno. */
 void *host_page_alloc(uint64_t bytes);
 void  host_page_free(void *hva, uint64_t bytes);

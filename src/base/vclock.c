@@ -17,6 +17,7 @@
 
 struct vclock {
     uint64_t       now_ns;
+    uint64_t       armings;
     struct trace  *trace;
     size_t         n_armed;
     struct vtimer *armed[MAX_TIMERS];   /* by deadline, ties by order of arming */
@@ -71,6 +72,23 @@ void vtimer_cancel(struct vtimer *t)
     t->deadline_ns = VCLOCK_NEVER;
 }
 
+static bool is_later(const struct vtimer *a, const struct vtimer *b)
+{
+    return a->deadline_ns != b->deadline_ns ? a->deadline_ns > b->deadline_ns : a->order > b->order;
+}
+
+static void enter(struct vtimer *t)
+{
+    struct vclock *c = t->clock;
+    if (t->deadline_ns == VCLOCK_NEVER)
+        return;
+    bug_if(c->n_armed == MAX_TIMERS, "more than %d timers armed", MAX_TIMERS);
+    size_t i = c->n_armed++;
+    for (; i > 0 && is_later(c->armed[i - 1], t); i--)
+        c->armed[i] = c->armed[i - 1];
+    c->armed[i] = t;
+}
+
 void vtimer_arm(struct vtimer *t, uint64_t deadline_ns)
 {
     struct vclock *c = t->clock;
@@ -78,13 +96,31 @@ void vtimer_arm(struct vtimer *t, uint64_t deadline_ns)
     t->generation++;
     t->deadline_ns = deadline_ns;
     t->cause = c->trace ? c->trace->ctx.cause : 0;
-    if (deadline_ns == VCLOCK_NEVER)
-        return;
-    bug_if(c->n_armed == MAX_TIMERS, "more than %d timers armed", MAX_TIMERS);
-    size_t i = c->n_armed++;
-    for (; i > 0 && c->armed[i - 1]->deadline_ns > deadline_ns; i--)
-        c->armed[i] = c->armed[i - 1];
-    c->armed[i] = t;
+    t->order = ++c->armings;
+    enter(t);
+}
+
+uint64_t vclock_armings(const struct vclock *c)
+{
+    return c->armings;
+}
+
+void vclock_restore(struct vclock *c, uint64_t now_ns, uint64_t armings)
+{
+    c->now_ns = now_ns;
+    c->armings = armings;
+    vclock_set_ns(c, now_ns);
+}
+
+void vtimer_restore(struct vtimer *t, uint64_t deadline_ns, uint32_t generation, uint64_t cause,
+                    uint64_t order)
+{
+    vtimer_cancel(t);
+    t->deadline_ns = deadline_ns;
+    t->generation = generation;
+    t->cause = cause;
+    t->order = order;
+    enter(t);
 }
 
 void vclock_run_due(struct vclock *c)

@@ -26,6 +26,7 @@ struct vtimer {
     uint64_t       deadline_ns;     /* VCLOCK_NEVER: not armed */
     uint32_t       generation;      /* of the latest arming    */
     uint64_t       cause;           /* trace event that armed it */
+    uint64_t       order;           /* of that arming among all: decides between equal deadlines */
 };
 
 struct vclock *vclock_new(struct trace *t);
@@ -43,5 +44,12 @@ void vclock_run_due(struct vclock *c);
 void vtimer_init(struct vtimer *t, struct vclock *c, vtimer_fn *fn, void *arg);
 void vtimer_arm(struct vtimer *t, uint64_t deadline_ns);    /* replaces an earlier arming */
 void vtimer_cancel(struct vtimer *t);
+
+/* For snapshots: how many armings there were; the clock put back, also backwards;
+ * and an arming put back with all that belongs to it. */
+uint64_t vclock_armings(const struct vclock *c);
+void vclock_restore(struct vclock *c, uint64_t now_ns, uint64_t armings);
+void vtimer_restore(struct vtimer *t, uint64_t deadline_ns, uint32_t generation, uint64_t cause,
+                    uint64_t order);
 
 #endif

@@ -19,6 +19,8 @@
 #include "cpu/exit.h"
 #include "cpu/state.h"
 
+struct bytes_in;
+struct bytes_out;
 struct gmem;
 struct nested;
 struct shadow;
@@ -126,6 +128,16 @@ struct engine {
      * code and translations of a guest-physical range somebody else wrote. */
     void (*flush_tlb)(struct vcpu *v);
     void (*forget)(struct vcpu *v, gpa_t gpa, uint64_t len);
+
+    /* All there is of the vCPU, between two run()s, so that load() goes on exactly as
+     * save() would have: registers, shadows, what is still to be delivered, the TLB.
+     * load() gives -EINVAL if it is not that, and then the vCPU is good for nothing but
+     * another load().  May be NULL: get_state and set_state have to do. */
+    void (*save)(struct vcpu *v, struct bytes_out *o);
+    int  (*load)(struct vcpu *v, struct bytes_in *in);
+
+    /* The dirty marks were taken: the next write to any page marks it again.  May be NULL. */
+    void (*rearm_dirty)(struct vcpu *v);
 
     /* Take from an answer of cpuid.h (EAX EBX ECX EDX) what this host cannot give
      * the guest.  May be NULL: nothing. */

@@ -419,3 +419,20 @@ char *exit_describe(const struct vmexit *x, char *buf, size_t n)
     }
     return buf;
 }
+
+/* ---- snapshots ---- */
+
+void event_save(struct bytes_out *o, const struct event *e)
+{
+    bytes_put_u64(o, (uint64_t)e->type | (uint64_t)e->vector << 8 | (uint64_t)e->has_error << 16 |
+                     (uint64_t)e->error << 32);
+    bytes_put_u64(o, e->cr2);
+}
+
+void event_load(struct bytes_in *in, struct event *e)
+{
+    uint64_t v = bytes_get_u64(in);
+    *e = (struct event){ .type = (v & 0xff) <= EVENT_EXCEPTION ? (enum event_type)(v & 0xff) : EVENT_NONE,
+                         .vector = (uint8_t)(v >> 8), .has_error = v >> 16 & 1,
+                         .error = (uint32_t)(v >> 32), .cr2 = bytes_get_u64(in) };
+}

@@ -8,6 +8,7 @@
 #ifndef CPU_EXIT_H
 #define CPU_EXIT_H
 
+#include "base/bytes.h"
 #include "base/types.h"
 
 /*    nr      name           family    payload  one line, for `stat` and the slides          */
@@ -115,6 +116,10 @@ void exit_unpack(unsigned reason, uint64_t qual, uint64_t extra, struct vmexit *
 
 /* One line for people: "IO out 0x3f8 size 1 value 0x41".  Always terminated; returns buf. */
 char *exit_describe(const struct vmexit *x, char *buf, size_t n);
+
+/* For snapshots; an event of no known type is none. */
+void event_save(struct bytes_out *o, const struct event *e);
+void event_load(struct bytes_in *in, struct event *e);
 
 /* Ready-made (out) values for handlers. */
 static inline enum verdict exit_reflect(struct vmexit *x, uint8_t vector, bool has_error, uint32_t error)

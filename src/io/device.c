@@ -5,7 +5,8 @@
  * table names the state, and only that is shown, saved and loaded.
  *
  * The saved form is little-endian: "VDEV", the device's name, the number of
- * fields, then per field its name, element size and count, and the elements.
+ * fields, then per field its name, element size and count, and the elements
+ * (of a timer four numbers: deadline, generation, cause, order).
  * A file is hostile until proven otherwise: everything is compared before
  * anything is taken over, and the device's after_load() bounds what it uses
  * as an index.
@@ -31,10 +32,24 @@ static bool is_timer(const struct field *f)
     return f->flags & FIELD_TIMER;
 }
 
-/* Bytes of one element in the file: of a timer only the deadline. */
+/* A timer is stored as so many numbers. */
+#define TIMER_VALUES 4
+
+/* Bytes of one number in the file, and how many of them a field is. */
 static unsigned stored_bytes(const struct field *f)
 {
     return is_timer(f) ? 8 : f->size;
+}
+
+static unsigned stored_count(const struct field *f)
+{
+    return is_timer(f) ? TIMER_VALUES * f->count : f->count;
+}
+
+static struct vtimer *timer_at(const struct field *f, const void *dev, unsigned i)
+{
+    const uint8_t *at = (const uint8_t *)dev + f->offset + (size_t)i * f->size;
+    return (struct vtimer *)(void *)(uintptr_t)at;
 }
 
 uint64_t field_get(const struct field *f, const void *dev, unsigned i)
@@ -124,6 +139,14 @@ static void put_name(const char *name, FILE *out)
     fwrite(name, 1, n, out);
 }
 
+static void put_timer(const struct vtimer *t, FILE *out)
+{
+    put_number(t->deadline_ns, 8, out);
+    put_number(t->generation, 8, out);
+    put_number(t->cause, 8, out);
+    put_number(t->order, 8, out);
+}
+
 int device_save(const struct device_ops *ops, const void *dev, FILE *out)
 {
     errno = 0;
@@ -134,9 +157,12 @@ int device_save(const struct device_ops *ops, const void *dev, FILE *out)
         const struct field *f = &ops->fields[i];
         put_name(f->name, out);
         put_number(stored_bytes(f), 1, out);
-        put_number(f->count, 4, out);
+        put_number(stored_count(f), 4, out);
         for (unsigned k = 0; k < f->count; k++)
-            put_number(field_get(f, dev, k), stored_bytes(f), out);
+            if (is_timer(f))
+                put_timer(timer_at(f, dev, k), out);
+            else
+                put_number(field_get(f, dev, k), f->size, out);
     }
     if (fflush(out) || ferror(out))
         return errno ? -errno : -EIO;
@@ -184,20 +210,41 @@ static bool read_state(const struct device_ops *ops, FILE *in, uint64_t *v)
     for (size_t i = 0; i < ops->n_fields; i++) {
         const struct field *f = &ops->fields[i];
         if (!get_this_name(in, f->name) || !get_this_number(in, 1, stored_bytes(f)) ||
-            !get_this_number(in, 4, f->count))
+            !get_this_number(in, 4, stored_count(f)))
             return false;
-        for (unsigned k = 0; k < f->count; k++)
+        for (unsigned k = 0; k < stored_count(f); k++)
             if (!get_number(in, stored_bytes(f), v++))
                 return false;
     }
     return true;
 }
 
+/* Settling may have armed a timer anew: where it came to the same, it is the one
+ * that was saved, by number and by rank. */
+static void restore_timer(struct vtimer *t, const uint64_t v[TIMER_VALUES])
+{
+    if (t->deadline_ns == v[0])
+        vtimer_restore(t, v[0], (uint32_t)v[1], v[2], v[3]);
+}
+
+/* Values in the table's order into the device: everything, or only its timers' ranks. */
+static void take_over(const struct device_ops *ops, void *dev, const uint64_t *v, bool ranks)
+{
+    for (size_t i = 0; i < ops->n_fields; i++) {
+        const struct field *f = &ops->fields[i];
+        for (unsigned k = 0; k < f->count; k++, v += is_timer(f) ? TIMER_VALUES : 1)
+            if (!ranks)
+                field_set(f, dev, k, v[0]);
+            else if (is_timer(f))
+                restore_timer(timer_at(f, dev, k), v);
+    }
+}
+
 int device_load(const struct device_ops *ops, void *dev, FILE *in)
 {
     size_t n = 0;
     for (size_t i = 0; i < ops->n_fields; i++)
-        n += ops->fields[i].count;
+        n += stored_count(&ops->fields[i]);
     uint64_t *values = calloc(n + 1, sizeof *values);
     if (!values)
         return -ENOMEM;
@@ -205,12 +252,10 @@ int device_load(const struct device_ops *ops, void *dev, FILE *in)
         free(values);
         return -EINVAL;
     }
-    const uint64_t *v = values;
-    for (size_t i = 0; i < ops->n_fields; i++)
-        for (unsigned k = 0; k < ops->fields[i].count; k++)
-            field_set(&ops->fields[i], dev, k, *v++);
-    free(values);
+    take_over(ops, dev, values, false);
     if (ops->after_load)
         ops->after_load(dev);
+    take_over(ops, dev, values, true);
+    free(values);
     return 0;
 }

@@ -28,7 +28,8 @@ enum {
     FIELD_RW     = 0,
     FIELD_RO     = 1,
     FIELD_HIDDEN = 2,           /* saved, not shown                          */
-    FIELD_TIMER  = 4            /* a struct vtimer: its deadline is the value */
+    FIELD_TIMER  = 4,           /* a struct vtimer: its deadline is the value */
+    FIELD_TRACE  = 8            /* numbers of trace events, not the machine's own  */
 };
 
 #define DEV_FIELD(type, member, nm, fl, text)                                       \

@@ -101,8 +101,8 @@ static const struct field pic_fields[] = {
     CHIP_FIELDS(0, ".1"),
     CHIP_FIELDS(1, ".2"),
     DEV_FIELD(struct pic, int_level, "INT", FIELD_RO, "the output to the CPU"),
-    DEV_ARRAY(struct pic, raised_by, "RAISED_BY", FIELD_HIDDEN, "trace events of the lines"),
-    DEV_FIELD(struct pic, cause, "CAUSE", FIELD_HIDDEN, "trace event behind the last INTA"),
+    DEV_ARRAY(struct pic, raised_by, "RAISED_BY", FIELD_HIDDEN | FIELD_TRACE, "trace events of the lines"),
+    DEV_FIELD(struct pic, cause, "CAUSE", FIELD_HIDDEN | FIELD_TRACE, "trace event behind the last INTA"),
 };
 
 /* A chip nobody has initialized keeps quiet.  [8259A "Initialization Command Words"] */

@@ -13,8 +13,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "base/host.h"
 #include "base/trace.h"
+#include "mem/gmem.h"
 #include "mem/table.h"
 
 #define EPT_FRAME   FIELD(51, 12)
@@ -263,4 +265,89 @@ void nested_walk(const struct nested *n, gpa_t gpa, unsigned access, bool peek,
 size_t nested_count(const struct nested *n)
 {
     return n->n_leaves;
+}
+
+/* ---- snapshots: for each 2 MiB with something in it its place, and a byte a page ---- */
+
+struct saved_table { gpa_t base; uint8_t page[TABLE_ENTRIES]; };
+#define SAVED_A 8                       /* besides EPT_RWX */
+#define SAVED_D 16
+
+static uint8_t saved_page(uint64_t entry)
+{
+    return (uint8_t)((entry & EPT_RWX) | (entry & EPT_A ? SAVED_A : 0) | (entry & EPT_D ? SAVED_D : 0));
+}
+
+static void save_tree(const uint64_t *table, unsigned level, gpa_t base, struct bytes_out *o)
+{
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+        gpa_t at = base + i * size_at(level);
+        if (!(table[i] & EPT_RWX))
+            continue;
+        if (level > 2) {
+            bug_if(is_leaf(table[i], level), "a nested leaf at level %u", level);
+            save_tree(table_under(table[i]), level - 1, at, o);
+            continue;
+        }
+        struct saved_table t = { .base = at };
+        bool large = is_leaf(table[i], level);      /* saved as the small ones it stands for */
+        for (unsigned k = 0; k < TABLE_ENTRIES; k++)
+            t.page[k] = saved_page(large ? table[i] : table_under(table[i])[k]);
+        BYTES_PUT(o, t);
+    }
+}
+
+void nested_save(const struct nested *n, struct bytes_out *o)
+{
+    size_t at = o->n;
+    bytes_put_u64(o, 0);
+    save_tree(n->root, 4, 0, o);
+    uint64_t count = (o->n - at - sizeof count) / sizeof(struct saved_table);
+    if (!o->bad)
+        memcpy(o->data + at, &count, sizeof count);
+}
+
+static bool load_table(struct nested *n, const struct gmem *m, const struct saved_table *t)
+{
+    uint64_t *table = (t->base & (LARGE_SIZE - 1)) || t->base >= GPA_LIMIT ? NULL : slot(n, t->base, 1);
+    if (!table)
+        return false;
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+        gpa_t at = t->base + i * PAGE_SIZE;
+        unsigned perm = t->page[i] & EPT_RWX;
+        if (!perm)
+            continue;
+        const struct gmem_region *r = gmem_find(m, at);
+        if (!r || !perm_makes_sense(perm) || ((perm & EPT_W) && r->kind == GMEM_ROM) ||
+            (table[i] & EPT_RWX))
+            return false;
+        table[i] = (uint64_t)(uintptr_t)r->hva + (at - r->base) + perm +
+                   (t->page[i] & SAVED_A ? EPT_A : 0) + (t->page[i] & SAVED_D ? EPT_D : 0);
+        n->n_leaves++;
+    }
+    return true;
+}
+
+bool nested_load(struct nested *n, const struct gmem *m, struct bytes_in *in)
+{
+    uint64_t count = bytes_get_u64(in);
+    uint64_t *root = table_new();
+    if (!root)
+        return false;
+    free_tree(n->root, 4);
+    n->root = root;
+    n->n_leaves = 0;
+    for (; count && !in->bad; count--) {
+        const struct saved_table *t = bytes_take(in, sizeof *t);
+        struct saved_table copy;
+        if (!t)
+            break;
+        memcpy(&copy, t, sizeof copy);              /* it may lie anywhere */
+        if (!load_table(n, m, &copy))
+            break;
+    }
+    if (!count && !in->bad)
+        return true;
+    nested_unmap(n, 0, UINT64_MAX);
+    return false;
 }

@@ -19,6 +19,9 @@
 #define EPT_A     BIT(8)
 #define EPT_D     BIT(9)
 
+struct bytes_in;
+struct bytes_out;
+struct gmem;
 struct nested;
 struct trace;
 
@@ -49,6 +52,11 @@ struct nested_walk {
  * sets the A and D bits unless peek. */
 void nested_walk(const struct nested *n, gpa_t gpa, unsigned access, bool peek,
                  struct nested_walk *w);
+
+/* For snapshots.  nested_load makes the tables say exactly what was saved, without an
+ * event; false if that makes no sense in m, and then they are empty. */
+void nested_save(const struct nested *n, struct bytes_out *o);
+bool nested_load(struct nested *n, const struct gmem *m, struct bytes_in *in);
 
 /* Entries present, for statistics. */
 size_t nested_count(const struct nested *n);

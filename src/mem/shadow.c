@@ -276,12 +276,10 @@ enum shadow_verdict shadow_fault(struct shadow *s, gla_t gla, unsigned access, s
 
 /* ---- what the guest does to its translations ---- */
 
-int shadow_switch(struct shadow *s, const struct paging *pg)
+void shadow_set_paging(struct shadow *s, const struct paging *pg)
 {
     unsigned levels = walk_levels(pg);
-    bool cached = true;
 
-    resync(s);
     s->pg = *pg;
     s->mode = ROLE_LEVELS(levels);
     s->gla_mask = levels == 4 ? FIELD(47, 0) : FIELD(31, 0);
@@ -291,6 +289,14 @@ int shadow_switch(struct shadow *s, const struct paging *pg)
         s->mode |= ROLE_NXE;
     if (levels == 2 && (pg->cr4 & CR4_PSE))
         s->mode |= ROLE_PSE;
+}
+
+int shadow_switch(struct shadow *s, const struct paging *pg)
+{
+    bool cached = true;
+
+    resync(s);
+    shadow_set_paging(s, pg);
     for (unsigned user = 0; user < 2; user++) {
         s->root[user] = spage_find(s, root_key(s, user));
         cached &= s->root[user] != NULL;

@@ -25,6 +25,8 @@
 
 #define SHADOW_MMIO  BIT(9)     /* not present, and no RAM there: a device's. 51:12 is the gpa */
 
+struct bytes_in;
+struct bytes_out;
 struct shadow;
 struct trace;
 
@@ -91,6 +93,12 @@ static inline unsigned shadow_access(uint32_t error)
 /* Check the invariant over all shadows; 0, or the number of bad entries, the
  * first described in why.  For tests and `make hard`. */
 size_t shadow_check(const struct shadow *s, char *why, size_t n);
+
+/* For snapshots (shadow_save.c).  shadow_load makes the shadows what was saved, without
+ * an event; false if that makes no sense, and then there are none.  What they are
+ * shadows of must be in memory already, written by nobody who tells shadow_forget(). */
+void shadow_save(const struct shadow *s, struct bytes_out *o);
+bool shadow_load(struct shadow *s, struct bytes_in *in);
 
 struct shadow_stats { uint64_t roots, pages, fills, zaps, true_faults, hidden_faults, pt_writes; };
 void shadow_get_stats(const struct shadow *s, struct shadow_stats *st);

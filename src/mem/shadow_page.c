@@ -245,7 +245,7 @@ struct spage *spage_find(const struct shadow *s, struct key k)
 }
 
 /* An unused page with an empty table, or NULL. */
-static struct spage *take_page(struct shadow *s)
+struct spage *shadow_take_page(struct shadow *s)
 {
     if (s->free) {
         struct spage *p = &s->page[s->free - 1];
@@ -269,15 +269,8 @@ static struct spage *take_page(struct shadow *s)
     return p;
 }
 
-struct spage *spage_get(struct shadow *s, struct key k)
+void shadow_enter(struct shadow *s, struct spage *p, struct key k)
 {
-    struct spage *p = spage_find(s, k);
-
-    if (p)
-        return p;
-    p = take_page(s);
-    if (!p)
-        return NULL;
     uint32_t *bucket = bucket_of(s, k.gpa);
     p->key = k;
     p->used = true;
@@ -285,6 +278,18 @@ struct spage *spage_get(struct shadow *s, struct key k)
     p->next = *bucket;
     *bucket = page_index(s, p) + 1;
     s->stats.pages++;
+}
+
+struct spage *spage_get(struct shadow *s, struct key k)
+{
+    struct spage *p = spage_find(s, k);
+
+    if (p)
+        return p;
+    p = shadow_take_page(s);
+    if (!p)
+        return NULL;
+    shadow_enter(s, p, k);
     if (!(k.role & ROLE_DIRECT) && !frame_is_unsync(s, k.gpa))
         frame_protect(s, k.gpa);
     return p;

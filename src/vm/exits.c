@@ -16,6 +16,7 @@
 #include "base/x86.h"
 #include "cpu/cpuid.h"
 #include "io/bus.h"
+#include "mem/dirty.h"
 #include "mem/gmem.h"
 #include "mem/nested.h"
 #include "mem/shadow.h"
@@ -107,6 +108,8 @@ static enum verdict on_shadow_fault(struct vm *vm, struct vmexit *x)
     enum shadow_verdict v = shadow_fault(vm->shadow, x->fault.gla, shadow_access(x->fault.error), &w);
     if (shadow_take_flush(vm->shadow))
         vm->cpu.ops->flush_tlb(&vm->cpu);
+    for (unsigned i = 0; i < w.depth; i++)      /* its A and D bits may have been set */
+        dirty_mark(vm->dirty, w.step[i].at, 8);
     if (v == SHADOW_FAILED) {
         vm_stop(vm, VM_HOST, "no memory for shadow tables");
         return STOP;

@@ -204,6 +204,28 @@ int load_files_place(const struct load_files *f, struct gmem *m, struct load_res
     return load_guest_mem(m, &f->r, &f->image, f->modules, f->n_modules, out, why, n);
 }
 
+const struct load_request *load_files_request(const struct load_files *f)
+{
+    return &f->r;
+}
+
+static uint64_t hash_file(uint64_t h, const struct load_file *f)
+{
+    const uint8_t *at = f->bytes;
+    h = (h ^ f->size) * UINT64_C(0x100000001b3);
+    for (uint64_t i = 0; i < f->size; i++)
+        h = (h ^ at[i]) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+uint64_t load_files_hash(const struct load_files *f)
+{
+    uint64_t h = hash_file(UINT64_C(0xcbf29ce484222325), &f->image);
+    for (unsigned i = 0; i < f->n_modules; i++)
+        h = hash_file(h, &f->modules[i]);
+    return h;
+}
+
 int load_guest(struct gmem *m, const struct load_request *r, struct load_result *out,
                char *why, size_t n)
 {

@@ -73,6 +73,10 @@ void load_files_free(struct load_files *f);
 int load_files_place(const struct load_files *f, struct gmem *m, struct load_result *out,
                      char *why, size_t n);
 
+/* What they were asked for, and a number for their contents. */
+const struct load_request *load_files_request(const struct load_files *f);
+uint64_t load_files_hash(const struct load_files *f);
+
 /* The same with the files' contents already in memory; r->path is only a name. */
 struct load_file { const void *bytes; uint64_t size; const char *name; };
 #define LOAD_MAX_MODULES 16

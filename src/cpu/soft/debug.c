@@ -159,6 +159,13 @@ void debug_untouch(struct soft *s)
         s->debug->n_touched = 0;
 }
 
+void debug_elsewhere(struct soft *s)
+{
+    debug_untouch(s);
+    if (s->debug)
+        s->debug->told_icount = UINT64_MAX;
+}
+
 /* Each of those that were touched, one exit after the other. */
 void debug_tell_data(struct soft *s)
 {

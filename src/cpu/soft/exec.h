@@ -304,6 +304,10 @@ INLINE void gen_store_rmw(struct soft *s, const struct uop *u, unsigned n, uint6
 
 int  tlb_new(struct soft *s);
 void tlb_free(struct soft *s);
+/* For engine.h: rearm_dirty; save and load, which is false if that is no TLB of this guest's. */
+void tlb_rearm_dirty(struct vcpu *v);
+void tlb_save(struct soft *s, struct bytes_out *o);
+bool tlb_load(struct soft *s, struct bytes_in *in);
 /* Blocks were made on the page of hva: writes there must be seen. */
 void tlb_guard_page(struct soft *s, const uint8_t *hva);
 /* Where the byte at gla is for fetching; NULL never: faults or exits instead. */

@@ -639,4 +639,5 @@ const struct engine engine_soft = {
     .inject = soft_inject, .set_controls = soft_set_controls,
     .set_debug = soft_set_debug,
     .flush_tlb = soft_flush, .forget = blocks_forget_range,
+    .save = soft_save_all, .load = soft_load_all, .rearm_dirty = tlb_rearm_dirty,
 };

@@ -8,6 +8,7 @@
  *   debug.c    a debugger's stops
  *   ops_*.c    instructions of user programs, one family a file
  *   x87.c      floating point;  x87_env.c, x87_host.S
+ *   save.c     all of it for snapshots
  *   segment.c  descriptors and segment loads;  far.c  far transfers and gates;  task.c  TSS
  *   event.c    delivery of interrupts and exceptions, IRET, double and triple faults
  *   control.c  CR, DR, descriptor tables;  msr.c;  syscall.c;  port.c  IN and OUT
@@ -23,6 +24,7 @@
 
 #include <setjmp.h>
 
+#include "base/bytes.h"
 #include "base/types.h"
 #include "base/x86.h"
 #include "cpu/engine.h"
@@ -187,6 +189,7 @@ bool debug_watches(const struct soft *s, gla_t gla, unsigned access);
 /* If s->debug_data: an access is about to be made. */
 void debug_touch(struct soft *s, gla_t gla, unsigned size, unsigned access);
 void debug_untouch(struct soft *s);     /* the instruction has not happened */
+void debug_elsewhere(struct soft *s);   /* another state was loaded: nothing was told of this place */
 /* If s->touched: the exit record. */
 void debug_tell_data(struct soft *s);
 
@@ -196,6 +199,11 @@ void insn_log_begin(struct soft *s);    /* run() is entered: does the trace want
 void insn_log_retired(struct soft *s);  /* log the instruction that began last, if it has retired */
 void insn_log_start(struct soft *s);    /* one begins here */
 void insn_log_skip(struct soft *s);     /* what changed since is not an instruction's doing */
+
+/* ---- snapshots (save.c) ---- */
+
+void soft_save_all(struct vcpu *v, struct bytes_out *o);
+int  soft_load_all(struct vcpu *v, struct bytes_in *in);
 
 /* ---- memory (tlb.c) ---- size 1, 2, 4, 8 */
 

@@ -40,6 +40,7 @@ struct soft_tlb {
     bool has_large;                             /* INVLPG must flush more than one entry */
     struct { uint64_t tag[2]; } guarded[N_SETS][TLB_ENTRIES];  /* granted, but to be looked at: code
                                                    lies there, or a debugger watches the page */
+    bool clean[N_SETS][TLB_ENTRIES];            /* guarded[].tag[TAG_W]: to be dirty-marked first */
     struct tlb_entry nothing[TLB_ENTRIES];      /* tlb_now while every access must be looked at */
     uint64_t scratch;                           /* table entries read from no memory */
     uint8_t ones[2 * PAGE_SIZE];                /* code where there is no memory reads as this */
@@ -50,6 +51,7 @@ static void clear(struct soft_tlb *t, unsigned set, unsigned i)
     for (unsigned tag = TAG_R; tag <= TAG_X; tag++)
         t->set[set][i].tag[tag] = TLB_EMPTY;
     t->guarded[set][i].tag[TAG_R] = t->guarded[set][i].tag[TAG_W] = TLB_EMPTY;
+    t->clean[set][i] = false;
 }
 
 int tlb_new(struct soft *s)
@@ -152,6 +154,118 @@ void tlb_guard_page(struct soft *s, const uint8_t *hva)
         }
 }
 
+/* ---- what others want with all entries: each is on one of the lists ---- */
+
+void tlb_rearm_dirty(struct vcpu *v)
+{
+    struct soft_tlb *t = ((struct soft *)v->priv)->tlb;
+
+    for (unsigned globals = 0; globals < 2; globals++)
+        for (unsigned k = 0; k < t->n_list[globals]; k++) {
+            unsigned set = t->list[globals][k] / TLB_ENTRIES;
+            unsigned i = t->list[globals][k] % TLB_ENTRIES;
+            uint64_t *write = &t->set[set][i].tag[TAG_W];
+            if (*write != TLB_EMPTY)
+                t->guarded[set][i].tag[TAG_W] = *write;
+            *write = TLB_EMPTY;
+            t->clean[set][i] = true;
+        }
+}
+
+/* Saved: entries in no particular order, with guest-physical addresses; a guest that
+ * changed its tables and has not said so yet goes on as if nothing had been. */
+struct saved_entry { uint64_t page, gpa; uint32_t index; uint8_t set, tags, global, zero; };
+
+static gpa_t gpa_of(struct soft *s, const uint8_t *hva);
+static void grant(struct soft_tlb *t, unsigned set, unsigned i, unsigned tag, gla_t page, bool guarded);
+
+static uint64_t tag_of(const struct soft_tlb *t, unsigned set, unsigned i, unsigned tag)
+{
+    uint64_t direct = t->set[set][i].tag[tag];
+    return direct != TLB_EMPTY || tag == TAG_X ? direct : t->guarded[set][i].tag[tag];
+}
+
+/* All tags that an entry has are the same page.  False: it has none. */
+static bool save_entry(struct soft *s, unsigned set, unsigned i, struct bytes_out *o)
+{
+    const struct soft_tlb *t = s->tlb;
+    const struct tlb_entry *e = &t->set[set][i];
+    struct saved_entry out = { .index = i, .set = (uint8_t)set, .global = t->global[set][i] };
+
+    for (unsigned tag = TAG_R; tag <= TAG_X; tag++)
+        if (tag_of(t, set, i, tag) != TLB_EMPTY) {
+            out.page = tag_of(t, set, i, tag);
+            out.tags |= (uint8_t)BIT(tag);
+        }
+    if (!out.tags)
+        return false;
+    out.gpa = gpa_of(s, (const uint8_t *)(uintptr_t)(out.page + e->addend));
+    BYTES_PUT(o, out);
+    return true;
+}
+
+void tlb_save(struct soft *s, struct bytes_out *o)
+{
+    struct soft_tlb *t = s->tlb;
+    size_t at = o->n + 1;
+    uint64_t n = 0;
+
+    BYTES_PUT(o, t->has_large);
+    BYTES_PUT(o, n);
+    for (unsigned globals = 0; globals < 2; globals++)
+        for (unsigned k = 0; k < t->n_list[globals]; k++) {
+            unsigned set = t->list[globals][k] / TLB_ENTRIES;
+            unsigned i = t->list[globals][k] % TLB_ENTRIES;
+            if (t->global[set][i] == globals)   /* else refilled as the other kind */
+                n += save_entry(s, set, i, o);
+        }
+    if (!o->bad)
+        memcpy(o->data + at, &n, sizeof n);
+}
+
+static bool load_entry(struct soft *s, const struct saved_entry *e)
+{
+    struct soft_tlb *t = s->tlb;
+    const struct gmem_region *r = gmem_find(s->v->gmem, e->gpa);
+    bool write = e->tags & BIT(TAG_W), global = e->global;
+
+    if (!r || ((e->gpa | e->page) & ~PAGE_MASK) || e->set >= N_SETS || e->index >= TLB_ENTRIES ||
+        tlb_index(e->page) != e->index || (write && r->kind == GMEM_ROM) ||
+        t->n_list[global] >= N_SETS * TLB_ENTRIES)
+        return false;
+    clear(t, e->set, e->index);
+    struct tlb_entry *to = &t->set[e->set][e->index];
+    to->addend = (uintptr_t)r->hva + (e->gpa - r->base) - e->page;
+    to->tag[TAG_X] = e->tags & BIT(TAG_X) ? e->page : TLB_EMPTY;
+    if (e->tags & BIT(TAG_R))
+        grant(t, e->set, e->index, TAG_R, e->page, s->debug_data && debug_watches(s, e->page, ACCESS_R));
+    if (write)
+        grant(t, e->set, e->index, TAG_W, e->page, true);
+    t->clean[e->set][e->index] = true;
+    t->global[e->set][e->index] = global;
+    if (!t->listed[e->set][global][e->index]) {
+        t->listed[e->set][global][e->index] = true;
+        t->list[global][t->n_list[global]++] = e->set * TLB_ENTRIES + e->index;
+    }
+    return true;
+}
+
+bool tlb_load(struct soft *s, struct bytes_in *in)
+{
+    bool has_large = bytes_get_bool(in);
+    uint64_t n = bytes_get_u64(in);
+
+    soft_tlb_flush(s, true);
+    s->tlb->has_large = has_large;
+    for (; n && !in->bad; n--) {
+        struct saved_entry e;
+        BYTES_GET(in, e);
+        if (in->bad || !load_entry(s, &e))
+            return false;
+    }
+    return !in->bad;
+}
+
 /* ---- the walk ---- */
 
 struct place {                  /* where an access goes */
@@ -184,8 +298,9 @@ static void *walk_entry(void *arg, gpa_t at, unsigned size, bool write)
     unsigned access = EPT_R | (write ? EPT_W : 0);
     struct nested_walk n;
 
-    (void)size;
     nested_walk(s->v->nested, at, access, false, &n);
+    if (n.ok && write && s->v->dirty)
+        dirty_mark(s->v->dirty, at, size);
     if (n.ok)
         return n.hva;
     const struct gmem_region *r = gmem_find(s->v->gmem, at);
@@ -264,6 +379,21 @@ static void grant(struct soft_tlb *t, unsigned set, unsigned i, unsigned tag, gl
     t->guarded[set][i].tag[tag] = guarded ? page : TLB_EMPTY;
 }
 
+static void grant_data(struct soft *s, gla_t gla, unsigned set, unsigned i, unsigned access, struct place *p)
+{
+    gla_t page = gla & PAGE_MASK;
+    bool reads = UNLIKELY(s->debug_data) && debug_watches(s, gla, ACCESS_R);
+
+    p->guarded = reads;
+    grant(s->tlb, set, i, TAG_R, page, reads);
+    if (access & WALK_WRITE) {          /* a read-modify-write asks for this tag alone */
+        p->guarded = reads || blocks_on_page(s, p->hva) ||
+                     (UNLIKELY(s->debug_data) && debug_watches(s, gla, ACCESS_W));
+        grant(s->tlb, set, i, TAG_W, page, p->guarded);
+        s->tlb->clean[set][i] = false;
+    }
+}
+
 static void fill(struct soft *s, gla_t gla, unsigned access, struct place *p)
 {
     struct soft_tlb *t = s->tlb;
@@ -286,14 +416,15 @@ static void fill(struct soft *s, gla_t gla, unsigned access, struct place *p)
         e->tag[TAG_X] = page;
         return;
     }
-    bool reads = UNLIKELY(s->debug_data) && debug_watches(s, gla, ACCESS_R);
-    p->guarded = reads;
-    grant(t, set, i, TAG_R, page, reads);
-    if (access & WALK_WRITE) {          /* a read-modify-write asks for this tag alone */
-        p->guarded = reads || blocks_on_page(s, p->hva) ||
-                     (UNLIKELY(s->debug_data) && debug_watches(s, gla, ACCESS_W));
-        grant(t, set, i, TAG_W, page, p->guarded);
-    }
+    grant_data(s, gla, set, i, access, p);
+}
+
+/* The first write since somebody took the dirty marks. */
+SLOW void mark_again(struct soft *s, gla_t gla, unsigned set, unsigned i, struct place *p)
+{
+    if (s->v->dirty)
+        dirty_mark(s->v->dirty, gpa_of(s, p->hva) & PAGE_MASK, PAGE_SIZE);
+    grant_data(s, gla, set, i, WALK_WRITE, p);
 }
 
 /* Where does one byte at gla lie?  Faults or exits if nowhere. */
@@ -323,6 +454,8 @@ static void locate(struct soft *s, gla_t gla, unsigned access, struct place *p)
         p->hva = (uint8_t *)(uintptr_t)(gla + e->addend);
     else
         translate(s, gla, access, p);
+    if (UNLIKELY(p->guarded) && tag == TAG_W && s->tlb->clean[set][i])
+        mark_again(s, gla, set, i, p);
 }
 
 uint8_t *tlb_fetch(struct soft *s, gla_t gla)

@@ -1,0 +1,445 @@
+/*
+ * vm/snapshot.c -- the file format of snapshot.h, both ways.
+ *
+ *     struct snapshot_head
+ *     one zstd frame with a checksum:
+ *         u64 bytes of state, the state
+ *         for each page that is not zero: u64 gpa (ascending), 4096 bytes
+ *         u64 all ones
+ *
+ * Loading has two halves.  First everything is read and looked at, and the
+ * state is tried on the machine; only what passed is then put into memory.
+ */
+#include "vm/snapshot.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zstd.h>
+
+#include "base/bytes.h"
+#include "base/host.h"
+#include "base/vclock.h"
+#include "mem/gmem.h"
+#include "vm/load.h"
+#include "vm/state.h"
+
+#define PIECE       (1u << 17)
+#define LEVEL       1
+#define NO_MORE     UINT64_MAX
+#define MAX_STATE   (UINT64_C(1) << 28)
+static const char magic[8] = "VITRINE\x1a";
+
+static int io_put(void *arg, const void *data, size_t n) { return host_write_all(*(int *)arg, data, n); }
+static int64_t io_get(void *arg, void *data, size_t n)   { return host_read_some(*(int *)arg, data, n); }
+
+struct snapshot_io snapshot_fd(int *fd)
+{
+    return (struct snapshot_io){ io_put, io_get, fd };
+}
+
+/* ---- the head ---- */
+
+static uint64_t checksum(const struct snapshot_head *h)
+{
+    const uint8_t *at = (const void *)h;
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < offsetof(struct snapshot_head, checksum); i++)
+        sum = (sum ^ at[i]) * UINT64_C(0x100000001b3);
+    return sum;
+}
+
+/* What does not fit is left out, and so is the right to load the guest again. */
+static void describe_guest(const struct load_files *f, struct snapshot_head *h)
+{
+    const struct load_request *r = load_files_request(f);
+    const char *text[] = { r->path, r->initrd, r->append, r->format };
+    char *to[] = { h->guest, h->initrd, h->append, h->format };
+    size_t room[] = { sizeof h->guest, sizeof h->initrd, sizeof h->append, sizeof h->format };
+    uint32_t flag[] = { 0, SNAPSHOT_HAS_INITRD, SNAPSHOT_HAS_APPEND, SNAPSHOT_HAS_FORMAT };
+    h->guest_hash = load_files_hash(f) | 1;
+    for (size_t i = 0; i < NELEM(text); i++) {
+        if (!text[i])
+            continue;
+        h->flags |= flag[i];
+        if (strlen(text[i]) >= room[i])
+            h->guest_hash = 0;
+        else
+            strcpy(to[i], text[i]);
+    }
+}
+
+void snapshot_describe(const struct vm *vm, struct snapshot_head *h)
+{
+    const struct vm_config *c = &vm->cfg;
+    memset(h, 0, sizeof *h);
+    memcpy(h->magic, magic, sizeof magic);
+    h->version = SNAPSHOT_VERSION;
+    h->head_bytes = sizeof *h;
+    snprintf(h->engine, sizeof h->engine, "%s", c->engine->name);
+    h->mmu = c->mmu;
+    h->ram_bytes = c->ram_bytes;
+    h->seed = c->seed;
+    h->rtc_start_s = c->rtc_start_s;
+    h->flags = (c->strict ? SNAPSHOT_STRICT : 0) | (c->no_reboot ? SNAPSHOT_NO_REBOOT : 0) |
+               (c->no_vmcall ? SNAPSHOT_NO_VMCALL : 0);
+    h->icount = vm->cpu.icount;
+    h->vtime_ns = vclock_now_ns(vm->clock);
+    if (vm->files)
+        describe_guest(vm->files, h);
+    h->checksum = checksum(h);
+}
+
+__attribute__((format(printf, 4, 5)))
+static int refuse(int err, char *why, size_t n, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(why, n, fmt, ap);
+    va_end(ap);
+    return err;
+}
+
+static bool is_text(const char *text, size_t n)
+{
+    return memchr(text, 0, n) != NULL;
+}
+
+static int get_exactly(const struct snapshot_io *io, void *data, size_t n)
+{
+    for (size_t done = 0; done < n; ) {
+        int64_t got = io->get(io->arg, (char *)data + done, n - done);
+        if (got <= 0 || (uint64_t)got > n - done)
+            return got < 0 ? (int)got : -ENODATA;
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+int snapshot_read_head(const struct snapshot_io *io, struct snapshot_head *h, char *why, size_t n)
+{
+    int err = get_exactly(io, h, sizeof *h);
+    if (err == -ENODATA || (!err && memcmp(h->magic, magic, sizeof magic)))
+        return refuse(-EINVAL, why, n, "it is no snapshot of Vitrine's");
+    if (err)
+        return refuse(err, why, n, "it cannot be read: %s", strerror(-err));
+    if (h->version != SNAPSHOT_VERSION || h->head_bytes != sizeof *h)
+        return refuse(-EINVAL, why, n, "it is of version %u, and this Vitrine reads version %u",
+                      h->version, SNAPSHOT_VERSION);
+    if (h->checksum != checksum(h))
+        return refuse(-EINVAL, why, n, "its head is damaged");
+    if (!is_text(h->engine, sizeof h->engine) || !is_text(h->guest, sizeof h->guest) ||
+        !is_text(h->initrd, sizeof h->initrd) || !is_text(h->append, sizeof h->append) ||
+        !is_text(h->format, sizeof h->format))
+        return refuse(-EINVAL, why, n, "its head makes no sense");
+    return 0;
+}
+
+int snapshot_machine(const struct snapshot_head *h, struct vm_config *c, struct load_request *r,
+                     char *why, size_t n)
+{
+    c->engine = engine_find(h->engine);
+    if (!c->engine)
+        return refuse(-EINVAL, why, n, "it is of engine '%.15s', which this Vitrine has not", h->engine);
+    if (h->mmu > MMU_PV || h->ram_bytes < (1u << 20) || h->ram_bytes % (1u << 20) ||
+        h->ram_bytes > UINT64_C(1) << 36)
+        return refuse(-EINVAL, why, n, "its head describes no machine");
+    c->mmu = (enum mmu_kind)h->mmu;
+    c->ram_bytes = h->ram_bytes;
+    c->seed = h->seed;
+    c->rtc_start_s = h->rtc_start_s;
+    c->strict = h->flags & SNAPSHOT_STRICT;
+    c->no_reboot = h->flags & SNAPSHOT_NO_REBOOT;
+    c->no_vmcall = h->flags & SNAPSHOT_NO_VMCALL;
+    *r = (struct load_request){
+        .path = h->guest,
+        .initrd = h->flags & SNAPSHOT_HAS_INITRD ? h->initrd : NULL,
+        .append = h->flags & SNAPSHOT_HAS_APPEND ? h->append : NULL,
+        .format = h->flags & SNAPSHOT_HAS_FORMAT ? h->format : NULL,
+    };
+    return 0;
+}
+
+/* ---- saving ---- */
+
+struct packer {
+    const struct snapshot_io *io;
+    ZSTD_CCtx *z;
+    uint8_t    out[PIECE];
+    int        err;
+};
+
+static void pack(struct packer *p, const void *data, size_t n, ZSTD_EndDirective end)
+{
+    ZSTD_inBuffer in = { data, n, 0 };
+    size_t left;
+    do {
+        ZSTD_outBuffer out = { p->out, sizeof p->out, 0 };
+        left = ZSTD_compressStream2(p->z, &out, &in, end);
+        if (!p->err && ZSTD_isError(left))
+            p->err = -ENOMEM;
+        if (!p->err && out.pos)
+            p->err = p->io->put(p->io->arg, p->out, out.pos);
+    } while (!p->err && (in.pos < in.size || (end == ZSTD_e_end && left)));
+}
+
+static void pack_u64(struct packer *p, uint64_t v)
+{
+    pack(p, &v, sizeof v, ZSTD_e_continue);
+}
+
+static bool is_zero(const uint8_t page[PAGE_SIZE])
+{
+    return !page[0] && !memcmp(page, page + 1, PAGE_SIZE - 1);
+}
+
+static void pack_memory(struct packer *p, const struct gmem *m)
+{
+    uint8_t page[PAGE_SIZE];
+    for (size_t i = 0; i < gmem_count(m); i++) {
+        const struct gmem_region *r = gmem_region(m, i);
+        for (uint64_t off = 0; off < r->size && !p->err; off += PAGE_SIZE) {
+            p->err = host_shared_read(r->memfd, r->memfd_off + off, page, PAGE_SIZE);
+            if (p->err || is_zero(page))
+                continue;
+            pack_u64(p, r->base + off);
+            pack(p, page, PAGE_SIZE, ZSTD_e_continue);
+        }
+    }
+}
+
+static int pack_all(struct vm *vm, struct packer *p, const struct bytes_out *state)
+{
+    struct snapshot_head h;
+    ZSTD_CCtx_setParameter(p->z, ZSTD_c_compressionLevel, LEVEL);
+    ZSTD_CCtx_setParameter(p->z, ZSTD_c_checksumFlag, 1);
+    snapshot_describe(vm, &h);
+    p->err = p->io->put(p->io->arg, &h, sizeof h);
+    pack_u64(p, state->n);
+    pack(p, state->data, state->n, ZSTD_e_continue);
+    pack_memory(p, vm->gmem);
+    uint64_t end = NO_MORE;
+    pack(p, &end, sizeof end, ZSTD_e_end);
+    return p->err;
+}
+
+int snapshot_save(struct vm *vm, const struct snapshot_io *io, char *why, size_t n)
+{
+    struct bytes_out state = { 0 };
+    struct packer *p = calloc(1, sizeof *p);
+    int err = -ENOMEM;
+    if (vm->peer) {
+        free(p);
+        return refuse(-ENOTSUP, why, n, "a machine in lockstep has two CPUs, and a snapshot one");
+    }
+    vm_save_state(vm, &state);
+    if (p && !state.bad) {
+        p->io = io;
+        p->z = ZSTD_createCCtx();
+        err = p->z ? pack_all(vm, p, &state) : -ENOMEM;
+        ZSTD_freeCCtx(p->z);
+    }
+    free(p);
+    free(state.data);
+    return err ? refuse(err, why, n, "the snapshot cannot be written: %s", strerror(-err)) : 0;
+}
+
+/* ---- loading ---- */
+
+struct unpacker {
+    const struct snapshot_io *io;
+    ZSTD_DCtx    *z;
+    uint8_t       in[PIECE];
+    ZSTD_inBuffer have;
+    int           err;
+    bool          ended;
+};
+
+static void refill(struct unpacker *u)
+{
+    int64_t n = u->io->get(u->io->arg, u->in, sizeof u->in);
+    u->err = n < 0 ? (int)n : n == 0 ? -ENODATA : 0;
+    u->have = (ZSTD_inBuffer){ u->in, n > 0 ? (size_t)n : 0, 0 };
+}
+
+static bool unpack(struct unpacker *u, void *data, size_t n)
+{
+    ZSTD_outBuffer out = { data, n, 0 };
+    while (out.pos < n && !u->err && !u->ended) {
+        if (u->have.pos == u->have.size)
+            refill(u);
+        if (u->err)
+            break;
+        size_t left = ZSTD_decompressStream(u->z, &out, &u->have);
+        if (ZSTD_isError(left))
+            u->err = -EINVAL;
+        u->ended = left == 0;
+    }
+    return out.pos == n;
+}
+
+struct loaded_page { uint64_t gpa; uint8_t byte[PAGE_SIZE]; };
+
+struct contents {
+    struct bytes_out state;
+    struct loaded_page **page;
+    size_t n_pages, room;
+};
+
+static void free_contents(struct contents *c)
+{
+    for (size_t i = 0; i < c->n_pages; i++)
+        free(c->page[i]);
+    free(c->page);
+    free(c->state.data);
+}
+
+static int add_page(struct contents *c, struct unpacker *u, uint64_t gpa)
+{
+    if (c->n_pages == c->room) {
+        size_t room = c->room ? 2 * c->room : 1024;
+        struct loaded_page **page = realloc(c->page, room * sizeof *page);
+        if (!page)
+            return -ENOMEM;
+        c->page = page;
+        c->room = room;
+    }
+    struct loaded_page *p = malloc(sizeof *p);
+    if (!p)
+        return -ENOMEM;
+    c->page[c->n_pages++] = p;
+    p->gpa = gpa;
+    return unpack(u, p->byte, PAGE_SIZE) ? 0 : -EINVAL;
+}
+
+/* The end of the frame, where zstd compares its checksum. */
+static bool ends_here(struct unpacker *u)
+{
+    uint8_t more;
+    return !unpack(u, &more, 1) && !u->err && u->ended;
+}
+
+static int unpack_all(const struct vm *vm, struct unpacker *u, struct contents *c)
+{
+    uint64_t n, gpa, least = 0;
+    if (!unpack(u, &n, sizeof n) || n > MAX_STATE)
+        return -EINVAL;
+    void *state = bytes_space(&c->state, n);
+    if (!state)
+        return -ENOMEM;
+    if (!unpack(u, state, n))
+        return -EINVAL;
+    for (;;) {
+        if (!unpack(u, &gpa, sizeof gpa))
+            return -EINVAL;
+        if (gpa == NO_MORE)
+            return ends_here(u) ? 0 : -EINVAL;
+        if (gpa < least || gpa % PAGE_SIZE || !gmem_find(vm->gmem, gpa))
+            return -EINVAL;
+        least = gpa + PAGE_SIZE;
+        int err = add_page(c, u, gpa);
+        if (err)
+            return err;
+    }
+}
+
+static int read_contents(const struct vm *vm, const struct snapshot_io *io, struct contents *c)
+{
+    struct unpacker *u = calloc(1, sizeof *u);
+    int err = -ENOMEM;
+    if (!u)
+        return err;
+    u->io = io;
+    u->z = ZSTD_createDCtx();
+    if (u->z) {
+        ZSTD_DCtx_setParameter(u->z, ZSTD_d_windowLogMax, 27);
+        err = unpack_all(vm, u, c);
+    }
+    ZSTD_freeDCtx(u->z);
+    free(u);
+    return err;
+}
+
+/* Only what differs is written: a page that was never touched stays so. */
+static void put_memory(struct vm *vm, const struct contents *c)
+{
+    static const uint8_t zero[PAGE_SIZE];
+    uint8_t now[PAGE_SIZE];
+    size_t next = 0;
+    for (size_t i = 0; i < gmem_count(vm->gmem); i++) {
+        const struct gmem_region *r = gmem_region(vm->gmem, i);
+        for (uint64_t off = 0; off < r->size; off += PAGE_SIZE) {
+            bool given = next < c->n_pages && c->page[next]->gpa == r->base + off;
+            const uint8_t *want = given ? c->page[next++]->byte : zero;
+            int err = host_shared_read(r->memfd, r->memfd_off + off, now, PAGE_SIZE);
+            if (err || memcmp(now, want, PAGE_SIZE))
+                gmem_load_rom(vm->gmem, r->base + off, want, PAGE_SIZE);
+        }
+    }
+}
+
+static struct bytes_in reader(const struct bytes_out *o)
+{
+    return (struct bytes_in){ o->data, o->data + o->n, false };
+}
+
+/* The state is tried before memory is touched, and put in once more after that: what
+ * is told of changes in memory drops shadows. */
+static int take_over(struct vm *vm, const struct contents *c, char *why, size_t n)
+{
+    struct bytes_out before = { 0 };
+    char twice[200];
+    vm_save_state(vm, &before);
+    struct bytes_in in = reader(&c->state);
+    int err = before.bad ? -ENOMEM : vm_load_state(vm, &in, why, n);
+    if (!err) {
+        put_memory(vm, c);
+        in = reader(&c->state);
+        err = vm_load_state(vm, &in, why, n);
+    } else if (!before.bad) {
+        in = reader(&before);
+        bug_if(vm_load_state(vm, &in, twice, sizeof twice), "the machine's own state is refused: %s", twice);
+    } else {
+        snprintf(why, n, "out of memory");
+    }
+    free(before.data);
+    return err;
+}
+
+static int check_machine(const struct vm *vm, const struct snapshot_head *h, char *why, size_t n)
+{
+    const struct vm_config *c = &vm->cfg;
+    unsigned long long mib = h->ram_bytes >> 20;
+    if (vm->peer)
+        return refuse(-ENOTSUP, why, n, "a machine in lockstep has two CPUs, and a snapshot one");
+    if (strcmp(h->engine, c->engine->name))
+        return refuse(-EINVAL, why, n, "it was taken on engine %s, and this is %s", h->engine, c->engine->name);
+    if (h->mmu != c->mmu)
+        return refuse(-EINVAL, why, n, "it was taken with --mmu %s, and this is %s",
+                      h->mmu <= MMU_PV ? mmu_names[h->mmu] : "?", mmu_names[c->mmu]);
+    if (h->ram_bytes != c->ram_bytes)
+        return refuse(-EINVAL, why, n, "it is of a machine with %llu MiB, and this one has %llu", mib,
+                      (unsigned long long)(c->ram_bytes >> 20));
+    return 0;
+}
+
+int snapshot_load(struct vm *vm, const struct snapshot_io *io, char *why, size_t n)
+{
+    struct snapshot_head h;
+    struct contents c = { 0 };
+    int err = snapshot_read_head(io, &h, why, n);
+    if (!err)
+        err = check_machine(vm, &h, why, n);
+    if (err)
+        return err;
+    err = read_contents(vm, io, &c);
+    if (err)
+        snprintf(why, n, err == -ENOMEM ? "out of memory" : "it is damaged behind its head");
+    else
+        err = take_over(vm, &c, why, n);
+    free_contents(&c);
+    return err;
+}
