@@ -142,6 +142,14 @@ debugger := \
     debugger/command_trace.c \
     debugger/stat.c \
     debugger/story.c \
+    debugger/gdb_packet.c \
+    debugger/gdb_regs.c \
+    debugger/gdb_stub.c \
+    debugger/gdb_run.c \
+    debugger/gdb_break.c \
+    debugger/gdb_memory.c \
+    debugger/gdb_query.c \
+    debugger/gdb_server.c \
     debugger/tui_term.c \
     debugger/tui_guard.c \
     debugger/tui_rows.c \
@@ -173,6 +181,7 @@ cmd := \
     cmd/options.c \
     cmd/terminal.c \
     cmd/session.c \
+    cmd/session_gdb.c \
     cmd/run.c \
     cmd/debug.c \
     cmd/engines.c \

@@ -12,6 +12,7 @@
 
 #include "base/host.h"
 #include "base/trace.h"
+#include "debugger/gdb_regs.h"
 
 #define EXIT_USAGE 2
 
@@ -41,6 +42,8 @@
     X(RTC,     "rtc",         "TIME",    ANY,     "clock at power-on: host, or seconds since 1970 (default 2000-01-01)") \
     X(SCREEN,  "screen-dump", "FILE",    RUN,     "at the end, write the VGA text screen to FILE or `-`") \
     X(KEYBOARD,"keyboard",    NULL,      RUN,     "type on the PS/2 keyboard instead of the serial line") \
+    X(GDB,     "gdb",         "WHERE",   RUN,     "wait for gdb or lldb at unix:PATH or tcp:PORT (127.0.0.1)") \
+    X(GDB_ARCH,"gdb-arch",    "NAME",    RUN,     "describe the CPU to it as i8086, i386 or i386:x86-64 for ever") \
     X(REBOOT,  "no-reboot",   NULL,      LIVE,    "a guest that resets the machine ends the run") \
     X(EVERY,   "every",       "N",       COMPARE, "compare at least every N instructions (default 10000)") \
     X(SHADOW,  "check-shadow", NULL,     COMPARE, "verify the shadow tables at each comparison (slow)") \
@@ -211,6 +214,16 @@ bool parse_kinds(const char *list, uint64_t *mask)
     return true;
 }
 
+static bool parse_gdb_arch(const char *name, struct run_options *o)
+{
+    o->gdb_arch = name;
+    for (size_t i = 0; i < N_GDB_ARCHS; i++)
+        if (strcmp(gdb_arch_names[i], name) == 0)
+            return true;
+    host_say("--gdb-arch is i8086, i386 or i386:x86-64, not '%s'", name);
+    return false;
+}
+
 static bool add_command(struct run_options *o, bool is_file, const char *text)
 {
     if (o->n_commands == MAX_COMMANDS) {
@@ -242,6 +255,8 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
     case OPT_STAT:     o->stat = true;          break;
     case OPT_TIMING:   c->timing = true;        break;
     case OPT_STRICT:   c->strict = true;        break;
+    case OPT_GDB:      o->gdb = arg;            break;
+    case OPT_GDB_ARCH: return parse_gdb_arch(arg, o);
     case OPT_KEYBOARD: o->keyboard = true;      break;
     case OPT_REBOOT:   c->no_reboot = true;     break;
     case OPT_EVERY:    return parse_number("every", arg, &o->every);
@@ -298,6 +313,10 @@ static bool fits_together(enum option_user user, const struct run_options *o)
         host_say("--trace-insns is for --cpu soft: under kvm instructions run unseen");
     else if ((o->kinds != ALL_KINDS || o->insns) && !o->trace_path && user == FOR_RUN)
         host_say("--trace-%s says what --trace keeps; --trace is missing", o->insns ? "insns" : "kinds");
+    else if (o->gdb && (o->stat || (o->trace_path && strcmp(o->trace_path, "-") == 0)))
+        host_say("--gdb goes with --trace FILE, which `vitrine trace` and `vitrine stat` read");
+    else if (o->gdb_arch && !o->gdb)
+        host_say("--gdb-arch says what --gdb tells; --gdb is missing");
     else
         return true;
     return false;

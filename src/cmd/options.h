@@ -20,6 +20,8 @@ struct run_options {
     struct load_request guest;
     const char *trace_path;             /* NULL: none; "-": text on stdout */
     const char *screen_dump;            /* NULL, a file, or "-" */
+    const char *gdb;                    /* where a debugger connects: gdb_server.h; NULL: none */
+    const char *gdb_arch;               /* its one description; NULL: as the CPU's mode    */
     uint64_t    kinds;                  /* --trace-kinds LIST: BIT(kind)    */
     uint64_t    every;                  /* compare: instructions between comparisons */
     bool        insns;                  /* --trace-insns: every instruction too */

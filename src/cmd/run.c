@@ -14,6 +14,7 @@ static const char examples[] =
     "  vitrine run --trace t.trace build/guests/timer.elf; vitrine trace t.trace\n"
     "  vitrine run --mmu shadow --stat build/guests/ptchurn32.elf\n"
     "  vitrine run --append 'run=primes; ps; exit 3' build/guests/tiny32.elf\n"
+    "  vitrine run --gdb unix:/tmp/v build/guests/longmode.elf     then gdb -ex 'target remote /tmp/v'\n"
     "  vitrine run --mem 32M --append console=ttyS0,115200 /boot/memtest86+x64.bin\n";
 
 static void help(void)
@@ -33,5 +34,5 @@ int cmd_run(int argc, char **argv)
         help();
     if (err || done)
         return err;
-    return session_run(&o);
+    return o.gdb ? session_run_gdb(&o) : session_run(&o);
 }

@@ -10,4 +10,8 @@
  * user should know has been printed. */
 int session_run(const struct run_options *o);
 
+/* The same with the machine in a process of its own, and a socket for gdb (o->gdb):
+ * the guest waits before its first instruction. */
+int session_run_gdb(const struct run_options *o);
+
 #endif

@@ -15,6 +15,7 @@
 
 #include "base/host.h"
 #include "base/vclock.h"
+#include "debugger/link.h"
 #include "io/i8042.h"
 #include "io/uart.h"
 #include "vm/pc.h"
@@ -23,7 +24,8 @@
 #define ESCAPE 0x01             /* Ctrl-A */
 
 struct terminal {
-    struct vm *vm;
+    struct vm *vm;              /* one of these two                */
+    struct link *link;
     bool  interactive, keyboard, eof, escaped;
     uint8_t queue[256];         /* read, not yet taken by the guest */
     size_t head, count;
@@ -118,13 +120,41 @@ static void enqueue(struct terminal *t, uint8_t byte)
         t->queue[(t->head + t->count++) % sizeof t->queue] = byte;
 }
 
+static void end_run(const struct terminal *t)
+{
+    if (t->vm)
+        vm_interrupt(t->vm, SIGINT);
+    else
+        raise(SIGINT);
+}
+
+static void show_linked_screen(const struct terminal *t)
+{
+    static uint16_t cells[LINK_CELLS];
+    struct vga_text m;
+    if (link_screen(t->link, &m, cells) || !m.text)
+        return;
+    for (unsigned row = 0; row < m.rows; row++) {
+        for (unsigned column = 0; column < m.columns; column++) {
+            int c = cells[row * m.columns + column] & 0xff;
+            fputc(c >= ' ' && c < 127 ? c : c ? '?' : ' ', stderr);
+        }
+        fputs("\r\n", stderr);
+    }
+}
+
 static void escape_command(struct terminal *t, uint8_t key)
 {
     switch (key) {
-    case 'x': vm_interrupt(t->vm, SIGINT);          break;
+    case 'x': end_run(t);                           break;
     case 'c': enqueue(t, 0x03);                     break;
     case 'a': enqueue(t, ESCAPE);                   break;
-    case 's': pc_screen(t->vm->pc, stderr);         break;
+    case 's':
+        if (t->vm)
+            pc_screen(t->vm->pc, stderr);
+        else
+            show_linked_screen(t);
+        break;
     default:  fputs(escape_help, stderr);           break;
     }
 }
@@ -165,8 +195,16 @@ static bool wait_for_input(const struct terminal *t, uint64_t ns)
     return ppoll(&p, t->eof ? 0 : 1, &ts, NULL) > 0;
 }
 
+static int give_link(struct terminal *t, uint8_t byte)
+{
+    ssize_t took = link_type(t->link, t->keyboard ? LINK_TO_KEYBOARD : LINK_TO_SERIAL, (const char *)&byte, 1);
+    return took == 1 ? 0 : -EAGAIN;
+}
+
 static int give(struct terminal *t, uint8_t byte)
 {
+    if (t->link)
+        return give_link(t, byte);
     if (t->keyboard)
         return keyboard_type(pc_keyboard(t->vm->pc), (char)(byte == '\r' ? '\n' : byte));
     return uart_receive(pc_uart(t->vm->pc), byte);
@@ -192,6 +230,16 @@ void terminal_attach(struct terminal *t, struct vm *vm, bool keyboard)
     if (!keyboard)
         uart_on_room(pc_uart(vm->pc), on_room, t);
 }
+
+void terminal_attach_link(struct terminal *t, struct link *l, bool keyboard)
+{
+    t->link = l;
+    t->keyboard = keyboard;
+}
+
+bool terminal_wants_input(const struct terminal *t)     { return !t->eof && sizeof t->queue - t->count >= 2; }
+bool terminal_has_input(const struct terminal *t)       { return t->count != 0; }
+bool terminal_is_interactive(const struct terminal *t)  { return t->interactive; }
 
 void terminal_poll(void *arg)
 {

@@ -12,6 +12,7 @@
 
 #include "base/types.h"
 
+struct link;
 struct vm;
 struct terminal;
 
@@ -20,6 +21,12 @@ void terminal_close(struct terminal *t);            /* t may be NULL       */
 
 /* Input goes to this machine: its serial port, or its keyboard. */
 void terminal_attach(struct terminal *t, struct vm *vm, bool keyboard);
+
+/* Or to one in another process.  Ctrl-A x then sends SIGINT to our own. */
+void terminal_attach_link(struct terminal *t, struct link *l, bool keyboard);
+bool terminal_wants_input(const struct terminal *t);    /* its descriptor, 0, may be polled: not at the end */
+bool terminal_has_input(const struct terminal *t);      /* something waits for the guest to take it */
+bool terminal_is_interactive(const struct terminal *t);
 
 /* For struct vm_config: arg is the terminal. */
 void     terminal_poll(void *terminal);

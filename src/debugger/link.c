@@ -225,7 +225,7 @@ unsigned link_poll(struct link *l, int timeout_ms)
 /* Wait for the answer to request l->id; notices on the way are taken. */
 static int await(struct link *l)
 {
-    uint64_t late = host_monotonic_ns() + (uint64_t)ANSWER_MS * 1000000;
+    uint64_t late = host_monotonic_ns() + (uint64_t)l->patience_ms * 1000000;
     for (;;) {
         int got = receive(l);
         if (got < 0) {
@@ -328,6 +328,7 @@ int link_wait(struct link *l, int timeout_ms)
 enum link_state link_state(const struct link *l)            { return l->state; }
 const struct link_stop *link_stopped(const struct link *l)  { return &l->stop; }
 pid_t link_pid(const struct link *l)                        { return l->pid; }
+void link_patience(struct link *l, int ms)                  { l->patience_ms = ms; }
 int link_fd(const struct link *l)                           { return l->epoll; }
 struct store *link_store(struct link *l)                    { return l->store; }
 
@@ -647,6 +648,7 @@ struct link *link_start(const struct link_options *o, char *why, size_t n)
         return NULL;
     }
     l->sock = l->words_fd = l->epoll = -1;
+    l->patience_ms = ANSWER_MS;
     l->stop = (struct link_stop){ .why = LINK_AT_START, .text = "before the first instruction" };
     if (make_parts(l, o, why, n) && spawn(l, o, why, n))
         return l;

@@ -80,6 +80,7 @@ struct link *link_start(const struct link_options *o, char *why, size_t n);
 void link_end(struct link *l);
 
 pid_t link_pid(const struct link *l);           /* of the VMM */
+void  link_patience(struct link *l, int ms);    /* how long to wait for an answer (5000)  */
 void  link_kill(struct link *l);                /* the way out for a VMM that hangs */
 
 /* Everything recorded so far, and what comes: link_poll() adds to it. */

@@ -12,7 +12,7 @@ struct text_queue { char byte[65536]; size_t n; };
 
 struct link {
     pid_t             pid;
-    int               sock, words_fd, epoll;
+    int               sock, words_fd, epoll, patience_ms;
     uint32_t          id;               /* of the latest request */
     enum link_state   state;
     struct link_stop  stop;

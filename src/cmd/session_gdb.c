@@ -1,0 +1,186 @@
+/*
+ * cmd/session_gdb.c -- vitrine run --gdb: the guest in a process of its own, its serial
+ * line on this terminal, and a socket where a debugger may come and go.
+ *
+ * One loop waits for all of them: the machine, the socket, the keyboard, a
+ * signal.  The run is over when the guest is, and nobody is looking at what
+ * is left of it.
+ */
+#include "cmd/session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/host.h"
+#include "base/trace.h"
+#include "cmd/terminal.h"
+#include "debugger/gdb_server.h"
+#include "debugger/gdb_stub.h"
+#include "debugger/link.h"
+#include "debugger/symbols.h"
+
+#define EXIT_CANNOT 125
+#define LOOK_MS     10                  /* between looks at a running machine */
+
+struct session {
+    const struct run_options *o;
+    struct link       *link;
+    struct gdb_stub   *stub;
+    struct gdb_server *server;
+    struct terminal   *terminal;
+    struct symbols    *symbols;
+    char              *path;            /* of the guest, absolute: gdb may be elsewhere */
+};
+
+static volatile sig_atomic_t signalled;
+
+static void on_signal(int signo)
+{
+    signalled = signo;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction a = { .sa_handler = on_signal };           /* no SA_RESTART: waits end */
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGTERM, &a, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- the loop ---- */
+
+static void show_output(struct session *s)
+{
+    char buf[4096];
+    size_t n;
+    for (unsigned i = 0; i < N_LINK_OUTPUTS; i++)
+        while ((n = link_take_output(s->link, i, buf, sizeof buf)))
+            for (size_t k = 0; k < n; k++)
+                terminal_put(s->terminal, (uint8_t)buf[k]);
+    while ((n = link_take_words(s->link, buf, sizeof buf)))
+        fwrite(buf, 1, n, stderr);
+}
+
+/* The end of input, and a guest that waits for more: nothing will ever happen again. */
+static bool waits_for_ever(const struct session *s)
+{
+    return gdb_stub_starved(s->stub) && !gdb_stub_looking(s->stub) && !terminal_wants_input(s->terminal) &&
+           !terminal_has_input(s->terminal);
+}
+
+static bool is_over(const struct session *s)
+{
+    enum link_state state = link_state(s->link);
+    bool ended = state == LINK_ENDED || state == LINK_DEAD || waits_for_ever(s);
+    return signalled || gdb_stub_quit(s->stub) ||
+           (ended && !gdb_stub_looking(s->stub) && gdb_server_flushed(s->server));
+}
+
+static void wait_for_something(struct session *s)
+{
+    struct pollfd fds[4] = { { .fd = link_fd(s->link), .events = POLLIN },
+                             { .fd = terminal_wants_input(s->terminal) ? STDIN_FILENO : -1, .events = POLLIN } };
+    size_t n = 2 + gdb_server_fds(s->server, fds + 2);
+    bool lively = link_state(s->link) == LINK_RUNNING || terminal_has_input(s->terminal);
+    if (link_state(s->link) == LINK_DEAD)
+        fds[0].fd = -1;
+    poll(fds, n, lively ? LOOK_MS : -1);
+}
+
+static void take_input(struct session *s)
+{
+    if (link_state(s->link) == LINK_DEAD)
+        return;
+    terminal_poll(s->terminal);
+}
+
+static void loop(struct session *s)
+{
+    while (!is_over(s)) {
+        wait_for_something(s);
+        gdb_server_turn(s->server);
+        if (link_poll(s->link, 0) & (LINK_NEWS_OUTPUT | LINK_NEWS_WORDS | LINK_NEWS_STATE))
+            show_output(s);
+        gdb_stub_news(s->stub);
+        gdb_server_turn(s->server);
+        take_input(s);
+    }
+    show_output(s);
+}
+
+/* ---- the end ---- */
+
+static int last_words(struct session *s)
+{
+    const struct link_stop *why = link_stopped(s->link);
+    enum link_state state = link_state(s->link);
+    terminal_flush(s->terminal);
+    if (signalled)
+        return 128 + signalled;
+    if (state == LINK_DEAD) {
+        host_say("%s", why->text);
+        return EXIT_CANNOT;
+    }
+    if (state != LINK_ENDED)
+        return 0;
+    if (!s->o->quiet && why->vm_stop != VM_EXIT_PORT && why->vm_stop != VM_POWER_OFF)
+        host_say("%s", why->text);
+    return why->status;
+}
+
+static bool start(struct session *s)
+{
+    char why[400], info[600];
+    const struct run_options *o = s->o;
+    s->path = realpath(o->guest.path, NULL);
+    s->symbols = symbols_open(o->guest.path, why, sizeof why);
+    snprintf(info, sizeof info, "guest=%s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n",
+             o->guest.path, o->machine.engine->name, mmu_names[o->machine.mmu], o->machine.ram_bytes,
+             o->machine.seed);
+    s->link = link_start(&(struct link_options){
+        .machine = o->machine, .guest = o->guest, .kinds = o->kinds | (o->insns ? TRACE_INSN_KINDS : 0),
+        .trace_path = o->trace_path, .trace_info = info, .paced = terminal_is_interactive(s->terminal),
+        .no_sandbox = o->no_sandbox, .symbols = s->symbols }, why, sizeof why);
+    if (!s->link) {
+        host_say("%s", why);
+        return false;
+    }
+    store_set_symbols(link_store(s->link), s->symbols);
+    struct gdb_options g = { .link = s->link, .symbols = s->symbols,
+                             .guest_path = s->path ? s->path : o->guest.path, .fixed_arch = o->gdb_arch };
+    while (o->gdb_arch && strcmp(gdb_arch_names[g.arch], o->gdb_arch) != 0)
+        g.arch++;
+    s->stub = gdb_stub_new(&g);
+    s->server = s->stub ? gdb_server_open(o->gdb, s->stub, why, sizeof why) : NULL;
+    if (!s->server)
+        host_say("%s", s->stub ? why : "out of memory");
+    return s->server;
+}
+
+int session_run_gdb(const struct run_options *o)
+{
+    struct session s = { .o = o };
+    int status = EXIT_CANNOT;
+    signalled = 0;
+    s.terminal = terminal_open();
+    catch_signals();
+    if (s.terminal && start(&s)) {
+        terminal_attach_link(s.terminal, s.link, o->keyboard);
+        host_say("the guest waits for: gdb -ex 'target remote %s'", gdb_server_address(s.server));
+        loop(&s);
+        status = last_words(&s);
+    }
+    gdb_server_close(s.server);
+    gdb_stub_free(s.stub);
+    terminal_close(s.terminal);
+    link_end(s.link);
+    symbols_close(s.symbols);
+    free(s.path);
+    return status;
+}

@@ -1,0 +1,366 @@
+/*
+ * debugger/gdb_run.c -- going and stopping, as the remote protocol tells it.
+ *
+ * Sixteen, thirty-two and sixty-four bits in one session: GDB cannot take registers
+ * that change their size, except where a program executes another.  So where
+ * the guest stands in code of another size than GDB's description is for, the
+ * stop is told as that: GDB reads the description anew and resumes, and that
+ * resumption is answered with the stop itself.  The guest does not run between.
+ * [GDB "Stop Reply Packets", `exec`]
+ *
+ * Begin reading with gdb_stub_news().
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/host.h"
+#include "debugger/gdb_private.h"
+#include "debugger/regs.h"
+
+#define PAUSE_NS 1500000000u            /* a guest that has not paused by then does not */
+
+enum { SIG_NONE = 0, SIG_INT = 2, SIG_TRAP = 5, SIG_ABRT = 6, SIG_SEGV = 11 };
+
+/* ---- how it ended ---- */
+
+/* A guest that ended as it wanted to is told as an end.  One that did not can still
+ * be looked at: it is told as stopped by a signal, and ends when it shall go on. */
+static unsigned end_signal(const struct link_stop *why)
+{
+    if (why->why == LINK_DIED)
+        return SIG_ABRT;
+    switch (why->vm_stop) {
+    case VM_EXIT_PORT:
+    case VM_POWER_OFF:
+    case VM_HALTED:
+    case VM_RESET:        return SIG_NONE;
+    case VM_TRIPLE_FAULT: return SIG_SEGV;
+    default:              return SIG_ABRT;
+    }
+}
+
+static void tell_end(struct gdb_stub *s)
+{
+    const struct link_stop *why = link_stopped(s->o.link);
+    if (why->why == LINK_DIED)
+        gdb_printf(&s->p, "X%02x", SIG_ABRT);
+    else
+        gdb_printf(&s->p, "W%02x", (unsigned)why->status & 0xff);
+    if (s->multiprocess)
+        gdb_put(&s->p, ";process:1");
+    s->end_told = true;
+}
+
+/* ---- how it stopped ---- */
+
+static void put_reason(struct gdb_stub *s, const struct link_stop *why)
+{
+    static const char *const watch[] = { [2] = "watch", [3] = "rwatch", [4] = "awatch" };
+    const struct gdb_point *p = why->why == LINK_BREAK ? gdb_point_nr(s, why->nr) : NULL;
+    if (!p)
+        return;
+    if (p->type >= 2)
+        gdb_printf(&s->p, "%s:%llx;", watch[p->type], (unsigned long long)why->address);
+    else if (p->type == 0 && s->swbreak)
+        gdb_put(&s->p, "swbreak:;");
+    else if (p->type == 1 && s->hwbreak)
+        gdb_put(&s->p, "hwbreak:;");
+}
+
+static void put_registers(struct gdb_stub *s, const struct cpu_state *cpu)
+{
+    const uint8_t *number;
+    uint8_t image[GDB_REG_BYTES];
+    size_t n = gdb_reg_expedited(s->arch, &number);
+    for (size_t i = 0; i < n; i++) {
+        const struct gdb_reg *r = gdb_reg_at(s->arch, number[i]);
+        gdb_reg_read(r, cpu, image);
+        gdb_printf(&s->p, "%02x:", number[i]);
+        gdb_put_hex(&s->p, image, r->wire);
+        gdb_put(&s->p, ";");
+    }
+}
+
+static void put_stop(struct gdb_stub *s, unsigned sig, const struct cpu_state *cpu)
+{
+    gdb_printf(&s->p, "T%02xthread:%s;", sig, gdb_thread(s));
+    put_reason(s, link_stopped(s->o.link));
+    put_registers(s, cpu);
+}
+
+static unsigned stop_signal(const struct gdb_stub *s)
+{
+    const struct link_stop *why = link_stopped(s->o.link);
+    if (why->why == LINK_GUEST_ENDED || why->why == LINK_DIED)
+        return end_signal(why) ? end_signal(why) : SIG_TRAP;
+    return why->why == LINK_PAUSED && s->pausing ? SIG_INT : SIG_TRAP;
+}
+
+static bool tell_mode(struct gdb_stub *s, const struct cpu_state *cpu)
+{
+    enum gdb_arch a = gdb_arch_of(cpu);
+    if (s->o.fixed_arch || !s->exec_events || a == s->arch)
+        return false;
+    s->arch = a;
+    s->mode_told = true;
+    gdb_printf(&s->p, "T%02xthread:%s;exec:", SIG_TRAP, gdb_thread(s));
+    gdb_put_hex(&s->p, s->o.guest_path, strlen(s->o.guest_path));
+    gdb_put(&s->p, ";");
+    return true;
+}
+
+/* What the client cannot know from the reply. */
+static void say_why(struct gdb_stub *s)
+{
+    char text[300];
+    const struct link_stop *why = link_stopped(s->o.link);
+    bool known = why->why == LINK_STEPPED || why->why == LINK_PAUSED || why->why == LINK_AT_START ||
+                 (why->why == LINK_BREAK && gdb_point_nr(s, why->nr)) ||
+                 (why->why == LINK_GUEST_ENDED && why->vm_stop == VM_EXIT_PORT);
+    if (known)
+        return;
+    snprintf(text, sizeof text, "%s\n", why->text);
+    gdb_console_text(s, text);
+}
+
+/* The stop reply: what it says is in p.answer. */
+static void report(struct gdb_stub *s)
+{
+    struct cpu_state cpu;
+    const struct link_stop *why = link_stopped(s->o.link);
+    bool over = why->why == LINK_GUEST_ENDED || why->why == LINK_DIED;
+    if (!s->over_told)
+        say_why(s);
+    gdb_begin(&s->p);
+    link_get_state(s->o.link, &cpu);
+    if (over && (s->over_told || !end_signal(why))) {
+        tell_end(s);
+    } else if (!tell_mode(s, &cpu)) {
+        put_stop(s, stop_signal(s), &cpu);
+        s->over_told = over;
+    }
+    s->waiting = s->going = s->pausing = false;
+}
+
+static void send_report(struct gdb_stub *s)
+{
+    report(s);
+    gdb_send(&s->p);
+}
+
+enum gdb_when gdb_stop_reason(struct gdb_stub *s, struct gdb_args args)
+{
+    struct cpu_state cpu;
+    const struct link_stop *why = link_stopped(s->o.link);
+    (void)args;
+    link_get_state(s->o.link, &cpu);
+    s->over_told = why->why == LINK_GUEST_ENDED || why->why == LINK_DIED;
+    put_stop(s, stop_signal(s), &cpu);
+    return GDB_NOW;
+}
+
+/* ---- the machine's news ---- */
+
+static bool goes_on_in_range(struct gdb_stub *s)
+{
+    struct cpu_state cpu;
+    if (s->range_from == s->range_to || s->pausing || link_stopped(s->o.link)->why != LINK_STEPPED)
+        return false;
+    link_get_state(s->o.link, &cpu);
+    gla_t pc = state_pc(&cpu);
+    return pc - s->range_from < s->range_to - s->range_from && link_run(s->o.link, LINK_STEP, 1) == 0;
+}
+
+/* The monitor does not even pause.  What is known of it can be looked at. */
+static void tell_hang(struct gdb_stub *s)
+{
+    struct cpu_state cpu;
+    gdb_console_text(s, "the monitor does not answer (is it being debugged itself?); what is shown is its last "
+                        "word; `monitor kill` ends it\n");
+    gdb_begin(&s->p);
+    link_get_state(s->o.link, &cpu);
+    put_stop(s, SIG_INT, &cpu);
+    gdb_send(&s->p);
+    s->waiting = s->pausing = false;
+}
+
+void gdb_stub_news(struct gdb_stub *s)
+{
+    if (!s->going || s->starved)
+        return;
+    if (link_state(s->o.link) == LINK_RUNNING) {
+        if (s->waiting && s->pausing && host_monotonic_ns() - s->pause_ns > PAUSE_NS)
+            tell_hang(s);
+        return;
+    }
+    if (link_stopped(s->o.link)->why == LINK_PAUSED && !s->pausing) {
+        s->starved = true;              /* it goes on when there is input */
+        return;
+    }
+    if (goes_on_in_range(s))
+        return;
+    s->going = false;
+    if (s->waiting)
+        send_report(s);
+}
+
+void gdb_stub_wake(struct gdb_stub *s)
+{
+    if (!s->starved)
+        return;
+    s->starved = false;
+    if (link_state(s->o.link) == LINK_STOPPED)
+        link_run(s->o.link, s->how, 1);
+}
+
+/* ---- going ---- */
+
+static enum gdb_when go(struct gdb_stub *s, enum link_run how)
+{
+    bool told = s->mode_told && how == LINK_FREE;
+    enum link_state state = link_state(s->o.link);
+    s->mode_told = s->starved = s->pausing = false;
+    if (told || state == LINK_ENDED || state == LINK_DEAD) {
+        s->over_told |= !told;
+        report(s);
+        return GDB_NOW;
+    }
+    int err = link_run(s->o.link, how, 1);
+    if (err)
+        return gdb_error(s, err, err == -ETIMEDOUT ? "the monitor does not answer" : "the guest cannot run");
+    s->how = how;
+    s->going = s->waiting = true;
+    return GDB_LATER;
+}
+
+enum gdb_when gdb_continue(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;                         /* an address to go on at: GDB sets the register */
+    s->range_from = s->range_to = 0;
+    return go(s, LINK_FREE);
+}
+
+enum gdb_when gdb_step(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    s->range_from = s->range_to = 0;
+    return go(s, LINK_STEP);
+}
+
+enum gdb_when gdb_vcont_query(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    gdb_put(&s->p, "vCont;c;C;s;S;t;r");
+    return GDB_NOW;
+}
+
+/* The first action is for our CPU, there being no other. */
+enum gdb_when gdb_vcont(struct gdb_stub *s, struct gdb_args args)
+{
+    s->range_from = s->range_to = 0;
+    if (!gdb_take(&args, ';') || !gdb_more(&args))
+        return gdb_error(s, EINVAL, "vCont wants an action");
+    switch (*args.at++) {
+    case 'c':
+    case 'C':
+        return go(s, LINK_FREE);
+    case 's':
+    case 'S':
+        return go(s, LINK_STEP);
+    case 'r':
+        if (!gdb_take_number(&args, &s->range_from) || !gdb_take(&args, ',') ||
+            !gdb_take_number(&args, &s->range_to) || s->range_to < s->range_from) {
+            s->range_from = s->range_to = 0;
+            return gdb_error(s, EINVAL, "vCont;r wants a range");
+        }
+        return go(s, LINK_STEP);
+    case 't':
+        gdb_interrupt(s);
+        return gdb_ok(s);
+    default:
+        return gdb_error(s, EINVAL, "vCont knows c, C, s, S, r and t");
+    }
+}
+
+enum gdb_when gdb_backwards(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    return gdb_error(s, ENOTSUP, "this machine cannot go back");
+}
+
+void gdb_interrupt(struct gdb_stub *s)
+{
+    if (!s->waiting || s->pausing)
+        return;
+    s->pausing = true;
+    s->pause_ns = host_monotonic_ns();
+    if (s->starved) {
+        s->starved = false;
+        send_report(s);
+    } else {
+        link_pause(s->o.link);          /* what becomes of it, gdb_stub_news() sees */
+    }
+}
+
+/* ---- coming and going ---- */
+
+void gdb_attach(struct gdb_stub *s)
+{
+    struct cpu_state cpu;
+    s->attached = true;
+    s->end_told = s->over_told = s->mode_told = false;
+    s->going = s->starved = false;
+    if (link_state(s->o.link) == LINK_RUNNING && link_pause(s->o.link) == 0)
+        link_wait(s->o.link, 1000);
+    link_get_state(s->o.link, &cpu);
+    s->arch = s->o.fixed_arch ? s->o.arch : s->exec_events ? gdb_arch_of(&cpu) : s->own_arch;
+}
+
+/* The guest runs on as if nobody had ever looked. */
+void gdb_let_go(struct gdb_stub *s)
+{
+    gdb_remove_all(s);
+    s->attached = s->waiting = s->pausing = s->mode_told = false;
+    s->starved = false;
+    s->range_from = s->range_to = 0;
+    s->how = LINK_FREE;
+    s->going = link_state(s->o.link) == LINK_RUNNING || link_run(s->o.link, LINK_FREE, 0) == 0;
+    s->closing = !s->extended;
+}
+
+/* ";1", or nothing, is our process. */
+static bool is_our_process(struct gdb_args a)
+{
+    uint64_t pid;
+    return !gdb_more(&a) || (gdb_take(&a, ';') && gdb_take_number(&a, &pid) && pid == 1 && !gdb_more(&a));
+}
+
+enum gdb_when gdb_detach(struct gdb_stub *s, struct gdb_args args)
+{
+    if (!is_our_process(args))
+        return gdb_error(s, ESRCH, "there is one process, 1");
+    gdb_let_go(s);
+    return gdb_ok(s);
+}
+
+enum gdb_when gdb_kill(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    gdb_let_go(s);
+    return GDB_LATER;                   /* k has no answer */
+}
+
+enum gdb_when gdb_vkill(struct gdb_stub *s, struct gdb_args args)
+{
+    return gdb_detach(s, args);
+}
+
+enum gdb_when gdb_vattach(struct gdb_stub *s, struct gdb_args args)
+{
+    if (!gdb_more(&args) || !is_our_process(args))
+        return gdb_error(s, ESRCH, "there is one process, 1");
+    if (!s->attached)
+        gdb_attach(s);
+    return gdb_stop_reason(s, args);
+}

@@ -1,0 +1,215 @@
+/*
+ * debugger/gdb_server.c -- sockets for the GDB stub; see gdb_server.h.
+ */
+#include "debugger/gdb_server.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "debugger/gdb_stub.h"
+
+#define OUT_ENOUGH (1u << 20)           /* a client that does not read is not read either */
+
+struct gdb_server {
+    struct gdb_stub *stub;
+    int  listener, client;
+    char address[120];
+    char path[108];                     /* to be removed; "" for TCP */
+};
+
+/* ---- opening ---- */
+
+/* A socket that nobody listens at any more is in the way; anything else is not ours. */
+static bool clear_path(const struct sockaddr_un *a, char *why, size_t n)
+{
+    struct stat st;
+    if (lstat(a->sun_path, &st))
+        return true;
+    if (!S_ISSOCK(st.st_mode)) {
+        snprintf(why, n, "%s exists and is no socket", a->sun_path);
+        return false;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool alive = connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 || errno != ECONNREFUSED;
+    close(fd);
+    if (alive) {
+        snprintf(why, n, "%s is in use", a->sun_path);
+        return false;
+    }
+    return unlink(a->sun_path) == 0;
+}
+
+static bool open_unix(struct gdb_server *v, const char *path, char *why, size_t n)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    if (!*path || strlen(path) >= sizeof a.sun_path) {
+        snprintf(why, n, "a socket's path has 1 to %zu characters", sizeof a.sun_path - 1);
+        return false;
+    }
+    strcpy(a.sun_path, path);
+    if (!clear_path(&a, why, n))
+        return false;
+    v->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    mode_t before = umask(0177);        /* 0600 from the first moment */
+    int err = bind(v->listener, (struct sockaddr *)&a, sizeof a);
+    umask(before);
+    if (err || listen(v->listener, 4)) {
+        snprintf(why, n, "no socket at %s: %s", path, strerror(errno));
+        return false;
+    }
+    snprintf(v->path, sizeof v->path, "%s", path);
+    snprintf(v->address, sizeof v->address, "%s", path);
+    return true;
+}
+
+static bool open_tcp(struct gdb_server *v, const char *port, char *why, size_t n)
+{
+    char *end;
+    unsigned long nr = strtoul(port, &end, 10);
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)nr),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof a;
+    int one = 1;
+    if (!*port || *end || nr > 65535) {
+        snprintf(why, n, "tcp: wants a port from 0 (any that is free) to 65535, not '%s'", port);
+        return false;
+    }
+    v->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    setsockopt(v->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(v->listener, (struct sockaddr *)&a, sizeof a) || listen(v->listener, 4) ||
+        getsockname(v->listener, (struct sockaddr *)&a, &len)) {
+        snprintf(why, n, "no socket at 127.0.0.1:%lu: %s", nr, strerror(errno));
+        return false;
+    }
+    snprintf(v->address, sizeof v->address, "localhost:%u", ntohs(a.sin_port));
+    return true;
+}
+
+struct gdb_server *gdb_server_open(const char *where, struct gdb_stub *stub, char *why, size_t n)
+{
+    struct gdb_server *v = calloc(1, sizeof *v);
+    snprintf(why, n, "out of memory");
+    if (!v)
+        return NULL;
+    v->stub = stub;
+    v->listener = v->client = -1;
+    bool ok = false;
+    if (strncmp(where, "unix:", 5) == 0)
+        ok = open_unix(v, where + 5, why, n);
+    else if (strncmp(where, "tcp:", 4) == 0)
+        ok = open_tcp(v, where + 4, why, n);
+    else
+        snprintf(why, n, "a debugger connects to unix:PATH or tcp:PORT, not to '%s'", where);
+    if (ok)
+        return v;
+    gdb_server_close(v);
+    return NULL;
+}
+
+static void hang_up(struct gdb_server *v)
+{
+    if (v->client < 0)
+        return;
+    gdb_stub_gone(v->stub);
+    close(v->client);
+    v->client = -1;
+}
+
+void gdb_server_close(struct gdb_server *v)
+{
+    if (!v)
+        return;
+    hang_up(v);
+    if (v->listener >= 0)
+        close(v->listener);
+    if (v->path[0])
+        unlink(v->path);
+    free(v);
+}
+
+const char *gdb_server_address(const struct gdb_server *v) { return v->address; }
+
+/* ---- serving ---- */
+
+static void welcome(struct gdb_server *v)
+{
+    static const char busy[] = "+$E.another debugger is attached to this guest#46";
+    char words[512];
+    int one = 1;
+    int fd = accept4(v->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    if (v->client >= 0) {
+        if (send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL) > 0)
+            (void)!recv(fd, words, sizeof words, 0);
+        close(fd);
+        return;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);     /* fails on a Unix socket */
+    v->client = fd;
+    gdb_stub_connected(v->stub);
+}
+
+static void send_some(struct gdb_server *v)
+{
+    size_t n;
+    const void *bytes = gdb_stub_output(v->stub, &n);
+    if (!n || v->client < 0)
+        return;
+    ssize_t sent = send(v->client, bytes, n, MSG_NOSIGNAL);
+    if (sent > 0)
+        gdb_stub_sent(v->stub, (size_t)sent);
+    else if (errno != EAGAIN && errno != EINTR)
+        hang_up(v);
+}
+
+static void receive_some(struct gdb_server *v)
+{
+    static char buf[65536];
+    size_t waiting;
+    gdb_stub_output(v->stub, &waiting);
+    if (waiting > OUT_ENOUGH)
+        return;
+    ssize_t n = recv(v->client, buf, sizeof buf, 0);
+    if (n > 0)
+        gdb_stub_input(v->stub, buf, (size_t)n);
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        hang_up(v);
+}
+
+size_t gdb_server_fds(const struct gdb_server *v, struct pollfd fds[2])
+{
+    size_t waiting;
+    fds[0] = (struct pollfd){ .fd = v->listener, .events = POLLIN };
+    if (v->client < 0)
+        return 1;
+    gdb_stub_output(v->stub, &waiting);
+    fds[1] = (struct pollfd){ .fd = v->client, .events = (short)((waiting > OUT_ENOUGH ? 0 : POLLIN) |
+                                                                 (waiting ? POLLOUT : 0)) };
+    return 2;
+}
+
+void gdb_server_turn(struct gdb_server *v)
+{
+    welcome(v);
+    if (v->client >= 0)
+        receive_some(v);
+    send_some(v);
+    if (v->client >= 0 && gdb_stub_wants_close(v->stub) && gdb_server_flushed(v))
+        hang_up(v);
+}
+
+bool gdb_server_flushed(const struct gdb_server *v)
+{
+    size_t n;
+    gdb_stub_output(v->stub, &n);
+    return v->client < 0 || !n;
+}

@@ -1,0 +1,33 @@
+/*
+ * debugger/gdb_server.h -- the socket a debugger connects to: "unix:PATH" (mode 0600)
+ * or "tcp:PORT" on 127.0.0.1.
+ *
+ * One client at a time; a second is told so and sent away.  Nothing blocks: who
+ * owns the program's main loop polls gdb_server_fds() and calls gdb_server_turn().
+ */
+#ifndef DEBUGGER_GDB_SERVER_H
+#define DEBUGGER_GDB_SERVER_H
+
+#include <poll.h>
+#include "base/types.h"
+
+struct gdb_server;
+struct gdb_stub;
+
+/* NULL, and a sentence in why. */
+struct gdb_server *gdb_server_open(const char *where, struct gdb_stub *stub, char *why, size_t n);
+void gdb_server_close(struct gdb_server *v);            /* v may be NULL */
+
+/* What gdb's `target remote` wants: the path, or localhost:PORT. */
+const char *gdb_server_address(const struct gdb_server *v);
+
+/* What to wait for: how many of two. */
+size_t gdb_server_fds(const struct gdb_server *v, struct pollfd fds[2]);
+
+/* Take connections and bytes that have come; send what there is to send. */
+void gdb_server_turn(struct gdb_server *v);
+
+/* Everything has left. */
+bool gdb_server_flushed(const struct gdb_server *v);
+
+#endif
