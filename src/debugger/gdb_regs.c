@@ -45,9 +45,6 @@ static void add(struct table *t, const char *name, const char *type, size_t offs
     *r = (struct gdb_reg){ .type = type, .offset = (uint16_t)offset, .bytes = (uint8_t)bytes,
                            .wire = (uint8_t)wire, .st = (uint8_t)st, .feature = (uint8_t)feature };
     snprintf(r->name, sizeof r->name, "%s", name);
-    for (char *c = r->name; *c; c++)
-        if (*c == '.')
-            *c = '_';
 }
 
 /* The manual's order and GDB's are not the same. */
@@ -98,14 +95,6 @@ static void add_fpu(struct table *t, bool wide)
     t->reg[t->n - 1].group = "vector";
 }
 
-static bool is_listed(const struct table *t, const char *name)
-{
-    for (size_t i = 0; i < t->n; i++)
-        if (strcmp(t->reg[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 static const char *system_type(const char *name)
 {
     static const struct { const char *name, *type; } typed[] = {
@@ -117,19 +106,28 @@ static const char *system_type(const char *name)
     return NULL;
 }
 
-/* Everything else that has a name: a row of debugger/regs.c each. */
+/* The hidden parts as structures: struct segment and struct table_reg as they are. */
+static void add_segments(struct table *t)
+{
+    char name[16];
+    for (unsigned i = 0; i < N_SEGS; i++) {
+        snprintf(name, sizeof name, i < SEG_LDTR ? "%s_seg" : "%s", seg_names[i]);
+        add(t, name, "x86_segment", offsetof(struct cpu_state, seg) + i * sizeof(struct segment),
+            sizeof(struct segment), sizeof(struct segment), ST_SEGS, SYSTEM);
+    }
+    add(t, "gdtr", "x86_table", offsetof(struct cpu_state, gdtr), 10, 10, ST_SEGS, SYSTEM);
+    add(t, "idtr", "x86_table", offsetof(struct cpu_state, idtr), 10, 10, ST_SEGS, SYSTEM);
+}
+
+/* Control, debug and model-specific registers: a row of debugger/regs.c each. */
 static void add_system(struct table *t)
 {
+    add_segments(t);
     for (size_t i = 0; i < regs_count(); i++) {
         const struct reg *r = reg_at(i);
-        char name[24];
-        snprintf(name, sizeof name, "%s", r->name);
-        if (strchr(name, '.'))
-            *strchr(name, '.') = '_';
-        if (r->part || (r->group == ST_GPRS) || is_listed(t, name))
+        if (r->part || r->group == ST_GPRS || r->group == ST_SEGS)
             continue;
-        add(t, name, system_type(name), r->offset, r->bytes, r->bytes < 4 ? 4 : r->bytes, r->group, SYSTEM);
-        t->reg[t->n - 1].group = "system";
+        add(t, r->name, system_type(r->name), r->offset, r->bytes, r->bytes, r->group, SYSTEM);
     }
 }
 
@@ -270,6 +268,14 @@ static const char sse_xml[] =
     "<field name=\"PM\" start=\"12\" end=\"12\"/><field name=\"FZ\" start=\"15\" end=\"15\"/></flags>";
 
 static const char system_xml[] =
+    "<flags id=\"x86_rights\" size=\"2\">"
+    "<field name=\"TYPE\" start=\"0\" end=\"3\" type=\"uint8\"/><field name=\"S\" start=\"4\" end=\"4\"/>"
+    "<field name=\"DPL\" start=\"5\" end=\"6\" type=\"uint8\"/><field name=\"P\" start=\"7\" end=\"7\"/>"
+    "<field name=\"AVL\" start=\"12\" end=\"12\"/><field name=\"L\" start=\"13\" end=\"13\"/>"
+    "<field name=\"DB\" start=\"14\" end=\"14\"/><field name=\"G\" start=\"15\" end=\"15\"/></flags>"
+    "<struct id=\"x86_segment\"><field name=\"selector\" type=\"uint16\"/><field name=\"rights\" type=\"x86_rights\"/>"
+    "<field name=\"limit\" type=\"uint32\"/><field name=\"base\" type=\"uint64\"/></struct>"
+    "<struct id=\"x86_table\"><field name=\"base\" type=\"uint64\"/><field name=\"limit\" type=\"uint16\"/></struct>"
     "<flags id=\"x86_cr0\" size=\"8\">"
     "<field name=\"PE\" start=\"0\" end=\"0\"/><field name=\"MP\" start=\"1\" end=\"1\"/>"
     "<field name=\"EM\" start=\"2\" end=\"2\"/><field name=\"TS\" start=\"3\" end=\"3\"/>"
