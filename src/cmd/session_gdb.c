@@ -153,7 +153,8 @@ static bool start(struct session *s)
     }
     store_set_symbols(link_store(s->link), s->symbols);
     struct gdb_options g = { .link = s->link, .symbols = s->symbols,
-                             .guest_path = s->path ? s->path : o->guest.path, .fixed_arch = o->gdb_arch };
+                             .guest_path = s->path ? s->path : o->guest.path, .fixed_arch = o->gdb_arch,
+                             .serves_file = strncmp(o->gdb, "tcp:", 4) == 0 };
     while (o->gdb_arch && strcmp(gdb_arch_names[g.arch], o->gdb_arch) != 0)
         g.arch++;
     s->stub = gdb_stub_new(&g);

@@ -38,7 +38,7 @@ struct gdb_stub {
 
     struct gdb_point *point;
     size_t            n_points, room_points;
-    int               file;             /* vFile: the guest's, or -1                        */
+    int               file[8];          /* vFile: the guest's, opened so often; 0: not      */
 };
 
 /* An argument as it goes along a packet. */
@@ -90,5 +90,6 @@ const struct gdb_point *gdb_point_nr(const struct gdb_stub *s, unsigned nr);
 
 /* gdb_query.c */
 gdb_fn gdb_query, gdb_set, gdb_file;
+void gdb_close_files(struct gdb_stub *s);
 
 #endif

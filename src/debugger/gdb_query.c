@@ -340,9 +340,11 @@ enum gdb_when gdb_set(struct gdb_stub *s, struct gdb_args args)
     return look_up(s, settings, NELEM(settings), args);
 }
 
-/* ---- vFile: for a gdb that reads the program through us ---- */
+/* ---- vFile: for a gdb that reads the program through us ----
+ *
+ * Without it gdb looks for the file itself, which on the same machine is what one wants. */
 
-#define THE_FD 3
+#define FIRST_FD 3
 
 static enum gdb_when file_result(struct gdb_stub *s, int result, int error)
 {
@@ -361,26 +363,32 @@ static enum gdb_when file_open(struct gdb_stub *s, struct gdb_args args)
     path[n] = 0;
     if (strcmp(path, s->o.guest_path) != 0)
         return file_result(s, 0, ENOENT);
-    if (s->file >= 0)
-        close(s->file);
-    s->file = open(path, O_RDONLY | O_CLOEXEC);
-    return file_result(s, THE_FD, s->file < 0 ? EACCES : 0);
+    unsigned i = 0;
+    while (i < NELEM(s->file) && s->file[i])
+        i++;
+    if (i == NELEM(s->file))
+        return file_result(s, 0, ENFILE);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    s->file[i] = fd < 0 ? 0 : fd;
+    return file_result(s, FIRST_FD + (int)i, fd < 0 ? EACCES : 0);
 }
 
-static bool take_fd(struct gdb_stub *s, struct gdb_args *args)
+static int *take_fd(struct gdb_stub *s, struct gdb_args *args)
 {
     uint64_t fd;
-    return gdb_take_number(args, &fd) && fd == THE_FD && s->file >= 0;
+    return gdb_take_number(args, &fd) && fd - FIRST_FD < NELEM(s->file) && s->file[fd - FIRST_FD]
+         ? &s->file[fd - FIRST_FD] : NULL;
 }
 
 static enum gdb_when file_read(struct gdb_stub *s, struct gdb_args args)
 {
     static char buf[32768];
     uint64_t n, off;
-    if (!take_fd(s, &args) || !gdb_take(&args, ',') || !gdb_take_number(&args, &n) || !gdb_take(&args, ',') ||
+    const int *fd = take_fd(s, &args);
+    if (!fd || !gdb_take(&args, ',') || !gdb_take_number(&args, &n) || !gdb_take(&args, ',') ||
         !gdb_take_number(&args, &off))
         return file_result(s, 0, EBADF);
-    ssize_t got = pread(s->file, buf, n < sizeof buf ? n : sizeof buf, (off_t)(off & INT64_MAX));
+    ssize_t got = pread(*fd, buf, n < sizeof buf ? n : sizeof buf, (off_t)(off & INT64_MAX));
     if (got < 0)
         return file_result(s, 0, EINVAL);
     gdb_printf(&s->p, "F%zx;", (size_t)got);
@@ -399,7 +407,8 @@ static enum gdb_when file_stat(struct gdb_stub *s, struct gdb_args args)
 {
     struct stat st;
     uint8_t image[64] = { 0 };
-    if (!take_fd(s, &args) || fstat(s->file, &st))
+    const int *fd = take_fd(s, &args);
+    if (!fd || fstat(*fd, &st))
         return file_result(s, 0, EBADF);
     put_big_endian(image + 8, 0100444, 4);
     put_big_endian(image + 28, (uint64_t)st.st_size, 8);
@@ -411,10 +420,11 @@ static enum gdb_when file_stat(struct gdb_stub *s, struct gdb_args args)
 
 static enum gdb_when file_close(struct gdb_stub *s, struct gdb_args args)
 {
-    if (!take_fd(s, &args))
+    int *fd = take_fd(s, &args);
+    if (!fd)
         return file_result(s, 0, EBADF);
-    close(s->file);
-    s->file = -1;
+    close(*fd);
+    *fd = 0;
     return file_result(s, 0, 0);
 }
 
@@ -430,5 +440,14 @@ enum gdb_when gdb_file(struct gdb_stub *s, struct gdb_args args)
         { "open:", file_open }, { "pread:", file_read }, { "fstat:", file_stat },
         { "close:", file_close }, { "setfs:", file_setfs },
     };
-    return look_up(s, calls, NELEM(calls), args);
+    return s->o.serves_file ? look_up(s, calls, NELEM(calls), args) : GDB_NOW;
+}
+
+void gdb_close_files(struct gdb_stub *s)
+{
+    for (size_t i = 0; i < NELEM(s->file); i++) {
+        if (s->file[i])
+            close(s->file[i]);
+        s->file[i] = 0;
+    }
 }

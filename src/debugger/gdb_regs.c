@@ -321,7 +321,11 @@ const char *gdb_reg_xml(enum gdb_arch a, size_t *n)
     if (!out)
         return NULL;
     fprintf(out, "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\">"
-            "<target version=\"1.0\"><architecture>%s</architecture>", gdb_arch_names[a]);
+            "<target version=\"1.0\"><architecture>%s</architecture><osabi>none</osabi>",
+            gdb_arch_names[a]);
+    for (unsigned i = 0; i < N_GDB_ARCHS; i++)      /* whatever the guest's ELF says it is */
+        if (i != a)
+            fprintf(out, "<compatible>%s</compatible>", gdb_arch_names[i]);
     for (size_t i = 0; i < t->n; i++) {
         if (!i || t->reg[i].feature != t->reg[i - 1].feature) {
             unsigned f = t->reg[i].feature;

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "debugger/command.h"
 
@@ -271,7 +270,6 @@ struct gdb_stub *gdb_stub_new(const struct gdb_options *o)
     if (!s)
         return NULL;
     s->o = *o;
-    s->file = -1;
     s->own_arch = gdb_arch_of_file(o->guest_path);
     link_patience(o->link, PATIENCE_MS);
     s->console = console_new(&(struct console_options){
@@ -286,8 +284,7 @@ void gdb_stub_free(struct gdb_stub *s)
 {
     if (!s)
         return;
-    if (s->file >= 0)
-        close(s->file);
+    gdb_close_files(s);
     if (s->console)
         console_free(s->console);
     gdb_packets_free(&s->p);
@@ -306,9 +303,7 @@ void gdb_stub_connected(struct gdb_stub *s)
 void gdb_stub_gone(struct gdb_stub *s)
 {
     gdb_remove_all(s);
-    if (s->file >= 0)
-        close(s->file);
-    s->file = -1;
+    gdb_close_files(s);
     s->connected = s->attached = s->waiting = s->closing = s->pausing = false;
     s->range_from = s->range_to = 0;
 }
