@@ -18,6 +18,7 @@ struct gdb_stub {
     struct gdb_packets p;
     struct console   *console;
     bool              connected, attached, closing, quit;
+    bool              is_elf;           /* the guest's file: gdb can read it                */
 
     /* What the client can do. */
     bool              multiprocess, exec_events, swbreak, hwbreak, error_text, extended;

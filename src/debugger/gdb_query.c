@@ -81,6 +81,7 @@ static enum gdb_when xfer_features(struct gdb_stub *s, struct gdb_args args)
 static enum gdb_when xfer_threads(struct gdb_stub *s, struct gdb_args args)
 {
     char text[200];
+    s->mode_told = false;
     if (!take_annex(&args, ""))
         return gdb_error(s, ENOENT, "no annex");
     int n = snprintf(text, sizeof text, "<?xml version=\"1.0\"?><threads><thread id=\"%s\" core=\"0\" name=\"CPU\">"
@@ -94,6 +95,8 @@ static enum gdb_when xfer_exec_file(struct gdb_stub *s, struct gdb_args args)
     if (!colon)
         return gdb_error(s, ENOENT, "no annex");
     args.at = colon + 1;
+    if (!s->is_elf)
+        return gdb_error(s, ENOENT, "the guest's file is nothing that a debugger could read");
     return piece(s, args, s->o.guest_path, strlen(s->o.guest_path));
 }
 

@@ -6,6 +6,8 @@
  * the guest stands in code of another size than GDB's description is for, the
  * stop is told as that: GDB reads the description anew and resumes, and that
  * resumption is answered with the stop itself.  The guest does not run between.
+ * (It may step first, to get off a breakpoint, as it believes.  If it asks for the
+ * threads it has stopped there itself, by `catch exec`, and nothing is owed.)
  * [GDB "Stop Reply Packets", `exec`]
  *
  * Begin reading with gdb_stub_news().
@@ -97,6 +99,13 @@ static unsigned stop_signal(const struct gdb_stub *s)
     return why->why == LINK_PAUSED && s->pausing ? SIG_INT : SIG_TRAP;
 }
 
+/* A program that cannot be found: gdb then keeps the symbols it has, whosever they are,
+ * and lets go of the file that may want another architecture than the CPU has now. */
+static const char *const programs[N_GDB_ARCHS] = {
+    "/(16-bit code now; the symbols stay)", "/(32-bit code now; the symbols stay)",
+    "/(64-bit code now; the symbols stay)",
+};
+
 static bool tell_mode(struct gdb_stub *s, const struct cpu_state *cpu)
 {
     enum gdb_arch a = gdb_arch_of(cpu);
@@ -105,7 +114,7 @@ static bool tell_mode(struct gdb_stub *s, const struct cpu_state *cpu)
     s->arch = a;
     s->mode_told = true;
     gdb_printf(&s->p, "T%02xthread:%s;exec:", SIG_TRAP, gdb_thread(s));
-    gdb_put_hex(&s->p, s->o.guest_path, strlen(s->o.guest_path));
+    gdb_put_hex(&s->p, programs[a], strlen(programs[a]));
     gdb_put(&s->p, ";");
     return true;
 }
@@ -218,9 +227,10 @@ void gdb_stub_wake(struct gdb_stub *s)
 
 static enum gdb_when go(struct gdb_stub *s, enum link_run how)
 {
-    bool told = s->mode_told && how == LINK_FREE;
+    bool told = s->mode_told;
     enum link_state state = link_state(s->o.link);
-    s->mode_told = s->starved = s->pausing = false;
+    s->mode_told = told && how != LINK_FREE;
+    s->starved = s->pausing = false;
     if (told || state == LINK_ENDED || state == LINK_DEAD) {
         s->over_told |= !told;
         report(s);

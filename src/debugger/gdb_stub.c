@@ -253,15 +253,15 @@ void gdb_stub_input(struct gdb_stub *s, const void *bytes, size_t n)
 
 /* ---- coming and going ---- */
 
-/* What a client that can be told of one description only is best told. */
-static enum gdb_arch gdb_arch_of_file(const char *path)
+/* Is the guest an ELF?  And what is a client best told that can be told of one description only? */
+static void look_at_file(struct gdb_stub *s)
 {
     unsigned char head[5] = { 0 };
-    FILE *f = path ? fopen(path, "rb") : NULL;
-    bool elf = f && fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, "\177ELF", 4) == 0;
+    FILE *f = s->o.guest_path ? fopen(s->o.guest_path, "rb") : NULL;
+    s->is_elf = f && fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, "\177ELF", 4) == 0;
     if (f)
         fclose(f);
-    return elf && head[4] == 1 ? GDB_I386 : GDB_X86_64;
+    s->own_arch = s->is_elf && head[4] == 1 ? GDB_I386 : GDB_X86_64;
 }
 
 struct gdb_stub *gdb_stub_new(const struct gdb_options *o)
@@ -270,7 +270,7 @@ struct gdb_stub *gdb_stub_new(const struct gdb_options *o)
     if (!s)
         return NULL;
     s->o = *o;
-    s->own_arch = gdb_arch_of_file(o->guest_path);
+    look_at_file(s);
     link_patience(o->link, PATIENCE_MS);
     s->console = console_new(&(struct console_options){
         .link = o->link, .store = link_store(o->link), .symbols = o->symbols, .elf_path = o->guest_path });
