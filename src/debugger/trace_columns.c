@@ -28,7 +28,7 @@ struct trace_columns {
     uint64_t            *value;             /* N_COLUMNS + 1 (word 7) of cap + PAD each */
     uint8_t             *kind;              /* the file's */
     uint8_t             *our_kind;
-    uint8_t             *narrow;            /* one column, decompressed; 8 bytes more than it needs */
+    uint8_t             *narrow, *dense;    /* one column, decompressed, and with its zeros */
     bool                 have[N_COLUMNS + 1], have_kinds;
     ZSTD_DCtx           *zstd;
     const char          *complaint;
@@ -50,6 +50,7 @@ static void free_room(struct trace_columns *c)
     free(c->kind);
     free(c->our_kind);
     free(c->narrow);
+    free(c->dense);
     c->cap = 0;
 }
 
@@ -70,11 +71,12 @@ static bool make_room(struct trace_columns *c, size_t n)
     c->value = malloc((N_COLUMNS + 1) * (n + PAD) * sizeof *c->value);
     c->kind = malloc(n);
     c->our_kind = malloc(n);
-    c->narrow = malloc(8 * n + 8);
-    if (!c->value || !c->kind || !c->our_kind || !c->narrow) {
+    c->narrow = malloc(8 * n + trace_bitmap_bytes(n));
+    c->dense = malloc(8 * n);
+    if (!c->value || !c->kind || !c->our_kind || !c->narrow || !c->dense) {
         free_room(c);
         c->value = NULL;
-        c->kind = c->our_kind = c->narrow = NULL;
+        c->kind = c->our_kind = c->narrow = c->dense = NULL;
         return false;
     }
     c->cap = n;
@@ -100,8 +102,8 @@ static const char *read_table(struct trace_columns *c, const uint8_t *content, s
             return "a column has a width that no column has";
         if (h->coding > KIND_DELTA || h->packed_bytes > n_bytes)
             return "a column is not what columns are";
-        if (!h->is_compressed && h->packed_bytes != c->n * h->width)
-            return "a column is not as long as it says";
+        if (h->coding == TIME_DELTA && i == COLUMN_TIME)
+            return "its times are counted from themselves";
         c->packed[i] = content;
         content += h->packed_bytes;
         n_bytes -= h->packed_bytes;
@@ -135,25 +137,83 @@ int trace_columns_open(struct trace_columns *c, const struct trace_file *f, size
     return -EINVAL;
 }
 
-/* The numbers of a column, narrow; 8 bytes behind them may be read.  NULL: damaged. */
-static const uint8_t *decompress(struct trace_columns *c, size_t column)
+/* A column's bytes as they were before compression, and how many; NULL: damaged. */
+static const uint8_t *decompress(struct trace_columns *c, size_t column, size_t *n)
 {
     const struct column_header *h = &c->head[column];
-    size_t n = c->n * h->width;
+    size_t room = c->n * h->width + trace_bitmap_bytes(c->n);
     if (trace_sum(TRACE_SUM_START, c->packed[column], h->packed_bytes) != h->sum) {
         c->complaint = "a column's checksum is wrong";
         return NULL;
     }
-    if (!h->is_compressed) {
-        memcpy(c->narrow, c->packed[column], n);
+    *n = h->packed_bytes;
+    if (!h->is_compressed)
+        return c->packed[column];
+    *n = ZSTD_decompressDCtx(c->zstd, c->narrow, room, c->packed[column], h->packed_bytes);
+    if (!ZSTD_isError(*n))
         return c->narrow;
+    c->complaint = ZSTD_getErrorName(*n);
+    return NULL;
+}
+
+static size_t count_bits(const uint8_t *bitmap, size_t n_bytes)
+{
+    size_t n = 0;
+    for (uint64_t word; n_bytes; bitmap += 8, n_bytes -= 8) {
+        memcpy(&word, bitmap, 8);
+        n += (size_t)__builtin_popcountll(word);
     }
-    size_t got = ZSTD_decompressDCtx(c->zstd, c->narrow, n, c->packed[column], h->packed_bytes);
-    if (ZSTD_isError(got) || got != n) {
-        c->complaint = ZSTD_isError(got) ? ZSTD_getErrorName(got) : "a column is not as long as it says";
+    return n;
+}
+
+#define SPREAD(name, type)                                                                  \
+    static void spread_##name(uint8_t *to, const uint8_t *bitmap, const uint8_t *from, size_t n_words) \
+    {                                                                                       \
+        for (size_t i = 0; i < n_words; i++, to += 64 * sizeof(type)) {                     \
+            uint64_t word;                                                                  \
+            memcpy(&word, bitmap + 8 * i, 8);                                               \
+            for (; word; word &= word - 1, from += sizeof(type))                            \
+                memcpy(to + (size_t)__builtin_ctzll(word) * sizeof(type), from, sizeof(type)); \
+        }                                                                                   \
+    }
+SPREAD(1, uint8_t)
+SPREAD(2, uint16_t)
+SPREAD(4, uint32_t)
+SPREAD(8, uint64_t)
+
+/* Put the zeros that are left out back; NULL: its bits are not what they should be. */
+static const uint8_t *spread(struct trace_columns *c, const uint8_t *from, size_t n, unsigned width)
+{
+    static void (*const by_width[])(uint8_t *, const uint8_t *, const uint8_t *, size_t) = {
+        [1] = spread_1, [2] = spread_2, [4] = spread_4, [8] = spread_8 };
+    size_t n_bitmap = trace_bitmap_bytes(c->n);
+    uint64_t last = 0;
+    if (n < n_bitmap || n != n_bitmap + count_bits(from, n_bitmap) * width)
         return NULL;
-    }
-    return c->narrow;
+    if (c->n % 64)
+        memcpy(&last, from + n_bitmap - 8, 8);
+    if (last >> c->n % 64)          /* of an event behind the last */
+        return NULL;
+    memset(c->dense, 0, c->n * width);
+    by_width[width](c->dense, from, from + n_bitmap, n_bitmap / 8);
+    return c->dense;
+}
+
+/* The numbers of a column, each of its width.  NULL: damaged. */
+static const uint8_t *numbers(struct trace_columns *c, size_t column)
+{
+    const struct column_header *h = &c->head[column];
+    size_t n;
+    const uint8_t *from = decompress(c, column, &n);
+    if (!from)
+        return NULL;
+    if (h->width && h->coding != RAW)
+        from = spread(c, from, n, h->width);
+    else if (n != c->n * h->width)
+        from = NULL;
+    if (!from)
+        c->complaint = "a column is not as long as it says";
+    return from;
 }
 
 /* A loop for each width, so that each has its own load; `use` gets `z`. */
@@ -178,7 +238,7 @@ static bool unpack_kinds(struct trace_columns *c)
         c->complaint = "its kinds are not bytes";
         return false;
     }
-    const uint8_t *from = decompress(c, COLUMN_KIND), *map = trace_file_kind_map(c->file);
+    const uint8_t *from = numbers(c, COLUMN_KIND), *map = trace_file_kind_map(c->file);
     if (!from)
         return false;
     FOR_EACH_NUMBER(from, h->width, c->n, c->kind[i] = (uint8_t)z);
@@ -209,15 +269,20 @@ static const uint64_t *unpack(struct trace_columns *c, size_t column)
         return to;
     if (h->coding == KIND_DELTA && !unpack_kinds(c))
         return NULL;
-    const uint8_t *from = decompress(c, column);
+    const uint64_t *time = NULL;
+    if (h->coding == TIME_DELTA && !(time = unpack(c, COLUMN_TIME)))
+        return NULL;
+    const uint8_t *from = numbers(c, column);
     if (!from)
         return NULL;
-    if (h->coding == DELTA)
+    if (h->coding == DELTA || h->coding == TIME_DELTA)
         sum_up(h, from, to, c->n);
     else if (h->coding == KIND_DELTA)
         sum_up_by_kind(h, from, to, c->n, c->kind);
     else
         FOR_EACH_NUMBER(from, h->width, c->n, to[i] = z);
+    for (size_t i = 0; time && i < c->n; i++)
+        to[i] += time[i];
     c->have[column] = true;
     return to;
 }

@@ -15,7 +15,7 @@
 
 #include "base/trace.h"
 
-#define TRACE_BLOCK_EVENTS 2048     /* in the blocks we write; readers take up to TRACE_BLOCK_MAX */
+#define TRACE_BLOCK_EVENTS 4096     /* in the blocks we write; readers take up to TRACE_BLOCK_MAX */
 #define TRACE_BLOCK_MAX    65536
 
 /* Writing.  `info` is lines "key=value\n" that a reader may want ("guest=...",

@@ -8,11 +8,13 @@
  *   end:     a struct block_header with no events: the file was closed properly
  *
  * A block's events lie column by column, so that a search unpacks what it asks
- * about and nothing else.  A column is n_events numbers of `width` bytes (0, 1,
- * 2, 4 or 8: as few as hold the largest), compressed by zstd if that helps much.
- * What the numbers are is the column's coding:
- *   RAW        the value
+ * about and nothing else.  A column is numbers of `width` bytes (0, 1, 2, 4 or 8:
+ * as few as hold the largest), compressed by zstd if that helps much.  What they
+ * are is the column's coding:
+ *   RAW        the value, for each event.  Of the others only those that are not 0,
+ *              behind 64-bit words with a bit for each event: has it one?
  *   DELTA      zigzag(value - value before - step); before the first is `base`
+ *   TIME_DELTA the same of value - virtual time: `soft` retires an instruction a ns
  *   KIND_DELTA zigzag(value - last value in an event of the same kind), 0 first:
  *              a guest that repeats itself repeats whole groups of events
  *
@@ -27,7 +29,7 @@
 #include "base/trace.h"
 
 #define TRACE_FILE_MAGIC    "\x89VTRACE\n"
-#define TRACE_FILE_VERSION  2
+#define TRACE_FILE_VERSION  3
 #define TRACE_BLOCK_MAGIC   UINT32_C(0x4b4c4256)    /* "VBLK" */
 #define TRACE_INFO_MAX      65536
 #define TRACE_INDEX_MAX     2048                    /* bytes */
@@ -42,9 +44,9 @@
     X(ARG0,    KIND_DELTA, 8) \
     X(ARG1,    KIND_DELTA, 8) \
     X(ARG2,    KIND_DELTA, 8) \
-    X(CAUSE,   RAW,        4) \
+    X(CAUSE,   KIND_DELTA, 4) \
     X(KIND,    RAW,        1) \
-    X(WHO,     RAW,        4)       /* layer, engine << 8, vcpu << 16 */
+    X(WHO,     KIND_DELTA, 4)       /* layer, engine << 8, vcpu << 16 */
 
 enum column {
 #define X(name, coding, bytes) COLUMN_##name,
@@ -53,7 +55,7 @@ enum column {
     N_COLUMNS
 };
 
-enum coding { RAW, DELTA, KIND_DELTA };
+enum coding { RAW, DELTA, TIME_DELTA, KIND_DELTA };
 
 struct file_header {
     char     magic[8];
@@ -89,6 +91,12 @@ struct column_header {
     uint8_t  coding;
     uint8_t  reserved;
 };
+
+/* Before the numbers of a column that is not RAW, if there are any. */
+static inline size_t trace_bitmap_bytes(size_t n_events)
+{
+    return (n_events + 63) / 64 * 8;
+}
 
 /* Differences with the sign in bit 0, so that small ones have few bits. */
 static inline uint64_t zigzag(uint64_t d)

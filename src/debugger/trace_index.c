@@ -101,7 +101,7 @@ static inline void add_value(struct trace_index *x, struct key *k, uint64_t word
     set_bits(x->bits, k->salt, value);
 }
 
-static void add_all(struct trace_index *x, struct keys *keys, const struct trace_event *e)
+static inline void add_all(struct trace_index *x, struct keys *keys, const struct trace_event *e)
 {
     for (size_t i = 0; i < keys->n; i++) {
         uint64_t word;
@@ -110,7 +110,7 @@ static void add_all(struct trace_index *x, struct keys *keys, const struct trace
     }
 }
 
-void trace_index_add(struct trace_index *x, const struct trace_event *e)
+static inline void add_event(struct trace_index *x, const struct trace_event *e)
 {
     add_value(x, &x->rip, e->rip);
     if (e->kind >= N_TRACE_KINDS)
@@ -124,6 +124,12 @@ void trace_index_add(struct trace_index *x, const struct trace_event *e)
     }
     if (x->exit >= 0)
         add_all(x, &x->of_exit[x->exit], e);
+}
+
+void trace_index_add(struct trace_index *x, const struct trace_event *events, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        add_event(x, &events[i]);
 }
 
 static size_t count_bits(const uint64_t *bits, size_t n_words)

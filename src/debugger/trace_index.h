@@ -16,7 +16,7 @@ struct trace_index;             /* of a block that is being written */
 
 struct trace_index *trace_index_new(void);
 void trace_index_free(struct trace_index *x);
-void trace_index_add(struct trace_index *x, const struct trace_event *e);
+void trace_index_add(struct trace_index *x, const struct trace_event *events, size_t n);
 /* The bytes for the block, and start anew; a power of two up to TRACE_INDEX_MAX. */
 size_t trace_index_take(struct trace_index *x, uint8_t *bytes);
 

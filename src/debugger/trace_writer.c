@@ -26,7 +26,14 @@
 
 #define ZSTD_LEVEL -1       /* than 1: a seventh more bytes, a quarter less time to read them */
 #define ZSTD_LEAST 64       /* bytes that are worth it */
+#define ZSTD_PAUSE 15       /* blocks, after one where it was not */
 #define COLUMN_PAD 8        /* columns a power of two apart would share their cache lines' sets */
+
+static const uint8_t codings[N_COLUMNS] = {
+#define X(name, coding, bytes) [COLUMN_##name] = coding,
+    COLUMN_LIST(X)
+#undef X
+};
 
 /* What a DELTA column expects of the next event: its number is one more. */
 static const uint64_t steps[N_COLUMNS] = { [COLUMN_SEQ] = 1 };
@@ -42,10 +49,14 @@ struct trace_writer {
     uint64_t            last_seq;           /* written */
     struct trace_index *index;
     uint64_t            base[N_COLUMNS], before[N_COLUMNS];     /* of DELTA columns */
-    uint64_t            last[256][4];                           /* by kind, of the arguments */
+    uint64_t            last[N_COLUMNS - COLUMN_ARG0][256];     /* by kind, of KIND_DELTA columns */
+    uint8_t             coding[N_COLUMNS];
+    uint8_t             pause[N_COLUMNS];   /* blocks until it is worth trying to compress again */
     uint64_t            bits[N_COLUMNS];                        /* set in any number of the column */
+    size_t              n_there[N_COLUMNS];                     /* numbers in the column, and whose */
+    uint64_t            there[N_COLUMNS][TRACE_BLOCK_EVENTS / 64];
     uint64_t            column[N_COLUMNS][TRACE_BLOCK_EVENTS + COLUMN_PAD];
-    uint8_t             narrow[TRACE_BLOCK_EVENTS * 8];
+    uint8_t             narrow[TRACE_BLOCK_EVENTS * 8 + TRACE_BLOCK_EVENTS / 8 + 8];
     size_t              out_bytes, n_out;
     uint8_t            *out;                /* a block as it goes out */
 };
@@ -178,7 +189,7 @@ static unsigned width_of(uint64_t bits)
 }
 
 /* Numbers of `width` bytes; returns where they end. */
-static uint8_t *narrow_column(uint8_t *to, const uint64_t *from, size_t n, unsigned width)
+static uint8_t *narrow_numbers(uint8_t *to, const uint64_t *from, size_t n, unsigned width)
 {
     switch (width) {
     case 1:
@@ -200,25 +211,32 @@ static uint8_t *narrow_column(uint8_t *to, const uint64_t *from, size_t n, unsig
     return to + n * width;
 }
 
+/* n bytes of w->narrow to `to`, compressed unless that saves too little to be worth a
+ * reader's time; a column for which it is not is left alone for a while. */
+static size_t compress_column(struct trace_writer *w, enum column c, uint8_t *to, size_t n)
+{
+    size_t packed = n;
+    if (n >= ZSTD_LEAST && !w->pause[c])
+        packed = ZSTD_compressCCtx(w->zstd, to, w->out_bytes - w->n_out, w->narrow, n, ZSTD_LEVEL);
+    bug_if(ZSTD_isError(packed), "zstd: %s", ZSTD_getErrorName(packed));
+    if (packed < n - n / 8)
+        return packed;
+    w->pause[c] = (uint8_t)(w->pause[c] ? w->pause[c] - 1 : n >= ZSTD_LEAST ? ZSTD_PAUSE : 0);
+    memcpy(to, w->narrow, n);
+    return n;
+}
+
 /* Column c to the end of w->out. */
 static void pack_column(struct trace_writer *w, enum column c, struct column_header *h)
 {
-    static const uint8_t codings[N_COLUMNS] = {
-#define X(name, coding, bytes) [COLUMN_##name] = coding,
-        COLUMN_LIST(X)
-#undef X
-    };
-    *h = (struct column_header){ .coding = codings[c], .base = w->base[c], .step = steps[c],
+    *h = (struct column_header){ .coding = w->coding[c], .base = w->base[c], .step = steps[c],
                                  .width = (uint8_t)width_of(w->bits[c]) };
-    size_t n = (size_t)(narrow_column(w->narrow, w->column[c], w->head.n_events, h->width) - w->narrow);
+    size_t n = h->width && h->coding != RAW ? trace_bitmap_bytes(w->head.n_events) : 0;
+    memcpy(w->narrow, w->there[c], n);
+    n = (size_t)(narrow_numbers(w->narrow + n, w->column[c], w->n_there[c], h->width) - w->narrow);
     uint8_t *to = w->out + w->n_out;
-    size_t packed = n < ZSTD_LEAST ? n : ZSTD_compressCCtx(w->zstd, to, w->out_bytes - w->n_out, w->narrow,
-                                                           n, ZSTD_LEVEL);
-    bug_if(ZSTD_isError(packed), "zstd: %s", ZSTD_getErrorName(packed));
-    h->is_compressed = packed < n - n / 8;      /* for less it is not worth a reader's time */
-    if (!h->is_compressed)
-        memcpy(to, w->narrow, n);
-    h->packed_bytes = (uint32_t)(h->is_compressed ? packed : n);
+    h->packed_bytes = (uint32_t)compress_column(w, c, to, n);
+    h->is_compressed = h->packed_bytes < n;
     h->sum = trace_sum(TRACE_SUM_START, to, h->packed_bytes);
     w->n_out += h->packed_bytes;
 }
@@ -258,74 +276,141 @@ static void write_block(struct trace_writer *w)
 static void begin_block(struct trace_writer *w, const struct trace_event *e)
 {
     struct block_header *h = &w->head;
-    h->first_seq = e->seq;
+    h->first_seq = h->last_seq = e->seq;
     h->min_ns = h->max_ns = e->vtime_ns;
     h->min_icount = h->max_icount = e->icount;
     h->min_rip = h->max_rip = e->rip;
     memset(w->bits, 0, sizeof w->bits);
+    memset(w->n_there, 0, sizeof w->n_there);
+    memset(w->there, 0, sizeof w->there);
     memset(w->last, 0, sizeof w->last);
-    const uint64_t first[] = { e->seq, e->vtime_ns, e->icount, e->rip };
+    memcpy(w->coding, codings, sizeof w->coding);
+    if (e->icount)              /* else the engine cannot count */
+        w->coding[COLUMN_ICOUNT] = TIME_DELTA;
+    const uint64_t first[] = { e->seq, e->vtime_ns, e->icount - (e->icount ? e->vtime_ns : 0), e->rip };
     for (size_t c = 0; c < NELEM(first); c++)
         w->base[c] = w->before[c] = first[c] - steps[c];
 }
 
-static inline void widen_range(uint64_t *min, uint64_t *max, uint64_t v)
+/*
+ * Events into columns, up to 64 at once, which stay in the innermost cache from
+ * column to column; each loop keeps in registers what it needs from one event to the
+ * next.
+ */
+
+/* A column that is being added to.  A 0 is stored too, where the next number goes. */
+struct adder { uint64_t *to, there, bits; };
+
+static inline struct adder adder_of(struct trace_writer *w, enum column c)
 {
-    *min = v < *min ? v : *min;
-    *max = v > *max ? v : *max;
+    return (struct adder){ .to = w->column[c] + w->n_there[c] };
 }
 
-static inline void add_raw(struct trace_writer *w, enum column c, size_t i, uint64_t v)
+static inline void add_number(struct adder *a, size_t i, uint64_t z)
 {
-    w->column[c][i] = v;
-    w->bits[c] |= v;
+    *a->to = z;
+    a->to += z != 0;
+    a->there |= (uint64_t)(z != 0) << i;
+    a->bits |= z;
 }
 
-static inline void add_delta(struct trace_writer *w, enum column c, size_t i, uint64_t v)
+static inline void added(struct trace_writer *w, enum column c, const struct adder *a)
 {
-    add_raw(w, c, i, zigzag(v - w->before[c] - steps[c]));
-    w->before[c] = v;
+    size_t at = w->head.n_events;
+    w->there[c][at / 64] |= a->there << at % 64;
+    w->n_there[c] = (size_t)(a->to - w->column[c]);
+    w->bits[c] |= a->bits;
 }
 
-static inline void add_kind_delta(struct trace_writer *w, enum column c, size_t i, uint64_t v, uint8_t kind)
+static inline uint64_t word_of(const struct trace_event *e, enum column c)
 {
-    uint64_t *last = &w->last[kind][c - COLUMN_ARG0];
-    add_raw(w, c, i, zigzag(v - *last));
-    *last = v;
+    uint64_t v;
+    memcpy(&v, (const uint8_t *)e + 8 * c, 8);
+    return v;
 }
 
-static inline void add_event(struct trace_writer *w, const struct trace_event *e)
+/* Word c of the events, and the least and greatest of its values; `against`: see TIME_DELTA. */
+static inline void add_deltas(struct trace_writer *w, enum column c, bool against, const struct trace_event *e,
+                              size_t n, uint64_t *min, uint64_t *max)
+{
+    struct adder a = adder_of(w, c);
+    uint64_t before = w->before[c], least = *min, greatest = *max;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t v = word_of(&e[i], c), now = v - (against ? e[i].vtime_ns : 0);
+        add_number(&a, i, zigzag(now - before - steps[c]));
+        before = now;
+        least = v < least ? v : least;
+        greatest = v > greatest ? v : greatest;
+    }
+    added(w, c, &a);
+    w->before[c] = before;
+    *min = least;
+    *max = greatest;
+}
+
+static inline uint64_t who_of(const struct trace_event *e)
+{
+    return e->layer | (uint64_t)e->engine << 8 | (uint64_t)e->vcpu << 16;
+}
+
+static inline void add_by_kind(struct trace_writer *w, enum column c, const struct trace_event *e, size_t n)
+{
+    struct adder a = adder_of(w, c);
+    uint64_t *last = w->last[c - COLUMN_ARG0];
+    for (size_t i = 0; i < n; i++) {
+        uint64_t v = c == COLUMN_CAUSE ? e[i].cause_back : c == COLUMN_WHO ? who_of(&e[i]) : word_of(&e[i], c);
+        add_number(&a, i, zigzag(v - last[e[i].kind]));
+        last[e[i].kind] = v;
+    }
+    added(w, c, &a);
+}
+
+static void add_kinds(struct trace_writer *w, const struct trace_event *e, size_t n)
+{
+    uint64_t *to = w->column[COLUMN_KIND] + w->head.n_events, bits = 0, mask = 0;
+    for (size_t i = 0; i < n; i++) {
+        bits |= to[i] = e[i].kind;
+        mask |= BIT(e[i].kind & 63);
+    }
+    w->n_there[COLUMN_KIND] += n;
+    w->bits[COLUMN_KIND] |= bits;
+    w->head.kinds |= mask;
+}
+
+/* n events, for which there is room in the block. */
+static void add_events(struct trace_writer *w, const struct trace_event *e, size_t n)
 {
     struct block_header *h = &w->head;
-    size_t i = h->n_events;
-
-    if (i == 0)
+    if (h->n_events == 0)
         begin_block(w, e);
-    add_delta(w, COLUMN_SEQ, i, e->seq);
-    add_delta(w, COLUMN_TIME, i, e->vtime_ns);
-    add_delta(w, COLUMN_ICOUNT, i, e->icount);
-    add_delta(w, COLUMN_RIP, i, e->rip);
-    add_kind_delta(w, COLUMN_ARG0, i, e->arg[0], e->kind);
-    add_kind_delta(w, COLUMN_ARG1, i, e->arg[1], e->kind);
-    add_kind_delta(w, COLUMN_ARG2, i, e->arg[2], e->kind);
-    add_raw(w, COLUMN_CAUSE, i, e->cause_back);
-    add_raw(w, COLUMN_KIND, i, e->kind);
-    add_raw(w, COLUMN_WHO, i, e->layer | (uint64_t)e->engine << 8 | (uint64_t)e->vcpu << 16);
-    h->last_seq = e->seq;
-    widen_range(&h->min_ns, &h->max_ns, e->vtime_ns);
-    widen_range(&h->min_icount, &h->max_icount, e->icount);
-    widen_range(&h->min_rip, &h->max_rip, e->rip);
-    h->kinds |= BIT(e->kind & 63);
-    trace_index_add(w->index, e);
-    if (++h->n_events == TRACE_BLOCK_EVENTS)
+    add_deltas(w, COLUMN_SEQ, false, e, n, &h->first_seq, &h->last_seq);
+    add_deltas(w, COLUMN_TIME, false, e, n, &h->min_ns, &h->max_ns);
+    if (w->coding[COLUMN_ICOUNT] == TIME_DELTA)
+        add_deltas(w, COLUMN_ICOUNT, true, e, n, &h->min_icount, &h->max_icount);
+    else
+        add_deltas(w, COLUMN_ICOUNT, false, e, n, &h->min_icount, &h->max_icount);
+    add_deltas(w, COLUMN_RIP, false, e, n, &h->min_rip, &h->max_rip);
+    add_by_kind(w, COLUMN_ARG0, e, n);
+    add_by_kind(w, COLUMN_ARG1, e, n);
+    add_by_kind(w, COLUMN_ARG2, e, n);
+    add_by_kind(w, COLUMN_CAUSE, e, n);
+    add_by_kind(w, COLUMN_WHO, e, n);
+    add_kinds(w, e, n);
+    trace_index_add(w->index, e, n);
+    h->n_events += (uint32_t)n;
+    if (h->n_events == TRACE_BLOCK_EVENTS)
         write_block(w);
 }
 
 void trace_writer_sink(void *writer, const struct trace_event *events, size_t n)
 {
     struct trace_writer *w = writer;
-    for (size_t i = 0; i < n && !w->error; i++)
-        add_event(w, &events[i]);
+    while (n && !w->error) {
+        size_t room = 64 - w->head.n_events % 64, now = n < room ? n : room;
+        add_events(w, events, now);
+        events += now;
+        n -= now;
+    }
 }
 
 int trace_writer_flush(struct trace_writer *w)

@@ -124,24 +124,42 @@ static void put_header(struct image *i, const uint8_t *info, size_t n_info)
     put(i, lines, n);
 }
 
+/* A column's bytes: the input's; where they begin with bits, as many numbers as those say. */
+static size_t fill_column(uint8_t *to, const struct column_header *h, size_t n_events,
+                          const uint8_t **data, size_t *size)
+{
+    size_t n_bits = h->coding != RAW ? trace_bitmap_bytes(n_events) : 0, n = n_events, most = n_bits + n * h->width;
+    size_t have = most < *size ? most : *size;
+    if (!h->width || h->width > 8)
+        return 0;
+    memset(to, 0, most);
+    memcpy(to, *data, have);
+    *data += have;
+    *size -= have;
+    if (n_bits)
+        n = 0;
+    for (size_t i = 0; i < 8 * n_bits; i++)
+        if (i >= n_events)
+            to[i / 8] &= (uint8_t)~(1u << i % 8);
+        else
+            n += to[i / 8] >> i % 8 & 1;
+    return n_bits + n * h->width;
+}
+
 /* The columns' bytes: the input's, as long as the widths want (the rest zeros),
  * compressed where the input says so; the headers get their lengths. */
 static size_t put_columns(uint8_t *to, struct column_header *head, uint32_t n_events,
                           const uint8_t *data, size_t size)
 {
-    static uint8_t narrow[8 * TRACE_BLOCK_EVENTS];
+    static uint8_t narrow[8 * TRACE_BLOCK_EVENTS + TRACE_BLOCK_EVENTS / 8 + 8];
     static const uint8_t legal[] = { 0, 1, 2, 4, 8 };
     size_t n_to = 0;
     for (unsigned c = 0; c < N_COLUMNS; c++) {
         if (head[c].width < 250)
             head[c].width = c == COLUMN_KIND ? head[c].width & 1 : legal[head[c].width % sizeof legal];
         if (head[c].coding < 250)
-            head[c].coding %= 3;
-        size_t n = head[c].width <= 8 ? (size_t)n_events * head[c].width : 0, have = n < size ? n : size;
-        memset(narrow, 0, n);
-        memcpy(narrow, data, have);
-        data += have;
-        size -= have;
+            head[c].coding %= KIND_DELTA + 1;
+        size_t n = fill_column(narrow, &head[c], n_events, &data, &size);
         if (head[c].is_compressed % 2) {
             n = ZSTD_compress(to + n_to, ZSTD_compressBound(n), narrow, n, 1);
         } else {
