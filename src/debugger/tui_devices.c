@@ -21,6 +21,7 @@
 
 #define MAX_PORTS    128
 #define LOOK_BACK    50000      /* accesses */
+#define PIC_PORT     0x20
 #define MAX_PARTS    32
 #define MAX_VALUES   4096       /* of one device, as in the link */
 #define CELL         40         /* columns for a field, at least */
@@ -42,7 +43,8 @@ struct devices {
     struct values values[MAX_PARTS];
     size_t   n_parts;
     unsigned pinned;            /* part + 1 that was asked for; 0: the one last accessed */
-    unsigned shown;             /* part */
+    unsigned shown;             /* part; chosen: for the selected event */
+    bool     chosen;
     uint64_t asked_ns;
     struct filter *accesses;
     struct port port[MAX_PORTS];
@@ -116,19 +118,24 @@ static void devices_stopped(struct pane *p)
     d->asked_ns = host_monotonic_ns();
 }
 
-/* The device of that access, unless one was asked for. */
-static void choose_part(struct devices *d, const struct trace_event *e)
+/* The device of that access or interrupt, unless one was asked for. */
+static bool choose_part(struct devices *d, const struct trace_event *e)
 {
     if (d->pinned) {
         d->shown = d->pinned - 1;
-        return;
+        return true;
     }
-    if (!e || (e->kind != TRACE_IO_READ && e->kind != TRACE_IO_WRITE))
-        return;
-    const struct device_ops *ops = pc_port_device((uint16_t)e->arg[0]);
+    bool irq = e && (e->kind == TRACE_IRQ_LINE || e->kind == TRACE_IRQ_ACK || e->kind == TRACE_INJECT);
+    bool access = e && (e->kind == TRACE_IO_READ || e->kind == TRACE_IO_WRITE);
+    if (!irq && !access)
+        return false;
+    const struct device_ops *ops = pc_port_device(irq ? PIC_PORT : (uint16_t)e->arg[0]);
     for (unsigned i = 0; i < d->n_parts; i++)
-        if (d->part[i].ops == ops && has_fields(&d->part[i]))
+        if (d->part[i].ops == ops && has_fields(&d->part[i])) {
             d->shown = i;
+            return true;
+        }
+    return false;
 }
 
 /* A field's elements, until there is no more room. */
@@ -182,6 +189,7 @@ static void devices_follow(struct pane *p)
     d->at = p->tui->cursor;
     d->done = tui_n_events(p->tui) == 0;
     d->whole = false;
+    d->chosen = choose_part(d, p->tui->has_event ? &p->tui->event : NULL);
 }
 
 static struct port *port_of(struct devices *d, uint64_t at, bool memory)
@@ -227,8 +235,8 @@ static bool devices_work(struct pane *p, uint64_t budget_ns)
     while (!d->done && host_monotonic_ns() < end_ns) {
         enum store_found f = store_prev(p->tui->store, d->accesses, &d->at, budget_ns);
         const struct trace_event *e = f == STORE_FOUND ? store_at(p->tui->store, d->at) : NULL;
-        if (e && !d->looked)
-            choose_part(d, e);
+        if (e && !d->chosen)
+            d->chosen = choose_part(d, e);
         if (e)
             take(d, e);
         d->whole = f == STORE_NONE || (f == STORE_FOUND && d->at == 0);

@@ -3,8 +3,8 @@
  * stat`, a rate, and a curve over the run.
  *
  * It shows what the survey of the whole trace has counted so far.  Sorting a
- * table with many rows takes a moment, so it is done anew only a few times a
- * second.
+ * table with many rows takes a moment, so while it counts this is done anew only a
+ * few times a second.
  */
 #include <curses.h>
 #include <inttypes.h>
@@ -31,7 +31,8 @@ static void sort_again(struct pane *p)
     struct stat_pane *s = p->state;
     const struct survey *v = p->tui->survey;
     uint64_t now = host_monotonic_ns();
-    if (s->sorted && (s->changed == v->changed || now - s->sorted_ns < AGAIN_NS))
+    bool counting = v->done < tui_n_events(p->tui);
+    if (s->sorted && (s->changed == v->changed || (counting && now - s->sorted_ns < AGAIN_NS)))
         return;
     s->n = stat_rows(v->stat, s->by, p->tui->o->symbols, s->row, MAX_ROWS);
     s->changed = v->changed;
@@ -43,10 +44,10 @@ static bool stat_work(struct pane *p, uint64_t budget_ns)
 {
     struct stat_pane *s = p->state;
     (void)budget_ns;
-    if (s->sorted && s->changed != p->tui->survey->changed) {
+    uint64_t before = s->changed;
+    if (s->sorted)
         sort_again(p);
-        p->tui->dirty = true;
-    }
+    p->tui->dirty |= s->changed != before;
     return false;
 }
 
