@@ -126,6 +126,14 @@ debugger := \
     debugger/symbols.c \
     debugger/trace_text.c \
     debugger/regs.c \
+    debugger/source.c \
+    debugger/debuginfo.c \
+    debugger/type.c \
+    debugger/type_parse.c \
+    debugger/location.c \
+    debugger/frame.c \
+    debugger/value.c \
+    debugger/expr_name.c \
     debugger/expr.c \
     debugger/disasm.c \
     debugger/stops.c \
@@ -165,7 +173,6 @@ debugger := \
     debugger/tui_story.c \
     debugger/tui_why.c \
     debugger/tui_stat.c \
-    debugger/source.c \
     debugger/guest_file.c \
     debugger/table_diff.c \
     debugger/tui_guest.c \

@@ -1,8 +1,11 @@
 /*
  * debugger/expr.c -- evaluate while parsing: one table of binary operators by
  * precedence, and `dead` for the side of && || ?: that does not count.
+ *
+ * Names, members and types are looked up by expr_name.c.  A variable stays in
+ * memory until its number is needed, so that & and sizeof read nothing.
  */
-#include "debugger/expr.h"
+#include "debugger/expr_private.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -15,32 +18,40 @@
 
 #define MAX_DEPTH 64                    /* of brackets and unary operators */
 
-struct parser {
-    const char *text, *at;
-    const struct expr_machine *m;
-    unsigned    depth, dead;            /* dead: nothing is read, faults do not count */
-    bool        word;                   /* a blank outside brackets ends it           */
-    unsigned    brackets;
-    int         err;
-    size_t      err_at;
-    char       *why;
-    size_t      n;
-};
+static struct value ternary(struct parser *p);
+static struct value unary(struct parser *p);
 
-static uint64_t ternary(struct parser *p);
+struct value plain(uint64_t bits)
+{
+    return (struct value){ .bits = bits };
+}
 
-__attribute__((format(printf, 3, 4)))
-static uint64_t complain(struct parser *p, int err, const char *fmt, ...)
+struct value complain(struct parser *p, int err, const char *fmt, ...)
 {
     va_list ap;
     if (p->err)
-        return 0;                       /* the first is the reason */
+        return plain(0);                /* the first is the reason */
     p->err = err;
     p->err_at = (size_t)(p->at - p->text);
     va_start(ap, fmt);
     vsnprintf(p->why, p->n, fmt, ap);
     va_end(ap);
-    return 0;
+    return plain(0);
+}
+
+/* The number that a value stands for. */
+static uint64_t load(struct parser *p, const struct value *v)
+{
+    uint64_t bits;
+    char name[100];
+    if (p->dead || p->err)
+        return 0;
+    int err = value_load(p->m, v, &bits);
+    if (err == -EINVAL)
+        complain(p, err, "a %s is no number", type_name(&v->type, name, sizeof name));
+    else if (err)
+        complain(p, err, "there is no memory to read at linear %#llx", (unsigned long long)v->at);
+    return err ? 0 : bits;
 }
 
 /* ---- the lexer ---- */
@@ -63,12 +74,12 @@ static bool take(struct parser *p, const char *token)
     return true;
 }
 
-static bool is_name_char(char c)
+bool is_name_char(char c)
 {
     return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '$' || c == '@';
 }
 
-static size_t name_length(const char *at)
+size_t name_length(const char *at)
 {
     size_t len = 0;
     while (is_name_char(at[len]))
@@ -78,16 +89,16 @@ static size_t name_length(const char *at)
 
 /* ---- memory ---- */
 
-static uint64_t load(struct parser *p, bool physical, bool is_signed, unsigned bytes, uint64_t at)
+static struct value load_word(struct parser *p, bool physical, bool is_signed, unsigned bytes, uint64_t at)
 {
     uint64_t v = 0;
     if (p->dead || p->err)
-        return 0;
+        return plain(0);
     if (!p->m->read || p->m->read(p->m->arg, physical, at, &v, bytes))
         return complain(p, -EFAULT, "there is no memory to read at %s %#llx",
                         physical ? "guest-physical" : "linear", (unsigned long long)at);
     v = low_bytes(v, bytes);
-    return is_signed ? sign_extend(v, bytes) : v;
+    return plain(is_signed ? sign_extend(v, bytes) : v);
 }
 
 /* "u32[" and its relatives: what to read there; false if it is none. */
@@ -108,10 +119,10 @@ static bool memory_word(const char *at, size_t len, bool *physical, bool *is_sig
     return false;
 }
 
-static uint64_t bracketed(struct parser *p, const char *close)
+static struct value bracketed(struct parser *p, const char *close)
 {
     p->brackets++;
-    uint64_t v = ternary(p);
+    struct value v = ternary(p);
     if (!take(p, close))
         complain(p, -EINVAL, "'%s' is missing here", close);
     p->brackets--;
@@ -120,7 +131,7 @@ static uint64_t bracketed(struct parser *p, const char *close)
 
 /* ---- operands ---- */
 
-static uint64_t number(struct parser *p)
+static struct value number(struct parser *p)
 {
     unsigned base = 10;
     uint64_t v = 0;
@@ -142,10 +153,10 @@ static uint64_t number(struct parser *p)
     if (c == digits || is_name_char(*c))
         return complain(p, -EINVAL, "'%.*s' is not a number", (int)name_length(p->at), p->at);
     p->at = c;
-    return v;
+    return plain(v);
 }
 
-static uint64_t character(struct parser *p)
+static struct value character(struct parser *p)
 {
     static const char escapes[] = "n\nr\rt\t0\0\\\\''";
     const char *c = p->at + 1;
@@ -162,47 +173,25 @@ static uint64_t character(struct parser *p)
     if (!*c || c[1] != '\'')
         return complain(p, -EINVAL, "a character is one letter between quotes, as in 'a'");
     p->at = c + 2;
-    return v;
+    return plain(v);
 }
 
-static bool symbol(const struct parser *p, const char *name, size_t len, uint64_t *v)
-{
-    uint64_t end;
-    return symbols_extent(p->m->symbols, name, len, v, &end);
-}
-
-static uint64_t name(struct parser *p)
+/* u32[ADDRESS], or a name */
+static struct value name(struct parser *p)
 {
     const char *at = p->at;
     size_t len = name_length(at);
     bool physical, is_signed;
     unsigned bytes;
-    uint64_t v = 0;
     if (at[len] == '[' && memory_word(at, len, &physical, &is_signed, &bytes)) {
         p->at += len + 1;
-        return load(p, physical, is_signed, bytes, bracketed(p, "]"));
+        struct value address = bracketed(p, "]");
+        return load_word(p, physical, is_signed, bytes, load(p, &address));
     }
-    if (len == 3 && !strncmp(at, "sym", 3) && at[3] == ':') {
-        len = name_length(at + 4);
-        if (!symbol(p, at + 4, len, &v))
-            return complain(p, -EINVAL, "the guest has no symbol '%.*s'", (int)len, at + 4);
-        p->at += 4 + len;
-        return v;
-    }
-    size_t skip = at[0] == '$';
-    const struct reg *r = reg_find(at + skip, len - skip);
-    p->at += len;
-    if (r && p->m->cpu)
-        return reg_get(r, p->m->cpu);
-    if ((p->m->name && p->m->name(p->m->arg, at, len, &v)) || symbol(p, at, len, &v))
-        return v;
-    p->at -= len;
-    if (r)
-        return complain(p, -EINVAL, "there are no registers here, so no %.*s", (int)len, at);
-    return complain(p, -EINVAL, "'%.*s' is neither a register nor a symbol of the guest", (int)len, at);
+    return expr_name(p);
 }
 
-static uint64_t primary(struct parser *p)
+static struct value primary(struct parser *p)
 {
     skip_blanks(p);
     if (take(p, "("))
@@ -217,22 +206,149 @@ static uint64_t primary(struct parser *p)
                                        : "the expression ends too early");
 }
 
-static uint64_t unary(struct parser *p)
+/* What a pointer points to, or an array begins with; `index` elements further. */
+static struct value element(struct parser *p, const struct value *v, uint64_t index)
 {
-    uint64_t v = 0;
+    struct value e = { .in_memory = true };
+    char name[100];
+    enum type_kind kind = type_kind(&v->type);
+    if (p->err)
+        return plain(0);
+    if ((kind != TYPE_POINTER && kind != TYPE_ARRAY) || !type_target(&v->type, &e.type))
+        return complain(p, -EINVAL, "a %s is neither pointer nor array", type_name(&v->type, name, sizeof name));
+    e.at = load(p, v) + index * type_bytes(p->m->info, &e.type);
+    return e;
+}
+
+/* *a without a type: as wide as the CPU's addresses are. */
+static struct value star(struct parser *p, const struct value *v)
+{
+    if (type_kind(&v->type) != TYPE_NONE)
+        return element(p, v, 0);
+    return load_word(p, false, false, p->m->cpu ? state_code_bits(p->m->cpu) / 8 : 8, load(p, v));
+}
+
+static struct value postfix(struct parser *p)
+{
+    struct value v = primary(p);
+    for (unsigned n = 0; !p->err && n < MAX_DEPTH; n++) {
+        if (type_kind(&v.type) != TYPE_NONE && take(p, "[")) {
+            struct value index = bracketed(p, "]");
+            v = element(p, &v, load(p, &index));
+        } else if (take(p, "->")) {
+            struct value to = element(p, &v, 0);
+            v = expr_member(p, &to);
+        } else if (take(p, ".")) {
+            v = expr_member(p, &v);
+        } else {
+            break;
+        }
+    }
+    return v;
+}
+
+static struct value address_of(struct parser *p, const struct value *v)
+{
+    struct value a = { .bits = v->at };
+    if (p->err)
+        return plain(0);
+    if (!v->in_memory && type_kind(&v->type) == TYPE_NONE && p->named)
+        return *v;                              /* a symbol is its address already */
+    if (!v->in_memory || v->bit_size)
+        return complain(p, -EINVAL, v->bit_size ? "a bit field has no address" : "this has no address: it is not in memory");
+    a.type = type_pointer_to(&v->type);
+    return a;
+}
+
+/* (TYPE) in front of an operand. */
+static bool take_type(struct parser *p, struct type *t)
+{
+    const char *from = p->at;
+    bool unknown = false;
+    if (!take(p, "("))
+        return false;
+    size_t n = type_parse(p->m->info, expr_address_bytes(p), expr_pc(p), p->at, t, &unknown);
+    p->at += n;
+    p->brackets++;
+    bool whole = n && take(p, ")");
+    p->brackets--;
+    if (unknown)
+        complain(p, -EINVAL, "the debug information has no such type");
+    if (!whole && !p->err)
+        p->at = from;
+    return whole;
+}
+
+static struct value cast(struct parser *p, const struct type *t)
+{
+    struct value v = unary(p), out = { .type = *t };
+    enum type_kind kind = type_kind(t);
+    char name[100];
+    if (kind == TYPE_STRUCT || kind == TYPE_ARRAY || kind == TYPE_FUNCTION || kind == TYPE_FLOAT || kind == TYPE_VOID)
+        return complain(p, -EINVAL, "nothing can be cast to %s; a pointer to it can be", type_name(t, name, sizeof name));
+    out.bits = value_fit(p->m->info, t, load(p, &v));
+    if (kind == TYPE_POINTER && expr_address_bytes(p) == 4)
+        out.bits = (uint32_t)out.bits;
+    return out;
+}
+
+static struct value size_of(struct parser *p)
+{
+    struct type t;
+    p->dead++;
+    if (!take_type(p, &t)) {
+        struct value v = unary(p);
+        t = v.type;
+    }
+    p->dead--;
+    return plain(type_kind(&t) == TYPE_NONE ? 8 : type_bytes(p->m->info, &t));
+}
+
+static struct value negate(struct parser *p, char op)
+{
+    struct value v = unary(p), out = { .type = expr_promoted(&v) };
+    uint64_t bits = load(p, &v);
+    out.bits = op == '!' ? !bits : op == '~' ? ~bits : -bits;
+    if (type_kind(&out.type) != TYPE_NONE)
+        out.bits = value_fit(NULL, &out.type, out.bits);
+    return out;
+}
+
+static bool take_word(struct parser *p, const char *word)
+{
+    skip_blanks(p);
+    size_t n = strlen(word);
+    if (strncmp(p->at, word, n) || is_name_char(p->at[n]))
+        return false;
+    p->at += n;
+    return true;
+}
+
+static struct value unary(struct parser *p)
+{
+    struct value v = plain(0);
+    struct type t;
     if (++p->depth > MAX_DEPTH) {
         complain(p, -EINVAL, "this is nested too deeply");
     } else if (take(p, "!")) {
-        v = !unary(p);
+        v = negate(p, '!');
     } else if (take(p, "~")) {
-        v = ~unary(p);
+        v = negate(p, '~');
     } else if (take(p, "-")) {
-        v = -unary(p);
+        v = negate(p, '-');
     } else if (take(p, "*")) {
-        uint64_t at = unary(p);
-        v = load(p, false, false, p->m->cpu ? state_code_bits(p->m->cpu) / 8 : 8, at);
-    } else {
-        v = primary(p);
+        v = unary(p);
+        v = star(p, &v);
+    } else if (take(p, "&")) {
+        p->named = false;
+        v = unary(p);
+        v = address_of(p, &v);
+    } else if (take_word(p, "sizeof")) {
+        v = size_of(p);
+    } else if (take_type(p, &t)) {
+        v = cast(p, &t);
+    } else if (!p->err) {
+        v = postfix(p);
     }
     p->depth--;
     return v;
@@ -254,32 +370,124 @@ static const struct { const char *token, *but_not; enum op op; unsigned level; }
 };
 #define LOOSEST 9
 
-static uint64_t compute(struct parser *p, enum op op, uint64_t a, uint64_t b)
+/* Wide enough for C's int, and signed if C's arithmetic were. */
+struct type expr_promoted(const struct value *v)
+{
+    enum type_kind kind = type_kind(&v->type);
+    if (kind == TYPE_NONE)
+        return v->type;
+    if (kind != TYPE_INTEGER && kind != TYPE_ENUM)
+        return type_integer("unsigned long", 8, false);
+    struct type t = v->type;
+    uint64_t bytes = type_bytes(NULL, &t);
+    if (type_is_signed(&t) || bytes < 4)
+        return type_integer("long", 8, true);
+    return bytes == 4 ? type_integer("unsigned int", 4, false) : type_integer("unsigned long", 8, false);
+}
+
+/* The type of a sum; a number without a type takes that of the other. */
+static struct type common(const struct value *a, const struct value *b)
+{
+    struct type x = expr_promoted(a), y = expr_promoted(b);
+    if (type_kind(&x) == TYPE_NONE)
+        x = y;
+    if (type_kind(&y) == TYPE_NONE)
+        y = x;
+    if (type_kind(&x) == TYPE_NONE)
+        return x;
+    bool is_unsigned = (x.bytes == 8 && !x.is_signed) || (y.bytes == 8 && !y.is_signed);
+    return is_unsigned ? type_integer("unsigned long", 8, false) : type_integer("long", 8, true);
+}
+
+static bool is_comparison(enum op op)
+{
+    return (op >= OP_LE && op <= OP_NE) || op == OP_LAND || op == OP_LOR;
+}
+
+static uint64_t compare(enum op op, uint64_t a, uint64_t b, bool is_signed)
+{
+    bool less = is_signed ? (int64_t)a < (int64_t)b : a < b, equal = a == b;
+    switch (op) {
+    case OP_LE: return less || equal;
+    case OP_GE: return !less;
+    case OP_LT: return less;
+    case OP_GT: return !less && !equal;
+    case OP_EQ: return equal;
+    case OP_NE: return !equal;
+    case OP_LAND: return a && b;
+    default: return a || b;
+    }
+}
+
+static uint64_t divide(struct parser *p, enum op op, uint64_t a, uint64_t b, bool is_signed)
+{
+    if (!b) {
+        if (!p->dead)
+            complain(p, -EINVAL, "this divides by zero");
+        return 0;
+    }
+    if (is_signed && b == UINT64_MAX)           /* the one quotient that may not fit */
+        return op == OP_DIV ? -a : 0;
+    if (is_signed)
+        return (uint64_t)(op == OP_DIV ? (int64_t)a / (int64_t)b : (int64_t)a % (int64_t)b);
+    return op == OP_DIV ? a / b : a % b;
+}
+
+static uint64_t compute(struct parser *p, enum op op, uint64_t a, uint64_t b, bool is_signed)
 {
     switch (op) {
     case OP_MUL:  return a * b;
     case OP_ADD:  return a + b;
     case OP_SUB:  return a - b;
     case OP_SHL:  return b < 64 ? a << b : 0;
-    case OP_SHR:  return b < 64 ? a >> b : 0;
-    case OP_LE:   return a <= b;
-    case OP_GE:   return a >= b;
-    case OP_LT:   return a < b;
-    case OP_GT:   return a > b;
-    case OP_EQ:   return a == b;
-    case OP_NE:   return a != b;
+    case OP_SHR:  return is_signed ? (uint64_t)((int64_t)a >> (b < 64 ? b : 63)) : b < 64 ? a >> b : 0;
     case OP_AND:  return a & b;
     case OP_XOR:  return a ^ b;
     case OP_OR:   return a | b;
-    case OP_LAND: return a && b;
-    case OP_LOR:  return a || b;
     case OP_DIV:
-    case OP_MOD:
-        if (!b)
-            return p->dead ? 0 : complain(p, -EINVAL, "this divides by zero");
-        return op == OP_DIV ? a / b : a % b;
+    case OP_MOD:  return divide(p, op, a, b, is_signed);
+    default:      return compare(op, a, b, is_signed);
     }
-    return 0;
+}
+
+static bool points(const struct value *v)
+{
+    return type_kind(&v->type) == TYPE_POINTER || type_kind(&v->type) == TYPE_ARRAY;
+}
+
+/* Pointers count in elements. */
+static struct value on_pointers(struct parser *p, enum op op, const struct value *a, const struct value *b,
+                                uint64_t x, uint64_t y)
+{
+    const struct value *pointer = points(a) ? a : b;
+    struct value out = { .type = pointer->type };
+    struct type to;
+    type_target(&pointer->type, &to);
+    uint64_t bytes = type_bytes(p->m->info, &to);
+    if (!bytes)
+        bytes = 1;
+    if (points(a) && points(b)) {
+        out.type = type_integer("long", 8, true);
+        out.bits = (uint64_t)((int64_t)(x - y) / (int64_t)bytes);
+        return out;
+    }
+    if (type_kind(&out.type) == TYPE_ARRAY)
+        out.type = type_pointer_to(&to);
+    out.bits = op == OP_SUB ? x - y * bytes : points(a) ? x + y * bytes : x * bytes + y;
+    return out;
+}
+
+static struct value apply(struct parser *p, enum op op, const struct value *a, const struct value *b)
+{
+    struct value out = { .type = common(a, b) };
+    uint64_t x = load(p, a), y = load(p, b);
+    if ((op == OP_ADD || op == OP_SUB) && (points(a) || (op == OP_ADD && points(b))))
+        return on_pointers(p, op, a, b, x, y);
+    bool is_signed = type_is_signed(&out.type);
+    if (is_comparison(op) && type_kind(&out.type) != TYPE_NONE)
+        out.type = type_integer("int", 4, true);
+    out.bits = compute(p, op, x, y, is_signed);
+    return out;
 }
 
 static bool take_operator(struct parser *p, unsigned level, enum op *op)
@@ -297,57 +505,79 @@ static bool take_operator(struct parser *p, unsigned level, enum op *op)
     return false;
 }
 
-static uint64_t binary(struct parser *p, unsigned level)
+static struct value binary(struct parser *p, unsigned level)
 {
-    uint64_t a = level ? binary(p, level - 1) : unary(p);
+    struct value a = level ? binary(p, level - 1) : unary(p);
     for (enum op op; !p->err && take_operator(p, level, &op); ) {
-        bool dead = (op == OP_LAND && !a) || (op == OP_LOR && a);
+        bool lazy = op == OP_LAND || op == OP_LOR;
+        bool dead = lazy && (op == OP_LAND ? !load(p, &a) : !!load(p, &a));
         p->dead += dead;
-        uint64_t b = level ? binary(p, level - 1) : unary(p);
-        a = compute(p, op, a, b);
+        struct value b = level ? binary(p, level - 1) : unary(p);
+        uint64_t y = dead ? 0 : load(p, &b);
         p->dead -= dead;
+        struct value known = { .type = b.type, .bits = y };
+        a = apply(p, op, &a, lazy ? &known : &b);
     }
     return a;
 }
 
-static uint64_t ternary(struct parser *p)
+static struct value ternary(struct parser *p)
 {
-    uint64_t v = 0;
     if (++p->depth > MAX_DEPTH) {
-        complain(p, -EINVAL, "this is nested too deeply");
         p->depth--;
-        return 0;
+        return complain(p, -EINVAL, "this is nested too deeply");
     }
-    uint64_t which = binary(p, LOOSEST);
+    struct value which = binary(p, LOOSEST);
     if (!take(p, "?")) {
         p->depth--;
         return which;
     }
-    p->dead += !which;
-    uint64_t a = ternary(p);
-    p->dead -= !which;
+    bool first = load(p, &which);
+    p->dead += !first;
+    struct value a = ternary(p);
+    p->dead -= !first;
     if (!take(p, ":"))
         complain(p, -EINVAL, "':' is missing here");
-    p->dead += !!which;
-    v = ternary(p);
-    p->dead -= !!which;
+    p->dead += first;
+    struct value b = ternary(p);
+    p->dead -= first;
     p->depth--;
-    return which ? a : v;
+    return first ? a : b;
 }
 
 /* ---- in ---- */
 
-static int run(struct parser *p, uint64_t *value)
+static void begin(struct parser *p)
 {
     if (p->n)
         p->why[0] = 0;
     p->at = p->text;
     while (isspace((unsigned char)*p->at))
         p->at++;
-    *value = ternary(p);
+}
+
+static int finish(struct parser *p)
+{
     skip_blanks(p);
     if (!p->err && *p->at && !(p->word && (isspace((unsigned char)*p->at) || *p->at == ',')))
         complain(p, -EINVAL, "an operator should stand before '%.20s'", p->at);
+    expr_forget(p);
+    return p->err;
+}
+
+static int run(struct parser *p, struct value *value)
+{
+    begin(p);
+    *value = ternary(p);
+    return finish(p);
+}
+
+/* Run it, and make a number of it. */
+static int run_number(struct parser *p, uint64_t *value)
+{
+    struct value v;
+    if (run(p, &v) == 0)
+        *value = load(p, &v);
     return p->err;
 }
 
@@ -355,8 +585,36 @@ int expr_eval(const char *text, const struct expr_machine *m, uint64_t *value,
               size_t *at, char *why, size_t n)
 {
     struct parser p = { .text = text, .m = m, .why = why, .n = n };
+    int err = run_number(&p, value);
+    *at = err ? p.err_at : (size_t)(p.at - text);
+    return err;
+}
+
+int expr_eval_value(const char *text, const struct expr_machine *m, struct value *value,
+                    size_t *at, char *why, size_t n)
+{
+    struct parser p = { .text = text, .m = m, .why = why, .n = n };
     int err = run(&p, value);
     *at = err ? p.err_at : (size_t)(p.at - text);
+    return err;
+}
+
+int expr_type(const char *text, const struct expr_machine *m, struct type *type,
+              size_t *at, char *why, size_t n)
+{
+    struct parser p = { .text = text, .m = m, .why = why, .n = n, .dead = 1 };
+    struct value v = plain(0);
+    begin(&p);
+    size_t used = type_parse(m->info, expr_address_bytes(&p), expr_pc(&p), p.at, type, NULL);
+    while (isspace((unsigned char)p.at[used]))
+        used++;
+    if (used && !p.at[used]) {
+        expr_forget(&p);
+        return 0;
+    }
+    int err = run(&p, &v);
+    *type = v.type;
+    *at = p.err_at;
     return err;
 }
 
@@ -364,8 +622,17 @@ int expr_check(const char *text, const struct expr_machine *m, size_t *at, char 
 {
     struct parser p = { .text = text, .m = m, .why = why, .n = n, .dead = 1 };
     uint64_t value;
-    int err = run(&p, &value);
+    int err = run_number(&p, &value);
     *at = p.err_at;
+    return err;
+}
+
+int expr_eval_word_value(const char *text, const struct expr_machine *m, struct value *value,
+                         size_t *end, char *why, size_t n)
+{
+    struct parser p = { .text = text, .m = m, .why = why, .n = n, .word = true };
+    int err = run(&p, value);
+    *end = (size_t)((err ? text + p.err_at : p.at) - text);
     return err;
 }
 
@@ -373,7 +640,7 @@ int expr_eval_word(const char *text, const struct expr_machine *m, uint64_t *val
                    size_t *end, char *why, size_t n)
 {
     struct parser p = { .text = text, .m = m, .why = why, .n = n, .word = true };
-    int err = run(&p, value);
+    int err = run_number(&p, value);
     *end = (size_t)((err ? text + p.err_at : p.at) - text);
     return err;
 }

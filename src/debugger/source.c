@@ -115,6 +115,11 @@ void source_close(struct source *s)
     free(s);
 }
 
+struct Dwfl_Module *source_module(struct source *s)
+{
+    return s->module;
+}
+
 /*
  * Text
  */

@@ -11,6 +11,7 @@
 
 #include "base/trace.h"
 
+struct Dwfl_Module;
 struct source;
 
 struct source_place {
@@ -22,6 +23,7 @@ struct source_place {
 struct source *source_open(void);       /* NULL: no debug information, or no memory */
 struct source *source_open_file(const char *elf);       /* the same, of another program */
 void source_close(struct source *s);
+struct Dwfl_Module *source_module(struct source *s);    /* for types and variables: debuginfo.c */
 
 /* Where this function of ours begins.  s may be NULL, as below. */
 bool source_of_function(struct source *s, void (*fn)(void), struct source_place *p);

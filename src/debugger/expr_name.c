@@ -1,0 +1,190 @@
+/*
+ * debugger/expr_name.c -- what a name in an expression stands for.
+ *
+ * In this order: a register, one of the caller's own names, a local variable or
+ * parameter of the frame, a variable, function or enumerator of the program, a
+ * symbol.  The text is cut as late as possible: "cs.base" is a register and
+ * "counter.0" a symbol before "task.state" is a member of task.
+ */
+#include <ctype.h>
+#include <dwarf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "debugger/expr_private.h"
+#include "debugger/regs.h"
+#include "debugger/symbols.h"
+
+unsigned expr_address_bytes(const struct parser *p)
+{
+    return p->m->info ? debuginfo_address_bytes(p->m->info) : p->m->cpu ? state_code_bits(p->m->cpu) / 8 : 8;
+}
+
+/* The frame is looked for when a name first needs one. */
+static void need_frame(struct parser *p)
+{
+    if (p->has_frame || !p->m->info)
+        return;
+    p->has_frame = true;
+    p->frame = p->m->frame;
+    if (!p->frame && frame_innermost(p->m, &p->innermost))
+        p->frame = &p->innermost;
+    if (p->frame)
+        frame_open_scopes(p->m->info, p->frame, &p->scopes);
+}
+
+uint64_t expr_pc(struct parser *p)
+{
+    return p->m->frame ? frame_lookup_pc(p->m->frame) : p->m->cpu ? state_pc(p->m->cpu) : 0;
+}
+
+void expr_forget(struct parser *p)
+{
+    frame_close_scopes(&p->scopes);
+}
+
+/* A variable, where it is now. */
+static struct value variable(struct parser *p, Dwarf_Die *die, bool local)
+{
+    struct location l;
+    struct value v = { .in_memory = true };
+    const char *name = dwarf_diename(die);
+    type_of(die, &v.type);
+    bool found = frame_locate(p->m, local ? p->frame : NULL, local ? &p->scopes : NULL, die, &l);
+    if (!found && p->dead)
+        return v;
+    if (!found)
+        return complain(p, -EINVAL, "'%.60s' has no place here (optimized out)", name ? name : "?");
+    v.in_memory = l.kind == LOCATION_MEMORY;
+    v.at = l.value;
+    if (!v.in_memory && type_kind(&v.type) == TYPE_STRUCT)
+        return complain(p, -EINVAL, "'%.60s' is in registers, which is not supported for a struct", name ? name : "?");
+    if (!v.in_memory)
+        v.bits = value_fit(p->m->info, &v.type, l.value);
+    return v;
+}
+
+static bool local_named(struct parser *p, const char *name, size_t len, struct value *v)
+{
+    Dwarf_Die die;
+    need_frame(p);
+    if (!p->frame || !frame_variable_named(&p->scopes, name, len, &die))
+        return false;
+    *v = variable(p, &die, true);
+    return true;
+}
+
+/* Where a function begins. */
+static bool function(struct parser *p, Dwarf_Die *die, struct value *v)
+{
+    Dwarf_Addr entry;
+    *v = (struct value){ .in_memory = true };
+    if (dwarf_entrypc(die, &entry) || !type_from(die, &v->type))
+        return false;
+    v->at = entry + debuginfo_bias(p->m->info);
+    return true;
+}
+
+static bool enumerator(struct parser *p, const struct debuginfo_name *name, Dwarf_Die *die, struct value *v)
+{
+    Dwarf_Attribute a;
+    Dwarf_Sword value;
+    Dwarf_Die parent;
+    *v = plain(0);
+    if (!dwarf_attr(die, DW_AT_const_value, &a) || dwarf_formsdata(&a, &value) ||
+        !debuginfo_die(p->m->info, name->parent, &parent) || !type_from(&parent, &v->type))
+        return false;
+    v->bits = (uint64_t)value;
+    return true;
+}
+
+static bool of_program(struct parser *p, const char *name, size_t len, struct value *v)
+{
+    Dwarf_Die die;
+    const struct debuginfo_name *found = debuginfo_find(p->m->info, DEBUGINFO_VARIABLE | DEBUGINFO_FUNCTION |
+                                                        DEBUGINFO_ENUMERATOR, name, len, expr_pc(p));
+    if (!found || !debuginfo_die(p->m->info, found->die, &die))
+        return false;
+    if (found->kind == DEBUGINFO_FUNCTION)
+        return function(p, &die, v);
+    if (found->kind == DEBUGINFO_ENUMERATOR)
+        return enumerator(p, found, &die, v);
+    *v = variable(p, &die, false);
+    return true;
+}
+
+static bool symbol(struct parser *p, const char *name, size_t len, struct value *v)
+{
+    uint64_t end;
+    *v = plain(0);
+    return p->named = symbols_extent(p->m->symbols, name, len, &v->bits, &end);
+}
+
+static bool variable_or_symbol(struct parser *p, const char *name, size_t len, struct value *v)
+{
+    return local_named(p, name, len, v) || of_program(p, name, len, v) || symbol(p, name, len, v);
+}
+
+static bool known(struct parser *p, const char *at, size_t len, struct value *v)
+{
+    size_t skip = at[0] == '$';
+    const struct reg *r = reg_find(at + skip, len - skip);
+    *v = plain(0);
+    if (r && p->m->cpu) {
+        v->bits = reg_get(r, p->m->cpu);
+        return true;
+    }
+    return (p->m->name && p->m->name(p->m->arg, at, len, &v->bits)) || variable_or_symbol(p, at, len, v);
+}
+
+/* Try the whole, then cut at the dots from behind. */
+static bool longest(struct parser *p, const char *at, size_t len, struct value *v,
+                    bool (*find)(struct parser *, const char *, size_t, struct value *))
+{
+    for (size_t n = len; n; ) {
+        if (find(p, at, n, v)) {
+            p->at = at + n;
+            return true;
+        }
+        for (n--; n && at[n] != '.'; n--)
+            ;
+    }
+    return false;
+}
+
+struct value expr_name(struct parser *p)
+{
+    const char *at = p->at;
+    size_t len = name_length(at);
+    struct value v = plain(0);
+    p->named = false;
+    if (len == 3 && !strncmp(at, "sym", 3) && at[3] == ':') {
+        len = name_length(at + 4);
+        return longest(p, at + 4, len, &v, variable_or_symbol) ? v
+             : complain(p, -EINVAL, "the guest has no symbol '%.*s'", (int)len, at + 4);
+    }
+    if (longest(p, at, len, &v, known))
+        return v;
+    if (reg_find(at + (at[0] == '$'), len - (at[0] == '$')))
+        return complain(p, -EINVAL, "there are no registers here, so no %.*s", (int)len, at);
+    return complain(p, -EINVAL, "'%.*s' is neither a register nor a symbol of the guest", (int)len, at);
+}
+
+struct value expr_member(struct parser *p, const struct value *v)
+{
+    struct type_member m;
+    char name[120];
+    size_t len = 0;
+    while (isalnum((unsigned char)p->at[len]) || p->at[len] == '_')
+        len++;
+    if (p->err)
+        return plain(0);
+    if (type_kind(&v->type) != TYPE_STRUCT)
+        return complain(p, -EINVAL, type_kind(&v->type) == TYPE_NONE ? "this has no type, so no members"
+                        : "a %s has no members", type_name(&v->type, name, sizeof name));
+    if (!len || !type_member(p->m->info, &v->type, p->at, len, &m))
+        return complain(p, -EINVAL, "%s has no member '%.*s'", type_name(&v->type, name, sizeof name), (int)len, p->at);
+    p->at += len;
+    return (struct value){ .type = m.type, .in_memory = true, .at = v->at + m.offset,
+                           .bit_offset = m.bit_offset, .bit_size = m.bit_size };
+}
