@@ -146,6 +146,9 @@ debugger := \
     debugger/command_run.c \
     debugger/command_break.c \
     debugger/command_look.c \
+    debugger/command_value.c \
+    debugger/command_frame.c \
+    debugger/command_source.c \
     debugger/command_info.c \
     debugger/command_trace.c \
     debugger/stat.c \

@@ -24,6 +24,7 @@
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 #include "debugger/command.h"
+#include "debugger/debuginfo.h"
 #include "debugger/link.h"
 #include "debugger/symbols.h"
 
@@ -35,6 +36,7 @@
 struct debug {
     struct run_options o;
     struct symbols *symbols;
+    struct debuginfo *info;         /* NULL: none */
     struct link    *link;
     struct store   *store;          /* of a trace file; of a link it is the link's */
     struct console *console;
@@ -121,7 +123,8 @@ static void remember(struct debug *d, const char *line)
 {
     static const struct { const char *word; bool goes_on; } again[] = {
         { "stepi", false }, { "si", false }, { "nexti", false }, { "ni", false }, { "step-exit", false },
-        { "se", false }, { "continue", false }, { "c", false }, { "x", true }, { "xp", true },
+        { "se", false }, { "step", false }, { "s", false }, { "next", false }, { "n", false },
+        { "list", true }, { "l", true }, { "continue", false }, { "c", false }, { "x", true }, { "xp", true },
     };
     size_t len = strcspn(line, " \t/");
     free(d->repeat);
@@ -280,6 +283,7 @@ static bool open_trace(struct debug *d)
     }
     guest = store_info(d->store, "guest");
     d->symbols = guest ? symbols_open(guest, why, sizeof why) : NULL;
+    d->info = debuginfo_open(guest);
     store_set_symbols(d->store, d->symbols);
     return true;
 }
@@ -289,13 +293,14 @@ static bool start_machine(struct debug *d)
     char why[400], info[600];
     const struct run_options *o = &d->o;
     d->symbols = symbols_open(o->guest.path, why, sizeof why);
+    d->info = debuginfo_open(o->guest.path);
     snprintf(info, sizeof info, "guest=%s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n",
              o->guest.path, o->machine.engine->name, mmu_names[o->machine.mmu], o->machine.ram_bytes,
              o->machine.seed);
     struct link_options l = {
         .machine = o->machine, .guest = o->guest, .kinds = o->kinds | (o->insns ? TRACE_INSN_KINDS : 0), .trace_path = o->trace_path,
         .trace_info = info, .paced = isatty(STDIN_FILENO) && !o->batch, .no_sandbox = o->no_sandbox,
-        .symbols = d->symbols,
+        .symbols = d->symbols, .info = d->info,
     };
     d->link = link_start(&l, why, sizeof why);
     if (!d->link) {
@@ -310,7 +315,7 @@ static int session(struct debug *d)
 {
     d->console = console_new(&(struct console_options){
         .link = d->link, .store = d->link ? link_store(d->link) : d->store, .symbols = d->symbols,
-        .elf_path = d->o.guest.path, .json = d->o.json, .wait = wait_for_stop, .wait_arg = d,
+        .info = d->info, .json = d->o.json, .wait = wait_for_stop, .wait_arg = d,
     });
     if (!d->console) {
         host_say("out of memory");
@@ -371,6 +376,7 @@ int cmd_debug(int argc, char **argv)
     link_end(d.link);
     if (d.store)
         store_close(d.store);
+    debuginfo_close(d.info);
     symbols_close(d.symbols);
     return status;
 }

@@ -15,6 +15,7 @@
 #include "cmd/options.h"
 #include "debugger/filter.h"
 #include "debugger/link.h"
+#include "debugger/debuginfo.h"
 #include "debugger/symbols.h"
 #include "debugger/tui.h"
 #include "debugger/tui_guard.h"
@@ -181,7 +182,9 @@ static int show_trace(struct options *o, const char *path)
     struct symbols *symbols = find_symbols(o, s, &ok);
     o->tui.name = path;
     o->tui.elf_path = o->symbols ? o->symbols : store_info(s, "guest");
+    o->tui.info = debuginfo_open(o->tui.elf_path);
     int status = ok ? show(o, s, symbols) : 1;
+    debuginfo_close(o->tui.info);
     symbols_close(symbols);
     store_close(s);
     return status;
@@ -206,10 +209,11 @@ static int show_guest(struct options *o)
         return 1;
     }
     describe(r, info, sizeof info);
+    o->tui.info = debuginfo_open(elf);
     struct link *l = link_start(&(struct link_options){
         .machine = r->machine, .guest = r->guest, .kinds = r->kinds | (r->insns ? TRACE_INSN_KINDS : 0),
         .trace_path = r->trace_path,
-        .trace_info = info, .paced = true, .symbols = symbols }, why, sizeof why);
+        .trace_info = info, .paced = true, .symbols = symbols, .info = o->tui.info }, why, sizeof why);
     int status = 125;
     if (l) {
         o->tui.name = r->guest.path;
@@ -220,6 +224,7 @@ static int show_guest(struct options *o)
         host_say("%s", why);
     }
     link_end(l);
+    debuginfo_close(o->tui.info);
     symbols_close(symbols);
     return status;
 }

@@ -26,29 +26,39 @@ const struct command_row command_rows[] = {
     { "stepi", "si", "[N]", "run N instructions (1)", "stepi 1000", cmd_stepi, true, true, WITH_NOTHING },
     { "nexti", "ni", NULL, "run one instruction with all that it calls", "nexti", cmd_nexti, true, true, WITH_NOTHING },
     { "step-exit", "se", "[N]", "run until N exits (1) were answered by the monitor", "step-exit", cmd_step_exit, true, true, WITH_NOTHING },
+    { "step", "s", "[N]", "run to another source line, into functions too", "step", cmd_step, true, true, WITH_NOTHING },
+    { "next", "n", "[N]", "run to another source line; calls are done on the way", "next", cmd_next, true, true, WITH_NOTHING },
     { "finish", "fin", NULL, "run until this function or handler has returned", "finish", cmd_finish, true, true, WITH_NOTHING },
     { "until", "u", "ADDRESS|KIND ...", "run until there: a breakpoint for this once", "until mark 3", cmd_until, true, true, WITH_BREAK },
+    { "advance", NULL, "ADDRESS|FILE:LINE", "the same", "advance kernel.c:120", cmd_until, true, true, WITH_BREAK },
     { "pause", NULL, NULL, "stop a running guest (Ctrl-C does the same)", "pause", cmd_pause, true, true, WITH_NOTHING },
     { "type", NULL, "\"TEXT\"", "type on the guest's serial line; \\n is Enter", "type \"ps\\n\"", cmd_type, true, false, WITH_NOTHING },
     { "key", NULL, "\"TEXT\"", "the same on its PS/2 keyboard", "key \"ls\\n\"", cmd_key, true, false, WITH_NOTHING },
     { "kill", NULL, NULL, "end the monitor, for one that hangs; trace and memory stay", "kill", cmd_kill, true, true, WITH_NOTHING },
 
-    { "break", "b", "ADDRESS|KIND ... [if EXPR]", "stop before an instruction or at an event; `help break` lists the kinds", "break main if rax > 3", cmd_break, true, true, WITH_BREAK },
+    { "break", "b", "ADDRESS|FILE:LINE|KIND ... [if EXPR]", "stop before an instruction or at an event; `help break` lists the kinds", "break main if rax > 3", cmd_break, true, true, WITH_BREAK },
     { "tbreak", "tb", "ADDRESS|KIND ... [if EXPR]", "the same, once", "tbreak port 0x3f8", cmd_tbreak, true, true, WITH_BREAK },
-    { "watch", NULL, "ADDRESS [BYTES] [if EXPR]", "stop when memory changes (4 bytes)", "watch counter 8", cmd_watch, true, true, WITH_EXPR },
-    { "rwatch", NULL, "ADDRESS [BYTES] [if EXPR]", "stop when it is read", "rwatch 0x2000 2", cmd_rwatch, true, true, WITH_EXPR },
-    { "awatch", NULL, "ADDRESS [BYTES] [if EXPR]", "stop when it is read or written", "awatch counter", cmd_awatch, true, true, WITH_EXPR },
+    { "watch", NULL, "VARIABLE|ADDRESS [BYTES] [if EXPR]", "stop when memory changes (the variable, or 4 bytes)", "watch self->state", cmd_watch, true, true, WITH_EXPR },
+    { "rwatch", NULL, "VARIABLE|ADDRESS [BYTES] [if EXPR]", "stop when it is read", "rwatch 0x2000 2", cmd_rwatch, true, true, WITH_EXPR },
+    { "awatch", NULL, "VARIABLE|ADDRESS [BYTES] [if EXPR]", "stop when it is read or written", "awatch counter", cmd_awatch, true, true, WITH_EXPR },
     { "delete", "d", "[NR ...]", "delete breakpoints (all)", "delete 2", cmd_delete, true, false, WITH_NOTHING },
     { "enable", NULL, "[NR ...]", "switch breakpoints on (all)", "enable 2", cmd_enable, true, false, WITH_NOTHING },
     { "disable", NULL, "[NR ...]", "switch breakpoints off (all)", "disable 2", cmd_disable, true, false, WITH_NOTHING },
     { "condition", "cond", "NR [EXPR]", "stop only if EXPR is true; none: always", "condition 1 u32[rsp] == 0", cmd_condition, true, false, WITH_EXPR },
     { "ignore", NULL, "NR COUNT", "let the next COUNT hits pass", "ignore 1 99", cmd_ignore, true, false, WITH_NOTHING },
 
-    { "print", "p", "[/FMT] EXPR", "the value of an expression; /x /d /u /t /c", "print u32[rsp+4]", cmd_print, false, true, WITH_EXPR },
+    { "print", "p", "[/FMT] EXPR", "the value of an expression, as C has it; /x /d /u /t /c", "print procs[2].state", cmd_print, false, true, WITH_EXPR },
+    { "ptype", NULL, "TYPE|EXPR", "what a type is made of", "ptype struct process", cmd_ptype, false, false, WITH_EXPR },
+    { "whatis", NULL, "TYPE|EXPR", "the name of an expression's type", "whatis self->sp", cmd_whatis, false, false, WITH_EXPR },
+    { "backtrace", "bt", "[N]", "who called whom, the innermost first", "backtrace", cmd_backtrace, true, true, WITH_NOTHING },
+    { "frame", "f", "[N]", "look at the caller N calls up; expressions see its variables", "frame 2", cmd_frame, true, true, WITH_NOTHING },
+    { "up", NULL, "[N]", "N frames (1) towards the callers", "up", cmd_up, true, true, WITH_NOTHING },
+    { "down", NULL, "[N]", "N frames (1) back", "down", cmd_down, true, true, WITH_NOTHING },
+    { "list", "l", "[ADDRESS|FILE:LINE]", "source around there, or around where the guest stands; again: further", "list main", cmd_list, false, true, WITH_EXPR },
     { "x", NULL, "[/NFS] [ADDRESS]", "memory by linear address: count, format xductis, size bhwg", "x/8xg rsp", cmd_x, true, true, WITH_EXPR },
     { "xp", NULL, "[/NFS] [ADDRESS]", "the same by guest-physical address", "xp/16xb 0xb8000", cmd_xp, true, true, WITH_EXPR },
     { "disassemble", "dis", "[ADDRESS [COUNT]]", "code as the CPU would read it now", "disassemble main 20", cmd_disassemble, true, true, WITH_EXPR },
-    { "set", NULL, "REG|u32[ADDRESS] = EXPR", "change a register or memory", "set rax = 0", cmd_set, true, false, WITH_EXPR },
+    { "set", NULL, "REG|VARIABLE|u32[ADDRESS] = EXPR", "change a register, a variable or memory", "set self->ticks = 0", cmd_set, true, false, WITH_EXPR },
     { "find", NULL, "FROM TO \"TEXT\"|BYTE ...", "search linear memory", "find 0x100000 0x200000 \"boot\"", cmd_find, true, true, WITH_EXPR },
     { "walk", NULL, "ADDRESS", "every step from a linear address to the host's", "walk rip", cmd_walk, true, true, WITH_EXPR },
 
@@ -81,6 +91,11 @@ const struct command_row info_rows[] = {
     { "marks", NULL, NULL, "the phases of the run that the guest has marked", "info marks", info_marks, false, true, WITH_NOTHING },
     { "symbols", NULL, "[PART]", "the guest's symbols with PART in their names", "info symbols irq", info_symbols, false, false, WITH_NOTHING },
     { "symbol", NULL, "ADDRESS", "the symbol an address lies in", "info symbol rip", info_symbol, false, false, WITH_EXPR },
+    { "locals", NULL, NULL, "local variables of the selected frame", "info locals", info_locals, true, true, WITH_NOTHING },
+    { "args", NULL, NULL, "parameters of the selected frame", "info args", info_args, true, true, WITH_NOTHING },
+    { "frame", NULL, NULL, "the selected frame and its registers", "info frame", info_frame, true, false, WITH_NOTHING },
+    { "line", NULL, "[ADDRESS|FILE:LINE]", "where a source line's code is", "info line kernel.c:120", info_line, false, true, WITH_EXPR },
+    { "source", NULL, NULL, "the source file of where the guest stands", "info source", info_source, true, false, WITH_NOTHING },
     { "status", NULL, NULL, "where the guest stands, and why", "info status", info_status, true, true, WITH_NOTHING },
     { "monitor", NULL, NULL, "the monitor's process and what it said", "info monitor", info_monitor, true, false, WITH_NOTHING },
 };
@@ -175,8 +190,19 @@ static bool special_name(void *arg, const char *name, size_t len, uint64_t *valu
 
 struct expr_machine console_machine(struct console *c)
 {
-    return (struct expr_machine){ .cpu = c->o.link ? &c->cpu : NULL, .symbols = c->o.symbols,
+    return (struct expr_machine){ .cpu = c->o.link ? &c->cpu : NULL, .symbols = c->o.symbols, .info = c->o.info,
+                                  .frame = c->frame.level ? &c->frame : NULL,
                                   .read = read_memory, .arg = c, .name = special_name };
+}
+
+/* The guest has moved: its innermost frame is selected again. */
+static void refresh(struct console *c)
+{
+    if (!c->o.link)
+        return;
+    link_get_state(c->o.link, &c->cpu);
+    if (c->frame.level && (c->frame_ip != c->cpu.rip || c->frame_sp != c->cpu.gpr[RSP]))
+        c->frame.level = 0;
 }
 
 bool arg_value(struct console *c, const char **args, uint64_t *value)
@@ -192,6 +218,36 @@ bool arg_value(struct console *c, const char **args, uint64_t *value)
     if (**args == ',')
         *args = skip_blanks(*args + 1);
     return true;
+}
+
+/* FILE:LINE, with the file we are in if it is left out; *args moves behind it. */
+static bool line_address(struct console *c, const char **args, uint64_t *value, bool *is_line)
+{
+    struct source_place p = { .line = 0 };
+    struct frame f;
+    char file[200];
+    int actual;
+    size_t len = word_length(*args), n = len;
+    while (n && isdigit((unsigned char)(*args)[n - 1]))
+        n--;
+    *is_line = n && n < len && (*args)[n - 1] == ':' && n < sizeof file && strcspn(*args, "[(") >= n;
+    if (!*is_line)
+        return false;
+    snprintf(file, sizeof file, "%.*s", (int)n - 1, *args);
+    if (!file[0] && c->o.link && console_frame(c, &f) && place_of(c, frame_lookup_pc(&f), &p))
+        snprintf(file, sizeof file, "%s", p.file);
+    if (!file[0] || !source_address(debuginfo_source(c->o.info), file, (int)strtol(*args + n, NULL, 10), value, &actual)) {
+        fail(c, "no code is known of %.*s", (int)len, *args);
+        return false;
+    }
+    *args = skip_blanks(*args + len);
+    return true;
+}
+
+bool arg_address(struct console *c, const char **args, uint64_t *value)
+{
+    bool is_line;
+    return line_address(c, args, value, &is_line) || (!is_line && arg_value(c, args, value));
 }
 
 bool arg_count(struct console *c, const char *args, uint64_t none, uint64_t *n)
@@ -228,8 +284,10 @@ const struct command_row *row_find(const struct command_row *rows, size_t n, con
     for (size_t i = 0; i < n; i++) {
         const struct command_row *r = &rows[i];
         if ((strlen(r->name) == len && !strncmp(r->name, name, len)) ||
-            (r->alias && strlen(r->alias) == len && !strncmp(r->alias, name, len)))
+            (r->alias && strlen(r->alias) == len && !strncmp(r->alias, name, len))) {
+            *ambiguous = false;
             return r;
+        }
         if (len && !strncmp(r->name, name, len)) {
             *ambiguous |= found != NULL;
             found = r;
@@ -279,8 +337,7 @@ enum console_result console_run(struct console *c, const char *line, FILE *out)
     line = skip_blanks(line);
     if (!*line || *line == '#')
         return CONSOLE_OK;
-    if (c->o.link)
-        link_get_state(c->o.link, &c->cpu);
+    refresh(c);
     size_t len = strcspn(line, " \t\r\n/\"");         /* x/8xb is x */
     const struct command_row *r = row_find(command_rows, n_command_rows, line, len, &ambiguous);
     if (ambiguous)
@@ -451,6 +508,15 @@ static void offer_symbols(struct words *w, const struct symbols *s)
         offer(w, symbols_at(s, i, &a, &b));
 }
 
+static void offer_variables(struct words *w, struct debuginfo *info)
+{
+    const struct debuginfo_name *name;
+    size_t n = *w->prefix ? debuginfo_names(info, &name) : 0;
+    for (size_t i = 0; i < n && w->n < 2000; i++)
+        if (strspn(name[i].name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") == strlen(name[i].name))
+            offer(w, name[i].name);
+}
+
 static void offer_registers(struct words *w)
 {
     for (size_t i = 0; i < regs_count() && *w->prefix; i++)
@@ -504,7 +570,7 @@ static void offer_arguments(struct console *c, struct words *w, enum completes w
     case WITH_INFO:    if (first) { offer_rows(w, info_rows, n_info_rows); offer_parts(w); } break;
     case WITH_BREAK:   if (first) offer_rows(w, break_rows, n_break_rows);
                        offer_symbols(w, c->o.symbols); offer_registers(w); break;
-    case WITH_EXPR:    offer_symbols(w, c->o.symbols); offer_registers(w); break;
+    case WITH_EXPR:    offer_symbols(w, c->o.symbols); offer_variables(w, c->o.info); offer_registers(w); break;
     case WITH_FIELD:   offer_events(w); offer_symbols(w, c->o.symbols); break;
     case WITH_FILE:
     case WITH_NOTHING: break;

@@ -21,6 +21,7 @@
 #include "base/types.h"
 
 struct console;
+struct debuginfo;
 struct link;
 struct store;
 struct symbols;
@@ -29,7 +30,7 @@ struct console_options {
     struct link   *link;            /* NULL: a trace, and nothing to run           */
     struct store  *store;           /* the trace; never NULL                       */
     const struct symbols *symbols;  /* of the guest; may be NULL                   */
-    const char    *elf_path;        /* for types and source lines; may be NULL     */
+    struct debuginfo *info;         /* for types and source lines; may be NULL     */
     bool           json;            /* answers as JSON, one object a line          */
 
     /* Wait until the link is not running any more, or the user has had enough:

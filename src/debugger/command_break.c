@@ -112,7 +112,7 @@ enum console_result break_code(struct console *c, const char *args)
 {
     c->making.kind = BREAK_CODE;
     c->making.at = state_pc(&c->cpu);
-    return !*args || (arg_value(c, &args, &c->making.at) && !nothing_more(c, args)) ? CONSOLE_OK : CONSOLE_ERROR;
+    return !*args || (arg_address(c, &args, &c->making.at) && !nothing_more(c, args)) ? CONSOLE_OK : CONSOLE_ERROR;
 }
 
 /* ---- all that may stand behind the word ---- */
@@ -207,6 +207,24 @@ static enum console_result make(struct console *c, const char *args, bool tempor
 enum console_result cmd_break(struct console *c, const char *args)  { return make(c, args, false); }
 enum console_result cmd_tbreak(struct console *c, const char *args) { return make(c, args, true); }
 
+/* A variable, or an address: *args moves behind it. */
+static bool arg_watched(struct console *c, const char **args)
+{
+    struct expr_machine m = console_machine(c);
+    struct value v;
+    char why[300];
+    size_t end;
+    int err = expr_eval_word_value(*args, &m, &v, &end, why, sizeof why);
+    bool variable = !err && v.in_memory && type_kind(&v.type) != TYPE_FUNCTION;
+    if (!variable)
+        return arg_value(c, args, &c->making.at);
+    uint64_t bytes = type_bytes(c->o.info, &v.type);
+    c->making.at = v.at;
+    c->making.len = bytes ? bytes : 4;
+    *args = skip_blanks(*args + end);
+    return true;
+}
+
 static enum console_result watch(struct console *c, const char *args, uint32_t access)
 {
     char text[500];
@@ -215,7 +233,7 @@ static enum console_result watch(struct console *c, const char *args, uint32_t a
     strcpy(text, args);
     c->making = (struct link_break){ .kind = BREAK_DATA, .len = 4, .access = access };
     const char *condition = cut_condition(text), *at = text;
-    if (!arg_value(c, &at, &c->making.at) || (*at && !arg_value(c, &at, &c->making.len)) || nothing_more(c, at) ||
+    if (!arg_watched(c, &at) || (*at && !arg_value(c, &at, &c->making.len)) || nothing_more(c, at) ||
         set_condition(c, condition))
         return CONSOLE_ERROR;
     return add(c);

@@ -1,5 +1,5 @@
 /*
- * debugger/command_look.c -- looking at registers, memory and code, and changing them.
+ * debugger/command_look.c -- looking at registers, memory and code.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -16,10 +16,7 @@
 
 /* ---- /FMT ---- */
 
-struct format { uint64_t count; char letter; unsigned size; };
-
-/* "/8xg ADDRESS": behind it is *args.  Letters left out stay as they are. */
-static bool parse_format(struct console *c, const char **args, struct format *f)
+bool parse_format(struct console *c, const char **args, struct format *f)
 {
     static const char sizes[] = "bhwg";
     const char *at = *args;
@@ -60,7 +57,7 @@ static void put_binary(FILE *out, uint64_t v, unsigned bits)
         fputc('0' + (int)(v >> bits & 1), out);
 }
 
-static void put_value(struct console *c, uint64_t v, char letter, unsigned size)
+void put_number(struct console *c, uint64_t v, char letter, unsigned size)
 {
     char text[200];
     switch (letter) {
@@ -73,38 +70,6 @@ static void put_value(struct console *c, uint64_t v, char letter, unsigned size)
     case 'x': fprintf(c->out, "0x%0*" PRIx64, (int)(2 * size), v); break;
     default:  fprintf(c->out, "%#" PRIx64, v); break;
     }
-}
-
-/* ---- print ---- */
-
-enum console_result cmd_print(struct console *c, const char *args)
-{
-    struct format f = { 1, 0, 8 };
-    struct expr_machine m = console_machine(c);
-    char why[300], name[200];
-    uint64_t v;
-    size_t at;
-    if (!parse_format(c, &args, &f))
-        return CONSOLE_ERROR;
-    if (!*args)
-        return fail(c, "print what? for example `print rax + 8`");
-    if (expr_eval(args, &m, &v, &at, why, sizeof why))
-        return fail(c, "%s (at character %zu)", why, at + 1);
-    c->last_value = v;
-    if (c->o.json) {
-        fprintf(c->out, "{\"value\":%" PRIu64 ",\"hex\":\"%#" PRIx64 "\",\"symbol\":", v, v);
-        json_string(c->out, symbols_format(c->o.symbols, v, name, sizeof name));
-        fputs("}\n", c->out);
-        return CONSOLE_OK;
-    }
-    if (f.letter) {
-        put_value(c, v, f.letter == 'x' ? 0 : f.letter, f.size);
-        fputc('\n', c->out);
-        return CONSOLE_OK;
-    }
-    fprintf(c->out, "%s", address_text(c, v, name, sizeof name));
-    fprintf(c->out, v > 9 ? " = %" PRIu64 "\n" : "\n", v);
-    return CONSOLE_OK;
 }
 
 /* ---- memory ---- */
@@ -141,7 +106,7 @@ static enum console_result dump(struct console *c, bool physical, uint64_t at, c
             uint64_t v = 0;
             memcpy(&v, line + k * f->size, f->size);
             fputc(' ', c->out);
-            put_value(c, v, f->letter, f->size);
+            put_number(c, v, f->letter, f->size);
         }
         if (f->size == 1 && f->letter == 'x')
             put_ascii(c, line, n);
@@ -305,59 +270,6 @@ enum console_result cmd_find(struct console *c, const char *args)
             }
     }
     return found || c->o.json ? CONSOLE_OK : fail(c, "it is not there");
-}
-
-/* ---- set ---- */
-
-static enum console_result set_register(struct console *c, const struct reg *r, uint64_t value)
-{
-    link_get_state(c->o.link, &c->cpu);
-    reg_set(r, &c->cpu, value);
-    int err = link_set_state(c->o.link, r->group, &c->cpu);
-    return err ? fail_link(c, err, "registers") : CONSOLE_OK;
-}
-
-static enum console_result set_memory(struct console *c, const char *what, size_t len, uint64_t value)
-{
-    static const struct { const char *word; unsigned bytes; } widths[] = {
-        { "8[", 1 }, { "16[", 2 }, { "32[", 4 }, { "64[", 8 },
-    };
-    char text[200];
-    bool physical = what[0] == 'p';
-    for (size_t i = 0; i < NELEM(widths); i++) {
-        size_t skip = 1 + strlen(widths[i].word);
-        if (strncmp(what + 1, widths[i].word, skip - 1) || what[len - 1] != ']' || len - skip >= sizeof text)
-            continue;
-        memcpy(text, what + skip, len - skip - 1);
-        text[len - skip - 1] = 0;
-        const char *at = text;
-        uint64_t address;
-        if (!arg_value(c, &at, &address) || nothing_more(c, at))
-            return CONSOLE_ERROR;
-        int err = physical ? link_write_phys(c->o.link, address, &value, widths[i].bytes)
-                           : link_write_linear(c->o.link, address, &value, widths[i].bytes);
-        return err ? fail_link(c, err, "memory") : CONSOLE_OK;
-    }
-    return fail(c, "'%.*s' cannot be set; a register or u32[ADDRESS] can", (int)len, what);
-}
-
-enum console_result cmd_set(struct console *c, const char *args)
-{
-    const char *equals = strchr(args, '='), *value = equals ? skip_blanks(equals + 1) : "";
-    struct expr_machine m = console_machine(c);
-    char why[300];
-    uint64_t v;
-    size_t at, len;
-    if (!equals || equals == args || !*value)
-        return fail(c, "set REGISTER = VALUE or set u32[ADDRESS] = VALUE");
-    for (len = (size_t)(equals - args); len && isspace((unsigned char)args[len - 1]); )
-        len--;
-    if (expr_eval(value, &m, &v, &at, why, sizeof why))
-        return fail(c, "%s", why);
-    if (link_state(c->o.link) == LINK_RUNNING)
-        return fail(c, "the guest is running; `pause` stops it");
-    const struct reg *r = reg_find(args + (args[0] == '$'), len - (args[0] == '$'));
-    return r ? set_register(c, r, v) : set_memory(c, args, len, v);
 }
 
 /* ---- registers ---- */

@@ -11,7 +11,9 @@
 #include "cpu/state.h"
 #include "debugger/command.h"
 #include "debugger/expr.h"
+#include "debugger/frame.h"
 #include "debugger/link.h"
+#include "debugger/source.h"
 #include "debugger/store.h"
 
 typedef enum console_result command_fn(struct console *c, const char *args);
@@ -34,6 +36,10 @@ struct console {
     uint64_t    last_value;             /* $ : what print said last                 */
     gla_t       next_x;                 /* where x and disassemble go on            */
     unsigned    sourced;                /* source within source                     */
+    struct frame frame;                 /* selected; level 0: the innermost         */
+    uint64_t    frame_ip, frame_sp;     /* the CPU's as it was selected             */
+    char        list_file[200];         /* where list goes on                       */
+    int         list_line;              /* 0: around the frame's line               */
     struct link_break making;           /* by the handler of a kind of breakpoint   */
     bool        quiet;                  /* ... which is not the user's affair       */
 };
@@ -54,9 +60,17 @@ void json_string(FILE *out, const char *text);
 
 /* ---- arguments ---- */
 
+/* "/8xg ADDRESS": behind it is *args.  Letters left out stay as they are; false after fail(). */
+struct format { uint64_t count; char letter; unsigned size; };
+bool parse_format(struct console *c, const char **args, struct format *f);
+void put_number(struct console *c, uint64_t v, char letter, unsigned size);
+
 const char *skip_blanks(const char *s);
 size_t word_length(const char *s);
 bool word_is(const char *s, const char *word);         /* the first word of s */
+
+/* An address: an expression, or FILE:LINE, or :LINE in the file we are in. */
+bool arg_address(struct console *c, const char **args, uint64_t *value);
 
 /* An expression at *args, which moves behind it and the blanks; false after fail(). */
 bool arg_value(struct console *c, const char **args, uint64_t *value);
@@ -72,13 +86,26 @@ const struct trace_text *console_text(struct console *c);
 /* Tell where the machine stands and why; for after it stopped. */
 void tell_where(struct console *c);
 
+/* Go, wait if that is wanted: CONSOLE_OK once it has stopped. */
+enum console_result run_quietly(struct console *c, enum link_run how, uint64_t n);
+enum console_result run_range(struct console *c, gla_t lo, gla_t hi);
+
+/* The selected frame; false: there is no debug information. */
+bool console_frame(struct console *c, struct frame *f);
+/* The source line of an address as one line, to be printed; false: not known. */
+bool place_of(struct console *c, uint64_t at, struct source_place *p);
+const char *short_path(const char *file);
+
 /* ---- handlers, by file ---- */
 
 command_fn cmd_continue, cmd_stepi, cmd_nexti, cmd_step_exit, cmd_finish, cmd_until, cmd_pause, cmd_kill,
     cmd_type, cmd_key;                                                          /* command_run.c   */
 command_fn cmd_break, cmd_tbreak, cmd_delete, cmd_enable, cmd_disable, cmd_condition, cmd_ignore, cmd_watch,
     cmd_rwatch, cmd_awatch, info_breakpoints;                                   /* command_break.c */
-command_fn cmd_print, cmd_x, cmd_xp, cmd_disassemble, cmd_set, cmd_walk, info_registers, info_segments,
+command_fn cmd_print, cmd_ptype, cmd_whatis, cmd_set;                          /* command_value.c */
+command_fn cmd_backtrace, cmd_frame, cmd_up, cmd_down, info_locals, info_args, info_frame;  /* command_frame.c */
+command_fn cmd_step, cmd_next, cmd_list, info_line, info_source;                /* command_source.c */
+command_fn cmd_x, cmd_xp, cmd_disassemble, cmd_walk, info_registers, info_segments,
     info_symbol, cmd_find;                                                      /* command_look.c  */
 command_fn info_idt, info_gdt, info_tss, info_mmu, info_mem, info_devices, info_exits, info_status,
     info_monitor, info_screen, info_symbols, info_port, cmd_screenshot;         /* command_info.c  */

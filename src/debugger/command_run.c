@@ -29,6 +29,17 @@ static void next_instruction(struct console *c, char *buf, size_t n)
 
 static const char *const why_names[] = { "start", "paused", "stepped", "breakpoint", "beginning", "ended", "died" };
 
+/* The source line, if it is known and can be read. */
+static void tell_source(struct console *c)
+{
+    struct source_place p;
+    c->list_line = 0;
+    if (!place_of(c, state_pc(&c->cpu), &p))
+        return;
+    const char *text = source_line(debuginfo_source(c->o.info), p.file, p.line);
+    fprintf(c->out, "%s:%d%s%s\n", short_path(p.file), p.line, text ? "  " : "", text ? text + strspn(text, " ") : "");
+}
+
 static void tell_json(struct console *c, const struct link_stop *s, const char *insn)
 {
     struct link_status st;
@@ -45,6 +56,12 @@ static void tell_json(struct console *c, const struct link_stop *s, const char *
     fprintf(c->out, ",\"pc\":%" PRIu64 ",\"icount\":%" PRIu64 ",\"time\":%" PRIu64 ",\"exits\":%" PRIu64
             ",\"next\":", state_pc(&c->cpu), st.icount, st.vtime_ns, st.n_exits);
     json_string(c->out, insn);
+    struct source_place p;
+    if (place_of(c, state_pc(&c->cpu), &p)) {
+        fputs(",\"file\":", c->out);
+        json_string(c->out, short_path(p.file));
+        fprintf(c->out, ",\"line\":%d", p.line);
+    }
     fputs("}\n", c->out);
 }
 
@@ -67,12 +84,12 @@ void tell_where(struct console *c)
     else if (s->why != LINK_STEPPED)
         fprintf(c->out, "%s\n", s->text);
     fprintf(c->out, "=> %s\n", insn);
+    tell_source(c);
 }
 
-/* Go, wait if that is wanted, tell. */
-static enum console_result run_and_tell(struct console *c, enum link_run how, uint64_t n)
+/* It was set going, or not. */
+static enum console_result wait_until_stopped(struct console *c, int err)
 {
-    int err = link_run(c->o.link, how, n);
     if (err)
         return fail_link(c, err, "the guest cannot run");
     if (!c->o.wait)
@@ -87,8 +104,28 @@ static enum console_result run_and_tell(struct console *c, enum link_run how, ui
     }
     if (err && err != -EINTR)
         return fail_link(c, err, "waiting for the guest");
-    tell_where(c);
+    link_get_state(c->o.link, &c->cpu);
+    c->frame.level = 0;
     return CONSOLE_OK;
+}
+
+enum console_result run_quietly(struct console *c, enum link_run how, uint64_t n)
+{
+    return wait_until_stopped(c, link_run(c->o.link, how, n));
+}
+
+enum console_result run_range(struct console *c, gla_t lo, gla_t hi)
+{
+    return wait_until_stopped(c, link_run_range(c->o.link, lo, hi));
+}
+
+/* And tell where it stands. */
+static enum console_result run_and_tell(struct console *c, enum link_run how, uint64_t n)
+{
+    enum console_result result = run_quietly(c, how, n);
+    if (result == CONSOLE_OK && c->o.wait)
+        tell_where(c);
+    return result;
 }
 
 static enum console_result run_counted(struct console *c, enum link_run how, const char *args)

@@ -268,7 +268,7 @@ struct stops *control_stops(struct control *c)
     return c->stops;
 }
 
-struct control *control_new(struct vm *vm, const struct symbols *symbols)
+struct control *control_new(struct vm *vm, const struct symbols *symbols, struct debuginfo *info)
 {
     struct control *c = calloc(1, sizeof *c);
     if (!c)
@@ -276,7 +276,7 @@ struct control *control_new(struct vm *vm, const struct symbols *symbols)
     c->vm = vm;
     /* Where time is the host's, a timer is due at every step. */
     c->step_irqs = vm->cfg.engine->counts;
-    c->stops = stops_new(vm, symbols);
+    c->stops = stops_new(vm, symbols, info);
     if (!c->stops) {
         free(c);
         return NULL;

@@ -19,8 +19,8 @@
 struct control;
 struct stops;
 
-/* symbols, for conditions and filters, may be NULL.  NULL: out of memory. */
-struct control *control_new(struct vm *vm, const struct symbols *symbols);
+/* symbols and info, for conditions and filters, may be NULL.  NULL: out of memory. */
+struct control *control_new(struct vm *vm, const struct symbols *symbols, struct debuginfo *info);
 void control_free(struct control *c);
 
 /* Its breakpoints (debugger/stops.h). */

@@ -104,6 +104,10 @@ static void restore(const struct expr_machine *m, const struct frame *f, Dwarf_F
     if (dwarf_frame_register(unwind, (int)n, mem, &op, &n_ops))
         return;
     bool same = !n_ops && !op, undefined = !n_ops && op;
+    if (n_gprs(m) == 16 && (n == 0 || n == 3) && !n_ops) {      /* libdw's defaults have rax for rbx */
+        same = n == 3;
+        undefined = n == 0;
+    }
     if (undefined || (same && !(f->known & BIT(n))))
         return;
     if (!same) {

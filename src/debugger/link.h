@@ -54,6 +54,7 @@
 #include "vm/pc.h"
 #include "vm/vm.h"
 
+struct debuginfo;
 struct link;
 struct symbols;
 
@@ -71,6 +72,7 @@ struct link_options {
                                            (somebody is watching); else time jumps        */
     bool                no_sandbox;     /* for gdb on the monitor and the like            */
     const struct symbols *symbols;      /* for names in conditions; may be NULL           */
+    struct debuginfo   *info;           /* for variables in them; may be NULL             */
 };
 
 /* Fork, build, load, lock in.  NULL and a sentence in why. */

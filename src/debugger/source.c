@@ -195,6 +195,74 @@ bool source_of_address(struct source *s, uint64_t addr, struct source_place *p)
     return true;
 }
 
+/* "kernel.c" and "tiny/kernel.c" are "/home/me/guests/tiny/kernel.c". */
+static bool is_file(const char *is, const char *file)
+{
+    size_t n = strlen(is), len = strlen(file);
+    return !len || (n >= len && strcmp(is + n - len, file) == 0 && (n == len || is[n - len - 1] == '/'));
+}
+
+struct line_search { const char *file; int line, best; uint64_t addr; };
+
+static void search_unit(Dwarf_Die *cu, Dwarf_Addr bias, struct line_search *q)
+{
+    Dwarf_Lines *lines;
+    size_t n;
+    if (dwarf_getsrclines(cu, &lines, &n))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        Dwarf_Line *l = dwarf_onesrcline(lines, i);
+        Dwarf_Addr addr;
+        bool stmt = false, end = true;
+        int line;
+        const char *file = dwarf_linesrc(l, NULL, NULL);
+        if (!file || dwarf_lineno(l, &line) || line < q->line || (q->best && line > q->best) ||
+            dwarf_linebeginstatement(l, &stmt) || dwarf_lineendsequence(l, &end) || !stmt || end ||
+            dwarf_lineaddr(l, &addr) || !is_file(file, q->file))
+            continue;
+        if (line != q->best || addr + bias < q->addr)
+            q->addr = addr + bias;
+        q->best = line;
+    }
+}
+
+bool source_address(struct source *s, const char *file, int line, uint64_t *addr, int *actual)
+{
+    struct line_search q = { .file = file, .line = line };
+    for (Dwarf_Die *cu = NULL; s && (cu = dwfl_module_nextcu(s->module, cu, &s->bias)); )
+        search_unit(cu, s->bias, &q);
+    *addr = q.addr;
+    *actual = q.best;
+    return q.best != 0;
+}
+
+bool source_range(struct source *s, uint64_t addr, uint64_t *from, uint64_t *to)
+{
+    Dwarf_Addr bias, at;
+    Dwarf_Lines *lines;
+    size_t n;
+    int here = 0, line = 0;
+    bool found = false;
+    Dwarf_Die *cu = s ? dwfl_module_addrdie(s->module, addr, &bias) : NULL;
+    if (!cu || dwarf_getsrclines(cu, &lines, &n))
+        return false;
+    for (size_t i = 0; i < n; i++) {            /* in order of address */
+        Dwarf_Line *l = dwarf_onesrcline(lines, i);
+        if (dwarf_lineaddr(l, &at) || dwarf_lineno(l, &line))
+            return false;
+        if (at + bias > addr && (!found || line != here)) {
+            *to = at + bias;
+            return found;
+        }
+        if (at + bias <= addr && (!found || line != here)) {
+            *from = at + bias;
+            here = line;
+            found = true;
+        }
+    }
+    return false;
+}
+
 bool source_of_function(struct source *s, void (*fn)(void), struct source_place *p)
 {
     Dwarf_Addr addr = (Dwarf_Addr)(uintptr_t)fn, bias;

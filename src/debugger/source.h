@@ -31,6 +31,13 @@ bool source_of_function(struct source *s, void (*fn)(void), struct source_place 
 /* The line that this address came of. */
 bool source_of_address(struct source *s, uint64_t addr, struct source_place *p);
 
+/* The code of that line, or else of the next one that has code: where it begins, and
+ * which line it is.  file may leave out directories in front; "" is any. */
+bool source_address(struct source *s, const char *file, int line, uint64_t *addr, int *actual);
+
+/* The code around addr that comes of one line: [*from, *to). */
+bool source_range(struct source *s, uint64_t addr, uint64_t *from, uint64_t *to);
+
 /* Where events of this kind are emitted: the i-th place; false: not so many. */
 bool source_of_kind(struct source *s, enum trace_kind kind, unsigned i, struct source_place *p);
 

@@ -35,6 +35,7 @@ struct code_point { gla_t at; unsigned nr; };
 struct stops {
     struct vm            *vm;
     const struct symbols *symbols;
+    struct debuginfo *info;
     struct trace_text     text;
     struct point         *point;
     size_t                n, cap;
@@ -96,7 +97,7 @@ static bool condition_holds(struct stops *s, const struct point *p, char *why, s
     if (!p->b.condition[0])
         return true;
     v->ops->get_state(v, ST_ALL & ~(unsigned)ST_FPU, &cpu);
-    struct expr_machine m = { .cpu = &cpu, .symbols = s->symbols, .read = read_memory, .arg = s };
+    struct expr_machine m = { .cpu = &cpu, .symbols = s->symbols, .info = s->info, .read = read_memory, .arg = s };
     return expr_eval(p->b.condition, &m, &value, &at, why, n) || value;
 }
 
@@ -395,10 +396,11 @@ bool stops_need_steps(const struct stops *s)
 
 /* ---- the list ---- */
 
+/* Names are known as they are where the breakpoint is. */
 static int check_condition(const struct stops *s, const struct link_break *b, char *why, size_t n)
 {
-    static const struct cpu_state none;
-    struct expr_machine m = { .cpu = &none, .symbols = s->symbols };
+    const struct cpu_state there = { .rip = b->kind == BREAK_CODE ? b->at : 0 };
+    struct expr_machine m = { .cpu = &there, .symbols = s->symbols, .info = s->info };
     size_t at;
     char what[200];
     if (b->agent_len > sizeof b->agent) {
@@ -503,7 +505,10 @@ int stops_change(struct stops *s, const struct link_break *b, char *why, size_t 
         snprintf(why, n, "there is no breakpoint %u", b->nr);
         return -ENOENT;
     }
-    int err = check_condition(s, b, why, n);
+    struct link_break checked = *b;
+    checked.kind = p->b.kind;
+    checked.at = p->b.at;
+    int err = check_condition(s, &checked, why, n);
     if (err)
         return err;
     p->b.enabled = b->enabled;
@@ -539,13 +544,14 @@ int stops_at(const struct stops *s, size_t i, struct link_break *b)
 
 /* ---- made and freed ---- */
 
-struct stops *stops_new(struct vm *vm, const struct symbols *symbols)
+struct stops *stops_new(struct vm *vm, const struct symbols *symbols, struct debuginfo *info)
 {
     struct stops *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
     s->vm = vm;
     s->symbols = symbols;
+    s->info = info;
     s->text = (struct trace_text){ .symbols = symbols, .engine_name = trace_text_listed_engine,
                                    .engine_arg = engine_names() };
     s->next_nr = 1;

@@ -16,7 +16,7 @@
 struct stops;
 struct vmexit;
 
-struct stops *stops_new(struct vm *vm, const struct symbols *symbols);
+struct stops *stops_new(struct vm *vm, const struct symbols *symbols, struct debuginfo *info);
 void stops_free(struct stops *s);
 
 /* 0 and b->nr; -EINVAL, -ENOMEM and a sentence. */

@@ -15,6 +15,7 @@
 #include "debugger/tui_term.h"
 
 struct console;
+struct debuginfo;
 struct link;
 struct survey;
 
@@ -27,6 +28,7 @@ struct tui_options {
     struct link *link;          /* NULL: a recording, nothing can run       */
     const char *elf_path;       /* the guest's file; NULL: not known        */
     const struct symbols *symbols;
+    struct debuginfo *info;     /* the guest's; NULL: none                  */
     const char *(*port_name)(uint16_t port);
 };
 

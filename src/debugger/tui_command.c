@@ -138,7 +138,7 @@ enum console_result tui_ask(struct tui *t, const char *line, char **answer)
     *answer = NULL;
     if (!t->console)
         t->console = console_new(&(struct console_options){ .link = t->link, .store = t->store,
-                                 .symbols = t->o->symbols, .elf_path = t->o->elf_path });
+                                 .symbols = t->o->symbols, .info = t->o->info });
     FILE *out = t->console ? open_memstream(answer, &n) : NULL;
     if (!out)
         return CONSOLE_ERROR;

@@ -126,9 +126,10 @@ static bool put_string(struct show *s, uint64_t at, uint64_t room, bool stop_at_
            (text[n] || !stop_at_nul))
         n++;
     bool whole = n == room || n < sizeof text;
-    if (!stop_at_nul)
-        while (n && !text[n - 1])
-            n--;                        /* an array's rest */
+    while (!stop_at_nul && n && !text[n - 1]) {
+        n--;                            /* an array's rest */
+        whole = true;
+    }
     if (!n && room && stop_at_nul && s->m->read && s->m->read(s->m->arg, false, at, text, 1))
         return false;
     fputc('"', s->out);

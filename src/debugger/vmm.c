@@ -507,7 +507,7 @@ static bool build(struct vmm *m, char *why, size_t n)
     if (!m->vm || vm_load(m->vm, &m->o->guest, why, n))
         return false;
     uart_on_room(pc_uart(m->vm->pc), feed, m);
-    m->control = control_new(m->vm, m->o->symbols);
+    m->control = control_new(m->vm, m->o->symbols, m->o->info);
     snprintf(why, n, "out of memory");
     return m->control != NULL;
 }

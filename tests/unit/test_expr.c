@@ -76,6 +76,99 @@ static void values(void **state)
     }
 }
 
+static volatile int global_number = -3;
+static const char *volatile global_text = "far";
+enum colour { RED, GREEN = 5 };
+static volatile struct { int a; unsigned low : 3, high : 5; enum colour colour; struct { short deep; }; int list[3][2]; } global_thing =
+    { .a = -1, .low = 5, .high = 17, .colour = GREEN, .deep = -9, .list = { { 1, 2 }, { 3, 4 }, { 5, 6 } } };
+
+static int read_own(void *arg, bool physical, uint64_t at, void *buf, unsigned n)
+{
+    (void)arg, (void)physical;
+    if (at < 0x10000)
+        return -EFAULT;
+    memcpy(buf, (const void *)(uintptr_t)at, n);
+    return 0;
+}
+
+/* This very program's own variables. */
+static void variables(void **state)
+{
+    static const struct { const char *text; int64_t value; const char *type; } rows[] = {
+        { "global_number", -3, "volatile int" }, { "global_number < 0", 1, "int" }, { "global_number / 2", -1, "long" },
+        { "global_thing.a", -1, "int" }, { "global_thing.low", 5, "unsigned int" }, { "global_thing.high", 17, "unsigned int" },
+        { "global_thing.colour == GREEN", 1, "int" }, { "global_thing.deep", -9, "short int" }, { "GREEN", 5, "enum colour" },
+        { "global_thing.list[2][1]", 6, "int" }, { "*global_thing.list[1]", 3, "int" }, { "sizeof(global_thing.list)", 24, NULL },
+        { "global_text[1]", 'a', "const char" }, { "*(global_text + 2)", 'r', "const char" }, { "&global_thing.list[1] - global_thing.list", 1, "long" },
+        { "(unsigned char)global_number", 253, "unsigned char" }, { "(char)0x1ff", -1, "char" }, { "*&global_number", -3, "volatile int" },
+        { "(long)&global_number == (long)(int *)&global_number", 1, "int" }, { "~global_thing.high", ~17u, "unsigned int" },
+        { "sizeof(struct value)", sizeof(struct value), NULL }, { "!global_number", 0, "long" },
+        { "(enum colour)5 == GREEN", 1, "int" }, { "0 && *(int *)0", 0, "int" },
+    };
+    struct debuginfo *info = debuginfo_own();
+    struct expr_machine m = { .info = info, .read = read_own };
+    assert_true(global_number < global_thing.a && global_text);     /* they are used */
+    char why[200], name[100];
+    struct value v;
+    uint64_t bits;
+    size_t at;
+    (void)state;
+    if (!info) {
+        print_message("without debug information there is nothing to see\n");
+        skip();
+    }
+    for (size_t i = 0; i < NELEM(rows); i++) {
+        int err = expr_eval_value(rows[i].text, &m, &v, &at, why, sizeof why);
+        err = err ? err : value_load(&m, &v, &bits);
+        if (err || bits != (uint64_t)rows[i].value || (rows[i].type && strcmp(type_name(&v.type, name, sizeof name), rows[i].type)))
+            print_message("%s: %d %#lx %s %s\n", rows[i].text, err, (unsigned long)bits, why, type_name(&v.type, name, sizeof name));
+        assert_int_equal(err, 0);
+        assert_int_equal(bits, rows[i].value);
+        if (rows[i].type)
+            assert_string_equal(type_name(&v.type, name, sizeof name), rows[i].type);
+    }
+    static const char *const wrong[] = {
+        "global_thing.nosuch", "global_number.a", "global_number[1]", "*global_number", "&5", "&global_thing.low", "(struct nosuch *)1",
+        "(struct value)1", "rax.a", "*(int *)0", "global_thing->", "(int", "sizeof(", "&",
+    };
+    for (size_t i = 0; i < NELEM(wrong); i++) {
+        why[0] = 0;
+        int err = expr_eval(wrong[i], &m, &bits, &at, why, sizeof why);
+        if (!err || !why[0])
+            print_message("%s: %d\n", wrong[i], err);
+        assert_int_not_equal(err, 0);
+        assert_true(why[0] && at <= strlen(wrong[i]));
+    }
+    debuginfo_close(info);
+}
+
+static void shown(void **state)
+{
+    static const struct { const char *text, *shown, *json; } rows[] = {
+        { "global_thing", "{a = -1, low = 5, high = 17, colour = GREEN, {deep = -9}, list = {{1, 2}, {3, 4}, {5, 6}}}",
+          "{\"a\":-1,\"low\":5,\"high\":17,\"colour\":\"GREEN\",\"\":{\"deep\":-9},\"list\":[[1,2],[3,4],[5,6]]}" },
+        { "*global_text", "102 'f'", "102" }, { "*(int *)0", "<no memory at 0>", "null" },
+    };
+    struct debuginfo *info = debuginfo_own();
+    struct expr_machine m = { .info = info, .read = read_own };
+    char why[200], *text;
+    struct value v;
+    size_t at, n;
+    (void)state;
+    for (size_t i = 0; info && i < 2 * NELEM(rows); i++) {
+        FILE *out = open_memstream(&text, &n);
+        assert_int_equal(expr_eval_value(rows[i / 2].text, &m, &v, &at, why, sizeof why), 0);
+        if (i & 1)
+            value_json(&m, &v, out);
+        else
+            value_print(&m, &v, out);
+        fclose(out);
+        assert_string_equal(text, i & 1 ? rows[i / 2].json : rows[i / 2].shown);
+        free(text);
+    }
+    debuginfo_close(info);
+}
+
 static void mistakes(void **state)
 {
     static const struct { const char *text; int err; size_t at; } rows[] = {
@@ -225,7 +318,7 @@ static void console(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values), cmocka_unit_test(mistakes), cmocka_unit_test(several),
+        cmocka_unit_test(values), cmocka_unit_test(variables), cmocka_unit_test(shown), cmocka_unit_test(mistakes), cmocka_unit_test(several),
         cmocka_unit_test(registers), cmocka_unit_test(instructions), cmocka_unit_test(console),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
