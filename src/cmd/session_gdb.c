@@ -23,6 +23,7 @@
 #include "debugger/gdb_server.h"
 #include "debugger/gdb_stub.h"
 #include "debugger/link.h"
+#include "debugger/debuginfo.h"
 #include "debugger/symbols.h"
 
 #define EXIT_CANNOT 125
@@ -35,6 +36,7 @@ struct session {
     struct gdb_server *server;
     struct terminal   *terminal;
     struct symbols    *symbols;
+    struct debuginfo  *info;
     char              *path;            /* of the guest, absolute: gdb may be elsewhere */
 };
 
@@ -140,19 +142,20 @@ static bool start(struct session *s)
     const struct run_options *o = s->o;
     s->path = realpath(o->guest.path, NULL);
     s->symbols = symbols_open(o->guest.path, why, sizeof why);
+    s->info = debuginfo_open(o->guest.path);
     snprintf(info, sizeof info, "guest=%s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n",
              o->guest.path, o->machine.engine->name, mmu_names[o->machine.mmu], o->machine.ram_bytes,
              o->machine.seed);
     s->link = link_start(&(struct link_options){
         .machine = o->machine, .guest = o->guest, .kinds = o->kinds | (o->insns ? TRACE_INSN_KINDS : 0),
         .trace_path = o->trace_path, .trace_info = info, .paced = terminal_is_interactive(s->terminal),
-        .no_sandbox = o->no_sandbox, .symbols = s->symbols }, why, sizeof why);
+        .no_sandbox = o->no_sandbox, .symbols = s->symbols, .info = s->info }, why, sizeof why);
     if (!s->link) {
         host_say("%s", why);
         return false;
     }
     store_set_symbols(link_store(s->link), s->symbols);
-    struct gdb_options g = { .link = s->link, .symbols = s->symbols,
+    struct gdb_options g = { .link = s->link, .symbols = s->symbols, .info = s->info,
                              .guest_path = s->path ? s->path : o->guest.path, .fixed_arch = o->gdb_arch,
                              .serves_file = strncmp(o->gdb, "tcp:", 4) == 0 };
     while (o->gdb_arch && strcmp(gdb_arch_names[g.arch], o->gdb_arch) != 0)
@@ -181,6 +184,7 @@ int session_run_gdb(const struct run_options *o)
     gdb_stub_free(s.stub);
     terminal_close(s.terminal);
     link_end(s.link);
+    debuginfo_close(s.info);
     symbols_close(s.symbols);
     free(s.path);
     return status;

@@ -273,7 +273,7 @@ struct gdb_stub *gdb_stub_new(const struct gdb_options *o)
     look_at_file(s);
     link_patience(o->link, PATIENCE_MS);
     s->console = console_new(&(struct console_options){
-        .link = o->link, .store = link_store(o->link), .symbols = o->symbols, .elf_path = o->guest_path });
+        .link = o->link, .store = link_store(o->link), .symbols = o->symbols, .info = o->info });
     if (s->console && gdb_packets_init(&s->p))
         return s;
     gdb_stub_free(s);

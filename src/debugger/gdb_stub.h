@@ -26,11 +26,13 @@
 
 struct link;
 struct gdb_stub;
+struct debuginfo;
 struct symbols;
 
 struct gdb_options {
     struct link   *link;
     const struct symbols *symbols;      /* for `monitor`; may be NULL                        */
+    struct debuginfo *info;             /* likewise                                          */
     const char    *guest_path;          /* given to gdb as the program that runs             */
     enum gdb_arch  arch;                /* with fixed_arch: this description for ever        */
     bool           fixed_arch;
