@@ -108,6 +108,7 @@ vm := \
     vm/lockstep.c
 debugger := \
     debugger/trace_drain.c \
+    debugger/trace_ring.c \
     debugger/trace_index.c \
     debugger/trace_columns.c \
     debugger/trace_file.c \
@@ -367,6 +368,11 @@ hard:
 robot:
 	$(MAKE) all build/san/tests/robot SAN=1 BUILD=build/san
 	BUILD=build/san tests/robot/run 10000 1000
+
+##  kills      kill -9 a recording run at 1,000 random moments: nothing is lost
+.PHONY: kills
+kills: $(BUILD)/tests/test_trace_file
+	KILLS=1000 $(BUILD)/tests/test_trace_file
 
 ##  install    to PREFIX, default /usr/local
 .PHONY: install

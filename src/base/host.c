@@ -35,6 +35,17 @@ void *host_shared_alloc(const char *name, uint64_t bytes, int *fd)
     return NULL;
 }
 
+void *host_shared_file(int fd, uint64_t bytes)
+{
+    int err = posix_fallocate(fd, 0, (off_t)bytes);
+    if (err) {
+        errno = err;
+        return NULL;
+    }
+    void *hva = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return hva == MAP_FAILED ? NULL : hva;
+}
+
 void host_shared_free(void *hva, uint64_t bytes, int fd)
 {
     if (hva)

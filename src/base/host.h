@@ -12,6 +12,9 @@
 /* Anonymous shared memory of `bytes` (a multiple of 4096), mapped read-write.
  * *fd is its memfd.  NULL and errno if the host refuses. */
 void *host_shared_alloc(const char *name, uint64_t bytes, int *fd);
+/* The same in a file that is open; its room is taken now, so that a disk that gets full
+ * does no harm.  NULL and errno; fd stays the caller's. */
+void *host_shared_file(int fd, uint64_t bytes);
 void  host_shared_free(void *hva, uint64_t bytes, int fd);
 
 /* Copy out of the memfd without touching any mapping of it, so that no page is

@@ -27,22 +27,40 @@ static uint64_t ring_bytes(size_t n_events)
     return (bytes + PAGE_SIZE - 1) & PAGE_MASK;
 }
 
+static struct trace *with_ring(struct trace_ring *ring, size_t n_events, int fd)
+{
+    struct trace *t = ring ? calloc(1, sizeof *t) : NULL;
+    if (!t) {
+        host_shared_free(ring, ring_bytes(n_events), fd);
+        return NULL;
+    }
+    t->ring = ring;
+    t->memfd = fd;
+    ring->size = n_events;
+    return t;
+}
+
+static bool is_ring_size(size_t n_events)
+{
+    errno = EINVAL;
+    return n_events >= 4 && !(n_events & (n_events - 1));
+}
+
 struct trace *trace_new(size_t n_events)
 {
-    if (n_events < 4 || (n_events & (n_events - 1))) {
-        errno = EINVAL;
+    int fd;
+    if (!is_ring_size(n_events))
         return NULL;
-    }
-    struct trace *t = calloc(1, sizeof *t);
-    if (!t)
-        return NULL;
-    t->ring = host_shared_alloc("vitrine-trace", ring_bytes(n_events), &t->memfd);
-    if (!t->ring) {
-        free(t);
-        return NULL;
-    }
-    t->ring->size = n_events;
-    return t;
+    struct trace_ring *ring = host_shared_alloc("vitrine-trace", ring_bytes(n_events), &fd);
+    return with_ring(ring, n_events, fd);
+}
+
+struct trace *trace_new_in(int fd, size_t n_events)
+{
+    struct trace_ring *ring = NULL;
+    if (is_ring_size(n_events))
+        ring = host_shared_file(fd, ring_bytes(n_events));
+    return with_ring(ring, n_events, fd);
 }
 
 void trace_free(struct trace *t)

@@ -87,7 +87,9 @@ struct trace_ring {
     uint64_t tail;          /* last seq the reader is done with             */
     uint64_t lost;          /* events that found no room                    */
     uint64_t size;          /* a power of two                               */
-    uint64_t pad[4];
+    uint64_t written;       /* of a run that is recorded: the last event in its file,  */
+    uint64_t written_sum;   /* and the checksum of that block's header (or the file's) */
+    uint64_t pad[2];
     struct trace_event event[];
 };
 
@@ -113,6 +115,8 @@ struct trace {
 
 /* A ring of n_events (a power of two, at least 4) on a memfd; NULL and errno. */
 struct trace *trace_new(size_t n_events);
+/* The same in a file, which may stay when we are gone; fd is the trace's, even if it fails. */
+struct trace *trace_new_in(int fd, size_t n_events);
 void trace_free(struct trace *t);
 
 /* The slow half of trace_emit(). */

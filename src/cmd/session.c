@@ -23,11 +23,11 @@
 #include "debugger/symbols.h"
 #include "debugger/trace_drain.h"
 #include "debugger/trace_file.h"
+#include "debugger/trace_ring.h"
 #include "debugger/trace_text.h"
 #include "vm/pc.h"
 
-#define RING_EVENTS    (2 * TRACE_BLOCK_EVENTS)    /* what a killed run loses, or less: */
-#define TRACE_WAITS_NS 100000000u          /* of a guest that makes no events */
+#define RING_EVENTS (2 * TRACE_BLOCK_EVENTS)       /* one is written while the other fills */
 #define EXIT_CANNOT 125
 
 struct session {
@@ -37,7 +37,6 @@ struct session {
     struct trace        *trace;
     struct trace_drain   drain;
     struct trace_writer *writer;
-    uint64_t             written_ns;    /* when events last went into the file: virtual time */
     struct exit_stat    *stat;
     struct symbols      *symbols;
     struct trace_text    text;
@@ -78,8 +77,10 @@ static bool open_trace_file(struct session *s)
              s->o->guest.path, s->o->machine.engine->name, mmu_names[s->o->machine.mmu],
              s->o->machine.ram_bytes, s->o->machine.seed);
     s->writer = trace_writer_open(s->o->trace_path, s->trace, info);
-    if (!s->writer)
+    if (!s->writer) {
+        trace_ring_remove(s->o->trace_path);
         return false;                       /* it has said why */
+    }
     trace_drain_add(&s->drain, trace_writer_sink, s->writer);
     return true;
 }
@@ -94,7 +95,7 @@ static bool open_trace(struct session *s)
     const struct run_options *o = s->o;
     if (!o->trace_path && !o->stat)
         return true;
-    s->trace = trace_new(RING_EVENTS);
+    s->trace = trace_ring_new(wants_live_text(o) ? NULL : o->trace_path, RING_EVENTS);
     if (!s->trace) {
         host_say("no memory for the trace ring: %s", strerror(errno));
         return false;
@@ -125,19 +126,6 @@ static void drain_now(void *arg)
     trace_drain_run(&s->drain);
 }
 
-/* Who kills a guest that does nothing any more wants to read its last events: they
- * do not wait for a block to fill.  By virtual time, so that the same run leaves
- * the same file. */
-static void write_what_waits(struct session *s)
-{
-    uint64_t now = vclock_now_ns(s->vm->clock);
-    if (!s->writer || now - s->written_ns < TRACE_WAITS_NS)
-        return;
-    s->written_ns = now;
-    trace_drain_run(&s->drain);
-    trace_writer_flush(s->writer);
-}
-
 static int close_trace(struct session *s)
 {
     int err = 0;
@@ -146,6 +134,8 @@ static int close_trace(struct session *s)
     trace_drain_detach(&s->drain);
     if (s->writer)
         err = trace_writer_close(s->writer);
+    if (s->writer)
+        trace_ring_remove(s->o->trace_path);
     if (err)
         host_say("the trace file %s is incomplete: %s", s->o->trace_path, strerror(-err));
     return err;
@@ -156,14 +146,12 @@ static int close_trace(struct session *s)
 static void poll_host(void *arg)
 {
     struct session *s = arg;
-    write_what_waits(s);
     terminal_poll(s->terminal);
 }
 
 static uint64_t idle(void *arg, uint64_t ns)
 {
     struct session *s = arg;
-    write_what_waits(s);
     return terminal_idle(s->terminal, ns);
 }
 

@@ -354,6 +354,8 @@ static void warn_about(const struct store *s, const char *name)
 {
     if (store_warning(s)[0])
         host_say("%s: %s", name, store_warning(s));
+    else if (!store_is_complete(s))
+        host_say("%s: nobody has closed it: its writer was killed, or is still at it", name);
     if (store_lost(s))
         host_say("%s: %" PRIu64 " events were lost for want of room in the ring", name, store_lost(s));
 }

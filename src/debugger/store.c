@@ -4,8 +4,10 @@
  *
  * The last few unpacked blocks are kept: a screen full of events, paging
  * through them and following their causes mostly stays within one or two.
- * When recording, `tail` is what the writer has been given and not written;
- * it is the writer's block, so the two are emptied together.
+ * `tail` is what comes after the last block.  When recording, it is what the
+ * writer has been given and not written; it is the writer's block, so the two are
+ * emptied together.  Of a file that another process writes, or was writing when it was
+ * killed, it is what lies in the ring beside it.
  */
 #include "debugger/store.h"
 
@@ -22,6 +24,7 @@
 #include "debugger/filter.h"
 #include "debugger/trace_columns.h"
 #include "debugger/trace_file.h"
+#include "debugger/trace_ring.h"
 
 #define N_CACHED 9          /* one more than store_at() promises */
 
@@ -37,6 +40,7 @@ struct store {
     struct trace_writer *writer;        /* NULL: not recording */
     struct trace_event  *tail;
     size_t               n_tail;
+    int                  ring;          /* beside a file that is read; or -1 */
     uint64_t             dropped;       /* could not be recorded (full disk) */
     uint64_t             lost;          /* by the ring that is recorded */
     struct cached        cache[N_CACHED];
@@ -64,6 +68,8 @@ static struct store *store_new(char *why, size_t n)
     }
     if (!s)
         snprintf(why, n, "there is not enough memory");
+    if (s)
+        s->ring = -1;
     for (size_t i = 0; s && i < N_CACHED; i++)
         s->cache[i].block = SIZE_MAX;
     return s;
@@ -83,13 +89,19 @@ static struct store *with_file(struct store *s, struct trace_file *f)
 struct store *store_open(const char *path, char *why, size_t n)
 {
     struct store *s = store_new(why, n);
-    return s ? with_file(s, trace_file_open(path, why, n)) : NULL;
+    s = s ? with_file(s, trace_file_open(path, why, n)) : NULL;
+    if (s && !trace_file_is_complete(s->file)) {
+        s->ring = trace_ring_open(path);
+        store_refresh(s);
+    }
+    return s;
 }
 
 /* A file to write and read again; without a name, on disk if that can be. */
 static int open_recording(const char *path)
 {
     if (path) {
+        trace_ring_remove(path);
         unlink(path);           /* whoever reads the old one keeps it */
         return open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0666);
     }
@@ -134,6 +146,8 @@ int store_close(struct store *s)
     for (size_t i = 0; i < N_CACHED; i++)
         free(s->cache[i].events);
     trace_columns_free(s->columns);
+    if (s->ring >= 0)
+        close(s->ring);
     free(s->tail);
     free(s);
     return err;
@@ -143,11 +157,53 @@ int store_close(struct store *s)
  * Growing
  */
 
+/* Small numbers small, as the rest of the program relies on. */
+static void make_sane(struct trace_event *e)
+{
+    if (e->cause_back >= e->seq)
+        e->cause_back = 0;
+    if (e->layer >= N_LAYERS)
+        e->layer = 0;
+}
+
+/* The events of a ring that come after the file's last; the file has been read after the
+ * ring, so that what had left the ring is in it. */
+static void tail_from_ring(struct store *s, const struct trace_ring *r)
+{
+    const struct trace_event *e;
+    size_t blocks = trace_file_blocks(s->file);
+    uint64_t seq = blocks ? trace_file_block(s->file, blocks - 1)->last_seq : 0;
+    free(s->tail);
+    s->n_tail = 0;
+    s->tail = malloc(r->size * sizeof *s->tail);
+    while (s->tail && s->n_tail < r->size && (e = trace_ring_event(r, ++seq))) {
+        s->tail[s->n_tail] = *e;
+        make_sane(&s->tail[s->n_tail++]);
+    }
+}
+
+/* A ring that goes on from where this file is, now or a block ago. */
+static void look_into_ring(struct store *s)
+{
+    struct trace_ring *r = s->ring >= 0 ? trace_ring_copy(s->ring) : NULL;
+    trace_file_refresh(s->file);
+    if (r && !trace_file_is_complete(s->file) && trace_file_has_written(s->file, r->written, r->written_sum)) {
+        tail_from_ring(s, r);
+        s->lost = r->lost;
+    } else if (s->ring >= 0) {
+        s->n_tail = 0;
+    }
+    free(r);
+}
+
 uint64_t store_refresh(struct store *s)
 {
-    uint64_t before = trace_file_events(s->file);
-    trace_file_refresh(s->file);
-    return trace_file_events(s->file) - before;
+    uint64_t before = store_n_events(s);
+    if (s->writer)
+        trace_file_refresh(s->file);
+    else
+        look_into_ring(s);
+    return store_n_events(s) > before ? store_n_events(s) - before : 0;
 }
 
 static void add_to_tail(struct store *s, const struct trace_event *events, size_t n)
@@ -189,10 +245,7 @@ static size_t take_sane(struct store *s, const struct trace_event *events, size_
             last = trace_file_block(s->file, blocks - 1)->last_seq;
         if (e.seq <= last)
             continue;
-        if (e.cause_back >= e.seq)
-            e.cause_back = 0;
-        if (e.layer >= N_LAYERS)
-            e.layer = 0;
+        make_sane(&e);
         store_sink(s, &e, 1);
         taken++;
     }

@@ -485,6 +485,20 @@ static size_t block_from(const struct trace_file *f, uint64_t seq)
     return lo;
 }
 
+bool trace_file_has_written(const struct trace_file *f, uint64_t seq, uint64_t sum)
+{
+    struct file_header file;
+    struct block_header h;
+    memcpy(&file, f->bytes, sizeof file);
+    if (seq == 0)
+        return file.sum == sum;
+    size_t i = block_from(f, seq);
+    if (i == f->n_blocks || f->block[i].last_seq != seq)
+        return false;
+    trace_file_content(f, i, &h);
+    return h.sum == sum;
+}
+
 int trace_file_each(const struct trace_file *f, uint64_t from, uint64_t to, uint64_t kinds,
                     trace_each_fn *fn, void *arg)
 {

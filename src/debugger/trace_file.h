@@ -66,6 +66,9 @@ uint64_t trace_file_events(const struct trace_file *f);     /* in all its blocks
 size_t trace_file_blocks(const struct trace_file *f);
 const struct trace_block *trace_file_block(const struct trace_file *f, size_t i);
 
+/* Has it a block that ends with event `seq` and whose header has this checksum (seq 0: the file's)? */
+bool trace_file_has_written(const struct trace_file *f, uint64_t seq, uint64_t sum);
+
 /* Can block i hold an event whose `field` is in lo..hi?  By its summary and index. */
 struct trace_field;
 bool trace_file_may_hold(const struct trace_file *f, size_t i, const struct trace_field *field,

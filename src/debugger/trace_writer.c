@@ -86,6 +86,15 @@ static int write_all(struct trace_writer *w, const void *bytes, size_t n)
     return 0;
 }
 
+/* Who finds the ring without us knows by this what it goes on from. */
+static void tell_ring(struct trace_writer *w, uint64_t seq, uint64_t sum)
+{
+    if (!w->trace)
+        return;
+    w->trace->ring->written = seq;
+    w->trace->ring->written_sum = sum;
+}
+
 /* The header's lines: what numbers in events mean, in this build. */
 static char *make_info(const struct trace *t, const char *info, size_t *n)
 {
@@ -124,8 +133,8 @@ static int write_header(struct trace_writer *w, const char *info)
     };
     h.sum = trace_sum(TRACE_SUM_START, &h, offsetof(struct file_header, sum));
     h.sum = trace_sum(h.sum, lines, n);
-    if (write_all(w, &h, sizeof h) == 0)
-        write_all(w, lines, n);
+    if (write_all(w, &h, sizeof h) == 0 && write_all(w, lines, n) == 0)
+        tell_ring(w, 0, h.sum);
     free(lines);
     return w->error;
 }
@@ -254,7 +263,8 @@ static void write_out(struct trace_writer *w)
                              h->n_events ? N_COLUMNS * sizeof(struct column_header) : 0);
     h->sum = trace_sum(TRACE_SUM_START, h, offsetof(struct block_header, sum));
     memcpy(w->out, h, sizeof *h);
-    write_all(w, w->out, w->n_out);
+    if (write_all(w, w->out, w->n_out) == 0)
+        tell_ring(w, h->last_seq, h->sum);
     w->last_seq = h->last_seq;
     *h = (struct block_header){ 0 };
 }

@@ -19,9 +19,11 @@
 #include <cmocka.h>
 
 #include "base/trace.h"
+#include "debugger/store.h"
 #include "debugger/trace_drain.h"
 #include "debugger/trace_file.h"
 #include "debugger/trace_format.h"
+#include "debugger/trace_ring.h"
 
 static char path[64];
 
@@ -411,12 +413,16 @@ static void a_full_disk_is_told_once(void **state)
  * Killed
  */
 
-#define KILLS 1000
+static unsigned kills(void)         /* make kills wants 1000 */
+{
+    const char *wanted = getenv("KILLS");
+    return wanted ? (unsigned)atoi(wanted) : 100;
+}
 
 /* A run: events for ever, through a ring as sessions have it; *done says how many there were. */
 static void write_for_ever(volatile uint64_t *done)
 {
-    struct trace *t = trace_new(2 * TRACE_BLOCK_EVENTS);
+    struct trace *t = trace_ring_new(path, 2 * TRACE_BLOCK_EVENTS);
     struct trace_writer *w = trace_writer_open(path, t, NULL);
     struct trace_drain d;
     t->mask = ~UINT64_C(0);
@@ -429,15 +435,25 @@ static void write_for_ever(volatile uint64_t *done)
     }
 }
 
-static void a_killed_writer_loses_at_most_the_ring(void **state)
+/* Every event that was emitted before the kill is there, and at most the one that was under way. */
+static void check_killed(struct store *s, uint64_t done)
+{
+    struct check c = { .next = 1 };
+    for (uint64_t i = 0; i < store_n_events(s); i++)
+        check_event(&c, store_at(s, i));
+    assert_in_range(store_n_events(s), done, done + 1);
+    assert_false(store_is_complete(s));
+}
+
+static void a_killed_writer_loses_nothing(void **state)
 {
     (void)state;
     volatile uint64_t *done = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    unsigned with_events = 0;
+    unsigned with_blocks = 0, n = kills();
     long longest_ns = 2000000;          /* as long as it takes here to have something written */
     assert_true(done != MAP_FAILED);
     srand(1);
-    for (unsigned i = 0; i < KILLS; i++) {
+    for (unsigned i = 0; i < n; i++) {
         *done = 0;
         unlink(path);
         pid_t child = fork();
@@ -448,22 +464,60 @@ static void a_killed_writer_loses_at_most_the_ring(void **state)
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(waitpid(child, NULL, 0), child);
         char why[200];
-        struct trace_file *f = trace_file_open(path, why, sizeof why);
+        struct store *s = store_open(path, why, sizeof why);
         if (*done < 4 * TRACE_BLOCK_EVENTS && longest_ns < 12000000)
             longest_ns += longest_ns / 16;
-        if (!f) {                       /* only if it was killed before its header was out */
-            assert_true(*done <= 2 * TRACE_BLOCK_EVENTS);
-            continue;
+        if (s) {
+            check_killed(s, *done);
+            with_blocks += trace_file_blocks(store_file(s)) > 0;
+        } else {
+            assert_int_equal(*done, 0); /* killed before its header was out */
         }
-        uint64_t n = count_events(f);
-        assert_false(trace_file_is_complete(f));
-        if (n + 2 * TRACE_BLOCK_EVENTS < *done)
-            fail_msg("%d events of %d", (int)n, (int)*done);
-        with_events += n > 0;
-        trace_file_close(f);
+        store_close(s);
     }
-    assert_true(with_events > KILLS / 10);
+    assert_true(with_blocks > n / 10);
+    trace_ring_remove(path);
     munmap((void *)(uintptr_t)done, 4096);
+}
+
+/* A ring is believed only beside the file it belongs to, and never if it is none. */
+static void a_ring_of_another_run_is_left_alone(void **state)
+{
+    (void)state;
+    char why[200], name[80];
+    struct trace *t = trace_ring_new(path, 64);
+    struct trace_writer *w = trace_writer_open(path, t, NULL);
+    t->mask = ~UINT64_C(0);
+    for (uint64_t i = 1; i <= 50; i++)
+        emit(t, i);
+    struct store *s = store_open(path, why, sizeof why);
+    assert_int_equal(store_n_events(s), 50);
+    for (uint64_t i = 51; i <= 60; i++)
+        emit(t, i);
+    assert_int_equal(store_refresh(s), 10);
+    assert_int_equal(store_at(s, 59)->seq, 60);
+    t->ring->written_sum++;
+    store_refresh(s);
+    assert_int_equal(store_n_events(s), 0);
+    t->ring->written_sum--;
+    for (unsigned i = 0; i < 64; i++) {         /* any size there may be */
+        t->ring->size = BIT(i);
+        store_refresh(s);
+        assert_true(store_n_events(s) <= 60);
+    }
+    t->ring->size = 64;
+    t->ring->head = UINT64_MAX;
+    store_refresh(s);
+    assert_int_equal(store_n_events(s), 60);
+    store_close(s);
+    t->ring->head = 60;
+    trace_writer_close(w);
+    trace_free(t);
+    snprintf(name, sizeof name, "%s.ring", path);
+    assert_int_equal(truncate(name, 10), 0);
+    store_close(store_open(path, why, sizeof why));
+    trace_ring_remove(path);
+    assert_int_not_equal(access(name, F_OK), 0);
 }
 
 int main(void)
@@ -480,7 +534,8 @@ int main(void)
         cmocka_unit_test(lies_in_a_block_header_are_refused),
         cmocka_unit_test(a_block_of_nonsense_is_told_when_read),
         cmocka_unit_test(what_is_no_file_is_refused),
-        cmocka_unit_test(a_killed_writer_loses_at_most_the_ring),
+        cmocka_unit_test(a_killed_writer_loses_nothing),
+        cmocka_unit_test(a_ring_of_another_run_is_left_alone),
         cmocka_unit_test(a_full_disk_is_told_once),
     };
     return cmocka_run_group_tests_name("trace file", tests, make_path, remove_path);
