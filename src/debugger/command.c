@@ -31,6 +31,7 @@ const struct command_row command_rows[] = {
     { "finish", "fin", NULL, "run until this function or handler has returned", "finish", cmd_finish, true, true, WITH_NOTHING },
     { "until", "u", "ADDRESS|KIND ...", "run until there: a breakpoint for this once", "until mark 3", cmd_until, true, true, WITH_BREAK },
     { "advance", NULL, "ADDRESS|FILE:LINE", "the same", "advance kernel.c:120", cmd_until, true, true, WITH_BREAK },
+    { "follow", NULL, "[on|off|REASON ...]", "stop before the monitor answers an exit: its handler is next", "follow io cpuid", cmd_follow, true, false, WITH_NOTHING },
     { "pause", NULL, NULL, "stop a running guest (Ctrl-C does the same)", "pause", cmd_pause, true, true, WITH_NOTHING },
     { "type", NULL, "\"TEXT\"", "type on the guest's serial line; \\n is Enter", "type \"ps\\n\"", cmd_type, true, false, WITH_NOTHING },
     { "key", NULL, "\"TEXT\"", "the same on its PS/2 keyboard", "key \"ls\\n\"", cmd_key, true, false, WITH_NOTHING },
@@ -141,6 +142,7 @@ enum console_result fail_link(struct console *c, int err, const char *what)
 {
     switch (err) {
     case -ESRCH:      return fail(c, "%s: %s", what, link_stopped(c->o.link)->text);
+    case -EAGAIN:     return fail(c, "%s: a debugger holds the monitor; let it `continue`, or `detach`", what);
     case -ETIMEDOUT:  return fail(c, "%s: the monitor does not answer; `kill` ends it", what);
     case -EBUSY:      return fail(c, "%s: the guest is running; `pause` stops it", what);
     case -EOWNERDEAD: return fail(c, "%s: the guest has ended: %s", what, link_stopped(c->o.link)->text);

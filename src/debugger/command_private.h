@@ -98,7 +98,7 @@ const char *short_path(const char *file);
 
 /* ---- handlers, by file ---- */
 
-command_fn cmd_continue, cmd_stepi, cmd_nexti, cmd_step_exit, cmd_finish, cmd_until, cmd_pause, cmd_kill,
+command_fn cmd_continue, cmd_stepi, cmd_nexti, cmd_step_exit, cmd_finish, cmd_until, cmd_pause, cmd_follow, cmd_kill,
     cmd_type, cmd_key;                                                          /* command_run.c   */
 command_fn cmd_break, cmd_tbreak, cmd_delete, cmd_enable, cmd_disable, cmd_condition, cmd_ignore, cmd_watch,
     cmd_rwatch, cmd_awatch, info_breakpoints;                                   /* command_break.c */

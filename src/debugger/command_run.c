@@ -27,7 +27,7 @@ static void next_instruction(struct console *c, char *buf, size_t n)
     c->next_x = pc;
 }
 
-static const char *const why_names[] = { "start", "paused", "stepped", "breakpoint", "beginning", "ended", "died" };
+static const char *const why_names[] = { "start", "paused", "stepped", "breakpoint", "beginning", "exit", "ended", "died" };
 
 /* The source line, if it is known and can be read. */
 static void tell_source(struct console *c)
@@ -213,6 +213,45 @@ enum console_result cmd_kill(struct console *c, const char *args)
     link_kill(c->o.link);
     tell_where(c);
     return CONSOLE_OK;
+}
+
+/* ---- the monitor's answers, before they are given ---- */
+
+static void tell_follow(struct console *c)
+{
+    uint64_t mask = link_following(c->o.link);
+    fputs(mask ? "the guest stops before the monitor answers:" : "the monitor's answers are not followed", c->out);
+    for (unsigned i = 0; i < N_EXITS; i++)
+        if (mask >> i & 1)
+            fprintf(c->out, " %s", exit_infos[i].name);
+    fputc('\n', c->out);
+}
+
+static bool add_exit(const char *name, size_t len, uint64_t *mask)
+{
+    for (unsigned i = 0; i < N_EXITS; i++)
+        if (strlen(exit_infos[i].name) == len && !strncasecmp(name, exit_infos[i].name, len)) {
+            *mask |= BIT(i);
+            return true;
+        }
+    return false;
+}
+
+enum console_result cmd_follow(struct console *c, const char *args)
+{
+    uint64_t mask = 0;
+    if (!*args) {
+        tell_follow(c);
+        return CONSOLE_OK;
+    }
+    bool on = !strcmp(args, "on"), off = !strcmp(args, "off");
+    for (size_t len; !on && !off && *args; args += len + strspn(args + len, " \t,")) {
+        len = strcspn(args, " \t,");
+        if (!add_exit(args, len, &mask))
+            return fail(c, "follow takes on, off or exit reasons (`info exits` has them), not '%.*s'", (int)len, args);
+    }
+    int err = link_follow(c->o.link, on ? LINK_FOLLOW_ALL : mask);
+    return err ? fail_link(c, err, "the monitor cannot be followed") : CONSOLE_OK;
 }
 
 /* ---- typing ---- */

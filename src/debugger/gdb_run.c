@@ -238,7 +238,8 @@ static enum gdb_when go(struct gdb_stub *s, enum link_run how)
     }
     int err = link_run(s->o.link, how, 1);
     if (err)
-        return gdb_error(s, err, err == -ETIMEDOUT ? "the monitor does not answer" : "the guest cannot run");
+        return gdb_error(s, err, err == -ETIMEDOUT ? "the monitor does not answer"
+                              : err == -EAGAIN ? "the monitor is stopped: in its inferior, `detach`" : "the guest cannot run");
     s->how = how;
     s->going = s->waiting = true;
     return GDB_LATER;

@@ -222,6 +222,18 @@ unsigned link_poll(struct link *l, int timeout_ms)
 
 /* ---- asking ---- */
 
+/* In /proc/PID/stat the state comes behind the name, which is in brackets. */
+bool link_held(const struct link *l)
+{
+    char text[128];
+    ssize_t n = l->stat_fd < 0 || l->state == LINK_DEAD ? 0 : pread(l->stat_fd, text, sizeof text - 1, 0);
+    if (n <= 0)
+        return false;
+    text[n] = 0;
+    const char *end = strrchr(text, ')');
+    return end && end[1] == ' ' && end[2] == 't';
+}
+
 /* Wait for the answer to request l->id; notices on the way are taken. */
 static int await(struct link *l)
 {
@@ -241,13 +253,14 @@ static int await(struct link *l)
         struct pollfd p = { .fd = l->sock, .events = POLLIN };
         poll(&p, 1, 100);
         l->news |= take_words(l);
+        if (link_held(l))
+            return -EAGAIN;
         if (host_monotonic_ns() > late)
             return -ETIMEDOUT;
     }
 }
 
-/* The answer is in l->in; `bytes` is what it must have if it is no error. */
-int link_ask(struct link *l, enum wire_type type, const void *body, size_t n, size_t bytes)
+static int request(struct link *l, enum wire_type type, const void *body, size_t n)
 {
     if (l->state == LINK_DEAD)
         return -ESRCH;
@@ -264,7 +277,15 @@ int link_ask(struct link *l, enum wire_type type, const void *body, size_t n, si
             return -ESRCH;
         }
     }
-    int err = await(l);
+    return 0;
+}
+
+/* The answer is in l->in; `bytes` is what it must have if it is no error. */
+int link_ask(struct link *l, enum wire_type type, const void *body, size_t n, size_t bytes)
+{
+    int err = link_held(l) ? -EAGAIN : request(l, type, body, n);
+    if (!err)
+        err = await(l);
     return err ? err : l->in.head.bytes == bytes || bytes == WIRE_ANY ? 0 : -EBADMSG;
 }
 
@@ -276,14 +297,14 @@ static int ask_nothing(struct link *l, enum wire_type type)
 
 /* ---- running ---- */
 
-static int run(struct link *l, const struct wire_run *r)
+static int run(struct link *l, const struct wire_run *r, bool wait)
 {
     static const int refusals[4] = { [LINK_RUNNING] = -EBUSY, [LINK_ENDED] = -EOWNERDEAD, [LINK_DEAD] = -ESRCH };
     if (refusals[l->state] && !(l->state == LINK_ENDED && LINK_IS_BACK(r->how)))
         return refusals[l->state];
     enum link_state before = l->state;
     l->state = LINK_RUNNING;            /* the stop may come with the answer */
-    int err = link_ask(l, WIRE_RUN, r, sizeof *r, 0);
+    int err = wait ? link_ask(l, WIRE_RUN, r, sizeof *r, 0) : request(l, WIRE_RUN, r, sizeof *r);
     if (err && err != -ETIMEDOUT && l->state == LINK_RUNNING)
         l->state = before;              /* one that hangs may yet take it up */
     return err;
@@ -291,13 +312,42 @@ static int run(struct link *l, const struct wire_run *r)
 
 int link_run(struct link *l, enum link_run how, uint64_t n)
 {
-    return run(l, &(struct wire_run){ .how = how, .n = n });
+    return run(l, &(struct wire_run){ .how = how, .n = n }, true);
 }
 
 int link_run_range(struct link *l, gla_t lo, gla_t hi)
 {
-    return run(l, &(struct wire_run){ .how = LINK_STEP_RANGE, .lo = lo, .hi = hi });
+    return run(l, &(struct wire_run){ .how = LINK_STEP_RANGE, .lo = lo, .hi = hi }, true);
 }
+
+int link_go_on(struct link *l)
+{
+    return run(l, &(struct wire_run){ .how = LINK_STEP, .n = 1 }, false);
+}
+
+/* Exits that happen to a guest for the monitor's sake are not among "all". */
+static uint64_t guest_exits(void)
+{
+    static const enum exit_index ours[] = {
+        EXIT_IDX_EXTERNAL_IRQ, EXIT_IDX_IRQ_WINDOW, EXIT_IDX_MTF, EXIT_IDX_PREEMPTION, EXIT_IDX_KICKED,
+        EXIT_IDX_BUDGET, EXIT_IDX_BREAKPOINT,
+    };
+    uint64_t mask = BIT(N_EXITS) - 1;
+    for (size_t i = 0; i < NELEM(ours); i++)
+        mask &= ~BIT(ours[i]);
+    return mask;
+}
+
+int link_follow(struct link *l, uint64_t exits)
+{
+    struct wire_peek p = { .value = exits == LINK_FOLLOW_ALL ? guest_exits() : exits };
+    int err = link_ask(l, WIRE_FOLLOW, &p, sizeof p, 0);
+    if (!err)
+        l->follow = p.value;
+    return err;
+}
+
+uint64_t link_following(const struct link *l) { return l->follow; }
 
 int link_set_step_irqs(struct link *l, bool on)
 {
@@ -446,12 +496,12 @@ static void take_break(struct link *l, struct link_break *b)
 /* The sentence that came with a refusal, or one of our own. */
 static int refusal(struct link *l, int err, char *why, size_t n)
 {
-    if (err != -ESRCH && err != -ETIMEDOUT && l->in.head.bytes && l->in.text[0]) {
+    if (err != -ESRCH && err != -ETIMEDOUT && err != -EAGAIN && l->in.head.bytes && l->in.text[0]) {
         clean(l->in.text, l->in.head.bytes < sizeof l->in.text ? l->in.head.bytes : sizeof l->in.text);
         snprintf(why, n, "%s", l->in.text);
     } else {
         snprintf(why, n, err == -ESRCH ? "the monitor is gone" : err == -ETIMEDOUT
-                 ? "the monitor does not answer" : "the monitor refuses: %s", strerror(-err));
+                 ? "the monitor does not answer" : err == -EAGAIN ? "the monitor is being debugged" : "the monitor refuses: %s", strerror(-err));
     }
     return err;
 }
@@ -496,6 +546,8 @@ static _Noreturn void be_vmm(const struct link_options *o, int sock, int words, 
     int null = open("/dev/null", O_RDWR);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "vitrine-vmm");
+    if (o->tracer)
+        prctl(PR_SET_PTRACER, o->tracer);   /* where Yama lets only parents trace */
     setsid();                               /* Ctrl-C and Ctrl-Z are the debugger's */
     for (int s = 1; s < 32; s++)
         signal(s, s == SIGPIPE ? SIG_IGN : SIG_DFL);
@@ -626,6 +678,11 @@ static bool spawn(struct link *l, const struct link_options *o, char *why, size_
     }
     watch_fd(l, l->sock);
     watch_fd(l, l->words_fd);
+    if (o->tracer) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/stat", (int)l->pid);
+        l->stat_fd = open(path, O_RDONLY | O_CLOEXEC);
+    }
     return await_ready(l, why, n);
 }
 
@@ -647,7 +704,7 @@ struct link *link_start(const struct link_options *o, char *why, size_t n)
         snprintf(why, n, "out of memory");
         return NULL;
     }
-    l->sock = l->words_fd = l->epoll = -1;
+    l->sock = l->words_fd = l->epoll = l->stat_fd = -1;
     l->patience_ms = ANSWER_MS;
     l->stop = (struct link_stop){ .why = LINK_AT_START, .text = "before the first instruction" };
     if (make_parts(l, o, why, n) && spawn(l, o, why, n))
@@ -670,7 +727,7 @@ void link_end(struct link *l)
         store_close(l->store);
     for (size_t i = 0; i < l->n_regions; i++)
         close(l->region[i].memfd);
-    int fds[] = { l->sock, l->words_fd, l->epoll };
+    int fds[] = { l->sock, l->words_fd, l->epoll, l->stat_fd };
     for (size_t i = 0; i < NELEM(fds); i++)
         if (fds[i] >= 0)
             close(fds[i]);

@@ -70,7 +70,9 @@ struct link_options {
     const char         *trace_info;     /* as in store_record(); NULL: none               */
     bool                paced;          /* a halted guest sleeps as long as its clock says
                                            (somebody is watching); else time jumps        */
-    bool                no_sandbox;     /* for gdb on the monitor and the like            */
+    bool                no_sandbox;     /* for a monitor that its sandbox gets in the way of */
+    pid_t               tracer;         /* this process and its children may ptrace the VMM, and
+                                           stop it at any time; 0: as the host allows     */
     const struct symbols *symbols;      /* for names in conditions; may be NULL           */
     struct debuginfo   *info;           /* for variables in them; may be NULL             */
 };
@@ -121,11 +123,13 @@ struct link_stop {
         LINK_STEPPED,                   /* what link_run() was asked for is done     */
         LINK_BREAK,                     /* breakpoint number `nr`                    */
         LINK_AT_BEGINNING,              /* going back: nothing is recorded before    */
+        LINK_AT_EXIT,                   /* link_follow(): before exit `seq` is answered, in the
+                                           midst of an instruction                   */
         LINK_GUEST_ENDED,               /* vm_stop says how                          */
         LINK_DIED,                      /* the VMM is gone                           */
     } why;
     unsigned     nr;
-    uint64_t     seq;                   /* LINK_BREAK on an event: which; else 0     */
+    uint64_t     seq;                   /* LINK_BREAK on an event, LINK_AT_EXIT: which; else 0 */
     uint64_t     address;               /* LINK_BREAK on data: where it was touched  */
     enum vm_stop vm_stop;
     int          status;                /* of the guest, once it ended               */
@@ -180,6 +184,22 @@ int link_run_range(struct link *l, gla_t lo, gla_t hi);
  * host's, no, or the timer would be due at every step. */
 int link_set_step_irqs(struct link *l, bool on);
 int link_pause(struct link *l);         /* the same: LINK_NEWS_STATE follows */
+
+/*
+ * Guest and monitor side by side: stop the guest when the monitor is about to answer one of
+ * these exits (BIT of its index in exit_infos; 0: none), the instruction half done.  To
+ * run on from there answers the exit first.  Until then the registers cannot be set.
+ */
+#define LINK_FOLLOW_ALL UINT64_MAX      /* all that the guest itself has caused */
+int      link_follow(struct link *l, uint64_t exits);
+uint64_t link_following(const struct link *l);
+
+/* From LINK_AT_EXIT on to the end of the instruction, told to a VMM that a tracer holds and
+ * that cannot answer: it starts as soon as it is let go. */
+int link_go_on(struct link *l);
+
+/* The VMM is held by its tracer (link_options.tracer): what needs an answer gives -EAGAIN. */
+bool link_held(const struct link *l);
 
 /* Poll until it is not running, at most timeout_ms (-1: for ever): 0, -ETIMEDOUT,
  * or -EINTR if a signal handler was run meanwhile (Ctrl-C). */

@@ -18,6 +18,8 @@ struct link {
     struct link_stop  stop;
     unsigned          news;             /* seen while an answer was waited for */
     bool              killed;
+    uint64_t          follow;           /* exits before which to stop */
+    int               stat_fd;          /* /proc/PID/stat of a VMM that may be traced; else -1 */
     struct trace     *trace;
     struct wire_page *page;
     struct store     *store;

@@ -19,6 +19,7 @@
     X(RUN,          struct wire_run,      struct wire_none)              \
     X(PAUSE,        struct wire_none,     struct wire_none)              \
     X(STEP_IRQS,    struct wire_peek,     struct wire_none)              \
+    X(FOLLOW,       struct wire_peek,     struct wire_none)              \
     X(SET_STATE,    struct wire_state,    struct wire_none)              \
     X(WRITE,        struct wire_bytes,    struct wire_none)              \
     X(PEEK,         struct wire_peek,     struct wire_peek)              \
@@ -76,6 +77,9 @@ struct wire_page {
 #define WIRE_PAGE_BYTES ((sizeof(struct wire_page) + PAGE_SIZE - 1) & PAGE_MASK)
 
 #define WIRE_BYTES_HEAD offsetof(struct wire_bytes, byte)
+
+/* Called in the VMM whenever the guest has stopped and the debugger was told. */
+void vmm_guest_stopped(void);
 
 /* The VMM's side (vmm.c): makes the machine, tells READY or FAILED, and serves
  * until QUIT.  Runs in the forked child; `trace` and `page` are shared. */

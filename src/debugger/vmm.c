@@ -43,6 +43,8 @@ struct vmm {
     bool              attention;        /* a request has come                       */
     bool              pause;            /* asked for                                */
     bool              starved;          /* halted, and nothing will ever wake it    */
+    uint64_t          follow;           /* exits before which to stop               */
+    bool              inside;           /* stopped there: in the midst of a turn    */
     uint64_t          heartbeat;
     struct { uint8_t byte[TYPED]; size_t head, n; } typed[2];       /* by enum link_input  */
     struct { uint8_t byte[1024]; size_t n; } output[N_LINK_OUTPUTS];
@@ -216,7 +218,7 @@ static int serve_RUN(struct vmm *m, size_t *n)
     if (r->how >= N_LINK_RUNS)
         return -EINVAL;
     if (LINK_IS_BACK(r->how))
-        return -ENOTSUP;
+        return m->inside ? -EBUSY : -ENOTSUP;
     control_go(m->control, r->how, r->n, r->lo, r->hi);
     m->state = LINK_RUNNING;
     m->pause = m->starved = false;
@@ -237,10 +239,19 @@ static int serve_STEP_IRQS(struct vmm *m, size_t *n)
     return 0;
 }
 
+static int serve_FOLLOW(struct vmm *m, size_t *n)
+{
+    (void)n;
+    m->follow = m->in.peek.value;
+    return 0;
+}
+
 static int serve_SET_STATE(struct vmm *m, size_t *n)
 {
     struct vcpu *v = &m->vm->cpu;
     (void)n;
+    if (m->inside)
+        return -EBUSY;                  /* the answer to the exit will change them, too */
     int err = v->ops->set_state(v, m->in.state.groups & ST_ALL, &m->in.state.cpu);
     vm_paging_changed(m->vm);
     control_touched(m->control);
@@ -446,6 +457,12 @@ static void serve_one(struct vmm *m)
 
 /* ---- running ---- */
 
+/* A place for breakpoints of who debugs this process. */
+__attribute__((noinline)) void vmm_guest_stopped(void)
+{
+    __asm__ volatile("");
+}
+
 static void tell_stop(struct vmm *m, const struct link_stop *why)
 {
     m->state = why->why == LINK_GUEST_ENDED ? LINK_ENDED : LINK_STOPPED;
@@ -453,6 +470,26 @@ static void tell_stop(struct vmm *m, const struct link_stop *why)
     flush_output(m);
     publish(m);
     transmit(m, WIRE_STOPPED, 0, 0, why, sizeof *why);
+    vmm_guest_stopped();
+}
+
+/* Somebody wants to see how this exit is answered: stop here, with the machine half way
+ * through its turn, and serve what can be served so.  (They will have gdb step this
+ * process; where the guest stops next, vmm_guest_stopped() is called.) */
+static void before_answer(void *arg, const struct vmexit *x)
+{
+    struct vmm *m = arg;
+    struct link_stop why = { .why = LINK_AT_EXIT, .seq = m->trace->ctx.cause };
+    char text[200];
+    int i = exit_index(x->reason);
+    if (i < 0 || !(m->follow >> i & 1))
+        return;
+    snprintf(why.text, sizeof why.text, "the monitor is about to answer: %s", exit_describe(x, text, sizeof text));
+    m->inside = true;
+    tell_stop(m, &why);
+    while (m->state != LINK_RUNNING)
+        serve_one(m);
+    m->inside = false;
 }
 
 static void let_run(struct vmm *m)
@@ -500,6 +537,7 @@ static bool build(struct vmm *m, char *why, size_t n)
     c.poll = on_poll;
     c.alarm = host_alarm_at;
     c.hook_arg = m;
+    c.before_answer = before_answer;
     c.after_exit = NULL;
     m->trace->drain = wait_for_room;
     m->trace->drain_arg = m;

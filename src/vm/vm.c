@@ -487,6 +487,8 @@ bool vm_turn(struct vm *vm, struct vmexit *x)
     vm->registers_changed = false;
     uint64_t seq = log_exit(vm, x);
     trace_enter(vm->trace, seq);
+    if (vm->cfg.before_answer)
+        vm->cfg.before_answer(vm->cfg.hook_arg, x);
     vm->verdict = vm_answer(vm, x);
     charge_port_access(vm, x);
     conclude(vm, x, vm->verdict, entered_ns);

@@ -71,6 +71,9 @@ struct vm_config {
     void     (*alarm)(uint64_t host_ns);
     void     *hook_arg;
 
+    /* Called before an exit that is logged is answered, if set; with hook_arg. */
+    void     (*before_answer)(void *arg, const struct vmexit *x);
+
     /* Called after every exit was concluded, if set. */
     void     (*after_exit)(void *arg);
     void     *after_exit_arg;

@@ -101,6 +101,46 @@ static void steps(void **state)
     link_end(l);
 }
 
+/* Stopped before the answer: the guest stands at the OUT, nothing has been written; what
+ * goes on from there is the same as without. */
+static void follow(void **state)
+{
+    (void)state;
+    char buf[8];
+    struct cpu_state s;
+    struct link_status before, after;
+    struct link *l = START(loop_code);
+    assert_int_equal(link_follow(l, BIT(EXIT_IDX_IO)), 0);
+    assert_int_equal(link_following(l), BIT(EXIT_IDX_IO));
+    go(l, LINK_FREE, 0);
+    assert_int_equal(link_stopped(l)->why, LINK_AT_EXIT);
+    assert_non_null(strstr(link_stopped(l)->text, "IO out 0x3f8"));
+    assert_true(link_stopped(l)->seq != 0);
+    assert_int_equal(rip(l), 0x100c);
+    assert_int_equal(link_take_output(l, LINK_SERIAL, buf, sizeof buf), 0);
+    link_get_status(l, &before);
+    link_get_state(l, &s);
+    s.gpr[RAX] = 'B';
+    assert_int_equal(link_set_state(l, ST_GPRS, &s), -EBUSY);
+    go(l, LINK_STEP, 1);
+    assert_int_equal(link_stopped(l)->why, LINK_STEPPED);
+    assert_int_equal(rip(l), 0x100d);
+    link_get_status(l, &after);
+    assert_int_equal(after.icount, before.icount + 1);
+    go(l, LINK_FREE, 0);
+    assert_int_equal(link_go_on(l), 0);
+    assert_int_equal(link_wait(l, 5000), 0);
+    assert_int_equal(rip(l), 0x100d);
+    go(l, LINK_FREE, 0);
+    assert_int_equal(rip(l), 0x100c);
+    assert_int_equal(link_follow(l, 0), 0);
+    assert_int_equal(link_run(l, LINK_FREE, 0), 0);         /* runs free from the midst of one */
+    assert_int_equal(link_wait(l, 50), -ETIMEDOUT);
+    assert_true(link_take_output(l, LINK_SERIAL, buf, sizeof buf) > 0);
+    assert_int_equal(buf[0], 'A');
+    link_end(l);
+}
+
 static void ranges(void **state)
 {
     (void)state;
@@ -362,7 +402,7 @@ static void sandbox(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(steps), cmocka_unit_test(ranges), cmocka_unit_test(memory_and_registers), cmocka_unit_test(breakpoints),
+        cmocka_unit_test(steps), cmocka_unit_test(follow), cmocka_unit_test(ranges), cmocka_unit_test(memory_and_registers), cmocka_unit_test(breakpoints),
         cmocka_unit_test(pause_and_output), cmocka_unit_test(ends), cmocka_unit_test(devices),
         cmocka_unit_test(killed), cmocka_unit_test(hangs), cmocka_unit_test(refused),
         cmocka_unit_test(sandbox),
