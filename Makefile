@@ -183,6 +183,7 @@ debugger := \
     debugger/tui_paging.c \
     debugger/tui_walk.c \
     debugger/tui_memory.c \
+    debugger/tui_breaks.c \
     debugger/tui_screen.c \
     debugger/tui_monitor.c \
     debugger/tui_timeline.c \

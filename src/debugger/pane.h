@@ -62,7 +62,8 @@ struct pane {
     X(SERIAL,    pane_serial)   \
     X(SCREEN,    pane_screen)   \
     X(PAGING,    pane_paging)   \
-    X(MEMORY,    pane_memory)
+    X(MEMORY,    pane_memory)   \
+    X(BREAKS,    pane_breaks)
 
 enum pane_id {
 #define X(id, ops) PANE_##id,

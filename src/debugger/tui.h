@@ -52,7 +52,7 @@ struct slot { uint8_t pane, y0, x0, y1, x1; };      /* in 24ths of the screen */
 
 /* What is being typed in the last line. */
 enum prompt_kind { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_COMMAND, PROMPT_UNTIL, PROMPT_FIND,
-                   N_PROMPTS };
+                   PROMPT_BREAK, N_PROMPTS };
 struct prompt {
     enum prompt_kind kind;
     char     text[TUI_TEXT];

@@ -56,6 +56,7 @@ enum role {
     X(ARROW,      "→",      ">")        \
     X(MARKER,     "▶",      ">")        \
     X(BOOKMARK,   "◆",      "*")        \
+    X(BREAK,      "●",      "B")        \
     X(CARET,      "▲",      "^")        \
     X(FULL,       "█",      "#")        \
     X(DOTS,       "…",      "~")

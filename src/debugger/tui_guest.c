@@ -26,13 +26,22 @@
 #define MAX_LINES 256
 #define BEFORE    64            /* bytes before RIP that are looked at without symbols */
 
+struct line { uint64_t rip; struct insn insn; uint8_t bytes[16]; struct source_place place; };
+
+struct code {
+    struct line line[MAX_LINES];
+    int n, here;                /* which one it is about */
+};
+
 struct guest {
     struct guest_file *file;    /* NULL: not readable */
+    struct code code;
+    uint64_t at;                /* live: the line that was moved to; has_at: it is not RIP */
+    bool     has_at;
     bool     looked;
     struct filter *modes;
     unsigned bits;              /* recorded: of the mode at the selected event */
     bool     bits_known;
-    long     top;
 };
 
 static bool guest_open(struct pane *p)
@@ -72,7 +81,6 @@ static void guest_follow(struct pane *p)
     if (!g->looked)
         g->file = guest_file_open(t->o->elf_path);
     g->looked = true;
-    g->top = 0;
     if (!t->link && t->has_event)
         find_mode(t, g);
 }
@@ -82,7 +90,7 @@ static void guest_stopped(struct pane *p)
     struct guest *g = p->state;
     if (!g->looked)
         guest_follow(p);
-    g->top = 0;
+    g->has_at = false;
 }
 
 /* So many bytes at a linear address as can be had. */
@@ -145,13 +153,6 @@ static int draw_cpu(struct tui *t, const struct area *a)
  * Code
  */
 
-struct line { uint64_t rip; struct insn insn; uint8_t bytes[16]; struct source_place place; };
-
-struct code {
-    struct line line[MAX_LINES];
-    int n, here;                /* which is RIP */
-};
-
 /* Where decoding may begin so that it comes by RIP: a symbol's start, or any
  * byte from which it happens to. */
 static uint64_t start_before(struct pane *p, uint64_t pc, unsigned bits)
@@ -213,14 +214,25 @@ static void decode(struct pane *p, struct code *c, uint64_t pc, uint64_t base, u
         add_line(p, c, at, base, bits);
 }
 
-static void draw_insn(struct tui *t, const struct area *a, int y, const struct line *l, bool here)
+static bool has_break(const struct tui *t, uint64_t at)
+{
+    struct link_break b;
+    for (size_t i = 0; t->link && link_break_at(t->link, i, &b) == 0; i++)
+        if (b.kind == BREAK_CODE && b.at == at && b.enabled)
+            return true;
+    return false;
+}
+
+static void draw_insn(struct tui *t, const struct area *a, int y, const struct line *l, bool here, bool is_rip)
 {
     char bytes[40] = "", name[100];
     enum role role = here ? ROLE_CURSOR : ROLE_TEXT;
     if (here)
         draw_rest(a, y, 0, role);
-    if (here)
-        draw_text(a, y, 0, role, glyph(GLYPH_MARKER));
+    if (is_rip)
+        draw_text(a, y, 0, here ? role : ROLE_GUEST, glyph(GLYPH_MARKER));
+    if (has_break(t, l->rip))
+        draw_text(a, y, 1, here ? role : ROLE_BAD, glyph(GLYPH_BREAK));
     int x = draw_format(a, y, 2, here ? role : ROLE_DIM, "%8" PRIx64 "  ", l->rip);
     if (a->w >= 70) {
         for (unsigned i = 0; i < l->insn.len && i < 8; i++)
@@ -237,31 +249,31 @@ static void draw_insn(struct tui *t, const struct area *a, int y, const struct l
 static void draw_code(struct pane *p, const struct area *a, uint64_t pc, uint64_t base, unsigned bits)
 {
     struct guest *g = p->state;
-    static struct code c;       /* 60 KB: too much for the stack, and drawing is not nested */
+    struct code *c = &g->code;
     if (a->h < 1)
         return;
-    decode(p, &c, pc, base, bits, a->h < MAX_LINES ? a->h : MAX_LINES);
+    decode(p, c, g->has_at ? g->at : pc, base, bits, a->h < MAX_LINES ? a->h : MAX_LINES);
     int first = 0, last_source = 0, used = 0;
-    /* Count what stands before RIP, so that RIP is in sight. */
-    for (int i = 0; i <= c.here && i < c.n; i++) {
-        used += 1 + (c.line[i].place.line && c.line[i].place.line != last_source);
-        last_source = c.line[i].place.line;
+    /* Count what stands before that line, so that it is in sight. */
+    for (int i = 0; i <= c->here && i < c->n; i++) {
+        used += 1 + (c->line[i].place.line && c->line[i].place.line != last_source);
+        last_source = c->line[i].place.line;
     }
-    while (used > a->h / 2 && first < c.here) {
-        used -= 1 + (c.line[first].place.line != 0 && c.line[first].place.line != (first ? c.line[first - 1].place.line : 0));
+    while (used > a->h / 2 && first < c->here) {
+        used -= 1 + (c->line[first].place.line != 0 && c->line[first].place.line != (first ? c->line[first - 1].place.line : 0));
         first++;
     }
     last_source = 0;
     int y = 0;
-    for (int i = first; i < c.n && y < a->h; i++) {
-        const struct source_place *s = &c.line[i].place;
+    for (int i = first; i < c->n && y < a->h; i++) {
+        const struct source_place *s = &c->line[i].place;
         if (s->line && s->line != last_source && y + 1 < a->h) {
             const char *text = guest_file_line(g->file, s);
             draw_format(a, y++, 2, ROLE_MEM, "%s:%d  %s", strrchr(s->file, '/') ? strrchr(s->file, '/') + 1 : s->file,
                         s->line, text ? text + strspn(text, " ") : "");
         }
         last_source = s->line;
-        draw_insn(p->tui, a, y++, &c.line[i], i == c.here);
+        draw_insn(p->tui, a, y++, &c->line[i], i == c->here, c->line[i].rip == pc);
     }
 }
 
@@ -339,8 +351,61 @@ static void guest_title(struct pane *p, char *buf, size_t n)
         snprintf(buf, n, "as it is now%s", t->cursor + 1 < tui_n_events(t) ? " (the selected event is earlier)" : "");
 }
 
+/*
+ * Keys
+ */
+
+/* To another line of the code. */
+static void move_line(struct tui *t, struct pane *p, int by)
+{
+    struct guest *g = p->state;
+    const struct cpu_state *s = &t->live.now;
+    decode(p, &g->code, g->has_at ? g->at : state_pc(s), s->seg[SEG_CS].base, state_code_bits(s), 24);
+    int to = g->code.here + by;
+    if (to < 0 || to >= g->code.n)
+        return;
+    g->at = g->code.line[to].rip;
+    g->has_at = true;
+}
+
+static uint64_t this_line(const struct pane *p)
+{
+    const struct guest *g = p->state;
+    return g->has_at ? g->at : state_pc(&p->tui->live.now);
+}
+
+static void toggle_break(struct tui *t, struct pane *p, int arg)
+{
+    struct link_break b;
+    char where[40];
+    (void)arg;
+    for (size_t i = 0; link_break_at(t->link, i, &b) == 0; i++)
+        if (b.kind == BREAK_CODE && b.at == this_line(p)) {
+            link_break_delete(t->link, b.nr);
+            return;
+        }
+    snprintf(where, sizeof where, "%#" PRIx64, this_line(p));
+    live_break(t, where);
+}
+
+static void run_to_line(struct tui *t, struct pane *p, int arg)
+{
+    char where[40];
+    (void)arg;
+    snprintf(where, sizeof where, "%#" PRIx64, this_line(p));
+    live_until(t, where);
+}
+
+static const struct key guest_keys[] = {
+    { 'j', KEY_DOWN, NULL, "the line of code below", move_line, 1, LIVE },
+    { 'k', KEY_UP, NULL, "the one above", move_line, -1, LIVE },
+    { 'b', 0, NULL, "a breakpoint on this line, or none any more", toggle_break, 0, LIVE },
+    { 't', 0, NULL, "run until this line", run_to_line, 0, LIVE },
+    { 0 }
+};
+
 const struct pane_ops pane_guest = {
     .name = "guest", .about = "the guest's CPU: registers, code with source lines, stack",
-    .state_bytes = sizeof(struct guest), .open = guest_open, .close = guest_close, .title = guest_title,
+    .state_bytes = sizeof(struct guest), .keys = guest_keys, .open = guest_open, .close = guest_close, .title = guest_title,
     .draw = guest_draw, .follow_selection = guest_follow, .guest_stopped = guest_stopped,
 };

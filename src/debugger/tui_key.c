@@ -328,7 +328,7 @@ static const char *name_of_key(int key, char *buf, size_t n)
         { '\t', "Tab" }, { '\r', "Enter" }, { 27, "Esc" }, { ' ', "Space" }, { KEY_BTAB, "Shift-Tab" },
         { KEY_UP, "Up" }, { KEY_DOWN, "Down" }, { KEY_LEFT, "Left" }, { KEY_RIGHT, "Right" },
         { KEY_NPAGE, "PgDn" }, { KEY_PPAGE, "PgUp" }, { KEY_HOME, "Home" }, { KEY_END, "End" },
-        { KEY_ENTER, "Enter" },
+        { KEY_ENTER, "Enter" }, { KEY_IC, "Ins" }, { KEY_DC, "Del" },
     };
     for (size_t i = 0; i < NELEM(names); i++)
         if (names[i].key == key)

@@ -11,7 +11,7 @@
 
 #include "debugger/tui.h"
 
-static const char *const leads[] = { "", "/", "\\", ":", "until ", "find in memory: " };
+static const char *const leads[] = { "", "/", "\\", ":", "until ", "find in memory: ", "break " };
 
 static void set_text(struct prompt *p, const char *text)
 {
@@ -92,6 +92,8 @@ static void accept(struct tui *t)
         live_until(t, p->text);
     else if (kind == PROMPT_FIND && p->len)
         tui_find_memory(t, p->text);
+    else if (kind == PROMPT_BREAK && p->len)
+        live_break(t, p->text);
 }
 
 static void cancel(struct tui *t)

@@ -1,6 +1,7 @@
 /*
  * debugger/tui_stat.c -- the pane that counts exits: the table of `perf kvm
- * stat`, a rate, and a curve over the run.
+ * stat`, rates, and a curve over the run; while a guest runs, how fast that is
+ * now, in the host's time.
  *
  * It shows what the survey of the whole trace has counted so far.  Sorting a
  * table with many rows takes a moment, so while it counts this is done anew only a
@@ -9,15 +10,26 @@
 #include <curses.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/host.h"
+#include "debugger/link.h"
 #include "debugger/tui.h"
 #include "debugger/tui_survey.h"
 
 #define MAX_ROWS   512
 #define AGAIN_NS   200000000    /* between two sortings */
+#define SAMPLE_NS  250000000
+#define MAX_SAMPLES 60
+#define RATE_W     86           /* columns from which each row has its rate */
+
+/* What the state page said at some moment of a guest that runs. */
+struct sample { uint64_t host_ns, exits, icount; };
 
 struct stat_pane {
+    struct sample   sample[MAX_SAMPLES + 1];    /* the latest last; a rate for each two */
+    unsigned n_samples;
+    uint64_t exits_at_stop, exits_before;
     enum stat_by    by;
     struct stat_row row[MAX_ROWS];
     size_t   n;
@@ -40,11 +52,73 @@ static void sort_again(struct pane *p)
     s->sorted = true;
 }
 
+/*
+ * How fast it is now
+ */
+
+static void take_sample(struct pane *p)
+{
+    struct stat_pane *s = p->state;
+    struct link_status now;
+    uint64_t ns = host_monotonic_ns();
+    if (s->n_samples && ns - s->sample[s->n_samples - 1].host_ns < SAMPLE_NS)
+        return;
+    if (s->n_samples == NELEM(s->sample))
+        memmove(s->sample, s->sample + 1, --s->n_samples * sizeof s->sample[0]);
+    link_get_status(p->tui->link, &now);
+    s->sample[s->n_samples++] = (struct sample){ ns, now.n_exits, now.icount };
+    p->tui->dirty = true;
+}
+
+static void stat_stopped(struct pane *p)
+{
+    struct stat_pane *s = p->state;
+    struct link_status now;
+    link_get_status(p->tui->link, &now);
+    s->exits_before = s->exits_at_stop;
+    s->exits_at_stop = now.n_exits;
+    s->n_samples = 0;
+}
+
+static double rate(const struct sample *a, const struct sample *b, bool of_insns)
+{
+    uint64_t n = of_insns ? b->icount - a->icount : b->exits - a->exits;
+    return b->host_ns > a->host_ns ? (double)n * 1e9 / (double)(b->host_ns - a->host_ns) : 0;
+}
+
+static void draw_now(struct pane *p, const struct area *a, int y)
+{
+    const struct stat_pane *s = p->state;
+    double most = 0;
+    if (!live_running(p->tui)) {
+        draw_format(a, y, 1, ROLE_TEXT, "%" PRIu64 " exits since the stop before", s->exits_at_stop - s->exits_before);
+        return;
+    }
+    if (s->n_samples < 2) {
+        draw_text(a, y, 1, ROLE_DIM, "it runs");
+        return;
+    }
+    const struct sample *last = &s->sample[s->n_samples - 1];
+    int x = draw_format(a, y, 1, ROLE_STRONG, "now %.0f exits/s", rate(last - 1, last, false));
+    x = draw_format(a, y, x, ROLE_TEXT, ", %.1f M instructions/s of the host's time ", rate(last - 1, last, true) / 1e6);
+    unsigned room = x + 3 < a->w ? (unsigned)(a->w - x - 2) : 0, from = s->n_samples > room ? s->n_samples - room : 1;
+    for (unsigned i = from; room && i < s->n_samples; i++)
+        most = rate(&s->sample[i - 1], &s->sample[i], false) > most ? rate(&s->sample[i - 1], &s->sample[i], false) : most;
+    for (unsigned i = from; room && i < s->n_samples; i++)
+        x = draw_text(a, y, x, ROLE_IO, draw_spark((uint64_t)rate(&s->sample[i - 1], &s->sample[i], false), (uint64_t)most));
+}
+
+/*
+ * The table
+ */
+
 static bool stat_work(struct pane *p, uint64_t budget_ns)
 {
     struct stat_pane *s = p->state;
     (void)budget_ns;
     uint64_t before = s->changed;
+    if (live_running(p->tui))
+        take_sample(p);
     if (s->sorted)
         sort_again(p);
     p->tui->dirty |= s->changed != before;
@@ -77,7 +151,10 @@ static int draw_headline(struct pane *p, const struct area *a)
     x = draw_format(a, 0, x, ROLE_DIM, ", times %s ", stat_is_timed(v->stat) ? "of the host" : "virtual");
     if (a->w - x > 12)
         draw_curve(v, a, 0, x + 1, a->w - x - 2);
-    return 1;
+    if (!p->tui->link || a->h < 8)
+        return 1;
+    draw_now(p, a, 1);
+    return 2;
 }
 
 static double percent(uint64_t part, uint64_t whole)
@@ -87,13 +164,17 @@ static double percent(uint64_t part, uint64_t whole)
 
 static void draw_row(struct pane *p, const struct area *a, int y, const struct stat_row *r)
 {
-    const struct exit_stat *st = p->tui->survey->stat;
+    const struct survey *v = p->tui->survey;
+    const struct exit_stat *st = v->stat;
     int name = a->w < 70 ? 16 : a->w < 100 ? 18 : 24;
     draw_format(a, y, 1, ROLE_EXIT, "%-*.*s", name, name, r->name);
     int x = draw_format(a, y, 1 + name, ROLE_TEXT, "%9" PRIu64 " %6.2f%% %6.2f%%", r->count,
                         percent(r->count, stat_exits(st)), percent(r->sum_ns, stat_sum_ns(st)));
     x = draw_format(a, y, x, ROLE_TEXT, " %9.2f %9.2f %10.2f", (double)r->min_ns / 1e3,
                     (double)r->sum_ns / (double)r->count / 1e3, (double)r->max_ns / 1e3);
+    uint64_t ns = v->last_ns - v->first_ns;
+    if (a->w >= RATE_W)
+        x = draw_format(a, y, x, ROLE_TEXT, " %9.0f", ns ? (double)r->count * 1e9 / (double)ns : 0);
     if (x + 12 < a->w)
         draw_text(a, y, x + 2, ROLE_DIM, r->about);
 }
@@ -105,6 +186,8 @@ static void draw_head(struct pane *p, const struct area *a, int y)
     draw_rest(a, y, 0, ROLE_HEAD);
     draw_format(a, y, 1, ROLE_HEAD, "%-*s%9s %7s %7s %9s %9s %10s", name, stat_by_names[s->by], "count", "count",
                 "time", "min us", "avg us", "max us");
+    if (a->w >= RATE_W)
+        draw_format(a, y, name + 60, ROLE_HEAD, " %9s", "per s");
 }
 
 static void stat_draw(struct pane *p, const struct area *a)
@@ -158,5 +241,5 @@ static const struct key stat_keys[] = {
 const struct pane_ops pane_stat = {
     .name = "stat", .about = "where the exits come from and what they cost",
     .state_bytes = sizeof(struct stat_pane), .keys = stat_keys,
-    .title = stat_title, .draw = stat_draw, .work = stat_work,
+    .title = stat_title, .draw = stat_draw, .work = stat_work, .guest_stopped = stat_stopped,
 };
