@@ -156,6 +156,7 @@ debugger := \
     debugger/story.c \
     debugger/gdb_packet.c \
     debugger/gdb_regs.c \
+    debugger/gdb_agent.c \
     debugger/gdb_stub.c \
     debugger/gdb_run.c \
     debugger/gdb_break.c \

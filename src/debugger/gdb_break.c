@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "debugger/gdb_agent.h"
 #include "debugger/gdb_private.h"
 
 static const uint32_t accesses[] = { [2] = BREAK_WRITE, [3] = BREAK_READ, [4] = BREAK_READ | BREAK_WRITE };
@@ -41,6 +42,23 @@ static bool parse(struct gdb_args *a, struct gdb_point *p)
     return true;
 }
 
+/* ";X length,code" any number of times, behind which other things may follow. */
+static bool parse_conditions(struct gdb_stub *s, struct gdb_args *a, struct link_break *b)
+{
+    struct agent_list list = { b->agent, 0, sizeof b->agent };
+    uint8_t code[LINK_AGENT_BYTES];
+    uint64_t len;
+    agent_list_begin(&list, s->arch);
+    while (gdb_take(a, ';') && gdb_take(a, 'X')) {
+        if (!gdb_take_number(a, &len) || !gdb_take(a, ',') || len > sizeof code ||
+            gdb_from_hex(a->at, (size_t)(a->end - a->at), code, len) != len || !agent_list_add(&list, code, len))
+            return false;
+        a->at += 2 * len;
+    }
+    b->agent_len = list.n > 1 ? (uint32_t)list.n : 0;
+    return true;
+}
+
 static bool has_room(struct gdb_stub *s)
 {
     if (s->n_points < s->room_points)
@@ -67,9 +85,14 @@ enum gdb_when gdb_insert(struct gdb_stub *s, struct gdb_args args)
         b.len = p.len;
         b.access = accesses[p.type];
     }
+    if (!parse_conditions(s, &args, &b))
+        return gdb_error(s, EINVAL, "the condition is too long, or none");
     struct gdb_point *old = find(s, p.type, p.at, p.len);
-    if (old)
-        return gdb_ok(s);
+    if (old) {                          /* as it is, but for its condition */
+        b.nr = old->nr;
+        int err = link_break_change(s->o.link, &b, why, sizeof why);
+        return err ? gdb_error(s, err, why) : gdb_ok(s);
+    }
     int err = link_break_add(s->o.link, &b, why, sizeof why);
     if (err == -ENOTSUP && p.type == 2) {       /* an engine that only sees what has changed */
         b.access = BREAK_CHANGE;

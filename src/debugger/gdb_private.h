@@ -35,7 +35,7 @@ struct gdb_stub {
     bool              over_told;        /* the end was told as a stop: next time as an end  */
     bool              end_told;         /* as an end                                        */
     enum link_run     how;
-    uint64_t          range_from, range_to;     /* vCont;r: [from, to); else from == to     */
+    uint64_t          range_from, range_to;     /* vCont;r: [from, to)                      */
 
     struct gdb_point *point;
     size_t            n_points, room_points;
@@ -75,7 +75,7 @@ void gdb_console_text(struct gdb_stub *s, const char *text);       /* as gdb's o
 
 /* gdb_run.c */
 gdb_fn gdb_stop_reason, gdb_vcont_query, gdb_vcont, gdb_continue, gdb_step, gdb_detach, gdb_kill, gdb_vkill,
-       gdb_vattach, gdb_backwards;
+       gdb_vattach, gdb_back_step, gdb_back;
 void gdb_attach(struct gdb_stub *s);
 void gdb_interrupt(struct gdb_stub *s);
 void gdb_let_go(struct gdb_stub *s);

@@ -87,6 +87,8 @@ static void put_registers(struct gdb_stub *s, const struct cpu_state *cpu)
 static void put_stop(struct gdb_stub *s, unsigned sig, const struct cpu_state *cpu)
 {
     gdb_printf(&s->p, "T%02xthread:%s;", sig, gdb_thread(s));
+    if (link_stopped(s->o.link)->why == LINK_AT_BEGINNING)
+        gdb_put(&s->p, "replaylog:begin;");
     put_reason(s, link_stopped(s->o.link));
     put_registers(s, cpu);
 }
@@ -125,6 +127,7 @@ static void say_why(struct gdb_stub *s)
     char text[300];
     const struct link_stop *why = link_stopped(s->o.link);
     bool known = why->why == LINK_STEPPED || why->why == LINK_PAUSED || why->why == LINK_AT_START ||
+                 why->why == LINK_AT_BEGINNING ||
                  (why->why == LINK_BREAK && gdb_point_nr(s, why->nr)) ||
                  (why->why == LINK_GUEST_ENDED && why->vm_stop == VM_EXIT_PORT);
     if (known)
@@ -171,16 +174,6 @@ enum gdb_when gdb_stop_reason(struct gdb_stub *s, struct gdb_args args)
 
 /* ---- the machine's news ---- */
 
-static bool goes_on_in_range(struct gdb_stub *s)
-{
-    struct cpu_state cpu;
-    if (s->range_from == s->range_to || s->pausing || link_stopped(s->o.link)->why != LINK_STEPPED)
-        return false;
-    link_get_state(s->o.link, &cpu);
-    gla_t pc = state_pc(&cpu);
-    return pc - s->range_from < s->range_to - s->range_from && link_run(s->o.link, LINK_STEP, 1) == 0;
-}
-
 /* The monitor does not even pause.  What is known of it can be looked at. */
 static void tell_hang(struct gdb_stub *s)
 {
@@ -207,11 +200,15 @@ void gdb_stub_news(struct gdb_stub *s)
         s->starved = true;              /* it goes on when there is input */
         return;
     }
-    if (goes_on_in_range(s))
-        return;
     s->going = false;
     if (s->waiting)
         send_report(s);
+}
+
+static int set_going(struct gdb_stub *s)
+{
+    return s->how == LINK_STEP_RANGE ? link_run_range(s->o.link, s->range_from, s->range_to)
+                                     : link_run(s->o.link, s->how, 1);
 }
 
 void gdb_stub_wake(struct gdb_stub *s)
@@ -220,27 +217,34 @@ void gdb_stub_wake(struct gdb_stub *s)
         return;
     s->starved = false;
     if (link_state(s->o.link) == LINK_STOPPED)
-        link_run(s->o.link, s->how, 1);
+        set_going(s);
 }
 
 /* ---- going ---- */
+
+static const char *going_error(int err)
+{
+    return err == -ETIMEDOUT ? "the monitor does not answer"
+         : err == -EAGAIN    ? "the monitor is stopped: in its inferior, `detach`"
+         : err == -ENOTSUP   ? "this machine cannot go back" : "the guest cannot run";
+}
 
 static enum gdb_when go(struct gdb_stub *s, enum link_run how)
 {
     bool told = s->mode_told;
     enum link_state state = link_state(s->o.link);
-    s->mode_told = told && how != LINK_FREE;
+    s->mode_told = told && how != LINK_FREE && how != LINK_REVERSE_CONTINUE;
     s->starved = s->pausing = false;
-    if (told || state == LINK_ENDED || state == LINK_DEAD) {
+    if (told || state == LINK_DEAD || (state == LINK_ENDED && !LINK_IS_BACK(how))) {
         s->over_told |= !told;
         report(s);
         return GDB_NOW;
     }
-    int err = link_run(s->o.link, how, 1);
-    if (err)
-        return gdb_error(s, err, err == -ETIMEDOUT ? "the monitor does not answer"
-                              : err == -EAGAIN ? "the monitor is stopped: in its inferior, `detach`" : "the guest cannot run");
     s->how = how;
+    int err = set_going(s);
+    if (err)
+        return gdb_error(s, err, going_error(err));
+    s->over_told = false;
     s->going = s->waiting = true;
     return GDB_LATER;
 }
@@ -248,15 +252,33 @@ static enum gdb_when go(struct gdb_stub *s, enum link_run how)
 enum gdb_when gdb_continue(struct gdb_stub *s, struct gdb_args args)
 {
     (void)args;                         /* an address to go on at: GDB sets the register */
-    s->range_from = s->range_to = 0;
     return go(s, LINK_FREE);
 }
 
 enum gdb_when gdb_step(struct gdb_stub *s, struct gdb_args args)
 {
     (void)args;
-    s->range_from = s->range_to = 0;
     return go(s, LINK_STEP);
+}
+
+enum gdb_when gdb_back_step(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    return go(s, LINK_REVERSE_STEP);
+}
+
+enum gdb_when gdb_back(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    return go(s, LINK_REVERSE_CONTINUE);
+}
+
+static enum gdb_when go_in_range(struct gdb_stub *s, struct gdb_args *args)
+{
+    if (!gdb_take_number(args, &s->range_from) || !gdb_take(args, ',') ||
+        !gdb_take_number(args, &s->range_to) || s->range_to < s->range_from)
+        return gdb_error(s, EINVAL, "vCont;r wants a range");
+    return go(s, s->range_from < s->range_to ? LINK_STEP_RANGE : LINK_STEP);
 }
 
 enum gdb_when gdb_vcont_query(struct gdb_stub *s, struct gdb_args args)
@@ -269,7 +291,6 @@ enum gdb_when gdb_vcont_query(struct gdb_stub *s, struct gdb_args args)
 /* The first action is for our CPU, there being no other. */
 enum gdb_when gdb_vcont(struct gdb_stub *s, struct gdb_args args)
 {
-    s->range_from = s->range_to = 0;
     if (!gdb_take(&args, ';') || !gdb_more(&args))
         return gdb_error(s, EINVAL, "vCont wants an action");
     switch (*args.at++) {
@@ -280,24 +301,13 @@ enum gdb_when gdb_vcont(struct gdb_stub *s, struct gdb_args args)
     case 'S':
         return go(s, LINK_STEP);
     case 'r':
-        if (!gdb_take_number(&args, &s->range_from) || !gdb_take(&args, ',') ||
-            !gdb_take_number(&args, &s->range_to) || s->range_to < s->range_from) {
-            s->range_from = s->range_to = 0;
-            return gdb_error(s, EINVAL, "vCont;r wants a range");
-        }
-        return go(s, LINK_STEP);
+        return go_in_range(s, &args);
     case 't':
         gdb_interrupt(s);
         return gdb_ok(s);
     default:
         return gdb_error(s, EINVAL, "vCont knows c, C, s, S, r and t");
     }
-}
-
-enum gdb_when gdb_backwards(struct gdb_stub *s, struct gdb_args args)
-{
-    (void)args;
-    return gdb_error(s, ENOTSUP, "this machine cannot go back");
 }
 
 void gdb_interrupt(struct gdb_stub *s)
@@ -334,7 +344,6 @@ void gdb_let_go(struct gdb_stub *s)
     gdb_remove_all(s);
     s->attached = s->waiting = s->pausing = s->mode_told = false;
     s->starved = false;
-    s->range_from = s->range_to = 0;
     s->how = LINK_FREE;
     s->going = link_state(s->o.link) == LINK_RUNNING || link_run(s->o.link, LINK_FREE, 0) == 0;
     s->closing = !s->extended;

@@ -182,8 +182,8 @@ static const struct row {
     { "qSupported",   gdb_query,         true,  "what can you do"                           },
     { "qHostInfo",    gdb_query,         true,  "LLDB: what machine"                        },
     { "q",            gdb_query,         false, "questions"                                 },
-    { "bs",           gdb_backwards,     false, "one instruction back"                      },
-    { "bc",           gdb_backwards,     false, "run backwards"                             },
+    { "bs",           gdb_back_step,     false, "one instruction back"                      },
+    { "bc",           gdb_back,          false, "run backwards"                             },
     { "?",            gdb_stop_reason,   false, "why does it stand"                         },
     { "g",            get_registers,     false, "the registers"                             },
     { "G",            set_registers,     false, "set them"                                  },
@@ -305,7 +305,6 @@ void gdb_stub_gone(struct gdb_stub *s)
     gdb_remove_all(s);
     gdb_close_files(s);
     s->connected = s->attached = s->waiting = s->closing = s->pausing = false;
-    s->range_from = s->range_to = 0;
 }
 
 const void *gdb_stub_output(const struct gdb_stub *s, size_t *n)

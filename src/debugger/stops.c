@@ -17,6 +17,8 @@
 #include "base/trace.h"
 #include "debugger/expr.h"
 #include "debugger/filter.h"
+#include "debugger/gdb_agent.h"
+#include "debugger/gdb_regs.h"
 #include "debugger/symbols.h"
 #include "debugger/trace_text.h"
 
@@ -86,6 +88,40 @@ static int read_memory(void *arg, bool physical, uint64_t at, void *buf, unsigne
     return physical ? gmem_read(s->vm->gmem, at, buf, n) : vm_read_linear(s->vm, at, buf, n);
 }
 
+/* A condition in gdb's byte code.  The registers are fetched if it asks for one. */
+struct asking { const struct stops *s; enum gdb_arch arch; unsigned groups; struct cpu_state cpu; };
+
+static int read_for_agent(void *arg, uint64_t at, void *buf, unsigned n)
+{
+    const struct asking *a = arg;
+    return vm_read_linear(a->s->vm, at, buf, n);
+}
+
+static bool reg_for_agent(void *arg, unsigned nr, uint64_t *value)
+{
+    struct asking *a = arg;
+    struct vcpu *v = &a->s->vm->cpu;
+    uint8_t image[GDB_REG_BYTES];
+    const struct gdb_reg *r = gdb_reg_at(a->arch, nr);
+    if (!r || r->wire > 8)
+        return false;
+    unsigned want = r->st | (r->special ? ST_GPRS | ST_SEGS | ST_CRS : 0u);
+    if (want & ~a->groups && v->ops->get_state(v, want & ~a->groups, &a->cpu))
+        return false;
+    a->groups |= want;
+    gdb_reg_read(r, &a->cpu, image);
+    memcpy(value, image, sizeof *value);
+    return true;
+}
+
+static bool agent_holds(struct stops *s, const struct point *p, char *why, size_t n)
+{
+    struct asking a = { .s = s, .arch = p->b.agent[0] };
+    bool holds = true;
+    return agent_list_eval(p->b.agent, p->b.agent_len,
+                           &(struct agent_machine){ read_for_agent, reg_for_agent, &a }, &holds, why, n) || holds;
+}
+
 /* Is the condition true now?  One that cannot be evaluated stops, and says so. */
 static bool condition_holds(struct stops *s, const struct point *p, char *why, size_t n)
 {
@@ -94,6 +130,8 @@ static bool condition_holds(struct stops *s, const struct point *p, char *why, s
     uint64_t value;
     size_t at;
     why[0] = 0;
+    if (p->b.agent_len)
+        return agent_holds(s, p, why, n);
     if (!p->b.condition[0])
         return true;
     v->ops->get_state(v, ST_ALL & ~(unsigned)ST_FPU, &cpu);
@@ -407,6 +445,8 @@ static int check_condition(const struct stops *s, const struct link_break *b, ch
         snprintf(why, n, "a condition in byte code has at most %zu bytes", sizeof b->agent);
         return -EINVAL;
     }
+    if (b->agent_len && agent_list_check(b->agent, b->agent_len, why, n))
+        return -EINVAL;
     if (!b->condition[0] || !expr_check(b->condition, &m, &at, what, sizeof what))
         return 0;
     snprintf(why, n, "the condition '%s' makes no sense: %s", b->condition, what);
