@@ -39,6 +39,7 @@ cpu := \
     cpu/engine.c \
     cpu/kvm/kvm.c \
     cpu/kvm/exits.c \
+    cpu/kvm/debug.c \
     cpu/kvm/insn.c \
     cpu/kvm/state.c \
     cpu/kvm/pager.c \

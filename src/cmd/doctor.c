@@ -17,7 +17,7 @@
 #include "cmd/cmd.h"
 #include "cpu/engine.h"
 
-struct finding { bool good; char found[620]; char mend[200]; };
+struct finding { bool good; char found[920]; char mend[200]; };
 
 #define SAY(field, ...) snprintf(f->field, sizeof(f->field), __VA_ARGS__)
 

@@ -27,6 +27,9 @@
     X(long_mode,        "long mode (64-bit)")                                \
     X(sse,              "SSE in the guest's kernel")                         \
     X(single_step,      "stops after every instruction")                     \
+    X(breakpoints,      "breakpoints without stepping")                      \
+    X(user_breakpoints, "breakpoints in ring 3")                             \
+    X(watchpoints,      "watchpoints without stepping")                      \
     X(deterministic,    "two runs are the same run")                         \
     X(sees_first_touch, "shows the first touch of a page")                   \
     X(sees_msr,         "shows RDMSR and WRMSR")                             \

@@ -49,10 +49,11 @@ struct engine_caps {
     bool ok;
     bool real_mode, protected_mode, paging32, pae, long_mode, v86, sse;
     bool iret32, int64, syscall64;  /* 32-bit handlers return; INT n, SYSCALL in long mode */
-    bool single_step, breakpoints, deterministic;
+    bool single_step, deterministic;
+    bool breakpoints, user_breakpoints, watchpoints;        /* set_debug(); in ring 3 too */
     bool sees_cr_access, sees_cpuid, sees_msr, sees_first_touch, sees_vmcall;
     unsigned mmus;                  /* BIT(enum mmu_kind) */
-    char why[600];                  /* a sentence the user can act on; always set */
+    char why[900];                  /* a sentence the user can act on; always set */
 };
 
 struct vcpu {
@@ -121,7 +122,8 @@ struct engine {
 
     /* From now on stop there; kept, not copied (NULL: nowhere).  May be NULL, and may
      * be refused with -ENOTSUP (then it stops nowhere): the debugger then steps
-     * with the monitor trap flag and looks for itself. */
+     * with the monitor trap flag and looks for itself.  Who will do so says NULL once
+     * before the process gives up its rights: what works may have to be tried. */
     int  (*set_debug)(struct vcpu *v, const struct debug_stops *d);
 
     /* Cached translations are out of date: of everything, or (may be NULL)

@@ -27,6 +27,9 @@ struct control {
     uint64_t         until;             /* LINK_STEP: the icount                            */
     uint64_t         begin_icount;      /* a code stop where we began is none               */
     bool             begun;             /* something was retired since                      */
+    gla_t            begin_pc;
+    bool             first_run;         /* the CPU has not run since                        */
+    bool             told_here;         /* it stands before a code stop that it has told    */
     gla_t            sp0;               /* LINK_FINISH, LINK_NEXT                           */
     gla_t            next_at;           /* LINK_NEXT over a call: comes back there          */
     bool             was_return, has_next;
@@ -128,7 +131,9 @@ static bool look_at_debug_exit(struct control *c, struct vmexit *x)
         return look_at_data(c, x) || step_done(c, false);
     if (x->reason != EXIT_BREAKPOINT)
         return step_done(c, x->reason != EXIT_KICKED);
-    bool at_begin = !c->begun && c->vm->cpu.icount == c->begin_icount;
+    /* One where we began is none; an engine that cannot count tells of such once. */
+    bool at_begin = c->vm->cfg.engine->counts ? !c->begun && c->vm->cpu.icount == c->begin_icount
+                                              : c->first_run && !c->told_here && x->fault.gla == c->begin_pc;
     if (c->how == LINK_NEXT && c->has_next && step_done(c, false))
         return true;
     return !at_begin && (stops_code_hit(c->stops, x->fault.gla, &c->stop) || step_done(c, false));
@@ -198,10 +203,11 @@ static bool one_turn(struct control *c)
         vm->debug_until = vm->cpu.icount + 1;
     bool counted = vm_turn(vm, &x);
     vm->debug_until = 0;
-    if (!counted)
-        return vm->debug_exit && (stops_events_hit(c->stops, &c->stop) || look_at_debug_exit(c, &x) ||
-                                  look_around(c));
-    bool stopped = look_at_exit(c);
+    bool stopped = counted ? look_at_exit(c) :
+                   vm->debug_exit && (stops_events_hit(c->stops, &c->stop) || look_at_debug_exit(c, &x) ||
+                                      look_around(c));
+    c->first_run = false;
+    c->told_here = !counted && x.reason == EXIT_BREAKPOINT && x.fault.vector == 0;
     return vm->stop != VM_RUNNING ? guest_ended(c) : stopped;
 }
 
@@ -248,6 +254,8 @@ void control_go(struct control *c, enum link_run how, uint64_t n, gla_t lo, gla_
     c->begin_icount = v->icount;
     c->begun = c->was_return = c->has_next = false;
     c->sp0 = state_sp(&s);
+    c->begin_pc = state_pc(&s);
+    c->first_run = true;
     if (how == LINK_NEXT)
         prepare_next(c, &s);
     c->until = c->how == LINK_STEP && c->vm->cfg.engine->counts ? v->icount + c->left : 0;

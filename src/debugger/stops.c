@@ -453,7 +453,7 @@ static int check_condition(const struct stops *s, const struct link_break *b, ch
     return -EINVAL;
 }
 
-static int check_data(const struct stops *s, const struct link_break *b, char *why, size_t n)
+static int check_data(const struct link_break *b, char *why, size_t n)
 {
     if (b->kind != BREAK_DATA)
         return 0;
@@ -465,11 +465,22 @@ static int check_data(const struct stops *s, const struct link_break *b, char *w
         snprintf(why, n, "changes can be seen in at most %d bytes; watch writes instead", MAX_WATCH);
         return -EINVAL;
     }
-    if (!s->vm->cfg.engine->set_debug && !(b->access & BREAK_CHANGE)) {
-        snprintf(why, n, "on %s only changes of memory can be watched", s->vm->cfg.engine->name);
-        return -ENOTSUP;
-    }
     return 0;
+}
+
+/* Steps can show a change, but no access: one that the engine cannot watch is not added. */
+static int check_watched(struct stops *s, const struct link_break *b, char *why, size_t n)
+{
+    if (b->kind != BREAK_DATA || (b->access & BREAK_CHANGE))
+        return 0;
+    s->stale = true;
+    stops_tell_engine(s, NULL, 0, 0);
+    if (!stops_need_steps(s))
+        return 0;
+    stops_delete(s, b->nr);
+    snprintf(why, n, "%s cannot watch that, or not as many, here; it can watch for changes (`watch`)",
+             s->vm->cfg.engine->name);
+    return -ENOTSUP;
 }
 
 static int make_filter(struct stops *s, struct point *p, char *why, size_t n)
@@ -526,7 +537,7 @@ int stops_add(struct stops *s, struct link_break *b, char *why, size_t n)
     }
     if (b->kind >= N_BREAK_KINDS || (b->kind == BREAK_EVENT && !s->vm->trace))
         return -EINVAL;
-    if ((err = check_condition(s, b, why, n)) || (err = check_data(s, b, why, n)) ||
+    if ((err = check_condition(s, b, why, n)) || (err = check_data(b, why, n)) ||
         (err = make_filter(s, &p, why, n)))
         return err;
     p.b.nr = b->nr = s->next_nr++;
@@ -535,7 +546,7 @@ int stops_add(struct stops *s, struct link_break *b, char *why, size_t n)
         remember(s, &p);
     s->point[s->n++] = p;
     s->stale = true;
-    return 0;
+    return check_watched(s, b, why, n);
 }
 
 int stops_change(struct stops *s, const struct link_break *b, char *why, size_t n)
@@ -596,6 +607,8 @@ struct stops *stops_new(struct vm *vm, const struct symbols *symbols, struct deb
                                    .engine_arg = engine_names() };
     s->next_nr = 1;
     s->stale = true;
+    if (vm->cfg.engine->set_debug)
+        vm->cfg.engine->set_debug(&vm->cpu, NULL);
     if (grow(s)) {
         stops_free(s);
         return NULL;

@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -503,6 +504,100 @@ static void single_steps(void **st)
     stop(g);
 }
 
+static void expect_stop(struct guest *g, gla_t at)
+{
+    assert_int_equal(run(g)->reason, EXIT_BREAKPOINT);
+    assert_int_equal(g->x.fault.vector, 0);
+    assert_int_equal(g->x.fault.gla, at);
+    assert_int_equal(state(g).rip, at);
+    conclude(g, RETRY);
+}
+
+/* Each time round each stop once, before its instruction; also where that exits, and
+ * when steps come there. */
+static void hidden_stops(void **st)
+{
+    (void)st;
+    static const gla_t at[] = { 0x1001, 0x1002 }, many[] = { 1, 2, 3, 4, 5 };
+    /* inc ax; inc bx; in al,0x60; jmp 1000h */
+    struct guest *g = START(0x40, 0x43, 0xe4, 0x60, 0xeb, 0xfa);
+    if (!caps.breakpoints) {
+        print_message("skipped: %s\n", caps.why);
+        stop(g);
+        skip();
+    }
+    assert_int_equal(engine_kvm.set_debug(&g->v, &(struct debug_stops){ .code = at, .n_code = 2 }), 0);
+    for (unsigned i = 1; i < 4; i++) {
+        expect_stop(g, 0x1001);
+        assert_int_equal(state(g).gpr[RBX], i - 1);
+        expect_stop(g, 0x1002);
+        assert_int_equal(state(g).gpr[RBX], i);
+        expect_io(g, 0x1002, "\xe4\x60", 2, true, 0x60, 1, 0);
+        conclude(g, RETIRE);
+    }
+    g->c.monitor_trap_flag = true;
+    assert_int_equal(engine_kvm.set_controls(&g->v, &g->c), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t rip = 0;
+        while (run(g)->reason == EXIT_MTF) {
+            rip = g->x.rip;
+            conclude(g, RETRY);
+        }
+        assert_int_equal(g->x.reason, EXIT_BREAKPOINT);
+        assert_int_equal(g->x.fault.gla, at[i]);
+        assert_int_equal(rip, at[i]);
+        conclude(g, RETRY);
+    }
+    g->c.monitor_trap_flag = false;
+    assert_int_equal(engine_kvm.set_controls(&g->v, &g->c), 0);
+    assert_int_equal(engine_kvm.set_debug(&g->v, &(struct debug_stops){ .code = many, .n_code = 5 }), -ENOTSUP);
+    expect_io(g, 0x1002, "\xe4\x60", 2, true, 0x60, 1, 0);     /* now it stops nowhere */
+    conclude(g, RETIRE);
+    expect_io(g, 0x1002, "\xe4\x60", 2, true, 0x60, 1, 0);
+    conclude(g, RETIRE);
+    stop(g);
+}
+
+static void hidden_watch(void **st)
+{
+    (void)st;
+    static const struct data_stop data[] = { { 0x3001, 3, ACCESS_W }, { 0x3100, 1, ACCESS_R | ACCESS_W } };
+    /* mov [3002h],al; mov al,[3100h]; mov al,[3001h]; hlt */
+    struct guest *g = START(0xa2, 0x02, 0x30, 0xa0, 0x00, 0x31, 0xa0, 0x01, 0x30, 0xf4);
+    if (!caps.watchpoints) {
+        print_message("skipped: %s\n", caps.why);
+        stop(g);
+        skip();
+    }
+    assert_int_equal(engine_kvm.set_debug(&g->v, &(struct debug_stops){ .data = data, .n_data = 2 }), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(run(g)->reason, EXIT_BREAKPOINT);
+        assert_int_equal(g->x.fault.vector, 1);
+        assert_int_equal(g->x.fault.error, i);
+        assert_int_equal(state(g).rip, 0x1003 + 3 * i);
+        conclude(g, RETRY);
+    }
+    expect_hlt(g, 0x1009);
+    stop(g);
+}
+
+/* PUSHF under the debugger's trap flag shows the guest's own. */
+static void steps_do_not_leak(void **st)
+{
+    (void)st;
+    struct guest *g = START(0x9c, 0x58, 0x66, 0x9c, 0x66, 0x5b, 0xf4); /* pushf; pop ax; pushfd; pop ebx; hlt */
+    g->c.monitor_trap_flag = true;
+    assert_int_equal(engine_kvm.set_controls(&g->v, &g->c), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(run(g)->reason, EXIT_MTF);
+        conclude(g, RETRY);
+    }
+    assert_int_equal(state(g).gpr[RAX] & FLAG_TF, 0);
+    assert_int_equal(state(g).gpr[RBX] & FLAG_TF, 0);
+    assert_int_equal(state(g).rflags & FLAG_TF, 0);
+    stop(g);
+}
+
 static void triple_fault_ends(void **st)
 {
     (void)st;
@@ -572,6 +667,9 @@ int main(void)
         cmocka_unit_test(kicks_are_not_lost),
         cmocka_unit_test(every_page_is_touched_once),
         cmocka_unit_test(single_steps),
+        cmocka_unit_test(hidden_stops),
+        cmocka_unit_test(hidden_watch),
+        cmocka_unit_test(steps_do_not_leak),
         cmocka_unit_test(triple_fault_ends),
         cmocka_unit_test(state_comes_back_as_it_went),
         cmocka_unit_test(no_promises),

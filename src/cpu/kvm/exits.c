@@ -256,7 +256,7 @@ static void record_shutdown(struct vcpu *v, struct vmexit *x)
 }
 
 /* A KVM that emulates HLT under single step forgets to halt. */
-static bool stepped_over_hlt(struct vcpu *v)
+bool kvm_stepped_over_hlt(struct vcpu *v)
 {
     const struct kvm_cpu *k = v->priv;
     uint8_t op;
@@ -268,15 +268,14 @@ static void record_debug(struct vcpu *v, struct vmexit *x)
     struct kvm_cpu *k = v->priv;
     const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
 
-    if (k->controls.monitor_trap_flag && d->exception == VEC_DB && stepped_over_hlt(v)) {
+    if ((k->debug.control & KVM_GUESTDBG_SINGLESTEP) && d->exception == VEC_DB && kvm_stepped_over_hlt(v)) {
+        k->told = false;
         record_hlt(v, x);
         return;
     }
     set_rip(k, x, 0);
-    if (d->exception == VEC_DB && k->controls.monitor_trap_flag) {
-        x->reason = EXIT_MTF;
+    if (kvm_debug_record(k, x))
         return;
-    }
     x->reason = EXIT_EXCEPTION;
     x->fault.vector = (uint8_t)d->exception;
     x->fault.has_error = false;

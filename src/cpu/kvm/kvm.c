@@ -144,7 +144,7 @@ static void kicked(struct vcpu *v, struct vmexit *x)
 /* KVM counts the finishing of an IN as a step; for us it was part of the IN. */
 static void finish_before_step(struct kvm_cpu *k)
 {
-    if (k->controls.monitor_trap_flag && k->half && kvm_settle(k) == 0 && k->have_exit &&
+    if ((k->debug.control & KVM_GUESTDBG_SINGLESTEP) && k->half && kvm_settle(k) == 0 && k->have_exit &&
         k->run->exit_reason == KVM_EXIT_DEBUG)
         k->have_exit = false;
 }
@@ -156,11 +156,18 @@ static EXIT_PATH void next_record(struct vcpu *v, struct vmexit *x)
 
     finish_before_step(k);
     for (;;) {
-        if (first_touch(v, x))
+        if (first_touch(v, x) || kvm_debug_due(k, x))
             return;
+        if (k->n_stops)
+            kvm_debug_choose(k);
         if (k->have_exit || kvm_enter(k, x)) {
             if (first_touch(v, x))
                 return;
+            if (k->told && kvm_debug_is_unseen(k) && !kvm_stepped_over_hlt(v)) {
+                k->have_exit = k->told = false;
+                kvm_debug_choose(k);
+                continue;
+            }
             kvm_record(v, x);
             return;
         }
@@ -244,18 +251,6 @@ static int kvm_inject(struct vcpu *v, const struct event *e)
 
 /* ---- controls ---- */
 
-/* Of exceptions KVM shows only what its debugging interface does. */
-static int set_debug(struct kvm_cpu *k, const struct controls *c)
-{
-    struct kvm_guest_debug d = { 0 };
-
-    if (c->exception_bitmap & BIT(VEC_BP))
-        d.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP;
-    if (c->monitor_trap_flag)
-        d.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP;
-    return ioctl(k->fd, KVM_SET_GUEST_DEBUG, &d) ? -errno : 0;
-}
-
 static bool beyond_kvm(const struct controls *c)
 {
     return (c->exception_bitmap & ~BIT(VEC_BP)) || c->cr3_load_exiting || c->cr3_store_exiting ||
@@ -275,7 +270,7 @@ static int kvm_set_controls(struct vcpu *v, const struct controls *c)
         (c->exception_bitmap ^ old.exception_bitmap) & BIT(VEC_BP)) {
         err = kvm_settle(k);
         if (!err)
-            err = set_debug(k, c);
+            err = kvm_debug_choose(k);
     }
     return err ? err : beyond_kvm(c) ? -ENOTSUP : 0;
 }
@@ -408,6 +403,7 @@ const struct engine engine_kvm = {
     .set_state = kvm_set_state,
     .inject = kvm_inject,
     .set_controls = kvm_set_controls,
+    .set_debug = kvm_set_stops,
     .flush_tlb = kvm_flush_tlb,
     .forget = NULL,
     .limit_cpuid = kvm_limit_cpuid,

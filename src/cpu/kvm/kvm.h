@@ -3,6 +3,7 @@
  *
  *   kvm.c     the engine: made, entered, kicked, destroyed; injection, controls
  *   exits.c   one KVM exit becomes one or more of our records, and is answered
+ *   debug.c   a debugger's steps and stops
  *   insn.c    which instruction did that?  prefixes and port opcodes only
  *   state.c   registers between KVM's structs and ours
  *   pager.c   first touches of guest pages, through userfaultfd
@@ -32,6 +33,9 @@
 
 struct kvm_pager;
 
+/* One of the CPU's four debug registers, lent to the debugger. */
+struct kvm_stop { gla_t at; uint8_t bytes, kind; uint32_t index; /* of data: which it was asked for */ };
+
 /* Whether an OUT has moved RIP when the exit is seen depends on the host's KVM
  * and on the path taken; learned from exits that leave no doubt. */
 enum out_moves { OUT_UNKNOWN, OUT_MOVED, OUT_NOT_MOVED };
@@ -59,6 +63,15 @@ struct kvm_cpu {
     enum out_moves    out_moves;
     uint64_t          entry_rip;            /* where the last KVM_RUN began          */
     uint64_t          last_io_rip;          /* of the last record about a port       */
+
+    struct kvm_guest_debug debug;           /* as KVM was told last                  */
+    struct kvm_stop   stop[4];
+    unsigned          n_stops;
+    unsigned          data_stops, hits;     /* which of them are about data; and were met, to be told */
+    bool              owes_step;            /* the step that met them: to be told    */
+    bool              told;                 /* the code stop at told_at: not twice   */
+    gla_t             told_at;
+    bool              trial;                /* what works is being found out         */
 };
 
 /* The signal that makes KVM_RUN return; its handler does nothing. */
@@ -69,8 +82,17 @@ bool kvm_enter(struct kvm_cpu *k, struct vmexit *x);
 int  kvm_settle(struct kvm_cpu *k);
 int  kvm_queue_exception(struct kvm_cpu *k, const struct event *e);
 
+/* debug.c */
+int  kvm_set_stops(struct vcpu *v, const struct debug_stops *d);
+int  kvm_debug_choose(struct kvm_cpu *k);               /* tell KVM what is wanted now */
+bool kvm_debug_due(struct kvm_cpu *k, struct vmexit *x);        /* there is something to tell without running */
+bool kvm_debug_record(struct kvm_cpu *k, struct vmexit *x);     /* of KVM_EXIT_DEBUG; false: it is not ours */
+bool kvm_debug_is_unseen(struct kvm_cpu *k);            /* a step over a breakpoint */
+gla_t kvm_pc(const struct kvm_cpu *k);
+
 /* exits.c */
 void kvm_record(struct vcpu *v, struct vmexit *x);
+bool kvm_stepped_over_hlt(struct vcpu *v);
 void kvm_answer(struct vcpu *v, const struct vmexit *x, enum verdict verdict);
 
 /* insn.c: an instruction that could have made an I/O exit. */
@@ -107,6 +129,8 @@ void kvm_limit_cpuid(struct vcpu *v, uint32_t leaf, uint32_t out[4]);
 
 /* probe.c */
 int kvm_probe(struct engine_caps *caps);
+/* Of them breakpoints, user_breakpoints and watchpoints: for who has no time for all. */
+const struct engine_caps *kvm_known_caps(void);
 
 /* Open /dev/kvm: a descriptor, or -errno with the sentence in why. */
 int kvm_open(char *why, size_t n);

@@ -150,6 +150,13 @@ static void enter_user64(struct cpu_state *s, struct gmem *m)
     s->lstar = CODE + 16;
 }
 
+/* The same, where OUT is allowed. */
+static void enter_user_io(struct cpu_state *s, struct gmem *m)
+{
+    enter_user64(s, m);
+    s->rflags |= FLAG_IOPL;
+}
+
 /* On the way to virtual-8086 mode by IRET, and out of it by a #GP to CODE + 44.
  * The guest loads TR itself: not every simulated SVM takes a busy TSS at entry. */
 static void enter_v86(struct cpu_state *s, struct gmem *m)
@@ -175,6 +182,7 @@ struct trial {
     void      (*enter)(struct cpu_state *s, struct gmem *m);
     bool        step;               /* under the monitor trap flag       */
     unsigned    see;
+    gla_t       stop;               /* a debugger waits there: at DATA for writes, else for code */
     uint8_t     code[48];
 };
 
@@ -202,25 +210,31 @@ struct trial {
 /* syscall; at LSTAR: mov [0x6000], esp; mov eax, SECRET; out 0xe9, eax */
 #define SAY_AFTER_SYSCALL { 0x0f, 0x05, [16] = 0x89, 0x24, 0x25, 0, 0x60, 0, 0, \
                             0xb8, SECRET_BYTES, 0xe7, 0xe9 }
+/* mov eax, SECRET; nop; mov [DATA], eax; nop; out 0xe9, eax */
+#define SAY_STORED { 0xb8, SECRET_BYTES, 0x90, 0xa3, 0x00, 0x30, 0, 0, 0x90, 0xe7, 0xe9 }
 /* mov ecx, MTRRCAP; rdmsr; mov eax, SECRET; out */
 #define SAY_AFTER_RDMSR { 0xb9, 0xfe, 0, 0, 0, 0x0f, 0x32, 0xb8, SECRET_BYTES, 0xe7, 0xe9 }
 
 #define CAP(field) offsetof(struct engine_caps, field)
 
 static const struct trial trials[] = {
-    { "real mode",         CAP(real_mode),        enter_real,      false, 0,        SAY_DATA_16 },
-    { "protected mode",    CAP(protected_mode),   enter_protected, false, 0,        SAY_DATA_32(0x30) },
-    { "32-bit paging",     CAP(paging32),         enter_paging32,  false, 0,        SAY_DATA_32(0x50) },
-    { "PAE paging",        CAP(pae),              enter_pae,       false, 0,        SAY_DATA_32(0x50) },
-    { "long mode",         CAP(long_mode),        enter_long,      false, 0,        SAY_DATA_64 },
-    { "IRET in 32-bit protected mode", CAP(iret32), enter_with_gdt, false, 0,   SAY_AFTER_IRET },
-    { "INT n in long mode", CAP(int64),           enter_long_idt,  false, 0,        SAY_IN_HANDLER },
-    { "SYSCALL from ring 3", CAP(syscall64),      enter_user64,    false, 0,        SAY_AFTER_SYSCALL },
-    { "virtual-8086 mode", CAP(v86),              enter_v86,       false, 0,        SAY_FROM_V86 },
-    { "SSE in ring 0",     CAP(sse),              enter_sse,       false, 0,        SAY_BY_SSE },
-    { "single step",       CAP(single_step),      enter_protected, true,  EXIT_MTF, SAY_SECRET },
-    { "MSR exits",         CAP(sees_msr),         enter_protected, false, EXIT_RDMSR, SAY_AFTER_RDMSR },
-    { "first touches",     CAP(sees_first_touch), enter_protected, false, EXIT_EPT_VIOLATION, SAY_SECRET },
+    { "real mode",         CAP(real_mode),        enter_real,      false, 0, 0,        SAY_DATA_16 },
+    { "protected mode",    CAP(protected_mode),   enter_protected, false, 0, 0,        SAY_DATA_32(0x30) },
+    { "32-bit paging",     CAP(paging32),         enter_paging32,  false, 0, 0,        SAY_DATA_32(0x50) },
+    { "PAE paging",        CAP(pae),              enter_pae,       false, 0, 0,        SAY_DATA_32(0x50) },
+    { "long mode",         CAP(long_mode),        enter_long,      false, 0, 0,        SAY_DATA_64 },
+    { "IRET in 32-bit protected mode", CAP(iret32), enter_with_gdt, false, 0, 0,   SAY_AFTER_IRET },
+    { "INT n in long mode", CAP(int64),           enter_long_idt,  false, 0, 0,        SAY_IN_HANDLER },
+    { "SYSCALL from ring 3", CAP(syscall64),      enter_user64,    false, 0, 0,        SAY_AFTER_SYSCALL },
+    { "virtual-8086 mode", CAP(v86),              enter_v86,       false, 0, 0,        SAY_FROM_V86 },
+    { "SSE in ring 0",     CAP(sse),              enter_sse,       false, 0, 0,        SAY_BY_SSE },
+    { "single step",       CAP(single_step),      enter_protected, true,  EXIT_MTF, 0, SAY_SECRET },
+    { "hardware breakpoints", CAP(breakpoints),   enter_protected, false, EXIT_BREAKPOINT, CODE + 5, SAY_STORED },
+    { "hardware breakpoints in ring 3", CAP(user_breakpoints), enter_user_io, false, EXIT_BREAKPOINT, CODE + 5,
+      SAY_SECRET },
+    { "hardware watchpoints", CAP(watchpoints),   enter_protected, false, EXIT_BREAKPOINT, DATA, SAY_STORED },
+    { "MSR exits",         CAP(sees_msr),         enter_protected, false, EXIT_RDMSR, 0, SAY_AFTER_RDMSR },
+    { "first touches",     CAP(sees_first_touch), enter_protected, false, EXIT_EPT_VIOLATION, 0, SAY_SECRET },
 };
 
 /* ---- running one ---- */
@@ -281,7 +295,7 @@ static void run_trial(struct vcpu *v, const struct trial *t, struct outcome *o)
             shift += 8u * x.io.size;
         }
         bool go_on = x.reason == EXIT_IO || x.reason == EXIT_MTF || x.reason == EXIT_RDMSR ||
-                     x.reason == EXIT_EPT_VIOLATION;
+                     x.reason == EXIT_EPT_VIOLATION || x.reason == EXIT_BREAKPOINT;
         engine_kvm.conclude(v, &x, go_on ? RETIRE : STOP);
         if (!go_on)
             break;
@@ -313,8 +327,12 @@ static void try_one(const struct trial *t, struct outcome *o)
     if (engine_kvm.create(&v))
         goto out;
     struct controls c = { .monitor_trap_flag = t->step };
+    struct data_stop watch = { DATA, 4, ACCESS_W };
+    struct debug_stops stops = { .code = &t->stop, .n_code = t->stop && t->stop != DATA,
+                                 .data = &watch, .n_data = t->stop == DATA };
+    ((struct kvm_cpu *)v.priv)->trial = true;
     if (engine_kvm.set_state(&v, ST_ALL & ~(unsigned)ST_FPU, &s) == 0 &&
-        engine_kvm.set_controls(&v, &c) == 0)
+        engine_kvm.set_controls(&v, &c) == 0 && engine_kvm.set_debug(&v, &stops) == 0)
         run_trial(&v, t, o);
     else
         snprintf(o->what, sizeof(o->what), "%s is refused", t->name);
@@ -358,6 +376,23 @@ static void advise(struct engine_caps *caps)
         append(caps->why, sizeof(caps->why), "; for 32-bit kernels use --cpu soft");
     else if (!caps->sse)
         append(caps->why, sizeof(caps->why), "; for kernels that use SSE use --cpu soft");
+}
+
+/* Only the trials that a debugger wants to know of, once. */
+const struct engine_caps *kvm_known_caps(void)
+{
+    static struct engine_caps caps;
+    if (caps.ok)
+        return &caps;
+    for (size_t i = 0; i < NELEM(trials); i++) {
+        struct outcome o;
+        if (trials[i].see != EXIT_BREAKPOINT)
+            continue;
+        try_one(&trials[i], &o);
+        *(bool *)((char *)&caps + trials[i].cap) = o.ok;
+    }
+    caps.ok = true;
+    return &caps;
 }
 
 int kvm_probe(struct engine_caps *caps)

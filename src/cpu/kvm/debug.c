@@ -1,0 +1,228 @@
+/*
+ * cpu/kvm/debug.c -- a debugger's steps and stops, as far as this KVM has them.
+ *
+ * KVM_SET_GUEST_DEBUG lends the debugger the CPU's trap flag and its four debug
+ * registers; the guest's own four do nothing meanwhile.  Whether that works is
+ * not to be had from capability bits: the trials of probe.c find out, when a
+ * debugger first asks.  What does not fit into four registers, and what this
+ * KVM cannot do, is refused; the debugger then steps and looks for itself.
+ *
+ * A breakpoint is met before its instruction, so to go on from there it is
+ * stepped over with the registers off.  Steps of that kind nobody sees.
+ */
+#include "cpu/kvm/kvm.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "base/x86.h"
+
+/* DR7: enabled everywhere (G0 to G3, GE), and what is waited for.  [SDM 3B "Debug Control Register (DR7)"] */
+#define DR7_GE         BIT(10)
+#define DR7_ENABLE(i)  BIT(2 * (i) + 1)
+#define DR7_KIND(i, k) ((uint64_t)(k) << (16 + 4 * (i)))
+enum { KIND_CODE = 0, KIND_WRITE = 1, KIND_ACCESS = 3 };
+
+gla_t kvm_pc(const struct kvm_cpu *k)
+{
+    uint64_t rip = k->run->s.regs.regs.rip;
+    return kvm_code_bytes(k) == 8 ? rip : (uint32_t)(k->run->s.regs.sregs.cs.base + rip);
+}
+
+static bool stop_at(const struct kvm_cpu *k, gla_t pc)
+{
+    for (unsigned i = 0; i < k->n_stops; i++)
+        if (k->stop[i].kind == KIND_CODE && k->stop[i].at == pc)
+            return true;
+    return false;
+}
+
+/* ---- what KVM is told ---- */
+
+static uint64_t dr7_length(unsigned i, uint64_t bytes)
+{
+    static const uint8_t code[9] = { [1] = 0, [2] = 1, [4] = 3, [8] = 2 };
+    return (uint64_t)code[bytes] << (18 + 4 * i);
+}
+
+int kvm_debug_choose(struct kvm_cpu *k)
+{
+    struct kvm_guest_debug d = { 0 };
+    if (k->told && !k->half && kvm_pc(k) != k->told_at)
+        k->told = false;
+    bool step = k->controls.monitor_trap_flag || k->told;
+
+    if (k->controls.exception_bitmap & BIT(VEC_BP))
+        d.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP;
+    if (step)
+        d.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP;
+    for (unsigned i = 0; i < k->n_stops; i++) {
+        const struct kvm_stop *s = &k->stop[i];
+        if (s->kind == KIND_CODE && step)
+            continue;                   /* run() looks for itself, or has told */
+        d.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP;
+        d.arch.debugreg[i] = s->at;
+        d.arch.debugreg[7] |= DR7_GE | DR7_ENABLE(i) | DR7_KIND(i, s->kind) | dr7_length(i, s->bytes);
+    }
+    if (!memcmp(&d, &k->debug, sizeof d))
+        return 0;
+    if (ioctl(k->fd, KVM_SET_GUEST_DEBUG, &d))
+        return -errno;
+    k->debug = d;
+    return 0;
+}
+
+/* ---- what KVM tells ---- */
+
+static void tell_code(struct kvm_cpu *k, struct vmexit *x)
+{
+    k->told = true;
+    k->told_at = kvm_pc(k);
+    x->reason = EXIT_BREAKPOINT;
+    x->raw = KVM_EXIT_DEBUG;
+    x->rip = k->run->s.regs.regs.rip;
+    x->fault.vector = 0;
+    x->fault.gla = k->told_at;
+}
+
+/* One of those in k->hits; the others next time. */
+static void tell_data(struct kvm_cpu *k, struct vmexit *x)
+{
+    unsigned i = (unsigned)__builtin_ctz(k->hits);
+    k->hits &= k->hits - 1;
+    x->reason = EXIT_BREAKPOINT;
+    x->raw = KVM_EXIT_DEBUG;
+    x->rip = k->run->s.regs.regs.rip;
+    x->fault.vector = 1;
+    x->fault.gla = k->stop[i].at;
+    x->fault.error = k->stop[i].index;
+    x->fault.has_error = k->hits != 0;
+}
+
+static void tell_step(struct kvm_cpu *k, struct vmexit *x)
+{
+    k->owes_step = false;
+    x->reason = EXIT_MTF;
+    x->raw = KVM_EXIT_DEBUG;
+    x->rip = k->run->s.regs.regs.rip;
+}
+
+bool kvm_debug_due(struct kvm_cpu *k, struct vmexit *x)
+{
+    if (k->hits)
+        tell_data(k, x);
+    else if (k->owes_step)
+        tell_step(k, x);
+    else if (k->controls.monitor_trap_flag && !k->half && !k->have_exit &&
+             !(k->told && k->told_at == kvm_pc(k)) && stop_at(k, kvm_pc(k)))
+        tell_code(k, x);
+    else
+        return false;
+    return true;
+}
+
+bool kvm_debug_record(struct kvm_cpu *k, struct vmexit *x)
+{
+    const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
+    if (d->exception != VEC_DB)
+        return false;
+    bool stepped = k->debug.control & KVM_GUESTDBG_SINGLESTEP, code = false;
+    for (unsigned i = 0; i < k->n_stops; i++) {
+        if (!(d->dr6 & BIT(i)) || !(k->debug.arch.debugreg[7] & DR7_ENABLE(i)))
+            continue;
+        if (k->stop[i].kind == KIND_CODE)
+            code = true;
+        else
+            k->hits |= BIT(i);
+    }
+    if (code && !stepped) {
+        tell_code(k, x);
+        return true;
+    }
+    if (stepped)
+        k->told = false;
+    k->owes_step = k->controls.monitor_trap_flag && stepped;
+    return kvm_debug_due(k, x);
+}
+
+bool kvm_debug_is_unseen(struct kvm_cpu *k)
+{
+    const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
+    return k->run->exit_reason == KVM_EXIT_DEBUG && d->exception == VEC_DB && !k->controls.monitor_trap_flag &&
+           (k->debug.control & KVM_GUESTDBG_SINGLESTEP) && !(d->dr6 & k->data_stops);
+}
+
+/* ---- what is asked for ---- */
+
+/* The bytes from `at` on that one register can watch: 1, 2, 4 or 8, aligned. */
+static uint64_t piece(gla_t at, uint64_t len)
+{
+    uint64_t n = 8;
+    while (n > 1 && (n > len || (at & (n - 1))))
+        n /= 2;
+    return n;
+}
+
+static bool take(struct kvm_cpu *k, gla_t at, uint64_t bytes, unsigned kind, size_t index)
+{
+    if (k->n_stops == NELEM(k->stop))
+        return false;
+    if (kind != KIND_CODE)
+        k->data_stops |= BIT(k->n_stops);
+    k->stop[k->n_stops++] = (struct kvm_stop){ at, (uint8_t)bytes, (uint8_t)kind, (uint32_t)index };
+    return true;
+}
+
+/* There is no register that waits for reads alone. */
+static bool take_data(struct kvm_cpu *k, const struct data_stop *d, size_t index)
+{
+    unsigned kind = d->access == ACCESS_W ? KIND_WRITE : KIND_ACCESS;
+    gla_t at = d->at;
+    if (d->access == ACCESS_R)
+        return false;
+    for (uint64_t left = d->len, n; left; left -= n, at += n) {
+        n = piece(at, left);
+        if (!take(k, at, n, kind, index))
+            return false;
+    }
+    return true;
+}
+
+static bool take_all(struct kvm_cpu *k, const struct debug_stops *d)
+{
+    if (d->lo != d->hi)
+        return false;
+    for (size_t i = 0; i < d->n_code; i++)
+        if (!take(k, d->code[i], 1, KIND_CODE, i))
+            return false;
+    for (size_t i = 0; i < d->n_data; i++)
+        if (!take_data(k, &d->data[i], i))
+            return false;
+    return true;
+}
+
+static void take_none(struct kvm_cpu *k)
+{
+    k->n_stops = k->hits = k->data_stops = 0;
+    k->owes_step = false;
+}
+
+int kvm_set_stops(struct vcpu *v, const struct debug_stops *d)
+{
+    struct kvm_cpu *k = v->priv;
+    static const struct debug_stops none;
+    const struct engine_caps *caps = k->trial ? NULL : kvm_known_caps();
+
+    if (!d)
+        d = &none;
+    take_none(k);
+    bool can = !caps || ((caps->breakpoints || !d->n_code) && (caps->watchpoints || !d->n_data));
+    bool fits = can && take_all(k, d);
+    if (!fits)
+        take_none(k);
+    int err = kvm_settle(k);
+    if (!err)
+        err = kvm_debug_choose(k);
+    return err ? err : fits ? 0 : -ENOTSUP;
+}
