@@ -149,6 +149,8 @@ int  live_wait_ms(const struct tui *t);         /* how soon to poll again; -1: w
 bool live_running(const struct tui *t);
 uint64_t live_new_from(const struct tui *t);    /* index of the first event since the last stop */
 void live_go(struct tui *t, int how, uint64_t n);       /* enum link_run */
+void live_to_event(struct tui *t);              /* take the guest to the selected event, back or on */
+void live_exit_back(struct tui *t);
 void live_run_or_pause(struct tui *t);
 void live_until(struct tui *t, const char *what);       /* a place, an event; doc/tui.md */
 void live_break(struct tui *t, const char *what);

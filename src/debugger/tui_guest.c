@@ -400,7 +400,7 @@ static const struct key guest_keys[] = {
     { 'j', KEY_DOWN, NULL, "the line of code below", move_line, 1, LIVE },
     { 'k', KEY_UP, NULL, "the one above", move_line, -1, LIVE },
     { 'b', 0, NULL, "a breakpoint on this line, or none any more", toggle_break, 0, LIVE },
-    { 't', 0, NULL, "run until this line", run_to_line, 0, LIVE },
+    { 'h', 0, NULL, "run until here: this line", run_to_line, 0, LIVE },
     { 0 }
 };
 

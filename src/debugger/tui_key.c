@@ -37,6 +37,18 @@ static void step(struct tui *t, struct pane *p, int how)
     live_go(t, how, 1);
 }
 
+static void travel(struct tui *t, struct pane *p, int arg)
+{
+    (void)p, (void)arg;
+    live_to_event(t);
+}
+
+static void exit_back(struct tui *t, struct pane *p, int arg)
+{
+    (void)p, (void)arg;
+    live_exit_back(t);
+}
+
 static void help(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
@@ -220,6 +232,12 @@ static const struct key keys[] = {
     { 'x', KEY_F(8), "StepExit", "the guest's next exit, answered and concluded", step, LINK_STEP_EXIT, LIVE },
     { 'f', 0, NULL, "until the function or handler has returned", step, LINK_FINISH, LIVE },
     { 'r', KEY_F(9), "Until", "run until: main, hlt, port 0x3f8, mark 2, main if eax==3, or events as in a filter", open_prompt, PROMPT_UNTIL, LIVE },
+    { 'z', 0, NULL, "one instruction back", step, LINK_REVERSE_STEP, LIVE },
+    { 'Z', 0, NULL, "one back, with all that it called", step, LINK_REVERSE_NEXT, LIVE },
+    { 'X', 0, NULL, "back to the exit before", exit_back, 0, LIVE },
+    { 'C', 0, NULL, "run back to the last time that something would have stopped it", step, LINK_REVERSE_CONTINUE, LIVE },
+    { 't', 0, NULL, "take the guest to the selected event, back or on", travel, 0, LIVE },
+    { 'T', 0, NULL, "and to the newest point there is", step, LINK_TO_NOW, LIVE },
     { 27, 0, NULL, "back: from a search, a large pane, a jump, a filter", go_back, 0, ALWAYS },
     { 'e', 0, NULL, "the next exit in the trace", to_exit, 0, ALWAYS },
     { 'E', 0, NULL, "the exit before", to_exit, 1, ALWAYS },

@@ -19,6 +19,7 @@
 #include "debugger/tui.h"
 
 #define RUNNING_MS 20           /* the ring wants to be emptied */
+#define LOOK_NS    300000000
 #define STEP_MS    100          /* so long the next step waits for the last */
 
 /* Events from here on are new: since the guest was set going, or, as it stands, before that. */
@@ -57,6 +58,56 @@ void live_answered(struct tui *t, int err)
     t->live.deaf |= err == -ETIMEDOUT;
 }
 
+static bool can_run(struct tui *t)
+{
+    if (!t->link)
+        tui_say(t, ROLE_DIM, "this is a recording: nothing runs");
+    return t->link;
+}
+
+/* The last event that has happened where the guest stands; the trace may know its future. */
+static uint64_t position(struct tui *t)
+{
+    struct link_status s;
+    link_get_status(t->link, &s);
+    uint64_t behind = store_seek_time(t->store, s.vtime_ns + 1);
+    return behind ? behind - 1 : 0;
+}
+
+/* Behind its newest point the guest is where it was; then so is the selected event. */
+static void select_position(struct tui *t)
+{
+    uint64_t n = tui_n_events(t), at = n ? position(t) : 0;
+    if (at + 1 >= n)
+        return;
+    t->follow = false;
+    tui_select(t, at, true);
+}
+
+void live_to_event(struct tui *t)
+{
+    if (t->has_event)
+        live_go(t, LINK_TO_EVENT, t->event.seq);
+}
+
+/* The exit before the one that the guest last made. */
+void live_exit_back(struct tui *t)
+{
+    struct filter_error err;
+    if (!can_run(t) || !tui_n_events(t))
+        return;
+    struct filter *f = filter_compile("kind==EXIT", NULL, &err);
+    uint64_t at = position(t);
+    bool found = f && store_prev(t->store, f, &at, LOOK_NS) == STORE_FOUND && at--
+              && store_prev(t->store, f, &at, LOOK_NS) == STORE_FOUND;
+    const struct trace_event *e = found ? store_at(t->store, at) : NULL;
+    filter_free(f);
+    if (e)
+        live_go(t, LINK_TO_EVENT, e->seq);
+    else
+        tui_say(t, ROLE_DIM, "there is no exit before");
+}
+
 /* It stands still: what are its registers now? */
 static void stopped(struct tui *t)
 {
@@ -70,6 +121,7 @@ static void stopped(struct tui *t)
     l->has_before = true;
     l->stops++;
     l->deaf = l->going = l->stepping = false;
+    select_position(t);
     if (l->until)
         link_break_delete(t->link, l->until);   /* something else may have been first */
     l->until = 0;
@@ -94,13 +146,6 @@ void live_poll(struct tui *t)
     t->dirty |= news != 0 || live_running(t);
 }
 
-static bool can_run(struct tui *t)
-{
-    if (!t->link)
-        tui_say(t, ROLE_DIM, "this is a recording: nothing runs");
-    return t->link;
-}
-
 void live_go(struct tui *t, int how, uint64_t n)
 {
     struct live *l = &t->live;
@@ -114,7 +159,9 @@ void live_go(struct tui *t, int how, uint64_t n)
     if (err == 0) {
         l->going = true;
         l->stepping = how != LINK_FREE;
-        t->follow = true;
+        t->follow |= !LINK_IS_BACK(how);
+    } else if (err == -ENOTSUP) {
+        tui_say(t, ROLE_DIM, "this engine cannot go back");
     } else if (err == -EBUSY) {
         tui_say(t, ROLE_DIM, "it runs; F5 pauses it");
     } else if (err == -EOWNERDEAD || err == -ESRCH) {

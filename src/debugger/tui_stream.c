@@ -369,6 +369,17 @@ static void to_end(struct tui *t, struct pane *p, int backward)
     t->search.quiet = true;
 }
 
+static void click(struct pane *p, int y, int x)
+{
+    const struct stream *s = p->state;
+    long row = (long)s->cur - s->line + y - (p->area.h > 3);
+    (void)x;
+    if (row < (long)s->rows.lo || row >= (long)s->rows.hi)
+        return;
+    p->tui->follow = false;
+    tui_select(p->tui, s->rows.at[row], false);
+}
+
 static const struct key stream_keys[] = {
     { 'j', KEY_DOWN, NULL, "the next event", move_rows, 1, ALWAYS },
     { 'k', KEY_UP, NULL, "the one before", move_rows, -1, ALWAYS },
@@ -385,5 +396,5 @@ const struct pane_ops pane_stream = {
     .name = "stream", .about = "every event, in order; what answers one is indented below it",
     .state_bytes = sizeof(struct stream), .keys = stream_keys,
     .open = stream_open, .title = stream_title, .draw = stream_draw,
-    .follow_selection = stream_follow, .work = stream_work,
+    .click = click, .follow_selection = stream_follow, .work = stream_work,
 };

@@ -13,7 +13,7 @@
 #include "debugger/tui.h"
 #include "debugger/tui_story.h"
 
-struct why { struct tui_story story; long top; };
+struct why { struct tui_story story; long top; int y; };       /* y: where the steps begin */
 
 static void why_follow(struct pane *p)
 {
@@ -82,6 +82,7 @@ static void why_draw(struct pane *p, const struct area *a)
         draw_format(a, y++, 1, ROLE_DIM, "%d older cause%s: Enter goes there one by one", s->older,
                     s->older == 1 ? "" : "s");
     int room = a->h - y - (s->cut ? 1 : 0);
+    w->y = y;
     pane_scroll(&w->top, s->n, room);
     for (int i = 0; i < room && w->top + i < s->n; i++)
         draw_step(t, a, y + i, &s->step[w->top + i], w->top + i == s->selected,
@@ -110,6 +111,15 @@ static void move_step(struct tui *t, struct pane *p, int by)
     tui_select(t, store_seek_seq(t->store, w->step[to].e.seq), false);
 }
 
+static void click(struct pane *p, int y, int x)
+{
+    const struct why *w = p->state;
+    long to = w->top + y - w->y;
+    (void)x;
+    if (y >= w->y && to < w->story.n)
+        tui_select(p->tui, store_seek_seq(p->tui->store, w->story.step[to].e.seq), false);
+}
+
 static const struct key why_keys[] = {
     { 'j', KEY_DOWN, NULL, "the next event of this story", move_step, 1, ALWAYS },
     { 'k', KEY_UP, NULL, "the one before", move_step, -1, ALWAYS },
@@ -119,5 +129,5 @@ static const struct key why_keys[] = {
 const struct pane_ops pane_why = {
     .name = "why", .about = "because of what it happened, and what else came of that",
     .state_bytes = sizeof(struct why), .keys = why_keys,
-    .title = why_title, .draw = why_draw, .follow_selection = why_follow,
+    .title = why_title, .draw = why_draw, .click = click, .follow_selection = why_follow,
 };
