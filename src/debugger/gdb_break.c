@@ -2,7 +2,9 @@
  * debugger/gdb_break.c -- Z and z: gdb's breakpoints are link.h's, which the guest
  * cannot see and of which there are as many as one likes; so Z0 and Z1 are the same.
  *
- * Inserting twice is inserting once: gdb does so after a change of mode.
+ * Inserting twice is inserting once: gdb does so after a change of mode.  While gdb holds
+ * the monitor itself (link_held()) nothing can be inserted there: it is done when
+ * the guest is to run on.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -72,6 +74,26 @@ static bool has_room(struct gdb_stub *s)
     return true;
 }
 
+/* Have the VMM stop there, or there with this condition from now on; owe it that if it is held. */
+static int make(struct gdb_stub *s, struct gdb_point *p, struct link_break *b, char *why, size_t n)
+{
+    b->nr = p->nr;
+    int err = b->nr ? link_break_change(s->o.link, b, why, n) : link_break_add(s->o.link, b, why, n);
+    if (err == -ENOTSUP && p->type == 2) {      /* an engine that only sees what has changed */
+        b->access = BREAK_CHANGE;
+        err = link_break_add(s->o.link, b, why, n);
+    }
+    if (err == -EAGAIN && !p->owed)
+        p->owed = malloc(sizeof *p->owed);
+    if (err == -EAGAIN && p->owed) {
+        *p->owed = *b;
+        return 0;
+    }
+    if (!err)
+        p->nr = b->nr;
+    return err;
+}
+
 enum gdb_when gdb_insert(struct gdb_stub *s, struct gdb_args args)
 {
     char why[300];
@@ -88,21 +110,21 @@ enum gdb_when gdb_insert(struct gdb_stub *s, struct gdb_args args)
     if (!parse_conditions(s, &args, &b))
         return gdb_error(s, EINVAL, "the condition is too long, or none");
     struct gdb_point *old = find(s, p.type, p.at, p.len);
-    if (old) {                          /* as it is, but for its condition */
-        b.nr = old->nr;
-        int err = link_break_change(s->o.link, &b, why, sizeof why);
-        return err ? gdb_error(s, err, why) : gdb_ok(s);
-    }
-    int err = link_break_add(s->o.link, &b, why, sizeof why);
-    if (err == -ENOTSUP && p.type == 2) {       /* an engine that only sees what has changed */
-        b.access = BREAK_CHANGE;
-        err = link_break_add(s->o.link, &b, why, sizeof why);
-    }
+    if (old)                            /* as it is, but for its condition */
+        old->gone = false;
+    int err = make(s, old ? old : &p, &b, why, sizeof why);
     if (err)
         return gdb_error(s, err, why);
-    p.nr = b.nr;
-    s->point[s->n_points++] = p;
+    if (!old)
+        s->point[s->n_points++] = p;
     return gdb_ok(s);
+}
+
+/* Out of the list. */
+static void drop(struct gdb_stub *s, struct gdb_point *p)
+{
+    free(p->owed);
+    *p = s->point[--s->n_points];
 }
 
 enum gdb_when gdb_remove(struct gdb_stub *s, struct gdb_args args)
@@ -113,15 +135,37 @@ enum gdb_when gdb_remove(struct gdb_stub *s, struct gdb_args args)
     struct gdb_point *old = find(s, p.type, p.at, p.len);
     if (!old)
         return gdb_ok(s);               /* it is not there, as wanted */
-    int err = link_break_delete(s->o.link, old->nr);
+    int err = old->nr ? link_break_delete(s->o.link, old->nr) : 0;
+    if (err == -EAGAIN) {
+        old->gone = true;
+        return gdb_ok(s);
+    }
     if (err && err != -ENOENT && err != -ESRCH)     /* the user may have deleted it with `monitor` */
         return gdb_error(s, err, "the monitor does not answer");
-    *old = s->point[--s->n_points];
+    drop(s, old);
     return gdb_ok(s);
+}
+
+void gdb_settle_points(struct gdb_stub *s)
+{
+    char why[300];
+    for (size_t i = s->n_points; i-- > 0; ) {
+        struct gdb_point *p = &s->point[i];
+        struct link_break *owed = p->owed;
+        if (p->gone && (!p->nr || link_break_delete(s->o.link, p->nr) != -EAGAIN)) {
+            drop(s, p);
+        } else if (!p->gone && owed) {
+            p->owed = NULL;
+            make(s, p, owed, why, sizeof why);
+            free(owed);
+        }
+    }
 }
 
 void gdb_remove_all(struct gdb_stub *s)
 {
-    while (s->n_points)
-        link_break_delete(s->o.link, s->point[--s->n_points].nr);
+    while (s->n_points) {
+        link_break_delete(s->o.link, s->point[s->n_points - 1].nr);
+        drop(s, &s->point[s->n_points - 1]);
+    }
 }

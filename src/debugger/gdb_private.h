@@ -11,7 +11,12 @@
 struct console;
 
 /* A breakpoint as gdb knows it, and its number in link.h. */
-struct gdb_point { unsigned type, nr; uint64_t at, len; };
+struct gdb_point {
+    unsigned type, nr;                  /* nr 0: not in the VMM                             */
+    uint64_t at, len;
+    struct link_break *owed;            /* so it is to be there, when the VMM can be told   */
+    bool gone;                          /* not at all                                       */
+};
 
 struct gdb_stub {
     struct gdb_options o;
@@ -32,6 +37,8 @@ struct gdb_stub {
     uint64_t          pause_ns;         /* when                                             */
     bool              starved;          /* the guest waits for input in HLT                 */
     bool              mode_told;        /* the exec event is out: the stop itself is owed   */
+    bool              ahead;            /* the machine was told to finish the instruction that the
+                                           client takes it to stand before                  */
     bool              over_told;        /* the end was told as a stop: next time as an end  */
     bool              end_told;         /* as an end                                        */
     enum link_run     how;
@@ -79,6 +86,7 @@ gdb_fn gdb_stop_reason, gdb_vcont_query, gdb_vcont, gdb_continue, gdb_step, gdb_
 void gdb_attach(struct gdb_stub *s);
 void gdb_interrupt(struct gdb_stub *s);
 void gdb_let_go(struct gdb_stub *s);
+enum gdb_when gdb_go_on(struct gdb_stub *s);       /* `monitor answer` */
 const char *gdb_thread(const struct gdb_stub *s);
 
 /* gdb_memory.c */
@@ -87,6 +95,7 @@ gdb_fn gdb_read_memory, gdb_read_binary, gdb_write_memory, gdb_write_binary, gdb
 /* gdb_break.c */
 gdb_fn gdb_insert, gdb_remove;
 void gdb_remove_all(struct gdb_stub *s);
+void gdb_settle_points(struct gdb_stub *s);         /* what could not be done while the VMM was held */
 const struct gdb_point *gdb_point_nr(const struct gdb_stub *s, unsigned nr);
 
 /* gdb_query.c */

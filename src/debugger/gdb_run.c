@@ -22,7 +22,8 @@
 
 #define PAUSE_NS 1500000000u            /* a guest that has not paused by then does not */
 
-enum { SIG_NONE = 0, SIG_INT = 2, SIG_TRAP = 5, SIG_ABRT = 6, SIG_SEGV = 11 };
+enum { SIG_NONE = 0, SIG_INT = 2, SIG_TRAP = 5, SIG_ABRT = 6, SIG_SEGV = 11,
+       SIG_EMULATION = 148 };           /* "EXC_EMULATION, Emulation instruction": the monitor's turn */
 
 /* ---- how it ended ---- */
 
@@ -98,6 +99,8 @@ static unsigned stop_signal(const struct gdb_stub *s)
     const struct link_stop *why = link_stopped(s->o.link);
     if (why->why == LINK_GUEST_ENDED || why->why == LINK_DIED)
         return end_signal(why) ? end_signal(why) : SIG_TRAP;
+    if (why->why == LINK_AT_EXIT)
+        return SIG_EMULATION;
     return why->why == LINK_PAUSED && s->pausing ? SIG_INT : SIG_TRAP;
 }
 
@@ -229,8 +232,38 @@ static const char *going_error(int err)
          : err == -ENOTSUP   ? "this machine cannot go back" : "the guest cannot run";
 }
 
+/* Guest and monitor side by side: before an exit the client lets the machine answer it, and
+ * debugs the monitor meanwhile.  For the client the guest still stands there, until
+ * it resumes it: then it is told where the guest has got to. */
+enum gdb_when gdb_go_on(struct gdb_stub *s)
+{
+    if (link_state(s->o.link) != LINK_STOPPED || link_stopped(s->o.link)->why != LINK_AT_EXIT)
+        return gdb_error(s, EINVAL, "the monitor has nothing to answer");
+    gdb_settle_points(s);
+    int err = link_go_on(s->o.link);
+    if (err)
+        return gdb_error(s, err, "the monitor does not answer");
+    s->going = s->ahead = true;
+    s->waiting = false;
+    return gdb_ok(s);
+}
+
+/* The client resumes what has been resumed long since. */
+static enum gdb_when catch_up(struct gdb_stub *s)
+{
+    s->ahead = false;
+    if (link_state(s->o.link) == LINK_RUNNING) {
+        s->going = s->waiting = true;
+        return GDB_LATER;
+    }
+    report(s);
+    return GDB_NOW;
+}
+
 static enum gdb_when go(struct gdb_stub *s, enum link_run how)
 {
+    if (s->ahead)
+        return catch_up(s);
     bool told = s->mode_told;
     enum link_state state = link_state(s->o.link);
     s->mode_told = told && how != LINK_FREE && how != LINK_REVERSE_CONTINUE;
@@ -240,6 +273,7 @@ static enum gdb_when go(struct gdb_stub *s, enum link_run how)
         report(s);
         return GDB_NOW;
     }
+    gdb_settle_points(s);
     s->how = how;
     int err = set_going(s);
     if (err)
@@ -331,7 +365,7 @@ void gdb_attach(struct gdb_stub *s)
     struct cpu_state cpu;
     s->attached = true;
     s->end_told = s->over_told = s->mode_told = false;
-    s->going = s->starved = false;
+    s->going = s->starved = s->ahead = false;
     if (link_state(s->o.link) == LINK_RUNNING && link_pause(s->o.link) == 0)
         link_wait(s->o.link, 1000);
     link_get_state(s->o.link, &cpu);
