@@ -69,6 +69,9 @@ cpu := \
     cpu/soft/ops_bcd.c \
     cpu/soft/x87.c \
     cpu/soft/x87_env.c \
+    cpu/soft/sse_table.c \
+    cpu/soft/sse.c \
+    cpu/soft/fxsave.c \
     cpu/soft/segment.c \
     cpu/soft/far.c \
     cpu/soft/task.c \
@@ -210,7 +213,7 @@ cmd := \
 SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(cmd))
 MAIN    := src/cmd/main.c
 # Assembly that is data to us: the 16-bit code of our BIOS.
-ASM     := vm/bios.S cpu/soft/x87_host.S
+ASM     := vm/bios.S cpu/soft/x87_host.S cpu/soft/sse_host.S
 OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o) $(ASM:%.S=$(BUILD)/obj/%.o)
 HEADERS := $(shell find src -name '*.h')
 
@@ -220,6 +223,7 @@ UNIT_TESTS := \
     test_soft_sys \
     test_soft_exits \
     test_x87 \
+    test_sse \
     test_bus \
     test_device \
     test_rtc \

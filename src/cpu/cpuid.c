@@ -4,7 +4,7 @@
  * A guest must see the same CPU whichever engine runs it, so the table names
  * only what every engine can be made to show: `soft` implements all of it, and
  * `kvm` hands the table to the kernel less what the host cannot do.  There is
- * no SSE, no APIC and no MTRR; a bit that is clear here is a promise that the
+ * no SSE3, no AVX, no APIC and no MTRR; a bit that is clear here is a promise that the
  * instruction raises #UD or #GP on `soft`.
  *
  * Begin with the feature leaves 1, 7 and 0x80000001.
@@ -29,8 +29,13 @@
 #define F1_CMOV   BIT(15)
 #define F1_PAT    BIT(16)
 #define F1_CLFSH  BIT(19)
+#define F1_MMX    BIT(23)
+#define F1_FXSR   BIT(24)
+#define F1_SSE    BIT(25)
+#define F1_SSE2   BIT(26)
 #define F1_EDX    (F1_FPU | F1_VME | F1_DE | F1_PSE | F1_TSC | F1_MSR | F1_PAE | F1_CX8 | \
-                   F1_SEP | F1_PGE | F1_CMOV | F1_PAT | F1_CLFSH)
+                   F1_SEP | F1_PGE | F1_CMOV | F1_PAT | F1_CLFSH | F1_MMX | \
+                   F1_FXSR | F1_SSE | F1_SSE2)
 #define F1_CX16   BIT(13)
 #define F1_MOVBE  BIT(22)
 #define F1_POPCNT BIT(23)

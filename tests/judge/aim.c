@@ -57,7 +57,8 @@ void set_low(uint64_t *r, uint64_t v, unsigned width)
 static bool aim(struct test *t, const ZydisDecodedInstruction *in, const ZydisDecodedOperand *o)
 {
     bool locked = (in->attributes & ZYDIS_ATTRIB_HAS_LOCK) || in->mnemonic == ZYDIS_MNEMONIC_XCHG;
-    uint64_t by = target(locked) + origin(t, selector_of(t, o->mem.segment)) - address_of(t, in, o);
+    uint64_t to = target(locked), align = o->size >= 128 && rnd() % 4 ? 15 : 0;
+    uint64_t by = (to & ~align) + origin(t, selector_of(t, o->mem.segment)) - address_of(t, in, o);
     int r = o->mem.base && !rip_relative(o) ? gpr_of(o->mem.base)
           : o->mem.index && o->mem.scale == 1 ? gpr_of(o->mem.index) : -1;
 
@@ -127,6 +128,8 @@ bool aim_all(struct test *t, const ZydisDecodedInstruction *in, const ZydisDecod
 {
     if (in->meta.category == ZYDIS_CATEGORY_STRINGOP)
         aim_strings(t, in->address_width);
+    if (in->mnemonic == ZYDIS_MNEMONIC_MASKMOVQ || in->mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU)
+        set_low(&t->gpr[RDI], target(false) + origin(t, t->ds), in->address_width);
     if (in->mnemonic == ZYDIS_MNEMONIC_XLAT)
         set_low(&t->gpr[RBX], MIDDLE + origin(t, t->ds), in->address_width);
     if (in->mnemonic == ZYDIS_MNEMONIC_LEAVE || in->mnemonic == ZYDIS_MNEMONIC_ENTER)

@@ -156,6 +156,25 @@ static uint8_t first_byte(const struct test *t)
     return b;
 }
 
+/* MMX and SSE: an opcode after 0F of the rows that have them, and a prefix. */
+static unsigned put_simd(const struct test *t, uint8_t *b)
+{
+    static const struct { uint8_t from, to; } rows[] = {
+        { 0x10, 0x17 }, { 0x28, 0x2f }, { 0x50, 0x7f }, { 0x50, 0x7f }, { 0xc2, 0xc6 }, { 0xd1, 0xfe },
+        { 0xae, 0xae },
+    };
+    static const uint8_t prefixes[] = { 0x66, 0xf3, 0xf2 };
+    unsigned n = 0, row = (unsigned)(rnd() % NELEM(rows));
+
+    for (unsigned k = one_in(16) ? 2 : rnd() % 4 != 0; k; k--)
+        b[n++] = prefixes[rnd() % 3];
+    if (t->world == W64 && one_in(2))
+        b[n++] = 0x40 | (rnd() & 15);
+    b[n++] = 0x0f;
+    b[n++] = (uint8_t)(rows[row].from + rnd() % (rows[row].to - rows[row].from + 1u));
+    return n;
+}
+
 static unsigned put_opcode(const struct test *t, uint8_t *b)
 {
     unsigned n = 0;
@@ -219,7 +238,7 @@ static bool append(struct test *t, bool run)
     ZydisDecodedInstruction in;
     ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
     uint8_t *b = t->code + t->len;
-    unsigned n = put_opcode(t, b);
+    unsigned n = one_in(4) ? put_simd(t, b) : put_opcode(t, b);
     ZyanStatus z;
 
     for (unsigned i = n; i < 24; i++)
@@ -243,6 +262,8 @@ static bool append(struct test *t, bool run)
     t->ignore |= f;
     t->mnemonic = in.mnemonic;
     t->width = in.operand_width;
+    for (unsigned k = 0; k < in.operand_count; k++)
+        t->wide_memory |= op[k].type == ZYDIS_OPERAND_TYPE_MEMORY && op[k].size >= 128;
     if (in.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE || in.mnemonic == ZYDIS_MNEMONIC_IRET ||
         in.mnemonic == ZYDIS_MNEMONIC_IRETD || in.mnemonic == ZYDIS_MNEMONIC_IRETQ)
         t->step = who == SILICON;           /* it may lead to itself */
@@ -271,6 +292,48 @@ static void choose_image(uint64_t seed, uint64_t n)
     memcpy(image, pattern, sizeof image);
 }
 
+/* Numbers that are near the edges of their formats, or each other. */
+static uint64_t number(void)
+{
+    static const uint32_t edges[] = { 0, 1, 0x7fffff, 0x800000, 0x3f800000, 0x7f7fffff, 0x7f800000,
+                                      0x7f800001, 0x7fc00000, 0x4effffff, 0x4f000000, 0x33800000 };
+    static const uint64_t edges64[] = { 0, 1, FIELD(51, 0), BIT(52), 0x3ff0000000000000,
+                                        0x7fefffffffffffff, 0x7ff0000000000000, 0x7ff0000000000001,
+                                        0x7ff8000000000000, 0x41dfffffffc00000, 0x43e0000000000000,
+                                        0x36a0000000000000, 0x3810000000000000, 0x47efffffe0000000 };
+    uint64_t sign = rnd() & (BIT(63) | BIT(31)), low = edges[rnd() % NELEM(edges)];
+
+    switch (rnd() % 4) {
+    case 0:  return value();
+    case 1:  return (low | (uint64_t)edges[rnd() % NELEM(edges)] << 32) ^ sign;
+    case 2:  return (edges64[rnd() % NELEM(edges64)] + rnd() % 3) ^ (sign & BIT(63));
+    default: return rnd();
+    }
+}
+
+static void choose_fpu(struct test *t)
+{
+    struct fxsave *f = &t->fpu;
+
+    memset(f, 0, sizeof *f);
+    f->fcw = 0x37f;
+    f->fsw = (uint16_t)(rnd() & 0x3800);
+    f->ftw = (uint8_t)rnd();
+    for (unsigned i = 0; i < 16; i++)
+        for (unsigned k = 0; k < 16; k += 8) {
+            uint64_t v = number();
+            memcpy(f->xmm[i] + k, &v, 8);
+        }
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t v = number(), exponent = rnd();
+        memcpy(f->st[i], &v, 8);
+        memcpy(f->st[i] + 8, &exponent, 2);
+    }
+    f->mxcsr = rnd() % 3 ? 0x1f80 : (uint32_t)rnd() & 0xffff;
+    if (who == UNICORN)
+        f->mxcsr = 0x1f80;
+}
+
 static void choose_registers(struct test *t)
 {
     for (int i = 0; i < 16; i++)
@@ -281,6 +344,7 @@ static void choose_registers(struct test *t)
     if (one_in(16) && who == SILICON)
         set_low(&t->gpr[RSP], target(false) + origin(t, t->ss), stack_width(t));
     clip(t);
+    choose_fpu(t);
     t->flags = FLAG_ONE | (rnd() & FLAGS_ARITH) | (rnd() % 4 ? 0 : FLAG_DF);
     if (one_in(8) && who == SILICON)
         t->flags |= FLAG_AC;
@@ -351,5 +415,6 @@ void generate_init(void)
         for (unsigned k = 0; k < NELEM(off); k++)
             ZydisDecoderEnableMode(&decoders[i], off[k], ZYAN_FALSE);
     }
+    suits_init();
     ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL);
 }

@@ -17,6 +17,7 @@ uint64_t origin(const struct test *t, uint16_t sel);
 uint16_t selector_of(const struct test *t, ZydisRegister seg);
 
 /* suits.c */
+void suits_init(void);
 bool suitable(const struct test *t, const ZydisDecodedInstruction *in,
               const ZydisDecodedOperand *op, bool run);
 uint64_t undefined(const ZydisDecodedInstruction *in, const ZydisDecodedOperand *op,

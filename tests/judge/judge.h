@@ -21,6 +21,7 @@
 
 #include "base/x86.h"
 #include "cpu/engine.h"
+#include "cpu/soft/x87.h"
 
 #include <Zydis/Zydis.h>
 
@@ -58,15 +59,18 @@ struct test {
     bool     step;                          /* TF: a single step; else up to an INT3  */
     uint64_t at;                            /* offset of the code in its segment      */
     uint64_t gpr[16], flags;
+    struct fxsave fpu;                      /* XMM and MMX registers, MXCSR           */
     uint16_t cs, ss, ds, es;
     uint64_t ignore;                        /* flags the manual leaves undefined      */
     unsigned mnemonic;                      /* of the last instruction; 0: none valid */
     uint8_t  width;                         /* its operand width, in bits             */
+    bool     wide_memory;                       /* its memory operand has 16 bytes or more */
     char     text[512];
 };
 
 struct outcome {
     uint64_t gpr[16], rip, flags, cr2;
+    struct fxsave fpu;
     uint16_t cs, ss, ds, es;
     int      vector;                        /* -1: none                        */
     uint32_t error;

@@ -100,7 +100,7 @@ static void protected_state(const struct test *t, struct cpu_state *s)
 {
     s->cr0 = CR0_PE | CR0_PG | CR0_ET | CR0_NE | CR0_WP | CR0_AM;
     s->cr3 = PML4;
-    s->cr4 = CR4_PAE;
+    s->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
     s->efer = EFER_SCE | EFER_LME | EFER_LMA;
     for (int i = 0; i < 6; i++)
         s->seg[i] = segment(0);
@@ -125,10 +125,12 @@ static void set_state(const struct test *t)
     if (t->world == REAL) {
         for (int i = 0; i < 6; i++)
             s.seg[i].sel = 0, s.seg[i].base = 0;
+        s.cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;
     } else {
         protected_state(t, &s);
     }
     memcpy(s.gpr, t->gpr, sizeof s.gpr);
+    memcpy(s.fpu, &t->fpu, sizeof s.fpu);
     s.rip = t->at;
     s.rflags = t->flags | FLAG_ONE | FLAG_IF | (t->step ? FLAG_TF : 0);
     engine_soft.set_state(&vcpu, ST_ALL, &s);
@@ -140,6 +142,7 @@ static void take_outcome(struct outcome *o, const struct vmexit *x)
 
     engine_soft.get_state(&vcpu, ST_ALL, &s);
     memcpy(o->gpr, s.gpr, sizeof o->gpr);
+    memcpy(&o->fpu, s.fpu, sizeof o->fpu);
     o->rip = s.rip;
     o->flags = s.rflags;
     o->cs = s.seg[SEG_CS].sel;

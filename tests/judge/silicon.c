@@ -27,6 +27,7 @@ static const struct test *now;
 static struct outcome *result;
 static volatile bool running;
 static gregset_t ours_saved;
+static struct fxsave our_fpu;
 
 static const int order[16] = {
     REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
@@ -38,9 +39,23 @@ static void set_data_segments(uint16_t ds, uint16_t es)
     __asm__ volatile ("mov %0, %%ds; mov %1, %%es" :: "r"((uint32_t)ds), "r"((uint32_t)es));
 }
 
-static void enter(greg_t *g)
+/* The frame has the image that FXSAVE64 makes, and behind it which parts of the
+ * state the kernel is to load.  [SDM 1 "XSAVE Area"] */
+static void put_fpu(void *frame, const struct fxsave *f)
+{
+    uint64_t parts;
+
+    memcpy(frame, f, offsetof(struct fxsave, unused));
+    memcpy(&parts, (char *)frame + sizeof *f, 8);
+    parts |= 3;
+    memcpy((char *)frame + sizeof *f, &parts, 8);
+}
+
+static void enter(greg_t *g, void *fpu)
 {
     memcpy(ours_saved, g, sizeof ours_saved);
+    memcpy(&our_fpu, fpu, sizeof our_fpu);
+    put_fpu(fpu, &now->fpu);
     for (int i = 0; i < 16; i++)
         g[order[i]] = (greg_t)now->gpr[i];
     g[REG_RIP] = (greg_t)now->at;
@@ -50,7 +65,7 @@ static void enter(greg_t *g)
     set_data_segments(now->ds, now->es);
 }
 
-static void leave(greg_t *g)
+static void leave(greg_t *g, void *fpu)
 {
     uint16_t ds, es;
 
@@ -68,7 +83,9 @@ static void leave(greg_t *g)
     result->vector = (int)g[REG_TRAPNO];
     result->error = (uint32_t)g[REG_ERR];
     result->cr2 = (uint64_t)g[REG_CR2];
+    memcpy(&result->fpu, fpu, sizeof result->fpu);
     memcpy(g, ours_saved, sizeof ours_saved);
+    put_fpu(fpu, &our_fpu);
 }
 
 static void handler(int sig, siginfo_t *si, void *context)
@@ -79,9 +96,9 @@ static void handler(int sig, siginfo_t *si, void *context)
     /* AC would fault our own accesses; NT and ID would stay for the next case. */
     __asm__ volatile ("pushfq; andl $~0x244000, (%%rsp); popfq" ::: "cc", "memory");
     if (running) {
-        leave(u->uc_mcontext.gregs);
+        leave(u->uc_mcontext.gregs, u->uc_mcontext.fpregs);
     } else if (sig == SIGUSR1) {
-        enter(u->uc_mcontext.gregs);
+        enter(u->uc_mcontext.gregs, u->uc_mcontext.fpregs);
     } else {
         signal(sig, SIG_DFL);
     }

@@ -5,18 +5,60 @@
  * what Unicorn is known to do wrong: suits_unicorn(), entry by entry.
  */
 #include "cpu/soft/mnemonics.h"
-#include "cpu/soft/soft.h"
+#include "cpu/soft/sse.h"
 #include "generate.h"
 
 #define X(m, family) [ZYDIS_MNEMONIC_##m] = true,
 static const bool user_mnemonics[ZYDIS_MNEMONIC_MAX_VALUE + 1] = { MNEMONIC_LIST(X) };
 #undef X
 
+static bool sse_mnemonics[ZYDIS_MNEMONIC_MAX_VALUE + 1], sse_floating[ZYDIS_MNEMONIC_MAX_VALUE + 1],
+            without_mmx[ZYDIS_MNEMONIC_MAX_VALUE + 1];
+
+/* Ask for every encoding that the table of MMX and SSE could have. */
+void suits_init(void)
+{
+    static const uint8_t prefix_bytes[] = { [SSE_NP] = 0, [SSE_66] = 0x66, [SSE_F3] = 0xf3, [SSE_F2] = 0xf2 };
+    ZydisDecodedInstruction in;
+    ZydisDecoder d;
+
+    ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+    sse_table_init();
+    for (unsigned i = 0; i < 4 * 256 * 16; i++) {
+        struct sse_insn asked = { .prefix = i >> 12 & 3, .opcode = (uint8_t)(i >> 4),
+                                  .modrm = (uint8_t)((i & 7) << 3 | (i & 8 ? 0xc0 : 0)) };
+        uint8_t code[8] = { prefix_bytes[asked.prefix], 0x0f, asked.opcode, asked.modrm };
+        struct uop u = { 0 };
+        bool bare = asked.prefix == SSE_NP;
+        if (!sse_select(&u, &asked) ||
+            !ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&d, NULL, code + bare, sizeof code - bare, &in)))
+            continue;
+        sse_mnemonics[in.mnemonic] = true;
+        without_mmx[in.mnemonic] |= u.sse->reg != SSE_M && u.sse->rm != SSE_M;
+        sse_floating[in.mnemonic] |= (u.sse->flags & SSE_FP) != 0;
+    }
+}
+
 bool in_our_tables(unsigned m)
 {
     bool steady;
 
-    return user_mnemonics[m] || soft_system_op(m, &steady);
+    return user_mnemonics[m] || sse_mnemonics[m] || soft_system_op(m, &steady);
+}
+
+static bool approximates(unsigned m)
+{
+    return m == ZYDIS_MNEMONIC_RCPPS || m == ZYDIS_MNEMONIC_RCPSS || m == ZYDIS_MNEMONIC_RSQRTPS ||
+           m == ZYDIS_MNEMONIC_RSQRTSS;
+}
+
+static bool uses_mmx(const ZydisDecodedInstruction *in, const ZydisDecodedOperand *op)
+{
+    for (unsigned k = 0; k < in->operand_count; k++)
+        if (op[k].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+            ZydisRegisterGetClass(op[k].reg.value) == ZYDIS_REGCLASS_MMX)
+            return true;
+    return in->mnemonic == ZYDIS_MNEMONIC_EMMS;
 }
 
 /* What a judge cannot run, and why: the list judge.c prints. */
@@ -42,7 +84,13 @@ const char *unjudged(enum judge j, unsigned m)
         return "not known to Unicorn's CPU";
     if (j == UNICORN && m == ZYDIS_MNEMONIC_BOUND)
         return "leaves Unicorn without its vector";
-    if (j == UNICORN && !user_mnemonics[m])
+    if (j == UNICORN && approximates(m))
+        return "computed exactly by Unicorn";
+    if (j == UNICORN && sse_mnemonics[m] && !without_mmx[m])
+        return "of MMX, whose registers Unicorn has beside the FPU's";
+    if (j == UNICORN && sse_floating[m])
+        return "without FTZ, DAZ, exceptions and the right NaN on Unicorn";
+    if (j == UNICORN && !user_mnemonics[m] && !sse_mnemonics[m])
         return "of the system";
     return NULL;
 }
@@ -63,6 +111,7 @@ static bool suits_run(const ZydisDecodedInstruction *in, const ZydisDecodedOpera
     case ZYDIS_MNEMONIC_XLAT: case ZYDIS_MNEMONIC_LEAVE: case ZYDIS_MNEMONIC_ENTER:
     case ZYDIS_MNEMONIC_DIV: case ZYDIS_MNEMONIC_IDIV: case ZYDIS_MNEMONIC_AAM:
     case ZYDIS_MNEMONIC_BSF: case ZYDIS_MNEMONIC_BSR: case ZYDIS_MNEMONIC_BSWAP:
+    case ZYDIS_MNEMONIC_MASKMOVQ: case ZYDIS_MNEMONIC_MASKMOVDQU:
         return false;
     default:
         break;
@@ -71,9 +120,17 @@ static bool suits_run(const ZydisDecodedInstruction *in, const ZydisDecodedOpera
         if ((op[k].type == ZYDIS_OPERAND_TYPE_MEMORY && in->mnemonic != ZYDIS_MNEMONIC_LEA) ||
             (op[k].type == ZYDIS_OPERAND_TYPE_REGISTER && gpr_of(op[k].reg.value) == RSP))
             return false;
-    return in->meta.category != ZYDIS_CATEGORY_STRINGOP && user_mnemonics[in->mnemonic] &&
+    return in->meta.category != ZYDIS_CATEGORY_STRINGOP && (user_mnemonics[in->mnemonic] || sse_mnemonics[in->mnemonic]) &&
            in->meta.category != ZYDIS_CATEGORY_PUSH && in->meta.category != ZYDIS_CATEGORY_POP &&
            in->meta.branch_type == ZYDIS_BRANCH_TYPE_NONE && !is_shift_by_cl(in, op);
+}
+
+static bool has_prefix(const ZydisDecodedInstruction *in, uint8_t byte)
+{
+    for (unsigned i = 0; i < in->raw.prefix_count; i++)
+        if (in->raw.prefixes[i].value == byte)
+            return true;
+    return false;
 }
 
 /* Things Unicorn 2.0.1 does not do as the manual has it: each with its reason. */
@@ -86,6 +143,15 @@ static bool suits_unicorn(const struct test *t, const ZydisDecodedInstruction *i
     for (unsigned i = 0; i < in->raw.prefix_count; i++)
         if (in->raw.prefixes[i].type == ZYDIS_PREFIX_TYPE_IGNORED)
             return false;                   /* two REX, or REX before 66: it gets lost */
+    bool simd = in->opcode_map == ZYDIS_OPCODE_MAP_0F && sse_mnemonics[in->mnemonic];
+    if (simd && t->world == REAL)
+        return false;                       /* it knows none in real mode */
+    if (simd && has_prefix(in, 0x66) && (has_prefix(in, 0xf2) || has_prefix(in, 0xf3)))
+        return false;                       /* F2 and F3 go before 66: it takes 66 */
+    if (in->opcode == 0xc2 && in->opcode_map == ZYDIS_OPCODE_MAP_0F && in->raw.imm[0].value.u & ~UINT64_C(7))
+        return false;                       /* reserved bits of CMPPS: processors ignore them */
+    if (uses_mmx(in, op))
+        return false;                       /* see unjudged() */
     switch (in->mnemonic) {
     case ZYDIS_MNEMONIC_LAHF: case ZYDIS_MNEMONIC_SAHF:
         return t->world != W64;             /* its CPU is too old for them in 64-bit mode */
@@ -131,12 +197,13 @@ bool suitable(const struct test *t, const ZydisDecodedInstruction *in,
         ZydisRegister r = op[k].type == ZYDIS_OPERAND_TYPE_MEMORY ? op[k].mem.segment :
                           op[k].type == ZYDIS_OPERAND_TYPE_REGISTER ? op[k].reg.value : 0;
         ZydisRegisterClass c = ZydisRegisterGetClass(r);
-        if (r == ZYDIS_REGISTER_FS || r == ZYDIS_REGISTER_GS || c == ZYDIS_REGCLASS_XMM ||
-            c == ZYDIS_REGCLASS_MMX || c == ZYDIS_REGCLASS_X87)
+        if (r == ZYDIS_REGISTER_FS || r == ZYDIS_REGISTER_GS || c == ZYDIS_REGCLASS_X87)
             return false;
-        if (who == UNICORN && c >= ZYDIS_REGCLASS_SEGMENT && op[k].type == ZYDIS_OPERAND_TYPE_REGISTER)
+        if (who == UNICORN && c >= ZYDIS_REGCLASS_SEGMENT && c != ZYDIS_REGCLASS_XMM && op[k].type == ZYDIS_OPERAND_TYPE_REGISTER)
             return false;
     }
+    if (in->address_width == 16 && (in->meta.isa_set == ZYDIS_ISA_SET_FXSAVE))
+        return false;                       /* processors wrap within the image */
     if (who == UNICORN && (in->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR || !suits_unicorn(t, in, op)))
         return false;
     return !run || suits_run(in, op);

@@ -50,7 +50,12 @@ bool unicorn_init(void)
 
 static void set_state(uc_engine *uc, const struct test *t)
 {
-    uint64_t flags = t->flags | FLAG_IF;
+    uint64_t flags = t->flags | FLAG_IF, cr4 = CR4_OSFXSR;
+
+    uc_reg_write(uc, UC_X86_REG_CR4, &cr4);
+    for (int i = 0; i < (t->world == W64 ? 16 : 8); i++)
+        uc_reg_write(uc, UC_X86_REG_XMM0 + i, t->fpu.xmm[i]);
+    uc_reg_write(uc, UC_X86_REG_MXCSR, &t->fpu.mxcsr);
 
     for (size_t i = 0; i < NELEM(parts); i++)
         uc_mem_write(uc, world_base(t->world) + parts[i].from, image + parts[i].from,
@@ -75,6 +80,9 @@ void unicorn(const struct test *t, struct outcome *o)
         o->gpr[i] = 0;
         uc_reg_read(uc, t->world == W64 ? regs64[i] : regs32[i], &o->gpr[i]);
     }
+    o->fpu = t->fpu;
+    for (int i = 0; i < (t->world == W64 ? 16 : 8); i++)
+        uc_reg_read(uc, UC_X86_REG_XMM0 + i, o->fpu.xmm[i]);
     o->rip = o->flags = 0;
     uc_reg_read(uc, t->world == W64 ? UC_X86_REG_RIP : UC_X86_REG_EIP, &o->rip);
     uc_reg_read(uc, UC_X86_REG_EFLAGS, &o->flags);

@@ -31,6 +31,7 @@ void soft_decode_init(void)
         ZYDIS_DECODER_MODE_CLDEMOTE, ZYDIS_DECODER_MODE_MPX, ZYDIS_DECODER_MODE_CET,
     };
 
+    sse_table_init();
     for (unsigned i = 0; i < 3; i++) {
         ZydisDecoderInit(&decoders[i], modes[i].mode, modes[i].stack);
         for (unsigned k = 0; k < NELEM(off); k++)
@@ -266,6 +267,42 @@ static const ZydisDecodedOperand *memory_operand(const struct decoded *d)
     return o;
 }
 
+/* The last of F2 and F3 counts, and 66 only without them. */
+static uint8_t mandatory_prefix(const ZydisDecodedInstruction *in)
+{
+    uint8_t found = SSE_NP;
+
+    for (unsigned i = 0; i < in->raw.prefix_count; i++) {
+        uint8_t p = in->raw.prefixes[i].value;
+        if (p == 0xf2 || p == 0xf3)
+            found = p == 0xf3 ? SSE_F3 : SSE_F2;
+        else if (p == 0x66 && found == SSE_NP)
+            found = SSE_66;
+    }
+    return found;
+}
+
+static op_fn *mmx_or_sse(struct soft *s, struct uop *u, const struct decoded *d, uint64_t next)
+{
+    const ZydisDecodedInstruction *in = &d->in;
+    struct sse_insn i = {
+        .prefix = mandatory_prefix(in), .opcode = in->opcode, .wide = in->raw.rex.W,
+        .modrm = (uint8_t)(in->raw.modrm.mod << 6 | in->raw.modrm.reg << 3),
+        .imm = (uint8_t)in->raw.imm[0].value.u,
+    };
+    op_fn *fn = in->opcode_map == ZYDIS_OPCODE_MAP_0F ? sse_select(u, &i) : NULL;
+
+    if (!fn || !(in->attributes & ZYDIS_ATTRIB_HAS_MODRM))
+        return fn;
+    u->reg = (uint8_t)(in->raw.modrm.reg | in->raw.rex.R << 3);
+    u->rm = (uint8_t)(in->raw.modrm.rm | in->raw.rex.B << 3);
+    if (in->raw.modrm.mod != 3) {
+        put_mem(u, in, memory_operand(d), next);
+        u->av = addressing(s, u);
+    }
+    return fn;
+}
+
 static op_fn *choose(struct soft *s, struct uop *u, const struct decoded *d,
                      uint64_t rip, uint64_t next, bool *ends)
 {
@@ -285,6 +322,8 @@ static op_fn *choose(struct soft *s, struct uop *u, const struct decoded *d,
                  (uint64_t)in->raw.modrm.rm << 8 | in->opcode;
         return op_x87;
     }
+    if ((fn = mmx_or_sse(s, u, d, next)))
+        return fn;
     i.cc = in->opcode & 15;
     i.cs_limit = s->seg[SEG_CS].limit;
     i.cc_branch = (in->opcode & 0xf0) == (in->opcode_map == ZYDIS_OPCODE_MAP_0F ? 0x80 : 0x70);

@@ -25,6 +25,7 @@
 
 #include "cpu/soft/flags.h"
 #include "cpu/soft/soft.h"
+#include "cpu/soft/sse.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer)
@@ -111,6 +112,8 @@ op_fn op_system;
 /* One that the run loop need not look at: mode, privilege and RFLAGS, but for
  * the arithmetic flags, stay, and no interrupt shadow begins. */
 op_fn op_steady;
+op_fn sse_compute, sse_compare, sse_shift, sse_shift_bytes, sse_load, sse_store, sse_maskmov,
+      sse_emms;
 op_fn op_ud, op_gp, op_x87, op_fwait, op_link0, op_link1, op_fall;
 
 /* Decode at most `max` instructions at rip from [hva, hva+avail) into u.
@@ -285,6 +288,8 @@ INLINE gla_t flat_address(const struct soft *s, const struct uop *u, enum addres
 
 /* The general way, for memory operands of any kind. */
 gla_t gen_address(struct soft *s, const struct uop *u, unsigned n, unsigned access);
+gla_t gen_aligned_address(struct soft *s, const struct uop *u, unsigned n, unsigned align,
+                          unsigned access);
 uint64_t gen_load(struct soft *s, const struct uop *u, unsigned n);
 uint64_t gen_load_rmw(struct soft *s, const struct uop *u, unsigned n);
 void gen_store(struct soft *s, const struct uop *u, unsigned n, uint64_t v);

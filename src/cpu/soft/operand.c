@@ -85,6 +85,18 @@ gla_t gen_address(struct soft *s, const struct uop *u, unsigned n, unsigned acce
     return soft_linear(s, u->seg, soft_ea(s, u), n, access);
 }
 
+/* Misalignment is #GP(0), before a limit or a canonical address is #SS(0). */
+gla_t gen_aligned_address(struct soft *s, const struct uop *u, unsigned n, unsigned align,
+                          unsigned access)
+{
+    bool based = s->mode != MODE_LONG64 || u->seg == SEG_FS || u->seg == SEG_GS;
+
+    s->cur = u;
+    if ((soft_ea(s, u) + (based ? s->seg[u->seg].base : 0)) & (align - 1))
+        soft_fault(s, VEC_GP, 0);
+    return gen_address(s, u, n, access);
+}
+
 /* Handlers with no fast form of their own come here straight away, so look
  * into the TLB first. */
 static bool quick(struct soft *s, const struct uop *u, unsigned n, unsigned tag, uint8_t **p)

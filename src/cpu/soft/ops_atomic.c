@@ -61,13 +61,11 @@ static void cmpxchg8b(struct soft *s, const struct uop *u)
 
 static void cmpxchg16b(struct soft *s, const struct uop *u)
 {
-    gla_t at = gen_address(s, u, 16, WALK_WRITE);
+    gla_t at = gen_aligned_address(s, u, 16, 16, WALK_WRITE);
     unsigned access = WALK_WRITE | (s->cpl == 3 ? WALK_USER : 0);
     uint64_t low, high;
     bool equal;
 
-    if (at & 15)
-        soft_fault(s, VEC_GP, 0);
     low = soft_lin_load(s, at, 8, access);
     high = soft_lin_load(s, at + 8, 8, access);
     equal = low == s->gpr[RAX] && high == s->gpr[RDX];

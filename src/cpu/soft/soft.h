@@ -8,6 +8,7 @@
  *   debug.c    a debugger's stops
  *   ops_*.c    instructions of user programs, one family a file
  *   x87.c      floating point;  x87_env.c, x87_host.S
+ *   sse.c      MMX, SSE and SSE2;  sse_table.c, sse_host.S, fxsave.c
  *   save.c     all of it for snapshots
  *   segment.c  descriptors and segment loads;  far.c  far transfers and gates;  task.c  TSS
  *   event.c    delivery of interrupts and exceptions, IRET, double and triple faults
@@ -40,6 +41,7 @@ typedef void op_fn(struct soft *s, const struct uop *u);
 enum { NO_REG = 16 };           /* gpr[NO_REG] is always 0: "no base", "no index" */
 
 struct block;
+struct sse_op;
 
 /* One decoded instruction: a cache line.  Registers are indices into soft.gpr;
  * byte registers are byte offsets into it (AH is offset 1).  For user-mode
@@ -54,6 +56,10 @@ struct uop {
         struct {                /* of a system operation only:                  */
             op_fn *sys;         /* its handler                                  */
             uint16_t opcode;    /* 0xNN, or 0x0fNN                              */
+        };
+        struct {                /* of MMX and SSE only (sse.h):                 */
+            const struct sse_op *sse;
+            const uint8_t *host;        /* what the host runs for it            */
         };
     };
     uint16_t imm2;              /* far selector, ENTER level                 */
@@ -108,7 +114,7 @@ struct soft {
     uint64_t dr[8];
     uint64_t star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip, pat;
-    struct fxsave fpu;          /* x87.c; MXCSR and XMM are kept for whoever asks              */
+    struct fxsave fpu;          /* x87.c, sse.c: FXSAVE64's image                              */
 
     /* -- between instructions -- */
     bool     irq_shadow;        /* after STI, MOV SS, POP SS: no interrupt for one instruction */

@@ -49,6 +49,9 @@ static const struct system_op { uint16_t mnemonic; op_fn *fn; bool steady; } ops
     STEADY(CPUID, op_cpuid) OP(VMCALL, op_vmcall)
     STEADY(RDMSR, op_rdmsr) OP(WRMSR, op_wrmsr)
     STEADY(RDTSC, op_rdtsc) STEADY(RDTSCP, op_rdtscp)
+    STEADY(FXSAVE, op_fxsave) STEADY(FXSAVE64, op_fxsave)
+    STEADY(FXRSTOR, op_fxrstor) STEADY(FXRSTOR64, op_fxrstor)
+    STEADY(LDMXCSR, op_ldmxcsr) STEADY(STMXCSR, op_stmxcsr)
     /* ports */
     STEADY(IN, op_in) STEADY(OUT, op_out)
     OP(INSB, op_ins) OP(INSW, op_ins)

@@ -212,5 +212,6 @@ op_fn op_mov_cr, op_mov_dr, op_clts, op_lmsw, op_smsw, op_lgdt, op_lidt, op_sgdt
 op_fn op_rdmsr, op_wrmsr, op_rdtsc, op_rdtscp;
 op_fn op_sysenter, op_sysexit, op_syscall, op_sysret;
 op_fn op_in, op_out, op_ins, op_outs;
+op_fn op_fxsave, op_fxrstor, op_ldmxcsr, op_stmxcsr;
 
 #endif

@@ -103,7 +103,7 @@ void x87_init(struct fxsave *f)
 {
     x87_set_status(f, 0);
     f->fcw = 0x37f;
-    f->fop = f->fcs = f->fds = 0;
+    f->fop = 0;
     f->ftw = 0;
     f->fip = f->fdp = 0;
 }
@@ -111,7 +111,7 @@ void x87_init(struct fxsave *f)
 void x87_sanitize(struct fxsave *f)
 {
     f->fcw = (f->fcw & 0x1f3f) | 0x40;
-    f->mxcsr &= 0xffbf;             /* without DAZ, which a host may lack */
+    f->mxcsr &= 0xffff;
     x87_summarize(f);
 }
 
@@ -236,9 +236,9 @@ static void register_operation(struct soft *s, struct fxsave *f, const struct es
 static void point_at(struct soft *s, const struct uop *u, struct fxsave *f, const struct esc *e)
 {
     f->fop = (uint16_t)(e->opcode << 8 | e->modrm);
-    f->fip = (uint32_t)uop_rip(s, u);
+    f->fip = rip_mask(s, uop_rip(s, u));
     if (u->mem)
-        f->fdp = (uint32_t)soft_ea(s, u);
+        f->fdp = soft_ea(s, u);
 }
 
 void op_x87(struct soft *s, const struct uop *u)

@@ -12,16 +12,14 @@
 struct soft;
 struct uop;
 
-/* [SDM 1 "FXSAVE and FXRSTOR Instructions"], the 32-bit layout */
+/* [SDM 1 "FXSAVE and FXRSTOR Instructions"], the 64-bit layout */
 struct fxsave {
     uint16_t fcw, fsw;
     uint8_t  ftw;               /* a bit per physical register: not empty */
     uint8_t  reserved;
     uint16_t fop;               /* last non-control instruction: opcode,  */
-    uint32_t fip;               /* where it was,                          */
-    uint16_t fcs, reserved1;    /* 0: CPUID leaf 7 says they are deprecated */
-    uint32_t fdp;               /* and where its operand                  */
-    uint16_t fds, reserved2;
+    uint64_t fip;               /* where it was,                          */
+    uint64_t fdp;               /* and where its operand                  */
     uint32_t mxcsr, mxcsr_mask;
     uint8_t  st[8][16];         /* ST(0) to ST(7), 10 bytes of each       */
     uint8_t  xmm[16][16];

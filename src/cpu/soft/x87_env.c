@@ -69,13 +69,13 @@ static void to_fields(const struct soft *s, const struct fxsave *f, unsigned n,
     out[2] = full_tags(f);
     if (packed(s)) {
         out[3] = f->fip & 0xffff;
-        out[4] = (f->fip >> 16 & high) << 12 | (f->fop & 0x7ff);
+        out[4] = (uint32_t)(f->fip >> 16 & high) << 12 | (f->fop & 0x7ff);
         out[5] = f->fdp & 0xffff;
-        out[6] = (f->fdp >> 16 & high) << 12;
+        out[6] = (uint32_t)(f->fdp >> 16 & high) << 12;
     } else {
-        out[3] = f->fip;
+        out[3] = (uint32_t)f->fip;
         out[4] = n == 4 ? (uint32_t)(f->fop & 0x7ff) << 16 : 0;
-        out[5] = f->fdp;
+        out[5] = (uint32_t)f->fdp;
         out[6] = 0;
     }
     for (unsigned i = 0; n == 4 && i < 3; i++)
