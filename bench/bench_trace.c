@@ -60,7 +60,8 @@ static struct bench_result with_sink(trace_sink_fn *fn, void *arg, bool has_thre
     trace_drain_attach(&d, t);
     if (fn)
         trace_drain_add(&d, fn, arg);
-    bug_if(has_thread && trace_drain_start(&d) < 0, "no thread");
+    if (has_thread)
+        trace_drain_start(&d);
     struct bench_result r = bench_ns(loop_exits, t, EVENTS);
     trace_drain_detach(&d);
     bug_if(t->ring->lost, "events were lost");

@@ -219,8 +219,10 @@ static bool report(struct session *s)
 {
     last_words(s);
     bool ok = !s->o->screen_dump || dump_screen(s);
-    if (s->stat)
+    if (s->stat) {
+        open_symbols(s);
         stat_print(stdout, s->stat, s->symbols);
+    }
     if (s->trace && s->trace->ring->lost)
         host_say("%" PRIu64 " trace events found no room and are lost", s->trace->ring->lost);
     return ok;
@@ -250,7 +252,7 @@ static int run(struct session *s)
     host_alarm_init(vm_kick, s->vm);
     catch_signals();
     if (s->trace && !wants_live_text(s->o))
-        trace_drain_start(&s->drain);           /* if it cannot: slower, the same bytes */
+        trace_drain_start(&s->drain);
     int status = vm_run(s->vm);
     host_alarm_at(0);
     running = NULL;
@@ -267,7 +269,7 @@ int session_run(const struct run_options *o)
     int status = EXIT_CANNOT;
     s.terminal = terminal_open();
     if (s.terminal && open_trace(&s)) {
-        if (s.trace)
+        if (s.trace && wants_live_text(o))
             open_symbols(&s);
         if (build(&s))
             status = run(&s);

@@ -101,21 +101,6 @@ static void *drain_thread(void *arg)
     return NULL;
 }
 
-/* In the VMM's thread, after every batch. */
-static void thread_hook(void *arg)
-{
-    struct trace_drain *d = arg;
-    const struct trace_ring *r = d->trace->ring;
-    pthread_mutex_lock(&d->lock);
-    d->head = r->head;
-    pthread_cond_broadcast(&d->changed);
-    while (d->busy && r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) >= r->size)
-        pthread_cond_wait(&d->changed, &d->lock);
-    if (r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) >= r->size)
-        take_batch(d);
-    pthread_mutex_unlock(&d->lock);
-}
-
 /* Signals that ask for something are for the VMM's thread, whose waits they end;
  * a crash is the business of whoever crashes. */
 static int create_thread(struct trace_drain *d)
@@ -131,23 +116,34 @@ static int create_thread(struct trace_drain *d)
     return -err;
 }
 
-int trace_drain_start(struct trace_drain *d)
+/* In the VMM's thread, after every batch. */
+static void thread_hook(void *arg)
+{
+    struct trace_drain *d = arg;
+    const struct trace_ring *r = d->trace->ring;
+    pthread_mutex_lock(&d->lock);
+    d->head = r->head;
+    if (!d->is_running && d->head - r->tail >= d->trace->batch)
+        d->is_running = create_thread(d) == 0;  /* if not: the ring gets full, see below */
+    pthread_cond_broadcast(&d->changed);
+    while (d->busy && r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) >= r->size)
+        pthread_cond_wait(&d->changed, &d->lock);
+    if (r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) >= r->size)
+        take_batch(d);
+    pthread_mutex_unlock(&d->lock);
+}
+
+void trace_drain_start(struct trace_drain *d)
 {
     struct trace *t = d->trace;
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->changed, NULL);
-    d->end = d->busy = false;
+    d->end = d->busy = d->is_running = false;
     d->head = t->ring->head;
-    t->batch = t->ring->size / 2;
-    int err = create_thread(d);
-    if (err) {
-        t->batch = 0;
-        return err;
-    }
     d->has_thread = true;
+    t->batch = t->ring->size / 2;
     t->drain = thread_hook;
     t->room_to = 0;                         /* ask at the next event */
-    return 0;
 }
 
 static void stop_thread(struct trace_drain *d)
@@ -156,7 +152,8 @@ static void stop_thread(struct trace_drain *d)
     d->end = true;
     pthread_cond_broadcast(&d->changed);
     pthread_mutex_unlock(&d->lock);
-    pthread_join(d->thread, NULL);
+    if (d->is_running)
+        pthread_join(d->thread, NULL);
     pthread_mutex_destroy(&d->lock);
     pthread_cond_destroy(&d->changed);
     d->has_thread = false;

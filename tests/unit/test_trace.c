@@ -144,7 +144,7 @@ static void a_drain_with_a_thread_loses_nothing(void **state)
             uint64_t i = 1, last = early + 3 * size + early * 1000;
             for (; i <= early; i++)
                 assert_int_equal(trace_emit(t, TRACE_MARK, 1000 + i, 0, 0), i);
-            assert_int_equal(trace_drain_start(&d), 0);
+            trace_drain_start(&d);
             for (; i <= last; i++) {
                 assert_int_equal(trace_emit(t, TRACE_MARK, 1000 + i, 0, 0), i);
                 if (i % 997 == 0) {
@@ -169,7 +169,7 @@ static void a_thread_ends_when_told(void **state)
     for (unsigned i = 0; i < 100; i++) {
         struct trace_drain d;
         trace_drain_attach(&d, t);
-        assert_int_equal(trace_drain_start(&d), 0);
+        trace_drain_start(&d);
         if (i % 2)
             assert_true(trace_emit(t, TRACE_MARK, i, 0, 0));
         trace_drain_detach(&d);

@@ -62,7 +62,7 @@ static void write_file_by(uint64_t n, uint64_t every, bool has_thread)
     trace_drain_attach(&d, t);
     trace_drain_add(&d, trace_writer_sink, w);
     if (has_thread)
-        assert_int_equal(trace_drain_start(&d), 0);
+        trace_drain_start(&d);
     for (uint64_t i = 1; i <= n; i++) {
         emit(t, i);
         if (every && i % every == 0) {
