@@ -45,7 +45,8 @@ struct store {
     uint64_t             lost;          /* by the ring that is recorded */
     struct cached        cache[N_CACHED];
     uint64_t             clock;
-    struct trace_columns *columns;      /* of the block a search looks into */
+    struct trace_columns *columns;      /* of the block a search looks into, */
+    struct trace_columns *second;       /* and of the one its second thread does */
     bool                 met_damage;    /* there */
     struct trace_text    text;
 };
@@ -146,6 +147,7 @@ int store_close(struct store *s)
     for (size_t i = 0; i < N_CACHED; i++)
         free(s->cache[i].events);
     trace_columns_free(s->columns);
+    trace_columns_free(s->second);
     if (s->ring >= 0)
         close(s->ring);
     free(s->tail);
@@ -496,9 +498,92 @@ static uint64_t last_match(struct store *s, const struct filter *f, const struct
     return r->n;
 }
 
+/*
+ * Many blocks, with two threads: each takes the next one when it is done with one, so that
+ * all before the one that `next` says have been looked at when both have stopped.
+ */
+
+#define ALONE_NS 500000         /* most searches are over before a thread would have begun */
+
+struct team {
+    struct store        *s;
+    const struct filter *f;
+    bool               (*look)(struct team *t, struct trace_columns *c, size_t k);   /* false: no more */
+    size_t               n, next, hit;      /* blocks; how many are taken; the first with a match */
+    size_t               start;             /* the first of them, and the direction */
+    bool                 backward, stop;
+    uint64_t             end_ns;
+    uint64_t             from, to, count;   /* of a count */
+};
+
 static bool is_late(uint64_t end_ns)
 {
     return end_ns && host_monotonic_ns() >= end_ns;
+}
+
+static void team_work(struct team *t, struct trace_columns *c, uint64_t end_ns)
+{
+    size_t k;
+    while (!__atomic_load_n(&t->stop, __ATOMIC_RELAXED) && !is_late(end_ns)
+           && (k = __atomic_fetch_add(&t->next, 1, __ATOMIC_RELAXED)) < t->n)
+        if (!t->look(t, c, k))
+            __atomic_store_n(&t->stop, true, __ATOMIC_RELAXED);
+}
+
+static void *team_second(void *arg)
+{
+    struct team *t = arg;
+    team_work(t, t->s->second, t->end_ns);
+    return NULL;
+}
+
+static void team_run(struct team *t)
+{
+    struct store *s = t->s;
+    pthread_t other;
+    uint64_t alone_ns = host_monotonic_ns() + ALONE_NS;
+    team_work(t, s->columns, t->end_ns && t->end_ns < alone_ns ? t->end_ns : alone_ns);
+    if (t->stop || t->next >= t->n || is_late(t->end_ns))
+        return;
+    if (!s->second)
+        s->second = trace_columns_new();
+    bool two = s->second && pthread_create(&other, NULL, team_second, t) == 0;
+    team_work(t, s->columns, t->end_ns);
+    if (two)
+        pthread_join(other, NULL);
+}
+
+static struct run run_of_block(const struct store *s, size_t block)
+{
+    const struct trace_block *b = trace_file_block(s->file, block);
+    return (struct run){ .first = b->first_index, .n = b->n_events, .block = block };
+}
+
+static bool look_for_match(struct team *t, struct trace_columns *c, size_t k)
+{
+    struct run r = run_of_block(t->s, t->backward ? t->start - k : t->start + k);
+    uint64_t bits = 0;
+    if (k >= __atomic_load_n(&t->hit, __ATOMIC_RELAXED))
+        return false;
+    if (open_run(t->s, t->f, c, &r) != OPENED)
+        return true;
+    for (uint64_t at = 0; at < r.n && !bits; at += 64)
+        if (!select_bits(t->s, t->f, c, &r, at, &bits))
+            return true;
+    for (size_t hit = t->hit; bits && k < hit; )
+        if (__atomic_compare_exchange_n(&t->hit, &hit, k, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            break;
+    return !bits;
+}
+
+/* How many blocks from `start` on a search can leave out: there is no match in them. */
+static size_t blocks_without(struct store *s, const struct filter *f, size_t start, bool backward, uint64_t end_ns)
+{
+    size_t n = backward ? start + 1 : trace_file_blocks(s->file) - start;
+    struct team t = { .s = s, .f = f, .look = look_for_match, .n = n, .hit = SIZE_MAX, .start = start,
+                      .backward = backward, .end_ns = end_ns };
+    team_run(&t);
+    return t.hit < n ? t.hit : t.next < n ? t.next : n;
 }
 
 enum store_found store_next(struct store *s, const struct filter *f, uint64_t *at, uint64_t budget_ns)
@@ -510,6 +595,11 @@ enum store_found store_next(struct store *s, const struct filter *f, uint64_t *a
         *at = r.first + match;
         if (match < r.n)
             return STORE_FOUND;
+        if (!r.in_tail && r.block + 1 < trace_file_blocks(s->file)) {
+            size_t next = r.block + 1 + blocks_without(s, f, r.block + 1, false, end_ns);
+            *at = next < trace_file_blocks(s->file) ? trace_file_block(s->file, next)->first_index
+                                                    : trace_file_events(s->file);
+        }
         if (*at < n && is_late(end_ns))
             return STORE_MORE;
     }
@@ -528,6 +618,10 @@ enum store_found store_prev(struct store *s, const struct filter *f, uint64_t *a
         if (match < r.n)
             return STORE_FOUND;
         left = r.first;
+        if (!r.in_tail && r.block) {
+            size_t without = blocks_without(s, f, r.block - 1, true, end_ns);
+            left = without < r.block ? trace_file_block(s->file, r.block - without)->first_index : 0;
+        }
         *at = left ? left - 1 : 0;
         if (left && is_late(end_ns))
             return STORE_MORE;
@@ -565,61 +659,39 @@ int store_each(struct store *s, const struct filter *f, uint64_t from, uint64_t 
     return damaged;
 }
 
-/*
- * Counting, with two threads that take every other block
- */
-
-struct counting {
-    const struct store  *s;
-    const struct filter *f;
-    uint64_t             from, to, n;
-    size_t               first_block, step;
-};
-
-static uint64_t count_in_run(const struct counting *k, struct trace_columns *c, const struct run *r)
+static uint64_t count_in_run(const struct team *t, struct trace_columns *c, const struct run *r)
 {
     uint64_t n = 0, bits;
-    if (open_run(k->s, k->f, c, r) != OPENED)
+    if (open_run(t->s, t->f, c, r) != OPENED)
         return 0;
     for (uint64_t at = 0; at < r->n; at += 64) {
-        if (!select_bits(k->s, k->f, c, r, at, &bits))
+        if (!select_bits(t->s, t->f, c, r, at, &bits))
             return n;
-        if (r->first + at < k->from)
-            bits &= k->from - r->first - at < 64 ? ~UINT64_C(0) << (k->from - r->first - at) : 0;
-        if (r->first + at + 64 > k->to)
-            bits &= k->to > r->first + at ? ~UINT64_C(0) >> (r->first + at + 64 - k->to) : 0;
+        if (r->first + at < t->from)
+            bits &= t->from - r->first - at < 64 ? ~UINT64_C(0) << (t->from - r->first - at) : 0;
+        if (r->first + at + 64 > t->to)
+            bits &= t->to > r->first + at ? ~UINT64_C(0) >> (r->first + at + 64 - t->to) : 0;
         n += (uint64_t)__builtin_popcountll(bits);
     }
     return n;
 }
 
-static void *count_blocks(void *arg)
+static bool look_and_count(struct team *t, struct trace_columns *c, size_t k)
 {
-    struct counting *k = arg;
-    struct trace_columns *c = trace_columns_new();
-    for (size_t i = k->first_block; c && i < trace_file_blocks(k->s->file); i += k->step) {
-        const struct trace_block *b = trace_file_block(k->s->file, i);
-        struct run r = { .first = b->first_index, .n = b->n_events, .block = i };
-        if (r.first < k->to && r.first + r.n > k->from)
-            k->n += count_in_run(k, c, &r);
-    }
-    trace_columns_free(c);
-    return c ? arg : NULL;
+    struct run r = run_of_block(t->s, t->start + k);
+    if (r.first >= t->to)
+        return false;
+    if (r.first + r.n > t->from)
+        __atomic_fetch_add(&t->count, count_in_run(t, c, &r), __ATOMIC_RELAXED);
+    return true;
 }
 
 uint64_t store_count(struct store *s, const struct filter *f, uint64_t from, uint64_t to)
 {
-    struct counting half[2] = { { s, f, from, to, 0, 0, 2 }, { s, f, from, to, 0, 1, 2 } };
-    pthread_t other;
-    bool two = trace_file_blocks(s->file) > 64
-            && pthread_create(&other, NULL, count_blocks, &half[1]) == 0;
-    if (!two)
-        half[0].step = 1;
-    count_blocks(&half[0]);
-    if (two)
-        pthread_join(other, NULL);
+    struct team t = { .s = s, .f = f, .look = look_and_count, .n = trace_file_blocks(s->file), .from = from, .to = to };
     struct run tail = { .first = trace_file_events(s->file), .n = s->n_tail, .in_tail = true };
-    return half[0].n + half[1].n + count_in_run(&half[0], s->columns, &tail);
+    team_run(&t);
+    return t.count + count_in_run(&t, s->columns, &tail);
 }
 
 /*
