@@ -7,6 +7,7 @@
 #include "debugger/filter_tree.h"
 #include "debugger/trace_columns.h"
 #include "debugger/trace_file.h"
+#include "debugger/trace_format.h"
 
 static bool test_matches(const struct filter_node *n, const struct trace_event *e)
 {
@@ -41,7 +42,7 @@ bool filter_match(const struct filter *f, const struct trace_event *e)
 static uint64_t kinds_of_test(const struct filter_node *n)
 {
     if (n->field->look != KIND || n->op == F_BITS)
-        return trace_field_kinds(n->field);
+        return n->field->kinds;
     uint64_t kinds = 0;
     for (unsigned k = 0; k < 64; k++) {
         bool inside = k >= n->lo && k <= n->hi;
@@ -75,7 +76,7 @@ static bool test_may_match(const struct filter_node *n, const struct trace_file 
 {
     if (n->op == F_RANGE)
         return trace_file_may_hold(file, i, n->field, n->lo, n->hi);
-    return trace_file_block(file, i)->kinds & trace_field_kinds(n->field);
+    return trace_file_block(file, i)->kinds & n->field->kinds;
 }
 
 static bool node_may_match(const struct filter *f, size_t node, const struct trace_file *file, size_t i)
@@ -145,48 +146,42 @@ static bool select_cause(const struct filter_node *n, const struct window *w, ui
     return true;
 }
 
-/* Where events have the field: found out once for a run of the same kind and reason. */
-struct finder {
-    const struct filter_node *n;
-    struct trace_columns     *columns;
-    const uint64_t           *arg0, *word;
-    unsigned                  kind;
-    uint64_t                  reason;
-    const struct trace_field_source *s;     /* NULL: these have not */
-};
+/* Where an EXIT has the field: found out once for a run of the same reason. */
+struct finder { const uint64_t *reasons; uint64_t reason; const struct trace_field_source *s; };
 
-/* False: a column is damaged. */
-static bool find_field(struct finder *d, unsigned kind, uint64_t reason)
+static const struct trace_field_source *find_in_exit(struct finder *d, const struct trace_field *f, size_t i)
 {
-    const struct trace_field *f = d->n->field;
-    d->kind = kind;
-    d->reason = reason;
-    d->s = f->of_kind[kind].is ? &f->of_kind[kind] : NULL;
-    int exit = !d->s && kind == TRACE_EXIT && reason <= UINT32_MAX ? exit_index((unsigned)reason) : -1;
-    if (exit >= 0 && f->of_exit[exit].is)
-        d->s = &f->of_exit[exit];
-    return !d->s || (d->word = trace_columns_word(d->columns, d->s->word));
+    if (d->reasons[i] != d->reason) {
+        d->reason = d->reasons[i];
+        int exit = d->reason <= UINT32_MAX ? exit_index((unsigned)d->reason) : -1;
+        d->s = exit >= 0 && f->of_exit[exit].is ? &f->of_exit[exit] : NULL;
+    }
+    return d->s;
 }
 
 static bool select_by_kind(const struct filter_node *n, const struct window *w, uint64_t wanted,
                            uint64_t *bits)
 {
-    struct finder d = { .n = n, .columns = w->columns, .kind = UINT8_MAX };
+    const uint64_t *word[TRACE_EVENT_WORDS] = { NULL };
+    struct finder exits = { .reason = UINT64_MAX };
     const uint8_t *kind = trace_columns_kinds(w->columns);
-    uint64_t kinds = trace_field_kinds(n->field) & (BIT(N_TRACE_KINDS) - 1);
+    uint64_t kinds = n->field->kinds & (BIT(N_TRACE_KINDS) - 1);
     if (!kind)
         return false;
     for (; wanted; wanted &= wanted - 1) {
         size_t bit = (size_t)__builtin_ctzll(wanted), i = w->first + bit;
         if (kind[i] >= 64 || !(kinds & BIT(kind[i])))
             continue;
-        if (kind[i] == TRACE_EXIT && !d.arg0 && !(d.arg0 = trace_columns_word(w->columns, 4)))
+        const struct trace_field_source *s = &n->field->of_kind[kind[i]];
+        if (!s->is) {           /* an EXIT, then */
+            if (!exits.reasons && !(exits.reasons = trace_columns_word(w->columns, 4)))
+                return false;
+            if (!(s = find_in_exit(&exits, n->field, i)))
+                continue;
+        }
+        if (!word[s->word] && !(word[s->word] = trace_columns_word(w->columns, s->word)))
             return false;
-        uint64_t reason = kind[i] == TRACE_EXIT ? d.arg0[i] : 0;
-        if ((kind[i] != d.kind || reason != d.reason) && !find_field(&d, kind[i], reason))
-            return false;
-        if (d.s)
-            *bits |= (uint64_t)holds(n, trace_field_extract(d.s, d.word[i])) << bit;
+        *bits |= (uint64_t)holds(n, trace_field_extract(s, word[s->word][i])) << bit;
     }
     return true;
 }
@@ -198,7 +193,7 @@ static bool select_test(const struct filter_node *n, const struct window *w, uin
         return select_cause(n, w, bits);
     if (n->field->look == KIND)
         return select_kind(n, w, bits);
-    if (trace_field_kinds(n->field) == ~UINT64_C(0))
+    if (n->field->kinds == ~UINT64_C(0))
         return select_plain(n, w, bits);
     return select_by_kind(n, w, wanted, bits);
 }

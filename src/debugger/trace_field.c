@@ -147,6 +147,26 @@ static void add_arguments(enum trace_kind kind)
     }
 }
 
+/* By their place in the table of known fields, which comes first. */
+enum known_field {
+#define X(name, look, index, about) KNOWN_##name,
+    KNOWN_LIST(X)
+#undef X
+};
+
+static uint64_t kinds_of(const struct trace_field *f)
+{
+    uint64_t kinds = 0;
+    bool every = f->of_kind[0].is && (f->of_kind[0].word < W_ARG || f->of_kind[0].word == W_META);
+    if (every || f - fields == KNOWN_cause)
+        return ~UINT64_C(0);    /* of kinds not known here too */
+    for (unsigned k = 0; k < N_TRACE_KINDS; k++)
+        kinds |= f->of_kind[k].is ? BIT(k) : 0;
+    for (unsigned i = 0; i < N_EXITS; i++)
+        kinds |= f->of_exit[i].is ? BIT(TRACE_EXIT) : 0;
+    return kinds;
+}
+
 static void build(void)
 {
     for (size_t i = 0; i < NELEM(known); i++) {
@@ -163,6 +183,8 @@ static void build(void)
                 .is = true, .word = always[i].word, .hi = always[i].hi, .lo = always[i].lo };
     for (size_t i = 0; i < NELEM(parts); i++)
         named(parts[i].name)->of_exit[parts[i].exit] = parts[i].s;
+    for (size_t i = 0; i < n_fields; i++)
+        fields[i].kinds = kinds_of(&fields[i]);
 }
 
 size_t trace_fields_count(void)
@@ -185,13 +207,6 @@ const struct trace_field *trace_field_find(const char *name, size_t len)
             return &fields[i];
     return NULL;
 }
-
-/* By their place in the table of known fields, which comes first. */
-enum known_field {
-#define X(name, look, index, about) KNOWN_##name,
-    KNOWN_LIST(X)
-#undef X
-};
 
 enum trace_field_role trace_field_role(const struct trace_field *f)
 {
@@ -225,19 +240,6 @@ bool trace_field_value(const struct trace_field *f, const struct trace_event *e,
     memcpy(word, e, sizeof word);
     *value = trace_field_extract(s, word[s->word]);
     return true;
-}
-
-uint64_t trace_field_kinds(const struct trace_field *f)
-{
-    uint64_t kinds = 0;
-    bool every = f->of_kind[0].is && (f->of_kind[0].word < W_ARG || f->of_kind[0].word == W_META);
-    if (every || trace_field_role(f) == ROLE_CAUSE)
-        return ~UINT64_C(0);    /* of kinds not known here too */
-    for (unsigned k = 0; k < N_TRACE_KINDS; k++)
-        kinds |= f->of_kind[k].is ? BIT(k) : 0;
-    for (unsigned i = 0; i < N_EXITS; i++)
-        kinds |= f->of_exit[i].is ? BIT(TRACE_EXIT) : 0;
-    return kinds;
 }
 
 /*

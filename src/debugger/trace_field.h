@@ -37,6 +37,7 @@ struct trace_field {
     const char *about;
     struct trace_field_source of_kind[N_TRACE_KINDS];
     struct trace_field_source of_exit[N_EXITS];       /* besides: by exit_index()    */
+    uint64_t    kinds;          /* BIT(kind) of those that can have it */
 };
 
 size_t trace_fields_count(void);
@@ -50,7 +51,6 @@ bool trace_field_value(const struct trace_field *f, const struct trace_event *e,
 enum trace_field_role { ROLE_NONE, ROLE_SEQ, ROLE_TIME, ROLE_ICOUNT, ROLE_RIP,
                         ROLE_CAUSE /* seq - cause_back: of two words */ };
 enum trace_field_role trace_field_role(const struct trace_field *f);
-uint64_t trace_field_kinds(const struct trace_field *f);    /* BIT(kind) of those that can have it */
 
 static inline uint64_t trace_field_extract(const struct trace_field_source *s, uint64_t word)
 {

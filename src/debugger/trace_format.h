@@ -83,7 +83,7 @@ struct block_header {
 };
 
 struct column_header {
-    uint64_t base, step;
+    uint64_t base, step;        /* KIND_DELTA: the least and the greatest value */
     uint64_t sum;               /* of its bytes: only columns that are asked for are checked */
     uint32_t packed_bytes;
     uint8_t  width;

@@ -49,6 +49,7 @@ struct trace_writer {
     uint64_t            last_seq;           /* written */
     struct trace_index *index;
     uint64_t            base[N_COLUMNS], before[N_COLUMNS];     /* of DELTA columns */
+    uint64_t            least[N_COLUMNS], greatest[N_COLUMNS];  /* of KIND_DELTA columns          */
     uint64_t            last[N_COLUMNS - COLUMN_ARG0][256];     /* by kind, of KIND_DELTA columns */
     uint8_t             coding[N_COLUMNS];
     uint8_t             pause[N_COLUMNS];   /* blocks until it is worth trying to compress again */
@@ -238,8 +239,9 @@ static size_t compress_column(struct trace_writer *w, enum column c, uint8_t *to
 /* Column c to the end of w->out. */
 static void pack_column(struct trace_writer *w, enum column c, struct column_header *h)
 {
-    *h = (struct column_header){ .coding = w->coding[c], .base = w->base[c], .step = steps[c],
-                                 .width = (uint8_t)width_of(w->bits[c]) };
+    *h = (struct column_header){ .coding = w->coding[c], .width = (uint8_t)width_of(w->bits[c]) };
+    h->base = h->coding == KIND_DELTA ? w->least[c] : w->base[c];
+    h->step = h->coding == KIND_DELTA ? w->greatest[c] : steps[c];
     size_t n = h->width && h->coding != RAW ? trace_bitmap_bytes(w->head.n_events) : 0;
     memcpy(w->narrow, w->there[c], n);
     n = (size_t)(narrow_numbers(w->narrow + n, w->column[c], w->n_there[c], h->width) - w->narrow);
@@ -294,6 +296,8 @@ static void begin_block(struct trace_writer *w, const struct trace_event *e)
     memset(w->n_there, 0, sizeof w->n_there);
     memset(w->there, 0, sizeof w->there);
     memset(w->last, 0, sizeof w->last);
+    memset(w->least, 0xff, sizeof w->least);
+    memset(w->greatest, 0, sizeof w->greatest);
     memcpy(w->coding, codings, sizeof w->coding);
     if (e->icount)              /* else the engine cannot count */
         w->coding[COLUMN_ICOUNT] = TIME_DELTA;
@@ -366,13 +370,17 @@ static inline uint64_t who_of(const struct trace_event *e)
 static inline void add_by_kind(struct trace_writer *w, enum column c, const struct trace_event *e, size_t n)
 {
     struct adder a = adder_of(w, c);
-    uint64_t *last = w->last[c - COLUMN_ARG0];
+    uint64_t *last = w->last[c - COLUMN_ARG0], least = w->least[c], greatest = w->greatest[c];
     for (size_t i = 0; i < n; i++) {
         uint64_t v = c == COLUMN_CAUSE ? e[i].cause_back : c == COLUMN_WHO ? who_of(&e[i]) : word_of(&e[i], c);
         add_number(&a, i, zigzag(v - last[e[i].kind]));
         last[e[i].kind] = v;
+        least = v < least ? v : least;
+        greatest = v > greatest ? v : greatest;
     }
     added(w, c, &a);
+    w->least[c] = least;
+    w->greatest[c] = greatest;
 }
 
 static void add_kinds(struct trace_writer *w, const struct trace_event *e, size_t n)
