@@ -24,8 +24,8 @@
 
 #define SLICE_NS    2000000     /* of work between looks at the keyboard */
 #define TYPING_NS   300000000   /* so long after a key the user is thought to type on, ... */
-#define BREATH_MS   4           /* ... and so long we sleep between slices: see pause_ms() */
-#define SHOWN_NS    50000000    /* how often a search shows how far it has come */
+#define BREATH_MS   4           /* ... and so long we sleep between slices: see is_typing() */
+#define SHOWN_NS    100000000   /* how often a search shows how far it has come */
 #define GROWING_MS  100         /* how often a growing file is looked at */
 #define MAX_KEYS    64          /* taken before the screen is drawn      */
 #define EXIT_CANNOT 125
@@ -179,9 +179,9 @@ static bool may_grow(struct tui *t)
 }
 
 /* There are more events than there were. */
-static void follow_end(struct tui *t, uint64_t before)
+static void follow_end(struct tui *t)
 {
-    uint64_t n = tui_n_events(t);
+    uint64_t before = t->n_seen, n = t->n_seen = tui_n_events(t);
     t->dirty = true;
     if (t->follow || before == 0)
         search_filter(t, t->follow, t->follow ? n - 1 : 0);
@@ -189,30 +189,36 @@ static void follow_end(struct tui *t, uint64_t before)
 
 static void look_for_more(struct tui *t)
 {
-    uint64_t before = tui_n_events(t), now = host_monotonic_ns();
+    uint64_t now = host_monotonic_ns();
     if (now - t->looked_ns < GROWING_MS * UINT64_C(1000000) || !may_grow(t))
         return;
     t->looked_ns = now;
     store_refresh(t->store);
-    if (tui_n_events(t) != before)
-        follow_end(t, before);
 }
+
+/* Whoever computes all the time has no claim to the processor left when a key comes,
+ * and on a busy machine waits for it longer than the screen takes.  So while keys
+ * come, work leaves gaps; nobody sees that counting takes longer then. */
+static bool is_typing(const struct tui *t) { return host_monotonic_ns() - t->key_ns < TYPING_NS; }
 
 /* True: there is more to do than time was. */
 static bool work(struct tui *t)
 {
     uint64_t end_ns = host_monotonic_ns() + SLICE_NS;
     bool more = search_work(t, SLICE_NS);
-    for (unsigned i = 0; i < N_PANES && host_monotonic_ns() < end_ns; i++) {
+    for (unsigned i = 0; i < N_PANES; i++) {
         struct pane *p = &t->pane[i];
         if (p->shown && p->ops->work)
-            more |= p->ops->work(p, end_ns - host_monotonic_ns());
+            more |= host_monotonic_ns() >= end_ns || p->ops->work(p, end_ns - host_monotonic_ns());
     }
-    if (t->search.active && host_monotonic_ns() - t->shown_ns > SHOWN_NS)
+    bool counting = t->survey->done < tui_n_events(t);
+    if (host_monotonic_ns() < end_ns && !more && counting) {
+        counting = survey_work(t->survey, t->store, end_ns - host_monotonic_ns());
+        t->dirty |= !counting;
+    }
+    if ((t->search.active || (counting && !is_typing(t))) && host_monotonic_ns() - t->shown_ns > SHOWN_NS)
         t->dirty = true;
-    if (host_monotonic_ns() < end_ns && !more)
-        more |= survey_work(t->survey, t->store, end_ns - host_monotonic_ns());
-    return more;
+    return more || counting;
 }
 
 static void take_signal(struct tui *t)
@@ -232,25 +238,15 @@ static int wait_ms(struct tui *t)
     return t->link ? live_wait_ms(t) : may_grow(t) ? GROWING_MS : -1;
 }
 
-/* Whoever computes all the time has no claim to the processor left when a key comes,
- * and on a busy machine waits for it longer than the screen takes.  So while keys
- * come, work leaves gaps; nobody sees that counting takes longer then. */
-static int pause_ms(const struct tui *t)
-{
-    return host_monotonic_ns() - t->key_ns < TYPING_NS ? BREATH_MS : 0;
-}
-
 /* What the guest, or whoever writes the file, has done meanwhile. */
 static void look_outside(struct tui *t)
 {
-    uint64_t before = tui_n_events(t);
-    if (!t->link) {
+    if (t->link)
+        live_poll(t);
+    else
         look_for_more(t);
-        return;
-    }
-    live_poll(t);
-    if (tui_n_events(t) != before)
-        follow_end(t, before);
+    if (tui_n_events(t) != t->n_seen)   /* they may have come with an answer, too */
+        follow_end(t);
 }
 
 static void loop(struct tui *t)
@@ -260,7 +256,7 @@ static void loop(struct tui *t)
         if (t->dirty)
             draw(t);
         int fd = t->link ? link_fd(t->link) : -1;
-        int key = tui_term_key(more ? pause_ms(t) : wait_ms(t), fd);
+        int key = tui_term_key(!more ? wait_ms(t) : is_typing(t) ? BREATH_MS : 0, fd);
         for (unsigned i = 0; key != ERR && !t->quit; key = tui_term_key(0, -1)) {
             t->key_ns = host_monotonic_ns();
             tui_key(t, key);
@@ -338,6 +334,7 @@ int tui_run(const struct tui_options *o)
     if (o->filter)
         tui_set_filter(t, o->filter);
     tui_select(t, t->cursor, false);
+    t->n_seen = tui_n_events(t);
     live_begin(t);
     loop(t);
     tui_term_close();

@@ -109,10 +109,10 @@ struct tui {
     struct prompt prompt;
 
     /* the screen */
-    int      layout;
+    int      layout, size;
     struct slot slot[TUI_SLOTS];
     unsigned n_slots, focus;    /* focus: a slot */
-    bool     maximised, help, mouse, laid_out, wide;
+    bool     maximised, help, mouse, laid_out;
     long     help_top;
     char     message[200];
     enum role message_role;
@@ -124,6 +124,7 @@ struct tui {
     char    *page;              /* what a command of the console has answered; NULL: nothing */
     struct console *console;
     bool     dirty, quit;
+    uint64_t n_seen;            /* events there were when somebody last looked for new ones */
     uint64_t looked_ns;         /* when a growing file was last looked at, ... */
     uint64_t key_ns, shown_ns;  /* ... a key came, the screen was drawn        */
     int      status;

@@ -177,9 +177,10 @@ static uint64_t start_before(struct pane *p, uint64_t pc, unsigned bits)
     return pc;
 }
 
-static void add_line(struct pane *p, struct code *c, uint64_t pc, uint64_t base, unsigned bits)
+/* False: there is no code, and the line says so. */
+static bool add_line(struct pane *p, struct code *c, uint64_t pc, uint64_t base, unsigned bits)
 {
-    uint8_t bytes[16];
+    uint8_t bytes[16] = { 0 };
     struct line *l = &c->line[c->n++];
     unsigned n = read_code(p, pc, bytes, sizeof bytes);
     *l = (struct line){ .rip = pc };
@@ -187,10 +188,11 @@ static void add_line(struct pane *p, struct code *c, uint64_t pc, uint64_t base,
         disasm(bytes, n, bits, pc - base, base, p->tui->o->symbols, &l->insn);
     memcpy(l->bytes, bytes, sizeof bytes);
     if (!n)
-        snprintf(l->insn.text, sizeof l->insn.text, "(nothing is mapped here)");
-    if (!l->insn.len)
+        snprintf(l->insn.text, sizeof l->insn.text, "%s", p->tui->link ? "(nothing is mapped here)" : "(not in the guest's file)");
+    else if (!l->insn.len)
         l->insn.len = 1;
     guest_file_place(((struct guest *)p->state)->file, pc, &l->place);
+    return n;
 }
 
 /* `want` lines around pc, a third of them before it. */
@@ -206,12 +208,14 @@ static void decode(struct pane *p, struct code *c, uint64_t pc, uint64_t base, u
         }
         if (before == 0)
             break;
-        add_line(p, c, at, base, bits);
+        if (!add_line(p, c, at, base, bits))
+            break;
         at += c->line[c->n - 1].insn.len;
     }
     c->here = c->n;
     for (at = pc; c->n < want && c->n < MAX_LINES; at += c->line[c->n - 1].insn.len)
-        add_line(p, c, at, base, bits);
+        if (!add_line(p, c, at, base, bits))
+            break;
 }
 
 static bool has_break(const struct tui *t, uint64_t at)

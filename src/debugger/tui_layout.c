@@ -1,8 +1,8 @@
 /*
  * debugger/tui_layout.c -- which panes are where.
  *
- * A layout is a table of slots in 24ths of the screen, one table for a small
- * terminal (80 columns) and one for a wide one.  The user may put another pane
+ * A layout is a table of slots in 24ths of the screen, one table for each size of
+ * terminal: small (80 columns), wide, and huge.  The user may put another pane
  * into a slot; of a terminal too small for several panes the focused one gets
  * all.  Each pane has a line of title; beside each other they are a line apart.
  */
@@ -11,30 +11,47 @@
 
 #include "debugger/tui.h"
 
-#define WIDE_W 120
-#define WIDE_H 30
-#define TINY_W 40
+#define TINY_W 40               /* below this one pane gets all */
 #define TINY_H 10
 
 #define SLOT(id, y0, x0, y1, x1) { PANE_##id, y0, x0, y1, x1 }
 #define END { 0, 0, 0, 0, 0 }
 
+enum { SMALL, WIDE, VAST, N_SIZES };
+static const struct { int w, h; } sizes[N_SIZES] = { [WIDE] = { 120, 30 }, [VAST] = { 160, 45 } };
+
 static const struct layout {
     const char *name, *about;
-    struct slot small[TUI_SLOTS], wide[TUI_SLOTS];
+    struct slot slot[N_SIZES][TUI_SLOTS];
 } layouts[] = {
-    { "lecture", "few and large, for a projector",
+    { "lecture", "few and large, for a projector", {
       { SLOT(STREAM, 0, 0, 14, 24), SLOT(WHY, 14, 0, 24, 24), END },
-      { SLOT(STREAM, 0, 0, 13, 24), SLOT(WHY, 13, 0, 24, 13), SLOT(MONITOR, 13, 13, 24, 24), END } },
-    { "lab", "the events, their causes, what the guest wrote, and the counts",
+      { SLOT(STREAM, 0, 0, 13, 24), SLOT(WHY, 13, 0, 24, 13), SLOT(MONITOR, 13, 13, 24, 24), END },
+      { SLOT(STREAM, 0, 0, 13, 24), SLOT(WHY, 13, 0, 24, 13), SLOT(MONITOR, 13, 13, 24, 24), END } } },
+    { "lab", "the events, their causes, what the guest wrote, and the counts", {
       { SLOT(STREAM, 0, 0, 9, 24), SLOT(WHY, 9, 0, 17, 24), SLOT(STAT, 17, 0, 24, 24), END },
       { SLOT(STREAM, 0, 0, 15, 13), SLOT(WHY, 0, 13, 10, 24), SLOT(MONITOR, 10, 13, 15, 24),
-        SLOT(STAT, 15, 0, 21, 13), SLOT(SERIAL, 15, 13, 21, 24), SLOT(TIMELINE, 21, 0, 24, 24), END } },
-    { "debug", "everything at once",
+        SLOT(STAT, 15, 0, 21, 13), SLOT(SERIAL, 15, 13, 21, 24), SLOT(TIMELINE, 21, 0, 24, 24), END },
+      { SLOT(STREAM, 0, 0, 14, 12), SLOT(WHY, 0, 12, 6, 24), SLOT(GUEST, 6, 12, 14, 24),
+        SLOT(STAT, 14, 0, 21, 12), SLOT(MONITOR, 14, 12, 18, 24), SLOT(SERIAL, 18, 12, 21, 24),
+        SLOT(TIMELINE, 21, 0, 24, 24), END } } },
+    { "debug", "everything at once", {
       { SLOT(STREAM, 0, 0, 7, 24), SLOT(GUEST, 7, 0, 19, 24), SLOT(WHY, 19, 0, 24, 24), END },
       { SLOT(STREAM, 0, 0, 10, 12), SLOT(GUEST, 0, 12, 15, 24), SLOT(MONITOR, 10, 0, 15, 12),
-        SLOT(WHY, 15, 0, 21, 12), SLOT(DEVICES, 15, 12, 21, 24), SLOT(TIMELINE, 21, 0, 24, 24), END } },
+        SLOT(WHY, 15, 0, 21, 12), SLOT(DEVICES, 15, 12, 21, 24), SLOT(TIMELINE, 21, 0, 24, 24), END },
+      { SLOT(STREAM, 0, 0, 9, 12), SLOT(GUEST, 0, 12, 11, 24), SLOT(MONITOR, 9, 0, 16, 12),
+        SLOT(PAGING, 11, 12, 17, 24), SLOT(WHY, 16, 0, 21, 12), SLOT(DEVICES, 17, 12, 21, 24),
+        SLOT(TIMELINE, 21, 0, 24, 24), END } } },
 };
+
+static int size_of(const struct area *whole)
+{
+    int size = SMALL;
+    for (int i = 0; i < N_SIZES; i++)
+        if (whole->w >= sizes[i].w && whole->h >= sizes[i].h)
+            size = i;
+    return size;
+}
 
 const char *tui_layout_name(unsigned i)
 {
@@ -55,10 +72,9 @@ bool tui_layout_exists(const char *name)
 }
 
 /* Copy the table that fits the size; the focus stays on its pane if that is still there. */
-static void take(struct tui *t, bool wide)
+static void take(struct tui *t, int size)
 {
-    const struct layout *l = &layouts[t->layout];
-    const struct slot *from = wide ? l->wide : l->small;
+    const struct slot *from = layouts[t->layout].slot[size];
     uint8_t focused = t->n_slots ? t->slot[t->focus].pane : 0;
     t->n_slots = t->focus = 0;
     while (t->n_slots < TUI_SLOTS && from[t->n_slots].y1) {
@@ -68,7 +84,7 @@ static void take(struct tui *t, bool wide)
         t->n_slots++;
     }
     t->laid_out = true;
-    t->wide = wide;
+    t->size = size;
 }
 
 bool layout_choose(struct tui *t, const char *name)
@@ -77,7 +93,7 @@ bool layout_choose(struct tui *t, const char *name)
         if (strcmp(layouts[i].name, name) == 0) {
             t->layout = (int)i;
             t->maximised = false;
-            take(t, t->wide);
+            take(t, t->size);
             t->dirty = true;
             return true;
         }
@@ -100,9 +116,9 @@ static void show(struct pane *p, struct area a, bool beside)
 void layout_arrange(struct tui *t, const struct area *whole)
 {
     static const struct area none;
-    bool wide = whole->w >= WIDE_W && whole->h >= WIDE_H;
-    if (!t->laid_out || wide != t->wide)
-        take(t, wide);
+    int size = size_of(whole);
+    if (!t->laid_out || size != t->size)
+        take(t, size);
     for (unsigned i = 0; i < N_PANES; i++) {
         t->pane[i].shown = false;
         t->pane[i].area = none;
