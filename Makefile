@@ -147,6 +147,7 @@ debugger := \
     debugger/vmm.c \
     debugger/link.c \
     debugger/link_memory.c \
+    debugger/monitor_step.c \
     debugger/command.c \
     debugger/command_run.c \
     debugger/command_break.c \
@@ -154,6 +155,7 @@ debugger := \
     debugger/command_value.c \
     debugger/command_frame.c \
     debugger/command_source.c \
+    debugger/command_monitor.c \
     debugger/command_info.c \
     debugger/command_trace.c \
     debugger/stat.c \

@@ -103,13 +103,15 @@ static void show_output(const struct debug *d, struct link *l)
 static int wait_for_stop(void *arg, struct link *l)
 {
     interrupted = 0;
-    while (link_state(l) == LINK_RUNNING && !interrupted) {
+    const struct debug *d = arg;
+    bool held = false;
+    while (link_state(l) == LINK_RUNNING && !interrupted && !(held = console_held(d->console))) {
         struct pollfd p = { .fd = link_fd(l), .events = POLLIN };
         poll(&p, 1, LOOK_MS);
         link_poll(l, 0);
         show_output(arg, l);
     }
-    if (link_state(l) == LINK_RUNNING)
+    if (link_state(l) == LINK_RUNNING && !held)
         return -EINTR;
     link_poll(l, 0);
     show_output(arg, l);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "debugger/command_private.h"
+#include "debugger/monitor_step.h"
 #include "debugger/regs.h"
 #include "debugger/symbols.h"
 #include "debugger/trace_field.h"
@@ -35,6 +36,7 @@ const struct command_row command_rows[] = {
     { "pause", NULL, NULL, "stop a running guest (Ctrl-C does the same)", "pause", cmd_pause, true, true, WITH_NOTHING },
     { "type", NULL, "\"TEXT\"", "type on the guest's serial line; \\n is Enter", "type \"ps\\n\"", cmd_type, true, false, WITH_NOTHING },
     { "key", NULL, "\"TEXT\"", "the same on its PS/2 keyboard", "key \"ls\\n\"", cmd_key, true, false, WITH_NOTHING },
+    { "monitor", "mon", "WHAT", "the monitor stepped beside the guest; `help monitor` lists what", "monitor follow on", cmd_monitor, true, true, WITH_MONITOR },
     { "kill", NULL, NULL, "end the monitor, for one that hangs; trace and memory stay", "kill", cmd_kill, true, true, WITH_NOTHING },
 
     { "break", "b", "ADDRESS|FILE:LINE|KIND ... [if EXPR]", "stop before an instruction or at an event; `help break` lists the kinds", "break main if rax > 3", cmd_break, true, true, WITH_BREAK },
@@ -140,9 +142,12 @@ enum console_result fail(struct console *c, const char *fmt, ...)
 
 enum console_result fail_link(struct console *c, int err, const char *what)
 {
+    if (err == -EBUSY && console_held(c))
+        err = -EAGAIN;
     switch (err) {
     case -ESRCH:      return fail(c, "%s: %s", what, link_stopped(c->o.link)->text);
-    case -EAGAIN:     return fail(c, "%s: a debugger holds the monitor; let it `continue`, or `detach`", what);
+    case -EAGAIN:     return fail(c, c->stepper ? "%s: the monitor itself is stopped; `monitor continue` lets it go on"
+                                      : "%s: a debugger holds the monitor; let it `continue`, or `detach`", what);
     case -ETIMEDOUT:  return fail(c, "%s: the monitor does not answer; `kill` ends it", what);
     case -EBUSY:      return fail(c, "%s: the guest is running; `pause` stops it", what);
     case -EOWNERDEAD: return fail(c, "%s: the guest has ended: %s", what, link_stopped(c->o.link)->text);
@@ -325,7 +330,7 @@ static enum console_result run_as_text(struct console *c, const struct command_r
     return result;
 }
 
-static enum console_result run_row(struct console *c, const struct command_row *r, const char *args)
+enum console_result run_row(struct console *c, const struct command_row *r, const char *args)
 {
     if (r->live && !c->o.link)
         return fail(c, "%s needs a guest, and this is a recorded trace", r->name);
@@ -390,17 +395,20 @@ static enum console_result cmd_help(struct console *c, const char *args)
     if (!r)
         return fail(c, "there is no command '%.*s'; `help` lists them", (int)len, args);
     const char *more = skip_blanks(args + len);
-    bool info = r->run == cmd_info, brk = r->run == cmd_break || r->run == cmd_tbreak || r->run == cmd_until;
+    bool info = r->run == cmd_info, mon = r->run == cmd_monitor, brk = r->run == cmd_break || r->run == cmd_tbreak || r->run == cmd_until;
     const struct command_row *below = !*more ? NULL
         : info ? row_find(info_rows, n_info_rows, more, word_length(more), &ambiguous)
+        : mon ? row_find(monitor_rows, n_monitor_rows, more, word_length(more), &ambiguous)
         : brk ? row_find(break_rows, n_break_rows, more, word_length(more), &ambiguous) : NULL;
     if (below) {
-        help_row(c, below, info ? "info " : "break ");
+        help_row(c, below, info ? "info " : mon ? "monitor " : "break ");
         return CONSOLE_OK;
     }
     help_row(c, r, "");
     if (info)
         list_rows(c->out, info_rows, n_info_rows, "info ");
+    if (mon)
+        list_rows(c->out, monitor_rows, n_monitor_rows, "monitor ");
     if (brk)
         list_rows(c->out, break_rows, n_break_rows, "break ");
     return CONSOLE_OK;
@@ -474,6 +482,8 @@ struct console *console_new(const struct console_options *o)
 
 void console_free(struct console *c)
 {
+    if (c)
+        stepper_detach(c->stepper);
     free(c);
 }
 
@@ -570,6 +580,7 @@ static void offer_arguments(struct console *c, struct words *w, enum completes w
     switch (what) {
     case WITH_COMMAND: offer_rows(w, command_rows, n_command_rows); break;
     case WITH_INFO:    if (first) { offer_rows(w, info_rows, n_info_rows); offer_parts(w); } break;
+    case WITH_MONITOR: if (first) offer_rows(w, monitor_rows, n_monitor_rows); break;
     case WITH_BREAK:   if (first) offer_rows(w, break_rows, n_break_rows);
                        offer_symbols(w, c->o.symbols); offer_registers(w); break;
     case WITH_EXPR:    offer_symbols(w, c->o.symbols); offer_variables(w, c->o.info); offer_registers(w); break;
@@ -632,4 +643,6 @@ void console_document(FILE *out)
     document_rows(out, info_rows, n_info_rows, "info ");
     fprintf(out, "\n### break, tbreak, until\n\n%s", head);
     document_rows(out, break_rows, n_break_rows, "break ");
+    fprintf(out, "\n### monitor\n\n%s", head);
+    document_rows(out, monitor_rows, n_monitor_rows, "monitor ");
 }

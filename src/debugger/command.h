@@ -33,7 +33,7 @@ struct console_options {
     struct debuginfo *info;         /* for types and source lines; may be NULL     */
     bool           json;            /* answers as JSON, one object a line          */
 
-    /* Wait until the link is not running any more, or the user has had enough:
+    /* Wait until the link is not running any more, console_held(), or the user has had enough:
      * 0, or -EINTR (the guest is then paused).  What the guest prints meanwhile
      * is the function's business.  NULL: do not wait. */
     int          (*wait)(void *arg, struct link *l);
@@ -52,6 +52,10 @@ enum console_result {
 
 /* Run one line: a command, empty, or a # comment.  Answers and complaints go to out. */
 enum console_result console_run(struct console *c, const char *line, FILE *out);
+
+/* The guest runs, and the monitor stands in a handler, for it is followed (`monitor
+ * follow on`): whoever waits for the guest waits no longer. */
+bool console_held(struct console *c);
 
 /* What could stand where `line` ends: the words, each beginning with the last
  * word of line (at *start), sorted; NULL-terminated, to be freed with its strings. */

@@ -18,7 +18,7 @@
 
 typedef enum console_result command_fn(struct console *c, const char *args);
 
-enum completes { WITH_NOTHING, WITH_EXPR, WITH_BREAK, WITH_INFO, WITH_COMMAND, WITH_FILE, WITH_FIELD };
+enum completes { WITH_NOTHING, WITH_EXPR, WITH_BREAK, WITH_INFO, WITH_COMMAND, WITH_FILE, WITH_FIELD, WITH_MONITOR };
 
 struct command_row {
     const char *name, *alias;           /* alias may be NULL                        */
@@ -38,18 +38,20 @@ struct console {
     unsigned    sourced;                /* source within source                     */
     struct frame frame;                 /* selected; level 0: the innermost         */
     uint64_t    frame_ip, frame_sp;     /* the CPU's as it was selected             */
+    struct stepper *stepper;            /* the monitor, followed; NULL: not         */
     char        list_file[200];         /* where list goes on                       */
     int         list_line;              /* 0: around the frame's line               */
     struct link_break making;           /* by the handler of a kind of breakpoint   */
     bool        quiet;                  /* ... which is not the user's affair       */
 };
 
-extern const struct command_row command_rows[], info_rows[], break_rows[];
-extern const size_t n_command_rows, n_info_rows, n_break_rows;
+extern const struct command_row command_rows[], info_rows[], break_rows[], monitor_rows[];
+extern const size_t n_command_rows, n_info_rows, n_break_rows, n_monitor_rows;
 
 /* The row called that: exactly, by alias, or as the only one that begins so. */
 const struct command_row *row_find(const struct command_row *rows, size_t n, const char *name, size_t len,
                                    bool *ambiguous);
+enum console_result run_row(struct console *c, const struct command_row *r, const char *args);
 
 /* Says what is wrong, in one sentence without a full stop. */
 enum console_result fail(struct console *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -89,6 +91,10 @@ void tell_where(struct console *c);
 /* Go, wait if that is wanted: CONSOLE_OK once it has stopped. */
 enum console_result run_quietly(struct console *c, enum link_run how, uint64_t n);
 enum console_result run_range(struct console *c, gla_t lo, gla_t hi);
+enum console_result wait_until_stopped(struct console *c, int err);     /* err: of setting it going */
+
+/* The monitor stands in a handler: where. */
+void tell_monitor(struct console *c);
 
 /* The selected frame; false: there is no debug information. */
 bool console_frame(struct console *c, struct frame *f);
@@ -104,6 +110,7 @@ command_fn cmd_break, cmd_tbreak, cmd_delete, cmd_enable, cmd_disable, cmd_condi
     cmd_rwatch, cmd_awatch, info_breakpoints;                                   /* command_break.c */
 command_fn cmd_print, cmd_ptype, cmd_whatis, cmd_set;                          /* command_value.c */
 command_fn cmd_backtrace, cmd_frame, cmd_up, cmd_down, info_locals, info_args, info_frame;  /* command_frame.c */
+command_fn cmd_monitor;                                                         /* command_monitor.c */
 command_fn cmd_step, cmd_next, cmd_list, info_line, info_source;                /* command_source.c */
 command_fn cmd_x, cmd_xp, cmd_disassemble, cmd_walk, info_registers, info_segments,
     info_symbol, cmd_find;                                                      /* command_look.c  */

@@ -8,6 +8,7 @@
 
 #include "debugger/command_private.h"
 #include "debugger/disasm.h"
+#include "debugger/monitor_step.h"
 #include "debugger/regs.h"
 
 /* The instruction the CPU stands before. */
@@ -88,17 +89,23 @@ void tell_where(struct console *c)
 }
 
 /* It was set going, or not. */
-static enum console_result wait_until_stopped(struct console *c, int err)
+enum console_result wait_until_stopped(struct console *c, int err)
 {
     if (err)
         return fail_link(c, err, "the guest cannot run");
     if (!c->o.wait)
         return CONSOLE_OK;
     err = c->o.wait(c->o.wait_arg, c->o.link);
-    if (err == -EINTR && link_state(c->o.link) == LINK_RUNNING) {
+    bool held = console_held(c);
+    if (err == -EINTR && !held && link_state(c->o.link) == LINK_RUNNING) {
+        bool follows = c->stepper && stepper_follows(c->stepper);
+        if (follows)
+            stepper_follow(c->stepper, false);          /* or it would stop before it has paused */
         err = link_pause(c->o.link);
         if (!err)
             err = link_wait(c->o.link, 5000);
+        if (follows)
+            stepper_follow(c->stepper, true);
         if (err)
             return fail_link(c, err, "the guest cannot be paused");
     }
@@ -106,6 +113,8 @@ static enum console_result wait_until_stopped(struct console *c, int err)
         return fail_link(c, err, "waiting for the guest");
     link_get_state(c->o.link, &c->cpu);
     c->frame.level = 0;
+    if (held)
+        tell_monitor(c);
     return CONSOLE_OK;
 }
 
@@ -123,7 +132,7 @@ enum console_result run_range(struct console *c, gla_t lo, gla_t hi)
 static enum console_result run_and_tell(struct console *c, enum link_run how, uint64_t n)
 {
     enum console_result result = run_quietly(c, how, n);
-    if (result == CONSOLE_OK && c->o.wait)
+    if (result == CONSOLE_OK && c->o.wait && !console_held(c))
         tell_where(c);
     return result;
 }
@@ -210,6 +219,8 @@ enum console_result cmd_kill(struct console *c, const char *args)
 {
     if (nothing_more(c, args))
         return CONSOLE_ERROR;
+    stepper_detach(c->stepper);
+    c->stepper = NULL;
     link_kill(c->o.link);
     tell_where(c);
     return CONSOLE_OK;

@@ -137,7 +137,7 @@ static enum console_result step_line(struct console *c, bool into)
         return fail(c, "no source line is known here; `stepi` steps one instruction, `finish` leaves the function");
     for (unsigned n = 0; n < MAX_PIECES && !done; n++) {
         enum console_result result = step_piece(c, &s, &done);
-        if (result != CONSOLE_OK)
+        if (result != CONSOLE_OK || console_held(c))
             return result;
     }
     return done ? CONSOLE_OK : fail(c, "this line takes too long; `finish` leaves the function");
@@ -155,7 +155,7 @@ static enum console_result step_lines(struct console *c, const char *args, bool 
         result = step_line(c, into);
     while (result == CONSOLE_OK && n-- > 1 && link_state(c->o.link) == LINK_STOPPED &&
            link_stopped(c->o.link)->why == LINK_STEPPED);
-    if (result == CONSOLE_OK)
+    if (result == CONSOLE_OK && !console_held(c))
         tell_where(c);
     return result;
 }

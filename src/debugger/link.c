@@ -226,6 +226,8 @@ unsigned link_poll(struct link *l, int timeout_ms)
 bool link_held(const struct link *l)
 {
     char text[128];
+    if (l->held)
+        return true;
     ssize_t n = l->stat_fd < 0 || l->state == LINK_DEAD ? 0 : pread(l->stat_fd, text, sizeof text - 1, 0);
     if (n <= 0)
         return false;
@@ -378,6 +380,7 @@ int link_wait(struct link *l, int timeout_ms)
 enum link_state link_state(const struct link *l)            { return l->state; }
 const struct link_stop *link_stopped(const struct link *l)  { return &l->stop; }
 pid_t link_pid(const struct link *l)                        { return l->pid; }
+void link_hold(struct link *l, bool on)                     { l->held = on; }
 void link_patience(struct link *l, int ms)                  { l->patience_ms = ms; }
 int link_fd(const struct link *l)                           { return l->epoll; }
 struct store *link_store(struct link *l)                    { return l->store; }

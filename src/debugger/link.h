@@ -85,6 +85,7 @@ void link_end(struct link *l);
 
 pid_t link_pid(const struct link *l);           /* of the VMM */
 void  link_patience(struct link *l, int ms);    /* how long to wait for an answer (5000)  */
+void  link_hold(struct link *l, bool on);       /* the VMM itself is stopped: requests get -EAGAIN at once */
 void  link_kill(struct link *l);                /* the way out for a VMM that hangs */
 
 /* Everything recorded so far, and what comes: link_poll() adds to it. */

@@ -17,7 +17,7 @@ struct link {
     enum link_state   state;
     struct link_stop  stop;
     unsigned          news;             /* seen while an answer was waited for */
-    bool              killed;
+    bool              killed, held;     /* held: by us, who traces it */
     uint64_t          follow;           /* exits before which to stop */
     int               stat_fd;          /* /proc/PID/stat of a VMM that may be traced; else -1 */
     struct trace     *trace;

@@ -191,6 +191,16 @@ void symbols_close(struct symbols *s)
     free(s);
 }
 
+void symbols_shift(struct symbols *s, uint64_t by)
+{
+    for (size_t i = 0; s && i < s->n; i++) {
+        s->symbol[i].addr += by;
+        s->symbol[i].end += by;
+    }
+    if (s && s->n)
+        qsort(s->symbol, s->n, sizeof *s->symbol, by_address);      /* some may have wrapped round */
+}
+
 const char *symbols_find(const struct symbols *s, uint64_t addr, uint64_t *offset)
 {
     size_t lo = 0, hi = s ? s->n : 0;

@@ -13,6 +13,9 @@ struct symbols;
 struct symbols *symbols_open(const char *path, char *why, size_t n);
 void symbols_close(struct symbols *s);
 
+/* The program was loaded so much further up.  s may be NULL. */
+void symbols_shift(struct symbols *s, uint64_t by);
+
 /* The symbol addr lies in and how far, or NULL.  s may be NULL. */
 const char *symbols_find(const struct symbols *s, uint64_t addr, uint64_t *offset);
 
