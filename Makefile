@@ -142,6 +142,8 @@ debugger := \
     debugger/expr.c \
     debugger/disasm.c \
     debugger/stops.c \
+    debugger/checkpoint.c \
+    debugger/reverse.c \
     debugger/control.c \
     debugger/sandbox.c \
     debugger/vmm.c \
@@ -245,6 +247,7 @@ UNIT_TESTS := \
     test_load \
     test_vm \
     test_snapshot \
+    test_reverse \
     test_exit \
     test_trace \
     test_vclock \

@@ -35,6 +35,7 @@ void *host_page_alloc(uint64_t bytes);
 void  host_page_free(void *hva, uint64_t bytes);
 
 uint64_t host_monotonic_ns(void);
+uint64_t host_cpu_ns(void);             /* that this thread has used */
 uint64_t host_realtime_s(void);
 
 /* An alarm clock: fn(arg) is called in a signal handler of the thread that set

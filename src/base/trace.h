@@ -45,7 +45,8 @@ enum layer { LAYER_BASE, LAYER_MEM, LAYER_CPU, LAYER_IO, LAYER_VM, N_LAYERS };
     X(MODE,         CPU, "from",     "to",     "",        "the CPU changed its operating mode")          \
     X(ODDITY,       IO,  "what",     "a",      "b",       "the guest did what hardware leaves undefined") \
     X(INSN,         CPU, "changed",  "value",  "rflags",  "an instruction retired; the first register it changed") \
-    X(REG,          CPU, "register", "value",  "",        "another register that the instruction changed")
+    X(REG,          CPU, "register", "value",  "",        "another register that the instruction changed") \
+    X(CUT,          VM,  "back_to",  "insns",  "",        "taken back to behind event back_to, the guest was changed: another future begins")
 
 enum trace_kind {
 #define X(kind, layer, a0, a1, a2, about) TRACE_##kind,

@@ -25,6 +25,7 @@ struct control {
     gla_t            lo, hi;            /* LINK_STEP_RANGE                                  */
     uint64_t         left;              /* of LINK_STEP without counting, LINK_STEP_EXIT    */
     uint64_t         until;             /* LINK_STEP: the icount                            */
+    uint64_t         horizon;           /* 0: none                                          */
     uint64_t         begin_icount;      /* a code stop where we began is none               */
     bool             begun;             /* something was retired since                      */
     gla_t            begin_pc;
@@ -201,6 +202,8 @@ static bool one_turn(struct control *c)
     vm->debug_until = c->until;
     if (c->how == LINK_FINISH && vm->cfg.engine->counts)
         vm->debug_until = vm->cpu.icount + 1;
+    if (c->horizon && (!vm->debug_until || c->horizon < vm->debug_until))
+        vm->debug_until = c->horizon;
     bool counted = vm_turn(vm, &x);
     vm->debug_until = 0;
     bool stopped = counted ? look_at_exit(c) :
@@ -214,7 +217,7 @@ static bool one_turn(struct control *c)
 bool control_turns(struct control *c, const bool *attention, struct link_stop *why)
 {
     uint64_t late = host_monotonic_ns() + 20000000;
-    for (unsigned i = 0; !*attention && (i % 256 || host_monotonic_ns() < late); i++) {
+    for (unsigned i = 0; !*attention && !control_at_horizon(c) && (i % 256 || host_monotonic_ns() < late); i++) {
         if (one_turn(c)) {
             *why = c->stop;
             return true;
@@ -264,6 +267,21 @@ void control_go(struct control *c, enum link_run how, uint64_t n, gla_t lo, gla_
 void control_touched(struct control *c)
 {
     stops_remember(c->stops);
+}
+
+void control_horizon(struct control *c, uint64_t icount)
+{
+    c->horizon = icount;
+}
+
+bool control_at_horizon(const struct control *c)
+{
+    return c->horizon && c->vm->cpu.icount >= c->horizon;
+}
+
+bool control_holds_irqs(const struct control *c)
+{
+    return c->vm->debug_hold_irqs && c->vm->cfg.engine->counts;
 }
 
 void control_step_irqs(struct control *c, bool on)

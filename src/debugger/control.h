@@ -33,6 +33,12 @@ void control_go(struct control *c, enum link_run how, uint64_t n, gla_t lo, gla_
  * why.  *attention set (by the machine's poll hook) ends it sooner. */
 bool control_turns(struct control *c, const bool *attention, struct link_stop *why);
 
+/* Run no farther than to where so many instructions are retired (0: as far as it goes):
+ * control_turns() gives false there, and goes on when the machine is another's turn. */
+void control_horizon(struct control *c, uint64_t icount);
+bool control_at_horizon(const struct control *c);
+bool control_holds_irqs(const struct control *c);
+
 /* Does a stepped guest take interrupts? */
 void control_step_irqs(struct control *c, bool on);
 

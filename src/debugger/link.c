@@ -270,7 +270,15 @@ static int request(struct link *l, enum wire_type type, const void *body, size_t
         l->id = 1;
     struct wire_head h = { type, l->id, 0, (uint32_t)n };
     struct iovec part[2] = { { &h, sizeof h }, { (void *)(uintptr_t)body, n } };
+    union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } control = { 0 };
     struct msghdr msg = { .msg_iov = part, .msg_iovlen = 2 };
+    if (l->send_fd >= 0) {
+        control.head = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
+                                         .cmsg_len = CMSG_LEN(sizeof(int)) };
+        memcpy(CMSG_DATA(&control.head), &l->send_fd, sizeof l->send_fd);
+        msg.msg_control = &control;
+        msg.msg_controllen = sizeof control;
+    }
     while (sendmsg(l->sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
         if (errno == EAGAIN)
             return -ETIMEDOUT;          /* it has not read the last ones yet */
@@ -299,9 +307,12 @@ static int ask_nothing(struct link *l, enum wire_type type)
 
 /* ---- running ---- */
 
+static int refusal(struct link *l, int err, char *why, size_t n);
+
 static int run(struct link *l, const struct wire_run *r, bool wait)
 {
     static const int refusals[4] = { [LINK_RUNNING] = -EBUSY, [LINK_ENDED] = -EOWNERDEAD, [LINK_DEAD] = -ESRCH };
+    l->refusal[0] = 0;
     if (refusals[l->state] && !(l->state == LINK_ENDED && LINK_IS_BACK(r->how)))
         return refusals[l->state];
     enum link_state before = l->state;
@@ -309,7 +320,7 @@ static int run(struct link *l, const struct wire_run *r, bool wait)
     int err = wait ? link_ask(l, WIRE_RUN, r, sizeof *r, 0) : request(l, WIRE_RUN, r, sizeof *r);
     if (err && err != -ETIMEDOUT && l->state == LINK_RUNNING)
         l->state = before;              /* one that hangs may yet take it up */
-    return err;
+    return err ? refusal(l, err, l->refusal, sizeof l->refusal) : 0;
 }
 
 int link_run(struct link *l, enum link_run how, uint64_t n)
@@ -467,20 +478,6 @@ ssize_t link_type(struct link *l, enum link_input to, const char *bytes, size_t 
     return err ? err : l->in.peek.value <= n ? (ssize_t)l->in.peek.value : -EBADMSG;
 }
 
-/* ---- snapshots ---- */
-
-int link_save(struct link *l, int fd, char *why, size_t n)
-{
-    (void)l, (void)fd;
-    snprintf(why, n, "snapshots are not here yet");
-    return -ENOTSUP;
-}
-
-int link_load(struct link *l, int fd, char *why, size_t n)
-{
-    return link_save(l, fd, why, n);
-}
-
 /* ---- breakpoints ---- */
 
 static void take_break(struct link *l, struct link_break *b)
@@ -507,6 +504,34 @@ static int refusal(struct link *l, int err, char *why, size_t n)
                  ? "the monitor does not answer" : err == -EAGAIN ? "the monitor is being debugged" : "the monitor refuses: %s", strerror(-err));
     }
     return err;
+}
+
+const char *link_refusal(const struct link *l)
+{
+    return l->refusal;
+}
+
+#define SNAPSHOT_MS 120000              /* a file may be long in coming */
+
+static int ask_with_file(struct link *l, enum wire_type type, int fd, char *why, size_t n)
+{
+    int patience = l->patience_ms;
+    l->patience_ms = SNAPSHOT_MS;
+    l->send_fd = fd;
+    int err = ask_nothing(l, type);
+    l->send_fd = -1;
+    l->patience_ms = patience;
+    return err ? refusal(l, err, why, n) : 0;
+}
+
+int link_save(struct link *l, int fd, char *why, size_t n)
+{
+    return ask_with_file(l, WIRE_SAVE, fd, why, n);
+}
+
+int link_load(struct link *l, int fd, char *why, size_t n)
+{
+    return ask_with_file(l, WIRE_LOAD, fd, why, n);
 }
 
 int link_break_add(struct link *l, struct link_break *b, char *why, size_t n)
@@ -707,7 +732,7 @@ struct link *link_start(const struct link_options *o, char *why, size_t n)
         snprintf(why, n, "out of memory");
         return NULL;
     }
-    l->sock = l->words_fd = l->epoll = l->stat_fd = -1;
+    l->send_fd = l->sock = l->words_fd = l->epoll = l->stat_fd = -1;
     l->patience_ms = ANSWER_MS;
     l->stop = (struct link_stop){ .why = LINK_AT_START, .text = "before the first instruction" };
     if (make_parts(l, o, why, n) && spawn(l, o, why, n))

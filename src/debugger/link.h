@@ -70,6 +70,7 @@ struct link_options {
     const char         *trace_info;     /* as in store_record(); NULL: none               */
     bool                paced;          /* a halted guest sleeps as long as its clock says
                                            (somebody is watching); else time jumps        */
+    uint64_t            checkpoint_bytes;   /* memory for going back; 0: 256 MiB          */
     bool                no_sandbox;     /* for a monitor that its sandbox gets in the way of */
     pid_t               tracer;         /* this process and its children may ptrace the VMM, and
                                            stop it at any time; 0: as the host allows     */
@@ -201,6 +202,9 @@ int link_go_on(struct link *l);
 
 /* The VMM is held by its tracer (link_options.tracer): what needs an answer gives -EAGAIN. */
 bool link_held(const struct link *l);
+
+/* Why the last of these, or of the snapshots below, was refused: a sentence, or "". */
+const char *link_refusal(const struct link *l);
 
 /* Poll until it is not running, at most timeout_ms (-1: for ever): 0, -ETIMEDOUT,
  * or -EINTR if a signal handler was run meanwhile (Ctrl-C). */

@@ -14,6 +14,8 @@ struct link {
     pid_t             pid;
     int               sock, words_fd, epoll, patience_ms;
     uint32_t          id;               /* of the latest request */
+    int               send_fd;          /* goes with the next one; -1: none */
+    char              refusal[200];
     enum link_state   state;
     struct link_stop  stop;
     unsigned          news;             /* seen while an answer was waited for */

@@ -30,6 +30,8 @@
     X(BREAK_DELETE, struct link_break,    struct wire_none)              \
     X(BREAK_AT,     struct wire_peek,     struct link_break)             \
     X(TYPE,         struct wire_bytes,    struct wire_peek)              \
+    X(SAVE,         struct wire_none,     struct wire_none)              \
+    X(LOAD,         struct wire_none,     struct wire_none)              \
     X(QUIT,         struct wire_none,     struct wire_none)
 
 enum wire_type {

@@ -52,6 +52,7 @@ struct stops {
     unsigned             *data_point;
     size_t                n_code;
     bool                  stale, refused, has_events;
+    bool                  rehearsing;   /* hits are neither counted nor the end of anything */
     gla_t                 extra;        /* as told last */
     bool                  has_extra;
 };
@@ -142,8 +143,8 @@ static bool condition_holds(struct stops *s, const struct point *p, char *why, s
 /* It was hit: is that a stop?  *why is filled in already. */
 static bool counts(struct stops *s, struct point *p, const char *odd, struct link_stop *why)
 {
-    p->b.hits++;
-    if (p->b.ignore && !odd[0]) {
+    p->b.hits += !s->rehearsing;
+    if (p->b.ignore && !odd[0] && !s->rehearsing) {
         p->b.ignore--;
         return false;
     }
@@ -152,9 +153,14 @@ static bool counts(struct stops *s, struct point *p, const char *odd, struct lin
         size_t used = strlen(why->text);
         snprintf(why->text + used, sizeof why->text - used, " (its condition: %s)", odd);
     }
-    if (p->b.temporary)
+    if (p->b.temporary && !s->rehearsing)
         stops_delete(s, p->b.nr);
     return true;
+}
+
+void stops_rehearse(struct stops *s, bool on)
+{
+    s->rehearsing = on;
 }
 
 /* ---- code ---- */
@@ -343,6 +349,13 @@ static void watch_events(struct stops *s)
     t->on_event = on_event;
     t->on_event_arg = s;
     t->watched = kinds & FROM_WITHIN;
+}
+
+void stops_elsewhere(struct stops *s)
+{
+    s->seen = s->vm->trace ? s->vm->trace->ring->head : 0;
+    s->stale = true;
+    stops_remember(s);
 }
 
 /* ---- the engine ---- */

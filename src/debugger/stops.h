@@ -40,6 +40,12 @@ bool stops_changed(struct stops *s, struct link_stop *why);
  * that stops is the one told. */
 bool stops_events_hit(struct stops *s, struct link_stop *why);
 
+/* From now on hits are looked for in what was done already: they do not count, and
+ * nothing that is temporary goes.  Or no more. */
+void stops_rehearse(struct stops *s, bool on);
+/* The machine stands somewhere else: what was told the engine, seen and remembered is void. */
+void stops_elsewhere(struct stops *s);
+
 /* Memory was changed by the user: what was remembered of it is void. */
 void stops_remember(struct stops *s);
 

@@ -21,6 +21,7 @@
 #include "base/x86.h"
 #include "debugger/control.h"
 #include "debugger/link_wire.h"
+#include "debugger/reverse.h"
 #include "debugger/sandbox.h"
 #include "debugger/stops.h"
 #include "io/bus.h"
@@ -29,7 +30,9 @@
 #include "mem/nested.h"
 #include "mem/shadow.h"
 #include "vm/exits.h"
+#include "vm/snapshot.h"
 
+#define CHECKPOINT_BYTES (UINT64_C(256) << 20)
 #define TYPED 4096                      /* bytes waiting for the guest to take them */
 
 struct vmm {
@@ -39,6 +42,8 @@ struct vmm {
     struct wire_page *page;
     struct vm        *vm;
     struct control   *control;
+    struct reverse   *reverse;
+    int               fd;               /* came with the request; -1: none          */
     enum link_state   state;
     bool              attention;        /* a request has come                       */
     bool              pause;            /* asked for                                */
@@ -81,6 +86,8 @@ static void flush_output(struct vmm *m)
 
 static void put(struct vmm *m, enum link_output which, uint8_t byte)
 {
+    if (reverse_inside(m->reverse))
+        return;                         /* it was printed when it was done first */
     m->output[which].byte[m->output[which].n++] = byte;
     if (m->output[which].n == sizeof m->output[which].byte)
         flush_output(m);
@@ -125,6 +132,7 @@ static void fill_status(struct vmm *m, struct link_status *s)
     } else if (vm->nested) {
         s->mmu[0] = nested_count(vm->nested);
     }
+    reverse_status(m->reverse, &s->past);
 }
 
 static void publish(struct vmm *m)
@@ -147,23 +155,45 @@ static int give(struct vmm *m, enum link_input to, uint8_t byte)
     return uart_receive(pc_uart(m->vm->pc), byte);
 }
 
-static void feed(void *arg)
+/* What went in here once goes in here again. */
+static void play(struct vmm *m, enum reverse_hook hook)
 {
-    struct vmm *m = arg;
+    enum link_input to;
+    uint8_t byte;
+    while (reverse_play_byte(m->reverse, hook, &to, &byte))
+        give(m, to, byte);
+}
+
+static void feed(struct vmm *m, enum reverse_hook hook)
+{
+    if (reverse_inside(m->reverse)) {
+        play(m, hook);
+        return;
+    }
     for (unsigned to = 0; to < NELEM(m->typed); to++)
         while (m->typed[to].n && give(m, to, m->typed[to].byte[m->typed[to].head]) != -EAGAIN) {
+            reverse_note_byte(m->reverse, hook, to, m->typed[to].byte[m->typed[to].head]);
             m->typed[to].head = (m->typed[to].head + 1) % TYPED;
             m->typed[to].n--;
         }
 }
 
-static void on_poll(void *arg)
+static void on_room(void *arg)
 {
-    struct vmm *m = arg;
-    feed(m);
+    feed(arg, REVERSE_ROOM);
+}
+
+static void look_around(struct vmm *m, enum reverse_hook hook)
+{
+    feed(m, hook);
     flush_output(m);
     publish(m);
-    m->attention |= request_waits(m, 0);
+    m->attention |= request_waits(m, 0) || reverse_due(m->reverse);
+}
+
+static void on_poll(void *arg)
+{
+    look_around(arg, REVERSE_POLL);
 }
 
 /* There is a request: it comes before the halt. */
@@ -184,12 +214,8 @@ static uint64_t idle_paced(struct vmm *m, uint64_t ns)
 
 /* Halted: pace with the user's time, or jump to the next timer.  Without a timer
  * only input wakes the guest, and that comes as a request. */
-static uint64_t on_idle(void *arg, uint64_t ns)
+static uint64_t sleep_now(struct vmm *m, uint64_t ns)
 {
-    struct vmm *m = arg;
-    on_poll(m);
-    if (m->attention)
-        return interrupt_idling(m);
     if (m->o->paced)
         return idle_paced(m, ns);
     if (ns != VCLOCK_NEVER)
@@ -198,6 +224,19 @@ static uint64_t on_idle(void *arg, uint64_t ns)
         return 1;
     m->starved = true;
     return interrupt_idling(m);
+}
+
+static uint64_t on_idle(void *arg, uint64_t ns)
+{
+    struct vmm *m = arg;
+    look_around(m, REVERSE_IDLE);
+    if (m->attention)
+        return interrupt_idling(m);
+    if (reverse_inside(m->reverse))
+        return reverse_play_sleep(m->reverse, ns);
+    uint64_t passed = sleep_now(m, ns);
+    reverse_note_sleep(m->reverse, ns, passed);
+    return passed;
 }
 
 /* ---- requests ---- */
@@ -212,13 +251,21 @@ static int serve_RUN(struct vmm *m, size_t *n)
     (void)n;
     if (m->state == LINK_RUNNING)
         return -EBUSY;
-    if (m->state == LINK_ENDED)
-        return -EOWNERDEAD;
     const struct wire_run *r = &m->in.run;
     if (r->how >= N_LINK_RUNS)
         return -EINVAL;
-    if (LINK_IS_BACK(r->how))
-        return m->inside ? -EBUSY : -ENOTSUP;
+    if (m->state == LINK_ENDED && !LINK_IS_BACK(r->how))
+        return -EOWNERDEAD;
+    if (LINK_IS_BACK(r->how)) {
+        int err = m->inside ? -EBUSY : reverse_go(m->reverse, r->how, r->n, m->out.text, sizeof m->out.text);
+        if (err)
+            return err;
+        m->state = LINK_RUNNING;
+        m->pause = m->starved = false;
+        return 0;
+    }
+    if (!m->inside)
+        reverse_before_run(m->reverse);
     control_go(m->control, r->how, r->n, r->lo, r->hi);
     m->state = LINK_RUNNING;
     m->pause = m->starved = false;
@@ -255,6 +302,7 @@ static int serve_SET_STATE(struct vmm *m, size_t *n)
     int err = v->ops->set_state(v, m->in.state.groups & ST_ALL, &m->in.state.cpu);
     vm_paging_changed(m->vm);
     control_touched(m->control);
+    reverse_changed(m->reverse);
     return err;
 }
 
@@ -285,6 +333,7 @@ static int serve_WRITE(struct vmm *m, size_t *n)
     int err = b->to ? gmem_write(m->vm->gmem, b->at, b->byte, b->n)
                     : write_linear(m, b->at, b->byte, b->n);
     control_touched(m->control);
+    reverse_changed(m->reverse);
     return err;
 }
 
@@ -368,6 +417,7 @@ static int serve_BREAK_ADD(struct vmm *m, size_t *n)
     int err = stops_add(control_stops(m->control), &b, m->out.text, sizeof m->out.text);
     if (err)
         return err;
+    reverse_kinds_changed(m->reverse);
     m->out.brk = b;
     *n = sizeof b;
     return 0;
@@ -398,10 +448,43 @@ static int serve_TYPE(struct vmm *m, size_t *n)
     if (b->n > sizeof b->byte || body_of(m) != WIRE_BYTES_HEAD + b->n || b->to > LINK_TO_KEYBOARD)
         return -EINVAL;
     uint32_t taken = 0;
+    if (reverse_inside(m->reverse)) {
+        reverse_changed(m->reverse);
+        m->typed[0].n = m->typed[1].n = 0;      /* typed into the future that is cut off */
+    }
     for (; taken < b->n && m->typed[b->to].n < TYPED; taken++)
         m->typed[b->to].byte[(m->typed[b->to].head + m->typed[b->to].n++) % TYPED] = b->byte[taken];
     m->out.peek = (struct wire_peek){ .value = taken };
     *n = sizeof m->out.peek;
+    return 0;
+}
+
+static int serve_SAVE(struct vmm *m, size_t *n)
+{
+    struct snapshot_io io = snapshot_fd(&m->fd);
+    (void)n;
+    if (m->fd < 0 || m->state == LINK_RUNNING || m->inside)
+        return m->fd < 0 ? -EBADF : -EBUSY;
+    return snapshot_save(m->vm, &io, m->out.text, sizeof m->out.text);
+}
+
+static void tell_stop(struct vmm *m, const struct link_stop *why);
+
+static int serve_LOAD(struct vmm *m, size_t *n)
+{
+    struct snapshot_io io = snapshot_fd(&m->fd);
+    struct link_stop why = { .why = LINK_PAUSED, .text = "the snapshot is loaded" };
+    (void)n;
+    if (m->fd < 0 || m->state == LINK_RUNNING || m->inside)
+        return m->fd < 0 ? -EBADF : -EBUSY;
+    reverse_changed(m->reverse);
+    int err = snapshot_load(m->vm, &io, m->out.text, sizeof m->out.text);
+    control_touched(m->control);
+    if (err)
+        return err;
+    reverse_unfaithful(m->reverse);         /* nothing that was leads here */
+    m->typed[0].n = m->typed[1].n = 0;
+    tell_stop(m, &why);
     return 0;
 }
 
@@ -431,9 +514,27 @@ static bool is_whole(const struct vmm *m, ssize_t got)
     return s->open_ended ? h->bytes >= WIRE_BYTES_HEAD && h->bytes <= s->bytes : h->bytes == s->bytes;
 }
 
+/* A request, and in m->fd what file came with it. */
+static ssize_t receive(struct vmm *m)
+{
+    union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } control;
+    struct iovec part = { &m->in, sizeof m->in };
+    struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+                          .msg_controllen = sizeof control };
+    ssize_t got = recvmsg(m->sock, &msg, MSG_CMSG_CLOEXEC);
+    struct cmsghdr *c = got < 0 ? NULL : CMSG_FIRSTHDR(&msg);
+    m->fd = -1;
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(&m->fd, CMSG_DATA(c), sizeof m->fd);
+    return got;
+}
+
+/* Refusals of these come with a sentence. */
+#define EXPLAINED (BIT(WIRE_BREAK_ADD) | BIT(WIRE_BREAK_CHANGE) | BIT(WIRE_RUN) | BIT(WIRE_SAVE) | BIT(WIRE_LOAD))
+
 static void serve_one(struct vmm *m)
 {
-    ssize_t got = recv(m->sock, &m->in, sizeof m->in, 0);
+    ssize_t got = receive(m);
     if (got < 0 && errno == EINTR)
         return;
     if (got <= 0)
@@ -447,9 +548,10 @@ static void serve_one(struct vmm *m)
     int err = services[m->in.head.type].serve(m, &n);
     if (err) {
         m->out.text[sizeof m->out.text - 1] = 0;
-        n = m->in.head.type == WIRE_BREAK_ADD || m->in.head.type == WIRE_BREAK_CHANGE
-          ? strlen(m->out.text) + 1 : 0;
+        n = EXPLAINED >> m->in.head.type & 1 ? strlen(m->out.text) + 1 : 0;
     }
+    if (m->fd >= 0)
+        close(m->fd);
     if (m->state != LINK_RUNNING)
         publish(m);                     /* before the answer: who has it may look at once */
     transmit(m, m->in.head.type, m->in.head.id, err, &m->out.text, n);
@@ -482,7 +584,7 @@ static void before_answer(void *arg, const struct vmexit *x)
     struct link_stop why = { .why = LINK_AT_EXIT, .seq = m->trace->ctx.cause };
     char text[200];
     int i = exit_index(x->reason);
-    if (i < 0 || !(m->follow >> i & 1))
+    if (i < 0 || !(m->follow >> i & 1) || reverse_busy(m->reverse))
         return;
     snprintf(why.text, sizeof why.text, "the monitor is about to answer: %s", exit_describe(x, text, sizeof text));
     m->inside = true;
@@ -492,12 +594,22 @@ static void before_answer(void *arg, const struct vmexit *x)
     m->inside = false;
 }
 
+static bool run_slice(struct vmm *m, struct link_stop *why)
+{
+    if (reverse_busy(m->reverse))
+        return reverse_turns(m->reverse, &m->attention, why);
+    bool stopped = control_turns(m->control, &m->attention, why);
+    return reverse_forwards(m->reverse, why) || stopped;
+}
+
 static void let_run(struct vmm *m)
 {
     struct link_stop why = { .why = LINK_PAUSED };
     m->attention = m->vm->pause_wanted = false;
-    bool stopped = control_turns(m->control, &m->attention, &why);
+    bool stopped = run_slice(m, &why);
     m->vm->pause_wanted = false;
+    if (stopped && why.why == LINK_GUEST_ENDED)
+        reverse_ended(m->reverse, &why);
     if (stopped) {
         tell_stop(m, &why);
     } else if (m->starved) {
@@ -510,8 +622,11 @@ static void answer_pause(struct vmm *m)
 {
     struct link_stop why = { .why = LINK_PAUSED };
     snprintf(why.text, sizeof why.text, "paused");
-    if (m->pause && m->state == LINK_RUNNING)
-        tell_stop(m, &why);
+    if (!m->pause || m->state != LINK_RUNNING)
+        return;
+    if (reverse_busy(m->reverse))
+        reverse_give_up(m->reverse, &why);
+    tell_stop(m, &why);
 }
 
 static _Noreturn void serve(struct vmm *m)
@@ -544,10 +659,14 @@ static bool build(struct vmm *m, char *why, size_t n)
     m->vm = vm_new(&c, why, n);
     if (!m->vm || vm_load(m->vm, &m->o->guest, why, n))
         return false;
-    uart_on_room(pc_uart(m->vm->pc), feed, m);
+    uart_on_room(pc_uart(m->vm->pc), on_room, m);
     m->control = control_new(m->vm, m->o->symbols, m->o->info);
     snprintf(why, n, "out of memory");
-    return m->control != NULL;
+    if (!m->control)
+        return false;
+    m->reverse = reverse_new(m->vm, m->control, m->o->symbols,
+                             m->o->checkpoint_bytes ? m->o->checkpoint_bytes : CHECKPOINT_BYTES);
+    return m->reverse != NULL;
 }
 
 static void tell_ready(struct vmm *m)
