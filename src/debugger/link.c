@@ -253,8 +253,8 @@ static int await(struct link *l)
         if (got)
             continue;
         struct pollfd p = { .fd = l->sock, .events = POLLIN };
-        poll(&p, 1, 100);
-        l->news |= take_words(l);
+        if (poll(&p, 1, 100) == 0)
+            l->news |= take_words(l);
         if (link_held(l))
             return -EAGAIN;
         if (host_monotonic_ns() > late)

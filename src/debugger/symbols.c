@@ -29,6 +29,7 @@ struct symbol {
 
 struct symbols {
     struct symbol *symbol;
+    uint32_t      *by_name; /* indices, sorted by name, of one name by address */
     size_t         n, cap;
 };
 
@@ -121,8 +122,16 @@ static int by_address(const void *pa, const void *pb)
     return strcmp(a->name, b->name);
 }
 
+static int by_name(const void *pa, const void *pb, void *arg)
+{
+    const struct symbols *s = arg;
+    uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
+    int order = strcmp(s->symbol[a].name, s->symbol[b].name);
+    return order ? order : (a > b) - (a < b);
+}
+
 /* Sort, and keep the best name of each address. */
-static void settle(struct symbols *s)
+static int settle(struct symbols *s)
 {
     size_t n = 0;
     if (s->n)
@@ -134,6 +143,13 @@ static void settle(struct symbols *s)
             s->symbol[n++] = s->symbol[i];
     }
     s->n = n;
+    s->by_name = malloc((n + 1) * sizeof *s->by_name);
+    if (!s->by_name)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        s->by_name[i] = (uint32_t)i;
+    qsort_r(s->by_name, n, sizeof *s->by_name, by_name, s);
+    return 0;
 }
 
 static int read_elf(struct symbols *s, Elf *elf)
@@ -146,8 +162,7 @@ static int read_elf(struct symbols *s, Elf *elf)
             if (err)
                 return err;
         }
-    settle(s);
-    return 0;
+    return settle(s);
 }
 
 static const char *read_fd(struct symbols *s, int fd)
@@ -188,6 +203,7 @@ void symbols_close(struct symbols *s)
     for (size_t i = 0; i < s->n; i++)
         free(s->symbol[i].name);
     free(s->symbol);
+    free(s->by_name);
     free(s);
 }
 
@@ -230,18 +246,33 @@ char *symbols_format(const struct symbols *s, uint64_t addr, char *buf, size_t n
     return buf;
 }
 
+/* Is this name before, after or the first len bytes of the other? */
+static int compare_name(const char *name, const char *other, size_t len)
+{
+    int order = strncmp(name, other, len);
+    return order ? order : name[len] != 0;
+}
+
 bool symbols_extent(const struct symbols *s, const char *name, size_t len,
                     uint64_t *start, uint64_t *end)
 {
-    for (size_t i = 0; s && i < s->n; i++) {
-        const struct symbol *sym = &s->symbol[i];
-        if (strncmp(sym->name, name, len) != 0 || sym->name[len])
-            continue;
-        *start = sym->addr;     /* an unsized label ends where the next begins */
-        *end = i + 1 < s->n && s->symbol[i + 1].addr < sym->end ? s->symbol[i + 1].addr : sym->end;
-        return true;
+    size_t lo = 0, hi = s ? s->n : 0;
+    while (lo < hi) {               /* the first that is not before it */
+        size_t mid = lo + (hi - lo) / 2;
+        if (compare_name(s->symbol[s->by_name[mid]].name, name, len) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
-    return false;
+    if (!s || lo == s->n)
+        return false;
+    size_t i = s->by_name[lo];
+    const struct symbol *sym = &s->symbol[i];
+    if (compare_name(sym->name, name, len))
+        return false;
+    *start = sym->addr;             /* an unsized label ends where the next begins */
+    *end = i + 1 < s->n && s->symbol[i + 1].addr < sym->end ? s->symbol[i + 1].addr : sym->end;
+    return true;
 }
 
 size_t symbols_count(const struct symbols *s)

@@ -47,6 +47,7 @@ struct vmm {
     enum link_state   state;
     bool              attention;        /* a request has come                       */
     bool              pause;            /* asked for                                */
+    uint32_t          owed;             /* the id of a RUN that is not answered yet; 0: none */
     bool              starved;          /* halted, and nothing will ever wake it    */
     uint64_t          follow;           /* exits before which to stop               */
     bool              inside;           /* stopped there: in the midst of a turn    */
@@ -70,6 +71,16 @@ static void transmit(struct vmm *m, uint32_t type, uint32_t id, int error, const
     while (sendmsg(m->sock, &msg, MSG_NOSIGNAL) < 0)
         if (errno != EINTR)
             _exit(1);                   /* the debugger is gone, and so are we */
+}
+
+/* A step's answer goes out with its stop, for both make one turn of the debugger; if that
+ * takes long, alone. */
+static void pay_answer(struct vmm *m)
+{
+    uint32_t id = m->owed;
+    m->owed = 0;
+    if (id)
+        transmit(m, WIRE_RUN, id, 0, NULL, 0);
 }
 
 static void flush_output(struct vmm *m)
@@ -186,6 +197,7 @@ static void on_room(void *arg)
 static void look_around(struct vmm *m, enum reverse_hook hook)
 {
     feed(m, hook);
+    pay_answer(m);
     flush_output(m);
     publish(m);
     m->attention |= request_waits(m, 0) || reverse_due(m->reverse);
@@ -269,6 +281,7 @@ static int serve_RUN(struct vmm *m, size_t *n)
     control_go(m->control, r->how, r->n, r->lo, r->hi);
     m->state = LINK_RUNNING;
     m->pause = m->starved = false;
+    m->owed = r->how == LINK_FREE ? 0 : m->in.head.id;
     return 0;
 }
 
@@ -554,7 +567,8 @@ static void serve_one(struct vmm *m)
         close(m->fd);
     if (m->state != LINK_RUNNING)
         publish(m);                     /* before the answer: who has it may look at once */
-    transmit(m, m->in.head.type, m->in.head.id, err, &m->out.text, n);
+    if (err || m->owed != m->in.head.id)
+        transmit(m, m->in.head.type, m->in.head.id, err, &m->out.text, n);
 }
 
 /* ---- running ---- */
@@ -572,6 +586,7 @@ static void tell_stop(struct vmm *m, const struct link_stop *why)
     flush_output(m);
     publish(m);
     transmit(m, WIRE_STOPPED, 0, 0, why, sizeof *why);
+    pay_answer(m);
     vmm_guest_stopped();
 }
 
@@ -608,6 +623,8 @@ static void let_run(struct vmm *m)
     m->attention = m->vm->pause_wanted = false;
     bool stopped = run_slice(m, &why);
     m->vm->pause_wanted = false;
+    if (!stopped)
+        pay_answer(m);
     if (stopped && why.why == LINK_GUEST_ENDED)
         reverse_ended(m->reverse, &why);
     if (stopped) {
@@ -632,7 +649,7 @@ static void answer_pause(struct vmm *m)
 static _Noreturn void serve(struct vmm *m)
 {
     for (;;) {
-        while (m->state != LINK_RUNNING || request_waits(m, 0)) {
+        while (m->state != LINK_RUNNING || (!m->owed && request_waits(m, 0))) {
             serve_one(m);
             answer_pause(m);
         }

@@ -9,6 +9,10 @@
  *
  * A breakpoint is met before its instruction, so to go on from there it is
  * stepped over with the registers off.  Steps of that kind nobody sees.
+ *
+ * The trap flag is in the guest's RFLAGS while it is stepped.  KVM hides it in
+ * the register, this file behind PUSHF.  INT n and SYSCALL save it too, and clear it:
+ * on a complete KVM a step over one of them ends where its handler returns to.
  */
 #include "cpu/kvm/kvm.h"
 
@@ -17,6 +21,7 @@
 #include <sys/ioctl.h>
 
 #include "base/x86.h"
+#include "mem/walk.h"
 
 /* DR7: enabled everywhere (G0 to G3, GE), and what is waited for.  [SDM 3B "Debug Control Register (DR7)"] */
 #define DR7_GE         BIT(10)
@@ -122,8 +127,36 @@ bool kvm_debug_due(struct kvm_cpu *k, struct vmexit *x)
     return true;
 }
 
-bool kvm_debug_record(struct kvm_cpu *k, struct vmexit *x)
+/* Was it PUSHF?  Prefixes, then 9c. */
+static bool is_pushf(const struct vcpu *v, uint64_t rip)
 {
+    uint8_t bytes[15];
+    size_t n = kvm_fetch(v, rip, bytes, sizeof bytes), i = 0;
+    bool rex = kvm_code_bytes(v->priv) == 8;
+    while (i < n && (memchr("\x66\x67\xf2\xf3\x26\x2e\x36\x3e\x64\x65", bytes[i], 10) ||
+                     (rex && (bytes[i] & 0xf0) == 0x40)))
+        i++;
+    return i < n && bytes[i] == 0x9c;
+}
+
+/* A PUSHF that was stepped has pushed the trap flag, which is not the guest's: take it off
+ * the stack.  (KVM hides its own flag in RFLAGS, and the guest's with it.) */
+static void hide_trap_flag(struct vcpu *v)
+{
+    const struct kvm_cpu *k = v->priv;
+    const struct kvm_sregs *r = &k->run->s.regs.sregs;
+    if (!is_pushf(v, k->entry_rip))
+        return;
+    uint64_t sp = k->run->s.regs.regs.rsp + 1;          /* TF is in the second byte */
+    gla_t gla = kvm_code_bytes(k) == 8 ? sp : (uint32_t)(r->ss.base + (r->ss.db ? (uint32_t)sp : (uint16_t)sp));
+    uint8_t *byte = kvm_hva(v, gla, 1, WALK_WRITE);
+    if (byte)
+        *byte &= (uint8_t)~(FLAG_TF >> 8);
+}
+
+bool kvm_debug_record(struct vcpu *v, struct vmexit *x)
+{
+    struct kvm_cpu *k = v->priv;
     const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
     if (d->exception != VEC_DB)
         return false;
@@ -140,17 +173,23 @@ bool kvm_debug_record(struct kvm_cpu *k, struct vmexit *x)
         tell_code(k, x);
         return true;
     }
-    if (stepped)
+    if (stepped) {
         k->told = false;
+        hide_trap_flag(v);
+    }
     k->owes_step = k->controls.monitor_trap_flag && stepped;
     return kvm_debug_due(k, x);
 }
 
-bool kvm_debug_is_unseen(struct kvm_cpu *k)
+bool kvm_debug_is_unseen(struct vcpu *v)
 {
+    struct kvm_cpu *k = v->priv;
     const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
-    return k->run->exit_reason == KVM_EXIT_DEBUG && d->exception == VEC_DB && !k->controls.monitor_trap_flag &&
-           (k->debug.control & KVM_GUESTDBG_SINGLESTEP) && !(d->dr6 & k->data_stops);
+    if (k->run->exit_reason != KVM_EXIT_DEBUG || d->exception != VEC_DB || k->controls.monitor_trap_flag ||
+        !(k->debug.control & KVM_GUESTDBG_SINGLESTEP) || (d->dr6 & k->data_stops) || kvm_stepped_over_hlt(v))
+        return false;
+    hide_trap_flag(v);
+    return true;
 }
 
 /* ---- what is asked for ---- */

@@ -274,7 +274,7 @@ static void record_debug(struct vcpu *v, struct vmexit *x)
         return;
     }
     set_rip(k, x, 0);
-    if (kvm_debug_record(k, x))
+    if (kvm_debug_record(v, x))
         return;
     x->reason = EXIT_EXCEPTION;
     x->fault.vector = (uint8_t)d->exception;

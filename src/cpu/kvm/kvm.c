@@ -163,7 +163,7 @@ static EXIT_PATH void next_record(struct vcpu *v, struct vmexit *x)
         if (k->have_exit || kvm_enter(k, x)) {
             if (first_touch(v, x))
                 return;
-            if (k->told && kvm_debug_is_unseen(k) && !kvm_stepped_over_hlt(v)) {
+            if (k->told && kvm_debug_is_unseen(v)) {
                 k->have_exit = k->told = false;
                 kvm_debug_choose(k);
                 continue;

@@ -86,8 +86,8 @@ int  kvm_queue_exception(struct kvm_cpu *k, const struct event *e);
 int  kvm_set_stops(struct vcpu *v, const struct debug_stops *d);
 int  kvm_debug_choose(struct kvm_cpu *k);               /* tell KVM what is wanted now */
 bool kvm_debug_due(struct kvm_cpu *k, struct vmexit *x);        /* there is something to tell without running */
-bool kvm_debug_record(struct kvm_cpu *k, struct vmexit *x);     /* of KVM_EXIT_DEBUG; false: it is not ours */
-bool kvm_debug_is_unseen(struct kvm_cpu *k);            /* a step over a breakpoint */
+bool kvm_debug_record(struct vcpu *v, struct vmexit *x);     /* of KVM_EXIT_DEBUG; false: it is not ours */
+bool kvm_debug_is_unseen(struct vcpu *v);            /* a step over a breakpoint */
 gla_t kvm_pc(const struct kvm_cpu *k);
 
 /* exits.c */
@@ -110,6 +110,7 @@ void io_insn_parse(const uint8_t *bytes, size_t n, unsigned code_bytes, struct i
 
 /* state.c */
 unsigned kvm_code_bytes(const struct kvm_cpu *k);
+void *kvm_hva(const struct vcpu *v, gla_t gla, size_t n, unsigned access);      /* NULL: not mapped */
 size_t kvm_fetch(const struct vcpu *v, uint64_t rip, uint8_t *buf, size_t n);
 int  kvm_get_state(struct vcpu *v, unsigned groups, struct cpu_state *s);
 int  kvm_set_state(struct vcpu *v, unsigned groups, const struct cpu_state *s);

@@ -294,14 +294,17 @@ EXIT_PATH unsigned kvm_code_bytes(const struct kvm_cpu *k)
     return r->cs.db ? 4 : 2;
 }
 
-static const void *code_hva(const struct vcpu *v, gla_t gla, size_t n)
+/* Where n bytes of a page are that the guest could access so. */
+EXIT_PATH void *kvm_hva(const struct vcpu *v, gla_t gla, size_t n, unsigned access)
 {
     const struct kvm_cpu *k = v->priv;
     const struct kvm_sregs *r = &k->run->s.regs.sregs;
     struct paging pg = { r->cr0, r->cr3, r->cr4, r->efer, false };
     struct walk w;
 
-    walk(&pg, v->gmem, gla, WALK_FETCH | WALK_PEEK, &w);
+    if (!(r->cr0 & CR0_PG))
+        return gmem_ptr(v->gmem, gla, n);
+    walk(&pg, v->gmem, gla, access | WALK_PEEK, &w);
     return w.result == WALK_OK ? gmem_ptr(v->gmem, w.gpa, n) : NULL;
 }
 
@@ -310,7 +313,7 @@ EXIT_PATH size_t kvm_fetch(const struct vcpu *v, uint64_t rip, uint8_t *buf, siz
 {
     const struct kvm_cpu *k = v->priv;
     const struct kvm_sregs *r = &k->run->s.regs.sregs;
-    bool flat = kvm_code_bytes(k) == 8, paged = r->cr0 & CR0_PG;
+    bool flat = kvm_code_bytes(k) == 8;
     size_t got = 0;
 
     while (got < n) {
@@ -318,7 +321,7 @@ EXIT_PATH size_t kvm_fetch(const struct vcpu *v, uint64_t rip, uint8_t *buf, siz
         size_t here = PAGE_SIZE - (gla & (PAGE_SIZE - 1));
         if (here > n - got)
             here = n - got;
-        const void *hva = paged ? code_hva(v, gla, here) : gmem_ptr(v->gmem, gla, here);
+        const void *hva = kvm_hva(v, gla, here, WALK_FETCH);
         if (!hva)
             break;
         memcpy(buf + got, hva, here);
