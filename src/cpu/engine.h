@@ -96,6 +96,7 @@ struct engine {
      * instructions, and two such engines can be stopped at the same one.
      * Without it time is measured by the host's clock. */
     bool counts;
+    unsigned slow_state;        /* ST_ groups that get_state() must ask the host for  */
     bool walks_tables;          /* reaches memory through v->nested or v->shadow */
 
     /* Find out by trying, not by trusting.  0 or -errno; caps->why either way. */

@@ -148,7 +148,7 @@ static void report(struct gdb_stub *s)
     if (!s->over_told)
         say_why(s);
     gdb_begin(&s->p);
-    link_get_state(s->o.link, &cpu);
+    link_get_groups(s->o.link, LINK_CORE, &cpu);
     if (over && (s->over_told || !end_signal(why))) {
         tell_end(s);
     } else if (!tell_mode(s, &cpu)) {
@@ -169,7 +169,7 @@ enum gdb_when gdb_stop_reason(struct gdb_stub *s, struct gdb_args args)
     struct cpu_state cpu;
     const struct link_stop *why = link_stopped(s->o.link);
     (void)args;
-    link_get_state(s->o.link, &cpu);
+    link_get_groups(s->o.link, LINK_CORE, &cpu);
     s->over_told = why->why == LINK_GUEST_ENDED || why->why == LINK_DIED;
     put_stop(s, stop_signal(s), &cpu);
     return GDB_NOW;
@@ -184,7 +184,7 @@ static void tell_hang(struct gdb_stub *s)
     gdb_console_text(s, "the monitor does not answer (is it being debugged itself?); what is shown is its last "
                         "word; `monitor kill` ends it\n");
     gdb_begin(&s->p);
-    link_get_state(s->o.link, &cpu);
+    link_get_groups(s->o.link, LINK_CORE, &cpu);
     put_stop(s, SIG_INT, &cpu);
     gdb_send(&s->p);
     s->waiting = s->pausing = false;
@@ -368,7 +368,7 @@ void gdb_attach(struct gdb_stub *s)
     s->going = s->starved = s->ahead = false;
     if (link_state(s->o.link) == LINK_RUNNING && link_pause(s->o.link) == 0)
         link_wait(s->o.link, 1000);
-    link_get_state(s->o.link, &cpu);
+    link_get_groups(s->o.link, LINK_CORE, &cpu);
     s->arch = s->o.fixed_arch ? s->o.arch : s->exec_events ? gdb_arch_of(&cpu) : s->own_arch;
 }
 

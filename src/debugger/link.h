@@ -216,6 +216,11 @@ int link_wait(struct link *l, int timeout_ms);
  */
 
 void link_get_state(const struct link *l, struct cpu_state *s);
+
+/* Only these ST_ groups are wanted, others may be older.  Asks nobody for GPRS, SEGS and
+ * CRS; what else an engine has to ask the host for comes when it is wanted. */
+#define LINK_CORE (ST_GPRS | ST_SEGS | ST_CRS)
+void link_get_groups(const struct link *l, unsigned groups, struct cpu_state *s);
 int  link_set_state(struct link *l, unsigned groups, const struct cpu_state *s);
 
 /* Numbers that live in the state page; the same age as the registers. */

@@ -1,6 +1,7 @@
 /*
  * debugger/link_memory.c -- the guest's memory, registers and screen, read by the
- * debugger for itself: through the memfds and the state page, asking nobody.
+ * debugger for itself: through the memfds and the state page, asking nobody
+ * (but for registers that an engine must ask the host for).
  *
  * pread() and not a mapping: looking then populates no page, and a file that
  * the other side has shortened is an error and not a SIGBUS.
@@ -28,9 +29,17 @@ static void read_page(const struct link *l, size_t offset, void *to, size_t n)
     }
 }
 
+void link_get_groups(const struct link *l, unsigned groups, struct cpu_state *s)
+{
+    struct wire_none none = { { 0 } };
+    if ((l->page->lacks & groups) && link_state(l) != LINK_RUNNING)
+        link_ask((struct link *)(uintptr_t)l, WIRE_GET_STATE, &none, sizeof none, 0);
+    read_page(l, offsetof(struct wire_page, cpu), s, sizeof *s);
+}
+
 void link_get_state(const struct link *l, struct cpu_state *s)
 {
-    read_page(l, offsetof(struct wire_page, cpu), s, sizeof *s);
+    link_get_groups(l, ST_ALL, s);
 }
 
 void link_get_status(const struct link *l, struct link_status *s)
@@ -102,14 +111,14 @@ static void walk_with(const struct link *l, const struct cpu_state *s, gla_t gla
 void link_walk(const struct link *l, gla_t gla, unsigned access, struct walk *w)
 {
     struct cpu_state s;
-    link_get_state(l, &s);
+    link_get_groups(l, LINK_CORE, &s);
     walk_with(l, &s, gla, access, w);
 }
 
 int link_read_linear(const struct link *l, gla_t gla, void *buf, uint64_t n)
 {
     struct cpu_state s;
-    link_get_state(l, &s);
+    link_get_groups(l, LINK_CORE, &s);
     for (uint64_t k; n; gla += k, buf = (char *)buf + k, n -= k) {
         struct walk w;
         k = PAGE_SIZE - (gla & ~PAGE_MASK);
@@ -126,7 +135,7 @@ uint64_t link_readable(const struct link *l, gla_t gla, uint64_t n)
 {
     struct cpu_state s;
     uint64_t done = 0, k;
-    link_get_state(l, &s);
+    link_get_groups(l, LINK_CORE, &s);
     for (; done < n; done += k) {
         struct walk w;
         k = PAGE_SIZE - ((gla + done) & ~PAGE_MASK);

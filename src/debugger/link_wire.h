@@ -20,6 +20,7 @@
     X(PAUSE,        struct wire_none,     struct wire_none)              \
     X(STEP_IRQS,    struct wire_peek,     struct wire_none)              \
     X(FOLLOW,       struct wire_peek,     struct wire_none)              \
+    X(GET_STATE,    struct wire_none,     struct wire_none)              \
     X(SET_STATE,    struct wire_state,    struct wire_none)              \
     X(WRITE,        struct wire_bytes,    struct wire_none)              \
     X(PEEK,         struct wire_peek,     struct wire_peek)              \
@@ -73,6 +74,7 @@ struct wire_ready {
 struct wire_page {
     uint32_t           sequence;
     struct link_status status;
+    uint32_t           lacks;           /* ST_ groups of `cpu` that are older: GET_STATE fetches them */
     struct cpu_state   cpu;
     struct vga_text    screen;
 };

@@ -47,6 +47,7 @@ struct vmm {
     enum link_state   state;
     bool              attention;        /* a request has come                       */
     bool              pause;            /* asked for                                */
+    bool              all_wanted;       /* of the CPU's state, since it stopped      */
     uint32_t          owed;             /* the id of a RUN that is not answered yet; 0: none */
     bool              starved;          /* halted, and nothing will ever wake it    */
     uint64_t          follow;           /* exits before which to stop               */
@@ -146,13 +147,17 @@ static void fill_status(struct vmm *m, struct link_status *s)
     reverse_status(m->reverse, &s->past);
 }
 
+/* Stopped, what the host must be asked for is left out until the debugger wants it: it
+ * may only be stepping on. */
 static void publish(struct vmm *m)
 {
     struct wire_page *p = m->page;
     struct vcpu *v = &m->vm->cpu;
+    unsigned groups = m->state == LINK_RUNNING || m->all_wanted ? ST_ALL : ST_ALL & ~v->ops->slow_state;
     __atomic_store_n(&p->sequence, p->sequence | 1, __ATOMIC_SEQ_CST);
     fill_status(m, &p->status);
-    v->ops->get_state(v, ST_ALL, &p->cpu);
+    p->lacks = ST_ALL & ~groups;
+    v->ops->get_state(v, groups, &p->cpu);
     vga_text_mode(pc_vga(m->vm->pc), &p->screen);
     __atomic_store_n(&p->sequence, p->sequence + 1, __ATOMIC_SEQ_CST);
 }
@@ -281,6 +286,7 @@ static int serve_RUN(struct vmm *m, size_t *n)
     control_go(m->control, r->how, r->n, r->lo, r->hi);
     m->state = LINK_RUNNING;
     m->pause = m->starved = false;
+    m->all_wanted = false;
     m->owed = r->how == LINK_FREE ? 0 : m->in.head.id;
     return 0;
 }
@@ -303,6 +309,13 @@ static int serve_FOLLOW(struct vmm *m, size_t *n)
 {
     (void)n;
     m->follow = m->in.peek.value;
+    return 0;
+}
+
+static int serve_GET_STATE(struct vmm *m, size_t *n)
+{
+    (void)n;
+    m->all_wanted = true;               /* and published before the answer */
     return 0;
 }
 
@@ -736,6 +749,7 @@ _Noreturn void vmm_serve(const struct link_options *o, int sock, struct trace *t
     }
     host_alarm_init(vm_kick, m.vm);
     vm_begin(m.vm);
+    m.all_wanted = true;
     tell_ready(&m);
     serve(&m);
 }

@@ -393,6 +393,7 @@ fail:
 const struct engine engine_kvm = {
     .name = "kvm",
     .about = "hardware-assisted: guest code runs on the host's CPU through /dev/kvm",
+    .slow_state = ST_DRS | ST_MSRS | ST_FPU,
     .probe = kvm_probe,
     .create = kvm_create,
     .destroy = kvm_destroy,
