@@ -182,6 +182,7 @@ debugger := \
     debugger/tui_search.c \
     debugger/tui_layout.c \
     debugger/tui_live.c \
+    debugger/tui_beside.c \
     debugger/tui_stream.c \
     debugger/tui_story.c \
     debugger/tui_why.c \

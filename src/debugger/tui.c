@@ -289,12 +289,14 @@ static bool open_panes(struct tui *t)
 
 static void close_tui(struct tui *t)
 {
+    beside_end(t);
     for (unsigned i = 0; i < N_PANES; i++) {
         if (t->pane[i].state && t->pane[i].ops->close)
             t->pane[i].ops->close(&t->pane[i]);
         free(t->pane[i].state);
     }
     free(t->page);
+    free(t->live.breaks);
     console_free(t->console);
     filter_free(t->filter);
     survey_free(t->survey);

@@ -17,6 +17,7 @@
 struct console;
 struct debuginfo;
 struct link;
+struct stepper;
 struct survey;
 
 struct tui_options {
@@ -78,8 +79,15 @@ struct live {
     struct cpu_state at_stop, before;   /* ... at the last stop and the one before        */
     bool     has_before, going;         /* going: and nobody has seen it stop yet         */
     uint64_t events_at_stop, events_before;     /* how many events there were at these     */
+    struct link_break *breaks;          /* as they were when last asked for: live_breaks() */
+    size_t   n_breaks, room_breaks;
+    bool     breaks_known;
+    struct stepper *stepper;            /* of the monitor; NULL: it is not watched        */
+    bool     monitor_stands;            /* in a handler                                   */
+    uint64_t monitor_moves;             /* counts its steps                               */
     unsigned until;                     /* the breakpoint that is there for this run only */
     uint64_t stops;                     /* counts them: panes compare                     */
+    bool     past;                      /* it stands where it has been before             */
     bool     stepping;                  /* it goes, and not until something happens       */
     bool     asked;                     /* whether to end it: q again does                */
     bool     deaf;                      /* it did not answer while it ran: not asked again before it stops */
@@ -156,11 +164,26 @@ void live_run_or_pause(struct tui *t);
 void live_until(struct tui *t, const char *what);       /* a place, an event; doc/tui.md */
 void live_break(struct tui *t, const char *what);
 void live_interrupt(struct tui *t);             /* Ctrl-C */
+struct link_break;
+const struct link_break *live_breaks(struct tui *t, size_t *n);        /* NULL if there are none */
+void live_breaks_changed(struct tui *t);        /* ask anew */
 /* May the VMM be asked something?  And what it was; one that hangs shall not hang us. */
 #define LIVE_ASK_NS 250000000           /* how often while the guest runs */
 bool live_may_ask(const struct tui *t);
 void live_answered(struct tui *t, int err);
 void live_state_text(struct tui *t, char *buf, size_t n);
+
+/* tui_beside.c: the monitor stepped beside the guest */
+struct source_place;
+void beside_toggle(struct tui *t);              /* watch it, or not */
+void beside_poll(struct tui *t);
+bool beside_stands(const struct tui *t);        /* in the handler of an exit: the step keys are for it */
+void beside_go(struct tui *t, int how);         /* enum stepper_go */
+bool beside_where(struct tui *t, unsigned level, struct source_place *p);
+const char *beside_exit(const struct tui *t);   /* which exit it answers */
+char *beside_locals(struct tui *t);             /* to be freed; may be NULL */
+void beside_command(struct tui *t, const char *arg);
+void beside_end(struct tui *t);
 
 void tui_begin_typing(struct tui *t, struct pane *p, int arg);
 bool tui_type(struct pane *p, int key, int to);        /* enum link_input; false: not typing */

@@ -14,13 +14,20 @@
 
 struct breaks { long selected, top; };
 
-static size_t count(const struct tui *t)
+/* The i-th; NULL: there are not so many. */
+static const struct link_break *at(struct tui *t, long i)
 {
-    struct link_break b;
     size_t n = 0;
-    while (t->link && link_break_at(t->link, n, &b) == 0)
-        n++;
-    return n;
+    const struct link_break *b = t->link ? live_breaks(t, &n) : NULL;
+    return i >= 0 && (size_t)i < n ? &b[i] : NULL;
+}
+
+static long count(struct tui *t)
+{
+    size_t n = 0;
+    if (t->link)
+        live_breaks(t, &n);
+    return (long)n;
 }
 
 static const char *access_name(unsigned access)
@@ -62,8 +69,7 @@ static void draw_row(struct tui *t, const struct area *a, int y, const struct li
 static void breaks_draw(struct pane *p, const struct area *a)
 {
     struct breaks *s = p->state;
-    struct link_break b;
-    long n = (long)count(p->tui);
+    long n = count(p->tui);
     draw_clear(a);
     if (a->h < 1)
         return;
@@ -78,13 +84,12 @@ static void breaks_draw(struct pane *p, const struct area *a)
     draw_rest(a, 0, 0, ROLE_HEAD);
     draw_format(a, 0, 3, ROLE_HEAD, "%4s %8s  %s", "nr", "hits", "stops at");
     for (int i = 0; i + 1 < a->h && s->top + i < n; i++)
-        if (link_break_at(p->tui->link, (size_t)(s->top + i), &b) == 0)
-            draw_row(p->tui, a, i + 1, &b, s->top + i == s->selected);
+        draw_row(p->tui, a, i + 1, at(p->tui, s->top + i), s->top + i == s->selected);
 }
 
 static void breaks_title(struct pane *p, char *buf, size_t n)
 {
-    snprintf(buf, n, "%zu", count(p->tui));
+    snprintf(buf, n, "%ld", count(p->tui));
 }
 
 static void select_row(struct tui *t, struct pane *p, int by)
@@ -103,22 +108,25 @@ static void click(struct pane *p, int y, int x)
 
 static void delete_it(struct tui *t, struct pane *p, int arg)
 {
-    struct link_break b;
+    const struct link_break *b = at(t, ((struct breaks *)p->state)->selected);
     (void)arg;
-    if (link_break_at(t->link, (size_t)((struct breaks *)p->state)->selected, &b) == 0)
-        link_break_delete(t->link, b.nr);
+    if (b)
+        link_break_delete(t->link, b->nr);
+    live_breaks_changed(t);
 }
 
 static void toggle(struct tui *t, struct pane *p, int arg)
 {
-    struct link_break b;
+    const struct link_break *b = at(t, ((struct breaks *)p->state)->selected);
     char why[200];
     (void)arg;
-    if (link_break_at(t->link, (size_t)((struct breaks *)p->state)->selected, &b) < 0)
+    if (!b)
         return;
-    b.enabled = !b.enabled;
-    if (link_break_change(t->link, &b, why, sizeof why) < 0)
+    struct link_break other = *b;
+    other.enabled = !other.enabled;
+    if (link_break_change(t->link, &other, why, sizeof why) < 0)
         tui_say(t, ROLE_ERROR, "%s", why);
+    live_breaks_changed(t);
 }
 
 static void ask(struct tui *t, struct pane *p, int arg)

@@ -111,13 +111,21 @@ static void next(struct tui *t, const char *arg) { run_n(t, arg, LINK_NEXT); }
 static void step_exit(struct tui *t, const char *arg) { run_n(t, arg, LINK_STEP_EXIT); }
 static void finish(struct tui *t, const char *arg) { run_n(t, arg, LINK_FINISH); }
 
+static void monitor(struct tui *t, const char *arg)
+{
+    if (t->link)
+        beside_command(t, arg);
+    else
+        tui_say(t, ROLE_DIM, "this is a recording: nothing runs");
+}
+
 /* In the order in which help lists them. */
 static const struct command { const char *name, *arg; command_fn *fn; } commands[] = {
     { "goto", "SEQ", go_to }, { "time", "1.5ms", go_to_time }, { "filter", "EXPR", filter },
     { "layout", "NAME", layout }, { "pane", "NAME", pane },
     { "run", "", run }, { "pause", "", pause_it }, { "step", "N", step }, { "next", "", next },
     { "exit", "N", step_exit }, { "finish", "", finish }, { "until", "WHAT", live_until },
-    { "break", "WHAT", live_break },
+    { "break", "WHAT", live_break }, { "monitor", "WHAT", monitor },
     { "memory", "ADDRESS", memory }, { "find", "TEXT|BYTES", find }, { "walk", "ADDRESS", walk_of },
     { "help", "", help }, { "quit", "", quit },
 };
@@ -147,6 +155,7 @@ enum console_result tui_ask(struct tui *t, const char *line, char **answer)
     while (*answer && n && (*answer)[n - 1] == '\n')
         (*answer)[--n] = '\0';
     t->live.going |= live_running(t);
+    live_breaks_changed(t);
     return r;
 }
 

@@ -218,13 +218,14 @@ static void decode(struct pane *p, struct code *c, uint64_t pc, uint64_t base, u
             break;
 }
 
-static bool has_break(const struct tui *t, uint64_t at)
+static const struct link_break *break_on(struct tui *t, uint64_t at)
 {
-    struct link_break b;
-    for (size_t i = 0; t->link && link_break_at(t->link, i, &b) == 0; i++)
-        if (b.kind == BREAK_CODE && b.at == at && b.enabled)
-            return true;
-    return false;
+    size_t n;
+    const struct link_break *b = live_breaks(t, &n);
+    for (size_t i = 0; i < n; i++)
+        if (b[i].kind == BREAK_CODE && b[i].at == at && b[i].enabled)
+            return &b[i];
+    return NULL;
 }
 
 static void draw_insn(struct tui *t, const struct area *a, int y, const struct line *l, bool here, bool is_rip)
@@ -235,7 +236,7 @@ static void draw_insn(struct tui *t, const struct area *a, int y, const struct l
         draw_rest(a, y, 0, role);
     if (is_rip)
         draw_text(a, y, 0, here ? role : ROLE_GUEST, glyph(GLYPH_MARKER));
-    if (has_break(t, l->rip))
+    if (t->link && break_on(t, l->rip))
         draw_text(a, y, 1, here ? role : ROLE_BAD, glyph(GLYPH_BREAK));
     int x = draw_format(a, y, 2, here ? role : ROLE_DIM, "%8" PRIx64 "  ", l->rip);
     if (a->w >= 70) {
@@ -349,6 +350,8 @@ static void guest_title(struct pane *p, char *buf, size_t n)
     const struct tui *t = p->tui;
     if (!t->link)
         snprintf(buf, n, "code at the selected event");
+    else if (beside_stands(t))
+        snprintf(buf, n, "its exit is being answered");
     else if (live_running(t))
         snprintf(buf, n, "running");
     else
@@ -380,14 +383,14 @@ static uint64_t this_line(const struct pane *p)
 
 static void toggle_break(struct tui *t, struct pane *p, int arg)
 {
-    struct link_break b;
     char where[40];
     (void)arg;
-    for (size_t i = 0; link_break_at(t->link, i, &b) == 0; i++)
-        if (b.kind == BREAK_CODE && b.at == this_line(p)) {
-            link_break_delete(t->link, b.nr);
-            return;
-        }
+    const struct link_break *b = break_on(t, this_line(p));
+    if (b) {
+        link_break_delete(t->link, b->nr);
+        live_breaks_changed(t);
+        return;
+    }
     snprintf(where, sizeof where, "%#" PRIx64, this_line(p));
     live_break(t, where);
 }

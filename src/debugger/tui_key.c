@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "debugger/link.h"
+#include "debugger/monitor_step.h"
 #include "debugger/tui.h"
 
 /* A guest that could go on is worth a question. */
@@ -28,13 +29,28 @@ static void quit(struct tui *t, struct pane *p, int arg)
 static void run(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
-    live_run_or_pause(t);
+    if (beside_stands(t))
+        beside_go(t, STEPPER_CONTINUE);
+    else
+        live_run_or_pause(t);
 }
 
+/* While the monitor stands in a handler it is the one that is stepped. */
 static void step(struct tui *t, struct pane *p, int how)
 {
+    static const int of_monitor[] = { [LINK_STEP] = STEPPER_STEP, [LINK_NEXT] = STEPPER_NEXT, [LINK_FINISH] = STEPPER_FINISH,
+                                      [LINK_STEP_EXIT] = STEPPER_CONTINUE };
     (void)p;
-    live_go(t, how, 1);
+    if (beside_stands(t) && (size_t)how < NELEM(of_monitor))
+        beside_go(t, of_monitor[how]);
+    else
+        live_go(t, how, 1);
+}
+
+static void watch_monitor(struct tui *t, struct pane *p, int arg)
+{
+    (void)p, (void)arg;
+    beside_toggle(t);
 }
 
 static void travel(struct tui *t, struct pane *p, int arg)
@@ -232,6 +248,7 @@ static const struct key keys[] = {
     { 'x', KEY_F(8), "StepExit", "the guest's next exit, answered and concluded", step, LINK_STEP_EXIT, LIVE },
     { 'f', 0, NULL, "until the function or handler has returned", step, LINK_FINISH, LIVE },
     { 'r', KEY_F(9), "Until", "run until: main, hlt, port 0x3f8, mark 2, main if eax==3, or events as in a filter", open_prompt, PROMPT_UNTIL, LIVE },
+    { 'W', 0, NULL, "watch the monitor: each exit stops in its handler, and s S f c step there", watch_monitor, 0, LIVE },
     { 'z', 0, NULL, "one instruction back", step, LINK_REVERSE_STEP, LIVE },
     { 'Z', 0, NULL, "one back, with all that it called", step, LINK_REVERSE_NEXT, LIVE },
     { 'X', 0, NULL, "back to the exit before", exit_back, 0, LIVE },

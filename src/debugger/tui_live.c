@@ -14,12 +14,17 @@
 
 #include "debugger/command.h"
 #include "debugger/link.h"
+#include "debugger/monitor_step.h"
 #include "debugger/regs.h"
+#include "debugger/source.h"
 #include "debugger/symbols.h"
 #include "debugger/tui.h"
 
 #define RUNNING_MS 20           /* the ring wants to be emptied */
+#define WATCH_MS   2            /* a monitor that is watched is looked after often: it may wait for us */
+#define PAUSE_MS   1000
 #define LOOK_NS    300000000
+#define MAX_BREAKS 1024
 #define STEP_MS    100          /* so long the next step waits for the last */
 
 /* Events from here on are new: since the guest was set going, or, as it stands, before that. */
@@ -37,7 +42,7 @@ bool live_running(const struct tui *t)
  * descriptor is silent, and there is something to take all the same. */
 int live_wait_ms(const struct tui *t)
 {
-    return live_running(t) ? RUNNING_MS : t->live.going ? 1 : -1;
+    return live_running(t) ? t->live.stepper && !t->live.monitor_stands ? WATCH_MS : RUNNING_MS : t->live.going ? 1 : -1;
 }
 
 void live_begin(struct tui *t)
@@ -51,7 +56,11 @@ void live_begin(struct tui *t)
     tui_say(t, ROLE_STRONG, "F5 runs the guest, F7 is one instruction, F8 goes to its next exit, ? is help");
 }
 
-bool live_may_ask(const struct tui *t) { return t->link && !t->live.deaf; }
+/* A monitor that is watched may stop for us before it has answered, while we wait. */
+bool live_may_ask(const struct tui *t)
+{
+    return t->link && !t->live.deaf && !link_held(t->link) && !(t->live.stepper && live_running(t));
+}
 
 void live_answered(struct tui *t, int err)
 {
@@ -78,10 +87,15 @@ static uint64_t position(struct tui *t)
 static void select_position(struct tui *t)
 {
     uint64_t n = tui_n_events(t), at = n ? position(t) : 0;
-    if (at + 1 >= n)
-        return;
-    t->follow = false;
-    tui_select(t, at, true);
+    bool was_past = t->live.past;
+    t->live.past = at + 1 < n;
+    if (t->live.past) {
+        t->follow = false;
+        tui_select(t, at, true);
+    } else if (was_past && n) {
+        t->follow = true;
+        tui_select(t, n - 1, true);
+    }
 }
 
 void live_to_event(struct tui *t)
@@ -122,6 +136,7 @@ static void stopped(struct tui *t)
     l->stops++;
     l->deaf = l->going = l->stepping = false;
     select_position(t);
+    live_breaks_changed(t);
     if (l->until)
         link_break_delete(t->link, l->until);   /* something else may have been first */
     l->until = 0;
@@ -135,6 +150,7 @@ static void stopped(struct tui *t)
 void live_poll(struct tui *t)
 {
     char words[180];
+    beside_poll(t);
     unsigned news = link_poll(t->link, 0);
     if (news & LINK_NEWS_STATE && !live_running(t))
         stopped(t);
@@ -151,9 +167,15 @@ void live_go(struct tui *t, int how, uint64_t n)
     struct live *l = &t->live;
     if (!can_run(t))
         return;
+    if (beside_stands(t)) {
+        tui_say(t, ROLE_DIM, "the monitor stands in a handler: s steps it, c lets it answer");
+        return;
+    }
     if (live_running(t) && l->stepping) {       /* keys come faster than steps end */
-        link_wait(t->link, STEP_MS);
-        live_poll(t);
+        for (int ms = 0; ms < STEP_MS && live_running(t) && !beside_stands(t); ms += WATCH_MS) {
+            link_wait(t->link, WATCH_MS);
+            live_poll(t);
+        }
     }
     int err = link_run(t->link, (enum link_run)how, n);
     if (err == 0) {
@@ -179,11 +201,27 @@ void live_run_or_pause(struct tui *t)
         live_go(t, LINK_FREE, 0);
 }
 
+/* One that is watched would stop in a handler before it has paused. */
+static int pause_guest(struct tui *t)
+{
+    struct stepper *s = t->live.stepper;
+    if (s)
+        stepper_follow(s, false);
+    int err = link_pause(t->link);
+    if (s && !err)
+        err = link_wait(t->link, PAUSE_MS);
+    if (s)
+        stepper_follow(s, true);
+    return err;
+}
+
 void live_interrupt(struct tui *t)
 {
-    if (!live_running(t))
+    if (beside_stands(t))
+        tui_say(t, ROLE_DIM, "the monitor stands in a handler: c lets it answer, W lets it alone");
+    else if (!live_running(t))
         tui_say(t, ROLE_DIM, "q quits");
-    else if (link_pause(t->link) < 0)
+    else if (pause_guest(t) < 0)
         tui_say(t, ROLE_ERROR, "the monitor does not answer");
 }
 
@@ -253,6 +291,33 @@ bool tui_place(const struct tui *t, const char *text, uint64_t *at)
     return r;
 }
 
+const struct link_break *live_breaks(struct tui *t, size_t *n)
+{
+    struct live *l = &t->live;
+    while (!l->breaks_known && live_may_ask(t)) {
+        if (l->n_breaks == l->room_breaks) {
+            size_t room = l->room_breaks ? 2 * l->room_breaks : 8;
+            struct link_break *more = room <= MAX_BREAKS ? realloc(l->breaks, room * sizeof *more) : NULL;
+            if (!more)
+                break;
+            l->breaks = more;
+            l->room_breaks = room;
+        }
+        int err = link_break_at(t->link, l->n_breaks, &l->breaks[l->n_breaks]);
+        live_answered(t, err);
+        l->breaks_known = err < 0;
+        l->n_breaks += err == 0;
+    }
+    *n = l->n_breaks;
+    return l->breaks;
+}
+
+void live_breaks_changed(struct tui *t)
+{
+    t->live.breaks_known = false;
+    t->live.n_breaks = 0;
+}
+
 /* `what` is what a breakpoint of the console can be (an address, `mark 3`, `port 0x3f8`,
  * `main if eax == 3`), or events as in a filter, or an exit reason.  False: why, in the last line. */
 static bool make_break(struct tui *t, const char *verb, const char *what, bool tell)
@@ -281,14 +346,15 @@ static bool make_break(struct tui *t, const char *verb, const char *what, bool t
 
 void live_until(struct tui *t, const char *what)
 {
-    struct link_break b, last = { 0 };
+    size_t n;
+    unsigned last = 0;
     if (!can_run(t) || !make_break(t, "tbreak", what, false))
         return;
-    for (size_t i = 0; link_break_at(t->link, i, &b) == 0; i++)
-        if (b.nr > last.nr)
-            last = b;
+    const struct link_break *b = live_breaks(t, &n);
+    for (size_t i = 0; i < n; i++)
+        last = b[i].nr > last ? b[i].nr : last;
     live_go(t, LINK_FREE, 0);
-    t->live.until = last.nr;
+    t->live.until = last;
     tui_say(t, ROLE_DIM, "until %s", what);
 }
 
@@ -303,7 +369,10 @@ void live_state_text(struct tui *t, char *buf, size_t n)
     struct link_status s;
     const struct link_stop *stop = link_stopped(t->link);
     link_get_status(t->link, &s);
-    if (live_running(t))
+    struct source_place p;
+    if (beside_where(t, 0, &p))
+        snprintf(buf, n, "the MONITOR answers %s: %s() line %d", beside_exit(t), p.function, p.line);
+    else if (live_running(t))
         snprintf(buf, n, "%s  %" PRIu64 " exits  %" PRIu64 " instructions", s.halted ? "halted" : "RUNNING", s.n_exits,
                  s.icount);
     else

@@ -32,6 +32,7 @@ struct monitor {
     struct place place;             /* of the selected event */
     unsigned which, n_places;       /* of several places that emit such an event */
     long   top;                     /* lines scrolled away from the place */
+    uint64_t moves;                 /* of a monitor that stands, when it was drawn */
 };
 
 /* Our functions have many types; for libdw an address is an address. */
@@ -138,14 +139,14 @@ static int draw_steps(struct monitor *m, const struct area *a, int y, int rows)
 }
 
 /* The place stands in the upper third; a function begins two lines above its brace. */
-static void draw_source(struct monitor *m, const struct area *a, int y)
+static void draw_source(struct monitor *m, const struct area *a, int y, const struct source_place *at)
 {
-    int line = m->place.at.line, lines = a->h - y, first = line - lines / 4 + (int)m->top;
+    int line = at->line, lines = a->h - y, first = line - lines / 4 + (int)m->top;
     if (first < 1)
         first = 1;
     m->top = first - (line - lines / 4);
     for (int i = 0; i < lines; i++) {
-        const char *text = source_line(m->source, m->place.at.file, first + i);
+        const char *text = source_line(m->source, at->file, first + i);
         bool here = first + i == line;
         if (!text) {
             if (!i)
@@ -160,6 +161,33 @@ static void draw_source(struct monitor *m, const struct area *a, int y)
     }
 }
 
+/* The variables of the function it stands in, below the source: a third of the lines. */
+static void draw_locals(struct tui *t, const struct area *a)
+{
+    char *text = beside_locals(t), *line = text, *rest = NULL;
+    for (int y = 0; line && y < a->h && (line = strtok_r(y ? NULL : line, "\n", &rest)); y++)
+        draw_text(a, y, 1, ROLE_TEXT, draw_clean(line));
+    free(text);
+}
+
+/* It stands in a handler, now. */
+static void draw_standing(struct pane *p, const struct area *a)
+{
+    struct monitor *m = p->state;
+    struct source_place at = { 0 }, up;
+    int locals = a->h >= 14 ? a->h / 3 : 0;
+    beside_where(p->tui, 0, &at);
+    int x = draw_format(a, 0, 1, ROLE_GUEST, "%s()", at.function);
+    for (unsigned level = 1; x < a->w && beside_where(p->tui, level, &up); level++)
+        x = draw_format(a, 0, x, ROLE_DIM, " for %s()", up.function);
+    if (m->moves != p->tui->live.monitor_moves)
+        m->top = 0;
+    m->moves = p->tui->live.monitor_moves;
+    draw_source(m, &(struct area){ a->y, a->x, a->h - locals, a->w }, 1, &at);
+    if (locals)
+        draw_locals(p->tui, &(struct area){ a->y + a->h - locals, a->x, locals, a->w });
+}
+
 static void monitor_draw(struct pane *p, const struct area *a)
 {
     struct monitor *m = p->state;
@@ -169,6 +197,10 @@ static void monitor_draw(struct pane *p, const struct area *a)
         return;
     if (!m->source) {
         draw_wrapped(a, 0, ROLE_DIM, "this program was built without debug information");
+        return;
+    }
+    if (beside_stands(p->tui)) {
+        draw_standing(p, a);
         return;
     }
     int y = 0, n = m->story.n - m->story.first;
@@ -182,7 +214,7 @@ static void monitor_draw(struct pane *p, const struct area *a)
     x = draw_format(a, y, x, ROLE_TEXT, " %s", m->place.role);
     draw_format(a, y, x + 2, ROLE_DIM, "%s:%d  in layer %s", m->place.at.file, m->place.at.line,
                 e->layer < N_LAYERS ? layer_names[e->layer] : "?");
-    draw_source(m, a, y + 1);
+    draw_source(m, a, y + 1, &m->place.at);
 }
 
 static void monitor_title(struct pane *p, char *buf, size_t n)
@@ -190,7 +222,9 @@ static void monitor_title(struct pane *p, char *buf, size_t n)
     const struct monitor *m = p->state;
     const struct tui_story *s = &m->story;
     int steps = s->n - s->first;
-    if (steps > 1)
+    if (beside_stands(p->tui))
+        snprintf(buf, n, "it answers exit %s; s S f step it, c goes on", beside_exit(p->tui));
+    else if (steps > 1)
         snprintf(buf, n, "%d steps for %s %" PRIu64, steps, s->step[s->first].e.kind == TRACE_EXIT ? "exit" : "event",
                  s->step[s->first].e.seq);
     else if (m->place.at.line)
