@@ -6,7 +6,8 @@ BENCHES := \
     bench_kvm \
     bench_start \
     bench_tui \
-    bench_debug
+    bench_debug \
+    bench_gdb
 BENCH_BINS := $(BENCHES:%=$(BUILD)/bench/%)
 
 $(BUILD)/bench/%: bench/%.c bench/bench.h $(BUILD)/libvitrine.a

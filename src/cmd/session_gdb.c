@@ -28,6 +28,7 @@
 
 #define EXIT_CANNOT 125
 #define LOOK_MS     10                  /* between looks at a running machine */
+#define STEP_MS     1
 
 struct session {
     const struct run_options *o;
@@ -84,34 +85,42 @@ static bool is_over(const struct session *s)
            (ended && !gdb_stub_looking(s->stub) && gdb_server_flushed(s->server));
 }
 
-static void wait_for_something(struct session *s)
+enum { LINK, INPUT, SOCKET, N_FDS = SOCKET + 2 };
+
+static size_t wait_for_something(struct session *s, struct pollfd fds[N_FDS])
 {
-    struct pollfd fds[4] = { { .fd = link_fd(s->link), .events = POLLIN },
-                             { .fd = terminal_wants_input(s->terminal) ? STDIN_FILENO : -1, .events = POLLIN } };
-    size_t n = 2 + gdb_server_fds(s->server, fds + 2);
-    bool lively = link_state(s->link) == LINK_RUNNING || terminal_has_input(s->terminal);
-    if (link_state(s->link) == LINK_DEAD)
-        fds[0].fd = -1;
-    poll(fds, n, lively ? LOOK_MS : -1);
+    enum link_state state = link_state(s->link);
+    bool lively = state == LINK_RUNNING || terminal_has_input(s->terminal);
+    fds[LINK] = (struct pollfd){ .fd = state == LINK_DEAD ? -1 : link_fd(s->link), .events = POLLIN };
+    fds[INPUT] = (struct pollfd){ .fd = terminal_wants_input(s->terminal) ? STDIN_FILENO : -1, .events = POLLIN };
+    size_t n = gdb_server_fds(s->server, fds + SOCKET);
+    if (poll(fds, SOCKET + n, lively ? LOOK_MS : -1) < 0)
+        memset(fds, 0, N_FDS * sizeof *fds);
+    return n;
 }
 
-static void take_input(struct session *s)
+/* A step takes microseconds: it is not worth a turn of the loop. */
+static void wait_for_step(struct session *s)
 {
-    if (link_state(s->link) == LINK_DEAD)
-        return;
-    terminal_poll(s->terminal);
+    if (gdb_stub_steps(s->stub))
+        link_wait(s->link, STEP_MS);
 }
 
 static void loop(struct session *s)
 {
+    struct pollfd fds[N_FDS];
     while (!is_over(s)) {
-        wait_for_something(s);
-        gdb_server_turn(s->server);
-        if (link_poll(s->link, 0) & (LINK_NEWS_OUTPUT | LINK_NEWS_WORDS | LINK_NEWS_STATE))
+        size_t n = wait_for_something(s, fds);
+        gdb_server_take(s->server, fds + SOCKET, n);
+        wait_for_step(s);
+        if (link_poll(s->link, 0) & ~(unsigned)LINK_NEWS_EVENTS)
             show_output(s);
         gdb_stub_news(s->stub);
-        gdb_server_turn(s->server);
-        take_input(s);
+        gdb_server_give(s->server);
+        if (fds[INPUT].revents || terminal_has_input(s->terminal)) {
+            terminal_poll(s->terminal);
+            gdb_stub_wake(s->stub);
+        }
     }
     show_output(s);
 }

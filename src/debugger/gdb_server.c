@@ -197,11 +197,16 @@ size_t gdb_server_fds(const struct gdb_server *v, struct pollfd fds[2])
     return 2;
 }
 
-void gdb_server_turn(struct gdb_server *v)
+void gdb_server_take(struct gdb_server *v, const struct pollfd fds[2], size_t n)
 {
-    welcome(v);
-    if (v->client >= 0)
+    if (fds[0].revents)
+        welcome(v);
+    if (n > 1 && v->client == fds[1].fd && fds[1].revents & ~POLLOUT)
         receive_some(v);
+}
+
+void gdb_server_give(struct gdb_server *v)
+{
     send_some(v);
     if (v->client >= 0 && gdb_stub_wants_close(v->stub) && gdb_server_flushed(v))
         hang_up(v);

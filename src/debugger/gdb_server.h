@@ -3,7 +3,7 @@
  * or "tcp:PORT" on 127.0.0.1.
  *
  * One client at a time; a second is told so and sent away.  Nothing blocks: who
- * owns the program's main loop polls gdb_server_fds() and calls gdb_server_turn().
+ * owns the program's main loop polls gdb_server_fds() and calls the two functions.
  */
 #ifndef DEBUGGER_GDB_SERVER_H
 #define DEBUGGER_GDB_SERVER_H
@@ -24,8 +24,11 @@ const char *gdb_server_address(const struct gdb_server *v);
 /* What to wait for: how many of two. */
 size_t gdb_server_fds(const struct gdb_server *v, struct pollfd fds[2]);
 
-/* Take connections and bytes that have come; send what there is to send. */
-void gdb_server_turn(struct gdb_server *v);
+/* Take what poll() has said of them: connections and bytes. */
+void gdb_server_take(struct gdb_server *v, const struct pollfd fds[2], size_t n);
+
+/* Send what there is to send. */
+void gdb_server_give(struct gdb_server *v);
 
 /* Everything has left. */
 bool gdb_server_flushed(const struct gdb_server *v);

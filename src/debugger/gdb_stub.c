@@ -325,4 +325,5 @@ void gdb_stub_sent(struct gdb_stub *s, size_t n)
 bool gdb_stub_wants_close(const struct gdb_stub *s) { return s->closing; }
 bool gdb_stub_looking(const struct gdb_stub *s)     { return s->attached && !s->end_told; }
 bool gdb_stub_starved(const struct gdb_stub *s)     { return s->starved; }
+bool gdb_stub_steps(const struct gdb_stub *s)       { return s->waiting && s->how == LINK_STEP; }
 bool gdb_stub_quit(const struct gdb_stub *s)        { return s->quit; }

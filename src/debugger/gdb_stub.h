@@ -69,7 +69,8 @@ bool gdb_stub_wants_close(const struct gdb_stub *s);
 bool gdb_stub_looking(const struct gdb_stub *s);
 bool gdb_stub_quit(const struct gdb_stub *s);
 
-/* The guest is meant to run, but waits in HLT for input. */
+/* The guest is meant to run, but waits in HLT for input; it makes a single step just now. */
 bool gdb_stub_starved(const struct gdb_stub *s);
+bool gdb_stub_steps(const struct gdb_stub *s);
 
 #endif

