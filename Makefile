@@ -259,6 +259,8 @@ UNIT_TESTS := \
     test_report \
     test_store \
     test_link \
+    test_gdb_packet \
+    test_gdb \
     test_table_diff \
     test_stops \
     test_expr
@@ -304,7 +306,7 @@ $(BUILD)/tests/robot: tests/robot/robot.c tests/robot/pty.h
 PACKAGES := gcc make libzydis-dev libelf-dev libdw-dev libzstd-dev libncurses-dev libreadline-dev \
     libcmocka-dev libunicorn-dev cppcheck clang clang-format libclang-rt-14-dev \
     qemu-system-x86 bochs bochs-term bochsbios vgabios memtest86+ busybox-static cpio \
-    gdb tmux babeltrace2 hyperfine pandoc man-db mandoc
+    gdb gdbserver lldb tmux babeltrace2 hyperfine pandoc man-db mandoc
 
 ##  deps       install the Debian packages that building and testing need
 .PHONY: deps
@@ -324,7 +326,7 @@ run: all
 # What `make check` runs, quick suites first.
 SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep \
     "tests/lockstep soft/nested kvm" tests/deterministic tests/signals \
-    tests/trace tests/debug tests/tui tests/robot/run \
+    tests/trace tests/debug tests/gdb tests/tui tests/robot/run \
     $(if $(SAN)$(HARD),,tests/fuzz-short tests/kvm-sim/run)
 
 ##  check      build everything and run every test that takes seconds; see doc/testing.md

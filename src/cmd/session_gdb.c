@@ -85,18 +85,17 @@ static bool is_over(const struct session *s)
            (ended && !gdb_stub_looking(s->stub) && gdb_server_flushed(s->server));
 }
 
-enum { LINK, INPUT, SOCKET, N_FDS = SOCKET + 2 };
+enum { LINK, INPUT, SOCKET, N_FDS = SOCKET + GDB_SERVER_FDS };
 
-static size_t wait_for_something(struct session *s, struct pollfd fds[N_FDS])
+static void wait_for_something(struct session *s, struct pollfd fds[N_FDS])
 {
     enum link_state state = link_state(s->link);
     bool lively = state == LINK_RUNNING || terminal_has_input(s->terminal);
     fds[LINK] = (struct pollfd){ .fd = state == LINK_DEAD ? -1 : link_fd(s->link), .events = POLLIN };
     fds[INPUT] = (struct pollfd){ .fd = terminal_wants_input(s->terminal) ? STDIN_FILENO : -1, .events = POLLIN };
-    size_t n = gdb_server_fds(s->server, fds + SOCKET);
-    if (poll(fds, SOCKET + n, lively ? LOOK_MS : -1) < 0)
+    gdb_server_fds(s->server, fds + SOCKET);
+    if (poll(fds, N_FDS, lively ? LOOK_MS : -1) < 0)
         memset(fds, 0, N_FDS * sizeof *fds);
-    return n;
 }
 
 /* A step takes microseconds: it is not worth a turn of the loop. */
@@ -110,8 +109,8 @@ static void loop(struct session *s)
 {
     struct pollfd fds[N_FDS];
     while (!is_over(s)) {
-        size_t n = wait_for_something(s, fds);
-        gdb_server_take(s->server, fds + SOCKET, n);
+        wait_for_something(s, fds);
+        gdb_server_take(s->server, fds + SOCKET);
         wait_for_step(s);
         if (link_poll(s->link, 0) & ~(unsigned)LINK_NEWS_EVENTS)
             show_output(s);

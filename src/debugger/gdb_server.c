@@ -20,7 +20,7 @@
 
 struct gdb_server {
     struct gdb_stub *stub;
-    int  listener, client;
+    int  listener, client, second;      /* the second is told, once it speaks, that it is one */
     char address[120];
     char path[108];                     /* to be removed; "" for TCP */
 };
@@ -100,7 +100,7 @@ struct gdb_server *gdb_server_open(const char *where, struct gdb_stub *stub, cha
     if (!v)
         return NULL;
     v->stub = stub;
-    v->listener = v->client = -1;
+    v->listener = v->client = v->second = -1;
     bool ok = false;
     if (strncmp(where, "unix:", 5) == 0)
         ok = open_unix(v, where + 5, why, n);
@@ -130,6 +130,8 @@ void gdb_server_close(struct gdb_server *v)
     hang_up(v);
     if (v->listener >= 0)
         close(v->listener);
+    if (v->second >= 0)
+        close(v->second);
     if (v->path[0])
         unlink(v->path);
     free(v);
@@ -138,25 +140,6 @@ void gdb_server_close(struct gdb_server *v)
 const char *gdb_server_address(const struct gdb_server *v) { return v->address; }
 
 /* ---- serving ---- */
-
-static void welcome(struct gdb_server *v)
-{
-    static const char busy[] = "+$E.another debugger is attached to this guest#46";
-    char words[512];
-    int one = 1;
-    int fd = accept4(v->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
-        return;
-    if (v->client >= 0) {
-        if (send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL) > 0)
-            (void)!recv(fd, words, sizeof words, 0);
-        close(fd);
-        return;
-    }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);     /* fails on a Unix socket */
-    v->client = fd;
-    gdb_stub_connected(v->stub);
-}
 
 static void send_some(struct gdb_server *v)
 {
@@ -185,24 +168,73 @@ static void receive_some(struct gdb_server *v)
         hang_up(v);
 }
 
-size_t gdb_server_fds(const struct gdb_server *v, struct pollfd fds[2])
+#define LAST_READS 256
+
+/* A client that has hung up makes room for the next at once; its last words (a `k`, say)
+ * are heard first. */
+static void see_off(struct gdb_server *v)
 {
-    size_t waiting;
-    fds[0] = (struct pollfd){ .fd = v->listener, .events = POLLIN };
-    if (v->client < 0)
-        return 1;
-    gdb_stub_output(v->stub, &waiting);
-    fds[1] = (struct pollfd){ .fd = v->client, .events = (short)((waiting > OUT_ENOUGH ? 0 : POLLIN) |
-                                                                 (waiting ? POLLOUT : 0)) };
-    return 2;
+    struct pollfd p = { .fd = v->client, .events = POLLRDHUP };
+    if (v->client < 0 || poll(&p, 1, 0) <= 0 || !(p.revents & (POLLRDHUP | POLLHUP | POLLERR)))
+        return;
+    for (int i = 0; v->client >= 0 && i < LAST_READS; i++) {
+        size_t n;
+        gdb_stub_output(v->stub, &n);
+        gdb_stub_sent(v->stub, n);          /* nobody reads it */
+        receive_some(v);
+    }
+    hang_up(v);
 }
 
-void gdb_server_take(struct gdb_server *v, const struct pollfd fds[2], size_t n)
+static void welcome(struct gdb_server *v)
 {
+    int one = 1;
+    int fd = accept4(v->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    see_off(v);
+    if (v->client >= 0) {
+        if (v->second >= 0)
+            close(v->second);
+        v->second = fd;
+        return;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);     /* fails on a Unix socket */
+    v->client = fd;
+    gdb_stub_connected(v->stub);
+}
+
+/* Whatever it asks, until it has had enough: gdb then tells its user. */
+static void refuse(struct gdb_server *v)
+{
+    static const char busy[] = "+$E.another debugger is attached to this guest#46";
+    char words[512];
+    ssize_t n = recv(v->second, words, sizeof words, 0);
+    bool asks = n > 0 && memchr(words, '#', (size_t)n);
+    if (n > 0 && (!asks || send(v->second, busy, sizeof busy - 1, MSG_NOSIGNAL) > 0))
+        return;
+    close(v->second);
+    v->second = -1;
+}
+
+void gdb_server_fds(const struct gdb_server *v, struct pollfd fds[GDB_SERVER_FDS])
+{
+    size_t waiting;
+    gdb_stub_output(v->stub, &waiting);
+    fds[0] = (struct pollfd){ .fd = v->listener, .events = POLLIN };
+    fds[1] = (struct pollfd){ .fd = v->client, .events = (short)((waiting > OUT_ENOUGH ? 0 : POLLIN) |
+                                                                 (waiting ? POLLOUT : 0)) };
+    fds[2] = (struct pollfd){ .fd = v->second, .events = POLLIN };
+}
+
+void gdb_server_take(struct gdb_server *v, const struct pollfd fds[GDB_SERVER_FDS])
+{
+    if (fds[2].revents)
+        refuse(v);
+    if (fds[1].revents & ~POLLOUT)
+        receive_some(v);
     if (fds[0].revents)
         welcome(v);
-    if (n > 1 && v->client == fds[1].fd && fds[1].revents & ~POLLOUT)
-        receive_some(v);
 }
 
 void gdb_server_give(struct gdb_server *v)

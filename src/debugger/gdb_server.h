@@ -21,11 +21,12 @@ void gdb_server_close(struct gdb_server *v);            /* v may be NULL */
 /* What gdb's `target remote` wants: the path, or localhost:PORT. */
 const char *gdb_server_address(const struct gdb_server *v);
 
-/* What to wait for: how many of two. */
-size_t gdb_server_fds(const struct gdb_server *v, struct pollfd fds[2]);
+/* What to wait for; those with a descriptor of -1 are for poll() to skip.  How many: */
+#define GDB_SERVER_FDS 3
+void gdb_server_fds(const struct gdb_server *v, struct pollfd fds[GDB_SERVER_FDS]);
 
 /* Take what poll() has said of them: connections and bytes. */
-void gdb_server_take(struct gdb_server *v, const struct pollfd fds[2], size_t n);
+void gdb_server_take(struct gdb_server *v, const struct pollfd fds[GDB_SERVER_FDS]);
 
 /* Send what there is to send. */
 void gdb_server_give(struct gdb_server *v);
