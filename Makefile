@@ -204,6 +204,7 @@ cmd := \
     cmd/terminal.c \
     cmd/session.c \
     cmd/session_gdb.c \
+    cmd/gdb.c \
     cmd/run.c \
     cmd/debug.c \
     cmd/engines.c \
@@ -218,7 +219,7 @@ cmd := \
 SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(cmd))
 MAIN    := src/cmd/main.c
 # Assembly that is data to us: the 16-bit code of our BIOS.
-ASM     := vm/bios.S cpu/soft/x87_host.S cpu/soft/sse_host.S
+ASM     := vm/bios.S cpu/soft/x87_host.S debugger/gdb/script.S cpu/soft/sse_host.S
 OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o) $(ASM:%.S=$(BUILD)/obj/%.o)
 HEADERS := $(shell find src -name '*.h')
 

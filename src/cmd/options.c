@@ -19,8 +19,9 @@
 #define RUN     FOR_RUN
 #define COMPARE FOR_COMPARE
 #define DEBUG   FOR_DEBUG
-#define ANY     (FOR_RUN | FOR_COMPARE | FOR_DEBUG | FOR_TUI)
-#define LIVE    (FOR_RUN | FOR_DEBUG | FOR_TUI)
+#define GDB     FOR_GDB
+#define ANY     (FOR_RUN | FOR_COMPARE | FOR_DEBUG | FOR_TUI | FOR_GDB)
+#define LIVE    (FOR_RUN | FOR_DEBUG | FOR_TUI | FOR_GDB)
 
 /*    key      option         argument   of       help */
 #define OPTION_LIST(X)                                                                           \
@@ -41,18 +42,18 @@
     X(SEED,    "seed",        "N",       ANY,     "a number recorded with the run")              \
     X(RTC,     "rtc",         "TIME",    ANY,     "clock at power-on: host, or seconds since 1970 (default 2000-01-01)") \
     X(SCREEN,  "screen-dump", "FILE",    RUN,     "at the end, write the VGA text screen to FILE or `-`") \
-    X(KEYBOARD,"keyboard",    NULL,      RUN,     "type on the PS/2 keyboard instead of the serial line") \
-    X(GDB,     "gdb",         "WHERE",   RUN,     "wait for gdb or lldb at unix:PATH or tcp:PORT (127.0.0.1)") \
-    X(GDB_ARCH,"gdb-arch",    "NAME",    RUN,     "describe the CPU to it as i8086, i386 or i386:x86-64 for ever") \
+    X(KEYBOARD,"keyboard",    NULL,      RUN | GDB,     "type on the PS/2 keyboard instead of the serial line") \
+    X(GDB_AT,  "gdb",         "WHERE",   RUN,     "wait for gdb or lldb at unix:PATH or tcp:PORT (127.0.0.1)") \
+    X(GDB_ARCH,"gdb-arch",    "NAME",    RUN | GDB, "describe the CPU to it as i8086, i386 or i386:x86-64 for ever") \
     X(REBOOT,  "no-reboot",   NULL,      LIVE,    "a guest that resets the machine ends the run") \
     X(EVERY,   "every",       "N",       COMPARE, "compare at least every N instructions (default 10000)") \
     X(SHADOW,  "check-shadow", NULL,     COMPARE, "verify the shadow tables at each comparison (slow)") \
-    X(QUIET,   "quiet",       NULL,      RUN | COMPARE, "no last words about why the run ended")       \
+    X(QUIET,   "quiet",       NULL,      RUN | COMPARE | GDB, "no last words about why the run ended")       \
     X(EX,      "ex",          "COMMAND", DEBUG,   "run this command first; -ex does the same, as in gdb") \
     X(SCRIPT,  "script",      "FILE",    DEBUG,   "run the commands in FILE first; -x does the same") \
     X(BATCH,   "batch",       NULL,      DEBUG,   "leave after these commands; status 1 if one failed") \
     X(JSON,    "json",        NULL,      DEBUG,   "answer in JSON, an object on each line")      \
-    X(SANDBOX, "no-sandbox",  NULL,      DEBUG,   "do not lock the monitor's process in")        \
+    X(SANDBOX, "no-sandbox",  NULL,      DEBUG | GDB, "do not lock the monitor's process in")        \
     X(HELP,    "help",        NULL,      ANY,     "this help")
 
 enum {
@@ -255,7 +256,7 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
     case OPT_STAT:     o->stat = true;          break;
     case OPT_TIMING:   c->timing = true;        break;
     case OPT_STRICT:   c->strict = true;        break;
-    case OPT_GDB:      o->gdb = arg;            break;
+    case OPT_GDB_AT:     o->gdb = arg;            break;
     case OPT_GDB_ARCH: return parse_gdb_arch(arg, o);
     case OPT_KEYBOARD: o->keyboard = true;      break;
     case OPT_REBOOT:   c->no_reboot = true;     break;
@@ -280,6 +281,7 @@ static const struct { enum option_user user; char *name, *command; } users[] = {
     { FOR_RUN, "run", "vitrine run" },
     { FOR_DEBUG, "debug", "vitrine debug" },
     { FOR_TUI, "tui", "vitrine tui" },
+    { FOR_GDB, "gdb", "vitrine gdb" },
     { FOR_COMPARE, "compare", "vitrine compare" },
 };
 
@@ -313,9 +315,9 @@ static bool fits_together(enum option_user user, const struct run_options *o)
         host_say("--trace-insns is for --cpu soft: under kvm instructions run unseen");
     else if ((o->kinds != ALL_KINDS || o->insns) && !o->trace_path && user == FOR_RUN)
         host_say("--trace-%s says what --trace keeps; --trace is missing", o->insns ? "insns" : "kinds");
-    else if (o->gdb && (o->stat || (o->trace_path && strcmp(o->trace_path, "-") == 0)))
+    else if ((o->gdb || user == FOR_GDB) && (o->stat || (o->trace_path && strcmp(o->trace_path, "-") == 0)))
         host_say("--gdb goes with --trace FILE, which `vitrine trace` and `vitrine stat` read");
-    else if (o->gdb_arch && !o->gdb)
+    else if (o->gdb_arch && !o->gdb && user != FOR_GDB)
         host_say("--gdb-arch says what --gdb tells; --gdb is missing");
     else
         return true;

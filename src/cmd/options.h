@@ -1,15 +1,16 @@
 /*
  * cmd/options.h -- the options that say which guest runs on which machine.
  *
- * Shared by every subcommand that runs one: run, stat, compare, debug, tui.  Each takes
+ * Shared by every subcommand that runs one: run, stat, compare, debug, gdb, tui.  Each takes
  * those that mean something to it and refuses the others.
  */
 #ifndef CMD_OPTIONS_H
 #define CMD_OPTIONS_H
 
+#include <sys/types.h>
 #include "vm/vm.h"
 
-enum option_user { FOR_RUN = 1, FOR_COMPARE = 2, FOR_DEBUG = 4, FOR_TUI = 8 };
+enum option_user { FOR_RUN = 1, FOR_COMPARE = 2, FOR_DEBUG = 4, FOR_TUI = 8, FOR_GDB = 16 };
 
 /* debug: what -x and -ex asked for, in order. */
 #define MAX_COMMANDS 64
@@ -22,6 +23,9 @@ struct run_options {
     const char *screen_dump;            /* NULL, a file, or "-" */
     const char *gdb;                    /* where a debugger connects: gdb_server.h; NULL: none */
     const char *gdb_arch;               /* its one description; NULL: as the CPU's mode    */
+    const char *gdb_ready;              /* vitrine gdb: this file tells the monitor's pid, and the first
+                                           connection's end is the run's */
+    pid_t       tracer;                 /* who may debug the monitor (debugger/link.h); 0     */
     uint64_t    kinds;                  /* --trace-kinds LIST: BIT(kind)    */
     uint64_t    every;                  /* compare: instructions between comparisons */
     bool        insns;                  /* --trace-insns: every instruction too */

@@ -29,6 +29,7 @@
 #define EXIT_CANNOT 125
 #define LOOK_MS     10                  /* between looks at a running machine */
 #define STEP_MS     1
+#define LONELY_MS   500                 /* between looks whether anybody still wants it */
 
 struct session {
     const struct run_options *o;
@@ -77,11 +78,17 @@ static bool waits_for_ever(const struct session *s)
            !terminal_has_input(s->terminal);
 }
 
+/* Of vitrine gdb: its gdb is gone, or has not come and never will. */
+static bool lonely(const struct session *s)
+{
+    return gdb_server_served(s->server) || (!gdb_stub_looking(s->stub) && kill(s->o->tracer, 0));
+}
+
 static bool is_over(const struct session *s)
 {
     enum link_state state = link_state(s->link);
     bool ended = state == LINK_ENDED || state == LINK_DEAD || waits_for_ever(s);
-    return signalled || gdb_stub_quit(s->stub) ||
+    return signalled || gdb_stub_quit(s->stub) || (s->o->gdb_ready && lonely(s)) ||
            (ended && !gdb_stub_looking(s->stub) && gdb_server_flushed(s->server));
 }
 
@@ -94,7 +101,7 @@ static void wait_for_something(struct session *s, struct pollfd fds[N_FDS])
     fds[LINK] = (struct pollfd){ .fd = state == LINK_DEAD ? -1 : link_fd(s->link), .events = POLLIN };
     fds[INPUT] = (struct pollfd){ .fd = terminal_wants_input(s->terminal) ? STDIN_FILENO : -1, .events = POLLIN };
     gdb_server_fds(s->server, fds + SOCKET);
-    if (poll(fds, N_FDS, lively ? LOOK_MS : -1) < 0)
+    if (poll(fds, N_FDS, lively ? LOOK_MS : s->o->gdb_ready ? LONELY_MS : -1) < 0)
         memset(fds, 0, N_FDS * sizeof *fds);
 }
 
@@ -157,7 +164,7 @@ static bool start(struct session *s)
     s->link = link_start(&(struct link_options){
         .machine = o->machine, .guest = o->guest, .kinds = o->kinds | (o->insns ? TRACE_INSN_KINDS : 0),
         .trace_path = o->trace_path, .trace_info = info, .paced = terminal_is_interactive(s->terminal),
-        .no_sandbox = o->no_sandbox, .symbols = s->symbols, .info = s->info }, why, sizeof why);
+        .no_sandbox = o->no_sandbox, .tracer = o->tracer, .symbols = s->symbols, .info = s->info }, why, sizeof why);
     if (!s->link) {
         host_say("%s", why);
         return false;
@@ -175,6 +182,15 @@ static bool start(struct session *s)
     return s->server;
 }
 
+static bool tell_ready(const struct session *s)
+{
+    FILE *f = fopen(s->o->gdb_ready, "w");
+    if (f && fprintf(f, "%d\n", (int)link_pid(s->link)) > 0 && fclose(f) == 0)
+        return true;
+    host_say("cannot write %s: %s", s->o->gdb_ready, strerror(errno));
+    return false;
+}
+
 int session_run_gdb(const struct run_options *o)
 {
     struct session s = { .o = o };
@@ -184,8 +200,10 @@ int session_run_gdb(const struct run_options *o)
     catch_signals();
     if (s.terminal && start(&s)) {
         terminal_attach_link(s.terminal, s.link, o->keyboard);
-        host_say("the guest waits for: gdb -ex 'target remote %s'", gdb_server_address(s.server));
-        loop(&s);
+        if (!o->gdb_ready)
+            host_say("the guest waits for: gdb -ex 'target remote %s'", gdb_server_address(s.server));
+        if (!o->gdb_ready || tell_ready(&s))
+            loop(&s);
         status = last_words(&s);
     }
     gdb_server_close(s.server);

@@ -21,6 +21,7 @@
 struct gdb_server {
     struct gdb_stub *stub;
     int  listener, client, second;      /* the second is told, once it speaks, that it is one */
+    bool served;                        /* there was a client */
     char address[120];
     char path[108];                     /* to be removed; "" for TCP */
 };
@@ -121,6 +122,7 @@ static void hang_up(struct gdb_server *v)
     gdb_stub_gone(v->stub);
     close(v->client);
     v->client = -1;
+    v->served = true;
 }
 
 void gdb_server_close(struct gdb_server *v)
@@ -243,6 +245,8 @@ void gdb_server_give(struct gdb_server *v)
     if (v->client >= 0 && gdb_stub_wants_close(v->stub) && gdb_server_flushed(v))
         hang_up(v);
 }
+
+bool gdb_server_served(const struct gdb_server *v) { return v->served && v->client < 0; }
 
 bool gdb_server_flushed(const struct gdb_server *v)
 {

@@ -1,0 +1,12 @@
+/*
+ * debugger/gdb/script.S -- vitrine.py, in the program: what gdb reads is always of the same
+ * version as what it talks to.
+ */
+    .section .rodata
+    .globl gdb_script, gdb_script_end
+gdb_script:
+    .incbin "src/debugger/gdb/vitrine.py"
+gdb_script_end:
+    .byte 0
+
+    .section .note.GNU-stack, "", @progbits

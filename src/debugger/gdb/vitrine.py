@@ -1,0 +1,452 @@
+"""vitrine.py -- gdb beside a guest of Vitrine and the monitor that answers it.
+
+`vitrine gdb GUEST` starts gdb with this file.  Inferior 1 is the guest, by the
+remote protocol; inferior 2 is the monitor, the process that owns the guest's
+memory, CPU and devices.
+
+The monitor runs free until one wants to see it at work.  With `vt-follow on` the
+guest stops before each exit is answered (EXC_EMULATION); gdb then attaches to
+the monitor, lets it go into the handler, and stops there.  While the monitor
+is held the guest stands before the instruction, and can be looked at.  The
+way back (`vt-guest`, or `finish` or `continue` in the monitor) lets the answer
+be given, detaches, and steps the guest behind the instruction.  One of the two
+runs at a time: gdb need not wait for both, which it cannot do well.
+
+Begin reading with Pair.enter() and Pair.leave().
+"""
+import os
+import re
+
+import gdb
+
+GUEST, MONITOR = 1, 2
+MARKER = 'vmm_guest_stopped'            # called by the monitor when the guest has stopped
+HOOKED = 'stepi nexti step next continue finish until advance jump'.split()
+
+
+def run(command):
+    """A command, quietly; what it says."""
+    return gdb.execute(command, to_string=True)
+
+
+def ptrace_advice(error):
+    """What the user can do about a monitor that may not be traced."""
+    try:
+        scope = open('/proc/sys/kernel/yama/ptrace_scope').read().strip()
+    except OSError:
+        scope = None
+    advice = 'in a container, start it with --cap-add=SYS_PTRACE'
+    if scope in ('2', '3'):
+        advice = 'sudo sysctl kernel.yama.ptrace_scope=1'
+    return 'gdb may not debug the monitor (%s): ptrace is forbidden here; %s. The guest can be debugged without.' \
+        % (str(error).strip(), advice)
+
+
+class Pair:
+    """Guest and monitor: who is where."""
+
+    def __init__(self):
+        self.pid = None                 # of the monitor
+        self.handlers = {}              # exit reason -> address in this process
+        self.stops = []                 # our breakpoints in the monitor
+        self.caller = None              # level of frames below the handler's
+        self.inside = False             # the monitor is held, between an exit and its answer's end
+        self.at_exit = False            # the guest has stopped before an exit: the monitor is next
+        self.done = False               # the monitor has given its answer: the guest is next
+        self.finishing = False          # `finish` of the handler is under way
+        self.busy = False               # we are resuming ourselves
+
+    # ---- where we are ----
+
+    def selected(self):
+        return gdb.selected_inferior().num
+
+    def select(self, number):
+        run('inferior %d' % number)
+
+    def tell(self, command):
+        """To the console behind `monitor`, wherever we are; what it says."""
+        here = self.selected()
+        frame = gdb.selected_frame() if here == MONITOR and self.inside else None
+        if here != GUEST:
+            self.select(GUEST)
+        try:
+            return run('monitor ' + command)
+        finally:
+            if here != GUEST:
+                self.select(here)
+            if frame is not None and frame.is_valid():
+                frame.select()
+
+    # ---- the monitor's process ----
+
+    def attach(self):
+        self.select(MONITOR)
+        try:
+            run('attach %d' % self.pid)
+        except gdb.error as error:
+            self.select(GUEST)
+            raise gdb.GdbError(ptrace_advice(error))
+        if not self.handlers:
+            self.find_handlers()
+
+    def detach(self):
+        for stop in self.stops:
+            if stop.is_valid():
+                stop.delete()
+        self.stops = []
+        if gdb.selected_inferior().pid:
+            run('detach')
+
+    def find_handlers(self):
+        table = gdb.parse_and_eval('on_exit_reason')
+        for field in gdb.lookup_type('enum exit_index').fields():
+            if field.name.startswith('EXIT_IDX_'):
+                self.handlers[field.name[len('EXIT_IDX_'):]] = int(table[field.enumval])
+
+    def try_attach(self):
+        """May we?  Better known before the guest stops for it."""
+        self.attach()
+        self.detach()
+        self.select(GUEST)
+
+    def stop_at(self, where):
+        self.stops.append(gdb.Breakpoint(where, internal=True))
+
+    # ---- in, and out ----
+
+    def enter(self):
+        """The guest stands before an exit: into its handler."""
+        self.at_exit = False
+        said = self.tell('info status')
+        match = re.search(r'about to answer: (\w+)', said)
+        if not match:
+            return
+        self.busy = True
+        try:
+            self.attach()
+            self.stop_at('*%#x' % self.handlers.get(match.group(1), 0))
+            self.stop_at(MARKER)
+            self.tell('answer')
+            said = run('continue')
+            self.busy = False
+            if not gdb.selected_inferior().pid:
+                gdb.write(said)
+                return
+            self.inside = True
+            if self.at_marker():
+                self.leave()
+                return
+            self.stops.pop(0).delete()
+            self.caller = gdb.newest_frame().older()
+        finally:
+            self.busy = False
+        gdb.execute('frame')
+
+    def at_marker(self):
+        return gdb.newest_frame().name() == MARKER
+
+    def leave(self):
+        """Let the answer be given, and be in the guest behind the instruction."""
+        self.done = self.finishing = False
+        if not self.inside:
+            self.select(GUEST)
+            return
+        self.select(MONITOR)
+        self.busy = True
+        try:
+            while gdb.selected_inferior().pid and not self.at_marker():
+                said = run('continue')
+                if gdb.selected_inferior().pid and not self.at_marker():
+                    gdb.write(said)     # a breakpoint of the user's
+                    return
+            self.inside = False
+            self.detach()
+        finally:
+            self.busy = False
+        self.select(GUEST)
+        gdb.execute('stepi')
+        self.go_on()
+
+    def go_on(self):
+        """What a stop has made due."""
+        if self.busy:
+            return
+        if self.at_exit:
+            self.enter()
+        elif self.done:
+            self.leave()
+
+    # ---- what gdb tells us ----
+
+    def on_stop(self, event):
+        if self.busy:
+            return
+        if self.selected() == GUEST:
+            self.at_exit = isinstance(event, gdb.SignalEvent) and event.stop_signal == 'EXC_EMULATION'
+        elif self.inside:
+            self.done = self.at_marker() or (self.finishing and gdb.newest_frame() == self.caller)
+        self.finishing = False
+        if self.at_exit or self.done:
+            gdb.post_event(self.late)
+
+    def late(self):
+        """At a terminal a command is over when gdb waits for events again."""
+        if not self.busy and (self.at_exit or self.done):
+            try:
+                self.go_on()
+            except (gdb.error, gdb.GdbError) as error:
+                gdb.write('%s\n' % error)
+            gdb.write(gdb.parameter('prompt'))
+            gdb.flush()
+
+    def on_exited(self, event):
+        if event.inferior.num == MONITOR:
+            self.inside = self.done = self.at_exit = False
+
+    def before(self, command):
+        """A hook: the command does not happen if this raises an error."""
+        if self.busy or not self.inside:
+            return
+        if self.selected() == GUEST:
+            raise gdb.GdbError('the monitor is answering: `vt-guest` lets it finish (or `inferior 2` looks at it)')
+        self.finishing = command == 'finish' and gdb.selected_frame().older() == self.caller
+
+    def after(self):
+        """The other hook: in a script a command is over here; at a terminal it may have just begun."""
+        thread = gdb.selected_thread()
+        if thread is None or thread.is_stopped():
+            self.go_on()
+
+
+pair = Pair()
+
+
+# ---- commands ----
+
+class Vitrine(gdb.Command):
+    """A guest, and the monitor that answers it.
+
+vt-follow on|off|REASON ...  stop in the monitor's handler when the guest exits
+vt-guest                     let the monitor finish; back to the guest
+vt-exits [N]                 the last exits (10)
+vt-walk ADDRESS              the page walk of an address, step by step
+vt-why [SEQ]                 what caused event SEQ (the last one)
+monitor help                 all that the console can do, each behind `monitor`
+
+Inferior 1 is the guest, inferior 2 the monitor."""
+
+    def __init__(self):
+        super().__init__('vitrine', gdb.COMMAND_USER)
+
+    def invoke(self, args, from_tty):
+        gdb.execute('help vitrine')
+
+
+class Follow(gdb.Command):
+    """Stop in the monitor's handler when the guest exits.
+
+vt-follow on              at every exit that the guest causes
+vt-follow io cpuid        at these
+vt-follow off             no more
+vt-follow                 tells what is followed
+
+From the handler `finish`, `continue` or `vt-guest` lead back to the guest, behind
+the instruction that has trapped."""
+
+    def __init__(self):
+        super().__init__('vt-follow', gdb.COMMAND_RUNNING)
+
+    def invoke(self, args, from_tty):
+        args = args.strip()
+        if args and args != 'off' and not pair.handlers:
+            pair.try_attach()
+        gdb.write(pair.tell('follow ' + args))
+
+    def complete(self, text, word):
+        names = [name.lower() for name in pair.handlers] + ['on', 'off']
+        return [name for name in names if name.startswith(word)]
+
+
+class Guest(gdb.Command):
+    """Let the monitor finish its answer; back to the guest, behind the instruction."""
+
+    def __init__(self):
+        super().__init__('vt-guest', gdb.COMMAND_RUNNING)
+
+    def invoke(self, args, from_tty):
+        pair.leave()
+
+
+class Console(gdb.Command):
+    """A command of the console, with an argument or a number."""
+
+    def __init__(self, name, doc, make):
+        self.__doc__ = doc
+        self.make = make
+        super().__init__(name, gdb.COMMAND_STATUS)
+
+    def invoke(self, args, from_tty):
+        gdb.write(pair.tell(self.make(args.strip())))
+
+
+def number(text, default):
+    return str(int(gdb.parse_and_eval(text))) if text else default
+
+
+def address(text):
+    if not text:
+        raise gdb.GdbError('which address? `vt-walk $pc`')
+    value = gdb.parse_and_eval(text)
+    if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_STRUCT):
+        value = value.address
+    return '%#x' % (int(value) & 0xffffffffffffffff)
+
+
+# ---- how structures are shown ----
+
+def enumerators(name, prefix):
+    return {f.enumval: f.name[len(prefix):] for f in gdb.lookup_type('enum ' + name).fields()
+            if f.name.startswith(prefix)}
+
+
+def short(value):
+    """EXIT_IO as IO."""
+    return str(value).split('_', 1)[-1]
+
+
+class VmexitPrinter:
+    """struct vmexit: the member of its union that the reason says, and no other."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def payload(self):
+        reason = short(self.value['reason'])
+        for index, name in enumerators('exit_index', 'EXIT_IDX_').items():
+            if name == reason:
+                member = int(gdb.parse_and_eval("'src/cpu/exit.c'::payloads")[index])
+                return enumerators('payload', 'PAYLOAD_')[member]
+        return 'none'
+
+    def to_string(self):
+        return '%s at %#x' % (short(self.value['reason']), int(self.value['rip']))
+
+    def children(self):
+        length = int(self.value['len'])
+        yield 'reason', self.value['reason']
+        yield 'len', self.value['len']
+        if length:
+            yield 'bytes', ' '.join('%02x' % int(self.value['bytes'][i]) for i in range(min(length, 15)))
+        member = self.payload()
+        if member != 'none':
+            yield member, self.value[member]
+        if int(self.value['reflect']['type']):
+            yield 'reflect', self.value['reflect']
+
+
+class HexPrinter:
+    """A structure whose numbers are addresses, or bits: in hexadecimal."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def children(self):
+        for field in self.value.type.fields():
+            member = self.value[field.name]
+            if member.type.strip_typedefs().code == gdb.TYPE_CODE_INT and member.type.sizeof > 1:
+                yield field.name, '%#x' % int(member)
+            else:
+                yield field.name, member
+
+
+class StatePrinter:
+    """struct cpu_state: the registers by name, without the FPU's image."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def to_string(self):
+        return 'cs:rip %#x:%#x' % (int(self.value['seg'][1]['sel']), int(self.value['rip']))
+
+    def children(self):
+        for i, name in sorted(enumerators('gpr', '').items()):
+            if name != 'N_GPRS':
+                yield name.lower(), '%#x' % int(self.value['gpr'][i])
+        for name in 'rip rflags cr0 cr2 cr3 cr4 cr8 efer'.split():
+            yield name, '%#x' % int(self.value[name])
+        for i, name in sorted(enumerators('seg', 'SEG_').items()):
+            s = self.value['seg'][i]
+            yield name.lower(), '%#x base %#x limit %#x attr %#x' % tuple(
+                int(s[f]) for f in ('sel', 'base', 'limit', 'attr'))
+
+
+class EventPrinter:
+    """struct trace_event: its kind by name, its cause as a number."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def to_string(self):
+        v, seq = self.value, int(self.value['seq'])
+        kind = enumerators('trace_kind', 'TRACE_').get(int(v['kind']), '?')
+        back = int(v['cause_back'])
+        return '#%d %s rip %#x args %s%s' % (
+            seq, kind, int(v['rip']), ' '.join('%#x' % int(v['arg'][i]) for i in range(3)),
+            ' because of #%d' % (seq - back) if back else '')
+
+
+PRINTERS = {'vmexit': VmexitPrinter, 'cpu_state': StatePrinter, 'trace_event': EventPrinter}
+HEX = 'segment table_reg event'.split()
+
+
+def add_printers():
+    import gdb.printing
+    made = gdb.printing.RegexpCollectionPrettyPrinter('vitrine')
+    for name, printer in PRINTERS.items():
+        made.add_printer(name, '^%s$' % name, printer)
+    for name in HEX:
+        made.add_printer(name, '^%s$' % name, HexPrinter)
+    return made
+
+
+# ---- the beginning ----
+
+def add_commands():
+    Vitrine()
+    Follow()
+    Guest()
+    Console('vt-exits', 'The last N exits (10), the newest last: vt-exits [N]',
+            lambda args: 'log %s EXIT' % number(args, '10'))
+    Console('vt-walk', 'The page walk of an address, step by step, to the host\'s: vt-walk ADDRESS',
+            lambda args: 'walk ' + address(args))
+    Console('vt-why', 'What caused event SEQ (the last one), step by step: vt-why [SEQ]',
+            lambda args: 'why ' + number(args, ''))
+
+
+def add_hooks():
+    for name in HOOKED:
+        gdb.execute('define hook-%s\npython pair.before("%s")\nend' % (name, name))
+        gdb.execute('define hookpost-%s\npython pair.after()\nend' % name)
+    gdb.events.stop.connect(pair.on_stop)
+    gdb.events.exited.connect(pair.on_exited)
+
+
+def connect(socket, monitor, guest, program):
+    pair.pid = int(monitor)
+    run('handle EXC_EMULATION stop print nopass')
+    try:
+        run('file %s' % guest.replace('\\', '\\\\').replace(' ', '\\ '))
+    except gdb.error:
+        pass                            # not ELF: gdb knows its registers and memory, but no names
+    run('add-inferior -no-connection -exec %s' % program.replace('\\', '\\\\').replace(' ', '\\ '))
+    gdb.pretty_printers.append(add_printers())
+    gdb.execute('target remote %s' % socket)
+
+
+add_commands()
+if 'VITRINE_SOCKET' in os.environ:
+    add_hooks()
+    connect(*(os.environ['VITRINE_' + name] for name in ('SOCKET', 'MONITOR', 'GUEST', 'SELF')))
+else:
+    gdb.pretty_printers.append(add_printers())
