@@ -293,6 +293,8 @@ $(BUILD)/obj/%.o: src/%.S
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+$(BUILD)/obj/debugger/gdb/script.o: src/debugger/gdb/vitrine.py
+
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libvitrine.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libvitrine.a $(LDLIBS) -lcmocka

@@ -26,7 +26,43 @@ HOOKED = 'stepi nexti step next continue finish until advance jump'.split()
 
 def run(command):
     """A command, quietly; what it says."""
-    return gdb.execute(command, to_string=True)
+    quiet = silence.begin()
+    try:
+        return gdb.execute(command, to_string=True)
+    finally:
+        if quiet:
+            silence.end()
+
+
+class Silence:
+    """Where gdb has stopped, and to what it switches, it tells the terminal and not who asked."""
+
+    def __init__(self):
+        self.kept = False
+
+    def begin(self):
+        """True if it was not silent already."""
+        begun, self.kept = not self.kept, True
+        if begun:
+            gdb.execute('set suppress-cli-notifications on')
+        return begun
+
+    def end(self):
+        if self.kept:
+            gdb.execute('set suppress-cli-notifications off')
+        self.kept = False
+
+
+silence = Silence()
+
+
+def has_stopped():
+    """Has gdb seen the selected thread stop?"""
+    try:
+        gdb.newest_frame()
+        return True
+    except gdb.error:
+        return False
 
 
 def ptrace_advice(error):
@@ -47,14 +83,16 @@ class Pair:
 
     def __init__(self):
         self.pid = None                 # of the monitor
-        self.handlers = {}              # exit reason -> address in this process
+        self.handlers = {}              # exit reason -> address in its process
         self.stops = []                 # our breakpoints in the monitor
-        self.caller = None              # level of frames below the handler's
+        self.caller = None              # the frame below the handler's
+        self.reason = None              # of the exit that is answered
         self.inside = False             # the monitor is held, between an exit and its answer's end
         self.at_exit = False            # the guest has stopped before an exit: the monitor is next
         self.done = False               # the monitor has given its answer: the guest is next
         self.finishing = False          # `finish` of the handler is under way
-        self.busy = False               # we are resuming ourselves
+        self.then = None                # what comes when the one we have resumed has stopped
+        self.busy = False               # we are resuming it
 
     # ---- where we are ----
 
@@ -62,33 +100,49 @@ class Pair:
         return gdb.selected_inferior().num
 
     def select(self, number):
-        run('inferior %d' % number)
+        if self.selected() != number:
+            run('inferior %d' % number)
 
     def tell(self, command):
         """To the console behind `monitor`, wherever we are; what it says."""
         here = self.selected()
         frame = gdb.selected_frame() if here == MONITOR and self.inside else None
-        if here != GUEST:
-            self.select(GUEST)
+        self.select(GUEST)
         try:
             return run('monitor ' + command)
         finally:
-            if here != GUEST:
-                self.select(here)
+            self.select(here)
             if frame is not None and frame.is_valid():
                 frame.select()
 
+    def resume(self, command, then, aloud=False):
+        """Go, and `then` when it has stopped: at once in a script, where gdb waits for that; at a
+        terminal when gdb has seen it."""
+        if not aloud:
+            silence.begin()
+        self.busy, self.then = True, None
+        try:
+            gdb.execute(command) if aloud else run(command)
+        except gdb.error:
+            silence.end()
+            raise
+        finally:
+            self.busy = False
+        if has_stopped() or not gdb.selected_inferior().pid:
+            silence.end()
+            then()
+        else:
+            self.then = then
+
     # ---- the monitor's process ----
 
-    def attach(self):
+    def attach(self, then):
         self.select(MONITOR)
         try:
-            run('attach %d' % self.pid)
+            self.resume('attach %d' % self.pid, then)
         except gdb.error as error:
             self.select(GUEST)
             raise gdb.GdbError(ptrace_advice(error))
-        if not self.handlers:
-            self.find_handlers()
 
     def detach(self):
         for stop in self.stops:
@@ -97,6 +151,7 @@ class Pair:
         self.stops = []
         if gdb.selected_inferior().pid:
             run('detach')
+        self.select(GUEST)
 
     def find_handlers(self):
         table = gdb.parse_and_eval('on_exit_reason')
@@ -104,44 +159,39 @@ class Pair:
             if field.name.startswith('EXIT_IDX_'):
                 self.handlers[field.name[len('EXIT_IDX_'):]] = int(table[field.enumval])
 
-    def try_attach(self):
-        """May we?  Better known before the guest stops for it."""
-        self.attach()
-        self.detach()
-        self.select(GUEST)
-
     def stop_at(self, where):
         self.stops.append(gdb.Breakpoint(where, internal=True))
 
-    # ---- in, and out ----
+    # ---- in ----
 
     def enter(self):
         """The guest stands before an exit: into its handler."""
         self.at_exit = False
-        said = self.tell('info status')
-        match = re.search(r'about to answer: (\w+)', said)
-        if not match:
-            return
-        self.busy = True
-        try:
-            self.attach()
-            self.stop_at('*%#x' % self.handlers.get(match.group(1), 0))
-            self.stop_at(MARKER)
-            self.tell('answer')
-            said = run('continue')
-            self.busy = False
-            if not gdb.selected_inferior().pid:
-                gdb.write(said)
-                return
-            self.inside = True
-            if self.at_marker():
-                self.leave()
-                return
+        match = re.search(r'about to answer: (\w+)', self.tell('info status'))
+        if match:
+            self.reason = match.group(1)
+            self.attach(self.into_handler)
+
+    def into_handler(self):
+        if not self.handlers:
+            self.find_handlers()
+        self.stop_at('*%#x' % self.handlers[self.reason])
+        self.stop_at(MARKER)
+        self.tell('answer')
+        self.resume('continue', self.in_handler)
+
+    def in_handler(self):
+        self.inside = self.selected() == MONITOR and gdb.selected_inferior().pid != 0
+        if not self.inside:
+            gdb.write('the monitor has ended\n')
+        elif self.at_marker():
+            self.leave()
+        else:
             self.stops.pop(0).delete()
             self.caller = gdb.newest_frame().older()
-        finally:
-            self.busy = False
-        gdb.execute('frame')
+            gdb.execute('frame')
+
+    # ---- and out ----
 
     def at_marker(self):
         return gdb.newest_frame().name() == MARKER
@@ -149,73 +199,79 @@ class Pair:
     def leave(self):
         """Let the answer be given, and be in the guest behind the instruction."""
         self.done = self.finishing = False
+        self.select(MONITOR if self.inside else GUEST)
         if not self.inside:
-            self.select(GUEST)
             return
-        self.select(MONITOR)
-        self.busy = True
-        try:
-            while gdb.selected_inferior().pid and not self.at_marker():
-                said = run('continue')
-                if gdb.selected_inferior().pid and not self.at_marker():
-                    gdb.write(said)     # a breakpoint of the user's
-                    return
-            self.inside = False
-            self.detach()
-        finally:
-            self.busy = False
-        self.select(GUEST)
-        gdb.execute('stepi')
-        self.go_on()
+        if self.at_marker():
+            self.into_guest()
+        else:
+            self.resume('continue', self.out_of_handler)
+
+    def out_of_handler(self):
+        if gdb.selected_inferior().pid and not self.at_marker():
+            gdb.write('a breakpoint on the way back:\n')
+            gdb.execute('frame')
+        else:
+            self.into_guest()
+
+    def into_guest(self):
+        self.inside = False
+        self.detach()
+        self.resume('stepi', self.go_on, aloud=True)
+
+    # ---- what gdb tells us ----
 
     def go_on(self):
         """What a stop has made due."""
-        if self.busy:
-            return
         if self.at_exit:
             self.enter()
         elif self.done:
             self.leave()
 
-    # ---- what gdb tells us ----
+    def due(self):
+        return not self.busy and (self.then or self.at_exit or self.done)
 
     def on_stop(self, event):
-        if self.busy:
-            return
         if self.selected() == GUEST:
             self.at_exit = isinstance(event, gdb.SignalEvent) and event.stop_signal == 'EXC_EMULATION'
-        elif self.inside:
+        elif self.inside and not self.busy and not self.then:
             self.done = self.at_marker() or (self.finishing and gdb.newest_frame() == self.caller)
         self.finishing = False
-        if self.at_exit or self.done:
+        if self.due():
             gdb.post_event(self.late)
-
-    def late(self):
-        """At a terminal a command is over when gdb waits for events again."""
-        if not self.busy and (self.at_exit or self.done):
-            try:
-                self.go_on()
-            except (gdb.error, gdb.GdbError) as error:
-                gdb.write('%s\n' % error)
-            gdb.write(gdb.parameter('prompt'))
-            gdb.flush()
 
     def on_exited(self, event):
         if event.inferior.num == MONITOR:
             self.inside = self.done = self.at_exit = False
+            silence.end()
+
+    def late(self):
+        """At a terminal a command is over when gdb waits for events again."""
+        if not self.due():
+            return
+        then, self.then = self.then, None
+        silence.end()
+        try:
+            if not then:
+                gdb.write('\n')        # behind the prompt
+            then() if then else self.go_on()
+        except (gdb.error, gdb.GdbError) as error:
+            gdb.write('%s\n' % error)
+        if not self.then:
+            gdb.write(gdb.parameter('prompt'))
+            gdb.flush()
 
     def before(self, command):
         """A hook: the command does not happen if this raises an error."""
         if self.busy or not self.inside:
             return
         if self.selected() == GUEST:
-            raise gdb.GdbError('the monitor is answering: `vt-guest` lets it finish (or `inferior 2` looks at it)')
+            raise gdb.GdbError('the monitor is answering: `vt-guest` lets it finish (`inferior 2` looks at it)')
         self.finishing = command == 'finish' and gdb.selected_frame().older() == self.caller
 
     def after(self):
         """The other hook: in a script a command is over here; at a terminal it may have just begun."""
-        thread = gdb.selected_thread()
-        if thread is None or thread.is_stopped():
+        if self.due() and not self.then and has_stopped():
             self.go_on()
 
 
@@ -259,13 +315,28 @@ the instruction that has trapped."""
 
     def invoke(self, args, from_tty):
         args = args.strip()
-        if args and args != 'off' and not pair.handlers:
-            pair.try_attach()
         gdb.write(pair.tell('follow ' + args))
+        if pair.tell('follow').startswith('the guest stops') and not pair.handlers:
+            pair.attach(self.attached)  # may we?  Better known before the guest stops for it
+
+    def attached(self):
+        pair.find_handlers()
+        pair.detach()
 
     def complete(self, text, word):
         names = [name.lower() for name in pair.handlers] + ['on', 'off']
         return [name for name in names if name.startswith(word)]
+
+
+class Hook(gdb.Command):
+    """For the hooks of vitrine.py."""
+
+    def __init__(self, name, call):
+        self.call = call
+        super().__init__(name, gdb.COMMAND_MAINTENANCE)
+
+    def invoke(self, args, from_tty):
+        self.call(args)
 
 
 class Guest(gdb.Command):
@@ -425,9 +496,11 @@ def add_commands():
 
 
 def add_hooks():
+    Hook('vt-before-command', pair.before)
+    Hook('vt-after-command', lambda args: pair.after())
     for name in HOOKED:
-        gdb.execute('define hook-%s\npython pair.before("%s")\nend' % (name, name))
-        gdb.execute('define hookpost-%s\npython pair.after()\nend' % name)
+        gdb.execute('define hook-%s\nvt-before-command %s\nend' % (name, name))
+        gdb.execute('define hookpost-%s\nvt-after-command\nend' % name)
     gdb.events.stop.connect(pair.on_stop)
     gdb.events.exited.connect(pair.on_exited)
 
