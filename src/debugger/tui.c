@@ -27,6 +27,7 @@
 #define BREATH_MS   4           /* ... and so long we sleep between slices: see is_typing() */
 #define SHOWN_NS    100000000   /* how often a search shows how far it has come */
 #define GROWING_MS  100         /* how often a growing file is looked at */
+#define FRAME_NS    33000000    /* how often the screen of a running guest is drawn */
 #define MAX_KEYS    64          /* taken before the screen is drawn      */
 #define EXIT_CANNOT 125
 
@@ -249,14 +250,21 @@ static void look_outside(struct tui *t)
         follow_end(t);
 }
 
+/* What a key did is shown at once, what a guest does when it is time. */
+static void show(struct tui *t, bool keyed)
+{
+    if (t->dirty && (keyed || !live_running(t) || host_monotonic_ns() - t->shown_ns >= FRAME_NS))
+        draw(t);
+}
+
 static void loop(struct tui *t)
 {
     bool more = true;
     while (!t->quit) {
-        if (t->dirty)
-            draw(t);
+        show(t, false);
         int fd = t->link ? link_fd(t->link) : -1;
         int key = tui_term_key(!more ? wait_ms(t) : is_typing(t) ? BREATH_MS : 0, fd);
+        bool keyed = key != ERR;
         for (unsigned i = 0; key != ERR && !t->quit; key = tui_term_key(0, -1)) {
             t->key_ns = host_monotonic_ns();
             tui_key(t, key);
@@ -265,8 +273,8 @@ static void loop(struct tui *t)
         }
         take_signal(t);
         look_outside(t);
-        if (t->dirty && !tui_term_pending())
-            draw(t);
+        if (!tui_term_pending())
+            show(t, keyed);
         more = work(t);
     }
 }

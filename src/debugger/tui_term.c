@@ -265,7 +265,14 @@ void tui_term_show(int cursor_y, int cursor_x)
     curs_set(cursor_y >= 0);
     if (cursor_y >= 0)
         move(cursor_y, cursor_x);
+    /* Curses ignores SIGTSTP while it writes, and the user's Ctrl-Z would be lost;
+     * one that is blocked waits. */
+    sigset_t stop, before;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTSTP);
+    sigprocmask(SIG_BLOCK, &stop, &before);
     refresh();
+    sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 void tui_term_size(int *h, int *w)
