@@ -5,6 +5,7 @@
  * The events are like those of a guest that works: exits for ports and page
  * faults, device accesses, interrupts, from functions all over a kernel.
  */
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -181,31 +182,85 @@ static bool bench_search(void)
     return met;
 }
 
-/* The same million events as text, by us and by babeltrace2, in one run. */
+/*
+ * A million events as text: by us, the same by babeltrace2, and as many of the
+ * kernel's (system calls entered) by perf script; all in one run.
+ */
+
 #define TEXT_EVENTS 1000000
+
+static void tell_text(const char *who, double n, double ms, double bytes)
+{
+    printf("events to text: %-36s %9.2f M/s, from %.1f bytes each\n", who, n / ms / 1e3, bytes / n);
+}
+
+/* A command, its name and how many milliseconds it took; -1: it failed. */
+__attribute__((format(printf, 2, 3)))
+static double shell_ms(char *output, const char *fmt, ...)
+{
+    char command[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(command, sizeof command, fmt, ap);
+    va_end(ap);
+    uint64_t start = host_monotonic_ns();
+    FILE *f = popen(command, "r");
+    bool ok = f && (!output || fgets(output, 40, f));
+    double ms = f && pclose(f) == 0 ? ms_since(start) : -1;
+    return ok ? ms : -1;
+}
+
+static double size_of(const char *file)
+{
+    char output[40] = "";
+    return shell_ms(output, "du -sb %s", file) < 0 ? 0 : strtod(output, NULL);
+}
+
+static void bench_babeltrace(struct store *s, const struct filter *f)
+{
+    char dir[80];
+    snprintf(dir, sizeof dir, "%s.ctf", path);
+    bug_if(trace_export_ctf(s, f, dir) < 0, "cannot export to %s", dir);
+    double ms = shell_ms(NULL, "babeltrace2 %s 2>&1 >/dev/null", dir);
+    if (ms > 0)
+        tell_text("babeltrace2", TEXT_EVENTS, ms, size_of(dir));
+    else
+        puts("events to text: no babeltrace2 here");
+    shell_ms(NULL, "rm -r %s", dir);
+}
+
+static void bench_perf(void)
+{
+    char data[80], output[40] = "0";
+    snprintf(data, sizeof data, "%s.perf", path);
+    shell_ms(NULL, "perf record -q -m 16M -o %s -e raw_syscalls:sys_enter -c 1 "
+             "dd if=/dev/zero of=/dev/null bs=1 count=%d 2>&1", data, TEXT_EVENTS / 2);
+    double ms = shell_ms(NULL, "perf script -i %s 2>/dev/null >/dev/null", data);
+    shell_ms(output, "perf script -i %s 2>/dev/null | wc -l", data);
+    double n = strtod(output, NULL);
+    if (ms > 0 && n > TEXT_EVENTS / 10)
+        tell_text("perf script", n, ms, size_of(data));
+    else
+        puts("events to text: perf cannot record system calls here");
+    unlink(data);
+}
 
 static void bench_text(void)
 {
-    char why[200], dir[80], command[200];
+    char why[200];
     struct filter_error err;
+    struct stat st;
     struct store *s = store_open(path, why, sizeof why);
     struct filter *f = filter_compile("seq <= 1000000", NULL, &err);
     FILE *null = fopen("/dev/null", "w");
-    bug_if(!s || !f || !null, "%s", why);
+    bug_if(!s || !f || !null || stat(path, &st) != 0, "%s", why);
     uint64_t start = host_monotonic_ns();
     for (uint64_t i = 0; i < TEXT_EVENTS && i < store_n_events(s); i++)
         trace_text_line(store_text(s), store_at(s, i), null);
-    printf("%-52s %9.2f M/s\n", "events to text: vitrine", TEXT_EVENTS / ms_since(start) / 1e3);
-    snprintf(dir, sizeof dir, "%s.ctf", path);
-    snprintf(command, sizeof command, "command -v babeltrace2 >/dev/null && babeltrace2 %s >/dev/null 2>&1", dir);
-    bug_if(trace_export_ctf(s, f, dir) < 0, "cannot export to %s", dir);
-    start = host_monotonic_ns();
-    if (system(command) == 0)
-        printf("%-52s %9.2f M/s\n", "events to text: babeltrace2", TEXT_EVENTS / ms_since(start) / 1e3);
-    else
-        printf("%-52s no babeltrace2 here\n", "events to text: babeltrace2");
-    snprintf(command, sizeof command, "rm -r %s", dir);
-    bug_if(system(command) != 0, "cannot remove %s", dir);
+    tell_text("vitrine", TEXT_EVENTS, ms_since(start),
+              (double)st.st_size / (double)store_n_events(s) * TEXT_EVENTS);
+    bench_babeltrace(s, f);
+    bench_perf();
     filter_free(f);
     fclose(null);
     store_close(s);
