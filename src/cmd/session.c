@@ -57,7 +57,13 @@ static void catch_signals(void)
     struct sigaction a = { .sa_handler = on_signal };
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
+}
+
+/* Who cannot write any more is told so by write(). */
+static void ignore_signals(void)
+{
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 /* ---- the trace: who reads the ring ---- */
@@ -267,6 +273,7 @@ int session_run(const struct run_options *o)
 {
     struct session s = { .o = o };
     int status = EXIT_CANNOT;
+    ignore_signals();
     s.terminal = terminal_open();
     if (s.terminal && open_trace(&s)) {
         if (s.trace && wants_live_text(o))

@@ -64,12 +64,13 @@ struct trace_writer {
 
 static int writer_fail(struct trace_writer *w, int error)
 {
-    if (!w->error) {
-        host_say("cannot write trace %s: %s; it ends before event %llu", w->path, strerror(error),
-                 (unsigned long long)w->head.first_seq);
-        w->error = -error;
-    }
-    return w->error;
+    char end[50] = "";
+    if (w->error)
+        return w->error;
+    if (w->head.first_seq)
+        snprintf(end, sizeof end, "; it ends before event %llu", (unsigned long long)w->head.first_seq);
+    host_say("cannot write trace %s: %s%s", w->path, strerror(error), end);
+    return w->error = -error;
 }
 
 static int write_all(struct trace_writer *w, const void *bytes, size_t n)
