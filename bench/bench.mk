@@ -7,7 +7,8 @@ BENCHES := \
     bench_start \
     bench_tui \
     bench_debug \
-    bench_gdb
+    bench_gdb \
+    bench_reverse
 BENCH_BINS := $(BENCHES:%=$(BUILD)/bench/%)
 
 $(BUILD)/bench/%: bench/%.c bench/bench.h $(BUILD)/libvitrine.a

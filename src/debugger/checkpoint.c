@@ -21,7 +21,8 @@
 #include "vm/state.h"
 
 #define NEAR_NS   25000000u             /* neighbours closer than that are thinned out anywhere */
-#define FAR_PART  16                    /* farther away, closer than this part of the distance */
+#define FAR_PART  16                    /* farther away, closer than this part of the distance, or */
+#define FAR_NS    160000000u            /* than that: nobody waits longer, while there is memory */
 #define MAX_WALLS 256
 #define CHUNK     4096
 
@@ -305,7 +306,7 @@ static bool may_go(const struct checkpoints *all, const struct checkpoint *c)
 static uint64_t gap_at(const struct checkpoints *all, const struct checkpoint *c)
 {
     uint64_t far = distance(all->here->axis, c->axis) / FAR_PART;
-    return far > NEAR_NS ? far : NEAR_NS;
+    return far < NEAR_NS ? NEAR_NS : far > FAR_NS ? FAR_NS : far;
 }
 
 /* The one whose going leaves the least harm, for its distance; NULL: none may go. */
@@ -352,21 +353,26 @@ static struct checkpoint *place_for(const struct checkpoints *all, uint64_t icou
     return c;
 }
 
-static bool give_key(struct checkpoint *c, const struct checkpoint *older)
+#define KEY_STEP BIT(24)
+
+/* Between its neighbours; if there is no number left, all get new ones. */
+static void give_key(struct checkpoints *all, struct checkpoint *c, const struct checkpoint *older)
 {
-    uint64_t from = older ? older->key : 0;
-    c->key = older && older->newer ? from + (older->newer->key - from) / 2 : from + BIT(24);
-    return c->key != from;
+    const struct checkpoint *newer = older ? older->newer : NULL;
+    uint64_t key = 0;
+    if (newer && newer->key - older->key < 2)
+        for (struct checkpoint *i = all->first; i; i = i->newer)
+            i->key = key += KEY_STEP;
+    c->key = !older ? KEY_STEP : newer ? older->key + (newer->key - older->key) / 2 : older->key + KEY_STEP;
 }
 
 struct checkpoint *checkpoints_take(struct checkpoints *all, uint64_t ran_ns, bool wall)
 {
     struct vm *vm = all->vm;
     struct checkpoint *older = place_for(all, vm->cpu.icount), *c = calloc(1, sizeof *c);
-    if (!c || !give_key(c, older)) {
-        free(c);
+    if (!c)
         return NULL;
-    }
+    give_key(all, c, older);
     c->icount = vm->cpu.icount;
     c->seq = vm->trace ? vm->trace->ring->head : 0;
     c->mask = vm->trace ? vm->trace->mask : 0;

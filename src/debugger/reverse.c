@@ -32,8 +32,8 @@
 #define SPACING_NS   20000000u          /* of host time between checkpoints, or              */
 #define PER_COST     12                 /* so many times what the last one took              */
 #define SLICE_NS     15000000u
-#define NEARBY       500000u            /* instructions: a checkpoint is made so far before a
-                                           place that was farther from one: one will step back again */
+#define NEARBY_NS    2000000u           /* a checkpoint is made so far before a place that was farther
+                                           from one: who steps back once steps back again */
 #define N_NEARBY     4
 #define MAX_INPUTS   (1u << 20)
 #define MAX_CODE     8
@@ -68,6 +68,7 @@ struct op {
     size_t             n_code;
     gla_t              least_sp;
     bool               looked;          /* LINK_REVERSE_NEXT: one back, and seen what is there */
+    uint64_t           stopover;        /* APPROACH: take a checkpoint there         */
     uint64_t           done, total;
 };
 
@@ -476,6 +477,25 @@ static void begin_at(struct reverse *r, struct checkpoint *c)
     r->op.from = c;
 }
 
+/* How many instructions the guest executed in NEARBY_NS hereabouts. */
+static uint64_t nearby(const struct checkpoint *c)
+{
+    const struct checkpoint *next = c->newer ? c->newer : c, *before = c->newer ? c : c->older;
+    if (!before || next->axis <= before->axis)
+        return 100000;
+    return (uint64_t)((double)(next->icount - before->icount) * NEARBY_NS / (double)(next->axis - before->axis));
+}
+
+/* Where to take a checkpoint on the way; 0: it is too near for that. */
+static uint64_t stopover(struct reverse *r)
+{
+    const struct op *op = &r->op;
+    uint64_t now = r->vm->cpu.icount, far = nearby(checkpoints_here(r->all));
+    if (op->to.goal == GOAL_EVENT || op->to.icount < now + 2 * far || !far)
+        return 0;
+    return op->to.icount - far;
+}
+
 /* Towards op.to: from the nearest checkpoint before, or from here if that is nearer. */
 static void approach(struct reverse *r)
 {
@@ -493,18 +513,9 @@ static void approach(struct reverse *r)
                       now >= c->icount && c == checkpoints_at(r->all, now) && op->from;
     if (!on_the_way)
         begin_at(r, c);
+    op->stopover = stopover(r);
     op->done = 0;
     op->total = op->to.icount > r->vm->cpu.icount ? op->to.icount - r->vm->cpu.icount : 0;
-}
-
-/* Somebody who has gone back here will go back from here: not so far, then. */
-static uint64_t stopover(struct reverse *r)
-{
-    const struct op *op = &r->op;
-    uint64_t now = r->vm->cpu.icount;
-    if (op->to.goal == GOAL_EVENT || op->to.icount < now + 4 * NEARBY)
-        return 0;
-    return op->to.icount - NEARBY;
 }
 
 static void make_nearby(struct reverse *r)
@@ -626,7 +637,7 @@ static bool arrived(struct reverse *r, struct link_stop *why)
 static bool approach_on(struct reverse *r, struct link_stop *why)
 {
     struct op *op = &r->op;
-    uint64_t icount = r->vm->cpu.icount, stop = stopover(r);
+    uint64_t icount = r->vm->cpu.icount, stop = op->stopover > icount ? op->stopover : 0;
     struct vmexit x;
     if (op->to.goal == GOAL_INSN && icount >= op->to.icount)
         return arrived(r, why);
