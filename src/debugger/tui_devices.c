@@ -21,6 +21,7 @@
 
 #define MAX_PORTS    128
 #define LOOK_BACK    50000      /* accesses */
+#define AT_ONCE_NS   300000     /* of that before the first drawing */
 #define PIC_PORT     0x20
 #define MAX_PARTS    32
 #define MAX_VALUES   4096       /* of one device, as in the link */
@@ -295,7 +296,7 @@ static void devices_draw(struct pane *p, const struct area *a)
     draw_clear(a);
     if (a->h < 1)
         return;
-    devices_work(p, 1000000);
+    devices_work(p, AT_ONCE_NS);
     if (p->tui->link && a->h >= 6) {
         upper = d->n ? (int)d->n + 1 : 2;
         upper = upper > a->h / 2 ? a->h / 2 : upper;

@@ -21,6 +21,7 @@
 #define LCR        (COM1 + 3)
 #define LCR_DLAB   0x80
 #define MAX_BYTES  16384        /* enough for any screen */
+#define AT_ONCE_NS 300000       /* of searching before the first drawing */
 
 struct serial {
     struct filter *writes;      /* to the ports that matter */
@@ -136,7 +137,7 @@ static void serial_draw(struct pane *p, const struct area *a)
     draw_clear(a);
     if (a->h < 1 || a->w < 3)
         return;
-    serial_work(p, 1000000);
+    serial_work(p, AT_ONCE_NS);
     if (s->n)
         draw_lines(s, a);
     else
