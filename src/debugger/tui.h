@@ -206,7 +206,7 @@ void prompt_draw(struct tui *t, const struct area *line, int *cursor_y, int *cur
 void tui_command(struct tui *t, const char *text);
 enum console_result tui_ask(struct tui *t, const char *line, char **answer);    /* the console; answer: to be freed */
 bool tui_place(const struct tui *t, const char *text, uint64_t *at);     /* a symbol, a register, a number */
-bool tui_complete(struct tui *t, char *text, size_t n);
+bool tui_complete(struct tui *t, const char *command, char *text, size_t n);    /* text behind that command */
 
 /* tui_key.c */
 void tui_key(struct tui *t, int key);

@@ -234,23 +234,27 @@ static void add_word(struct found *f, const char *c)
     snprintf(f->all + at, sizeof f->all - at, "%s ", c);
 }
 
-/* Our own words and the console's.  Lists them if there are several. */
-bool tui_complete(struct tui *t, char *text, size_t n)
+/* Our own words (only behind `:` itself) and the console's.  Lists them if there are several. */
+bool tui_complete(struct tui *t, const char *command, char *text, size_t n)
 {
-    char command[32], *ignored;
+    char first[32], line[2 * TUI_TEXT], *ignored;
     char *blank = strchr(text, ' ');
-    size_t start = blank ? (size_t)(blank + 1 - text) : 0;
-    snprintf(command, sizeof command, "%.*s", blank ? (int)(blank - text) : 0, text);
+    size_t start = blank ? (size_t)(blank + 1 - text) : 0, before = strlen(command);
+    snprintf(first, sizeof first, "%.*s", blank ? (int)(blank - text) : 0, text);
     struct found f = { .word = text + start };
     const char *c;
-    for (unsigned i = 0; (c = candidate(t, !blank, command, i)); i++)
+    for (unsigned i = 0; !before && (c = candidate(t, !blank, first, i)); i++)
         add_word(&f, c);
     if (!t->console) {
         tui_ask(t, "", &ignored);       /* makes one */
         free(ignored);
     }
-    char **words = t->console && !(blank && f.n) ? console_complete(t->console, text, &start) : NULL;
-    f.word = text + start;
+    snprintf(line, sizeof line, "%s%s", command, text);
+    char **words = t->console && !(blank && f.n) ? console_complete(t->console, line, &start) : NULL;
+    if (words) {
+        start = start > before ? start - before : 0;
+        f.word = text + start;
+    }
     for (char **w = words; w && *w; w++) {
         add_word(&f, *w);
         free(*w);

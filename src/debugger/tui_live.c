@@ -22,6 +22,7 @@
 
 #define RUNNING_MS 20           /* the ring wants to be emptied */
 #define WATCH_MS   2            /* a monitor that is watched is looked after often: it may wait for us */
+#define PATIENCE_MS 1000        /* with a VMM that does not answer: the screen stands still so long, once */
 #define PAUSE_MS   1000
 #define LOOK_NS    300000000
 #define MAX_BREAKS 1024
@@ -49,6 +50,7 @@ void live_begin(struct tui *t)
 {
     if (!t->link)
         return;
+    link_patience(t->link, PATIENCE_MS);
     link_get_state(t->link, &t->live.now);
     t->live.at_stop = t->live.now;
     t->live.events_at_stop = tui_n_events(t);
@@ -135,7 +137,8 @@ static void stopped(struct tui *t)
     l->has_before = true;
     l->stops++;
     l->deaf = l->going = l->stepping = false;
-    select_position(t);
+    if (s->why != LINK_DIED)            /* then its last words may be older than its last events */
+        select_position(t);
     live_breaks_changed(t);
     if (l->until)
         link_break_delete(t->link, l->until);   /* something else may have been first */

@@ -11,7 +11,12 @@
 
 #include "debugger/tui.h"
 
-static const char *const leads[] = { "", "/", "\\", ":", "until ", "find in memory: ", "break " };
+/* What stands before the text; and the console's command whose words can stand there. */
+static const struct { const char *lead, *command; } kinds[N_PROMPTS] = {
+    [PROMPT_NONE] = { "", NULL }, [PROMPT_SEARCH] = { "/", NULL }, [PROMPT_FILTER] = { "\\", "count " },
+    [PROMPT_COMMAND] = { ":", "" }, [PROMPT_UNTIL] = { "until ", "until " }, [PROMPT_FIND] = { "find in memory: ", NULL },
+    [PROMPT_BREAK] = { "break ", "break " },
+};
 
 static void set_text(struct prompt *p, const char *text)
 {
@@ -157,7 +162,7 @@ static bool edit(struct tui *t, int key)
     case KEY_UP:    recall(p, -1); break;
     case KEY_DOWN:  recall(p, 1); break;
     case '\t':
-        if (p->kind == PROMPT_COMMAND && tui_complete(t, p->text, sizeof p->text))
+        if (kinds[p->kind].command && tui_complete(t, kinds[p->kind].command, p->text, sizeof p->text))
             p->at = p->len = strlen(p->text);
         break;
     default:
@@ -183,12 +188,12 @@ void prompt_key(struct tui *t, int key)
 void prompt_draw(struct tui *t, const struct area *a, int *cursor_y, int *cursor_x)
 {
     struct prompt *p = &t->prompt;
-    int lead = draw_width(leads[p->kind]), room = a->w - lead - 3;
+    int lead = draw_width(kinds[p->kind].lead), room = a->w - lead - 3;
     int skip = (int)p->at > room ? (int)p->at - room : 0;
     if (skip < 0 || room < 1)
         skip = 0;
     draw_rest(a, 0, 0, ROLE_TEXT);
-    draw_text(a, 0, 0, ROLE_GUEST, leads[p->kind]);
+    draw_text(a, 0, 0, ROLE_GUEST, kinds[p->kind].lead);
     draw_text(a, 0, lead, ROLE_TEXT, p->text + skip);
     if (p->wrong) {
         draw_role(a, 0, lead + (int)p->error.column - skip, 1, ROLE_ERROR);

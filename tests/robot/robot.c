@@ -33,6 +33,8 @@ static const char *const phrases[] = {
     "/exit\r", "/zz", "\\exit==io\r", "\\\r", "\\kind==MA", ":pane guest\r", ":pane memory\r", ":pane paging\r",
     ":pane devices\r", ":pane serial\r", ":pane screen\r", ":pane monitor\r", ":pane timeline\r", ":pane stat\r",
     ":memory main\r", ":find Hello\r", ":walk main\r", ":100\r", ":time 1ms\r", ":info regs\r", ":help\r", ":la\t\t",
+    ":pane breaks\r", ":break main\r", ":watch main\r", "rhlt\r", "rmark 1\r", ":monitor next\r", ":monitor print vm\r",
+    ":until ex\t\t\r", "\\po\t\033", ":exit 20\r", ":stepi 7\r", "W", "z", "X", "t", "T",
     "\x0c", "\x04", "\x15", "\x06", "\x02", "1", "2", "3", "O", "]", "[", "F", "m", "u", "U", "\x7f\x7f\x7f", "\x1d",
     "\033[<0;10;10M", "\033[<64;5;5M",
 };
