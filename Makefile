@@ -152,6 +152,7 @@ debugger := \
     debugger/monitor_step.c \
     debugger/command.c \
     debugger/command_run.c \
+    debugger/command_back.c \
     debugger/command_break.c \
     debugger/command_look.c \
     debugger/command_value.c \

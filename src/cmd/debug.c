@@ -125,6 +125,9 @@ static void remember(struct debug *d, const char *line)
 {
     static const struct { const char *word; bool goes_on; } again[] = {
         { "stepi", false }, { "si", false }, { "nexti", false }, { "ni", false }, { "step-exit", false },
+        { "reverse-stepi", false }, { "rsi", false }, { "reverse-nexti", false }, { "rni", false },
+        { "reverse-step", false }, { "rs", false }, { "reverse-next", false }, { "rn", false },
+        { "reverse-continue", false }, { "rc", false },
         { "se", false }, { "step", false }, { "s", false }, { "next", false }, { "n", false },
         { "list", true }, { "l", true }, { "continue", false }, { "c", false }, { "x", true }, { "xp", true },
     };

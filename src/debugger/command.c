@@ -32,6 +32,13 @@ const struct command_row command_rows[] = {
     { "finish", "fin", NULL, "run until this function or handler has returned", "finish", cmd_finish, true, true, WITH_NOTHING },
     { "until", "u", "ADDRESS|KIND ...", "run until there: a breakpoint for this once", "until mark 3", cmd_until, true, true, WITH_BREAK },
     { "advance", NULL, "ADDRESS|FILE:LINE", "the same", "advance kernel.c:120", cmd_until, true, true, WITH_BREAK },
+    { "reverse-stepi", "rsi", "[N]", "go back N instructions (1)", "reverse-stepi 1000", cmd_reverse_stepi, true, true, WITH_NOTHING },
+    { "reverse-nexti", "rni", "[N]", "go back one instruction with all that it called", "reverse-nexti", cmd_reverse_nexti, true, true, WITH_NOTHING },
+    { "reverse-step", "rs", "[N]", "go back to the beginning of a source line, into functions too", "reverse-step", cmd_reverse_step, true, true, WITH_NOTHING },
+    { "reverse-next", "rn", "[N]", "go back to the beginning of a source line, over calls", "reverse-next", cmd_reverse_next, true, true, WITH_NOTHING },
+    { "reverse-continue", "rc", NULL, "go back to the last breakpoint that was passed, or before the last write that is watched", "reverse-continue", cmd_reverse_continue, true, true, WITH_NOTHING },
+    { "reverse-finish", "rf", NULL, "go back to the call of this function", "reverse-finish", cmd_reverse_finish, true, true, WITH_NOTHING },
+    { "back", NULL, "[to] N|exit SEQ|event SEQ|mark N|write ADDRESS [BYTES]|begin|now", "go to a place in what was recorded: so many instructions, behind an event, before the write that put this value there", "back write ticks", cmd_back, true, true, WITH_EXPR },
     { "follow", NULL, "[on|off|REASON ...]", "stop before the monitor answers an exit: its handler is next", "follow io cpuid", cmd_follow, true, false, WITH_NOTHING },
     { "pause", NULL, NULL, "stop a running guest (Ctrl-C does the same)", "pause", cmd_pause, true, true, WITH_NOTHING },
     { "type", NULL, "\"TEXT\"", "type on the guest's serial line; \\n is Enter", "type \"ps\\n\"", cmd_type, true, false, WITH_NOTHING },
@@ -71,6 +78,8 @@ const struct command_row command_rows[] = {
     { "histogram", "hist", "FIELD [FILTER]", "how often a field has which value", "histogram port exit==io", cmd_histogram, false, false, WITH_FIELD },
     { "screenshot", NULL, "[FILE]", "the guest's text screen", "screenshot screen.txt", cmd_screenshot, true, false, WITH_FILE },
 
+    { "save", NULL, "FILE", "the whole machine as it stands, into a file", "save before.vt", cmd_save, true, false, WITH_FILE },
+    { "load", NULL, "FILE", "put the machine back to what a file has", "load before.vt", cmd_load, true, true, WITH_FILE },
     { "source", NULL, "FILE", "run the commands in FILE", "source setup.vt", cmd_source, false, true, WITH_FILE },
     { "echo", NULL, "TEXT", "print TEXT", "echo -- booted --", cmd_echo, false, false, WITH_NOTHING },
     { "quit", "q", NULL, "leave; the guest ends", "quit", cmd_quit, false, true, WITH_NOTHING },
@@ -100,6 +109,7 @@ const struct command_row info_rows[] = {
     { "line", NULL, "[ADDRESS|FILE:LINE]", "where a source line's code is", "info line kernel.c:120", info_line, false, true, WITH_EXPR },
     { "source", NULL, NULL, "the source file of where the guest stands", "info source", info_source, true, false, WITH_NOTHING },
     { "status", NULL, NULL, "where the guest stands, and why", "info status", info_status, true, true, WITH_NOTHING },
+    { "checkpoints", NULL, NULL, "how far back the recording reaches, and what it takes", "info checkpoints", info_checkpoints, true, false, WITH_NOTHING },
     { "monitor", NULL, NULL, "the monitor's process and what it said", "info monitor", info_monitor, true, false, WITH_NOTHING },
 };
 const size_t n_info_rows = NELEM(info_rows);

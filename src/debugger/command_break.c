@@ -239,6 +239,9 @@ static enum console_result watch(struct console *c, const char *args, uint32_t a
     return add(c);
 }
 
+/* For `back write`. */
+enum console_result watch_writes(struct console *c, const char *args) { return watch(c, args, BREAK_WRITE); }
+
 enum console_result cmd_watch(struct console *c, const char *args)  { return watch(c, args, BREAK_CHANGE); }
 enum console_result cmd_rwatch(struct console *c, const char *args) { return watch(c, args, BREAK_READ); }
 enum console_result cmd_awatch(struct console *c, const char *args) { return watch(c, args, BREAK_READ | BREAK_WRITE); }

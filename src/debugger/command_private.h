@@ -106,6 +106,8 @@ const char *short_path(const char *file);
 
 command_fn cmd_continue, cmd_stepi, cmd_nexti, cmd_step_exit, cmd_finish, cmd_until, cmd_pause, cmd_follow, cmd_kill,
     cmd_type, cmd_key;                                                          /* command_run.c   */
+command_fn cmd_reverse_stepi, cmd_reverse_nexti, cmd_reverse_step, cmd_reverse_next, cmd_reverse_continue,
+    cmd_reverse_finish, cmd_back, cmd_save, cmd_load, info_checkpoints;         /* command_back.c  */
 command_fn cmd_break, cmd_tbreak, cmd_delete, cmd_enable, cmd_disable, cmd_condition, cmd_ignore, cmd_watch,
     cmd_rwatch, cmd_awatch, info_breakpoints;                                   /* command_break.c */
 command_fn cmd_print, cmd_ptype, cmd_whatis, cmd_set;                          /* command_value.c */
@@ -119,6 +121,6 @@ command_fn info_idt, info_gdt, info_tss, info_mmu, info_mem, info_devices, info_
 enum console_result info_device(struct console *c, const char *name, size_t len, bool *known);
 command_fn cmd_log, cmd_why, info_trace, info_marks, cmd_count, cmd_histogram;  /* command_trace.c */
 command_fn break_code, break_port, break_mmio, break_exit, break_irq, break_mark, break_mode, break_event,
-    break_triple, break_fault;                                                  /* command_break.c */
+    break_triple, break_fault, watch_writes;                                                  /* command_break.c */
 
 #endif

@@ -236,6 +236,7 @@ struct link_status {
         bool     ok;                    /* going back is possible                     */
         bool     inside;                /* the guest is in the past: what it does is known,
                                            makes no events and prints nothing         */
+        uint64_t seq;                   /* the last event before where the guest stands */
         uint64_t begin_icount, begin_seq;       /* how far back the recording reaches */
         uint64_t newest_icount, newest_seq;     /* and how far forward                */
         uint64_t checkpoints, bytes, max_bytes; /* kept in memory                     */

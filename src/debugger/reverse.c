@@ -728,8 +728,22 @@ static int cannot(int err, char *why, size_t size, const char *text)
     return err;
 }
 
+/* To an instruction count that is within the recording, or as near to it as there is. */
+static int begin_insn(struct reverse *r, uint64_t icount, bool before)
+{
+    struct op *op = &r->op;
+    before |= icount < checkpoints_first(r->all)->icount;
+    op->to = (struct place){ .goal = GOAL_INSN, .icount = before ? checkpoints_first(r->all)->icount : icount };
+    if (before)
+        stops_say(&op->to.why, LINK_AT_BEGINNING, "the beginning of the recording");
+    else
+        stops_say(&op->to.why, LINK_STEPPED, op->how == LINK_TO_INSN ? "there" : "stepped back");
+    approach(r);
+    return 0;
+}
+
 /* A search: for what would stop the guest, or for op.code. */
-static int begin_search(struct reverse *r, bool was_inside, char *why, size_t size)
+static int begin_search(struct reverse *r, bool was_inside)
 {
     struct op *op = &r->op;
     op->limit = op->begin_icount;
@@ -739,7 +753,7 @@ static int begin_search(struct reverse *r, bool was_inside, char *why, size_t si
     struct checkpoint *c = op->limit ? checkpoints_at(r->all, op->limit - 1) : NULL;
     op->total = op->begin_icount - checkpoints_first(r->all)->icount;
     if (!search_from(r, c))
-        return cannot(-ENODATA, why, size, "this is the beginning of the recording");
+        begin_insn(r, op->begin_icount, true);
     return 0;
 }
 
@@ -757,25 +771,11 @@ static int begin_finish(struct reverse *r, bool was_inside, char *why, size_t si
     r->op.n_code = 1;
     r->op.least_sp = state_sp(&s);
     if (offset)
-        return begin_search(r, was_inside, why, size);
+        return begin_search(r, was_inside);
     r->op.n_code = 0;
     r->op.how = LINK_REVERSE_STEP;
     r->op.to = (struct place){ .goal = GOAL_INSN, .icount = r->op.begin_icount - (r->op.begin_icount > 0) };
     stops_say(&r->op.to.why, LINK_STEPPED, "before the call");
-    approach(r);
-    return 0;
-}
-
-/* To an instruction count that is within the recording, or as near to it as there is. */
-static int begin_insn(struct reverse *r, uint64_t icount, bool before)
-{
-    struct op *op = &r->op;
-    before |= icount < checkpoints_first(r->all)->icount;
-    op->to = (struct place){ .goal = GOAL_INSN, .icount = before ? checkpoints_first(r->all)->icount : icount };
-    if (before)
-        stops_say(&op->to.why, LINK_AT_BEGINNING, "the beginning of the recording");
-    else
-        stops_say(&op->to.why, LINK_STEPPED, op->how == LINK_TO_INSN ? "there" : "stepped back");
     approach(r);
     return 0;
 }
@@ -804,7 +804,7 @@ static int begin(struct reverse *r, bool was_inside, uint64_t n, char *why, size
         op->looked = op->to.why.why == LINK_AT_BEGINNING;
         op->to.pc = state_pc(&s);
         return 0;
-    case LINK_REVERSE_CONTINUE: return begin_search(r, was_inside, why, size);
+    case LINK_REVERSE_CONTINUE: return begin_search(r, was_inside);
     case LINK_REVERSE_FINISH:   return begin_finish(r, was_inside, why, size);
     case LINK_TO_INSN:          return begin_insn(r, n, false);
     case LINK_TO_EVENT:         return begin_event(r, n, why, size);
@@ -876,7 +876,8 @@ int reverse_go(struct reverse *r, enum link_run how, uint64_t n, char *why, size
 void reverse_status(const struct reverse *r, struct link_past *p)
 {
     const struct checkpoint *first = r->ok ? checkpoints_first(r->all) : NULL;
-    *p = (struct link_past){ .ok = r->ok && first, .inside = r->inside, .max_bytes = r->max_bytes };
+    *p = (struct link_past){ .ok = r->ok && first, .inside = r->inside, .max_bytes = r->max_bytes,
+                             .seq = r->vm->trace ? r->vm->trace->ring->head : 0 };
     if (!first)
         return;
     newest(r, &p->newest_icount, &p->newest_seq);
