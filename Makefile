@@ -122,6 +122,7 @@ debugger := \
     debugger/filter.c \
     debugger/store.c \
     debugger/explain.c \
+    debugger/tally.c \
     debugger/histogram.c \
     debugger/trace_diff.c \
     debugger/export_chrome.c \

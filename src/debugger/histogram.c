@@ -1,8 +1,5 @@
 /*
- * debugger/histogram.c -- an open hash table from value to count.
- *
- * A guest can make as many different values as it likes: a table that is full
- * counts the rest as "others".  Times fall into classes of a factor of two,
+ * debugger/histogram.c -- a tally of a field's values.  Times fall into classes of a factor of two,
  * whose key is the lower end.
  */
 #include "debugger/histogram.h"
@@ -12,20 +9,20 @@
 #include <string.h>
 
 #include "debugger/symbols.h"
+#include "debugger/tally.h"
 #include "debugger/trace_field.h"
 #include "debugger/trace_text.h"
 
-#define MAX_SLOTS   (1u << 17)
-#define START_SLOTS 256
 #define BAR_WIDTH   30
 
 struct histogram {
     const struct trace_field *field;
     const struct trace_text  *x;
-    struct histogram_row     *row;      /* count 0: free; settled: the first `used` */
-    size_t                    slots, used;
-    uint64_t                  total, others;
-    bool                      settled, by_size;
+    struct tally              values;
+    struct tally_row         *row;      /* settled */
+    size_t                    n_rows;
+    uint64_t                  total;
+    bool                      by_size;
 };
 
 struct histogram *histogram_new(const struct trace_field *field, const struct trace_text *x)
@@ -35,42 +32,17 @@ struct histogram *histogram_new(const struct trace_field *field, const struct tr
         return NULL;
     h->field = field;
     h->x = x;
-    h->slots = START_SLOTS;
     h->by_size = field->look == TIME || strcmp(field->name, "host_ns") == 0;
-    h->row = calloc(h->slots, sizeof *h->row);
-    if (!h->row) {
-        free(h);
-        return NULL;
-    }
     return h;
 }
 
 void histogram_free(struct histogram *h)
 {
-    if (h)
+    if (h) {
+        tally_free(&h->values);
         free(h->row);
+    }
     free(h);
-}
-
-static struct histogram_row *slot_of(struct histogram_row *row, size_t slots, uint64_t value)
-{
-    size_t i = (size_t)((value * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (slots - 1);
-    while (row[i].count && row[i].value != value)
-        i = (i + 1) & (slots - 1);
-    return &row[i];
-}
-
-static void grow(struct histogram *h)
-{
-    struct histogram_row *more = h->slots < MAX_SLOTS ? calloc(2 * h->slots, sizeof *more) : NULL;
-    if (!more)
-        return;
-    for (size_t i = 0; i < h->slots; i++)
-        if (h->row[i].count)
-            *slot_of(more, 2 * h->slots, h->row[i].value) = h->row[i];
-    free(h->row);
-    h->row = more;
-    h->slots *= 2;
 }
 
 /* What a value is counted as: a function's start, a power of two, itself. */
@@ -89,45 +61,30 @@ void histogram_add(struct histogram *h, const struct trace_event *e)
     uint64_t value;
     if (!trace_field_value(h->field, e, &value))
         return;
-    value = key_of(h, value);
     h->total++;
-    if (h->used >= h->slots / 2)
-        grow(h);
-    struct histogram_row *r = slot_of(h->row, h->slots, value);
-    if (!r->count && h->used >= h->slots / 4 * 3) {
-        h->others++;
-        return;
-    }
-    h->used += !r->count;
-    r->value = value;
-    r->count++;
+    tally_add(&h->values, &(struct tally_row){ .key = key_of(h, value), .count = 1 });
 }
 
 static int by_count(const void *a, const void *b)
 {
-    const struct histogram_row *x = a, *y = b;
+    const struct tally_row *x = a, *y = b;
     if (x->count != y->count)
         return x->count < y->count ? 1 : -1;
-    return (x->value > y->value) - (x->value < y->value);
+    return (x->key > y->key) - (x->key < y->key);
 }
 
 static int by_value(const void *a, const void *b)
 {
-    const struct histogram_row *x = a, *y = b;
-    return (x->value > y->value) - (x->value < y->value);
+    const struct tally_row *x = a, *y = b;
+    return (x->key > y->key) - (x->key < y->key);
 }
 
-const struct histogram_row *histogram_rows(struct histogram *h, size_t *n, uint64_t *others)
+const struct tally_row *histogram_rows(struct histogram *h, size_t *n, uint64_t *others)
 {
-    size_t used = 0;
-    for (size_t i = 0; !h->settled && i < h->slots; i++)
-        if (h->row[i].count)
-            h->row[used++] = h->row[i];
-    if (!h->settled)
-        qsort(h->row, used, sizeof *h->row, h->by_size ? by_value : by_count);
-    h->settled = true;
-    *n = h->used;
-    *others = h->others;
+    if (!h->row)
+        h->row = tally_rows(&h->values, h->by_size ? by_value : by_count, &h->n_rows);
+    *n = h->n_rows;
+    *others = h->values.rest.count;
     return h->row;
 }
 
@@ -153,13 +110,13 @@ void histogram_print(struct histogram *h, size_t rows, FILE *out)
     static const char bar[] = "##############################";
     size_t n;
     uint64_t others, most = 1, shown = 0;
-    const struct histogram_row *row = histogram_rows(h, &n, &others);
+    const struct tally_row *row = histogram_rows(h, &n, &others);
     char label[240];
     for (size_t i = 0; i < n; i++)
         most = row[i].count > most ? row[i].count : most;
     fprintf(out, "%24s %12s %8s\n", h->field->name, "count", "share");
     for (size_t i = 0; i < n && (!rows || i < rows); i++) {
-        fprintf(out, "%24s %12" PRIu64 " %7.2f%%  %.*s\n", histogram_label(h, row[i].value, label, sizeof label),
+        fprintf(out, "%24s %12" PRIu64 " %7.2f%%  %.*s\n", histogram_label(h, row[i].key, label, sizeof label),
                 row[i].count, 100.0 * (double)row[i].count / (double)h->total,
                 (int)((row[i].count * BAR_WIDTH + most - 1) / most), bar);
         shown += row[i].count;
@@ -174,11 +131,11 @@ void histogram_json(struct histogram *h, FILE *out)
 {
     size_t n;
     uint64_t others;
-    const struct histogram_row *row = histogram_rows(h, &n, &others);
+    const struct tally_row *row = histogram_rows(h, &n, &others);
     char label[240];
     for (size_t i = 0; i < n; i++)      /* labels hold nothing that needs escaping */
         fprintf(out, "{\"%s\":\"%s\",\"count\":%" PRIu64 "}\n", h->field->name,
-                histogram_label(h, row[i].value, label, sizeof label), row[i].count);
+                histogram_label(h, row[i].key, label, sizeof label), row[i].count);
     if (others)
         fprintf(out, "{\"%s\":null,\"count\":%" PRIu64 "}\n", h->field->name, others);
 }

@@ -11,6 +11,7 @@
 #include "base/trace.h"
 
 struct histogram;
+struct tally_row;
 struct trace_field;
 struct trace_text;
 
@@ -23,8 +24,7 @@ void histogram_print(struct histogram *h, size_t rows, FILE *out);     /* rows 0
 void histogram_json(struct histogram *h, FILE *out);        /* a line per value */
 
 /* The rows, settled: most frequent first (times: ascending). */
-struct histogram_row { uint64_t value, count; };
-const struct histogram_row *histogram_rows(struct histogram *h, size_t *n, uint64_t *others);
+const struct tally_row *histogram_rows(struct histogram *h, size_t *n, uint64_t *others);
 char *histogram_label(const struct histogram *h, uint64_t value, char *buf, size_t n);
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "debugger/report_gather.h"
+#include "debugger/tally.h"
 
 #define WIDTH      960
 #define MARGIN     90
@@ -219,10 +220,10 @@ static void put_devices(FILE *out, const struct report_data *d, report_port_fn *
     fputs("</svg>\n<table><tr><th>port</th><th>accesses</th><th>what</th></tr>\n", out);
     size_t n;
     uint64_t others;
-    const struct histogram_row *row = histogram_rows(d->ports, &n, &others);
+    const struct tally_row *row = histogram_rows(d->ports, &n, &others);
     for (size_t i = 0; i < n && i < TABLE_ROWS; i++) {
-        const char *name = port_name && row[i].value <= UINT16_MAX ? port_name((uint16_t)row[i].value) : NULL;
-        fprintf(out, "<tr><td>%#" PRIx64 "</td><td>%" PRIu64 "</td><td>", row[i].value, row[i].count);
+        const char *name = port_name && row[i].key <= UINT16_MAX ? port_name((uint16_t)row[i].key) : NULL;
+        fprintf(out, "<tr><td>%#" PRIx64 "</td><td>%" PRIu64 "</td><td>", row[i].key, row[i].count);
         put_text(out, name ? name : "");
         fputs("</td></tr>\n", out);
     }
@@ -262,13 +263,13 @@ static void put_histogram(FILE *out, const char *title, const char *column, stru
     size_t n;
     uint64_t others;
     char label[240];
-    const struct histogram_row *row = histogram_rows(h, &n, &others);
+    const struct tally_row *row = histogram_rows(h, &n, &others);
     if (!n)
         return;
     fprintf(out, "<h2>%s</h2>\n<table><tr><th>%s</th><th>count</th></tr>\n", title, column);
     for (size_t i = 0; i < n && i < TABLE_ROWS; i++) {
         fputs("<tr><td>", out);
-        put_text(out, histogram_label(h, row[i].value, label, sizeof label));
+        put_text(out, histogram_label(h, row[i].key, label, sizeof label));
         fprintf(out, "</td><td>%" PRIu64 "</td></tr>\n", row[i].count);
     }
     fputs("</table>\n", out);

@@ -6,9 +6,6 @@
  * is virtual time, which stands still while the monitor works except where it
  * lets time pass: the table says which of the two it shows.  In virtual time
  * a HLT lasts until something happens, as people expect of it.
- *
- * Each key has a small open hash table.  A guest can make as many different
- * keys as it likes, so a table that is full counts the rest in one row.
  */
 #include "debugger/stat.h"
 
@@ -19,28 +16,18 @@
 
 #include "cpu/exit.h"
 #include "debugger/symbols.h"
+#include "debugger/tally.h"
 
-#define TABLE_SLOTS (1u << 16)
-#define TABLE_MAX   (TABLE_SLOTS / 4 * 3)
-#define START_SLOTS 64
 #define MAX_VCPUS   256
 #define TOP_ROWS    20
 
 const char *const stat_by_names[N_STAT_BY] = { "reason", "port", "mmio", "rip" };
 
-struct row { uint64_t key, count, sum_ns, min_ns, max_ns; };
-
-struct table {
-    struct row *row;            /* count 0: free */
-    size_t      slots, used;
-    struct row  rest;           /* what found no room */
-};
-
 /* The exit a vCPU is in. */
 struct pending { bool is, waits; bool has[N_STAT_BY]; uint64_t key[N_STAT_BY], vtime_ns; };
 
 struct exit_stat {
-    struct table   table[N_STAT_BY];
+    struct tally   table[N_STAT_BY];
     struct pending pending[MAX_VCPUS];
     uint64_t       exits, sum_ns;
     uint64_t       first_ns, last_ns;
@@ -56,7 +43,7 @@ struct exit_stat *stat_new(void)
 void stat_free(struct exit_stat *s)
 {
     for (unsigned i = 0; s && i < N_STAT_BY; i++)
-        free(s->table[i].row);
+        tally_free(&s->table[i]);
     free(s);
 }
 
@@ -68,57 +55,6 @@ void stat_name_ports(struct exit_stat *s, stat_port_fn *fn)
 uint64_t stat_exits(const struct exit_stat *s)
 {
     return s->exits;
-}
-
-/*
- * Tables
- */
-
-static struct row *slot_of(struct row *row, size_t slots, uint64_t key)
-{
-    size_t i = (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (slots - 1);
-    while (row[i].count && row[i].key != key)
-        i = (i + 1) & (slots - 1);
-    return &row[i];
-}
-
-static bool grow(struct table *t)
-{
-    size_t slots = t->slots ? 2 * t->slots : START_SLOTS;
-    struct row *more = slots > TABLE_SLOTS ? NULL : calloc(slots, sizeof *more);
-    if (!more)
-        return false;
-    for (size_t i = 0; i < t->slots; i++)
-        if (t->row[i].count)
-            *slot_of(more, slots, t->row[i].key) = t->row[i];
-    free(t->row);
-    t->row = more;
-    t->slots = slots;
-    return true;
-}
-
-static struct row *find_row(struct table *t, uint64_t key)
-{
-    if (t->used >= t->slots / 4 * 3 && !grow(t) && t->used >= t->slots / 4 * 3) {
-        struct row *old = t->slots ? slot_of(t->row, t->slots, key) : NULL;
-        return old && old->count ? old : &t->rest;
-    }
-    return slot_of(t->row, t->slots, key);
-}
-
-static void count_in(struct table *t, uint64_t key, uint64_t ns)
-{
-    struct row *r = find_row(t, key);
-    if (!r->count++) {
-        r->key = key;
-        r->min_ns = ns;
-        t->used += r != &t->rest;
-    }
-    r->sum_ns += ns;
-    if (ns < r->min_ns)
-        r->min_ns = ns;
-    if (ns > r->max_ns)
-        r->max_ns = ns;
 }
 
 /*
@@ -153,7 +89,7 @@ static void end_exit(struct exit_stat *s, struct pending *p, uint64_t now_ns, ui
         s->timed = true;
     for (unsigned by = 0; by < N_STAT_BY; by++)
         if (p->has[by])
-            count_in(&s->table[by], p->key[by], ns);
+            tally_add(&s->table[by], &(struct tally_row){ p->key[by], 1, ns, ns, ns });
     s->exits++;
     s->sum_ns += ns;
     p->is = false;
@@ -192,9 +128,9 @@ void stat_sink(void *exit_stat, const struct trace_event *events, size_t n)
 
 static int by_weight(const void *pa, const void *pb)
 {
-    const struct row *a = pa, *b = pb;
-    if (a->sum_ns != b->sum_ns)
-        return a->sum_ns < b->sum_ns ? 1 : -1;
+    const struct tally_row *a = pa, *b = pb;
+    if (a->sum != b->sum)
+        return a->sum < b->sum ? 1 : -1;
     if (a->count != b->count)
         return a->count < b->count ? 1 : -1;
     return a->key < b->key ? -1 : a->key > b->key;
@@ -232,12 +168,12 @@ static double percent(uint64_t part, uint64_t whole)
     return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
-static void print_row(FILE *out, const struct exit_stat *s, const char *name, const struct row *r,
+static void print_row(FILE *out, const struct exit_stat *s, const char *name, const struct tally_row *r,
                       const char *about)
 {
     fprintf(out, "%-24s %10" PRIu64 " %7.2f%% %7.2f%% %10.2f %10.2f %12.2f%s%s\n", name, r->count,
-            percent(r->count, s->exits), percent(r->sum_ns, s->sum_ns), (double)r->min_ns / 1e3,
-            (double)r->sum_ns / (double)r->count / 1e3, (double)r->max_ns / 1e3, about[0] ? "  " : "",
+            percent(r->count, s->exits), percent(r->sum, s->sum_ns), (double)r->min / 1e3,
+            (double)r->sum / (double)r->count / 1e3, (double)r->max / 1e3, about[0] ? "  " : "",
             about);
 }
 
@@ -251,48 +187,21 @@ static const char *about_key(const struct exit_stat *s, enum stat_by by, uint64_
     return i < 0 ? "" : exit_infos[i].about;
 }
 
-/* The rows in use, largest first; NULL if there is no memory for them. */
-static struct row *sorted_rows(const struct table *t, size_t *n)
-{
-    struct row *rows = malloc((t->used + 1) * sizeof *rows);
-    *n = 0;
-    if (!rows)
-        return NULL;
-    for (size_t i = 0; i < t->slots; i++)
-        if (t->row[i].count)
-            rows[(*n)++] = t->row[i];
-    qsort(rows, *n, sizeof *rows, by_weight);
-    return rows;
-}
-
-/* What is not shown goes into one last line, so that the columns add up. */
-static void fold(struct row *into, const struct row *r)
-{
-    if (!r->count)
-        return;
-    if (!into->count || r->min_ns < into->min_ns)
-        into->min_ns = r->min_ns;
-    if (r->max_ns > into->max_ns)
-        into->max_ns = r->max_ns;
-    into->count += r->count;
-    into->sum_ns += r->sum_ns;
-}
-
 static void print_table(FILE *out, const struct exit_stat *s, enum stat_by by, const char *title,
                         size_t max_rows, const struct symbols *symbols)
 {
-    const struct table *t = &s->table[by];
-    struct row others = t->rest;
+    const struct tally *t = &s->table[by];
+    struct tally_row others = t->rest;
     char name[240];
     size_t n;
-    struct row *rows = sorted_rows(t, &n);
+    struct tally_row *rows = tally_rows(t, by_weight, &n);
     if (!rows)
         return;
     fprintf(out, "%-24s %10s %8s %8s %10s %10s %12s\n", title, "count", "count %",
             "time %", "min us", "avg us", "max us");
     for (size_t i = 0; i < n; i++) {
         if (max_rows && i >= max_rows)
-            fold(&others, &rows[i]);
+            tally_fold(&others, &rows[i]);
         else
             print_row(out, s, say_key(by, rows[i].key, symbols, name, sizeof name), &rows[i],
                       about_key(s, by, rows[i].key));
@@ -306,12 +215,12 @@ size_t stat_rows(const struct exit_stat *s, enum stat_by by, const struct symbol
                  struct stat_row *out, size_t max)
 {
     size_t n;
-    struct row *rows = sorted_rows(&s->table[by], &n);
+    struct tally_row *rows = tally_rows(&s->table[by], by_weight, &n);
     if (!rows)
         return 0;
     for (size_t i = 0; i < n && i < max; i++) {
         out[i] = (struct stat_row){ .about = about_key(s, by, rows[i].key), .count = rows[i].count,
-                                    .sum_ns = rows[i].sum_ns, .min_ns = rows[i].min_ns, .max_ns = rows[i].max_ns };
+                                    .sum_ns = rows[i].sum, .min_ns = rows[i].min, .max_ns = rows[i].max };
         say_key(by, rows[i].key, symbols, out[i].name, sizeof out[i].name);
     }
     free(rows);
@@ -330,23 +239,20 @@ void stat_print_by(FILE *out, const struct exit_stat *s, enum stat_by by, size_t
 /* The rip table again, by the function each address is in. */
 static void print_functions(FILE *out, const struct exit_stat *s, const struct symbols *symbols)
 {
-    const struct table *t = &s->table[STAT_BY_RIP];
+    const struct tally *t = &s->table[STAT_BY_RIP];
     struct exit_stat *f = stat_new();
     for (size_t i = 0; f && i < t->slots; i++) {
-        uint64_t offset = 0, key = t->row[i].key;
-        if (!t->row[i].count)
-            continue;
-        bool known = symbols_find(symbols, key, &offset);
-        struct row *into = known ? find_row(&f->table[STAT_BY_RIP], key - offset)
-                                 : &f->table[STAT_BY_RIP].rest;
-        if (known && !into->count && into != &f->table[STAT_BY_RIP].rest) {
-            into->key = key - offset;
-            f->table[STAT_BY_RIP].used++;
+        struct tally_row r = t->row[i];
+        uint64_t offset = 0;
+        if (r.count && symbols_find(symbols, r.key, &offset)) {
+            r.key -= offset;
+            tally_add(&f->table[STAT_BY_RIP], &r);
+        } else {
+            tally_fold(&f->table[STAT_BY_RIP].rest, &r);
         }
-        fold(into, &t->row[i]);
     }
     if (f) {
-        fold(&f->table[STAT_BY_RIP].rest, &t->rest);
+        tally_fold(&f->table[STAT_BY_RIP].rest, &t->rest);
         f->exits = s->exits;
         f->sum_ns = s->sum_ns;
         print_table(out, f, STAT_BY_RIP, "function", TOP_ROWS, symbols);
