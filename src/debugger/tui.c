@@ -306,6 +306,7 @@ static void close_tui(struct tui *t)
     free(t->page);
     free(t->live.breaks);
     console_free(t->console);
+    console_free(t->stepping);
     filter_free(t->filter);
     survey_free(t->survey);
     free(t);

@@ -130,7 +130,7 @@ struct tui {
     uint64_t walk_at, memory_at;        /* what the panes paging and memory were asked for */
     bool     has_walk_at;
     char    *page;              /* what a command of the console has answered; NULL: nothing */
-    struct console *console;
+    struct console *console, *stepping; /* stepping: for steps by source line */
     bool     dirty, quit;
     uint64_t n_seen;            /* events there were when somebody last looked for new ones */
     uint64_t looked_ns;         /* when a growing file was last looked at, ... */
@@ -160,6 +160,7 @@ uint64_t live_new_from(const struct tui *t);    /* index of the first event sinc
 void live_go(struct tui *t, int how, uint64_t n);       /* enum link_run */
 void live_to_event(struct tui *t);              /* take the guest to the selected event, back or on */
 void live_exit_back(struct tui *t);
+bool live_can_step(struct tui *t);              /* it stands, and nobody holds the monitor; else says why not */
 void live_run_or_pause(struct tui *t);
 void live_until(struct tui *t, const char *what);       /* a place, an event; doc/tui.md */
 void live_break(struct tui *t, const char *what);
@@ -204,6 +205,7 @@ void prompt_draw(struct tui *t, const struct area *line, int *cursor_y, int *cur
 
 /* tui_command.c: `:` */
 void tui_command(struct tui *t, const char *text);
+void tui_step_line(struct tui *t, bool into);   /* to another source line */
 enum console_result tui_ask(struct tui *t, const char *line, char **answer);    /* the console; answer: to be freed */
 bool tui_place(const struct tui *t, const char *text, uint64_t *at);     /* a symbol, a register, a number */
 bool tui_complete(struct tui *t, const char *command, char *text, size_t n);    /* text behind that command */

@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/host.h"
 #include "debugger/command.h"
 #include "debugger/link.h"
 #include "debugger/tui.h"
+
+#define LINE_NS 1000000000      /* a step by line takes no longer, or is broken off */
 
 typedef void command_fn(struct tui *t, const char *arg);
 
@@ -97,19 +100,17 @@ static void quit(struct tui *t, const char *arg)
 
 static void help(struct tui *t, const char *arg);
 
-static void run_n(struct tui *t, const char *arg, enum link_run how)
+static void step_exit(struct tui *t, const char *arg)
 {
     uint64_t n = 1;
     if (!*arg || number(t, arg, &n))
-        live_go(t, (int)how, n);
+        live_go(t, LINK_STEP_EXIT, n);
 }
 
 static void run(struct tui *t, const char *arg) { (void)arg; live_go(t, LINK_FREE, 0); }
 static void pause_it(struct tui *t, const char *arg) { (void)arg; live_interrupt(t); }
-static void step(struct tui *t, const char *arg) { run_n(t, arg, LINK_STEP); }
-static void next(struct tui *t, const char *arg) { run_n(t, arg, LINK_NEXT); }
-static void step_exit(struct tui *t, const char *arg) { run_n(t, arg, LINK_STEP_EXIT); }
-static void finish(struct tui *t, const char *arg) { run_n(t, arg, LINK_FINISH); }
+static void step(struct tui *t, const char *arg) { (void)arg; tui_step_line(t, true); }
+static void next(struct tui *t, const char *arg) { (void)arg; tui_step_line(t, false); }
 
 static void monitor(struct tui *t, const char *arg)
 {
@@ -120,43 +121,96 @@ static void monitor(struct tui *t, const char *arg)
 }
 
 /* In the order in which help lists them. */
-static const struct command { const char *name, *arg; command_fn *fn; } commands[] = {
-    { "goto", "SEQ", go_to }, { "time", "1.5ms", go_to_time }, { "filter", "EXPR", filter },
-    { "layout", "NAME", layout }, { "pane", "NAME", pane },
-    { "run", "", run }, { "pause", "", pause_it }, { "step", "N", step }, { "next", "", next },
-    { "exit", "N", step_exit }, { "finish", "", finish }, { "until", "WHAT", live_until },
-    { "break", "WHAT", live_break }, { "monitor", "WHAT", monitor },
-    { "memory", "ADDRESS", memory }, { "find", "TEXT|BYTES", find }, { "walk", "ADDRESS", walk_of },
-    { "help", "", help }, { "quit", "", quit },
+static const struct command { const char *name, *arg, *about; command_fn *fn; } commands[] = {
+    { "goto", "SEQ", "select event SEQ; a number alone does, too", go_to },
+    { "time", "1.5ms", "select the first event at that moment or behind it", go_to_time },
+    { "filter", "EXPR", "show only events that it is true of; nothing: all", filter },
+    { "layout", "NAME", "lecture, lab, debug", layout },
+    { "pane", "NAME", "put that pane here, or go to it", pane },
+    { "run", "", "set the guest going", run },
+    { "pause", "", "and stop it", pause_it },
+    { "step", "", "to another source line, into functions too", step },
+    { "next", "", "to another source line; calls are done", next },
+    { "exit", "[N]", "N exits, each answered and concluded", step_exit },
+    { "until", "WHAT", "main, hlt, port 0x3f8, mark 2, main if eax==3, or events as in a filter", live_until },
+    { "break", "WHAT", "the same, and it stays", live_break },
+    { "monitor", "WHAT", "follow on, step, next, finish, continue, print EXPR: of the monitor itself", monitor },
+    { "memory", "ADDRESS", "show memory there", memory },
+    { "find", "TEXT|BYTES", "search it", find },
+    { "walk", "ADDRESS", "translate that address, in the pane paging", walk_of },
+    { "help", "[COMMAND]", "this, or one of the console's commands in full", help },
+    { "quit", "", "end the guest, and the TUI", quit },
 };
 
+/* Ours, then the console's. */
 static void help(struct tui *t, const char *arg)
 {
-    char all[200] = "";
-    (void)arg;
-    for (size_t i = 0; i < NELEM(commands); i++)
-        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s%s%s", i ? ", " : "", commands[i].name,
-                 commands[i].arg[0] ? " " : "", commands[i].arg);
-    tui_say(t, ROLE_TEXT, "%s", all);
+    char line[300], *rest, *all = NULL;
+    size_t n;
+    snprintf(line, sizeof line, "help %s", arg);
+    tui_ask(t, line, &rest);
+    FILE *out = open_memstream(&all, &n);
+    if (!out) {
+        free(rest);
+        return;
+    }
+    for (size_t i = 0; i < NELEM(commands) && !arg[0]; i++)
+        fprintf(out, "%-8s %-11s %s\n", commands[i].name, commands[i].arg, commands[i].about);
+    fprintf(out, "%s%s\n", arg[0] ? "" : "\nand all of the console:\n\n", rest ? rest : "");
+    fclose(out);
+    free(rest);
+    free(t->page);
+    t->page = all;
+    t->help_top = 0;
 }
 
-enum console_result tui_ask(struct tui *t, const char *line, char **answer)
+/* A step by line is several runs; the console waits for each, and we for the console: not long. */
+static int wait_for_step(void *arg, struct link *l)
+{
+    struct tui *t = arg;
+    uint64_t late = host_monotonic_ns() + LINE_NS;
+    while (link_state(l) == LINK_RUNNING && !beside_stands(t) && host_monotonic_ns() < late) {
+        link_wait(l, 2);
+        beside_poll(t);
+    }
+    return link_state(l) == LINK_RUNNING ? -EINTR : 0;
+}
+
+/* There are two: one that returns at once when the guest goes, and one that waits. */
+static enum console_result ask(struct tui *t, struct console **c, const char *line, char **answer)
 {
     size_t n = 0;
     *answer = NULL;
-    if (!t->console)
-        t->console = console_new(&(struct console_options){ .link = t->link, .store = t->store,
-                                 .symbols = t->o->symbols, .info = t->o->info });
-    FILE *out = t->console ? open_memstream(answer, &n) : NULL;
+    if (!*c)
+        *c = console_new(&(struct console_options){ .link = t->link, .store = t->store, .symbols = t->o->symbols,
+                         .info = t->o->info, .wait = c == &t->stepping ? wait_for_step : NULL, .wait_arg = t });
+    FILE *out = *c ? open_memstream(answer, &n) : NULL;
     if (!out)
         return CONSOLE_ERROR;
-    enum console_result r = console_run(t->console, line, out);
+    enum console_result r = console_run(*c, line, out);
     fclose(out);
     while (*answer && n && (*answer)[n - 1] == '\n')
         (*answer)[--n] = '\0';
     t->live.going |= live_running(t);
     live_breaks_changed(t);
     return r;
+}
+
+enum console_result tui_ask(struct tui *t, const char *line, char **answer)
+{
+    return ask(t, &t->console, line, answer);
+}
+
+void tui_step_line(struct tui *t, bool into)
+{
+    char *answer;
+    if (!live_can_step(t))
+        return;
+    enum console_result r = ask(t, &t->stepping, into ? "step" : "next", &answer);
+    if (r == CONSOLE_ERROR)
+        tui_say(t, ROLE_ERROR, "%s", answer ? answer : "");
+    t->live.going = t->follow = true;   /* its stops are still to be seen */
+    free(answer);
 }
 
 /* What is none of ours is the console's; a short answer goes into the last line, a

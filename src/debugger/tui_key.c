@@ -53,6 +53,12 @@ static void watch_monitor(struct tui *t, struct pane *p, int arg)
     beside_toggle(t);
 }
 
+static void step_line(struct tui *t, struct pane *p, int into)
+{
+    (void)p;
+    tui_step_line(t, into);
+}
+
 static void travel(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
@@ -245,6 +251,8 @@ static const struct key keys[] = {
     { 'c', KEY_F(5), "Run", "run the guest, or pause it", run, 0, LIVE },
     { 's', KEY_F(7), "Step", "one instruction of the guest", step, LINK_STEP, LIVE },
     { 'S', 0, NULL, "one instruction, and all that it calls", step, LINK_NEXT, LIVE },
+    { 'l', 0, NULL, "to another source line; what it calls is done at once", step_line, false, LIVE },
+    { 'L', 0, NULL, "the same, into functions", step_line, true, LIVE },
     { 'x', KEY_F(8), "StepExit", "the guest's next exit, answered and concluded", step, LINK_STEP_EXIT, LIVE },
     { 'f', 0, NULL, "until the function or handler has returned", step, LINK_FINISH, LIVE },
     { 'r', KEY_F(9), "Until", "run until: main, hlt, port 0x3f8, mark 2, main if eax==3, or events as in a filter", open_prompt, PROMPT_UNTIL, LIVE },

@@ -165,15 +165,27 @@ void live_poll(struct tui *t)
     t->dirty |= news != 0 || live_running(t);
 }
 
+static bool held(struct tui *t)
+{
+    if (beside_stands(t))
+        tui_say(t, ROLE_DIM, "the monitor stands in a handler: s steps it, c lets it answer");
+    return beside_stands(t);
+}
+
+bool live_can_step(struct tui *t)
+{
+    if (!can_run(t) || held(t))
+        return false;
+    if (live_running(t))
+        tui_say(t, ROLE_DIM, "it runs; F5 pauses it");
+    return !live_running(t);
+}
+
 void live_go(struct tui *t, int how, uint64_t n)
 {
     struct live *l = &t->live;
-    if (!can_run(t))
+    if (!can_run(t) || held(t))
         return;
-    if (beside_stands(t)) {
-        tui_say(t, ROLE_DIM, "the monitor stands in a handler: s steps it, c lets it answer");
-        return;
-    }
     if (live_running(t) && l->stepping) {       /* keys come faster than steps end */
         for (int ms = 0; ms < STEP_MS && live_running(t) && !beside_stands(t); ms += WATCH_MS) {
             link_wait(t->link, WATCH_MS);
