@@ -130,6 +130,7 @@ debugger := \
     debugger/report_gather.c \
     debugger/report.c \
     debugger/symbols.c \
+    debugger/kallsyms.c \
     debugger/trace_text.c \
     debugger/regs.c \
     debugger/source.c \
@@ -160,6 +161,7 @@ debugger := \
     debugger/command_frame.c \
     debugger/command_source.c \
     debugger/command_monitor.c \
+    debugger/command_symbols.c \
     debugger/command_info.c \
     debugger/command_trace.c \
     debugger/stat.c \

@@ -277,18 +277,39 @@ static void read_with_readline(struct debug *d)
 
 /* ---- a machine, or a trace ---- */
 
+/* --symbols FILE[@OFFSET], or those of the guest's own file if it has any. */
+static bool open_symbols(struct debug *d, const char *guest)
+{
+    char why[300], path[4096], *at, *end;
+    uint64_t offset = 0;
+    snprintf(path, sizeof path, "%s", d->o.symbols ? d->o.symbols : guest ? guest : "");
+    if (d->o.symbols && (at = strrchr(path, '@')) != NULL && at > path) {
+        offset = strtoull(at + 1, &end, 0);
+        if (end != at + 1 && !*end)
+            *at = 0;
+        else
+            offset = 0;
+    }
+    d->symbols = path[0] ? symbols_open(path, why, sizeof why) : NULL;
+    if (!d->symbols && d->o.symbols) {
+        host_say("cannot read symbols of %s: %s", path, why);
+        return false;
+    }
+    symbols_shift(d->symbols, offset);
+    d->info = path[0] && !offset ? debuginfo_open(path) : NULL;
+    return true;
+}
+
 static bool open_trace(struct debug *d)
 {
     char why[300];
-    const char *guest;
     d->store = store_open(d->o.guest.path, why, sizeof why);
     if (!d->store) {
         host_say("cannot read trace %s: %s", d->o.guest.path, why);
         return false;
     }
-    guest = store_info(d->store, "guest");
-    d->symbols = guest ? symbols_open(guest, why, sizeof why) : NULL;
-    d->info = debuginfo_open(guest);
+    if (!open_symbols(d, store_info(d->store, "guest")))
+        return false;
     store_set_symbols(d->store, d->symbols);
     return true;
 }
@@ -297,8 +318,8 @@ static bool start_machine(struct debug *d)
 {
     char why[400], info[600];
     const struct run_options *o = &d->o;
-    d->symbols = symbols_open(o->guest.path, why, sizeof why);
-    d->info = debuginfo_open(o->guest.path);
+    if (!open_symbols(d, o->guest.path))
+        return false;
     snprintf(info, sizeof info, "guest=%s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n",
              o->guest.path, o->machine.engine->name, mmu_names[o->machine.mmu], o->machine.ram_bytes,
              o->machine.seed);

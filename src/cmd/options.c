@@ -51,6 +51,7 @@
     X(QUIET,   "quiet",       NULL,      RUN | COMPARE | GDB, "no last words about why the run ended")       \
     X(EX,      "ex",          "COMMAND", DEBUG,   "run this command first; -ex does the same, as in gdb") \
     X(SCRIPT,  "script",      "FILE",    DEBUG,   "run the commands in FILE first; -x does the same") \
+    X(SYMBOLS, "symbols",     "FILE",    DEBUG,   "names by these symbols: an ELF or System.map, FILE@OFFSET if it was loaded elsewhere") \
     X(BATCH,   "batch",       NULL,      DEBUG,   "leave after these commands; status 1 if one failed") \
     X(JSON,    "json",        NULL,      DEBUG,   "answer in JSON, an object on each line")      \
     X(SANDBOX, "no-sandbox",  NULL,      DEBUG | GDB, "do not lock the monitor's process in")        \
@@ -265,6 +266,7 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
     case OPT_QUIET:    o->quiet = true;         break;
     case OPT_EX:       return add_command(o, false, arg);
     case OPT_SCRIPT:   return add_command(o, true, arg);
+    case OPT_SYMBOLS:  o->symbols = arg;        break;
     case OPT_BATCH:    o->batch = true;         break;
     case OPT_JSON:     o->json = true;          break;
     case OPT_SANDBOX:  o->no_sandbox = true;    break;

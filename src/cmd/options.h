@@ -20,6 +20,7 @@ struct run_options {
     struct vm_config   machine;         /* engine, mmu, sizes, limits */
     struct load_request guest;
     const char *trace_path;             /* NULL: none; "-": text on stdout */
+    const char *symbols;                /* debug: NULL, or FILE[@OFFSET]    */
     const char *screen_dump;            /* NULL, a file, or "-" */
     const char *gdb;                    /* where a debugger connects: gdb_server.h; NULL: none */
     const char *gdb_arch;               /* its one description; NULL: as the CPU's mode    */

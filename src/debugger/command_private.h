@@ -38,6 +38,8 @@ struct console {
     unsigned    sourced;                /* source within source                     */
     struct frame frame;                 /* selected; level 0: the innermost         */
     uint64_t    frame_ip, frame_sp;     /* the CPU's as it was selected             */
+    struct symbols *own_symbols;        /* of symbol-file; NULL: none               */
+    struct debuginfo *own_info;
     struct stepper *stepper;            /* the monitor, followed; NULL: not         */
     char        list_file[200];         /* where list goes on                       */
     int         list_line;              /* 0: around the frame's line               */
@@ -112,6 +114,7 @@ command_fn cmd_break, cmd_tbreak, cmd_delete, cmd_enable, cmd_disable, cmd_condi
     cmd_rwatch, cmd_awatch, info_breakpoints;                                   /* command_break.c */
 command_fn cmd_print, cmd_ptype, cmd_whatis, cmd_set;                          /* command_value.c */
 command_fn cmd_backtrace, cmd_frame, cmd_up, cmd_down, info_locals, info_args, info_frame;  /* command_frame.c */
+command_fn cmd_symbol_file;                                                     /* command_symbols.c */
 command_fn cmd_monitor;                                                         /* command_monitor.c */
 command_fn cmd_step, cmd_next, cmd_list, info_line, info_source;                /* command_source.c */
 command_fn cmd_x, cmd_xp, cmd_disassemble, cmd_walk, info_registers, info_segments,

@@ -1,5 +1,5 @@
 /*
- * debugger/symbols.c -- a sorted table of an ELF file's symbols.
+ * debugger/symbols.c -- a sorted table of symbols, from an ELF file or from text.
  *
  * Functions, objects and plain labels (assembly kernels have little else) of
  * sections that are loaded; names are copied, so the file is closed again.
@@ -20,6 +20,8 @@
 
 #define MAX_SYMBOLS     (1u << 20)
 #define MAX_NAME        200
+#define MAX_LINE        400
+#define UNSIZED         65536           /* how far a symbol of a text reaches at most */
 
 struct symbol {
     uint64_t addr, end;     /* [addr, end)                                  */
@@ -143,6 +145,7 @@ static int settle(struct symbols *s)
             s->symbol[n++] = s->symbol[i];
     }
     s->n = n;
+    free(s->by_name);
     s->by_name = malloc((n + 1) * sizeof *s->by_name);
     if (!s->by_name)
         return -ENOMEM;
@@ -150,6 +153,84 @@ static int settle(struct symbols *s)
         s->by_name[i] = (uint32_t)i;
     qsort_r(s->by_name, n, sizeof *s->by_name, by_name, s);
     return 0;
+}
+
+/* Without room for the index there are none. */
+static void settle_or_drop(struct symbols *s)
+{
+    if (settle(s) == 0)
+        return;
+    for (size_t i = 0; i < s->n; i++)
+        free(s->symbol[i].name);
+    s->n = 0;
+}
+
+/* ---- text ---- */
+
+struct symbols *symbols_new(void)
+{
+    return calloc(1, sizeof(struct symbols));
+}
+
+/* What nm's letter means: code before data, global before local; absolute ones are no addresses. */
+static int rank_of_letter(char type)
+{
+    if (!type || !strchr("TtWwVvDdBbRr", type))
+        return -1;
+    return (strchr("TtWw", type) ? 0 : 4) + (type >= 'a');
+}
+
+bool symbols_add_typed(struct symbols *s, uint64_t addr, char type, const char *name)
+{
+    int rank = rank_of_letter(type);
+    if (rank < 0 || addr + 1 == 0)
+        return true;
+    struct symbol new = { .addr = addr, .rank = (unsigned)rank };
+    return s->n < MAX_SYMBOLS && add_symbol(s, &new, name) == 0;
+}
+
+/* Of those without a size each ends where the next begins, and at most UNSIZED further. */
+void symbols_settle(struct symbols *s)
+{
+    if (!s)
+        return;
+    settle_or_drop(s);
+    for (size_t i = 0; i < s->n; i++) {
+        uint64_t limit = s->symbol[i].addr + UNSIZED;
+        uint64_t next = i + 1 < s->n ? s->symbol[i + 1].addr : limit;
+        if (!s->symbol[i].end)
+            s->symbol[i].end = next < limit ? next : limit;
+        if (s->symbol[i].end < s->symbol[i].addr)
+            s->symbol[i].end = UINT64_MAX;
+    }
+}
+
+/* False: this is no such line, or there is no room. */
+static bool add_line(struct symbols *s, const char *line)
+{
+    char name[MAX_NAME + 1], type;
+    uint64_t addr;
+    size_t digits = strspn(line, "0123456789abcdefABCDEF");
+    return (digits == 8 || digits == 16) && line[digits] == ' ' &&
+           sscanf(line, "%16" SCNx64 " %c %200s", &addr, &type, name) == 3 && symbols_add_typed(s, addr, type, name);
+}
+
+static const char *read_text(struct symbols *s, int fd)
+{
+    char line[MAX_LINE];
+    int copy = dup(fd);
+    FILE *f = copy < 0 ? NULL : fdopen(copy, "r");
+    if (!f) {
+        if (copy >= 0)
+            close(copy);
+        return "there is not enough memory to read it";
+    }
+    rewind(f);
+    for (size_t lines = 0; lines < MAX_SYMBOLS && fgets(line, sizeof line, f) && add_line(s, line); lines++)
+        ;
+    fclose(f);
+    symbols_settle(s);
+    return s->n ? NULL : "it is neither an ELF file nor a list of symbols as System.map is";
 }
 
 static int read_elf(struct symbols *s, Elf *elf)
@@ -172,7 +253,7 @@ static const char *read_fd(struct symbols *s, int fd)
     Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
     const char *complaint = NULL;
     if (!elf || elf_kind(elf) != ELF_K_ELF)
-        complaint = "it is not an ELF file";
+        complaint = read_text(s, fd);
     else if (read_elf(s, elf) < 0)
         complaint = "there is not enough memory to read it";
     else if (s->n == 0)
@@ -214,7 +295,7 @@ void symbols_shift(struct symbols *s, uint64_t by)
         s->symbol[i].end += by;
     }
     if (s && s->n)
-        qsort(s->symbol, s->n, sizeof *s->symbol, by_address);      /* some may have wrapped round */
+        settle_or_drop(s);          /* some may have wrapped round */
 }
 
 const char *symbols_find(const struct symbols *s, uint64_t addr, uint64_t *offset)

@@ -8,9 +8,14 @@
 
 struct symbols;
 
-/* The symbols of an ELF file.  NULL, and in `why` a sentence, if it has none
- * or cannot be read. */
+/* The symbols of an ELF file, or of a text as `nm` and System.map have it: "c0100000 T start".
+ * NULL, and in `why` a sentence, if it has none or cannot be read. */
 struct symbols *symbols_open(const char *path, char *why, size_t n);
+
+/* One by one: new, add with nm's letter, settle.  add: false if there is no room for more. */
+struct symbols *symbols_new(void);
+bool symbols_add_typed(struct symbols *s, uint64_t addr, char type, const char *name);
+void symbols_settle(struct symbols *s);
 void symbols_close(struct symbols *s);
 
 /* The program was loaded so much further up.  s may be NULL. */

@@ -9,7 +9,8 @@ FUZZ_TARGETS := \
     fuzz_trace_file \
     fuzz_filter \
     fuzz_lockstep \
-    fuzz_console
+    fuzz_console \
+    fuzz_dwarf
 
 FUZZ_SECONDS ?= 20
 FUZZ_CC      ?= clang

@@ -59,7 +59,7 @@ static bool names_a_file(const char *text)
 {
     while (isspace((unsigned char)*text))
         text++;
-    return !strncmp(text, "so", 2) || !strncmp(text, "sc", 2);      /* source, screenshot */
+    return !strncmp(text, "so", 2) || !strncmp(text, "sc", 2) || !strncmp(text, "sy", 2);   /* source, screenshot, symbol-file */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -15,6 +15,7 @@
 
 #include "base/trace.h"
 #include "cpu/exit.h"
+#include "debugger/kallsyms.h"
 #include "debugger/symbols.h"
 #include "debugger/trace_text.h"
 
@@ -205,8 +206,130 @@ static void what_has_no_symbols_is_refused(void **state)
     assert_null(symbols_open("/nonexistent", why, sizeof why));
     assert_string_equal(why, "No such file or directory");
     assert_null(symbols_open("/dev/null", why, sizeof why));
-    assert_string_equal(why, "it is not an ELF file");
+    assert_string_equal(why, "it is neither an ELF file nor a list of symbols as System.map is");
     assert_null(symbols_open("/tmp", why, sizeof why));
+}
+
+/* As scripts/kallsyms.c lays it out, with tokens that stand for themselves but one: 128 is "do_". */
+struct kernel_image { uint8_t bytes[65536]; size_t n, offsets, names, markers, table, index; };
+
+static void put(struct kernel_image *k, const void *bytes, size_t n)
+{
+    memcpy(k->bytes + k->n, bytes, n);
+    k->n += n;
+}
+
+static void align(struct kernel_image *k)
+{
+    k->n = (k->n + 7) & ~(size_t)7;
+}
+
+enum { N_KERNEL_SYMBOLS = 700 };
+
+static void build_kernel(struct kernel_image *k)
+{
+    uint32_t marker[3], n = N_KERNEL_SYMBOLS;
+    uint64_t base = 0xffffffff81000000;
+    char name[40];
+    *k = (struct kernel_image){ .n = 4096 };
+    memset(k->bytes, 0xcc, k->n);
+    k->offsets = k->n;
+    for (int32_t i = 0; i < N_KERNEL_SYMBOLS; i++) {
+        int32_t offset = i ? -1 - 16 * i : 0x1000;      /* the first is absolute */
+        put(k, &offset, 4);
+    }
+    align(k);
+    put(k, &base, 8);
+    put(k, &n, 4);
+    align(k);
+    k->names = k->n;
+    for (unsigned i = 0; i < n; i++) {
+        if (i % 256 == 0)
+            marker[i / 256] = (uint32_t)(k->n - k->names);
+        uint8_t len = (uint8_t)(2 + snprintf(name, sizeof name, "f%u", i));
+        put(k, &len, 1);
+        put(k, i ? "T\x80" : "A\x80", 2);
+        put(k, name, len - 2u);
+    }
+    align(k);
+    k->markers = k->n;
+    put(k, marker, sizeof marker);
+    align(k);
+    k->table = k->n;
+    uint16_t index[256];
+    for (unsigned i = 0; i < 256; i++) {
+        char self[2] = { (char)(i > 32 && i < 127 ? i : '?') };
+        index[i] = (uint16_t)(k->n - k->table);
+        put(k, i == 128 ? "do_" : self, i == 128 ? 4 : 2);
+    }
+    align(k);
+    k->index = k->n;
+    put(k, index, sizeof index);
+    k->n += 4096;
+}
+
+static void a_kernel_tells_its_own_names(void **state)
+{
+    static struct kernel_image k;
+    char why[200], buf[100];
+    uint64_t start, end;
+    (void)state;
+    build_kernel(&k);
+    struct symbols *s = kallsyms_find(k.bytes, k.n, why, sizeof why);
+    if (!s)
+        print_message("%s\n", why);
+    assert_non_null(s);
+    assert_int_equal(symbols_count(s), N_KERNEL_SYMBOLS - 1);
+    assert_string_equal(symbols_format(s, 0xffffffff81000000 + 16 * 300 + 2, buf, sizeof buf), "do_f300+0x2");
+    assert_true(symbols_extent(s, "do_f699", 7, &start, &end));
+    assert_int_equal(start, 0xffffffff81000000 + 16 * 699);
+    symbols_close(s);
+}
+
+static void a_broken_kernel_does_no_harm(void **state)
+{
+    static struct kernel_image k;
+    char why[200];
+    (void)state;
+    build_kernel(&k);
+    for (size_t n = 0; n < k.n; n += 97)                /* cut off */
+        symbols_close(kallsyms_find(k.bytes, n, why, sizeof why));
+    srandom(1);
+    for (unsigned i = 0; i < 2000; i++) {
+        build_kernel(&k);
+        for (unsigned j = 0; j < 4; j++)
+            k.bytes[k.offsets + (size_t)random() % (k.n - k.offsets)] = (uint8_t)random();
+        symbols_close(kallsyms_find(k.bytes, k.n, why, sizeof why));
+    }
+    memset(k.bytes, 0, sizeof k.bytes);
+    assert_null(kallsyms_find(k.bytes, sizeof k.bytes, why, sizeof why));
+}
+
+static void symbols_from_text(void **state)
+{
+    static const char text[] = "ffffffff81000000 T _stext\nffffffff81000010 t local\nffffffff81000010 T global\n"
+                               "0000000000001000 A absolute\nffffffff82000000 D jiffies\n";
+    char path[] = "/tmp/vitrine-test-map-XXXXXX", why[200], buf[100];
+    uint64_t start, end;
+    int fd = mkstemp(path);
+    (void)state;
+    assert_true(fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1);
+    close(fd);
+    struct symbols *s = symbols_open(path, why, sizeof why);
+    assert_non_null(s);
+    assert_int_equal(symbols_count(s), 3);
+    assert_string_equal(symbols_format(s, 0xffffffff81000012, buf, sizeof buf), "global+0x2");
+    assert_string_equal(symbols_format(s, 0xffffffff83000000, buf, sizeof buf), "");
+    symbols_shift(s, 0x1000000);
+    assert_true(symbols_extent(s, "jiffies", 7, &start, &end) && start == 0xffffffff83000000);
+    assert_false(symbols_extent(s, "jiffie", 6, &start, &end));
+    symbols_close(s);
+    /* What Debian puts in its place. */
+    FILE *f = fopen(path, "w");
+    fputs("ffffffffffffffff B The real System.map is in the linux-image-dbg package\n", f);
+    fclose(f);
+    assert_null(symbols_open(path, why, sizeof why));
+    unlink(path);
 }
 
 /* Our own program, cut off or with bytes of its section headers changed. */
@@ -252,6 +375,9 @@ int main(void)
         cmocka_unit_test(recent_shows_the_last_ones_read_or_not),
         cmocka_unit_test(our_own_symbols_are_found),
         cmocka_unit_test(what_has_no_symbols_is_refused),
+        cmocka_unit_test(symbols_from_text),
+        cmocka_unit_test(a_kernel_tells_its_own_names),
+        cmocka_unit_test(a_broken_kernel_does_no_harm),
         cmocka_unit_test(hostile_elfs_do_no_harm),
     };
     return cmocka_run_group_tests_name("trace text", tests, NULL, NULL);
