@@ -135,6 +135,28 @@ static void a_growing_file_is_followed(void **state)
     store_close(s);
 }
 
+/* A file that ends with a whole block is not therefore at its end. */
+static void a_growing_file_is_complete_when_closed(void **state)
+{
+    (void)state;
+    struct trace_writer *w = trace_writer_open(path, NULL, NULL);
+    struct store *s = open_store();
+    assert_false(store_is_complete(s));
+    for (uint64_t i = 0; i < 3; i++) {
+        emit(w, i * TRACE_BLOCK_EVENTS + 1, (i + 1) * TRACE_BLOCK_EVENTS);
+        assert_int_equal(store_refresh(s), TRACE_BLOCK_EVENTS);
+        assert_false(store_is_complete(s));
+        struct store *anew = open_store();
+        assert_int_equal(store_n_events(anew), (i + 1) * TRACE_BLOCK_EVENTS);
+        assert_false(store_is_complete(anew));
+        store_close(anew);
+    }
+    trace_writer_close(w);
+    assert_int_equal(store_refresh(s), 0);
+    assert_true(store_is_complete(s));
+    store_close(s);
+}
+
 static void a_recording_is_read_at_once(void **state)
 {
     (void)state;
@@ -365,6 +387,7 @@ int main(void)
         cmocka_unit_test(events_have_places),
         cmocka_unit_test(places_are_found),
         cmocka_unit_test(a_growing_file_is_followed),
+        cmocka_unit_test(a_growing_file_is_complete_when_closed),
         cmocka_unit_test(a_recording_is_read_at_once),
         cmocka_unit_test(searches_find_what_looking_finds),
         cmocka_unit_test(parts_are_searched),
