@@ -323,7 +323,7 @@ deps:
 	elif [ "$$(id -u)" = 0 ]; then \
 	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
 	else sudo apt-get update -q && sudo apt-get install -qy --no-install-recommends $$missing; fi
-	@tests/kvm-sim/kernel || echo "without it tests/kvm-sim is skipped"
+	@tests/kvm-sim/kernel || echo "without it tests/kvm-sim and tests/linux are skipped"
 
 ##  run        run a guest of ours and show every exit as it happens
 .PHONY: run
@@ -338,8 +338,8 @@ SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep \
 
 ##  check      build everything and run every test that takes seconds; see doc/testing.md
 .PHONY: check
-check: all $(UNIT_BINS) $(BUILD)/tests/robot $(JUDGE)
-	BUILD=$(BUILD) tests/run $(SUITES) "$(JUDGE) --cases $(if $(SAN)$(HARD),20000,100000)" $(if $(SAN)$(HARD),,"tests/memtest --short")
+check: all $(UNIT_BINS) $(BUILD)/tests/robot $(JUDGE) $(BUILD)/guests/linux.cpio
+	BUILD=$(BUILD) tests/run $(SUITES) "$(JUDGE) --cases $(if $(SAN)$(HARD),20000,100000)" $(if $(SAN)$(HARD),,"tests/memtest --short" "tests/linux --short")
 
 ##  check-kvm-sim   the kvm tests on a complete KVM, inside QEMU (a minute)
 .PHONY: check-kvm-sim
@@ -369,6 +369,11 @@ include bench/bench.mk
 .PHONY: help
 help:
 	@echo "make VERB, where VERB is one of"; sed -n 's/^##//p' $(MAKEFILE_LIST)
+
+##  check-linux     Debian's kernel up to user space on soft, four boots; LINUX=FILE names another (minutes)
+.PHONY: check-linux
+check-linux: all $(BUILD)/guests/linux.cpio
+	BUILD=$(BUILD) tests/run tests/linux
 
 ##  check-memtest   Debian's memtest86+, tests #0 to #9: soft, and kvm in the test bed (10 minutes)
 .PHONY: check-memtest

@@ -86,6 +86,17 @@ $(GUEST_DIR)/tiny64.elf: $(GUEST_DIR)/tiny64.elf64
 $(GUEST_DIR)/elf64.elf: $(GUEST_DIR)/obj64/elf64.c.o $(GUEST_OBJ64) guests/lib/link.ld
 	$(CC) -m64 $(GUEST_LDFLAGS) -T guests/lib/link.ld -Wl,-e,_start64 -o $@ $(filter %.o %.a,$^)
 
+# Linux's first process, and a RAM disk that holds nothing else: see tests/linux.
+$(GUEST_DIR)/linux-init: guests/linux/init.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Isrc -m64 -ffreestanding \
+	    -fno-pic -fno-pie -fno-stack-protector -nostdlib -static -Wl,--build-id=none -o $@ $<
+$(GUEST_DIR)/linux.cpio: $(GUEST_DIR)/linux-init
+	rm -rf $(GUEST_DIR)/linux-root
+	mkdir $(GUEST_DIR)/linux-root
+	$(OBJCOPY) --strip-debug $< $(GUEST_DIR)/linux-root/init
+	cd $(GUEST_DIR)/linux-root && echo init | cpio --quiet -o -H newc > ../linux.cpio
+
 $(GUEST_DIR)/%.bin: guests/%.S
 	@mkdir -p $(@D)
 	$(CC) -m32 -Iguests -Isrc -g -c -o $(GUEST_DIR)/$*.boot.o $<
