@@ -359,6 +359,8 @@ static void translate_shadow(struct soft *s, gla_t gla, unsigned access, struct 
     uint64_t entry;
     uint32_t error;
 
+    if (s->flags & FLAG_AC)
+        access |= WALK_AC;
     p->global = p->large = false;
     if (shadow_walk(s->v->shadow, gla, access, true, &hva, &entry, &error)) {
         p->hva = hva;
