@@ -268,7 +268,8 @@ UNIT_TESTS := \
     test_gdb \
     test_table_diff \
     test_stops \
-    test_expr
+    test_expr \
+    test_monitor_step
 UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 
 # Guests: see guests/README.md.
