@@ -39,6 +39,7 @@ const struct command_row command_rows[] = {
     { "reverse-continue", "rc", NULL, "go back to the last breakpoint that was passed, or before the last write that is watched", "reverse-continue", cmd_reverse_continue, true, true, WITH_NOTHING },
     { "reverse-finish", "rf", NULL, "go back to the call of this function", "reverse-finish", cmd_reverse_finish, true, true, WITH_NOTHING },
     { "back", NULL, "[to] N|exit SEQ|event SEQ|mark N|write ADDRESS [BYTES]|begin|now", "go to a place in what was recorded: so many instructions, behind an event, before the write that put this value there", "back write ticks", cmd_back, true, true, WITH_EXPR },
+    { "step-irqs", NULL, "on|off", "does a guest that is stepped take interrupts? (soft: on, kvm: off)", "step-irqs off", cmd_step_irqs, true, false, WITH_NOTHING },
     { "follow", NULL, "[on|off|REASON ...]", "stop before the monitor answers an exit: its handler is next", "follow io cpuid", cmd_follow, true, false, WITH_NOTHING },
     { "pause", NULL, NULL, "stop a running guest (Ctrl-C does the same)", "pause", cmd_pause, true, true, WITH_NOTHING },
     { "type", NULL, "\"TEXT\"", "type on the guest's serial line; \\n is Enter", "type \"ps\\n\"", cmd_type, true, false, WITH_NOTHING },

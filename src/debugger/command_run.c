@@ -226,6 +226,15 @@ enum console_result cmd_kill(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
+enum console_result cmd_step_irqs(struct console *c, const char *args)
+{
+    bool on = !strcmp(args, "on");
+    if (!on && strcmp(args, "off"))
+        return fail(c, "step-irqs on, or step-irqs off");
+    int err = link_set_step_irqs(c->o.link, on);
+    return err ? fail_link(c, err, "the monitor cannot be told") : CONSOLE_OK;
+}
+
 /* ---- the monitor's answers, before they are given ---- */
 
 static void tell_follow(struct console *c)

@@ -26,6 +26,20 @@
 
 struct symbols;
 struct frame;
+struct reg;
+
+/* What the names of one text stand for at one place in the code, found once: registers,
+ * and what has a fixed address.  Begins as zeroes. */
+#define EXPR_NAMES 8
+struct expr_names {
+    unsigned n;
+    struct {
+        size_t at, end;                 /* in the text                              */
+        const struct reg *reg;          /* or NULL: the value                       */
+        struct value value;
+        bool named;
+    } name[EXPR_NAMES];
+};
 
 struct expr_machine {
     const struct cpu_state *cpu;        /* NULL: there are no registers             */
@@ -34,6 +48,8 @@ struct expr_machine {
     const struct frame     *frame;      /* whose locals; NULL: the innermost        */
     int  (*read)(void *arg, bool physical, uint64_t at, void *buf, unsigned n);     /* 0, -errno */
     void  *arg;
+
+    struct expr_names *names;           /* of this text here, to be faster next time; may be NULL */
 
     /* Other names ($, last); false: not known.  May be NULL. */
     bool (*name)(void *arg, const char *name, size_t len, uint64_t *value);

@@ -105,6 +105,7 @@ static bool of_program(struct parser *p, const char *name, size_t len, struct va
                                                         DEBUGINFO_ENUMERATOR, name, len, expr_pc(p));
     if (!found || !debuginfo_die(p->m->info, found->die, &die))
         return false;
+    p->fixed = true;
     if (found->kind == DEBUGINFO_FUNCTION)
         return function(p, &die, v);
     if (found->kind == DEBUGINFO_ENUMERATOR)
@@ -117,7 +118,7 @@ static bool symbol(struct parser *p, const char *name, size_t len, struct value 
 {
     uint64_t end;
     *v = plain(0);
-    return p->named = symbols_extent(p->m->symbols, name, len, &v->bits, &end);
+    return p->fixed = p->named = symbols_extent(p->m->symbols, name, len, &v->bits, &end);
 }
 
 static bool variable_or_symbol(struct parser *p, const char *name, size_t len, struct value *v)
@@ -131,6 +132,7 @@ static bool known(struct parser *p, const char *at, size_t len, struct value *v)
     const struct reg *r = reg_find(at + skip, len - skip);
     *v = plain(0);
     if (r && p->m->cpu) {
+        p->reg = r;
         v->bits = reg_get(r, p->m->cpu);
         return true;
     }
@@ -152,12 +154,41 @@ static bool longest(struct parser *p, const char *at, size_t len, struct value *
     return false;
 }
 
-struct value expr_name(struct parser *p)
+/* ---- names found before ---- */
+
+static bool recall(struct parser *p, struct value *v)
+{
+    const struct expr_names *known = p->m->names;
+    size_t at = (size_t)(p->at - p->text);
+    for (unsigned i = 0; known && i < known->n; i++) {
+        if (known->name[i].at != at)
+            continue;
+        p->at = p->text + known->name[i].end;
+        p->named = known->name[i].named;
+        *v = known->name[i].reg ? plain(reg_get(known->name[i].reg, p->m->cpu)) : known->name[i].value;
+        return true;
+    }
+    return false;
+}
+
+/* What is not evaluated need not have been found out. */
+static void remember(struct parser *p, const char *from, const struct value *v)
+{
+    struct expr_names *known = p->m->names;
+    if (!known || known->n == EXPR_NAMES || p->err || p->dead || !(p->reg || p->fixed))
+        return;
+    known->name[known->n].at = (size_t)(from - p->text);
+    known->name[known->n].end = (size_t)(p->at - p->text);
+    known->name[known->n].reg = p->reg;
+    known->name[known->n].named = p->named;
+    known->name[known->n++].value = *v;
+}
+
+static struct value find_name(struct parser *p)
 {
     const char *at = p->at;
     size_t len = name_length(at);
     struct value v = plain(0);
-    p->named = false;
     if (len == 3 && !strncmp(at, "sym", 3) && at[3] == ':') {
         len = name_length(at + 4);
         return longest(p, at + 4, len, &v, variable_or_symbol) ? v
@@ -168,6 +199,19 @@ struct value expr_name(struct parser *p)
     if (reg_find(at + (at[0] == '$'), len - (at[0] == '$')))
         return complain(p, -EINVAL, "there are no registers here, so no %.*s", (int)len, at);
     return complain(p, -EINVAL, "'%.*s' is neither a register nor a symbol of the guest", (int)len, at);
+}
+
+struct value expr_name(struct parser *p)
+{
+    const char *from = p->at;
+    struct value v;
+    p->named = p->fixed = false;
+    p->reg = NULL;
+    if (recall(p, &v))
+        return v;
+    v = find_name(p);
+    remember(p, from, &v);
+    return v;
 }
 
 struct value expr_member(struct parser *p, const struct value *v)

@@ -14,6 +14,8 @@ struct parser {
     unsigned    depth, dead;            /* dead: nothing is read, faults do not count */
     bool        word;                   /* a blank outside brackets ends it           */
     bool        named;                  /* the last operand was a symbol              */
+    bool        fixed;                  /* the last name stands for the same each time */
+    const struct reg *reg;              /* the last name was this register; or NULL   */
     unsigned    brackets;
     bool        has_frame;
     struct frame innermost;

@@ -28,6 +28,7 @@
 struct point {
     struct link_break b;
     struct filter    *filter;
+    struct expr_names *names;           /* of the condition, at code; else NULL */
     uint8_t           old[MAX_WATCH];   /* BREAK_CHANGE: what was there */
     bool              old_ok;
 };
@@ -124,7 +125,7 @@ static bool agent_holds(struct stops *s, const struct point *p, char *why, size_
 }
 
 /* Is the condition true now?  One that cannot be evaluated stops, and says so. */
-static bool condition_holds(struct stops *s, const struct point *p, char *why, size_t n)
+static bool condition_holds(struct stops *s, struct point *p, char *why, size_t n)
 {
     struct cpu_state cpu = { 0 };
     struct vcpu *v = &s->vm->cpu;
@@ -135,8 +136,11 @@ static bool condition_holds(struct stops *s, const struct point *p, char *why, s
         return agent_holds(s, p, why, n);
     if (!p->b.condition[0])
         return true;
+    if (p->b.kind == BREAK_CODE && !p->names)
+        p->names = calloc(1, sizeof *p->names);
     v->ops->get_state(v, ST_ALL & ~(unsigned)ST_FPU, &cpu);
-    struct expr_machine m = { .cpu = &cpu, .symbols = s->symbols, .info = s->info, .read = read_memory, .arg = s };
+    struct expr_machine m = { .cpu = &cpu, .symbols = s->symbols, .info = s->info, .names = p->names,
+                              .read = read_memory, .arg = s };
     return expr_eval(p->b.condition, &m, &value, &at, why, n) || value;
 }
 
@@ -578,6 +582,8 @@ int stops_change(struct stops *s, const struct link_break *b, char *why, size_t 
     p->b.enabled = b->enabled;
     p->b.ignore = b->ignore;
     memcpy(p->b.condition, b->condition, sizeof p->b.condition);
+    free(p->names);
+    p->names = NULL;
     memcpy(p->b.agent, b->agent, sizeof p->b.agent);
     p->b.agent_len = b->agent_len;
     if (b->access & BREAK_CHANGE)
@@ -592,6 +598,7 @@ int stops_delete(struct stops *s, unsigned nr)
     if (!p)
         return -ENOENT;
     filter_free(p->filter);
+    free(p->names);
     size_t i = (size_t)(p - s->point);
     memmove(p, p + 1, (--s->n - i) * sizeof *p);
     s->stale = true;
@@ -633,8 +640,10 @@ void stops_free(struct stops *s)
 {
     if (!s)
         return;
-    for (size_t i = 0; i < s->n; i++)
+    for (size_t i = 0; i < s->n; i++) {
         filter_free(s->point[i].filter);
+        free(s->point[i].names);
+    }
     free(s->point);
     free(s->code);
     free(s->data);

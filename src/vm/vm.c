@@ -332,12 +332,12 @@ static void want_irq_window(struct vm *vm, bool want)
 }
 
 /* The PIC has something: inject it, or ask to hear when that can be done. */
-static void deliver_irq(struct vm *vm, bool woken)
+static void deliver_irq(struct vm *vm)
 {
     struct pic *pic = pc_pic(vm->pc);
     bool pending = pic_pending(pic);
     vm->injected.type = EVENT_NONE;
-    if ((vm->cfg.irq_at_visible_exits && !vm->after_visible) || (vm->debug_hold_irqs && !woken)) {
+    if ((vm->cfg.irq_at_visible_exits && !vm->after_visible) || (vm->debug_hold_irqs && !vm->debug_woken)) {
         want_irq_window(vm, false);
         return;
     }
@@ -354,6 +354,7 @@ static void deliver_irq(struct vm *vm, bool woken)
     if (vm->cpu.ops->inject(&vm->cpu, &e))
         vm_stop(vm, VM_ENGINE, "it does not take interrupt %u", e.vector);
     vm->injected = e;
+    vm->debug_woken = false;
     vm->n_irqs++;
 }
 
@@ -396,13 +397,13 @@ bool vm_prepare(struct vm *vm)
     time_passes(vm);
     vclock_run_due(vm->clock);
     poll_input(vm);
-    bool woken = vm->halted;
+    vm->debug_woken |= vm->halted;
     if (vm->halted && vm->stop == VM_RUNNING)
         sleep_until_irq(vm);
     check_limits(vm);
     if (vm->stop != VM_RUNNING || vm->halted)
         return false;
-    deliver_irq(vm, woken);
+    deliver_irq(vm);
     vm->in_turn = true;
     return true;
 }

@@ -119,7 +119,8 @@ struct vm {
     /* The debugger's.  An exit that only it asked for is neither logged nor counted,
      * and the turn goes on as if it had not been. */
     uint64_t debug_until;           /* it wants a look at this icount; 0: no     */
-    bool     debug_hold_irqs;       /* none are injected, but to wake from HLT   */
+    bool     debug_hold_irqs;       /* none are injected, but to wake from HLT:  */
+    bool     debug_woken;           /* by one that is still to be injected       */
     bool     debug_step;            /* the monitor trap flag is the debugger's   */
     bool     debug_due;             /* the budget ends for the debugger's sake   */
     bool     debug_kick;            /* it has kicked the engine                  */

@@ -169,6 +169,27 @@ static void shown(void **state)
     debuginfo_close(info);
 }
 
+/* With the names remembered: registers are read anew, and what is not evaluated is not remembered. */
+static void remembered(void **state)
+{
+    struct expr_names names = { 0 };
+    struct cpu_state s = cpu;
+    struct expr_machine m = { .cpu = &s, .read = read_fake, .name = name_fake, .names = &names };
+    static const char text[] = "zf ? rbx + $ : eax + u8[rbx]";
+    char why[200];
+    uint64_t v;
+    size_t at;
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        s.gpr[RBX] = 10 + i;
+        s.gpr[RAX] = 100 * i;
+        s.rflags = i & 1 ? FLAG_ZF : 0;
+        assert_int_equal(expr_eval(text, &m, &v, &at, why, sizeof why), 0);
+        assert_int_equal(v, i & 1 ? 10 + i + 77 : 100 * i + 10 + i);
+    }
+    assert_int_equal(names.n, 4);
+}
+
 static void mistakes(void **state)
 {
     static const struct { const char *text; int err; size_t at; } rows[] = {
@@ -318,7 +339,7 @@ static void console(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values), cmocka_unit_test(variables), cmocka_unit_test(shown), cmocka_unit_test(mistakes), cmocka_unit_test(several),
+        cmocka_unit_test(values), cmocka_unit_test(remembered), cmocka_unit_test(variables), cmocka_unit_test(shown), cmocka_unit_test(mistakes), cmocka_unit_test(several),
         cmocka_unit_test(registers), cmocka_unit_test(instructions), cmocka_unit_test(console),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

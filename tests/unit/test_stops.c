@@ -353,12 +353,82 @@ static void thousands(void **state)
     link_end(l);
 }
 
+/* ---- steps and interrupts ---- */
+
+/* 8259A: IRQ 0 alone, vector 20h; 8254: every 20 ticks, about 17 us; sti; inc bx; jmp back; with
+ * MOV SS and PUSHF on the way.  The handler at 1100h: inc dx; EOI; iret */
+static const uint8_t ticking[] = {
+    0xb0, 0x11, 0xe6, 0x20, 0xb0, 0x20, 0xe6, 0x21, 0xb0, 0x04, 0xe6, 0x21, 0xb0, 0x01, 0xe6, 0x21, 0xb0, 0xfe, 0xe6, 0x21,
+    0xb0, 0x34, 0xe6, 0x43, 0xb0, 0x14, 0xe6, 0x40, 0xb0, 0x00, 0xe6, 0x40,
+    0xfa, 0x43, 0x8e, 0xd1, 0x9c, 0x5d, 0x01, 0xef, 0xfb, 0x90, 0xeb, 0xf4,
+};
+
+static struct link *start_ticking(void)
+{
+    struct link *l = start(ticking, sizeof ticking);
+    set_up(l);
+    struct cpu_state s = cpu_of(l);
+    s.gpr[RDX] = s.gpr[RCX] = 0;
+    assert_int_equal(link_set_state(l, ST_GPRS, &s), 0);
+    assert_int_equal(link_write_phys(l, 0x80, "\x00\x11\0\0", 4), 0);
+    assert_int_equal(link_write_phys(l, 0x1100, "\x42\xb0\x20\xe6\x20\xcf", 6), 0);
+    return l;
+}
+
+static void interrupts_held(void **state)
+{
+    (void)state;
+    struct link *l = start_ticking();
+    assert_int_equal(link_set_step_irqs(l, false), 0);
+    go(l, LINK_STEP, 200000);
+    assert_int_equal(cpu_of(l).gpr[RDX], 0);
+    assert_int_equal(link_run_range(l, CODE, CODE + sizeof ticking), 0);
+    assert_int_equal(link_wait(l, 50), -ETIMEDOUT);
+    assert_int_equal(link_pause(l), 0);
+    assert_int_equal(link_wait(l, 5000), 0);
+    assert_int_equal(cpu_of(l).gpr[RDX], 0);
+    add(l, BREAK_CODE, 0x1100, 0, 0, "");
+    go(l, LINK_FREE, 0);                        /* what was held comes now */
+    assert_int_equal(cpu_of(l).rip, 0x1100);
+    assert_int_equal(link_set_step_irqs(l, true), 0);
+    assert_int_equal(link_break_delete(l, 1), 0);
+    go(l, LINK_STEP, 200000);
+    assert_true(cpu_of(l).gpr[RDX] > 5);
+    link_end(l);
+}
+
+/* Step by step, over STI and MOV SS and through handlers, is the same way; PUSHF shows no trap flag. */
+static void small_steps(void **state)
+{
+    (void)state;
+    struct link *l = start_ticking(), *k = start_ticking();
+    unsigned n = 0;
+    for (unsigned i = 0; n < 60000; i++) {
+        unsigned stride = 1 + i % 29;
+        go(l, LINK_STEP, stride);
+        n += stride;
+    }
+    for (unsigned i = 0; i < 100; i++, n++)
+        go(l, LINK_STEP, 1);
+    go(k, LINK_STEP, n);
+    struct cpu_state a = cpu_of(l), b = cpu_of(k);
+    assert_int_equal(icount(l), icount(k));
+    assert_memory_equal(a.gpr, b.gpr, sizeof a.gpr);
+    assert_int_equal(a.rip, b.rip);
+    assert_int_equal(a.rflags, b.rflags);
+    assert_true(a.gpr[RDX] >= 2);
+    assert_int_equal(a.gpr[RBP] & FLAG_TF, 0);
+    link_end(l);
+    link_end(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(watchpoints), cmocka_unit_test(several_at_once), cmocka_unit_test(faulting),
         cmocka_unit_test(as_single_steps), cmocka_unit_test(everywhere), cmocka_unit_test(on_hot_code),
         cmocka_unit_test(code_that_changes), cmocka_unit_test(thousands),
+        cmocka_unit_test(interrupts_held), cmocka_unit_test(small_steps),
     };
     int fd = mkstemp(path);
     if (fd < 0)
