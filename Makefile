@@ -144,6 +144,7 @@ debugger := \
     debugger/expr.c \
     debugger/disasm.c \
     debugger/stops.c \
+    debugger/input_log.c \
     debugger/checkpoint.c \
     debugger/reverse.c \
     debugger/control.c \

@@ -124,25 +124,36 @@ static void unchain(struct checkpoints *all, struct version *v)
     *at = v->older;
 }
 
-static bool keep_page(struct checkpoints *all, struct checkpoint *c, uint32_t page)
+/* data NULL: zero. */
+static bool add_version(struct checkpoints *all, struct checkpoint *c, uint32_t page, const uint8_t *data)
 {
-    const uint8_t *now = page_hva(all, page);
-    if (is_same(version_at(all, page, c->key), now))
-        return true;
     struct version *v = malloc(sizeof *v);
-    bool zero = is_zero(now);
-    uint8_t *data = v && !zero ? malloc(PAGE_SIZE) : NULL;
-    if (!v || (!zero && !data)) {
+    uint8_t *copy = v && data ? malloc(PAGE_SIZE) : NULL;
+    if (!v || (data && !copy)) {
         free(v);
         return false;
     }
-    if (data)
-        memcpy(data, now, PAGE_SIZE);
-    *v = (struct version){ .next = c->versions, .of = c, .page = page, .data = data };
+    if (copy)
+        memcpy(copy, data, PAGE_SIZE);
+    *v = (struct version){ .next = c->versions, .of = c, .page = page, .data = copy };
     c->versions = v;
     chain(all, v);
-    all->bytes += sizeof *v + (data ? PAGE_SIZE : 0);
+    all->bytes += sizeof *v + (copy ? PAGE_SIZE : 0);
     return true;
+}
+
+/* What c does not say of the page, the one after it goes by what the one before it says: if c
+ * comes between and says something, the one after must say it itself. */
+static bool keep_page(struct checkpoints *all, struct checkpoint *c, uint32_t page)
+{
+    const uint8_t *now = page_hva(all, page);
+    const struct version *before = version_at(all, page, c->key);
+    if (is_same(before, now))
+        return true;
+    const struct version *after = c->newer ? version_at(all, page, c->newer->key) : NULL;
+    if (c->newer && after == before && !add_version(all, c->newer, page, before ? before->data : NULL))
+        return false;
+    return add_version(all, c, page, is_zero(now) ? NULL : now);
 }
 
 /* ---- dirty pages ---- */

@@ -35,14 +35,7 @@
 #define NEARBY_NS    2000000u           /* a checkpoint is made so far before a place that was farther
                                            from one: who steps back once steps back again */
 #define N_NEARBY     4
-#define MAX_INPUTS   (1u << 20)
 #define MAX_CODE     8
-
-struct input {
-    uint64_t icount, vtime_ns;
-    uint64_t passed;                    /* of a sleep                  */
-    uint8_t  hook, is_sleep, to, byte;
-};
 
 enum phase { IDLE, APPROACH, SEARCH };
 enum goal { GOAL_INSN, GOAL_CODE, GOAL_EVENT };
@@ -82,8 +75,7 @@ struct reverse {
     uint64_t              max_bytes;
     uint64_t              mark_ns, spacing_ns;      /* of processor time */
 
-    struct input         *log;
-    size_t                n_log, room_log, at_log;
+    struct input_log      log;
 
     bool                  inside;
     struct checkpoint    *present;      /* where `inside` was entered from            */
@@ -98,81 +90,35 @@ struct reverse {
 
 /* ---- what came from outside ---- */
 
-static void note(struct reverse *r, const struct input *in)
+void reverse_note_byte(struct reverse *r, enum input_hook hook, enum input_kind kind, uint8_t byte)
 {
-    if (r->n_log == r->room_log) {
-        size_t room = r->room_log ? 2 * r->room_log : 256;
-        struct input *log = r->n_log < MAX_INPUTS ? realloc(r->log, room * sizeof *log) : NULL;
-        if (!log) {
-            r->unfaithful = true;       /* what is not in the log cannot be done again */
-            return;
-        }
-        r->log = log;
-        r->room_log = room;
-    }
-    r->log[r->n_log++] = *in;
-}
-
-static struct input here(const struct reverse *r, enum reverse_hook hook)
-{
-    return (struct input){ .icount = r->vm->cpu.icount, .vtime_ns = vclock_now_ns(r->vm->clock),
-                           .hook = (uint8_t)hook };
-}
-
-void reverse_note_byte(struct reverse *r, enum reverse_hook hook, enum link_input to, uint8_t byte)
-{
-    struct input in = here(r, hook);
-    in.to = (uint8_t)to;
-    in.byte = byte;
     if (r->ok)
-        note(r, &in);
+        input_log_byte(&r->log, hook, kind, byte);
+    r->unfaithful |= r->log.full;       /* what is not in the log cannot be done again */
 }
 
-/* To sleep until the timer is what a guest does that is left alone: no need to note it.
- * Sleeps in pieces are one, if nothing was in between. */
+/* A checkpoint knows how much of the log was before it: no sleep grows over one. */
 void reverse_note_sleep(struct reverse *r, uint64_t ns, uint64_t passed)
 {
-    struct input in = here(r, REVERSE_IDLE);
-    struct input *last = r->n_log ? &r->log[r->n_log - 1] : NULL;
-    in.is_sleep = 1;
-    in.passed = passed;
-    if (!r->ok || !passed || passed == ns)
-        return;
-    if (last && last->is_sleep && last->icount == in.icount && last->vtime_ns + last->passed == in.vtime_ns &&
-        (!checkpoints_last(r->all) || checkpoints_last(r->all)->note < r->n_log))
-        last->passed += passed;
-    else
-        note(r, &in);
+    r->log.closed = checkpoints_last(r->all) ? checkpoints_last(r->all)->note : 0;
+    if (r->ok)
+        input_log_sleep(&r->log, ns, passed);
+    r->unfaithful |= r->log.full;
 }
 
-static const struct input *played(const struct reverse *r, enum reverse_hook hook, bool sleep)
+void reverse_play(struct reverse *r, enum input_hook hook)
 {
-    const struct input *in = r->at_log < r->n_log ? &r->log[r->at_log] : NULL;
-    struct input now = here(r, hook);
-    return in && in->icount == now.icount && in->vtime_ns == now.vtime_ns && in->hook == hook &&
-           in->is_sleep == sleep ? in : NULL;
-}
-
-bool reverse_play_byte(struct reverse *r, enum reverse_hook hook, enum link_input *to, uint8_t *byte)
-{
-    const struct input *in = played(r, hook, false);
-    if (!in)
-        return false;
-    *to = (enum link_input)in->to;
-    *byte = in->byte;
-    r->at_log++;
-    return true;
+    enum input_kind kind;
+    uint8_t byte;
+    while (input_play_byte(&r->log, hook, &kind, &byte))
+        input_give(r->vm, kind, byte);
 }
 
 uint64_t reverse_play_sleep(struct reverse *r, uint64_t ns)
 {
-    const struct input *in = played(r, REVERSE_IDLE, true);
-    if (in) {
-        r->at_log++;
-        return in->passed < ns ? in->passed : ns;
-    }
-    if (ns != VCLOCK_NEVER)
-        return ns;
+    uint64_t passed = input_play_sleep(&r->log, ns);
+    if (passed != VCLOCK_NEVER)
+        return passed;
     r->vm->pause_wanted = true;         /* here the log ends, and so the past */
     return 0;
 }
@@ -190,7 +136,7 @@ static struct checkpoint *take(struct reverse *r, bool wall)
     if (r->spacing_ns < SPACING_NS)
         r->spacing_ns = SPACING_NS;
     if (c)
-        c->note = r->inside ? r->at_log : r->n_log;
+        c->note = r->inside ? r->log.at : r->log.n;
     return c;
 }
 
@@ -218,7 +164,7 @@ static void return_to(struct reverse *r, struct checkpoint *c)
 {
     bug_if(!checkpoints_return(r->all, c), "no memory to return to a checkpoint");
     r->mark_ns = host_cpu_ns();
-    r->at_log = c->note;
+    r->log.at = c->note;
     if (r->own) {
         r->own->head = r->own->tail = c->seq;
         r->vm->trace->mask = c->mask;
@@ -277,7 +223,7 @@ static void cut(struct reverse *r)
     r->present = NULL;
     forget_nearby(r);
     checkpoints_cut_future(r->all);
-    r->n_log = r->at_log;
+    r->log.n = r->log.at;
     r->inside = false;
     use_ring(r, r->live, r->live_mask);
     control_horizon(r->control, 0);
@@ -338,7 +284,8 @@ static void begin_again(struct reverse *r)
         return;
     forget_nearby(r);
     checkpoints_cut_older(r->all, c);
-    r->n_log = c->note = 0;
+    r->log.n = c->note = 0;
+    r->log.full = false;
 }
 
 void reverse_before_run(struct reverse *r)
@@ -885,7 +832,7 @@ void reverse_status(const struct reverse *r, struct link_past *p)
     p->begin_seq = first->seq;
     p->checkpoints = checkpoints_count(r->all);
     p->bytes = checkpoints_bytes(r->all);
-    p->inputs = r->n_log;
+    p->inputs = r->log.n;
     p->done = r->op.done;
     p->total = r->op.total;
 }
@@ -896,7 +843,7 @@ struct reverse *reverse_new(struct vm *vm, struct control *c, const struct symbo
     struct reverse *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
-    r->vm = vm;
+    r->vm = r->log.vm = vm;
     r->control = c;
     r->stops = control_stops(c);
     r->symbols = symbols;

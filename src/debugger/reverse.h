@@ -22,6 +22,7 @@
 #define DEBUGGER_REVERSE_H
 
 #include "debugger/control.h"
+#include "debugger/input_log.h"
 
 struct reverse;
 
@@ -51,12 +52,10 @@ void reverse_kinds_changed(struct reverse *r);
 void reverse_unfaithful(struct reverse *r);
 
 /* The outside.  Inside the past `play` gives what came then, and the outside is silent. */
-enum reverse_hook { REVERSE_POLL, REVERSE_ROOM, REVERSE_IDLE };
 bool reverse_inside(const struct reverse *r);
-void reverse_note_byte(struct reverse *r, enum reverse_hook hook, enum link_input to, uint8_t byte);
+void reverse_note_byte(struct reverse *r, enum input_hook hook, enum input_kind kind, uint8_t byte);
 void reverse_note_sleep(struct reverse *r, uint64_t ns, uint64_t passed);
-/* The next byte that went in at this place, or false. */
-bool reverse_play_byte(struct reverse *r, enum reverse_hook hook, enum link_input *to, uint8_t *byte);
+void reverse_play(struct reverse *r, enum input_hook hook);
 /* How long it slept then; ns is until the next timer. */
 uint64_t reverse_play_sleep(struct reverse *r, uint64_t ns);
 

@@ -25,7 +25,6 @@
 #include "debugger/sandbox.h"
 #include "debugger/stops.h"
 #include "io/bus.h"
-#include "io/i8042.h"
 #include "io/uart.h"
 #include "mem/nested.h"
 #include "mem/shadow.h"
@@ -164,31 +163,16 @@ static void publish(struct vmm *m)
 
 /* ---- what the machine asks of us ---- */
 
-static int give(struct vmm *m, enum link_input to, uint8_t byte)
+static void feed(struct vmm *m, enum input_hook hook)
 {
-    if (to == LINK_TO_KEYBOARD)
-        return keyboard_type(pc_keyboard(m->vm->pc), (char)(byte == '\r' ? '\n' : byte));
-    return uart_receive(pc_uart(m->vm->pc), byte);
-}
-
-/* What went in here once goes in here again. */
-static void play(struct vmm *m, enum reverse_hook hook)
-{
-    enum link_input to;
-    uint8_t byte;
-    while (reverse_play_byte(m->reverse, hook, &to, &byte))
-        give(m, to, byte);
-}
-
-static void feed(struct vmm *m, enum reverse_hook hook)
-{
+    static const enum input_kind kinds[] = { [LINK_TO_SERIAL] = INPUT_SERIAL, [LINK_TO_KEYBOARD] = INPUT_KEYBOARD };
     if (reverse_inside(m->reverse)) {
-        play(m, hook);
+        reverse_play(m->reverse, hook);
         return;
     }
     for (unsigned to = 0; to < NELEM(m->typed); to++)
-        while (m->typed[to].n && give(m, to, m->typed[to].byte[m->typed[to].head]) != -EAGAIN) {
-            reverse_note_byte(m->reverse, hook, to, m->typed[to].byte[m->typed[to].head]);
+        while (m->typed[to].n && input_give(m->vm, kinds[to], m->typed[to].byte[m->typed[to].head]) != -EAGAIN) {
+            reverse_note_byte(m->reverse, hook, kinds[to], m->typed[to].byte[m->typed[to].head]);
             m->typed[to].head = (m->typed[to].head + 1) % TYPED;
             m->typed[to].n--;
         }
@@ -196,10 +180,10 @@ static void feed(struct vmm *m, enum reverse_hook hook)
 
 static void on_room(void *arg)
 {
-    feed(arg, REVERSE_ROOM);
+    feed(arg, INPUT_ROOM);
 }
 
-static void look_around(struct vmm *m, enum reverse_hook hook)
+static void look_around(struct vmm *m, enum input_hook hook)
 {
     feed(m, hook);
     pay_answer(m);
@@ -210,7 +194,7 @@ static void look_around(struct vmm *m, enum reverse_hook hook)
 
 static void on_poll(void *arg)
 {
-    look_around(arg, REVERSE_POLL);
+    look_around(arg, INPUT_POLL);
 }
 
 /* There is a request: it comes before the halt. */
@@ -246,7 +230,7 @@ static uint64_t sleep_now(struct vmm *m, uint64_t ns)
 static uint64_t on_idle(void *arg, uint64_t ns)
 {
     struct vmm *m = arg;
-    look_around(m, REVERSE_IDLE);
+    look_around(m, INPUT_IDLE);
     if (m->attention)
         return interrupt_idling(m);
     if (reverse_inside(m->reverse))
