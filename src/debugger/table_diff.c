@@ -127,7 +127,7 @@ static size_t compare(const struct table_shot *s, const struct table *a, const s
                       struct table_change *out, size_t n, size_t found)
 {
     const struct table *t = b ? b : a;
-    for (unsigned i = 0; i < t->n; i++) {
+    for (unsigned i = 0; t && i < t->n; i++) {
         uint64_t before = a && i < a->n ? a->entry[i] : 0, after = b ? b->entry[i] : 0;
         if (before == after)
             continue;
