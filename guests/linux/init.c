@@ -12,8 +12,8 @@
  */
 #include "base/abi.h"
 
-enum { SYS_write = 1, SYS_ioctl = 16, SYS_nanosleep = 35, SYS_getpid = 39, SYS_fork = 57, SYS_exit = 60, SYS_wait4 = 61,
-       SYS_uname = 63, SYS_mkdir = 83, SYS_rmdir = 84, SYS_ioperm = 173 };
+enum { SYS_write = 1, SYS_ioctl = 16, SYS_nanosleep = 35, SYS_getpid = 39, SYS_fork = 57,
+       SYS_exit = 60, SYS_wait4 = 61, SYS_uname = 63, SYS_mkdir = 83, SYS_rmdir = 84, SYS_ioperm = 173 };
 enum { TCSBRK = 0x5409 };       /* with 1: wait until the terminal has sent everything */
 
 static long linux_call(long nr, long a, long b, long c, long d)

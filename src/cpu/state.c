@@ -188,6 +188,7 @@ unsigned cpu_state_diff(const struct cpu_state *a, const struct cpu_state *b,
                         unsigned groups, char *out, size_t n)
 {
     struct report r = { .out = out, .n = n };
+    uint32_t mxcsr[2];
 
     if (n)
         out[0] = '\0';
@@ -199,6 +200,9 @@ unsigned cpu_state_diff(const struct cpu_state *a, const struct cpu_state *b,
     if (groups & ST_FPU) {
         diff_rows(&r, "st", 32, 8, 10, a->fpu, b->fpu);
         diff_rows(&r, "xmm", 160, 16, 16, a->fpu, b->fpu);
+        memcpy(&mxcsr[0], a->fpu + 24, 4);
+        memcpy(&mxcsr[1], b->fpu + 24, 4);
+        diff_value(&r, "mxcsr", mxcsr[0], mxcsr[1], 4);
     }
     return r.differ;
 }

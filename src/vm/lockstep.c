@@ -74,7 +74,7 @@ static bool same_state(struct lockstep *l)
 {
     struct cpu_state a, b;
     struct vcpu *va = &l->leader->cpu, *vb = &l->follower->cpu;
-    unsigned groups = ST_GPRS | ST_SEGS | ST_CRS | ST_DRS | ST_MSRS;
+    unsigned groups = ST_GPRS | ST_SEGS | ST_CRS | ST_DRS | ST_MSRS | ST_FPU;
     l->n_compared++;
     if (va->ops->get_state(va, groups, &a) || vb->ops->get_state(vb, groups, &b))
         return differ(l, "an engine does not tell its state");
