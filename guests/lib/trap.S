@@ -6,6 +6,9 @@
  */
 #include "lib/desc.inc"
 
+/* For debuggers: the interrupted code is trap_common's caller.  Its frame ends behind
+ * what the CPU pushed. */
+    .cfi_sections .debug_frame
     .text
     .balign 16
     .globl trap_stubs
@@ -25,6 +28,11 @@ trap_stubs:
     .globl trap_common
 #ifdef __x86_64__
 trap_common:
+    .cfi_startproc simple
+    .cfi_signal_frame
+    .cfi_def_cfa %rsp, 56
+    .cfi_offset %rip, -40
+    .cfi_offset %rsp, -16
     push %rax
     push %rbx
     push %rcx
@@ -40,6 +48,22 @@ trap_common:
     push %r13
     push %r14
     push %r15
+    .cfi_def_cfa_offset 176
+    .cfi_offset %rax, -64
+    .cfi_offset %rbx, -72
+    .cfi_offset %rcx, -80
+    .cfi_offset %rdx, -88
+    .cfi_offset %rsi, -96
+    .cfi_offset %rdi, -104
+    .cfi_offset %rbp, -112
+    .cfi_offset %r8, -120
+    .cfi_offset %r9, -128
+    .cfi_offset %r10, -136
+    .cfi_offset %r11, -144
+    .cfi_offset %r12, -152
+    .cfi_offset %r13, -160
+    .cfi_offset %r14, -168
+    .cfi_offset %r15, -176
     cld
     mov %rsp, %rdi
     call trap                           /* 22 words pushed: the stack is aligned */
@@ -62,6 +86,7 @@ trap_return:
     pop %rax
     add $16, %rsp                       /* vector, error */
     iretq
+    .cfi_endproc
 
 /* void user_run(void (*fn)(void), ulong flags) */
     .globl user_run
@@ -100,6 +125,13 @@ user_exit_entry:                        /* INT USER_EXIT out of ring 3 */
 
 #else
 trap_common:
+    .cfi_startproc simple
+    .cfi_signal_frame
+    .cfi_def_cfa %esp, 20
+    .cfi_offset 8, -12                  /* eip */
+    /* esp: where the frame ends, or from another ring what is saved there,
+     * cfa + ((*cfa - cfa) & -((cs & 3) != 0)) */
+    .cfi_escape 0x16, 4, 16, 0x12, 0x12, 0x06, 0x16, 0x1c, 0x14, 0x38, 0x1c, 0x06, 0x33, 0x1a, 0x30, 0x2e, 0x1f, 0x1a, 0x22
     pusha
     /* Not PUSH %ds: whether that writes the upper half of the word, CPUs do not
      * agree on, and this stack is compared.  [SDM 2B "PUSH"] */
@@ -116,6 +148,14 @@ trap_common:
     mov %eax, %es
     cld
     push %esp
+    .cfi_def_cfa_offset 72
+    .cfi_offset 0, -24
+    .cfi_offset 1, -28
+    .cfi_offset 2, -32
+    .cfi_offset 3, -36
+    .cfi_offset 5, -44
+    .cfi_offset 6, -48
+    .cfi_offset 7, -52
     call trap
     add $4, %esp
     .globl trap_return
@@ -127,6 +167,7 @@ trap_return:
     popa
     add $8, %esp                        /* vector, error */
     iret
+    .cfi_endproc
 
 /* void user_run(void (*fn)(void), ulong flags) */
     .globl user_run

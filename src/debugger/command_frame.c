@@ -15,7 +15,9 @@
 #include "debugger/regs.h"
 #include "debugger/symbols.h"
 
-#define MAX_FRAMES 200
+#define MAX_FRAMES  200
+#define MAX_GUESSES 40
+#define STACK_WORDS 1024                /* that are looked through for return addresses */
 
 /* Files of the directory we are in without it. */
 const char *short_path(const char *file)
@@ -144,21 +146,67 @@ static enum console_result no_frame(struct console *c)
                              : "there is no debug information, so frames are not known");
 }
 
+/* Is there a call in front of this address? */
+static bool behind_call(struct console *c, uint64_t at)
+{
+    static const uint8_t indirect[] = { 2, 3, 4, 6, 7 };        /* lengths of CALL r/m */
+    uint8_t b[8];
+    if (at < 8 || link_read_linear(c->o.link, at - 8, b, 8))
+        return false;
+    if (b[3] == 0xe8)
+        return true;
+    for (unsigned i = 0; i < sizeof indirect; i++)
+        if (b[8 - indirect[i]] == 0xff && (b[9 - indirect[i]] & 0x38) == 0x10)
+            return true;
+    return false;
+}
+
+/* Without call frame information: what on the stack looks like a return address. */
+static void guess_callers(struct console *c, uint64_t sp, uint64_t left)
+{
+    unsigned bytes = state_code_bits(&c->cpu) / 8;
+    char place[200];
+    uint64_t offset, shown = 0;
+    for (unsigned i = 0; i < STACK_WORDS && shown < left && shown < MAX_GUESSES; i++) {
+        uint64_t word = 0;
+        if (link_read_linear(c->o.link, sp + i * bytes, &word, bytes))
+            return;
+        if (!symbols_find(c->o.symbols, word, &offset) || !offset || !behind_call(c, word))
+            continue;
+        if (c->o.json) {
+            fprintf(c->out, "{\"guess\":true,\"pc\":%" PRIu64 ",\"function\":", word);
+            json_string(c->out, symbols_format(c->o.symbols, word, place, sizeof place));
+            fputs("}\n", c->out);
+        } else {
+            if (!shown)
+                fputs("(from here on no call frame information: what on the stack looks like a return address)\n", c->out);
+            fprintf(c->out, "?   %s\n", address_text(c, word, place, sizeof place));
+        }
+        shown++;
+    }
+}
+
 enum console_result cmd_backtrace(struct console *c, const char *args)
 {
     struct expr_machine m = machine_now(c);
-    struct frame f, callee;
-    uint64_t n, shown = 0;
+    struct frame f = { .cfa = 0 }, callee;
+    uint64_t n, shown = 0, sp = state_sp(&c->cpu);
+    char place[200];
     if (!arg_count(c, args, MAX_FRAMES, &n))
         return CONSOLE_ERROR;
-    if (!frame_innermost(&m, &f))
+    bool known = frame_innermost(&m, &f);
+    if (!known && !symbols_count(c->o.symbols))
         return no_frame(c);
-    do {
+    if (!known && !c->o.json)
+        fprintf(c->out, "#0  %s\n", address_text(c, state_pc(&c->cpu), place, sizeof place));
+    for (; known && shown < n && shown < MAX_FRAMES; shown++) {
         show_frame(c, &f);
         callee = f;
-    } while (++shown < n && shown < MAX_FRAMES && frame_caller(&m, &callee, &f));
-    if (!c->o.json && shown < n && shown < MAX_FRAMES && !callee.cfa)
-        fputs("(who called that is not known: no call frame information)\n", c->out);
+        sp = f.cfa ? f.cfa : f.level ? f.reg[debuginfo_address_bytes(c->o.info) == 8 ? 7 : 4] : sp;
+        known = frame_caller(&m, &callee, &f);
+    }
+    if (!known)
+        guess_callers(c, sp, n - shown);
     return CONSOLE_OK;
 }
 

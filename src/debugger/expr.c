@@ -374,8 +374,8 @@ static const struct { const char *token, *but_not; enum op op; unsigned level; }
 struct type expr_promoted(const struct value *v)
 {
     enum type_kind kind = type_kind(&v->type);
-    if (kind == TYPE_NONE)
-        return v->type;
+    if (kind == TYPE_NONE || kind == TYPE_FUNCTION)     /* code is counted in bytes */
+        return (struct type){ .bytes = 0 };
     if (kind != TYPE_INTEGER && kind != TYPE_ENUM)
         return type_integer("unsigned long", 8, false);
     struct type t = v->type;

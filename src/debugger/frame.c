@@ -37,7 +37,7 @@ static uint64_t truncate(const struct expr_machine *m, uint64_t v)
 
 uint64_t frame_lookup_pc(const struct frame *f)
 {
-    return f->level ? f->pc - 1 : f->pc;
+    return f->level && !f->interrupted ? f->pc - 1 : f->pc;
 }
 
 /* The cfa of a frame whose other registers are known; 0: not known. */
@@ -129,8 +129,10 @@ bool frame_caller(const struct expr_machine *m, const struct frame *f, struct fr
         return false;
     Dwarf_Frame *unwind = debuginfo_unwind(m->info, frame_lookup_pc(f));
     if (unwind) {
+        Dwarf_Addr start, end;
         for (unsigned i = 0; i <= ra; i++)
             restore(m, f, unwind, i, caller);
+        dwarf_frame_info(unwind, &start, &end, &caller->interrupted);
         free(unwind);
     } else {
         memcpy(caller->reg, f->reg, sizeof f->reg);
@@ -141,10 +143,12 @@ bool frame_caller(const struct expr_machine *m, const struct frame *f, struct fr
     if (!(caller->known & BIT(ra)) || !caller->reg[ra])
         return false;
     caller->pc = caller->reg[ra];
-    caller->reg[sp] = f->cfa;
+    if (!(caller->known & BIT(sp)))
+        caller->reg[sp] = f->cfa;
     caller->known |= (uint32_t)BIT(sp);
     finish_frame(m, caller);
-    return !caller->cfa || caller->cfa > f->cfa;        /* a stack that does not grow is none */
+    /* A stack that does not grow is none, but an interrupt may have changed stacks. */
+    return !caller->cfa || caller->cfa > f->cfa || caller->interrupted;
 }
 
 /* ---- variables ---- */

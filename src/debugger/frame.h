@@ -19,6 +19,7 @@ struct frame {
     uint64_t reg[FRAME_REGS];
     uint32_t known;                     /* BIT(n): reg[n] is                                    */
     unsigned level;                     /* 0: the innermost                                     */
+    bool     interrupted;               /* pc is the next instruction, not one behind a call    */
 };
 
 /* The CPU's own frame; false: no debug information or no CPU. */
