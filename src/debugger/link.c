@@ -250,6 +250,10 @@ static int await(struct link *l)
             return l->in.head.error > 0 ? -EBADMSG : l->in.head.error;
         if (got && !l->in.head.id)
             l->news |= on_notice(l);
+        if (got && l->going && l->state != LINK_RUNNING) {
+            l->in.head.bytes = 0;       /* stopped already: that is the answer */
+            return 0;
+        }
         if (got)
             continue;
         struct pollfd p = { .fd = l->sock, .events = POLLIN };
@@ -316,8 +320,10 @@ static int run(struct link *l, const struct wire_run *r, bool wait)
     if (refusals[l->state] && !(l->state == LINK_ENDED && LINK_IS_BACK(r->how)))
         return refusals[l->state];
     enum link_state before = l->state;
-    l->state = LINK_RUNNING;            /* the stop may come with the answer */
+    l->state = LINK_RUNNING;
+    l->going = true;
     int err = wait ? link_ask(l, WIRE_RUN, r, sizeof *r, 0) : request(l, WIRE_RUN, r, sizeof *r);
+    l->going = false;
     if (err && err != -ETIMEDOUT && l->state == LINK_RUNNING)
         l->state = before;              /* one that hangs may yet take it up */
     return err ? refusal(l, err, l->refusal, sizeof l->refusal) : 0;

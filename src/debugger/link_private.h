@@ -19,6 +19,7 @@ struct link {
     enum link_state   state;
     struct link_stop  stop;
     unsigned          news;             /* seen while an answer was waited for */
+    bool              going;            /* RUN waits for its answer, which a stop is too */
     bool              killed, held;     /* held: by us, who traces it */
     uint64_t          follow;           /* exits before which to stop */
     int               stat_fd;          /* /proc/PID/stat of a VMM that may be traced; else -1 */

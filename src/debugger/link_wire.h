@@ -14,7 +14,8 @@
 #define WIRE_REGIONS   16
 #define WIRE_VALUES    4096             /* of a device              */
 
-/*    request       carries               is answered by */
+/* (RUN: by nothing, or by STOPPED if that comes first.)
+ *    request       carries               is answered by */
 #define WIRE_LIST(X)                                                     \
     X(RUN,          struct wire_run,      struct wire_none)              \
     X(PAUSE,        struct wire_none,     struct wire_none)              \

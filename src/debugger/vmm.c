@@ -73,8 +73,7 @@ static void transmit(struct vmm *m, uint32_t type, uint32_t id, int error, const
             _exit(1);                   /* the debugger is gone, and so are we */
 }
 
-/* A step's answer goes out with its stop, for both make one turn of the debugger; if that
- * takes long, alone. */
+/* To a step its stop is answer enough; to one that takes longer it comes now. */
 static void pay_answer(struct vmm *m)
 {
     uint32_t id = m->owed;
@@ -583,7 +582,7 @@ static void tell_stop(struct vmm *m, const struct link_stop *why)
     flush_output(m);
     publish(m);
     transmit(m, WIRE_STOPPED, 0, 0, why, sizeof *why);
-    pay_answer(m);
+    m->owed = 0;
     vmm_guest_stopped();
 }
 
