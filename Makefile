@@ -182,6 +182,7 @@ debugger := \
     debugger/tui_survey.c \
     debugger/tui.c \
     debugger/tui_key.c \
+    debugger/tui_help.c \
     debugger/tui_prompt.c \
     debugger/tui_command.c \
     debugger/tui_search.c \

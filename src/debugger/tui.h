@@ -144,6 +144,8 @@ void tui_say(struct tui *t, enum role role, const char *fmt, ...) __attribute__(
 void tui_set_filter(struct tui *t, const char *text);
 uint64_t tui_n_events(const struct tui *t);
 
+/* An event's arguments, without what no host's clock has measured. */
+char *tui_event_args(const struct tui *t, const struct trace_event *e, char *buf, size_t n);
 /* An event's text as the stream shows it, for search. */
 char *tui_event_text(const struct tui *t, const struct trace_event *e, char *buf, size_t n);
 enum role tui_role_of(const struct trace_event *e);
@@ -211,7 +213,11 @@ bool tui_place(const struct tui *t, const char *text, uint64_t *at);     /* a sy
 bool tui_complete(struct tui *t, const char *command, char *text, size_t n);    /* text behind that command */
 
 /* tui_key.c */
+extern const struct key tui_keys[];             /* those that work everywhere; ends with code 0 */
+bool tui_key_is_for(const struct tui *t, const struct key *k);     /* live, recorded */
 void tui_key(struct tui *t, int key);
+
+/* tui_help.c */
 void tui_draw_bar(struct tui *t, const struct area *line);
 void tui_draw_help(struct tui *t, const struct area *a);
 void tui_draw_page(struct tui *t, const struct area *a);

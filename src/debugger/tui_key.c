@@ -2,7 +2,7 @@
  * debugger/tui_key.c -- what a key does: one table.
  *
  * The help (`?`), the bar at the bottom and doc/tui.md are made from it and
- * from the panes' own tables.  A key goes to the focused pane first, then to
+ * from the panes' own tables (tui_help.c).  A key goes to the focused pane first, then to
  * this table, then to the stream, so that moving works from everywhere.
  */
 #include <curses.h>
@@ -240,7 +240,7 @@ static void mouse(struct tui *t, struct pane *p, int arg)
     tui_say(t, ROLE_DIM, t->mouse ? "the mouse is ours; shift-drag selects text" : "the mouse is the terminal's");
 }
 
-static const struct key keys[] = {
+const struct key tui_keys[] = {
     { '?', KEY_F(1), "Help", "this help", help, 0, ALWAYS },
     { '/', KEY_F(3), "Search", "search the text of events, as you type", open_prompt, PROMPT_SEARCH, ALWAYS },
     { 'n', 0, NULL, "the next that was searched for", search_again, 0, ALWAYS },
@@ -294,7 +294,7 @@ static const struct key keys[] = {
  * Which one
  */
 
-static bool is_for(const struct tui *t, const struct key *k)
+bool tui_key_is_for(const struct tui *t, const struct key *k)
 {
     return k->when == ALWAYS || (k->when == LIVE) == (t->link != NULL);
 }
@@ -302,7 +302,7 @@ static bool is_for(const struct tui *t, const struct key *k)
 static bool press(struct tui *t, struct pane *p, const struct key *table, int key)
 {
     for (; table && table->code; table++)
-        if (is_for(t, table) && (table->code == key || (table->twin && table->twin == key))) {
+        if (tui_key_is_for(t, table) && (table->code == key || (table->twin && table->twin == key))) {
             t->dirty = true;
             table->press(t, p, table->arg);
             return true;
@@ -357,151 +357,6 @@ void tui_key(struct tui *t, int key)
         click(t);
     else if (p->ops->typed && p->ops->typed(p, key))
         t->dirty = true;
-    else if (!press(t, p, p->ops->keys, key) && !press(t, p, keys, key))
+    else if (!press(t, p, p->ops->keys, key) && !press(t, p, tui_keys, key))
         press(t, &t->pane[PANE_STREAM], pane_stream.keys, key);
-}
-
-/*
- * Help
- */
-
-static const char *name_of_key(int key, char *buf, size_t n)
-{
-    static const struct { int key; const char *name; } names[] = {
-        { '\t', "Tab" }, { '\r', "Enter" }, { 27, "Esc" }, { ' ', "Space" }, { KEY_BTAB, "Shift-Tab" },
-        { KEY_UP, "Up" }, { KEY_DOWN, "Down" }, { KEY_LEFT, "Left" }, { KEY_RIGHT, "Right" },
-        { KEY_NPAGE, "PgDn" }, { KEY_PPAGE, "PgUp" }, { KEY_HOME, "Home" }, { KEY_END, "End" },
-        { KEY_ENTER, "Enter" }, { KEY_IC, "Ins" }, { KEY_DC, "Del" },
-    };
-    for (size_t i = 0; i < NELEM(names); i++)
-        if (names[i].key == key)
-            return names[i].name;
-    if (key >= KEY_F(1) && key <= KEY_F(12))
-        snprintf(buf, n, "F%d", key - KEY_F0);
-    else if (key > 0 && key < ' ')
-        snprintf(buf, n, "Ctrl-%c", key + 'A' - 1);
-    else
-        snprintf(buf, n, "%c", key);
-    return buf;
-}
-
-/* Lines of the help; counts those that fit on no screen, too. */
-struct help_page { struct tui *t; const struct area *a; FILE *out; long line; };
-
-static void markdown(FILE *out, const char *key, const char *twin, const char *text)
-{
-    if (key[0])
-        fprintf(out, "| `%s` | %s%s%s | %s |\n", key, twin[0] ? "`" : "", twin, twin[0] ? "`" : "", text);
-    else if (text[0])
-        fprintf(out, "\n%s\n\n| key | or | what it does |\n| --- | --- | --- |\n", text);
-}
-
-static void help_line(struct help_page *h, const char *key, const char *twin, const char *text)
-{
-    if (h->out) {
-        markdown(h->out, key, twin, text);
-        return;
-    }
-    long y = h->a ? h->line - h->t->help_top : -1;
-    h->line++;
-    if (y < 0 || y >= h->a->h)
-        return;
-    bool head = !key[0];
-    if (head) {
-        draw_text(h->a, (int)y, 1, ROLE_STRONG, text);
-        return;
-    }
-    draw_text(h->a, (int)y, 3, ROLE_GUEST, key);
-    draw_text(h->a, (int)y, 13, ROLE_DIM, twin);
-    draw_text(h->a, (int)y, 19, ROLE_TEXT, text);
-}
-
-static void help_table(struct help_page *h, const char *title, const struct key *table)
-{
-    char a[16], b[16];
-    if (!table)
-        return;
-    if (h->line)
-        help_line(h, "", "", "");
-    help_line(h, "", "", title);
-    for (; table->code; table++) {
-        char help[160];
-        if (!table->help)
-            continue;
-        snprintf(help, sizeof help, "%s%s", table->help, table->when == LIVE ? " (live)" : "");
-        help_line(h, name_of_key(table->code, a, sizeof a),
-                  table->twin ? name_of_key(table->twin, b, sizeof b) : "", help);
-    }
-}
-
-static void help_all(struct help_page *h)
-{
-    static const struct key no_keys[] = { { 0 } };
-    char title[200];
-    help_table(h, "everywhere, unless the focused pane has its own use for the key", keys);
-    for (unsigned i = 0; i < N_PANES; i++) {
-        static const struct pane_ops *const ops[N_PANES] = {
-#define X(id, ops) &ops,
-            PANE_LIST(X)
-#undef X
-        };
-        snprintf(title, sizeof title, "pane %s: %s", ops[i]->name, ops[i]->about);
-        help_table(h, title, ops[i]->keys ? ops[i]->keys : no_keys);
-    }
-}
-
-void tui_draw_help(struct tui *t, const struct area *a)
-{
-    struct help_page h = { .t = t };
-    help_all(&h);               /* to count */
-    long n = h.line;
-    struct area page = { a->y + 1, a->x, a->h - 2, a->w };
-    draw_clear(a);
-    draw_rest(a, 0, 0, ROLE_FOCUS);
-    draw_text(a, 0, 1, ROLE_FOCUS, "help: j and k scroll, any other key ends it");
-    pane_scroll(&t->help_top, n, page.h);
-    help_all(&(struct help_page){ .t = t, .a = &page });
-    draw_format(a, a->h - 1, 1, ROLE_DIM, "%s", t->help_top + page.h < n ? "more below" : "");
-}
-
-/* The console's answer, line by line. */
-void tui_draw_page(struct tui *t, const struct area *a)
-{
-    struct area page = { a->y + 1, a->x, a->h - 1, a->w };
-    long n = 0, i = 0;
-    draw_clear(a);
-    draw_rest(a, 0, 0, ROLE_FOCUS);
-    draw_text(a, 0, 1, ROLE_FOCUS, "j and k scroll, any other key ends it");
-    for (const char *p = t->page; *p; p++)
-        n += *p == '\n';
-    pane_scroll(&t->help_top, n, page.h);
-    for (const char *p = t->page; *p; i++) {
-        char line[400];
-        size_t len = strcspn(p, "\n");
-        snprintf(line, sizeof line, "%.*s", (int)len, p);
-        if (i >= t->help_top)
-            draw_text(&page, (int)(i - t->help_top), 1, ROLE_TEXT, draw_clean(line));
-        p += len + (p[len] == '\n');
-    }
-}
-
-void tui_print_keys(FILE *out)
-{
-    help_all(&(struct help_page){ .out = out });
-}
-
-void tui_draw_bar(struct tui *t, const struct area *line)
-{
-    char name[16];
-    int x = 0;
-    draw_rest(line, 0, 0, ROLE_BAR);
-    for (int f = 1; f <= 12; f++)
-        for (const struct key *k = keys; k->code; k++)
-            if (k->bar && k->twin == KEY_F(f) && is_for(t, k)) {
-                x = draw_format(line, 0, x, ROLE_BARKEY, "%sF%d", f == 1 ? "" : " ", f);
-                const char *letter = name_of_key(k->code, name, sizeof name);
-                x = draw_format(line, 0, x, ROLE_BAR, "%s%s", k->bar, line->w > 110 ? " " : "");
-                if (line->w > 110)
-                    x = draw_format(line, 0, x, ROLE_BAR, "(%s)", letter);
-            }
 }

@@ -170,13 +170,23 @@ static const char *kind_of(const struct trace_event *e)
     return e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].name : "?";
 }
 
+char *tui_event_args(const struct tui *t, const struct trace_event *e, char *buf, size_t n)
+{
+    static const char untimed[] = " host_ns 0";
+    trace_text_args(store_text(t->store), e, buf, n);
+    size_t len = strlen(buf), tail = sizeof untimed - 1;
+    if (e->kind == TRACE_RESUME && len > tail && strcmp(buf + len - tail, untimed) == 0)
+        buf[len - tail] = '\0';
+    return buf;
+}
+
 char *tui_event_text(const struct tui *t, const struct trace_event *e, char *buf, size_t n)
 {
     char where[160] = "";
     int at = snprintf(buf, n, "%s ", kind_of(e));
     if (at < 0 || (size_t)at >= n)
         return buf;
-    trace_text_args(store_text(t->store), e, buf + at, n - (size_t)at);
+    tui_event_args(t, e, buf + at, n - (size_t)at);
     size_t len = strlen(buf);
     if (t->o->symbols && symbols_format(t->o->symbols, e->rip, where, sizeof where)[0])
         snprintf(buf + len, n - len, "  <%s>", where);
@@ -246,7 +256,7 @@ static void draw_what(const struct tui *t, const struct area *a, int y, int x, e
                       const struct trace_event *e, bool plain)
 {
     char args[500], where[160] = "";
-    trace_text_args(store_text(t->store), e, args, sizeof args);
+    tui_event_args(t, e, args, sizeof args);
     x = draw_format(a, y, x, role, "%s ", kind_of(e));
     x = draw_text(a, y, x, plain ? role : ROLE_TEXT, args);
     if (e->kind != TRACE_RESUME)

@@ -43,7 +43,7 @@ static void draw_step(struct tui *t, const struct area *a, int y, const struct s
     else if (s->depth)
         x = draw_text(a, y, x, selected ? role : ROLE_DIM, glyph(GLYPH_LAST)) + 1;
     x = draw_format(a, y, x, role, "%s ", e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].name : "?");
-    x = draw_text(a, y, x, selected ? role : ROLE_TEXT, trace_text_args(store_text(t->store), e, args, sizeof args));
+    x = draw_text(a, y, x, selected ? role : ROLE_TEXT, tui_event_args(t, e, args, sizeof args));
     const char *port = t->o->port_name && (e->kind == TRACE_IO_READ || e->kind == TRACE_IO_WRITE)
                      ? t->o->port_name((uint16_t)e->arg[0]) : NULL;
     const char *text = port ? port : about(e);
