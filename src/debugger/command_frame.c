@@ -101,7 +101,6 @@ static unsigned show_variables(struct console *c, const struct frame *f, int tag
         if (lines && !c->o.json)
             fputc('\n', c->out);
     }
-    frame_close_scopes(&s);
     return shown;
 }
 

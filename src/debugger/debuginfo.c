@@ -19,6 +19,16 @@
 #include "debugger/source.h"
 
 #define MAX_NAMES (1u << 20)
+#define N_PLACES  64                    /* conditions ask for the same ones again and again */
+
+/* What is known of a pc. */
+struct place {
+    uint64_t     pc;
+    bool         has_scopes, has_unwind;
+    Dwarf_Die   *scopes;
+    int          n_scopes;
+    Dwarf_Frame *unwind;
+};
 
 struct debuginfo {
     struct source *source;
@@ -31,6 +41,7 @@ struct debuginfo {
     size_t         n, cap;
     Dwarf_CFI     *cfi[2];          /* .debug_frame, .eh_frame */
     Dwarf_Addr     cfi_bias[2];
+    struct place   place[N_PLACES];
     int            wrap_fd;
     Elf           *wrap_elf;        /* .debug_frame again, as ELF64 */
     Dwarf         *wrap;
@@ -162,6 +173,10 @@ void debuginfo_close(struct debuginfo *d)
         elf_end(d->wrap_elf);
     if (d->wrap_fd >= 0)
         close(d->wrap_fd);
+    for (size_t i = 0; i < N_PLACES; i++) {
+        free(d->place[i].scopes);
+        free(d->place[i].unwind);
+    }
     source_close(d->source);
     free(d->name);
     free(d);
@@ -304,19 +319,41 @@ size_t debuginfo_names(struct debuginfo *d, const struct debuginfo_name **names)
 
 /* ---- code ---- */
 
+static struct place *place_at(struct debuginfo *d, uint64_t pc)
+{
+    struct place *p = &d->place[(pc ^ pc >> 6 ^ pc >> 12) % N_PLACES];
+    if (p->pc == pc)
+        return p;
+    free(p->scopes);
+    free(p->unwind);
+    *p = (struct place){ .pc = pc };
+    return p;
+}
+
 int debuginfo_scopes(struct debuginfo *d, uint64_t pc, Dwarf_Die **scopes)
 {
     Dwarf_Addr bias;
     *scopes = NULL;
-    Dwarf_Die *cu = d ? dwfl_module_addrdie(d->module, pc, &bias) : NULL;
-    return cu ? dwarf_getscopes(cu, pc - bias, scopes) : 0;
+    if (!d)
+        return 0;
+    struct place *p = place_at(d, pc);
+    if (!p->has_scopes) {
+        Dwarf_Die *cu = dwfl_module_addrdie(d->module, pc, &bias);
+        p->n_scopes = cu ? dwarf_getscopes(cu, pc - bias, &p->scopes) : 0;
+        p->has_scopes = true;
+    }
+    *scopes = p->scopes;
+    return p->n_scopes;
 }
 
 Dwarf_Frame *debuginfo_unwind(struct debuginfo *d, uint64_t pc)
 {
-    Dwarf_Frame *f = NULL;
-    for (unsigned i = 0; d && i < 2; i++)
-        if (d->cfi[i] && dwarf_cfi_addrframe(d->cfi[i], pc - d->cfi_bias[i], &f) == 0)
-            return f;
-    return NULL;
+    if (!d)
+        return NULL;
+    struct place *p = place_at(d, pc);
+    for (unsigned i = 0; i < 2 && !p->has_unwind; i++)
+        if (d->cfi[i] && dwarf_cfi_addrframe(d->cfi[i], pc - d->cfi_bias[i], &p->unwind) == 0)
+            break;
+    p->has_unwind = true;
+    return p->unwind;
 }

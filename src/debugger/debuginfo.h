@@ -36,11 +36,11 @@ const struct debuginfo_name *debuginfo_find(struct debuginfo *d, unsigned kinds,
 bool debuginfo_die(struct debuginfo *d, Dwarf_Off off, Dwarf_Die *die);
 size_t debuginfo_names(struct debuginfo *d, const struct debuginfo_name **names);       /* sorted */
 
-/* What pc lies in, from the innermost block outwards to its file: how many, and
- * *scopes to be freed; 0 or less: nothing is known. */
+/* What pc lies in, from the innermost block outwards to its file: how many; 0 or less:
+ * nothing is known.  Theirs until the next call with another pc. */
 int debuginfo_scopes(struct debuginfo *d, uint64_t pc, Dwarf_Die **scopes);
 
-/* How to get from a frame at pc to its caller's; to be freed.  NULL: not known. */
+/* How to get from a frame at pc to its caller's, for as long.  NULL: not known. */
 Dwarf_Frame *debuginfo_unwind(struct debuginfo *d, uint64_t pc);
 
 #endif

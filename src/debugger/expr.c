@@ -561,7 +561,6 @@ static int finish(struct parser *p)
     skip_blanks(p);
     if (!p->err && *p->at && !(p->word && (isspace((unsigned char)*p->at) || *p->at == ',')))
         complain(p, -EINVAL, "an operator should stand before '%.20s'", p->at);
-    expr_forget(p);
     return p->err;
 }
 
@@ -609,7 +608,6 @@ int expr_type(const char *text, const struct expr_machine *m, struct type *type,
     while (isspace((unsigned char)p.at[used]))
         used++;
     if (used && !p.at[used]) {
-        expr_forget(&p);
         return 0;
     }
     int err = run(&p, &v);

@@ -38,11 +38,6 @@ uint64_t expr_pc(struct parser *p)
     return p->m->frame ? frame_lookup_pc(p->m->frame) : p->m->cpu ? state_pc(p->m->cpu) : 0;
 }
 
-void expr_forget(struct parser *p)
-{
-    frame_close_scopes(&p->scopes);
-}
-
 /* A variable, where it is now. */
 static struct value variable(struct parser *p, Dwarf_Die *die, bool local)
 {

@@ -39,6 +39,5 @@ struct value expr_name(struct parser *p);
 struct value expr_member(struct parser *p, const struct value *v);
 uint64_t expr_pc(struct parser *p);
 unsigned expr_address_bytes(const struct parser *p);
-void expr_forget(struct parser *p);
 
 #endif

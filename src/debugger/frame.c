@@ -6,7 +6,6 @@
 #include "debugger/frame.h"
 
 #include <dwarf.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "debugger/location.h"
@@ -68,7 +67,6 @@ static void finish_frame(const struct expr_machine *m, struct frame *f)
     f->cfa = find_cfa(m, f, unwind);
     if (!unwind)
         f->cfa = guess_cfa(m, f);
-    free(unwind);
 }
 
 bool frame_innermost(const struct expr_machine *m, struct frame *f)
@@ -133,7 +131,6 @@ bool frame_caller(const struct expr_machine *m, const struct frame *f, struct fr
         for (unsigned i = 0; i <= ra; i++)
             restore(m, f, unwind, i, caller);
         dwarf_frame_info(unwind, &start, &end, &caller->interrupted);
-        free(unwind);
     } else {
         memcpy(caller->reg, f->reg, sizeof f->reg);
         caller->known = f->known;
@@ -158,13 +155,6 @@ void frame_open_scopes(struct debuginfo *d, const struct frame *f, struct frame_
     s->n = debuginfo_scopes(d, frame_lookup_pc(f), &s->die);
     if (s->n < 0)
         s->n = 0;
-}
-
-void frame_close_scopes(struct frame_scopes *s)
-{
-    free(s->die);
-    s->die = NULL;
-    s->n = 0;
 }
 
 static bool is_variable(Dwarf_Die *die)

@@ -37,12 +37,12 @@ struct location {
     uint64_t value;                     /* address, register's content, value */
     unsigned reg;
 };
-/* The i-th variable or parameter that can be seen at f, innermost block first. */
+/* The i-th variable or parameter that can be seen at f, innermost block first.  Scopes are
+ * good until those of another place are asked for. */
 struct frame_scopes { Dwarf_Die *die; int n; };
 bool frame_variable(const struct frame_scopes *s, unsigned i, Dwarf_Die *variable);
 bool frame_variable_named(const struct frame_scopes *s, const char *name, size_t len, Dwarf_Die *variable);
 void frame_open_scopes(struct debuginfo *d, const struct frame *f, struct frame_scopes *s);
-void frame_close_scopes(struct frame_scopes *s);
 
 /* Where a variable is: f and its scopes may be NULL for one of the file's. */
 bool frame_locate(const struct expr_machine *m, const struct frame *f, const struct frame_scopes *s,

@@ -556,5 +556,4 @@ void stepper_locals(struct stepper *s, FILE *out)
         print_value(s, name, false, out);
         fputc('\n', out);
     }
-    frame_close_scopes(&scopes);
 }

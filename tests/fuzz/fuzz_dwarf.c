@@ -68,7 +68,6 @@ static void try_frames(const struct expr_machine *m, FILE *out)
         frame_open_scopes(m->info, &f, &s);
         for (unsigned i = 0; i < 20 && frame_variable(&s, i, &die); i++)
             frame_locate(m, &f, &s, &die, &l);
-        frame_close_scopes(&s);
         if (source_of_address(debuginfo_source(m->info), f.pc, &p))
             fprintf(out, "%s:%d\n", p.file, p.line);
         source_range(debuginfo_source(m->info), f.pc, &from, &to);
