@@ -143,6 +143,7 @@ debugger := \
     debugger/expr_name.c \
     debugger/expr.c \
     debugger/disasm.c \
+    debugger/condition.c \
     debugger/stops.c \
     debugger/input_log.c \
     debugger/checkpoint.c \

@@ -15,10 +15,8 @@
 #include <string.h>
 
 #include "base/trace.h"
-#include "debugger/expr.h"
+#include "debugger/condition.h"
 #include "debugger/filter.h"
-#include "debugger/gdb_agent.h"
-#include "debugger/gdb_regs.h"
 #include "debugger/symbols.h"
 #include "debugger/trace_text.h"
 
@@ -37,8 +35,7 @@ struct code_point { gla_t at; unsigned nr; };
 
 struct stops {
     struct vm            *vm;
-    const struct symbols *symbols;
-    struct debuginfo *info;
+    struct condition_world world;
     struct trace_text     text;
     struct point         *point;
     size_t                n, cap;
@@ -68,7 +65,7 @@ bool stops_say(struct link_stop *stop, enum link_stop_why why, const char *fmt, 
     return true;
 }
 
-/* ---- conditions and counts ---- */
+/* ---- finding and counting ---- */
 
 static struct point *find(const struct stops *s, unsigned nr)
 {
@@ -82,66 +79,6 @@ static struct point *find(const struct stops *s, unsigned nr)
             hi = mid;
     }
     return lo < s->n && s->point[lo].b.nr == nr ? &s->point[lo] : NULL;
-}
-
-static int read_memory(void *arg, bool physical, uint64_t at, void *buf, unsigned n)
-{
-    const struct stops *s = arg;
-    return physical ? gmem_read(s->vm->gmem, at, buf, n) : vm_read_linear(s->vm, at, buf, n);
-}
-
-/* A condition in gdb's byte code.  The registers are fetched if it asks for one. */
-struct asking { const struct stops *s; enum gdb_arch arch; unsigned groups; struct cpu_state cpu; };
-
-static int read_for_agent(void *arg, uint64_t at, void *buf, unsigned n)
-{
-    const struct asking *a = arg;
-    return vm_read_linear(a->s->vm, at, buf, n);
-}
-
-static bool reg_for_agent(void *arg, unsigned nr, uint64_t *value)
-{
-    struct asking *a = arg;
-    struct vcpu *v = &a->s->vm->cpu;
-    uint8_t image[GDB_REG_BYTES];
-    const struct gdb_reg *r = gdb_reg_at(a->arch, nr);
-    if (!r || r->wire > 8)
-        return false;
-    unsigned want = r->st | (r->special ? ST_GPRS | ST_SEGS | ST_CRS : 0u);
-    if (want & ~a->groups && v->ops->get_state(v, want & ~a->groups, &a->cpu))
-        return false;
-    a->groups |= want;
-    gdb_reg_read(r, &a->cpu, image);
-    memcpy(value, image, sizeof *value);
-    return true;
-}
-
-static bool agent_holds(struct stops *s, const struct point *p, char *why, size_t n)
-{
-    struct asking a = { .s = s, .arch = p->b.agent[0] };
-    bool holds = true;
-    return agent_list_eval(p->b.agent, p->b.agent_len,
-                           &(struct agent_machine){ read_for_agent, reg_for_agent, &a }, &holds, why, n) || holds;
-}
-
-/* Is the condition true now?  One that cannot be evaluated stops, and says so. */
-static bool condition_holds(struct stops *s, struct point *p, char *why, size_t n)
-{
-    struct cpu_state cpu = { 0 };
-    struct vcpu *v = &s->vm->cpu;
-    uint64_t value;
-    size_t at;
-    why[0] = 0;
-    if (p->b.agent_len)
-        return agent_holds(s, p, why, n);
-    if (!p->b.condition[0])
-        return true;
-    if (p->b.kind == BREAK_CODE && !p->names)
-        p->names = calloc(1, sizeof *p->names);
-    v->ops->get_state(v, ST_ALL & ~(unsigned)ST_FPU, &cpu);
-    struct expr_machine m = { .cpu = &cpu, .symbols = s->symbols, .info = s->info, .names = p->names,
-                              .read = read_memory, .arg = s };
-    return expr_eval(p->b.condition, &m, &value, &at, why, n) || value;
 }
 
 /* It was hit: is that a stop?  *why is filled in already. */
@@ -172,7 +109,7 @@ void stops_rehearse(struct stops *s, bool on)
 static const char *where(const struct stops *s, gla_t at, char *buf, size_t n)
 {
     char name[120];
-    symbols_format(s->symbols, at, name, sizeof name);
+    symbols_format(s->world.symbols, at, name, sizeof name);
     snprintf(buf, n, "%#" PRIx64 "%s%s%s", at, name[0] ? " <" : "", name, name[0] ? ">" : "");
     return buf;
 }
@@ -197,7 +134,7 @@ bool stops_code_hit(struct stops *s, gla_t at, struct link_stop *why)
     /* All that are there count their hit; the one made first is told. */
     for (size_t k = first_code_point(s, at); k < s->n_code && s->code_point[k].at == at; k++) {
         struct point *p = find(s, s->code_point[k].nr);
-        if (!p || !condition_holds(s, p, odd, sizeof odd))
+        if (!p || !condition_holds(&s->world, &p->b, &p->names, odd, sizeof odd))
             continue;
         const char *what = p->b.temporary ? "temporary breakpoint" : "breakpoint";
         struct link_stop hit;
@@ -244,7 +181,7 @@ static bool one_data_hit(struct stops *s, struct point *p, gla_t at, struct link
     char place[160], words[80] = "", odd[200];
     if ((p->b.access & BREAK_CHANGE) && !has_changed(s, p, words, sizeof words))
         return false;
-    if (!condition_holds(s, p, odd, sizeof odd))
+    if (!condition_holds(&s->world, &p->b, &p->names, odd, sizeof odd))
         return false;
     struct link_stop hit;
     stops_say(&hit, LINK_BREAK, "watchpoint %u at %s%s", p->b.nr, where(s, at, place, sizeof place), words);
@@ -287,7 +224,7 @@ static bool event_hit(struct stops *s, const struct trace_event *e, struct link_
     for (size_t i = s->n; i-- > 0; ) {
         struct point *p = &s->point[i];
         if (p->b.kind != BREAK_EVENT || !p->b.enabled || !filter_match(p->filter, e) ||
-            !condition_holds(s, p, odd, sizeof odd))
+            !condition_holds(&s->world, &p->b, &p->names, odd, sizeof odd))
             continue;
         const char *kind = e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].name : "?";
         struct link_stop hit;
@@ -452,24 +389,6 @@ bool stops_need_steps(const struct stops *s)
 /* ---- the list ---- */
 
 /* Names are known as they are where the breakpoint is. */
-static int check_condition(const struct stops *s, const struct link_break *b, char *why, size_t n)
-{
-    const struct cpu_state there = { .rip = b->kind == BREAK_CODE ? b->at : 0 };
-    struct expr_machine m = { .cpu = &there, .symbols = s->symbols, .info = s->info };
-    size_t at;
-    char what[200];
-    if (b->agent_len > sizeof b->agent) {
-        snprintf(why, n, "a condition in byte code has at most %zu bytes", sizeof b->agent);
-        return -EINVAL;
-    }
-    if (b->agent_len && agent_list_check(b->agent, b->agent_len, why, n))
-        return -EINVAL;
-    if (!b->condition[0] || !expr_check(b->condition, &m, &at, what, sizeof what))
-        return 0;
-    snprintf(why, n, "the condition '%s' makes no sense: %s", b->condition, what);
-    return -EINVAL;
-}
-
 static int check_data(const struct link_break *b, char *why, size_t n)
 {
     if (b->kind != BREAK_DATA)
@@ -554,7 +473,7 @@ int stops_add(struct stops *s, struct link_break *b, char *why, size_t n)
     }
     if (b->kind >= N_BREAK_KINDS || (b->kind == BREAK_EVENT && !s->vm->trace))
         return -EINVAL;
-    if ((err = check_condition(s, b, why, n)) || (err = check_data(b, why, n)) ||
+    if ((err = condition_check(&s->world, b, why, n)) || (err = check_data(b, why, n)) ||
         (err = make_filter(s, &p, why, n)))
         return err;
     p.b.nr = b->nr = s->next_nr++;
@@ -576,7 +495,7 @@ int stops_change(struct stops *s, const struct link_break *b, char *why, size_t 
     struct link_break checked = *b;
     checked.kind = p->b.kind;
     checked.at = p->b.at;
-    int err = check_condition(s, &checked, why, n);
+    int err = condition_check(&s->world, &checked, why, n);
     if (err)
         return err;
     p->b.enabled = b->enabled;
@@ -621,8 +540,7 @@ struct stops *stops_new(struct vm *vm, const struct symbols *symbols, struct deb
     if (!s)
         return NULL;
     s->vm = vm;
-    s->symbols = symbols;
-    s->info = info;
+    s->world = (struct condition_world){ vm, symbols, info };
     s->text = (struct trace_text){ .symbols = symbols, .engine_name = trace_text_listed_engine,
                                    .engine_arg = engine_names() };
     s->next_nr = 1;
