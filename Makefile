@@ -197,6 +197,7 @@ debugger := \
     debugger/guest_file.c \
     debugger/table_diff.c \
     debugger/tui_guest.c \
+    debugger/tui_past.c \
     debugger/tui_paging.c \
     debugger/tui_walk.c \
     debugger/tui_memory.c \

@@ -3,9 +3,10 @@
  * RIP in the mode the CPU reads it, source lines, the stack.
  *
  * Live it shows the machine as it is now, with what changed since the stop
- * before marked.  A recording holds no registers and no memory: then the code
- * at the selected event's RIP is read from the guest's own file, and said to be
- * from there, in the mode that the last MODE event before it tells.
+ * before marked.  A recording holds no memory: then the code at the selected
+ * event's RIP is read from the guest's own file, and said to be from there, in
+ * the mode that the last MODE event before it tells.  Registers are known if
+ * instructions were recorded (tui_past.c).
  */
 #include <curses.h>
 #include <inttypes.h>
@@ -22,6 +23,7 @@
 #include "debugger/symbols.h"
 #include "debugger/trace_field.h"
 #include "debugger/tui.h"
+#include "debugger/tui_past.h"
 
 #define MAX_LINES 256
 #define BEFORE    64            /* bytes before RIP that are looked at without symbols */
@@ -40,6 +42,7 @@ struct guest {
     bool     has_at;
     bool     looked;
     struct filter *modes;
+    struct past past;           /* recorded: the registers at the selected event */
     unsigned bits;              /* recorded: of the mode at the selected event */
     bool     bits_known;
 };
@@ -57,6 +60,7 @@ static void guest_close(struct pane *p)
     struct guest *g = p->state;
     guest_file_close(g->file);
     filter_free(g->modes);
+    past_close(&g->past);
 }
 
 /* Recorded: how wide was code at the selected event? */
@@ -83,6 +87,8 @@ static void guest_follow(struct pane *p)
     g->looked = true;
     if (!t->link && t->has_event)
         find_mode(t, g);
+    if (!t->link)
+        past_begin(&g->past, t);
 }
 
 static void guest_stopped(struct pane *p)
@@ -317,12 +323,33 @@ static void draw_live(struct pane *p, const struct area *a)
         draw_stack(t, &right);
 }
 
+/* Registers, as far as instructions were recorded that set them. */
+static int draw_past(const struct guest *g, const struct area *a)
+{
+    const struct past *r = &g->past;
+    char flags[80];
+    int n = g->bits == 64 ? 16 : 8, digits = g->bits == 64 ? 16 : 8, width = 9 + digits, columns = (a->w - 1) / width, i;
+    int x = draw_text(a, 0, 1, ROLE_DIM, "registers as recorded instructions left them  ");
+    draw_text(a, 0, x, ROLE_TEXT, state_flags(r->rflags, flags, sizeof flags));
+    columns = columns < 1 ? 1 : columns;
+    for (i = 0; i < n; i++) {
+        int y = 1 + i / columns, at = 1 + i % columns * width;
+        draw_format(a, y, at, ROLE_DIM, "%6s", (g->bits == 64 ? names_64 : names_32)[i]);
+        if (r->known >> i & 1)
+            draw_format(a, y, at + 7, r->changed >> i & 1 ? ROLE_CHANGED : ROLE_TEXT, "%0*" PRIx64, digits, r->value[i]);
+        else
+            draw_text(a, y, at + 7, ROLE_DIM, r->done ? "not set" : "looking");
+    }
+    return 1 + (n + columns - 1) / columns;
+}
+
 static void draw_recorded(struct pane *p, const struct area *a)
 {
     struct guest *g = p->state;
     const struct tui *t = p->tui;
-    int y = draw_wrapped(a, 0, ROLE_DIM, "Registers and memory are not recorded. The code below is the guest's file as "
-                                         "loaded, at the RIP of the selected event.");
+    int y = g->past.any && g->bits_known ? draw_past(g, a)
+          : draw_wrapped(a, 0, ROLE_DIM, "Registers and memory are not recorded (with --trace-insns registers are). The code "
+                                         "below is the guest's file as loaded, at the RIP of the selected event.");
     struct area code = { a->y + y, a->x, a->h - y, a->w };
     if (!g->file)
         draw_wrapped(a, y, ROLE_DIM, "The guest's file is not there or is no ELF: the code is not known.");
@@ -356,6 +383,12 @@ static void guest_title(struct pane *p, char *buf, size_t n)
         snprintf(buf, n, "running");
     else
         snprintf(buf, n, "as it is now%s", t->cursor + 1 < tui_n_events(t) ? " (the selected event is earlier)" : "");
+}
+
+static bool guest_work(struct pane *p, uint64_t budget_ns)
+{
+    struct guest *g = p->state;
+    return !p->tui->link && past_work(&g->past, p->tui, budget_ns);
 }
 
 /*
@@ -415,4 +448,5 @@ const struct pane_ops pane_guest = {
     .name = "guest", .about = "the guest's CPU: registers, code with source lines, stack",
     .state_bytes = sizeof(struct guest), .keys = guest_keys, .open = guest_open, .close = guest_close, .title = guest_title,
     .draw = guest_draw, .follow_selection = guest_follow, .guest_stopped = guest_stopped,
+    .work = guest_work,
 };
