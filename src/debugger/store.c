@@ -179,8 +179,10 @@ static void tail_from_ring(struct store *s, const struct trace_ring *r)
     s->n_tail = 0;
     s->tail = malloc(r->size * sizeof *s->tail);
     while (s->tail && s->n_tail < r->size && (e = trace_ring_event(r, ++seq))) {
-        s->tail[s->n_tail] = *e;
-        make_sane(&s->tail[s->n_tail++]);
+        struct trace_event *to = &s->tail[s->n_tail++];
+        *to = *e;
+        to->kind = trace_file_kind_map(s->file)[e->kind];
+        make_sane(to);
     }
 }
 
