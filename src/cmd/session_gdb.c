@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/host.h"
@@ -49,9 +50,18 @@ static void on_signal(int signo)
     signalled = signo;
 }
 
+/* They come while the loop waits, and at no other time, so that none comes between a look
+ * at `signalled` and the wait. */
+static sigset_t while_waiting;
+
 static void catch_signals(void)
 {
-    struct sigaction a = { .sa_handler = on_signal };           /* no SA_RESTART: waits end */
+    struct sigaction a = { .sa_handler = on_signal };
+    sigset_t ours;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGTERM);
+    sigprocmask(SIG_BLOCK, &ours, &while_waiting);
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -101,7 +111,9 @@ static void wait_for_something(struct session *s, struct pollfd fds[N_FDS])
     fds[LINK] = (struct pollfd){ .fd = state == LINK_DEAD ? -1 : link_fd(s->link), .events = POLLIN };
     fds[INPUT] = (struct pollfd){ .fd = terminal_wants_input(s->terminal) ? STDIN_FILENO : -1, .events = POLLIN };
     gdb_server_fds(s->server, fds + SOCKET);
-    if (poll(fds, N_FDS, lively ? LOOK_MS : s->o->gdb_ready ? LONELY_MS : -1) < 0)
+    int ms = lively ? LOOK_MS : LONELY_MS;
+    struct timespec look = { ms / 1000, ms % 1000 * 1000000L };
+    if (ppoll(fds, N_FDS, lively || s->o->gdb_ready ? &look : NULL, &while_waiting) < 0)
         memset(fds, 0, N_FDS * sizeof *fds);
 }
 
@@ -197,8 +209,8 @@ int session_run_gdb(const struct run_options *o)
     int status = EXIT_CANNOT;
     signalled = 0;
     s.terminal = terminal_open();
-    catch_signals();
     if (s.terminal && start(&s)) {
+        catch_signals();
         terminal_attach_link(s.terminal, s.link, o->keyboard);
         if (!o->gdb_ready)
             host_say("the guest waits for: gdb -ex 'target remote %s'", gdb_server_address(s.server));

@@ -31,7 +31,6 @@ static bool has_word(struct gdb_args a, const char *word)
 
 static enum gdb_when supported(struct gdb_stub *s, struct gdb_args args)
 {
-    struct link_status st;
     gdb_take(&args, ':');
     s->multiprocess = has_word(args, "multiprocess+");
     s->exec_events = has_word(args, "exec-events+");
@@ -40,10 +39,8 @@ static enum gdb_when supported(struct gdb_stub *s, struct gdb_args args)
     s->error_text = has_word(args, "error-message+");
     gdb_printf(&s->p, "PacketSize=%x;QStartNoAckMode+;multiprocess+;exec-events+;swbreak+;hwbreak+;vContSupported+;"
                "error-message+;qXfer:features:read+;qXfer:memory-map:read+;qXfer:threads:read+;"
-               "qXfer:exec-file:read+;ConditionalBreakpoints+;binary-upload+", GDB_PACKET_MAX - 0x10);
-    link_get_status(s->o.link, &st);
-    if (st.past.ok)
-        gdb_put(&s->p, ";ReverseStep+;ReverseContinue+");
+               "qXfer:exec-file:read+;ConditionalBreakpoints+;ReverseStep+;ReverseContinue+;"
+               "binary-upload+", GDB_PACKET_MAX - 0x10);
     return GDB_NOW;
 }
 

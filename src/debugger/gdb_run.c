@@ -225,9 +225,10 @@ void gdb_stub_wake(struct gdb_stub *s)
 
 /* ---- going ---- */
 
-static const char *going_error(int err)
+static const char *going_error(int err, enum link_run how)
 {
-    return err == -ETIMEDOUT ? "the monitor does not answer"
+    return err == -ENODATA || (LINK_IS_BACK(how) && err == -EINVAL) ? "nothing is recorded before this"
+         : err == -ETIMEDOUT ? "the monitor does not answer"
          : err == -EAGAIN    ? "the monitor is stopped: in its inferior, `detach`"
          : err == -ENOTSUP   ? "this machine cannot go back" : "the guest cannot run";
 }
@@ -276,8 +277,10 @@ static enum gdb_when go(struct gdb_stub *s, enum link_run how)
     gdb_settle_points(s);
     s->how = how;
     int err = set_going(s);
-    if (err)
-        return gdb_error(s, err, going_error(err));
+    if (err) {                          /* a stop reply: gdb prints it as it comes */
+        gdb_printf(&s->p, "E.%s", going_error(err, how));
+        return GDB_NOW;
+    }
     s->over_told = false;
     s->going = s->waiting = true;
     return GDB_LATER;

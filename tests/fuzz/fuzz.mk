@@ -10,7 +10,8 @@ FUZZ_TARGETS := \
     fuzz_filter \
     fuzz_lockstep \
     fuzz_console \
-    fuzz_dwarf
+    fuzz_dwarf \
+    fuzz_gdb
 
 FUZZ_SECONDS ?= 20
 FUZZ_CC      ?= clang
