@@ -153,9 +153,53 @@ enum console_result cmd_nexti(struct console *c, const char *args)
     return nothing_more(c, args) ? CONSOLE_ERROR : run_and_tell(c, LINK_NEXT, 1);
 }
 
+/* What the innermost function gives back, by the convention of C in 32 and 64 bits: in rax. */
+static bool return_type(struct console *c, struct type *t)
+{
+    struct frame f;
+    struct frame_scopes s;
+    Dwarf_Die function;
+    struct expr_machine m = console_machine(c);
+    m.frame = NULL;
+    if (!frame_innermost(&m, &f))
+        return false;
+    frame_open_scopes(c->o.info, &f, &s);
+    if (!frame_function(&s, &function) || !type_of(&function, t))
+        return false;
+    uint64_t bytes = type_bytes(c->o.info, t);
+    return bytes && bytes <= debuginfo_address_bytes(c->o.info) && type_kind(t) != TYPE_STRUCT && type_kind(t) != TYPE_FLOAT;
+}
+
+static void tell_returned(struct console *c, const struct type *t)
+{
+    char name[200];
+    struct expr_machine m = console_machine(c);
+    struct value v = { .type = *t, .bits = value_fit(c->o.info, t, c->cpu.gpr[RAX]) };
+    if (debuginfo_address_bytes(c->o.info) == 4 && type_kind(t) == TYPE_POINTER)
+        v.bits = (uint32_t)v.bits;
+    c->last_value = v.bits;
+    if (c->o.json) {
+        fputs("{\"returned\":", c->out);
+        value_json(&m, &v, c->out);
+        fputs("}\n", c->out);
+        return;
+    }
+    fprintf(c->out, "returned %s: ", type_name(t, name, sizeof name));
+    value_print(&m, &v, c->out);
+    fputc('\n', c->out);
+}
+
 enum console_result cmd_finish(struct console *c, const char *args)
 {
-    return nothing_more(c, args) ? CONSOLE_ERROR : run_and_tell(c, LINK_FINISH, 1);
+    struct type t;
+    if (nothing_more(c, args))
+        return CONSOLE_ERROR;
+    bool returns = return_type(c, &t);
+    enum console_result result = run_and_tell(c, LINK_FINISH, 1);
+    if (result == CONSOLE_OK && returns && c->o.wait && link_state(c->o.link) == LINK_STOPPED &&
+        link_stopped(c->o.link)->why == LINK_STEPPED)
+        tell_returned(c, &t);
+    return result;
 }
 
 /* Let the breakpoint we stand at pass so often. */

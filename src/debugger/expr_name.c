@@ -191,6 +191,9 @@ static struct value find_name(struct parser *p)
     }
     if (longest(p, at, len, &v, known))
         return v;
+    if (debuginfo_find(p->m->info, DEBUGINFO_FUNCTION, at, len, 0))
+        return complain(p, -EINVAL, "'%.*s' has no code of its own: it is inlined where it is called; FILE:LINE names a line of it",
+                        (int)len, at);
     if (reg_find(at + (at[0] == '$'), len - (at[0] == '$')))
         return complain(p, -EINVAL, "there are no registers here, so no %.*s", (int)len, at);
     return complain(p, -EINVAL, "'%.*s' is neither a register nor a symbol of the guest", (int)len, at);
