@@ -44,7 +44,7 @@ static struct symbols *from_memory(struct console *c, char *why, size_t n)
     return s;
 }
 
-/* The old ones, if they were ours, are freed. */
+/* In place of all that was known; the old ones, if they were ours, are freed. */
 static void use(struct console *c, struct symbols *s, struct debuginfo *info)
 {
     store_set_symbols(c->o.store, s);
@@ -53,8 +53,7 @@ static void use(struct console *c, struct symbols *s, struct debuginfo *info)
     c->own_symbols = s;
     c->o.symbols = s;
     c->own_info = info;
-    if (info)
-        c->o.info = info;
+    c->o.info = info;
     c->frame.level = 0;
 }
 
