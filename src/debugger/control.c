@@ -262,6 +262,7 @@ void control_go(struct control *c, enum link_run how, uint64_t n, gla_t lo, gla_
     if (how == LINK_NEXT)
         prepare_next(c, &s);
     c->until = c->how == LINK_STEP && c->vm->cfg.engine->counts ? v->icount + c->left : 0;
+    choose_stepping(c);                 /* before the first interrupt is injected */
 }
 
 void control_touched(struct control *c)
