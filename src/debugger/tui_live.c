@@ -76,13 +76,35 @@ static bool can_run(struct tui *t)
     return t->link;
 }
 
+/* The first event of the present future: behind the last CUT, times go up. */
+static uint64_t future_from(struct tui *t)
+{
+    struct filter_error err;
+    struct filter *f = filter_compile("kind==CUT", NULL, &err);
+    uint64_t at = tui_n_events(t) - 1;
+    bool found = f && store_prev(t->store, f, &at, LOOK_NS) == STORE_FOUND;
+    filter_free(f);
+    return found ? at : 0;
+}
+
 /* The last event that has happened where the guest stands; the trace may know its future. */
 static uint64_t position(struct tui *t)
 {
     struct link_status s;
     link_get_status(t->link, &s);
-    uint64_t behind = store_seek_time(t->store, s.vtime_ns + 1);
-    return behind ? behind - 1 : 0;
+    uint64_t lo = future_from(t), hi = tui_n_events(t);
+    const struct trace_event *e = store_at(t->store, lo);
+    if (lo && e && e->vtime_ns >= s.vtime_ns)   /* before the CUT: as the whole trace has it */
+        hi = lo, lo = 0;
+    while (hi - lo > 1) {
+        uint64_t mid = lo + (hi - lo) / 2;
+        e = store_at(t->store, mid);
+        if (e && e->vtime_ns <= s.vtime_ns)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
 }
 
 /* Behind its newest point the guest is where it was; then so is the selected event. */
@@ -106,16 +128,30 @@ void live_to_event(struct tui *t)
         live_go(t, LINK_TO_EVENT, t->event.seq);
 }
 
+/* The last exit at *at or before it; what was taken back is passed over. */
+static bool find_exit(struct tui *t, const struct filter *f, uint64_t *at)
+{
+    while (store_prev(t->store, f, at, LOOK_NS) == STORE_FOUND) {
+        const struct trace_event *e = store_at(t->store, *at);
+        if (e && e->kind == TRACE_EXIT)
+            return true;
+        uint64_t back_to = e ? store_seek_seq(t->store, e->arg[0]) : 0;
+        if (!e || back_to >= *at)
+            return false;
+        *at = back_to;
+    }
+    return false;
+}
+
 /* The exit before the one that the guest last made. */
 void live_exit_back(struct tui *t)
 {
     struct filter_error err;
     if (!can_run(t) || !tui_n_events(t))
         return;
-    struct filter *f = filter_compile("kind==EXIT", NULL, &err);
+    struct filter *f = filter_compile("kind in (EXIT, CUT)", NULL, &err);
     uint64_t at = position(t);
-    bool found = f && store_prev(t->store, f, &at, LOOK_NS) == STORE_FOUND && at--
-              && store_prev(t->store, f, &at, LOOK_NS) == STORE_FOUND;
+    bool found = f && find_exit(t, f, &at) && at-- && find_exit(t, f, &at);
     const struct trace_event *e = found ? store_at(t->store, at) : NULL;
     filter_free(f);
     if (e)
