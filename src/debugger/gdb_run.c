@@ -229,8 +229,15 @@ static const char *going_error(int err, enum link_run how)
 {
     return err == -ENODATA || (LINK_IS_BACK(how) && err == -EINVAL) ? "nothing is recorded before this"
          : err == -ETIMEDOUT ? "the monitor does not answer"
-         : err == -EAGAIN    ? "the monitor is stopped: in its inferior, `detach`"
+         : err == -EAGAIN    ? "the monitor is stopped: `vt-guest`, or `detach` in inferior 2, lets it go on"
          : err == -ENOTSUP   ? "this machine cannot go back" : "the guest cannot run";
+}
+
+/* Instead of a stop reply: gdb prints it as it comes. */
+static enum gdb_when cannot_go(struct gdb_stub *s, int err, enum link_run how)
+{
+    gdb_printf(&s->p, "E.%s", going_error(err, how));
+    return GDB_NOW;
 }
 
 /* Guest and monitor side by side: before an exit the client lets the machine answer it, and
@@ -252,6 +259,8 @@ enum gdb_when gdb_go_on(struct gdb_stub *s)
 /* The client resumes what has been resumed long since. */
 static enum gdb_when catch_up(struct gdb_stub *s)
 {
+    if (link_state(s->o.link) == LINK_RUNNING && link_held(s->o.link))
+        return cannot_go(s, -EAGAIN, LINK_STEP);
     s->ahead = false;
     if (link_state(s->o.link) == LINK_RUNNING) {
         s->going = s->waiting = true;
@@ -277,10 +286,8 @@ static enum gdb_when go(struct gdb_stub *s, enum link_run how)
     gdb_settle_points(s);
     s->how = how;
     int err = set_going(s);
-    if (err) {                          /* a stop reply: gdb prints it as it comes */
-        gdb_printf(&s->p, "E.%s", going_error(err, how));
-        return GDB_NOW;
-    }
+    if (err)
+        return cannot_go(s, err, how);
     s->over_told = false;
     s->going = s->waiting = true;
     return GDB_LATER;

@@ -85,13 +85,16 @@ class Pair:
         self.pid = None                 # of the monitor
         self.handlers = {}              # exit reason -> address in its process
         self.stops = []                 # our breakpoints in the monitor
+        self.made_in = {}               # breakpoint -> inferior
         self.caller = None              # the frame below the handler's
+        self.follow = None              # what was said of following meanwhile
         self.reason = None              # of the exit that is answered
         self.inside = False             # the monitor is held, between an exit and its answer's end
         self.at_exit = False            # the guest has stopped before an exit: the monitor is next
         self.done = False               # the monitor has given its answer: the guest is next
         self.finishing = False          # `finish` of the handler is under way
         self.then = None                # what comes when the one we have resumed has stopped
+        self.in_command = False         # one that resumes; at a terminal only until it has begun
         self.busy = False               # we are resuming it
 
     # ---- where we are ----
@@ -142,7 +145,7 @@ class Pair:
             self.resume('attach %d' % self.pid, then)
         except gdb.error as error:
             self.select(GUEST)
-            raise gdb.GdbError(ptrace_advice(error))
+            raise gdb.GdbError(ptrace_advice(error) if 'ptrace' in str(error) else str(error))
 
     def detach(self):
         for stop in self.stops:
@@ -159,6 +162,19 @@ class Pair:
             if field.name.startswith('EXIT_IDX_'):
                 self.handlers[field.name[len('EXIT_IDX_'):]] = int(table[field.enumval])
 
+    def on_new_breakpoint(self, breakpoint):
+        self.made_in[breakpoint.number] = self.selected()
+
+    def keep_apart(self):
+        """An address belongs to who was selected when the breakpoint was made: gdb, attaching, finds
+        the same number in the other's program, too, and could not insert it there."""
+        for breakpoint in gdb.breakpoints():
+            if not (breakpoint.location or '').startswith('*'):
+                continue
+            for place in getattr(breakpoint, 'locations', []):
+                if place.enabled and self.made_in.get(breakpoint.number, GUEST) not in place.thread_groups:
+                    place.enabled = False
+
     def stop_at(self, where):
         self.stops.append(gdb.Breakpoint(where, internal=True))
 
@@ -173,6 +189,7 @@ class Pair:
             self.attach(self.into_handler)
 
     def into_handler(self):
+        self.keep_apart()
         if not self.handlers:
             self.find_handlers()
         self.stop_at('*%#x' % self.handlers[self.reason])
@@ -217,6 +234,9 @@ class Pair:
     def into_guest(self):
         self.inside = False
         self.detach()
+        if self.follow is not None:
+            self.tell('follow ' + self.follow)
+            self.follow = None
         self.resume('stepi', self.go_on, aloud=True)
 
     # ---- what gdb tells us ----
@@ -237,7 +257,7 @@ class Pair:
         elif self.inside and not self.busy and not self.then:
             self.done = self.at_marker() or (self.finishing and gdb.newest_frame() == self.caller)
         self.finishing = False
-        if self.due():
+        if self.due() and not self.in_command:
             gdb.post_event(self.late)
 
     def on_exited(self, event):
@@ -263,14 +283,17 @@ class Pair:
 
     def before(self, command):
         """A hook: the command does not happen if this raises an error."""
-        if self.busy or not self.inside:
+        if self.busy:
             return
-        if self.selected() == GUEST:
+        if self.inside and self.selected() == GUEST:
             raise gdb.GdbError('the monitor is answering: `vt-guest` lets it finish (`inferior 2` looks at it)')
-        self.finishing = command == 'finish' and gdb.selected_frame().older() == self.caller
+        self.in_command = True
+        self.finishing = self.inside and command == 'finish' and gdb.selected_frame().older() == self.caller
 
     def after(self):
         """The other hook: in a script a command is over here; at a terminal it may have just begun."""
+        if not self.busy:
+            self.in_command = False
         if self.due() and not self.then and has_stopped():
             self.go_on()
 
@@ -315,6 +338,9 @@ the instruction that has trapped."""
 
     def invoke(self, args, from_tty):
         args = args.strip()
+        if pair.inside:
+            pair.follow = args          # the monitor hears of it when it is let go
+            return
         gdb.write(pair.tell('follow ' + args))
         if pair.tell('follow').startswith('the guest stops') and not pair.handlers:
             pair.attach(self.attached)  # may we?  Better known before the guest stops for it
@@ -503,11 +529,13 @@ def add_hooks():
         gdb.execute('define hookpost-%s\nvt-after-command\nend' % name)
     gdb.events.stop.connect(pair.on_stop)
     gdb.events.exited.connect(pair.on_exited)
+    gdb.events.breakpoint_created.connect(pair.on_new_breakpoint)
 
 
 def connect(socket, monitor, guest, program):
     pair.pid = int(monitor)
     run('handle EXC_EMULATION stop print nopass')
+    run('handle SIGSTOP nostop noprint nopass')     # gdb may see that of its own attaching late
     try:
         run('file %s' % guest.replace('\\', '\\\\').replace(' ', '\\ '))
     except gdb.error:
