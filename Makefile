@@ -338,7 +338,7 @@ run: all
 # What `make check` runs, quick suites first.
 SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep \
     "tests/lockstep soft/nested kvm" tests/deterministic tests/signals \
-    tests/trace tests/debug tests/gdb tests/tui tests/robot/run \
+    tests/trace tests/debug tests/gdb tests/gdbpair tests/tui tests/robot/run \
     $(if $(SAN)$(HARD),,tests/fuzz-short tests/kvm-sim/run)
 
 ##  check      build everything and run every test that takes seconds; see doc/testing.md
@@ -411,6 +411,7 @@ kills: $(BUILD)/tests/test_trace_file
 install: all
 	install -D -m755 $(BUILD)/vitrine $(DESTDIR)$(PREFIX)/bin/vitrine
 	install -D -m644 doc/vitrine.1 $(DESTDIR)$(PREFIX)/share/man/man1/vitrine.1
+	install -D -m644 src/debugger/gdb/vitrine.py $(DESTDIR)$(PREFIX)/share/vitrine/vitrine.py
 	install -d $(DESTDIR)$(PREFIX)/share/vitrine/guests
 	install -m644 $(GUEST_ELFS) $(DESTDIR)$(PREFIX)/share/vitrine/guests
 

@@ -7,15 +7,20 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/host.h"
 #include "cmd/cmd.h"
 #include "cpu/engine.h"
+
+#define GDB_OLDEST 12
 
 struct finding { bool good; char found[920]; char mend[200]; };
 
@@ -93,6 +98,45 @@ static void check_program(struct finding *f, const char *arg)
         !strncmp(arg, "qemu", 4) ? "qemu-system-x86" : !strcmp(arg, "ld") ? "binutils" : arg);
 }
 
+/* Does it run, is it young enough, and has it the Python that `vitrine gdb` needs? */
+static void check_gdb(struct finding *f, const char *arg)
+{
+    char where[600], version[40] = "";
+    if (!on_path(arg, where, sizeof where)) {
+        check_program(f, arg);
+        return;
+    }
+    FILE *p = popen("gdb -nx -batch -ex 'python print(gdb.VERSION)' 2>/dev/null", "r");
+    bool python = p && fgets(version, sizeof version, p);
+    if (p)
+        pclose(p);
+    version[strcspn(version, "\n")] = 0;
+    f->good = python && atoi(version) >= GDB_OLDEST;
+    if (!python)
+        SAY(found, "%.500s has no Python: it debugs guests, but not for `vitrine gdb`", where);
+    else
+        SAY(found, "%.500s, version %s", where, version);
+    SAY(mend, "a gdb of version %d or younger, with Python: sudo apt-get install gdb", GDB_OLDEST);
+}
+
+static void check_ptrace(struct finding *f, const char *arg)
+{
+    (void)arg;
+    pid_t pid = fork();
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    f->good = pid > 0 && ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0;
+    int err = errno;
+    if (pid > 0) {
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+    }
+    SAY(found, f->good ? "processes may be debugged" : "forbidden: %s", strerror(err));
+    SAY(mend, "sudo sysctl kernel.yama.ptrace_scope=1; a container wants --cap-add=SYS_PTRACE");
+}
+
 static void check_guests(struct finding *f, const char *arg)
 {
     (void)arg;
@@ -111,7 +155,8 @@ static void check_guests(struct finding *f, const char *arg)
     X("gcc",             false,  check_program,   "gcc",                "building")            \
     X("ld",              false,  check_program,   "ld",                 "building guests")     \
     X("make",            false,  check_program,   "make",               "building")            \
-    X("gdb",             false,  check_program,   "gdb",                "debugging guests")    \
+    X("gdb",             false,  check_gdb,       "gdb",                "debugging guests")    \
+    X("ptrace",          false,  check_ptrace,    NULL,                 "gdb on the monitor")  \
     X("qemu",            false,  check_program,   "qemu-system-x86_64", "comparing, tests")    \
     X("bochs",           false,  check_program,   "bochs",              "comparing, tests")
 

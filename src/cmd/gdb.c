@@ -33,7 +33,7 @@
 #define END_MS      3000                /* until the server has ended  */
 #define MAX_ARGS    256
 
-extern const char gdb_script[], gdb_script_end[];
+extern const char gdb_script[];         /* debugger/gdb/vitrine.py */
 
 struct pair {
     int    argc;                        /* ours, without what is gdb's */
@@ -68,8 +68,8 @@ static bool make_dir(struct pair *p)
         host_say("no directory for the socket: %s", strerror(errno));
         return false;
     }
-    fwrite(gdb_script, 1, (size_t)(gdb_script_end - gdb_script), f);
-    if (fclose(f) == 0)
+    bool ok = fputs(gdb_script, f) >= 0;
+    if (fclose(f) == 0 && ok)
         return true;
     host_say("cannot write %s: %s", p->script, strerror(errno));
     return false;

@@ -3,10 +3,9 @@
  * version as what it talks to.
  */
     .section .rodata
-    .globl gdb_script, gdb_script_end
+    .globl gdb_script
 gdb_script:
     .incbin "src/debugger/gdb/vitrine.py"
-gdb_script_end:
     .byte 0
 
     .section .note.GNU-stack, "", @progbits
