@@ -140,10 +140,19 @@ class Pair:
     # ---- the monitor's process ----
 
     def attach(self, then):
+        apart = self.addresses_of_guest()
+        for breakpoint in apart:
+            breakpoint.enabled = False
+
+        def attached():
+            self.keep_apart(apart)
+            then()
+
         self.select(MONITOR)
         try:
-            self.resume('attach %d' % self.pid, then)
+            self.resume('attach %d' % self.pid, attached)
         except gdb.error as error:
+            self.keep_apart(apart)
             self.select(GUEST)
             raise gdb.GdbError(ptrace_advice(error) if 'ptrace' in str(error) else str(error))
 
@@ -165,15 +174,18 @@ class Pair:
     def on_new_breakpoint(self, breakpoint):
         self.made_in[breakpoint.number] = self.selected()
 
-    def keep_apart(self):
-        """An address belongs to who was selected when the breakpoint was made: gdb, attaching, finds
-        the same number in the other's program, too, and could not insert it there."""
-        for breakpoint in gdb.breakpoints():
-            if not (breakpoint.location or '').startswith('*'):
-                continue
+    def addresses_of_guest(self):
+        """Breakpoints on addresses: gdb, attaching, finds the same number in the monitor, too, and could
+        not insert it there."""
+        return [b for b in gdb.breakpoints()
+                if b.enabled and (b.location or '').startswith('*') and self.made_in.get(b.number) == GUEST]
+
+    def keep_apart(self, breakpoints):
+        for breakpoint in filter(gdb.Breakpoint.is_valid, breakpoints):
             for place in getattr(breakpoint, 'locations', []):
-                if place.enabled and self.made_in.get(breakpoint.number, GUEST) not in place.thread_groups:
+                if place.enabled and GUEST not in place.thread_groups:
                     place.enabled = False
+            breakpoint.enabled = True
 
     def stop_at(self, where):
         self.stops.append(gdb.Breakpoint(where, internal=True))
@@ -189,7 +201,6 @@ class Pair:
             self.attach(self.into_handler)
 
     def into_handler(self):
-        self.keep_apart()
         if not self.handlers:
             self.find_handlers()
         self.stop_at('*%#x' % self.handlers[self.reason])
