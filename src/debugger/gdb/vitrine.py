@@ -543,15 +543,22 @@ def add_hooks():
     gdb.events.breakpoint_created.connect(pair.on_new_breakpoint)
 
 
+def quoted(path):
+    return re.sub(r'([\\ "\'])', r'\\\1', path)
+
+
 def connect(socket, monitor, guest, program):
     pair.pid = int(monitor)
     run('handle EXC_EMULATION stop print nopass')
     run('handle SIGSTOP nostop noprint nopass')     # gdb may see that of its own attaching late
     try:
-        run('file %s' % guest.replace('\\', '\\\\').replace(' ', '\\ '))
+        run('file ' + quoted(guest))
+        if os.path.exists(guest + '64'):
+            # 64-bit code in a 32-bit file, for Multiboot; gdb understands what it was made from.
+            run('symbol-file ' + quoted(guest + '64'))
     except gdb.error:
         pass                            # not ELF: gdb knows its registers and memory, but no names
-    run('add-inferior -no-connection -exec %s' % program.replace('\\', '\\\\').replace(' ', '\\ '))
+    run('add-inferior -no-connection -exec ' + quoted(program))
     gdb.pretty_printers.append(add_printers())
     gdb.execute('target remote %s' % socket)
 
