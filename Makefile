@@ -141,6 +141,7 @@ debugger := \
     debugger/frame.c \
     debugger/value.c \
     debugger/expr_name.c \
+    debugger/expr_op.c \
     debugger/expr.c \
     debugger/disasm.c \
     debugger/condition.c \

@@ -2,8 +2,9 @@
  * debugger/expr.c -- evaluate while parsing: one table of binary operators by
  * precedence, and `dead` for the side of && || ?: that does not count.
  *
- * Names, members and types are looked up by expr_name.c.  A variable stays in
- * memory until its number is needed, so that & and sizeof read nothing.
+ * Names, members and types are looked up by expr_name.c, operators carried out by
+ * expr_op.c.  A variable stays in memory until its number is needed, so that & and
+ * sizeof read nothing.
  */
 #include "debugger/expr_private.h"
 
@@ -40,7 +41,7 @@ struct value complain(struct parser *p, int err, const char *fmt, ...)
 }
 
 /* The number that a value stands for. */
-static uint64_t load(struct parser *p, const struct value *v)
+uint64_t expr_load(struct parser *p, const struct value *v)
 {
     uint64_t bits;
     char name[100];
@@ -186,7 +187,7 @@ static struct value name(struct parser *p)
     if (at[len] == '[' && memory_word(at, len, &physical, &is_signed, &bytes)) {
         p->at += len + 1;
         struct value address = bracketed(p, "]");
-        return load_word(p, physical, is_signed, bytes, load(p, &address));
+        return load_word(p, physical, is_signed, bytes, expr_load(p, &address));
     }
     return expr_name(p);
 }
@@ -216,7 +217,7 @@ static struct value element(struct parser *p, const struct value *v, uint64_t in
         return plain(0);
     if ((kind != TYPE_POINTER && kind != TYPE_ARRAY) || !type_target(&v->type, &e.type))
         return complain(p, -EINVAL, "a %s is neither pointer nor array", type_name(&v->type, name, sizeof name));
-    e.at = load(p, v) + index * type_bytes(p->m->info, &e.type);
+    e.at = expr_load(p, v) + index * type_bytes(p->m->info, &e.type);
     return e;
 }
 
@@ -225,7 +226,7 @@ static struct value star(struct parser *p, const struct value *v)
 {
     if (type_kind(&v->type) != TYPE_NONE)
         return element(p, v, 0);
-    return load_word(p, false, false, p->m->cpu ? state_code_bits(p->m->cpu) / 8 : 8, load(p, v));
+    return load_word(p, false, false, p->m->cpu ? state_code_bits(p->m->cpu) / 8 : 8, expr_load(p, v));
 }
 
 static struct value postfix(struct parser *p)
@@ -234,7 +235,7 @@ static struct value postfix(struct parser *p)
     for (unsigned n = 0; !p->err && n < MAX_DEPTH; n++) {
         if (type_kind(&v.type) != TYPE_NONE && take(p, "[")) {
             struct value index = bracketed(p, "]");
-            v = element(p, &v, load(p, &index));
+            v = element(p, &v, expr_load(p, &index));
         } else if (take(p, "->")) {
             struct value to = element(p, &v, 0);
             v = expr_member(p, &to);
@@ -286,7 +287,7 @@ static struct value cast(struct parser *p, const struct type *t)
     char name[100];
     if (kind == TYPE_STRUCT || kind == TYPE_ARRAY || kind == TYPE_FUNCTION || kind == TYPE_FLOAT || kind == TYPE_VOID)
         return complain(p, -EINVAL, "nothing can be cast to %s; a pointer to it can be", type_name(t, name, sizeof name));
-    out.bits = value_fit(p->m->info, t, load(p, &v));
+    out.bits = value_fit(p->m->info, t, expr_load(p, &v));
     if (kind == TYPE_POINTER && expr_address_bytes(p) == 4)
         out.bits = (uint32_t)out.bits;
     return out;
@@ -307,7 +308,7 @@ static struct value size_of(struct parser *p)
 static struct value negate(struct parser *p, char op)
 {
     struct value v = unary(p), out = { .type = expr_promoted(&v) };
-    uint64_t bits = load(p, &v);
+    uint64_t bits = expr_load(p, &v);
     out.bits = op == '!' ? !bits : op == '~' ? ~bits : -bits;
     if (type_kind(&out.type) != TYPE_NONE)
         out.bits = value_fit(NULL, &out.type, out.bits);
@@ -356,9 +357,6 @@ static struct value unary(struct parser *p)
 
 /* ---- binary operators, loosest last; longer tokens of one level first ---- */
 
-enum op { OP_MUL, OP_DIV, OP_MOD, OP_ADD, OP_SUB, OP_SHL, OP_SHR, OP_LE, OP_GE, OP_LT, OP_GT,
-          OP_EQ, OP_NE, OP_AND, OP_XOR, OP_OR, OP_LAND, OP_LOR };
-
 static const struct { const char *token, *but_not; enum op op; unsigned level; } operators[] = {
     { "*", NULL, OP_MUL, 0 }, { "/", NULL, OP_DIV, 0 }, { "%", NULL, OP_MOD, 0 },
     { "+", NULL, OP_ADD, 1 }, { "-", NULL, OP_SUB, 1 },
@@ -369,126 +367,6 @@ static const struct { const char *token, *but_not; enum op op; unsigned level; }
     { "&&", NULL, OP_LAND, 8 }, { "||", NULL, OP_LOR, 9 },
 };
 #define LOOSEST 9
-
-/* Wide enough for C's int, and signed if C's arithmetic were. */
-struct type expr_promoted(const struct value *v)
-{
-    enum type_kind kind = type_kind(&v->type);
-    if (kind == TYPE_NONE || kind == TYPE_FUNCTION)     /* code is counted in bytes */
-        return (struct type){ .bytes = 0 };
-    if (kind != TYPE_INTEGER && kind != TYPE_ENUM)
-        return type_integer("unsigned long", 8, false);
-    struct type t = v->type;
-    uint64_t bytes = type_bytes(NULL, &t);
-    if (type_is_signed(&t) || bytes < 4)
-        return type_integer("long", 8, true);
-    return bytes == 4 ? type_integer("unsigned int", 4, false) : type_integer("unsigned long", 8, false);
-}
-
-/* The type of a sum; a number without a type takes that of the other. */
-static struct type common(const struct value *a, const struct value *b)
-{
-    struct type x = expr_promoted(a), y = expr_promoted(b);
-    if (type_kind(&x) == TYPE_NONE)
-        x = y;
-    if (type_kind(&y) == TYPE_NONE)
-        y = x;
-    if (type_kind(&x) == TYPE_NONE)
-        return x;
-    bool is_unsigned = (x.bytes == 8 && !x.is_signed) || (y.bytes == 8 && !y.is_signed);
-    return is_unsigned ? type_integer("unsigned long", 8, false) : type_integer("long", 8, true);
-}
-
-static bool is_comparison(enum op op)
-{
-    return (op >= OP_LE && op <= OP_NE) || op == OP_LAND || op == OP_LOR;
-}
-
-static uint64_t compare(enum op op, uint64_t a, uint64_t b, bool is_signed)
-{
-    bool less = is_signed ? (int64_t)a < (int64_t)b : a < b, equal = a == b;
-    switch (op) {
-    case OP_LE: return less || equal;
-    case OP_GE: return !less;
-    case OP_LT: return less;
-    case OP_GT: return !less && !equal;
-    case OP_EQ: return equal;
-    case OP_NE: return !equal;
-    case OP_LAND: return a && b;
-    default: return a || b;
-    }
-}
-
-static uint64_t divide(struct parser *p, enum op op, uint64_t a, uint64_t b, bool is_signed)
-{
-    if (!b) {
-        if (!p->dead)
-            complain(p, -EINVAL, "this divides by zero");
-        return 0;
-    }
-    if (is_signed && b == UINT64_MAX)           /* the one quotient that may not fit */
-        return op == OP_DIV ? -a : 0;
-    if (is_signed)
-        return (uint64_t)(op == OP_DIV ? (int64_t)a / (int64_t)b : (int64_t)a % (int64_t)b);
-    return op == OP_DIV ? a / b : a % b;
-}
-
-static uint64_t compute(struct parser *p, enum op op, uint64_t a, uint64_t b, bool is_signed)
-{
-    switch (op) {
-    case OP_MUL:  return a * b;
-    case OP_ADD:  return a + b;
-    case OP_SUB:  return a - b;
-    case OP_SHL:  return b < 64 ? a << b : 0;
-    case OP_SHR:  return is_signed ? (uint64_t)((int64_t)a >> (b < 64 ? b : 63)) : b < 64 ? a >> b : 0;
-    case OP_AND:  return a & b;
-    case OP_XOR:  return a ^ b;
-    case OP_OR:   return a | b;
-    case OP_DIV:
-    case OP_MOD:  return divide(p, op, a, b, is_signed);
-    default:      return compare(op, a, b, is_signed);
-    }
-}
-
-static bool points(const struct value *v)
-{
-    return type_kind(&v->type) == TYPE_POINTER || type_kind(&v->type) == TYPE_ARRAY;
-}
-
-/* Pointers count in elements. */
-static struct value on_pointers(struct parser *p, enum op op, const struct value *a, const struct value *b,
-                                uint64_t x, uint64_t y)
-{
-    const struct value *pointer = points(a) ? a : b;
-    struct value out = { .type = pointer->type };
-    struct type to;
-    type_target(&pointer->type, &to);
-    uint64_t bytes = type_bytes(p->m->info, &to);
-    if (!bytes)
-        bytes = 1;
-    if (points(a) && points(b)) {
-        out.type = type_integer("long", 8, true);
-        out.bits = (uint64_t)((int64_t)(x - y) / (int64_t)bytes);
-        return out;
-    }
-    if (type_kind(&out.type) == TYPE_ARRAY)
-        out.type = type_pointer_to(&to);
-    out.bits = op == OP_SUB ? x - y * bytes : points(a) ? x + y * bytes : x * bytes + y;
-    return out;
-}
-
-static struct value apply(struct parser *p, enum op op, const struct value *a, const struct value *b)
-{
-    struct value out = { .type = common(a, b) };
-    uint64_t x = load(p, a), y = load(p, b);
-    if ((op == OP_ADD || op == OP_SUB) && (points(a) || (op == OP_ADD && points(b))))
-        return on_pointers(p, op, a, b, x, y);
-    bool is_signed = type_is_signed(&out.type);
-    if (is_comparison(op) && type_kind(&out.type) != TYPE_NONE)
-        out.type = type_integer("int", 4, true);
-    out.bits = compute(p, op, x, y, is_signed);
-    return out;
-}
 
 static bool take_operator(struct parser *p, unsigned level, enum op *op)
 {
@@ -510,13 +388,13 @@ static struct value binary(struct parser *p, unsigned level)
     struct value a = level ? binary(p, level - 1) : unary(p);
     for (enum op op; !p->err && take_operator(p, level, &op); ) {
         bool lazy = op == OP_LAND || op == OP_LOR;
-        bool dead = lazy && (op == OP_LAND ? !load(p, &a) : !!load(p, &a));
+        bool dead = lazy && (op == OP_LAND ? !expr_load(p, &a) : !!expr_load(p, &a));
         p->dead += dead;
         struct value b = level ? binary(p, level - 1) : unary(p);
-        uint64_t y = dead ? 0 : load(p, &b);
+        uint64_t y = dead ? 0 : expr_load(p, &b);
         p->dead -= dead;
         struct value known = { .type = b.type, .bits = y };
-        a = apply(p, op, &a, lazy ? &known : &b);
+        a = expr_apply(p, op, &a, lazy ? &known : &b);
     }
     return a;
 }
@@ -532,7 +410,7 @@ static struct value ternary(struct parser *p)
         p->depth--;
         return which;
     }
-    bool first = load(p, &which);
+    bool first = expr_load(p, &which);
     p->dead += !first;
     struct value a = ternary(p);
     p->dead -= !first;
@@ -576,7 +454,7 @@ static int run_number(struct parser *p, uint64_t *value)
 {
     struct value v;
     if (run(p, &v) == 0)
-        *value = load(p, &v);
+        *value = expr_load(p, &v);
     return p->err;
 }
 

@@ -1,5 +1,5 @@
 /*
- * debugger/expr_private.h -- what expr.c (operators) and expr_name.c (names) share.
+ * debugger/expr_private.h -- what expr.c (the grammar), expr_name.c and expr_op.c share.
  */
 #ifndef DEBUGGER_EXPR_PRIVATE_H
 #define DEBUGGER_EXPR_PRIVATE_H
@@ -27,11 +27,18 @@ struct parser {
     size_t      n;
 };
 
+enum op { OP_MUL, OP_DIV, OP_MOD, OP_ADD, OP_SUB, OP_SHL, OP_SHR, OP_LE, OP_GE, OP_LT, OP_GT,
+          OP_EQ, OP_NE, OP_AND, OP_XOR, OP_OR, OP_LAND, OP_LOR };
+
 struct value plain(uint64_t bits);
 struct value complain(struct parser *p, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 bool is_name_char(char c);
 size_t name_length(const char *at);
+/* The number that a value stands for. */
+uint64_t expr_load(struct parser *p, const struct value *v);
+/* The type of an operand in arithmetic, and the operator itself. */
 struct type expr_promoted(const struct value *v);
+struct value expr_apply(struct parser *p, enum op op, const struct value *a, const struct value *b);
 
 /* The name at p->at: a register, variable, enumerator, symbol. */
 struct value expr_name(struct parser *p);
