@@ -91,7 +91,8 @@ static unsigned show_variables(struct console *c, const struct frame *f, int tag
         else
             fputs(name, c->out);
         fputs(c->o.json ? ":" : lines ? " = " : "=", c->out);
-        bool big = !lines && ok && (type_kind(&v.type) == TYPE_STRUCT || type_kind(&v.type) == TYPE_ARRAY);
+        bool big =
+            !lines && ok && (type_kind(&v.type) == TYPE_STRUCT || type_kind(&v.type) == TYPE_ARRAY);
         if (c->o.json && ok)
             value_json(&m, &v, c->out);
         else if (ok && !big)
@@ -178,7 +179,7 @@ static void guess_callers(struct console *c, uint64_t sp, uint64_t left)
             fputs("}\n", c->out);
         } else {
             if (!shown)
-                fputs("(from here on no call frame information: what on the stack looks like a return address)\n", c->out);
+                fputs("(no call frame information: from here on what looks like a return address)\n", c->out);
             fprintf(c->out, "?   %s\n", address_text(c, word, place, sizeof place));
         }
         shown++;
@@ -222,7 +223,9 @@ static enum console_result select_frame(struct console *c, uint64_t level)
     c->frame_sp = c->cpu.gpr[RSP];
     c->list_line = 0;
     show_frame(c, &f);
-    const char *text = place_of(c, frame_lookup_pc(&f), &p) ? source_line(debuginfo_source(c->o.info), p.file, p.line) : NULL;
+    const char *text = place_of(c, frame_lookup_pc(&f), &p)
+                           ? source_line(debuginfo_source(c->o.info), p.file, p.line)
+                           : NULL;
     if (text && !c->o.json)
         fprintf(c->out, "%d\t%s\n", p.line, text);
     return CONSOLE_OK;
@@ -245,7 +248,8 @@ enum console_result cmd_down(struct console *c, const char *args)
     uint64_t n;
     if (!arg_count(c, args, 1, &n))
         return CONSOLE_ERROR;
-    return n > c->frame.level ? fail(c, "this is the innermost frame") : select_frame(c, c->frame.level - n);
+    return n > c->frame.level ? fail(c, "this is the innermost frame")
+                              : select_frame(c, c->frame.level - n);
 }
 
 /* ---- info ---- */
@@ -280,7 +284,9 @@ enum console_result info_frame(struct console *c, const char *args)
     if (!console_frame(c, &f))
         return no_frame(c);
     show_frame(c, &f);
-    fprintf(c->out, f.cfa ? "the stack before the call was at %#" PRIx64 "\n" : "what the stack was before the call is not known\n",
+    fprintf(c->out,
+            f.cfa ? "the stack before the call was at %#" PRIx64 "\n"
+                  : "what the stack was before the call is not known\n",
             f.cfa);
     bool wide = debuginfo_address_bytes(c->o.info) == 8;
     for (unsigned i = 0; i < (wide ? 17 : 9); i++)

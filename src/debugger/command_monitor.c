@@ -40,8 +40,9 @@ bool console_held(struct console *c)
 
 static enum console_result not_standing(struct console *c)
 {
-    return fail(c, c->stepper ? "the monitor does not stand in a handler; set the guest going, and it stops at the next exit"
-                              : "the monitor is not followed; `monitor follow on` stops it in the handler of every exit");
+    if (!c->stepper)
+        return fail(c, "the monitor is not followed; `monitor follow on` stops it in the handler of every exit");
+    return fail(c, "the monitor does not stand in a handler; the guest's next exit will stop it");
 }
 
 static void tell_place(struct console *c, const struct source_place *p, bool first)
@@ -59,7 +60,8 @@ static void tell_place(struct console *c, const struct source_place *p, bool fir
         fputs("}\n", c->out);
         return;
     }
-    fprintf(c->out, "%s%s() at %s:%d", first ? "monitor: " : "         ", p->function[0] ? p->function : "?", short_path(p->file), p->line);
+    fprintf(c->out, "%s%s() at %s:%d", first ? "monitor: " : "         ",
+            p->function[0] ? p->function : "?", short_path(p->file), p->line);
     if (first && stepper_exit(c->stepper)[0])
         fprintf(c->out, ", for an exit for %s", stepper_exit(c->stepper));
     fprintf(c->out, first && text ? "\n%d\t%s\n" : "\n", p->line, text);
@@ -82,7 +84,8 @@ enum console_result cmd_monitor(struct console *c, const char *args)
     if (!len)
         return fail(c, "monitor what? `help monitor` lists it");
     if (!r)
-        return fail(c, "there is no `monitor %.*s`; `help monitor` lists what there is", (int)len, args);
+        return fail(c, "there is no `monitor %.*s`; `help monitor` lists what there is", (int)len,
+                    args);
     const char *more = skip_blanks(args + len);
     if (r->run != monitor_follow && !console_held(c))
         return not_standing(c);
@@ -141,7 +144,8 @@ static enum console_result go(struct console *c, const char *args, enum stepper_
     do
         if (stepper_go(c->stepper, how))
             return fail(c, "the monitor is gone");
-    while (stepper_wait(c->stepper, STEP_MS) == STEPPER_STANDS && stepper_exit(c->stepper)[0] && n-- > 1);
+    while (stepper_wait(c->stepper, STEP_MS) == STEPPER_STANDS && stepper_exit(c->stepper)[0] &&
+           n-- > 1);
     if (!console_held(c))
         return let_go(c);
     tell_monitor(c);

@@ -48,12 +48,14 @@ static unsigned decode(struct console *c, uint64_t at, struct insn *i)
     uint64_t avail = link_readable(c->o.link, at, sizeof bytes);
     if (avail && link_read_linear(c->o.link, at, bytes, avail))
         avail = 0;
-    disasm(bytes, (unsigned)avail, state_code_bits(&c->cpu), at - c->cpu.seg[SEG_CS].base, c->cpu.seg[SEG_CS].base, NULL, i);
+    disasm(bytes, (unsigned)avail, state_code_bits(&c->cpu), at - c->cpu.seg[SEG_CS].base,
+           c->cpu.seg[SEG_CS].base, NULL, i);
     return i->ok && i->len ? i->len : 1;
 }
 
 /* From pc on, up to the next call or the end of its line's code. */
-static void next_piece(struct console *c, struct line_step *s, uint64_t pc, struct insn *first, uint64_t *end)
+static void next_piece(struct console *c, struct line_step *s, uint64_t pc, struct insn *first,
+                       uint64_t *end)
 {
     struct insn i;
     if (!source_range(debuginfo_source(c->o.info), pc, &s->from, &s->to))
@@ -70,7 +72,8 @@ static void next_piece(struct console *c, struct line_step *s, uint64_t pc, stru
 /* Did it do what it was asked for?  Else something stopped the guest, or went wrong. */
 static bool stepped(struct console *c, enum console_result result)
 {
-    return result == CONSOLE_OK && link_state(c->o.link) == LINK_STOPPED && link_stopped(c->o.link)->why == LINK_STEPPED;
+    return result == CONSOLE_OK && link_state(c->o.link) == LINK_STOPPED &&
+           link_stopped(c->o.link)->why == LINK_STEPPED;
 }
 
 /* The stack says so: a handler will return, perhaps below an error code, to [from, to]. */
@@ -79,7 +82,8 @@ static bool was_interrupted(struct console *c, uint64_t from, uint64_t to)
     unsigned bytes = state_code_bits(&c->cpu) / 8;
     for (unsigned i = 0; i < 2; i++) {
         uint64_t ip = 0;
-        if (link_read_linear(c->o.link, state_sp(&c->cpu) + i * bytes, &ip, bytes) == 0 && ip >= from && ip <= to)
+        if (link_read_linear(c->o.link, state_sp(&c->cpu) + i * bytes, &ip, bytes) == 0 && ip >= from &&
+            ip <= to)
             return true;
     }
     return false;
@@ -111,7 +115,8 @@ static enum console_result step_piece(struct console *c, struct line_step *s, bo
     struct source_place p;
     uint64_t pc = state_pc(&c->cpu), end;
     next_piece(c, s, pc, &i, &end);
-    enum console_result result = !i.is_call ? run_range(c, pc, end) : run_quietly(c, s->into ? LINK_STEP : LINK_NEXT, 1);
+    enum console_result result =
+        !i.is_call ? run_range(c, pc, end) : run_quietly(c, s->into ? LINK_STEP : LINK_NEXT, 1);
     *done = true;
     if (!stepped(c, result))
         return result;
@@ -134,7 +139,8 @@ static enum console_result step_line(struct console *c, bool into)
     bool done = false;
     enter_line(c, &s);
     if (!s.place.line)
-        return fail(c, "no source line is known here; `stepi` steps one instruction, `finish` leaves the function");
+        return fail(c, "no source line is known here; `stepi` steps one instruction, `finish` leaves "
+                       "the function");
     for (unsigned n = 0; n < MAX_PIECES && !done; n++) {
         enum console_result result = step_piece(c, &s, &done);
         if (result != CONSOLE_OK || console_held(c))
@@ -167,7 +173,8 @@ enum console_result cmd_next(struct console *c, const char *args) { return step_
 
 static enum console_result no_source(struct console *c)
 {
-    return fail(c, c->o.info ? "no source line is known here" : "there is no debug information, so no source");
+    return fail(c, c->o.info ? "no source line is known here"
+                             : "there is no debug information, so no source");
 }
 
 static enum console_result show_lines(struct console *c, const char *file, int first, int current)
@@ -209,7 +216,9 @@ enum console_result cmd_list(struct console *c, const char *args)
     bool here = !at && c->o.link && console_frame(c, &f);
     if (here)
         at = frame_lookup_pc(&f);
-    return at && place_of(c, at, &p) ? show_lines(c, p.file, (asked > 0 ? asked : p.line) - 4, here ? p.line : 0) : no_source(c);
+    return at && place_of(c, at, &p)
+               ? show_lines(c, p.file, (asked > 0 ? asked : p.line) - 4, here ? p.line : 0)
+               : no_source(c);
 }
 
 enum console_result info_line(struct console *c, const char *args)
@@ -227,7 +236,8 @@ enum console_result info_line(struct console *c, const char *args)
         fprintf(c->out, ",\"line\":%d,\"from\":%" PRIu64 ",\"to\":%" PRIu64 "}\n", p.line, from, to);
         return CONSOLE_OK;
     }
-    fprintf(c->out, "%s:%d is at %s", short_path(p.file), p.line, address_text(c, from, place, sizeof place));
+    fprintf(c->out, "%s:%d is at %s", short_path(p.file), p.line,
+            address_text(c, from, place, sizeof place));
     fprintf(c->out, " up to %s\n", address_text(c, to, place, sizeof place));
     return CONSOLE_OK;
 }

@@ -33,12 +33,15 @@ static struct symbols *from_memory(struct console *c, char *why, size_t n)
     struct symbols *s = NULL;
     size_t n_regions = c->o.link ? link_regions(c->o.link, &r) : 0;
     uint8_t *buf = malloc(CHUNK);
-    snprintf(why, n, !buf ? "there is not enough memory" : !n_regions ? "there is no guest's memory to look through"
-                     : "there is no memory");
+    snprintf(why, n,
+             !buf         ? "there is not enough memory"
+             : !n_regions ? "there is no guest's memory to look through"
+                          : "there is no memory");
     for (size_t i = 0; buf && i < n_regions && !s; i++)
         for (uint64_t at = 0; at < r[i].size && !s; at += CHUNK - OVERLAP) {
             uint64_t left = r[i].size - at;
-            s = kallsyms_find(buf, read_chunk(c, r[i].base + at, buf, left < CHUNK ? left : CHUNK), why, n);
+            s = kallsyms_find(buf, read_chunk(c, r[i].base + at, buf, left < CHUNK ? left : CHUNK), why,
+                              n);
         }
     free(buf);
     return s;
@@ -63,7 +66,8 @@ enum console_result cmd_symbol_file(struct console *c, const char *args)
     uint64_t offset = 0;
     size_t len = word_length(args);
     if (!len || len >= sizeof path)
-        return fail(c, "which file? an ELF, System.map, or `kernel` for what a Linux kernel has in its memory");
+        return fail(
+            c, "which file? an ELF, System.map, or `kernel` for what a Linux kernel has in its memory");
     snprintf(path, sizeof path, "%.*s", (int)len, args);
     args = skip_blanks(args + len);
     if (*args && (!arg_value(c, &args, &offset) || nothing_more(c, args)))

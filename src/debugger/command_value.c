@@ -21,7 +21,8 @@ static void print_plain(struct console *c, uint64_t v)
     fprintf(c->out, v > 9 ? " = %" PRIu64 "\n" : "\n", v);
 }
 
-static void print_json(struct console *c, const struct expr_machine *m, const struct value *v, uint64_t bits)
+static void print_json(struct console *c, const struct expr_machine *m, const struct value *v,
+                       uint64_t bits)
 {
     char name[300];
     if (type_kind(&v->type) == TYPE_NONE) {
@@ -84,7 +85,8 @@ static enum console_result type_of_text(struct console *c, const char *args, str
         return fail(c, "of what? for example an expression, or struct NAME");
     if (!c->o.info)
         return fail(c, "there is no debug information, so there are no types");
-    return expr_type(args, &m, t, &at, why, sizeof why) ? fail(c, "%s (at character %zu)", why, at + 1) : CONSOLE_OK;
+    return expr_type(args, &m, t, &at, why, sizeof why) ? fail(c, "%s (at character %zu)", why, at + 1)
+                                                        : CONSOLE_OK;
 }
 
 enum console_result cmd_ptype(struct console *c, const char *args)
@@ -131,7 +133,8 @@ static enum console_result set_variable(struct console *c, const char *what, siz
     if (expr_eval_value(text, &m, &v, &at, why, sizeof why))
         return fail(c, "%s (at character %zu)", why, at + 1);
     if (value_store(&m, &v, bits, bytes, &n))
-        return fail(c, "'%s' cannot be set; a register, a variable in memory or u32[ADDRESS] can", text);
+        return fail(c, "'%s' cannot be set; a register, a variable in memory or u32[ADDRESS] can",
+                    text);
     int err = link_write_linear(c->o.link, v.at, bytes, n);
     return err ? fail_link(c, err, "memory") : CONSOLE_OK;
 }
@@ -145,7 +148,8 @@ static enum console_result set_memory(struct console *c, const char *what, size_
     bool physical = what[0] == 'p';
     for (size_t i = 0; i < NELEM(widths); i++) {
         size_t skip = 1 + strlen(widths[i].word);
-        if (strncmp(what + 1, widths[i].word, skip - 1) || what[len - 1] != ']' || len - skip >= sizeof text)
+        if (strncmp(what + 1, widths[i].word, skip - 1) || what[len - 1] != ']' ||
+            len - skip >= sizeof text)
             continue;
         memcpy(text, what + skip, len - skip - 1);
         text[len - skip - 1] = 0;

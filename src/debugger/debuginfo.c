@@ -70,7 +70,9 @@ static bool add_section(Elf *elf, unsigned name, unsigned type, void *bytes, siz
     Elf64_Shdr *h = s ? elf64_getshdr(s) : NULL;
     if (!d || !h)
         return false;
-    *d = (Elf_Data){ .d_buf = bytes, .d_size = n, .d_type = ELF_T_BYTE, .d_align = 1, .d_version = EV_CURRENT };
+    *d = (Elf_Data){
+        .d_buf = bytes, .d_size = n, .d_type = ELF_T_BYTE, .d_align = 1, .d_version = EV_CURRENT
+    };
     h->sh_name = name;
     h->sh_type = type;
     return true;
@@ -89,7 +91,8 @@ static bool write_wrap(int fd, const Elf_Data *frame)
         e->e_version = EV_CURRENT;
         e->e_shstrndx = 2;
         ok = add_section(elf, 1, SHT_PROGBITS, frame->d_buf, frame->d_size) &&
-             add_section(elf, 14, SHT_STRTAB, strings, sizeof strings) && elf_update(elf, ELF_C_WRITE) > 0;
+             add_section(elf, 14, SHT_STRTAB, strings, sizeof strings) &&
+             elf_update(elf, ELF_C_WRITE) > 0;
     }
     elf_end(elf);
     return ok;
@@ -278,8 +281,8 @@ static Dwarf_Off unit_of_die(struct debuginfo *d, Dwarf_Off off)
     return debuginfo_die(d, off, &die) && dwarf_diecu(&die, &cu, NULL, NULL) ? dwarf_dieoffset(&cu) : 0;
 }
 
-const struct debuginfo_name *debuginfo_find(struct debuginfo *d, unsigned kinds, const char *name, size_t len,
-                                            uint64_t pc)
+const struct debuginfo_name *debuginfo_find(struct debuginfo *d, unsigned kinds, const char *name,
+                                            size_t len, uint64_t pc)
 {
     const struct debuginfo_name *found = NULL;
     size_t lo = 0;

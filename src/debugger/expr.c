@@ -90,7 +90,8 @@ size_t name_length(const char *at)
 
 /* ---- memory ---- */
 
-static struct value load_word(struct parser *p, bool physical, bool is_signed, unsigned bytes, uint64_t at)
+static struct value load_word(struct parser *p, bool physical, bool is_signed, unsigned bytes,
+                              uint64_t at)
 {
     uint64_t v = 0;
     if (p->dead || p->err)
@@ -216,7 +217,8 @@ static struct value element(struct parser *p, const struct value *v, uint64_t in
     if (p->err)
         return plain(0);
     if ((kind != TYPE_POINTER && kind != TYPE_ARRAY) || !type_target(&v->type, &e.type))
-        return complain(p, -EINVAL, "a %s is neither pointer nor array", type_name(&v->type, name, sizeof name));
+        return complain(p, -EINVAL, "a %s is neither pointer nor array",
+                        type_name(&v->type, name, sizeof name));
     e.at = expr_load(p, v) + index * type_bytes(p->m->info, &e.type);
     return e;
 }
@@ -256,7 +258,9 @@ static struct value address_of(struct parser *p, const struct value *v)
     if (!v->in_memory && type_kind(&v->type) == TYPE_NONE && p->named)
         return *v;                              /* a symbol is its address already */
     if (!v->in_memory || v->bit_size)
-        return complain(p, -EINVAL, v->bit_size ? "a bit field has no address" : "this has no address: it is not in memory");
+        return complain(p, -EINVAL,
+                        v->bit_size ? "a bit field has no address"
+                                    : "this has no address: it is not in memory");
     a.type = type_pointer_to(&v->type);
     return a;
 }
@@ -285,8 +289,10 @@ static struct value cast(struct parser *p, const struct type *t)
     struct value v = unary(p), out = { .type = *t };
     enum type_kind kind = type_kind(t);
     char name[100];
-    if (kind == TYPE_STRUCT || kind == TYPE_ARRAY || kind == TYPE_FUNCTION || kind == TYPE_FLOAT || kind == TYPE_VOID)
-        return complain(p, -EINVAL, "nothing can be cast to %s; a pointer to it can be", type_name(t, name, sizeof name));
+    if (kind == TYPE_STRUCT || kind == TYPE_ARRAY || kind == TYPE_FUNCTION || kind == TYPE_FLOAT ||
+        kind == TYPE_VOID)
+        return complain(p, -EINVAL, "nothing can be cast to %s; a pointer to it can be",
+                        type_name(t, name, sizeof name));
     out.bits = value_fit(p->m->info, t, expr_load(p, &v));
     if (kind == TYPE_POINTER && expr_address_bytes(p) == 4)
         out.bits = (uint32_t)out.bits;

@@ -17,7 +17,9 @@
 
 unsigned expr_address_bytes(const struct parser *p)
 {
-    return p->m->info ? debuginfo_address_bytes(p->m->info) : p->m->cpu ? state_code_bits(p->m->cpu) / 8 : 8;
+    return p->m->info  ? debuginfo_address_bytes(p->m->info)
+           : p->m->cpu ? state_code_bits(p->m->cpu) / 8
+                       : 8;
 }
 
 /* The frame is looked for when a name first needs one. */
@@ -53,7 +55,8 @@ static struct value variable(struct parser *p, Dwarf_Die *die, bool local)
     v.in_memory = l.kind == LOCATION_MEMORY;
     v.at = l.value;
     if (!v.in_memory && type_kind(&v.type) == TYPE_STRUCT)
-        return complain(p, -EINVAL, "'%.60s' is in registers, which is not supported for a struct", name ? name : "?");
+        return complain(p, -EINVAL, "'%.60s' is in registers, which is not supported for a struct",
+                        name ? name : "?");
     if (!v.in_memory)
         v.bits = value_fit(p->m->info, &v.type, l.value);
     return v;
@@ -80,7 +83,8 @@ static bool function(struct parser *p, Dwarf_Die *die, struct value *v)
     return true;
 }
 
-static bool enumerator(struct parser *p, const struct debuginfo_name *name, Dwarf_Die *die, struct value *v)
+static bool enumerator(struct parser *p, const struct debuginfo_name *name, Dwarf_Die *die,
+                       struct value *v)
 {
     Dwarf_Attribute a;
     Dwarf_Sword value;
@@ -96,8 +100,9 @@ static bool enumerator(struct parser *p, const struct debuginfo_name *name, Dwar
 static bool of_program(struct parser *p, const char *name, size_t len, struct value *v)
 {
     Dwarf_Die die;
-    const struct debuginfo_name *found = debuginfo_find(p->m->info, DEBUGINFO_VARIABLE | DEBUGINFO_FUNCTION |
-                                                        DEBUGINFO_ENUMERATOR, name, len, expr_pc(p));
+    const struct debuginfo_name *found =
+        debuginfo_find(p->m->info, DEBUGINFO_VARIABLE | DEBUGINFO_FUNCTION | DEBUGINFO_ENUMERATOR, name,
+                       len, expr_pc(p));
     if (!found || !debuginfo_die(p->m->info, found->die, &die))
         return false;
     p->fixed = true;
@@ -131,7 +136,8 @@ static bool known(struct parser *p, const char *at, size_t len, struct value *v)
         v->bits = reg_get(r, p->m->cpu);
         return true;
     }
-    return (p->m->name && p->m->name(p->m->arg, at, len, &v->bits)) || variable_or_symbol(p, at, len, v);
+    return (p->m->name && p->m->name(p->m->arg, at, len, &v->bits)) ||
+           variable_or_symbol(p, at, len, v);
 }
 
 /* Try the whole, then cut at the dots from behind. */
@@ -192,7 +198,8 @@ static struct value find_name(struct parser *p)
     if (longest(p, at, len, &v, known))
         return v;
     if (debuginfo_find(p->m->info, DEBUGINFO_FUNCTION, at, len, 0))
-        return complain(p, -EINVAL, "'%.*s' has no code of its own: it is inlined where it is called; FILE:LINE names a line of it",
+        return complain(p, -EINVAL,
+                        "'%.*s' is inlined where it is called, and has no address; FILE:LINE names a line of it",
                         (int)len, at);
     if (reg_find(at + (at[0] == '$'), len - (at[0] == '$')))
         return complain(p, -EINVAL, "there are no registers here, so no %.*s", (int)len, at);
@@ -225,7 +232,8 @@ struct value expr_member(struct parser *p, const struct value *v)
         return complain(p, -EINVAL, type_kind(&v->type) == TYPE_NONE ? "this has no type, so no members"
                         : "a %s has no members", type_name(&v->type, name, sizeof name));
     if (!len || !type_member(p->m->info, &v->type, p->at, len, &m))
-        return complain(p, -EINVAL, "%s has no member '%.*s'", type_name(&v->type, name, sizeof name), (int)len, p->at);
+        return complain(p, -EINVAL, "%s has no member '%.*s'", type_name(&v->type, name, sizeof name),
+                        (int)len, p->at);
     p->at += len;
     return (struct value){ .type = m.type, .in_memory = true, .at = v->at + m.offset,
                            .bit_offset = m.bit_offset, .bit_size = m.bit_size };

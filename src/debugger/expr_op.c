@@ -18,7 +18,8 @@ struct type expr_promoted(const struct value *v)
     uint64_t bytes = type_bytes(NULL, &t);
     if (type_is_signed(&t) || bytes < 4)
         return type_integer("long", 8, true);
-    return bytes == 4 ? type_integer("unsigned int", 4, false) : type_integer("unsigned long", 8, false);
+    return bytes == 4 ? type_integer("unsigned int", 4, false)
+                      : type_integer("unsigned long", 8, false);
 }
 
 /* The type of a sum; a number without a type takes that of the other. */
@@ -92,8 +93,8 @@ static bool points(const struct value *v)
 }
 
 /* Pointers count in elements. */
-static struct value on_pointers(struct parser *p, enum op op, const struct value *a, const struct value *b,
-                                uint64_t x, uint64_t y)
+static struct value on_pointers(struct parser *p, enum op op, const struct value *a,
+                                const struct value *b, uint64_t x, uint64_t y)
 {
     const struct value *pointer = points(a) ? a : b;
     struct value out = { .type = pointer->type };

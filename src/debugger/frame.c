@@ -58,7 +58,9 @@ static uint64_t guess_cfa(const struct expr_machine *m, const struct frame *f)
     uint64_t offset;
     unsigned sp = sp_number(m);
     const char *name = symbols_find(m->symbols, f->pc, &offset);
-    return name && !offset && !f->level && (f->known & BIT(sp)) ? f->reg[sp] + debuginfo_address_bytes(m->info) : 0;
+    return name && !offset && !f->level && (f->known & BIT(sp))
+               ? f->reg[sp] + debuginfo_address_bytes(m->info)
+               : 0;
 }
 
 static void finish_frame(const struct expr_machine *m, struct frame *f)
@@ -91,8 +93,8 @@ static bool load_saved(const struct expr_machine *m, uint64_t at, uint64_t *v)
 }
 
 /* Register n as the caller has it. */
-static void restore(const struct expr_machine *m, const struct frame *f, Dwarf_Frame *unwind, unsigned n,
-                    struct frame *caller)
+static void restore(const struct expr_machine *m, const struct frame *f, Dwarf_Frame *unwind,
+                    unsigned n, struct frame *caller)
 {
     Dwarf_Op mem[3], *op;
     size_t n_ops;
@@ -160,7 +162,8 @@ void frame_open_scopes(struct debuginfo *d, const struct frame *f, struct frame_
 static bool is_variable(Dwarf_Die *die)
 {
     int tag = dwarf_tag(die);
-    return (tag == DW_TAG_variable || tag == DW_TAG_formal_parameter) && !dwarf_hasattr(die, DW_AT_declaration);
+    return (tag == DW_TAG_variable || tag == DW_TAG_formal_parameter) &&
+           !dwarf_hasattr(die, DW_AT_declaration);
 }
 
 /* The innermost function, and no further: what is outside are the file's names. */
@@ -186,7 +189,8 @@ bool frame_variable(const struct frame_scopes *s, unsigned i, Dwarf_Die *variabl
     return false;
 }
 
-bool frame_variable_named(const struct frame_scopes *s, const char *name, size_t len, Dwarf_Die *variable)
+bool frame_variable_named(const struct frame_scopes *s, const char *name, size_t len,
+                          Dwarf_Die *variable)
 {
     for (int k = 0, n = n_inner(s); k < n; k++) {
         if (dwarf_child(&s->die[k], variable))
@@ -232,6 +236,7 @@ bool frame_locate(const struct expr_machine *m, const struct frame *f, const str
     uint64_t pc = f ? frame_lookup_pc(f) - debuginfo_bias(m->info) : 0;
     if (dwarf_getlocation_addr(&a, pc, &op, &n, 1) != 1 || !n)
         return false;
-    struct location_machine lm = { m, f ? f : &none, s && frame_function(s, &function) ? &function : NULL };
+    struct location_machine lm = { m, f ? f : &none,
+                                   s && frame_function(s, &function) ? &function : NULL };
     return location_eval(&lm, op, n, l);
 }

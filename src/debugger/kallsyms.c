@@ -48,7 +48,9 @@ static bool token_table_around(struct kernel *k, size_t digits)
 {
     size_t end = digits;
     for (unsigned i = '0'; i < TOKENS; i++) {
-        const uint8_t *nul = end < k->n ? memchr(k->bytes + end, 0, k->n - end < MAX_TABLE ? k->n - end : MAX_TABLE) : NULL;
+        const uint8_t *nul =
+            end < k->n ? memchr(k->bytes + end, 0, k->n - end < MAX_TABLE ? k->n - end : MAX_TABLE)
+                       : NULL;
         if (!nul)
             return false;
         end = (size_t)(nul - k->bytes) + 1;
@@ -126,10 +128,12 @@ static bool find_names(struct kernel *k)
 {
     uint32_t last = u32(k, k->markers + 4 * (k->n_markers - 1));
     size_t most = last + 256 * (size_t)MAX_NAME;
-    for (size_t names = k->markers; names >= 16 && k->markers - names <= most && k->work < MAX_WORK; names -= 8) {
+    for (size_t names = k->markers; names >= 16 && k->markers - names <= most && k->work < MAX_WORK;
+         names -= 8) {
         uint32_t n = u32(k, names - 8);
         k->work++;
-        if (k->markers - names < last || n < MIN_SYMS || n > MAX_SYMS || u32(k, names - 4) || !names_fit(k, names, n))
+        if (k->markers - names < last || n < MIN_SYMS || n > MAX_SYMS || u32(k, names - 4) ||
+            !names_fit(k, names, n))
             continue;
         size_t offsets = ((size_t)n * 4 + 7) & ~(size_t)7;
         if (names < 16 + offsets)
@@ -152,7 +156,8 @@ static size_t align8(size_t n)
 static bool find_tables(struct kernel *k)
 {
     size_t end = k->token_table & ~(size_t)7;
-    for (size_t at = end; at >= 16 && end - at <= 3 * (size_t)MAX_SYMS && k->work < MAX_WORK; at -= 8, k->work++)
+    for (size_t at = end; at >= 16 && end - at <= 3 * (size_t)MAX_SYMS && k->work < MAX_WORK;
+         at -= 8, k->work++)
         if (markers_before(k, at) && find_names(k) &&
             (k->markers_end == end || end - k->markers_end == align8(3 * (size_t)k->n_syms)))
             return true;
@@ -201,7 +206,8 @@ struct symbols *kallsyms_find(const uint8_t *bytes, size_t n, char *why, size_t 
     static const char digits[] = "0\0001\0002\0003\0004\0005\0006\0007\0008\0009";
     struct kernel k = { .bytes = bytes, .n = n };
     const uint8_t *at = bytes;
-    while (at && (size_t)(at - bytes) < n && (at = memmem(at, n - (size_t)(at - bytes), digits, sizeof digits)) != NULL) {
+    while (at && (size_t)(at - bytes) < n &&
+           (at = memmem(at, n - (size_t)(at - bytes), digits, sizeof digits)) != NULL) {
         if (token_table_around(&k, (size_t)(at - bytes)) && find_tables(&k)) {
             struct symbols *s = read_symbols(&k);
             if (symbols_count(s))
@@ -210,6 +216,7 @@ struct symbols *kallsyms_find(const uint8_t *bytes, size_t n, char *why, size_t 
         }
         at++;
     }
-    snprintf(why, n_why, "there is no Linux kernel with its names in it, or not unpacked yet, or too new a one");
+    snprintf(why, n_why,
+             "there is no Linux kernel with its names in it, or not unpacked yet, or too new a one");
     return NULL;
 }

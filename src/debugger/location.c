@@ -71,7 +71,8 @@ static uint64_t frame_base(struct stack *s)
     struct stack inner = { .m = s->m, .nested = s->nested + 1 };
     uint64_t pc = s->m->frame ? frame_lookup_pc(s->m->frame) - debuginfo_bias(s->m->m->info) : 0;
     if (!s->m->function || s->nested || !dwarf_attr_integrate(s->m->function, DW_AT_frame_base, &a) ||
-        dwarf_getlocation_addr(&a, pc, &op, &n, 1) != 1 || !run(&inner, op, n, &l) || l.kind == LOCATION_NONE) {
+        dwarf_getlocation_addr(&a, pc, &op, &n, 1) != 1 || !run(&inner, op, n, &l) ||
+        l.kind == LOCATION_NONE) {
         s->failed = true;
         return 0;
     }

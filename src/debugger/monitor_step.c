@@ -78,7 +78,9 @@ static int read_own(void *arg, bool physical, uint64_t at, void *buf, unsigned n
 
 static struct expr_machine machine(struct stepper *s)
 {
-    return (struct expr_machine){ .cpu = &s->cpu, .symbols = s->symbols, .info = s->info, .read = read_own, .arg = s };
+    return (struct expr_machine){
+        .cpu = &s->cpu, .symbols = s->symbols, .info = s->info, .read = read_own, .arg = s
+    };
 }
 
 static bool load_regs(struct stepper *s)
@@ -217,7 +219,8 @@ static void look_at_line(struct stepper *s)
             step_on(s);
         return;
     }
-    bool begins = source_range(debuginfo_source(s->info), s->regs.rip, &from, &to) && from == s->regs.rip;
+    bool begins =
+        source_range(debuginfo_source(s->info), s->regs.rip, &from, &to) && from == s->regs.rip;
     bool other = p.line != s->line.line || strcmp(p.file, s->line.file) != 0;
     if (known && (deeper || (framed && f.cfa > s->cfa) || (other && begins)))
         stand(s);
@@ -406,8 +409,7 @@ int stepper_follow(struct stepper *s, bool on)
     if (!interrupt(s))
         return s->gone ? -ESRCH : -ETIMEDOUT;
     s->interrupting = false;
-    if (s->in_exit)
-        return 0;                               /* it stood in a handler before it could be interrupted */
+    if (s->in_exit) return 0; /* it stood in a handler before it could be interrupted */
     run_on(s);
     return s->gone ? -ESRCH : 0;
 }
@@ -421,9 +423,11 @@ bool stepper_follows(const struct stepper *s)
 
 static const char *refusal(int err)
 {
-    return err == EPERM ? "this system does not permit one process to trace another (Yama's ptrace_scope, or a "
-                          "container without CAP_SYS_PTRACE)"
-         : err == ESRCH ? "the monitor is gone" : strerror(err);
+    return err == EPERM
+               ? "this system does not permit one process to trace another (Yama's ptrace_scope, or a "
+                 "container without CAP_SYS_PTRACE)"
+           : err == ESRCH ? "the monitor is gone"
+                          : strerror(err);
 }
 
 static struct symbols *own_symbols(const struct debuginfo *info)
@@ -443,14 +447,16 @@ struct stepper *stepper_attach(struct link *l, char *why, size_t n)
     }
     *s = (struct stepper){ .link = l, .pid = link_pid(l), .info = debuginfo_own() };
     if (link_state(l) == LINK_DEAD || !s->info) {
-        snprintf(why, n, s->info ? "the monitor is gone" : "this program has no debug information of its own");
+        snprintf(why, n,
+                 s->info ? "the monitor is gone" : "this program has no debug information of its own");
     } else if (ptrace(PTRACE_SEIZE, s->pid, NULL, PTRACE_O_EXITKILL)) {
         snprintf(why, n, "the monitor cannot be stepped: %s", refusal(errno));
     } else {
         s->symbols = own_symbols(s->info);
         if (stepper_follow(s, false) == 0)
             return s;
-        snprintf(why, n, "the monitor cannot be stepped: %s", s->gone ? "it is gone" : "it does not stop");
+        snprintf(why, n, "the monitor cannot be stepped: %s",
+                 s->gone ? "it is gone" : "it does not stop");
         ptrace(PTRACE_DETACH, s->pid, NULL, NULL);
     }
     symbols_close(s->symbols);

@@ -83,8 +83,10 @@ enum type_kind type_kind(const struct type *t)
     case DW_TAG_subroutine_type:
     case DW_TAG_subprogram:       return TYPE_FUNCTION;
     case DW_TAG_base_type:
-        return number(&s.die, DW_AT_encoding, 0) == DW_ATE_float || number(&s.die, DW_AT_byte_size, 0) > 8
-             ? TYPE_FLOAT : TYPE_INTEGER;
+        return number(&s.die, DW_AT_encoding, 0) == DW_ATE_float ||
+                       number(&s.die, DW_AT_byte_size, 0) > 8
+                   ? TYPE_FLOAT
+                   : TYPE_INTEGER;
     default:                      return TYPE_VOID;
     }
 }
@@ -129,7 +131,8 @@ static uint64_t bytes_of(const struct debuginfo *d, const struct type *t, unsign
     case DW_TAG_pointer_type:
         return debuginfo_address_bytes(d);
     case DW_TAG_array_type: {
-        uint64_t n = type_count(&s), one = type_target(&s, &element) ? bytes_of(d, &element, depth + 1) : 0;
+        uint64_t n = type_count(&s),
+                 one = type_target(&s, &element) ? bytes_of(d, &element, depth + 1) : 0;
         return one && n <= UINT64_MAX / one ? n * one : 0;
     }
     default:
@@ -170,7 +173,8 @@ bool type_is_char(const struct type *t)
     uint64_t e = encoding(t);
     struct type s;
     char name[40];
-    if (t->stars || !strip(t, &s) || (s.die.addr ? e != DW_ATE_signed_char && e != DW_ATE_unsigned_char : !s.name))
+    if (t->stars || !strip(t, &s) ||
+        (s.die.addr ? e != DW_ATE_signed_char && e != DW_ATE_unsigned_char : !s.name))
         return false;
     return strcmp(type_name(&s, name, sizeof name), "char") == 0;    /* a uint8_t is a number */
 }
@@ -433,8 +437,8 @@ static void describe_members(const struct debuginfo *d, const struct type *t, ui
     struct type_member m;
     char text[300];
     for (unsigned i = 0; type_member_at(d, t, i, &m); i++) {
-        fprintf(out, "%6" PRIu64 " %6" PRIu64 "  %*s%s", base + m.offset, type_bytes(d, &m.type), (int)(4 * depth), "",
-                type_declare(&m.type, m.name, text, sizeof text));
+        fprintf(out, "%6" PRIu64 " %6" PRIu64 "  %*s%s", base + m.offset, type_bytes(d, &m.type),
+                (int)(4 * depth), "", type_declare(&m.type, m.name, text, sizeof text));
         fprintf(out, m.bit_size ? " : %u;\n" : ";\n", m.bit_size);
         if (!m.name[0] && depth < MAX_NESTING)
             describe_members(d, &m.type, base + m.offset, out, depth + 1);
@@ -448,7 +452,8 @@ void type_describe(const struct debuginfo *d, const struct type *t, FILE *out)
     uint64_t bytes = type_bytes(d, t);
     enum type_kind kind = type_kind(t);
     fprintf(out, "%s", type_name(t, text, sizeof text));
-    if (!t->stars && strip(t, &s) && s.die.addr && dwarf_tag(&s.die) != dwarf_tag((Dwarf_Die *)(uintptr_t)&t->die))
+    if (!t->stars && strip(t, &s) && s.die.addr &&
+        dwarf_tag(&s.die) != dwarf_tag((Dwarf_Die *)(uintptr_t)&t->die))
         fprintf(out, " = %s", type_name(&s, text, sizeof text));
     fprintf(out, bytes ? ": %" PRIu64 " bytes\n" : "\n", bytes);
     if (kind == TYPE_STRUCT) {

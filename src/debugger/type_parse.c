@@ -32,10 +32,11 @@ static bool is(const char *at, size_t n, const char *what)
 
 static bool take_word(struct words *w, const char *at, size_t n)
 {
-    struct { const char *word; unsigned *count; } known[] = {
-        { "long", &w->n_long }, { "short", &w->n_short }, { "unsigned", &w->is_unsigned },
-        { "signed", &w->is_signed }, { "char", &w->is_char }, { "int", &w->is_int }, { "_Bool", &w->is_bool },
-        { "bool", &w->is_bool }, { "void", &w->is_void },
+    struct { const char *word; unsigned *count;
+    } known[] = {
+        { "long", &w->n_long },      { "short", &w->n_short }, { "unsigned", &w->is_unsigned },
+        { "signed", &w->is_signed }, { "char", &w->is_char },  { "int", &w->is_int },
+        { "_Bool", &w->is_bool },    { "bool", &w->is_bool },  { "void", &w->is_void },
     };
     for (size_t i = 0; i < NELEM(known); i++)
         if (is(at, n, known[i].word)) {
@@ -63,7 +64,8 @@ static struct type integer(const struct words *w, unsigned address_bytes)
     return type_integer(u ? "unsigned int" : "int", 4, !u);
 }
 
-static bool entry(struct debuginfo *d, unsigned kinds, const char *name, size_t n, uint64_t pc, struct type *t)
+static bool entry(struct debuginfo *d, unsigned kinds, const char *name, size_t n, uint64_t pc,
+                  struct type *t)
 {
     Dwarf_Die die;
     const struct debuginfo_name *found = debuginfo_find(d, kinds, name, n, pc);
@@ -71,7 +73,8 @@ static bool entry(struct debuginfo *d, unsigned kinds, const char *name, size_t 
 }
 
 /* struct, union or enum NAME */
-static bool tagged(struct debuginfo *d, const char *at, size_t n, uint64_t pc, unsigned tag, struct type *t)
+static bool tagged(struct debuginfo *d, const char *at, size_t n, uint64_t pc, unsigned tag,
+                   struct type *t)
 {
     return n && entry(d, DEBUGINFO_TAG, at, n, pc, t) && dwarf_tag(&t->die) == (int)tag;
 }
@@ -82,8 +85,8 @@ static unsigned tag_of(const char *at, size_t n)
          : is(at, n, "enum") ? DW_TAG_enumeration_type : 0;
 }
 
-size_t type_parse(struct debuginfo *d, unsigned address_bytes, uint64_t pc, const char *text, struct type *t,
-                  bool *unknown)
+size_t type_parse(struct debuginfo *d, unsigned address_bytes, uint64_t pc, const char *text,
+                  struct type *t, bool *unknown)
 {
     struct words w = { 0 };
     bool named = false, plain = false;

@@ -67,11 +67,13 @@ int value_load(const struct expr_machine *m, const struct value *v, uint64_t *bi
         return 0;
     }
     *bits = *bits >> v->bit_offset << (64 - v->bit_size);
-    *bits = type_is_signed(&v->type) ? (uint64_t)((int64_t)*bits >> (64 - v->bit_size)) : *bits >> (64 - v->bit_size);
+    *bits = type_is_signed(&v->type) ? (uint64_t)((int64_t)*bits >> (64 - v->bit_size))
+                                     : *bits >> (64 - v->bit_size);
     return 0;
 }
 
-int value_store(const struct expr_machine *m, const struct value *v, uint64_t bits, uint8_t bytes[8], unsigned *n)
+int value_store(const struct expr_machine *m, const struct value *v, uint64_t bits, uint8_t bytes[8],
+                unsigned *n)
 {
     uint64_t size = type_bytes(m->info, &v->type), old = 0;
     if (!v->in_memory || is_aggregate(type_kind(&v->type)) || !size || size > 8)
@@ -106,7 +108,10 @@ static void put_char(FILE *out, unsigned char c, char quote, bool json)
 static void put_name(struct show *s, const char *name)
 {
     for (; *name; name++)
-        fputc((unsigned char)*name < ' ' || (unsigned char)*name > 126 || *name == '"' || *name == '\\' ? '?' : *name, s->out);
+        fputc((unsigned char)*name < ' ' || (unsigned char)*name > 126 || *name == '"' || *name == '\\'
+                  ? '?'
+                  : *name,
+              s->out);
 }
 
 static void complain(struct show *s, const char *fmt, uint64_t at)
@@ -122,8 +127,8 @@ static bool put_string(struct show *s, uint64_t at, uint64_t room, bool stop_at_
 {
     char text[MAX_TEXT];
     size_t n = 0;
-    while (n < room && n < sizeof text && s->m->read && s->m->read(s->m->arg, false, at + n, &text[n], 1) == 0 &&
-           (text[n] || !stop_at_nul))
+    while (n < room && n < sizeof text && s->m->read &&
+           s->m->read(s->m->arg, false, at + n, &text[n], 1) == 0 && (text[n] || !stop_at_nul))
         n++;
     bool whole = n == room || n < sizeof text;
     while (!stop_at_nul && n && !text[n - 1]) {
@@ -161,7 +166,8 @@ static void show_pointer(struct show *s, const struct value *v, uint64_t bits)
 static void show_number(struct show *s, const struct value *v, uint64_t bits)
 {
     char name[120];
-    const char *enumerator = type_kind(&v->type) == TYPE_ENUM ? type_enumerator(&v->type, bits, name, sizeof name) : NULL;
+    const char *enumerator =
+        type_kind(&v->type) == TYPE_ENUM ? type_enumerator(&v->type, bits, name, sizeof name) : NULL;
     bool is_signed = type_is_signed(&v->type);
     if (enumerator)
         fprintf(s->out, s->json ? "\"%s\"" : "%s", enumerator);
@@ -182,7 +188,8 @@ static void show_float(struct show *s, const struct value *v)
     float f = 0;
     uint64_t n = type_bytes(s->m->info, &v->type);
     void *to = n == 4 ? (void *)&f : &d;
-    if (!v->in_memory || (n != 4 && n != 8) || !s->m->read || s->m->read(s->m->arg, false, v->at, to, (unsigned)n))
+    if (!v->in_memory || (n != 4 && n != 8) || !s->m->read ||
+        s->m->read(s->m->arg, false, v->at, to, (unsigned)n))
         complain(s, "<a floating-point number>", 0);
     else
         fprintf(s->out, "%g", n == 4 ? (double)f : d);
@@ -249,7 +256,8 @@ static char *rendered(struct show *s, const struct value *v)
 }
 
 /* Equal neighbours are told once. */
-static void show_elements(struct show *s, const struct value *v, const struct type *element, uint64_t count)
+static void show_elements(struct show *s, const struct value *v, const struct type *element,
+                          uint64_t count)
 {
     uint64_t bytes = type_bytes(s->m->info, element), same = 0, i;
     char *last = NULL;
@@ -303,7 +311,8 @@ static void show(struct show *s, const struct value *v)
     else if (kind == TYPE_ARRAY && v->in_memory)
         show_array(s, v);
     else if (kind == TYPE_FUNCTION) {
-        struct value address = { .type = type_pointer_to(&v->type), .bits = v->in_memory ? v->at : v->bits };
+        struct value address = { .type = type_pointer_to(&v->type),
+                                 .bits = v->in_memory ? v->at : v->bits };
         show_pointer(s, &address, address.bits);
     } else
         show_scalar(s, v);
