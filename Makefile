@@ -303,7 +303,7 @@ $(BUILD)/obj/%.o: src/%.S
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/obj/debugger/gdb/script.o: src/debugger/gdb/vitrine.py
+$(BUILD)/obj/debugger/gdb/script.o: src/debugger/gdb/printers.py src/debugger/gdb/vitrine.py
 
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libvitrine.a
 	@mkdir -p $(@D)
@@ -412,7 +412,7 @@ kills: $(BUILD)/tests/test_trace_file
 install: all
 	install -D -m755 $(BUILD)/vitrine $(DESTDIR)$(PREFIX)/bin/vitrine
 	install -D -m644 doc/vitrine.1 $(DESTDIR)$(PREFIX)/share/man/man1/vitrine.1
-	install -D -m644 src/debugger/gdb/vitrine.py $(DESTDIR)$(PREFIX)/share/vitrine/vitrine.py
+	install -D -m644 src/debugger/gdb/printers.py $(DESTDIR)$(PREFIX)/share/vitrine/printers.py
 	install -d $(DESTDIR)$(PREFIX)/share/vitrine/guests
 	install -m644 $(GUEST_ELFS) $(DESTDIR)$(PREFIX)/share/vitrine/guests
 

@@ -33,7 +33,7 @@
 #define END_MS      3000                /* until the server has ended  */
 #define MAX_ARGS    256
 
-extern const char gdb_script[];         /* debugger/gdb/vitrine.py */
+extern const char gdb_script[];         /* printers.py and vitrine.py of debugger/gdb */
 
 struct pair {
     int    argc;                        /* ours, without what is gdb's */
