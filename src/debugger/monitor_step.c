@@ -421,13 +421,28 @@ bool stepper_follows(const struct stepper *s)
 
 /* ---- attaching ---- */
 
-static const char *refusal(int err)
+static bool is_traced(pid_t pid)
 {
-    return err == EPERM
-               ? "this system does not permit one process to trace another (Yama's ptrace_scope, or a "
-                 "container without CAP_SYS_PTRACE)"
-           : err == ESRCH ? "the monitor is gone"
-                          : strerror(err);
+    char path[40], line[200];
+    int tracer = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f) && sscanf(line, "TracerPid: %d", &tracer) != 1)
+        ;
+    if (f)
+        fclose(f);
+    return tracer > 0;
+}
+
+static const char *refusal(pid_t pid, int err)
+{
+    if (err == ESRCH)
+        return "it is gone";
+    if (err != EPERM)
+        return strerror(err);
+    return is_traced(pid) ? "another debugger traces it already"
+         : "this system does not permit one process to trace another (Yama's ptrace_scope, or a container "
+           "without CAP_SYS_PTRACE)";
 }
 
 static struct symbols *own_symbols(const struct debuginfo *info)
@@ -450,7 +465,7 @@ struct stepper *stepper_attach(struct link *l, char *why, size_t n)
         snprintf(why, n,
                  s->info ? "the monitor is gone" : "this program has no debug information of its own");
     } else if (ptrace(PTRACE_SEIZE, s->pid, NULL, PTRACE_O_EXITKILL)) {
-        snprintf(why, n, "the monitor cannot be stepped: %s", refusal(errno));
+        snprintf(why, n, "the monitor cannot be stepped: %s", refusal(s->pid, errno));
     } else {
         s->symbols = own_symbols(s->info);
         if (stepper_follow(s, false) == 0)
