@@ -183,7 +183,7 @@ static bool start(struct session *s)
     }
     store_set_symbols(link_store(s->link), s->symbols);
     struct gdb_options g = { .link = s->link, .symbols = s->symbols, .info = s->info,
-                             .guest_path = s->path ? s->path : o->guest.path, .fixed_arch = o->gdb_arch,
+                             .guest_path = s->path ? s->path : o->guest.path, .fixed_arch = o->gdb_arch, .last_client = o->gdb_ready,
                              .serves_file = strncmp(o->gdb, "tcp:", 4) == 0 };
     while (o->gdb_arch && strcmp(gdb_arch_names[g.arch], o->gdb_arch) != 0)
         g.arch++;

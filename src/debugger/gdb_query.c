@@ -255,6 +255,11 @@ static enum gdb_when run_command(struct gdb_stub *s, struct gdb_args args)
     line[n] = 0;
     if (!strcmp(line, "answer"))
         return gdb_go_on(s);
+    if (!strncmp(line, "mon", 3)) {     /* the console's way to do so: two would trace one process */
+        gdb_console_text(s, "gdb itself can step the monitor: `vitrine gdb`, and there `vt-follow on`\n");
+        gdb_begin(&s->p);
+        return gdb_ok(s);
+    }
     FILE *out = open_memstream(&text, &n);
     if (!out)
         return gdb_error(s, ENOMEM, "out of memory");

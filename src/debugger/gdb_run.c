@@ -389,7 +389,7 @@ void gdb_let_go(struct gdb_stub *s)
     s->attached = s->waiting = s->pausing = s->mode_told = false;
     s->starved = false;
     s->how = LINK_FREE;
-    s->going = link_state(s->o.link) == LINK_RUNNING || link_run(s->o.link, LINK_FREE, 0) == 0;
+    s->going = link_state(s->o.link) == LINK_RUNNING || (!s->o.last_client && link_run(s->o.link, LINK_FREE, 0) == 0);
     s->closing = !s->extended;
 }
 

@@ -71,6 +71,8 @@ def ptrace_advice(error):
         scope = open('/proc/sys/kernel/yama/ptrace_scope').read().strip()
     except OSError:
         scope = None
+    if 'already traced' in str(error):
+        return 'gdb may not debug the monitor: another debugger does'
     advice = 'in a container, start it with --cap-add=SYS_PTRACE'
     if scope in ('2', '3'):
         advice = 'sudo sysctl kernel.yama.ptrace_scope=1'
@@ -443,6 +445,7 @@ def quoted(path):
 def connect(socket, monitor, guest, program):
     pair.pid = int(monitor)
     run('handle EXC_EMULATION stop print nopass')
+    run('handle SIGALRM SIG35 nostop noprint pass')     # how the monitor wakes itself
     run('handle SIGSTOP nostop noprint nopass')     # gdb may see that of its own attaching late
     try:
         run('file ' + quoted(guest))
