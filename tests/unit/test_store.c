@@ -18,22 +18,7 @@
 #include "debugger/store.h"
 #include "debugger/trace_drain.h"
 #include "debugger/trace_file.h"
-
-static char path[64];
-
-static int make_path(void **state)
-{
-    (void)state;
-    snprintf(path, sizeof path, "/tmp/vitrine-store-%d.trace", (int)getpid());
-    return 0;
-}
-
-static int remove_path(void **state)
-{
-    (void)state;
-    unlink(path);
-    return 0;
-}
+#include "path.h"
 
 /* Event number i of every trace here. */
 static struct trace_event event(uint64_t i)

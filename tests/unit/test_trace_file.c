@@ -24,22 +24,7 @@
 #include "debugger/trace_file.h"
 #include "debugger/trace_format.h"
 #include "debugger/trace_ring.h"
-
-static char path[64];
-
-static int make_path(void **state)
-{
-    (void)state;
-    snprintf(path, sizeof path, "/tmp/vitrine-test-%d.trace", (int)getpid());
-    return 0;
-}
-
-static int remove_path(void **state)
-{
-    (void)state;
-    unlink(path);
-    return 0;
-}
+#include "path.h"
 
 /* Event i of the story that these tests write. */
 static void emit(struct trace *t, uint64_t i)
