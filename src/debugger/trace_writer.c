@@ -222,15 +222,15 @@ static uint8_t *narrow_numbers(uint8_t *to, const uint64_t *from, size_t n, unsi
     return to + n * width;
 }
 
-/* n bytes of w->narrow to `to`, compressed unless that saves too little to be worth a
- * reader's time; a column for which it is not is left alone for a while. */
+/* n bytes of w->narrow to `to`, compressed unless that saves less than a third, which is
+ * not worth our time and a reader's; such a column is left alone for a while. */
 static size_t compress_column(struct trace_writer *w, enum column c, uint8_t *to, size_t n)
 {
     size_t packed = n;
     if (n >= ZSTD_LEAST && !w->pause[c])
         packed = ZSTD_compressCCtx(w->zstd, to, w->out_bytes - w->n_out, w->narrow, n, ZSTD_LEVEL);
     bug_if(ZSTD_isError(packed), "zstd: %s", ZSTD_getErrorName(packed));
-    if (packed < n - n / 8)
+    if (packed < n - n / 3)
         return packed;
     w->pause[c] = (uint8_t)(w->pause[c] ? w->pause[c] - 1 : n >= ZSTD_LEAST ? ZSTD_PAUSE : 0);
     memcpy(to, w->narrow, n);
