@@ -361,9 +361,9 @@ static struct value unary(struct parser *p)
     return v;
 }
 
-/* ---- binary operators, loosest last; longer tokens of one level first ---- */
+/* ---- binary operators, loosest last; longer tokens first ---- */
 
-static const struct { const char *token, *but_not; enum op op; unsigned level; } operators[] = {
+static const struct operator { const char *token, *but_not; enum op op; unsigned level; } operators[] = {
     { "*", NULL, OP_MUL, 0 }, { "/", NULL, OP_DIV, 0 }, { "%", NULL, OP_MOD, 0 },
     { "+", NULL, OP_ADD, 1 }, { "-", NULL, OP_SUB, 1 },
     { "<<", NULL, OP_SHL, 2 }, { ">>", NULL, OP_SHR, 2 },
@@ -374,33 +374,37 @@ static const struct { const char *token, *but_not; enum op op; unsigned level; }
 };
 #define LOOSEST 9
 
-static bool take_operator(struct parser *p, unsigned level, enum op *op)
+/* The operator that stands here, or NULL.  Where there is none its first byte mostly says so. */
+static const struct operator *look_operator(struct parser *p)
 {
     skip_blanks(p);
+    if (!*p->at || !strchr("*/%+-<>=!&^|", *p->at))
+        return NULL;
     for (size_t i = 0; i < NELEM(operators); i++) {
-        const char *t = operators[i].token, *no = operators[i].but_not;
-        if (operators[i].level != level || strncmp(p->at, t, strlen(t)) ||
-            (no && !strncmp(p->at, no, strlen(no))))
-            continue;
-        p->at += strlen(t);
-        *op = operators[i].op;
-        return true;
+        const struct operator *o = &operators[i];
+        if (o->token[0] == *p->at && !strncmp(p->at, o->token, strlen(o->token)) &&
+            !(o->but_not && !strncmp(p->at, o->but_not, strlen(o->but_not))))
+            return o;
     }
-    return false;
+    return NULL;
 }
 
+/* Operands with operators up to this level between them: those that bind tighter than the one
+ * just seen belong to its right side. */
 static struct value binary(struct parser *p, unsigned level)
 {
-    struct value a = level ? binary(p, level - 1) : unary(p);
-    for (enum op op; !p->err && take_operator(p, level, &op); ) {
-        bool lazy = op == OP_LAND || op == OP_LOR;
-        bool dead = lazy && (op == OP_LAND ? !expr_load(p, &a) : !!expr_load(p, &a));
+    const struct operator *o;
+    struct value a = unary(p);
+    while (!p->err && (o = look_operator(p)) && o->level <= level) {
+        bool lazy = o->op == OP_LAND || o->op == OP_LOR;
+        p->at += strlen(o->token);
+        bool dead = lazy && (o->op == OP_LAND ? !expr_load(p, &a) : !!expr_load(p, &a));
         p->dead += dead;
-        struct value b = level ? binary(p, level - 1) : unary(p);
+        struct value b = o->level ? binary(p, o->level - 1) : unary(p);
         uint64_t y = dead ? 0 : expr_load(p, &b);
         p->dead -= dead;
         struct value known = { .type = b.type, .bits = y };
-        a = expr_apply(p, op, &a, lazy ? &known : &b);
+        a = expr_apply(p, o->op, &a, lazy ? &known : &b);
     }
     return a;
 }
