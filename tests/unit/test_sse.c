@@ -268,6 +268,24 @@ static void faulting_store(void **state)
     assert_int_equal(memory(READ_ONLY - 8 - DATA, 1), 0x55);
 }
 
+/* Handlers end in jumps, or a loop of the guest's would use up the monitor's stack. */
+static void loops_for_long(void **state)
+{
+    static const char loop[] = "\xb9\x40\x42\x0f\0"         /* mov ecx, 1000000 */
+        "\x0f\x10\x03\x0f\x58\xc1\x0f\x11\x03"           /* movups, addps, movups */
+        "\x0f\x2e\xc1\x66\x0f\x73\xd0\1\x66\x0f\x73\xd8\1" /* ucomiss, psrlq, psrldq */
+        "\x0f\xef\xc0\x0f\x77\xd9\x03\xd9\x1b"           /* pxor mm0, emms, fld, fstp */
+        "\x49\x75\xdf\xf4";                               /* dec ecx; jnz; hlt */
+
+    (void)state;
+    begin(0, READY);
+    gmem_write(cpu.gmem, CODE, loop, sizeof loop);
+    engine_soft.forget(&cpu, CODE, sizeof loop);
+    engine_soft.run(&cpu, 100000000, &out);
+    assert_int_equal(out.reason, EXIT_HLT);
+    assert_int_equal(get().gpr[RCX], 0);
+}
+
 /* Whatever is encoded and whatever the registers hold: the monitor lives, and
  * MXCSR is the host's. */
 static void no_encoding_harms(void **state)
@@ -303,6 +321,7 @@ int main(void)
         cmocka_unit_test(saves_and_restores),
         cmocka_unit_test(mmx_and_fpu),
         cmocka_unit_test(faulting_store),
+        cmocka_unit_test(loops_for_long),
         cmocka_unit_test(no_encoding_harms),
     };
 

@@ -10,7 +10,9 @@
  * position, which gcc and clang turn into a jump at -O2: each handler has its
  * own indirect jump, which the host predicts well, and the stack never grows
  * ("threaded code").  Unoptimised and sanitizer builds do not promise that, so
- * there a handler returns and the run loop calls the next one.
+ * there a handler returns and the run loop calls the next one.  A handler that hands
+ * out addresses of its locals gets no tail call: it leaves such work to a SLOW
+ * function.  tests/static looks for calls that should be jumps.
  *
  * A memory operation comes in three variants: with 64-bit and with 32-bit flat
  * addresses, where the address goes straight to the TLB, and a general one that

@@ -25,9 +25,14 @@ static unsigned bytes_used(const struct soft *s)
 
 static gla_t image_at(struct soft *s, const struct uop *u, unsigned access)
 {
+    gla_t at;
+
     if (s->cr0 & (CR0_EM | CR0_TS))
         soft_fault(s, VEC_NM, 0);
-    return gen_aligned_address(s, u, sizeof(struct fxsave), 16, access);
+    at = gen_address(s, u, sizeof(struct fxsave), access);
+    if (at & 15)                        /* checked last; SSE's operands first */
+        soft_fault(s, VEC_GP, 0);
+    return at;
 }
 
 static bool wide(const struct uop *u)

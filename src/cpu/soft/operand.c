@@ -85,7 +85,7 @@ gla_t gen_address(struct soft *s, const struct uop *u, unsigned n, unsigned acce
     return soft_linear(s, u->seg, soft_ea(s, u), n, access);
 }
 
-/* Misalignment is #GP(0), before a limit or a canonical address is #SS(0). */
+/* For SSE and CMPXCHG16B: misalignment is #GP(0), before a limit or a canonical address is #SS(0). */
 gla_t gen_aligned_address(struct soft *s, const struct uop *u, unsigned n, unsigned align,
                           unsigned access)
 {

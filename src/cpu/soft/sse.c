@@ -185,7 +185,7 @@ static void gather(struct soft *s, const struct uop *u, struct sse_io *io)
 }
 
 /* reg = reg OP r/m */
-void sse_compute(struct soft *s, const struct uop *u)
+SLOW void compute(struct soft *s, const struct uop *u)
 {
     const struct sse_op *o = u->sse;
     struct sse_io io;
@@ -199,11 +199,10 @@ void sse_compute(struct soft *s, const struct uop *u)
         mmx_write(s, u->reg & 7, &io.mm[0]);
     else
         memcpy(of_class(s, o->reg, u->reg), in_io(&io, o->reg, 0), class_bytes[o->reg]);
-    NEXT(s, u);
 }
 
 /* COMISS and its kin: the result is in RFLAGS. */
-void sse_compare(struct soft *s, const struct uop *u)
+SLOW void compare(struct soft *s, const struct uop *u)
 {
     struct sse_io io;
 
@@ -211,11 +210,10 @@ void sse_compare(struct soft *s, const struct uop *u)
     gather(s, u, &io);
     run(s, u, &io);
     soft_set_flags(s, (soft_flags(s) & ~FLAGS_ARITH) | (io.flags & FLAGS_ARITH));
-    NEXT(s, u);
 }
 
 /* rm = rm SHIFT imm8 */
-void sse_shift(struct soft *s, const struct uop *u)
+SLOW void shift(struct soft *s, const struct uop *u)
 {
     const struct sse_op *o = u->sse;
     struct sse_io io = { .xmm[1][0] = (uint8_t)u->imm, .mm[1] = u->imm };
@@ -229,11 +227,10 @@ void sse_shift(struct soft *s, const struct uop *u)
         mmx_write(s, u->rm & 7, &io.mm[0]);
     else
         memcpy(s->fpu.xmm[u->rm], io.xmm[0], 16);
-    NEXT(s, u);
 }
 
 /* PSRLDQ, PSLLDQ: by bytes */
-void sse_shift_bytes(struct soft *s, const struct uop *u)
+SLOW void shift_bytes(struct soft *s, const struct uop *u)
 {
     uint8_t *x = s->fpu.xmm[u->rm], wide[48] = { 0 };
     unsigned by = u->imm < 16 ? (unsigned)u->imm : 16;
@@ -241,7 +238,6 @@ void sse_shift_bytes(struct soft *s, const struct uop *u)
     check(s, u, u->sse);
     memcpy(wide + 16, x, 16);
     memcpy(x, u->sse->group == 3 ? wide + 16 + by : wide + 16 - by, 16);
-    NEXT(s, u);
 }
 
 /* ---- moves ---- */
@@ -263,7 +259,7 @@ static void put(struct soft *s, unsigned class, unsigned nr, const struct sse_op
 }
 
 /* reg = r/m */
-void sse_load(struct soft *s, const struct uop *u)
+SLOW void load(struct soft *s, const struct uop *u)
 {
     const struct sse_op *o = u->sse;
     uint8_t v[16] = { 0 };
@@ -276,11 +272,10 @@ void sse_load(struct soft *s, const struct uop *u)
     if (!u->mem)
         memcpy(v, of_class(s, o->rm, u->rm), o->rm == SSE_G ? u->imm2 : class_bytes[o->rm]);
     put(s, o->reg, u->reg, o, u->imm2, v);
-    NEXT(s, u);
 }
 
 /* r/m = reg */
-void sse_store(struct soft *s, const struct uop *u)
+SLOW void store(struct soft *s, const struct uop *u)
 {
     const struct sse_op *o = u->sse;
     uint8_t v[16];
@@ -293,11 +288,10 @@ void sse_store(struct soft *s, const struct uop *u)
         mmx_mode(s);
     if (!u->mem)
         put(s, o->rm, u->rm, o, u->imm2, v);
-    NEXT(s, u);
 }
 
 /* The bytes of reg whose sign bit is set in r/m, to DS:rDI. */
-void sse_maskmov(struct soft *s, const struct uop *u)
+SLOW void maskmov(struct soft *s, const struct uop *u)
 {
     const struct sse_op *o = u->sse;
     unsigned n = u->imm2, access = WALK_WRITE | (s->cpl == 3 ? WALK_USER : 0);
@@ -315,13 +309,28 @@ void sse_maskmov(struct soft *s, const struct uop *u)
             soft_lin_store(s, at + i, 1, v[i], access);
     if (o->reg == SSE_M)
         mmx_mode(s);
-    NEXT(s, u);
 }
 
-void sse_emms(struct soft *s, const struct uop *u)
+SLOW void emms(struct soft *s, const struct uop *u)
 {
     check(s, u, u->sse);
     mmx_mode(s);
     s->fpu.ftw = 0;
-    NEXT(s, u);
 }
+
+/* ---- the handlers ---- */
+
+#define HANDLER(name) \
+void sse_##name(struct soft *s, const struct uop *u) \
+{ \
+    name(s, u); \
+    NEXT(s, u); \
+}
+HANDLER(compute)
+HANDLER(compare)
+HANDLER(shift)
+HANDLER(shift_bytes)
+HANDLER(load)
+HANDLER(store)
+HANDLER(maskmov)
+HANDLER(emms)

@@ -241,7 +241,7 @@ static void point_at(struct soft *s, const struct uop *u, struct fxsave *f, cons
         f->fdp = soft_ea(s, u);
 }
 
-void op_x87(struct soft *s, const struct uop *u)
+SLOW void x87(struct soft *s, const struct uop *u)
 {
     struct esc e = esc_of(u);
     _Alignas(16) struct fxsave f = s->fpu;
@@ -258,6 +258,11 @@ void op_x87(struct soft *s, const struct uop *u)
     if (!is_control(&e, u->mem))
         point_at(s, u, &f, &e);
     s->fpu = f;
+}
+
+void op_x87(struct soft *s, const struct uop *u)
+{
+    x87(s, u);
     NEXT(s, u);
 }
 
