@@ -15,7 +15,7 @@ static const struct command commands[] = {
     { "run",     cmd_run,     "[options] GUEST", "run a guest" },
     { "compare", cmd_compare, "A B [options] GUEST", "two engines in lockstep: where do they differ?" },
     { "debug",   cmd_debug,   "[options] GUEST | FILE.trace", "stop it, step it, look at it: the console" },
-    { "gdb",     cmd_gdb,     "[options] GUEST [-- GDB-OPTION ...]", "gdb on a guest, and on the monitor that answers it" },
+    { "gdb",     cmd_gdb,     "[options] GUEST [-- ARG ...]", "gdb on a guest, and on the monitor that answers it" },
     { "engines", cmd_engines, "",                "what each engine can do on this host" },
     { "doctor",  cmd_doctor,  "",                "is everything here, and what to type if not" },
     { "stat",    cmd_stat,    "FILE.trace | [options] GUEST", "count exits by reason, port and place" },

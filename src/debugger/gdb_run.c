@@ -261,7 +261,7 @@ static enum gdb_when catch_up(struct gdb_stub *s)
 {
     if (link_state(s->o.link) == LINK_RUNNING && link_held(s->o.link))
         return cannot_go(s, -EAGAIN, LINK_STEP);
-    s->ahead = false;
+    s->ahead = s->starved = false;
     if (link_state(s->o.link) == LINK_RUNNING) {
         s->going = s->waiting = true;
         return GDB_LATER;
