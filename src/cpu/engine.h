@@ -121,7 +121,7 @@ struct engine {
     int  (*inject)(struct vcpu *v, const struct event *e);
     int  (*set_controls)(struct vcpu *v, const struct controls *c);
 
-    /* From now on stop there; kept, not copied (NULL: nowhere).  May be NULL, and may
+    /* From now on stop there; copied (NULL: nowhere).  May be NULL, and may
      * be refused with -ENOTSUP (then it stops nowhere): the debugger then steps
      * with the monitor trap flag and looks for itself.  Who will do so says NULL once
      * before the process gives up its rights: what works may have to be tried. */

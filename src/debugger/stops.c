@@ -457,7 +457,7 @@ static int grow(struct stops *s)
         !grow_one(&s->code_point, cap * sizeof *s->code_point) ||
         !grow_one(&s->data_point, cap * sizeof *s->data_point))
         return -ENOMEM;
-    s->told.code = s->code;             /* the engine has its own copy of what it was told */
+    s->told.code = s->code;
     s->told.data = s->data;
     s->cap = cap;
     return 0;
