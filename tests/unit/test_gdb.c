@@ -15,7 +15,7 @@
 
 #include "debugger/gdb_packet.h"
 #include "debugger/gdb_stub.h"
-#include "debugger/link.h"
+#include "link_board.h"
 
 /* 16-bit code at 1000h, then 32-bit at 1020h: real mode counts in BX, and after 3 rounds
  * it goes to protected mode.
@@ -39,17 +39,7 @@ static char heard[200000];
 
 static void start(const uint8_t *bytes, size_t n)
 {
-    char why[300];
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    fwrite(bytes, 1, n, f);
-    fclose(f);
-    struct link_options o = {
-        .machine = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = 2 << 20 },
-        .guest = { .path = path, .format = "flat@0x1000:16" },
-    };
-    l = link_start(&o, why, sizeof why);
-    assert_non_null(l);
+    l = start_guest(path, bytes, n);
     stub = gdb_stub_new(&(struct gdb_options){ .link = l, .guest_path = path });
     assert_non_null(stub);
     gdb_stub_connected(stub);

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "base/trace.h"
-#include "debugger/link.h"
+#include "link_board.h"
 #include "debugger/sandbox.h"
 
 /* 16-bit code at 1000h: counts in BX and at [2000h], writes "A" to COM1 each time round.
@@ -40,20 +40,7 @@ static char path[] = "/tmp/vitrine-test-link-XXXXXX";
 
 static struct link *start(const uint8_t *code, size_t n)
 {
-    char why[300];
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    fwrite(code, 1, n, f);
-    fclose(f);
-    struct link_options o = {
-        .machine = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = 2 << 20 },
-        .guest = { .path = path, .format = "flat@0x1000:16" },
-    };
-    struct link *l = link_start(&o, why, sizeof why);
-    if (!l)
-        print_message("%s\n", why);
-    assert_non_null(l);
-    return l;
+    return start_guest(path, code, n);
 }
 
 #define START(code) start(code, sizeof(code))

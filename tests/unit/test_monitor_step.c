@@ -17,6 +17,7 @@
 
 #include "base/host.h"
 #include "debugger/monitor_step.h"
+#include "link_board.h"
 
 /* 16-bit code at 1000h: OUT to COM1 for ever.  mov dx,3f8h; mov al,'A'; out dx,al; jmp */
 static const uint8_t code[] = { 0xba, 0xf8, 0x03, 0xb0, 0x41, 0xee, 0xeb, 0xfb };
@@ -24,18 +25,7 @@ static char path[] = "/tmp/vitrine-test-step-XXXXXX";
 
 static struct link *start(void)
 {
-    char why[300];
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    fwrite(code, 1, sizeof code, f);
-    fclose(f);
-    struct link_options o = {
-        .machine = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = 2 << 20 },
-        .guest = { .path = path, .format = "flat@0x1000:16" },
-    };
-    struct link *l = link_start(&o, why, sizeof why);
-    assert_non_null(l);
-    return l;
+    return start_guest(path, code, sizeof code);
 }
 
 static struct stepper *attach(struct link *l)

@@ -5,115 +5,8 @@
  * adds: #UD, #NM, #MF and #XM, alignment, MXCSR, the image of FXSAVE, and that
  * no encoding at all harms the monitor.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/x86.h"
-#include "cpu/engine.h"
 #include "cpu/soft/sse.h"
-#include "mem/gmem.h"
-#include "mem/nested.h"
-
-enum { RAM = 1 << 20, CODE = 0x1000, DATA = 0x2000, READ_ONLY = 0x5000 };
-
-static struct vcpu cpu;
-static struct vmexit out;
-
-static int set_up(void **state)
-{
-    (void)state;
-    memset(&cpu, 0, sizeof cpu);
-    cpu.ops = &engine_soft;
-    cpu.gmem = gmem_new();
-    gmem_add(cpu.gmem, "RAM", 0, RAM, GMEM_RAM);
-    gmem_freeze(cpu.gmem);
-    cpu.nested = nested_new(NULL);
-    for (gpa_t at = 0; at < RAM; at += PAGE_SIZE)
-        nested_map(cpu.nested, at, gmem_ptr(cpu.gmem, at, PAGE_SIZE), PAGE_SIZE,
-                   at == READ_ONLY ? EPT_R : EPT_RWX);
-    return engine_soft.create(&cpu);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    engine_soft.destroy(&cpu);
-    nested_free(cpu.nested);
-    gmem_free(cpu.gmem);
-    return 0;
-}
-
-static struct cpu_state get(void)
-{
-    struct cpu_state s = { 0 };
-
-    engine_soft.get_state(&cpu, ST_ALL, &s);
-    return s;
-}
-
-static struct fxsave fpu(void)
-{
-    struct cpu_state s = get();
-    struct fxsave f;
-
-    memcpy(&f, s.fpu, sizeof f);
-    return f;
-}
-
-static struct segment flat(uint16_t attr)
-{
-    return (struct segment){ .sel = 8, .attr = attr, .limit = 0xffffffff };
-}
-
-/* 32-bit protected mode with the FPU as after FNINIT, every exception an exit. */
-static void begin(uint64_t cr0, uint64_t cr4)
-{
-    struct cpu_state s = { 0 };
-    struct fxsave f = { .fcw = 0x37f, .mxcsr = MXCSR_RESET };
-    static struct controls ctl = { .exception_bitmap = 0xffffffff };
-
-    cpu_state_reset(&s);
-    s.rip = CODE;
-    s.rflags = FLAG_ONE;
-    s.gpr[RBX] = DATA;
-    s.cr0 = CR0_PE | CR0_ET | CR0_NE | cr0;
-    s.cr4 = cr4;
-    for (int i = 0; i < 6; i++)
-        s.seg[i] = flat(i == SEG_CS ? 0xc09b : 0xc093);
-    memcpy(s.fpu, &f, sizeof f);
-    engine_soft.set_state(&cpu, ST_ALL, &s);
-    engine_soft.set_controls(&cpu, &ctl);
-}
-
-static enum exit_reason go(const char *code, size_t n)
-{
-    gmem_write(cpu.gmem, CODE, code, n);
-    engine_soft.forget(&cpu, CODE, n);
-    engine_soft.run(&cpu, 1000, &out);
-    return out.reason;
-}
-#define GO(code) go(code "\xf4", sizeof(code))
-
-static void assert_fault(unsigned vector, unsigned at)
-{
-    assert_int_equal(out.reason, EXIT_EXCEPTION);
-    assert_int_equal(out.fault.vector, vector);
-    assert_int_equal(out.rip, CODE + at);
-}
-
-static uint64_t memory(unsigned at, unsigned n)
-{
-    uint64_t v = 0;
-
-    gmem_read(cpu.gmem, DATA + at, &v, n);
-    return v;
-}
+#include "fpu_board.h"
 
 enum { READY = CR4_OSFXSR | CR4_OSXMMEXCPT };
 
@@ -139,7 +32,7 @@ static void is_not_available(void **state)
 
     (void)state;
     for (size_t i = 0; i < NELEM(rows); i++) {
-        begin(rows[i].cr0, rows[i].cr4);
+        begin(CR0_NE | rows[i].cr0, rows[i].cr4);
         go(rows[i].code, rows[i].n);
         if (rows[i].vector < 0)
             assert_int_equal(out.reason, EXIT_HLT);
@@ -154,7 +47,7 @@ static void waits_for_the_fpu(void **state)
     struct fxsave f;
 
     (void)state;
-    begin(0, READY);
+    begin(CR0_NE, READY);
     s = get();
     f = fpu();
     f.fcw = 0x360;                              /* some exceptions are not masked ... */
@@ -168,13 +61,13 @@ static void waits_for_the_fpu(void **state)
 static void alignment(void **state)
 {
     (void)state;
-    begin(0, READY);
+    begin(CR0_NE, READY);
     GO("\x0f\x10\x43\x01\x0f\x28\x43\x10\x0f\x28\x43\x01");     /* movups, movaps, movaps */
     assert_fault(VEC_GP, 8);
-    begin(0, READY);
+    begin(CR0_NE, READY);
     GO("\x66\x0f\xfc\x43\x08");                                /* paddb xmm0, [ebx+8] */
     assert_fault(VEC_GP, 0);
-    begin(0, READY);
+    begin(CR0_NE, READY);
     assert_int_equal(GO("\x0f\xfc\x43\x01"), EXIT_HLT);         /* paddb mm0, [ebx+1] */
 }
 
@@ -186,13 +79,13 @@ static void exceptions(void **state)
     uint32_t unmasked = 0x1d80;                 /* division by zero */
 
     (void)state;
-    begin(0, READY);
+    begin(CR0_NE, READY);
     gmem_write(cpu.gmem, DATA, "\x80\x1f\0\0", 4);
     assert_int_equal(GO(DIVIDE), EXIT_HLT);
     assert_int_equal(fpu().mxcsr, 0x1f84);
     assert_int_equal(fpu().xmm[0][3], 0x7f);    /* infinity */
     for (int handler = 0; handler < 2; handler++) {
-        begin(0, handler ? READY : CR4_OSFXSR);
+        begin(CR0_NE, handler ? READY : CR4_OSFXSR);
         gmem_write(cpu.gmem, DATA, &unmasked, 4);
         GO(DIVIDE);
         assert_fault(handler ? VEC_XM : VEC_UD, 15);
@@ -204,12 +97,12 @@ static void exceptions(void **state)
 static void control_register(void **state)
 {
     (void)state;
-    begin(0, READY);
+    begin(CR0_NE, READY);
     gmem_write(cpu.gmem, DATA, "\xc0\xff\0\0", 4);
     assert_int_equal(GO("\x0f\xae\x13\x0f\xae\x5b\x08"), EXIT_HLT);    /* ldmxcsr; stmxcsr [ebx+8] */
     assert_int_equal(memory(8, 4), 0xffc0);
     gmem_write(cpu.gmem, DATA, "\x80\x1f\1\0", 4);
-    begin(0, READY);
+    begin(CR0_NE, READY);
     GO("\x0f\xae\x13");
     assert_fault(VEC_GP, 0);
 }
@@ -217,7 +110,7 @@ static void control_register(void **state)
 static void saves_and_restores(void **state)
 {
     (void)state;
-    begin(0, READY);
+    begin(CR0_NE, READY);
     gmem_write(cpu.gmem, DATA, &(uint8_t[512]){ [288] = 0x55, [511] = 0x66 }, 512);
     /* mov eax, 7; movd xmm1, eax; fld1; fxsave [ebx]; pxor xmm1, xmm1; fninit; fxrstor [ebx] */
     GO("\xb8\7\0\0\0\x66\x0f\x6e\xc8\xd9\xe8\x0f\xae\x03\x66\x0f\xef\xc9\xdb\xe3\x0f\xae\x0b");
@@ -231,10 +124,10 @@ static void saves_and_restores(void **state)
     assert_int_equal(memory(511, 1), 0x66);
     assert_int_equal(fpu().xmm[1][0], 7);
     assert_int_equal(fpu().ftw, 0x80);
-    begin(0, READY);
+    begin(CR0_NE, READY);
     GO("\x0f\xae\x43\x08");
     assert_fault(VEC_GP, 0);
-    begin(0, READY);
+    begin(CR0_NE, READY);
     gmem_write(cpu.gmem, DATA + 26, "\1", 1);
     GO("\x0f\xae\x0b");                        /* a bit of MXCSR that does not exist */
     assert_fault(VEC_GP, 0);
@@ -244,14 +137,14 @@ static void saves_and_restores(void **state)
 static void mmx_and_fpu(void **state)
 {
     (void)state;
-    begin(0, READY);
+    begin(CR0_NE, READY);
     /* fld1; mov eax, 5; movd mm7, eax */
     GO("\xd9\xe8\xb8\5\0\0\0\x0f\x6e\xf8");
     assert_int_equal(fpu().st[7][0], 5);
     assert_int_equal(fpu().st[7][9], 0xff);
     assert_int_equal(fpu().ftw, 0xff);
     assert_int_equal(fpu().fsw, 0);
-    begin(0, READY);
+    begin(CR0_NE, READY);
     GO("\x0f\xef\xc0\x0f\x77");                 /* pxor mm0, mm0; emms */
     assert_int_equal(fpu().ftw, 0);
 }
@@ -260,7 +153,7 @@ static void mmx_and_fpu(void **state)
 static void faulting_store(void **state)
 {
     (void)state;
-    begin(0, READY);
+    begin(CR0_NE, READY);
     gmem_write(cpu.gmem, READ_ONLY - 8, "\x55", 1);
     GO("\x0f\x11\x05\xf8\x4f\0\0");             /* movups [READ_ONLY-8], xmm0 */
     assert_int_equal(out.reason, EXIT_EPT_VIOLATION);
@@ -300,7 +193,7 @@ static void no_encoding_harms(void **state)
         struct cpu_state s;
         if ((k >> 8 & 0xf0) == 0x80)            /* branches */
             continue;
-        begin(0, READY);
+        begin(CR0_NE, READY);
         s = get();
         for (unsigned i = 0; i < sizeof s.fpu; i++)
             s.fpu[i] = (uint8_t)rand();

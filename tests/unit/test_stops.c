@@ -15,27 +15,14 @@
 #include <cmocka.h>
 
 #include "base/x86.h"
-#include "debugger/link.h"
+#include "link_board.h"
 
 #define CODE 0x1000u
 static char path[] = "/tmp/vitrine-test-stops-XXXXXX";
 
 static struct link *start(const uint8_t *code, size_t n)
 {
-    char why[300];
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    fwrite(code, 1, n, f);
-    fclose(f);
-    struct link_options o = {
-        .machine = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = 2 << 20 },
-        .guest = { .path = path, .format = "flat@0x1000:16" },
-    };
-    struct link *l = link_start(&o, why, sizeof why);
-    if (!l)
-        print_message("%s\n", why);
-    assert_non_null(l);
-    return l;
+    return start_guest(path, code, n);
 }
 
 static void go(struct link *l, enum link_run how, uint64_t n)

@@ -5,114 +5,8 @@
  * operands, #NM and #MF, EFLAGS and AX, the layouts in memory, and that no
  * encoding at all harms the monitor.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/x86.h"
-#include "cpu/engine.h"
 #include "cpu/soft/x87.h"
-#include "mem/gmem.h"
-#include "mem/nested.h"
-
-enum { RAM = 1 << 20, CODE = 0x1000, DATA = 0x2000, READ_ONLY = 0x5000 };
-
-static struct vcpu cpu;
-static struct vmexit out;
-
-static int set_up(void **state)
-{
-    (void)state;
-    memset(&cpu, 0, sizeof cpu);
-    cpu.ops = &engine_soft;
-    cpu.gmem = gmem_new();
-    gmem_add(cpu.gmem, "RAM", 0, RAM, GMEM_RAM);
-    gmem_freeze(cpu.gmem);
-    cpu.nested = nested_new(NULL);
-    for (gpa_t at = 0; at < RAM; at += PAGE_SIZE)
-        nested_map(cpu.nested, at, gmem_ptr(cpu.gmem, at, PAGE_SIZE), PAGE_SIZE,
-                   at == READ_ONLY ? EPT_R : EPT_RWX);
-    return engine_soft.create(&cpu);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    engine_soft.destroy(&cpu);
-    nested_free(cpu.nested);
-    gmem_free(cpu.gmem);
-    return 0;
-}
-
-static struct cpu_state get(void)
-{
-    struct cpu_state s = { 0 };
-
-    engine_soft.get_state(&cpu, ST_ALL, &s);
-    return s;
-}
-
-static struct fxsave fpu(void)
-{
-    struct cpu_state s = get();
-    struct fxsave f;
-
-    memcpy(&f, s.fpu, sizeof f);
-    return f;
-}
-
-static struct segment flat(uint16_t attr)
-{
-    return (struct segment){ .sel = 8, .attr = attr, .limit = 0xffffffff };
-}
-
-/* 32-bit protected mode with the FPU as after FNINIT, every exception an exit. */
-static void begin(uint64_t cr0)
-{
-    struct cpu_state s = { 0 };
-    struct fxsave f = { .fcw = 0x37f, .mxcsr = 0x1f80 };
-    static struct controls ctl = { .exception_bitmap = 0xffffffff };
-
-    cpu_state_reset(&s);
-    s.rip = CODE;
-    s.rflags = FLAG_ONE;
-    s.gpr[RBX] = DATA;
-    s.cr0 = CR0_PE | CR0_ET | cr0;
-    for (int i = 0; i < 6; i++)
-        s.seg[i] = flat(i == SEG_CS ? 0xc09b : 0xc093);
-    memcpy(s.fpu, &f, sizeof f);
-    engine_soft.set_state(&cpu, ST_ALL, &s);
-    engine_soft.set_controls(&cpu, &ctl);
-}
-
-static enum exit_reason go(const char *code, size_t n)
-{
-    gmem_write(cpu.gmem, CODE, code, n);
-    engine_soft.forget(&cpu, CODE, n);
-    engine_soft.run(&cpu, 1000, &out);
-    return out.reason;
-}
-#define GO(code) go(code "\xf4", sizeof(code))
-
-static void assert_fault(unsigned vector, unsigned at)
-{
-    assert_int_equal(out.reason, EXIT_EXCEPTION);
-    assert_int_equal(out.fault.vector, vector);
-    assert_int_equal(out.rip, CODE + at);
-}
-
-static uint64_t memory(unsigned at, unsigned n)
-{
-    uint64_t v = 0;
-
-    gmem_read(cpu.gmem, DATA + at, &v, n);
-    return v;
-}
+#include "fpu_board.h"
 
 static void computes(void **state)
 {
@@ -120,7 +14,7 @@ static void computes(void **state)
     double two = 2, d;
 
     (void)state;
-    begin(CR0_NE);
+    begin(CR0_NE, 0);
     gmem_write(cpu.gmem, DATA, &two, 8);
     /* fld m64; fsqrt; fst m64 [ebx+8]; fmul st,st; fistp m64 [ebx+16] */
     assert_int_equal(GO("\xdd\x03\xd9\xfa\xdd\x53\x08\xd8\xc8\xdf\x7b\x10"), EXIT_HLT);
@@ -135,7 +29,7 @@ static void computes(void **state)
 static void remembers_the_instruction(void **state)
 {
     (void)state;
-    begin(CR0_NE);
+    begin(CR0_NE, 0);
     GO("\x90\xd9\x43\x04\xd9\xe1\xd9\x7b\x20");     /* nop; fld m32; fabs; fnstcw */
     assert_int_equal(fpu().fip, CODE + 4);
     assert_int_equal(fpu().fdp, DATA + 4);
@@ -145,15 +39,15 @@ static void remembers_the_instruction(void **state)
 static void is_not_available(void **state)
 {
     (void)state;
-    begin(CR0_NE | CR0_TS);
+    begin(CR0_NE | CR0_TS, 0);
     GO("\x90\xd9\xe8");
     assert_fault(VEC_NM, 1);
-    begin(CR0_NE | CR0_EM);
+    begin(CR0_NE | CR0_EM, 0);
     GO("\xdb\xe3");
     assert_fault(VEC_NM, 0);
-    begin(CR0_NE | CR0_TS);                         /* FWAIT needs MP too */
+    begin(CR0_NE | CR0_TS, 0);                         /* FWAIT needs MP too */
     assert_int_equal(GO("\x9b"), EXIT_HLT);
-    begin(CR0_NE | CR0_TS | CR0_MP);
+    begin(CR0_NE | CR0_TS | CR0_MP, 0);
     GO("\x9b");
     assert_fault(VEC_NM, 0);
 }
@@ -164,16 +58,16 @@ static void is_not_available(void **state)
 static void waits_with_its_exception(void **state)
 {
     (void)state;
-    begin(CR0_NE);
+    begin(CR0_NE, 0);
     GO(DIVIDE "\xdf\xe0\xd9\xe8");                  /* fnstsw ax does not wait; fld1 does */
     assert_fault(VEC_MF, 16);
     assert_int_equal(get().gpr[RAX] & 0xffff, 0xb084);      /* B, TOP 6, ES, ZE */
-    begin(CR0_NE);
+    begin(CR0_NE, 0);
     GO(DIVIDE "\x9b");
     assert_fault(VEC_MF, 14);
-    begin(CR0_NE);
+    begin(CR0_NE, 0);
     assert_int_equal(GO(DIVIDE "\xdb\xe2\xd9\xe8"), EXIT_HLT);      /* fnclex */
-    begin(0);                                       /* without NE: as if ignored */
+    begin(0, 0);                                       /* without NE: as if ignored */
     assert_int_equal(GO(DIVIDE "\xd9\xe8"), EXIT_HLT);
     assert_int_equal(fpu().fsw & 0x8084, 0x8084);
 }
@@ -181,11 +75,11 @@ static void waits_with_its_exception(void **state)
 static void compares_into_flags(void **state)
 {
     (void)state;
-    begin(CR0_NE);
+    begin(CR0_NE, 0);
     GO("\xf9\xd9\xe8\xd9\xee\xdb\xf1");             /* stc; fld1; fldz; fcomi st,st(1) */
     assert_int_equal(get().rflags & FLAGS_ARITH, FLAG_CF);
     GO("\xd9\xee");
-    begin(CR0_NE);
+    begin(CR0_NE, 0);
     GO("\xf9\xd9\xe8\xd9\xee\xda\xc1");             /* stc; fld1; fldz; fcmovb st,st(1) */
     assert_int_equal(fpu().st[0][9], 0x3f);         /* 1.0 */
     assert_int_equal(get().rflags & FLAGS_ARITH, FLAG_CF);
@@ -194,7 +88,7 @@ static void compares_into_flags(void **state)
 static void environment_in_memory(void **state)
 {
     (void)state;
-    begin(CR0_NE);
+    begin(CR0_NE, 0);
     GO("\xd9\xe8\xd9\xee\xd9\x33");                 /* fld1; fldz; fnstenv */
     assert_int_equal(memory(0, 4), 0xffff037f);
     assert_int_equal(memory(4, 4), 0xffff3000);
@@ -203,7 +97,7 @@ static void environment_in_memory(void **state)
     assert_int_equal(memory(16, 4), 0x1ee << 16);
     assert_int_equal(fpu().fcw, 0x37f);
 
-    begin(CR0_NE);
+    begin(CR0_NE, 0);
     GO("\xd9\xe8\x66\xd9\x33");                     /* the 16-bit layout */
     assert_int_equal(memory(0, 8), UINT64_C(0x10003fff3800037f));
 }
@@ -212,11 +106,11 @@ static void environment_in_memory(void **state)
 static void registers_stay_where_they_are(void **state)
 {
     (void)state;
-    begin(CR0_NE);
+    begin(CR0_NE, 0);
     GO("\xd9\xe8\xd9\x33\xc7\x43\x04\0\0\0\0\xd9\x23");     /* fld1; fnstenv; TOP=0; fldenv */
     assert_int_equal(fpu().st[7][9], 0x3f);
     assert_int_equal(fpu().ftw, 0x80);
-    begin(CR0_NE);
+    begin(CR0_NE, 0);
     GO("\xd9\xe8\xdd\x33\xd9\xee\xdd\x23");         /* fld1; fnsave; fldz; frstor */
     assert_int_equal(fpu().st[0][9], 0x3f);
     assert_int_equal(fpu().fsw >> 11 & 7, 7);
@@ -226,7 +120,7 @@ static void registers_stay_where_they_are(void **state)
 static void faulting_store(void **state)
 {
     (void)state;
-    begin(CR0_NE);
+    begin(CR0_NE, 0);
     GO("\xd9\xe8\xdb\x3d\x00\x50\x00\x00");         /* fld1; fstp m80 [READ_ONLY] */
     assert_int_equal(out.reason, EXIT_EPT_VIOLATION);
     assert_int_equal(out.rip, CODE + 2);
@@ -239,7 +133,7 @@ static void unmasked_result_is_not_stored(void **state)
     static const uint32_t nan = 0x7fc00000;
 
     (void)state;
-    begin(CR0_NE);
+    begin(CR0_NE, 0);
     gmem_write(cpu.gmem, DATA, "\x7e\x03\xff\xff", 4);
     gmem_write(cpu.gmem, DATA + 8, &nan, 4);
     gmem_write(cpu.gmem, DATA + 16, "\x55\x55", 2);
@@ -261,7 +155,7 @@ static void no_encoding_harms(void **state)
         for (unsigned modrm = 0; modrm < 256 * 8; modrm++) {
             char code[8] = { (char)op, (char)modrm, 0, 0x10, 0, 0 };
             struct cpu_state s;
-            begin(modrm & 256 ? CR0_NE : 0);
+            begin(modrm & 256 ? CR0_NE : 0, 0);
             s = get();
             for (unsigned i = 0; i < sizeof s.fpu; i++)
                 s.fpu[i] = (uint8_t)rand();

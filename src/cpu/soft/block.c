@@ -293,25 +293,13 @@ static gla_t block_gla(const struct block *b)
     return (b->ctx & 7) == MODE_LONG64 ? b->rip : (uint32_t)((b->ctx >> 32) + b->rip);
 }
 
-/* Is one of n ascending addresses in [from, from + bytes)? */
-static bool any_in(const gla_t *at, size_t n, gla_t from, unsigned bytes)
-{
-    size_t lo = 0, hi = n;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (at[mid] < from)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < n && at[lo] - from < bytes;
-}
-
 void blocks_forget_linear(struct soft *s, const gla_t *at, size_t n)
 {
     for (size_t off = 0; off < s->blocks->used; ) {
         struct block *b = (struct block *)(s->blocks->arena + off);
-        if (!b->dead && !b->single && any_in(at, n, block_gla(b), b->bytes))
+        gla_t from = block_gla(b);
+        size_t i = debug_first_at(at, n, from);
+        if (!b->dead && !b->single && i < n && at[i] - from < b->bytes)
             kill(s, b);
         off += sizeof *b + b->uop[0].n_uops * sizeof(struct uop);
     }

@@ -37,8 +37,7 @@ struct soft_debug {
 
 /* ---- code ---- */
 
-/* The first of n ascending addresses at or after `from`, as an index. */
-static size_t first_at(const gla_t *code, size_t n, gla_t from)
+size_t debug_first_at(const gla_t *code, size_t n, gla_t from)
 {
     size_t lo = 0, hi = n;
     while (lo < hi) {
@@ -56,7 +55,7 @@ unsigned debug_bytes_to_stop(const struct soft *s, gla_t from, unsigned bytes)
     const struct soft_debug *d = s->debug;
     if (!s->debug_code)
         return bytes;
-    size_t i = first_at(d->code, d->n_code, from);
+    size_t i = debug_first_at(d->code, d->n_code, from);
     return i < d->n_code && d->code[i] - from < bytes ? (unsigned)(d->code[i] - from) : bytes;
 }
 

@@ -186,6 +186,8 @@ int  soft_set_debug(struct vcpu *v, const struct debug_stops *asked);
 void debug_free(struct soft *s);
 /* Is there a code stop here that was not told yet?  Then there is an exit record. */
 bool debug_tell_code(struct soft *s, gla_t pc);
+/* The first of n ascending addresses that is not below `from`, as an index; n: none. */
+size_t debug_first_at(const gla_t *code, size_t n, gla_t from);
 /* From `from` to the first code stop, `bytes` at most. */
 unsigned debug_bytes_to_stop(const struct soft *s, gla_t from, unsigned bytes);
 /* If s->debug_range: do these bytes lie in it? */
