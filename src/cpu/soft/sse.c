@@ -67,7 +67,7 @@ static uint8_t *of_class(struct soft *s, unsigned class, unsigned nr)
 }
 
 /* The address is flat, aligned if it must be, and the TLB knows it. */
-static bool quick(struct soft *s, const struct uop *u, unsigned tag, uint8_t **p)
+INLINE bool quick(struct soft *s, const struct uop *u, unsigned tag, uint8_t **p)
 {
     gla_t at = flat_address(s, u, u->av);
 
@@ -318,7 +318,60 @@ SLOW void emms(struct soft *s, const struct uop *u)
     s->fpu.ftw = 0;
 }
 
-/* ---- the handlers ---- */
+/* ---- the handlers ----
+ *
+ * Most operands are whole XMM registers, or 16 bytes of memory that the TLB
+ * knows: those are moved, and given to the host, where they are. */
+
+INLINE bool ready(const struct soft *s)
+{
+    return !(s->cr0 & (CR0_EM | CR0_TS)) && (s->cr4 & CR4_OSFXSR);
+}
+
+/* Where r/m is, if it is all of an XMM register, or so much memory; else NULL. */
+INLINE uint8_t *whole_rm(struct soft *s, const struct uop *u, unsigned tag)
+{
+    uint8_t *p;
+
+    if (UNLIKELY(u->imm2 != 16 || u->sse->rm != SSE_X || !ready(s)))
+        return NULL;
+    if (!u->mem)
+        return s->fpu.xmm[u->rm];
+    return quick(s, u, tag, &p) ? p : NULL;
+}
+
+void sse_load(struct soft *s, const struct uop *u)
+{
+    const uint8_t *rm = whole_rm(s, u, TAG_R);
+
+    if (LIKELY(rm != NULL))
+        memmove(s->fpu.xmm[u->reg], rm, 16);
+    else
+        load(s, u);
+    NEXT(s, u);
+}
+
+void sse_store(struct soft *s, const struct uop *u)
+{
+    uint8_t *rm = whole_rm(s, u, TAG_W);
+
+    if (LIKELY(rm != NULL))
+        memmove(rm, s->fpu.xmm[u->reg], 16);
+    else
+        store(s, u);
+    NEXT(s, u);
+}
+
+void sse_compute(struct soft *s, const struct uop *u)
+{
+    const uint8_t *rm = u->sse->flags & SSE_FP || u->sse->reg != SSE_X ? NULL : whole_rm(s, u, TAG_R);
+
+    if (LIKELY(rm != NULL))
+        sse_in_place_on_host(s->fpu.xmm[u->reg], rm, u->host);
+    else
+        compute(s, u);
+    NEXT(s, u);
+}
 
 #define HANDLER(name) \
 void sse_##name(struct soft *s, const struct uop *u) \
@@ -326,11 +379,8 @@ void sse_##name(struct soft *s, const struct uop *u) \
     name(s, u); \
     NEXT(s, u); \
 }
-HANDLER(compute)
 HANDLER(compare)
 HANDLER(shift)
 HANDLER(shift_bytes)
-HANDLER(load)
-HANDLER(store)
 HANDLER(maskmov)
 HANDLER(emms)

@@ -6,7 +6,7 @@
  * 0 and that in ModRM.rm register 1, whatever the guest named.  Begin with sse.c.
  */
     .text
-    .globl  sse_on_host, sse_fp_on_host, sse_mmx_on_host, sse_forms, sse_imm_forms
+    .globl  sse_on_host, sse_in_place_on_host, sse_fp_on_host, sse_mmx_on_host, sse_forms, sse_imm_forms
 
     .set    XMM0, 0                     /* struct sse_io */
     .set    XMM1, 16
@@ -40,7 +40,16 @@ function sse_on_host
     ret
     .size   sse_on_host, . - sse_on_host
 
-/* The same, with the guest's MXCSR. */
+/* void sse_in_place_on_host(uint8_t reg[16], const uint8_t rm[16], const uint8_t *form) */
+function sse_in_place_on_host
+    movups  (%rdi), %xmm0
+    movups  (%rsi), %xmm1
+    call    *%rdx
+    movups  %xmm0, (%rdi)
+    ret
+    .size   sse_in_place_on_host, . - sse_in_place_on_host
+
+/* The same as the first, with the guest's MXCSR. */
 function sse_fp_on_host
     push    %rdi
     sub     $16, %rsp
