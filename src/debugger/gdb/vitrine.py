@@ -108,17 +108,21 @@ class Pair:
         if self.selected() != number:
             run('inferior %d' % number)
 
-    def tell(self, command):
-        """To the console behind `monitor`, wherever we are; what it says."""
+    def in_guest(self, call):
+        """With the guest selected, wherever we are."""
         here = self.selected()
         frame = gdb.selected_frame() if here == MONITOR and self.inside else None
         self.select(GUEST)
         try:
-            return run('monitor ' + command)
+            return call()
         finally:
             self.select(here)
             if frame is not None and frame.is_valid():
                 frame.select()
+
+    def tell(self, command):
+        """To the console behind `monitor`; what it says."""
+        return self.in_guest(lambda: run('monitor ' + command))
 
     def resume(self, command, then, aloud=False):
         """Go, and `then` when it has stopped: at once in a script, where gdb waits for that; at a
@@ -391,13 +395,16 @@ class Guest(gdb.Command):
 class Console(gdb.Command):
     """A command of the console, with an argument or a number."""
 
-    def __init__(self, name, doc, make):
+    def __init__(self, name, doc, make, asks=False):
         self.__doc__ = doc
         self.make = make
+        self.asks = asks                # the monitor
         super().__init__(name, gdb.COMMAND_STATUS)
 
     def invoke(self, args, from_tty):
         gdb.write(pair.tell(self.make(args.strip())))
+        if pair.inside and self.asks:
+            gdb.write('(the monitor is held: its own tables after `vt-guest`)\n')
 
 
 def number(text, default):
@@ -405,8 +412,16 @@ def number(text, default):
 
 
 def address(text):
+    """What the guest means by it; if it means nothing to the guest, what the monitor does."""
     if not text:
         raise gdb.GdbError('which address? `vt-walk $pc`')
+    try:
+        return pair.in_guest(lambda: address_here(text))
+    except gdb.error:
+        return address_here(text)
+
+
+def address_here(text):
     value = gdb.parse_and_eval(text)
     if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_STRUCT):
         value = value.address
@@ -422,7 +437,7 @@ def add_commands():
     Console('vt-exits', 'The last N exits (10), the newest last: vt-exits [N]',
             lambda args: 'log %s EXIT' % number(args, '10'))
     Console('vt-walk', 'The page walk of an address, step by step, to the host\'s: vt-walk ADDRESS',
-            lambda args: 'walk ' + address(args))
+            lambda args: 'walk ' + address(args), asks=True)
     Console('vt-why', 'What caused event SEQ (the last one), step by step: vt-why [SEQ]',
             lambda args: 'why ' + number(args, ''))
 
