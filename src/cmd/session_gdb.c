@@ -21,6 +21,7 @@
 #include "base/host.h"
 #include "base/trace.h"
 #include "cmd/terminal.h"
+#include "debugger/command.h"
 #include "debugger/gdb_server.h"
 #include "debugger/gdb_stub.h"
 #include "debugger/link.h"
@@ -145,6 +146,18 @@ static void loop(struct session *s)
 
 /* ---- the end ---- */
 
+static bool dump_screen(const struct session *s)
+{
+    char line[5000];
+    const char *path = s->o->screen_dump;
+    struct console *c = console_new(&(struct console_options){ .link = s->link, .store = link_store(s->link) });
+    snprintf(line, sizeof line, "screenshot %s", strcmp(path, "-") == 0 ? "" : path);
+    bool ok = c && console_run(c, line, stdout) == CONSOLE_OK;
+    if (c)
+        console_free(c);
+    return ok;
+}
+
 static int last_words(struct session *s)
 {
     const struct link_stop *why = link_stopped(s->link);
@@ -217,6 +230,8 @@ int session_run_gdb(const struct run_options *o)
         if (!o->gdb_ready || tell_ready(&s))
             loop(&s);
         status = last_words(&s);
+        if (o->screen_dump && !dump_screen(&s) && !status)
+            status = EXIT_CANNOT;
     }
     gdb_server_close(s.server);
     gdb_stub_free(s.stub);

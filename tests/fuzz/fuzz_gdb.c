@@ -49,6 +49,7 @@ static void restart(void)
     stub = l ? gdb_stub_new(&(struct gdb_options){ .link = l, .guest_path = path, .serves_file = true }) : NULL;
     if (!stub)
         abort();
+    link_patience(l, 15000);            /* a busy machine is no hanging monitor */
     unlink(path);
 }
 
@@ -103,7 +104,7 @@ static void give_line(const char *line, size_t n)
 static void settle(void)
 {
     gdb_stub_gone(stub);
-    if (link_state(l) == LINK_RUNNING && (link_pause(l) || link_wait(l, 5000)))
+    if (link_state(l) == LINK_RUNNING && (link_pause(l) || link_wait(l, 15000)))
         abort();
     if (link_state(l) == LINK_DEAD)
         abort();
