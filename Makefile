@@ -147,6 +147,7 @@ debugger := \
     debugger/condition.c \
     debugger/stops.c \
     debugger/input_log.c \
+    debugger/recording.c \
     debugger/checkpoint.c \
     debugger/reverse.c \
     debugger/control.c \
@@ -215,6 +216,7 @@ cmd := \
     cmd/session_gdb.c \
     cmd/gdb.c \
     cmd/run.c \
+    cmd/replay.c \
     cmd/debug.c \
     cmd/engines.c \
     cmd/doctor.c \
@@ -339,7 +341,7 @@ run: all
 # What `make check` runs, quick suites first.
 SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep \
     "tests/lockstep soft/nested kvm" tests/deterministic tests/signals \
-    tests/trace tests/debug tests/gdb tests/gdbpair tests/tui tests/robot/run \
+    tests/trace tests/debug tests/reverse tests/gdb tests/gdbpair tests/tui tests/robot/run \
     $(if $(SAN)$(HARD),,tests/fuzz-short tests/kvm-sim/run)
 
 ##  check      build everything and run every test that takes seconds; see doc/testing.md

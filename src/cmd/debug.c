@@ -7,6 +7,7 @@
  * gives it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -27,6 +28,7 @@
 #include "debugger/debuginfo.h"
 #include "debugger/link.h"
 #include "debugger/symbols.h"
+#include "vm/snapshot.h"
 
 #define EXIT_CANNOT 125
 #define PROMPT      "(vitrine) "
@@ -337,6 +339,19 @@ static bool start_machine(struct debug *d)
     return true;
 }
 
+/* --from */
+static bool load_snapshot(struct debug *d)
+{
+    char why[300];
+    int fd = open(d->o.from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int err = fd < 0 ? -errno : link_load(d->link, fd, why, sizeof why);
+    if (err)
+        host_say("%s: %s", d->o.from, fd < 0 ? strerror(errno) : why);
+    if (fd >= 0)
+        close(fd);
+    return !err;
+}
+
 static int session(struct debug *d)
 {
     d->console = console_new(&(struct console_options){
@@ -397,7 +412,10 @@ int cmd_debug(int argc, char **argv)
         host_say("--trace wants a file here; `log` prints events");
         return 2;
     }
-    if (is_trace(d.o.guest.path) ? open_trace(&d) : start_machine(&d))
+    struct snapshot_head head;
+    if (d.o.from && !options_from(&d.o, &head))
+        return EXIT_CANNOT;
+    if (is_trace(d.o.guest.path) ? open_trace(&d) : start_machine(&d) && (!d.o.from || load_snapshot(&d)))
         status = session(&d);
     link_end(d.link);
     if (d.store)

@@ -13,6 +13,7 @@
 
 static const struct command commands[] = {
     { "run",     cmd_run,     "[options] GUEST", "run a guest" },
+    { "replay",  cmd_replay,  "[options] RECORDING", "a session that was recorded with run --record, again" },
     { "compare", cmd_compare, "A B [options] GUEST", "two engines in lockstep: where do they differ?" },
     { "debug",   cmd_debug,   "[options] GUEST | FILE.trace", "stop it, step it, look at it: the console" },
     { "gdb",     cmd_gdb,     "[options] GUEST [-- ARG ...]", "gdb on a guest, and on the monitor that answers it" },

@@ -5,14 +5,17 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/host.h"
 #include "base/trace.h"
 #include "debugger/gdb_regs.h"
+#include "vm/snapshot.h"
 
 #define EXIT_USAGE 2
 
@@ -22,6 +25,7 @@
 #define GDB     FOR_GDB
 #define ANY     (FOR_RUN | FOR_COMPARE | FOR_DEBUG | FOR_TUI | FOR_GDB)
 #define LIVE    (FOR_RUN | FOR_DEBUG | FOR_TUI | FOR_GDB)
+#define REPLAY  FOR_REPLAY
 
 /*    key      option         argument   of       help */
 #define OPTION_LIST(X)                                                                           \
@@ -31,31 +35,33 @@
     X(APPEND,  "append",      "TEXT",    ANY,     "kernel command line")                         \
     X(INITRD,  "initrd",      "FILE",    ANY,     "initial RAM disk or Multiboot modules")       \
     X(FORMAT,  "format",      "NAME",    ANY,     "do not guess: elf, multiboot, linux, linux64, boot, flat[@ADDR][:16|32|64]") \
-    X(TRACE,   "trace",       "FILE",    LIVE,    "log every event to FILE; `-` prints them as they happen") \
-    X(KINDS,   "trace-kinds", "LIST",    LIVE,    "of those only these kinds, for example EXIT,MARK") \
-    X(TRACE_INSNS, "trace-insns", NULL,  LIVE, "and every instruction with the registers it changed (soft)") \
-    X(STAT,    "stat",        NULL,      RUN,     "at the end, count exits by reason, port and place") \
+    X(TRACE,   "trace",       "FILE",    LIVE | REPLAY,    "log every event to FILE; `-` prints them as they happen") \
+    X(KINDS,   "trace-kinds", "LIST",    LIVE | REPLAY,    "of those only these kinds, for example EXIT,MARK") \
+    X(TRACE_INSNS, "trace-insns", NULL,  LIVE | REPLAY, "and every instruction with the registers it changed (soft)") \
+    X(STAT,    "stat",        NULL,      RUN | REPLAY,     "at the end, count exits by reason, port and place") \
     X(TIMING,  "timing",      NULL,      LIVE,    "measure host nanoseconds for every exit")     \
     X(STRICT,  "strict",      NULL,      ANY,     "stop at the first access that no device answers") \
     X(INSNS,   "limit-insns", "N",       ANY,     "stop after N guest instructions (soft)")      \
     X(EXITS,   "limit-exits", "N",       ANY,     "stop after N exits")                          \
     X(SEED,    "seed",        "N",       ANY,     "a number recorded with the run")              \
     X(RTC,     "rtc",         "TIME",    ANY,     "clock at power-on: host, or seconds since 1970 (default 2000-01-01)") \
-    X(SCREEN,  "screen-dump", "FILE",    RUN,     "at the end, write the VGA text screen to FILE or `-`") \
+    X(SCREEN,  "screen-dump", "FILE",    RUN | REPLAY,     "at the end, write the VGA text screen to FILE or `-`") \
     X(KEYBOARD,"keyboard",    NULL,      RUN | GDB,     "type on the PS/2 keyboard instead of the serial line") \
     X(GDB_AT,  "gdb",         "WHERE",   RUN,     "wait for gdb or lldb at unix:PATH or tcp:PORT (127.0.0.1)") \
     X(GDB_ARCH,"gdb-arch",    "NAME",    RUN | GDB, "describe the CPU to it as i8086, i386 or i386:x86-64 for ever") \
     X(REBOOT,  "no-reboot",   NULL,      LIVE,    "a guest that resets the machine ends the run") \
     X(EVERY,   "every",       "N",       COMPARE, "compare at least every N instructions (default 10000)") \
     X(SHADOW,  "check-shadow", NULL,     COMPARE, "verify the shadow tables at each comparison (slow)") \
-    X(QUIET,   "quiet",       NULL,      RUN | COMPARE | GDB, "no last words about why the run ended")       \
+    X(QUIET,   "quiet",       NULL,      RUN | COMPARE | GDB | REPLAY, "no last words about why the run ended")       \
     X(EX,      "ex",          "COMMAND", DEBUG,   "run this command first; -ex does the same, as in gdb") \
     X(SCRIPT,  "script",      "FILE",    DEBUG,   "run the commands in FILE first; -x does the same") \
     X(SYMBOLS, "symbols",     "FILE",    DEBUG,   "names by these symbols: an ELF or System.map, FILE@OFFSET if it was loaded elsewhere") \
     X(BATCH,   "batch",       NULL,      DEBUG,   "leave after these commands; status 1 if one failed") \
     X(JSON,    "json",        NULL,      DEBUG,   "answer in JSON, an object on each line")      \
     X(SANDBOX, "no-sandbox",  NULL,      DEBUG | GDB, "do not lock the monitor's process in")        \
-    X(HELP,    "help",        NULL,      ANY,     "this help")
+    X(RECORD,  "record",      "FILE",    RUN,     "keep what comes from outside: `vitrine replay FILE` does it again (soft)") \
+    X(FROM,    "from",        "SNAPSHOT", RUN | DEBUG, "go on from what `save` of `vitrine debug` wrote; GUEST may be left out") \
+    X(HELP,    "help",        NULL,      ANY | REPLAY,     "this help")
 
 enum {
     OPT_BASE = 256,
@@ -261,6 +267,8 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
     case OPT_GDB_ARCH: return parse_gdb_arch(arg, o);
     case OPT_KEYBOARD: o->keyboard = true;      break;
     case OPT_REBOOT:   c->no_reboot = true;     break;
+    case OPT_RECORD:   o->record = arg;         break;
+    case OPT_FROM:     o->from = arg;           break;
     case OPT_EVERY:    return parse_number("every", arg, &o->every);
     case OPT_SHADOW:   o->check_shadow = true;  break;
     case OPT_QUIET:    o->quiet = true;         break;
@@ -285,6 +293,7 @@ static const struct { enum option_user user; char *name, *command; } users[] = {
     { FOR_TUI, "tui", "vitrine tui" },
     { FOR_GDB, "gdb", "vitrine gdb" },
     { FOR_COMPARE, "compare", "vitrine compare" },
+    { FOR_REPLAY, "replay", "vitrine replay" },
 };
 
 static size_t user_index(unsigned of)
@@ -319,6 +328,12 @@ static bool fits_together(enum option_user user, const struct run_options *o)
         host_say("--trace-%s says what --trace keeps; --trace is missing", o->insns ? "insns" : "kinds");
     else if ((o->gdb || user == FOR_GDB) && (o->stat || (o->trace_path && strcmp(o->trace_path, "-") == 0)))
         host_say("--gdb goes with --trace FILE, which `vitrine trace` and `vitrine stat` read");
+    else if (o->record && (o->gdb || o->from || !c->engine->counts))
+        host_say(o->gdb ? "--gdb keeps a recording of its own; --record is for a run without it"
+                 : o->from ? "--record begins with the guest's first instruction, and --from does not"
+                 : "--record is for --cpu soft: under kvm a run is never the same again");
+    else if (o->from && o->gdb)
+        host_say("--from goes with `vitrine debug`, or with a run without --gdb");
     else if (o->gdb_arch && !o->gdb && user != FOR_GDB)
         host_say("--gdb-arch says what --gdb tells; --gdb is missing");
     else
@@ -355,6 +370,8 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
             return EXIT_USAGE;
         }
     }
+    if (optind == argc && o->from)
+        return fits_together(user, o) ? 0 : EXIT_USAGE;
     if (optind + 1 != argc) {
         host_say(optind == argc ? "which guest? name an ELF, Multiboot, Linux or boot image; "
                                   "`vitrine %s --help` shows examples"
@@ -363,4 +380,27 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
     }
     o->guest.path = argv[optind];
     return user == FOR_COMPARE || fits_together(user, o) ? 0 : EXIT_USAGE;
+}
+
+bool options_from(struct run_options *o, struct snapshot_head *h)
+{
+    char why[300];
+    struct load_request guest;
+    int fd = open(o->from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct snapshot_io io = snapshot_fd(&fd);
+    if (fd < 0) {
+        host_say("%s: %s", o->from, strerror(errno));
+        return false;
+    }
+    int err = snapshot_read_head(&io, h, why, sizeof why);
+    close(fd);
+    if (!err)
+        err = snapshot_machine(h, &o->machine, &guest, why, sizeof why);
+    if (err) {
+        host_say("%s: %s", o->from, why);
+        return false;
+    }
+    if (!o->guest.path)
+        o->guest = guest;
+    return true;
 }

@@ -10,7 +10,10 @@
 #include <sys/types.h>
 #include "vm/vm.h"
 
-enum option_user { FOR_RUN = 1, FOR_COMPARE = 2, FOR_DEBUG = 4, FOR_TUI = 8, FOR_GDB = 16 };
+struct recording;
+struct snapshot_head;
+
+enum option_user { FOR_RUN = 1, FOR_COMPARE = 2, FOR_DEBUG = 4, FOR_TUI = 8, FOR_GDB = 16, FOR_REPLAY = 64 };
 
 /* debug: what -x and -ex asked for, in order. */
 #define MAX_COMMANDS 64
@@ -21,6 +24,9 @@ struct run_options {
     struct load_request guest;
     const char *trace_path;             /* NULL: none; "-": text on stdout */
     const char *symbols;                /* debug: NULL, or FILE[@OFFSET]    */
+    const char *record;                 /* --record FILE: for vitrine replay */
+    const char *from;                   /* --from SNAPSHOT: begin there */
+    struct recording *replay;           /* vitrine replay: what to do again */
     const char *screen_dump;            /* NULL, a file, or "-" */
     const char *gdb;                    /* where a debugger connects: gdb_server.h; NULL: none */
     const char *gdb_arch;               /* its one description; NULL: as the CPU's mode    */
@@ -39,6 +45,10 @@ struct run_options {
 /* Parse argv[1..], options and exactly one guest.  0, or an exit status after
  * telling the user what is wrong (or --help: *done is set). */
 int options_parse(enum option_user user, int argc, char **argv, struct run_options *o, bool *done);
+
+/* --from: the machine and, if none was named, the guest of the snapshot; the head must live as
+ * long as o.  False after telling the user. */
+bool options_from(struct run_options *o, struct snapshot_head *h);
 
 /* What --help says of the options. */
 void options_help(enum option_user user, FILE *out);

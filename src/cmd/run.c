@@ -3,6 +3,7 @@
  */
 #include "cmd/cmd.h"
 #include "cmd/session.h"
+#include "vm/snapshot.h"
 
 static const char examples[] =
     "\nexit status: what the guest wrote to port 0xf4; 0 power-off or final halt; 2 bad usage;\n"
@@ -15,6 +16,7 @@ static const char examples[] =
     "  vitrine run --mmu shadow --stat build/guests/ptchurn32.elf\n"
     "  vitrine run --append 'run=primes; ps; exit 3' build/guests/tiny32.elf\n"
     "  vitrine run --gdb unix:/tmp/v build/guests/longmode.elf     then gdb -ex 'target remote /tmp/v'\n"
+    "  vitrine run --record s.vrec build/guests/tiny32.elf; vitrine replay s.vrec\n"
     "  vitrine run --mem 32M --append console=ttyS0,115200 /boot/memtest86+x64.bin\n";
 
 static void help(void)
@@ -34,5 +36,8 @@ int cmd_run(int argc, char **argv)
         help();
     if (err || done)
         return err;
+    struct snapshot_head head;
+    if (o.from && !options_from(&o, &head))
+        return 125;
     return o.gdb ? session_run_gdb(&o) : session_run(&o);
 }

@@ -8,24 +8,29 @@
 #include "cmd/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/host.h"
 #include "base/trace.h"
 #include "base/vclock.h"
 #include "cmd/terminal.h"
 #include "debugger/explain.h"
+#include "debugger/recording.h"
 #include "debugger/stat.h"
 #include "debugger/symbols.h"
 #include "debugger/trace_drain.h"
 #include "debugger/trace_file.h"
 #include "debugger/trace_ring.h"
 #include "debugger/trace_text.h"
+#include "io/uart.h"
 #include "vm/pc.h"
+#include "vm/state.h"
 
 #define RING_EVENTS (2 * TRACE_BLOCK_EVENTS)       /* one is written while the other fills */
 #define EXIT_CANNOT 125
@@ -40,6 +45,8 @@ struct session {
     struct exit_stat    *stat;
     struct symbols      *symbols;
     struct trace_text    text;
+    struct recorder     *recorder;      /* --record */
+    enum input_hook      hook;          /* that is asking for input now */
 };
 
 /* ---- signals; a handler has no other way to reach the machine ---- */
@@ -152,13 +159,185 @@ static int close_trace(struct session *s)
 static void poll_host(void *arg)
 {
     struct session *s = arg;
+    s->hook = INPUT_POLL;
     terminal_poll(s->terminal);
+    s->hook = INPUT_ROOM;
 }
 
 static uint64_t idle(void *arg, uint64_t ns)
 {
     struct session *s = arg;
-    return terminal_idle(s->terminal, ns);
+    s->hook = INPUT_IDLE;
+    uint64_t passed = terminal_idle(s->terminal, ns);
+    s->hook = INPUT_ROOM;
+    if (s->recorder)
+        recorder_sleep(s->recorder, ns, passed);
+    return passed;
+}
+
+static void on_taken(void *arg, bool keyboard, uint8_t byte)
+{
+    struct session *s = arg;
+    recorder_byte(s->recorder, s->hook, keyboard ? INPUT_KEYBOARD : INPUT_SERIAL, byte);
+}
+
+/* ---- a recording, done again ---- */
+
+static void play(struct session *s, enum input_hook hook)
+{
+    enum input_kind kind;
+    uint8_t byte;
+    while (input_play_byte(&s->o->replay->log, hook, &kind, &byte))
+        input_give(s->vm, kind, byte);
+}
+
+static void play_poll(void *arg) { play(arg, INPUT_POLL); }
+static void play_room(void *arg) { play(arg, INPUT_ROOM); }
+
+/* Was the run interrupted by somebody, and is it there now? */
+static bool was_interrupted(const struct recording *r)
+{
+    return r->ended && (r->end.stop == VM_INTERRUPTED || r->end.stop == VM_TERMINATED);
+}
+
+static void interrupt_again(struct session *s)
+{
+    const struct recording_end *end = &s->o->replay->end;
+    s->vm->interrupted = end->stop == VM_TERMINATED ? SIGTERM : SIGINT;
+    if (end->kicked)
+        vm_kick(s->vm);
+}
+
+/* While it slept? */
+static uint64_t play_idle(void *arg, uint64_t ns)
+{
+    struct session *s = arg;
+    const struct recording *r = s->o->replay;
+    uint64_t now = vclock_now_ns(s->vm->clock);
+    bool last = was_interrupted(r) && !r->end.kicked && s->vm->cpu.icount == r->end.icount &&
+                s->vm->n_exits == r->end.n_exits;
+    play(s, INPUT_IDLE);
+    uint64_t passed = last && now >= r->end.vtime_ns ? 0 : input_play_sleep(&s->o->replay->log, ns);
+    if (last && now + passed >= r->end.vtime_ns)
+        interrupt_again(s);
+    return passed;
+}
+
+/* Where it was interrupted: in the midst of a turn, and the kick is an exit of its own, or
+ * between two turns. */
+static bool is_there(const struct session *s, bool in_turn)
+{
+    const struct recording_end *end = &s->o->replay->end;
+    const struct vm *vm = s->vm;
+    if (!was_interrupted(s->o->replay) || vm->cpu.icount < end->icount || in_turn != (end->kicked != 0) ||
+        vm->halted)
+        return false;
+    return vm->cpu.icount > end->icount || vm->n_exits + end->kicked >= end->n_exits;
+}
+
+static void replay_turn(struct session *s)
+{
+    struct vm *vm = s->vm;
+    const struct recording_end *end = &s->o->replay->end;
+    struct vmexit x;
+    if (!vm->in_turn && is_there(s, false))
+        interrupt_again(s);
+    if (!vm_prepare(vm))
+        return;
+    if (is_there(s, true))
+        interrupt_again(s);
+    vm->debug_until = was_interrupted(s->o->replay) && vm->cpu.icount < end->icount ? end->icount : 0;
+    vm_turn(vm, &x);
+}
+
+static int replay(struct session *s)
+{
+    vm_begin(s->vm);
+    while (s->vm->stop == VM_RUNNING)
+        replay_turn(s);
+    vm_finish(s->vm);
+    return s->vm->status;
+}
+
+/* 0 if it ended as it did then. */
+static int compare_ends(const struct session *s)
+{
+    const struct recording *r = s->o->replay;
+    const struct vm *vm = s->vm;
+    if (!r->ended) {
+        host_say("the recording ends without the end of its run, which was killed; this one ended so: %s",
+                 vm_stops[vm->stop].about);
+        return 0;
+    }
+    uint64_t hash = vm_hash(s->vm);
+    if (hash == r->end.hash && vm->stop == r->end.stop) {
+        if (!s->o->quiet)
+            host_say("it ended as it was recorded: %" PRIu64 " instructions, %" PRIu64 " exits, sum %016" PRIx64,
+                     vm->cpu.icount, vm->n_exits, hash);
+        return 0;
+    }
+    host_say("it ended otherwise than it was recorded: \"%s\" at instruction %" PRIu64 ", exit %" PRIu64 ", and not"
+             " \"%s\" at %" PRIu64 ", exit %" PRIu64 " (sum %016" PRIx64 ", not %016" PRIx64 ")",
+             vm_stops[vm->stop].about, vm->cpu.icount, vm->n_exits, vm_stops[r->end.stop].about, r->end.icount,
+             r->end.n_exits, hash, r->end.hash);
+    return 1;
+}
+
+/* --from: memory and state of a snapshot.  The guest's files are for a reset only. */
+static bool load_snapshot(struct session *s, char *why, size_t n)
+{
+    char files[256] = "", text[300];
+    int fd = open(s->o->from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct snapshot_io io = snapshot_fd(&fd);
+    if (fd < 0) {
+        snprintf(why, n, "%s: %s", s->o->from, strerror(errno));
+        return false;
+    }
+    if (vm_load(s->vm, &s->o->guest, files, sizeof files))
+        host_say("%s; it would only be needed if the guest resets the machine", files);
+    int err = snapshot_load(s->vm, &io, text, sizeof text);
+    close(fd);
+    if (err)
+        snprintf(why, n, "%.100s: %.140s", s->o->from, text);
+    return !err;
+}
+
+static bool load(struct session *s, char *why, size_t n)
+{
+    if (s->o->from)
+        return load_snapshot(s, why, n);
+    return vm_load(s->vm, &s->o->guest, why, n) == 0;
+}
+
+static bool attach_recording(struct session *s)
+{
+    char why[300];
+    if (s->o->replay) {
+        s->o->replay->log.vm = s->vm;
+        uart_on_room(pc_uart(s->vm->pc), play_room, s);
+        if (recording_is_of(s->o->replay, s->vm))
+            return true;
+        host_say("%s is not the guest that was recorded: its contents differ", s->o->guest.path);
+        return false;
+    }
+    if (!s->o->record)
+        return true;
+    s->hook = INPUT_ROOM;
+    s->recorder = recorder_open(s->o->record, s->vm, why, sizeof why);
+    if (!s->recorder)
+        host_say("%s", why);
+    else
+        terminal_on_taken(s->terminal, on_taken, s);
+    return s->recorder != NULL;
+}
+
+static bool close_recording(struct session *s)
+{
+    int err = s->recorder ? recorder_close(s->recorder, s->vm) : 0;
+    s->recorder = NULL;
+    if (err)
+        host_say("the recording %s is incomplete: %s", s->o->record, strerror(-err));
+    return !err;
 }
 
 static bool build(struct session *s)
@@ -167,8 +346,8 @@ static bool build(struct session *s)
     struct vm_config c = s->o->machine;
     c.trace = s->trace;
     c.serial = c.debugcon = (struct char_sink){ terminal_put, s->terminal };
-    c.idle = idle;
-    c.poll = poll_host;
+    c.idle = s->o->replay ? play_idle : idle;
+    c.poll = s->o->replay ? play_poll : poll_host;
     c.alarm = host_alarm_at;
     c.hook_arg = s;
     if (wants_live_text(s->o)) {
@@ -177,9 +356,9 @@ static bool build(struct session *s)
         c.after_exit_arg = s;
     }
     s->vm = vm_new(&c, why, sizeof why);
-    if (s->vm && vm_load(s->vm, &s->o->guest, why, sizeof why) == 0) {
+    if (s->vm && load(s, why, sizeof why)) {
         terminal_attach(s->terminal, s->vm, s->o->keyboard);
-        return true;
+        return attach_recording(s);
     }
     if (why[0])
         host_say("%s", why);
@@ -259,13 +438,16 @@ static int run(struct session *s)
     catch_signals();
     if (s->trace && !wants_live_text(s->o))
         trace_drain_start(&s->drain);
-    int status = vm_run(s->vm);
+    int status = s->o->replay ? replay(s) : vm_run(s->vm);
     host_alarm_at(0);
     running = NULL;
     terminal_flush(s->terminal);
     bool ok = close_trace(s) == 0;
+    ok = close_recording(s) && ok;
     ok = report(s) && ok;
     ok = output_arrived(s) && ok;
+    if (s->o->replay)
+        status = compare_ends(s);
     return !ok && !status ? EXIT_CANNOT : status;
 }
 

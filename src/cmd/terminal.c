@@ -29,6 +29,8 @@ struct terminal {
     bool  interactive, keyboard, eof, escaped;
     uint8_t queue[256];         /* read, not yet taken by the guest */
     size_t head, count;
+    void (*taken)(void *arg, bool keyboard, uint8_t byte);
+    void *taken_arg;
     uint8_t last;               /* byte the guest printed          */
     const char *prefix;
     char   line[512];
@@ -213,9 +215,17 @@ static int give(struct terminal *t, uint8_t byte)
 static void feed(struct terminal *t)
 {
     while (t->count && give(t, t->queue[t->head]) != -EAGAIN) {
+        if (t->taken)
+            t->taken(t->taken_arg, t->keyboard, t->queue[t->head]);
         t->head = (t->head + 1) % sizeof t->queue;
         t->count--;
     }
+}
+
+void terminal_on_taken(struct terminal *t, void (*fn)(void *arg, bool keyboard, uint8_t byte), void *arg)
+{
+    t->taken = fn;
+    t->taken_arg = arg;
 }
 
 static void on_room(void *arg)

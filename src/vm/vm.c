@@ -161,6 +161,10 @@ void vm_free(struct vm *vm)
 
 static int place_guest(struct vm *vm, char *why, size_t n)
 {
+    if (!vm->files) {
+        snprintf(why, n, "the guest's file is not at hand");
+        return -ENOENT;
+    }
     int err = load_files_place(vm->files, vm->gmem, &vm->loaded, why, n);
     if (err)
         return err;

@@ -1,0 +1,55 @@
+/*
+ * cmd/replay.c -- vitrine replay: a recorded session again.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/host.h"
+#include "cmd/cmd.h"
+#include "cmd/session.h"
+#include "debugger/recording.h"
+
+#define EXIT_CANNOT 125
+
+static void help(void)
+{
+    fputs("usage: vitrine replay [options] RECORDING\n\n"
+          "Runs the guest of `vitrine run --record RECORDING GUEST` again, with the input it had then,\n"
+          "and says whether it ends the same.  Exit status 0: it does; 1: it does not.\n", stdout);
+    options_help(FOR_REPLAY, stdout);
+    fputs("\nexamples:\n"
+          "  vitrine run --record bug.vrec build/guests/tiny32.elf\n"
+          "  vitrine replay --trace bug.trace bug.vrec; vitrine trace bug.trace\n", stdout);
+}
+
+int cmd_replay(int argc, char **argv)
+{
+    struct run_options o;
+    struct recording r;
+    bool done;
+    char why[300];
+    int err = options_parse(FOR_REPLAY, argc, argv, &o, &done);
+    if (done)
+        help();
+    if (err || done)
+        return err;
+    const char *path = o.guest.path;
+    FILE *in = fopen(path, "rbe");
+    if (!in) {
+        host_say("%s: %s", path, strerror(errno));
+        return EXIT_CANNOT;
+    }
+    err = recording_read(in, &r, why, sizeof why);
+    fclose(in);
+    if (!err)
+        err = recording_machine(&r, &o.machine, &o.guest, why, sizeof why);
+    if (err) {
+        host_say("%s: %s", path, why);
+        return EXIT_CANNOT;
+    }
+    o.replay = &r;
+    int status = session_run(&o);
+    recording_free(&r);
+    return status;
+}
