@@ -18,15 +18,20 @@
 #define CODE 0x8000
 #define MiB  (UINT64_C(1) << 20)
 
-static struct vm *machine(uint64_t ram_bytes)
+static struct vm *machine_with(uint64_t ram_bytes, enum mmu_kind mmu)
 {
-    struct vm_config cfg = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = ram_bytes,
+    struct vm_config cfg = { .engine = &engine_soft, .mmu = mmu, .ram_bytes = ram_bytes,
                              .limit_insns = 10000, .no_reboot = true };
     char why[200];
     struct vm *vm = vm_new(&cfg, why, sizeof why);
 
     assert_non_null(vm);
     return vm;
+}
+
+static struct vm *machine(uint64_t ram_bytes)
+{
+    return machine_with(ram_bytes, MMU_NESTED);
 }
 
 static void put_code(struct vm *vm, const char *code, size_t n)
@@ -83,6 +88,50 @@ static void test_msr_at_reset(void **state)
     assert_int_equal(c.gpr[RAX], 1);
     assert_int_equal(c.gpr[RDX], 0);
     vm_free(vm);
+}
+
+/* In ring 0 with paging and SMAP, every page the user's. */
+static enum vm_stop run_under_smap(enum mmu_kind mmu, const char *code, size_t n, uint32_t *cell)
+{
+    enum { DIRECTORY = 0x10000 };
+    struct vm *vm = machine_with(MiB, mmu);
+    uint32_t pde = PTE_P | PTE_W | PTE_U | PTE_PS;
+    enum vm_stop stop;
+    struct cpu_state c;
+
+    put_code(vm, code, n);
+    gmem_write(vm->gmem, DIRECTORY, &pde, 4);
+    vm->cpu.ops->get_state(&vm->cpu, ST_ALL, &c);
+    for (int i = 0; i < 6; i++)
+        c.seg[i] = (struct segment){ .sel = 8, .limit = 0xffffffff,
+                                     .attr = i == SEG_CS ? 0xc09b : 0xc093 };
+    c.cr0 = CR0_PE | CR0_PG | CR0_WP | CR0_ET;
+    c.cr3 = DIRECTORY;
+    c.cr4 = CR4_PSE | CR4_SMAP;
+    vm->cpu.ops->set_state(&vm->cpu, ST_ALL, &c);
+    vm_paging_changed(vm);
+    vm_run(vm);
+    stop = vm->stop;
+    gmem_read(vm->gmem, 0x9000, cell, 4);
+    vm_free(vm);
+    return stop;
+}
+
+/* The kernel reaches its users' pages with AC set, and only so, whoever walks. */
+static void test_smap(void **state)
+{
+    /* stac or clac; mov 0x9000, %eax; movl $7, 0x9000; hlt */
+#define WRITE "\xa1\0\x90\0\0\xc7\x05\0\x90\0\0\7\0\0\0\xf4"
+    static const char with[] = "\x0f\x01\xcb" WRITE, without[] = "\x0f\x01\xca" WRITE;
+
+    (void)state;
+    for (enum mmu_kind mmu = MMU_NESTED; mmu <= MMU_SHADOW; mmu++) {
+        uint32_t cell;
+        assert_int_equal(run_under_smap(mmu, with, sizeof with, &cell), VM_HALTED);
+        assert_int_equal(cell, 7);
+        assert_int_equal(run_under_smap(mmu, without, sizeof without, &cell), VM_TRIPLE_FAULT);
+        assert_int_equal(cell, 0);
+    }
 }
 
 static unsigned cmos(struct vm *vm, unsigned reg)
@@ -200,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tsc_stays_written),
         cmocka_unit_test(test_msr_at_reset),
+        cmocka_unit_test(test_smap),
         cmocka_unit_test(test_memory_in_cmos),
         cmocka_unit_test(test_mouse_interrupt),
         cmocka_unit_test(test_halted_for_good),
