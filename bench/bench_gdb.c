@@ -34,7 +34,7 @@ static char build[300];
 
 struct stub {
     const char *name;
-    char  where[120];
+    char  where[100];
     pid_t pid;
     int   fd;
     size_t packet;                      /* what it takes */
@@ -254,24 +254,113 @@ static void go_to(struct stub *s, const char *where)
     ask(s, q, answer, sizeof answer);
 }
 
-/* Instructions a second that a range takes: the client waits, then stops it. */
-static struct bench_result range(struct stub *s)
+/* Instructions so far: the register that `monitor info status` prints is asked for. */
+static double insns(struct stub *s)
+{
+    static char answer[40000];
+    static const char q[] = "qRcmd,7072696e7420747363";        /* print tsc: a ns of virtual time, an instruction */
+    unsigned long long v = 0;
+    char text[400] = "";
+    say(s, q);
+    for (;;) {
+        size_t n = hear(s, answer, sizeof answer);
+        if (answer[0] != 'O' || answer[1] == 'K')
+            break;
+        for (size_t i = 1; i + 1 < n && i < 600; i += 2) {
+            unsigned c;
+            if (sscanf(answer + i, "%2x", &c) == 1)
+                text[(i - 1) / 2] = (char)c;
+        }
+    }
+    sscanf(text, "%llx", &v);
+    return (double)v;
+}
+
+/* Per second of `what` (a way to go that only Ctrl-C ends), in instructions. */
+static struct bench_result speed(struct stub *s, const char *what)
 {
     static char answer[4000];
     double v[ROUNDS];
     for (unsigned i = 0; i < ROUNDS; i++) {
-        unsigned long long before = 0, after = 0;
-        ask(s, "p3f", answer, sizeof answer);
-        (void)before, (void)after;
+        double before = insns(s);
         uint64_t t0 = host_monotonic_ns();
-        say(s, "vCont;r100000,200000:p1.1");
+        say(s, what);
         usleep(ROUND_MS * 1000);
         if (write(s->fd, "\003", 1) != 1)
             exit(2);
         hear(s, answer, sizeof answer);
-        v[i] = (double)(host_monotonic_ns() - t0);
+        v[i] = (insns(s) - before) * 1e9 / (double)(host_monotonic_ns() - t0);
     }
     return bench_settle(v, ROUNDS);
+}
+
+/* 32-bit code at 100000h: inc eax; mov [200000h],eax; nop; jmp 100000h */
+static const uint8_t loop[] = { 0x40, 0xa3, 0x00, 0x00, 0x20, 0x00, 0x90, 0xeb, 0xf7 };
+#define LOOP_INSNS 4
+
+static bool in_the_monitor(const char *program)
+{
+    static struct stub s;
+    char path[200], format[400], answer[2000];
+    bool ok = true;
+    snprintf(path, sizeof path, "%s/code", dir);
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(loop, 1, sizeof loop, f) != sizeof loop || fclose(f))
+        return false;
+    snprintf(format, sizeof format, "exec %%s run --format flat@0x100000:32 --gdb unix:%%s %s # %%s", path);
+    if (!start(&s, "loop", format, program))
+        return false;
+    greet(&s);
+    ok &= report("instructions in vCont;r", speed(&s, "vCont;r100000,100009:p1.1"), "/s", 3e6);
+    ask(&s, "Z0,100006,1;X7,26000022001327", answer, sizeof answer);        /* eax == 0 */
+    if (strcmp(answer, "OK"))
+        return false;
+    struct bench_result r = speed(&s, "vCont;c");
+    r = (struct bench_result){ r.median / LOOP_INSNS, r.min / LOOP_INSNS, r.max / LOOP_INSNS };
+    ok &= report("conditions evaluated, false", r, "/s", 100e3);
+    hang_up(&s);
+    unlink(path);
+    return ok;
+}
+
+/* gdb's own speed: what it does for a step besides asking is the same for all three. */
+static bool in_gdb(const char *program)
+{
+    static struct stub s;
+    char command[900], file[400];
+    double ours, theirs = 0, server = 0;
+    if (!is_there("gdb")) {
+        printf("  no gdb here\n");
+        return true;
+    }
+    snprintf(file, sizeof file, "%s/guests/intmix32.elf", build);
+    start(&s, "stepi", OURS, program);
+    close(s.fd);
+    ours = stepi(s.where, file, "main");
+    hang_up(&s);
+    printf("  %-46s %12.0f /s\n", "stepi in gdb, vitrine", ours);
+    if (is_there("qemu-system-i386") && start(&s, "stepi", QEMU, "qemu-system-i386")) {
+        close(s.fd);
+        theirs = stepi(s.where, file, "main");
+        hang_up(&s);
+        printf("  %-46s %12.0f /s\n", "stepi in gdb, QEMU TCG", theirs);
+    }
+    snprintf(file, sizeof file, "%s/bench/intmix32", build);
+    if (is_there("gdbserver") && access(file, X_OK) == 0) {
+        snprintf(s.where, sizeof s.where, "localhost:%d", 20000 + getpid() % 10000);
+        snprintf(command, sizeof command, "exec gdbserver %s %s", s.where, file);
+        s.pid = run(command);
+        usleep(500000);
+        server = stepi(s.where, file, "main");
+        kill(-s.pid, SIGKILL);
+        waitpid(s.pid, NULL, 0);
+        printf("  %-46s %12.0f /s\n", "stepi in gdb, gdbserver on a program", server);
+    }
+    if (theirs > 0)
+        printf("  stepi %.1f times QEMU's\n", ours / theirs);
+    if (server > 0)
+        printf("  stepi %.2f times gdbserver's, target 1: %s\n", ours / server, ours >= server ? "met" : "MISSED");
+    return !(server > 0) || ours >= server;
 }
 
 int main(int argc, char **argv)
@@ -290,7 +379,6 @@ int main(int argc, char **argv)
     if (!nm || fscanf(nm, "%39s", main_at) != 1)
         return 2;
     pclose(nm);
-    (void)range;
 
     printf("bench_gdb: over a Unix socket\n");
     bool ok = true;
@@ -315,6 +403,8 @@ int main(int argc, char **argv)
     } else {
         printf("  no QEMU here: no ratio\n");
     }
+    ok &= in_the_monitor(argc > 1 ? argv[1] : "build/vitrine");
+    ok &= in_gdb(argc > 1 ? argv[1] : "build/vitrine");
     rmdir(dir);
     return !ok;
 }
