@@ -209,7 +209,8 @@ class Pair:
     def into_handler(self):
         if not self.handlers:
             self.find_handlers()
-        self.stop_at('*%#x' % self.handlers[self.reason])
+        handler = gdb.block_for_pc(self.handlers[self.reason]).function
+        self.stop_at('-source %s -function %s' % (handler.symtab.filename, handler.name))
         self.stop_at(MARKER)
         self.tell('answer')
         self.resume('continue', self.in_handler)
