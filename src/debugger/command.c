@@ -23,6 +23,7 @@ const struct command_row command_rows[] = {
     { "help", "h", "[COMMAND]", "what there is, or one command in full", "help break", cmd_help, false, false, WITH_COMMAND },
     { "info", "i", "WHAT", "look at something; `help info` lists what", "info registers", cmd_info, false, true, WITH_INFO },
 
+    { "run", "r", "[N]", "continue: the guest is loaded and waits already", "run", cmd_continue, true, true, WITH_NOTHING },
     { "continue", "c", "[N]", "run; pass the breakpoint stopped at N times", "continue", cmd_continue, true, true, WITH_NOTHING },
     { "stepi", "si", "[N]", "run N instructions (1)", "stepi 1000", cmd_stepi, true, true, WITH_NOTHING },
     { "nexti", "ni", NULL, "run one instruction with all that it calls", "nexti", cmd_nexti, true, true, WITH_NOTHING },
