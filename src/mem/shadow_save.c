@@ -45,18 +45,15 @@ static uint64_t saved_entry(const struct shadow *s, const struct spage *p, uint6
 
 static void save_page(const struct shadow *s, const struct spage *p, struct bytes_out *o)
 {
-    struct saved_page *out = bytes_space(o, sizeof *out);
-    if (!out)
-        return;
-    memset(out, 0, sizeof *out);
-    if (!p->used)
-        return;
-    out->gpa = p->key.gpa;
-    out->role = p->key.role;
-    out->used = 1;
-    for (unsigned i = 0; i < TABLE_ENTRIES; i++)
-        if (p->table[i])
-            out->entry[i] = saved_entry(s, p, p->table[i]);
+    struct saved_page out = { .used = p->used };
+    if (p->used) {
+        out.gpa = p->key.gpa;
+        out.role = p->key.role;
+        for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+            if (p->table[i])
+                out.entry[i] = saved_entry(s, p, p->table[i]);
+    }
+    BYTES_PUT(o, out);
 }
 
 /* Each bucket's pages, the last first: entering puts a page before the others. */

@@ -9,6 +9,7 @@ FUZZ_TARGETS := \
     fuzz_trace_file \
     fuzz_filter \
     fuzz_lockstep \
+    fuzz_snapshot \
     fuzz_console \
     fuzz_dwarf \
     fuzz_gdb
