@@ -381,7 +381,12 @@ help:
 ##  check-linux     Debian's kernel up to user space on soft, four boots; LINUX=FILE names another (minutes)
 .PHONY: check-linux
 check-linux: all $(BUILD)/guests/linux.cpio
-	BUILD=$(BUILD) tests/run tests/linux
+	BUILD=$(BUILD) tests/run tests/linux tests/kernel-session
+
+##  check-kernel-session  a debugging session over Debian's kernel: page-fault handler, its callers, user space, back (a minute)
+.PHONY: check-kernel-session
+check-kernel-session: all $(BUILD)/guests/linux.cpio
+	BUILD=$(BUILD) tests/run tests/kernel-session
 
 ##  check-memtest   Debian's memtest86+, tests #0 to #9: soft, and kvm in the test bed (10 minutes)
 .PHONY: check-memtest
