@@ -229,6 +229,7 @@ static const char *going_error(int err, enum link_run how)
 {
     return err == -ENODATA || (LINK_IS_BACK(how) && err == -EINVAL) ? "nothing is recorded before this"
          : err == -ETIMEDOUT ? "the monitor does not answer"
+         : err == -EBUSY     ? "the guest runs already"
          : err == -EAGAIN    ? "the monitor is stopped: `vt-guest`, or `detach` in inferior 2, lets it go on"
          : err == -ENOTSUP   ? "this machine cannot go back" : "the guest cannot run";
 }
@@ -274,6 +275,8 @@ static enum gdb_when go(struct gdb_stub *s, enum link_run how)
 {
     if (s->ahead)
         return catch_up(s);
+    if (s->waiting)                     /* whose stop is still owed, and the pause that was asked for */
+        return cannot_go(s, -EBUSY, how);
     bool told = s->mode_told;
     enum link_state state = link_state(s->o.link);
     s->mode_told = told && how != LINK_FREE && how != LINK_REVERSE_CONTINUE;
@@ -382,10 +385,18 @@ void gdb_attach(struct gdb_stub *s)
     s->arch = s->o.fixed_arch ? s->o.arch : s->exec_events ? gdb_arch_of(&cpu) : s->own_arch;
 }
 
+/* A step, or a way back, would end with nobody there to send the guest on. */
+static void break_off(struct gdb_stub *s)
+{
+    if (link_state(s->o.link) == LINK_RUNNING && s->how != LINK_FREE && link_pause(s->o.link) == 0)
+        link_wait(s->o.link, 1000);
+}
+
 /* The guest runs on as if nobody had ever looked. */
 void gdb_let_go(struct gdb_stub *s)
 {
     gdb_remove_all(s);
+    break_off(s);
     s->attached = s->waiting = s->pausing = s->mode_told = false;
     s->starved = false;
     s->how = LINK_FREE;

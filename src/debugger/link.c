@@ -28,6 +28,7 @@
 #define RING_EVENTS   65536
 #define ANSWER_MS     5000              /* a VMM that takes longer hangs      */
 #define DEATH_MS      1000              /* between its last word and its end  */
+#define AT_ONCE       1024              /* messages, before others have a turn */
 
 const char *const link_state_names[4] = { "stopped", "running", "ended", "dead" };
 
@@ -211,8 +212,8 @@ unsigned link_poll(struct link *l, int timeout_ms)
             return 0;
     }
     news |= take_words(l);
-    int got;
-    while ((got = receive(l)) > 0)
+    int got = 0;
+    for (int i = 0; i < AT_ONCE && (got = receive(l)) > 0; i++)
         if (!l->in.head.id)
             news |= on_notice(l);
     if (got < 0)
@@ -254,7 +255,7 @@ static int await(struct link *l)
             l->in.head.bytes = 0;       /* stopped already: that is the answer */
             return 0;
         }
-        if (got)
+        if (got && host_monotonic_ns() <= late)     /* one that only ever gives notice hangs, too */
             continue;
         struct pollfd p = { .fd = l->sock, .events = POLLIN };
         if (poll(&p, 1, 100) == 0)
@@ -650,8 +651,9 @@ static bool await_ready(struct link *l, char *why, size_t n)
         if (got < (ssize_t)sizeof l->in.head || l->in.head.type != WIRE_RING_FULL)
             break;
         take_events(l);
+        msg.msg_controllen = sizeof control;    /* recvmsg() has put 0 there */
     }
-    size_t n_fds = take_fds(&msg, fd, NELEM(fd));
+    size_t n_fds = got > 0 ? take_fds(&msg, fd, NELEM(fd)) : 0;
     bool whole = got >= (ssize_t)sizeof l->in.head &&
                  (size_t)got == sizeof l->in.head + l->in.head.bytes;
     if (whole && l->in.head.type == WIRE_READY && take_regions(l, fd, n_fds)) {

@@ -320,6 +320,37 @@ static void going(void **state)
     assert_int_equal(link_state(l), LINK_RUNNING);
 }
 
+/* A request more, while the guest runs and is to pause: both are answered. */
+static void impatient(void **state)
+{
+    (void)state;
+    start(code, sizeof code);
+    ask("qSupported:multiprocess+");
+    say("vCont;c");
+    gdb_stub_input(stub, "\003", 1);
+    asserted("vCont;c", "E");
+    assert_int_equal(strncmp(hear(3000), "T02", 3), 0);
+}
+
+/*   1000  mov bx,20h   1003  xor cx,cx   1005  loop 1005h   1007  dec bx   1008  jne 1003h   100a  jmp 100ah */
+static const uint8_t slow[] = { 0xbb, 0x20, 0x00, 0x31, 0xc9, 0xe2, 0xfe, 0x4b, 0x75, 0xf9, 0xeb, 0xfe };
+
+/* Who leaves in the midst of a long step does not leave the guest standing at its end. */
+static void leaving(void **state)
+{
+    (void)state;
+    start(slow, sizeof slow);
+    ask("qSupported:multiprocess+");
+    say("vCont;r1000,100a");
+    asserted("D;1", "OK");
+    for (int i = 0; i < 3000 && pc() != 0x100a; i++) {
+        link_poll(l, 1);
+        gdb_stub_news(stub);
+    }
+    assert_int_equal(pc(), 0x100a);
+    assert_int_equal(link_state(l), LINK_RUNNING);
+}
+
 /* The monitor hangs, and dies: there is an answer to everything. */
 static void no_monitor(void **state)
 {
@@ -380,6 +411,8 @@ int main(void)
         cmocka_unit_test_teardown(watching, stop),
         cmocka_unit_test_teardown(ends, stop),
         cmocka_unit_test_teardown(going, stop),
+        cmocka_unit_test_teardown(impatient, stop),
+        cmocka_unit_test_teardown(leaving, stop),
         cmocka_unit_test_teardown(no_monitor, stop),
         cmocka_unit_test_teardown(commands, stop),
     };
