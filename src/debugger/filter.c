@@ -170,7 +170,7 @@ static bool select_by_kind(const struct filter_node *n, const struct window *w, 
         return false;
     for (; wanted; wanted &= wanted - 1) {
         size_t bit = (size_t)__builtin_ctzll(wanted), i = w->first + bit;
-        if (kind[i] >= 64 || !(kinds & BIT(kind[i])))
+        if (kind[i] >= N_TRACE_KINDS || !(kinds & BIT(kind[i])))
             continue;
         const struct trace_field_source *s = &n->field->of_kind[kind[i]];
         if (!s->is) {           /* an EXIT, then */

@@ -29,7 +29,26 @@ static const char *name_of_key(int key, char *buf, size_t n)
 }
 
 /* Lines of the help; counts those that fit on no screen, too. */
-struct help_page { struct tui *t; const struct area *a; FILE *out; long line; };
+struct help_page { struct tui *t; const struct area *a; FILE *out; long line; int width; };
+
+/* The next row, as the screen counts them, or -1 if it is not on the screen. */
+static long help_row(struct help_page *h)
+{
+    long y = h->a ? h->line - h->t->help_top : -1;
+    h->line++;
+    return y < 0 || y >= h->a->h ? -1 : y;
+}
+
+/* How much of text goes into a row; of a word that is too long, the row's width. */
+static size_t words_that_fit(const char *text, int width)
+{
+    size_t room = width > 0 ? (size_t)width : 1, n = strlen(text);
+    if (n <= room)
+        return n;
+    for (n = room; n && text[n] != ' '; n--)
+        ;
+    return n ? n : room;
+}
 
 static void markdown(FILE *out, const char *key, const char *twin, const char *text)
 {
@@ -45,18 +64,23 @@ static void help_line(struct help_page *h, const char *key, const char *twin, co
         markdown(h->out, key, twin, text);
         return;
     }
-    long y = h->a ? h->line - h->t->help_top : -1;
-    h->line++;
-    if (y < 0 || y >= h->a->h)
-        return;
-    bool head = !key[0];
-    if (head) {
-        draw_text(h->a, (int)y, 1, ROLE_STRONG, text);
+    if (!key[0]) {
+        long y = help_row(h);
+        if (y >= 0)
+            draw_text(h->a, (int)y, 1, ROLE_STRONG, text);
         return;
     }
-    draw_text(h->a, (int)y, 3, ROLE_GUEST, key);
-    draw_text(h->a, (int)y, 13, ROLE_DIM, twin);
-    draw_text(h->a, (int)y, 19, ROLE_TEXT, text);
+    for (bool first = true; first || *text; first = false) {
+        size_t n = words_that_fit(text, h->width - 19);
+        long y = help_row(h);
+        if (y >= 0 && first) {
+            draw_text(h->a, (int)y, 3, ROLE_GUEST, key);
+            draw_text(h->a, (int)y, 13, ROLE_DIM, twin);
+        }
+        if (y >= 0)
+            draw_format(h->a, (int)y, 19, ROLE_TEXT, "%.*s", (int)n, text);
+        text += n + strspn(text + n, " ");
+    }
 }
 
 static void help_table(struct help_page *h, const char *title, const struct key *table)
@@ -95,7 +119,7 @@ static void help_all(struct help_page *h)
 
 void tui_draw_help(struct tui *t, const struct area *a)
 {
-    struct help_page h = { .t = t };
+    struct help_page h = { .t = t, .width = a->w };
     help_all(&h);               /* to count */
     long n = h.line;
     struct area page = { a->y + 1, a->x, a->h - 2, a->w };
@@ -103,7 +127,7 @@ void tui_draw_help(struct tui *t, const struct area *a)
     draw_rest(a, 0, 0, ROLE_FOCUS);
     draw_text(a, 0, 1, ROLE_FOCUS, "help: j and k scroll, any other key ends it");
     pane_scroll(&t->help_top, n, page.h);
-    help_all(&(struct help_page){ .t = t, .a = &page });
+    help_all(&(struct help_page){ .t = t, .a = &page, .width = a->w });
     draw_format(a, a->h - 1, 1, ROLE_DIM, "%s", t->help_top + page.h < n ? "more below" : "");
 }
 
