@@ -363,7 +363,7 @@ static struct value unary(struct parser *p)
 
 /* ---- binary operators, loosest last; longer tokens first ---- */
 
-static const struct operator { const char *token, *but_not; enum op op; unsigned level; } operators[] = {
+static const struct infix { const char *token, *but_not; enum op op; unsigned level; } operators[] = {
     { "*", NULL, OP_MUL, 0 }, { "/", NULL, OP_DIV, 0 }, { "%", NULL, OP_MOD, 0 },
     { "+", NULL, OP_ADD, 1 }, { "-", NULL, OP_SUB, 1 },
     { "<<", NULL, OP_SHL, 2 }, { ">>", NULL, OP_SHR, 2 },
@@ -375,13 +375,13 @@ static const struct operator { const char *token, *but_not; enum op op; unsigned
 #define LOOSEST 9
 
 /* The operator that stands here, or NULL.  Where there is none its first byte mostly says so. */
-static const struct operator *look_operator(struct parser *p)
+static const struct infix *look_operator(struct parser *p)
 {
     skip_blanks(p);
     if (!*p->at || !strchr("*/%+-<>=!&^|", *p->at))
         return NULL;
     for (size_t i = 0; i < NELEM(operators); i++) {
-        const struct operator *o = &operators[i];
+        const struct infix *o = &operators[i];
         if (o->token[0] == *p->at && !strncmp(p->at, o->token, strlen(o->token)) &&
             !(o->but_not && !strncmp(p->at, o->but_not, strlen(o->but_not))))
             return o;
@@ -393,7 +393,7 @@ static const struct operator *look_operator(struct parser *p)
  * just seen belong to its right side. */
 static struct value binary(struct parser *p, unsigned level)
 {
-    const struct operator *o;
+    const struct infix *o;
     struct value a = unary(p);
     while (!p->err && (o = look_operator(p)) && o->level <= level) {
         bool lazy = o->op == OP_LAND || o->op == OP_LOR;
