@@ -103,8 +103,7 @@ static int open_recording(const char *path)
 {
     if (path) {
         trace_ring_remove(path);
-        unlink(path);           /* whoever reads the old one keeps it */
-        return open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0666);
+        return trace_file_create(path, O_RDWR);
     }
     const char *dir = getenv("TMPDIR");
     int fd = open(dir ? dir : "/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC | O_APPEND, 0600);

@@ -18,6 +18,10 @@
 #define TRACE_BLOCK_EVENTS 4096     /* in the blocks we write; readers take up to TRACE_BLOCK_MAX */
 #define TRACE_BLOCK_MAX    65536
 
+/* A new file to write to, O_WRONLY or O_RDWR: -1 and errno.  A trace that is open in a reader
+ * stays whole there, for the name gets another file.  A device or pipe is opened as it is. */
+int trace_file_create(const char *path, int access);
+
 /* Writing.  `info` is lines "key=value\n" that a reader may want ("guest=...",
  * "timing=1"); may be NULL.  NULL and errno; a host_say() tells why. */
 struct trace_writer;

@@ -141,14 +141,12 @@ static int write_header(struct trace_writer *w, const char *info)
     return w->error;
 }
 
-/* A trace that is open in a reader stays whole there: it gets a new file, not
- * a shorter one. */
-static int open_new(const char *path)
+int trace_file_create(const char *path, int access)
 {
     struct stat st;
     if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
         unlink(path);
-    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0666);
+    return open(path, access | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0666);
 }
 
 struct trace_writer *trace_writer_open_fd(int fd, const char *name, const struct trace *t,
@@ -179,7 +177,7 @@ struct trace_writer *trace_writer_open_fd(int fd, const char *name, const struct
 
 struct trace_writer *trace_writer_open(const char *path, const struct trace *t, const char *info)
 {
-    int fd = open_new(path);
+    int fd = trace_file_create(path, O_WRONLY);
     if (fd < 0) {
         int saved = errno;
         host_say("cannot create trace %s: %s", path, strerror(saved));
