@@ -343,11 +343,12 @@ static int do_export(const struct job *j)
     FILE *out = j->o->action == AS_CTF ? NULL : path ? fopen(path, "w") : stdout;
     int err = j->o->action == AS_CTF ? trace_export_ctf(j->store, j->filter, path)
             : out ? trace_export_chrome(j->store, j->filter, out) : -errno;
-    if (out && path && fclose(out) != 0 && !err)
+    if (out && path && fclose(out) != 0 && err >= 0)
         err = -errno;
-    if (err)
-        host_say("cannot write %s: %s", path ? path : "it", strerror(-err));
-    return err != 0;
+    if (err >= 0)
+        return tell_damage(err);
+    host_say("cannot write %s: %s", path ? path : "it", strerror(-err));
+    return 1;
 }
 
 static void warn_about(const struct store *s, const char *name)

@@ -81,6 +81,14 @@ enum console_result cmd_count(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
+/* Every event that matches; what cannot be read is told of. */
+static void each(struct console *c, const struct filter *f, store_each_fn *fn, void *arg)
+{
+    int damaged = store_each(c->o.store, f, 0, UINT64_MAX, fn, arg);
+    if (damaged > 0)
+        fprintf(c->out, c->o.json ? "{\"damaged_blocks\":%d}\n" : "(damaged blocks left out: %d)\n", damaged);
+}
+
 static bool count_in(void *histogram, uint64_t index, const struct trace_event *e)
 {
     (void)index;
@@ -100,7 +108,7 @@ enum console_result cmd_histogram(struct console *c, const char *args)
         return CONSOLE_ERROR;
     struct histogram *h = histogram_new(field, console_text(c));
     if (h) {
-        store_each(c->o.store, f, 0, UINT64_MAX, count_in, h);
+        each(c, f, count_in, h);
         histogram_print(h, 40, c->out);
     }
     histogram_free(h);
@@ -112,15 +120,18 @@ enum console_result cmd_why(struct console *c, const char *args)
 {
     struct trace_event e;
     uint64_t n = store_n_events(c->o.store), seq;
-    const struct trace_event *last = n ? store_at(c->o.store, n - 1) : NULL;
-    if (!last)
+    if (!n)
         return fail(c, "nothing has happened yet");
+    const struct trace_event *at_end = store_at(c->o.store, n - 1);
+    uint64_t last = at_end ? at_end->seq : 0;
     /* After a breakpoint on an event: that one. */
     uint64_t here = c->o.link ? link_stopped(c->o.link)->seq : 0;
-    if (!arg_count(c, args, here ? here : last->seq, &seq))
+    if (!arg_count(c, args, here ? here : last, &seq))
         return CONSOLE_ERROR;
     if (store_find_seq(c->o.store, seq, &e))
-        return fail(c, "event %" PRIu64 " is not in this trace; the last is %" PRIu64, seq, last->seq);
+        return last && seq > last
+            ? fail(c, "event %" PRIu64 " is not in this trace; the last is %" PRIu64, seq, last)
+            : fail(c, "event %" PRIu64 " is in no part of this trace that can be read", seq);
     trace_text_why(console_text(c), &e, store_find_seq, c->o.store, c->out);
     return CONSOLE_OK;
 }
@@ -159,7 +170,7 @@ enum console_result info_marks(struct console *c, const char *args)
         return CONSOLE_ERROR;
     if (!c->o.json)
         trace_text_head(c->out);
-    store_each(c->o.store, f, 0, UINT64_MAX, put_one, c);
+    each(c, f, put_one, c);
     filter_free(f);
     return CONSOLE_OK;
 }
@@ -192,7 +203,7 @@ enum console_result info_exits(struct console *c, const char *args)
         struct filter *f = compile(c, "EXIT");
         if (!f)
             return CONSOLE_ERROR;
-        store_each(c->o.store, f, 0, UINT64_MAX, count_exit, &n);
+        each(c, f, count_exit, &n);
         filter_free(f);
     }
     if (c->o.json)

@@ -93,7 +93,7 @@ int trace_export_chrome(struct store *s, const struct filter *f, FILE *out)
     for (unsigned i = 0; i < N_LAYERS; i++)
         name_track(&c, i, layer_names[i]);
     name_track(&c, EXITS_TRACK, "exits");
-    store_each(s, f, 0, UINT64_MAX, export_event, &c);
+    int damaged = store_each(s, f, 0, UINT64_MAX, export_event, &c);
     fputs("\n]}\n", out);
-    return ferror(out) ? -EIO : 0;
+    return ferror(out) ? -EIO : damaged;
 }

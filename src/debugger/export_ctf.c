@@ -86,7 +86,7 @@ int trace_export_ctf(struct store *s, const struct filter *f, const char *direct
     if (!out)
         return -errno;
     fwrite(header, sizeof header, 1, out);
-    store_each(s, f, 0, UINT64_MAX, export_event, out);
+    int damaged = store_each(s, f, 0, UINT64_MAX, export_event, out);
     bool bad = ferror(out);
-    return fclose(out) != 0 || bad ? -EIO : 0;
+    return fclose(out) != 0 || bad ? -EIO : damaged;
 }

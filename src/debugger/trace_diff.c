@@ -28,6 +28,7 @@ struct stream {
     size_t              first, n;
     uint64_t            passed;
     uint64_t            kinds[64], exits[N_EXITS], end_ns;
+    int                 damaged;        /* blocks that were left out */
 };
 
 static void fill(struct stream *t)
@@ -172,7 +173,7 @@ static bool begin(struct stream *t, struct store *s)
     struct filter *all = filter_compile("", NULL, &err);
     *t = (struct stream){ .s = s };
     if (all)
-        store_each(s, all, 0, UINT64_MAX, count_event, t);
+        t->damaged = store_each(s, all, 0, UINT64_MAX, count_event, t);
     filter_free(all);
     return all;
 }
@@ -200,6 +201,12 @@ static struct filter *filter_of_kinds(uint64_t kinds)
     return filter_compile(kinds ? text : "kind == 62", NULL, &err);
 }
 
+static void tell_damage(const struct stream *t, char name, FILE *out)
+{
+    if (t->damaged > 0)
+        fprintf(out, "%c is damaged: what %d of its blocks held is not compared\n", name, t->damaged);
+}
+
 int64_t trace_diff(struct store *sa, struct store *sb, uint64_t kinds, unsigned max_shown, FILE *out)
 {
     struct report r = { .out = out, .left = max_shown };
@@ -215,10 +222,12 @@ int64_t trace_diff(struct store *sa, struct store *sb, uint64_t kinds, unsigned 
         fprintf(out, "%" PRIu64 " and %" PRIu64 " guest events, %" PRIu64 " differ%s\n", a->passed, b->passed,
                 r.differences, r.left || !max_shown ? "" : "; the first are shown");
         print_counts(a, b, out);
+        tell_damage(a, 'A', out);
+        tell_damage(b, 'B', out);
     }
+    int64_t n = !f ? -ENOMEM : a->damaged || b->damaged ? -EIO : (int64_t)r.differences;
     free(a);
     free(b);
-    int64_t n = f ? (int64_t)r.differences : -ENOMEM;
     filter_free(f);
     return n;
 }

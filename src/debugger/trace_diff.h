@@ -17,7 +17,8 @@ struct store;
 #define TRACE_DIFF_KINDS (BIT(TRACE_MARK) | BIT(TRACE_IO_READ) | BIT(TRACE_IO_WRITE) | BIT(TRACE_MMIO_READ) \
                           | BIT(TRACE_MMIO_WRITE) | BIT(TRACE_HYPERCALL) | BIT(TRACE_DELIVER))
 
-/* At most max_shown differences are printed.  How many there are, or -errno. */
+/* At most max_shown differences are printed.  How many there are, or -errno:
+ * -EIO if a trace is damaged; what is left of it was compared. */
 int64_t trace_diff(struct store *a, struct store *b, uint64_t kinds, unsigned max_shown, FILE *out);
 
 #endif

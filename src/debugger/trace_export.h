@@ -13,7 +13,7 @@
 struct filter;
 struct store;
 
-/* 0, or -errno. */
+/* How many damaged blocks were left out, or -errno. */
 int trace_export_chrome(struct store *s, const struct filter *f, FILE *out);
 int trace_export_ctf(struct store *s, const struct filter *f, const char *directory);
 
