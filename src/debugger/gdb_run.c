@@ -271,12 +271,20 @@ static enum gdb_when catch_up(struct gdb_stub *s)
     return GDB_NOW;
 }
 
+/* The guest may run without the client's doing: before it attaches, or by `monitor continue`. */
+static void stand_still(struct gdb_stub *s)
+{
+    if (link_state(s->o.link) == LINK_RUNNING && link_pause(s->o.link) == 0)
+        link_wait(s->o.link, 1000);
+}
+
 static enum gdb_when go(struct gdb_stub *s, enum link_run how)
 {
     if (s->ahead)
         return catch_up(s);
     if (s->waiting)                     /* whose stop is still owed, and the pause that was asked for */
         return cannot_go(s, -EBUSY, how);
+    stand_still(s);
     bool told = s->mode_told;
     enum link_state state = link_state(s->o.link);
     s->mode_told = told && how != LINK_FREE && how != LINK_REVERSE_CONTINUE;
@@ -379,24 +387,17 @@ void gdb_attach(struct gdb_stub *s)
     s->attached = true;
     s->end_told = s->over_told = s->mode_told = false;
     s->going = s->starved = s->ahead = false;
-    if (link_state(s->o.link) == LINK_RUNNING && link_pause(s->o.link) == 0)
-        link_wait(s->o.link, 1000);
+    stand_still(s);
     link_get_groups(s->o.link, LINK_CORE, &cpu);
     s->arch = s->o.fixed_arch ? s->o.arch : s->exec_events ? gdb_arch_of(&cpu) : s->own_arch;
-}
-
-/* A step, or a way back, would end with nobody there to send the guest on. */
-static void break_off(struct gdb_stub *s)
-{
-    if (link_state(s->o.link) == LINK_RUNNING && s->how != LINK_FREE && link_pause(s->o.link) == 0)
-        link_wait(s->o.link, 1000);
 }
 
 /* The guest runs on as if nobody had ever looked. */
 void gdb_let_go(struct gdb_stub *s)
 {
     gdb_remove_all(s);
-    break_off(s);
+    if (s->how != LINK_FREE)            /* a step, or a way back, would end with nobody to send it on */
+        stand_still(s);
     s->attached = s->waiting = s->pausing = s->mode_told = false;
     s->starved = false;
     s->how = LINK_FREE;

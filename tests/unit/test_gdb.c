@@ -330,6 +330,10 @@ static void impatient(void **state)
     gdb_stub_input(stub, "\003", 1);
     asserted("vCont;c", "E");
     assert_int_equal(strncmp(hear(3000), "T02", 3), 0);
+    asserted("qRcmd,636f6e74696e7565", "OK");           /* continue */
+    assert_int_equal(link_state(l), LINK_RUNNING);
+    asserted("vCont;s", "T05");
+    assert_int_equal(link_state(l), LINK_STOPPED);
 }
 
 /*   1000  mov bx,20h   1003  xor cx,cx   1005  loop 1005h   1007  dec bx   1008  jne 1003h   100a  jmp 100ah */
