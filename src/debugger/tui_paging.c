@@ -133,7 +133,7 @@ static void draw_map(struct pane *p, const struct area *a)
     columns -= columns % 8;
     uint64_t cells = (uint64_t)columns * (uint64_t)(a->h - 1);
     uint64_t pages = g->last_page / cells + 1;
-    draw_format(a, 0, 1, ROLE_HEAD, "pages mapped or dropped: . never  - once  + up to 7 times  # more; a column is %"
+    draw_format(a, 0, 1, ROLE_HEAD, "pages mapped or dropped: . never  - once  + up to 7  # more; column: %"
                 PRIu64 " page%s", pages, pages == 1 ? "" : "s");
     for (int y = 1; y < a->h; y++) {
         uint64_t row = (uint64_t)(y - 1) * (uint64_t)columns * pages;
@@ -237,8 +237,10 @@ static void paging_follow(struct pane *p)
     if (!field("gla", &t->event, &g->gla))
         g->gla = t->event.rip;
     g->has_gpa = field("gpa", &t->event, &g->gpa);
-    if (t->has_walk_at)
+    if (t->has_walk_at) {
         g->gla = t->walk_at;
+        g->has_gpa = false;
+    }
     if (!t->link)
         look_back(t, g);
 }
@@ -262,6 +264,8 @@ static void paging_draw(struct pane *p, const struct area *a)
         y = walk_draw(t, &g->view, a, 0);
         y = draw_changes(p, a, y);
     } else {
+        if (t->has_walk_at && g->gla != t->walk_at)
+            paging_follow(p);
         int x = draw_format(a, 0, 1, ROLE_STRONG, "gla %#" PRIx64, g->gla);
         if (g->has_gpa)
             draw_format(a, 0, x, ROLE_STRONG, "  gpa %#" PRIx64, g->gpa);
