@@ -139,6 +139,7 @@ debugger := \
     debugger/type_parse.c \
     debugger/location.c \
     debugger/frame.c \
+    debugger/orc.c \
     debugger/value.c \
     debugger/expr_name.c \
     debugger/expr_op.c \

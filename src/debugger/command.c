@@ -11,6 +11,7 @@
 
 #include "debugger/command_private.h"
 #include "debugger/monitor_step.h"
+#include "debugger/orc.h"
 #include "debugger/regs.h"
 #include "debugger/symbols.h"
 #include "debugger/trace_field.h"
@@ -211,6 +212,7 @@ static bool special_name(void *arg, const char *name, size_t len, uint64_t *valu
 struct expr_machine console_machine(struct console *c)
 {
     return (struct expr_machine){ .cpu = c->o.link ? &c->cpu : NULL, .symbols = c->o.symbols, .info = c->o.info,
+                                  .orc = c->own_orc,
                                   .frame = c->frame.level ? &c->frame : NULL,
                                   .read = read_memory, .arg = c, .name = special_name };
 }
@@ -502,6 +504,7 @@ void console_free(struct console *c)
         store_set_symbols(c->o.store, NULL);
     symbols_close(c->own_symbols);
     debuginfo_close(c->own_info);
+    orc_close(c->own_orc);
     free(c);
 }
 

@@ -142,7 +142,7 @@ static void show_frame(struct console *c, const struct frame *f)
 
 static enum console_result no_frame(struct console *c)
 {
-    return fail(c, c->o.info ? "there is no such frame; `backtrace` lists them"
+    return fail(c, c->o.info || c->own_orc ? "there is no such frame; `backtrace` lists them"
                              : "there is no debug information, so frames are not known");
 }
 

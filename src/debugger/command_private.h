@@ -40,6 +40,7 @@ struct console {
     uint64_t    frame_ip, frame_sp;     /* the CPU's as it was selected             */
     struct symbols *own_symbols;        /* of symbol-file; NULL: none               */
     struct debuginfo *own_info;
+    struct orc *own_orc;                /* of symbol-file kernel; NULL: none        */
     struct stepper *stepper;            /* the monitor, followed; NULL: not         */
     char        list_file[200];         /* where list goes on                       */
     int         list_line;              /* 0: around the frame's line               */

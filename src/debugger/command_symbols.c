@@ -10,6 +10,7 @@
 
 #include "debugger/command_private.h"
 #include "debugger/kallsyms.h"
+#include "debugger/orc.h"
 #include "debugger/symbols.h"
 
 #define CHUNK    (UINT64_C(64) << 20)   /* of guest memory at a time ... */
@@ -47,12 +48,31 @@ static struct symbols *from_memory(struct console *c, char *why, size_t n)
     return s;
 }
 
+static int read_phys(void *arg, uint64_t gpa, void *buf, size_t n)
+{
+    struct console *c = arg;
+    return link_read_phys(c->o.link, gpa, buf, n);
+}
+
+/* What the kernel whose symbols these are knows of its stacks. */
+static struct orc *orc_of_memory(struct console *c, const struct symbols *s)
+{
+    const struct gmem_region *r;
+    uint64_t end = 0;
+    for (size_t i = 0, n = link_regions(c->o.link, &r); i < n; i++)
+        if (r[i].base + r[i].size > end)
+            end = r[i].base + r[i].size;
+    return orc_load(s, read_phys, c, end);
+}
+
 /* In place of all that was known; the old ones, if they were ours, are freed. */
-static void use(struct console *c, struct symbols *s, struct debuginfo *info)
+static void use(struct console *c, struct symbols *s, struct debuginfo *info, struct orc *orc)
 {
     store_set_symbols(c->o.store, s);
     symbols_close(c->own_symbols);
     debuginfo_close(c->own_info);
+    orc_close(c->own_orc);
+    c->own_orc = orc;
     c->own_symbols = s;
     c->o.symbols = s;
     c->own_info = info;
@@ -76,8 +96,9 @@ enum console_result cmd_symbol_file(struct console *c, const char *args)
     struct symbols *s = kernel ? from_memory(c, why, sizeof why) : symbols_open(path, why, sizeof why);
     if (!s)
         return fail(c, "%s: %s", path, why);
+    struct orc *orc = kernel && !offset ? orc_of_memory(c, s) : NULL;
     symbols_shift(s, offset);
-    use(c, s, kernel || offset ? NULL : debuginfo_open(path));
+    use(c, s, kernel || offset ? NULL : debuginfo_open(path), orc);
     fprintf(c->out, "%zu symbols\n", symbols_count(s));
     return CONSOLE_OK;
 }

@@ -45,6 +45,7 @@ struct expr_machine {
     const struct cpu_state *cpu;        /* NULL: there are no registers             */
     const struct symbols   *symbols;    /* may be NULL                              */
     struct debuginfo       *info;       /* for C types and variables; may be NULL   */
+    const struct orc       *orc;        /* the frames of a kernel without; may be NULL */
     const struct frame     *frame;      /* whose locals; NULL: the innermost        */
     int  (*read)(void *arg, bool physical, uint64_t at, void *buf, unsigned n);     /* 0, -errno */
     void  *arg;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "debugger/location.h"
+#include "debugger/orc.h"
 #include "debugger/regs.h"
 #include "debugger/symbols.h"
 
@@ -68,13 +69,13 @@ static void finish_frame(const struct expr_machine *m, struct frame *f)
     Dwarf_Frame *unwind = debuginfo_unwind(m->info, frame_lookup_pc(f));
     f->cfa = find_cfa(m, f, unwind);
     if (!unwind)
-        f->cfa = guess_cfa(m, f);
+        f->cfa = m->orc ? orc_cfa(m->orc, m, f) : guess_cfa(m, f);
 }
 
 bool frame_innermost(const struct expr_machine *m, struct frame *f)
 {
     *f = (struct frame){ .level = 0 };
-    if (!m->info || !m->cpu)
+    if ((!m->info && !m->orc) || !m->cpu)
         return false;
     for (unsigned i = 0; i < n_gprs(m); i++)
         f->reg[i] = truncate(m, m->cpu->gpr[n_gprs(m) == 16 ? gprs64[i] : i]);
@@ -133,6 +134,9 @@ bool frame_caller(const struct expr_machine *m, const struct frame *f, struct fr
         for (unsigned i = 0; i <= ra; i++)
             restore(m, f, unwind, i, caller);
         dwarf_frame_info(unwind, &start, &end, &caller->interrupted);
+    } else if (m->orc) {
+        if (!orc_caller(m->orc, m, f, caller))
+            return false;
     } else {
         memcpy(caller->reg, f->reg, sizeof f->reg);
         caller->known = f->known;
