@@ -31,7 +31,8 @@
 
 enum { DW_RDX = 1, DW_RBX = 3, DW_RDI = 5, DW_RBP = 6, DW_RSP = 7, DW_RIP = 16 };   /* DWARF's numbers */
 enum orc_type { TYPE_CALL, TYPE_REGS, TYPE_PARTIAL };
-enum orc_reg { REG_UNDEFINED, REG_PREV_SP, REG_DX, REG_DI, REG_BP, REG_SP, REG_R10, REG_R13, REG_BP_INDIRECT, REG_SP_INDIRECT };
+enum orc_reg { REG_UNDEFINED, REG_PREV_SP, REG_DX, REG_DI, REG_BP, REG_SP, REG_R10, REG_R13,
+    REG_BP_INDIRECT, REG_SP_INDIRECT };
 
 struct orc {
     uint64_t ip_table;                  /* its linear address */

@@ -20,7 +20,8 @@ typedef int orc_read_fn(void *arg, uint64_t gpa, void *buf, size_t n);
 struct orc *orc_load(const struct symbols *s, orc_read_fn *read, void *arg, uint64_t end);
 void orc_close(struct orc *o);                  /* o may be NULL */
 
-/* The stack pointer before f's function was called, or the end of what an interrupt saved; 0: not known.  o may be NULL. */
+/* The stack pointer before f's function was called, or the end of what an interrupt saved;
+ * 0: not known.  o may be NULL. */
 uint64_t orc_cfa(const struct orc *o, const struct expr_machine *m, const struct frame *f);
 
 /* What caller knows of itself: pc, registers, whether it was interrupted.  f->cfa must be orc_cfa()'s. */
