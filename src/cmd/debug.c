@@ -233,11 +233,13 @@ static void history_path(char *path, size_t n)
     }
 }
 
-/* Ctrl-C at the prompt gives a new one. */
+/* Ctrl-C at the prompt gives a new one, and is no empty line, which would repeat a command. */
+static bool line_given_up;
 static int on_readline_interrupt(void)
 {
     if (interrupted) {
         interrupted = 0;
+        line_given_up = true;
         rl_replace_line("", 0);
         rl_done = 1;
     }
@@ -261,7 +263,8 @@ static void read_with_readline(struct debug *d)
         read_history(path);
     bool go_on = true;
     while (go_on && (line = readline(PROMPT)) != NULL) {
-        const char *what = line[strspn(line, " \t")] ? line : d->repeat ? d->repeat : "";
+        const char *what = line[strspn(line, " \t")] ? line : d->repeat && !line_given_up ? d->repeat : "";
+        line_given_up = false;
         if (what == line) {
             add_history(line);
             remember(d, line);
