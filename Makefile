@@ -130,6 +130,7 @@ debugger := \
     debugger/report_gather.c \
     debugger/report.c \
     debugger/symbols.c \
+    debugger/symbols_save.c \
     debugger/kallsyms.c \
     debugger/trace_text.c \
     debugger/regs.c \

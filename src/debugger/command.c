@@ -84,6 +84,7 @@ const struct command_row command_rows[] = {
     { "save", NULL, "FILE", "the whole machine as it stands, into a file", "save before.vt", cmd_save, true, false, WITH_FILE },
     { "load", NULL, "FILE", "put the machine back to what a file has", "load before.vt", cmd_load, true, true, WITH_FILE },
     { "symbol-file", NULL, "FILE|kernel [OFFSET]", "symbols of an ELF, of System.map, or as a Linux kernel has them in the guest's memory", "symbol-file kernel", cmd_symbol_file, false, false, WITH_FILE },
+    { "save-symbols", NULL, "FILE", "the symbols as an ELF file, which gdb's add-symbol-file reads", "save-symbols kernel.elf", cmd_save_symbols, false, false, WITH_FILE },
     { "source", NULL, "FILE", "run the commands in FILE", "source setup.vt", cmd_source, false, true, WITH_FILE },
     { "echo", NULL, "TEXT", "print TEXT", "echo -- booted --", cmd_echo, false, false, WITH_NOTHING },
     { "quit", "q", NULL, "leave; the guest ends", "quit", cmd_quit, false, true, WITH_NOTHING },

@@ -115,7 +115,7 @@ command_fn cmd_break, cmd_tbreak, cmd_delete, cmd_enable, cmd_disable, cmd_condi
     cmd_rwatch, cmd_awatch, info_breakpoints;                                   /* command_break.c */
 command_fn cmd_print, cmd_ptype, cmd_whatis, cmd_set;                          /* command_value.c */
 command_fn cmd_backtrace, cmd_frame, cmd_up, cmd_down, info_locals, info_args, info_frame;  /* command_frame.c */
-command_fn cmd_symbol_file;                                                     /* command_symbols.c */
+command_fn cmd_symbol_file, cmd_save_symbols;                                   /* command_symbols.c */
 command_fn cmd_monitor;                                                         /* command_monitor.c */
 command_fn cmd_step, cmd_next, cmd_list, info_line, info_source;                /* command_source.c */
 command_fn cmd_x, cmd_xp, cmd_disassemble, cmd_walk, info_registers, info_segments,

@@ -102,3 +102,18 @@ enum console_result cmd_symbol_file(struct console *c, const char *args)
     fprintf(c->out, "%zu symbols\n", symbols_count(s));
     return CONSOLE_OK;
 }
+
+enum console_result cmd_save_symbols(struct console *c, const char *args)
+{
+    char why[300], path[600];
+    size_t len = word_length(args);
+    if (!len || len >= sizeof path)
+        return fail(c, "into which file?");
+    if (nothing_more(c, skip_blanks(args + len)))
+        return CONSOLE_ERROR;
+    snprintf(path, sizeof path, "%.*s", (int)len, args);
+    if (!symbols_save(c->o.symbols, path, why, sizeof why))
+        return fail(c, "%s: %s", path, why);
+    fprintf(c->out, "%zu symbols in %s\n", symbols_count(c->o.symbols), path);
+    return CONSOLE_OK;
+}

@@ -36,4 +36,7 @@ size_t symbols_count(const struct symbols *s);      /* s may be NULL, here and b
 /* The i-th in order of address: its name, or NULL. */
 const char *symbols_at(const struct symbols *s, size_t i, uint64_t *addr, uint64_t *end);
 
+/* Into an ELF file, for other debuggers; false: why not. */
+bool symbols_save(const struct symbols *s, const char *path, char *why, size_t n);
+
 #endif

@@ -59,7 +59,8 @@ static bool names_a_file(const char *text)
 {
     while (isspace((unsigned char)*text))
         text++;
-    return !strncmp(text, "so", 2) || !strncmp(text, "sc", 2) || !strncmp(text, "sy", 2);   /* source, screenshot, symbol-file */
+    return !strncmp(text, "so", 2) || !strncmp(text, "sc", 2) || !strncmp(text, "sy", 2) ||
+           !strncmp(text, "sa", 2);     /* source, screenshot, symbol-file, save-symbols */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
