@@ -44,6 +44,7 @@ struct debug {
     struct console *console;
     char           *repeat;         /* what an empty line does again */
     bool            failed;
+    bool            in_line;        /* what the guest wrote last has not ended its line */
 };
 
 /* ---- the terminal, put back on every way out ---- */
@@ -79,7 +80,7 @@ static void guard_terminal(void)
 
 /* ---- while the guest runs ---- */
 
-static void show_output(const struct debug *d, struct link *l)
+static void show_output(struct debug *d, struct link *l)
 {
     static const char *const names[N_LINK_OUTPUTS] = { "serial", "debugcon" };
     char buf[4096];
@@ -88,6 +89,7 @@ static void show_output(const struct debug *d, struct link *l)
         while ((n = link_take_output(l, i, buf, sizeof buf - 1))) {
             if (!d->o.json) {
                 fwrite(buf, 1, n, stdout);
+                d->in_line = buf[n - 1] != '\n';
                 continue;
             }
             printf("{\"%s\":\"", names[i]);
@@ -105,7 +107,7 @@ static void show_output(const struct debug *d, struct link *l)
 static int wait_for_stop(void *arg, struct link *l)
 {
     interrupted = 0;
-    const struct debug *d = arg;
+    struct debug *d = arg;
     bool held = false;
     while (link_state(l) == LINK_RUNNING && !interrupted && !(held = console_held(d->console))) {
         struct pollfd p = { .fd = link_fd(l), .events = POLLIN };
@@ -117,6 +119,9 @@ static int wait_for_stop(void *arg, struct link *l)
         return -EINTR;
     link_poll(l, 0);
     show_output(arg, l);
+    if (d->in_line)
+        putchar('\n');          /* what is told now does not go on where the guest stopped */
+    d->in_line = false;
     return 0;
 }
 
