@@ -16,6 +16,7 @@
 #include "base/trace.h"
 #include "cpu/exit.h"
 #include "debugger/kallsyms.h"
+#include "debugger/orc.h"
 #include "debugger/symbols.h"
 #include "debugger/trace_text.h"
 
@@ -305,6 +306,106 @@ static void a_broken_kernel_does_no_harm(void **state)
     assert_null(kallsyms_find(k.bytes, sizeof k.bytes, why, sizeof why));
 }
 
+/* A kernel at 2 MiB with ORC tables of two entries, and a stack: linear address = physical + KERNEL. */
+#define KERNEL 0xffffffff80000000
+enum { IP = 0x201000, ENTRIES = 0x202000, STACK = 0x203000, TOP = 0x204000 };
+static uint8_t memory[TOP];
+
+static int orc_physical(void *arg, uint64_t gpa, void *buf, size_t n)
+{
+    (void)arg;
+    if (gpa > TOP || n > TOP - gpa)
+        return -EFAULT;
+    memcpy(buf, memory + gpa, n);
+    return 0;
+}
+
+static int orc_linear(void *arg, bool physical, uint64_t at, void *buf, unsigned n)
+{
+    return orc_physical(arg, physical ? at : at - KERNEL, buf, n);
+}
+
+static void put_entry(unsigned i, uint32_t gpa, int16_t sp_offset, unsigned sp_reg, unsigned type)
+{
+    int32_t ip = (int32_t)(gpa - (IP + 4 * i));
+    memcpy(memory + IP + 4 * i, &ip, 4);
+    memcpy(memory + ENTRIES + 6 * i, &sp_offset, 2);
+    memory[ENTRIES + 6 * i + 4] = (uint8_t)sp_reg;
+    memory[ENTRIES + 6 * i + 5] = (uint8_t)type;
+}
+
+static struct symbols *orc_symbols(void)
+{
+    struct symbols *s = symbols_new();
+    symbols_add_typed(s, KERNEL + 0x200000, 'T', "_text");
+    symbols_add_typed(s, KERNEL + 0x200100, 'T', "entry");
+    symbols_add_typed(s, KERNEL + IP, 'r', "__start_orc_unwind_ip");
+    symbols_add_typed(s, KERNEL + ENTRIES, 'r', "__start_orc_unwind");
+    symbols_add_typed(s, KERNEL + ENTRIES + 12, 'r', "__stop_orc_unwind");
+    symbols_settle(s);
+    return s;
+}
+
+static void a_kernel_tells_who_called(void **state)
+{
+    struct symbols *s = orc_symbols();
+    struct cpu_state cpu = { .rip = KERNEL + 0x200008, .gpr[RSP] = KERNEL + STACK };
+    uint64_t stack[] = { 1, KERNEL + 0x200108, 2, 0x401000, 0x33, 0x202, 0x7fff1000, 0x2b };
+    struct frame f, caller, user;
+    (void)state;
+    put_entry(0, 0x200000, 16, 5, 0);           /* a function: RSP + 16, called */
+    put_entry(1, 0x200100, 8, 5, 2);            /* an entry: what the CPU pushed at RSP + 8 */
+    memcpy(memory + STACK, stack, sizeof stack);
+    struct orc *o = orc_load(s, orc_physical, NULL, TOP);
+    assert_non_null(o);
+    struct expr_machine m = { .cpu = &cpu, .symbols = s, .orc = o, .read = orc_linear };
+    f = (struct frame){ .pc = KERNEL + 0x200008, .known = 1u << 7 | 1u << 16 };
+    f.reg[7] = KERNEL + STACK;
+    f.cfa = orc_cfa(o, &m, &f);
+    assert_int_equal(f.cfa, KERNEL + STACK + 16);
+    assert_true(frame_caller(&m, &f, &caller));
+    assert_int_equal(caller.pc, KERNEL + 0x200108);
+    assert_true(frame_caller(&m, &caller, &user));
+    assert_int_equal(user.pc, 0x401000);
+    assert_int_equal(user.reg[7], 0x7fff1000);
+    assert_true(user.interrupted);
+    orc_close(o);
+    memset(memory + IP, 0xcc, 8);               /* no table */
+    assert_null(orc_load(s, orc_physical, NULL, TOP));
+    srandom(2);
+    for (unsigned i = 0; i < 20000; i++) {      /* any entries, any stack */
+        put_entry(0, 0x200000, (int16_t)random(), (unsigned)random(), (unsigned)random());
+        put_entry(1, 0x200100, (int16_t)random(), (unsigned)random(), (unsigned)random());
+        assert_non_null(o = orc_load(s, orc_physical, NULL, TOP));
+        m.orc = o;
+        struct frame at = f;
+        at.known = 0x1ffff;
+        at.cfa = orc_cfa(o, &m, &at);
+        for (unsigned n = 0; n < 10 && frame_caller(&m, &at, &caller); n++)
+            at = caller;
+        orc_close(o);
+    }
+    symbols_close(s);
+}
+
+static void symbols_are_saved(void **state)
+{
+    char why[200], buf[100], path[] = "/tmp/vitrine-symbols-XXXXXX";
+    struct symbols *s = orc_symbols();
+    (void)state;
+    close(mkstemp(path));
+    assert_true(symbols_save(s, path, why, sizeof why));
+    struct symbols *again = symbols_open(path, why, sizeof why);
+    unlink(path);
+    assert_non_null(again);
+    assert_int_equal(symbols_count(again), symbols_count(s));
+    assert_string_equal(symbols_format(again, KERNEL + 0x200102, buf, sizeof buf), "entry+0x2");
+    assert_false(symbols_save(s, "/nonexistent/file", why, sizeof why));
+    assert_false(symbols_save(NULL, path, why, sizeof why));
+    symbols_close(again);
+    symbols_close(s);
+}
+
 static void symbols_from_text(void **state)
 {
     static const char text[] = "ffffffff81000000 T _stext\nffffffff81000010 t local\nffffffff81000010 T global\n"
@@ -378,6 +479,8 @@ int main(void)
         cmocka_unit_test(symbols_from_text),
         cmocka_unit_test(a_kernel_tells_its_own_names),
         cmocka_unit_test(a_broken_kernel_does_no_harm),
+        cmocka_unit_test(a_kernel_tells_who_called),
+        cmocka_unit_test(symbols_are_saved),
         cmocka_unit_test(hostile_elfs_do_no_harm),
     };
     return cmocka_run_group_tests_name("trace text", tests, NULL, NULL);
