@@ -11,8 +11,9 @@
  * stepped over with the registers off.  Steps of that kind nobody sees.
  *
  * The trap flag is in the guest's RFLAGS while it is stepped.  KVM hides it in
- * the register, this file behind PUSHF.  INT n and SYSCALL save it too, and clear it:
- * on a complete KVM a step over one of them ends where its handler returns to.
+ * the register, this file behind PUSHF and in the frame of an interrupt or fault that came instead
+ * of the next instruction.  INT n and SYSCALL save it too, and clear it: on a complete KVM a
+ * step over one of them ends where its handler returns to.
  */
 #include "cpu/kvm/kvm.h"
 
@@ -139,19 +140,53 @@ static bool is_pushf(const struct vcpu *v, uint64_t rip)
     return i < n && bytes[i] == 0x9c;
 }
 
-/* A PUSHF that was stepped has pushed the trap flag, which is not the guest's: take it off
- * the stack.  (KVM hides its own flag in RFLAGS, and the guest's with it.) */
-static void hide_trap_flag(struct vcpu *v)
+/* What is on the stack, `slots` words of its code's size from the top; NULL: it cannot be reached. */
+static uint8_t *on_stack(struct vcpu *v, unsigned slots, unsigned bytes)
 {
     const struct kvm_cpu *k = v->priv;
     const struct kvm_sregs *r = &k->run->s.regs.sregs;
-    if (!is_pushf(v, k->entry_rip))
-        return;
-    uint64_t sp = k->run->s.regs.regs.rsp + 1;          /* TF is in the second byte */
+    uint64_t sp = k->run->s.regs.regs.rsp + slots * bytes;
     gla_t gla = kvm_code_bytes(k) == 8 ? sp : (uint32_t)(r->ss.base + (r->ss.db ? (uint32_t)sp : (uint16_t)sp));
-    uint8_t *byte = kvm_hva(v, gla, 1, WALK_WRITE);
-    if (byte)
-        *byte &= (uint8_t)~(FLAG_TF >> 8);
+    return kvm_hva(v, gla, bytes, WALK_WRITE);
+}
+
+#define FRAME_SLOTS 4                   /* an error code, and what the handler's first instructions push */
+
+/* An instruction that faulted, or was interrupted, or INT n: the trap flag is in the frame, and
+ * IRET would bring it back.  The frame is where this instruction's address stands before a
+ * selector and flags. */
+static void hide_in_frame(struct vcpu *v)
+{
+    const struct kvm_cpu *k = v->priv;
+    unsigned bytes = kvm_code_bytes(k);
+    for (unsigned i = 0; i < FRAME_SLOTS && bytes >= 4; i++) {
+        uint64_t rip = 0, cs = 0, flags = 0;
+        uint8_t *frame[3];
+        for (unsigned n = 0; n < 3; n++)
+            if (!(frame[n] = on_stack(v, i + n, bytes)))
+                return;
+        memcpy(&rip, frame[0], bytes);
+        memcpy(&cs, frame[1], bytes);
+        memcpy(&flags, frame[2], bytes);
+        if (rip - k->entry_rip > 15 || cs > UINT16_MAX || !(flags & FLAG_TF) || !(flags & FLAG_ONE))
+            continue;
+        frame[2][1] &= (uint8_t)~(FLAG_TF >> 8);
+        return;
+    }
+}
+
+/* What was stepped may have stored the trap flag, which is not the guest's: take it off the
+ * stack.  (KVM hides its own flag in RFLAGS, and the guest's with it.) */
+static void hide_trap_flag(struct vcpu *v)
+{
+    const struct kvm_cpu *k = v->priv;
+    if (is_pushf(v, k->entry_rip)) {
+        uint8_t *flags = on_stack(v, 0, 2);
+        if (flags)
+            flags[1] &= (uint8_t)~(FLAG_TF >> 8);       /* it is in the second byte */
+    } else if (k->run->s.regs.regs.rip - k->entry_rip > 15) {
+        hide_in_frame(v);
+    }
 }
 
 bool kvm_debug_record(struct vcpu *v, struct vmexit *x)
