@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,6 +187,17 @@ static uint64_t clock_ns(clockid_t clock)
 uint64_t host_monotonic_ns(void)
 {
     return clock_ns(CLOCK_MONOTONIC);
+}
+
+bool host_ready_soon(struct pollfd *fds, unsigned n)
+{
+    uint64_t until = host_monotonic_ns() + 50000;
+    do {
+        if (poll(fds, n, 0) > 0)
+            return true;
+        sched_yield();                  /* whoever is to answer may need this processor */
+    } while (host_monotonic_ns() < until);
+    return false;
 }
 
 uint64_t host_cpu_ns(void)

@@ -6,7 +6,9 @@
 #ifndef BASE_HOST_H
 #define BASE_HOST_H
 
+#include <poll.h>
 #include <stdarg.h>
+
 #include "base/types.h"
 
 /* Anonymous shared memory of `bytes` (a multiple of 4096), mapped read-write.
@@ -33,6 +35,10 @@ int64_t host_read_some(int fd, void *data, uint64_t n);
 /* Zeroed, page-aligned private memory; NULL and errno. */
 void *host_page_alloc(uint64_t bytes);
 void  host_page_free(void *hva, uint64_t bytes);
+
+/* Is one of these descriptors ready, or soon?  Looks for some 50 us without sleeping: between
+ * two processes that answer each other, being woken costs more than the answer. */
+bool host_ready_soon(struct pollfd *fds, unsigned n);
 
 uint64_t host_monotonic_ns(void);
 uint64_t host_cpu_ns(void);             /* that this thread has used */

@@ -114,6 +114,8 @@ static void wait_for_something(struct session *s, struct pollfd fds[N_FDS])
     gdb_server_fds(s->server, fds + SOCKET);
     int ms = lively ? LOOK_MS : LONELY_MS;
     struct timespec look = { ms / 1000, ms % 1000 * 1000000L };
+    if (host_ready_soon(fds, N_FDS))
+        return;
     if (ppoll(fds, N_FDS, lively || s->o->gdb_ready ? &look : NULL, &while_waiting) < 0)
         memset(fds, 0, N_FDS * sizeof *fds);
 }

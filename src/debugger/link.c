@@ -265,7 +265,7 @@ static int await(struct link *l)
         if (got && host_monotonic_ns() <= late)     /* one that only ever gives notice hangs, too */
             continue;
         struct pollfd p = { .fd = l->sock, .events = POLLIN };
-        if (poll(&p, 1, l->going ? 5 : 100) == 0)
+        if (!host_ready_soon(&p, 1) && poll(&p, 1, l->going ? 5 : 100) == 0)
             l->news |= take_words(l);
         if (l->going && is_trapped(l)) {
             l->in.head.bytes = 0;       /* it runs, as far as the first exit */
@@ -399,7 +399,7 @@ int link_wait(struct link *l, int timeout_ms)
         int left = timeout_ms < 0 ? 20 : 1;
         if (timeout_ms >= 0 && host_monotonic_ns() >= late)
             return -ETIMEDOUT;
-        if (poll(&p, 1, left) < 0 && errno == EINTR)
+        if (!host_ready_soon(&p, 1) && poll(&p, 1, left) < 0 && errno == EINTR)
             return -EINTR;
         l->news |= link_poll(l, 0);
     }

@@ -530,6 +530,8 @@ static ssize_t receive(struct vmm *m)
     struct iovec part = { &m->in, sizeof m->in };
     struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
                           .msg_controllen = sizeof control };
+    struct pollfd next = { .fd = m->sock, .events = POLLIN };
+    host_ready_soon(&next, 1);              /* steps come one after the other */
     ssize_t got = recvmsg(m->sock, &msg, MSG_CMSG_CLOEXEC);
     struct cmsghdr *c = got < 0 ? NULL : CMSG_FIRSTHDR(&msg);
     m->fd = -1;
