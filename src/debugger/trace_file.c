@@ -416,11 +416,28 @@ size_t trace_file_refresh(struct trace_file *f)
  * The events
  */
 
+/* Is the block in the file still?  What was mapped goes away if somebody shortens the file,
+ * and to read it then is the end (SIGBUS). */
+static bool is_there(const struct trace_file *f, const struct trace_block *b)
+{
+    struct stat st;
+    return f->fd < 0 || (fstat(f->fd, &st) == 0 &&
+                         b->offset + sizeof(struct block_header) + b->packed_bytes <= (uint64_t)st.st_size);
+}
+
 const uint8_t *trace_file_content(const struct trace_file *f, size_t i, struct block_header *h)
 {
-    const uint8_t *at = f->bytes + f->block[i].offset;
-    memcpy(h, at, sizeof *h);
-    return at + sizeof *h;
+    static const uint8_t nothing[N_COLUMNS * sizeof(struct column_header)];
+    const struct trace_block *b = &f->block[i];
+    if (is_there(f, b)) {
+        memcpy(h, f->bytes + b->offset, sizeof *h);
+        if (header_sane(h) && h->n_events == b->n_events && h->packed_bytes == b->packed_bytes)
+            return f->bytes + b->offset + sizeof *h;
+    }
+    memset(h, 0, sizeof *h);            /* it was another when the file was opened: its sums are wrong now */
+    h->n_events = b->n_events;
+    h->table_sum = ~trace_sum(TRACE_SUM_START, nothing, 0);
+    return nothing;
 }
 
 int trace_file_load(const struct trace_file *f, size_t i, struct trace_event *events,

@@ -261,6 +261,29 @@ static void damage_costs_one_block(void **state)
     free(bytes);
 }
 
+/* The file is mapped; what happens to it meanwhile is damage, and no more. */
+static void a_file_may_change_while_it_is_read(void **state)
+{
+    (void)state;
+    char why[200];
+    uint64_t last = 0;
+    write_file(40, 3);
+    struct trace_file *f = trace_file_open(path, why, sizeof why);
+    assert_non_null(f);
+    size_t blocks = trace_file_blocks(f);
+    assert_int_equal(trace_file_each(f, 1, UINT64_MAX, ~UINT64_C(0), ignore_event, &last), 0);
+    last = 0;
+    assert_int_equal(truncate(path, 3000), 0);
+    assert_in_range(trace_file_each(f, 1, UINT64_MAX, ~UINT64_C(0), ignore_event, &last), 1, blocks);
+    last = 0;
+    assert_int_equal(truncate(path, 0), 0);
+    assert_int_equal(trace_file_each(f, 1, UINT64_MAX, ~UINT64_C(0), ignore_event, &last), blocks);
+    last = 0;
+    assert_int_equal(truncate(path, 100000), 0);                /* zeros */
+    assert_int_equal(trace_file_each(f, 1, UINT64_MAX, ~UINT64_C(0), ignore_event, &last), blocks);
+    trace_file_close(f);
+}
+
 /* A header and one block, with their sums made right, for lies to be told in. */
 struct lie { struct file_header file; struct block_header block; uint8_t rest[64]; };
 
@@ -515,6 +538,7 @@ int main(void)
         cmocka_unit_test(two_runs_give_the_same_bytes),
         cmocka_unit_test(a_file_cut_anywhere_is_readable),
         cmocka_unit_test(damage_costs_one_block),
+        cmocka_unit_test(a_file_may_change_while_it_is_read),
         cmocka_unit_test(lies_in_the_file_header_are_refused),
         cmocka_unit_test(lies_in_a_block_header_are_refused),
         cmocka_unit_test(a_block_of_nonsense_is_told_when_read),
