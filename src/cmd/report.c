@@ -21,7 +21,7 @@ static const char usage[] =
     "  -o, --output OUT   write the page there; without it to standard output\n"
     "  --symbols ELF      name addresses by the symbols of the guest\n"
     "  --help             this help\n"
-    "\nexit status: 0; 1 the file cannot be read, or the page not written; 2 bad usage\n"
+    "\nexit status: 0; 1 the file cannot be read or is damaged, or the page not written; 2 bad usage\n"
     "\nexamples:\n"
     "  vitrine run --trace t.trace build/guests/ptchurn64.elf\n"
     "  vitrine report t.trace --symbols build/guests/ptchurn64.elf -o t.html\n";
@@ -36,8 +36,10 @@ static int write_page(struct store *s, const char *name, const char *path)
     int err = report_html(s, name, pc_port_name, out);
     if ((path ? fclose(out) : fflush(stdout)) != 0 && !err)
         err = -errno;
-    if (err)
+    if (err < 0)
         host_say("cannot write the report: %s", strerror(-err));
+    if (err > 0)
+        host_say("%d damaged block%s left out of the report", err, err == 1 ? " is" : "s are");
     return err != 0;
 }
 

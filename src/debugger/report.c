@@ -366,7 +366,7 @@ int report_html(struct store *s, const char *name, report_port_fn *port_name, FI
         put_mark_table(out, d);
         put_commands(out, d, name);
         fputs("</body></html>\n", out);
-        err = ferror(out) ? -EIO : 0;
+        err = ferror(out) ? -EIO : d->damaged;
     }
     report_forget(d);
     free(d);

@@ -14,7 +14,8 @@ struct store;
 /* Who can tell what a port is: its name or NULL. */
 typedef const char *report_port_fn(uint16_t port);
 
-/* `name` is what the page calls the trace.  0, or -errno. */
+/* `name` is what the page calls the trace.  How many blocks were damaged, which the page
+ * says too, or -errno. */
 int report_html(struct store *s, const char *name, report_port_fn *port_name, FILE *out);
 
 #endif
