@@ -34,9 +34,6 @@
 #include "base/trace.h"
 #include "mem/shadow_page.h"
 
-/* In a leaf: the guest may write here, but to ROM. */
-#define SHADOW_ROM  BIT(10)
-
 struct shadow *shadow_new(struct gmem *m, struct trace *t)
 {
     struct shadow *s = calloc(1, sizeof *s);

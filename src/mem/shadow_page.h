@@ -54,6 +54,8 @@
 
 /* In an entry that points to a shadow page, which one: bits hardware ignores. */
 #define CHILD_INDEX     FIELD(62, 52)
+/* In a present leaf: the guest may write here, but to ROM. */
+#define SHADOW_ROM      BIT(10)
 
 struct key { gpa_t gpa; uint32_t role; };
 

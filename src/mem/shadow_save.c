@@ -98,7 +98,7 @@ static bool good_entry(const struct shadow *s, const struct saved_head *h, const
 {
     unsigned level = p->role >> 13 & 7;
     if (!(e & PTE_P))
-        return level == 1 || !e;
+        return level == 1 ? !(e & SHADOW_ROM) : !e;
     if (level > 1) {
         uint64_t child = (e & CHILD_INDEX) >> 52;
         return child < h->n_pages && all[child].used && (all[child].role >> 13 & 7) == level - 1 &&
