@@ -122,9 +122,10 @@ EXIT_PATH uint64_t trace_write(struct trace *t, enum trace_kind kind, uint64_t a
         .engine = t->ctx.engine,
         .vcpu = t->ctx.vcpu,
     };
-    /* The next exit's lines: the ring is larger than the cache, and there is a
-     * world switch until then.  Without it an exit on KVM cost 3 % more. */
-    __builtin_prefetch(&r->event[(seq + 4) & (r->size - 1)], 1);
+    /* The next exit's lines, to be written: the ring is larger than the cache, its reader has
+     * copies of them, and there may be a world switch until then.  Without it an exit
+     * on KVM cost 3 % more.  (__builtin_prefetch() fetches for reading on plain x86-64.) */
+    __asm__ volatile("prefetchw %0" : : "m"(r->event[(seq + 4) & (r->size - 1)]));
     __atomic_store_n(&r->head, seq, __ATOMIC_RELEASE);
     if (__builtin_expect(t->watched >> kind & 1, 0))
         t->on_event(t->on_event_arg, &r->event[seq & (r->size - 1)]);
