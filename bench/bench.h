@@ -52,4 +52,17 @@ static inline bool bench_report(const char *what, struct bench_result r, const c
     return met;
 }
 
+/* The same of a rate, which the target is the least of. */
+static inline bool bench_report_rate(const char *what, struct bench_result r, const char *unit,
+                                     double target)
+{
+    bool met = r.median >= target;
+    printf("  %-52s %12.0f %-5s (%.0f to %.0f)", what, r.median, unit, r.min, r.max);
+    if (target > 0)
+        printf("  target %.0f: %s", target, met ? "met" : "MISSED");
+    putchar('\n');
+    fflush(stdout);
+    return met;
+}
+
 #endif

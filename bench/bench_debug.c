@@ -134,20 +134,9 @@ static struct bench_result steps(struct link *l)
     return bench_settle(v, ROUNDS);
 }
 
-static bool report_in(const char *unit, const char *what, struct bench_result r, double target)
-{
-    bool met = r.median >= target;
-    printf("  %-52s %12.0f %s (%.0f to %.0f)", what, r.median, unit, r.min, r.max);
-    if (target > 0)
-        printf("  target %.0f: %s", target, met ? "met" : "MISSED");
-    putchar('\n');
-    fflush(stdout);
-    return met;
-}
-
 static bool report(const char *what, struct bench_result r, double target)
 {
-    return report_in("/s", what, r, target);
+    return bench_report_rate(what, r, "/s", target);
 }
 
 int main(void)
@@ -161,14 +150,14 @@ int main(void)
     bool ok = report("soft: instructions", speed(plain, false), 0);
     for (unsigned i = 0; i < 10000; i++)
         add(l, BREAK_CODE, CODE + 0x1000 + 16 * i, 0, "");
-    ok &= report_in("%", "soft: with 10,000 breakpoints elsewhere", share(l, plain), 90);
+    ok &= bench_report_rate("soft: with 10,000 breakpoints elsewhere", share(l, plain), "%", 90);
     drop_all(l);
     for (unsigned i = 0; i < 100; i++)
         add(l, BREAK_DATA, DATA + 0x1000 + 64 * i, BREAK_READ | BREAK_WRITE, "");
-    ok &= report_in("%", "soft: with 100 watchpoints on other pages", share(l, plain), 90);
+    ok &= bench_report_rate("soft: with 100 watchpoints on other pages", share(l, plain), "%", 90);
     drop_all(l);
     add(l, BREAK_DATA, DATA + 0x80, BREAK_READ | BREAK_WRITE, "");
-    report_in("%", "soft: with a watchpoint on the page it works on", share(l, plain), 0);
+    bench_report_rate("soft: with a watchpoint on the page it works on", share(l, plain), "%", 0);
     drop_all(l);
     link_end(plain);
     ok &= report("soft: instructions, stepping in a range", speed(l, true), 3e6);

@@ -232,17 +232,6 @@ static bool start(struct stub *s, const char *name, const char *format, const ch
 #define QEMU(accel) "exec %s -S -display none -nic none -serial none -monitor none -m 32 -accel " accel \
              " -chardev socket,path=%s,server=on,wait=off,id=g -gdb chardev:g -kernel %s/guests/intmix32.elf 2>&1"
 
-static bool report(const char *what, struct bench_result r, const char *unit, double target)
-{
-    bool met = r.median >= target;
-    printf("  %-46s %12.0f %-5s (%.0f to %.0f)", what, r.median, unit, r.min, r.max);
-    if (target > 0)
-        printf("  target %.0f: %s", target, met ? "met" : "MISSED");
-    putchar('\n');
-    fflush(stdout);
-    return met;
-}
-
 /* To the guest's main: past the loader, in code that both run. */
 static void go_to(struct stub *s, const char *where)
 {
@@ -311,13 +300,13 @@ static bool in_the_monitor(const char *program)
     if (!start(&s, "loop", format, program))
         return false;
     greet(&s);
-    ok &= report("instructions in vCont;r", speed(&s, "vCont;r100000,100009:p1.1"), "/s", 3e6);
+    ok &= bench_report_rate("instructions in vCont;r", speed(&s, "vCont;r100000,100009:p1.1"), "/s", 3e6);
     ask(&s, "Z0,100006,1;X7,26000022001327", answer, sizeof answer);        /* eax == 0 */
     if (strcmp(answer, "OK"))
         return false;
     struct bench_result r = speed(&s, "vCont;c");
     r = (struct bench_result){ r.median / LOOP_INSNS, r.min / LOOP_INSNS, r.max / LOOP_INSNS };
-    ok &= report("conditions evaluated, false", r, "/s", 100e3);
+    ok &= bench_report_rate("conditions evaluated, false", r, "/s", 100e3);
     hang_up(&s);
     unlink(path);
     return ok;
@@ -399,18 +388,18 @@ static bool beside_qemu(const struct pair *p, const char *program, const char *m
         return strcmp(p->engine, "soft") != 0;
     }
     snprintf(what, sizeof what, "%s: raw steps", p->engine);
-    bool ok = report(what, ours, "/s", p->least);
+    bool ok = bench_report_rate(what, ours, "/s", p->least);
     snprintf(what, sizeof what, "%s: memory, 64 KiB", p->engine);
-    ok &= report(what, my_read, "MB/s", 200);
+    ok &= bench_report_rate(what, my_read, "MB/s", 200);
     if (!is_there("qemu-system-i386") ||
         !measure(p->accel, p->theirs, "qemu-system-i386", main_at, &theirs, &their_read)) {
         printf("  no QEMU with %s here: no ratio\n", p->accel);
         return ok;
     }
     snprintf(what, sizeof what, "QEMU %s: raw steps", p->accel);
-    report(what, theirs, "/s", 0);
+    bench_report_rate(what, theirs, "/s", 0);
     snprintf(what, sizeof what, "QEMU %s: memory", p->accel);
-    report(what, their_read, "MB/s", 0);
+    bench_report_rate(what, their_read, "MB/s", 0);
     bool met = ours.median >= p->ratio * theirs.median;
     printf("  %s: raw steps %.1f times QEMU's, target %.0f: %s; memory %.1f times\n", p->engine,
            ours.median / theirs.median, p->ratio, met ? "met" : "MISSED", my_read.median / their_read.median);
