@@ -152,6 +152,8 @@ debugger := \
     debugger/recording.c \
     debugger/checkpoint.c \
     debugger/reverse.c \
+    debugger/reverse_go.c \
+    debugger/reverse_pass.c \
     debugger/control.c \
     debugger/sandbox.c \
     debugger/vmm.c \

@@ -1,0 +1,158 @@
+/*
+ * debugger/reverse_go.c -- requests to go back, and what they become; see reverse.h.
+ */
+#include "debugger/reverse_private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/trace.h"
+#include "debugger/regs.h"
+#include "debugger/symbols.h"
+
+/* ---- requests ---- */
+
+static int cannot(int err, char *why, size_t size, const char *text)
+{
+    snprintf(why, size, "%s", text);
+    return err;
+}
+
+/* To an instruction count that is within the recording, or as near to it as there is. */
+static int begin_insn(struct reverse *r, uint64_t icount, bool before)
+{
+    struct op *op = &r->op;
+    before |= icount < checkpoints_first(r->all)->icount;
+    op->to = (struct place){ .goal = GOAL_INSN, .icount = before ? checkpoints_first(r->all)->icount : icount };
+    if (before)
+        stops_say(&op->to.why, LINK_AT_BEGINNING, "the beginning of the recording");
+    else
+        stops_say(&op->to.why, LINK_STEPPED, op->how == LINK_TO_INSN ? "there" : "stepped back");
+    pass_approach(r);
+    return 0;
+}
+
+/* A search: for what would stop the guest, or for op.code. */
+static int begin_search(struct reverse *r, bool was_inside)
+{
+    struct op *op = &r->op;
+    op->limit = op->begin_icount;
+    op->origin = was_inside ? past_take(r, false) : r->present;
+    if (op->origin)
+        op->origin->pins++;
+    struct checkpoint *c = op->limit ? checkpoints_at(r->all, op->limit - 1) : NULL;
+    op->total = op->begin_icount - checkpoints_first(r->all)->icount;
+    if (!pass_search_from(r, c))
+        begin_insn(r, op->begin_icount, true);
+    return 0;
+}
+
+static int begin_finish(struct reverse *r, bool was_inside, char *why, size_t size)
+{
+    struct cpu_state s;
+    struct insn i;
+    uint8_t bytes[15];
+    uint64_t offset;
+    pass_instruction(r, &s, &i, bytes);
+    gla_t pc = state_pc(&s);
+    if (!symbols_find(r->symbols, pc, &offset))
+        return cannot(-ENOENT, why, size, "where this function begins is not known: no symbol is here");
+    r->op.code[0] = pc - offset;
+    r->op.n_code = 1;
+    r->op.least_sp = state_sp(&s);
+    if (offset)
+        return begin_search(r, was_inside);
+    r->op.n_code = 0;
+    r->op.how = LINK_REVERSE_STEP;
+    r->op.to = (struct place){ .goal = GOAL_INSN, .icount = r->op.begin_icount - (r->op.begin_icount > 0) };
+    stops_say(&r->op.to.why, LINK_STEPPED, "before the call");
+    pass_approach(r);
+    return 0;
+}
+
+static int begin_event(struct reverse *r, uint64_t seq, char *why, size_t size)
+{
+    if (seq <= checkpoints_first(r->all)->seq)
+        return cannot(-ENODATA, why, size, "that event was before the beginning of the recording");
+    r->op.to = (struct place){ .goal = GOAL_EVENT, .seq = seq };
+    stops_say(&r->op.to.why, LINK_STEPPED, "after event %" PRIu64, seq);
+    pass_approach(r);
+    return 0;
+}
+
+static int begin(struct reverse *r, bool was_inside, uint64_t n, char *why, size_t size)
+{
+    struct op *op = &r->op;
+    struct cpu_state s;
+    struct insn i;
+    uint8_t bytes[15];
+    switch (op->how) {
+    case LINK_REVERSE_NEXT:
+        pass_instruction(r, &s, &i, bytes);
+        op->least_sp = state_sp(&s);
+        begin_insn(r, op->begin_icount - (op->begin_icount > 0), !op->begin_icount);
+        op->looked = op->to.why.why == LINK_AT_BEGINNING;
+        op->to.pc = state_pc(&s);
+        return 0;
+    case LINK_REVERSE_CONTINUE: return begin_search(r, was_inside);
+    case LINK_REVERSE_FINISH:   return begin_finish(r, was_inside, why, size);
+    case LINK_TO_INSN:          return begin_insn(r, n, false);
+    case LINK_TO_EVENT:         return begin_event(r, n, why, size);
+    default:
+        n = n ? n : 1;
+        return begin_insn(r, op->begin_icount >= n ? op->begin_icount - n : 0, op->begin_icount < n);
+    }
+}
+
+static int check_request(const struct reverse *r, enum link_run how, uint64_t n, char *why, size_t size)
+{
+    uint64_t icount, seq;
+    if (!r->ok)
+        return cannot(-ENOTSUP, why, size, "only engine soft can be taken back: it does the same again, to the instruction");
+    if (!checkpoints_first(r->all))
+        return cannot(-ENODATA, why, size, "the guest has not run yet: there is no past");
+    past_newest(r, &icount, &seq);
+    if ((how == LINK_TO_INSN && n > icount) || (how == LINK_TO_EVENT && n > seq))
+        return cannot(-ERANGE, why, size, "that has not happened yet");
+    if (how == LINK_TO_EVENT && !r->vm->trace)
+        return cannot(-ENOTSUP, why, size, "without a trace there are no events");
+    return 0;
+}
+
+int reverse_go(struct reverse *r, enum link_run how, uint64_t n, char *why, size_t size)
+{
+    uint64_t icount, seq;
+    int err = check_request(r, how, n, why, size);
+    if (err)
+        return err;
+    if (r->unfaithful && !r->inside)
+        past_begin_again(r);
+    past_newest(r, &icount, &seq);
+    bool was_inside = r->inside;
+    if (!past_enter(r))
+        return cannot(-ENOMEM, why, size, "no memory for going back");
+    bool to_now = how == LINK_TO_NOW || (how == LINK_TO_INSN && n == icount);
+    r->op = (struct op){ .how = how, .begin_icount = r->vm->cpu.icount,
+                         .begin_seq = r->own ? r->own->head : 0 };
+    stops_rehearse(r->stops, true);
+    if (to_now) {
+        r->op.to = (struct place){ .goal = GOAL_INSN, .icount = r->present->icount };
+        stops_say(&r->op.to.why, LINK_STEPPED, "now: whence you went back");
+        past_to_present(r);
+        r->op.phase = APPROACH;
+        if (r->vm->stop != VM_RUNNING)
+            r->op.to.why = r->ended;
+        return 0;
+    }
+    err = begin(r, was_inside, n, why, size);
+    if (err) {
+        struct link_stop none;
+        if (was_inside && r->op.origin)
+            past_return_to(r, r->op.origin);
+        pass_finish(r, &r->op.to.why, &none);
+        if (!was_inside)
+            past_to_present(r);
+    }
+    return err;
+}
