@@ -29,14 +29,16 @@ struct frame;
 struct reg;
 
 /* What the names of one text stand for at one place in the code, found once: registers,
- * and what has a fixed address.  Begins as zeroes. */
+ * what has a fixed address, and how locals are found in their frame.  Begins as zeroes. */
 #define EXPR_NAMES 8
 struct expr_names {
     unsigned n;
-    struct {
+    struct expr_known {
         size_t at, end;                 /* in the text                              */
         const struct reg *reg;          /* or NULL: the value                       */
         struct value value;
+        const Dwarf_Op *way;            /* of a local, to where its value is now, so many */
+        size_t n_way;                   /* steps; 0: the value stays                */
         bool named;
     } name[EXPR_NAMES];
 };

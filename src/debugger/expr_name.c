@@ -40,26 +40,33 @@ uint64_t expr_pc(struct parser *p)
     return p->m->frame ? frame_lookup_pc(p->m->frame) : p->m->cpu ? state_pc(p->m->cpu) : 0;
 }
 
-/* A variable, where it is now. */
+/* A variable of this type, where it is now; l NULL: nowhere. */
+static struct value variable_at(struct parser *p, const struct type *t, const struct location *l)
+{
+    struct value v = { .type = *t, .in_memory = true };
+    int len = (int)name_length(p->at);
+    if (!l && p->dead)
+        return v;
+    if (!l)
+        return complain(p, -EINVAL, "'%.*s' has no place here (optimized out)", len, p->at);
+    v.in_memory = l->kind == LOCATION_MEMORY;
+    v.at = l->value;
+    if (!v.in_memory && type_kind(t) == TYPE_STRUCT)
+        return complain(p, -EINVAL, "'%.*s' is in registers, which is not supported for a struct",
+                        len, p->at);
+    if (!v.in_memory)
+        v.bits = value_fit(p->m->info, t, l->value);
+    return v;
+}
+
 static struct value variable(struct parser *p, Dwarf_Die *die, bool local)
 {
     struct location l;
-    struct value v = { .in_memory = true };
-    const char *name = dwarf_diename(die);
-    type_of(die, &v.type);
-    bool found = frame_locate(p->m, local ? p->frame : NULL, local ? &p->scopes : NULL, die, &l);
-    if (!found && p->dead)
-        return v;
-    if (!found)
-        return complain(p, -EINVAL, "'%.60s' has no place here (optimized out)", name ? name : "?");
-    v.in_memory = l.kind == LOCATION_MEMORY;
-    v.at = l.value;
-    if (!v.in_memory && type_kind(&v.type) == TYPE_STRUCT)
-        return complain(p, -EINVAL, "'%.60s' is in registers, which is not supported for a struct",
-                        name ? name : "?");
-    if (!v.in_memory)
-        v.bits = value_fit(p->m->info, &v.type, l.value);
-    return v;
+    struct type t;
+    type_of(die, &t);
+    bool found = frame_locate(p->m, local ? p->frame : NULL, local ? &p->scopes : NULL, die, &l,
+                              local ? &p->way : NULL);
+    return variable_at(p, &t, found ? &l : NULL);
 }
 
 static bool local_named(struct parser *p, const char *name, size_t len, struct value *v)
@@ -157,16 +164,27 @@ static bool longest(struct parser *p, const char *at, size_t len, struct value *
 
 /* ---- names found before ---- */
 
+/* A local's value now. */
+static struct value recall_local(struct parser *p, const struct expr_known *k)
+{
+    struct location l;
+    need_frame(p);
+    bool found = p->frame && frame_follow(p->m, p->frame, &p->scopes,
+                                          &(struct frame_way){ k->way, k->n_way }, &l);
+    return variable_at(p, &k->value.type, found ? &l : NULL);
+}
+
 static bool recall(struct parser *p, struct value *v)
 {
-    const struct expr_names *known = p->m->names;
+    const struct expr_names *names = p->m->names;
     size_t at = (size_t)(p->at - p->text);
-    for (unsigned i = 0; known && i < known->n; i++) {
-        if (known->name[i].at != at)
+    for (unsigned i = 0; names && i < names->n; i++) {
+        const struct expr_known *k = &names->name[i];
+        if (k->at != at)
             continue;
-        p->at = p->text + known->name[i].end;
-        p->named = known->name[i].named;
-        *v = known->name[i].reg ? plain(reg_get(known->name[i].reg, p->m->cpu)) : known->name[i].value;
+        *v = k->reg ? plain(reg_get(k->reg, p->m->cpu)) : k->n_way ? recall_local(p, k) : k->value;
+        p->at = p->text + k->end;
+        p->named = k->named;
         return true;
     }
     return false;
@@ -175,14 +193,14 @@ static bool recall(struct parser *p, struct value *v)
 /* What is not evaluated need not have been found out. */
 static void remember(struct parser *p, const char *from, const struct value *v)
 {
-    struct expr_names *known = p->m->names;
-    if (!known || known->n == EXPR_NAMES || p->err || p->dead || !(p->reg || p->fixed))
+    struct expr_names *names = p->m->names;
+    if (!names || names->n == EXPR_NAMES || p->err || p->dead || !(p->reg || p->fixed || p->way.n))
         return;
-    known->name[known->n].at = (size_t)(from - p->text);
-    known->name[known->n].end = (size_t)(p->at - p->text);
-    known->name[known->n].reg = p->reg;
-    known->name[known->n].named = p->named;
-    known->name[known->n++].value = *v;
+    struct expr_known *k = &names->name[names->n++];
+    *k = (struct expr_known){ .at = (size_t)(from - p->text), .end = (size_t)(p->at - p->text),
+                              .reg = p->reg, .value = *v, .way = p->way.op, .n_way = p->way.n,
+                              .named = p->named };
+    k->value.type = type_plain(p->m->info, &v->type);
 }
 
 static struct value find_name(struct parser *p)
@@ -212,6 +230,7 @@ struct value expr_name(struct parser *p)
     struct value v;
     p->named = p->fixed = false;
     p->reg = NULL;
+    p->way = (struct frame_way){ NULL, 0 };
     if (recall(p, &v))
         return v;
     v = find_name(p);

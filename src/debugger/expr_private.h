@@ -16,6 +16,7 @@ struct parser {
     bool        named;                  /* the last operand was a symbol              */
     bool        fixed;                  /* the last name stands for the same each time */
     const struct reg *reg;              /* the last name was this register; or NULL   */
+    struct frame_way way;               /* ... or a local that is found like this     */
     unsigned    brackets;
     bool        has_frame;
     struct frame innermost;

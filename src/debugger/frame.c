@@ -226,21 +226,32 @@ static bool constant(Dwarf_Die *variable, struct location *l)
     return true;
 }
 
-bool frame_locate(const struct expr_machine *m, const struct frame *f, const struct frame_scopes *s,
-                  Dwarf_Die *variable, struct location *l)
+bool frame_follow(const struct expr_machine *m, const struct frame *f, const struct frame_scopes *s,
+                  const struct frame_way *way, struct location *l)
 {
     static const struct frame none;
+    Dwarf_Die function;
+    struct location_machine lm = { m, f ? f : &none,
+                                   s && frame_function(s, &function) ? &function : NULL };
+    return location_eval(&lm, way->op, way->n, l);
+}
+
+bool frame_locate(const struct expr_machine *m, const struct frame *f, const struct frame_scopes *s,
+                  Dwarf_Die *variable, struct location *l, struct frame_way *way)
+{
     Dwarf_Attribute a;
     Dwarf_Op *op;
-    Dwarf_Die function;
     size_t n;
+    struct frame_way unasked;
+    if (!way)
+        way = &unasked;
+    *way = (struct frame_way){ NULL, 0 };
     *l = (struct location){ .kind = LOCATION_NONE };
     if (!dwarf_attr_integrate(variable, DW_AT_location, &a))
         return constant(variable, l);
     uint64_t pc = f ? frame_lookup_pc(f) - debuginfo_bias(m->info) : 0;
     if (dwarf_getlocation_addr(&a, pc, &op, &n, 1) != 1 || !n)
         return false;
-    struct location_machine lm = { m, f ? f : &none,
-                                   s && frame_function(s, &function) ? &function : NULL };
-    return location_eval(&lm, op, n, l);
+    *way = (struct frame_way){ op, n };
+    return frame_follow(m, f, s, way, l);
 }

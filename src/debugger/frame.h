@@ -44,9 +44,13 @@ bool frame_variable(const struct frame_scopes *s, unsigned i, Dwarf_Die *variabl
 bool frame_variable_named(const struct frame_scopes *s, const char *name, size_t len, Dwarf_Die *variable);
 void frame_open_scopes(struct debuginfo *d, const struct frame *f, struct frame_scopes *s);
 
-/* Where a variable is: f and its scopes may be NULL for one of the file's. */
+/* Where a variable is: f and its scopes may be NULL for one of the file's.  *way (may be NULL) is
+ * how that was found: good for frames at the same pc, as long as the debug information; n 0: none. */
+struct frame_way { const Dwarf_Op *op; size_t n; };
 bool frame_locate(const struct expr_machine *m, const struct frame *f, const struct frame_scopes *s,
-                  Dwarf_Die *variable, struct location *l);
+                  Dwarf_Die *variable, struct location *l, struct frame_way *way);
+bool frame_follow(const struct expr_machine *m, const struct frame *f, const struct frame_scopes *s,
+                  const struct frame_way *way, struct location *l);
 
 /* The function f is in: its entry; false: none is known. */
 bool frame_function(const struct frame_scopes *s, Dwarf_Die *function);

@@ -193,6 +193,20 @@ struct type type_pointer_to(const struct type *t)
     return p;
 }
 
+struct type type_plain(const struct debuginfo *d, const struct type *t)
+{
+    struct type s, to;
+    enum type_kind kind = type_kind(t);
+    if (!t->die.addr || t->stars || !strip(t, &s))
+        return *t;
+    if (kind == TYPE_POINTER && type_target(&s, &to))
+        return type_pointer_to(&to);
+    if (kind != TYPE_INTEGER && kind != TYPE_ENUM)
+        return *t;
+    const char *name = type_is_bool(t) ? "_Bool" : s.die.addr ? dwarf_diename(&s.die) : s.name;
+    return type_integer(name ? name : "enum", (unsigned)type_bytes(d, t), type_is_signed(t));
+}
+
 bool type_target(const struct type *t, struct type *to)
 {
     struct type s;

@@ -34,6 +34,10 @@ bool type_is_signed(const struct type *t);
 bool type_is_char(const struct type *t);
 bool type_is_bool(const struct type *t);
 
+/* All that arithmetic asks, without looking into the debug information each time: an integer
+ * or enumeration by its width, a pointer by its star.  Its name may be another. */
+struct type type_plain(const struct debuginfo *d, const struct type *t);
+
 struct type type_pointer_to(const struct type *t);
 bool type_target(const struct type *t, struct type *to);        /* of a pointer, an array (one index), a function */
 uint64_t type_count(const struct type *t);                      /* of an array; 0: not told */
