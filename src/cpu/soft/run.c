@@ -306,12 +306,13 @@ static bool must_step(const struct soft *s)
            s->creep;
 }
 
-/* INT n, INT3 and INTO clear TF on the way to their handler, and so there is no
- * trap after them.  [SDM 3B "Single-Step Exception Condition"] */
+/* INT n, INT3 and INTO clear TF on the way to their handler, SYSCALL if its mask says so,
+ * and then there is no trap after them.  [SDM 3B "Single-Step Exception Condition"] */
 static bool enters_handler(const struct uop *u)
 {
     return u->mnemonic == ZYDIS_MNEMONIC_INT || u->mnemonic == ZYDIS_MNEMONIC_INT1 ||
-           u->mnemonic == ZYDIS_MNEMONIC_INT3 || u->mnemonic == ZYDIS_MNEMONIC_INTO;
+           u->mnemonic == ZYDIS_MNEMONIC_INT3 || u->mnemonic == ZYDIS_MNEMONIC_INTO ||
+           u->mnemonic == ZYDIS_MNEMONIC_SYSCALL;
 }
 
 /* One instruction, and what follows from it; true: exit. */
