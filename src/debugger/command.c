@@ -479,11 +479,12 @@ static enum console_result cmd_source(struct console *c, const char *args)
     }
     c->sourced--;
     c->out = out;
+    bool unread = ferror(f);            /* a directory can be opened */
     if (result == CONSOLE_ERROR && !c->o.json)
         fprintf(out, "(in line %zu of %s)\n", nr, args);
     free(line);
     fclose(f);
-    return result;
+    return unread ? fail(c, "%s: it cannot be read", args) : result;
 }
 
 /* ---- made and freed ---- */

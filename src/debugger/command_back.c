@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/host.h"
@@ -235,8 +236,11 @@ enum console_result info_checkpoints(struct console *c, const char *args)
 enum console_result cmd_save(struct console *c, const char *args)
 {
     char name[4096], why[300];
+    struct stat st;
     if (!*args || strlen(args) + 8 > sizeof name)
         return fail(c, "save into which file?");
+    if (stat(args, &st) == 0 && !S_ISREG(st.st_mode))       /* or a device would be gone */
+        return fail(c, "%s: it is not a regular file", args);
     snprintf(name, sizeof name, "%s.new", args);
     int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)

@@ -110,30 +110,40 @@ static int open_recording(const char *path)
     return fd >= 0 ? fd : memfd_create("vitrine-trace", MFD_CLOEXEC);
 }
 
-struct store *store_record(const char *path, const struct trace *t, const char *info,
-                           char *why, size_t n)
+/* The file that is written to fd (taken), to be read; NULL and a sentence. */
+static struct trace_file *begin_recording(struct store *s, int fd, const char *name, const struct trace *t,
+                                          const char *info, char *why, size_t n)
 {
-    struct store *s = store_new(why, n);
-    if (!s)
-        return NULL;
-    int fd = open_recording(path);
-    s->tail = calloc(TRACE_BLOCK_EVENTS, sizeof *s->tail);
-    if (fd < 0 || !s->tail) {
-        snprintf(why, n, "%s", strerror(fd < 0 ? errno : ENOMEM));
-        if (fd >= 0)
-            close(fd);
-        store_close(s);
-        return NULL;
-    }
-    int readable = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    s->writer = trace_writer_open_fd(fd, path ? path : "(without a name)", t, info);
     struct trace_file *f = NULL;
+    int readable = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    s->writer = trace_writer_open_fd(fd, name, t, info);
     if (s->writer && readable >= 0)
         f = trace_file_open_fd(readable, why, n);
     else
         snprintf(why, n, "%s", strerror(errno));
     if (readable >= 0)
         close(readable);
+    return f;
+}
+
+struct store *store_record(const char *path, const struct trace *t, const char *info,
+                           char *why, size_t n)
+{
+    char what[200];
+    const char *name = path ? path : "(without a name)";
+    struct trace_file *f = NULL;
+    struct store *s = store_new(why, n);
+    if (!s)
+        return NULL;
+    int fd = open_recording(path);
+    if (fd < 0)
+        snprintf(what, sizeof what, "%s", strerror(errno));
+    else if (!(s->tail = calloc(TRACE_BLOCK_EVENTS, sizeof *s->tail)))
+        close(fd), snprintf(what, sizeof what, "there is not enough memory");
+    else
+        f = begin_recording(s, fd, name, t, info, what, sizeof what);
+    if (!f)
+        snprintf(why, n, "cannot create trace %s: %s", name, what);
     return with_file(s, f);
 }
 
