@@ -42,6 +42,7 @@ cpu := \
     cpu/kvm/debug.c \
     cpu/kvm/insn.c \
     cpu/kvm/state.c \
+    cpu/kvm/save.c \
     cpu/kvm/pager.c \
     cpu/kvm/setup.c \
     cpu/kvm/probe.c \

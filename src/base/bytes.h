@@ -15,7 +15,8 @@
 struct bytes_out {
     uint8_t *data;              /* the caller frees it */
     size_t   n, room;
-    bool     bad;               /* out of memory: what is there is not all */
+    bool     bad;               /* what is there is not all: out of memory, or */
+    bool     not_now;           /* something is half done: try again later */
 };
 
 void bytes_put(struct bytes_out *o, const void *data, size_t n);

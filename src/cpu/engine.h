@@ -135,9 +135,17 @@ struct engine {
     /* All there is of the vCPU, between two run()s, so that load() goes on exactly as
      * save() would have: registers, shadows, what is still to be delivered, the TLB.
      * load() gives -EINVAL if it is not that, and then the vCPU is good for nothing but
-     * another load().  May be NULL: get_state and set_state have to do. */
+     * another load().  May be NULL: get_state and set_state have to do.
+     * Where an engine cannot save between two parts of one instruction (kvm: the elements of
+     * a REP INS, two accesses to devices, a first touch on the way to another exit) it says
+     * o->not_now, and bad: after the next turn, or the one after that, it can. */
     void (*save)(struct vcpu *v, struct bytes_out *o);
     int  (*load)(struct vcpu *v, struct bytes_in *in);
+
+    /* The vCPU will be given another state: finish or forget what it is in the midst of, now, before
+     * memory is put in order for that, since to finish may be to write.  Until the next load() or
+     * set_state() it must not run.  load() does it, too.  May be NULL: it is never in the midst. */
+    void (*drop)(struct vcpu *v);
 
     /* The dirty marks were taken: the next write to any page marks it again.  May be NULL. */
     void (*rearm_dirty)(struct vcpu *v);

@@ -226,6 +226,15 @@ static int pack_all(struct vm *vm, struct packer *p, const struct bytes_out *sta
     return p->err;
 }
 
+/* Why there are no bytes of its state. */
+static int cannot_save(const struct bytes_out *state, char *why, size_t n)
+{
+    if (!state->not_now)
+        return refuse(-ENOMEM, why, n, "out of memory");
+    return refuse(-EBUSY, why, n, "the CPU is in the midst of an instruction that goes to a device more than "
+                                  "once, and KVM cannot show it so: step on and try again");
+}
+
 int snapshot_save(struct vm *vm, const struct snapshot_io *io, char *why, size_t n)
 {
     struct bytes_out state = { 0 };
@@ -244,6 +253,8 @@ int snapshot_save(struct vm *vm, const struct snapshot_io *io, char *why, size_t
     }
     free(p);
     free(state.data);
+    if (state.bad)
+        return cannot_save(&state, why, n);
     return err ? refuse(err, why, n, "the snapshot cannot be written: %s", strerror(-err)) : 0;
 }
 
@@ -394,7 +405,7 @@ static int take_over(struct vm *vm, const struct contents *c, char *why, size_t 
     char twice[200];
     vm_save_state(vm, &before);
     struct bytes_in in = reader(&c->state);
-    int err = before.bad ? -ENOMEM : vm_load_state(vm, &in, why, n);
+    int err = before.bad ? cannot_save(&before, why, n) : vm_load_state(vm, &in, why, n);
     if (!err) {
         put_memory(vm, c);
         in = reader(&c->state);
@@ -402,8 +413,6 @@ static int take_over(struct vm *vm, const struct contents *c, char *why, size_t 
     } else if (!before.bad) {
         in = reader(&before);
         bug_if(vm_load_state(vm, &in, twice, sizeof twice), "the machine's own state is refused: %s", twice);
-    } else {
-        snprintf(why, n, "out of memory");
     }
     free(before.data);
     return err;

@@ -245,6 +245,8 @@ static uint64_t hash_cpu(struct vm *vm, uint64_t h)
     struct cpu_state s;
     memset(&s, 0, sizeof s);
     vm->cpu.ops->get_state(&vm->cpu, ST_ALL, &s);
+    if (!vm->cfg.engine->counts)
+        s.tsc = 0;                      /* the host's time, which goes on */
     struct table_reg gdtr = s.gdtr, idtr = s.idtr;
     memset(&s.gdtr, 0, sizeof s.gdtr);
     memset(&s.idtr, 0, sizeof s.idtr);

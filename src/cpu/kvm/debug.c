@@ -79,6 +79,23 @@ int kvm_debug_choose(struct kvm_cpu *k)
     return 0;
 }
 
+int kvm_debug_suspend(struct kvm_cpu *k)
+{
+    static const struct kvm_guest_debug none;
+    if (!memcmp(&none, &k->debug, sizeof none))
+        return 0;
+    k->debug = none;
+    return ioctl(k->fd, KVM_SET_GUEST_DEBUG, &none) ? -errno : 0;
+}
+
+int kvm_debug_elsewhere(struct kvm_cpu *k)
+{
+    k->told = k->owes_step = false;
+    k->hits = 0;
+    k->entry_rip = k->run->s.regs.regs.rip;
+    return kvm_debug_choose(k);
+}
+
 /* ---- what KVM tells ---- */
 
 static void tell_code(struct kvm_cpu *k, struct vmexit *x)

@@ -104,7 +104,8 @@ EXIT_PATH bool kvm_enter(struct kvm_cpu *k, struct vmexit *x)
 
 /* Let KVM finish the instruction whose exit was answered, and no more.  What
  * follows may be a new exit already (the next element of a REP): it waits in
- * have_exit for the next run(). */
+ * have_exit for the next run().  But KVM counts the finishing of an IN as a step,
+ * and for us it was part of the IN. */
 int kvm_settle(struct kvm_cpu *k)
 {
     if (!k->half || k->have_exit)
@@ -113,6 +114,8 @@ int kvm_settle(struct kvm_cpu *k)
     struct vmexit x = { .rip = 0 };
     bool new_exit = kvm_enter(k, &x);
     allow_entry(k);
+    if (new_exit && (k->debug.control & KVM_GUESTDBG_SINGLESTEP) && k->run->exit_reason == KVM_EXIT_DEBUG)
+        k->have_exit = false;
     return new_exit || !k->half ? 0 : -EIO;
 }
 
@@ -141,20 +144,13 @@ static void kicked(struct vcpu *v, struct vmexit *x)
     x->rip = k->run->s.regs.regs.rip;
 }
 
-/* KVM counts the finishing of an IN as a step; for us it was part of the IN. */
-static void finish_before_step(struct kvm_cpu *k)
-{
-    if ((k->debug.control & KVM_GUESTDBG_SINGLESTEP) && k->half && kvm_settle(k) == 0 && k->have_exit &&
-        k->run->exit_reason == KVM_EXIT_DEBUG)
-        k->have_exit = false;
-}
-
 /* First touches come before the exit that followed them. */
 static EXIT_PATH void next_record(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
 
-    finish_before_step(k);
+    if (k->debug.control & KVM_GUESTDBG_SINGLESTEP)
+        kvm_settle(k);
     for (;;) {
         if (first_touch(v, x) || kvm_debug_due(k, x))
             return;
@@ -318,7 +314,7 @@ static int make_vcpu(struct kvm_cpu *k)
 }
 
 /* Registers as they are now, into the shared page. */
-static int mirror_registers(struct kvm_cpu *k)
+int kvm_mirror_registers(struct kvm_cpu *k)
 {
     k->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
     if (ioctl(k->fd, KVM_GET_REGS, &k->run->s.regs.regs) ||
@@ -381,7 +377,7 @@ static int kvm_create(struct vcpu *v)
     }
     k->pager = pager_new(v->gmem, k->no_pager_why, sizeof(k->no_pager_why));
     if ((err = kvm_setup_vm(k, v)) || (err = make_vcpu(k)) || (err = kvm_setup_vcpu(k, v)) ||
-        (err = mirror_registers(k)) ||
+        (err = kvm_mirror_registers(k)) ||
         (k->pager && (err = pager_start(k->pager, interrupt_thread, k))))
         goto fail;
     return 0;
@@ -407,5 +403,8 @@ const struct engine engine_kvm = {
     .set_debug = kvm_set_stops,
     .flush_tlb = kvm_flush_tlb,
     .forget = NULL,
+    .save = kvm_save_all,
+    .load = kvm_load_all,
+    .drop = kvm_drop,
     .limit_cpuid = kvm_limit_cpuid,
 };

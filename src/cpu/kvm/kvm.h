@@ -6,6 +6,7 @@
  *   debug.c   a debugger's steps and stops
  *   insn.c    which instruction did that?  prefixes and port opcodes only
  *   state.c   registers between KVM's structs and ours
+ *   save.c    all of the vCPU, out and in
  *   pager.c   first touches of guest pages, through userfaultfd
  *   setup.c   what the kernel is told once: CPUID, MSR filter, memory slots
  *   probe.c   what this host's KVM can really do, by trying tiny guests
@@ -80,11 +81,14 @@ struct kvm_cpu {
 /* kvm.c */
 bool kvm_enter(struct kvm_cpu *k, struct vmexit *x);
 int  kvm_settle(struct kvm_cpu *k);
+int  kvm_mirror_registers(struct kvm_cpu *k);
 int  kvm_queue_exception(struct kvm_cpu *k, const struct event *e);
 
 /* debug.c */
 int  kvm_set_stops(struct vcpu *v, const struct debug_stops *d);
 int  kvm_debug_choose(struct kvm_cpu *k);               /* tell KVM what is wanted now */
+int  kvm_debug_suspend(struct kvm_cpu *k);              /* steps and stops: none until */
+int  kvm_debug_elsewhere(struct kvm_cpu *k);            /* the CPU came here by another way than by running */
 bool kvm_debug_due(struct kvm_cpu *k, struct vmexit *x);        /* there is something to tell without running */
 bool kvm_debug_record(struct vcpu *v, struct vmexit *x);     /* of KVM_EXIT_DEBUG; false: it is not ours */
 bool kvm_debug_is_unseen(struct vcpu *v);            /* a step over a breakpoint */
@@ -114,6 +118,15 @@ void *kvm_hva(const struct vcpu *v, gla_t gla, size_t n, unsigned access);      
 size_t kvm_fetch(const struct vcpu *v, uint64_t rip, uint8_t *buf, size_t n);
 int  kvm_get_state(struct vcpu *v, unsigned groups, struct cpu_state *s);
 int  kvm_set_state(struct vcpu *v, unsigned groups, const struct cpu_state *s);
+
+#define KVM_N_MSRS 11
+int  kvm_get_msrs(struct kvm_cpu *k, uint64_t value[KVM_N_MSRS]);
+int  kvm_put_msrs(struct kvm_cpu *k, const uint64_t value[KVM_N_MSRS]);  /* how many the kernel did not want */
+
+/* save.c */
+void kvm_save_all(struct vcpu *v, struct bytes_out *o);
+int  kvm_load_all(struct vcpu *v, struct bytes_in *in);
+void kvm_drop(struct vcpu *v);
 
 /* pager.c */
 struct touch { gpa_t gpa; bool write; };

@@ -181,10 +181,16 @@ static const struct { uint32_t index; size_t offset; } state_msrs[] = {
 union msr_list { struct kvm_msrs head; char room[MSRS_BYTES(NELEM(state_msrs))]; };
 union msr_one  { struct kvm_msrs head; char room[MSRS_BYTES(1)]; };
 
-/* KVM stops at the first MSR it does not have, so each goes alone if all together fail. */
+_Static_assert(NELEM(state_msrs) == KVM_N_MSRS, "all are moved");
+
+/* KVM stops at the first MSR it does not have, so each goes alone if all together fail.
+ * How many did not: -errno if not even that could be tried. */
 static int move_msrs(struct kvm_cpu *k, unsigned long request, union msr_list *l)
 {
+    int refused = 0;
     l->head.nmsrs = NELEM(state_msrs);
+    for (size_t i = 0; i < NELEM(state_msrs); i++)
+        l->head.entries[i].index = state_msrs[i].index;
     int done = ioctl(k->fd, request, l);
     if (done < 0)
         return -errno;
@@ -192,30 +198,61 @@ static int move_msrs(struct kvm_cpu *k, unsigned long request, union msr_list *l
         union msr_one one = { .head.nmsrs = 1 };
         one.head.entries[0] = l->head.entries[i];
         if (ioctl(k->fd, request, &one) == 1)
-            l->head.entries[i] = one.head.entries[0];
+            l->head.entries[i].data = one.head.entries[0].data;
+        else if (l->head.entries[i].data)
+            refused++;
     }
-    return 0;
+    return refused;
+}
+
+int kvm_get_msrs(struct kvm_cpu *k, uint64_t value[KVM_N_MSRS])
+{
+    union msr_list l = { .room = { 0 } };
+    int err = move_msrs(k, KVM_GET_MSRS, &l);
+    for (size_t i = 0; i < NELEM(state_msrs); i++)
+        value[i] = l.head.entries[i].data;
+    return err < 0 ? err : 0;
+}
+
+/* Near the value that is expected at this moment a TSC is taken for one that is to be
+ * synchronized with others', and not put in: so it is taken far away first. */
+#define FAR_AWAY BIT(40)
+
+static void leap(struct kvm_cpu *k, uint64_t tsc)
+{
+    union msr_one one = { .head.nmsrs = 1 };
+    one.head.entries[0] = (struct kvm_msr_entry){ .index = MSR_TSC, .data = tsc ^ FAR_AWAY };
+    ioctl(k->fd, KVM_SET_MSRS, &one);
+}
+
+int kvm_put_msrs(struct kvm_cpu *k, const uint64_t value[KVM_N_MSRS])
+{
+    union msr_list l = { .room = { 0 } };
+    for (size_t i = 0; i < NELEM(state_msrs); i++) {
+        l.head.entries[i].data = value[i];
+        if (state_msrs[i].index == MSR_TSC)
+            leap(k, value[i]);
+    }
+    return move_msrs(k, KVM_SET_MSRS, &l);
 }
 
 static int get_msrs(struct kvm_cpu *k, struct cpu_state *s)
 {
-    union msr_list l = { .room = { 0 } };
-    for (size_t i = 0; i < NELEM(state_msrs); i++)
-        l.head.entries[i].index = state_msrs[i].index;
-    int err = move_msrs(k, KVM_GET_MSRS, &l);
+    uint64_t value[KVM_N_MSRS];
+    int err = kvm_get_msrs(k, value);
     for (size_t i = 0; !err && i < NELEM(state_msrs); i++)
-        memcpy((char *)s + state_msrs[i].offset, &l.head.entries[i].data, 8);
+        memcpy((char *)s + state_msrs[i].offset, &value[i], 8);
     return err;
 }
 
+/* What the kernel does not want stays as it was. */
 static int set_msrs(struct kvm_cpu *k, const struct cpu_state *s)
 {
-    union msr_list l = { .room = { 0 } };
-    for (size_t i = 0; i < NELEM(state_msrs); i++) {
-        l.head.entries[i].index = state_msrs[i].index;
-        memcpy(&l.head.entries[i].data, (const char *)s + state_msrs[i].offset, 8);
-    }
-    return move_msrs(k, KVM_SET_MSRS, &l);
+    uint64_t value[KVM_N_MSRS];
+    for (size_t i = 0; i < NELEM(state_msrs); i++)
+        memcpy(&value[i], (const char *)s + state_msrs[i].offset, 8);
+    int err = kvm_put_msrs(k, value);
+    return err < 0 ? err : 0;
 }
 
 /* The XSAVE area begins with the FXSAVE image; XSTATE_BV follows it.
