@@ -117,6 +117,7 @@ debugger := \
     debugger/trace_index.c \
     debugger/trace_columns.c \
     debugger/trace_file.c \
+    debugger/trace_summary.c \
     debugger/trace_writer.c \
     debugger/trace_field.c \
     debugger/filter_parse.c \

@@ -22,7 +22,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "debugger/trace_columns.h"
 #include "debugger/trace_field.h"
 #include "debugger/trace_format.h"
 #include "debugger/trace_index.h"
@@ -56,6 +55,11 @@ uint64_t trace_file_lost(const struct trace_file *f) { return f->lost; }
 bool trace_file_is_complete(const struct trace_file *f) { return f->is_complete; }
 const uint8_t *trace_file_kind_map(const struct trace_file *f) { return f->kind_map; }
 size_t trace_file_blocks(const struct trace_file *f) { return f->n_blocks; }
+
+bool trace_file_is_indexed(const struct trace_file *f, const struct trace_field *field)
+{
+    return f->is_indexed[field - trace_field_at(0)];
+}
 
 const struct trace_block *trace_file_block(const struct trace_file *f, size_t i)
 {
@@ -440,89 +444,6 @@ const uint8_t *trace_file_content(const struct trace_file *f, size_t i, struct b
     return nothing;
 }
 
-int trace_file_load(const struct trace_file *f, size_t i, struct trace_event *events,
-                    char *why, size_t n)
-{
-    struct trace_columns *c = trace_columns_new();
-    if (!c) {
-        snprintf(why, n, "there is not enough memory");
-        return -ENOMEM;
-    }
-    int err = trace_columns_open(c, f, i, why, n);
-    if (err >= 0)
-        err = trace_columns_events(c, events, why, n);
-    trace_columns_free(c);
-    return err;
-}
-
-static bool overlap(uint64_t lo, uint64_t hi, uint64_t min, uint64_t max)
-{
-    return lo <= max && hi >= min;
-}
-
-/* Is the index there, whole, and is the field in it? */
-static bool index_says_no(const struct trace_file *f, size_t i, const struct trace_field *field,
-                          uint64_t lo, uint64_t hi)
-{
-    struct block_header h;
-    const uint8_t *index = trace_file_content(f, i, &h);
-    return f->is_indexed[field - trace_field_at(0)] && h.index_bytes
-        && !trace_index_may_hold(index, h.index_bytes, field, lo, hi)
-        && trace_sum(TRACE_SUM_START, index, h.index_bytes) == h.index_sum;
-}
-
-/* A whole word of the event that is a column with its least and greatest value? */
-static bool has_range(const struct trace_field_source *s)
-{
-    return s->is && s->word >= COLUMN_ARG0 && s->word <= COLUMN_ARG2 && s->hi == 63 && s->lo == 0 && s->add == 0;
-}
-
-static bool may_be_in(const struct trace_field_source *s, const struct column_header *column, uint64_t lo, uint64_t hi)
-{
-    return s->is && (!has_range(s) || overlap(lo, hi, column[s->word].base, column[s->word].step));
-}
-
-/* Do the columns say that none of them goes from lo to hi? */
-static bool columns_say_no(const struct trace_file *f, size_t i, const struct trace_field *field,
-                           uint64_t lo, uint64_t hi)
-{
-    struct block_header h;
-    struct column_header column[N_COLUMNS];
-    const uint8_t *content = trace_file_content(f, i, &h);
-    if (h.packed_bytes - h.index_bytes < sizeof column)
-        return false;
-    memcpy(column, content + h.index_bytes, sizeof column);
-    if (column[COLUMN_ARG0].coding != KIND_DELTA || column[COLUMN_ARG1].coding != KIND_DELTA
-        || column[COLUMN_ARG2].coding != KIND_DELTA)
-        return false;
-    for (unsigned k = 0; k < N_TRACE_KINDS; k++)
-        if (f->block[i].kinds & BIT(k) && may_be_in(&field->of_kind[k], column, lo, hi))
-            return false;
-    for (unsigned e = 0; e < N_EXITS && f->block[i].kinds & BIT(TRACE_EXIT); e++)
-        if (may_be_in(&field->of_exit[e], column, lo, hi))
-            return false;
-    return trace_sum(TRACE_SUM_START, content + h.index_bytes, sizeof column) == h.table_sum;
-}
-
-bool trace_file_may_hold(const struct trace_file *f, size_t i, const struct trace_field *field,
-                         uint64_t lo, uint64_t hi)
-{
-    const struct trace_block *b = &f->block[i];
-    if (!(b->kinds & field->kinds))
-        return false;
-    switch (trace_field_role(field)) {
-    case ROLE_SEQ:    return overlap(lo, hi, b->first_seq, b->last_seq);
-    case ROLE_TIME:   return overlap(lo, hi, b->min_ns, b->max_ns);
-    case ROLE_ICOUNT: return overlap(lo, hi, b->min_icount, b->max_icount);
-    case ROLE_RIP:    return overlap(lo, hi, b->min_rip, b->max_rip) && !index_says_no(f, i, field, lo, hi);
-    case ROLE_CAUSE:
-        return true;
-    case ROLE_NONE:
-        return !(field->indexed && index_says_no(f, i, field, lo, hi)) && !columns_say_no(f, i, field, lo, hi);
-    }
-    return true;
-}
-
 /* The first block whose last event is `seq` or later. */
 static size_t block_from(const struct trace_file *f, uint64_t seq)
 {
@@ -549,51 +470,4 @@ bool trace_file_has_written(const struct trace_file *f, uint64_t seq, uint64_t s
         return false;
     trace_file_content(f, i, &h);
     return h.sum == sum;
-}
-
-int trace_file_each(const struct trace_file *f, uint64_t from, uint64_t to, uint64_t kinds,
-                    trace_each_fn *fn, void *arg)
-{
-    int damaged = 0;
-    char why[200];
-    struct trace_event *events = malloc(TRACE_BLOCK_MAX * sizeof *events);
-    if (!events)
-        return -ENOMEM;
-    for (size_t i = block_from(f, from); i < f->n_blocks && f->block[i].first_seq <= to; i++) {
-        const struct trace_block *b = &f->block[i];
-        if (kinds != ~UINT64_C(0) && !(b->kinds & kinds))
-            continue;
-        if (trace_file_load(f, i, events, why, sizeof why) < 0) {
-            damaged++;
-            continue;
-        }
-        for (size_t k = 0; k < b->n_events; k++) {
-            const struct trace_event *e = &events[k];
-            bool wanted = kinds == ~UINT64_C(0) || (e->kind < 64 && kinds & BIT(e->kind));
-            if (wanted && e->seq >= from && e->seq <= to && !fn(arg, e))
-                goto done;
-        }
-    }
-done:
-    free(events);
-    return damaged;
-}
-
-struct search { uint64_t seq; struct trace_event *e; bool found; };
-
-static bool search_event(void *arg, const struct trace_event *e)
-{
-    struct search *s = arg;
-    *s->e = *e;
-    s->found = true;
-    return false;
-}
-
-int trace_file_find(const struct trace_file *f, uint64_t seq, struct trace_event *e)
-{
-    struct search s = { .seq = seq, .e = e };
-    int damaged = trace_file_each(f, seq, seq, ~UINT64_C(0), search_event, &s);
-    if (s.found)
-        return 0;
-    return damaged < 0 ? damaged : damaged ? -EINVAL : -ENOENT;
 }

@@ -33,7 +33,7 @@ void trace_writer_lost(struct trace_writer *w, uint64_t lost);  /* so far; if th
 int  trace_writer_flush(struct trace_writer *w);    /* the events so far are in the file: 0, -errno */
 int  trace_writer_close(struct trace_writer *w);    /* flushes; the first error there was */
 
-/* Reading.  What a block says about itself; the events are read by trace_file_load(). */
+/* Reading.  What a block says about itself; the events are read by trace_columns.h. */
 struct trace_block {
     uint64_t offset;                    /* of its header in the file      */
     uint64_t first_index;               /* events in the blocks before it */
@@ -78,22 +78,12 @@ struct trace_field;
 bool trace_file_may_hold(const struct trace_file *f, size_t i, const struct trace_field *field,
                          uint64_t lo, uint64_t hi);
 
+/* For trace_summary.c: has its writer's index this field? */
+bool trace_file_is_indexed(const struct trace_file *f, const struct trace_field *field);
+
 /* For trace_columns.c: what follows the header of block i, and the file's kinds to ours. */
 struct block_header;
 const uint8_t *trace_file_content(const struct trace_file *f, size_t i, struct block_header *h);
 const uint8_t *trace_file_kind_map(const struct trace_file *f);
-
-/* Unpack block i into `events` (room for its n_events).  0, -EINVAL and a sentence. */
-int trace_file_load(const struct trace_file *f, size_t i, struct trace_event *events,
-                    char *why, size_t n);
-
-/* Every event from seq `from` to `to`, in order, until fn returns false.  Damaged
- * blocks are skipped and counted: how many, or -errno. */
-typedef bool trace_each_fn(void *arg, const struct trace_event *e);
-int trace_file_each(const struct trace_file *f, uint64_t from, uint64_t to, uint64_t kinds,
-                    trace_each_fn *fn, void *arg);
-
-/* Event `seq`.  0, -ENOENT, -EINVAL (its block is damaged), -ENOMEM. */
-int trace_file_find(const struct trace_file *f, uint64_t seq, struct trace_event *e);
 
 #endif

@@ -15,10 +15,9 @@
 #include "base/trace.h"
 #include "debugger/filter.h"
 #include "debugger/stat.h"
-#include "debugger/trace_columns.h"
-#include "debugger/trace_file.h"
 #include "debugger/trace_format.h"
 #include "debugger/trace_text.h"
+#include "../unit/trace_events.h"
 
 static FILE *nowhere;
 static uint64_t last_seq;
@@ -28,9 +27,21 @@ static const char *engine_of(const void *file, unsigned engine)
     return trace_file_engine(file, engine);
 }
 
+struct search { uint64_t seq; struct trace_event *e; };
+
+static bool is_not_it(void *arg, const struct trace_event *e)
+{
+    struct search *s = arg;
+    *s->e = *e;
+    return e->seq < s->seq;
+}
+
 static int find_event(const void *file, uint64_t seq, struct trace_event *e)
 {
-    return trace_file_find(file, seq, e);
+    struct search s = { seq, e };
+    e->seq = 0;
+    each_event(file, is_not_it, &s);
+    return seq && e->seq == seq ? 0 : -ENOENT;
 }
 
 struct reader { const struct trace_file *file; struct exit_stat *stat; unsigned n; };
@@ -63,7 +74,7 @@ static void search_block(const struct trace_file *f, size_t i)
     struct filter_error err;
     if (!columns)
         columns = trace_columns_new();
-    if (trace_file_load(f, i, events, why, sizeof why) < 0)
+    if (block_events(f, i, events, why, sizeof why) < 0)
         return;
     trace_columns_open(columns, f, i, why, sizeof why);
     for (size_t k = 0; k < NELEM(exprs); k++) {
@@ -88,7 +99,7 @@ static void read_file(const void *bytes, size_t n)
         return;
     struct reader r = { .file = f, .stat = stat_new() };
     last_seq = 0;
-    trace_file_each(f, 0, UINT64_MAX, ~UINT64_C(0), read_event, &r);
+    each_event(f, read_event, &r);
     for (size_t i = 0; i < trace_file_blocks(f); i++)
         search_block(f, i);
     stat_print(nowhere, r.stat, NULL);

@@ -25,6 +25,7 @@
 #include "debugger/trace_format.h"
 #include "debugger/trace_ring.h"
 #include "path.h"
+#include "trace_events.h"
 
 /* Event i of the story that these tests write. */
 static void emit(struct trace *t, uint64_t i)
@@ -95,7 +96,7 @@ static struct trace_file *open_file(void)
 static uint64_t count_events(const struct trace_file *f)
 {
     struct check c = { .next = 1 };
-    assert_int_equal(trace_file_each(f, 1, UINT64_MAX, ~UINT64_C(0), check_event, &c), 0);
+    assert_int_equal(each_event(f, check_event, &c), 0);
     return c.next - 1;
 }
 
@@ -143,21 +144,6 @@ static void the_index_tells_what_is_in_a_block(void **state)
     assert_int_equal(b->kinds, BIT(TRACE_EXIT) | BIT(TRACE_MARK));
     assert_int_equal(trace_file_block(f, 0)->kinds, BIT(TRACE_EXIT));
     assert_null(trace_file_block(f, 3));
-    trace_file_close(f);
-}
-
-static void events_are_found(void **state)
-{
-    (void)state;
-    write_file(100, 7);
-    struct trace_file *f = open_file();
-    struct trace_event e;
-    for (uint64_t i = 1; i <= 100; i++) {
-        assert_int_equal(trace_file_find(f, i, &e), 0);
-        assert_int_equal(e.seq, i);
-    }
-    assert_int_equal(trace_file_find(f, 0, &e), -ENOENT);
-    assert_int_equal(trace_file_find(f, 101, &e), -ENOENT);
     trace_file_close(f);
 }
 
@@ -249,7 +235,7 @@ static void damage_costs_one_block(void **state)
         bytes[i] ^= 0x41;
         struct trace_file *f = trace_file_open_bytes(bytes, n, why, sizeof why);
         if (f) {
-            int damaged = trace_file_each(f, 1, UINT64_MAX, ~UINT64_C(0), ignore_event, &last);
+            int damaged = each_event(f, ignore_event, &last);
             assert_true(damaged == 1 || trace_file_warning(f)[0]);
             assert_true(trace_file_blocks(f) >= 3);
         } else {
@@ -271,16 +257,16 @@ static void a_file_may_change_while_it_is_read(void **state)
     struct trace_file *f = trace_file_open(path, why, sizeof why);
     assert_non_null(f);
     size_t blocks = trace_file_blocks(f);
-    assert_int_equal(trace_file_each(f, 1, UINT64_MAX, ~UINT64_C(0), ignore_event, &last), 0);
+    assert_int_equal(each_event(f, ignore_event, &last), 0);
     last = 0;
     assert_int_equal(truncate(path, 3000), 0);
-    assert_in_range(trace_file_each(f, 1, UINT64_MAX, ~UINT64_C(0), ignore_event, &last), 1, blocks);
+    assert_in_range(each_event(f, ignore_event, &last), 1, blocks);
     last = 0;
     assert_int_equal(truncate(path, 0), 0);
-    assert_int_equal(trace_file_each(f, 1, UINT64_MAX, ~UINT64_C(0), ignore_event, &last), blocks);
+    assert_int_equal(each_event(f, ignore_event, &last), blocks);
     last = 0;
     assert_int_equal(truncate(path, 100000), 0);                /* zeros */
-    assert_int_equal(trace_file_each(f, 1, UINT64_MAX, ~UINT64_C(0), ignore_event, &last), blocks);
+    assert_int_equal(each_event(f, ignore_event, &last), blocks);
     trace_file_close(f);
 }
 
@@ -383,9 +369,8 @@ static void a_block_of_nonsense_is_told_when_read(void **state)
     struct trace_file *f = open_lie(&l, why, sizeof why);
     assert_non_null(f);
     assert_int_equal(trace_file_blocks(f), 1);
-    assert_int_equal(trace_file_load(f, 0, &e, why, sizeof why), -EINVAL);
+    assert_int_equal(block_events(f, 0, &e, why, sizeof why), -EINVAL);
     assert_non_null(strstr(why, "damaged"));
-    assert_int_equal(trace_file_find(f, 1, &e), -EINVAL);
     trace_file_close(f);
 }
 
@@ -534,7 +519,6 @@ int main(void)
         cmocka_unit_test(what_goes_in_comes_out),
         cmocka_unit_test(the_header_tells_about_the_run),
         cmocka_unit_test(the_index_tells_what_is_in_a_block),
-        cmocka_unit_test(events_are_found),
         cmocka_unit_test(two_runs_give_the_same_bytes),
         cmocka_unit_test(a_file_cut_anywhere_is_readable),
         cmocka_unit_test(damage_costs_one_block),
