@@ -231,6 +231,7 @@ void layout_draw(struct tui *t);
 void layout_focus(struct tui *t, int by);
 void layout_swap(struct tui *t, int by);
 bool layout_show(struct tui *t, enum pane_id id);   /* focus it; put it here if it is nowhere */
+void layout_beside(struct tui *t, enum pane_id id);  /* somewhere but in the focused slot */
 bool layout_click(struct tui *t, int y, int x);
 struct pane *tui_focused(struct tui *t);
 

@@ -63,6 +63,7 @@ void beside_toggle(struct tui *t)
     }
     l->stepper = stepper_attach(t->link, why, sizeof why);
     if (l->stepper && stepper_follow(l->stepper, true) == 0) {
+        layout_beside(t, PANE_MONITOR);
         tui_say(t, ROLE_STRONG, "the monitor is watched: each exit stops in its handler, and the step keys step there");
         return;
     }

@@ -71,7 +71,26 @@ bool tui_layout_exists(const char *name)
     return false;
 }
 
-/* Copy the table that fits the size; the focus stays on its pane if that is still there. */
+static bool is_placed(const struct tui *t, unsigned pane)
+{
+    for (unsigned i = 0; i < t->n_slots; i++)
+        if (t->slot[i].pane == pane)
+            return true;
+    return false;
+}
+
+/* On the screen beside the focused pane, if it is not there: in the last slot but that. */
+void layout_beside(struct tui *t, enum pane_id id)
+{
+    unsigned last = t->n_slots - 1;
+    t->maximised = t->maximised && tui_focused(t) == &t->pane[id];
+    if (t->n_slots > 1 && !is_placed(t, id))
+        t->slot[last == t->focus ? last - 1 : last].pane = (uint8_t)id;
+    t->dirty = true;
+}
+
+/* Copy the table that fits the size; the focus stays on its pane if that is still there, and a
+ * monitor that is watched on the screen. */
 static void take(struct tui *t, int size)
 {
     const struct slot *from = layouts[t->layout].slot[size];
@@ -85,6 +104,8 @@ static void take(struct tui *t, int size)
     }
     t->laid_out = true;
     t->size = size;
+    if (t->live.stepper)
+        layout_beside(t, PANE_MONITOR);
 }
 
 bool layout_choose(struct tui *t, const char *name)
@@ -167,14 +188,6 @@ void layout_focus(struct tui *t, int by)
     if (t->n_slots)
         t->focus = (t->focus + t->n_slots + (unsigned)by) % t->n_slots;
     t->dirty = true;
-}
-
-static bool is_placed(const struct tui *t, unsigned pane)
-{
-    for (unsigned i = 0; i < t->n_slots; i++)
-        if (t->slot[i].pane == pane)
-            return true;
-    return false;
 }
 
 /* Another pane in the focused slot: the next that is nowhere. */
