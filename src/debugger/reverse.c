@@ -246,8 +246,10 @@ bool reverse_forwards(struct reverse *r, struct link_stop *why)
             continue;
         }
         past_to_present(r);
+        if (r->vm->stop == VM_RUNNING)          /* *why may be that of a step that ends here */
+            return false;
         *why = r->ended;
-        return r->vm->stop != VM_RUNNING;
+        return true;
     }
     if (control_holds_irqs(r->control) && !r->inside)
         r->unfaithful = true;
