@@ -43,6 +43,7 @@ cpu := \
     cpu/kvm/insn.c \
     cpu/kvm/state.c \
     cpu/kvm/save.c \
+    cpu/kvm/dirty.c \
     cpu/kvm/pager.c \
     cpu/kvm/setup.c \
     cpu/kvm/probe.c \

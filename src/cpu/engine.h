@@ -147,6 +147,11 @@ struct engine {
      * set_state() it must not run.  load() does it, too.  May be NULL: it is never in the midst. */
     void (*drop)(struct vcpu *v);
 
+    /* Mark in v->dirty what the guest has written since this was called last, or ever; and
+     * perhaps what it has only touched, for the first time.  May be NULL: it is marked when
+     * it is written. */
+    void (*collect_dirty)(struct vcpu *v);
+
     /* The dirty marks were taken: the next write to any page marks it again.  May be NULL. */
     void (*rearm_dirty)(struct vcpu *v);
 

@@ -160,6 +160,14 @@ static bool keep_page(struct checkpoints *all, struct checkpoint *c, uint32_t pa
 
 #define AT_ONCE 1024
 
+/* Which pages differ from `here` is to be known. */
+static void collect(struct checkpoints *all)
+{
+    struct vcpu *v = &all->vm->cpu;
+    if (v->ops->collect_dirty)
+        v->ops->collect_dirty(v);
+}
+
 /* Each dirty page is given to fn, and all are clean. */
 static bool take_dirty(struct checkpoints *all, struct checkpoint *c,
                        bool fn(struct checkpoints *all, struct checkpoint *c, uint32_t page))
@@ -398,6 +406,7 @@ struct checkpoint *checkpoints_take(struct checkpoints *all, uint64_t ran_ns, bo
         return NULL;
     }
     link_behind(all, c, older);
+    collect(all);
     bool whole = take_dirty(all, c, keep_page);
     rearm(all);
     all->here = c;
@@ -441,6 +450,9 @@ bool checkpoints_return(struct checkpoints *all, struct checkpoint *c)
     uint64_t mask = t ? t->mask : 0;
     if (t)
         t->mask = 0;                    /* shadows that are dropped on the way are no events */
+    if (all->vm->cpu.ops->drop)
+        all->vm->cpu.ops->drop(&all->vm->cpu);
+    collect(all);
     take_dirty(all, NULL, touch);
     touch_between(all, all->here, c);
     for (uint32_t i = 0; i < (all->n_pages + 7) / 8; i++)

@@ -41,7 +41,8 @@ struct checkpoints *checkpoints_new(struct vm *vm, uint64_t max_bytes);
 void checkpoints_free(struct checkpoints *all);
 
 /* Take one of the machine as it stands, which has run ran_ns since the last that was taken
- * or returned to.  NULL: no memory, and nothing has changed. */
+ * or returned to.  NULL: no memory, or this engine cannot save its vCPU just now (see save()
+ * of cpu/engine.h: try again after the next turn), and nothing has changed. */
 struct checkpoint *checkpoints_take(struct checkpoints *all, uint64_t ran_ns, bool wall);
 
 /* Put the machine back.  True unless the host has no memory for that, and then the

@@ -2,7 +2,8 @@
  * mem/dirty.h -- which guest pages changed since somebody last asked.
  *
  * One bit a page of guest RAM.  Writers are engines (soft sets bits as its TLB
- * grants a first write; kvm reads the kernel's log) and DMA.
+ * grants a first write; kvm copies the kernel's log when it is asked to: collect_dirty
+ * of cpu/engine.h) and whoever else writes: DMA, loaders, the debugger.
  */
 #ifndef MEM_DIRTY_H
 #define MEM_DIRTY_H

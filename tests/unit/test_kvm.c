@@ -20,6 +20,7 @@
 #include "base/bytes.h"
 #include "base/x86.h"
 #include "cpu/cpuid.h"
+#include "mem/dirty.h"
 #include "mem/gmem.h"
 
 #define CODE 0x1000u
@@ -58,7 +59,7 @@ static struct guest *start(const void *code, size_t n)
     assert_int_equal(gmem_add(g.m, "ROM", ROM, 0x1000, GMEM_ROM), 0);
     gmem_freeze(g.m);
     gmem_write(g.m, CODE, code, n);
-    g.v = (struct vcpu){ .ops = &engine_kvm, .gmem = g.m, .mmu = MMU_NESTED };
+    g.v = (struct vcpu){ .ops = &engine_kvm, .gmem = g.m, .mmu = MMU_NESTED, .dirty = dirty_new(g.m) };
     assert_int_equal(engine_kvm.create(&g.v), 0);
     struct cpu_state s;
     cpu_state_reset(&s);
@@ -74,6 +75,7 @@ static struct guest *start(const void *code, size_t n)
 static void stop(struct guest *g)
 {
     engine_kvm.destroy(&g->v);
+    dirty_free(g->v.dirty);
     gmem_free(g->m);
 }
 
@@ -887,6 +889,198 @@ static void the_time_stamp_goes_back(void **st)
     assert_true(back);
 }
 
+/* ---- who wrote what ---- */
+
+static void forget_dirty(struct guest *g)
+{
+    gpa_t all[200];
+    engine_kvm.collect_dirty(&g->v);
+    while (dirty_take(g->v.dirty, all, NELEM(all)))
+        ;
+}
+
+static void expect_dirty(struct guest *g, const gpa_t *want, size_t n)
+{
+    gpa_t got[200];
+    engine_kvm.collect_dirty(&g->v);
+    size_t m = dirty_take(g->v.dirty, got, NELEM(got));
+    for (size_t i = 0; i < n || i < m; i++)
+        if (n != m || got[i] != want[i])
+            fail_msg("page %zu of %zu (%zu): %#llx", i, m, n, i < m ? (unsigned long long)got[i] : 0);
+}
+#define EXPECT_DIRTY(g, ...) \
+    expect_dirty(g, (const gpa_t[]){ __VA_ARGS__ }, sizeof((const gpa_t[]){ __VA_ARGS__ }) / sizeof(gpa_t))
+
+/* [3000], [5ffe] and on, read [7000], push: out; each time round. */
+static const uint8_t writing[] = { 0xa2, 0x00, 0x30,                        /* 1000 mov [0x3000], al    */
+                                   0x66, 0xa3, 0xfe, 0x5f,                  /* 1003 mov [0x5ffe], eax   */
+                                   0xa0, 0x00, 0x70,                        /* 1007 mov al, [0x7000]    */
+                                   0xe6, 0x80,                              /* 100a out 0x80, al        */
+                                   0xa2, 0x00, 0x90,                        /* 100c mov [0x9000], al    */
+                                   0xe6, 0x80,                              /* 100f out 0x80, al        */
+                                   0x8e, 0xd9, 0xa2, 0x00, 0x00, 0x8e, 0xda, /* ds = cx; mov [0], al; ds = dx */
+                                   0xe6, 0x80, 0xeb, 0xe4 };                /* 1018 out; jmp 1000       */
+
+/* Until it has done n OUTs.  A write to ROM may be an exit, too. */
+static void until_outs(struct guest *g, unsigned n)
+{
+    while (n) {
+        n -= run(g)->reason == EXIT_IO;
+        conclude(g, RETIRE);
+    }
+}
+
+static struct guest *start_writing(void)
+{
+    struct guest *g = start(writing, sizeof writing);
+    struct cpu_state s = state(g);
+    s.gpr[RCX] = ROM >> 4;
+    s.gpr[RDX] = 0;
+    assert_int_equal(engine_kvm.set_state(&g->v, ST_GPRS, &s), 0);
+    return g;
+}
+
+static void the_log_is_exact(void **st)
+{
+    (void)st;
+    struct guest *g = start_writing();
+    expect_dirty(g, NULL, 0);                   /* nobody has been there yet */
+    until_outs(g, 1);                           /* a page's first touch may count, whatever it was */
+    engine_kvm.collect_dirty(&g->v);
+    assert_true(dirty_test(g->v.dirty, 0x3000) && dirty_test(g->v.dirty, 0x6000));
+    until_outs(g, 2);
+    forget_dirty(g);
+    for (unsigned i = 0; i < 3; i++) {
+        until_outs(g, 1);
+        EXPECT_DIRTY(g, 0x3000, 0x5000, 0x6000);
+        until_outs(g, 1);
+        EXPECT_DIRTY(g, 0x9000);
+        expect_dirty(g, NULL, 0);
+        until_outs(g, 1);                       /* that was no page of RAM */
+        expect_dirty(g, NULL, 0);
+    }
+    until_outs(g, 6);
+    EXPECT_DIRTY(g, 0x3000, 0x5000, 0x6000, 0x9000);
+    stop(g);
+}
+
+/* Who asks late is told of all that may have been. */
+static void a_log_that_begins_late(void **st)
+{
+    (void)st;
+    static const gpa_t written[] = { 0x3000, 0x5000, 0x6000 };
+    struct guest *g = start_writing();
+    until_outs(g, 1);
+    engine_kvm.collect_dirty(&g->v);
+    for (size_t i = 0; i < NELEM(written); i++)
+        assert_true(dirty_test(g->v.dirty, written[i]));
+    until_outs(g, 2);
+    forget_dirty(g);
+    until_outs(g, 1);
+    EXPECT_DIRTY(g, 0x3000, 0x5000, 0x6000);
+    stop(g);
+}
+
+/* An INS has been answered, but only KVM can write it. */
+static void what_is_owed_is_written_first(void **st)
+{
+    (void)st;
+    struct guest *g = START(0xba, 0x60, 0, 0xbf, 0, 0x40, 0x6c, 0xf4);  /* mov dx; mov di; 1006 insb; hlt */
+    expect_dirty(g, NULL, 0);
+    expect_io(g, 0x1006, "\x6c", 1, true, 0x60, 1, 0);
+    g->x.io.value = 0x5a;
+    forget_dirty(g);
+    conclude(g, RETIRE);
+    EXPECT_DIRTY(g, 0x4000);
+    uint8_t now;
+    gmem_read(g->m, 0x4000, &now, 1);
+    assert_int_equal(now, 0x5a);
+    stop(g);
+}
+
+/* Ring 3 in long mode, with ports: there a paravirtual KVM uses the CPU's tables.  4 KiB
+ * pages, all of them themselves, tables from 0x10000 on. */
+static void enter_long_mode(struct guest *g)
+{
+    struct cpu_state s = state(g);
+    const uint64_t up[3] = { 0x11007, 0x12007, 0x13007 };
+    for (unsigned i = 0; i < 3; i++)
+        gmem_write(g->m, 0x10000 + 0x1000 * i, &up[i], 8);
+    for (uint64_t page = 0; page < 512; page++) {
+        uint64_t pte = page * PAGE_SIZE | 7;
+        gmem_write(g->m, 0x13000 + 8 * page, &pte, 8);
+    }
+    for (int i = SEG_ES; i <= SEG_GS; i++)
+        s.seg[i] = (struct segment){ .sel = i == SEG_CS ? 11 : 19, .limit = 0xffffffff,
+            .attr = SEG_P | SEG_S | SEG_G | 3 << 5 | (i == SEG_CS ? SEG_L | 0xb : SEG_DB | 0x3) };
+    s.cr0 |= CR0_PE | CR0_PG;
+    s.cr3 = 0x10000;
+    s.cr4 |= CR4_PAE;
+    s.efer |= EFER_LME | EFER_LMA;
+    s.rflags |= FLAG_IOPL;
+    assert_int_equal(engine_kvm.set_state(&g->v, ST_ALL, &s), 0);
+}
+
+static void map(struct guest *g, gla_t gla, uint64_t pte)
+{
+    gmem_write(g->m, 0x13000 + gla / PAGE_SIZE * 8, &pte, 8);
+    engine_kvm.forget(&g->v, 0x13000, PAGE_SIZE);
+}
+
+static struct guest *start_in_long_mode(const void *code, size_t n)
+{
+    if (!have_kvm() || !caps.long_mode) {
+        print_message("skipped: %s\n", caps.why);
+        skip();
+    }
+    struct guest *g = start(code, n);
+    enter_long_mode(g);
+    return g;
+}
+
+static void the_log_in_ring_3(void **st)
+{
+    (void)st;
+    static const uint8_t code[] = { 0x88, 0x04, 0x25, 0x00, 0x00, 0x03, 0x00,   /* mov [0x30000], al */
+                                    0x88, 0x04, 0x25, 0x01, 0x00, 0x05, 0x00,   /* mov [0x50001], al */
+                                    0x8a, 0x04, 0x25, 0x00, 0x00, 0x06, 0x00,   /* mov al, [0x60000] */
+                                    0xe6, 0x80, 0xeb, 0xe7 };                   /* out 0x80, al; jmp */
+    struct guest *g = start_in_long_mode(code, sizeof code);
+    until_outs(g, 1);
+    forget_dirty(g);
+    for (unsigned i = 0; i < 5; i++) {
+        until_outs(g, i % 3);
+        engine_kvm.collect_dirty(&g->v);
+        size_t tables = 0;                      /* AMD's walker takes the right to write them */
+        for (gpa_t at = 0x10000; at < 0x14000; at += PAGE_SIZE)
+            tables += dirty_test(g->v.dirty, at);
+        assert_int_equal(dirty_count(g->v.dirty), tables + (i % 3 ? 2 : 0));
+        assert_int_equal(dirty_test(g->v.dirty, 0x30000), i % 3 != 0);
+        assert_int_equal(dirty_test(g->v.dirty, 0x50000), i % 3 != 0);
+        forget_dirty(g);
+    }
+    stop(g);
+}
+
+/* The monitor writes the guest's page tables, and the guest goes by them. */
+static void tables_that_others_write(void **st)
+{
+    (void)st;
+    static const uint8_t code[] = { 0x8a, 0x04, 0x25, 0, 0, 0x10, 0,    /* 1000 mov al, [0x100000] */
+                                    0xe6, 0x80, 0xeb, 0xf5 };           /* 1007 out 0x80, al; jmp  */
+    struct guest *g = start_in_long_mode(code, sizeof code);
+    for (unsigned i = 0; i < 10; i++) {
+        gmem_write(g->m, 0x20000, "a", 1);
+        gmem_write(g->m, 0x21000, "b", 1);
+        map(g, 0x100000, (0x20000 + (i & 1) * PAGE_SIZE) | 7);
+        for (unsigned k = 0; k < 3; k++) {
+            expect_io(g, 0x1007, "\xe6\x80", 2, false, 0x80, 1, i & 1 ? 'b' : 'a');
+            conclude(g, RETIRE);
+        }
+    }
+    stop(g);
+}
+
 static void no_promises(void **st)
 {
     (void)st;
@@ -928,6 +1122,11 @@ int main(void)
         cmocka_unit_test(steps_after_loading),
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(the_time_stamp_goes_back),
+        cmocka_unit_test(the_log_is_exact),
+        cmocka_unit_test(a_log_that_begins_late),
+        cmocka_unit_test(what_is_owed_is_written_first),
+        cmocka_unit_test(the_log_in_ring_3),
+        cmocka_unit_test(tables_that_others_write),
         cmocka_unit_test(no_promises),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,7 @@ static void host_failure(struct kvm_cpu *k, struct vmexit *x, int err)
 EXIT_PATH bool kvm_enter(struct kvm_cpu *k, struct vmexit *x)
 {
     k->entry_rip = k->run->s.regs.regs.rip;
+    k->entered = true;
     if (ioctl(k->fd, KVM_RUN, 0) == 0) {
         k->half = false;
         k->have_exit = true;
@@ -186,6 +187,8 @@ static EXIT_PATH void kvm_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
     memset(x, 0, sizeof(*x));
     k->of_kvm = false;
     k->rip_ahead = 0;
+    if (k->stale)
+        kvm_renew_tables(v);
     next_record(v, x);
     k->in_record = true;
     v->n_exits++;
@@ -271,12 +274,6 @@ static int kvm_set_controls(struct vcpu *v, const struct controls *c)
     return err ? err : beyond_kvm(c) ? -ENOTSUP : 0;
 }
 
-/* The kernel keeps its tables true by itself. */
-static void kvm_flush_tlb(struct vcpu *v)
-{
-    (void)v;
-}
-
 /* ---- made and destroyed ---- */
 
 static void kvm_destroy(struct vcpu *v)
@@ -295,6 +292,7 @@ static void kvm_destroy(struct vcpu *v)
         close(k->dev);
     pager_free(k->pager);
     free(k->host_cpuid);
+    free(k->dirty_bitmap);
     free(k);
     v->priv = NULL;
 }
@@ -401,8 +399,9 @@ const struct engine engine_kvm = {
     .inject = kvm_inject,
     .set_controls = kvm_set_controls,
     .set_debug = kvm_set_stops,
-    .flush_tlb = kvm_flush_tlb,
-    .forget = NULL,
+    .flush_tlb = kvm_forget_tables,
+    .forget = kvm_forget_range,
+    .collect_dirty = kvm_collect_dirty,
     .save = kvm_save_all,
     .load = kvm_load_all,
     .drop = kvm_drop,

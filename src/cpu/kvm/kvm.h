@@ -7,6 +7,7 @@
  *   insn.c    which instruction did that?  prefixes and port opcodes only
  *   state.c   registers between KVM's structs and ours
  *   save.c    all of the vCPU, out and in
+ *   dirty.c   pages that were written: by the guest, by others
  *   pager.c   first touches of guest pages, through userfaultfd
  *   setup.c   what the kernel is told once: CPUID, MSR filter, memory slots
  *   probe.c   what this host's KVM can really do, by trying tiny guests
@@ -63,7 +64,12 @@ struct kvm_cpu {
     int64_t           rip_ahead;            /* how far KVM's RIP is past the record's */
     enum out_moves    out_moves;
     uint64_t          entry_rip;            /* where the last KVM_RUN began          */
+    bool              entered;              /* there was one                         */
     uint64_t          last_io_rip;          /* of the last record about a port       */
+
+    bool              logs_dirty;           /* the kernel was told to; what it tells */
+    uint64_t         *dirty_bitmap;         /* comes here.  NULL: it did not want to */
+    bool              stale;                /* others have written to guest memory   */
 
     struct kvm_guest_debug debug;           /* as KVM was told last                  */
     struct kvm_stop   stop[4];
@@ -128,15 +134,23 @@ void kvm_save_all(struct vcpu *v, struct bytes_out *o);
 int  kvm_load_all(struct vcpu *v, struct bytes_in *in);
 void kvm_drop(struct vcpu *v);
 
+/* dirty.c */
+void kvm_collect_dirty(struct vcpu *v);
+void kvm_forget_tables(struct vcpu *v);
+void kvm_forget_range(struct vcpu *v, gpa_t gpa, uint64_t len);
+void kvm_renew_tables(struct vcpu *v);          /* what was to be forgotten goes */
+
 /* pager.c */
 struct touch { gpa_t gpa; bool write; };
 struct kvm_pager *pager_new(const struct gmem *m, char *why, size_t n);
 void  pager_free(struct kvm_pager *p);
 void *pager_hva(const struct kvm_pager *p, size_t region);     /* what KVM is to map */
 int   pager_start(struct kvm_pager *p, void (*notify)(void *arg), void *arg);
+void  pager_mark_touched(const struct kvm_pager *p, size_t region, struct dirty *d);
 bool  pager_take(struct kvm_pager *p, struct touch *t);        /* the next first touch */
 
 /* setup.c: 0 or -errno. */
+int kvm_set_slot(struct vcpu *v, size_t region, uint32_t flags);
 int kvm_setup_vm(struct kvm_cpu *k, struct vcpu *v);
 int kvm_setup_vcpu(struct kvm_cpu *k, struct vcpu *v);
 void kvm_limit_cpuid(struct vcpu *v, uint32_t leaf, uint32_t out[4]);

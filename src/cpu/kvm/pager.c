@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "base/host.h"
+#include "mem/dirty.h"
 #include "mem/gmem.h"
 
 struct pager_region { const struct gmem_region *r; uint8_t *hva; };
@@ -240,6 +241,16 @@ int pager_start(struct kvm_pager *p, void (*notify)(void *arg), void *arg)
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     p->started = err == 0;
     return -err;
+}
+
+/* The vCPU is not running, so the thread has nothing to do. */
+void pager_mark_touched(const struct kvm_pager *p, size_t region, struct dirty *d)
+{
+    const struct pager_region *pr = &p->region[region];
+    const uint8_t *touched = p->touched + page_number(p, pr, 0);
+    for (uint64_t off = 0; off < pr->r->size; off += PAGE_SIZE)
+        if (touched[off / PAGE_SIZE])
+            dirty_mark(d, pr->r->base + off, PAGE_SIZE);
 }
 
 EXIT_PATH bool pager_take(struct kvm_pager *p, struct touch *t)

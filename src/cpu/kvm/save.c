@@ -22,16 +22,19 @@
 #include "base/bytes.h"
 #include "base/host.h"
 
+/* A struct kvm_xsave without the room that may follow it. */
+struct xsave { uint32_t region[1024]; };
+
 /* In the order in which they are put back: general registers forget pending exceptions. */
 #define PART_LIST(X)                                                          \
-    X(kvm_sregs,       sregs,  KVM_GET_SREGS,       KVM_SET_SREGS)            \
-    X(kvm_regs,        regs,   KVM_GET_REGS,        KVM_SET_REGS)             \
-    X(kvm_debugregs,   drs,    KVM_GET_DEBUGREGS,   KVM_SET_DEBUGREGS)        \
-    X(kvm_xsave,       xsave,  KVM_GET_XSAVE,       KVM_SET_XSAVE)            \
-    X(kvm_vcpu_events, events, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS)
+    X(struct kvm_sregs,       sregs,  KVM_GET_SREGS,       KVM_SET_SREGS)     \
+    X(struct kvm_regs,        regs,   KVM_GET_REGS,        KVM_SET_REGS)      \
+    X(struct kvm_debugregs,   drs,    KVM_GET_DEBUGREGS,   KVM_SET_DEBUGREGS) \
+    X(struct xsave,           xsave,  KVM_GET_XSAVE,       KVM_SET_XSAVE)     \
+    X(struct kvm_vcpu_events, events, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS)
 
 struct saved {
-#define X(type, member, get, set) struct type member;
+#define X(type, member, get, set) type member;
     PART_LIST(X)
 #undef X
     uint64_t msr[KVM_N_MSRS];

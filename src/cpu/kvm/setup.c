@@ -40,12 +40,13 @@ int kvm_open(char *why, size_t n)
 
 /* ---- the VM ---- */
 
-static int add_slot(struct kvm_cpu *k, struct vcpu *v, size_t i)
+int kvm_set_slot(struct vcpu *v, size_t i, uint32_t flags)
 {
+    const struct kvm_cpu *k = v->priv;
     const struct gmem_region *r = gmem_region(v->gmem, i);
     struct kvm_userspace_memory_region slot = {
         .slot = (uint32_t)i,
-        .flags = r->kind == GMEM_ROM ? KVM_MEM_READONLY : 0,
+        .flags = flags | (r->kind == GMEM_ROM ? KVM_MEM_READONLY : 0),
         .guest_phys_addr = r->base,
         .memory_size = r->size,
         .userspace_addr = (uintptr_t)(k->pager ? pager_hva(k->pager, i) : r->hva),
@@ -109,7 +110,7 @@ int kvm_setup_vm(struct kvm_cpu *k, struct vcpu *v)
 {
     set_msr_filter(k);
     for (size_t i = 0; i < gmem_count(v->gmem); i++) {
-        int err = add_slot(k, v, i);
+        int err = kvm_set_slot(v, i, 0);
         if (err)
             return err;
     }
