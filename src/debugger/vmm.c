@@ -486,8 +486,13 @@ static int serve_LOAD(struct vmm *m, size_t *n)
     (void)n;
     if (m->fd < 0 || m->state == LINK_RUNNING || m->inside)
         return m->fd < 0 ? -EBADF : -EBUSY;
-    reverse_changed(m->reverse);
-    int err = snapshot_load(m->vm, &io, m->out.text, sizeof m->out.text);
+    int err;
+    struct snapshot *s = snapshot_read(m->vm, &io, &err, m->out.text, sizeof m->out.text);
+    if (!s)
+        return err;
+    reverse_changed(m->reverse);            /* only now: a bad file takes nobody's future */
+    err = snapshot_put(m->vm, s, m->out.text, sizeof m->out.text);
+    snapshot_free(s);
     control_touched(m->control);
     if (err)
         return err;

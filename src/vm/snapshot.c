@@ -8,7 +8,7 @@
  *         u64 all ones
  *
  * Loading has two halves.  First everything is read and looked at, and the
- * state is tried on the machine; only what passed is then put into memory.
+ * state is tried on the machine; only what passed is then put into it.
  */
 #include "vm/snapshot.h"
 
@@ -397,23 +397,20 @@ static struct bytes_in reader(const struct bytes_out *o)
     return (struct bytes_in){ o->data, o->data + o->n, false };
 }
 
-/* The state is tried before memory is touched, and put in once more after that: what
- * is told of changes in memory drops shadows. */
-static int take_over(struct vm *vm, const struct contents *c, char *why, size_t n)
+/* Is it a state of this machine?  To be tried, and then undone. */
+static int try_state(struct vm *vm, const struct contents *c, char *why, size_t n)
 {
     struct bytes_out before = { 0 };
     char twice[200];
     vm_save_state(vm, &before);
-    struct bytes_in in = reader(&c->state);
-    int err = before.bad ? cannot_save(&before, why, n) : vm_load_state(vm, &in, why, n);
-    if (!err) {
-        put_memory(vm, c);
-        in = reader(&c->state);
-        err = vm_load_state(vm, &in, why, n);
-    } else if (!before.bad) {
-        in = reader(&before);
-        bug_if(vm_load_state(vm, &in, twice, sizeof twice), "the machine's own state is refused: %s", twice);
+    if (before.bad) {
+        free(before.data);
+        return cannot_save(&before, why, n);
     }
+    struct bytes_in in = reader(&c->state);
+    int err = vm_load_state(vm, &in, why, n);
+    in = reader(&before);
+    bug_if(vm_load_state(vm, &in, twice, sizeof twice), "the machine's own state is refused: %s", twice);
     free(before.data);
     return err;
 }
@@ -435,20 +432,54 @@ static int check_machine(const struct vm *vm, const struct snapshot_head *h, cha
     return 0;
 }
 
-int snapshot_load(struct vm *vm, const struct snapshot_io *io, char *why, size_t n)
+struct snapshot { struct contents contents; };
+
+struct snapshot *snapshot_read(struct vm *vm, const struct snapshot_io *io, int *err, char *why, size_t n)
 {
     struct snapshot_head h;
-    struct contents c = { 0 };
-    int err = snapshot_read_head(io, &h, why, n);
-    if (!err)
-        err = check_machine(vm, &h, why, n);
+    *err = snapshot_read_head(io, &h, why, n);
+    if (!*err)
+        *err = check_machine(vm, &h, why, n);
+    if (*err)
+        return NULL;
+    struct snapshot *s = calloc(1, sizeof *s);
+    *err = s ? read_contents(vm, io, &s->contents) : -ENOMEM;
+    if (*err)
+        snprintf(why, n, *err == -ENOMEM ? "out of memory" : "it is damaged behind its head");
+    else
+        *err = try_state(vm, &s->contents, why, n);
+    if (!*err)
+        return s;
+    snapshot_free(s);
+    return NULL;
+}
+
+/* Before memory, since a CPU that is left may have to write; and behind it, since what is told of
+ * changes in memory drops shadows. */
+int snapshot_put(struct vm *vm, const struct snapshot *s, char *why, size_t n)
+{
+    struct bytes_in in = reader(&s->contents.state);
+    int err = vm_load_state(vm, &in, why, n);
     if (err)
         return err;
-    err = read_contents(vm, io, &c);
-    if (err)
-        snprintf(why, n, err == -ENOMEM ? "out of memory" : "it is damaged behind its head");
-    else
-        err = take_over(vm, &c, why, n);
-    free_contents(&c);
+    put_memory(vm, &s->contents);
+    in = reader(&s->contents.state);
+    return vm_load_state(vm, &in, why, n);
+}
+
+void snapshot_free(struct snapshot *s)
+{
+    if (s)
+        free_contents(&s->contents);
+    free(s);
+}
+
+int snapshot_load(struct vm *vm, const struct snapshot_io *io, char *why, size_t n)
+{
+    int err;
+    struct snapshot *s = snapshot_read(vm, io, &err, why, n);
+    if (s)
+        err = snapshot_put(vm, s, why, n);
+    snapshot_free(s);
     return err;
 }
