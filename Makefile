@@ -267,6 +267,7 @@ UNIT_TESTS := \
     test_load \
     test_vm \
     test_snapshot \
+    test_saved \
     test_reverse \
     test_exit \
     test_trace \

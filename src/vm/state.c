@@ -2,7 +2,8 @@
  * vm/state.c -- a machine's state out and in; see state.h.
  *
  * Who adds a field to struct vm that the next turn depends on adds it to a
- * list here.  tests/unit/test_snapshot.c runs guests with and without an
+ * list here; tests/unit/test_saved.c finds a member that was forgotten, here or in
+ * the CPU or a device.  tests/unit/test_snapshot.c runs guests with and without an
  * interruption and compares their traces event by event.
  */
 #include "vm/state.h"
