@@ -141,6 +141,7 @@ debugger := \
     debugger/debuginfo.c \
     debugger/type.c \
     debugger/type_parse.c \
+    debugger/linear_map.c \
     debugger/location.c \
     debugger/frame.c \
     debugger/orc.c \
@@ -168,6 +169,7 @@ debugger := \
     debugger/command_back.c \
     debugger/command_break.c \
     debugger/command_look.c \
+    debugger/command_mem.c \
     debugger/command_value.c \
     debugger/command_frame.c \
     debugger/command_source.c \
@@ -279,6 +281,7 @@ UNIT_TESTS := \
     test_report \
     test_store \
     test_link \
+    test_linear_map \
     test_gdb_packet \
     test_gdb \
     test_table_diff \

@@ -104,6 +104,12 @@ static void show_output(struct debug *d, struct link *l)
     fflush(stdout);
 }
 
+static bool has_enough(void *arg)
+{
+    (void)arg;
+    return interrupted;
+}
+
 static int wait_for_stop(void *arg, struct link *l)
 {
     interrupted = 0;
@@ -151,6 +157,7 @@ static bool run_line(struct debug *d, const char *line)
 {
     while (*line == ' ' || *line == '\t')
         line++;
+    interrupted = 0;
     enum console_result r = console_run(d->console, line, stdout);
     fflush(stdout);
     if (d->link)
@@ -364,7 +371,8 @@ static int session(struct debug *d)
 {
     d->console = console_new(&(struct console_options){
         .link = d->link, .store = d->link ? link_store(d->link) : d->store, .symbols = d->symbols,
-        .info = d->info, .json = d->o.json, .wait = wait_for_stop, .wait_arg = d,
+        .info = d->info, .json = d->o.json, .wait = wait_for_stop,
+        .enough = has_enough, .wait_arg = d,
     });
     if (!d->console) {
         host_say("out of memory");

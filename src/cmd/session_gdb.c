@@ -178,6 +178,12 @@ static int last_words(struct session *s)
     return why->status;
 }
 
+static bool is_interrupted(void *arg)
+{
+    const struct session *s = arg;
+    return s->server && gdb_server_interrupted(s->server);
+}
+
 static bool start(struct session *s)
 {
     char why[400], info[600];
@@ -197,7 +203,7 @@ static bool start(struct session *s)
         return false;
     }
     store_set_symbols(link_store(s->link), s->symbols);
-    struct gdb_options g = { .link = s->link, .symbols = s->symbols, .info = s->info,
+    struct gdb_options g = { .link = s->link, .interrupted = is_interrupted, .arg = s, .symbols = s->symbols, .info = s->info,
                              .guest_path = s->path ? s->path : o->guest.path, .fixed_arch = o->gdb_arch, .last_client = o->gdb_ready,
                              .serves_file = strncmp(o->gdb, "tcp:", 4) == 0 };
     while (o->gdb_arch && strcmp(gdb_arch_names[g.arch], o->gdb_arch) != 0)

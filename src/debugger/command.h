@@ -37,7 +37,9 @@ struct console_options {
      * 0, or -EINTR (the guest is then paused).  What the guest prints meanwhile
      * is the function's business.  NULL: do not wait. */
     int          (*wait)(void *arg, struct link *l);
-    void          *wait_arg;
+    /* Asked by commands that take long: has the user had enough?  NULL: never. */
+    bool         (*enough)(void *arg);
+    void          *wait_arg;        /* of both                                     */
 };
 
 /* The options are copied; what they point to is not.  NULL: out of memory. */

@@ -120,7 +120,8 @@ command_fn cmd_monitor;                                                         
 command_fn cmd_step, cmd_next, cmd_list, info_line, info_source;                /* command_source.c */
 command_fn cmd_x, cmd_xp, cmd_disassemble, cmd_walk, info_registers, info_segments,
     info_symbol, cmd_find;                                                      /* command_look.c  */
-command_fn info_idt, info_gdt, info_tss, info_mmu, info_mem, info_devices, info_exits, info_status,
+command_fn info_mmu, info_mem;                                                  /* command_mem.c   */
+command_fn info_idt, info_gdt, info_tss, info_devices, info_exits, info_status,
     info_monitor, info_screen, info_symbols, info_port, cmd_screenshot;         /* command_info.c  */
 enum console_result info_device(struct console *c, const char *name, size_t len, bool *known);
 command_fn cmd_log, cmd_why, info_trace, info_marks, cmd_count, cmd_histogram;  /* command_trace.c */

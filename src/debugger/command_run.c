@@ -28,7 +28,7 @@ static void next_instruction(struct console *c, char *buf, size_t n)
     c->next_x = pc;
 }
 
-static const char *const why_names[] = { "start", "paused", "stepped", "breakpoint", "beginning", "exit", "ended", "died" };
+static const char *const why_names[] = { "start", "paused", "waiting", "stepped", "breakpoint", "beginning", "exit", "ended", "died" };
 
 /* The source line, if it is known and can be read. */
 static void tell_source(struct console *c)
@@ -248,13 +248,11 @@ enum console_result cmd_pause(struct console *c, const char *args)
 {
     if (nothing_more(c, args))
         return CONSOLE_ERROR;
-    if (link_state(c->o.link) == LINK_RUNNING) {
-        int err = link_pause(c->o.link);
-        if (!err && c->o.wait)
-            err = link_wait(c->o.link, 5000);
-        if (err)
-            return fail_link(c, err, "the guest cannot be paused");
-    }
+    int err = link_pause(c->o.link);
+    if (!err && c->o.wait)
+        err = link_wait(c->o.link, 5000);
+    if (err)
+        return fail_link(c, err, "the guest cannot be paused");
     tell_where(c);
     return CONSOLE_OK;
 }

@@ -10,6 +10,7 @@
 
 #include "base/x86.h"
 #include "debugger/gdb_private.h"
+#include "debugger/linear_map.h"
 
 #define READ_MAX 0x10000
 #define PEEK_MAX 64                     /* bytes of a device's memory at once: each is a question */
@@ -70,7 +71,9 @@ enum gdb_when gdb_read_binary(struct gdb_stub *s, struct gdb_args args) { return
 static enum gdb_when write_memory(struct gdb_stub *s, uint64_t at, const void *buf, uint64_t n)
 {
     int err = n ? link_write_linear(s->o.link, at, buf, n) : 0;
-    return err ? gdb_error(s, err, err == -EFAULT ? "there is no memory" : "the monitor does not answer") : gdb_ok(s);
+    return !err ? gdb_ok(s)
+         : gdb_error(s, err, err == -EFAULT ? "there is no memory"
+                           : err == -EBUSY ? "the guest is on its way back" : "the monitor does not answer");
 }
 
 enum gdb_when gdb_write_memory(struct gdb_stub *s, struct gdb_args args)
@@ -107,6 +110,8 @@ enum gdb_when gdb_search(struct gdb_stub *s, struct gdb_args args)
     if (!len || len > sizeof buf / 2 || n > SEARCH_MAX)
         return gdb_error(s, EINVAL, "at most 1 GiB is searched, for at most 32 KiB");
     while (n >= len) {
+        if (gdb_has_enough(s))
+            return gdb_error(s, EINTR, "interrupted");
         uint64_t k = n < sizeof buf ? n : sizeof buf;
         uint64_t got = link_readable(s->o.link, at, k);
         if (got < len || link_read_linear(s->o.link, at, buf, got))
@@ -149,6 +154,8 @@ enum gdb_when gdb_crc(struct gdb_stub *s, struct gdb_args args)
         return gdb_error(s, EINVAL, "qCRC wants an address and a length of at most 1 GiB");
     for (uint64_t k; n; at += k, n -= k) {
         k = n < sizeof buf ? n : sizeof buf;
+        if (gdb_has_enough(s))
+            return gdb_error(s, EINTR, "interrupted");
         if (link_read_linear(s->o.link, at, buf, k))
             return gdb_error(s, EFAULT, "there is no memory");
         crc = crc32(crc, buf, k);
@@ -159,49 +166,30 @@ enum gdb_when gdb_crc(struct gdb_stub *s, struct gdb_args args)
 
 /* ---- what is mapped, and how: LLDB's qMemoryRegionInfo ---- */
 
-/* What one page is: a bit each for mapped, writable, user, executable; 0: nothing. */
-static unsigned page_kind(struct gdb_stub *s, uint64_t at, uint64_t *left)
-{
-    struct walk w;
-    link_walk(s->o.link, at, WALK_READ, &w);
-    *left = PAGE_SIZE - (at & ~PAGE_MASK);
-    if (w.result != WALK_OK) {          /* as far as the entry that was missing would reach */
-        unsigned shift = 12;
-        struct cpu_state cpu;
-        link_get_state(s->o.link, &cpu);
-        unsigned per = cpu.cr4 & CR4_PAE || cpu.efer & EFER_LMA ? 9 : 10;
-        unsigned levels = cpu.efer & EFER_LMA ? 4 : per == 9 ? 3 : 2;
-        if (w.depth && w.depth <= levels)
-            shift += per * (levels - w.depth);
-        *left = (UINT64_C(1) << shift) - (at & ((UINT64_C(1) << shift) - 1));
-        return 0;
-    }
-    if (w.page_size)
-        *left = w.page_size - (at & (w.page_size - 1));
-    if (!link_readable(s->o.link, at, 1))
-        return 0;
-    return 1 | w.writable << 1 | w.user << 2 | w.executable << 3;
-}
-
-#define LOOKS 4096                      /* pages looked at for one answer */
+#define LOOKS 65536                     /* pieces looked at for one answer */
 
 enum gdb_when gdb_region_info(struct gdb_stub *s, struct gdb_args args)
 {
-    uint64_t at, left;
+    static struct linear_map map;
+    struct linear_piece first, next;
+    uint64_t at;
     if (!gdb_take_number(&args, &at))
         return gdb_error(s, EINVAL, "an address is wanted");
     at &= PAGE_MASK;
-    unsigned kind = page_kind(s, at, &left);
-    uint64_t n = left;
-    for (int i = 0; i < LOOKS && at + n > at; i++) {
-        if (page_kind(s, at + n, &left) != kind)
+    linear_map_begin(&map, s->o.link);
+    linear_map_at(&map, at, &first);
+    gla_t last = first.last;
+    bool is = first.present && first.behind;
+    for (int i = 0; i < LOOKS && last != UINT64_MAX; i++) {
+        linear_map_at(&map, last + 1, &next);
+        bool also = next.present && next.behind;
+        if (is != also || (is && !linear_alike(&first, &next)))
             break;
-        n += left;
+        last = next.last;
     }
-    if (at + n < at)
-        n = ~at;                        /* to the end */
-    gdb_printf(&s->p, "start:%llx;size:%llx;", (unsigned long long)at, (unsigned long long)n);
-    if (kind)
-        gdb_printf(&s->p, "permissions:r%s%s;", kind & 2 ? "w" : "", kind & 8 ? "x" : "");
+    gdb_printf(&s->p, "start:%llx;size:%llx;", (unsigned long long)at,
+               (unsigned long long)(last - at + (last != UINT64_MAX)));
+    if (is)
+        gdb_printf(&s->p, "permissions:r%s%s;", first.writable ? "w" : "", first.executable ? "x" : "");
     return GDB_NOW;
 }

@@ -206,6 +206,13 @@ static enum gdb_got between(struct gdb_packets *p, uint8_t c)
     return GDB_NOTHING;
 }
 
+bool gdb_begins_with_interrupt(const char *bytes, size_t n)
+{
+    while (n && *bytes == '+')
+        bytes++, n--;
+    return n && *bytes == 0x03;
+}
+
 static void keep(struct gdb_packets *p, uint8_t c)
 {
     if (p->n_body < GDB_PACKET_MAX)

@@ -50,6 +50,9 @@ void gdb_packets_free(struct gdb_packets *p);
 /* Take bytes up to the end of the next packet: how many were taken, and what that gave. */
 size_t gdb_packets_take(struct gdb_packets *p, const void *bytes, size_t n, enum gdb_got *got);
 
+/* Do these bytes, which nobody has taken yet, begin with Ctrl-C, acknowledgements apart? */
+bool gdb_begins_with_interrupt(const char *bytes, size_t n);
+
 /* An answer: begin it, add to it, send it (into `out`). */
 void gdb_begin(struct gdb_packets *p);
 void gdb_put(struct gdb_packets *p, const char *text);

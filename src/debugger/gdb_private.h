@@ -46,6 +46,8 @@ struct gdb_stub {
 
     struct gdb_point *point;
     size_t            n_points, room_points;
+    const char       *rest;             /* what came behind the packet that is being answered */
+    size_t            n_rest;
     int               file[8];          /* vFile: the guest's, opened so often; 0: not      */
 };
 
@@ -79,6 +81,10 @@ enum gdb_when gdb_ok(struct gdb_stub *s);
 /* An error, in words for who understands them. */
 enum gdb_when gdb_error(struct gdb_stub *s, int err, const char *what);
 void gdb_console_text(struct gdb_stub *s, const char *text);       /* as gdb's own output, while it waits */
+
+/* Has the client interrupted an answer that takes long?  (What is nothing to the guest: the
+ * interrupt is taken as such behind the answer, and finds that nobody waits for a stop.) */
+bool gdb_has_enough(const struct gdb_stub *s);
 
 /* gdb_run.c */
 gdb_fn gdb_stop_reason, gdb_vcont_query, gdb_vcont, gdb_continue, gdb_step, gdb_detach, gdb_kill, gdb_vkill,

@@ -101,7 +101,8 @@ static unsigned stop_signal(const struct gdb_stub *s)
         return end_signal(why) ? end_signal(why) : SIG_TRAP;
     if (why->why == LINK_AT_EXIT)
         return SIG_EMULATION;
-    return why->why == LINK_PAUSED && s->pausing ? SIG_INT : SIG_TRAP;
+    bool asked = why->why == LINK_PAUSED || (why->why == LINK_STARVED && s->pausing);
+    return asked && s->waiting ? SIG_INT : SIG_TRAP;
 }
 
 /* A program that cannot be found: gdb then keeps the symbols it has, whosever they are,
@@ -130,7 +131,7 @@ static void say_why(struct gdb_stub *s)
     char text[300];
     const struct link_stop *why = link_stopped(s->o.link);
     bool known = why->why == LINK_STEPPED || why->why == LINK_PAUSED || why->why == LINK_AT_START ||
-                 why->why == LINK_AT_BEGINNING ||
+                 why->why == LINK_STARVED || why->why == LINK_AT_BEGINNING ||
                  (why->why == LINK_BREAK && gdb_point_nr(s, why->nr)) ||
                  (why->why == LINK_GUEST_ENDED && why->vm_stop == VM_EXIT_PORT);
     if (known)
@@ -192,17 +193,17 @@ static void tell_hang(struct gdb_stub *s)
 
 void gdb_stub_news(struct gdb_stub *s)
 {
-    if (!s->going || s->starved)
+    if (!s->going)
         return;
     if (link_state(s->o.link) == LINK_RUNNING) {
+        s->starved = false;             /* `monitor continue` */
         if (s->waiting && s->pausing && host_monotonic_ns() - s->pause_ns > PAUSE_NS)
             tell_hang(s);
         return;
     }
-    if (link_stopped(s->o.link)->why == LINK_PAUSED && !s->pausing) {
-        s->starved = true;              /* it goes on when there is input */
-        return;
-    }
+    s->starved = link_stopped(s->o.link)->why == LINK_STARVED && !s->pausing;
+    if (s->starved)
+        return;                         /* it goes on when there is input */
     s->going = false;
     if (s->waiting)
         send_report(s);

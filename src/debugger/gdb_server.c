@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "debugger/gdb_packet.h"
 #include "debugger/gdb_stub.h"
 
 #define OUT_ENOUGH (1u << 20)           /* a client that does not read is not read either */
@@ -247,6 +248,13 @@ void gdb_server_give(struct gdb_server *v)
 }
 
 bool gdb_server_served(const struct gdb_server *v) { return v->served && v->client < 0; }
+
+bool gdb_server_interrupted(const struct gdb_server *v)
+{
+    char next[64];
+    ssize_t n = v->client < 0 ? 0 : recv(v->client, next, sizeof next, MSG_PEEK | MSG_DONTWAIT);
+    return n > 0 && gdb_begins_with_interrupt(next, (size_t)n);
+}
 
 bool gdb_server_flushed(const struct gdb_server *v)
 {

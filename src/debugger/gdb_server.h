@@ -31,6 +31,9 @@ void gdb_server_take(struct gdb_server *v, const struct pollfd fds[GDB_SERVER_FD
 /* Send what there is to send. */
 void gdb_server_give(struct gdb_server *v);
 
+/* Is the next thing that it says the interrupt?  It stays to be taken. */
+bool gdb_server_interrupted(const struct gdb_server *v);
+
 /* A client has come, and none is here any more. */
 bool gdb_server_served(const struct gdb_server *v);
 

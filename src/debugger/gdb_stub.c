@@ -237,6 +237,8 @@ void gdb_stub_input(struct gdb_stub *s, const void *bytes, size_t n)
         size_t took = gdb_packets_take(&s->p, from, n, &got);
         from += took;
         n -= took;
+        s->rest = from;
+        s->n_rest = n;
         switch (got) {
         case GDB_NOTHING:   break;
         case GDB_PACKET:    answer(s);                              break;
@@ -249,6 +251,19 @@ void gdb_stub_input(struct gdb_stub *s, const void *bytes, size_t n)
         }
         s->closing |= s->p.failed;
     }
+    s->n_rest = 0;
+}
+
+bool gdb_has_enough(const struct gdb_stub *s)
+{
+    if (s->n_rest)
+        return gdb_begins_with_interrupt(s->rest, s->n_rest);
+    return s->o.interrupted && s->o.interrupted(s->o.arg);
+}
+
+static bool has_enough(void *arg)
+{
+    return gdb_has_enough(arg);
 }
 
 /* ---- coming and going ---- */
@@ -273,7 +288,8 @@ struct gdb_stub *gdb_stub_new(const struct gdb_options *o)
     look_at_file(s);
     link_patience(o->link, PATIENCE_MS);
     s->console = console_new(&(struct console_options){
-        .link = o->link, .store = link_store(o->link), .symbols = o->symbols, .info = o->info });
+        .link = o->link, .store = link_store(o->link), .symbols = o->symbols, .info = o->info,
+        .enough = has_enough, .wait_arg = s });
     if (s->console && gdb_packets_init(&s->p))
         return s;
     gdb_stub_free(s);

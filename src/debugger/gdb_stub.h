@@ -33,6 +33,10 @@ struct gdb_options {
     struct link   *link;
     const struct symbols *symbols;      /* for `monitor`; may be NULL                        */
     struct debuginfo *info;             /* likewise                                          */
+    /* What has come from the client and was not given to gdb_stub_input() yet: does it begin
+     * with the interrupt?  Asked while an answer takes long.  NULL: no.               */
+    bool         (*interrupted)(void *arg);
+    void          *arg;
     const char    *guest_path;          /* given to gdb as the program that runs             */
     enum gdb_arch  arch;                /* with fixed_arch: this description for ever        */
     bool           fixed_arch;

@@ -388,7 +388,10 @@ int link_set_step_irqs(struct link *l, bool on)
 
 int link_pause(struct link *l)
 {
-    return l->state == LINK_RUNNING ? ask_nothing(l, WIRE_PAUSE) : 0;
+    int err = l->state == LINK_RUNNING ? ask_nothing(l, WIRE_PAUSE) : 0;
+    if (l->state == LINK_STOPPED && l->stop.why == LINK_STARVED)
+        l->stop.why = LINK_PAUSED;
+    return err;
 }
 
 int link_wait(struct link *l, int timeout_ms)

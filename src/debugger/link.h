@@ -122,6 +122,7 @@ struct link_stop {
     enum link_stop_why {
         LINK_AT_START,                  /* before the first instruction              */
         LINK_PAUSED,
+        LINK_STARVED,                   /* it has halted, and only input will wake it */
         LINK_STEPPED,                   /* what link_run() was asked for is done     */
         LINK_BREAK,                     /* breakpoint number `nr`                    */
         LINK_AT_BEGINNING,              /* going back: nothing is recorded before    */
@@ -185,7 +186,8 @@ int link_run_range(struct link *l, gla_t lo, gla_t hi);
  * instructions are counted, yes, for the guest must not notice; where time is the
  * host's, no, or the timer would be due at every step. */
 int link_set_step_irqs(struct link *l, bool on);
-int link_pause(struct link *l);         /* the same: LINK_NEWS_STATE follows */
+int link_pause(struct link *l);         /* the same: LINK_NEWS_STATE follows.  One that is
+                                           LINK_STARVED is LINK_PAUSED at once */
 
 /*
  * Guest and monitor side by side: stop the guest when the monitor is about to answer one of

@@ -306,8 +306,8 @@ static int serve_SET_STATE(struct vmm *m, size_t *n)
 {
     struct vcpu *v = &m->vm->cpu;
     (void)n;
-    if (m->inside)
-        return -EBUSY;                  /* the answer to the exit will change them, too */
+    if (m->inside || reverse_busy(m->reverse))
+        return -EBUSY;                  /* the answer to the exit, or the way back, will change them, too */
     int err = v->ops->set_state(v, m->in.state.groups & ST_ALL, &m->in.state.cpu);
     vm_paging_changed(m->vm);
     control_touched(m->control);
@@ -339,6 +339,8 @@ static int serve_WRITE(struct vmm *m, size_t *n)
     (void)n;
     if (b->n > sizeof b->byte || body_of(m) != WIRE_BYTES_HEAD + b->n)
         return -EINVAL;
+    if (reverse_busy(m->reverse))
+        return -EBUSY;                  /* in which of the times that it passes through? */
     int err = b->to ? gmem_write(m->vm->gmem, b->at, b->byte, b->n)
                     : write_linear(m, b->at, b->byte, b->n);
     control_touched(m->control);
@@ -457,14 +459,17 @@ static int serve_TYPE(struct vmm *m, size_t *n)
     if (b->n > sizeof b->byte || body_of(m) != WIRE_BYTES_HEAD + b->n || b->to > LINK_TO_KEYBOARD)
         return -EINVAL;
     uint32_t taken = 0;
+    m->out.peek = (struct wire_peek){ .value = 0 };
+    *n = sizeof m->out.peek;
+    if (reverse_busy(m->reverse))
+        return 0;                       /* later, when there is a place for it */
     if (reverse_inside(m->reverse)) {
         reverse_changed(m->reverse);
         m->typed[0].n = m->typed[1].n = 0;      /* typed into the future that is cut off */
     }
     for (; taken < b->n && m->typed[b->to].n < TYPED; taken++)
         m->typed[b->to].byte[(m->typed[b->to].head + m->typed[b->to].n++) % TYPED] = b->byte[taken];
-    m->out.peek = (struct wire_peek){ .value = taken };
-    *n = sizeof m->out.peek;
+    m->out.peek.value = taken;
     return 0;
 }
 
@@ -633,6 +638,7 @@ static void let_run(struct vmm *m)
     if (stopped) {
         tell_stop(m, &why);
     } else if (m->starved) {
+        why.why = LINK_STARVED;
         snprintf(why.text, sizeof why.text, "the guest has halted and waits for input (`type` gives it some)");
         tell_stop(m, &why);
     }

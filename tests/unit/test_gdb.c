@@ -385,6 +385,70 @@ static void no_monitor(void **state)
     asserted("vCont;c", "X06");
 }
 
+/* `monitor` commands that stop a guest which the client has told to go: one stop reply, no
+ * more and no less, for each time it was told. */
+static void stopped_by_command(void **state)
+{
+    static const uint8_t waits[] = {                            /* for the keyboard, as in test_link.c */
+        0xb0, 0x11, 0xe6, 0x20, 0xb0, 0x20, 0xe6, 0x21, 0xb0, 0x04, 0xe6, 0x21, 0xb0, 0x01, 0xe6, 0x21,
+        0xb0, 0xfd, 0xe6, 0x21, 0xfb, 0xf4, 0xeb, 0xfc,
+    };
+    (void)state;
+    start(code, sizeof code);
+    ask("qSupported:multiprocess+");
+    say("vCont;c");
+    asserted("qRcmd,7061757365", "OK");                         /* pause */
+    assert_int_equal(strncmp(hear(3000), "T02", 3), 0);
+    assert_string_equal(hear(20), "nothing");
+    say("vCont;c");
+    asserted("qRcmd,7374657069", "OK");                         /* stepi: it runs, says the console */
+    assert_string_equal(hear(20), "nothing");
+    gdb_stub_input(stub, "\003", 1);
+    assert_int_equal(strncmp(hear(3000), "T02", 3), 0);
+    stop(NULL);
+    start(waits, sizeof waits);
+    ask("qSupported:multiprocess+");
+    say("vCont;c");
+    for (int i = 0; i < 3000 && !gdb_stub_starved(stub); i++)
+        hear(0);
+    assert_string_equal(hear(20), "nothing");                   /* it runs, for all that the client knows */
+    asserted("qRcmd,636f6e74696e7565", "OK");                   /* continue: and waits again */
+    assert_string_equal(hear(20), "nothing");
+    asserted("qRcmd,7061757365", "OK");
+    assert_int_equal(strncmp(hear(3000), "T02", 3), 0);
+    assert_string_equal(hear(20), "nothing");
+    say("vCont;c");
+    for (int i = 0; i < 3000 && !gdb_stub_starved(stub); i++)
+        hear(0);
+    asserted("qRcmd,726576657273652d7374657069", "OK");         /* reverse-stepi */
+    assert_int_equal(strncmp(hear(3000), "T05", 3), 0);
+    assert_string_equal(hear(20), "nothing");
+}
+
+static unsigned asked_for;
+static bool enough_at_third(void *arg) { return arg == &asked_for && ++asked_for == 3; }
+
+/* What takes long can be interrupted, and is asked so often that nobody waits for it. */
+static void interrupted(void **state)
+{
+    (void)state;
+    start(code, sizeof code);
+    gdb_stub_free(stub);
+    stub = gdb_stub_new(&(struct gdb_options){ .link = l, .guest_path = path, .arg = &asked_for,
+                                               .interrupted = enough_at_third });
+    assert_non_null(stub);
+    gdb_stub_connected(stub);
+    asserted("qSearch:memory:0;a0000;nosuchbytes", "E");
+    assert_int_equal(asked_for, 3);
+    asserted("qSearch:memory:0;20000;nosuchbytes", "0");
+    asked_for = 0;
+    asserted("qCRC:0,90000", "E");
+    asked_for = 3;
+    say("qC");                          /* an interrupt behind a packet in the same bytes */
+    gdb_stub_input(stub, "+$qSearch:memory:0;a0000;nosuch#2b+\003", 36);
+    assert_int_equal(strncmp(hear(100), "E", 1), 0);
+}
+
 /* What `monitor` says comes in O packets, before the OK. */
 static void commands(void **state)
 {
@@ -416,6 +480,8 @@ int main(void)
         cmocka_unit_test_teardown(ends, stop),
         cmocka_unit_test_teardown(going, stop),
         cmocka_unit_test_teardown(impatient, stop),
+        cmocka_unit_test_teardown(stopped_by_command, stop),
+        cmocka_unit_test_teardown(interrupted, stop),
         cmocka_unit_test_teardown(leaving, stop),
         cmocka_unit_test_teardown(no_monitor, stop),
         cmocka_unit_test_teardown(commands, stop),

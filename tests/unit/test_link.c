@@ -272,7 +272,7 @@ static void ends(void **state)
     l = START(wait_code);                       /* only a key will wake it: told, not waited for */
     go(l, LINK_FREE, 0);
     assert_int_equal(link_state(l), LINK_STOPPED);
-    assert_int_equal(link_stopped(l)->why, LINK_PAUSED);
+    assert_int_equal(link_stopped(l)->why, LINK_STARVED);
     link_end(l);
 }
 

@@ -1,0 +1,289 @@
+/*
+ * tests/fuzz/one_process.h -- both ends of debugger/link.h in one process and one thread, for
+ * a fuzzer: no process to switch to, the coverage of both ends, the same every time.
+ *
+ * link.c and vmm.c are what they always are.  The linker puts the __wrap_ functions here in the
+ * place of the system calls between them (fuzz.mk, ONE_PROCESS), so that fork() makes a
+ * coroutine, their socket is two queues, and whoever would wait lets the other run:
+ *
+ *     the debugger's end     recv, poll     ---->   the VMM runs until it looks for a request
+ *     the VMM's end          recvmsg, poll  <----
+ *
+ * A guest that runs gets SLICE_NS of its time at once.  There is one machine, which never ends.
+ */
+#ifndef TESTS_FUZZ_ONE_PROCESS_H
+#define TESTS_FUZZ_ONE_PROCESS_H
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <sanitizer/common_interface_defs.h>
+
+#include "base/host.h"
+#include "base/vclock.h"
+#include "debugger/link_wire.h"
+
+#define SLICE_NS    300
+#define STACK_BYTES (1 << 20)
+#define NO_PROCESS  0x3fffffff          /* the VMM's pid */
+
+struct message { struct message *next; size_t n, n_control; char control[256], byte[]; };
+struct message_queue { struct message *first, **last; };
+
+static struct {
+    struct message_queue to_vmm, to_debugger;
+    void *sp_debugger, *sp_vmm;         /* of the end that does not run */
+    void *stack, *fake[2];              /* AddressSanitizer's, of each end */
+    const void *debugger_stack;
+    size_t debugger_stack_bytes;
+    bool in_vmm, begun;
+    const struct link_options *options;
+    struct trace *trace;
+    struct wire_page *page;
+    struct vm *vm;
+    uint64_t slices;                    /* that the VMM was given */
+} one;
+
+/* ---- switching ---- */
+
+/* swapcontext() asks the kernel, and the sanitizer behind it does so four times. */
+__attribute__((naked, no_sanitize("address", "coverage")))
+static void switch_stack(__attribute__((unused)) void **from, __attribute__((unused)) void *to)
+{
+    __asm__("push %rbp; push %rbx; push %r12; push %r13; push %r14; push %r15\n"
+            "mov %rsp, (%rdi); mov %rsi, %rsp\n"
+            "pop %r15; pop %r14; pop %r13; pop %r12; pop %rbx; pop %rbp; ret");
+}
+
+static void to_debugger(void)
+{
+    one.in_vmm = false;
+    __sanitizer_start_switch_fiber(&one.fake[1], one.debugger_stack, one.debugger_stack_bytes);
+    switch_stack(&one.sp_vmm, one.sp_debugger);
+    __sanitizer_finish_switch_fiber(one.fake[1], &one.debugger_stack, &one.debugger_stack_bytes);
+    one.in_vmm = true;
+}
+
+static void vmm_begins(void)
+{
+    __sanitizer_finish_switch_fiber(NULL, &one.debugger_stack, &one.debugger_stack_bytes);
+    one.in_vmm = true;
+    vmm_serve(one.options, -1, one.trace, one.page);
+}
+
+static void to_vmm(void)
+{
+    if (!one.begun) {
+        one.begun = true;
+        one.stack = malloc(STACK_BYTES);
+        void (**top)(void) = (void (**)(void))((char *)one.stack + STACK_BYTES) - 2;
+        *top = vmm_begins;              /* where the first switch returns to */
+        one.sp_vmm = top - 6;
+    }
+    one.slices++;
+    __sanitizer_start_switch_fiber(&one.fake[0], one.stack, STACK_BYTES);
+    switch_stack(&one.sp_debugger, one.sp_vmm);
+    __sanitizer_finish_switch_fiber(one.fake[0], NULL, NULL);
+}
+
+/* The other end runs for a while. */
+static void let_other(void)
+{
+    if (one.in_vmm)
+        to_debugger();
+    else
+        to_vmm();
+}
+
+/* ---- messages ---- */
+
+/* The descriptors among them belong to the receiver. */
+static void own_descriptors(struct msghdr *msg)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
+        for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+            fd = dup(fd);
+            memcpy(CMSG_DATA(c) + i * sizeof fd, &fd, sizeof fd);
+        }
+}
+
+static void put_message(struct message_queue *q, const struct msghdr *msg)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < msg->msg_iovlen; i++)
+        n += msg->msg_iov[i].iov_len;
+    struct message *m = malloc(sizeof *m + n);
+    if (!m || msg->msg_controllen > sizeof m->control)
+        abort();
+    m->next = NULL;
+    m->n = 0;
+    for (size_t i = 0; i < msg->msg_iovlen; i++) {
+        if (msg->msg_iov[i].iov_len)
+            memcpy(m->byte + m->n, msg->msg_iov[i].iov_base, msg->msg_iov[i].iov_len);
+        m->n += msg->msg_iov[i].iov_len;
+    }
+    m->n_control = msg->msg_controllen;
+    if (m->n_control) {
+        memcpy(m->control, msg->msg_control, m->n_control);
+        own_descriptors(&(struct msghdr){ .msg_control = m->control, .msg_controllen = m->n_control });
+    }
+    *(q->first ? q->last : &q->first) = m;
+    q->last = &m->next;
+}
+
+static ssize_t take_message(struct message_queue *q, void *to, size_t room, struct msghdr *msg)
+{
+    struct message *m = q->first;
+    size_t n = m->n < room ? m->n : room;
+    q->first = m->next;
+    memcpy(to, m->byte, n);
+    if (msg) {
+        msg->msg_controllen = m->n_control < msg->msg_controllen ? m->n_control : msg->msg_controllen;
+        memcpy(msg->msg_control, m->control, msg->msg_controllen);
+    }
+    free(m);
+    return (ssize_t)n;
+}
+
+static struct message_queue *mine(void)
+{
+    return one.in_vmm ? &one.to_vmm : &one.to_debugger;
+}
+
+/* Has something come?  If not, the other end runs first. */
+static bool has_come(void)
+{
+    if (!mine()->first)
+        let_other();
+    return mine()->first;
+}
+
+/* ---- in the place of the system's ---- */
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
+ssize_t __wrap_recv(int fd, void *to, size_t n, int flags);
+int __wrap_poll(struct pollfd *p, nfds_t n, int ms);
+bool __wrap_host_ready_soon(struct pollfd *p, unsigned n);
+int __wrap_nanosleep(const struct timespec *a, struct timespec *b);
+pid_t __wrap_fork(void);
+int __wrap_kill(pid_t pid, int sig);
+_Noreturn void __wrap__exit(int status);
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+    (void)fd, (void)flags;
+    put_message(one.in_vmm ? &one.to_debugger : &one.to_vmm, msg);
+    return 1;
+}
+
+ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+    (void)fd, (void)flags;
+    while (!has_come())
+        ;
+    return take_message(mine(), msg->msg_iov[0].iov_base, msg->msg_iov[0].iov_len, msg);
+}
+
+/* The debugger's end, which does not wait. */
+ssize_t __wrap_recv(int fd, void *to, size_t n, int flags)
+{
+    (void)fd, (void)flags;
+    if (has_come())
+        return take_message(mine(), to, n, NULL);
+    errno = EAGAIN;
+    return -1;
+}
+
+int __wrap_poll(struct pollfd *p, nfds_t n, int ms)
+{
+    (void)p, (void)n, (void)ms;
+    if (one.in_vmm && one.vm) {
+        uint64_t soon = vclock_now_ns(one.vm->clock) + SLICE_NS;
+        if (one.vm->next_poll_ns > soon)
+            one.vm->next_poll_ns = soon;
+    }
+    return has_come();
+}
+
+bool __wrap_host_ready_soon(struct pollfd *p, unsigned n)
+{
+    return __wrap_poll(p, n, 0);
+}
+
+int __wrap_nanosleep(const struct timespec *a, struct timespec *b)
+{
+    (void)a, (void)b;
+    let_other();
+    return 0;
+}
+
+pid_t __wrap_fork(void)                     { return NO_PROCESS; }
+int __wrap_kill(pid_t pid, int sig)         { (void)pid, (void)sig; abort(); }
+_Noreturn void __wrap__exit(int status)     { (void)status; abort(); }
+
+/* Every comparison that the interpreter and the devices make would be told to the fuzzer, at
+ * two fifths of the time; the mutator knows what a packet looks like. */
+#define UNTOLD(name, type) \
+    void __wrap___sanitizer_cov_trace_##name(type a, type b); \
+    __attribute__((no_sanitize("all"))) \
+    void __wrap___sanitizer_cov_trace_##name(type a, type b) { (void)a, (void)b; }
+UNTOLD(cmp1, uint8_t) UNTOLD(cmp2, uint16_t) UNTOLD(cmp4, uint32_t) UNTOLD(cmp8, uint64_t)
+UNTOLD(const_cmp1, uint8_t) UNTOLD(const_cmp2, uint16_t) UNTOLD(const_cmp4, uint32_t)
+UNTOLD(const_cmp8, uint64_t)
+
+/* ---- what the VMM's end is made of, as it goes by ---- */
+
+struct vm *__real_vm_new(const struct vm_config *c, char *why, size_t n);
+struct vm *__wrap_vm_new(const struct vm_config *c, char *why, size_t n);
+void *__real_host_shared_alloc(const char *name, uint64_t bytes, int *fd);
+void *__wrap_host_shared_alloc(const char *name, uint64_t bytes, int *fd);
+struct store *__real_store_record(const char *path, const struct trace *t, const char *info, char *why,
+                                  size_t n);
+struct store *__wrap_store_record(const char *path, const struct trace *t, const char *info, char *why,
+                                  size_t n);
+size_t __wrap_store_take(struct store *s, struct trace_ring *ring, uint64_t size);
+
+struct vm *__wrap_vm_new(const struct vm_config *c, char *why, size_t n)
+{
+    return one.vm = __real_vm_new(c, why, n);
+}
+
+void *__wrap_host_shared_alloc(const char *name, uint64_t bytes, int *fd)
+{
+    void *hva = __real_host_shared_alloc(name, bytes, fd);
+    if (!strcmp(name, "vitrine-state"))
+        one.page = hva;
+    return hva;
+}
+
+struct store *__wrap_store_record(const char *path, const struct trace *t, const char *info, char *why,
+                                  size_t n)
+{
+    one.trace = (struct trace *)(uintptr_t)t;
+    return __real_store_record(path, t, info, why, n);
+}
+
+/* Events are forgotten: a fuzzer's run has too many. */
+size_t __wrap_store_take(struct store *s, struct trace_ring *ring, uint64_t size)
+{
+    uint64_t n = ring->head - ring->tail;
+    (void)s, (void)size;
+    ring->tail = ring->head;
+    return n;
+}
+
+static struct link *link_in_one_process(const struct link_options *o, char *why, size_t n)
+{
+    one.options = o;
+    return link_start(o, why, n);
+}
+
+#endif
