@@ -124,6 +124,7 @@ debugger := \
     debugger/filter_parse.c \
     debugger/filter.c \
     debugger/store.c \
+    debugger/store_search.c \
     debugger/explain.c \
     debugger/tally.c \
     debugger/histogram.c \
