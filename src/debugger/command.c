@@ -31,7 +31,7 @@ const struct command_row command_rows[] = {
     { "step-exit", "se", "[N]", "run until N exits (1) were answered by the monitor", "step-exit", cmd_step_exit, true, true, WITH_NOTHING },
     { "step", "s", "[N]", "run to another source line, into functions too", "step", cmd_step, true, true, WITH_NOTHING },
     { "next", "n", "[N]", "run to another source line; calls are done on the way", "next", cmd_next, true, true, WITH_NOTHING },
-    { "finish", "fin", NULL, "run until this function or handler has returned", "finish", cmd_finish, true, true, WITH_NOTHING },
+    { "finish", "fin", NULL, "run until the selected function, or the handler, has returned", "finish", cmd_finish, true, true, WITH_NOTHING },
     { "until", "u", "ADDRESS|KIND ...", "run until there: a breakpoint for this once", "until mark 3", cmd_until, true, true, WITH_BREAK },
     { "advance", NULL, "ADDRESS|FILE:LINE", "the same", "advance kernel.c:120", cmd_until, true, true, WITH_BREAK },
     { "reverse-stepi", "rsi", "[N]", "go back N instructions (1)", "reverse-stepi 1000", cmd_reverse_stepi, true, true, WITH_NOTHING },

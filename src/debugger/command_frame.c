@@ -64,6 +64,12 @@ bool console_frame(struct console *c, struct frame *f)
     return true;
 }
 
+bool console_caller(struct console *c, const struct frame *f, struct frame *caller)
+{
+    struct expr_machine m = machine_now(c);
+    return frame_caller(&m, f, caller);
+}
+
 /* ---- showing ---- */
 
 /* Variables from one of their kind: "a=1, b=..." or a line for each. */

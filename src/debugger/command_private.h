@@ -101,6 +101,7 @@ void tell_monitor(struct console *c);
 
 /* The selected frame; false: there is no debug information. */
 bool console_frame(struct console *c, struct frame *f);
+bool console_caller(struct console *c, const struct frame *f, struct frame *caller);
 /* The source line of an address as one line, to be printed; false: not known. */
 bool place_of(struct console *c, uint64_t at, struct source_place *p);
 const char *short_path(const char *file);

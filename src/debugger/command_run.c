@@ -153,15 +153,13 @@ enum console_result cmd_nexti(struct console *c, const char *args)
     return nothing_more(c, args) ? CONSOLE_ERROR : run_and_tell(c, LINK_NEXT, 1);
 }
 
-/* What the innermost function gives back, by the convention of C in 32 and 64 bits: in rax. */
+/* What the selected function gives back, by the convention of C in 32 and 64 bits: in rax. */
 static bool return_type(struct console *c, struct type *t)
 {
     struct frame f;
     struct frame_scopes s;
     Dwarf_Die function;
-    struct expr_machine m = console_machine(c);
-    m.frame = NULL;
-    if (!frame_innermost(&m, &f))
+    if (!console_frame(c, &f))
         return false;
     frame_open_scopes(c->o.info, &f, &s);
     if (!frame_function(&s, &function) || !type_of(&function, t))
@@ -189,15 +187,37 @@ static void tell_returned(struct console *c, const struct type *t)
     fputc('\n', c->out);
 }
 
+/* Until a function further out, which `up` has selected, has returned: to its caller, with
+ * the stack as before the call; another activation may come by there first. */
+static enum console_result finish_selected(struct console *c, unsigned *nr)
+{
+    char why[300];
+    struct frame caller;
+    struct link_break b = { .kind = BREAK_CODE, .enabled = true, .temporary = true };
+    if (!c->frame.cfa || !console_caller(c, &c->frame, &caller))
+        return fail(c, "where this function will return to is not known");
+    b.at = caller.pc;
+    snprintf(b.condition, sizeof b.condition, "rsp >= %#" PRIx64, c->frame.cfa);
+    if (link_break_add(c->o.link, &b, why, sizeof why))
+        return fail(c, "%s", why);
+    *nr = b.nr;
+    enum console_result result = run_and_tell(c, LINK_FREE, 0);
+    if (c->o.wait)                      /* if something else came first */
+        link_break_delete(c->o.link, b.nr);
+    return result;
+}
+
 enum console_result cmd_finish(struct console *c, const char *args)
 {
     struct type t;
+    unsigned nr = 0;
     if (nothing_more(c, args))
         return CONSOLE_ERROR;
     bool returns = return_type(c, &t);
-    enum console_result result = run_and_tell(c, LINK_FINISH, 1);
-    if (result == CONSOLE_OK && returns && c->o.wait && link_state(c->o.link) == LINK_STOPPED &&
-        link_stopped(c->o.link)->why == LINK_STEPPED)
+    enum console_result result = c->frame.level ? finish_selected(c, &nr) : run_and_tell(c, LINK_FINISH, 1);
+    const struct link_stop *s = link_stopped(c->o.link);
+    bool done = nr ? s->why == LINK_BREAK && s->nr == nr : s->why == LINK_STEPPED;
+    if (result == CONSOLE_OK && returns && done && c->o.wait && link_state(c->o.link) == LINK_STOPPED)
         tell_returned(c, &t);
     return result;
 }

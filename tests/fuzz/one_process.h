@@ -28,7 +28,7 @@
 #include "base/vclock.h"
 #include "debugger/link_wire.h"
 
-#define SLICE_NS    300
+#define SLICE_NS    100
 #define STACK_BYTES (1 << 20)
 #define NO_PROCESS  0x3fffffff          /* the VMM's pid */
 

@@ -89,6 +89,7 @@ class Pair:
         self.stops = []                 # our breakpoints in the monitor
         self.made_in = {}               # breakpoint -> inferior
         self.caller = None              # the frame below the handler's
+        self.following = False          # does the guest stop before exits?
         self.follow = None              # what was said of following meanwhile
         self.reason = None              # of the exit that is answered
         self.inside = False             # the monitor is held, between an exit and its answer's end
@@ -179,6 +180,8 @@ class Pair:
 
     def on_new_breakpoint(self, breakpoint):
         self.made_in[breakpoint.number] = self.selected()
+        if self.selected() == MONITOR and breakpoint.number > 0 and not (self.inside or self.following):
+            gdb.write('(the monitor stops there only while it answers an exit that is followed: `vt-follow on`)\n')
 
     def addresses_of_guest(self):
         """Breakpoints on addresses: gdb, attaching, finds the same number in the monitor, too, and could
@@ -360,8 +363,14 @@ the instruction that has trapped."""
             pair.follow = args          # the monitor hears of it when it is let go
             return
         gdb.write(pair.tell('follow ' + args))
-        if pair.tell('follow').startswith('the guest stops') and not pair.handlers:
-            pair.attach(self.attached)  # may we?  Better known before the guest stops for it
+        pair.following = pair.tell('follow').startswith('the guest stops')
+        if pair.following and not pair.handlers:
+            try:
+                pair.attach(self.attached)  # may we?  Better known before the guest stops for it
+            except gdb.GdbError:
+                pair.tell('follow off')     # and it stops for nobody
+                pair.following = False
+                raise
 
     def attached(self):
         pair.find_handlers()
