@@ -153,6 +153,7 @@ debugger := \
     debugger/disasm.c \
     debugger/condition.c \
     debugger/stops.c \
+    debugger/stops_hit.c \
     debugger/input_log.c \
     debugger/recording.c \
     debugger/checkpoint.c \

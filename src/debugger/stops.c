@@ -1,59 +1,22 @@
 /*
- * debugger/stops.c -- the breakpoints of a machine; see stops.h.
+ * debugger/stops.c -- the breakpoints of a machine, and what the engine is told of them;
+ * see stops.h.  Whether one was hit is stops_hit.c's.
  *
  * The list is in the order in which they were made.  For the engine, and for
  * finding what was hit among thousands, there are two sorted tables made from
  * it: code addresses and watched ranges, each with the number of its point.
  * `stale` says that they must be made anew before the guest runs on.
  */
-#include "debugger/stops.h"
+#include "debugger/stops_private.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/trace.h"
-#include "debugger/condition.h"
-#include "debugger/filter.h"
-#include "debugger/symbols.h"
-#include "debugger/trace_text.h"
 
 #define MAX_BREAKS 65536
-#define MAX_WATCH  64                   /* bytes remembered to see a change */
-
-struct point {
-    struct link_break b;
-    struct filter    *filter;
-    struct expr_names *names;           /* of the condition, at code; else NULL */
-    uint8_t           old[MAX_WATCH];   /* BREAK_CHANGE: what was there */
-    bool              old_ok;
-};
-
-struct code_point { gla_t at; unsigned nr; };
-
-struct stops {
-    struct vm            *vm;
-    struct condition_world world;
-    struct trace_text     text;
-    struct point         *point;
-    size_t                n, cap;
-    unsigned              next_nr;
-    uint64_t              seen;         /* events up to this one were looked at */
-
-    /* For the engine; room for `cap` of each, and one more of code. */
-    struct debug_stops    told;
-    gla_t                *code;         /* of code_point, and somebody's extra one */
-    struct data_stop     *data;
-    struct code_point    *code_point;
-    unsigned             *data_point;
-    size_t                n_code;
-    bool                  stale, refused, has_events;
-    bool                  rehearsing;   /* hits are neither counted nor the end of anything */
-    gla_t                 extra;        /* as told last */
-    bool                  has_extra;
-};
 
 bool stops_say(struct link_stop *stop, enum link_stop_why why, const char *fmt, ...)
 {
@@ -65,9 +28,7 @@ bool stops_say(struct link_stop *stop, enum link_stop_why why, const char *fmt, 
     return true;
 }
 
-/* ---- finding and counting ---- */
-
-static struct point *find(const struct stops *s, unsigned nr)
+struct point *stops_find(const struct stops *s, unsigned nr)
 {
     /* Ascending: they are numbered as they are made. */
     size_t lo = 0, hi = s->n;
@@ -81,186 +42,7 @@ static struct point *find(const struct stops *s, unsigned nr)
     return lo < s->n && s->point[lo].b.nr == nr ? &s->point[lo] : NULL;
 }
 
-/* It was hit: is that a stop?  *why is filled in already. */
-static bool counts(struct stops *s, struct point *p, const char *odd, struct link_stop *why)
-{
-    p->b.hits += !s->rehearsing;
-    if (p->b.ignore && !odd[0] && !s->rehearsing) {
-        p->b.ignore--;
-        return false;
-    }
-    why->nr = p->b.nr;
-    if (odd[0]) {
-        size_t used = strlen(why->text);
-        snprintf(why->text + used, sizeof why->text - used, " (its condition: %s)", odd);
-    }
-    if (p->b.temporary && !s->rehearsing)
-        stops_delete(s, p->b.nr);
-    return true;
-}
-
-void stops_rehearse(struct stops *s, bool on)
-{
-    s->rehearsing = on;
-}
-
-/* ---- code ---- */
-
-static const char *where(const struct stops *s, gla_t at, char *buf, size_t n)
-{
-    char name[120];
-    symbols_format(s->world.symbols, at, name, sizeof name);
-    snprintf(buf, n, "%#" PRIx64 "%s%s%s", at, name[0] ? " <" : "", name, name[0] ? ">" : "");
-    return buf;
-}
-
-static size_t first_code_point(const struct stops *s, gla_t from)
-{
-    size_t lo = 0, hi = s->n_code;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (s->code_point[mid].at < from)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-bool stops_code_hit(struct stops *s, gla_t at, struct link_stop *why)
-{
-    char place[160], odd[200];
-    bool stopped = false;
-    /* All that are there count their hit; the one made first is told. */
-    for (size_t k = first_code_point(s, at); k < s->n_code && s->code_point[k].at == at; k++) {
-        struct point *p = find(s, s->code_point[k].nr);
-        if (!p || !condition_holds(&s->world, &p->b, &p->names, odd, sizeof odd))
-            continue;
-        const char *what = p->b.temporary ? "temporary breakpoint" : "breakpoint";
-        struct link_stop hit;
-        stops_say(&hit, LINK_BREAK, "%s %u at %s", what, p->b.nr, where(s, at, place, sizeof place));
-        if (!counts(s, p, odd, &hit))
-            continue;
-        if (!stopped)
-            *why = hit;
-        stopped = true;
-    }
-    return stopped;
-}
-
-/* ---- data ---- */
-
-static void remember(struct stops *s, struct point *p)
-{
-    uint64_t n = p->b.len < MAX_WATCH ? p->b.len : MAX_WATCH;
-    p->old_ok = vm_read_linear(s->vm, p->b.at, p->old, n) == 0;
-}
-
-/* Has it changed since we last looked?  And what from and to, in words. */
-static bool has_changed(struct stops *s, struct point *p, char *words, size_t n)
-{
-    uint8_t old[MAX_WATCH];
-    bool old_ok = p->old_ok;
-    uint64_t len = p->b.len < MAX_WATCH ? p->b.len : MAX_WATCH, a = 0, b = 0;
-    memcpy(old, p->old, sizeof old);
-    remember(s, p);
-    words[0] = 0;
-    if (old_ok == p->old_ok && (!old_ok || !memcmp(old, p->old, len)))
-        return false;
-    if (len <= 8) {
-        memcpy(&a, old, len);
-        memcpy(&b, p->old, len);
-        snprintf(words, n, old_ok && p->old_ok ? ": %#" PRIx64 " became %#" PRIx64
-                         : p->old_ok ? ": mapped now" : ": not mapped any more", a, b);
-    }
-    return true;
-}
-
-static bool one_data_hit(struct stops *s, struct point *p, gla_t at, struct link_stop *why)
-{
-    char place[160], words[80] = "", odd[200];
-    if ((p->b.access & BREAK_CHANGE) && !has_changed(s, p, words, sizeof words))
-        return false;
-    if (!condition_holds(&s->world, &p->b, &p->names, odd, sizeof odd))
-        return false;
-    struct link_stop hit;
-    stops_say(&hit, LINK_BREAK, "watchpoint %u at %s%s", p->b.nr, where(s, at, place, sizeof place), words);
-    hit.address = at;
-    if (!counts(s, p, odd, &hit))
-        return false;
-    *why = hit;
-    return true;
-}
-
-bool stops_data_hit(struct stops *s, const struct vmexit *x, struct link_stop *why)
-{
-    size_t k = x->fault.error;
-    struct point *p = k < s->told.n_data ? find(s, s->data_point[k]) : NULL;
-    return p && one_data_hit(s, p, x->fault.gla, why);
-}
-
-bool stops_changed(struct stops *s, struct link_stop *why)
-{
-    for (size_t i = s->n; i-- > 0; ) {
-        struct point *p = &s->point[i];
-        if (p->b.kind == BREAK_DATA && p->b.enabled && one_data_hit(s, p, p->b.at, why))
-            return true;
-    }
-    return false;
-}
-
-void stops_remember(struct stops *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (s->point[i].b.access & BREAK_CHANGE)
-            remember(s, &s->point[i]);
-}
-
-/* ---- events ---- */
-
-static bool event_hit(struct stops *s, const struct trace_event *e, struct link_stop *why)
-{
-    char args[120], odd[200];
-    for (size_t i = s->n; i-- > 0; ) {
-        struct point *p = &s->point[i];
-        if (p->b.kind != BREAK_EVENT || !p->b.enabled || !filter_match(p->filter, e) ||
-            !condition_holds(&s->world, &p->b, &p->names, odd, sizeof odd))
-            continue;
-        const char *kind = e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].name : "?";
-        struct link_stop hit;
-        stops_say(&hit, LINK_BREAK, "breakpoint %u at event %" PRIu64 ": %s %s", p->b.nr, e->seq, kind,
-                  trace_text_args(&s->text, e, args, sizeof args));
-        hit.seq = e->seq;
-        if (counts(s, p, odd, &hit)) {
-            *why = hit;
-            return true;
-        }
-    }
-    return false;
-}
-
-bool stops_events_hit(struct stops *s, struct link_stop *why)
-{
-    const struct trace *t = s->vm->trace;
-    if (!t)
-        return false;
-    uint64_t head = t->ring->head, from = s->seen;
-    s->seen = head;
-    if (!s->has_events)
-        return false;
-    if (head - from > t->ring->size)
-        from = head - t->ring->size;
-    bool stopped = false;
-    for (uint64_t seq = from + 1; seq <= head; seq++) {
-        struct link_stop hit;
-        if (!event_hit(s, &t->ring->event[seq & (t->ring->size - 1)], &hit))
-            continue;
-        if (!stopped)
-            *why = hit;
-        stopped = true;
-    }
-    return stopped;
-}
+/* ---- events that come from within ---- */
 
 /* Some events come from within the engine, in the midst of its run: an interrupt or
  * fault is delivered, the mode changes.  There and then, not at the next exit. */
@@ -310,7 +92,7 @@ static int by_code(const void *a, const void *b)
 static int by_address(const void *a, const void *b, void *arg)
 {
     unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
-    gla_t at = find(arg, x)->b.at, other = find(arg, y)->b.at;
+    gla_t at = stops_find(arg, x)->b.at, other = stops_find(arg, y)->b.at;
     return at != other ? (at < other ? -1 : 1) : (x > y) - (x < y);
 }
 
@@ -334,7 +116,7 @@ static void make_tables(struct stops *s)
     qsort(s->code_point, s->n_code, sizeof *s->code_point, by_code);
     qsort_r(s->data_point, n_data, sizeof *s->data_point, by_address, s);
     for (size_t k = 0; k < n_data; k++) {
-        const struct link_break *b = &find(s, s->data_point[k])->b;
+        const struct link_break *b = &stops_find(s, s->data_point[k])->b;
         s->data[k] = (struct data_stop){ b->at, b->len, needs(b) };
     }
     s->told.data = s->data;
@@ -479,7 +261,7 @@ int stops_add(struct stops *s, struct link_break *b, char *why, size_t n)
     p.b.nr = b->nr = s->next_nr++;
     p.b.hits = 0;
     if (b->access & BREAK_CHANGE)
-        remember(s, &p);
+        stops_remember_point(s, &p);
     s->point[s->n++] = p;
     s->stale = true;
     return check_watched(s, b, why, n);
@@ -487,7 +269,7 @@ int stops_add(struct stops *s, struct link_break *b, char *why, size_t n)
 
 int stops_change(struct stops *s, const struct link_break *b, char *why, size_t n)
 {
-    struct point *p = find(s, b->nr);
+    struct point *p = stops_find(s, b->nr);
     if (!p) {
         snprintf(why, n, "there is no breakpoint %u", b->nr);
         return -ENOENT;
@@ -506,14 +288,14 @@ int stops_change(struct stops *s, const struct link_break *b, char *why, size_t 
     memcpy(p->b.agent, b->agent, sizeof p->b.agent);
     p->b.agent_len = b->agent_len;
     if (b->access & BREAK_CHANGE)
-        remember(s, p);
+        stops_remember_point(s, p);
     s->stale = true;
     return 0;
 }
 
 int stops_delete(struct stops *s, unsigned nr)
 {
-    struct point *p = find(s, nr);
+    struct point *p = stops_find(s, nr);
     if (!p)
         return -ENOENT;
     filter_free(p->filter);

@@ -1,0 +1,52 @@
+/*
+ * debugger/stops_private.h -- what stops.c (the list) and stops_hit.c share.
+ */
+#ifndef DEBUGGER_STOPS_PRIVATE_H
+#define DEBUGGER_STOPS_PRIVATE_H
+
+#include "debugger/condition.h"
+#include "debugger/filter.h"
+#include "debugger/stops.h"
+#include "debugger/trace_text.h"
+#include "vm/vm.h"
+
+#define MAX_WATCH  64                   /* bytes remembered to see a change */
+
+struct point {
+    struct link_break b;
+    struct filter    *filter;
+    struct expr_names *names;           /* of the condition, at code; else NULL */
+    uint8_t           old[MAX_WATCH];   /* BREAK_CHANGE: what was there */
+    bool              old_ok;
+};
+
+struct code_point { gla_t at; unsigned nr; };
+
+struct stops {
+    struct vm            *vm;
+    struct condition_world world;
+    struct trace_text     text;
+    struct point         *point;
+    size_t                n, cap;
+    unsigned              next_nr;
+    uint64_t              seen;         /* events up to this one were looked at */
+
+    /* For the engine; room for `cap` of each, and one more of code. */
+    struct debug_stops    told;
+    gla_t                *code;         /* of code_point, and somebody's extra one */
+    struct data_stop     *data;
+    struct code_point    *code_point;
+    unsigned             *data_point;
+    size_t                n_code;
+    bool                  stale, refused, has_events;
+    bool                  rehearsing;   /* hits are neither counted nor the end of anything */
+    gla_t                 extra;        /* as told last */
+    bool                  has_extra;
+};
+
+/* By its number; NULL: there is none. */
+struct point *stops_find(const struct stops *s, unsigned nr);
+/* What is in the bytes that are watched for a change. */
+void stops_remember_point(struct stops *s, struct point *p);
+
+#endif
