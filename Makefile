@@ -163,7 +163,9 @@ debugger := \
     debugger/control.c \
     debugger/sandbox.c \
     debugger/vmm.c \
+    debugger/link_start.c \
     debugger/link.c \
+    debugger/link_ask.c \
     debugger/link_memory.c \
     debugger/monitor_step.c \
     debugger/command.c \

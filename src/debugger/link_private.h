@@ -1,11 +1,12 @@
 /*
- * debugger/link_private.h -- what link.c and link_memory.c share.
+ * debugger/link_private.h -- what link.c, link_ask.c, link_memory.c and link_start.c share.
  */
 #ifndef DEBUGGER_LINK_PRIVATE_H
 #define DEBUGGER_LINK_PRIVATE_H
 
 #include "debugger/link_wire.h"
 
+#define RING_EVENTS 65536
 #define WIRE_ANY SIZE_MAX               /* the caller checks the answer's size itself */
 
 struct text_queue { char byte[65536]; size_t n; };
@@ -37,6 +38,18 @@ struct link {
     }; } in;
 };
 
+/* Send a request and wait.  The answer is in l->in; `bytes` is what it must have if it is no error. */
 int link_ask(struct link *l, enum wire_type type, const void *body, size_t n, size_t bytes);
+int link_ask_nothing(struct link *l, enum wire_type type);
+/* Why: the sentence that came with a refusal, or one of our own; returns err. */
+int link_refused(struct link *l, int err, char *why, size_t n);
+
+/* Text that came over the wire: ended, and printable. */
+void link_clean(char *text, size_t n);
+
+/* LINK_NEWS_ bits. */
+unsigned link_take_events(struct link *l);      /* out of the ring          */
+unsigned link_read_words(struct link *l);       /* out of the VMM's stderr  */
+unsigned link_note_death(struct link *l);
 
 #endif
