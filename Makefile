@@ -169,6 +169,9 @@ debugger := \
     debugger/link_memory.c \
     debugger/monitor_step.c \
     debugger/command.c \
+    debugger/command_args.c \
+    debugger/command_help.c \
+    debugger/command_complete.c \
     debugger/command_run.c \
     debugger/command_back.c \
     debugger/command_break.c \

@@ -1,10 +1,9 @@
 /*
- * debugger/command.c -- the console's table, and what is made of it: dispatch,
- * help, completion, the documentation.
+ * debugger/command.c -- the console's table, and dispatch by it.  Help and the documentation
+ * are made from it by command_help.c, completion by command_complete.c.
  */
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +11,9 @@
 #include "debugger/command_private.h"
 #include "debugger/monitor_step.h"
 #include "debugger/orc.h"
-#include "debugger/regs.h"
 #include "debugger/symbols.h"
-#include "debugger/trace_field.h"
-#include "debugger/trace_text.h"
 
-static command_fn cmd_help, cmd_info, cmd_quit, cmd_source, cmd_echo;
+static command_fn cmd_quit, cmd_source, cmd_echo;
 
 /* name, alias, arguments, help, example, handler, live, json, completion */
 const struct command_row command_rows[] = {
@@ -171,132 +167,6 @@ enum console_result fail_link(struct console *c, int err, const char *what)
     }
 }
 
-/* ---- arguments ---- */
-
-const char *skip_blanks(const char *s)
-{
-    while (isspace((unsigned char)*s))
-        s++;
-    return s;
-}
-
-size_t word_length(const char *s)
-{
-    size_t n = 0;
-    while (s[n] && !isspace((unsigned char)s[n]))
-        n++;
-    return n;
-}
-
-bool word_is(const char *s, const char *word)
-{
-    return word_length(s) == strlen(word) && strncmp(s, word, strlen(word)) == 0;
-}
-
-static int read_memory(void *arg, bool physical, uint64_t at, void *buf, unsigned n)
-{
-    struct console *c = arg;
-    if (!c->o.link)
-        return -EFAULT;
-    return physical ? link_read_phys(c->o.link, at, buf, n) : link_read_linear(c->o.link, at, buf, n);
-}
-
-static bool special_name(void *arg, const char *name, size_t len, uint64_t *value)
-{
-    struct console *c = arg;
-    if (len != 1 || name[0] != '$')
-        return false;
-    *value = c->last_value;
-    return true;
-}
-
-struct expr_machine console_machine(struct console *c)
-{
-    return (struct expr_machine){ .cpu = c->o.link ? &c->cpu : NULL, .symbols = c->o.symbols, .info = c->o.info,
-                                  .orc = c->own_orc,
-                                  .frame = c->frame.level ? &c->frame : NULL,
-                                  .read = read_memory, .arg = c, .name = special_name };
-}
-
-/* The guest has moved: its innermost frame is selected again. */
-static void refresh(struct console *c)
-{
-    if (!c->o.link)
-        return;
-    link_get_state(c->o.link, &c->cpu);
-    if (c->frame.level && (c->frame_ip != c->cpu.rip || c->frame_sp != c->cpu.gpr[RSP]))
-        c->frame.level = 0;
-}
-
-bool arg_value(struct console *c, const char **args, uint64_t *value)
-{
-    struct expr_machine m = console_machine(c);
-    char why[300];
-    size_t end;
-    if (expr_eval_word(*args, &m, value, &end, why, sizeof why)) {
-        fail(c, "%s", why);
-        return false;
-    }
-    *args = skip_blanks(*args + end);
-    if (**args == ',')
-        *args = skip_blanks(*args + 1);
-    return true;
-}
-
-/* FILE:LINE, with the file we are in if it is left out; *args moves behind it. */
-static bool line_address(struct console *c, const char **args, uint64_t *value, bool *is_line)
-{
-    struct source_place p = { .line = 0 };
-    struct frame f;
-    char file[200];
-    int actual;
-    size_t len = word_length(*args), n = len;
-    while (n && isdigit((unsigned char)(*args)[n - 1]))
-        n--;
-    *is_line = n && n < len && (*args)[n - 1] == ':' && n < sizeof file && strcspn(*args, "[(") >= n;
-    if (!*is_line)
-        return false;
-    snprintf(file, sizeof file, "%.*s", (int)n - 1, *args);
-    if (!file[0] && c->o.link && console_frame(c, &f) && place_of(c, frame_lookup_pc(&f), &p))
-        snprintf(file, sizeof file, "%s", p.file);
-    if (!file[0] || !source_address(debuginfo_source(c->o.info), file, (int)strtol(*args + n, NULL, 10), value, &actual)) {
-        fail(c, "no code is known of %.*s", (int)len, *args);
-        return false;
-    }
-    *args = skip_blanks(*args + len);
-    return true;
-}
-
-bool arg_address(struct console *c, const char **args, uint64_t *value)
-{
-    bool is_line;
-    return line_address(c, args, value, &is_line) || (!is_line && arg_value(c, args, value));
-}
-
-bool arg_count(struct console *c, const char *args, uint64_t none, uint64_t *n)
-{
-    *n = none;
-    return !*args || (arg_value(c, &args, n) && nothing_more(c, args) == CONSOLE_OK);
-}
-
-enum console_result nothing_more(struct console *c, const char *args)
-{
-    return *args ? fail(c, "nothing more is expected at '%.40s'", args) : CONSOLE_OK;
-}
-
-const struct trace_text *console_text(struct console *c)
-{
-    return store_text(c->o.store);
-}
-
-char *address_text(struct console *c, uint64_t at, char *buf, size_t n)
-{
-    char name[150];
-    symbols_format(c->o.symbols, at, name, sizeof name);
-    snprintf(buf, n, name[0] ? "%#" PRIx64 " <%s>" : "%#" PRIx64, at, name);
-    return buf;
-}
-
 /* ---- dispatch ---- */
 
 const struct command_row *row_find(const struct command_row *rows, size_t n, const char *name, size_t len,
@@ -353,6 +223,16 @@ enum console_result run_row(struct console *c, const struct command_row *r, cons
     return c->o.json && !r->json ? run_as_text(c, r, args) : r->run(c, args);
 }
 
+/* The guest has moved: its innermost frame is selected again. */
+static void refresh(struct console *c)
+{
+    if (!c->o.link)
+        return;
+    link_get_state(c->o.link, &c->cpu);
+    if (c->frame.level && (c->frame_ip != c->cpu.rip || c->frame_sp != c->cpu.gpr[RSP]))
+        c->frame.level = 0;
+}
+
 enum console_result console_run(struct console *c, const char *line, FILE *out)
 {
     bool ambiguous;
@@ -377,60 +257,9 @@ enum console_result console_run(struct console *c, const char *line, FILE *out)
     return result;
 }
 
-/* ---- the commands about commands ---- */
+/* ---- commands about commands ---- */
 
-static void list_rows(FILE *out, const struct command_row *rows, size_t n, const char *before)
-{
-    for (size_t i = 0; i < n; i++) {
-        char left[80];
-        snprintf(left, sizeof left, "%s%s%s%s", before, rows[i].name, rows[i].args ? " " : "",
-                 rows[i].args ? rows[i].args : "");
-        fprintf(out, "  %-34s %s\n", left, rows[i].help);
-    }
-}
-
-static void help_row(struct console *c, const struct command_row *r, const char *before)
-{
-    fprintf(c->out, "%s%s%s%s\n  %s\n", before, r->name, r->args ? " " : "", r->args ? r->args : "", r->help);
-    if (r->alias)
-        fprintf(c->out, "  short: %s%s\n", before, r->alias);
-    fprintf(c->out, "  for example: %s\n", r->example);
-}
-
-static enum console_result cmd_help(struct console *c, const char *args)
-{
-    bool ambiguous;
-    if (!*args) {
-        list_rows(c->out, command_rows, n_command_rows, "");
-        fputs("A beginning is enough if it is only one's. `help COMMAND` shows an example; "
-              "`help info`, `help break` list more.\n", c->out);
-        return CONSOLE_OK;
-    }
-    size_t len = word_length(args);
-    const struct command_row *r = row_find(command_rows, n_command_rows, args, len, &ambiguous);
-    if (!r)
-        return fail(c, "there is no command '%.*s'; `help` lists them", (int)len, args);
-    const char *more = skip_blanks(args + len);
-    bool info = r->run == cmd_info, mon = r->run == cmd_monitor, brk = r->run == cmd_break || r->run == cmd_tbreak || r->run == cmd_until;
-    const struct command_row *below = !*more ? NULL
-        : info ? row_find(info_rows, n_info_rows, more, word_length(more), &ambiguous)
-        : mon ? row_find(monitor_rows, n_monitor_rows, more, word_length(more), &ambiguous)
-        : brk ? row_find(break_rows, n_break_rows, more, word_length(more), &ambiguous) : NULL;
-    if (below) {
-        help_row(c, below, info ? "info " : mon ? "monitor " : "break ");
-        return CONSOLE_OK;
-    }
-    help_row(c, r, "");
-    if (info)
-        list_rows(c->out, info_rows, n_info_rows, "info ");
-    if (mon)
-        list_rows(c->out, monitor_rows, n_monitor_rows, "monitor ");
-    if (brk)
-        list_rows(c->out, break_rows, n_break_rows, "break ");
-    return CONSOLE_OK;
-}
-
-static enum console_result cmd_info(struct console *c, const char *args)
+enum console_result cmd_info(struct console *c, const char *args)
 {
     bool ambiguous, known = false;
     size_t len = word_length(args);
@@ -508,164 +337,4 @@ void console_free(struct console *c)
     debuginfo_close(c->own_info);
     orc_close(c->own_orc);
     free(c);
-}
-
-/* ---- completion ---- */
-
-struct words { char **word; size_t n, cap; const char *prefix; };
-
-static void offer(struct words *w, const char *word)
-{
-    if (!word || strncmp(word, w->prefix, strlen(w->prefix)))
-        return;
-    if (w->n + 1 >= w->cap) {
-        size_t cap = w->cap ? 2 * w->cap : 32;
-        char **more = realloc(w->word, cap * sizeof *more);
-        if (!more)
-            return;
-        w->word = more;
-        w->cap = cap;
-    }
-    if ((w->word[w->n] = strdup(word)))
-        w->n++;
-}
-
-static void offer_rows(struct words *w, const struct command_row *rows, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        offer(w, rows[i].name);
-}
-
-static void offer_symbols(struct words *w, const struct symbols *s)
-{
-    uint64_t a, b;
-    for (size_t i = 0; i < symbols_count(s) && w->n < 2000; i++)
-        offer(w, symbols_at(s, i, &a, &b));
-}
-
-static void offer_variables(struct words *w, struct debuginfo *info)
-{
-    const struct debuginfo_name *name;
-    size_t n = *w->prefix ? debuginfo_names(info, &name) : 0;
-    for (size_t i = 0; i < n && w->n < 2000; i++)
-        if (strspn(name[i].name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") == strlen(name[i].name))
-            offer(w, name[i].name);
-}
-
-static void offer_registers(struct words *w)
-{
-    for (size_t i = 0; i < regs_count() && *w->prefix; i++)
-        offer(w, reg_at(i)->name);
-}
-
-static void offer_parts(struct words *w)
-{
-    struct pc_part part[32];
-    size_t n = link_parts(part, NELEM(part));
-    for (size_t i = 0; i < n; i++) {
-        char name[32];
-        for (size_t k = 0; k < sizeof name; k++)
-            if (!(name[k] = (char)tolower((unsigned char)part[i].name[k])))
-                break;
-        name[sizeof name - 1] = 0;
-        offer(w, name);
-    }
-}
-
-static void offer_events(struct words *w)
-{
-    for (size_t i = 0; i < trace_fields_count(); i++)
-        offer(w, trace_field_at(i)->name);
-    for (unsigned k = 0; k < N_TRACE_KINDS; k++)
-        offer(w, trace_kinds[k].name);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void unique(struct words *w)
-{
-    size_t n = 0;
-    qsort(w->word, w->n, sizeof *w->word, by_name);
-    for (size_t i = 0; i < w->n; i++) {
-        if (n && !strcmp(w->word[n - 1], w->word[i]))
-            free(w->word[i]);
-        else
-            w->word[n++] = w->word[i];
-    }
-    w->n = n;
-}
-
-static void offer_arguments(struct console *c, struct words *w, enum completes what, bool first)
-{
-    switch (what) {
-    case WITH_COMMAND: offer_rows(w, command_rows, n_command_rows); break;
-    case WITH_INFO:    if (first) { offer_rows(w, info_rows, n_info_rows); offer_parts(w); } break;
-    case WITH_MONITOR: if (first) offer_rows(w, monitor_rows, n_monitor_rows); break;
-    case WITH_BREAK:   if (first) offer_rows(w, break_rows, n_break_rows);
-                       offer_symbols(w, c->o.symbols); offer_registers(w); break;
-    case WITH_EXPR:    offer_symbols(w, c->o.symbols); offer_variables(w, c->o.info); offer_registers(w); break;
-    case WITH_FIELD:   offer_events(w); offer_symbols(w, c->o.symbols); break;
-    case WITH_FILE:
-    case WITH_NOTHING: break;
-    }
-}
-
-char **console_complete(struct console *c, const char *line, size_t *start)
-{
-    bool ambiguous;
-    const char *begin = skip_blanks(line), *last = line + strlen(line);
-    while (last > begin && !isspace((unsigned char)last[-1]) && !strchr("([=!<>&|+-*,^", last[-1]))
-        last--;
-    struct words w = { .prefix = last };
-    *start = (size_t)(last - line);
-    size_t len = strcspn(begin, " \t/");
-    const struct command_row *r = row_find(command_rows, n_command_rows, begin, len, &ambiguous);
-    if (last == begin) {
-        offer_rows(&w, command_rows, n_command_rows);
-    } else if (r) {
-        const char *args = skip_blanks(begin + word_length(begin));
-        enum completes what = r->completes;
-        if (what == WITH_INFO && last != args)      /* the second word is below `info symbol` */
-            what = WITH_EXPR;
-        offer_arguments(c, &w, what, last == args);
-    }
-    if (!w.word && !(w.word = calloc(1, sizeof *w.word)))
-        return NULL;
-    unique(&w);
-    w.word[w.n] = NULL;
-    return w.word;
-}
-
-/* ---- documentation ---- */
-
-static void document_rows(FILE *out, const struct command_row *rows, size_t n, const char *before)
-{
-    for (size_t i = 0; i < n; i++) {
-        char args[100];
-        size_t k = 0;
-        for (const char *a = rows[i].args ? rows[i].args : ""; *a && k + 2 < sizeof args; a++) {
-            if (*a == '|')
-                args[k++] = '\\';
-            args[k++] = *a;
-        }
-        args[k] = 0;
-        fprintf(out, "| `%s%s%s%s` | %s | %s | `%s` |\n", before, rows[i].name, k ? " " : "", args,
-                rows[i].alias ? rows[i].alias : "", rows[i].help, rows[i].example);
-    }
-}
-
-void console_document(FILE *out)
-{
-    static const char head[] = "| command | short | what it does | example |\n| --- | --- | --- | --- |\n";
-    fputs(head, out);
-    document_rows(out, command_rows, n_command_rows, "");
-    fprintf(out, "\n### info\n\n%s", head);
-    document_rows(out, info_rows, n_info_rows, "info ");
-    fprintf(out, "\n### break, tbreak, until\n\n%s", head);
-    document_rows(out, break_rows, n_break_rows, "break ");
-    fprintf(out, "\n### monitor\n\n%s", head);
-    document_rows(out, monitor_rows, n_monitor_rows, "monitor ");
 }

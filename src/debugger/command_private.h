@@ -108,6 +108,8 @@ const char *short_path(const char *file);
 
 /* ---- handlers, by file ---- */
 
+command_fn cmd_info;                                                            /* command.c       */
+command_fn cmd_help;                                                            /* command_help.c  */
 command_fn cmd_continue, cmd_stepi, cmd_nexti, cmd_step_exit, cmd_finish, cmd_until, cmd_pause, cmd_step_irqs, cmd_follow, cmd_kill,
     cmd_type, cmd_key;                                                          /* command_run.c   */
 command_fn cmd_reverse_stepi, cmd_reverse_nexti, cmd_reverse_step, cmd_reverse_next, cmd_reverse_continue,
