@@ -85,8 +85,8 @@ static void show_output(struct session *s)
 /* The end of input, and a guest that waits for more: nothing will ever happen again. */
 static bool waits_for_ever(const struct session *s)
 {
-    return gdb_stub_starved(s->stub) && !gdb_stub_looking(s->stub) && !terminal_wants_input(s->terminal) &&
-           !terminal_has_input(s->terminal);
+    return gdb_stub_starved(s->stub) && !gdb_stub_looking(s->stub) &&
+           !terminal_wants_input(s->terminal) && !terminal_has_input(s->terminal);
 }
 
 /* Of vitrine gdb: its gdb is gone, or has not come and never will. */
@@ -109,8 +109,10 @@ static void wait_for_something(struct session *s, struct pollfd fds[N_FDS])
 {
     enum link_state state = link_state(s->link);
     bool lively = state == LINK_RUNNING || terminal_has_input(s->terminal);
-    fds[LINK] = (struct pollfd){ .fd = state == LINK_DEAD ? -1 : link_fd(s->link), .events = POLLIN };
-    fds[INPUT] = (struct pollfd){ .fd = terminal_wants_input(s->terminal) ? STDIN_FILENO : -1, .events = POLLIN };
+    int input = terminal_wants_input(s->terminal) ? STDIN_FILENO : -1;
+    int link = state == LINK_DEAD ? -1 : link_fd(s->link);
+    fds[LINK] = (struct pollfd){ .fd = link, .events = POLLIN };
+    fds[INPUT] = (struct pollfd){ .fd = input, .events = POLLIN };
     gdb_server_fds(s->server, fds + SOCKET);
     int ms = lively ? LOOK_MS : LONELY_MS;
     struct timespec look = { ms / 1000, ms % 1000 * 1000000L };
@@ -152,7 +154,8 @@ static bool dump_screen(const struct session *s)
 {
     char line[5000];
     const char *path = s->o->screen_dump;
-    struct console *c = console_new(&(struct console_options){ .link = s->link, .store = link_store(s->link) });
+    struct console *c =
+        console_new(&(struct console_options){ .link = s->link, .store = link_store(s->link) });
     snprintf(line, sizeof line, "screenshot %s", strcmp(path, "-") == 0 ? "" : path);
     bool ok = c && console_run(c, line, stdout) == CONSOLE_OK;
     if (c)
@@ -192,19 +195,29 @@ static bool start(struct session *s)
     s->symbols = symbols_open(o->guest.path, why, sizeof why);
     s->info = debuginfo_open(o->guest.path);
     snprintf(info, sizeof info, "guest=%s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n",
-             o->guest.path, o->machine.engine->name, mmu_names[o->machine.mmu], o->machine.ram_bytes,
-             o->machine.seed);
-    s->link = link_start(&(struct link_options){
-        .machine = o->machine, .guest = o->guest, .kinds = o->kinds | (o->insns ? TRACE_INSN_KINDS : 0),
-        .trace_path = o->trace_path, .trace_info = info, .paced = terminal_is_interactive(s->terminal),
-        .no_sandbox = o->no_sandbox, .tracer = o->tracer, .symbols = s->symbols, .info = s->info }, why, sizeof why);
+             o->guest.path, o->machine.engine->name, mmu_names[o->machine.mmu],
+             o->machine.ram_bytes, o->machine.seed);
+    const struct link_options l = {
+        .machine = o->machine, .guest = o->guest,
+        .kinds = o->kinds | (o->insns ? TRACE_INSN_KINDS : 0),
+        .trace_path = o->trace_path, .trace_info = info,
+        .paced = terminal_is_interactive(s->terminal),
+        .no_sandbox = o->no_sandbox, .tracer = o->tracer, .symbols = s->symbols, .info = s->info,
+    };
+    s->link = link_start(&l, why, sizeof why);
     if (!s->link) {
         host_say("%s", why);
         return false;
     }
     store_set_symbols(link_store(s->link), s->symbols);
-    struct gdb_options g = { .link = s->link, .interrupted = is_interrupted, .arg = s, .symbols = s->symbols, .info = s->info,
-                             .guest_path = s->path ? s->path : o->guest.path, .fixed_arch = o->gdb_arch, .last_client = o->gdb_ready,
+    struct gdb_options g = { .link = s->link,
+                             .interrupted = is_interrupted,
+                             .arg = s,
+                             .symbols = s->symbols,
+                             .info = s->info,
+                             .guest_path = s->path ? s->path : o->guest.path,
+                             .fixed_arch = o->gdb_arch,
+                             .last_client = o->gdb_ready,
                              .serves_file = strncmp(o->gdb, "tcp:", 4) == 0 };
     while (o->gdb_arch && strcmp(gdb_arch_names[g.arch], o->gdb_arch) != 0)
         g.arch++;
@@ -234,7 +247,8 @@ int session_run_gdb(const struct run_options *o)
         catch_signals();
         terminal_attach_link(s.terminal, s.link, o->keyboard);
         if (!o->gdb_ready)
-            host_say("the guest waits for: gdb -ex 'target remote %s'", gdb_server_address(s.server));
+            host_say("the guest waits for: gdb -ex 'target remote %s'",
+                     gdb_server_address(s.server));
         if (!o->gdb_ready || tell_ready(&s))
             loop(&s);
         status = last_words(&s);

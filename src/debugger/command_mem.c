@@ -46,7 +46,9 @@ static void probe_second(struct survey *v)
 static uint64_t reach(const struct link_second *s)
 {
     unsigned level = s->depth ? s->step[s->depth - 1].level : 4;
-    return s->ok && s->page_size ? s->page_size : UINT64_C(1) << (12 + 9 * (level >= 1 && level <= 4 ? level - 1 : 0));
+    if (s->ok && s->page_size)
+        return s->page_size;
+    return UINT64_C(1) << (12 + 9 * (level >= 1 && level <= 4 ? level - 1 : 0));
 }
 
 static void ask_second(struct survey *v, struct run *r, const struct linear_piece *p)
@@ -123,7 +125,8 @@ static enum console_result go_along(struct survey *v, gla_t from)
 
 static enum console_result survey(struct survey *v, const char *args)
 {
-    static const char *const names[5] = { "off", "", "32-bit, 2 levels", "PAE, 3 levels", "4 levels" };
+    static const char *const names[5] = { "off", "", "32-bit, 2 levels", "PAE, 3 levels",
+                                          "4 levels" };
     struct console *c = v->c;
     struct paging pg = { c->cpu.cr0, c->cpu.cr3, c->cpu.cr4, c->cpu.efer, true };
     uint64_t from = 0;
@@ -142,7 +145,8 @@ static void show_range(struct console *c, const struct run *r)
 
 static void show_rights(struct console *c, const struct linear_piece *p)
 {
-    fprintf(c->out, " %s%s%s", p->user ? "u" : "-", p->writable ? "rw" : "r-", p->executable ? "x" : "-");
+    fprintf(c->out, " %s%s%s", p->user ? "u" : "-", p->writable ? "rw" : "r-",
+            p->executable ? "x" : "-");
 }
 
 /* ---- info mmu: where it leads ---- */
@@ -150,7 +154,8 @@ static void show_rights(struct console *c, const struct linear_piece *p)
 static bool leads_on(const struct run *r, const struct linear_piece *p)
 {
     return p->present && r->first.writable == p->writable && r->first.user == p->user &&
-           r->first.executable == p->executable && r->first.gpa + (p->from - r->first.from) == p->gpa;
+           r->first.executable == p->executable &&
+           r->first.gpa + (p->from - r->first.from) == p->gpa;
 }
 
 static void show_where(struct survey *v, const struct run *r)
@@ -206,8 +211,8 @@ static void show_physical(struct console *c)
     size_t n = link_regions(c->o.link, &r);
     fputs("guest-physical memory:\n", c->out);
     for (size_t i = 0; i < n; i++)
-        fprintf(c->out, "0x%010" PRIx64 "-0x%010" PRIx64 " %s %s\n", r[i].base, r[i].base + r[i].size - 1,
-                r[i].kind == GMEM_ROM ? "ROM" : "RAM", r[i].name);
+        fprintf(c->out, "0x%010" PRIx64 "-0x%010" PRIx64 " %s %s\n", r[i].base,
+                r[i].base + r[i].size - 1, r[i].kind == GMEM_ROM ? "ROM" : "RAM", r[i].name);
 }
 
 enum console_result info_mem(struct console *c, const char *args)

@@ -104,7 +104,8 @@ static struct value load_word(struct parser *p, bool physical, bool is_signed, u
 }
 
 /* "u32[" and its relatives: what to read there; false if it is none. */
-static bool memory_word(const char *at, size_t len, bool *physical, bool *is_signed, unsigned *bytes)
+static bool memory_word(const char *at, size_t len, bool *physical, bool *is_signed,
+                        unsigned *bytes)
 {
     static const struct { const char *bits; unsigned bytes; } widths[] = {
         { "8", 1 }, { "16", 2 }, { "32", 4 }, { "64", 8 },
@@ -228,7 +229,8 @@ static struct value star(struct parser *p, const struct value *v)
 {
     if (type_kind(&v->type) != TYPE_NONE)
         return element(p, v, 0);
-    return load_word(p, false, false, p->m->cpu ? state_code_bits(p->m->cpu) / 8 : 8, expr_load(p, v));
+    return load_word(p, false, false, p->m->cpu ? state_code_bits(p->m->cpu) / 8 : 8,
+                     expr_load(p, v));
 }
 
 static struct value postfix(struct parser *p)
@@ -363,11 +365,16 @@ static struct value unary(struct parser *p)
 
 /* ---- binary operators, loosest last; longer tokens first ---- */
 
-static const struct infix { const char *token, *but_not; enum op op; unsigned level; } operators[] = {
+static const struct infix {
+    const char *token, *but_not;
+    enum op op;
+    unsigned level;
+} operators[] = {
     { "*", NULL, OP_MUL, 0 }, { "/", NULL, OP_DIV, 0 }, { "%", NULL, OP_MOD, 0 },
     { "+", NULL, OP_ADD, 1 }, { "-", NULL, OP_SUB, 1 },
     { "<<", NULL, OP_SHL, 2 }, { ">>", NULL, OP_SHR, 2 },
-    { "<=", NULL, OP_LE, 3 }, { ">=", NULL, OP_GE, 3 }, { "<", "<<", OP_LT, 3 }, { ">", ">>", OP_GT, 3 },
+    { "<=", NULL, OP_LE, 3 }, { ">=", NULL, OP_GE, 3 },
+    { "<", "<<", OP_LT, 3 }, { ">", ">>", OP_GT, 3 },
     { "==", NULL, OP_EQ, 4 }, { "!=", NULL, OP_NE, 4 },
     { "&", "&&", OP_AND, 5 }, { "^", NULL, OP_XOR, 6 }, { "|", "||", OP_OR, 7 },
     { "&&", NULL, OP_LAND, 8 }, { "||", NULL, OP_LOR, 9 },

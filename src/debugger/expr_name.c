@@ -108,8 +108,8 @@ static bool of_program(struct parser *p, const char *name, size_t len, struct va
 {
     Dwarf_Die die;
     const struct debuginfo_name *found =
-        debuginfo_find(p->m->info, DEBUGINFO_VARIABLE | DEBUGINFO_FUNCTION | DEBUGINFO_ENUMERATOR, name,
-                       len, expr_pc(p));
+        debuginfo_find(p->m->info, DEBUGINFO_VARIABLE | DEBUGINFO_FUNCTION | DEBUGINFO_ENUMERATOR,
+                       name, len, expr_pc(p));
     if (!found || !debuginfo_die(p->m->info, found->die, &die))
         return false;
     p->fixed = true;
@@ -217,11 +217,13 @@ static struct value find_name(struct parser *p)
         return v;
     if (debuginfo_find(p->m->info, DEBUGINFO_FUNCTION, at, len, 0))
         return complain(p, -EINVAL,
-                        "'%.*s' is inlined where it is called, and has no address; FILE:LINE names a line of it",
+                        "'%.*s' is inlined where it is called, and has no address; FILE:LINE names "
+                        "a line of it",
                         (int)len, at);
     if (reg_find(at + (at[0] == '$'), len - (at[0] == '$')))
         return complain(p, -EINVAL, "there are no registers here, so no %.*s", (int)len, at);
-    return complain(p, -EINVAL, "'%.*s' is neither a register nor a symbol of the guest", (int)len, at);
+    return complain(p, -EINVAL, "'%.*s' is neither a register nor a symbol of the guest", (int)len,
+                    at);
 }
 
 struct value expr_name(struct parser *p)
@@ -248,11 +250,13 @@ struct value expr_member(struct parser *p, const struct value *v)
     if (p->err)
         return plain(0);
     if (type_kind(&v->type) != TYPE_STRUCT)
-        return complain(p, -EINVAL, type_kind(&v->type) == TYPE_NONE ? "this has no type, so no members"
-                        : "a %s has no members", type_name(&v->type, name, sizeof name));
+        return complain(p, -EINVAL,
+                        type_kind(&v->type) == TYPE_NONE ? "this has no type, so no members"
+                                                         : "a %s has no members",
+                        type_name(&v->type, name, sizeof name));
     if (!len || !type_member(p->m->info, &v->type, p->at, len, &m))
-        return complain(p, -EINVAL, "%s has no member '%.*s'", type_name(&v->type, name, sizeof name),
-                        (int)len, p->at);
+        return complain(p, -EINVAL, "%s has no member '%.*s'",
+                        type_name(&v->type, name, sizeof name), (int)len, p->at);
     p->at += len;
     return (struct value){ .type = m.type, .in_memory = true, .at = v->at + m.offset,
                            .bit_offset = m.bit_offset, .bit_size = m.bit_size };

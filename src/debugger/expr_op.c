@@ -77,7 +77,8 @@ static uint64_t compute(struct parser *p, enum op op, uint64_t a, uint64_t b, bo
     case OP_ADD:  return a + b;
     case OP_SUB:  return a - b;
     case OP_SHL:  return b < 64 ? a << b : 0;
-    case OP_SHR:  return is_signed ? (uint64_t)((int64_t)a >> (b < 64 ? b : 63)) : b < 64 ? a >> b : 0;
+    case OP_SHR:
+        return is_signed ? (uint64_t)((int64_t)a >> (b < 64 ? b : 63)) : b < 64 ? a >> b : 0;
     case OP_AND:  return a & b;
     case OP_XOR:  return a ^ b;
     case OP_OR:   return a | b;

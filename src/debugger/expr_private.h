@@ -32,7 +32,8 @@ enum op { OP_MUL, OP_DIV, OP_MOD, OP_ADD, OP_SUB, OP_SHL, OP_SHR, OP_LE, OP_GE, 
           OP_EQ, OP_NE, OP_AND, OP_XOR, OP_OR, OP_LAND, OP_LOR };
 
 struct value plain(uint64_t bits);
-struct value complain(struct parser *p, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+struct value complain(struct parser *p, int err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 bool is_name_char(char c);
 size_t name_length(const char *at);
 /* The number that a value stands for. */

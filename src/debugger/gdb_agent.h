@@ -13,7 +13,7 @@
 
 struct agent_machine {
     int  (*read)(void *arg, uint64_t at, void *buf, unsigned n);        /* linear: 0, -errno */
-    bool (*reg)(void *arg, unsigned nr, uint64_t *value);               /* as the client numbers them */
+    bool (*reg)(void *arg, unsigned nr, uint64_t *value); /* as the client numbers them */
     void *arg;
 };
 

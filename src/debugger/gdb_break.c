@@ -13,7 +13,9 @@
 #include "debugger/gdb_agent.h"
 #include "debugger/gdb_private.h"
 
-static const uint32_t accesses[] = { [2] = BREAK_WRITE, [3] = BREAK_READ, [4] = BREAK_READ | BREAK_WRITE };
+static const uint32_t accesses[] = {
+    [2] = BREAK_WRITE, [3] = BREAK_READ, [4] = BREAK_READ | BREAK_WRITE
+};
 
 static struct gdb_point *find(const struct gdb_stub *s, unsigned type, uint64_t at, uint64_t len)
 {
@@ -37,8 +39,8 @@ const struct gdb_point *gdb_point_nr(const struct gdb_stub *s, unsigned nr)
 static bool parse(struct gdb_args *a, struct gdb_point *p)
 {
     uint64_t type;
-    if (!gdb_take_number(a, &type) || type > 4 || !gdb_take(a, ',') || !gdb_take_number(a, &p->at) ||
-        !gdb_take(a, ',') || !gdb_take_number(a, &p->len))
+    if (!gdb_take_number(a, &type) || type > 4 || !gdb_take(a, ',') ||
+        !gdb_take_number(a, &p->at) || !gdb_take(a, ',') || !gdb_take_number(a, &p->len))
         return false;
     p->type = (unsigned)type;
     return true;
@@ -53,7 +55,8 @@ static bool parse_conditions(struct gdb_stub *s, struct gdb_args *a, struct link
     agent_list_begin(&list, s->arch);
     while (gdb_take(a, ';') && gdb_take(a, 'X')) {
         if (!gdb_take_number(a, &len) || !gdb_take(a, ',') || len > sizeof code ||
-            gdb_from_hex(a->at, (size_t)(a->end - a->at), code, len) != len || !agent_list_add(&list, code, len))
+            gdb_from_hex(a->at, (size_t)(a->end - a->at), code, len) != len ||
+            !agent_list_add(&list, code, len))
             return false;
         a->at += 2 * len;
     }
@@ -78,7 +81,8 @@ static bool has_room(struct gdb_stub *s)
 static int make(struct gdb_stub *s, struct gdb_point *p, struct link_break *b, char *why, size_t n)
 {
     b->nr = p->nr;
-    int err = b->nr ? link_break_change(s->o.link, b, why, n) : link_break_add(s->o.link, b, why, n);
+    int err =
+        b->nr ? link_break_change(s->o.link, b, why, n) : link_break_add(s->o.link, b, why, n);
     if (err == -ENOTSUP && p->type == 2) {      /* an engine that only sees what has changed */
         b->access = BREAK_CHANGE;
         err = link_break_add(s->o.link, b, why, n);
@@ -102,7 +106,9 @@ enum gdb_when gdb_insert(struct gdb_stub *s, struct gdb_args args)
         return gdb_error(s, EINVAL, "Z wants a type from 0 to 4, an address and a length");
     if (!has_room(s))
         return gdb_error(s, ENOMEM, "out of memory");
-    struct link_break b = { .kind = p.type < 2 ? BREAK_CODE : BREAK_DATA, .at = p.at, .enabled = true };
+    struct link_break b = { .kind = p.type < 2 ? BREAK_CODE : BREAK_DATA,
+                            .at = p.at,
+                            .enabled = true };
     if (p.type >= 2) {
         b.len = p.len;
         b.access = accesses[p.type];
@@ -140,7 +146,7 @@ enum gdb_when gdb_remove(struct gdb_stub *s, struct gdb_args args)
         old->gone = true;
         return gdb_ok(s);
     }
-    if (err && err != -ENOENT && err != -ESRCH)     /* the user may have deleted it with `monitor` */
+    if (err && err != -ENOENT && err != -ESRCH) /* the user may have deleted it with `monitor` */
         return gdb_error(s, err, "the monitor does not answer");
     drop(s, old);
     return gdb_ok(s);

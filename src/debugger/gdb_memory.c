@@ -65,15 +65,23 @@ static enum gdb_when read_memory(struct gdb_stub *s, struct gdb_args args, bool 
     return GDB_NOW;
 }
 
-enum gdb_when gdb_read_memory(struct gdb_stub *s, struct gdb_args args) { return read_memory(s, args, false); }
-enum gdb_when gdb_read_binary(struct gdb_stub *s, struct gdb_args args) { return read_memory(s, args, true); }
+enum gdb_when gdb_read_memory(struct gdb_stub *s, struct gdb_args args)
+{
+    return read_memory(s, args, false);
+}
+
+enum gdb_when gdb_read_binary(struct gdb_stub *s, struct gdb_args args)
+{
+    return read_memory(s, args, true);
+}
 
 static enum gdb_when write_memory(struct gdb_stub *s, uint64_t at, const void *buf, uint64_t n)
 {
     int err = n ? link_write_linear(s->o.link, at, buf, n) : 0;
-    return !err ? gdb_ok(s)
-         : gdb_error(s, err, err == -EFAULT ? "there is no memory"
-                           : err == -EBUSY ? "the guest is on its way back" : "the monitor does not answer");
+    const char *why = err == -EFAULT ? "there is no memory"
+                    : err == -EBUSY  ? "the guest is on its way back"
+                    : "the monitor does not answer";
+    return err ? gdb_error(s, err, why) : gdb_ok(s);
 }
 
 enum gdb_when gdb_write_memory(struct gdb_stub *s, struct gdb_args args)
@@ -89,7 +97,8 @@ enum gdb_when gdb_write_memory(struct gdb_stub *s, struct gdb_args args)
 enum gdb_when gdb_write_binary(struct gdb_stub *s, struct gdb_args args)
 {
     uint64_t at, n;
-    if (!parse_range(&args, &at, &n) || !gdb_take(&args, ':') || n != (uint64_t)(args.end - args.at))
+    if (!parse_range(&args, &at, &n) || !gdb_take(&args, ':') ||
+        n != (uint64_t)(args.end - args.at))
         return gdb_error(s, EINVAL, "X wants an address, a length and the bytes");
     return write_memory(s, at, args.at, n);
 }
@@ -190,6 +199,7 @@ enum gdb_when gdb_region_info(struct gdb_stub *s, struct gdb_args args)
     gdb_printf(&s->p, "start:%llx;size:%llx;", (unsigned long long)at,
                (unsigned long long)(last - at + (last != UINT64_MAX)));
     if (is)
-        gdb_printf(&s->p, "permissions:r%s%s;", first.writable ? "w" : "", first.executable ? "x" : "");
+        gdb_printf(&s->p, "permissions:r%s%s;", first.writable ? "w" : "",
+                   first.executable ? "x" : "");
     return GDB_NOW;
 }

@@ -80,15 +80,16 @@ typedef enum gdb_when gdb_fn(struct gdb_stub *s, struct gdb_args args);
 enum gdb_when gdb_ok(struct gdb_stub *s);
 /* An error, in words for who understands them. */
 enum gdb_when gdb_error(struct gdb_stub *s, int err, const char *what);
-void gdb_console_text(struct gdb_stub *s, const char *text);       /* as gdb's own output, while it waits */
+/* As gdb's own output, while it waits. */
+void gdb_console_text(struct gdb_stub *s, const char *text);
 
 /* Has the client interrupted an answer that takes long?  (What is nothing to the guest: the
  * interrupt is taken as such behind the answer, and finds that nobody waits for a stop.) */
 bool gdb_has_enough(const struct gdb_stub *s);
 
 /* gdb_run.c */
-gdb_fn gdb_stop_reason, gdb_vcont_query, gdb_vcont, gdb_continue, gdb_step, gdb_detach, gdb_kill, gdb_vkill,
-       gdb_vattach, gdb_back_step, gdb_back;
+gdb_fn gdb_stop_reason, gdb_vcont_query, gdb_vcont, gdb_continue, gdb_step, gdb_detach, gdb_kill,
+       gdb_vkill, gdb_vattach, gdb_back_step, gdb_back;
 void gdb_attach(struct gdb_stub *s);
 void gdb_interrupt(struct gdb_stub *s);
 void gdb_let_go(struct gdb_stub *s);
@@ -96,12 +97,13 @@ enum gdb_when gdb_go_on(struct gdb_stub *s);       /* `monitor answer` */
 const char *gdb_thread(const struct gdb_stub *s);
 
 /* gdb_memory.c */
-gdb_fn gdb_read_memory, gdb_read_binary, gdb_write_memory, gdb_write_binary, gdb_search, gdb_crc, gdb_region_info;
+gdb_fn gdb_read_memory, gdb_read_binary, gdb_write_memory, gdb_write_binary, gdb_search, gdb_crc,
+       gdb_region_info;
 
 /* gdb_break.c */
 gdb_fn gdb_insert, gdb_remove;
 void gdb_remove_all(struct gdb_stub *s);
-void gdb_settle_points(struct gdb_stub *s);         /* what could not be done while the VMM was held */
+void gdb_settle_points(struct gdb_stub *s);     /* what could not be done while the VMM was held */
 const struct gdb_point *gdb_point_nr(const struct gdb_stub *s, unsigned nr);
 
 /* gdb_query.c */

@@ -37,10 +37,13 @@ static enum gdb_when supported(struct gdb_stub *s, struct gdb_args args)
     s->swbreak = has_word(args, "swbreak+");
     s->hwbreak = has_word(args, "hwbreak+");
     s->error_text = has_word(args, "error-message+");
-    gdb_printf(&s->p, "PacketSize=%x;QStartNoAckMode+;multiprocess+;exec-events+;swbreak+;hwbreak+;vContSupported+;"
+    gdb_printf(&s->p,
+               "PacketSize=%x;QStartNoAckMode+;multiprocess+;exec-events+;swbreak+;hwbreak+;"
+               "vContSupported+;"
                "error-message+;qXfer:features:read+;qXfer:memory-map:read+;qXfer:threads:read+;"
                "qXfer:exec-file:read+;ConditionalBreakpoints+;ReverseStep+;ReverseContinue+;"
-               "binary-upload+", GDB_PACKET_MAX - 0x10);
+               "binary-upload+",
+               GDB_PACKET_MAX - 0x10);
     return GDB_NOW;
 }
 
@@ -50,7 +53,8 @@ static enum gdb_when supported(struct gdb_stub *s, struct gdb_args args)
 static enum gdb_when piece(struct gdb_stub *s, struct gdb_args args, const char *text, size_t n)
 {
     uint64_t off, len;
-    if (!gdb_take_number(&args, &off) || !gdb_take(&args, ',') || !gdb_take_number(&args, &len) || off > n)
+    if (!gdb_take_number(&args, &off) || !gdb_take(&args, ',') || !gdb_take_number(&args, &len) ||
+        off > n)
         return gdb_error(s, EINVAL, "an offset and a length are wanted");
     if (len > GDB_PACKET_MAX / 2 - 8)   /* every byte may be escaped */
         len = GDB_PACKET_MAX / 2 - 8;
@@ -85,8 +89,10 @@ static enum gdb_when xfer_threads(struct gdb_stub *s, struct gdb_args args)
     s->mode_told = false;
     if (!take_annex(&args, ""))
         return gdb_error(s, ENOENT, "no annex");
-    int n = snprintf(text, sizeof text, "<?xml version=\"1.0\"?><threads><thread id=\"%s\" core=\"0\" name=\"CPU\">"
-                     "</thread></threads>", gdb_thread(s));
+    int n = snprintf(text, sizeof text,
+                     "<?xml version=\"1.0\"?><threads><thread id=\"%s\" core=\"0\" name=\"CPU\">"
+                     "</thread></threads>",
+                     gdb_thread(s));
     return piece(s, args, text, (size_t)n);
 }
 
@@ -104,8 +110,8 @@ static enum gdb_when xfer_exec_file(struct gdb_stub *s, struct gdb_args args)
 static void print_memory(FILE *out, const char *type, uint64_t from, uint64_t n)
 {
     if (n)
-        fprintf(out, "<memory type=\"%s\" start=\"%#llx\" length=\"%#llx\"/>", type, (unsigned long long)from,
-                (unsigned long long)n);
+        fprintf(out, "<memory type=\"%s\" start=\"%#llx\" length=\"%#llx\"/>", type,
+                (unsigned long long)from, (unsigned long long)n);
 }
 
 static int by_base(const void *a, const void *b)
@@ -129,8 +135,10 @@ static void memory_map(struct gdb_stub *s, FILE *out)
     memcpy(r, all, n * sizeof *r);
     qsort(r, n, sizeof *r, by_base);
     link_get_state(s->o.link, &cpu);
-    fputs("<?xml version=\"1.0\"?><!DOCTYPE memory-map PUBLIC \"+//IDN gnu.org//DTD GDB Memory Map V1.0//EN\" "
-          "\"http://sourceware.org/gdb/gdb-memory-map.dtd\"><memory-map>", out);
+    fputs("<?xml version=\"1.0\"?><!DOCTYPE memory-map PUBLIC \"+//IDN gnu.org//DTD GDB Memory Map "
+          "V1.0//EN\" "
+          "\"http://sourceware.org/gdb/gdb-memory-map.dtd\"><memory-map>",
+          out);
     for (size_t i = 0; i < n && !(cpu.cr0 & CR0_PG); i++) {
         if (r[i].base < at)
             continue;
@@ -189,7 +197,8 @@ static enum gdb_when thread_info(struct gdb_stub *s, struct gdb_args args)
     char text[100];
     (void)args;
     link_get_status(s->o.link, &st);
-    snprintf(text, sizeof text, "CPU%s, %s", st.halted ? " in HLT" : "", link_state_names[link_state(s->o.link)]);
+    snprintf(text, sizeof text, "CPU%s, %s", st.halted ? " in HLT" : "",
+             link_state_names[link_state(s->o.link)]);
     gdb_put_hex(&s->p, text, strlen(text));
     return GDB_NOW;
 }
@@ -255,8 +264,9 @@ static enum gdb_when run_command(struct gdb_stub *s, struct gdb_args args)
     line[n] = 0;
     if (!strcmp(line, "answer"))
         return gdb_go_on(s);
-    if (!strncmp(line, "mon", 3)) {     /* the console's way to do so: two would trace one process */
-        gdb_console_text(s, "gdb itself can step the monitor: `vitrine gdb`, and there `vt-follow on`\n");
+    if (!strncmp(line, "mon", 3)) { /* the console's way to do so: two would trace one process */
+        gdb_console_text(
+            s, "gdb itself can step the monitor: `vitrine gdb`, and there `vt-follow on`\n");
         gdb_begin(&s->p);
         return gdb_ok(s);
     }
@@ -268,7 +278,9 @@ static enum gdb_when run_command(struct gdb_stub *s, struct gdb_args args)
         s->quit = true;
     link_get_status(s->o.link, &after);
     if (after.icount != before.icount && !s->waiting)
-        fputs("(gdb does not know that the guest has moved; tell it: maintenance flush register-cache)\n", out);
+        fputs("(gdb does not know that the guest has moved; tell it: maintenance flush "
+              "register-cache)\n",
+              out);
     fclose(out);
     if (!text)
         return gdb_error(s, ENOMEM, "out of memory");
@@ -329,7 +341,8 @@ static const struct row { const char *name; gdb_fn *answer; } queries[] = {
     { "QNonStop:",                non_stop         },
 };
 
-static enum gdb_when look_up(struct gdb_stub *s, const struct row *rows, size_t n, struct gdb_args args)
+static enum gdb_when look_up(struct gdb_stub *s, const struct row *rows, size_t n,
+                             struct gdb_args args)
 {
     for (size_t i = 0; i < n; i++) {
         size_t len = strlen(rows[i].name);

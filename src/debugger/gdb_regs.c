@@ -20,7 +20,8 @@ enum { PLAIN, PC, TAGS };               /* special */
 enum { CORE, SSE, SEGMENTS, SYSTEM, N_FEATURES };
 
 static const char *const features[N_FEATURES] = {
-    "org.gnu.gdb.i386.core", "org.gnu.gdb.i386.sse", "org.gnu.gdb.i386.segments", "org.vitrine.system",
+    "org.gnu.gdb.i386.core", "org.gnu.gdb.i386.sse", "org.gnu.gdb.i386.segments",
+    "org.vitrine.system",
 };
 
 static struct table {
@@ -66,7 +67,8 @@ static void add_general(struct table *t, bool wide)
     static const uint8_t segs[] = { SEG_CS, SEG_SS, SEG_DS, SEG_ES, SEG_FS, SEG_GS };
     for (size_t i = 0; i < NELEM(segs); i++)
         add(t, seg_names[segs[i]], "int32",
-            offsetof(struct cpu_state, seg) + segs[i] * sizeof(struct segment) + offsetof(struct segment, sel),
+            offsetof(struct cpu_state, seg) + segs[i] * sizeof(struct segment) +
+                offsetof(struct segment, sel),
             2, 4, ST_SEGS, CORE);
 }
 
@@ -171,8 +173,8 @@ enum gdb_arch gdb_arch_of(const struct cpu_state *s)
 size_t gdb_reg_expedited(enum gdb_arch a, const uint8_t **numbers)
 {
     static const uint8_t narrow[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
-    static const uint8_t wide[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18,
-                                    19, 20, 21, 22, 23 };
+    static const uint8_t wide[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
+                                    18, 19, 20, 21, 22, 23 };
     *numbers = a == GDB_X86_64 ? wide : narrow;
     return a == GDB_X86_64 ? NELEM(wide) : NELEM(narrow);
 }
@@ -251,10 +253,14 @@ static const char types_xml[] =
     "<field name=\"ID\" start=\"21\" end=\"21\"/></flags>";
 
 static const char sse_xml[] =
-    "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/><vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"
-    "<vector id=\"v16i8\" type=\"int8\" count=\"16\"/><vector id=\"v8i16\" type=\"int16\" count=\"8\"/>"
-    "<vector id=\"v4i32\" type=\"int32\" count=\"4\"/><vector id=\"v2i64\" type=\"int64\" count=\"2\"/>"
-    "<union id=\"vec128\"><field name=\"v4_float\" type=\"v4f\"/><field name=\"v2_double\" type=\"v2d\"/>"
+    "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/>"
+    "<vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"
+    "<vector id=\"v16i8\" type=\"int8\" count=\"16\"/>"
+    "<vector id=\"v8i16\" type=\"int16\" count=\"8\"/>"
+    "<vector id=\"v4i32\" type=\"int32\" count=\"4\"/>"
+    "<vector id=\"v2i64\" type=\"int64\" count=\"2\"/>"
+    "<union id=\"vec128\"><field name=\"v4_float\" type=\"v4f\"/>"
+    "<field name=\"v2_double\" type=\"v2d\"/>"
     "<field name=\"v16_int8\" type=\"v16i8\"/><field name=\"v8_int16\" type=\"v8i16\"/>"
     "<field name=\"v4_int32\" type=\"v4i32\"/><field name=\"v2_int64\" type=\"v2i64\"/>"
     "<field name=\"uint128\" type=\"uint128\"/></union>"
@@ -265,17 +271,23 @@ static const char sse_xml[] =
     "<field name=\"DAZ\" start=\"6\" end=\"6\"/><field name=\"IM\" start=\"7\" end=\"7\"/>"
     "<field name=\"DM\" start=\"8\" end=\"8\"/><field name=\"ZM\" start=\"9\" end=\"9\"/>"
     "<field name=\"OM\" start=\"10\" end=\"10\"/><field name=\"UM\" start=\"11\" end=\"11\"/>"
-    "<field name=\"PM\" start=\"12\" end=\"12\"/><field name=\"FZ\" start=\"15\" end=\"15\"/></flags>";
+    "<field name=\"PM\" start=\"12\" end=\"12\"/>"
+    "<field name=\"FZ\" start=\"15\" end=\"15\"/></flags>";
 
 static const char system_xml[] =
     "<flags id=\"x86_rights\" size=\"2\">"
-    "<field name=\"TYPE\" start=\"0\" end=\"3\" type=\"uint8\"/><field name=\"S\" start=\"4\" end=\"4\"/>"
-    "<field name=\"DPL\" start=\"5\" end=\"6\" type=\"uint8\"/><field name=\"P\" start=\"7\" end=\"7\"/>"
+    "<field name=\"TYPE\" start=\"0\" end=\"3\" type=\"uint8\"/>"
+    "<field name=\"S\" start=\"4\" end=\"4\"/>"
+    "<field name=\"DPL\" start=\"5\" end=\"6\" type=\"uint8\"/>"
+    "<field name=\"P\" start=\"7\" end=\"7\"/>"
     "<field name=\"AVL\" start=\"12\" end=\"12\"/><field name=\"L\" start=\"13\" end=\"13\"/>"
-    "<field name=\"DB\" start=\"14\" end=\"14\"/><field name=\"G\" start=\"15\" end=\"15\"/></flags>"
-    "<struct id=\"x86_segment\"><field name=\"selector\" type=\"uint16\"/><field name=\"rights\" type=\"x86_rights\"/>"
+    "<field name=\"DB\" start=\"14\" end=\"14\"/>"
+    "<field name=\"G\" start=\"15\" end=\"15\"/></flags>"
+    "<struct id=\"x86_segment\"><field name=\"selector\" type=\"uint16\"/>"
+    "<field name=\"rights\" type=\"x86_rights\"/>"
     "<field name=\"limit\" type=\"uint32\"/><field name=\"base\" type=\"uint64\"/></struct>"
-    "<struct id=\"x86_table\"><field name=\"base\" type=\"uint64\"/><field name=\"limit\" type=\"uint16\"/></struct>"
+    "<struct id=\"x86_table\"><field name=\"base\" type=\"uint64\"/>"
+    "<field name=\"limit\" type=\"uint16\"/></struct>"
     "<flags id=\"x86_cr0\" size=\"8\">"
     "<field name=\"PE\" start=\"0\" end=\"0\"/><field name=\"MP\" start=\"1\" end=\"1\"/>"
     "<field name=\"EM\" start=\"2\" end=\"2\"/><field name=\"TS\" start=\"3\" end=\"3\"/>"
@@ -289,13 +301,17 @@ static const char system_xml[] =
     "<field name=\"PSE\" start=\"4\" end=\"4\"/><field name=\"PAE\" start=\"5\" end=\"5\"/>"
     "<field name=\"MCE\" start=\"6\" end=\"6\"/><field name=\"PGE\" start=\"7\" end=\"7\"/>"
     "<field name=\"PCE\" start=\"8\" end=\"8\"/><field name=\"OSFXSR\" start=\"9\" end=\"9\"/>"
-    "<field name=\"OSXMMEXCPT\" start=\"10\" end=\"10\"/><field name=\"UMIP\" start=\"11\" end=\"11\"/>"
-    "<field name=\"FSGSBASE\" start=\"16\" end=\"16\"/><field name=\"PCIDE\" start=\"17\" end=\"17\"/>"
-    "<field name=\"OSXSAVE\" start=\"18\" end=\"18\"/><field name=\"SMEP\" start=\"20\" end=\"20\"/>"
+    "<field name=\"OSXMMEXCPT\" start=\"10\" end=\"10\"/>"
+    "<field name=\"UMIP\" start=\"11\" end=\"11\"/>"
+    "<field name=\"FSGSBASE\" start=\"16\" end=\"16\"/>"
+    "<field name=\"PCIDE\" start=\"17\" end=\"17\"/>"
+    "<field name=\"OSXSAVE\" start=\"18\" end=\"18\"/>"
+    "<field name=\"SMEP\" start=\"20\" end=\"20\"/>"
     "<field name=\"SMAP\" start=\"21\" end=\"21\"/></flags>"
     "<flags id=\"x86_efer\" size=\"8\">"
     "<field name=\"SCE\" start=\"0\" end=\"0\"/><field name=\"LME\" start=\"8\" end=\"8\"/>"
-    "<field name=\"LMA\" start=\"10\" end=\"10\"/><field name=\"NXE\" start=\"11\" end=\"11\"/></flags>";
+    "<field name=\"LMA\" start=\"10\" end=\"10\"/>"
+    "<field name=\"NXE\" start=\"11\" end=\"11\"/></flags>";
 
 static const char *const feature_types[N_FEATURES] = {
     [CORE] = types_xml, [SSE] = sse_xml, [SYSTEM] = system_xml,
@@ -345,8 +361,10 @@ const char *gdb_reg_xml(enum gdb_arch a, size_t *n)
 bool gdb_reg_info(enum gdb_arch a, size_t nr, char *buf, size_t n)
 {
     static const struct { const char *name, *generic; } generic[] = {
-        { "rip", "pc" }, { "eip", "pc" }, { "rsp", "sp" }, { "esp", "sp" }, { "rbp", "fp" }, { "ebp", "fp" },
-        { "eflags", "flags" }, { "rdi", "arg1" }, { "rsi", "arg2" }, { "rdx", "arg3" }, { "rcx", "arg4" },
+        { "rip", "pc" }, { "eip", "pc" }, { "rsp", "sp" }, { "esp", "sp" }, { "rbp", "fp" },
+        { "ebp", "fp" }, { "eflags", "flags" }, { "rdi", "arg1" }, { "rsi", "arg2" },
+        { "rdx", "arg3" },
+        { "rcx", "arg4" },
     };
     const struct table *t = table_of(a);
     const struct gdb_reg *r = gdb_reg_at(a, nr);
@@ -356,9 +374,11 @@ bool gdb_reg_info(enum gdb_arch a, size_t nr, char *buf, size_t n)
     for (size_t i = 0; i < nr; i++)
         at += t->reg[i].wire;
     bool vector = r->wire > 8;
-    int used = snprintf(buf, n, "name:%s;bitsize:%u;offset:%zu;encoding:%s;format:%s;set:%s;", r->name,
-                        8u * r->wire, at, vector ? "vector" : "uint", vector ? "vector-uint8" : "hex",
-                        r->feature == SYSTEM ? "System" : r->st == ST_FPU ? "Floating point" : "General");
+    const char *set = r->feature == SYSTEM ? "System"
+                    : r->st == ST_FPU      ? "Floating point" : "General";
+    int used = snprintf(buf, n, "name:%s;bitsize:%u;offset:%zu;encoding:%s;format:%s;set:%s;",
+                        r->name, 8u * r->wire, at, vector ? "vector" : "uint",
+                        vector ? "vector-uint8" : "hex", set);
     for (size_t i = 0; i < NELEM(generic) && used > 0 && (size_t)used < n; i++)
         if (strcmp(generic[i].name, r->name) == 0)
             used += snprintf(buf + used, n - (size_t)used, "generic:%s;", generic[i].generic);

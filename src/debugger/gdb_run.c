@@ -23,7 +23,7 @@
 #define PAUSE_NS 1500000000u            /* a guest that has not paused by then does not */
 
 enum { SIG_NONE = 0, SIG_INT = 2, SIG_TRAP = 5, SIG_ABRT = 6, SIG_SEGV = 11,
-       SIG_EMULATION = 148 };           /* "EXC_EMULATION, Emulation instruction": the monitor's turn */
+       SIG_EMULATION = 148 };           /* "EXC_EMULATION, Emulation instruction": before an exit */
 
 /* ---- how it ended ---- */
 
@@ -182,8 +182,8 @@ enum gdb_when gdb_stop_reason(struct gdb_stub *s, struct gdb_args args)
 static void tell_hang(struct gdb_stub *s)
 {
     struct cpu_state cpu;
-    gdb_console_text(s, "the monitor does not answer (is it being debugged itself?); what is shown is its last "
-                        "word; `monitor kill` ends it\n");
+    gdb_console_text(s, "the monitor does not answer (is it being debugged itself?); what is shown "
+                        "is its last word; `monitor kill` ends it\n");
     gdb_begin(&s->p);
     link_get_groups(s->o.link, LINK_CORE, &cpu);
     put_stop(s, SIG_INT, &cpu);
@@ -228,11 +228,16 @@ void gdb_stub_wake(struct gdb_stub *s)
 
 static const char *going_error(int err, enum link_run how)
 {
-    return err == -ENODATA || (LINK_IS_BACK(how) && err == -EINVAL) ? "nothing is recorded before this"
-         : err == -ETIMEDOUT ? "the monitor does not answer"
-         : err == -EBUSY     ? "the guest runs already"
-         : err == -EAGAIN    ? "the monitor is stopped: `vt-guest`, or `detach` in inferior 2, lets it go on"
-         : err == -ENOTSUP   ? "this machine cannot go back" : "the guest cannot run";
+    if (err == -ENODATA || (LINK_IS_BACK(how) && err == -EINVAL))
+        return "nothing is recorded before this";
+    switch (err) {
+    case -ETIMEDOUT: return "the monitor does not answer";
+    case -EBUSY:     return "the guest runs already";
+    case -EAGAIN:    return "the monitor is stopped: `vt-guest`, or `detach` in inferior 2, "
+                            "lets it go on";
+    case -ENOTSUP:   return "this machine cannot go back";
+    default:         return "the guest cannot run";
+    }
 }
 
 /* Instead of a stop reply: gdb prints it as it comes. */
@@ -283,7 +288,7 @@ static enum gdb_when go(struct gdb_stub *s, enum link_run how)
 {
     if (s->ahead)
         return catch_up(s);
-    if (s->waiting)                     /* whose stop is still owed, and the pause that was asked for */
+    if (s->waiting)                     /* whose stop is still owed, and perhaps a pause */
         return cannot_go(s, -EBUSY, how);
     stand_still(s);
     bool told = s->mode_told;
@@ -397,12 +402,13 @@ void gdb_attach(struct gdb_stub *s)
 void gdb_let_go(struct gdb_stub *s)
 {
     gdb_remove_all(s);
-    if (s->how != LINK_FREE)            /* a step, or a way back, would end with nobody to send it on */
+    if (s->how != LINK_FREE)            /* a step, or a way back, would end and nobody send it on */
         stand_still(s);
     s->attached = s->waiting = s->pausing = s->mode_told = false;
     s->starved = false;
     s->how = LINK_FREE;
-    s->going = link_state(s->o.link) == LINK_RUNNING || (!s->o.last_client && link_run(s->o.link, LINK_FREE, 0) == 0);
+    s->going = link_state(s->o.link) == LINK_RUNNING ||
+               (!s->o.last_client && link_run(s->o.link, LINK_FREE, 0) == 0);
     s->closing = !s->extended;
 }
 
@@ -410,7 +416,8 @@ void gdb_let_go(struct gdb_stub *s)
 static bool is_our_process(struct gdb_args a)
 {
     uint64_t pid;
-    return !gdb_more(&a) || (gdb_take(&a, ';') && gdb_take_number(&a, &pid) && pid == 1 && !gdb_more(&a));
+    return !gdb_more(&a) ||
+           (gdb_take(&a, ';') && gdb_take_number(&a, &pid) && pid == 1 && !gdb_more(&a));
 }
 
 enum gdb_when gdb_detach(struct gdb_stub *s, struct gdb_args args)

@@ -225,8 +225,9 @@ void gdb_server_fds(const struct gdb_server *v, struct pollfd fds[GDB_SERVER_FDS
     size_t waiting;
     gdb_stub_output(v->stub, &waiting);
     fds[0] = (struct pollfd){ .fd = v->listener, .events = POLLIN };
-    fds[1] = (struct pollfd){ .fd = v->client, .events = (short)((waiting > OUT_ENOUGH ? 0 : POLLIN) |
-                                                                 (waiting ? POLLOUT : 0)) };
+    fds[1] = (struct pollfd){ .fd = v->client,
+                              .events = (short)((waiting > OUT_ENOUGH ? 0 : POLLIN) |
+                                                (waiting ? POLLOUT : 0)) };
     fds[2] = (struct pollfd){ .fd = v->second, .events = POLLIN };
 }
 

@@ -57,7 +57,8 @@ static enum gdb_when get_registers(struct gdb_stub *s, struct gdb_args args)
 
 static enum gdb_when put_state(struct gdb_stub *s, unsigned groups, const struct cpu_state *cpu)
 {
-    int err = link_state(s->o.link) == LINK_RUNNING ? -EBUSY : link_set_state(s->o.link, groups, cpu);
+    int err =
+        link_state(s->o.link) == LINK_RUNNING ? -EBUSY : link_set_state(s->o.link, groups, cpu);
     return err ? gdb_error(s, err, "the registers cannot be set") : gdb_ok(s);
 }
 
@@ -273,7 +274,8 @@ static void look_at_file(struct gdb_stub *s)
 {
     unsigned char head[5] = { 0 };
     FILE *f = s->o.guest_path ? fopen(s->o.guest_path, "rb") : NULL;
-    s->is_elf = f && fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, "\177ELF", 4) == 0;
+    s->is_elf =
+        f && fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, "\177ELF", 4) == 0;
     if (f)
         fclose(f);
     s->own_arch = s->is_elf && head[4] == 1 ? GDB_I386 : GDB_X86_64;
@@ -313,7 +315,8 @@ void gdb_stub_connected(struct gdb_stub *s)
     gdb_packets_reset(&s->p);
     s->connected = true;
     s->closing = s->attached = s->waiting = s->pausing = s->mode_told = false;
-    s->multiprocess = s->exec_events = s->swbreak = s->hwbreak = s->error_text = s->extended = false;
+    s->multiprocess = s->exec_events = s->swbreak = s->hwbreak = s->error_text = s->extended =
+        false;
 }
 
 void gdb_stub_gone(struct gdb_stub *s)

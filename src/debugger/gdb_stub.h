@@ -40,9 +40,10 @@ struct gdb_options {
     const char    *guest_path;          /* given to gdb as the program that runs             */
     enum gdb_arch  arch;                /* with fixed_arch: this description for ever        */
     bool           fixed_arch;
-    bool           last_client;         /* when the client goes the guest will end: it need not run on */
-    bool           serves_file;         /* the client may be on another machine: it reads the guest's
-                                           file through us                                   */
+    bool           last_client;         /* when the client goes the guest will end: it need not
+                                           run on                                            */
+    bool           serves_file;         /* the client may be on another machine: it reads the
+                                           guest's file through us                                   */
 };
 
 /* The options are copied; what they point to is not.  NULL: out of memory. */

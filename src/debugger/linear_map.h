@@ -29,8 +29,8 @@ struct linear_piece {
     gla_t from, last;                   /* both included: the whole of the page or hole      */
     bool  present, writable, user, executable;
     gpa_t gpa;                          /* of `from`, if present                             */
-    enum linear_behind { BEHIND_NOTHING, BEHIND_RAM, BEHIND_ROM } behind;  /* if present: the machine's
-                                           memory there; a device's is none                  */
+    /* If present: the machine's memory there; a device's is none. */
+    enum linear_behind { BEHIND_NOTHING, BEHIND_RAM, BEHIND_ROM } behind;
 };
 
 /* Tables are read as they are when they are first met. */

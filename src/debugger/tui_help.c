@@ -11,7 +11,8 @@
 static const char *name_of_key(int key, char *buf, size_t n)
 {
     static const struct { int key; const char *name; } names[] = {
-        { '\t', "Tab" }, { '\r', "Enter" }, { 27, "Esc" }, { ' ', "Space" }, { KEY_BTAB, "Shift-Tab" },
+        { '\t', "Tab" }, { '\r', "Enter" }, { 27, "Esc" }, { ' ', "Space" },
+        { KEY_BTAB, "Shift-Tab" },
         { KEY_UP, "Up" }, { KEY_DOWN, "Down" }, { KEY_LEFT, "Left" }, { KEY_RIGHT, "Right" },
         { KEY_NPAGE, "PgDn" }, { KEY_PPAGE, "PgUp" }, { KEY_HOME, "Home" }, { KEY_END, "End" },
         { KEY_ENTER, "Enter" }, { KEY_IC, "Ins" }, { KEY_DC, "Del" },
@@ -53,7 +54,8 @@ static size_t words_that_fit(const char *text, int width)
 static void markdown(FILE *out, const char *key, const char *twin, const char *text)
 {
     if (key[0])
-        fprintf(out, "| `%s` | %s%s%s | %s |\n", key, twin[0] ? "`" : "", twin, twin[0] ? "`" : "", text);
+        fprintf(out, "| `%s` | %s%s%s | %s |\n", key, twin[0] ? "`" : "", twin, twin[0] ? "`" : "",
+                text);
     else if (text[0])
         fprintf(out, "\n%s\n\n| key | or | what it does |\n| --- | --- | --- |\n", text);
 }

@@ -49,7 +49,7 @@ static void begin(void)
     char why[300];
     int fd = mkstemp(path);
     static uint8_t image[0xf000];
-    memset(image, 0x90, sizeof image);  /* zeros are instructions that write over themselves: slow */
+    memset(image, 0x90, sizeof image);  /* zeros are code that writes over itself: slow */
     memcpy(image, code, sizeof code);
     if (fd < 0 || write(fd, image, sizeof image) != sizeof image)
         abort();
@@ -121,7 +121,8 @@ static void give_packet(const char *body, size_t n)
 static void give_command(const char *line, size_t n)
 {
     static const char *const allowed[] = {
-        "pause", "stepi", "continue", "reverse-stepi", "info mem", "info registers", "break code 0x1020",
+        "pause", "stepi", "continue", "reverse-stepi", "info mem", "info registers",
+        "break code 0x1020",
         "delete", "next", "where", "why", "walk 0x1000",
     };
     char body[200] = "qRcmd,";
@@ -148,7 +149,8 @@ static void give_line(const char *line, size_t n)
     } else {
         bool breaks = n && (memchr(line, '#', n) || memchr(line, '$', n) || memchr(line, 3, n));
         touched |= breaks || !n || !memchr(looks, line[0], sizeof looks - 1);
-        loose |= breaks || (n && memchr("DkR!", line[0], 4)) || (n >= 5 && !memcmp(line, "vKill", 5));
+        loose |= breaks || (n && memchr("DkR!", line[0], 4)) ||
+                 (n >= 5 && !memcmp(line, "vKill", 5));
         asked++;
         give_packet(line, n);
     }
@@ -215,13 +217,16 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t room);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned seed);
 
 static const char *const packets[] = {
-    "c", "s", "bs", "bc", "^C", "...", "?", "g", "vCont;c", "vCont;s:p1.1", "vCont;t", "vCont;r1020,1026:p1.1",
-    "Z0,1020,1", "z0,1020,1", "Z1,1003,1", "Z2,2000,2", "z2,2000,2", "Z4,1040,4", "m1000,40", "x1000,40",
+    "c", "s", "bs", "bc", "^C", "...", "?", "g", "vCont;c", "vCont;s:p1.1", "vCont;t",
+    "vCont;r1020,1026:p1.1", "Z0,1020,1", "z0,1020,1", "Z1,1003,1", "Z2,2000,2", "z2,2000,2",
+    "Z4,1040,4", "m1000,40", "x1000,40",
     "M2000,2:1234", "X2000,1:a", "p10", "P8=20100000", "P18=11000080", "qMemoryRegionInfo:1000",
     "qSearch:memory:0;100000;ab", "qCRC:1000,20", "qXfer:threads:read::0,1000",
-    "qXfer:features:read:target.xml:0,1000", "qXfer:memory-map:read::0,1000", "!", "D;1", "D", "k", "vAttach;1",
+    "qXfer:features:read:target.xml:0,1000", "qXfer:memory-map:read::0,1000", "!", "D;1", "D", "k",
+    "vAttach;1",
     "qSupported:multiprocess+;exec-events+;swbreak+;hwbreak+;error-message+", "QStartNoAckMode",
-    "vFile:setfs:0", "vFile:pread:3,40,0", "vFile:close:3", "monitor pause", "monitor stepi", "monitor continue",
+    "vFile:setfs:0", "vFile:pread:3,40,0", "vFile:close:3", "monitor pause", "monitor stepi",
+    "monitor continue",
     "monitor reverse-stepi", "monitor info mem", "monitor next",
 };
 

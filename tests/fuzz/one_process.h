@@ -132,7 +132,8 @@ static void put_message(struct message_queue *q, const struct msghdr *msg)
     m->n_control = msg->msg_controllen;
     if (m->n_control) {
         memcpy(m->control, msg->msg_control, m->n_control);
-        own_descriptors(&(struct msghdr){ .msg_control = m->control, .msg_controllen = m->n_control });
+        struct msghdr own = { .msg_control = m->control, .msg_controllen = m->n_control };
+        own_descriptors(&own);
     }
     *(q->first ? q->last : &q->first) = m;
     q->last = &m->next;
@@ -145,7 +146,8 @@ static ssize_t take_message(struct message_queue *q, void *to, size_t room, stru
     q->first = m->next;
     memcpy(to, m->byte, n);
     if (msg) {
-        msg->msg_controllen = m->n_control < msg->msg_controllen ? m->n_control : msg->msg_controllen;
+        if (msg->msg_controllen > m->n_control)
+            msg->msg_controllen = m->n_control;
         memcpy(msg->msg_control, m->control, msg->msg_controllen);
     }
     free(m);
@@ -245,10 +247,10 @@ struct vm *__real_vm_new(const struct vm_config *c, char *why, size_t n);
 struct vm *__wrap_vm_new(const struct vm_config *c, char *why, size_t n);
 void *__real_host_shared_alloc(const char *name, uint64_t bytes, int *fd);
 void *__wrap_host_shared_alloc(const char *name, uint64_t bytes, int *fd);
-struct store *__real_store_record(const char *path, const struct trace *t, const char *info, char *why,
-                                  size_t n);
-struct store *__wrap_store_record(const char *path, const struct trace *t, const char *info, char *why,
-                                  size_t n);
+struct store *__real_store_record(const char *path, const struct trace *t, const char *info,
+                                  char *why, size_t n);
+struct store *__wrap_store_record(const char *path, const struct trace *t, const char *info,
+                                  char *why, size_t n);
 size_t __wrap_store_take(struct store *s, struct trace_ring *ring, uint64_t size);
 
 struct vm *__wrap_vm_new(const struct vm_config *c, char *why, size_t n)
@@ -264,8 +266,8 @@ void *__wrap_host_shared_alloc(const char *name, uint64_t bytes, int *fd)
     return hva;
 }
 
-struct store *__wrap_store_record(const char *path, const struct trace *t, const char *info, char *why,
-                                  size_t n)
+struct store *__wrap_store_record(const char *path, const struct trace *t, const char *info,
+                                  char *why, size_t n)
 {
     one.trace = (struct trace *)(uintptr_t)t;
     return __real_store_record(path, t, info, why, n);
