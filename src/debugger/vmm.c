@@ -421,10 +421,28 @@ static void end_strings(struct link_break *b)
     b->event[sizeof b->event - 1] = b->condition[sizeof b->condition - 1] = 0;
 }
 
+static void tell_stop(struct vmm *m, const struct link_stop *why);
+
+static void give_up_way_back(struct vmm *m)
+{
+    struct link_stop why;
+    reverse_give_up(m->reverse, &why);
+    tell_stop(m, &why);
+}
+
+/* On the way back the same ground is gone over more than once, and the breakpoints must be the
+ * same each time: who changes them ends it. */
+static void breaks_change(struct vmm *m)
+{
+    if (reverse_busy(m->reverse))
+        give_up_way_back(m);
+}
+
 static int serve_BREAK_ADD(struct vmm *m, size_t *n)
 {
     struct link_break b = m->in.brk;
     end_strings(&b);
+    breaks_change(m);
     int err = stops_add(control_stops(m->control), &b, m->out.text, sizeof m->out.text);
     if (err)
         return err;
@@ -438,12 +456,14 @@ static int serve_BREAK_CHANGE(struct vmm *m, size_t *n)
 {
     (void)n;
     end_strings(&m->in.brk);
+    breaks_change(m);
     return stops_change(control_stops(m->control), &m->in.brk, m->out.text, sizeof m->out.text);
 }
 
 static int serve_BREAK_DELETE(struct vmm *m, size_t *n)
 {
     (void)n;
+    breaks_change(m);
     return stops_delete(control_stops(m->control), m->in.brk.nr);
 }
 
@@ -481,8 +501,6 @@ static int serve_SAVE(struct vmm *m, size_t *n)
         return m->fd < 0 ? -EBADF : -EBUSY;
     return snapshot_save(m->vm, &io, m->out.text, sizeof m->out.text);
 }
-
-static void tell_stop(struct vmm *m, const struct link_stop *why);
 
 static int serve_LOAD(struct vmm *m, size_t *n)
 {
@@ -651,8 +669,9 @@ static void answer_pause(struct vmm *m)
     if (!m->pause || m->state != LINK_RUNNING)
         return;
     if (reverse_busy(m->reverse))
-        reverse_give_up(m->reverse, &why);
-    tell_stop(m, &why);
+        give_up_way_back(m);
+    else
+        tell_stop(m, &why);
 }
 
 static _Noreturn void serve(struct vmm *m)

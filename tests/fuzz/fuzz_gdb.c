@@ -147,7 +147,8 @@ static void give_line(const char *line, size_t n)
     } else if (n > 8 && !memcmp(line, "monitor ", 8)) {
         give_command(line + 8, n - 8);
     } else {
-        bool breaks = n && (memchr(line, '#', n) || memchr(line, '$', n) || memchr(line, 3, n));
+        bool breaks = n && (memchr(line, '#', n) || memchr(line, '$', n) || memchr(line, 3, n) ||
+                             memchr(line, '}', n));
         touched |= breaks || !n || !memchr(looks, line[0], sizeof looks - 1);
         loose |= breaks || (n && memchr("DkR!", line[0], 4)) ||
                  (n >= 5 && !memcmp(line, "vKill", 5));
