@@ -19,6 +19,7 @@
 #include "debugger/filter.h"
 #include "debugger/regs.h"
 #include "debugger/source.h"
+#include "debugger/symbols.h"
 
 #define MAX_LINES_STEPS 20000           /* instructions that a step back by lines looks at */
 
@@ -75,7 +76,12 @@ enum console_result cmd_reverse_continue(struct console *c, const char *args)
 
 enum console_result cmd_reverse_finish(struct console *c, const char *args)
 {
-    return nothing_more(c, args) ? CONSOLE_ERROR : go_and_tell(c, LINK_REVERSE_FINISH, 0);
+    uint64_t offset, pc = state_pc(&c->cpu);
+    if (nothing_more(c, args))
+        return CONSOLE_ERROR;
+    if (!symbols_find(c->o.symbols, pc, &offset))
+        return fail(c, "where this function begins is not known: no symbol is here");
+    return go_and_tell(c, LINK_REVERSE_FINISH, pc - offset);
 }
 
 /* ---- by source lines ---- */

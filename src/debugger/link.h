@@ -164,7 +164,8 @@ enum link_run {
     LINK_REVERSE_STEP,                  /* n instructions back                                 */
     LINK_REVERSE_CONTINUE,              /* to the last time something would have stopped it    */
     LINK_REVERSE_NEXT,                  /* one instruction, with all that it called            */
-    LINK_REVERSE_FINISH,                /* before the call (or interrupt) of the current function */
+    LINK_REVERSE_FINISH,                /* before the call (or interrupt) of the current function,
+                                           which begins at address n                          */
     LINK_TO_INSN,                       /* to where n instructions had been retired, either way */
     LINK_TO_EVENT,                      /* to the end of the turn in which event n happened    */
     LINK_TO_NOW,                        /* to the newest point there is: whence one went back  */

@@ -291,8 +291,7 @@ void reverse_status(const struct reverse *r, struct link_past *p)
     p->total = r->op.total;
 }
 
-struct reverse *reverse_new(struct vm *vm, struct control *c, const struct symbols *symbols,
-                            uint64_t max_bytes)
+struct reverse *reverse_new(struct vm *vm, struct control *c, uint64_t max_bytes)
 {
     struct reverse *r = calloc(1, sizeof *r);
     if (!r)
@@ -300,7 +299,6 @@ struct reverse *reverse_new(struct vm *vm, struct control *c, const struct symbo
     r->vm = r->log.vm = vm;
     r->control = c;
     r->stops = control_stops(c);
-    r->symbols = symbols;
     r->max_bytes = max_bytes;
     r->ok = vm->cfg.engine->counts && vm->cfg.engine->save && !vm->peer;
     r->all = checkpoints_new(vm, max_bytes);

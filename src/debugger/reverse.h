@@ -27,8 +27,7 @@
 struct reverse;
 
 /* NULL: no memory.  On an engine that cannot, everything is refused with -ENOTSUP. */
-struct reverse *reverse_new(struct vm *vm, struct control *c, const struct symbols *symbols,
-                            uint64_t max_bytes);
+struct reverse *reverse_new(struct vm *vm, struct control *c, uint64_t max_bytes);
 
 /* Before the guest runs, whether forwards or (-errno and a sentence) back. */
 void reverse_before_run(struct reverse *r);

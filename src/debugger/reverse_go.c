@@ -9,7 +9,6 @@
 
 #include "base/trace.h"
 #include "debugger/regs.h"
-#include "debugger/symbols.h"
 
 /* ---- requests ---- */
 
@@ -48,20 +47,17 @@ static int begin_search(struct reverse *r, bool was_inside)
     return 0;
 }
 
-static int begin_finish(struct reverse *r, bool was_inside, char *why, size_t size)
+/* The debugger knows where the function begins: it may have been given other symbols since. */
+static int begin_finish(struct reverse *r, bool was_inside, gla_t start)
 {
     struct cpu_state s;
     struct insn i;
     uint8_t bytes[15];
-    uint64_t offset;
     pass_instruction(r, &s, &i, bytes);
-    gla_t pc = state_pc(&s);
-    if (!symbols_find(r->symbols, pc, &offset))
-        return cannot(-ENOENT, why, size, "where this function begins is not known: no symbol is here");
-    r->op.code[0] = pc - offset;
+    r->op.code[0] = start;
     r->op.n_code = 1;
     r->op.least_sp = state_sp(&s);
-    if (offset)
+    if (state_pc(&s) != start)
         return begin_search(r, was_inside);
     r->op.n_code = 0;
     r->op.how = LINK_REVERSE_STEP;
@@ -96,7 +92,7 @@ static int begin(struct reverse *r, bool was_inside, uint64_t n, char *why, size
         op->to.pc = state_pc(&s);
         return 0;
     case LINK_REVERSE_CONTINUE: return begin_search(r, was_inside);
-    case LINK_REVERSE_FINISH:   return begin_finish(r, was_inside, why, size);
+    case LINK_REVERSE_FINISH:   return begin_finish(r, was_inside, n);
     case LINK_TO_INSN:          return begin_insn(r, n, false);
     case LINK_TO_EVENT:         return begin_event(r, n, why, size);
     default:

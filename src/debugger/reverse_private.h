@@ -48,7 +48,6 @@ struct reverse {
     struct vm            *vm;
     struct control       *control;
     struct stops         *stops;
-    const struct symbols *symbols;
     struct checkpoints   *all;
     bool                  ok, wall_due, unfaithful;
     uint64_t              max_bytes;

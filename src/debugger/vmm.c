@@ -709,7 +709,7 @@ static bool build(struct vmm *m, char *why, size_t n)
     snprintf(why, n, "out of memory");
     if (!m->control)
         return false;
-    m->reverse = reverse_new(m->vm, m->control, m->o->symbols,
+    m->reverse = reverse_new(m->vm, m->control,
                              m->o->checkpoint_bytes ? m->o->checkpoint_bytes : CHECKPOINT_BYTES);
     return m->reverse != NULL;
 }

@@ -297,7 +297,7 @@ static void test_next_and_finish(void **state)
     link_get_state(l, &before);
     uint64_t inside = icount(l);
     go(l, LINK_STEP, 3);
-    go(l, LINK_REVERSE_FINISH, 0);
+    go(l, LINK_REVERSE_FINISH, symbol("emit"));
     assert_int_equal(icount(l), inside - 1);        /* at the call */
     uint64_t call = sum(l), at = icount(l);
     go(l, LINK_NEXT, 0);
