@@ -246,7 +246,7 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
 {
     struct vm_config *c = &o->machine;
     switch (opt) {
-    case OPT_CPU:      return parse_cpu(arg, c);
+    case OPT_CPU:      o->cpu_given = strcmp(arg, "auto") != 0; return parse_cpu(arg, c);
     case OPT_MMU:      return parse_mmu(arg, c);
     case OPT_MEM:      return parse_mem(arg, c);
     case OPT_RTC:      return parse_rtc(arg, c);
@@ -394,8 +394,13 @@ bool options_from(struct run_options *o, struct snapshot_head *h)
     }
     int err = snapshot_read_head(&io, h, why, sizeof why);
     close(fd);
+    const struct engine *wanted = o->cpu_given ? o->machine.engine : NULL;
     if (!err)
         err = snapshot_machine(h, &o->machine, &guest, why, sizeof why);
+    if (!err && wanted && wanted != o->machine.engine) {
+        err = -EINVAL;
+        snprintf(why, sizeof why, "it was taken on engine %s, and --cpu says %s", h->engine, wanted->name);
+    }
     if (err) {
         host_say("%s: %s", o->from, why);
         return false;

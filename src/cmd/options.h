@@ -38,6 +38,7 @@ struct run_options {
     bool        insns;                  /* --trace-insns: every instruction too */
     bool        stat, keyboard, quiet, check_shadow;
     bool        batch, json, no_sandbox;
+    bool        cpu_given;              /* --cpu was, by name */
     unsigned    n_commands;
     struct debug_command command[MAX_COMMANDS];
 };
