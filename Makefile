@@ -40,6 +40,7 @@ cpu := \
     cpu/kvm/kvm.c \
     cpu/kvm/exits.c \
     cpu/kvm/debug.c \
+    cpu/kvm/step.c \
     cpu/kvm/insn.c \
     cpu/kvm/state.c \
     cpu/kvm/save.c \
@@ -49,6 +50,7 @@ cpu := \
     cpu/kvm/probe.c \
     cpu/exit.c \
     cpu/state.c \
+    cpu/operands.c \
     cpu/soft/run.c \
     cpu/soft/debug.c \
     cpu/soft/insn_log.c \

@@ -27,6 +27,7 @@
     X(long_mode,        "long mode (64-bit)")                                \
     X(sse,              "SSE in the guest's kernel")                         \
     X(single_step,      "stops after every instruction")                     \
+    X(steps_into_handlers, "steps into handlers")                            \
     X(breakpoints,      "breakpoints without stepping")                      \
     X(user_breakpoints, "breakpoints in ring 3")                             \
     X(watchpoints,      "watchpoints without stepping")                      \

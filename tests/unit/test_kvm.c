@@ -602,6 +602,54 @@ static void steps_do_not_leak(void **st)
     stop(g);
 }
 
+/* Vector 1: inc cx; iret. */
+static void put_counter(struct guest *g, unsigned vector)
+{
+    uint16_t entry[2] = { (uint16_t)(0x100 * (vector + 2)), 0 };
+    gmem_write(g->m, 4 * vector, entry, sizeof(entry));
+    gmem_write(g->m, entry[0], "\x41\xcf", 2);
+}
+
+/* A guest that steps itself traps where it should: run freely, stepped, with a stop in its way. */
+static void steps_itself(bool step, bool stop_there)
+{
+    /* push 102h; popf; nop; nop; pushf; pop ax; push 2; popf; hlt */
+    struct guest *g = START(0x68, 0x02, 0x01, 0x9d, 0x90, 0x90, 0x9c, 0x58, 0x6a, 0x02, 0x9d, 0xf4);
+    gla_t at = 0x1005;
+    put_counter(g, VEC_DB);
+    assert_int_equal(engine_kvm.set_debug(&g->v, stop_there ? &(struct debug_stops){ .code = &at, .n_code = 1 } : NULL),
+                     0);
+    g->c.monitor_trap_flag = step;
+    assert_int_equal(engine_kvm.set_controls(&g->v, &g->c), 0);
+    unsigned steps = 0, stops = 0;
+    while (run(g)->reason == EXIT_MTF || g->x.reason == EXIT_BREAKPOINT) {
+        steps += g->x.reason == EXIT_MTF;
+        stops += g->x.reason == EXIT_BREAKPOINT;
+        assert_true(steps < 60);
+        conclude(g, RETRY);
+    }
+    assert_int_equal(g->x.reason, EXIT_HLT);
+    struct cpu_state s = state(g);
+    assert_int_equal(s.gpr[RCX] & 0xffff, 6);
+    assert_int_equal(s.gpr[RAX] & 0xffff, 0x102 | (s.gpr[RAX] & 0x8d5));
+    assert_int_equal(s.rflags & FLAG_TF, 0);
+    assert_int_equal(s.dr[6] & (1 << 14), 1 << 14);
+    assert_int_equal(stops, stop_there);
+    assert_true(!step || steps >= 8 + 2 * 6);
+    stop(g);
+}
+
+static void guest_steps_itself(void **st)
+{
+    (void)st;
+    steps_itself(false, false);
+    steps_itself(true, false);
+    if (caps.breakpoints) {
+        steps_itself(false, true);
+        steps_itself(true, true);
+    }
+}
+
 static void triple_fault_ends(void **st)
 {
     (void)st;
@@ -1113,6 +1161,7 @@ int main(void)
         cmocka_unit_test(hidden_stops),
         cmocka_unit_test(hidden_watch),
         cmocka_unit_test(steps_do_not_leak),
+        cmocka_unit_test(guest_steps_itself),
         cmocka_unit_test(triple_fault_ends),
         cmocka_unit_test(state_comes_back_as_it_went),
         cmocka_unit_test(a_past_comes_again),

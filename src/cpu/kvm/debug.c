@@ -1,5 +1,5 @@
 /*
- * cpu/kvm/debug.c -- a debugger's steps and stops, as far as this KVM has them.
+ * cpu/kvm/debug.c -- a debugger's stops, as far as this KVM has them.
  *
  * KVM_SET_GUEST_DEBUG lends the debugger the CPU's trap flag and its four debug
  * registers; the guest's own four do nothing meanwhile.  Whether that works is
@@ -8,12 +8,7 @@
  * KVM cannot do, is refused; the debugger then steps and looks for itself.
  *
  * A breakpoint is met before its instruction, so to go on from there it is
- * stepped over with the registers off.  Steps of that kind nobody sees.
- *
- * The trap flag is in the guest's RFLAGS while it is stepped.  KVM hides it in
- * the register, this file behind PUSHF and in the frame of an interrupt or fault that came instead
- * of the next instruction.  INT n and SYSCALL save it too, and clear it: on a complete KVM a
- * step over one of them ends where its handler returns to.
+ * stepped over (step.c) with the registers off.  Steps of that kind nobody sees.
  */
 #include "cpu/kvm/kvm.h"
 
@@ -52,12 +47,31 @@ static uint64_t dr7_length(unsigned i, uint64_t bytes)
     return (uint64_t)code[bytes] << (18 + 4 * i);
 }
 
+/* KVM takes its own trap flag out of RFLAGS, and the guest's with it. */
+static int give_back_flag(struct kvm_cpu *k)
+{
+    if (!k->step.guest_tf)
+        return 0;
+    k->run->s.regs.regs.rflags |= FLAG_TF;
+    return ioctl(k->fd, KVM_SET_REGS, &k->run->s.regs.regs) ? -errno : 0;
+}
+
+bool kvm_stepping(const struct kvm_cpu *k)
+{
+    return k->debug.control & KVM_GUESTDBG_SINGLESTEP;
+}
+
+bool kvm_debug_steps(struct kvm_cpu *k)
+{
+    if (k->told && !k->half && kvm_pc(k) != k->told_at)
+        k->told = false;
+    return k->controls.monitor_trap_flag || k->told;
+}
+
 int kvm_debug_choose(struct kvm_cpu *k)
 {
     struct kvm_guest_debug d = { 0 };
-    if (k->told && !k->half && kvm_pc(k) != k->told_at)
-        k->told = false;
-    bool step = k->controls.monitor_trap_flag || k->told;
+    bool step = kvm_debug_steps(k), stepped = kvm_stepping(k);
 
     if (k->controls.exception_bitmap & BIT(VEC_BP))
         d.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP;
@@ -71,12 +85,15 @@ int kvm_debug_choose(struct kvm_cpu *k)
         d.arch.debugreg[i] = s->at;
         d.arch.debugreg[7] |= DR7_GE | DR7_ENABLE(i) | DR7_KIND(i, s->kind) | dr7_length(i, s->bytes);
     }
-    if (!memcmp(&d, &k->debug, sizeof d))
+    if (!memcmp(&d, &k->debug, sizeof d) && !(step && k->step.lost))
         return 0;
+    if (step && !stepped)
+        k->step.guest_tf = k->run->s.regs.regs.rflags & FLAG_TF;
     if (ioctl(k->fd, KVM_SET_GUEST_DEBUG, &d))
         return -errno;
     k->debug = d;
-    return 0;
+    k->step.lost = false;
+    return stepped && !step ? give_back_flag(k) : 0;
 }
 
 int kvm_debug_suspend(struct kvm_cpu *k)
@@ -90,7 +107,7 @@ int kvm_debug_suspend(struct kvm_cpu *k)
 
 int kvm_debug_elsewhere(struct kvm_cpu *k)
 {
-    k->told = k->owes_step = false;
+    k->told = k->owes_step = k->step.owes_db = false;
     k->hits = 0;
     k->entry_rip = k->run->s.regs.regs.rip;
     return kvm_debug_choose(k);
@@ -137,73 +154,12 @@ bool kvm_debug_due(struct kvm_cpu *k, struct vmexit *x)
         tell_data(k, x);
     else if (k->owes_step)
         tell_step(k, x);
-    else if (k->controls.monitor_trap_flag && !k->half && !k->have_exit &&
+    else if (k->controls.monitor_trap_flag && !k->half && !k->have_exit && !k->step.owes_db &&
              !(k->told && k->told_at == kvm_pc(k)) && stop_at(k, kvm_pc(k)))
         tell_code(k, x);
     else
         return false;
     return true;
-}
-
-/* Was it PUSHF?  Prefixes, then 9c. */
-static bool is_pushf(const struct vcpu *v, uint64_t rip)
-{
-    uint8_t bytes[15];
-    size_t n = kvm_fetch(v, rip, bytes, sizeof bytes), i = 0;
-    bool rex = kvm_code_bytes(v->priv) == 8;
-    while (i < n && (memchr("\x66\x67\xf2\xf3\x26\x2e\x36\x3e\x64\x65", bytes[i], 10) ||
-                     (rex && (bytes[i] & 0xf0) == 0x40)))
-        i++;
-    return i < n && bytes[i] == 0x9c;
-}
-
-/* What is on the stack, `slots` words of its code's size from the top; NULL: it cannot be reached. */
-static uint8_t *on_stack(struct vcpu *v, unsigned slots, unsigned bytes)
-{
-    const struct kvm_cpu *k = v->priv;
-    const struct kvm_sregs *r = &k->run->s.regs.sregs;
-    uint64_t sp = k->run->s.regs.regs.rsp + slots * bytes;
-    gla_t gla = kvm_code_bytes(k) == 8 ? sp : (uint32_t)(r->ss.base + (r->ss.db ? (uint32_t)sp : (uint16_t)sp));
-    return kvm_hva(v, gla, bytes, WALK_WRITE);
-}
-
-#define FRAME_SLOTS 4                   /* an error code, and what the handler's first instructions push */
-
-/* An instruction that faulted, or was interrupted, or INT n: the trap flag is in the frame, and
- * IRET would bring it back.  The frame is where this instruction's address stands before a
- * selector and flags. */
-static void hide_in_frame(struct vcpu *v)
-{
-    const struct kvm_cpu *k = v->priv;
-    unsigned bytes = kvm_code_bytes(k);
-    for (unsigned i = 0; i < FRAME_SLOTS && bytes >= 4; i++) {
-        uint64_t rip = 0, cs = 0, flags = 0;
-        uint8_t *frame[3];
-        for (unsigned n = 0; n < 3; n++)
-            if (!(frame[n] = on_stack(v, i + n, bytes)))
-                return;
-        memcpy(&rip, frame[0], bytes);
-        memcpy(&cs, frame[1], bytes);
-        memcpy(&flags, frame[2], bytes);
-        if (rip - k->entry_rip > 15 || cs > UINT16_MAX || !(flags & FLAG_TF) || !(flags & FLAG_ONE))
-            continue;
-        frame[2][1] &= (uint8_t)~(FLAG_TF >> 8);
-        return;
-    }
-}
-
-/* What was stepped may have stored the trap flag, which is not the guest's: take it off the
- * stack.  (KVM hides its own flag in RFLAGS, and the guest's with it.) */
-static void hide_trap_flag(struct vcpu *v)
-{
-    const struct kvm_cpu *k = v->priv;
-    if (is_pushf(v, k->entry_rip)) {
-        uint8_t *flags = on_stack(v, 0, 2);
-        if (flags)
-            flags[1] &= (uint8_t)~(FLAG_TF >> 8);       /* it is in the second byte */
-    } else if (k->run->s.regs.regs.rip - k->entry_rip > 15) {
-        hide_in_frame(v);
-    }
 }
 
 bool kvm_debug_record(struct vcpu *v, struct vmexit *x)
@@ -212,7 +168,7 @@ bool kvm_debug_record(struct vcpu *v, struct vmexit *x)
     const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
     if (d->exception != VEC_DB)
         return false;
-    bool stepped = k->debug.control & KVM_GUESTDBG_SINGLESTEP, code = false;
+    bool stepped = kvm_stepping(k), code = false;
     for (unsigned i = 0; i < k->n_stops; i++) {
         if (!(d->dr6 & BIT(i)) || !(k->debug.arch.debugreg[7] & DR7_ENABLE(i)))
             continue;
@@ -225,10 +181,8 @@ bool kvm_debug_record(struct vcpu *v, struct vmexit *x)
         tell_code(k, x);
         return true;
     }
-    if (stepped) {
+    if (stepped)
         k->told = false;
-        hide_trap_flag(v);
-    }
     k->owes_step = k->controls.monitor_trap_flag && stepped;
     return kvm_debug_due(k, x);
 }
@@ -238,10 +192,9 @@ bool kvm_debug_is_unseen(struct vcpu *v)
     struct kvm_cpu *k = v->priv;
     const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
     if (k->run->exit_reason != KVM_EXIT_DEBUG || d->exception != VEC_DB || k->controls.monitor_trap_flag ||
-        !(k->debug.control & KVM_GUESTDBG_SINGLESTEP) || (d->dr6 & k->data_stops) || kvm_stepped_over_hlt(v))
+        !kvm_stepping(k) || (d->dr6 & k->data_stops))
         return false;
-    hide_trap_flag(v);
-    return true;
+    return !kvm_stepped_over_hlt(v);
 }
 
 /* ---- what is asked for ---- */
@@ -304,6 +257,9 @@ int kvm_set_stops(struct vcpu *v, const struct debug_stops *d)
     struct kvm_cpu *k = v->priv;
     static const struct debug_stops none;
     const struct engine_caps *caps = k->trial ? NULL : kvm_known_caps();
+
+    if (caps)
+        k->step.lands = caps->steps_into_handlers;
 
     if (!d)
         d = &none;

@@ -377,6 +377,7 @@ static int undo(struct kvm_cpu *k, const struct vmexit *x)
         return err;
     regs.rip = x->rip;
     k->run->s.regs.regs = regs;
+    k->step.lost = true;
     return ioctl(k->fd, KVM_SET_REGS, &regs) ? -1 : 0;
 }
 
@@ -407,6 +408,7 @@ EXIT_PATH void kvm_answer(struct vcpu *v, const struct vmexit *x, enum verdict v
     if (ours) {
         k->have_exit = false;
         k->half = reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO || is_msr(x);
+        k->step.owes_db |= k->half && verdict == RETIRE && kvm_stepping(k) && k->step.guest_tf;
     }
     if (verdict == REFLECT)
         reflect(v, x);

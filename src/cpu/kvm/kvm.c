@@ -115,7 +115,7 @@ int kvm_settle(struct kvm_cpu *k)
     struct vmexit x = { .rip = 0 };
     bool new_exit = kvm_enter(k, &x);
     allow_entry(k);
-    if (new_exit && (k->debug.control & KVM_GUESTDBG_SINGLESTEP) && k->run->exit_reason == KVM_EXIT_DEBUG)
+    if (new_exit && kvm_stepping(k) && k->run->exit_reason == KVM_EXIT_DEBUG)
         k->have_exit = false;
     return new_exit || !k->half ? 0 : -EIO;
 }
@@ -145,19 +145,67 @@ static void kicked(struct vcpu *v, struct vmexit *x)
     x->rip = k->run->s.regs.regs.rip;
 }
 
+/* One step.  False: the CPU was not entered, or (`again`) what it came back with is
+ * nothing to tell. */
+static bool enter_stepped(struct vcpu *v, struct vmexit *x, bool *again)
+{
+    struct kvm_cpu *k = v->priv;
+
+    kvm_step_begin(v);
+    kvm_debug_choose(k);
+    kvm_step_lay(v);
+    bool exited = kvm_enter(k, x);
+    *again = kvm_step_end(v, exited);
+    if (!*again)
+        return exited;
+    k->have_exit = k->told = false;
+    k->owes_step = k->controls.monitor_trap_flag;
+    return false;
+}
+
+/* The guest steps itself, and a debugger has the debug registers: KVM shows us its traps. */
+static bool is_guests_trap(struct kvm_cpu *k)
+{
+    const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
+    if (k->run->exit_reason != KVM_EXIT_DEBUG || kvm_stepping(k) || d->exception != VEC_DB || !(d->dr6 & DR6_BS))
+        return false;
+    k->step.owes_db = true;
+    return !(d->dr6 & (BIT(k->n_stops) - 1));
+}
+
+static EXIT_PATH bool enter(struct vcpu *v, struct vmexit *x, bool *again)
+{
+    struct kvm_cpu *k = v->priv;
+
+    if (k->n_stops || k->debug.control) {
+        if (kvm_stepping(k))
+            kvm_settle(k);
+        if (k->have_exit)
+            return true;
+        if (k->step.owes_db && kvm_step_trap(v))
+            host_say("kvm: the guest's own single-step trap could not be delivered");
+        if (kvm_debug_steps(k))
+            return enter_stepped(v, x, again);
+        kvm_debug_choose(k);
+    }
+    k->step.coming = 0;
+    if (!kvm_enter(k, x))
+        return false;
+    *again = k->debug.control && is_guests_trap(k);
+    k->have_exit = !*again;
+    return k->have_exit;
+}
+
 /* First touches come before the exit that followed them. */
 static EXIT_PATH void next_record(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
 
-    if (k->debug.control & KVM_GUESTDBG_SINGLESTEP)
-        kvm_settle(k);
     for (;;) {
+        bool again = false;
         if (first_touch(v, x) || kvm_debug_due(k, x))
             return;
-        if (k->n_stops)
-            kvm_debug_choose(k);
-        if (k->have_exit || kvm_enter(k, x)) {
+        if (k->have_exit || enter(v, x, &again)) {
             if (first_touch(v, x))
                 return;
             if (k->told && kvm_debug_is_unseen(v)) {
@@ -172,6 +220,8 @@ static EXIT_PATH void next_record(struct vcpu *v, struct vmexit *x)
             return;
         if (first_touch(v, x))
             return;
+        if (again)
+            continue;
         if (take_kick(k)) {
             kicked(v, x);
             return;
@@ -192,7 +242,7 @@ static EXIT_PATH void kvm_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
     next_record(v, x);
     k->in_record = true;
     v->n_exits++;
-    v->irq_ready = k->run->ready_for_interrupt_injection && k->run->if_flag;
+    v->irq_ready = k->run->ready_for_interrupt_injection && k->run->if_flag && !k->step.owes_db;
 }
 
 static EXIT_PATH void kvm_conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
@@ -210,6 +260,7 @@ int kvm_queue_exception(struct kvm_cpu *k, const struct event *e)
     struct kvm_vcpu_events ev;
     if (ioctl(k->fd, KVM_GET_VCPU_EVENTS, &ev))
         return -errno;
+    k->step.coming = STEP_COMES | e->vector;
     ev.flags = 0;
     ev.exception.injected = 1;
     ev.exception.nr = e->vector;
@@ -235,6 +286,7 @@ static int kvm_inject(struct vcpu *v, const struct event *e)
         if (!v->irq_ready)
             return -EBUSY;
         v->irq_ready = false;
+        k->step.coming = STEP_COMES | e->vector;
         return ioctl(k->fd, KVM_INTERRUPT, &irq) ? -errno : 0;
     case EVENT_NMI:
         return ioctl(k->fd, KVM_NMI) ? -errno : 0;

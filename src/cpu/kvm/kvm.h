@@ -3,7 +3,8 @@
  *
  *   kvm.c     the engine: made, entered, kicked, destroyed; injection, controls
  *   exits.c   one KVM exit becomes one or more of our records, and is answered
- *   debug.c   a debugger's steps and stops
+ *   debug.c   a debugger's stops
+ *   step.c    its steps, and what of them the guest must not see
  *   insn.c    which instruction did that?  prefixes and port opcodes only
  *   state.c   registers between KVM's structs and ours
  *   save.c    all of the vCPU, out and in
@@ -38,6 +39,25 @@ struct kvm_pager;
 /* One of the CPU's four debug registers, lent to the debugger. */
 struct kvm_stop { gla_t at; uint8_t bytes, kind; uint32_t index; /* of data: which it was asked for */ };
 
+/* Where a handler may begin that a step might end in; see step.c. */
+struct kvm_landing { gla_t at; uint8_t *hva, was; bool was_laid; /* HLT lies there now, and what did */ };
+enum step_kind { STEP_PLAIN, STEP_DELIVERY, STEP_PUSHES, STEP_POPS, STEP_RETURNS, STEP_SYSCALL, STEP_SYSRET,
+                 STEP_INT };
+#define STEP_COMES 0x100
+struct kvm_step {
+    enum step_kind     kind;
+    uint8_t            bytes;           /* a word of its stack                    */
+    uint64_t           flags;           /* before it: RFLAGS                      */
+    uint16_t           cs;
+    bool               guest_tf;        /* the guest's own TF, while KVM shows none */
+    bool               tf_after;        /* and behind the instruction             */
+    bool               owes_db;         /* the guest's own trap is still to come  */
+    bool               lost;            /* KVM's TF may be gone: ask for it again */
+    bool               lands;           /* that is tried and works                */
+    unsigned           coming;          /* STEP_COMES and a vector: what was injected */
+    struct kvm_landing landing[16];
+    unsigned           n_landings;
+};
 /* Whether an OUT has moved RIP when the exit is seen depends on the host's KVM
  * and on the path taken; learned from exits that leave no doubt. */
 enum out_moves { OUT_UNKNOWN, OUT_MOVED, OUT_NOT_MOVED };
@@ -78,6 +98,7 @@ struct kvm_cpu {
     bool              owes_step;            /* the step that met them: to be told    */
     bool              told;                 /* the code stop at told_at: not twice   */
     gla_t             told_at;
+    struct kvm_step   step;
     bool              trial;                /* what works is being found out         */
 };
 
@@ -93,12 +114,20 @@ int  kvm_queue_exception(struct kvm_cpu *k, const struct event *e);
 /* debug.c */
 int  kvm_set_stops(struct vcpu *v, const struct debug_stops *d);
 int  kvm_debug_choose(struct kvm_cpu *k);               /* tell KVM what is wanted now */
+bool kvm_debug_steps(struct kvm_cpu *k);                 /* one instruction is to be stepped */
+bool kvm_stepping(const struct kvm_cpu *k);              /* KVM has been told so */
 int  kvm_debug_suspend(struct kvm_cpu *k);              /* steps and stops: none until */
 int  kvm_debug_elsewhere(struct kvm_cpu *k);            /* the CPU came here by another way than by running */
 bool kvm_debug_due(struct kvm_cpu *k, struct vmexit *x);        /* there is something to tell without running */
 bool kvm_debug_record(struct vcpu *v, struct vmexit *x);     /* of KVM_EXIT_DEBUG; false: it is not ours */
 bool kvm_debug_is_unseen(struct vcpu *v);            /* a step over a breakpoint */
 gla_t kvm_pc(const struct kvm_cpu *k);
+
+/* step.c */
+void kvm_step_begin(struct vcpu *v);                    /* look at what is about to run */
+void kvm_step_lay(struct vcpu *v);                      /* last thing before KVM_RUN */
+bool kvm_step_end(struct vcpu *v, bool exited);         /* first thing after it; true: it ended in a handler */
+int  kvm_step_trap(struct vcpu *v);                     /* #DB for the guest's own TF */
 
 /* exits.c */
 void kvm_record(struct vcpu *v, struct vmexit *x);
@@ -157,7 +186,7 @@ void kvm_limit_cpuid(struct vcpu *v, uint32_t leaf, uint32_t out[4]);
 
 /* probe.c */
 int kvm_probe(struct engine_caps *caps);
-/* Of them breakpoints, user_breakpoints and watchpoints: for who has no time for all. */
+/* Of them breakpoints, user_breakpoints, watchpoints and steps_into_handlers: for who has no time for all. */
 const struct engine_caps *kvm_known_caps(void);
 
 /* Open /dev/kvm: a descriptor, or -errno with the sentence in why. */

@@ -134,6 +134,13 @@ static void enter_long_idt(struct cpu_state *s, struct gmem *m)
     s->idtr = (struct table_reg){ IDT, 0x21 * 16 - 1 };
 }
 
+/* The same for an opcode that there is not. */
+static void enter_long_ud(struct cpu_state *s, struct gmem *m)
+{
+    enter_long_idt(s, m);
+    put64(m, IDT + VEC_UD * 16, 0x00008e0000080000 | (CODE + 16));
+}
+
 /* Ring 3 of long mode; only the page of the code is the user's. */
 static void enter_user64(struct cpu_state *s, struct gmem *m)
 {
@@ -182,7 +189,8 @@ struct trial {
     void      (*enter)(struct cpu_state *s, struct gmem *m);
     bool        step;               /* under the monitor trap flag       */
     unsigned    see;
-    gla_t       stop;               /* a debugger waits there: at DATA for writes, else for code */
+    gla_t       stop;               /* a debugger waits there: at DATA for writes, else for code;
+                                     * under the flag, a step must end there */
     uint8_t     code[48];
 };
 
@@ -207,6 +215,8 @@ struct trial {
                        0x66, 0xa1, 0x00, 0x30, 0x66, 0x40, 0xf4, [44] = 0xe7, 0xe9 }
 /* int 0x20; its handler: mov eax, SECRET; out 0xe9, eax */
 #define SAY_IN_HANDLER { 0xcd, 0x20, [16] = 0xb8, SECRET_BYTES, 0xe7, 0xe9 }
+/* ud2; its handler: the same */
+#define SAY_AFTER_UD { 0x0f, 0x0b, [16] = 0xb8, SECRET_BYTES, 0xe7, 0xe9 }
 /* syscall; at LSTAR: mov [0x6000], esp; mov eax, SECRET; out 0xe9, eax */
 #define SAY_AFTER_SYSCALL { 0x0f, 0x05, [16] = 0x89, 0x24, 0x25, 0, 0x60, 0, 0, \
                             0xb8, SECRET_BYTES, 0xe7, 0xe9 }
@@ -229,6 +239,7 @@ static const struct trial trials[] = {
     { "virtual-8086 mode", CAP(v86),              enter_v86,       false, 0, 0,        SAY_FROM_V86 },
     { "SSE in ring 0",     CAP(sse),              enter_sse,       false, 0, 0,        SAY_BY_SSE },
     { "single step",       CAP(single_step),      enter_protected, true,  EXIT_MTF, 0, SAY_SECRET },
+    { "steps into handlers", CAP(steps_into_handlers), enter_long_ud, true, EXIT_MTF, CODE + 16, SAY_AFTER_UD },
     { "hardware breakpoints", CAP(breakpoints),   enter_protected, false, EXIT_BREAKPOINT, CODE + 5, SAY_STORED },
     { "hardware breakpoints in ring 3", CAP(user_breakpoints), enter_user_io, false, EXIT_BREAKPOINT, CODE + 5,
       SAY_SECRET },
@@ -288,7 +299,7 @@ static void run_trial(struct vcpu *v, const struct trial *t, struct outcome *o)
 
     for (int i = 0; i < 200 && shift < 32; i++) {
         engine_kvm.run(v, UINT64_MAX, &x);
-        if (x.reason == t->see)
+        if (x.reason == t->see && !(t->step && t->stop && x.rip != t->stop))
             seen++;
         if (x.reason == EXIT_IO && x.io.port == 0xe9 && !x.io.in) {
             said |= (uint32_t)x.io.value << shift;
@@ -328,9 +339,10 @@ static void try_one(const struct trial *t, struct outcome *o)
         goto out;
     struct controls c = { .monitor_trap_flag = t->step };
     struct data_stop watch = { DATA, 4, ACCESS_W };
-    struct debug_stops stops = { .code = &t->stop, .n_code = t->stop && t->stop != DATA,
+    struct debug_stops stops = { .code = &t->stop, .n_code = t->stop && t->stop != DATA && !t->step,
                                  .data = &watch, .n_data = t->stop == DATA };
     ((struct kvm_cpu *)v.priv)->trial = true;
+    ((struct kvm_cpu *)v.priv)->step.lands = t->step && t->stop;
     if (engine_kvm.set_state(&v, ST_ALL & ~(unsigned)ST_FPU, &s) == 0 &&
         engine_kvm.set_controls(&v, &c) == 0 && engine_kvm.set_debug(&v, &stops) == 0)
         run_trial(&v, t, o);
@@ -386,7 +398,7 @@ const struct engine_caps *kvm_known_caps(void)
         return &caps;
     for (size_t i = 0; i < NELEM(trials); i++) {
         struct outcome o;
-        if (trials[i].see != EXIT_BREAKPOINT)
+        if (trials[i].see != EXIT_BREAKPOINT && trials[i].cap != CAP(steps_into_handlers))
             continue;
         try_one(&trials[i], &o);
         *(bool *)((char *)&caps + trials[i].cap) = o.ok;

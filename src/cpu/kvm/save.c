@@ -21,6 +21,7 @@
 
 #include "base/bytes.h"
 #include "base/host.h"
+#include "base/x86.h"
 
 /* A struct kvm_xsave without the room that may follow it. */
 struct xsave { uint32_t region[1024]; };
@@ -81,8 +82,11 @@ void kvm_save_all(struct vcpu *v, struct bytes_out *o)
 
     memset(&s, 0, sizeof s);
     bool whole = kvm_settle(k) == 0;
+    if (k->step.owes_db)
+        whole &= kvm_step_trap(v) == 0;         /* now KVM knows of it */
     o->not_now |= k->have_exit || k->in_record;
     o->bad |= o->not_now || !whole || !take_parts(k, &s);
+    s.regs.rflags |= kvm_stepping(k) && k->step.guest_tf ? FLAG_TF : 0;
     s.last_io_rip = k->last_io_rip;
     BYTES_PUT(o, s);
 }
@@ -123,6 +127,8 @@ int kvm_load_all(struct vcpu *v, struct bytes_in *in)
     err = kvm_mirror_registers(k);
     if (!err)
         err = kvm_debug_elsewhere(k);
+    k->step.coming = s.events.exception.injected ? STEP_COMES | s.events.exception.nr :
+                     s.events.interrupt.injected ? STEP_COMES | s.events.interrupt.nr : 0;
     k->last_io_rip = s.last_io_rip;
     v->irq_ready = false;               /* the monitor knows better */
     return err ? err : good ? 0 : -EINVAL;

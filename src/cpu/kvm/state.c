@@ -58,7 +58,7 @@ static void get_gprs(const struct vcpu *v, struct cpu_state *s)
     KVM_GPRS(X)
 #undef X
     s->rip = r->rip - (uint64_t)(k->in_record ? k->rip_ahead : 0);
-    s->rflags = r->rflags;
+    s->rflags = r->rflags | (kvm_stepping(k) && k->step.guest_tf ? FLAG_TF : 0);
     show_read_ahead(v, s);
 }
 
@@ -71,6 +71,11 @@ static int set_gprs(struct kvm_cpu *k, const struct cpu_state *s)
 #undef X
     r->rip = s->rip + (uint64_t)(k->in_record ? k->rip_ahead : 0);
     r->rflags = s->rflags;
+    if (kvm_stepping(k)) {
+        k->step.guest_tf = s->rflags & FLAG_TF;
+        k->step.lost = true;
+        r->rflags &= ~(uint64_t)FLAG_TF;
+    }
     return ioctl(k->fd, KVM_SET_REGS, r) ? -errno : 0;
 }
 

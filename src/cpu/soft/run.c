@@ -545,7 +545,7 @@ static int soft_probe(struct engine_caps *caps)
     *caps = (struct engine_caps){
         .ok = true, .real_mode = true, .protected_mode = true, .paging32 = true, .pae = true,
         .long_mode = true, .v86 = true, .iret32 = true, .int64 = true, .syscall64 = true,
-        .sse = true, .single_step = true, .breakpoints = true, .user_breakpoints = true, .watchpoints = true,
+        .sse = true, .single_step = true, .steps_into_handlers = true, .breakpoints = true, .user_breakpoints = true, .watchpoints = true,
         .deterministic = true, .sees_cr_access = true, .sees_cpuid = true, .sees_msr = true,
         .sees_first_touch = true, .sees_vmcall = true,
         .mmus = BIT(MMU_NESTED) | BIT(MMU_SHADOW),
