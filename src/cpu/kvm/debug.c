@@ -107,7 +107,8 @@ int kvm_debug_suspend(struct kvm_cpu *k)
 
 int kvm_debug_elsewhere(struct kvm_cpu *k)
 {
-    k->told = k->owes_step = k->step.owes_db = false;
+    k->told = k->owes_step = false;
+    k->step.owes_db = 0;
     k->hits = 0;
     k->entry_rip = k->run->s.regs.regs.rip;
     return kvm_debug_choose(k);

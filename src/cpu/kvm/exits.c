@@ -408,7 +408,8 @@ EXIT_PATH void kvm_answer(struct vcpu *v, const struct vmexit *x, enum verdict v
     if (ours) {
         k->have_exit = false;
         k->half = reason == KVM_EXIT_IO || reason == KVM_EXIT_MMIO || is_msr(x);
-        k->step.owes_db |= k->half && verdict == RETIRE && kvm_stepping(k) && k->step.guest_tf;
+        if (k->half && verdict == RETIRE && kvm_stepping(k) && k->step.guest_tf)
+            k->step.owes_db |= DR6_BS;
     }
     if (verdict == REFLECT)
         reflect(v, x);

@@ -117,6 +117,7 @@ int kvm_settle(struct kvm_cpu *k)
     allow_entry(k);
     if (new_exit && kvm_stepping(k) && k->run->exit_reason == KVM_EXIT_DEBUG)
         k->have_exit = false;
+    k->step.lost = true;
     return new_exit || !k->half ? 0 : -EIO;
 }
 
@@ -158,7 +159,10 @@ static bool enter_stepped(struct vcpu *v, struct vmexit *x, bool *again)
     *again = kvm_step_end(v, exited);
     if (!*again)
         return exited;
-    k->have_exit = k->told = false;
+    k->have_exit = false;
+    if (k->step.owes_db)
+        return false;                   /* a breakpoint of the guest's: it has not run yet */
+    k->told = false;
     k->owes_step = k->controls.monitor_trap_flag;
     return false;
 }
@@ -169,7 +173,7 @@ static bool is_guests_trap(struct kvm_cpu *k)
     const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
     if (k->run->exit_reason != KVM_EXIT_DEBUG || kvm_stepping(k) || d->exception != VEC_DB || !(d->dr6 & DR6_BS))
         return false;
-    k->step.owes_db = true;
+    k->step.owes_db = DR6_BS;
     return !(d->dr6 & (BIT(k->n_stops) - 1));
 }
 

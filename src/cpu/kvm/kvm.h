@@ -51,7 +51,8 @@ struct kvm_step {
     uint16_t           cs;
     bool               guest_tf;        /* the guest's own TF, while KVM shows none */
     bool               tf_after;        /* and behind the instruction             */
-    bool               owes_db;         /* the guest's own trap is still to come  */
+    uint32_t           owes_db;         /* the guest's own trap is still to come: its bits of DR6 */
+    bool               harmless;        /* it can neither fault nor be emulated by KVM */
     bool               lost;            /* KVM's TF may be gone: ask for it again */
     bool               lands;           /* that is tried and works                */
     unsigned           coming;          /* STEP_COMES and a vector: what was injected */

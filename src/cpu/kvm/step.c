@@ -11,7 +11,9 @@
  *   what clears TF     a delivery, and SYSCALL by its mask.  The CPU is then stepped no longer
  *                      and would run to the IRET: where a handler may begin a stop is
  *                      laid for this one entry, a "landing"
- *   what TF does       if it is the guest's, a #DB of its own behind the instruction
+ *   what KVM emulates  loses KVM's TF: it is asked for again before the next
+ *   what TF does       if it is the guest's, a #DB of its own behind the instruction; so
+ *                      do its own debug registers
  *
  * A landing is HLT in place of the handler's first byte, there only while the CPU is in the
  * guest, and not where the instruction itself would see it.  HLT always exits; INT3 and the debug
@@ -219,7 +221,8 @@ static void look_at_instruction(struct vcpu *v, uint8_t bytes[15], size_t *n)
               ZYAN_SUCCESS(ZydisDecoderDecodeFull(&d, bytes, *n, &i, o));
     if (ok)
         find_kind(v, &i, o);
-    if (!ok || !is_harmless(&i, o))
+    k->step.harmless = ok && is_harmless(&i, o);
+    if (!k->step.harmless)
         land_in_fault_handlers(v);
 }
 
@@ -353,8 +356,9 @@ static void retired(struct vcpu *v)
     if (s->kind == STEP_SYSCALL)
         correct_r11(k);
     s->guest_tf = s->tf_after;
-    s->owes_db |= s->kind == STEP_SYSCALL || s->kind == STEP_SYSRET ? s->tf_after : had;
-    s->lost |= s->kind != STEP_PLAIN && s->kind != STEP_PUSHES;
+    if (s->kind == STEP_SYSCALL || s->kind == STEP_SYSRET ? s->tf_after : had)
+        s->owes_db |= DR6_BS;
+    s->lost |= !s->harmless;
 }
 
 /* At a landing: before its HLT, or behind it, of which KVM tells as a halt or as a step. */
@@ -373,6 +377,17 @@ static bool has_landed(struct kvm_cpu *k, bool exited)
     return true;
 }
 
+/* The guest's own, before this instruction; it is not met again at the IRET. */
+static bool is_own_breakpoint(struct kvm_cpu *k)
+{
+    if (!k->step.owes_db)
+        return false;
+    k->run->s.regs.regs.rflags |= FLAG_RF;
+    ioctl(k->fd, KVM_SET_REGS, &k->run->s.regs.regs);
+    k->step.lost = true;
+    return true;
+}
+
 bool kvm_step_end(struct vcpu *v, bool exited)
 {
     struct kvm_cpu *k = v->priv;
@@ -386,8 +401,14 @@ bool kvm_step_end(struct vcpu *v, bool exited)
             delivered(v);
         return true;
     }
-    if (exited && k->run->exit_reason == KVM_EXIT_DEBUG && d->exception == VEC_DB && (d->dr6 & DR6_BS))
-        retired(v);
+    if (exited && k->run->exit_reason == KVM_EXIT_DEBUG && d->exception == VEC_DB) {
+        if (!(k->debug.control & KVM_GUESTDBG_USE_HW_BP))
+            s->owes_db |= d->dr6 & 15;          /* the guest's own breakpoints are in force */
+        if (d->dr6 & DR6_BS)
+            retired(v);
+        else
+            return is_own_breakpoint(k);
+    }
     return false;
 }
 
@@ -397,10 +418,10 @@ int kvm_step_trap(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
     struct kvm_debugregs d;
-    k->step.owes_db = false;
     if (ioctl(k->fd, KVM_GET_DEBUGREGS, &d))
         return -errno;
-    d.dr6 |= DR6_BS;
+    d.dr6 = (d.dr6 & ~UINT64_C(15)) | k->step.owes_db;
+    k->step.owes_db = 0;
     if (ioctl(k->fd, KVM_SET_DEBUGREGS, &d))
         return -errno;
     k->step.coming = VEC_DB | STEP_COMES;
