@@ -255,7 +255,19 @@ static void record_shutdown(struct vcpu *v, struct vmexit *x)
     set_rip(v->priv, x, 0);
 }
 
-/* A KVM that emulates HLT under single step forgets to halt. */
+/* A KVM that emulates HLT under single step forgets to halt, and remembers behind
+ * another instruction, when it is not stepped any more. */
+bool kvm_is_late_halt(struct vcpu *v)
+{
+    struct kvm_cpu *k = v->priv;
+    uint8_t op;
+    if (!k->step.late_halt || k->run->exit_reason != KVM_EXIT_HLT)
+        return false;
+    k->step.late_halt = false;
+    return !kvm_fetch(v, current_rip(k) - 1, &op, 1) || op != 0xf4;
+}
+
+
 bool kvm_stepped_over_hlt(struct vcpu *v)
 {
     const struct kvm_cpu *k = v->priv;
@@ -270,6 +282,7 @@ static void record_debug(struct vcpu *v, struct vmexit *x)
 
     if ((k->debug.control & KVM_GUESTDBG_SINGLESTEP) && d->exception == VEC_DB && kvm_stepped_over_hlt(v)) {
         k->told = false;
+        k->step.late_halt = true;
         record_hlt(v, x);
         return;
     }

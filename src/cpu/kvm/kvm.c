@@ -157,6 +157,11 @@ static bool enter_stepped(struct vcpu *v, struct vmexit *x, bool *again)
     kvm_step_lay(v);
     bool exited = kvm_enter(k, x);
     *again = kvm_step_end(v, exited);
+    if (!*again && exited && kvm_is_late_halt(v)) {
+        k->have_exit = false;
+        *again = true;
+        return false;
+    }
     if (!*again)
         return exited;
     k->have_exit = false;
@@ -195,7 +200,7 @@ static EXIT_PATH bool enter(struct vcpu *v, struct vmexit *x, bool *again)
     k->step.coming = 0;
     if (!kvm_enter(k, x))
         return false;
-    *again = k->debug.control && is_guests_trap(k);
+    *again = (k->debug.control && is_guests_trap(k)) || kvm_is_late_halt(v);
     k->have_exit = !*again;
     return k->have_exit;
 }

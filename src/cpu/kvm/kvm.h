@@ -55,6 +55,7 @@ struct kvm_step {
     bool               harmless;        /* it can neither fault nor be emulated by KVM */
     bool               lost;            /* KVM's TF may be gone: ask for it again */
     bool               lands;           /* that is tried and works                */
+    bool               late_halt;       /* KVM may tell of a HLT that was stepped, later */
     unsigned           coming;          /* STEP_COMES and a vector: what was injected */
     struct kvm_landing landing[16];
     unsigned           n_landings;
@@ -133,6 +134,7 @@ int  kvm_step_trap(struct vcpu *v);                     /* #DB for the guest's o
 /* exits.c */
 void kvm_record(struct vcpu *v, struct vmexit *x);
 bool kvm_stepped_over_hlt(struct vcpu *v);
+bool kvm_is_late_halt(struct vcpu *v);
 void kvm_answer(struct vcpu *v, const struct vmexit *x, enum verdict verdict);
 
 /* insn.c: an instruction that could have made an I/O exit. */

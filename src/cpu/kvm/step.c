@@ -372,6 +372,7 @@ static bool has_landed(struct kvm_cpu *k, bool exited)
         return is_landing(&k->step, kvm_pc(k));
     if ((reason != KVM_EXIT_HLT && reason != KVM_EXIT_DEBUG) || !is_landing(&k->step, kvm_pc(k) - 1))
         return false;
+    k->step.late_halt |= reason == KVM_EXIT_DEBUG;
     r->rip--;
     ioctl(k->fd, KVM_SET_REGS, r);
     return true;
