@@ -56,6 +56,15 @@ static int give_back_flag(struct kvm_cpu *k)
     return ioctl(k->fd, KVM_SET_REGS, &k->run->s.regs.regs) ? -errno : 0;
 }
 
+/* The step that was taken last, and not told of because a first touch came before: nobody
+ * asks any more. */
+static void forget_step(struct kvm_cpu *k)
+{
+    const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
+    if (k->have_exit && k->run->exit_reason == KVM_EXIT_DEBUG && d->exception == VEC_DB && !(d->dr6 & 15))
+        k->have_exit = false;
+}
+
 bool kvm_stepping(const struct kvm_cpu *k)
 {
     return k->debug.control & KVM_GUESTDBG_SINGLESTEP;
@@ -93,6 +102,8 @@ int kvm_debug_choose(struct kvm_cpu *k)
         return -errno;
     k->debug = d;
     k->step.lost = false;
+    if (stepped && !step)
+        forget_step(k);
     return stepped && !step ? give_back_flag(k) : 0;
 }
 
