@@ -103,7 +103,8 @@ static __attribute__((noinline, cold)) bool find_room(struct trace *t, uint64_t 
     return true;
 }
 
-EXIT_PATH uint64_t trace_write(struct trace *t, enum trace_kind kind, uint64_t a0, uint64_t a1, uint64_t a2)
+EXIT_PATH uint64_t trace_write(struct trace *t, enum trace_kind kind, uint64_t a0, uint64_t a1,
+                               uint64_t a2)
 {
     struct trace_ring *r = t->ring;
     uint64_t seq = r->head + 1;

@@ -338,8 +338,8 @@ static bool start_machine(struct debug *d)
     if (!open_symbols(d, o->guest.path))
         return false;
     snprintf(info, sizeof info, "guest=%s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n",
-             o->guest.path, o->machine.engine->name, mmu_names[o->machine.mmu], o->machine.ram_bytes,
-             o->machine.seed);
+             o->guest.path, o->machine.engine->name, mmu_names[o->machine.mmu],
+             o->machine.ram_bytes, o->machine.seed);
     struct link_options l = {
         .machine = o->machine, .guest = o->guest, .kinds = o->kinds | (o->insns ? TRACE_INSN_KINDS : 0), .trace_path = o->trace_path,
         .trace_info = info, .paced = isatty(STDIN_FILENO) && !o->batch, .no_sandbox = o->no_sandbox,
@@ -431,7 +431,8 @@ int cmd_debug(int argc, char **argv)
     struct snapshot_head head;
     if (d.o.from && !options_from(&d.o, &head))
         return EXIT_CANNOT;
-    if (is_trace(d.o.guest.path) ? open_trace(&d) : start_machine(&d) && (!d.o.from || load_snapshot(&d)))
+    if (is_trace(d.o.guest.path) ? open_trace(&d)
+                                 : start_machine(&d) && (!d.o.from || load_snapshot(&d)))
         status = session(&d);
     link_end(d.link);
     if (d.store)

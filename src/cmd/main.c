@@ -29,7 +29,8 @@ static void help(FILE *out)
 {
     fprintf(out, "vitrine -- a hypervisor behind glass\n\nusage: vitrine COMMAND ...\n\n");
     for (size_t i = 0; i < NELEM(commands); i++)
-        fprintf(out, "  %-9s %-30s %s\n", commands[i].name, commands[i].synopsis, commands[i].about);
+        fprintf(out, "  %-9s %-30s %s\n", commands[i].name, commands[i].synopsis,
+                commands[i].about);
     fprintf(out, "\n`vitrine COMMAND --help` tells the options and gives examples.\n"
                  "Start with:  vitrine run --trace - build/guests/hello.elf\n");
 }

@@ -198,7 +198,8 @@ static bool parse_format(const char *text, const char **format)
             return true;
         }
     }
-    host_say("--format is elf, multiboot, linux, linux64, boot or flat[@ADDR][:16|32|64], not '%s'", text);
+    host_say("--format is elf, multiboot, linux, linux64, boot or flat[@ADDR][:16|32|64], not '%s'",
+             text);
     return false;
 }
 
@@ -330,8 +331,9 @@ static bool fits_together(enum option_user user, const struct run_options *o)
         host_say("--gdb goes with --trace FILE, which `vitrine trace` and `vitrine stat` read");
     else if (o->record && (o->gdb || o->from || !c->engine->counts))
         host_say(o->gdb ? "--gdb keeps a recording of its own; --record is for a run without it"
-                 : o->from ? "--record begins with the guest's first instruction, and --from does not"
-                 : "--record is for --cpu soft: under kvm a run is never the same again");
+                 : o->from
+                     ? "--record begins with the guest's first instruction, and --from does not"
+                     : "--record is for --cpu soft: under kvm a run is never the same again");
     else if (o->from && o->gdb)
         host_say("--from goes with `vitrine debug`, or with a run without --gdb");
     else if (o->gdb_arch && !o->gdb && user != FOR_GDB)
@@ -357,7 +359,8 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
     for (int i = 1; user == FOR_DEBUG && i < argc; i++)
         if (strcmp(argv[i], "-ex") == 0)
             argv[i] = "--ex";
-    for (int opt; (opt = getopt_long(argc, argv, user == FOR_DEBUG ? "hx:" : "h", long_options, NULL)) != -1; ) {
+    for (int opt; (opt = getopt_long(argc, argv, user == FOR_DEBUG ? "hx:" : "h", long_options,
+                                     NULL)) != -1; ) {
         if (opt == 'x')
             opt = OPT_SCRIPT;
         if (opt == OPT_HELP || opt == 'h') {
@@ -399,7 +402,8 @@ bool options_from(struct run_options *o, struct snapshot_head *h)
         err = snapshot_machine(h, &o->machine, &guest, why, sizeof why);
     if (!err && wanted && wanted != o->machine.engine) {
         err = -EINVAL;
-        snprintf(why, sizeof why, "it was taken on engine %s, and --cpu says %s", h->engine, wanted->name);
+        snprintf(why, sizeof why, "it was taken on engine %s, and --cpu says %s", h->engine,
+                 wanted->name);
     }
     if (err) {
         host_say("%s: %s", o->from, why);

@@ -229,8 +229,8 @@ static bool is_there(const struct session *s, bool in_turn)
 {
     const struct recording_end *end = &s->o->replay->end;
     const struct vm *vm = s->vm;
-    if (!was_interrupted(s->o->replay) || vm->cpu.icount < end->icount || in_turn != (end->kicked != 0) ||
-        vm->halted)
+    if (!was_interrupted(s->o->replay) || vm->cpu.icount < end->icount ||
+        in_turn != (end->kicked != 0) || vm->halted)
         return false;
     return vm->cpu.icount > end->icount || vm->n_exits + end->kicked >= end->n_exits;
 }
@@ -272,14 +272,16 @@ static int compare_ends(const struct session *s)
     uint64_t hash = vm_hash(s->vm);
     if (hash == r->end.hash && vm->stop == r->end.stop) {
         if (!s->o->quiet)
-            host_say("it ended as it was recorded: %" PRIu64 " instructions, %" PRIu64 " exits, sum %016" PRIx64,
+            host_say("it ended as it was recorded: %" PRIu64 " instructions, %" PRIu64
+                     " exits, sum %016" PRIx64,
                      vm->cpu.icount, vm->n_exits, hash);
         return 0;
     }
-    host_say("it ended otherwise than it was recorded: \"%s\" at instruction %" PRIu64 ", exit %" PRIu64 ", and not"
+    host_say("it ended otherwise than it was recorded: \"%s\" at instruction %" PRIu64
+             ", exit %" PRIu64 ", and not"
              " \"%s\" at %" PRIu64 ", exit %" PRIu64 " (sum %016" PRIx64 ", not %016" PRIx64 ")",
-             vm_stops[vm->stop].about, vm->cpu.icount, vm->n_exits, vm_stops[r->end.stop].about, r->end.icount,
-             r->end.n_exits, hash, r->end.hash);
+             vm_stops[vm->stop].about, vm->cpu.icount, vm->n_exits, vm_stops[r->end.stop].about,
+             r->end.icount, r->end.n_exits, hash, r->end.hash);
     return 1;
 }
 

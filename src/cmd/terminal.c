@@ -222,7 +222,8 @@ static void feed(struct terminal *t)
     }
 }
 
-void terminal_on_taken(struct terminal *t, void (*fn)(void *arg, bool keyboard, uint8_t byte), void *arg)
+void terminal_on_taken(struct terminal *t, void (*fn)(void *arg, bool keyboard, uint8_t byte),
+                       void *arg)
 {
     t->taken = fn;
     t->taken_arg = arg;

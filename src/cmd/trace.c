@@ -170,8 +170,9 @@ static int parse_options(struct options *o, int argc, char **argv)
         return err;
     if (optind == argc || argc - optind > 2) {
         return complain("%s `vitrine trace --help` shows examples",
-                        optind == argc ? "which trace file?"
-                                       : "one trace file and one expression, quoted: 'port==0x3f8 && read';");
+                        optind == argc
+                            ? "which trace file?"
+                            : "one trace file and one expression, quoted: 'port==0x3f8 && read';");
     }
     o->file = argv[optind];
     o->expr = argv[optind + 1];         /* or the NULL at the end */
@@ -259,7 +260,8 @@ static int do_info(const struct store *s)
     for (size_t i = 0; i < NELEM(keys); i++)
         if (store_info(s, keys[i]))
             printf("%-8s %s\n", keys[i], store_info(s, keys[i]));
-    printf("%10s %10s %10s %14s %14s %8s\n", "events", "first", "last", "from ns", "to ns", "bytes");
+    printf("%10s %10s %10s %14s %14s %8s\n", "events", "first", "last", "from ns", "to ns",
+           "bytes");
     for (size_t i = 0; i < trace_file_blocks(f); i++) {
         const struct trace_block *b = trace_file_block(f, i);
         printf("%10u %10" PRIu64 " %10" PRIu64 " %14" PRIu64 " %14" PRIu64 " %8u\n", b->n_events,
@@ -318,7 +320,8 @@ static int do_each(struct job *j)
     if (j->histogram)
         histogram_print(j->histogram, 40, stdout);
     if (j->not_same)
-        host_say("%" PRIu64 " exits are not in %s: it is not the same run", j->not_same, j->o->timing);
+        host_say("%" PRIu64 " exits are not in %s: it is not the same run", j->not_same,
+                 j->o->timing);
     stat_free(j->stat);
     histogram_free(j->histogram);
     story_end(j->story);
@@ -358,7 +361,8 @@ static void warn_about(const struct store *s, const char *name)
     else if (!store_is_complete(s))
         host_say("%s: nobody has closed it: its writer was killed, or is still at it", name);
     if (store_lost(s))
-        host_say("%s: %" PRIu64 " events were lost for want of room in the ring", name, store_lost(s));
+        host_say("%s: %" PRIu64 " events were lost for want of room in the ring", name,
+                 store_lost(s));
 }
 
 /* f && expr, where `expr` is made by the format; f is freed. */

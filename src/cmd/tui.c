@@ -100,7 +100,8 @@ static enum own own_option(const char *word, const char **value)
 {
     size_t len = strcspn(word, "=");
     enum own i = 0;
-    while (i < N_OWN && (strlen(own_options[i].name) != len || strncmp(own_options[i].name, word, len)))
+    while (i < N_OWN &&
+           (strlen(own_options[i].name) != len || strncmp(own_options[i].name, word, len)))
         i++;
     *value = word[len] ? word + len + 1 : NULL;
     return i;
@@ -193,9 +194,9 @@ static int show_trace(struct options *o, const char *path)
 /* The same lines that `vitrine run --trace` puts into a file. */
 static void describe(const struct run_options *r, char *info, size_t n)
 {
-    snprintf(info, n, "guest=%s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n%s", r->guest.path,
-             r->machine.engine->name, mmu_names[r->machine.mmu], r->machine.ram_bytes, r->machine.seed,
-             r->machine.timing ? "timing=1\n" : "");
+    snprintf(info, n, "guest=%s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n%s",
+             r->guest.path, r->machine.engine->name, mmu_names[r->machine.mmu],
+             r->machine.ram_bytes, r->machine.seed, r->machine.timing ? "timing=1\n" : "");
 }
 
 static int show_guest(struct options *o)

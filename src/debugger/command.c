@@ -169,8 +169,8 @@ enum console_result fail_link(struct console *c, int err, const char *what)
 
 /* ---- dispatch ---- */
 
-const struct command_row *row_find(const struct command_row *rows, size_t n, const char *name, size_t len,
-                                   bool *ambiguous)
+const struct command_row *row_find(const struct command_row *rows, size_t n, const char *name,
+                                   size_t len, bool *ambiguous)
 {
     const struct command_row *found = NULL;
     *ambiguous = false;
@@ -190,7 +190,8 @@ const struct command_row *row_find(const struct command_row *rows, size_t n, con
 }
 
 /* The text of a row without JSON of its own becomes one object. */
-static enum console_result run_as_text(struct console *c, const struct command_row *r, const char *args)
+static enum console_result run_as_text(struct console *c, const struct command_row *r,
+                                       const char *args)
 {
     char *text = NULL;
     size_t n = 0;
@@ -246,7 +247,8 @@ enum console_result console_run(struct console *c, const char *line, FILE *out)
     if (ambiguous)
         return fail(c, "'%.*s' begins several commands; `help` lists them", (int)len, line);
     if (!r)
-        return fail(c, "there is no command '%.*s'; `help` lists them", (int)word_length(line), line);
+        return fail(c, "there is no command '%.*s'; `help` lists them", (int)word_length(line),
+                    line);
     char *args = strdup(skip_blanks(line + len));
     if (!args)
         return fail(c, "out of memory");

@@ -25,7 +25,8 @@ const struct command_row break_rows[] = {
 };
 const size_t n_break_rows = NELEM(break_rows);
 
-static enum console_result event(struct console *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static enum console_result event(struct console *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 static enum console_result event(struct console *c, const char *fmt, ...)
 {
     va_list ap;
@@ -80,7 +81,8 @@ enum console_result break_exit(struct console *c, const char *args)
     return *args ? event(c, "exit==%s", args) : event(c, "EXIT");
 }
 
-static enum console_result event_numbered(struct console *c, const char *args, const char *kind, const char *field)
+static enum console_result event_numbered(struct console *c, const char *args, const char *kind,
+                                          const char *field)
 {
     uint64_t n;
     if (!*args)
@@ -233,8 +235,8 @@ static enum console_result watch(struct console *c, const char *args, uint32_t a
     strcpy(text, args);
     c->making = (struct link_break){ .kind = BREAK_DATA, .len = 4, .access = access };
     const char *condition = cut_condition(text), *at = text;
-    if (!arg_watched(c, &at) || (*at && !arg_value(c, &at, &c->making.len)) || nothing_more(c, at) ||
-        set_condition(c, condition))
+    if (!arg_watched(c, &at) || (*at && !arg_value(c, &at, &c->making.len)) ||
+        nothing_more(c, at) || set_condition(c, condition))
         return CONSOLE_ERROR;
     return add(c);
 }
@@ -288,8 +290,9 @@ static int get_break(struct console *c, uint64_t nr, struct link_break *b)
 
 static enum console_result no_such(struct console *c, int err, uint64_t nr)
 {
-    return err == -ENOENT ? fail(c, "there is no breakpoint %" PRIu64 "; `info breakpoints` lists them", nr)
-                          : fail_link(c, err, "breakpoints");
+    return err == -ENOENT
+               ? fail(c, "there is no breakpoint %" PRIu64 "; `info breakpoints` lists them", nr)
+               : fail_link(c, err, "breakpoints");
 }
 
 enum console_result cmd_delete(struct console *c, const char *args)
@@ -298,7 +301,8 @@ enum console_result cmd_delete(struct console *c, const char *args)
     uint64_t nr;
     if (!*args) {
         int err;
-        while ((err = link_break_at(c->o.link, 0, &b)) == 0 && (err = link_break_delete(c->o.link, b.nr)) == 0)
+        while ((err = link_break_at(c->o.link, 0, &b)) == 0 &&
+               (err = link_break_delete(c->o.link, b.nr)) == 0)
             ;
         return err == -ENOENT ? CONSOLE_OK : fail_link(c, err, "breakpoints");
     }

@@ -31,7 +31,8 @@ static void show_descriptor(struct console *c, unsigned sel, uint64_t d, uint64_
         "16-bit trap gate", "?", "TSS", "?", "TSS, busy", "call gate", "?", "interrupt gate", "trap gate",
     };
     unsigned type = (unsigned)(d >> 40) & 15, dpl = (unsigned)(d >> 45) & 3;
-    uint64_t base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000), limit = (d & 0xffff) | (d >> 32 & 0xf0000);
+    uint64_t base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000),
+             limit = (d & 0xffff) | (d >> 32 & 0xf0000);
     if (d >> 55 & 1)
         limit = limit << 12 | 0xfff;
     bool code_or_data = d >> 44 & 1;
@@ -51,7 +52,8 @@ enum console_result info_gdt(struct console *c, const char *args)
     for (unsigned sel = 8; sel + 7 <= c->cpu.gdtr.limit; sel += 8) {
         uint64_t d, upper = 0;
         if (link_read_linear(c->o.link, c->cpu.gdtr.base + sel, &d, 8))
-            return fail(c, "the GDT is not in readable memory at %#" PRIx64, c->cpu.gdtr.base + sel);
+            return fail(c, "the GDT is not in readable memory at %#" PRIx64,
+                        c->cpu.gdtr.base + sel);
         bool wide = is_long(c) && d && !(d >> 44 & 1);
         if (wide)
             link_read_linear(c->o.link, c->cpu.gdtr.base + sel + 8, &upper, 8);
@@ -123,7 +125,8 @@ enum console_result info_idt(struct console *c, const char *args)
     for (n = 0; n < 256 && n * bytes + bytes - 1 <= c->cpu.idtr.limit; n++) {
         uint64_t d[2] = { 0, 0 };
         if (link_read_linear(c->o.link, c->cpu.idtr.base + n * bytes, d, bytes))
-            return fail(c, "the IDT is not in readable memory at %#" PRIx64, c->cpu.idtr.base + n * bytes);
+            return fail(c, "the IDT is not in readable memory at %#" PRIx64,
+                        c->cpu.idtr.base + n * bytes);
         g[n] = parse_gate(c, d);
     }
     for (unsigned v = 0, run; v < n; v += run) {
@@ -221,7 +224,8 @@ enum console_result info_port(struct console *c, const char *args)
     uint64_t port, size = 1, value;
     if (!*args)
         return fail(c, "which port? for example `info port 0x3fd`");
-    if (!arg_value(c, &args, &port) || (*args && !arg_value(c, &args, &size)) || nothing_more(c, args))
+    if (!arg_value(c, &args, &port) || (*args && !arg_value(c, &args, &size)) ||
+        nothing_more(c, args))
         return CONSOLE_ERROR;
     if (port > 0xffff || (size != 1 && size != 2 && size != 4))
         return fail(c, "ports go from 0 to 0xffff, sizes are 1, 2 and 4");
@@ -257,7 +261,8 @@ static enum console_result put_screen(struct console *c, FILE *out)
         return fail(c, "the guest has set a graphics mode, which is not drawn");
     for (unsigned row = 0; row < m.rows; row++) {
         unsigned end = m.columns;
-        while (end && ((cells[row * m.columns + end - 1] & 0xff) == ' ' || !(cells[row * m.columns + end - 1] & 0xff)))
+        while (end && ((cells[row * m.columns + end - 1] & 0xff) == ' ' ||
+                       !(cells[row * m.columns + end - 1] & 0xff)))
             end--;
         for (unsigned i = 0; i < end; i++) {
             unsigned ch = cp437_to_unicode[cells[row * m.columns + i] & 0xff];
@@ -326,11 +331,13 @@ enum console_result info_monitor(struct console *c, const char *args)
     char path[64], line[200], words[4096];
     if (nothing_more(c, args))
         return CONSOLE_ERROR;
-    fprintf(c->out, "process %d, %s\n", (int)link_pid(c->o.link), link_state_names[link_state(c->o.link)]);
+    fprintf(c->out, "process %d, %s\n", (int)link_pid(c->o.link),
+            link_state_names[link_state(c->o.link)]);
     snprintf(path, sizeof path, "/proc/%d/status", (int)link_pid(c->o.link));
     FILE *f = fopen(path, "r");
     while (f && fgets(line, sizeof line, f))
-        if (!strncmp(line, "NoNewPrivs:", 11) || !strncmp(line, "Seccomp:", 8) || !strncmp(line, "VmRSS:", 6))
+        if (!strncmp(line, "NoNewPrivs:", 11) || !strncmp(line, "Seccomp:", 8) ||
+            !strncmp(line, "VmRSS:", 6))
             fputs(line, c->out);
     if (f)
         fclose(f);

@@ -76,7 +76,8 @@ void put_number(struct console *c, uint64_t v, char letter, unsigned size)
 
 static int read_at(struct console *c, bool physical, uint64_t at, void *buf, uint64_t n)
 {
-    return physical ? link_read_phys(c->o.link, at, buf, n) : link_read_linear(c->o.link, at, buf, n);
+    return physical ? link_read_phys(c->o.link, at, buf, n)
+                    : link_read_linear(c->o.link, at, buf, n);
 }
 
 static void put_ascii(struct console *c, const uint8_t *bytes, unsigned n)
@@ -88,10 +89,12 @@ static void put_ascii(struct console *c, const uint8_t *bytes, unsigned n)
 
 static enum console_result unreadable(struct console *c, bool physical, uint64_t at)
 {
-    return fail(c, "there is no memory at %s %#" PRIx64, physical ? "guest-physical" : "linear", at);
+    return fail(c, "there is no memory at %s %#" PRIx64, physical ? "guest-physical" : "linear",
+                at);
 }
 
-static enum console_result dump(struct console *c, bool physical, uint64_t at, const struct format *f)
+static enum console_result dump(struct console *c, bool physical, uint64_t at,
+                                const struct format *f)
 {
     char place[200];
     unsigned per_line = 16 / f->size;
@@ -118,7 +121,8 @@ static enum console_result dump(struct console *c, bool physical, uint64_t at, c
     return CONSOLE_OK;
 }
 
-static enum console_result dump_json(struct console *c, bool physical, uint64_t at, const struct format *f)
+static enum console_result dump_json(struct console *c, bool physical, uint64_t at,
+                                     const struct format *f)
 {
     fprintf(c->out, "{\"address\":%" PRIu64 ",\"size\":%u,\"values\":[", at, f->size);
     for (uint64_t i = 0; i < f->count; i++) {
@@ -134,7 +138,8 @@ static enum console_result dump_json(struct console *c, bool physical, uint64_t 
     return CONSOLE_OK;
 }
 
-static enum console_result dump_strings(struct console *c, bool physical, uint64_t at, uint64_t count)
+static enum console_result dump_strings(struct console *c, bool physical, uint64_t at,
+                                        uint64_t count)
 {
     char place[200];
     for (; count; count--) {
@@ -193,7 +198,8 @@ static enum console_result code(struct console *c, gla_t at, uint64_t count)
 enum console_result cmd_disassemble(struct console *c, const char *args)
 {
     uint64_t at = state_pc(&c->cpu), count = 10;
-    if ((*args && !arg_value(c, &args, &at)) || (*args && !arg_value(c, &args, &count)) || nothing_more(c, args))
+    if ((*args && !arg_value(c, &args, &at)) || (*args && !arg_value(c, &args, &count)) ||
+        nothing_more(c, args))
         return CONSOLE_ERROR;
     return count > 65536 ? fail(c, "that is too much") : code(c, at, count);
 }
@@ -202,7 +208,8 @@ static enum console_result examine(struct console *c, const char *args, bool phy
 {
     struct format f = { 1, 'x', 4 };
     uint64_t at = c->next_x;
-    if (!parse_format(c, &args, &f) || (*args && !arg_value(c, &args, &at)) || nothing_more(c, args))
+    if (!parse_format(c, &args, &f) || (*args && !arg_value(c, &args, &at)) ||
+        nothing_more(c, args))
         return CONSOLE_ERROR;
     if (f.letter == 'i')
         return physical ? fail(c, "code is read by linear address: x/i") : code(c, at, f.count);
@@ -257,7 +264,8 @@ enum console_result cmd_find(struct console *c, const char *args)
     if (to < from || to - from > (UINT64_C(1) << 32))
         return fail(c, "the range must go upwards and have at most 4 GiB");
     for (uint64_t at = from; at < to && found < 100; at = (at & PAGE_MASK) + PAGE_SIZE) {
-        uint64_t in_page = PAGE_SIZE - (at & ~PAGE_MASK), got = link_readable(c->o.link, at, in_page + n - 1);
+        uint64_t in_page = PAGE_SIZE - (at & ~PAGE_MASK),
+                 got = link_readable(c->o.link, at, in_page + n - 1);
         if (got < n || link_read_linear(c->o.link, at, page, got))
             continue;
         for (uint64_t i = 0; i + n <= got && i < in_page && at + i < to && found < 100; i++)
@@ -280,7 +288,8 @@ static enum console_result registers_json(struct console *c)
     bool first = true;
     for (size_t i = 0; i < regs_count(); i++)
         if (!reg_at(i)->part) {
-            fprintf(c->out, "%s\"%s\":%" PRIu64, first ? "" : ",", reg_at(i)->name, reg_get(reg_at(i), &c->cpu));
+            fprintf(c->out, "%s\"%s\":%" PRIu64, first ? "" : ",", reg_at(i)->name,
+                    reg_get(reg_at(i), &c->cpu));
             first = false;
         }
     fprintf(c->out, ",\"mode\":\"%s\"}\n", state_mode(&c->cpu));
@@ -309,8 +318,8 @@ enum console_result info_registers(struct console *c, const char *args)
         fprintf(c->out, "rip %s\nrflags %#" PRIx64 " [%s]   cr0 %#" PRIx64 " cr3 %#" PRIx64 " cr4 %#" PRIx64
                 " efer %#" PRIx64 "   CPL %" PRIu64 ", %s\n",
                 address_text(c, c->cpu.rip, place, sizeof place), c->cpu.rflags,
-                state_flags(c->cpu.rflags, flags, sizeof flags), c->cpu.cr0, c->cpu.cr3, c->cpu.cr4, c->cpu.efer,
-                reg_get(reg_find("cpl", 3), &c->cpu), state_mode(&c->cpu));
+                state_flags(c->cpu.rflags, flags, sizeof flags), c->cpu.cr0, c->cpu.cr3, c->cpu.cr4,
+                c->cpu.efer, reg_get(reg_find("cpl", 3), &c->cpu), state_mode(&c->cpu));
     return CONSOLE_OK;
 }
 
@@ -327,8 +336,8 @@ enum console_result info_segments(struct console *c, const char *args)
                 s->attr & SEG_L ? " 64-bit" : s->attr & SEG_DB ? " 32-bit" : " 16-bit",
                 (unsigned)(s->attr & SEG_DPL) >> 5, s->attr & SEG_S && s->attr & 2 ? s->attr & 8 ? " readable" : " writable" : "");
     }
-    fprintf(c->out, "gdtr  base %#" PRIx64 " limit %#x\nidtr  base %#" PRIx64 " limit %#x\n", c->cpu.gdtr.base,
-            c->cpu.gdtr.limit, c->cpu.idtr.base, c->cpu.idtr.limit);
+    fprintf(c->out, "gdtr  base %#" PRIx64 " limit %#x\nidtr  base %#" PRIx64 " limit %#x\n",
+            c->cpu.gdtr.base, c->cpu.gdtr.limit, c->cpu.idtr.base, c->cpu.idtr.limit);
     return CONSOLE_OK;
 }
 
@@ -383,19 +392,22 @@ static void show_second(struct console *c, const struct link_second *s, gla_t gl
                 s->is_shadow ? entry_bits(s->step[i].entry, bits, sizeof bits)
                              : ept_bits((unsigned)s->step[i].entry & 7, rwx));
     if (s->ok)
-        fprintf(c->out, "hva  %#" PRIx64 " in the monitor (page of %" PRIu64 " bytes, %s)\n", s->hva, s->page_size,
+        fprintf(c->out, "hva  %#" PRIx64 " in the monitor (page of %" PRIu64 " bytes, %s)\n",
+                s->hva, s->page_size,
                 s->is_shadow ? "as the shadow allows" : ept_bits(s->perm, rwx));
     else
         fprintf(c->out, "hva  none: the %s tables do not map %s %#" PRIx64 " (not touched yet, or a device)\n", table,
                 s->is_shadow ? "gla" : "gpa", s->is_shadow ? gla : gpa);
 }
 
-static void walk_json(struct console *c, gla_t gla, const struct walk *w, const struct link_second *s, int err)
+static void walk_json(struct console *c, gla_t gla, const struct walk *w,
+                      const struct link_second *s, int err)
 {
     fprintf(c->out, "{\"gla\":%" PRIu64 ",\"ok\":%s,\"error\":%u,\"steps\":[", gla,
             w->result == WALK_OK ? "true" : "false", w->result == WALK_FAULT ? w->error : 0);
     for (unsigned i = 0; i < w->depth; i++)
-        fprintf(c->out, "%s{\"at\":%" PRIu64 ",\"entry\":%" PRIu64 "}", i ? "," : "", w->step[i].at, w->step[i].entry);
+        fprintf(c->out, "%s{\"at\":%" PRIu64 ",\"entry\":%" PRIu64 "}", i ? "," : "", w->step[i].at,
+                w->step[i].entry);
     fputc(']', c->out);
     if (w->result == WALK_OK)
         fprintf(c->out, ",\"gpa\":%" PRIu64 ",\"page\":%" PRIu64 ",\"writable\":%s,\"user\":%s,\"executable\":%s",
@@ -425,8 +437,8 @@ static bool parse_gva(struct console *c, const char **args, gla_t *gla, int *seg
     if (state_code_bits(&c->cpu) != 64)
         *gla = (uint32_t)*gla;
     if (*segment >= 0 && !c->o.json)
-        fprintf(c->out, "gva  %s:%#" PRIx64 ", base %#" PRIx64 ", limit %#x\n", seg_names[*segment], off,
-                c->cpu.seg[*segment].base, c->cpu.seg[*segment].limit);
+        fprintf(c->out, "gva  %s:%#" PRIx64 ", base %#" PRIx64 ", limit %#x\n", seg_names[*segment],
+                off, c->cpu.seg[*segment].base, c->cpu.seg[*segment].limit);
     return true;
 }
 

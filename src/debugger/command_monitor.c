@@ -15,8 +15,8 @@
 
 #define STEP_MS 5000                    /* a step that takes longer waits for the guest */
 
-static command_fn monitor_follow, monitor_where, monitor_step, monitor_next, monitor_finish, monitor_continue,
-    monitor_print, monitor_locals, monitor_list;
+static command_fn monitor_follow, monitor_where, monitor_step, monitor_next, monitor_finish,
+    monitor_continue, monitor_print, monitor_locals, monitor_list;
 
 const struct command_row monitor_rows[] = {
     { "follow", NULL, "on|off", "stop in the handler of every exit, or do not", "monitor follow on", monitor_follow, true, true, WITH_NOTHING },
@@ -89,7 +89,8 @@ enum console_result cmd_monitor(struct console *c, const char *args)
     const char *more = skip_blanks(args + len);
     if (r->run != monitor_follow && !console_held(c))
         return not_standing(c);
-    return r->run == monitor_locals || r->run == monitor_list ? run_row(c, r, more) : r->run(c, more);
+    return r->run == monitor_locals || r->run == monitor_list ? run_row(c, r, more)
+                                                              : r->run(c, more);
 }
 
 /* After the monitor was let go: until the guest has stopped, or the next handler. */

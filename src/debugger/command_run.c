@@ -45,7 +45,8 @@ static void tell_json(struct console *c, const struct link_stop *s, const char *
 {
     struct link_status st;
     link_get_status(c->o.link, &st);
-    fprintf(c->out, "{\"state\":\"%s\",\"why\":\"%s\",\"text\":", link_state_names[link_state(c->o.link)],
+    fprintf(c->out,
+            "{\"state\":\"%s\",\"why\":\"%s\",\"text\":", link_state_names[link_state(c->o.link)],
             why_names[s->why]);
     json_string(c->out, s->text);
     if (s->why == LINK_BREAK)
@@ -165,7 +166,8 @@ static bool return_type(struct console *c, struct type *t)
     if (!frame_function(&s, &function) || !type_of(&function, t))
         return false;
     uint64_t bytes = type_bytes(c->o.info, t);
-    return bytes && bytes <= debuginfo_address_bytes(c->o.info) && type_kind(t) != TYPE_STRUCT && type_kind(t) != TYPE_FLOAT;
+    return bytes && bytes <= debuginfo_address_bytes(c->o.info) && type_kind(t) != TYPE_STRUCT &&
+           type_kind(t) != TYPE_FLOAT;
 }
 
 static void tell_returned(struct console *c, const struct type *t)
@@ -217,7 +219,8 @@ enum console_result cmd_finish(struct console *c, const char *args)
     enum console_result result = c->frame.level ? finish_selected(c, &nr) : run_and_tell(c, LINK_FINISH, 1);
     const struct link_stop *s = link_stopped(c->o.link);
     bool done = nr ? s->why == LINK_BREAK && s->nr == nr : s->why == LINK_STEPPED;
-    if (result == CONSOLE_OK && returns && done && c->o.wait && link_state(c->o.link) == LINK_STOPPED)
+    if (result == CONSOLE_OK && returns && done && c->o.wait &&
+        link_state(c->o.link) == LINK_STOPPED)
         tell_returned(c, &t);
     return result;
 }
@@ -366,7 +369,8 @@ static enum console_result type(struct console *c, enum link_input to, const cha
     if (took < 0)
         return fail_link(c, (int)took, "typing");
     if ((size_t)took < n)
-        return fail(c, "the guest has not read what was typed before: %zu of %zu bytes are left over",
+        return fail(c,
+                    "the guest has not read what was typed before: %zu of %zu bytes are left over",
                     n - (size_t)took, n);
     return CONSOLE_OK;
 }

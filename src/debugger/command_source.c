@@ -82,8 +82,8 @@ static bool was_interrupted(struct console *c, uint64_t from, uint64_t to)
     unsigned bytes = state_code_bits(&c->cpu) / 8;
     for (unsigned i = 0; i < 2; i++) {
         uint64_t ip = 0;
-        if (link_read_linear(c->o.link, state_sp(&c->cpu) + i * bytes, &ip, bytes) == 0 && ip >= from &&
-            ip <= to)
+        if (link_read_linear(c->o.link, state_sp(&c->cpu) + i * bytes, &ip, bytes) == 0 &&
+            ip >= from && ip <= to)
             return true;
     }
     return false;
@@ -139,8 +139,9 @@ static enum console_result step_line(struct console *c, bool into)
     bool done = false;
     enter_line(c, &s);
     if (!s.place.line)
-        return fail(c, "no source line is known here; `stepi` steps one instruction, `finish` leaves "
-                       "the function");
+        return fail(c,
+                    "no source line is known here; `stepi` steps one instruction, `finish` leaves "
+                    "the function");
     for (unsigned n = 0; n < MAX_PIECES && !done; n++) {
         enum console_result result = step_piece(c, &s, &done);
         if (result != CONSOLE_OK || console_held(c))
@@ -233,7 +234,8 @@ enum console_result info_line(struct console *c, const char *args)
     if (c->o.json) {
         fputs("{\"file\":", c->out);
         json_string(c->out, short_path(p.file));
-        fprintf(c->out, ",\"line\":%d,\"from\":%" PRIu64 ",\"to\":%" PRIu64 "}\n", p.line, from, to);
+        fprintf(c->out, ",\"line\":%d,\"from\":%" PRIu64 ",\"to\":%" PRIu64 "}\n", p.line, from,
+                to);
         return CONSOLE_OK;
     }
     fprintf(c->out, "%s:%d is at %s", short_path(p.file), p.line,

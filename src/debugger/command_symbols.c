@@ -41,8 +41,8 @@ static struct symbols *from_memory(struct console *c, char *why, size_t n)
     for (size_t i = 0; buf && i < n_regions && !s; i++)
         for (uint64_t at = 0; at < r[i].size && !s; at += CHUNK - OVERLAP) {
             uint64_t left = r[i].size - at;
-            s = kallsyms_find(buf, read_chunk(c, r[i].base + at, buf, left < CHUNK ? left : CHUNK), why,
-                              n);
+            s = kallsyms_find(buf, read_chunk(c, r[i].base + at, buf, left < CHUNK ? left : CHUNK),
+                              why, n);
         }
     free(buf);
     return s;

@@ -35,7 +35,8 @@ static void put_event(struct console *c, const struct trace_event *e)
 /* The last n: found backwards, told forwards. */
 static enum console_result log_last(struct console *c, const struct filter *f, uint64_t n)
 {
-    uint64_t total = store_n_events(c->o.store), at = total ? total - 1 : 0, first = total, found = 0;
+    uint64_t total = store_n_events(c->o.store), at = total ? total - 1 : 0, first = total,
+             found = 0;
     while (found < n && total && store_prev(c->o.store, f, &at, 0) == STORE_FOUND) {
         first = at;
         found++;
@@ -46,7 +47,8 @@ static enum console_result log_last(struct console *c, const struct filter *f, u
         return c->o.json ? CONSOLE_OK : fail(c, total ? "no event is so" : "nothing has happened yet");
     if (!c->o.json)
         trace_text_head(c->out);
-    for (at = first; at < total && found && store_next(c->o.store, f, &at, 0) == STORE_FOUND; at++, found--)
+    for (at = first; at < total && found && store_next(c->o.store, f, &at, 0) == STORE_FOUND;
+         at++, found--)
         put_event(c, store_at(c->o.store, at));
     return CONSOLE_OK;
 }
@@ -86,7 +88,8 @@ static void each(struct console *c, const struct filter *f, store_each_fn *fn, v
 {
     int damaged = store_each(c->o.store, f, 0, UINT64_MAX, fn, arg);
     if (damaged > 0)
-        fprintf(c->out, c->o.json ? "{\"damaged_blocks\":%d}\n" : "(damaged blocks left out: %d)\n", damaged);
+        fprintf(c->out, c->o.json ? "{\"damaged_blocks\":%d}\n" : "(damaged blocks left out: %d)\n",
+                damaged);
 }
 
 static bool count_in(void *histogram, uint64_t index, const struct trace_event *e)
@@ -212,8 +215,9 @@ enum console_result info_exits(struct console *c, const char *args)
         if (n.of[i] && c->o.json)
             fprintf(c->out, ",\"%s\":%" PRIu64, exit_infos[i].name, n.of[i]);
         else if (n.of[i])
-            fprintf(c->out, "%12" PRIu64 " %5.1f %%  %-14s %s\n", n.of[i], 100.0 * (double)n.of[i] / (double)(n.all ? n.all : 1),
-                    exit_infos[i].name, exit_infos[i].about);
+            fprintf(c->out, "%12" PRIu64 " %5.1f %%  %-14s %s\n", n.of[i],
+                    100.0 * (double)n.of[i] / (double)(n.all ? n.all : 1), exit_infos[i].name,
+                    exit_infos[i].about);
     }
     if (c->o.json)
         fputs("}\n", c->out);

@@ -85,8 +85,9 @@ static enum console_result type_of_text(struct console *c, const char *args, str
         return fail(c, "of what? for example an expression, or struct NAME");
     if (!c->o.info)
         return fail(c, "there is no debug information, so there are no types");
-    return expr_type(args, &m, t, &at, why, sizeof why) ? fail(c, "%s (at character %zu)", why, at + 1)
-                                                        : CONSOLE_OK;
+    return expr_type(args, &m, t, &at, why, sizeof why)
+               ? fail(c, "%s (at character %zu)", why, at + 1)
+               : CONSOLE_OK;
 }
 
 enum console_result cmd_ptype(struct console *c, const char *args)
@@ -119,7 +120,8 @@ static enum console_result set_register(struct console *c, const struct reg *r, 
 }
 
 /* A variable, member, element, *pointer. */
-static enum console_result set_variable(struct console *c, const char *what, size_t len, uint64_t bits)
+static enum console_result set_variable(struct console *c, const char *what, size_t len,
+                                        uint64_t bits)
 {
     struct expr_machine m = console_machine(c);
     struct value v;
@@ -139,7 +141,8 @@ static enum console_result set_variable(struct console *c, const char *what, siz
     return err ? fail_link(c, err, "memory") : CONSOLE_OK;
 }
 
-static enum console_result set_memory(struct console *c, const char *what, size_t len, uint64_t value)
+static enum console_result set_memory(struct console *c, const char *what, size_t len,
+                                      uint64_t value)
 {
     static const struct { const char *word; unsigned bytes; } widths[] = {
         { "8[", 1 }, { "16[", 2 }, { "32[", 4 }, { "64[", 8 },

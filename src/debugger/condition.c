@@ -43,7 +43,8 @@ static bool reg_for_agent(void *arg, unsigned nr, uint64_t *value)
     return true;
 }
 
-static bool agent_holds(const struct condition_world *w, const struct link_break *b, char *why, size_t n)
+static bool agent_holds(const struct condition_world *w, const struct link_break *b, char *why,
+                        size_t n)
 {
     struct asking a = { .w = w, .arch = b->agent[0] };
     bool holds = true;
@@ -51,8 +52,8 @@ static bool agent_holds(const struct condition_world *w, const struct link_break
                            &(struct agent_machine){ read_for_agent, reg_for_agent, &a }, &holds, why, n) || holds;
 }
 
-bool condition_holds(const struct condition_world *w, const struct link_break *b, struct expr_names **names,
-                     char *why, size_t n)
+bool condition_holds(const struct condition_world *w, const struct link_break *b,
+                     struct expr_names **names, char *why, size_t n)
 {
     struct cpu_state cpu = { 0 };
     struct vcpu *v = &w->vm->cpu;
@@ -71,7 +72,8 @@ bool condition_holds(const struct condition_world *w, const struct link_break *b
     return expr_eval(b->condition, &m, &value, &at, why, n) || value;
 }
 
-int condition_check(const struct condition_world *w, const struct link_break *b, char *why, size_t n)
+int condition_check(const struct condition_world *w, const struct link_break *b, char *why,
+                    size_t n)
 {
     const struct cpu_state there = { .rip = b->kind == BREAK_CODE ? b->at : 0 };
     struct expr_machine m = { .cpu = &there, .symbols = w->symbols, .info = w->info };

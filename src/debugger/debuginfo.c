@@ -186,7 +186,7 @@ void debuginfo_close(struct debuginfo *d)
 }
 
 struct source *debuginfo_source(struct debuginfo *d)               { return d ? d->source : NULL; }
-unsigned debuginfo_address_bytes(const struct debuginfo *d)        { return d ? d->address_bytes : 8; }
+unsigned debuginfo_address_bytes(const struct debuginfo *d) { return d ? d->address_bytes : 8; }
 uint64_t debuginfo_bias(const struct debuginfo *d)                 { return d->bias; }
 
 /* ---- names ---- */
@@ -214,7 +214,8 @@ static void add_enumerators(struct debuginfo *d, Dwarf_Die *type)
     Dwarf_Off parent = dwarf_dieoffset(type);
     if (dwarf_child(type, &child) == 0)
         do
-            if (dwarf_tag(&child) == DW_TAG_enumerator && !add(d, &child, DEBUGINFO_ENUMERATOR, parent))
+            if (dwarf_tag(&child) == DW_TAG_enumerator &&
+                !add(d, &child, DEBUGINFO_ENUMERATOR, parent))
                 return;
         while (dwarf_siblingof(&child, &child) == 0);
 }
@@ -278,7 +279,8 @@ static Dwarf_Off unit_of(struct debuginfo *d, uint64_t pc)
 static Dwarf_Off unit_of_die(struct debuginfo *d, Dwarf_Off off)
 {
     Dwarf_Die die, cu;
-    return debuginfo_die(d, off, &die) && dwarf_diecu(&die, &cu, NULL, NULL) ? dwarf_dieoffset(&cu) : 0;
+    return debuginfo_die(d, off, &die) && dwarf_diecu(&die, &cu, NULL, NULL) ? dwarf_dieoffset(&cu)
+                                                                             : 0;
 }
 
 const struct debuginfo_name *debuginfo_find(struct debuginfo *d, unsigned kinds, const char *name,

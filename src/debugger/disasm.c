@@ -14,7 +14,8 @@ static bool set_up(ZydisDecoder *d, unsigned bits)
     switch (bits) {
     case 16: return ZYAN_SUCCESS(ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16));
     case 32: return ZYAN_SUCCESS(ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32));
-    default: return ZYAN_SUCCESS(ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64));
+    default:
+        return ZYAN_SUCCESS(ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64));
     }
 }
 
@@ -34,8 +35,8 @@ static void classify(const ZydisDecodedInstruction *i, struct insn *out)
 static void find_target(const ZydisDecodedInstruction *i, const ZydisDecodedOperand *o,
                         uint64_t rip, unsigned bits, struct insn *out)
 {
-    if (!out->is_branch || i->operand_count_visible != 1 || o->type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
-        !o->imm.is_relative)
+    if (!out->is_branch || i->operand_count_visible != 1 ||
+        o->type != ZYDIS_OPERAND_TYPE_IMMEDIATE || !o->imm.is_relative)
         return;
     out->has_target = true;
     out->target = rip + i->length + o->imm.value.u;
@@ -59,7 +60,8 @@ void disasm(const uint8_t *bytes, unsigned avail, unsigned bits, uint64_t rip, u
     ZydisDecodedInstruction i;
     ZydisDecodedOperand o[ZYDIS_MAX_OPERAND_COUNT];
     *out = (struct insn){ .len = 1 };
-    if (!avail || !set_up(&d, bits) || !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&d, bytes, avail, &i, o))) {
+    if (!avail || !set_up(&d, bits) ||
+        !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&d, bytes, avail, &i, o))) {
         snprintf(out->text, sizeof out->text, avail ? "db %#04x" : "?", avail ? bytes[0] : 0);
         return;
     }

@@ -57,7 +57,8 @@ static void say_not_mapped(const struct explain_input *in, FILE *out)
 struct gate { uint16_t selector; uint64_t offset; uint8_t type; };
 
 /* The way to the handler of a vector; false once something is in the way, which is told. */
-static bool gate_is_there(const struct explain_input *in, unsigned vector, struct gate *g, FILE *out)
+static bool gate_is_there(const struct explain_input *in, unsigned vector, struct gate *g,
+                          FILE *out)
 {
     const struct cpu_state *c = in->cpu;
     unsigned size = is_real(c) ? 4 : is_long(c) ? 16 : 8;
@@ -111,7 +112,8 @@ static bool handler_is_there(const struct explain_input *in, const struct gate *
     return false;
 }
 
-static bool explain_vector(const struct explain_input *in, unsigned vector, const char *name, FILE *out)
+static bool explain_vector(const struct explain_input *in, unsigned vector, const char *name,
+                           FILE *out)
 {
     struct gate g;
     fprintf(out, "  %s, vector %u:\n", name, vector);
@@ -194,8 +196,8 @@ static void explain_unclaimed(const struct explain_input *in, FILE *out)
         fputs("Why: with --trace FILE the log tells which access it was: vitrine trace FILE UNCLAIMED\n", out);
         return;
     }
-    fprintf(out, "Why: the guest %s %#" PRIx64 " (%" PRIu64 " bytes) at ", e->arg[2] ? "wrote to" : "read", e->arg[0],
-            e->arg[1]);
+    fprintf(out, "Why: the guest %s %#" PRIx64 " (%" PRIu64 " bytes) at ",
+            e->arg[2] ? "wrote to" : "read", e->arg[0], e->arg[1]);
     say_place(in, e->rip, out);
     const char *what = NULL;
     for (size_t i = 0; i < NELEM(places); i++)

@@ -39,12 +39,12 @@ static void put_event(struct chrome *c, const char *phase, const char *name, uns
                       const struct trace_event *e, const char *more)
 {
     char text[300];
-    fprintf(c->out, "%s\n{\"ph\":\"%s\",\"pid\":1,\"tid\":%u,\"ts\":%" PRIu64 ".%03u,\"name\":\"", c->comma,
-            phase, track, e->vtime_ns / 1000, (unsigned)(e->vtime_ns % 1000));
+    fprintf(c->out, "%s\n{\"ph\":\"%s\",\"pid\":1,\"tid\":%u,\"ts\":%" PRIu64 ".%03u,\"name\":\"",
+            c->comma, phase, track, e->vtime_ns / 1000, (unsigned)(e->vtime_ns % 1000));
     c->comma = ",";
     put_text(c->out, name);
-    fprintf(c->out, "\"%s,\"args\":{\"seq\":%" PRIu64 ",\"rip\":\"0x%" PRIx64 "\",\"what\":\"", more, e->seq,
-            e->rip);
+    fprintf(c->out, "\"%s,\"args\":{\"seq\":%" PRIu64 ",\"rip\":\"0x%" PRIx64 "\",\"what\":\"",
+            more, e->seq, e->rip);
     put_text(c->out, trace_text_args(store_text(c->s), e, text, sizeof text));
     fputc('"', c->out);
     if (e->cause_back)
@@ -56,7 +56,8 @@ static void put_slice(struct chrome *c, const struct trace_event *resume)
 {
     char duration[60];
     uint64_t ns = resume->arg[2] ? resume->arg[2] : resume->vtime_ns - c->exit.vtime_ns;
-    snprintf(duration, sizeof duration, ",\"dur\":%" PRIu64 ".%03u", ns / 1000, (unsigned)(ns % 1000));
+    snprintf(duration, sizeof duration, ",\"dur\":%" PRIu64 ".%03u", ns / 1000,
+             (unsigned)(ns % 1000));
     put_event(c, "X", exit_name((unsigned)c->exit.arg[0]), EXITS_TRACK, &c->exit, duration);
     c->in_exit = false;
 }

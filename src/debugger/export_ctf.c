@@ -36,7 +36,8 @@ static const char preamble[] =
 /* Names of fields must not be words of TSDL, so all get an underscore, which readers take off. */
 static void describe_kind(FILE *out, unsigned kind)
 {
-    fprintf(out, "event { name = \"%s\"; id = %u; stream_id = 0; fields := struct {", trace_kinds[kind].name, kind);
+    fprintf(out, "event { name = \"%s\"; id = %u; stream_id = 0; fields := struct {",
+            trace_kinds[kind].name, kind);
     for (unsigned i = 0; i < 3; i++)
         if (trace_kinds[kind].arg[i][0])
             fprintf(out, " x64 _%s;", trace_kinds[kind].arg[i]);

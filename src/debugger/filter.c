@@ -79,7 +79,8 @@ static bool test_may_match(const struct filter_node *n, const struct trace_file 
     return trace_file_block(file, i)->kinds & n->field->kinds;
 }
 
-static bool node_may_match(const struct filter *f, size_t node, const struct trace_file *file, size_t i)
+static bool node_may_match(const struct filter *f, size_t node, const struct trace_file *file,
+                           size_t i)
 {
     const struct filter_node *n = &f->node[node];
     switch (n->op) {
@@ -94,7 +95,8 @@ bool filter_may_match(const struct filter *f, const struct trace_file *file, siz
 {
     if (f->n == 0)
         return true;
-    return trace_file_block(file, i)->kinds & filter_kinds(f) && node_may_match(f, f->n - 1, file, i);
+    return trace_file_block(file, i)->kinds & filter_kinds(f) &&
+           node_may_match(f, f->n - 1, file, i);
 }
 
 /*
@@ -136,7 +138,8 @@ static bool select_plain(const struct filter_node *n, const struct window *w, ui
 
 static bool select_cause(const struct filter_node *n, const struct window *w, uint64_t *bits)
 {
-    const uint64_t *seq = trace_columns_word(w->columns, 0), *meta = trace_columns_word(w->columns, 7);
+    const uint64_t *seq = trace_columns_word(w->columns, 0),
+                   *meta = trace_columns_word(w->columns, 7);
     if (!seq || !meta)
         return false;
     for (size_t i = 0; i < w->n; i++) {
@@ -149,7 +152,8 @@ static bool select_cause(const struct filter_node *n, const struct window *w, ui
 /* Where an EXIT has the field: found out once for a run of the same reason. */
 struct finder { const uint64_t *reasons; uint64_t reason; const struct trace_field_source *s; };
 
-static const struct trace_field_source *find_in_exit(struct finder *d, const struct trace_field *f, size_t i)
+static const struct trace_field_source *find_in_exit(struct finder *d, const struct trace_field *f,
+                                                     size_t i)
 {
     if (d->reasons[i] != d->reason) {
         d->reason = d->reasons[i];
@@ -186,7 +190,8 @@ static bool select_by_kind(const struct filter_node *n, const struct window *w, 
     return true;
 }
 
-static bool select_test(const struct filter_node *n, const struct window *w, uint64_t wanted, uint64_t *bits)
+static bool select_test(const struct filter_node *n, const struct window *w, uint64_t wanted,
+                        uint64_t *bits)
 {
     *bits = 0;
     if (trace_field_role(n->field) == ROLE_CAUSE)
@@ -198,8 +203,8 @@ static bool select_test(const struct filter_node *n, const struct window *w, uin
     return select_by_kind(n, w, wanted, bits);
 }
 
-static bool select_node(const struct filter *f, size_t node, const struct window *w, uint64_t wanted,
-                        uint64_t *bits)
+static bool select_node(const struct filter *f, size_t node, const struct window *w,
+                        uint64_t wanted, uint64_t *bits)
 {
     const struct filter_node *n = &f->node[node];
     uint64_t more = 0;
@@ -210,7 +215,8 @@ static bool select_node(const struct filter *f, size_t node, const struct window
     case F_AND:
         return select_node(f, n->left, w, wanted, bits) && select_node(f, n->right, w, *bits, bits);
     case F_OR:
-        if (!select_node(f, n->left, w, wanted, bits) || !select_node(f, n->right, w, wanted & ~*bits, &more))
+        if (!select_node(f, n->left, w, wanted, bits) ||
+            !select_node(f, n->right, w, wanted & ~*bits, &more))
             return false;
         *bits |= more;
         return true;
@@ -227,7 +233,8 @@ static bool select_node(const struct filter *f, size_t node, const struct window
     }
 }
 
-bool filter_select(const struct filter *f, struct trace_columns *c, size_t first, size_t n, uint64_t *bits)
+bool filter_select(const struct filter *f, struct trace_columns *c, size_t first, size_t n,
+                   uint64_t *bits)
 {
     struct window w = { c, first, n < 64 ? n : 64 };
     uint64_t all = w.n == 64 ? ~UINT64_C(0) : BIT(w.n) - 1;

@@ -202,7 +202,8 @@ static void complain_field(struct parser *p)
     const char *best = NULL;
     unsigned least = 3;
     for (size_t i = 0; i < trace_fields_count() + N_TRACE_KINDS; i++) {
-        const char *name = i < trace_fields_count() ? trace_field_at(i)->name : trace_kinds[i - trace_fields_count()].name;
+        const char *name = i < trace_fields_count() ? trace_field_at(i)->name
+                                                    : trace_kinds[i - trace_fields_count()].name;
         unsigned d = distance(p->start, p->len, name, strlen(name));
         if (d < least) {
             least = d;
@@ -366,8 +367,9 @@ static uint16_t test(struct parser *p)
 {
     uint64_t kind;
     if (p->token != NAME) {
-        complain(p, p->start, p->token == END ? "here something is missing: a field or a kind of event"
-                                              : "here should be a field or a kind of event");
+        complain(p, p->start,
+                 p->token == END ? "here something is missing: a field or a kind of event"
+                                 : "here should be a field or a kind of event");
         return 0;
     }
     const struct trace_field *field = trace_field_find(p->start, p->len);
@@ -381,7 +383,8 @@ static uint16_t test(struct parser *p)
     enum token op = p->token;
     bool compares = op == IN || (op >= EQ && op <= BITS);
     if (!field && compares) {
-        complain(p, start, "'%.*s' is a kind of event, not a field; a kind stands alone", (int)len, start);
+        complain(p, start, "'%.*s' is a kind of event, not a field; a kind stands alone", (int)len,
+                 start);
         return 0;
     }
     if (!field)
@@ -439,7 +442,8 @@ static uint16_t or_list(struct parser *p)
     return left;
 }
 
-struct filter *filter_compile(const char *text, const struct trace_text *x, struct filter_error *err)
+struct filter *filter_compile(const char *text, const struct trace_text *x,
+                              struct filter_error *err)
 {
     struct parser p = { .text = text, .at = text, .x = x, .err = err };
     *err = (struct filter_error){ 0 };

@@ -116,8 +116,9 @@ void histogram_print(struct histogram *h, size_t rows, FILE *out)
         most = row[i].count > most ? row[i].count : most;
     fprintf(out, "%24s %12s %8s\n", h->field->name, "count", "share");
     for (size_t i = 0; i < n && (!rows || i < rows); i++) {
-        fprintf(out, "%24s %12" PRIu64 " %7.2f%%  %.*s\n", histogram_label(h, row[i].key, label, sizeof label),
-                row[i].count, 100.0 * (double)row[i].count / (double)h->total,
+        fprintf(out, "%24s %12" PRIu64 " %7.2f%%  %.*s\n",
+                histogram_label(h, row[i].key, label, sizeof label), row[i].count,
+                100.0 * (double)row[i].count / (double)h->total,
                 (int)((row[i].count * BAR_WIDTH + most - 1) / most), bar);
         shown += row[i].count;
     }

@@ -78,7 +78,8 @@ static bool markers_before(struct kernel *k, size_t at)
         uint32_t above = UINT32_MAX;
         while (first >= 4 && above && k->work < MAX_WORK) {
             uint32_t v = u32(k, first - 4);
-            if (above != UINT32_MAX && (v >= above || above - v < 512 || above - v > 256 * MAX_NAME))
+            if (above != UINT32_MAX &&
+                (v >= above || above - v < 512 || above - v > 256 * MAX_NAME))
                 break;
             first -= 4;
             above = v;
@@ -111,7 +112,8 @@ static size_t length_at(const struct kernel *k, size_t *at, size_t end)
 /* Do the names that begin here end at the markers, and say the markers so too? */
 static bool names_fit(struct kernel *k, size_t names, uint32_t n)
 {
-    size_t last = 256 * (k->n_markers - 1), at = names + u32(k, k->markers + 4 * (k->n_markers - 1));
+    size_t last = 256 * (k->n_markers - 1),
+           at = names + u32(k, k->markers + 4 * (k->n_markers - 1));
     if (n <= last || n > last + 256)
         return false;
     for (size_t i = last; i < n; i++) {

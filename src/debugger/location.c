@@ -70,7 +70,8 @@ static uint64_t frame_base(struct stack *s)
     struct location l;
     struct stack inner = { .m = s->m, .nested = s->nested + 1 };
     uint64_t pc = s->m->frame ? frame_lookup_pc(s->m->frame) - debuginfo_bias(s->m->m->info) : 0;
-    if (!s->m->function || s->nested || !dwarf_attr_integrate(s->m->function, DW_AT_frame_base, &a) ||
+    if (!s->m->function || s->nested ||
+        !dwarf_attr_integrate(s->m->function, DW_AT_frame_base, &a) ||
         dwarf_getlocation_addr(&a, pc, &op, &n, 1) != 1 || !run(&inner, op, n, &l) ||
         l.kind == LOCATION_NONE) {
         s->failed = true;
@@ -171,7 +172,8 @@ static bool run(struct stack *s, const Dwarf_Op *op, size_t n, struct location *
     return !s->failed;
 }
 
-bool location_eval(const struct location_machine *m, const Dwarf_Op *op, size_t n, struct location *l)
+bool location_eval(const struct location_machine *m, const Dwarf_Op *op, size_t n,
+                   struct location *l)
 {
     struct stack s = { .m = m };
     return run(&s, op, n, l);

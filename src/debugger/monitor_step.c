@@ -73,7 +73,8 @@ static int read_own(void *arg, bool physical, uint64_t at, void *buf, unsigned n
 {
     const struct stepper *s = arg;
     struct iovec here = { buf, n }, there = { (void *)(uintptr_t)at, n };
-    return !physical && process_vm_readv(s->pid, &here, 1, &there, 1, 0) == (ssize_t)n ? 0 : -EFAULT;
+    return !physical && process_vm_readv(s->pid, &here, 1, &there, 1, 0) == (ssize_t)n ? 0
+                                                                                       : -EFAULT;
 }
 
 static struct expr_machine machine(struct stepper *s)
@@ -121,7 +122,8 @@ static bool resume(struct stepper *s, bool one_step)
     long signal = s->pass_signal;
     s->pass_signal = 0;
     s->stands = false;
-    if (load_points(s) && ptrace(one_step ? PTRACE_SINGLESTEP : PTRACE_CONT, s->pid, NULL, signal) == 0)
+    if (load_points(s) &&
+        ptrace(one_step ? PTRACE_SINGLESTEP : PTRACE_CONT, s->pid, NULL, signal) == 0)
         return true;
     s->gone = errno == ESRCH;
     return false;
@@ -355,7 +357,8 @@ static bool has_ended(const struct stepper *s)
     siginfo_t i = { .si_pid = 0 };
     if (waitid(P_PID, (id_t)s->pid, &i, WEXITED | WNOHANG | WNOWAIT))
         return true;
-    return i.si_pid && (i.si_code == CLD_EXITED || i.si_code == CLD_KILLED || i.si_code == CLD_DUMPED);
+    return i.si_pid &&
+           (i.si_code == CLD_EXITED || i.si_code == CLD_KILLED || i.si_code == CLD_DUMPED);
 }
 
 enum stepper_state stepper_poll(struct stepper *s)
@@ -463,7 +466,8 @@ struct stepper *stepper_attach(struct link *l, char *why, size_t n)
     *s = (struct stepper){ .link = l, .pid = link_pid(l), .info = debuginfo_own() };
     if (link_state(l) == LINK_DEAD || !s->info) {
         snprintf(why, n,
-                 s->info ? "the monitor is gone" : "this program has no debug information of its own");
+                 s->info ? "the monitor is gone"
+                         : "this program has no debug information of its own");
     } else if (ptrace(PTRACE_SEIZE, s->pid, NULL, PTRACE_O_EXITKILL)) {
         snprintf(why, n, "the monitor cannot be stepped: %s", refusal(s->pid, errno));
     } else {

@@ -187,8 +187,8 @@ static void know(struct frame *f, unsigned reg, uint64_t v)
 }
 
 /* RBP is what a function may have saved that its callers' frames need. */
-static void restore_rbp(const struct expr_machine *m, const struct frame *f, const struct orc_entry *e,
-                        uint64_t sp, struct frame *caller)
+static void restore_rbp(const struct expr_machine *m, const struct frame *f,
+                        const struct orc_entry *e, uint64_t sp, struct frame *caller)
 {
     uint64_t v = f->reg[DW_RBP], offset = (uint64_t)(int64_t)e->bp_offset;
     bool ok = f->known & BIT(DW_RBP);

@@ -69,8 +69,8 @@ const struct reg *reg_at(size_t i)
 const struct reg *reg_find(const char *name, size_t len)
 {
     for (size_t i = 0; i < NELEM(regs); i++)
-        if ((regs[i].name[0] & 0x1f) == (name[0] & 0x1f) && strncasecmp(regs[i].name, name, len) == 0 &&
-            !regs[i].name[len])
+        if ((regs[i].name[0] & 0x1f) == (name[0] & 0x1f) &&
+            strncasecmp(regs[i].name, name, len) == 0 && !regs[i].name[len])
             return &regs[i];
     return NULL;
 }

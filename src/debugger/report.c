@@ -62,12 +62,15 @@ static void put_time(FILE *out, uint64_t ns)
 
 static void begin_svg(FILE *out, int height, const char *what)
 {
-    fprintf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", WIDTH, height, what);
+    fprintf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", WIDTH, height,
+            what);
 }
 
-static void rect(FILE *out, double x, double y, double w, double h, const char *fill, double opacity)
+static void rect(FILE *out, double x, double y, double w, double h, const char *fill,
+                 double opacity)
 {
-    fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"", x, y, w, h, fill);
+    fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"", x, y, w,
+            h, fill);
     if (opacity < 1)
         fprintf(out, " fill-opacity=\"%.2f\"", opacity);
     fputs("/>", out);
@@ -133,16 +136,18 @@ static void put_timeline(FILE *out, const struct report_data *d)
         for (size_t i = 0; i < n; i++) {
             double h = (double)d->exits_at[t][order[i]] / (double)most * 190;
             if (h > 0)
-                rect(out, MARGIN + (double)t * w, y -= h, w, h, colours[i < N_COLOURS ? i : N_COLOURS - 1], 1);
+                rect(out, MARGIN + (double)t * w, y -= h, w, h,
+                     colours[i < N_COLOURS ? i : N_COLOURS - 1], 1);
         }
     }
     put_marks(out, d, 210);
-    fprintf(out, "<text x=\"%d\" y=\"25\" text-anchor=\"end\">%" PRIu64 "</text>", MARGIN - 5, most);
+    fprintf(out, "<text x=\"%d\" y=\"25\" text-anchor=\"end\">%" PRIu64 "</text>", MARGIN - 5,
+            most);
     time_axis(out, d, 228);
     fputs("\n</svg>\n<p class=\"note\">Virtual time; dashed: MARKs. ", out);
     for (size_t i = 0; i < n; i++)
-        fprintf(out, "<span style=\"color:%s\">&#9632;</span> %s ", colours[i < N_COLOURS ? i : N_COLOURS - 1],
-                exit_infos[order[i]].name);
+        fprintf(out, "<span style=\"color:%s\">&#9632;</span> %s ",
+                colours[i < N_COLOURS ? i : N_COLOURS - 1], exit_infos[order[i]].name);
     fputs("</p>\n", out);
 }
 
@@ -185,8 +190,8 @@ static void put_heat_map(FILE *out, const struct report_data *d)
     for (size_t p = 0; p < PAGE_BINS; p++)
         for (size_t t = 0; t < TIME_BINS; t++)
             if (d->page_at[p][t])
-                rect(out, MARGIN + (double)t * w, (double)(PAGE_BINS - 1 - p) * 5 + 15, w, 5, "#d55e00",
-                     shade(d->page_at[p][t], most));
+                rect(out, MARGIN + (double)t * w, (double)(PAGE_BINS - 1 - p) * 5 + 15, w, 5,
+                     "#d55e00", shade(d->page_at[p][t], most));
     fprintf(out, "\n<text x=\"%d\" y=\"25\" text-anchor=\"end\">%#" PRIx64 "</text>"
             "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%#" PRIx64 "</text>", MARGIN - 5,
             d->last_page * PAGE_SIZE, MARGIN - 5, PAGE_BINS * 5 + 14, d->first_page * PAGE_SIZE);
@@ -210,10 +215,12 @@ static void put_devices(FILE *out, const struct report_data *d, report_port_fn *
         double y = (double)i * 16 + 14;
         for (size_t t = 0; t < TIME_BINS; t++)
             most = d->port_at[i][t] > most ? d->port_at[i][t] : most;
-        fprintf(out, "<text x=\"%d\" y=\"%.0f\" text-anchor=\"end\">%#x</text>", MARGIN - 5, y + 10, d->port[i]);
+        fprintf(out, "<text x=\"%d\" y=\"%.0f\" text-anchor=\"end\">%#x</text>", MARGIN - 5, y + 10,
+                d->port[i]);
         for (size_t t = 0; t < TIME_BINS; t++)
             if (d->port_at[i][t])
-                rect(out, MARGIN + (double)t * w, y, w, 13, "#0072b2", shade(d->port_at[i][t], most));
+                rect(out, MARGIN + (double)t * w, y, w, 13, "#0072b2",
+                     shade(d->port_at[i][t], most));
         fputc('\n', out);
     }
     time_axis(out, d, height - 6);

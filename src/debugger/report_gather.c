@@ -140,7 +140,8 @@ static void find_span(struct report_data *d)
 
 int report_gather(struct store *s, struct report_data *d)
 {
-    struct filter *pages = filter_of("gpa"), *all = filter_of(""), *timed = filter_of("host_ns > 0");
+    struct filter *pages = filter_of("gpa"), *all = filter_of(""),
+                  *timed = filter_of("host_ns > 0");
     uint64_t at = 0;
     int err = -ENOMEM;
     *d = (struct report_data){ .s = s };

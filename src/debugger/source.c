@@ -199,7 +199,8 @@ bool source_of_address(struct source *s, uint64_t addr, struct source_place *p)
 static bool is_file(const char *is, const char *file)
 {
     size_t n = strlen(is), len = strlen(file);
-    return !len || (n >= len && strcmp(is + n - len, file) == 0 && (n == len || is[n - len - 1] == '/'));
+    return !len ||
+           (n >= len && strcmp(is + n - len, file) == 0 && (n == len || is[n - len - 1] == '/'));
 }
 
 struct line_search { const char *file; int line, best; uint64_t addr; };
@@ -330,7 +331,8 @@ static void scan(struct source *s)
     s->scanned = true;
     for (size_t i = 0; i < s->n_texts; i++) {
         struct text *t = &s->text[i];
-        if (strstr(t->name, "debugger/") || strstr(t->name, "cmd/") || strstr(t->name, "base/trace"))
+        if (strstr(t->name, "debugger/") || strstr(t->name, "cmd/") ||
+            strstr(t->name, "base/trace"))
             continue;
         text_of(s, t->name);
         for (int line = 0; line < t->n_lines; line++)

@@ -168,8 +168,8 @@ static double percent(uint64_t part, uint64_t whole)
     return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
-static void print_row(FILE *out, const struct exit_stat *s, const char *name, const struct tally_row *r,
-                      const char *about)
+static void print_row(FILE *out, const struct exit_stat *s, const char *name,
+                      const struct tally_row *r, const char *about)
 {
     fprintf(out, "%-24s %10" PRIu64 " %7.2f%% %7.2f%% %10.2f %10.2f %12.2f%s%s\n", name, r->count,
             percent(r->count, s->exits), percent(r->sum, s->sum_ns), (double)r->min / 1e3,

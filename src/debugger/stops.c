@@ -99,7 +99,8 @@ static int by_address(const void *a, const void *b, void *arg)
 /* What a watchpoint needs to hear of: to see a change, of writes. */
 static uint8_t needs(const struct link_break *b)
 {
-    return (uint8_t)((b->access & (ACCESS_R | ACCESS_W)) | (b->access & BREAK_CHANGE ? ACCESS_W : 0));
+    return (uint8_t)((b->access & (ACCESS_R | ACCESS_W)) |
+                     (b->access & BREAK_CHANGE ? ACCESS_W : 0));
 }
 
 static void make_tables(struct stops *s)
@@ -175,12 +176,14 @@ static int check_data(const struct link_break *b, char *why, size_t n)
 {
     if (b->kind != BREAK_DATA)
         return 0;
-    if (!b->len || b->len > (1u << 20) || !(b->access & (BREAK_READ | BREAK_WRITE | BREAK_CHANGE))) {
+    if (!b->len || b->len > (1u << 20) ||
+        !(b->access & (BREAK_READ | BREAK_WRITE | BREAK_CHANGE))) {
         snprintf(why, n, "a watchpoint covers 1 byte to 1 MiB");
         return -EINVAL;
     }
     if ((b->access & BREAK_CHANGE) && b->len > MAX_WATCH) {
-        snprintf(why, n, "changes can be seen in at most %d bytes; watch writes instead", MAX_WATCH);
+        snprintf(why, n, "changes can be seen in at most %d bytes; watch writes instead",
+                 MAX_WATCH);
         return -EINVAL;
     }
     return 0;
@@ -196,7 +199,8 @@ static int check_watched(struct stops *s, const struct link_break *b, char *why,
     if (!stops_need_steps(s))
         return 0;
     stops_delete(s, b->nr);
-    snprintf(why, n, "%s cannot watch that, or not as many, here; it can watch for changes (`watch`)",
+    snprintf(why, n,
+             "%s cannot watch that, or not as many, here; it can watch for changes (`watch`)",
              s->vm->cfg.engine->name);
     return -ENOTSUP;
 }
@@ -250,7 +254,8 @@ int stops_add(struct stops *s, struct link_break *b, char *why, size_t n)
     struct point p = { .b = *b };
     int err = grow(s);
     if (err) {
-        snprintf(why, n, err == -ENOSPC ? "there are %d breakpoints already" : "out of memory", MAX_BREAKS);
+        snprintf(why, n, err == -ENOSPC ? "there are %d breakpoints already" : "out of memory",
+                 MAX_BREAKS);
         return err;
     }
     if (b->kind >= N_BREAK_KINDS || (b->kind == BREAK_EVENT && !s->vm->trace))

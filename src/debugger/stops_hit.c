@@ -71,7 +71,8 @@ bool stops_code_hit(struct stops *s, gla_t at, struct link_stop *why)
             continue;
         const char *what = p->b.temporary ? "temporary breakpoint" : "breakpoint";
         struct link_stop hit;
-        stops_say(&hit, LINK_BREAK, "%s %u at %s", what, p->b.nr, where(s, at, place, sizeof place));
+        stops_say(&hit, LINK_BREAK, "%s %u at %s", what, p->b.nr,
+                  where(s, at, place, sizeof place));
         if (!counts(s, p, odd, &hit))
             continue;
         if (!stopped)
@@ -117,7 +118,8 @@ static bool one_data_hit(struct stops *s, struct point *p, gla_t at, struct link
     if (!condition_holds(&s->world, &p->b, &p->names, odd, sizeof odd))
         return false;
     struct link_stop hit;
-    stops_say(&hit, LINK_BREAK, "watchpoint %u at %s%s", p->b.nr, where(s, at, place, sizeof place), words);
+    stops_say(&hit, LINK_BREAK, "watchpoint %u at %s%s", p->b.nr, where(s, at, place, sizeof place),
+              words);
     hit.address = at;
     if (!counts(s, p, odd, &hit))
         return false;
@@ -161,8 +163,8 @@ static bool event_hit(struct stops *s, const struct trace_event *e, struct link_
             continue;
         const char *kind = e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].name : "?";
         struct link_stop hit;
-        stops_say(&hit, LINK_BREAK, "breakpoint %u at event %" PRIu64 ": %s %s", p->b.nr, e->seq, kind,
-                  trace_text_args(&s->text, e, args, sizeof args));
+        stops_say(&hit, LINK_BREAK, "breakpoint %u at event %" PRIu64 ": %s %s", p->b.nr, e->seq,
+                  kind, trace_text_args(&s->text, e, args, sizeof args));
         hit.seq = e->seq;
         if (counts(s, p, odd, &hit)) {
             *why = hit;

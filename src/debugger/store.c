@@ -84,8 +84,9 @@ static int open_recording(const char *path)
 }
 
 /* The file that is written to fd (taken), to be read; NULL and a sentence. */
-static struct trace_file *begin_recording(struct store *s, int fd, const char *name, const struct trace *t,
-                                          const char *info, char *why, size_t n)
+static struct trace_file *begin_recording(struct store *s, int fd, const char *name,
+                                          const struct trace *t, const char *info, char *why,
+                                          size_t n)
 {
     struct trace_file *f = NULL;
     int readable = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -173,7 +174,8 @@ static void look_into_ring(struct store *s)
 {
     struct trace_ring *r = s->ring >= 0 ? trace_ring_copy(s->ring) : NULL;
     trace_file_refresh(s->file);
-    if (r && !trace_file_is_complete(s->file) && trace_file_has_written(s->file, r->written, r->written_sum)) {
+    if (r && !trace_file_is_complete(s->file) &&
+        trace_file_has_written(s->file, r->written, r->written_sum)) {
         tail_from_ring(s, r);
         s->lost = r->lost;
     } else if (s->ring >= 0) {

@@ -40,8 +40,8 @@ static bool select_bits(const struct store *s, const struct filter *f, struct tr
 
 enum look_result { NOTHING_THERE, DAMAGED, OPENED };
 
-static enum look_result open_run(const struct store *s, const struct filter *f, struct trace_columns *c,
-                                 const struct run *r)
+static enum look_result open_run(const struct store *s, const struct filter *f,
+                                 struct trace_columns *c, const struct run *r)
 {
     char why[200];
     if (r->in_tail)
@@ -58,7 +58,8 @@ static bool is_whole(struct store *s, const struct run *r)
 }
 
 /* The first match of a run at or after event `from` of it; r->n: none, also if it is damaged. */
-static uint64_t first_match(struct store *s, const struct filter *f, const struct run *r, uint64_t from)
+static uint64_t first_match(struct store *s, const struct filter *f, const struct run *r,
+                            uint64_t from)
 {
     enum look_result look = open_run(s, f, s->columns, r);
     s->met_damage = look == DAMAGED;
@@ -80,7 +81,8 @@ static uint64_t first_match(struct store *s, const struct filter *f, const struc
 }
 
 /* The last match of a run at or before event `to` of it; r->n: none. */
-static uint64_t last_match(struct store *s, const struct filter *f, const struct run *r, uint64_t to)
+static uint64_t last_match(struct store *s, const struct filter *f, const struct run *r,
+                           uint64_t to)
 {
     if (open_run(s, f, s->columns, r) != OPENED)
         return r->n;
@@ -170,7 +172,8 @@ static bool look_for_match(struct team *t, struct trace_columns *c, size_t k)
         if (!select_bits(t->s, t->f, c, &r, at, &bits))
             return true;
     for (size_t hit = t->hit; bits && k < hit; )
-        if (__atomic_compare_exchange_n(&t->hit, &hit, k, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        if (__atomic_compare_exchange_n(&t->hit, &hit, k, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED))
             break;
     return !bits;
 }

@@ -212,7 +212,8 @@ static bool add_line(struct symbols *s, const char *line)
     uint64_t addr;
     size_t digits = strspn(line, "0123456789abcdefABCDEF");
     return (digits == 8 || digits == 16) && line[digits] == ' ' &&
-           sscanf(line, "%16" SCNx64 " %c %200s", &addr, &type, name) == 3 && symbols_add_typed(s, addr, type, name);
+           sscanf(line, "%16" SCNx64 " %c %200s", &addr, &type, name) == 3 &&
+           symbols_add_typed(s, addr, type, name);
 }
 
 static const char *read_text(struct symbols *s, int fd)
@@ -226,7 +227,8 @@ static const char *read_text(struct symbols *s, int fd)
         return "there is not enough memory to read it";
     }
     rewind(f);
-    for (size_t lines = 0; lines < MAX_SYMBOLS && fgets(line, sizeof line, f) && add_line(s, line); lines++)
+    for (size_t lines = 0; lines < MAX_SYMBOLS && fgets(line, sizeof line, f) && add_line(s, line);
+         lines++)
         ;
     fclose(f);
     symbols_settle(s);

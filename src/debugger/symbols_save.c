@@ -93,7 +93,8 @@ static bool write_elf(Elf *elf, const struct content *t)
     GElf_Shdr strings = { .sh_type = SHT_STRTAB, .sh_addralign = 1 };
     GElf_Shdr symbols = { .sh_type = SHT_SYMTAB, .sh_addralign = 8, .sh_link = STRINGS, .sh_info = 1,
                           .sh_entsize = sizeof *t->sym };
-    return gelf_update_ehdr(elf, &ehdr) && section(elf, TEXT, text, NULL, t->to - t->from, ELF_T_BYTE) &&
+    return gelf_update_ehdr(elf, &ehdr) &&
+           section(elf, TEXT, text, NULL, t->to - t->from, ELF_T_BYTE) &&
            section(elf, STRINGS, strings, t->strings, t->n_strings, ELF_T_BYTE) &&
            section(elf, SYMBOLS, symbols, t->sym, t->n * sizeof *t->sym, ELF_T_SYM) &&
            elf_update(elf, ELF_C_WRITE) >= 0;

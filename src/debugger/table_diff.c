@@ -79,7 +79,8 @@ static void take_table(struct table_shot *s, gpa_t at, uint64_t gla, unsigned le
         bool leaf = e & PTE_PS && level < 4 && n > 4;
         if (e & PTE_P && !leaf)
             take_table(s, e & PTE_ADDR & (s->entry_bytes == 4 ? UINT32_MAX : UINT64_MAX),
-                       canonical(s, gla + ((uint64_t)i << shift_of(s, level))), level - 1, s->entry_bytes == 4 ? 1024 : 512);
+                       canonical(s, gla + ((uint64_t)i << shift_of(s, level))), level - 1,
+                       s->entry_bytes == 4 ? 1024 : 512);
     }
 }
 
@@ -132,14 +133,16 @@ static size_t compare(const struct table_shot *s, const struct table *a, const s
         if (before == after)
             continue;
         if (found < n)
-            out[found] = (struct table_change){ canonical(s, t->gla + ((uint64_t)i << shift_of(s, t->level))), t->level,
-                                                before, after };
+            out[found] = (struct table_change){ canonical(s, t->gla + ((uint64_t)i
+                                                                       << shift_of(s, t->level))),
+                                                t->level, before, after };
         found++;
     }
     return found;
 }
 
-size_t table_diff(const struct table_shot *a, const struct table_shot *b, struct table_change *out, size_t n)
+size_t table_diff(const struct table_shot *a, const struct table_shot *b, struct table_change *out,
+                  size_t n)
 {
     size_t i = 0, j = 0, found = 0, n_a = a ? a->n : 0, n_b = b ? b->n : 0;
     if (a && b && a->entry_bytes != b->entry_bytes)

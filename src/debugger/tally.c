@@ -61,7 +61,8 @@ void tally_fold(struct tally_row *into, const struct tally_row *r)
     into->sum += r->sum;
 }
 
-struct tally_row *tally_rows(const struct tally *t, int (*order)(const void *, const void *), size_t *n)
+struct tally_row *tally_rows(const struct tally *t, int (*order)(const void *, const void *),
+                             size_t *n)
 {
     struct tally_row *rows = malloc((t->used + 1) * sizeof *rows);
     *n = 0;

@@ -132,7 +132,8 @@ int trace_columns_open(struct trace_columns *c, const struct trace_file *f, size
     c->complaint = whole ? read_table(c, content + h.index_bytes, n_bytes) : "its checksum is wrong";
     if (!c->complaint)
         return (int)c->n;
-    snprintf(why, n, "the block at byte %" PRIu64 " (events %" PRIu64 " to %" PRIu64 ") is damaged: %s",
+    snprintf(why, n,
+             "the block at byte %" PRIu64 " (events %" PRIu64 " to %" PRIu64 ") is damaged: %s",
              c->block->offset, c->block->first_seq, c->block->last_seq, c->complaint);
     return -EINVAL;
 }
@@ -254,8 +255,8 @@ static void sum_up(const struct column_header *h, const uint8_t *from, uint64_t 
     FOR_EACH_NUMBER(from, h->width, n, to[i] = now += unzigzag(z) + step);
 }
 
-static void sum_up_by_kind(const struct column_header *h, const uint8_t *from, uint64_t *to, size_t n,
-                           const uint8_t *kind)
+static void sum_up_by_kind(const struct column_header *h, const uint8_t *from, uint64_t *to,
+                           size_t n, const uint8_t *kind)
 {
     uint64_t last[256] = { 0 };
     FOR_EACH_NUMBER(from, h->width, n, to[i] = last[kind[i]] += unzigzag(z));
@@ -342,7 +343,8 @@ int trace_columns_events(struct trace_columns *c, struct trace_event *events, ch
     }
     if (whole && !(c->complaint = check_events(c, events)))
         return 0;
-    snprintf(why, n, "the block at byte %" PRIu64 " (events %" PRIu64 " to %" PRIu64 ") is damaged: %s",
+    snprintf(why, n,
+             "the block at byte %" PRIu64 " (events %" PRIu64 " to %" PRIu64 ") is damaged: %s",
              c->block->offset, c->block->first_seq, c->block->last_seq, c->complaint);
     return -EINVAL;
 }

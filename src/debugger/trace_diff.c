@@ -152,8 +152,8 @@ static bool count_event(void *arg, uint64_t index, const struct trace_event *e)
 static void count_row(FILE *out, const char *what, const char *name, uint64_t a, uint64_t b)
 {
     if (a || b)
-        fprintf(out, "%c %-6s %-14s %12" PRIu64 " %12" PRIu64 " %+13" PRId64 "\n", a == b ? ' ' : '*', what, name,
-                a, b, (int64_t)(b - a));
+        fprintf(out, "%c %-6s %-14s %12" PRIu64 " %12" PRIu64 " %+13" PRId64 "\n",
+                a == b ? ' ' : '*', what, name, a, b, (int64_t)(b - a));
 }
 
 static void print_counts(const struct stream *a, const struct stream *b, FILE *out)
@@ -183,7 +183,8 @@ static uint64_t common(const struct stream *a, const struct stream *b, uint64_t 
 {
     for (unsigned k = 0; k < N_TRACE_KINDS; k++)
         if (kinds & BIT(k) && !a->kinds[k] != !b->kinds[k]) {
-            fprintf(out, "%s: only %s has them; not compared\n", trace_kinds[k].name, a->kinds[k] ? "A" : "B");
+            fprintf(out, "%s: only %s has them; not compared\n", trace_kinds[k].name,
+                    a->kinds[k] ? "A" : "B");
             kinds &= ~BIT(k);
         }
     return kinds;
@@ -195,8 +196,8 @@ static struct filter *filter_of_kinds(uint64_t kinds)
     struct filter_error err;
     for (unsigned k = 0; k < N_TRACE_KINDS; k++)
         if (kinds & BIT(k))
-            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", strchr(text, '(')[1] ? "," : "",
-                     trace_kinds[k].name);
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s",
+                     strchr(text, '(')[1] ? "," : "", trace_kinds[k].name);
     strncat(text, ")", sizeof text - strlen(text) - 1);
     return filter_compile(kinds ? text : "kind == 62", NULL, &err);
 }
@@ -204,10 +205,12 @@ static struct filter *filter_of_kinds(uint64_t kinds)
 static void tell_damage(const struct stream *t, char name, FILE *out)
 {
     if (t->damaged > 0)
-        fprintf(out, "%c is damaged: what %d of its blocks held is not compared\n", name, t->damaged);
+        fprintf(out, "%c is damaged: what %d of its blocks held is not compared\n", name,
+                t->damaged);
 }
 
-int64_t trace_diff(struct store *sa, struct store *sb, uint64_t kinds, unsigned max_shown, FILE *out)
+int64_t trace_diff(struct store *sa, struct store *sb, uint64_t kinds, unsigned max_shown,
+                   FILE *out)
 {
     struct report r = { .out = out, .left = max_shown };
     struct stream *a = malloc(sizeof *a), *b = malloc(sizeof *b);
@@ -219,8 +222,8 @@ int64_t trace_diff(struct store *sa, struct store *sb, uint64_t kinds, unsigned 
         fill(a);
         fill(b);
         align(a, b, &r);
-        fprintf(out, "%" PRIu64 " and %" PRIu64 " guest events, %" PRIu64 " differ%s\n", a->passed, b->passed,
-                r.differences, r.left || !max_shown ? "" : "; the first are shown");
+        fprintf(out, "%" PRIu64 " and %" PRIu64 " guest events, %" PRIu64 " differ%s\n", a->passed,
+                b->passed, r.differences, r.left || !max_shown ? "" : "; the first are shown");
         print_counts(a, b, out);
         tell_damage(a, 'A', out);
         tell_damage(b, 'B', out);

@@ -302,8 +302,8 @@ static bool is_word(const char *word, const char *text, size_t len)
     return word && strlen(word) == len && strncasecmp(word, text, len) == 0;
 }
 
-bool trace_field_parse_word(const struct trace_text *x, enum look look, const char *word, size_t len,
-                      uint64_t *value)
+bool trace_field_parse_word(const struct trace_text *x, enum look look, const char *word,
+                            size_t len, uint64_t *value)
 {
     for (unsigned i = 0; look == REASON && i < N_EXITS; i++)
         if (is_word(exit_infos[i].name, word, len)) {

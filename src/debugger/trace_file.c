@@ -425,8 +425,9 @@ size_t trace_file_refresh(struct trace_file *f)
 static bool is_there(const struct trace_file *f, const struct trace_block *b)
 {
     struct stat st;
-    return f->fd < 0 || (fstat(f->fd, &st) == 0 &&
-                         b->offset + sizeof(struct block_header) + b->packed_bytes <= (uint64_t)st.st_size);
+    return f->fd < 0 ||
+           (fstat(f->fd, &st) == 0 &&
+            b->offset + sizeof(struct block_header) + b->packed_bytes <= (uint64_t)st.st_size);
 }
 
 const uint8_t *trace_file_content(const struct trace_file *f, size_t i, struct block_header *h)

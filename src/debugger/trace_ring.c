@@ -67,7 +67,8 @@ struct trace_ring *trace_ring_copy(int fd)
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(struct trace_ring)
         || (uint64_t)st.st_size > sizeof(struct trace_ring) + (uint64_t)MOST_EVENTS * sizeof(struct trace_event) + PAGE_SIZE)
         return NULL;
-    size_t bytes = (size_t)st.st_size, most = (bytes - sizeof(struct trace_ring)) / sizeof(struct trace_event);
+    size_t bytes = (size_t)st.st_size,
+           most = (bytes - sizeof(struct trace_ring)) / sizeof(struct trace_event);
     struct trace_ring *copy = malloc(bytes), after;
     if (copy && host_shared_read(fd, 0, copy, bytes) == 0 && copy->size && copy->size <= most
         && !(copy->size & (copy->size - 1)) && host_shared_read(fd, 0, &after, sizeof after) == 0) {

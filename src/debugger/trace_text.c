@@ -49,7 +49,8 @@ static void append(char *buf, size_t n, const char *fmt, ...)
     va_end(ap);
 }
 
-static void append_value(const struct trace_text *x, const char *arg, uint64_t v, char *buf, size_t n)
+static void append_value(const struct trace_text *x, const char *arg, uint64_t v, char *buf,
+                         size_t n)
 {
     enum look look = trace_field_look(arg);
     const char *word = trace_field_word(x, look, v);
@@ -83,7 +84,8 @@ char *trace_text_args(const struct trace_text *x, const struct trace_event *e, c
         return buf;
     buf[0] = '\0';
     if (e->kind >= N_TRACE_KINDS) {
-        append(buf, n, "0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64 " (a kind this program does not know)",
+        append(buf, n,
+               "0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64 " (a kind this program does not know)",
                e->arg[0], e->arg[1], e->arg[2]);
         return buf;
     }
@@ -129,7 +131,8 @@ void trace_text_line(const struct trace_text *x, const struct trace_event *e, FI
         symbols_format(x->symbols, e->rip, where, sizeof where);
     if (e->cause_back)
         snprintf(cause, sizeof cause, "%" PRIu64, e->seq - e->cause_back);
-    fprintf(out, "%10" PRIu64 " %4" PRIu64 ".%09" PRIu64 " %12" PRIx64 " %8s  %-4s %-12s %s%s%s%s\n",
+    fprintf(out,
+            "%10" PRIu64 " %4" PRIu64 ".%09" PRIu64 " %12" PRIx64 " %8s  %-4s %-12s %s%s%s%s\n",
             e->seq, e->vtime_ns / 1000000000, e->vtime_ns % 1000000000, e->rip, cause,
             e->layer < N_LAYERS ? layer_names[e->layer] : "?", kind_name(e), args,
             where[0] ? "  <" : "", where, where[0] ? ">" : "");
@@ -191,7 +194,8 @@ void trace_text_recent(const struct trace *t, size_t n, FILE *out)
 {
     if (!t || !t->ring->head)
         return;
-    struct trace_text x = { .engine_name = trace_text_listed_engine, .engine_arg = t->engine_names };
+    struct trace_text x = { .engine_name = trace_text_listed_engine,
+                            .engine_arg = t->engine_names };
     const struct trace_ring *r = t->ring;
     uint64_t have = r->head < r->size ? r->head : r->size;
     if (n > have)
@@ -205,7 +209,8 @@ void trace_text_recent(const struct trace *t, size_t n, FILE *out)
  * Reasons
  */
 
-static void why_line(const struct trace_text *x, const struct trace_event *e, const char *lead, FILE *out)
+static void why_line(const struct trace_text *x, const struct trace_event *e, const char *lead,
+                     FILE *out)
 {
     char args[300], where[240] = "";
     trace_text_args(x, e, args, sizeof args);

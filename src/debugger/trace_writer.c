@@ -68,7 +68,8 @@ static int writer_fail(struct trace_writer *w, int error)
     if (w->error)
         return w->error;
     if (w->head.first_seq)
-        snprintf(end, sizeof end, "; it ends before event %llu", (unsigned long long)w->head.first_seq);
+        snprintf(end, sizeof end, "; it ends before event %llu",
+                 (unsigned long long)w->head.first_seq);
     host_say("cannot write trace %s: %s%s", w->path, strerror(error), end);
     return w->error = -error;
 }
@@ -300,7 +301,8 @@ static void begin_block(struct trace_writer *w, const struct trace_event *e)
     memcpy(w->coding, codings, sizeof w->coding);
     if (e->icount)              /* else the engine cannot count */
         w->coding[COLUMN_ICOUNT] = TIME_DELTA;
-    const uint64_t first[] = { e->seq, e->vtime_ns, e->icount - (e->icount ? e->vtime_ns : 0), e->rip };
+    const uint64_t first[] = { e->seq, e->vtime_ns, e->icount - (e->icount ? e->vtime_ns : 0),
+                               e->rip };
     for (size_t c = 0; c < NELEM(first); c++)
         w->base[c] = w->before[c] = first[c] - steps[c];
 }
@@ -343,8 +345,8 @@ static inline uint64_t word_of(const struct trace_event *e, enum column c)
 }
 
 /* Word c of the events, and the least and greatest of its values; `against`: see TIME_DELTA. */
-static inline void add_deltas(struct trace_writer *w, enum column c, bool against, const struct trace_event *e,
-                              size_t n, uint64_t *min, uint64_t *max)
+static inline void add_deltas(struct trace_writer *w, enum column c, bool against,
+                              const struct trace_event *e, size_t n, uint64_t *min, uint64_t *max)
 {
     struct adder a = adder_of(w, c);
     uint64_t before = w->before[c], least = *min, greatest = *max;
@@ -366,7 +368,8 @@ static inline uint64_t who_of(const struct trace_event *e)
     return e->layer | (uint64_t)e->engine << 8 | (uint64_t)e->vcpu << 16;
 }
 
-static inline void add_by_kind(struct trace_writer *w, enum column c, const struct trace_event *e, size_t n)
+static inline void add_by_kind(struct trace_writer *w, enum column c, const struct trace_event *e,
+                               size_t n)
 {
     struct adder a = adder_of(w, c);
     uint64_t *last = w->last[c - COLUMN_ARG0], least = w->least[c], greatest = w->greatest[c];

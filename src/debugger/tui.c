@@ -217,7 +217,8 @@ static bool work(struct tui *t)
         counting = survey_work(t->survey, t->store, end_ns - host_monotonic_ns());
         t->dirty |= !counting;
     }
-    if ((t->search.active || (counting && !is_typing(t))) && host_monotonic_ns() - t->shown_ns > SHOWN_NS)
+    if ((t->search.active || (counting && !is_typing(t))) &&
+        host_monotonic_ns() - t->shown_ns > SHOWN_NS)
         t->dirty = true;
     return more || counting;
 }

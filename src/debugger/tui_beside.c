@@ -135,7 +135,8 @@ void beside_command(struct tui *t, const char *arg)
         return;
     }
     if (!t->live.monitor_stands) {
-        tui_say(t, ROLE_ERROR, "the monitor does not stand in a handler; W watches it, then set the guest going");
+        tui_say(t, ROLE_ERROR,
+                "the monitor does not stand in a handler; W watches it, then set the guest going");
         return;
     }
     for (size_t i = 0; i < NELEM(words); i++)
@@ -146,5 +147,6 @@ void beside_command(struct tui *t, const char *arg)
     if (strncmp(arg, "print ", 6) == 0)
         print(t, arg + 6);
     else
-        tui_say(t, ROLE_ERROR, "monitor follow on, follow off, step, next, finish, continue, print EXPR");
+        tui_say(t, ROLE_ERROR,
+                "monitor follow on, follow off, step, next, finish, continue, print EXPR");
 }

@@ -45,11 +45,13 @@ static const char *describe(const struct tui *t, const struct link_break *b, cha
     else if (b->kind == BREAK_CODE)
         snprintf(buf, n, "%#" PRIx64 " %s", b->at, name);
     else
-        snprintf(buf, n, "%" PRIu64 " bytes at %#" PRIx64 " %s %s", b->len, b->at, name, access_name(b->access));
+        snprintf(buf, n, "%" PRIu64 " bytes at %#" PRIx64 " %s %s", b->len, b->at, name,
+                 access_name(b->access));
     return buf;
 }
 
-static void draw_row(struct tui *t, const struct area *a, int y, const struct link_break *b, bool selected)
+static void draw_row(struct tui *t, const struct area *a, int y, const struct link_break *b,
+                     bool selected)
 {
     char what[400];
     enum role role = selected ? ROLE_CURSOR : b->enabled ? ROLE_TEXT : ROLE_DIM;

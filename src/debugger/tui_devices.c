@@ -140,8 +140,8 @@ static bool choose_part(struct devices *d, const struct trace_event *e)
 }
 
 /* A field's elements, until there is no more room. */
-static void draw_field(const struct area *a, int y, int x, int w, const struct field *f, const uint64_t *now,
-                       const uint64_t *before)
+static void draw_field(const struct area *a, int y, int x, int w, const struct field *f,
+                       const uint64_t *now, const uint64_t *before)
 {
     struct area cell = { a->y, a->x, a->h, x + w < a->w ? x + w - 1 : a->w };
     x = draw_format(&cell, y, x, ROLE_GUEST, "%-10s", f->name);
@@ -150,7 +150,8 @@ static void draw_field(const struct area *a, int y, int x, int w, const struct f
         snprintf(text, sizeof text, "%0*" PRIx64, 2 * f->size, now[i]);
         if (f->flags & FIELD_TIMER)
             snprintf(text, sizeof text, now[i] + 1 ? "at %" PRIu64 " ns" : "off", now[i]);
-        x = draw_text(&cell, y, x, before && before[i] != now[i] ? ROLE_CHANGED : ROLE_TEXT, text) + 1;
+        x = draw_text(&cell, y, x, before && before[i] != now[i] ? ROLE_CHANGED : ROLE_TEXT, text) +
+            1;
     }
     draw_text(&cell, y, x + 1, ROLE_DIM, f->about);
 }
@@ -163,7 +164,8 @@ static void draw_fields(struct pane *p, const struct area *a)
     int columns = a->w / CELL > 0 ? a->w / CELL : 1, at = 0;
     size_t k = 0;
     draw_rest(a, 0, 0, ROLE_HEAD);
-    draw_format(a, 0, 1, ROLE_HEAD, "%s, %s as it is now: %s", d->part[d->shown].name, ops->name, ops->about);
+    draw_format(a, 0, 1, ROLE_HEAD, "%s, %s as it is now: %s", d->part[d->shown].name, ops->name,
+                ops->about);
     for (size_t i = 0; i < ops->n_fields; k += ops->fields[i++].count) {
         const struct field *f = &ops->fields[i];
         if (f->flags & FIELD_HIDDEN || k + f->count > v->n)
@@ -171,8 +173,8 @@ static void draw_fields(struct pane *p, const struct area *a)
         int cells = f->count > 1 || f->flags & FIELD_TIMER ? columns : 1;      /* or a line of its own */
         if (cells > 1)
             at = (at + columns - 1) / columns * columns;
-        draw_field(a, 1 + at / columns, 1 + at % columns * (a->w / columns), cells * (a->w / columns), f, v->now + k,
-                   v->has_before ? v->before + k : NULL);
+        draw_field(a, 1 + at / columns, 1 + at % columns * (a->w / columns),
+                   cells * (a->w / columns), f, v->now + k, v->has_before ? v->before + k : NULL);
         at += cells;
     }
     if (!v->n)
@@ -196,7 +198,8 @@ static void devices_follow(struct pane *p)
 static struct port *port_of(struct devices *d, uint64_t at, bool memory)
 {
     size_t i = 0;
-    while (i < d->n && (d->port[i].memory < memory || (d->port[i].memory == memory && d->port[i].at < at)))
+    while (i < d->n &&
+           (d->port[i].memory < memory || (d->port[i].memory == memory && d->port[i].at < at)))
         i++;
     if (i < d->n && d->port[i].at == at && d->port[i].memory == memory)
         return &d->port[i];
@@ -212,7 +215,8 @@ static struct port *port_of(struct devices *d, uint64_t at, bool memory)
 static void take(struct devices *d, const struct trace_event *e)
 {
     bool unclaimed = e->kind == TRACE_UNCLAIMED;
-    bool memory = e->kind == TRACE_MMIO_READ || e->kind == TRACE_MMIO_WRITE || (unclaimed && e->arg[0] > 0xffff);
+    bool memory = e->kind == TRACE_MMIO_READ || e->kind == TRACE_MMIO_WRITE ||
+                  (unclaimed && e->arg[0] > 0xffff);
     bool write = unclaimed ? e->arg[2] : e->kind == TRACE_IO_WRITE || e->kind == TRACE_MMIO_WRITE;
     struct port *p = port_of(d, e->arg[0], memory);
     if (!p)
@@ -250,7 +254,8 @@ static bool devices_work(struct pane *p, uint64_t budget_ns)
     return !d->done;
 }
 
-static int draw_access(const struct area *a, int y, int x, const struct access *c, const struct port *p, bool now)
+static int draw_access(const struct area *a, int y, int x, const struct access *c,
+                       const struct port *p, bool now)
 {
     char value[24] = "";
     if (c->is && p->unclaimed)
@@ -314,7 +319,8 @@ static void devices_title(struct pane *p, char *buf, size_t n)
     if (!d->done)
         snprintf(buf, n, "looking back");
     else
-        snprintf(buf, n, "%zu addresses accessed until here%s", d->n, d->whole ? "" : ", and older ones");
+        snprintf(buf, n, "%zu addresses accessed until here%s", d->n,
+                 d->whole ? "" : ", and older ones");
 }
 
 static void scroll_ports(struct tui *t, struct pane *p, int by)

@@ -33,7 +33,8 @@ static void settle_signals(void)
     for (size_t i = 0; i < NELEM(ignored); i++)
         signal(ignored[i], SIG_IGN);
     for (size_t i = 0; i < NELEM(passed); i++)
-        sigaction(passed[i], &(struct sigaction){ .sa_handler = pass_on, .sa_flags = SA_RESTART }, NULL);
+        sigaction(passed[i], &(struct sigaction){ .sa_handler = pass_on, .sa_flags = SA_RESTART },
+                  NULL);
 }
 
 /* Until it has ended: how, as waitpid() tells. */

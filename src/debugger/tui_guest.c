@@ -120,7 +120,8 @@ static const char *const names_32[] = { "eax", "ecx", "edx", "ebx", "esp", "ebp"
                                         "cr0", "cr2", "cr3", "cr4" };
 static const char *const names_segments[] = { "cs", "ss", "ds", "es", "fs", "gs", "tr", "ldtr" };
 
-static int draw_registers(struct tui *t, const struct area *a, int y, const char *const *names, size_t n, int digits)
+static int draw_registers(struct tui *t, const struct area *a, int y, const char *const *names,
+                          size_t n, int digits)
 {
     int width = 8 + digits + 1, columns = (a->w - 1) / width, i = 0;
     if (columns < 1)
@@ -134,7 +135,8 @@ static int draw_registers(struct tui *t, const struct area *a, int y, const char
             before = reg_get(r, live_running(t) ? &t->live.at_stop : &t->live.before);
         int x = 1 + i % columns * width;
         draw_format(a, y + i / columns, x, ROLE_DIM, "%6s", names[k]);
-        draw_format(a, y + i / columns, x + 7, now != before ? ROLE_CHANGED : ROLE_TEXT, "%0*" PRIx64, digits, now);
+        draw_format(a, y + i / columns, x + 7, now != before ? ROLE_CHANGED : ROLE_TEXT,
+                    "%0*" PRIx64, digits, now);
         i++;
     }
     return y + (i + columns - 1) / columns;
@@ -148,7 +150,8 @@ static int draw_cpu(struct tui *t, const struct area *a)
     const struct cpu_state *s = &t->live.now;
     unsigned bits = state_code_bits(s);
     int x = draw_format(a, 0, 1, ROLE_STRONG, "%s", state_mode(s));
-    x = draw_format(a, 0, x + 2, ROLE_TEXT, "CPL %u", s->seg[SEG_SS].attr & SEG_DPL ? (s->seg[SEG_SS].attr >> 5) & 3 : 0);
+    x = draw_format(a, 0, x + 2, ROLE_TEXT, "CPL %u",
+                    s->seg[SEG_SS].attr & SEG_DPL ? (s->seg[SEG_SS].attr >> 5) & 3 : 0);
     draw_format(a, 0, x + 2, ROLE_TEXT, "%s", state_flags(s->rflags, flags, sizeof flags));
     int y = bits == 64 ? draw_registers(t, a, 1, names_64, all ? NELEM(names_64) : N_GPRS + 2, 16)
                        : draw_registers(t, a, 1, names_32, all ? NELEM(names_32) : N_GPRS / 2 + 2, 8);
@@ -194,7 +197,8 @@ static bool add_line(struct pane *p, struct code *c, uint64_t pc, uint64_t base,
         disasm(bytes, n, bits, pc - base, base, p->tui->o->symbols, &l->insn);
     memcpy(l->bytes, bytes, sizeof bytes);
     if (!n)
-        snprintf(l->insn.text, sizeof l->insn.text, "%s", p->tui->link ? "(nothing is mapped here)" : "(not in the guest's file)");
+        snprintf(l->insn.text, sizeof l->insn.text, "%s",
+                 p->tui->link ? "(nothing is mapped here)" : "(not in the guest's file)");
     else if (!l->insn.len)
         l->insn.len = 1;
     guest_file_place(((struct guest *)p->state)->file, pc, &l->place);
@@ -202,7 +206,8 @@ static bool add_line(struct pane *p, struct code *c, uint64_t pc, uint64_t base,
 }
 
 /* `want` lines around pc, a third of them before it. */
-static void decode(struct pane *p, struct code *c, uint64_t pc, uint64_t base, unsigned bits, int want)
+static void decode(struct pane *p, struct code *c, uint64_t pc, uint64_t base, unsigned bits,
+                   int want)
 {
     uint64_t at = start_before(p, pc, bits);
     int before = want / 3;
@@ -234,7 +239,8 @@ static const struct link_break *break_on(struct tui *t, uint64_t at)
     return NULL;
 }
 
-static void draw_insn(struct tui *t, const struct area *a, int y, const struct line *l, bool here, bool is_rip)
+static void draw_insn(struct tui *t, const struct area *a, int y, const struct line *l, bool here,
+                      bool is_rip)
 {
     char bytes[40] = "", name[100];
     enum role role = here ? ROLE_CURSOR : ROLE_TEXT;
@@ -257,7 +263,8 @@ static void draw_insn(struct tui *t, const struct area *a, int y, const struct l
 }
 
 /* Lines of code, each source line above the first instruction that it became. */
-static void draw_code(struct pane *p, const struct area *a, uint64_t pc, uint64_t base, unsigned bits)
+static void draw_code(struct pane *p, const struct area *a, uint64_t pc, uint64_t base,
+                      unsigned bits)
 {
     struct guest *g = p->state;
     struct code *c = &g->code;
@@ -271,7 +278,8 @@ static void draw_code(struct pane *p, const struct area *a, uint64_t pc, uint64_
         last_source = c->line[i].place.line;
     }
     while (used > a->h / 2 && first < c->here) {
-        used -= 1 + (c->line[first].place.line != 0 && c->line[first].place.line != (first ? c->line[first - 1].place.line : 0));
+        used -= 1 + (c->line[first].place.line != 0 &&
+                     c->line[first].place.line != (first ? c->line[first - 1].place.line : 0));
         first++;
     }
     last_source = 0;
@@ -336,7 +344,8 @@ static int draw_past(const struct guest *g, const struct area *a)
         int y = 1 + i / columns, at = 1 + i % columns * width;
         draw_format(a, y, at, ROLE_DIM, "%6s", (g->bits == 64 ? names_64 : names_32)[i]);
         if (r->known >> i & 1)
-            draw_format(a, y, at + 7, r->changed >> i & 1 ? ROLE_CHANGED : ROLE_TEXT, "%0*" PRIx64, digits, r->value[i]);
+            draw_format(a, y, at + 7, r->changed >> i & 1 ? ROLE_CHANGED : ROLE_TEXT, "%0*" PRIx64,
+                        digits, r->value[i]);
         else
             draw_text(a, y, at + 7, ROLE_DIM, r->done ? "not set" : "looking");
     }
@@ -352,9 +361,11 @@ static void draw_recorded(struct pane *p, const struct area *a)
                                          "below is the guest's file as loaded, at the RIP of the selected event.");
     struct area code = { a->y + y, a->x, a->h - y, a->w };
     if (!g->file)
-        draw_wrapped(a, y, ROLE_DIM, "The guest's file is not there or is no ELF: the code is not known.");
+        draw_wrapped(a, y, ROLE_DIM,
+                     "The guest's file is not there or is no ELF: the code is not known.");
     else if (!g->bits_known)
-        draw_wrapped(a, y, ROLE_DIM, "The mode of the CPU is not recorded here (no MODE event before this one).");
+        draw_wrapped(a, y, ROLE_DIM,
+                     "The mode of the CPU is not recorded here (no MODE event before this one).");
     else if (t->has_event)
         draw_code(p, &code, t->event.rip, 0, g->bits);
 }
@@ -382,7 +393,8 @@ static void guest_title(struct pane *p, char *buf, size_t n)
     else if (live_running(t))
         snprintf(buf, n, "running");
     else
-        snprintf(buf, n, "as it is now%s", t->cursor + 1 < tui_n_events(t) ? " (the selected event is earlier)" : "");
+        snprintf(buf, n, "as it is now%s",
+                 t->cursor + 1 < tui_n_events(t) ? " (the selected event is earlier)" : "");
 }
 
 static bool guest_work(struct pane *p, uint64_t budget_ns)
@@ -400,7 +412,8 @@ static void move_line(struct tui *t, struct pane *p, int by)
 {
     struct guest *g = p->state;
     const struct cpu_state *s = &t->live.now;
-    decode(p, &g->code, g->has_at ? g->at : state_pc(s), s->seg[SEG_CS].base, state_code_bits(s), 24);
+    decode(p, &g->code, g->has_at ? g->at : state_pc(s), s->seg[SEG_CS].base, state_code_bits(s),
+           24);
     int to = g->code.here + by;
     if (to < 0 || to >= g->code.n)
         return;

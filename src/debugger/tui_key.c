@@ -182,7 +182,8 @@ static void to_kind(struct tui *t, enum trace_kind kind, bool backward)
     if (found == STORE_FOUND)
         tui_select(t, at, true);
     else
-        tui_say(t, ROLE_DIM, "no %s %s here", trace_kinds[kind].name, backward ? "before" : "behind");
+        tui_say(t, ROLE_DIM, "no %s %s here", trace_kinds[kind].name,
+                backward ? "before" : "behind");
     filter_free(f);
 }
 
@@ -302,7 +303,8 @@ bool tui_key_is_for(const struct tui *t, const struct key *k)
 static bool press(struct tui *t, struct pane *p, const struct key *table, int key)
 {
     for (; table && table->code; table++)
-        if (tui_key_is_for(t, table) && (table->code == key || (table->twin && table->twin == key))) {
+        if (tui_key_is_for(t, table) &&
+            (table->code == key || (table->twin && table->twin == key))) {
             t->dirty = true;
             table->press(t, p, table->arg);
             return true;

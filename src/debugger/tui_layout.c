@@ -152,7 +152,8 @@ void layout_arrange(struct tui *t, const struct area *whole)
         const struct slot *s = &t->slot[i];
         int y0 = s->y0 * whole->h / 24, y1 = s->y1 * whole->h / 24;
         int x0 = s->x0 * whole->w / 24, x1 = s->x1 * whole->w / 24;
-        show(&t->pane[s->pane], (struct area){ whole->y + y0, whole->x + x0, y1 - y0, x1 - x0 }, x0 > 0);
+        show(&t->pane[s->pane], (struct area){ whole->y + y0, whole->x + x0, y1 - y0, x1 - x0 },
+             x0 > 0);
     }
 }
 

@@ -55,7 +55,8 @@ void live_begin(struct tui *t)
     t->live.at_stop = t->live.now;
     t->live.events_at_stop = tui_n_events(t);
     t->live.stops = 1;
-    tui_say(t, ROLE_STRONG, "F5 runs the guest, F7 is one instruction, F8 goes to its next exit, ? is help");
+    tui_say(t, ROLE_STRONG,
+            "F5 runs the guest, F7 is one instruction, F8 goes to its next exit, ? is help");
 }
 
 /* A monitor that is watched may stop for us before it has answered, while we wait. */
@@ -422,10 +423,11 @@ void live_state_text(struct tui *t, char *buf, size_t n)
     link_get_status(t->link, &s);
     struct source_place p;
     if (beside_where(t, 0, &p))
-        snprintf(buf, n, "the MONITOR answers %s: %s() line %d", beside_exit(t), p.function, p.line);
+        snprintf(buf, n, "the MONITOR answers %s: %s() line %d", beside_exit(t), p.function,
+                 p.line);
     else if (live_running(t))
-        snprintf(buf, n, "%s  %" PRIu64 " exits  %" PRIu64 " instructions", s.halted ? "halted" : "RUNNING", s.n_exits,
-                 s.icount);
+        snprintf(buf, n, "%s  %" PRIu64 " exits  %" PRIu64 " instructions",
+                 s.halted ? "halted" : "RUNNING", s.n_exits, s.icount);
     else
         snprintf(buf, n, "%s: %s", link_state_names[link_state(t->link)], stop->text);
 }

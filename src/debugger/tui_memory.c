@@ -59,8 +59,8 @@ static void memory_stopped(struct pane *p)
     m->has_before = true;
 }
 
-static void draw_row(struct pane *p, const struct area *a, int y, uint64_t at, const uint8_t *bytes, unsigned n,
-                     const uint8_t *before)
+static void draw_row(struct pane *p, const struct area *a, int y, uint64_t at, const uint8_t *bytes,
+                     unsigned n, const uint8_t *before)
 {
     char name[80];
     int x = draw_format(a, y, 1, ROLE_DIM, "%10" PRIx64 "  ", at), text = x + 16 * 3 + 2;
@@ -69,7 +69,8 @@ static void draw_row(struct pane *p, const struct area *a, int y, uint64_t at, c
         bool found = at + i - p->tui->memory_at < ((struct memory *)p->state)->n_needle;
         enum role role = found ? ROLE_FOUND : changed ? ROLE_CHANGED : ROLE_TEXT;
         char c[2] = { bytes[i] >= ' ' && bytes[i] < 127 ? (char)bytes[i] : '.', 0 };
-        draw_format(a, y, x + 3 * (int)i + (i >= 8), role != ROLE_TEXT || bytes[i] ? role : ROLE_DIM, "%02x", bytes[i]);
+        draw_format(a, y, x + 3 * (int)i + (i >= 8),
+                    role != ROLE_TEXT || bytes[i] ? role : ROLE_DIM, "%02x", bytes[i]);
         draw_text(a, y, text + (int)i, role, c);
     }
     if (text + 18 < a->w && symbols_format(p->tui->o->symbols, at, name, sizeof name)[0])
@@ -93,7 +94,8 @@ static void memory_draw(struct pane *p, const struct area *a)
     m->seen_at = at;
     for (unsigned i = 0; y < a->h && i + 16 <= VIEW; i += 16, y++) {
         if (i >= n) {
-            draw_format(a, y, 1, ROLE_DIM, "%10" PRIx64 "  %s", at + i, t->link ? "(not mapped)" : "(not in the file)");
+            draw_format(a, y, 1, ROLE_DIM, "%10" PRIx64 "  %s", at + i,
+                        t->link ? "(not mapped)" : "(not in the file)");
             break;
         }
         draw_row(p, a, y, at + i, m->now + i, n - i < 16 ? n - i : 16, m->has_before ? m->before + i : NULL);
@@ -102,7 +104,8 @@ static void memory_draw(struct pane *p, const struct area *a)
 
 static void memory_title(struct pane *p, char *buf, size_t n)
 {
-    snprintf(buf, n, "linear address %#" PRIx64 "  (:memory ADDRESS, / searches)", p->tui->memory_at);
+    snprintf(buf, n, "linear address %#" PRIx64 "  (:memory ADDRESS, / searches)",
+             p->tui->memory_at);
 }
 
 static void scroll_memory(struct tui *t, struct pane *p, int rows)
@@ -165,7 +168,8 @@ static void search_on(struct tui *t, struct pane *p, int backward)
     else if (find_bytes(p, t->memory_at, backward, &t->memory_at))
         layout_show(t, PANE_MEMORY);
     else
-        tui_say(t, ROLE_ERROR, "it is not in the memory %s %#" PRIx64, backward ? "before" : "behind", t->memory_at);
+        tui_say(t, ROLE_ERROR, "it is not in the memory %s %#" PRIx64,
+                backward ? "before" : "behind", t->memory_at);
 }
 
 void tui_find_memory(struct tui *t, const char *text)

@@ -56,7 +56,8 @@ static bool by_device(struct monitor *m, const struct trace_event *e, struct pla
 }
 
 /* The which-th of the places that log such events; how many there are. */
-static unsigned by_kind(struct monitor *m, const struct trace_event *e, unsigned which, struct place *p)
+static unsigned by_kind(struct monitor *m, const struct trace_event *e, unsigned which,
+                        struct place *p)
 {
     unsigned n = 0;
     struct source_place at;
@@ -66,21 +67,23 @@ static unsigned by_kind(struct monitor *m, const struct trace_event *e, unsigned
         return 0;
     source_of_kind(m->source, e->kind, which % n, &p->at);
     if (n > 1)
-        snprintf(p->role, sizeof p->role, "one of %u places that log %s (b: the next)", n, trace_kinds[e->kind].name);
+        snprintf(p->role, sizeof p->role, "one of %u places that log %s (b: the next)", n,
+                 trace_kinds[e->kind].name);
     else
         snprintf(p->role, sizeof p->role, "logged this %s", trace_kinds[e->kind].name);
     return n;
 }
 
 /* Where it was at work for e; how many places that could be. */
-static unsigned find_place(struct monitor *m, const struct trace_event *e, unsigned which, struct place *p)
+static unsigned find_place(struct monitor *m, const struct trace_event *e, unsigned which,
+                           struct place *p)
 {
     const struct trace_event *root = m->story.n ? &m->story.step[m->story.first].e : NULL;
     p->at.line = 0;
     if (e->kind == TRACE_EXIT && by_handler(m, e, p))
         return 1;
-    if (e->kind == TRACE_RESUME && root && root->kind == TRACE_EXIT && root->seq == e->seq - e->cause_back
-        && by_handler(m, root, p))
+    if (e->kind == TRACE_RESUME && root && root->kind == TRACE_EXIT &&
+        root->seq == e->seq - e->cause_back && by_handler(m, root, p))
         return 1;
     if ((e->kind == TRACE_IO_READ || e->kind == TRACE_IO_WRITE) && by_device(m, e, p))
         return 1;
@@ -116,7 +119,8 @@ static const char *file_of(const char *path)
 static int draw_steps(struct monitor *m, const struct area *a, int y, int rows)
 {
     const struct tui_story *s = &m->story;
-    int n = s->n - s->first, at = s->selected - s->first, from = at > rows - 2 ? at - (rows - 2) : 0;
+    int n = s->n - s->first, at = s->selected - s->first,
+        from = at > rows - 2 ? at - (rows - 2) : 0;
     if (from + rows > n)
         from = n > rows ? n - rows : 0;
     for (int i = from; i < n && i < from + rows; i++, y++) {
@@ -133,13 +137,15 @@ static int draw_steps(struct monitor *m, const struct area *a, int y, int rows)
         if (p.at.line)
             x = draw_format(a, y, x, here ? ROLE_CURSOR : ROLE_STRONG, " %s()", p.at.function);
         if (p.at.line)
-            draw_format(a, y, x, here ? ROLE_CURSOR : ROLE_DIM, "  %s:%d", file_of(p.at.file), p.at.line);
+            draw_format(a, y, x, here ? ROLE_CURSOR : ROLE_DIM, "  %s:%d", file_of(p.at.file),
+                        p.at.line);
     }
     return y;
 }
 
 /* The place stands in the upper third; a function begins two lines above its brace. */
-static void draw_source(struct monitor *m, const struct area *a, int y, const struct source_place *at)
+static void draw_source(struct monitor *m, const struct area *a, int y,
+                        const struct source_place *at)
 {
     int line = at->line, lines = a->h - y, first = line - lines / 4 + (int)m->top;
     if (first < 1)
@@ -225,7 +231,8 @@ static void monitor_title(struct pane *p, char *buf, size_t n)
     if (beside_stands(p->tui))
         snprintf(buf, n, "it answers exit %s; s S f step it, c goes on", beside_exit(p->tui));
     else if (steps > 1)
-        snprintf(buf, n, "%d steps for %s %" PRIu64, steps, s->step[s->first].e.kind == TRACE_EXIT ? "exit" : "event",
+        snprintf(buf, n, "%d steps for %s %" PRIu64, steps,
+                 s->step[s->first].e.kind == TRACE_EXIT ? "exit" : "event",
                  s->step[s->first].e.seq);
     else if (m->place.at.line)
         snprintf(buf, n, "%s", m->place.at.file);

@@ -111,11 +111,13 @@ static enum role heat_role(unsigned heat)
     return heat < 2 ? ROLE_HEAT1 : heat < 8 ? ROLE_HEAT2 : ROLE_HEAT3;
 }
 
-static void draw_cell(struct pane *p, const struct area *a, int y, int x, uint64_t first, uint64_t pages)
+static void draw_cell(struct pane *p, const struct area *a, int y, int x, uint64_t first,
+                      uint64_t pages)
 {
     struct paging_pane *g = p->state;
     unsigned most = 0;
-    bool is_new = false, here = g->has_gpa && g->gpa >> PAGE_SHIFT >= first && g->gpa >> PAGE_SHIFT < first + pages;
+    bool is_new = false,
+         here = g->has_gpa && g->gpa >> PAGE_SHIFT >= first && g->gpa >> PAGE_SHIFT < first + pages;
     for (uint64_t i = first; i < first + pages && i <= g->last_page; i++) {
         most = g->heat[i] > most ? g->heat[i] : most;
         is_new |= p->tui->link && g->when[i] > live_new_from(p->tui);
@@ -166,9 +168,10 @@ static int draw_change(const struct area *a, int y, const struct table_change *c
     char before[40], after[40];
     int x = draw_format(a, y, 3, ROLE_TEXT, "%10" PRIx64, c->gla);
     x = draw_format(a, y, x, ROLE_GUEST, "  %-5s", walk_level_name(c->level));
-    x = draw_format(a, y, x, ROLE_DIM, " %10" PRIx64 " %-7s %s ", c->before, walk_bits(c->before, before, sizeof before),
-                    glyph(GLYPH_ARROW));
-    draw_format(a, y, x, ROLE_CHANGED, "%" PRIx64 " %s", c->after, walk_bits(c->after, after, sizeof after));
+    x = draw_format(a, y, x, ROLE_DIM, " %10" PRIx64 " %-7s %s ", c->before,
+                    walk_bits(c->before, before, sizeof before), glyph(GLYPH_ARROW));
+    draw_format(a, y, x, ROLE_CHANGED, "%" PRIx64 " %s", c->after,
+                walk_bits(c->after, after, sizeof after));
     return y + 1;
 }
 
@@ -182,7 +185,8 @@ static int draw_changes(struct pane *p, const struct area *a, int y)
     x = draw_format(a, y, x, g->n_changes ? ROLE_STRONG : ROLE_DIM, " %zu entr%s of %zu of the guest's tables changed%s; ",
                     g->n_changes, g->n_changes == 1 ? "y" : "ies", table_shot_tables(g->shot),
                     table_shot_is_whole(g->shot) ? "" : " (there are more)");
-    draw_format(a, y++, x, ROLE_DIM, "the monitor mapped %" PRIu64 ", dropped %" PRIu64, g->n_mapped, g->n_dropped);
+    draw_format(a, y++, x, ROLE_DIM, "the monitor mapped %" PRIu64 ", dropped %" PRIu64,
+                g->n_mapped, g->n_dropped);
     for (size_t i = 0; i < g->n_changes && i < NELEM(g->change) && (int)i < room; i++)
         y = draw_change(a, y, &g->change[i]);
     return y;
@@ -197,7 +201,8 @@ static int draw_told(struct pane *p, const struct area *a, int y)
 {
     struct paging_pane *g = p->state;
     char args[300];
-    y = draw_wrapped(a, y, ROLE_DIM, "Page tables are not recorded. What the trace says of this page until here:");
+    y = draw_wrapped(a, y, ROLE_DIM,
+                     "Page tables are not recorded. What the trace says of this page until here:");
     for (unsigned i = 0; i < g->n_told; i++) {
         const struct trace_event *e = &g->told[i];
         int x = draw_format(a, y, 1, ROLE_DIM, "%8" PRIu64 "  ", e->seq);
@@ -213,12 +218,14 @@ static void look_back(struct tui *t, struct paging_pane *g)
 {
     char text[300];
     struct filter_error err;
-    uint64_t page = (g->has_gpa ? g->gpa : g->gla) & PAGE_MASK, gla = g->gla & PAGE_MASK, at = t->cursor;
+    uint64_t page = (g->has_gpa ? g->gpa : g->gla) & PAGE_MASK, gla = g->gla & PAGE_MASK,
+             at = t->cursor;
     g->n_told = 0;
     snprintf(text, sizeof text, "kind in (NESTED_FILL, NESTED_ZAP, SHADOW_FILL, SHADOW_ZAP, FAULT_TRUE) && "
              "(gpa in %#" PRIx64 "..%#" PRIx64 " || gla in %#" PRIx64 "..%#" PRIx64 ")", page, page | 0xfff, gla, gla | 0xfff);
     struct filter *f = filter_compile(text, NULL, &err);
-    while (f && tui_n_events(t) && g->n_told < MAX_TOLD && store_prev(t->store, f, &at, 2000000) == STORE_FOUND) {
+    while (f && tui_n_events(t) && g->n_told < MAX_TOLD &&
+           store_prev(t->store, f, &at, 2000000) == STORE_FOUND) {
         const struct trace_event *e = store_at(t->store, at);
         if (e)
             g->told[g->n_told++] = *e;

@@ -53,7 +53,8 @@ bool past_work(struct past *p, struct tui *t, uint64_t budget_ns)
         const struct trace_event *e = f == STORE_FOUND ? store_at(t->store, p->at) : NULL;
         if (e)
             take(p, e);
-        p->done = f == STORE_NONE || (f == STORE_FOUND && p->at == 0) || p->known == 0xffff || p->looked >= MAX_LOOKED;
+        p->done = f == STORE_NONE || (f == STORE_FOUND && p->at == 0) || p->known == 0xffff ||
+                  p->looked >= MAX_LOOKED;
         if (f == STORE_FOUND && p->at)
             p->at--;
     }

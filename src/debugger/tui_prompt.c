@@ -162,7 +162,8 @@ static bool edit(struct tui *t, int key)
     case KEY_UP:    recall(p, -1); break;
     case KEY_DOWN:  recall(p, 1); break;
     case '\t':
-        if (kinds[p->kind].command && tui_complete(t, kinds[p->kind].command, p->text, sizeof p->text))
+        if (kinds[p->kind].command &&
+            tui_complete(t, kinds[p->kind].command, p->text, sizeof p->text))
             p->at = p->len = strlen(p->text);
         break;
     default:

@@ -50,7 +50,8 @@ static bool is_it(struct tui *t, uint64_t index)
 {
     char text[600];
     const struct trace_event *e = store_at(t->store, index);
-    return e && (!t->search.by_text || contains(tui_event_text(t, e, text, sizeof text), t->search_text));
+    return e && (!t->search.by_text ||
+                 contains(tui_event_text(t, e, text, sizeof text), t->search_text));
 }
 
 /* Nothing until the end: begin again at the other, once; a filter looks the other way. */

@@ -91,7 +91,8 @@ static void draw_now(struct pane *p, const struct area *a, int y)
     const struct stat_pane *s = p->state;
     double most = 0;
     if (!live_running(p->tui)) {
-        draw_format(a, y, 1, ROLE_TEXT, "%" PRIu64 " exits since the stop before", s->exits_at_stop - s->exits_before);
+        draw_format(a, y, 1, ROLE_TEXT, "%" PRIu64 " exits since the stop before",
+                    s->exits_at_stop - s->exits_before);
         return;
     }
     if (s->n_samples < 2) {
@@ -148,7 +149,8 @@ static int draw_headline(struct pane *p, const struct area *a)
     x = draw_format(a, 0, x, ROLE_TEXT, " in %.6f s", (double)ns / 1e9);
     if (ns)
         x = draw_format(a, 0, x, ROLE_TEXT, ", %.0f/s", (double)exits / ((double)ns / 1e9));
-    x = draw_format(a, 0, x, ROLE_DIM, ", times %s ", stat_is_timed(v->stat) ? "of the host" : "virtual");
+    x = draw_format(a, 0, x, ROLE_DIM, ", times %s ",
+                    stat_is_timed(v->stat) ? "of the host" : "virtual");
     if (a->w - x > 12)
         draw_curve(v, a, 0, x + 1, a->w - x - 2);
     if (!p->tui->link || a->h < 8)
@@ -184,8 +186,8 @@ static void draw_head(struct pane *p, const struct area *a, int y)
     const struct stat_pane *s = p->state;
     int name = a->w < 70 ? 16 : a->w < 100 ? 18 : 24;
     draw_rest(a, y, 0, ROLE_HEAD);
-    draw_format(a, y, 1, ROLE_HEAD, "%-*s%9s %7s %7s %9s %9s %10s", name, stat_by_names[s->by], "count", "count",
-                "time", "min us", "avg us", "max us");
+    draw_format(a, y, 1, ROLE_HEAD, "%-*s%9s %7s %7s %9s %9s %10s", name, stat_by_names[s->by],
+                "count", "count", "time", "min us", "avg us", "max us");
     if (a->w >= RATE_W)
         draw_format(a, y, name + 60, ROLE_HEAD, " %9s", "per s");
 }

@@ -17,7 +17,8 @@ static int parent_of(const struct tui_story *w, uint64_t seq)
 }
 
 /* The event that e answers. */
-static bool cause_of(struct tui *t, struct tui_story *w, const struct trace_event *e, struct trace_event *cause)
+static bool cause_of(struct tui *t, struct tui_story *w, const struct trace_event *e,
+                     struct trace_event *cause)
 {
     if (!e->cause_back || e->cause_back >= e->seq)
         return false;

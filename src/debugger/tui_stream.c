@@ -92,7 +92,8 @@ static bool fill_screen(struct pane *p, uint64_t end_ns)
 {
     struct stream *s = p->state;
     enum store_found f = STORE_FOUND;
-    while (s->cur - s->rows.lo < (size_t)s->line && f == STORE_FOUND && host_monotonic_ns() < end_ns)
+    while (s->cur - s->rows.lo < (size_t)s->line && f == STORE_FOUND &&
+           host_monotonic_ns() < end_ns)
         f = extend(p, true, end_ns - host_monotonic_ns());
     if (f == STORE_NONE)
         s->line = (int)(s->cur - s->rows.lo);
@@ -218,7 +219,8 @@ static int draw_time(const struct area *a, int y, int x, int width, enum role ro
         return x;
     if (width < 15)
         return draw_format(a, y, x, role, "%*.3f", width, (double)ns / 1e3);
-    return draw_format(a, y, x, role, "%*" PRIu64 ".%09" PRIu64, width - 10, ns / 1000000000, ns % 1000000000);
+    return draw_format(a, y, x, role, "%*" PRIu64 ".%09" PRIu64, width - 10, ns / 1000000000,
+                       ns % 1000000000);
 }
 
 static void draw_head(const struct tui *t, const struct area *a)
@@ -227,7 +229,8 @@ static void draw_head(const struct tui *t, const struct area *a)
     draw_rest(a, 0, 0, ROLE_HEAD);
     int x = draw_format(a, 0, 2, ROLE_HEAD, "%*s", c.seq, "event");
     if (c.time)
-        x = draw_format(a, 0, x, ROLE_HEAD, "%*s", c.time, c.time < 15 ? "virtual us" : "virtual s");
+        x = draw_format(a, 0, x, ROLE_HEAD, "%*s", c.time,
+                        c.time < 15 ? "virtual us" : "virtual s");
     if (c.rip)
         x = draw_format(a, 0, x, ROLE_HEAD, "%*s", c.rip, "rip");
     draw_text(a, 0, x + 2, ROLE_HEAD, "what");
@@ -266,7 +269,8 @@ static void draw_what(const struct tui *t, const struct area *a, int y, int x, e
         draw_format(a, y, x + 2 > left ? x + 2 : left, plain ? role : ROLE_DIM, "<%s>", where);
 }
 
-static void draw_event(const struct tui *t, const struct area *a, int y, uint64_t index, bool selected)
+static void draw_event(const struct tui *t, const struct area *a, int y, uint64_t index,
+                       bool selected)
 {
     const struct trace_event *at = store_at(t->store, index);
     struct columns c = columns_for(t, a);

@@ -94,7 +94,8 @@ static void catch_signals(void)
     static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGQUIT };
     static const int requests[] = { SIGINT, SIGTERM, SIGHUP };
     for (size_t i = 0; i < NELEM(crashes); i++)
-        sigaction(crashes[i], &(struct sigaction){ .sa_handler = on_crash, .sa_flags = SA_ONSTACK }, NULL);
+        sigaction(crashes[i], &(struct sigaction){ .sa_handler = on_crash, .sa_flags = SA_ONSTACK },
+                  NULL);
     for (size_t i = 0; i < NELEM(requests); i++)
         sigaction(requests[i], &(struct sigaction){ .sa_handler = on_request }, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -132,8 +133,9 @@ static void prepare_restore(void)
 bool tui_term_prepare(void)
 {
     int err;
-    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || tcgetattr(STDOUT_FILENO, &term.before) < 0
-        || setupterm(getenv("TERM"), STDOUT_FILENO, &err) != OK)
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) ||
+        tcgetattr(STDOUT_FILENO, &term.before) < 0 ||
+        setupterm(getenv("TERM"), STDOUT_FILENO, &err) != OK)
         return false;
     prepare_restore();
     del_curterm(cur_term);      /* newterm() makes its own */
@@ -186,7 +188,8 @@ bool tui_term_open(const struct tui_term_options *o, char *why, size_t n)
     }
     if (tcgetattr(STDOUT_FILENO, &term.before) < 0 || setupterm(name, STDOUT_FILENO, &err) != OK
         || !tigetstr("cup") || tigetstr("cup") == (char *)-1) {
-        snprintf(why, n, "TERM=%s is no terminal that can be drawn on; try TERM=vt100", name ? name : "");
+        snprintf(why, n, "TERM=%s is no terminal that can be drawn on; try TERM=vt100",
+                 name ? name : "");
         return false;
     }
     del_curterm(cur_term);          /* newterm() makes its own */

@@ -101,7 +101,8 @@ static int draw_guest(struct tui *t, const struct walk_view *v, const struct are
     const struct walk *w = &v->walk;
     unsigned levels = levels_now(t);
     if (levels)
-        draw_format(a, y++, 1, ROLE_GUEST, "the guest's tables, from CR3 %" PRIx64, t->live.now.cr3);
+        draw_format(a, y++, 1, ROLE_GUEST, "the guest's tables, from CR3 %" PRIx64,
+                    t->live.now.cr3);
     for (unsigned i = 0; i < w->depth; i++, y++) {
         bool changed = v->has_before && (i >= v->before.depth || v->before.step[i].entry != w->step[i].entry);
         int x = draw_format(a, y, 1 + (int)i, ROLE_DIM, "%s", glyph(GLYPH_LAST));
@@ -144,7 +145,8 @@ static int draw_second(const struct walk_view *v, const struct area *a, int y)
             draw_format(a, y, x, ROLE_TEXT, "  %c%c%c", e & 1 ? 'r' : '-', e & 2 ? 'w' : '-', e & 4 ? 'x' : '-');
     }
     if (s->ok)
-        draw_format(a, y, 1, ROLE_STRONG, "hva %#" PRIx64 "  in the monitor, %" PRIu64 " KiB", s->hva, s->page_size / 1024);
+        draw_format(a, y, 1, ROLE_STRONG, "hva %#" PRIx64 "  in the monitor, %" PRIu64 " KiB",
+                    s->hva, s->page_size / 1024);
     else
         draw_text(a, y, 1, ROLE_BAD, "not mapped yet: the first touch is an exit");
     return y + 1;

@@ -28,8 +28,8 @@ static const char *about(const struct trace_event *e)
     return i >= 0 ? exit_infos[i].about : e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].about : "";
 }
 
-static void draw_step(struct tui *t, const struct area *a, int y, const struct story_step *s, bool selected,
-                      bool cause)
+static void draw_step(struct tui *t, const struct area *a, int y, const struct story_step *s,
+                      bool selected, bool cause)
 {
     char args[500];
     const struct trace_event *e = &s->e;
@@ -42,7 +42,8 @@ static void draw_step(struct tui *t, const struct area *a, int y, const struct s
         x = draw_text(a, y, x, selected ? role : ROLE_DIM, "because ");
     else if (s->depth)
         x = draw_text(a, y, x, selected ? role : ROLE_DIM, glyph(GLYPH_LAST)) + 1;
-    x = draw_format(a, y, x, role, "%s ", e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].name : "?");
+    x = draw_format(a, y, x, role, "%s ",
+                    e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].name : "?");
     x = draw_text(a, y, x, selected ? role : ROLE_TEXT, tui_event_args(t, e, args, sizeof args));
     const char *port = t->o->port_name && (e->kind == TRACE_IO_READ || e->kind == TRACE_IO_WRITE)
                      ? t->o->port_name((uint16_t)e->arg[0]) : NULL;
@@ -61,7 +62,8 @@ static int draw_facts(struct tui *t, const struct area *a)
     char where[200];
     symbols_format(t->o->symbols, e->rip, where, sizeof where);
     draw_format(a, 0, 1, ROLE_STRONG, "event %" PRIu64 ": %s", e->seq, about(e));
-    draw_format(a, 1, 1, ROLE_DIM, "at %" PRIu64 ".%09" PRIu64 " s, %" PRIu64 " instructions, rip %#" PRIx64 " %s%s%s",
+    draw_format(a, 1, 1, ROLE_DIM,
+                "at %" PRIu64 ".%09" PRIu64 " s, %" PRIu64 " instructions, rip %#" PRIx64 " %s%s%s",
                 e->vtime_ns / 1000000000, e->vtime_ns % 1000000000, e->icount, e->rip,
                 where[0] ? "<" : "", where, where[0] ? ">" : "");
     return 2;
@@ -77,7 +79,8 @@ static void why_draw(struct pane *p, const struct area *a)
         return;
     int y = a->h > 5 ? draw_facts(t, a) + (a->h > 12) : 0;
     if (s->rootless)
-        draw_format(a, y++, 1, ROLE_DIM, "because of event %" PRIu64 ", which is not in this trace", s->missing);
+        draw_format(a, y++, 1, ROLE_DIM, "because of event %" PRIu64 ", which is not in this trace",
+                    s->missing);
     if (s->older && a->h > 8)
         draw_format(a, y++, 1, ROLE_DIM, "%d older cause%s: Enter goes there one by one", s->older,
                     s->older == 1 ? "" : "s");

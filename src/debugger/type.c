@@ -266,7 +266,8 @@ static bool first_member(const struct type *t, Dwarf_Die *child)
     return type_kind(t) == TYPE_STRUCT && strip(t, &s) && dwarf_child(&s.die, child) == 0;
 }
 
-bool type_member_at(const struct debuginfo *d, const struct type *t, unsigned i, struct type_member *m)
+bool type_member_at(const struct debuginfo *d, const struct type *t, unsigned i,
+                    struct type_member *m)
 {
     Dwarf_Die child;
     if (i >= MAX_MEMBERS || !first_member(t, &child))
@@ -281,8 +282,8 @@ bool type_member_at(const struct debuginfo *d, const struct type *t, unsigned i,
     return false;
 }
 
-static bool find_member(const struct debuginfo *d, const struct type *t, const char *name, size_t len,
-                        struct type_member *m, unsigned depth)
+static bool find_member(const struct debuginfo *d, const struct type *t, const char *name,
+                        size_t len, struct type_member *m, unsigned depth)
 {
     Dwarf_Die child;
     struct type_member inner;
@@ -445,8 +446,8 @@ static void describe_enum(const struct type *s, FILE *out)
     } while (++n < MAX_MEMBERS && dwarf_siblingof(&child, &child) == 0);
 }
 
-static void describe_members(const struct debuginfo *d, const struct type *t, uint64_t base, FILE *out,
-                             unsigned depth)
+static void describe_members(const struct debuginfo *d, const struct type *t, uint64_t base,
+                             FILE *out, unsigned depth)
 {
     struct type_member m;
     char text[300];

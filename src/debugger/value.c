@@ -72,8 +72,8 @@ int value_load(const struct expr_machine *m, const struct value *v, uint64_t *bi
     return 0;
 }
 
-int value_store(const struct expr_machine *m, const struct value *v, uint64_t bits, uint8_t bytes[8],
-                unsigned *n)
+int value_store(const struct expr_machine *m, const struct value *v, uint64_t bits,
+                uint8_t bytes[8], unsigned *n)
 {
     uint64_t size = type_bytes(m->info, &v->type), old = 0;
     if (!v->in_memory || is_aggregate(type_kind(&v->type)) || !size || size > 8)
@@ -108,7 +108,8 @@ static void put_char(FILE *out, unsigned char c, char quote, bool json)
 static void put_name(struct show *s, const char *name)
 {
     for (; *name; name++)
-        fputc((unsigned char)*name < ' ' || (unsigned char)*name > 126 || *name == '"' || *name == '\\'
+        fputc((unsigned char)*name < ' ' || (unsigned char)*name > 126 || *name == '"' ||
+                      *name == '\\'
                   ? '?'
                   : *name,
               s->out);
@@ -166,8 +167,9 @@ static void show_pointer(struct show *s, const struct value *v, uint64_t bits)
 static void show_number(struct show *s, const struct value *v, uint64_t bits)
 {
     char name[120];
-    const char *enumerator =
-        type_kind(&v->type) == TYPE_ENUM ? type_enumerator(&v->type, bits, name, sizeof name) : NULL;
+    const char *enumerator = type_kind(&v->type) == TYPE_ENUM
+                                 ? type_enumerator(&v->type, bits, name, sizeof name)
+                                 : NULL;
     bool is_signed = type_is_signed(&v->type);
     if (enumerator)
         fprintf(s->out, s->json ? "\"%s\"" : "%s", enumerator);

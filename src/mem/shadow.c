@@ -387,7 +387,8 @@ unsigned shadow_path(const struct shadow *s, gla_t gla, unsigned access, uint64_
     gla &= s->gla_mask;
     for (unsigned level = 4; table; level--) {
         entry[n] = table[table_index(gla, level)];
-        table = level > 1 && entry[n] & PTE_P ? (const uint64_t *)(uintptr_t)(entry[n] & PTE_ADDR) : NULL;
+        table = level > 1 && entry[n] & PTE_P ? (const uint64_t *)(uintptr_t)(entry[n] & PTE_ADDR)
+                                              : NULL;
         n++;
     }
     return n;

@@ -66,8 +66,8 @@ static void save_order(const struct shadow *s, uint8_t *all)
         for (uint32_t i = s->bucket[b]; i; i = s->page[i - 1].next)
             chain[k++] = (uint16_t)i;
         for (; k; n++)
-            memcpy(all + n * sizeof(struct saved_page) + offsetof(struct saved_page, enter), &chain[--k],
-                   sizeof chain[0]);
+            memcpy(all + n * sizeof(struct saved_page) + offsetof(struct saved_page, enter),
+                   &chain[--k], sizeof chain[0]);
     }
 }
 
@@ -93,8 +93,8 @@ void shadow_save(const struct shadow *s, struct bytes_out *o)
 
 /* ---- loading ---- */
 
-static bool good_entry(const struct shadow *s, const struct saved_head *h, const struct saved_page *all,
-                       const struct saved_page *p, uint64_t e)
+static bool good_entry(const struct shadow *s, const struct saved_head *h,
+                       const struct saved_page *all, const struct saved_page *p, uint64_t e)
 {
     unsigned level = p->role >> 13 & 7;
     if (!(e & PTE_P))
@@ -127,8 +127,8 @@ static bool good_order(const struct saved_head *h, const struct saved_page *all)
 static bool good(const struct shadow *s, const struct saved_head *h, const struct saved_page *all)
 {
     for (unsigned i = 0; i < 2; i++)
-        if (h->root[i] > h->n_pages ||
-            (h->root[i] && (!all[h->root[i] - 1].used || (all[h->root[i] - 1].role >> 13 & 7) != 4)))
+        if (h->root[i] > h->n_pages || (h->root[i] && (!all[h->root[i] - 1].used ||
+                                                       (all[h->root[i] - 1].role >> 13 & 7) != 4)))
             return false;
     for (uint32_t i = 0; i < h->n_pages; i++) {
         unsigned level = all[i].role >> 13 & 7;

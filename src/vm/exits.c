@@ -89,7 +89,8 @@ static enum verdict on_ept_violation(struct vm *vm, struct vmexit *x)
     if (!vm->nested)
         return RETRY;                           /* the host's own tables: KVM has filled them */
     if (!r) {
-        vm_stop(vm, VM_ENGINE, "EPT violation at %#" PRIx64 ", where there is no memory", x->page.gpa);
+        vm_stop(vm, VM_ENGINE, "EPT violation at %#" PRIx64 ", where there is no memory",
+                x->page.gpa);
         return STOP;
     }
     gpa_t page = x->page.gpa & PAGE_MASK;

@@ -88,7 +88,8 @@ static const struct loader *choose(struct loading *l, int *err)
             return k;
     }
     *err = automatic ? refuse_unknown(l)
-                     : load_refuse(l, EINVAL, "there is no format \"%s\"; --format takes auto, elf, "
+                     : load_refuse(l, EINVAL,
+                                   "there is no format \"%s\"; --format takes auto, elf, "
                                    "multiboot, linux, linux64, boot or flat[@ADDR][:16|32|64]",
                                    want);
     return NULL;

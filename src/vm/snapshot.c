@@ -143,7 +143,8 @@ int snapshot_machine(const struct snapshot_head *h, struct vm_config *c, struct 
 {
     c->engine = engine_find(h->engine);
     if (!c->engine)
-        return refuse(-EINVAL, why, n, "it is of engine '%.15s', which this Vitrine has not", h->engine);
+        return refuse(-EINVAL, why, n, "it is of engine '%.15s', which this Vitrine has not",
+                      h->engine);
     if (h->mmu > MMU_PV || h->ram_bytes < (1u << 20) || h->ram_bytes % (1u << 20) ||
         h->ram_bytes > UINT64_C(1) << 36)
         return refuse(-EINVAL, why, n, "its head describes no machine");
@@ -231,8 +232,9 @@ static int cannot_save(const struct bytes_out *state, char *why, size_t n)
 {
     if (!state->not_now)
         return refuse(-ENOMEM, why, n, "out of memory");
-    return refuse(-EBUSY, why, n, "the CPU is in the midst of an instruction that goes to a device more than "
-                                  "once, and KVM cannot show it so: step on and try again");
+    return refuse(-EBUSY, why, n,
+                  "the CPU is in the midst of an instruction that goes to a device more than "
+                  "once, and KVM cannot show it so: step on and try again");
 }
 
 int snapshot_save(struct vm *vm, const struct snapshot_io *io, char *why, size_t n)
@@ -410,7 +412,8 @@ static int try_state(struct vm *vm, const struct contents *c, char *why, size_t 
     struct bytes_in in = reader(&c->state);
     int err = vm_load_state(vm, &in, why, n);
     in = reader(&before);
-    bug_if(vm_load_state(vm, &in, twice, sizeof twice), "the machine's own state is refused: %s", twice);
+    bug_if(vm_load_state(vm, &in, twice, sizeof twice), "the machine's own state is refused: %s",
+           twice);
     free(before.data);
     return err;
 }
@@ -422,19 +425,21 @@ static int check_machine(const struct vm *vm, const struct snapshot_head *h, cha
     if (vm->peer)
         return refuse(-ENOTSUP, why, n, "a machine in lockstep has two CPUs, and a snapshot one");
     if (strcmp(h->engine, c->engine->name))
-        return refuse(-EINVAL, why, n, "it was taken on engine %s, and this is %s", h->engine, c->engine->name);
+        return refuse(-EINVAL, why, n, "it was taken on engine %s, and this is %s", h->engine,
+                      c->engine->name);
     if (h->mmu != c->mmu)
         return refuse(-EINVAL, why, n, "it was taken with --mmu %s, and this is %s",
                       h->mmu <= MMU_PV ? mmu_names[h->mmu] : "?", mmu_names[c->mmu]);
     if (h->ram_bytes != c->ram_bytes)
-        return refuse(-EINVAL, why, n, "it is of a machine with %llu MiB, and this one has %llu", mib,
-                      (unsigned long long)(c->ram_bytes >> 20));
+        return refuse(-EINVAL, why, n, "it is of a machine with %llu MiB, and this one has %llu",
+                      mib, (unsigned long long)(c->ram_bytes >> 20));
     return 0;
 }
 
 struct snapshot { struct contents contents; };
 
-struct snapshot *snapshot_read(struct vm *vm, const struct snapshot_io *io, int *err, char *why, size_t n)
+struct snapshot *snapshot_read(struct vm *vm, const struct snapshot_io *io, int *err, char *why,
+                               size_t n)
 {
     struct snapshot_head h;
     *err = snapshot_read_head(io, &h, why, n);

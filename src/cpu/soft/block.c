@@ -132,7 +132,8 @@ static struct code_page *page_get(struct soft *s, uint8_t *hva)
 }
 
 /* The part of b on page p, as offsets [*from, *to). */
-static void block_range(const struct block *b, const struct code_page *p, unsigned *from, unsigned *to)
+static void block_range(const struct block *b, const struct code_page *p, unsigned *from,
+                        unsigned *to)
 {
     unsigned start = (unsigned)((uintptr_t)b->hva & ~PAGE_MASK);
     bool on_first = ((uintptr_t)b->hva & PAGE_MASK) == p->page;

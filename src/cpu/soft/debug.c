@@ -109,10 +109,12 @@ static gla_t last_byte(const struct data_stop *d)
 }
 
 /* The next one from i downwards that [first, last] touches so, or n_data. */
-static size_t next_touched(const struct soft_debug *d, size_t i, gla_t first, gla_t last, unsigned access)
+static size_t next_touched(const struct soft_debug *d, size_t i, gla_t first, gla_t last,
+                           unsigned access)
 {
     for (; i < d->n_data && d->reach[i] >= first; i--)          /* below 0 is beyond n_data */
-        if ((d->data[i].access & access) && d->data[i].at <= last && last_byte(&d->data[i]) >= first)
+        if ((d->data[i].access & access) && d->data[i].at <= last &&
+            last_byte(&d->data[i]) >= first)
             return i;
     return d->n_data;
 }

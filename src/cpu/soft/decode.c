@@ -220,7 +220,8 @@ void op_fall(struct soft *s, const struct uop *u)
 }
 
 /* Registers and operands as soft.h promises them to the system side. */
-static op_fn *system_operation(struct soft *s, struct uop *u, const struct decoded *d, uint64_t next)
+static op_fn *system_operation(struct soft *s, struct uop *u, const struct decoded *d,
+                               uint64_t next)
 {
     const ZydisDecodedInstruction *in = &d->in;
     bool steady;

@@ -117,7 +117,8 @@ static uint64_t bulk(struct soft *s, const struct uop *u, bool moves, unsigned n
     if (k < 2)
         return 0;
     if (s->mode == MODE_LONG64 && u->asize == 8 &&
-        ((uint64_t)((int64_t)(to << 16) >> 16) != to || (uint64_t)((int64_t)(from << 16) >> 16) != from))
+        ((uint64_t)((int64_t)(to << 16) >> 16) != to ||
+         (uint64_t)((int64_t)(from << 16) >> 16) != from))
         return 0;
     if (moves && !(source = tlb_span(s, from, (unsigned)(k * n), 0)))
         return 0;

@@ -177,7 +177,8 @@ void tlb_rearm_dirty(struct vcpu *v)
 struct saved_entry { uint64_t page, gpa; uint32_t index; uint8_t set, tags, global, zero; };
 
 static gpa_t gpa_of(struct soft *s, const uint8_t *hva);
-static void grant(struct soft_tlb *t, unsigned set, unsigned i, unsigned tag, gla_t page, bool guarded);
+static void grant(struct soft_tlb *t, unsigned set, unsigned i, unsigned tag, gla_t page,
+                  bool guarded);
 
 static uint64_t tag_of(const struct soft_tlb *t, unsigned set, unsigned i, unsigned tag)
 {
@@ -238,7 +239,8 @@ static bool load_entry(struct soft *s, const struct saved_entry *e)
     to->addend = (uintptr_t)r->hva + (e->gpa - r->base) - e->page;
     to->tag[TAG_X] = e->tags & BIT(TAG_X) ? e->page : TLB_EMPTY;
     if (e->tags & BIT(TAG_R))
-        grant(t, e->set, e->index, TAG_R, e->page, s->debug_data && debug_watches(s, e->page, ACCESS_R));
+        grant(t, e->set, e->index, TAG_R, e->page,
+              s->debug_data && debug_watches(s, e->page, ACCESS_R));
     if (write)
         grant(t, e->set, e->index, TAG_W, e->page, true);
     t->clean[e->set][e->index] = true;
@@ -375,13 +377,15 @@ static void translate_shadow(struct soft *s, gla_t gla, unsigned access, struct 
     soft_page_fault(s, gla, error);
 }
 
-static void grant(struct soft_tlb *t, unsigned set, unsigned i, unsigned tag, gla_t page, bool guarded)
+static void grant(struct soft_tlb *t, unsigned set, unsigned i, unsigned tag, gla_t page,
+                  bool guarded)
 {
     t->set[set][i].tag[tag] = guarded ? TLB_EMPTY : page;
     t->guarded[set][i].tag[tag] = guarded ? page : TLB_EMPTY;
 }
 
-static void grant_data(struct soft *s, gla_t gla, unsigned set, unsigned i, unsigned access, struct place *p)
+static void grant_data(struct soft *s, gla_t gla, unsigned set, unsigned i, unsigned access,
+                       struct place *p)
 {
     gla_t page = gla & PAGE_MASK;
     bool reads = UNLIKELY(s->debug_data) && debug_watches(s, gla, ACCESS_R);
@@ -478,7 +482,8 @@ static bool mmio_answered(struct soft *s)
     return s->next_supplied < s->n_supplied;
 }
 
-static _Noreturn void mmio_exit(struct soft *s, gpa_t gpa, unsigned size, bool write, uint64_t value)
+static _Noreturn void mmio_exit(struct soft *s, gpa_t gpa, unsigned size, bool write,
+                                uint64_t value)
 {
     struct vmexit *x;
 
