@@ -160,6 +160,7 @@ debugger := \
     debugger/recording.c \
     debugger/checkpoint.c \
     debugger/reverse.c \
+    debugger/reverse_exits.c \
     debugger/reverse_go.c \
     debugger/reverse_pass.c \
     debugger/control.c \
@@ -280,6 +281,7 @@ UNIT_TESTS := \
     test_vm \
     test_snapshot \
     test_saved \
+    test_back_by_exit \
     test_reverse \
     test_exit \
     test_trace \

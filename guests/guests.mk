@@ -13,7 +13,7 @@
 guests_real := realmode protmode
 guests32 := hlt hello longmode paging echo timer hypercall sensitive v86 taskswitch sysenter
 guests64 := syscall
-guests_both := sse smc faults selfstep strict alignment string ptchurn \
+guests_both := sse smc faults selfstep preempt strict alignment string ptchurn \
     intmix memcpy pfstorm softint cr3loads
 guests_boot := boot bios
 

@@ -156,6 +156,10 @@ struct engine {
     /* The dirty marks were taken: the next write to any page marks it again.  May be NULL. */
     void (*rearm_dirty)(struct vcpu *v);
 
+    /* Of engines that show first touches: the next access to this page is one (again), or is
+     * not (known already).  May be NULL. */
+    void (*touch_again)(struct vcpu *v, gpa_t gpa, bool again);
+
     /* Take from an answer of cpuid.h (EAX EBX ECX EDX) what this host cannot give
      * the guest.  May be NULL: nothing. */
     void (*limit_cpuid)(struct vcpu *v, uint32_t leaf, uint32_t out[4]);

@@ -23,7 +23,7 @@
 #define NEAR_NS   25000000u             /* neighbours closer than that are thinned out anywhere */
 #define FAR_PART  16                    /* farther away, closer than this part of the distance, or */
 #define FAR_NS    160000000u            /* than that: nobody waits longer, while there is memory */
-#define MAX_WALLS 256
+#define MAX_WALLS 4096
 #define CHUNK     4096
 
 struct version {
@@ -364,10 +364,10 @@ static void thin(struct checkpoints *all)
 /* ---- taking and going back ---- */
 
 /* The youngest that the machine has run past: a new one stands behind it. */
-static struct checkpoint *place_for(const struct checkpoints *all, uint64_t icount)
+static struct checkpoint *place_for(const struct checkpoints *all, uint64_t progress)
 {
     struct checkpoint *c = all->here;
-    while (c && c->newer && c->newer->icount <= icount)
+    while (c && c->newer && c->newer->progress <= progress && !c->newer->wall)
         c = c->newer;
     return c;
 }
@@ -388,11 +388,11 @@ static void give_key(struct checkpoints *all, struct checkpoint *c, const struct
 struct checkpoint *checkpoints_take(struct checkpoints *all, uint64_t ran_ns, bool wall)
 {
     struct vm *vm = all->vm;
-    struct checkpoint *older = place_for(all, vm->cpu.icount), *c = calloc(1, sizeof *c);
+    struct checkpoint *older = place_for(all, vm_progress(vm)), *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
     give_key(all, c, older);
-    c->icount = vm->cpu.icount;
+    c->progress = vm_progress(vm);
     c->seq = vm->trace ? vm->trace->ring->head : 0;
     c->mask = vm->trace ? vm->trace->mask : 0;
     c->wall = wall;
@@ -472,10 +472,10 @@ bool checkpoints_return(struct checkpoints *all, struct checkpoint *c)
 
 /* ---- asking ---- */
 
-struct checkpoint *checkpoints_at(const struct checkpoints *all, uint64_t icount)
+struct checkpoint *checkpoints_at(const struct checkpoints *all, uint64_t progress)
 {
     struct checkpoint *c = all->last;
-    while (c && c->icount > icount)
+    while (c && c->progress > progress)
         c = c->older;
     return c;
 }
@@ -496,7 +496,7 @@ uint64_t checkpoints_bytes(const struct checkpoints *all)           { return all
 
 void checkpoints_cut_future(struct checkpoints *all)
 {
-    struct checkpoint *c = place_for(all, all->vm->cpu.icount);
+    struct checkpoint *c = place_for(all, vm_progress(all->vm));
     while (all->last != c)
         remove_one(all, all->last);
 }

@@ -24,12 +24,14 @@ struct checkpoints;
 
 struct checkpoint {
     struct checkpoint *older, *newer;
-    uint64_t icount, seq;               /* instructions and events before it             */
+    uint64_t progress, seq;             /* vm_progress() and events before it            */
     uint64_t mask;                      /* of the trace                                  */
     uint64_t axis;
     uint64_t note;                      /* the caller's                                  */
     unsigned pins;                      /* not to be removed                             */
     bool     wall;
+    bool     between, told;             /* the caller's: the CPU was between two exits; and
+                                           had come back for the debugger's sake          */
     /* checkpoint.c's own: */
     uint64_t key;                       /* ascending with age                            */
     struct version *versions;
@@ -49,8 +51,8 @@ struct checkpoint *checkpoints_take(struct checkpoints *all, uint64_t ran_ns, bo
  * machine is lost. */
 bool checkpoints_return(struct checkpoints *all, struct checkpoint *c);
 
-/* The newest with at most so many instructions, or (before_event) with fewer events; NULL: none. */
-struct checkpoint *checkpoints_at(const struct checkpoints *all, uint64_t icount);
+/* The newest with at most so much progress, or (before_event) with fewer events; NULL: none. */
+struct checkpoint *checkpoints_at(const struct checkpoints *all, uint64_t progress);
 struct checkpoint *checkpoints_before_event(const struct checkpoints *all, uint64_t seq);
 
 struct checkpoint *checkpoints_first(const struct checkpoints *all);

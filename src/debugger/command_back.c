@@ -213,7 +213,7 @@ enum console_result cmd_back(struct console *c, const char *args)
     case 'm': return back_to_mark(c, n);
     case 'e': return back_to_event(c, n, false);
     case 'x': return back_to_event(c, n, true);
-    case 'b': return go_and_tell(c, LINK_TO_INSN, past(c).begin_icount);
+    case 'b': return go_and_tell(c, LINK_TO_BEGIN, 0);
     case 'n': return go_and_tell(c, LINK_TO_NOW, 0);
     default:  return go_and_tell(c, LINK_TO_INSN, n);
     }
@@ -225,14 +225,15 @@ enum console_result info_checkpoints(struct console *c, const char *args)
     if (nothing_more(c, args))
         return CONSOLE_ERROR;
     if (!p.ok) {
-        fputs("nothing is recorded: the guest has not run, or its engine cannot be taken back (only soft can)\n", c->out);
+        fputs("nothing is recorded: the guest has not run, or its engine cannot be taken back\n", c->out);
         return CONSOLE_OK;
     }
-    fprintf(c->out, "recorded: instructions %" PRIu64 " to %" PRIu64 ", events %" PRIu64 " to %" PRIu64 "%s\n",
-            p.begin_icount, p.newest_icount, p.begin_seq, p.newest_seq,
+    fprintf(c->out, "recorded: %s %" PRIu64 " to %" PRIu64 ", events %" PRIu64 " to %" PRIu64 "%s\n",
+            p.by_exit ? "exits" : "instructions", p.begin_progress, p.newest_progress, p.begin_seq, p.newest_seq,
             p.inside ? "; the guest stands in its past" : "");
-    fprintf(c->out, "%" PRIu64 " checkpoints in %.1f MB of %.0f, %" PRIu64 " inputs from outside\n", p.checkpoints,
-            (double)p.bytes / 1e6, (double)p.max_bytes / 1e6, p.inputs);
+    fprintf(c->out, "%" PRIu64 " checkpoints in %.1f MB of %.0f, %" PRIu64 " %s\n", p.checkpoints,
+            (double)p.bytes / 1e6, (double)p.max_bytes / 1e6, p.inputs,
+            p.by_exit ? "exits, times and inputs noted" : "inputs from outside");
     return CONSOLE_OK;
 }
 

@@ -26,6 +26,8 @@ struct control {
     uint64_t         left;              /* of LINK_STEP without counting, LINK_STEP_EXIT    */
     uint64_t         until;             /* LINK_STEP: the icount                            */
     uint64_t         horizon;           /* 0: none                                          */
+    bool           (*reached)(const void *arg);     /* NULL: none                            */
+    const void      *reached_arg;
     uint64_t         begin_icount;      /* a code stop where we began is none               */
     bool             begun;             /* something was retired since                      */
     gla_t            begin_pc;
@@ -195,8 +197,8 @@ static bool one_turn(struct control *c)
     }
     if (stops_events_hit(c->stops, &c->stop))
         return true;
-    if (!may_run)
-        return false;                           /* halted; pause_wanted says why */
+    if (!may_run || control_at_horizon(c))
+        return false;                           /* halted, and pause_wanted says why; or far enough */
     tell_engine(c);
     look_ahead(c);
     vm->debug_until = c->until;
@@ -270,14 +272,16 @@ void control_touched(struct control *c)
     stops_remember(c->stops);
 }
 
-void control_horizon(struct control *c, uint64_t icount)
+void control_horizon(struct control *c, uint64_t icount, bool (*reached)(const void *arg), const void *arg)
 {
     c->horizon = icount;
+    c->reached = reached;
+    c->reached_arg = arg;
 }
 
 bool control_at_horizon(const struct control *c)
 {
-    return c->horizon && c->vm->cpu.icount >= c->horizon;
+    return (c->horizon && c->vm->cpu.icount >= c->horizon) || (c->reached && c->reached(c->reached_arg));
 }
 
 bool control_holds_irqs(const struct control *c)

@@ -33,9 +33,9 @@ void control_go(struct control *c, enum link_run how, uint64_t n, gla_t lo, gla_
  * why.  *attention set (by the machine's poll hook) ends it sooner. */
 bool control_turns(struct control *c, const bool *attention, struct link_stop *why);
 
-/* Run no farther than to where so many instructions are retired (0: as far as it goes):
- * control_turns() gives false there, and goes on when the machine is another's turn. */
-void control_horizon(struct control *c, uint64_t icount);
+/* Run no farther than to where so many instructions are retired (0: no such), or where reached(arg)
+ * says so (NULL: nowhere): control_turns() gives false there, and goes on when the machine is elsewhere. */
+void control_horizon(struct control *c, uint64_t icount, bool (*reached)(const void *arg), const void *arg);
 bool control_at_horizon(const struct control *c);
 bool control_holds_irqs(const struct control *c);
 

@@ -4,13 +4,14 @@
 #include "debugger/input_log.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/vclock.h"
 #include "io/i8042.h"
 #include "io/uart.h"
 #include "vm/pc.h"
 
-static void note(struct input_log *log, const struct input *in)
+void input_log_note(struct input_log *log, const struct input *in)
 {
     if (log->n == log->room) {
         size_t room = log->room ? 2 * log->room : 256;
@@ -25,6 +26,13 @@ static void note(struct input_log *log, const struct input *in)
     log->in[log->n++] = *in;
 }
 
+void input_log_drop(struct input_log *log, size_t n)
+{
+    log->n -= n;
+    log->at = log->at > n ? log->at - n : 0;
+    memmove(log->in, log->in + n, log->n * sizeof *log->in);
+}
+
 static struct input here(const struct input_log *log, enum input_hook hook, enum input_kind kind)
 {
     return (struct input){ .icount = log->vm->cpu.icount, .vtime_ns = vclock_now_ns(log->vm->clock),
@@ -35,7 +43,7 @@ void input_log_byte(struct input_log *log, enum input_hook hook, enum input_kind
 {
     struct input in = here(log, hook, kind);
     in.byte = byte;
-    note(log, &in);
+    input_log_note(log, &in);
 }
 
 bool input_log_sleep(struct input_log *log, uint64_t ns, uint64_t passed)
@@ -51,7 +59,7 @@ bool input_log_sleep(struct input_log *log, uint64_t ns, uint64_t passed)
         last->passed += passed;
         return false;
     }
-    note(log, &in);
+    input_log_note(log, &in);
     return true;
 }
 

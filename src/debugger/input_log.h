@@ -5,7 +5,8 @@
  * this: the bytes that were typed and how long the host really slept while the
  * guest was halted.  Each stands with the place where it went in: instructions,
  * virtual time, and which of the machine's hooks it was.  Played, it goes in
- * there again.
+ * there again.  On one that does not, the log has its exits and times, too
+ * (reverse_exits.c), and their order is the place.
  */
 #ifndef DEBUGGER_INPUT_LOG_H
 #define DEBUGGER_INPUT_LOG_H
@@ -13,12 +14,20 @@
 #include "vm/vm.h"
 
 enum input_hook { INPUT_POLL, INPUT_ROOM, INPUT_IDLE, N_INPUT_HOOKS };
-enum input_kind { INPUT_SERIAL, INPUT_KEYBOARD, INPUT_SLEEP, N_INPUT_KINDS };
+enum input_kind {
+    INPUT_SERIAL, INPUT_KEYBOARD, INPUT_SLEEP,
+    N_RECORDED_KINDS,                   /* those above are in recordings, too (recording.h) */
+    INPUT_TIME = N_RECORDED_KINDS,      /* a timer fired then                               */
+    INPUT_HELD,                         /* interrupts were kept back                        */
+    INPUT_EXIT,
+};
 
 struct input {
     uint64_t icount, vtime_ns;
     uint64_t passed;                    /* of a sleep                    */
-    uint8_t  hook, kind, byte, zero[5];
+    uint8_t  hook, kind, byte;
+    uint8_t  seq;                       /* INPUT_EXIT: of its event, the low byte; passed is RIP, byte */
+    uint16_t check, registers;          /* the exit's index; and sums of what it was, and of those     */
 };
 
 #define INPUT_LOG_MAX (1u << 20)
@@ -27,10 +36,16 @@ struct input_log {
     struct vm    *vm;
     struct input *in;
     size_t        n, room;
-    size_t        at;                   /* playing: the next             */
+    uint64_t      at;                   /* playing: the next             */
+    uint64_t      limit;                /* of whom play INPUT_EXITs: no farther than that   */
     size_t        closed;               /* sleeps before this one are not made longer */
     bool          full;                 /* something is missing: no memory, or too much */
 };
+
+/* Anything, as it is; log->full says if it could not be. */
+void input_log_note(struct input_log *log, const struct input *in);
+/* The first n are forgotten. */
+void input_log_drop(struct input_log *log, size_t n);
 
 void input_log_byte(struct input_log *log, enum input_hook hook, enum input_kind kind, uint8_t byte);
 

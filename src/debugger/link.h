@@ -168,6 +168,7 @@ enum link_run {
                                            which begins at address n                          */
     LINK_TO_INSN,                       /* to where n instructions had been retired, either way */
     LINK_TO_EVENT,                      /* to the end of the turn in which event n happened    */
+    LINK_TO_BEGIN,                      /* to where the recording begins                       */
     LINK_TO_NOW,                        /* to the newest point there is: whence one went back  */
     N_LINK_RUNS,
 };
@@ -239,11 +240,12 @@ struct link_status {
         bool     ok;                    /* going back is possible                     */
         bool     inside;                /* the guest is in the past: what it does is known,
                                            makes no events and prints nothing         */
+        bool     by_exit;               /* in exits: the engine counts no instructions */
         uint64_t seq;                   /* the last event before where the guest stands */
-        uint64_t begin_icount, begin_seq;       /* how far back the recording reaches */
-        uint64_t newest_icount, newest_seq;     /* and how far forward                */
+        uint64_t begin_progress, begin_seq;     /* how far back the recording reaches */
+        uint64_t newest_progress, newest_seq;   /* and how far forward                */
         uint64_t checkpoints, bytes, max_bytes; /* kept in memory                     */
-        uint64_t inputs;                /* bytes typed and times slept, recorded      */
+        uint64_t inputs;                /* what came from outside, recorded; by exit, exits too */
         uint64_t done, total;           /* of going back: instructions executed again; total 0: not now */
     } past;
 };

@@ -44,14 +44,16 @@ void link_get_state(const struct link *l, struct cpu_state *s)
 
 void link_get_status(const struct link *l, struct link_status *s)
 {
-    unsigned char halted, ok, inside;
+    unsigned char halted, ok, inside, by_exit;
     read_page(l, offsetof(struct wire_page, status), s, sizeof *s);
     memcpy(&halted, &s->halted, 1);             /* it may hold anything */
     s->halted = halted != 0;
     memcpy(&ok, &s->past.ok, 1);
     memcpy(&inside, &s->past.inside, 1);
+    memcpy(&by_exit, &s->past.by_exit, 1);
     s->past.ok = ok != 0;
     s->past.inside = inside != 0;
+    s->past.by_exit = by_exit != 0;
     if ((unsigned)s->injected.type > EVENT_EXCEPTION)
         s->injected.type = EVENT_NONE;
     s->injected.has_error = false;              /* not told */

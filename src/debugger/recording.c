@@ -147,7 +147,7 @@ static int refuse(char *why, size_t n, const char *fmt, ...)
 static bool makes_sense(const struct recording *r, const struct input *in)
 {
     const struct input *last = r->log.n ? &r->log.in[r->log.n - 1] : NULL;
-    return in->hook < N_INPUT_HOOKS && in->kind < N_INPUT_KINDS && in->icount < BIT(58) &&
+    return in->hook < N_INPUT_HOOKS && in->kind < N_RECORDED_KINDS && in->icount < BIT(58) &&
            in->vtime_ns < BIT(58) && in->passed < BIT(58) &&
            (in->kind != INPUT_SLEEP || (in->hook == INPUT_IDLE && in->passed)) &&
            (!last || (in->icount >= last->icount && in->vtime_ns >= last->vtime_ns));

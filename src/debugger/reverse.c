@@ -13,6 +13,7 @@
 #include "base/host.h"
 #include "base/trace.h"
 #include "base/vclock.h"
+#include "debugger/regs.h"
 
 #define OWN_EVENTS   65536              /* of the ring for events that are known             */
 #define SPACING_NS   20000000u          /* of host time between checkpoints, or              */
@@ -31,7 +32,7 @@ void reverse_note_byte(struct reverse *r, enum input_hook hook, enum input_kind 
 void reverse_note_sleep(struct reverse *r, uint64_t ns, uint64_t passed)
 {
     r->log.closed = checkpoints_last(r->all) ? checkpoints_last(r->all)->note : 0;
-    if (r->ok)
+    if (r->ok && !r->by_exit)
         input_log_sleep(&r->log, ns, passed);
     r->unfaithful |= r->log.full;
 }
@@ -46,8 +47,8 @@ void reverse_play(struct reverse *r, enum input_hook hook)
 
 uint64_t reverse_play_sleep(struct reverse *r, uint64_t ns)
 {
-    uint64_t passed = input_play_sleep(&r->log, ns);
-    if (passed != VCLOCK_NEVER)
+    uint64_t passed = r->by_exit ? 0 : input_play_sleep(&r->log, ns);
+    if (r->by_exit ? exits_sleep_on(r) : passed != VCLOCK_NEVER)
         return passed;
     r->vm->pause_wanted = true;         /* here the log ends, and so the past */
     return 0;
@@ -56,19 +57,6 @@ uint64_t reverse_play_sleep(struct reverse *r, uint64_t ns)
 /* ---- in and out of the past ---- */
 
 bool reverse_inside(const struct reverse *r) { return r && r->inside; }
-
-struct checkpoint *past_take(struct reverse *r, bool wall)
-{
-    uint64_t before = host_cpu_ns();
-    struct checkpoint *c = checkpoints_take(r->all, before - r->mark_ns, wall);
-    r->mark_ns = host_cpu_ns();
-    r->spacing_ns = (r->mark_ns - before) * PER_COST;
-    if (r->spacing_ns < SPACING_NS)
-        r->spacing_ns = SPACING_NS;
-    if (c)
-        c->note = r->inside ? r->log.at : r->log.n;
-    return c;
-}
 
 static void forget_nearby(struct reverse *r)
 {
@@ -79,6 +67,42 @@ static void forget_nearby(struct reverse *r)
     }
 }
 
+/* Where exits are logged the log is soon full: its older half goes. */
+static void trim_log(struct reverse *r)
+{
+    struct checkpoint *c = checkpoints_first(r->all);
+    if (r->inside || r->log.n < INPUT_LOG_MAX / 4 * 3)
+        return;
+    while (c && c->note < r->log.n / 2)
+        c = c->newer;
+    if (!c)
+        return;
+    forget_nearby(r);
+    checkpoints_cut_older(r->all, c);
+    uint64_t n = c->note;
+    exits_forget_past(r, n);
+    for (; c; c = c->newer)
+        c->note -= n;
+}
+
+struct checkpoint *past_take(struct reverse *r, bool wall)
+{
+    uint64_t before = host_cpu_ns();
+    trim_log(r);
+    struct checkpoint *c = checkpoints_take(r->all, before - r->mark_ns, wall);
+    r->mark_ns = host_cpu_ns();
+    r->spacing_ns = (r->mark_ns - before) * PER_COST;
+    if (r->spacing_ns < SPACING_NS)
+        r->spacing_ns = SPACING_NS;
+    if (!c)
+        return NULL;
+    c->note = r->inside ? r->log.at : r->log.n;
+    c->between = r->by_exit && (!r->known || r->vm->in_turn);
+    c->told = c->between && r->vm->debug_exit;
+    r->known = true;
+    return c;
+}
+
 static void use_ring(struct reverse *r, struct trace_ring *ring, uint64_t mask)
 {
     struct trace *t = r->vm->trace;
@@ -87,6 +111,18 @@ static void use_ring(struct reverse *r, struct trace_ring *ring, uint64_t mask)
     t->ring = ring;
     t->mask = mask;
     t->room_to = ring == r->own ? UINT64_MAX : 0;
+}
+
+/* The next place that cannot be run into: a wall, or the present. */
+static void find_wall(struct reverse *r)
+{
+    struct checkpoint *c = checkpoints_here(r->all);
+    if (!r->inside)
+        return;
+    while (c != r->present && !((c = c->newer)->wall))
+        ;
+    r->wall = c;
+    r->log.limit = c->note;
 }
 
 /* To a checkpoint, without asking whether that is the present. */
@@ -100,7 +136,32 @@ void past_return_to(struct reverse *r, struct checkpoint *c)
         r->vm->trace->mask = c->mask;
     }
     stops_elsewhere(r->stops);
+    exits_elsewhere(r);
+    find_wall(r);
     r->vm->debug_hold_irqs = r->vm->debug_step = false;
+}
+
+/* If it is one between two exits, what happened before the CPU ran there happens once more. */
+bool past_at_wall(const void *arg)
+{
+    const struct reverse *r = arg;
+    return r->by_exit && r->inside && r->log.at >= r->log.limit && (!r->wall->between || r->vm->in_turn);
+}
+
+bool past_stop_at(struct reverse *r, const struct checkpoint *c, struct link_stop *why)
+{
+    struct cpu_state s = { 0 };
+    if (!c->told || r->vm->cpu.ops->get_state(&r->vm->cpu, ST_GPRS | ST_SEGS | ST_CRS, &s))
+        return false;
+    return stops_code_hit(r->stops, state_pc(&s), why);
+}
+
+void past_pass_wall(struct reverse *r)
+{
+    if (r->wall == r->present)
+        past_to_present(r);
+    else
+        past_return_to(r, r->wall);
 }
 
 bool past_enter(struct reverse *r)
@@ -114,7 +175,7 @@ bool past_enter(struct reverse *r)
             return false;
         r->own->size = OWN_EVENTS;
     }
-    r->present = past_take(r, r->wall_due);
+    r->present = past_take(r, r->wall_due || (r->by_exit && !r->known));
     if (!r->present)
         return false;
     r->wall_due = false;
@@ -122,6 +183,12 @@ bool past_enter(struct reverse *r)
     r->live = t ? t->ring : NULL;
     r->live_mask = t ? t->mask : 0;
     r->inside = true;
+    r->wall = r->present;
+    r->log.limit = r->present->note;
+    if (r->by_exit) {
+        r->alarm = r->vm->cfg.alarm;
+        r->vm->cfg.alarm = NULL;
+    }
     if (t) {
         r->own->head = r->own->tail = r->live->head;
         use_ring(r, r->own, r->live_mask);
@@ -133,10 +200,15 @@ static void leave_past(struct reverse *r)
 {
     use_ring(r, r->live, r->live_mask);
     r->present->pins--;
-    r->present = NULL;
+    r->present = r->wall = NULL;
     r->inside = false;
-    control_horizon(r->control, 0);
+    control_horizon(r->control, 0, NULL, NULL);
     stops_elsewhere(r->stops);
+    if (r->by_exit) {
+        r->vm->cfg.alarm = r->alarm;
+        r->vm->debug_kick = r->vm->debug_no_window = false;
+        vm_rebase_time(r->vm);
+    }
 }
 
 void past_to_present(struct reverse *r)
@@ -149,16 +221,12 @@ void past_to_present(struct reverse *r)
 static void cut(struct reverse *r)
 {
     uint64_t seq = r->own ? r->own->head : 0;
-    r->present->pins--;
-    r->present = NULL;
+    leave_past(r);
     forget_nearby(r);
     checkpoints_cut_future(r->all);
     r->log.n = r->log.at;
-    r->inside = false;
-    use_ring(r, r->live, r->live_mask);
-    control_horizon(r->control, 0);
-    stops_elsewhere(r->stops);
-    trace_emit(r->vm->trace, TRACE_CUT, seq, r->vm->cpu.icount, 0);
+    exits_forget_future(r);
+    trace_emit(r->vm->trace, TRACE_CUT, seq, vm_progress(r->vm), 0);
 }
 
 void reverse_changed(struct reverse *r)
@@ -188,21 +256,12 @@ void reverse_unfaithful(struct reverse *r)
 
 /* ---- forwards ---- */
 
-/* The next place that cannot be run into: a wall, or the present. */
-static struct checkpoint *next_wall(const struct reverse *r)
-{
-    struct checkpoint *c = checkpoints_at(r->all, r->vm->cpu.icount);
-    for (c = c ? c->newer : checkpoints_first(r->all); c && !c->wall && c != r->present; c = c->newer)
-        ;
-    return c;
-}
-
 static void set_horizon(struct reverse *r)
 {
-    r->wall = r->inside ? next_wall(r) : NULL;
-    if (r->inside && !r->wall)
-        r->wall = r->present;
-    control_horizon(r->control, r->wall ? r->wall->icount : 0);
+    if (r->by_exit && r->inside)
+        control_horizon(r->control, 0, past_at_wall, r);
+    else
+        control_horizon(r->control, r->inside ? r->wall->progress : 0, NULL, NULL);
 }
 
 /* The recording begins anew where nobody knows how the machine came. */
@@ -214,7 +273,8 @@ void past_begin_again(struct reverse *r)
         return;
     forget_nearby(r);
     checkpoints_cut_older(r->all, c);
-    r->log.n = c->note = 0;
+    exits_forget_past(r, r->log.n);
+    c->note = 0;
     r->log.full = false;
 }
 
@@ -235,17 +295,33 @@ bool reverse_due(const struct reverse *r)
     return r->ok && !r->inside && host_cpu_ns() - r->mark_ns >= r->spacing_ns;
 }
 
-bool reverse_forwards(struct reverse *r, struct link_stop *why)
+/* Running forwards inside the past: the guest does not do again what it did. */
+static bool went_astray(struct reverse *r, struct link_stop *why)
+{
+    past_to_present(r);
+    stops_say(why, LINK_PAUSED, "now: the guest did not do again what it did (it reads its clock?)");
+    if (r->vm->stop != VM_RUNNING)
+        *why = r->ended;
+    return true;
+}
+
+bool reverse_forwards(struct reverse *r, bool stopped, struct link_stop *why)
 {
     if (!r->ok)
         return false;
+    if (r->inside && r->astray)
+        return went_astray(r, why);
+    if (stopped && r->by_exit)
+        return false;                   /* behind the wall is somewhere else */
     while (r->inside && control_at_horizon(r->control)) {
-        if (r->wall != r->present) {
-            past_return_to(r, r->wall);
+        const struct checkpoint *wall = r->wall;
+        past_pass_wall(r);
+        if (past_stop_at(r, wall, why))
+            return true;
+        if (r->inside) {
             set_horizon(r);
             continue;
         }
-        past_to_present(r);
         if (r->vm->stop == VM_RUNNING)          /* *why may be that of a step that ends here */
             return false;
         *why = r->ended;
@@ -253,6 +329,10 @@ bool reverse_forwards(struct reverse *r, struct link_stop *why)
     }
     if (control_holds_irqs(r->control) && !r->inside)
         r->unfaithful = true;
+    if (r->by_exit && !r->known)
+        return false;                   /* no place for a checkpoint that one could come to */
+    if (r->by_exit && r->unfaithful && !r->inside && reverse_due(r))
+        past_begin_again(r);
     if ((reverse_due(r) || r->wall_due) && !r->unfaithful) {
         past_take(r, r->wall_due);
         r->wall_due = false;
@@ -268,9 +348,9 @@ void reverse_ended(struct reverse *r, const struct link_stop *why)
 /* ---- asking, and the beginning ---- */
 
 /* The newest place there is, from outside and from inside. */
-void past_newest(const struct reverse *r, uint64_t *icount, uint64_t *seq)
+void past_newest(const struct reverse *r, uint64_t *progress, uint64_t *seq)
 {
-    *icount = r->inside ? r->present->icount : r->vm->cpu.icount;
+    *progress = r->inside ? r->present->progress : vm_progress(r->vm);
     *seq = r->inside ? r->present->seq : r->vm->trace ? r->vm->trace->ring->head : 0;
 }
 
@@ -281,8 +361,9 @@ void reverse_status(const struct reverse *r, struct link_past *p)
                              .seq = r->vm->trace ? r->vm->trace->ring->head : 0 };
     if (!first)
         return;
-    past_newest(r, &p->newest_icount, &p->newest_seq);
-    p->begin_icount = first->icount;
+    past_newest(r, &p->newest_progress, &p->newest_seq);
+    p->by_exit = r->by_exit;
+    p->begin_progress = first->progress;
     p->begin_seq = first->seq;
     p->checkpoints = checkpoints_count(r->all);
     p->bytes = checkpoints_bytes(r->all);
@@ -300,7 +381,9 @@ struct reverse *reverse_new(struct vm *vm, struct control *c, uint64_t max_bytes
     r->control = c;
     r->stops = control_stops(c);
     r->max_bytes = max_bytes;
-    r->ok = vm->cfg.engine->counts && vm->cfg.engine->save && !vm->peer;
+    r->by_exit = !vm->cfg.engine->counts;
+    r->ok = vm->cfg.engine->save && !vm->peer && (vm->cfg.engine->counts || vm->cfg.engine->collect_dirty);
+    r->by_exit &= r->ok;
     r->all = checkpoints_new(vm, max_bytes);
     if (r->all)
         return r;

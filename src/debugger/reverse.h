@@ -15,6 +15,9 @@
  * If the user changes something inside (memory, registers, types something), what
  * was to come after that is cut off: a CUT event says so in the trace.
  *
+ * Where instructions are not counted (kvm) the past is a sequence of exits, and one
+ * goes back to those: reverse_exits.c.
+ *
  * Requests come between the turns of the loop (vmm.c); going back is done in
  * slices, reverse_turns(), so that a pause is answered at any time.
  */
@@ -40,7 +43,7 @@ void reverse_give_up(struct reverse *r, struct link_stop *why);     /* where it 
 
 /* After each slice of running forwards: take a checkpoint if one is due; inside, see whether
  * the known part ends here.  True: it does, with the end of the guest, which why says. */
-bool reverse_forwards(struct reverse *r, struct link_stop *why);
+bool reverse_forwards(struct reverse *r, bool stopped, struct link_stop *why);
 bool reverse_due(const struct reverse *r);
 void reverse_ended(struct reverse *r, const struct link_stop *why);
 
@@ -49,6 +52,12 @@ void reverse_changed(struct reverse *r);
 void reverse_kinds_changed(struct reverse *r);
 /* What the guest does now, it would not do again: steps with interrupts held. */
 void reverse_unfaithful(struct reverse *r);
+
+/* Of engines that do not count.  Virtual time is measured (vm.h, `measured`); an exit is about
+ * to be answered; may what is typed go in now?  (If not, soon.) */
+uint64_t reverse_measured(struct reverse *r, uint64_t now);
+void reverse_note_exit(struct reverse *r, const struct vmexit *x);
+bool reverse_takes_input(struct reverse *r);
 
 /* The outside.  Inside the past `play` gives what came then, and the outside is silent. */
 bool reverse_inside(const struct reverse *r);

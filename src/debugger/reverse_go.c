@@ -19,11 +19,13 @@ static int cannot(int err, char *why, size_t size, const char *text)
 }
 
 /* To an instruction count that is within the recording, or as near to it as there is. */
-static int begin_insn(struct reverse *r, uint64_t icount, bool before)
+static int begin_insn(struct reverse *r, uint64_t progress, bool before)
 {
     struct op *op = &r->op;
-    before |= icount < checkpoints_first(r->all)->icount;
-    op->to = (struct place){ .goal = GOAL_INSN, .icount = before ? checkpoints_first(r->all)->icount : icount };
+    before |= progress < checkpoints_first(r->all)->progress;
+    op->to = (struct place){ .goal = GOAL_INSN, .progress = progress };
+    if (before)
+        op->to.progress = checkpoints_first(r->all)->progress;
     if (before)
         stops_say(&op->to.why, LINK_AT_BEGINNING, "the beginning of the recording");
     else
@@ -32,18 +34,31 @@ static int begin_insn(struct reverse *r, uint64_t icount, bool before)
     return 0;
 }
 
+/* By exit the first checkpoint need not be the only one with its progress. */
+static int begin_begin(struct reverse *r)
+{
+    r->op.to = (struct place){ .goal = GOAL_INSN, .progress = checkpoints_first(r->all)->progress };
+    stops_say(&r->op.to.why, LINK_AT_BEGINNING, "the beginning of the recording");
+    past_return_to(r, checkpoints_first(r->all));
+    r->op.phase = APPROACH;
+    return 0;
+}
+
 /* A search: for what would stop the guest, or for op.code. */
 static int begin_search(struct reverse *r, bool was_inside)
 {
     struct op *op = &r->op;
-    op->limit = op->begin_icount;
-    op->origin = was_inside ? past_take(r, false) : r->present;
+    op->limit = op->begin_progress;
+    if (!was_inside)
+        op->origin = r->present;
+    else if (!r->by_exit)
+        op->origin = past_take(r, false);       /* between two exits none can be taken */
     if (op->origin)
         op->origin->pins++;
     struct checkpoint *c = op->limit ? checkpoints_at(r->all, op->limit - 1) : NULL;
-    op->total = op->begin_icount - checkpoints_first(r->all)->icount;
+    op->total = op->begin_progress - checkpoints_first(r->all)->progress;
     if (!pass_search_from(r, c))
-        begin_insn(r, op->begin_icount, true);
+        begin_insn(r, op->begin_progress, true);
     return 0;
 }
 
@@ -61,7 +76,7 @@ static int begin_finish(struct reverse *r, bool was_inside, gla_t start)
         return begin_search(r, was_inside);
     r->op.n_code = 0;
     r->op.how = LINK_REVERSE_STEP;
-    r->op.to = (struct place){ .goal = GOAL_INSN, .icount = r->op.begin_icount - (r->op.begin_icount > 0) };
+    r->op.to = (struct place){ .goal = GOAL_INSN, .progress = r->op.begin_progress - (r->op.begin_progress > 0) };
     stops_say(&r->op.to.why, LINK_STEPPED, "before the call");
     pass_approach(r);
     return 0;
@@ -87,7 +102,7 @@ static int begin(struct reverse *r, bool was_inside, uint64_t n, char *why, size
     case LINK_REVERSE_NEXT:
         pass_instruction(r, &s, &i, bytes);
         op->least_sp = state_sp(&s);
-        begin_insn(r, op->begin_icount - (op->begin_icount > 0), !op->begin_icount);
+        begin_insn(r, op->begin_progress - (op->begin_progress > 0), !op->begin_progress);
         op->looked = op->to.why.why == LINK_AT_BEGINNING;
         op->to.pc = state_pc(&s);
         return 0;
@@ -95,22 +110,30 @@ static int begin(struct reverse *r, bool was_inside, uint64_t n, char *why, size
     case LINK_REVERSE_FINISH:   return begin_finish(r, was_inside, n);
     case LINK_TO_INSN:          return begin_insn(r, n, false);
     case LINK_TO_EVENT:         return begin_event(r, n, why, size);
+    case LINK_TO_BEGIN:         return begin_begin(r);
     default:
         n = n ? n : 1;
-        return begin_insn(r, op->begin_icount >= n ? op->begin_icount - n : 0, op->begin_icount < n);
+        return begin_insn(r, op->begin_progress >= n ? op->begin_progress - n : 0, op->begin_progress < n);
     }
 }
 
+#define BY_EXIT (BIT(LINK_TO_EVENT) | BIT(LINK_TO_BEGIN) | BIT(LINK_TO_NOW) | BIT(LINK_REVERSE_CONTINUE))
+
 static int check_request(const struct reverse *r, enum link_run how, uint64_t n, char *why, size_t size)
 {
-    uint64_t icount, seq;
+    uint64_t progress, seq;
     if (!r->ok)
-        return cannot(-ENOTSUP, why, size, "only engine soft can be taken back: it does the same again, to the instruction");
+        return cannot(-ENOTSUP, why, size, "this engine cannot be taken back here");
+    if (r->by_exit && !(BY_EXIT & BIT(how)))
+        return cannot(-ENOTSUP, why, size, "this engine counts no instructions and goes back by exit: "
+                      "`back exit SEQ`, `back event SEQ`, `reverse-continue`, `back now`");
     if (!checkpoints_first(r->all))
         return cannot(-ENODATA, why, size, "the guest has not run yet: there is no past");
-    past_newest(r, &icount, &seq);
-    if ((how == LINK_TO_INSN && n > icount) || (how == LINK_TO_EVENT && n > seq))
+    past_newest(r, &progress, &seq);
+    if ((how == LINK_TO_INSN && n > progress) || (how == LINK_TO_EVENT && n > seq))
         return cannot(-ERANGE, why, size, "that has not happened yet");
+    if (r->by_exit && how == LINK_REVERSE_CONTINUE && stops_need_steps(r->stops))
+        return cannot(-ENOTSUP, why, size, "a breakpoint that is looked for by stepping is not found backwards");
     if (how == LINK_TO_EVENT && !r->vm->trace)
         return cannot(-ENOTSUP, why, size, "without a trace there are no events");
     return 0;
@@ -118,22 +141,23 @@ static int check_request(const struct reverse *r, enum link_run how, uint64_t n,
 
 int reverse_go(struct reverse *r, enum link_run how, uint64_t n, char *why, size_t size)
 {
-    uint64_t icount, seq;
+    uint64_t progress, seq;
     int err = check_request(r, how, n, why, size);
     if (err)
         return err;
     if (r->unfaithful && !r->inside)
         past_begin_again(r);
-    past_newest(r, &icount, &seq);
+    past_newest(r, &progress, &seq);
     bool was_inside = r->inside;
     if (!past_enter(r))
-        return cannot(-ENOMEM, why, size, "no memory for going back");
-    bool to_now = how == LINK_TO_NOW || (how == LINK_TO_INSN && n == icount);
-    r->op = (struct op){ .how = how, .begin_icount = r->vm->cpu.icount,
+        return cannot(-ENOMEM, why, size, r->by_exit ? "the machine is in the midst of an instruction: "
+                      "let it come to its next exit first" : "no memory for going back");
+    bool to_now = how == LINK_TO_NOW || (how == LINK_TO_INSN && n == progress);
+    r->op = (struct op){ .how = how, .begin_progress = vm_progress(r->vm),
                          .begin_seq = r->own ? r->own->head : 0 };
     stops_rehearse(r->stops, true);
     if (to_now) {
-        r->op.to = (struct place){ .goal = GOAL_INSN, .icount = r->present->icount };
+        r->op.to = (struct place){ .goal = GOAL_INSN, .progress = r->present->progress };
         stops_say(&r->op.to.why, LINK_STEPPED, "now: whence you went back");
         past_to_present(r);
         r->op.phase = APPROACH;

@@ -15,6 +15,7 @@
 #include "debugger/reverse_private.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/host.h"
@@ -27,9 +28,11 @@
 
 /* ---- half a turn in the past ---- */
 
-static void note_hit(struct reverse *r, enum goal goal, uint64_t icount, gla_t pc, const struct link_stop *why)
+static void note_hit(struct reverse *r, enum goal goal, uint64_t progress, gla_t pc,
+                     const struct link_stop *why)
 {
-    r->op.to = (struct place){ .goal = goal, .icount = icount, .pc = pc, .seq = why->seq, .why = *why,
+    r->op.to = (struct place){ .goal = goal, .progress = progress, .pc = pc, .seq = why->seq,
+                               .why = *why, .base = checkpoints_here(r->all), .nth = r->hits,
                                .found = true };
 }
 
@@ -39,9 +42,9 @@ static void look_for_events(struct reverse *r)
     const struct trace *t = r->vm->trace;
     if (r->op.phase != SEARCH || r->op.n_code || !stops_events_hit(r->stops, &why))
         return;
-    bool here_already = t->ring->head >= r->op.begin_seq && r->vm->cpu.icount >= r->op.begin_icount;
+    bool here_already = t->ring->head >= r->op.begin_seq && vm_progress(r->vm) >= r->op.begin_progress;
     if (!here_already)
-        note_hit(r, GOAL_EVENT, r->vm->cpu.icount, 0, &why);
+        note_hit(r, GOAL_EVENT, vm_progress(r->vm), 0, &why);
 }
 
 static gla_t stack_pointer(struct reverse *r)
@@ -54,18 +57,21 @@ static gla_t stack_pointer(struct reverse *r)
 static void look_at_stop(struct reverse *r, const struct vmexit *x)
 {
     struct link_stop why = { .why = LINK_STEPPED };
-    uint64_t icount = r->vm->cpu.icount;
+    uint64_t progress = vm_progress(r->vm);
     gla_t at = x->fault.gla;
     if (r->op.phase != SEARCH)
         return;
     if (r->op.n_code) {
-        if (x->fault.vector == 0 && icount < r->op.limit && stack_pointer(r) >= r->op.least_sp)
-            note_hit(r, GOAL_CODE, icount, at, &why);
+        if (x->fault.vector == 0 && progress < r->op.limit && stack_pointer(r) >= r->op.least_sp)
+            note_hit(r, GOAL_CODE, progress, at, &why);
     } else if (x->fault.vector == 0) {
-        if (icount < r->op.limit && stops_code_hit(r->stops, at, &why))
-            note_hit(r, GOAL_CODE, icount, at, &why);
-    } else if (stops_data_hit(r->stops, x, &why) && icount) {
-        note_hit(r, GOAL_INSN, icount - 1, 0, &why);       /* before it touched */
+        if (progress < r->op.limit && stops_code_hit(r->stops, at, &why))
+            note_hit(r, GOAL_CODE, progress, at, &why);
+    } else if (stops_data_hit(r->stops, x, &why) && progress) {
+        if (r->by_exit)
+            note_hit(r, GOAL_CODE, progress, at, &why);
+        else
+            note_hit(r, GOAL_INSN, progress - 1, 0, &why);   /* before it touched */
     }
 }
 
@@ -84,15 +90,19 @@ static bool half_turn(struct reverse *r, uint64_t until, struct vmexit *x)
     look_for_events(r);
     if (event_reached(r))
         return true;                    /* what happens before the guest runs: an injection */
+    if (past_at_wall(r))
+        return true;
     if (!may)
         return false;
     vm->debug_until = until;
     bool counted = vm_turn(vm, x);
     vm->debug_until = 0;
     look_for_events(r);
-    if (!counted && vm->debug_exit && x->reason == EXIT_BREAKPOINT)
+    if (!counted && vm->debug_exit && x->reason == EXIT_BREAKPOINT) {
+        r->hits++;
         look_at_stop(r, x);
-    return true;
+    }
+    return !r->astray;
 }
 
 static void tell_engine(struct reverse *r)
@@ -122,17 +132,17 @@ static uint64_t nearby(const struct checkpoint *c)
     const struct checkpoint *next = c->newer ? c->newer : c, *before = c->newer ? c : c->older;
     if (!before || next->axis <= before->axis)
         return 100000;
-    return (uint64_t)((double)(next->icount - before->icount) * NEARBY_NS / (double)(next->axis - before->axis));
+    return (uint64_t)((double)(next->progress - before->progress) * NEARBY_NS / (double)(next->axis - before->axis));
 }
 
 /* Where to take a checkpoint on the way; 0: it is too near for that. */
 static uint64_t stopover(struct reverse *r)
 {
     const struct op *op = &r->op;
-    uint64_t now = r->vm->cpu.icount, far = nearby(checkpoints_here(r->all));
-    if (op->to.goal == GOAL_EVENT || op->to.icount < now + 2 * far || !far)
+    uint64_t now = vm_progress(r->vm), far = nearby(checkpoints_here(r->all));
+    if (op->to.goal == GOAL_EVENT || op->to.progress < now + 2 * far || !far)
         return 0;
-    return op->to.icount - far;
+    return op->to.progress - far;
 }
 
 /* Towards op.to: from the nearest checkpoint before, or from here if that is nearer. */
@@ -140,21 +150,23 @@ void pass_approach(struct reverse *r)
 {
     struct op *op = &r->op;
     struct checkpoint *c = op->to.goal == GOAL_EVENT ? checkpoints_before_event(r->all, op->to.seq)
-                         : op->to.goal == GOAL_INSN ? checkpoints_at(r->all, op->to.icount)
-                         : op->to.icount ? checkpoints_at(r->all, op->to.icount - 1) : NULL;
+                         : op->to.goal == GOAL_INSN ? checkpoints_at(r->all, op->to.progress)
+                         : op->to.progress ? checkpoints_at(r->all, op->to.progress - 1) : NULL;
     op->phase = APPROACH;
+    if (r->by_exit && op->to.goal == GOAL_CODE)
+        c = op->to.base;
     if (!c)
         c = op->from ? op->from : checkpoints_first(r->all);
     if (op->to.goal != GOAL_CODE)
         op->n_code = 0;
-    uint64_t now = r->vm->cpu.icount;
-    bool on_the_way = op->to.goal == GOAL_INSN && r->vm->stop == VM_RUNNING && now <= op->to.icount &&
-                      now >= c->icount && c == checkpoints_at(r->all, now) && op->from;
+    uint64_t now = vm_progress(r->vm);
+    bool on_the_way = !r->by_exit && op->to.goal == GOAL_INSN && r->vm->stop == VM_RUNNING && now <= op->to.progress &&
+                      now >= c->progress && c == checkpoints_at(r->all, now) && op->from;
     if (!on_the_way)
         begin_at(r, c);
     op->stopover = stopover(r);
     op->done = 0;
-    op->total = op->to.icount > r->vm->cpu.icount ? op->to.icount - r->vm->cpu.icount : 0;
+    op->total = op->to.progress > vm_progress(r->vm) ? op->to.progress - vm_progress(r->vm) : 0;
 }
 
 static void make_nearby(struct reverse *r)
@@ -173,8 +185,13 @@ static void make_nearby(struct reverse *r)
  * lose the machine over. */
 static bool lost(struct reverse *r, struct link_stop *why)
 {
+    if (r->by_exit) {
+        reverse_give_up(r, why);
+        stops_say(why, LINK_PAUSED, "now: on the way the guest did not do again what it did (it reads its clock?)");
+        return true;
+    }
     host_say("going back failed: the guest does not do again what it did before instruction %" PRIu64,
-             r->vm->cpu.icount);
+             vm_progress(r->vm));
     reverse_give_up(r, why);
     return true;
 }
@@ -189,6 +206,9 @@ bool pass_finish(struct reverse *r, const struct link_stop *why, struct link_sto
         r->op.origin->pins--;
     r->op.origin = NULL;
     *out = *why;
+    size_t n = strlen(out->text);
+    if (r->drifted && r->inside)
+        snprintf(out->text + n, sizeof out->text - n, "; registers are not as they were (the guest reads its clock?)");
     return true;
 }
 
@@ -255,7 +275,7 @@ static bool over_calls(struct reverse *r, struct link_stop *why)
     bool pops = bytes[0] == 0xc2 || bytes[0] == 0xca;
     list_calls(r, &s, back.pc, bytes[i.len - 1] == 0xcf);
     op->least_sp -= pops ? (gla_t)bytes[1] | (gla_t)bytes[2] << 8 : 0;
-    op->limit = r->vm->cpu.icount;
+    op->limit = vm_progress(r->vm);
     struct checkpoint *c = op->limit ? checkpoints_at(r->all, op->limit - 1) : NULL;
     if (!op->n_code || !pass_search_from(r, c))
         return pass_finish(r, &back.why, why);
@@ -271,29 +291,43 @@ static bool arrived(struct reverse *r, struct link_stop *why)
     return pass_finish(r, &op->to.why, why);
 }
 
+/* By exit, a stop is known by its number behind a checkpoint. */
+static bool at_code(const struct reverse *r, const struct vmexit *x)
+{
+    const struct place *to = &r->op.to;
+    if (x->reason != EXIT_BREAKPOINT)
+        return false;
+    if (r->by_exit)
+        return r->hits == to->nth;
+    return !x->fault.vector && x->fault.gla == to->pc && vm_progress(r->vm) == to->progress;
+}
+
 /* True: it is over, and why. */
 static bool approach_on(struct reverse *r, struct link_stop *why)
 {
     struct op *op = &r->op;
-    uint64_t icount = r->vm->cpu.icount, stop = op->stopover > icount ? op->stopover : 0;
+    uint64_t progress = vm_progress(r->vm), stop = op->stopover > progress ? op->stopover : 0;
     struct vmexit x;
-    if (op->to.goal == GOAL_INSN && icount >= op->to.icount)
+    if (op->to.goal == GOAL_INSN && progress >= op->to.progress)
         return arrived(r, why);
-    if (event_reached(r))
+    if (event_reached(r) || (r->by_exit && op->to.goal == GOAL_CODE && !op->to.nth))
         return arrived(r, why);
+    if (past_at_wall(r)) {
+        past_pass_wall(r);
+        return !r->inside && !event_reached(r) && lost(r, why);
+    }
     uint64_t until = op->to.goal == GOAL_EVENT ? 0 : stop ? stop
-                   : icount >= op->to.icount ? op->to.icount + 1 : op->to.icount;
+                   : progress >= op->to.progress ? op->to.progress + 1 : op->to.progress;
     if (!half_turn(r, until, &x))
         return lost(r, why);
-    op->done += r->vm->cpu.icount - icount;
-    if (stop && r->vm->cpu.icount == stop)
+    op->done += vm_progress(r->vm) - progress;
+    if (stop && vm_progress(r->vm) == stop)
         make_nearby(r);
     if (op->to.goal != GOAL_CODE)
         return false;
-    if (x.reason == EXIT_BREAKPOINT && !x.fault.vector && x.fault.gla == op->to.pc &&
-        r->vm->cpu.icount == op->to.icount)
+    if (at_code(r, &x))
         return arrived(r, why);
-    return r->vm->cpu.icount > op->to.icount && lost(r, why);
+    return vm_progress(r->vm) > op->to.progress && lost(r, why);
 }
 
 /* The pass is over: to the last hit, or one checkpoint back. */
@@ -301,8 +335,8 @@ static bool end_of_pass(struct reverse *r, struct link_stop *why)
 {
     struct op *op = &r->op;
     if (op->to.found) {
-        if (op->how == LINK_REVERSE_FINISH && op->to.icount)
-            op->to = (struct place){ .goal = GOAL_INSN, .icount = op->to.icount - 1, .why = op->to.why };
+        if (op->how == LINK_REVERSE_FINISH && op->to.progress)
+            op->to = (struct place){ .goal = GOAL_INSN, .progress = op->to.progress - 1, .why = op->to.why };
         if (op->how == LINK_REVERSE_FINISH)
             stops_say(&op->to.why, LINK_STEPPED, "before the call");
         if (op->how == LINK_REVERSE_NEXT)
@@ -310,20 +344,37 @@ static bool end_of_pass(struct reverse *r, struct link_stop *why)
         pass_approach(r);
         return false;
     }
-    op->limit = op->from->icount;
+    op->limit = op->from->progress;
     return !pass_search_from(r, op->from->older) && at_beginning(r, why);
+}
+
+/* A stop between two exits, where something entered as the guest went on: a wall is there. */
+static void look_at_wall(struct reverse *r)
+{
+    struct checkpoint *wall = r->wall;
+    struct link_stop why;
+    if (r->op.n_code || !wall->told || wall->seq >= r->op.begin_seq)
+        return;
+    past_return_to(r, wall);
+    if (past_stop_at(r, wall, &why))
+        note_hit(r, GOAL_CODE, wall->progress, 0, &why);
 }
 
 static bool search_on(struct reverse *r, struct link_stop *why)
 {
     struct op *op = &r->op;
     struct vmexit x;
-    uint64_t icount = r->vm->cpu.icount;
-    if (icount >= op->limit)
+    uint64_t progress = vm_progress(r->vm);
+    if (past_at_wall(r)) {
+        look_at_wall(r);
+        return end_of_pass(r, why);
+    }
+    bool wall_first = r->by_exit && r->wall->progress <= op->limit;
+    if (progress >= op->limit && !wall_first)
         return end_of_pass(r, why);
     if (!half_turn(r, op->limit, &x))
         return lost(r, why);
-    op->done += r->vm->cpu.icount - icount;
+    op->done += vm_progress(r->vm) - progress;
     return false;
 }
 

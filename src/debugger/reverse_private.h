@@ -4,6 +4,7 @@
  *   reverse.c        the machine's past: in, out, forwards inside it, and what came from outside
  *   reverse_pass.c   a request under way: the passes over the past
  *   reverse_go.c     requests: what they become
+ *   reverse_exits.c  what is different where instructions are not counted
  */
 #ifndef DEBUGGER_REVERSE_PRIVATE_H
 #define DEBUGGER_REVERSE_PRIVATE_H
@@ -22,8 +23,10 @@ enum goal { GOAL_INSN, GOAL_CODE, GOAL_EVENT };
 /* A place in the past, and what is to be said there. */
 struct place {
     enum goal        goal;
-    uint64_t         icount, seq;
+    uint64_t         progress, seq;
     gla_t            pc;
+    struct checkpoint *base;            /* by exit, a code stop: nth behind this one  */
+    uint64_t         nth;
     struct link_stop why;
     bool             found;
 };
@@ -35,7 +38,7 @@ struct op {
     struct checkpoint *from;            /* where the pass began                      */
     struct checkpoint *origin;          /* where the request was made; may be NULL   */
     uint64_t           limit;           /* SEARCH: hits at or behind it do not count */
-    uint64_t           begin_icount, begin_seq;
+    uint64_t           begin_progress, begin_seq;
     gla_t              code[MAX_CODE];  /* SEARCH for these instead of breakpoints   */
     size_t             n_code;
     gla_t              least_sp;
@@ -43,6 +46,8 @@ struct op {
     uint64_t           stopover;        /* APPROACH: take a checkpoint there         */
     uint64_t           done, total;
 };
+
+struct touch_note { gpa_t gpa; uint64_t at; /* in the log */ };
 
 struct reverse {
     struct vm            *vm;
@@ -54,6 +59,20 @@ struct reverse {
     uint64_t              mark_ns, spacing_ns;      /* of processor time */
 
     struct input_log      log;
+
+    /* By exit (reverse_exits.c): */
+    bool                  by_exit;      /* the engine does not count                  */
+    bool                  known;        /* the CPU stands where it will come again    */
+    bool                  kicked;       /* the last exit was no place                 */
+    bool                  input_waits;  /* for one                                    */
+    bool                  astray;       /* inside: another exit came than then        */
+    bool                  drifted;      /* the same, with other registers             */
+    const struct input   *expected;     /* the exit that is about to be compared      */
+    uint64_t              hits;         /* of code stops, since the machine was put back */
+    uint64_t              look_ns;
+    struct touch_note    *touches;      /* first ones, ascending                      */
+    size_t                n_touches, room_for_touches;
+    void                (*alarm)(uint64_t host_ns);     /* the machine's, which is silent inside */
 
     bool                  inside;
     struct checkpoint    *present;      /* where `inside` was entered from            */
@@ -72,7 +91,19 @@ void past_return_to(struct reverse *r, struct checkpoint *c);
 bool past_enter(struct reverse *r);
 void past_to_present(struct reverse *r);
 void past_begin_again(struct reverse *r);
-void past_newest(const struct reverse *r, uint64_t *icount, uint64_t *seq);
+void past_newest(const struct reverse *r, uint64_t *progress, uint64_t *seq);
+
+bool past_at_wall(const void *r);               /* by exit: from here on it cannot run; to r->wall */
+/* The machine stands at c.  Was that a code stop, and is one? */
+bool past_stop_at(struct reverse *r, const struct checkpoint *c, struct link_stop *why);
+void past_pass_wall(struct reverse *r);         /* to behind it; maybe out of the past             */
+
+/* reverse_exits.c: the machine was put elsewhere, or the log cut, at its end or its beginning; there
+ * is more in the log for a halted CPU. */
+void exits_elsewhere(struct reverse *r);
+void exits_forget_future(struct reverse *r);
+void exits_forget_past(struct reverse *r, uint64_t n);
+bool exits_sleep_on(struct reverse *r);
 
 /* reverse_pass.c: begin a pass towards op.to, or a search from c (false: there is none); the end of both. */
 void pass_approach(struct reverse *r);

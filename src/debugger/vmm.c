@@ -169,6 +169,8 @@ static void feed(struct vmm *m, enum input_hook hook)
         reverse_play(m->reverse, hook);
         return;
     }
+    if (!(m->typed[0].n || m->typed[1].n) || !reverse_takes_input(m->reverse))
+        return;
     for (unsigned to = 0; to < NELEM(m->typed); to++)
         while (m->typed[to].n && input_give(m->vm, kinds[to], m->typed[to].byte[m->typed[to].head]) != -EAGAIN) {
             reverse_note_byte(m->reverse, hook, kinds[to], m->typed[to].byte[m->typed[to].head]);
@@ -224,6 +226,12 @@ static uint64_t sleep_now(struct vmm *m, uint64_t ns)
         return 1;
     m->starved = true;
     return interrupt_idling(m);
+}
+
+static uint64_t on_measured(void *arg, uint64_t ns)
+{
+    struct vmm *m = arg;
+    return reverse_measured(m->reverse, ns);
 }
 
 static uint64_t on_idle(void *arg, uint64_t ns)
@@ -625,6 +633,7 @@ static void before_answer(void *arg, const struct vmexit *x)
     struct link_stop why = { .why = LINK_AT_EXIT, .seq = m->trace->ctx.cause };
     char text[200];
     int i = exit_index(x->reason);
+    reverse_note_exit(m->reverse, x);
     if (i < 0 || !(m->follow >> i & 1) || reverse_busy(m->reverse))
         return;
     snprintf(why.text, sizeof why.text, "the monitor is about to answer: %s", exit_describe(x, text, sizeof text));
@@ -640,7 +649,7 @@ static bool run_slice(struct vmm *m, struct link_stop *why)
     if (reverse_busy(m->reverse))
         return reverse_turns(m->reverse, &m->attention, why);
     bool stopped = control_turns(m->control, &m->attention, why);
-    return reverse_forwards(m->reverse, why) || stopped;
+    return reverse_forwards(m->reverse, stopped, why) || stopped;
 }
 
 static void let_run(struct vmm *m)
@@ -694,6 +703,7 @@ static bool build(struct vmm *m, char *why, size_t n)
     c.serial = (struct char_sink){ put_serial, m };
     c.debugcon = (struct char_sink){ put_debugcon, m };
     c.idle = on_idle;
+    c.measured = on_measured;
     c.poll = on_poll;
     c.alarm = host_alarm_at;
     c.hook_arg = m;

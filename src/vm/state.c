@@ -202,10 +202,7 @@ int vm_load_state(struct vm *vm, struct bytes_in *in, char *why, size_t n)
     const char *wrong = load(vm, in);
     if (vm->trace)
         vm->trace->mask = mask;
-    if (!vm->cfg.engine->counts) {          /* time goes on from there, by the host's clock */
-        vm->time_base_ns = vclock_now_ns(vm->clock);
-        vm->host_base_ns = host_monotonic_ns();
-    }
+    vm_rebase_time(vm);
     vm->alarm_ns = 0;
     vm->debug_exit = vm->debug_due = false;
     if (!wrong)

@@ -246,9 +246,24 @@ static void reset_machine(struct vm *vm)
 
 static void time_passes(struct vm *vm)
 {
-    uint64_t ran = vm->cfg.engine->counts ? vm->cpu.icount
-                                          : host_monotonic_ns() - vm->host_base_ns;
-    vclock_set_ns(vm->clock, vm->time_base_ns + ran);
+    const struct vm_config *c = &vm->cfg;
+    uint64_t ran = c->engine->counts ? vm->cpu.icount : host_monotonic_ns() - vm->host_base_ns;
+    uint64_t now = vm->time_base_ns + ran;
+    vclock_set_ns(vm->clock, c->engine->counts || !c->measured ? now : c->measured(c->hook_arg, now));
+}
+
+void vm_rebase_time(struct vm *vm)
+{
+    if (vm->cfg.engine->counts)
+        return;
+    vm->time_base_ns = vclock_now_ns(vm->clock);
+    vm->host_base_ns = host_monotonic_ns();
+    vm->alarm_ns = 0;
+}
+
+uint64_t vm_progress(const struct vm *vm)
+{
+    return vm->cfg.engine->counts ? vm->cpu.icount : vm->n_exits;
 }
 
 static void skip_time(struct vm *vm, uint64_t ns)
@@ -329,6 +344,7 @@ static uint64_t budget(struct vm *vm)
 
 static void want_irq_window(struct vm *vm, bool want)
 {
+    want &= !vm->debug_no_window;
     if (vm->controls.irq_window_exiting == want)
         return;
     vm->controls.irq_window_exiting = want;

@@ -69,6 +69,11 @@ struct vm_config {
 
     /* Ask for a kick at this host time; needed by engines that cannot count. */
     void     (*alarm)(uint64_t host_ns);
+
+    /* Where virtual time is measured: what it is to be now; ns is what the host's clock
+     * says.  Called before the guest runs and (in_turn) when the CPU has come back.
+     * NULL: as the host says. */
+    uint64_t (*measured)(void *arg, uint64_t ns);
     void     *hook_arg;
 
     /* Called before an exit that is logged is answered, if set; with hook_arg. */
@@ -120,6 +125,7 @@ struct vm {
      * and the turn goes on as if it had not been. */
     uint64_t debug_until;           /* it wants a look at this icount; 0: no     */
     bool     debug_hold_irqs;       /* none are injected, but to wake from HLT:  */
+    bool     debug_no_window;       /* nor is an interrupt window asked for      */
     bool     debug_woken;           /* by one that is still to be injected       */
     bool     debug_step;            /* the monitor trap flag is the debugger's   */
     bool     debug_due;             /* the budget ends for the debugger's sake   */
@@ -166,6 +172,12 @@ void vm_interrupt(struct vm *vm, int signo);
 /* Have the engine come back to the monitor, of a struct vm; from any thread or
  * signal handler: what host_alarm_init() is given. */
 void vm_kick(void *vm);
+
+/* How far the machine has come: instructions retired, or exits where those are not counted. */
+uint64_t vm_progress(const struct vm *vm);
+
+/* Where virtual time is the host's: let it go on from now, whatever passed in between. */
+void vm_rebase_time(struct vm *vm);
 
 /* Stop now, for this reason; fmt adds to it (NULL: nothing to add). */
 void vm_stop(struct vm *vm, enum vm_stop stop, const char *fmt, ...)

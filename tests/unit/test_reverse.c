@@ -317,7 +317,7 @@ static void test_cut(void **state)
     (void)state;
     struct link *l = start("tiny64", MMU_NESTED, NULL);
     go(l, LINK_STEP, 50000);
-    uint64_t newest = status(l).past.newest_icount;
+    uint64_t newest = status(l).past.newest_progress;
     assert_int_equal(newest, 50000);
     go(l, LINK_REVERSE_STEP, 20000);
     uint64_t there = sum(l);
@@ -327,7 +327,7 @@ static void test_cut(void **state)
     uint64_t changed = sum(l);
     assert_true(changed != there);
     assert_false(status(l).past.inside);
-    assert_int_equal(status(l).past.newest_icount, 30000);
+    assert_int_equal(status(l).past.newest_progress, 30000);
     link_poll(l, 0);
     assert_int_equal(store_at(link_store(l), store_n_events(link_store(l)) - 1)->kind, TRACE_CUT);
     go(l, LINK_STEP, 10000);

@@ -54,6 +54,7 @@ static const struct { const char *path, *why; } not_saved[] = {
     { "vm.controls.monitor_trap_flag", "its step" }, { "vm.debug_step", "its step" },
     { "vm.debug_until", "its next look" }, { "vm.debug_due", "its next look" },
     { "vm.debug_hold_irqs", "how it steps" }, { "vm.debug_woken", "how it steps" },
+    { "vm.debug_no_window", "inside the past" },
     { "vm.debug_kick", "its kick" }, { "vm.debug_exit", "its exit" }, { "vm.n_debug_exits", "counts its exits" },
     { "soft.debug_code", "its stops" }, { "soft.debug_data", "its stops" }, { "soft.debug_range", "its stops" },
     { "soft.touched", "its stops" }, { "soft.creep", "its stops" },

@@ -116,9 +116,11 @@ int kvm_debug_suspend(struct kvm_cpu *k)
     return ioctl(k->fd, KVM_SET_GUEST_DEBUG, &none) ? -errno : 0;
 }
 
-int kvm_debug_elsewhere(struct kvm_cpu *k)
+int kvm_debug_elsewhere(struct kvm_cpu *k, bool told)
 {
-    k->told = k->owes_step = false;
+    k->told = told;
+    k->told_at = kvm_pc(k);
+    k->owes_step = false;
     k->step.owes_db = 0;
     k->hits = 0;
     k->entry_rip = k->run->s.regs.regs.rip;

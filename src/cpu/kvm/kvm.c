@@ -335,6 +335,13 @@ static int kvm_set_controls(struct vcpu *v, const struct controls *c)
     return err ? err : beyond_kvm(c) ? -ENOTSUP : 0;
 }
 
+static void kvm_touch_again(struct vcpu *v, gpa_t gpa, bool again)
+{
+    struct kvm_cpu *k = v->priv;
+    if (k->pager)
+        pager_again(k->pager, gpa, again);
+}
+
 /* ---- made and destroyed ---- */
 
 static void kvm_destroy(struct vcpu *v)
@@ -466,5 +473,6 @@ const struct engine engine_kvm = {
     .save = kvm_save_all,
     .load = kvm_load_all,
     .drop = kvm_drop,
+    .touch_again = kvm_touch_again,
     .limit_cpuid = kvm_limit_cpuid,
 };

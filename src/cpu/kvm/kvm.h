@@ -119,7 +119,8 @@ int  kvm_debug_choose(struct kvm_cpu *k);               /* tell KVM what is want
 bool kvm_debug_steps(struct kvm_cpu *k);                 /* one instruction is to be stepped */
 bool kvm_stepping(const struct kvm_cpu *k);              /* KVM has been told so */
 int  kvm_debug_suspend(struct kvm_cpu *k);              /* steps and stops: none until */
-int  kvm_debug_elsewhere(struct kvm_cpu *k);            /* the CPU came here by another way than by running */
+/* The CPU came here by another way than by running; told: a code stop here is known. */
+int  kvm_debug_elsewhere(struct kvm_cpu *k, bool told);
 bool kvm_debug_due(struct kvm_cpu *k, struct vmexit *x);        /* there is something to tell without running */
 bool kvm_debug_record(struct vcpu *v, struct vmexit *x);     /* of KVM_EXIT_DEBUG; false: it is not ours */
 bool kvm_debug_is_unseen(struct vcpu *v);            /* a step over a breakpoint */
@@ -179,6 +180,7 @@ void  pager_free(struct kvm_pager *p);
 void *pager_hva(const struct kvm_pager *p, size_t region);     /* what KVM is to map */
 int   pager_start(struct kvm_pager *p, void (*notify)(void *arg), void *arg);
 void  pager_mark_touched(const struct kvm_pager *p, size_t region, struct dirty *d);
+void  pager_again(struct kvm_pager *p, gpa_t gpa, bool again);  /* is its next touch the first? */
 bool  pager_take(struct kvm_pager *p, struct touch *t);        /* the next first touch */
 
 /* setup.c: 0 or -errno. */

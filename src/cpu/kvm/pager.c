@@ -14,7 +14,8 @@
  * itself (page walks, emulation), and takes a refused access there for a
  * fault of the guest's.
  *
- * Notes are in order and never lost: each page makes one.
+ * Notes are in order and never lost: each page makes one, and one more each time it
+ * is to be touched anew (pager_again()).
  */
 #include "cpu/kvm/kvm.h"
 
@@ -120,7 +121,7 @@ static void note(struct kvm_pager *p, const struct pager_region *pr, uint64_t of
     if (p->touched[page])
         return;
     p->touched[page] = 1;
-    p->note[n] = (pr->r->base + off) | (write ? NOTE_WRITE : 0);
+    p->note[n % p->n_pages] = (pr->r->base + off) | (write ? NOTE_WRITE : 0);
     atomic_store_explicit(&p->n_notes, n + 1, memory_order_release);
     p->notify(p->arg);          /* while the vCPU is still held: it comes out at this page */
 }
@@ -166,6 +167,22 @@ static void *serve(void *arg)
 }
 
 /* ---- for the engine ---- */
+
+/* Out of KVM's mapping with it: then the next access faults.  The vCPU is not running. */
+void pager_again(struct kvm_pager *p, gpa_t gpa, bool again)
+{
+    for (size_t i = 0; i < p->n_regions; i++) {
+        const struct pager_region *pr = &p->region[i];
+        uint64_t off = (gpa & PAGE_MASK) - pr->r->base;
+        if (off >= pr->r->size)
+            continue;
+        size_t page = page_number(p, pr, off);
+        if (again && p->touched[page] && madvise(pr->hva + off, PAGE_SIZE, MADV_DONTNEED))
+            return;
+        p->touched[page] = !again;
+    }
+}
+
 
 struct kvm_pager *pager_new(const struct gmem *m, char *why, size_t n)
 {
@@ -257,7 +274,7 @@ EXIT_PATH bool pager_take(struct kvm_pager *p, struct touch *t)
 {
     if (p->n_taken == atomic_load_explicit(&p->n_notes, memory_order_acquire))
         return false;
-    uint64_t n = p->note[p->n_taken++];
+    uint64_t n = p->note[p->n_taken++ % p->n_pages];
     t->gpa = n & PAGE_MASK;
     t->write = n & NOTE_WRITE;
     return true;

@@ -40,6 +40,7 @@ struct saved {
 #undef X
     uint64_t msr[KVM_N_MSRS];
     uint64_t last_io_rip;
+    uint64_t told;              /* it stands before a code stop that was told: not again */
 };
 
 /* ---- an instruction that has begun ---- */
@@ -88,6 +89,7 @@ void kvm_save_all(struct vcpu *v, struct bytes_out *o)
     o->bad |= o->not_now || !whole || !take_parts(k, &s);
     s.regs.rflags |= kvm_stepping(k) && k->step.guest_tf ? FLAG_TF : 0;
     s.last_io_rip = k->last_io_rip;
+    s.told = k->told && k->told_at == kvm_pc(k);
     BYTES_PUT(o, s);
 }
 
@@ -126,7 +128,7 @@ int kvm_load_all(struct vcpu *v, struct bytes_in *in)
     bool good = put_parts(k, &s);
     err = kvm_mirror_registers(k);
     if (!err)
-        err = kvm_debug_elsewhere(k);
+        err = kvm_debug_elsewhere(k, s.told == 1);
     k->step.coming = s.events.exception.injected ? STEP_COMES | s.events.exception.nr :
                      s.events.interrupt.injected ? STEP_COMES | s.events.interrupt.nr : 0;
     k->last_io_rip = s.last_io_rip;

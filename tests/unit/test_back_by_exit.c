@@ -1,0 +1,303 @@
+/*
+ * Going back where instructions are not counted: by exit, on engine kvm.
+ *
+ * Guests run from exit to exit, and at each stop a sum over registers, RAM and
+ * clock is noted.  Then they are sent back and forth between those events; wherever
+ * they arrive the sum must be that one.  Then they run on to their end, and must
+ * have said what they say when nobody stops them.
+ *   run    make unit
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/host.h"
+#include "base/trace.h"
+#include "debugger/link.h"
+#include "debugger/symbols.h"
+
+#define MiB (1u << 20)
+#define STOPS 60
+
+static uint64_t seed = 4711;
+static struct symbols *symbols;
+static struct engine_caps caps;
+
+static uint64_t next(uint64_t below)
+{
+    seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    return (seed >> 20) % below;
+}
+
+static uint64_t fnv(uint64_t h, const void *data, size_t n)
+{
+    const uint8_t *at = data;
+    while (n--)
+        h = (h ^ *at++) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+static struct link *start(const char *guest)
+{
+    char why[300], path[200];
+    snprintf(path, sizeof path, "%s/guests/%s.elf", getenv("BUILD") ? getenv("BUILD") : "build", guest);
+    symbols_close(symbols);
+    symbols = symbols_open(path, why, sizeof why);
+    struct link_options o = {
+        .machine = { .engine = &engine_kvm, .mmu = MMU_NESTED, .ram_bytes = 4 * MiB },
+        .guest = { .path = path, .append = "rounds=1" }, .symbols = symbols,
+    };
+    struct link *l = link_start(&o, why, sizeof why);
+    if (!l)
+        fail_msg("%s: %s", path, why);
+    return l;
+}
+
+static struct link_past past(const struct link *l)
+{
+    struct link_status st;
+    link_get_status(l, &st);
+    return st.past;
+}
+
+static enum link_stop_why go(struct link *l, enum link_run how, uint64_t n)
+{
+    char words[512];
+    int err = link_run(l, how, n);
+    if (err)
+        fail_msg("run %d %llu: %s", (int)how, (unsigned long long)n, link_refusal(l));
+    if (link_wait(l, 20000))
+        fail_msg("run %d %llu: no answer", (int)how, (unsigned long long)n);
+    for (size_t k; (k = link_take_words(l, words, sizeof words)); )
+        print_message("%.*s", (int)k, words);
+    return link_stopped(l)->why;
+}
+
+/* All but the time-stamp counter, which nobody can stop. */
+static uint64_t sum(const struct link *l)
+{
+    static uint8_t ram[4 * MiB];
+    struct cpu_state s;
+    struct link_status st;
+    memset(&s, 0, sizeof s);
+    link_get_state(l, &s);
+    link_get_status(l, &st);
+    uint64_t h = fnv(0xcbf29ce484222325, s.gpr, sizeof s.gpr), word;
+    h = fnv(h, &s.rip, sizeof s.rip);
+    h = fnv(h, &s.rflags, sizeof s.rflags);
+    h = fnv(h, s.seg, sizeof s.seg);
+    h = fnv(h, &s.cr0, 6 * sizeof s.cr0);
+    uint64_t counts[] = { st.vtime_ns, st.n_exits, st.n_irqs };
+    h = fnv(h, counts, sizeof counts);
+    link_read_phys(l, 0, ram, 0xa0000);
+    link_read_phys(l, MiB, ram + MiB, 3 * MiB);
+    for (gpa_t at = 0; at < sizeof ram; at += 8) {
+        memcpy(&word, ram + at, 8);
+        h = (h ^ word) * UINT64_C(0x100000001b3);
+    }
+    return h;
+}
+
+/* ---- there and back ---- */
+
+static struct { uint64_t seq, sum; } seen[STOPS];
+static unsigned n_seen;
+
+static void wander(struct link *l, uint64_t far)
+{
+    n_seen = 0;
+    while (n_seen < STOPS && link_state(l) == LINK_STOPPED) {
+        go(l, LINK_STEP_EXIT, 1 + (next(4) ? next(far) : next(3)));
+        seen[n_seen].seq = past(l).seq;
+        seen[n_seen++].sum = sum(l);
+    }
+    if (link_state(l) == LINK_ENDED)
+        n_seen--;                               /* its end is no place to come to by an event */
+}
+
+static void there_and_back(struct link *l, unsigned times)
+{
+    for (unsigned k = 0; k < times; k++) {
+        unsigned i = (unsigned)next(n_seen);
+        go(l, LINK_TO_EVENT, seen[i].seq);
+        if (past(l).seq != seen[i].seq)
+            fail_msg("to event %llu, but at %llu: %s", (unsigned long long)seen[i].seq,
+                     (unsigned long long)past(l).seq, link_stopped(l)->text);
+        if (sum(l) != seen[i].sum)
+            fail_msg("to event %llu: not what was there (%s)", (unsigned long long)seen[i].seq,
+                     link_stopped(l)->text);
+        if (next(4))
+            continue;
+        unsigned j = i + (unsigned)next(n_seen - i);
+        for (uint64_t exits = 0; past(l).seq < seen[j].seq && exits < 10000; exits++)
+            go(l, LINK_STEP_EXIT, 1);           /* forwards inside the past */
+        if (past(l).seq < seen[j].seq)
+            fail_msg("forwards to event %llu, but at %llu: %s", (unsigned long long)seen[j].seq,
+                     (unsigned long long)past(l).seq, link_stopped(l)->text);
+        if (past(l).seq == seen[j].seq && sum(l) != seen[j].sum)    /* not led past it by a wall */
+            fail_msg("forwards to event %llu: not what was there", (unsigned long long)seen[j].seq);
+    }
+}
+
+static size_t read_to_end(struct link *l, char *text, size_t n)
+{
+    while (link_state(l) == LINK_STOPPED)
+        go(l, LINK_FREE, 0);
+    assert_int_equal(link_state(l), LINK_ENDED);
+    return link_take_output(l, LINK_DEBUGCON, text, n);
+}
+
+static void roam(const char *guest, uint64_t far)
+{
+    static char want[65536], text[65536];
+    struct link *l = start(guest);
+    size_t want_n = read_to_end(l, want, sizeof want);
+    link_end(l);
+    l = start(guest);
+    wander(l, far);
+    assert_in_range(n_seen, 3, STOPS);
+    uint64_t newest = past(l).seq, there = sum(l);
+    there_and_back(l, 30);
+    go(l, LINK_TO_NOW, 0);
+    assert_int_equal(past(l).seq, newest);
+    assert_true(sum(l) == there);
+    size_t n = read_to_end(l, text, sizeof text);
+    assert_int_equal(n, want_n);
+    assert_memory_equal(text, want, n);
+    there_and_back(l, 30);
+    go(l, LINK_TO_NOW, 0);
+    assert_int_equal(link_state(l), LINK_ENDED);
+    link_end(l);
+}
+
+static void needs(bool able, const char *what)
+{
+    if (able)
+        return;
+    print_message("skipped: %s\n", caps.ok ? what : caps.why);
+    skip();
+}
+
+/* ---- breakpoints backwards ---- */
+
+static void add_break(struct link *l, struct link_break b)
+{
+    char why[300];
+    b.enabled = true;
+    if (link_break_add(l, &b, why, sizeof why))
+        fail_msg("%s", why);
+}
+
+/* Every stop on the way there is met on the way back, and again forwards. */
+static void back_over(struct link *l, unsigned most)
+{
+    uint64_t at[32], sums[32];
+    unsigned n = 0;
+    for (; n < most && go(l, LINK_FREE, 0) == LINK_BREAK; n++) {
+        at[n] = past(l).seq;
+        sums[n] = sum(l);
+        if (getenv("VERBOSE"))
+            print_message("stop %u: event %llu, exit %llu\n", n, (unsigned long long)at[n], (unsigned long long)past(l).newest_progress);
+    }
+    assert_int_equal(n, most);
+    for (unsigned i = n - 1; i-- > 0; ) {
+        if (go(l, LINK_REVERSE_CONTINUE, 0) != LINK_BREAK || past(l).seq != at[i])
+            fail_msg("stop %u of %u: at %llu, not at %llu: %s", i, n, (unsigned long long)past(l).seq,
+                     (unsigned long long)at[i], link_stopped(l)->text);
+        assert_true(sum(l) == sums[i]);
+    }
+    assert_int_equal(go(l, LINK_REVERSE_CONTINUE, 0), LINK_AT_BEGINNING);
+    for (unsigned i = 0; i < n; i++) {
+        if (go(l, LINK_FREE, 0) != LINK_BREAK || past(l).seq != at[i])
+            fail_msg("forwards, stop %u of %u: at %llu, not at %llu: %s", i, n,
+                     (unsigned long long)past(l).seq, (unsigned long long)at[i], link_stopped(l)->text);
+        assert_true(sum(l) == sums[i]);
+    }
+    link_end(l);
+}
+
+static void test_events(void **state)
+{
+    (void)state;
+    needs(caps.long_mode, "no long mode");
+    struct link *l = start("preempt64");
+    add_break(l, (struct link_break){ .kind = BREAK_EVENT, .event = "kind=INJECT" });
+    back_over(l, 12);
+}
+
+static void test_code(void **state)
+{
+    (void)state;
+    needs(caps.long_mode && caps.breakpoints, "no hardware breakpoints");
+    struct link *l = start("preempt64");
+    uint64_t at = 0, end;
+    assert_true(symbols_extent(symbols, "on_timer", strlen("on_timer"), &at, &end));
+    add_break(l, (struct link_break){ .kind = BREAK_CODE, .at = at });
+    back_over(l, 12);
+}
+
+/* ---- another future ---- */
+
+static void test_cut(void **state)
+{
+    (void)state;
+    needs(caps.long_mode, "no long mode");
+    char text[8192];
+    struct link *l = start("preempt64");
+    go(l, LINK_STEP_EXIT, 200);
+    uint64_t newest = past(l).seq;
+    go(l, LINK_TO_EVENT, newest / 2);
+    assert_true(past(l).inside);
+    uint8_t byte = 0x5a;
+    assert_int_equal(link_write_phys(l, 0x500, &byte, 1), 0);
+    uint64_t changed = sum(l), cut = past(l).seq;
+    assert_false(past(l).inside);
+    go(l, LINK_STEP_EXIT, 50);
+    assert_true(past(l).newest_seq > cut);
+    go(l, LINK_TO_EVENT, past(l).newest_seq - 20);
+    link_read_phys(l, 0x500, &byte, 1);
+    assert_int_equal(byte, 0x5a);
+    go(l, LINK_TO_BEGIN, 0);
+    link_read_phys(l, 0x500, &byte, 1);
+    assert_int_not_equal(byte, 0x5a);
+    go(l, LINK_TO_NOW, 0);
+    assert_true(sum(l) != changed);
+    assert_int_not_equal(read_to_end(l, text, sizeof text), 0);
+    assert_int_equal(link_stopped(l)->status, 0);
+    link_end(l);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    needs(caps.ok, "");
+    struct link *l = start("hello");
+    assert_int_equal(link_run(l, LINK_TO_BEGIN, 0), -ENODATA);
+    go(l, LINK_STEP_EXIT, 20);
+    assert_int_equal(link_run(l, LINK_REVERSE_STEP, 1), -ENOTSUP);
+    assert_non_null(strstr(link_refusal(l), "by exit"));
+    assert_int_equal(link_run(l, LINK_TO_EVENT, past(l).seq + 1), -ERANGE);
+    link_end(l);
+}
+
+static void test_hello(void **state)   { (void)state; needs(caps.ok, ""); roam("hello", 5); }
+static void test_pages(void **state)   { (void)state; needs(caps.long_mode, "no long mode"); roam("pfstorm64", 3); }
+static void test_churn(void **state)   { (void)state; needs(caps.long_mode, "no long mode"); roam("ptchurn64", 3); }
+static void test_preempt(void **state) { (void)state; needs(caps.long_mode, "no long mode"); roam("preempt64", 20); }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hello), cmocka_unit_test(test_pages), cmocka_unit_test(test_churn),
+        cmocka_unit_test(test_preempt), cmocka_unit_test(test_events), cmocka_unit_test(test_code),
+        cmocka_unit_test(test_cut), cmocka_unit_test(test_refusals),
+    };
+    engine_kvm.probe(&caps);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
