@@ -879,6 +879,24 @@ static void steps_after_loading(void **st)
     stop(g);
 }
 
+/* A debugger that sets RIP between two steps steps on from there. */
+static void steps_from_elsewhere(void **st)
+{
+    (void)st;
+    struct guest *g = START(0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0xe6, 0x80, 0xf4);
+    g->c.monitor_trap_flag = true;
+    assert_int_equal(engine_kvm.set_controls(&g->v, &g->c), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        struct cpu_state s = state(g);
+        s.rip = 0x1002 + i;
+        assert_int_equal(engine_kvm.set_state(&g->v, ST_GPRS, &s), 0);
+        assert_int_equal(run(g)->reason, EXIT_MTF);
+        assert_int_equal(g->x.rip, 0x1003 + i);
+        conclude(g, RETRY);
+    }
+    stop(g);
+}
+
 /* Files are hostile: each is refused or gives a CPU that can be run, or be given another state. */
 static void nonsense_is_refused(void **st)
 {
@@ -921,10 +939,13 @@ static void the_time_stamp_goes_back(void **st)
     uint64_t then = state(g).tsc;
     usleep(50000);
     uint64_t later = state(g).tsc;
-    assert_int_equal(load(g, &o), 0);
-    uint64_t now = state(g).tsc;
+    bool back = false;
+    for (unsigned tries = 0; tries < 20 && !back; tries++) {    /* a busy host may let time pass */
+        assert_int_equal(load(g, &o), 0);
+        uint64_t now = state(g).tsc;
+        back = now >= then && now - then < (later - then) / 2;
+    }
     free(o.data);
-    bool back = now >= then && now - then < (later - then) / 2;
     struct cpu_state s = { .tsc = BIT(45) };
     engine_kvm.set_state(&g->v, ST_MSRS, &s);
     bool can = state(g).tsc - s.tsc < BIT(40);
@@ -1169,6 +1190,7 @@ int main(void)
         cmocka_unit_test(an_interrupt_is_saved),
         cmocka_unit_test(left_half_way),
         cmocka_unit_test(steps_after_loading),
+        cmocka_unit_test(steps_from_elsewhere),
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(the_time_stamp_goes_back),
         cmocka_unit_test(the_log_is_exact),
