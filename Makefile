@@ -156,6 +156,7 @@ debugger := \
     debugger/condition.c \
     debugger/stops.c \
     debugger/stops_hit.c \
+    debugger/stops_touch.c \
     debugger/input_log.c \
     debugger/recording.c \
     debugger/checkpoint.c \
@@ -364,7 +365,7 @@ run: all
 # What `make check` runs, quick suites first.
 SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep \
     "tests/lockstep soft/nested kvm" tests/deterministic tests/signals \
-    tests/trace tests/debug tests/reverse tests/gdb tests/gdbpair tests/tui tests/robot/run \
+    tests/trace tests/debug tests/reverse tests/gdb tests/kvm-debug tests/gdbpair tests/tui tests/robot/run \
     $(if $(SAN)$(HARD),,tests/fuzz-short tests/kvm-sim/run)
 
 ##  check      build everything and run every test that takes seconds; see doc/testing.md

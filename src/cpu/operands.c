@@ -99,20 +99,31 @@ unsigned operands_of(const struct cpu_state *s, unsigned bits, const uint8_t *by
     unsigned found = 0;
     if (!decode(s, bits, bytes, n, &i, o))
         return 0;
-    bool idle_rep = (i.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)) &&
-                    !(i.address_width < 64 ? s->gpr[RCX] & (BIT(i.address_width) - 1) : s->gpr[RCX]);
+    bool rep = i.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE);
+    bool idle_rep = rep && !(i.address_width < 64 ? s->gpr[RCX] & (BIT(i.address_width) - 1) : s->gpr[RCX]);
     for (unsigned k = 0; k < i.operand_count && found < MAX_OPERANDS && !idle_rep; k++) {
         if (o[k].type != ZYDIS_OPERAND_TYPE_MEMORY ||
             (o[k].mem.type != ZYDIS_MEMOP_TYPE_MEM && o[k].mem.type != ZYDIS_MEMOP_TYPE_MIB))
             continue;
         bool r = o[k].actions & ZYDIS_OPERAND_ACTION_MASK_READ, w = o[k].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
-        out[found] = (struct operand){ .len = o[k].size / 8,
+        out[found] = (struct operand){ .len = o[k].size / 8, .strides = rep,
                                        .access = (uint8_t)((r ? ACCESS_R : 0) | (w ? ACCESS_W : 0)) };
         address(s, bits, &i, o, &o[k], &out[found]);
         if (out[found].access && out[found].len)
             found++;
     }
     return found;
+}
+
+void operands_repeat(struct operand *o, unsigned n, const struct cpu_state *s, uint64_t times)
+{
+    for (unsigned k = 0; k < n; k++) {
+        if (!o[k].strides || times < 2 || times > UINT32_MAX / o[k].len)
+            continue;
+        if (s->rflags & FLAG_DF)
+            o[k].at -= (times - 1) * o[k].len;
+        o[k].len *= (uint32_t)times;
+    }
 }
 
 bool operands_touch(const struct operand *o, unsigned n, gla_t at, uint64_t len, unsigned access)

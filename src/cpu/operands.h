@@ -11,11 +11,13 @@
 #include "cpu/state.h"
 
 enum { MAX_OPERANDS = 8 };
-struct operand { gla_t at; uint32_t len; uint8_t access; /* ACCESS_R, ACCESS_W */ };
+struct operand { gla_t at; uint32_t len; uint8_t access; /* ACCESS_R, ACCESS_W */ bool strides; /* with REP */ };
 
 /* How many; none if it is no instruction.  bits: of the code, 16, 32 or 64. */
 unsigned operands_of(const struct cpu_state *s, unsigned bits, const uint8_t *bytes, size_t n,
                      struct operand out[MAX_OPERANDS]);
+/* Of a REP: `times` iterations from there. */
+void operands_repeat(struct operand *o, unsigned n, const struct cpu_state *s, uint64_t times);
 bool operands_touch(const struct operand *o, unsigned n, gla_t at, uint64_t len, unsigned access);
 
 #endif

@@ -201,6 +201,8 @@ static bool one_turn(struct control *c)
         return false;                           /* halted, and pause_wanted says why; or far enough */
     tell_engine(c);
     look_ahead(c);
+    if (c->stepping && stops_need_steps(c->stops))
+        stops_look_ahead(c->stops);
     vm->debug_until = c->until;
     if (c->how == LINK_FINISH && vm->cfg.engine->counts)
         vm->debug_until = vm->cpu.icount + 1;

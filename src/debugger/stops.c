@@ -189,22 +189,6 @@ static int check_data(const struct link_break *b, char *why, size_t n)
     return 0;
 }
 
-/* Steps can show a change, but no access: one that the engine cannot watch is not added. */
-static int check_watched(struct stops *s, const struct link_break *b, char *why, size_t n)
-{
-    if (b->kind != BREAK_DATA || (b->access & BREAK_CHANGE))
-        return 0;
-    s->stale = true;
-    stops_tell_engine(s, NULL, 0, 0);
-    if (!stops_need_steps(s))
-        return 0;
-    stops_delete(s, b->nr);
-    snprintf(why, n,
-             "%s cannot watch that, or not as many, here; it can watch for changes (`watch`)",
-             s->vm->cfg.engine->name);
-    return -ENOTSUP;
-}
-
 static int make_filter(struct stops *s, struct point *p, char *why, size_t n)
 {
     struct filter_error e;
@@ -269,7 +253,7 @@ int stops_add(struct stops *s, struct link_break *b, char *why, size_t n)
         stops_remember_point(s, &p);
     s->point[s->n++] = p;
     s->stale = true;
-    return check_watched(s, b, why, n);
+    return 0;
 }
 
 int stops_change(struct stops *s, const struct link_break *b, char *why, size_t n)

@@ -34,7 +34,9 @@ bool stops_need_steps(const struct stops *s);
 bool stops_code_hit(struct stops *s, gla_t at, struct link_stop *why);
 /* x: EXIT_BREAKPOINT about data. */
 bool stops_data_hit(struct stops *s, const struct vmexit *x, struct link_stop *why);
-/* Without the engine's help: has anything watched changed? */
+/* Without the engine's help: what the instruction that is to be stepped will touch is found by
+ * decoding it; and behind it: has anything watched changed, or was it touched? */
+void stops_look_ahead(struct stops *s);
 bool stops_changed(struct stops *s, struct link_stop *why);
 /* The events since last time.  All are looked at: each may count a hit, and the first
  * that stops is the one told. */

@@ -136,12 +136,17 @@ bool stops_data_hit(struct stops *s, const struct vmexit *x, struct link_stop *w
 
 bool stops_changed(struct stops *s, struct link_stop *why)
 {
+    bool stopped = false;
+    stops_look_behind(s);
     for (size_t i = s->n; i-- > 0; ) {
         struct point *p = &s->point[i];
-        if (p->b.kind == BREAK_DATA && p->b.enabled && one_data_hit(s, p, p->b.at, why))
-            return true;
+        gla_t at = p->b.at;
+        if (p->b.kind == BREAK_DATA && p->b.enabled &&
+            ((p->b.access & BREAK_CHANGE) || stops_touched(s, &p->b, &at)))
+            stopped |= one_data_hit(s, p, at, why);
     }
-    return false;
+    s->ahead.n = 0;
+    return stopped;
 }
 
 void stops_remember(struct stops *s)

@@ -1,9 +1,11 @@
 /*
- * debugger/stops_private.h -- what stops.c (the list) and stops_hit.c share.
+ * debugger/stops_private.h -- what stops.c (the list), stops_hit.c and stops_touch.c share.
  */
 #ifndef DEBUGGER_STOPS_PRIVATE_H
 #define DEBUGGER_STOPS_PRIVATE_H
 
+#include "cpu/exit.h"
+#include "cpu/operands.h"
 #include "debugger/condition.h"
 #include "debugger/filter.h"
 #include "debugger/stops.h"
@@ -18,6 +20,14 @@ struct point {
     struct expr_names *names;           /* of the condition, at code; else NULL */
     uint8_t           old[MAX_WATCH];   /* BREAK_CHANGE: what was there */
     bool              old_ok;
+};
+
+/* The instruction that is being stepped, where the engine cannot watch; see stops_touch.c. */
+struct stops_ahead {
+    struct operand   operand[MAX_OPERANDS];
+    unsigned         n, len;
+    bool             jumps;
+    struct cpu_state before;
 };
 
 struct code_point { gla_t at; unsigned nr; };
@@ -42,11 +52,16 @@ struct stops {
     bool                  rehearsing;   /* hits are neither counted nor the end of anything */
     gla_t                 extra;        /* as told last */
     bool                  has_extra;
+    struct stops_ahead    ahead;
 };
 
 /* By its number; NULL: there is none. */
 struct point *stops_find(const struct stops *s, unsigned nr);
 /* What is in the bytes that are watched for a change. */
 void stops_remember_point(struct stops *s, struct point *p);
+
+/* Behind the step: what of stops_look_ahead() came true; and did that touch this? */
+void stops_look_behind(struct stops *s);
+bool stops_touched(const struct stops *s, const struct link_break *b, gla_t *at);
 
 #endif

@@ -12,6 +12,8 @@
 #include "debugger/link.h"
 
 /* The bytes go into a file at `path`, which the guest is loaded from. */
+static const struct engine *board_engine = &engine_soft;
+
 static struct link *start_guest(const char *path, const uint8_t *code, size_t n)
 {
     char why[300];
@@ -20,7 +22,7 @@ static struct link *start_guest(const char *path, const uint8_t *code, size_t n)
     fwrite(code, 1, n, f);
     fclose(f);
     struct link_options o = {
-        .machine = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = 2 << 20 },
+        .machine = { .engine = board_engine, .mmu = MMU_NESTED, .ram_bytes = 2 << 20 },
         .guest = { .path = path, .format = "flat@0x1000:16" },
     };
     struct link *l = link_start(&o, why, sizeof why);

@@ -128,11 +128,22 @@ static void set_up(struct link *l)
     assert_int_equal(link_write_phys(l, 0x1100, "\x90\xf4", 2), 0);
 }
 
+/* By stepping and decoding: not what INT reads and writes for itself, and a REP may go on to its end. */
+static struct engine_caps caps;
+
+static bool is_seen(const struct touch *t)
+{
+    return board_engine->counts ||
+           (!(t->behind & 0x100) && (caps.sse || (t->insn[0] != 0xd9)));     /* nor x87, where it is not to be had */
+}
+
 static void watchpoints(void **state)
 {
     (void)state;
     for (size_t i = 0; i < NELEM(touches); i++) {
         const struct touch *t = &touches[i];
+        if (!is_seen(t))
+            continue;
         uint8_t code[20];
         memset(code, 0x90, sizeof code);
         memcpy(code + 4, t->insn, t->len);
@@ -144,7 +155,8 @@ static void watchpoints(void **state)
         const struct link_stop *why = link_stopped(l);
         uint64_t behind = cpu_of(l).rip - CODE - 4;
         uint64_t wanted = t->behind == 0x100 ? 0x1100 - CODE - 4 : t->behind == 0x200 ? 0 : t->behind;
-        bool good = t->where ? why->why == LINK_BREAK && why->nr == nr && why->address == t->where && behind == wanted
+        bool good = t->where ? why->why == LINK_BREAK && why->nr == nr && why->address == t->where &&
+                               (behind == wanted || (!board_engine->counts && t->insn[0] == 0xf3 && behind == 0))
                              : why->why == LINK_GUEST_ENDED;
         if (!good)
             print_message("%s: %s (address %#lx, rip %+ld)\n", t->name, why->text, (unsigned long)why->address, (long)behind);
@@ -409,13 +421,27 @@ static void small_steps(void **state)
     link_end(k);
 }
 
+/* The same where the CPU cannot watch, or not so much: many breakpoints, ones that a guest writes
+ * over, and every access that an instruction names. */
+static void on_kvm(void **state)
+{
+    if (engine_kvm.probe(&caps) || !caps.real_mode || !caps.single_step) {
+        print_message("skipped: %s\n", caps.why);
+        skip();
+    }
+    board_engine = &engine_kvm;
+    watchpoints(state);
+    code_that_changes(state);
+    board_engine = &engine_soft;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(watchpoints), cmocka_unit_test(several_at_once), cmocka_unit_test(faulting),
         cmocka_unit_test(as_single_steps), cmocka_unit_test(everywhere), cmocka_unit_test(on_hot_code),
         cmocka_unit_test(code_that_changes), cmocka_unit_test(thousands),
-        cmocka_unit_test(interrupts_held), cmocka_unit_test(small_steps),
+        cmocka_unit_test(on_kvm), cmocka_unit_test(interrupts_held), cmocka_unit_test(small_steps),
     };
     int fd = mkstemp(path);
     if (fd < 0)

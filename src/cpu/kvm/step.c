@@ -378,6 +378,20 @@ static bool has_landed(struct kvm_cpu *k, bool exited)
     return true;
 }
 
+/* The guest's own are in force; DR6 may tell of ones that are not enabled.
+ * [SDM 3B "Debug Status Register (DR6)"] */
+static uint32_t own_breakpoints(struct kvm_cpu *k, uint64_t met)
+{
+    struct kvm_debugregs d;
+    uint32_t enabled = 0;
+    if (!met || ioctl(k->fd, KVM_GET_DEBUGREGS, &d))
+        return 0;
+    for (unsigned i = 0; i < 4; i++)
+        if (met & BIT(i) && (d.dr7 >> (2 * i) & 3))
+            enabled |= (uint32_t)BIT(i);
+    return enabled;
+}
+
 /* The guest's own, before this instruction; it is not met again at the IRET. */
 static bool is_own_breakpoint(struct kvm_cpu *k)
 {
@@ -404,7 +418,7 @@ bool kvm_step_end(struct vcpu *v, bool exited)
     }
     if (exited && k->run->exit_reason == KVM_EXIT_DEBUG && d->exception == VEC_DB) {
         if (!(k->debug.control & KVM_GUESTDBG_USE_HW_BP))
-            s->owes_db |= d->dr6 & 15;          /* the guest's own breakpoints are in force */
+            s->owes_db |= own_breakpoints(k, d->dr6 & 15);
         if (d->dr6 & DR6_BS)
             retired(v);
         else
