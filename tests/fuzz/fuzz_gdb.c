@@ -175,9 +175,18 @@ static void settle(void)
     bug_if(link_state(l) == LINK_DEAD, "the monitor is gone");
 }
 
+/* What the console has set stays, otherwise, for the next. */
+static void delete_breaks(void)
+{
+    struct link_break b;
+    while (link_break_at(l, 0, &b) == 0)
+        link_break_delete(l, b.nr);
+}
+
 static void put_back(void)
 {
     char why[300];
+    delete_breaks();
     if (!touched) {
         bug_if(asked % 8 == 0 && vm_hash(one.vm) != hash, "looking has changed the guest");
         return;
