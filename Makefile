@@ -375,7 +375,7 @@ check: all $(UNIT_BINS) $(BUILD)/tests/robot $(JUDGE) $(BUILD)/guests/linux.cpio
 
 ##  check-kvm-sim   the kvm tests on a complete KVM, inside QEMU (a minute)
 .PHONY: check-kvm-sim
-check-kvm-sim: all $(BUILD)/tests/test_kvm $(BUILD)/tests/test_kvm_snapshot
+check-kvm-sim: all $(BUILD)/tests/test_kvm $(BUILD)/tests/test_kvm_snapshot $(BUILD)/tests/test_back_by_exit
 	tests/kvm-sim/kernel
 	tests/kvm-sim/run $(BUILD)
 
@@ -414,7 +414,7 @@ check-kernel-session: all $(BUILD)/guests/linux.cpio
 
 ##  check-memtest   Debian's memtest86+, tests #0 to #9: soft, and kvm in the test bed (10 minutes)
 .PHONY: check-memtest
-check-memtest: all $(BUILD)/tests/test_kvm $(BUILD)/tests/test_kvm_snapshot
+check-memtest: all $(BUILD)/tests/test_kvm $(BUILD)/tests/test_kvm_snapshot $(BUILD)/tests/test_back_by_exit
 	BUILD=$(BUILD) KVM_SIM_MEMTEST=1 KVM_SIM_SECONDS=1500 tests/run tests/memtest tests/kvm-sim/run
 
 ##  check-san  the quick suites under AddressSanitizer and UBSan
