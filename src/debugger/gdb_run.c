@@ -101,7 +101,8 @@ static unsigned stop_signal(const struct gdb_stub *s)
         return end_signal(why) ? end_signal(why) : SIG_TRAP;
     if (why->why == LINK_AT_EXIT)
         return SIG_EMULATION;
-    bool asked = why->why == LINK_PAUSED || (why->why == LINK_STARVED && s->pausing);
+    bool asked = why->why == LINK_PAUSED ||
+                 (s->pausing && (why->why == LINK_STARVED || why->why == LINK_STEPPED));
     return asked && s->waiting ? SIG_INT : SIG_TRAP;
 }
 
@@ -157,6 +158,7 @@ static void report(struct gdb_stub *s)
         s->over_told = over;
     }
     s->waiting = s->going = s->pausing = false;
+    s->stop_ns = host_monotonic_ns();
 }
 
 static void send_report(struct gdb_stub *s)
@@ -284,6 +286,18 @@ static void stand_still(struct gdb_stub *s)
         link_wait(s->o.link, 1000);
 }
 
+#define CROSSING_NS 200000000u          /* so long an interrupt and a stop reply may cross */
+
+/* The client is told of a step, has sent its interrupt before it knew, and takes the next: that
+ * one is interrupted.  (Or nobody could interrupt `stepi 1000000`.) */
+static bool interrupted_late(struct gdb_stub *s)
+{
+    uint64_t late = s->late_ns;
+    s->late_ns = 0;
+    return late && host_monotonic_ns() - late < CROSSING_NS &&
+           link_state(s->o.link) == LINK_STOPPED && link_stopped(s->o.link)->why == LINK_STEPPED;
+}
+
 static enum gdb_when go(struct gdb_stub *s, enum link_run how)
 {
     if (s->ahead)
@@ -291,6 +305,11 @@ static enum gdb_when go(struct gdb_stub *s, enum link_run how)
     if (s->waiting)                     /* whose stop is still owed, and perhaps a pause */
         return cannot_go(s, -EBUSY, how);
     stand_still(s);
+    if (!s->mode_told && interrupted_late(s)) {
+        s->waiting = s->pausing = true;
+        report(s);
+        return GDB_NOW;
+    }
     bool told = s->mode_told;
     enum link_state state = link_state(s->o.link);
     s->mode_told = told && how != LINK_FREE && how != LINK_REVERSE_CONTINUE;
@@ -373,6 +392,8 @@ enum gdb_when gdb_vcont(struct gdb_stub *s, struct gdb_args args)
 
 void gdb_interrupt(struct gdb_stub *s)
 {
+    if (!s->waiting && host_monotonic_ns() - s->stop_ns < CROSSING_NS)
+        s->late_ns = host_monotonic_ns();
     if (!s->waiting || s->pausing)
         return;
     s->pausing = true;

@@ -425,6 +425,24 @@ static void stopped_by_command(void **state)
     assert_string_equal(hear(20), "nothing");
 }
 
+/* An interrupt that crosses the stop reply of a step interrupts the next; an old one does not. */
+static void crossing(void **state)
+{
+    (void)state;
+    start(code, sizeof code);
+    ask("qSupported:multiprocess+");
+    asserted("vCont;s", "T05");
+    uint64_t before = pc();
+    gdb_stub_input(stub, "\003", 1);
+    asserted("vCont;s", "T02");
+    assert_int_equal(pc(), before);
+    asserted("vCont;s", "T05");
+    assert_int_not_equal(pc(), before);
+    gdb_stub_input(stub, "\003", 1);
+    usleep(300000);
+    asserted("vCont;s", "T05");
+}
+
 static unsigned asked_for;
 static bool enough_at_third(void *arg) { return arg == &asked_for && ++asked_for == 3; }
 
@@ -481,6 +499,7 @@ int main(void)
         cmocka_unit_test_teardown(going, stop),
         cmocka_unit_test_teardown(impatient, stop),
         cmocka_unit_test_teardown(stopped_by_command, stop),
+        cmocka_unit_test_teardown(crossing, stop),
         cmocka_unit_test_teardown(interrupted, stop),
         cmocka_unit_test_teardown(leaving, stop),
         cmocka_unit_test_teardown(no_monitor, stop),
