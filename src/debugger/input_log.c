@@ -28,6 +28,8 @@ void input_log_note(struct input_log *log, const struct input *in)
 
 void input_log_drop(struct input_log *log, size_t n)
 {
+    if (!n)
+        return;
     log->n -= n;
     log->at = log->at > n ? log->at - n : 0;
     memmove(log->in, log->in + n, log->n * sizeof *log->in);
