@@ -229,7 +229,9 @@ int __wrap_nanosleep(const struct timespec *a, struct timespec *b)
     return 0;
 }
 
-/* What the monitor complains of is what nothing here may bring about. */
+/* What the monitor complains of is what nothing here may bring about.  FUZZ_COMPLAINTS=1 makes it
+ * a finding; it may come of more than one input, and of the host's time, by which the past's
+ * checkpoints stand, so the input that is shown need not bring it about alone. */
 void __wrap_host_say(const char *fmt, ...);
 void __wrap_host_say(const char *fmt, ...)
 {
@@ -238,7 +240,9 @@ void __wrap_host_say(const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    bug("the monitor says: %s", text);
+    fprintf(stderr, "the monitor says: %s\n", text);
+    if (getenv("FUZZ_COMPLAINTS"))
+        abort();
 }
 
 pid_t __wrap_fork(void)                     { return NO_PROCESS; }
