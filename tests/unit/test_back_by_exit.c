@@ -17,38 +17,17 @@
 
 #include <cmocka.h>
 
-#include "base/host.h"
 #include "base/trace.h"
-#include "debugger/link.h"
-#include "debugger/symbols.h"
+#include "to_and_fro.h"
 
-#define MiB (1u << 20)
 #define STOPS 60
 
-static uint64_t seed = 4711;
-static struct symbols *symbols;
 static struct engine_caps caps;
-
-static uint64_t next(uint64_t below)
-{
-    seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
-    return (seed >> 20) % below;
-}
-
-static uint64_t fnv(uint64_t h, const void *data, size_t n)
-{
-    const uint8_t *at = data;
-    while (n--)
-        h = (h ^ *at++) * UINT64_C(0x100000001b3);
-    return h;
-}
 
 static struct link *start(const char *guest)
 {
     char why[300], path[200];
-    snprintf(path, sizeof path, "%s/guests/%s.elf", getenv("BUILD") ? getenv("BUILD") : "build", guest);
-    symbols_close(symbols);
-    symbols = symbols_open(path, why, sizeof why);
+    choose_guest(guest, path);
     struct link_options o = {
         .machine = { .engine = &engine_kvm, .mmu = MMU_NESTED, .ram_bytes = 4 * MiB },
         .guest = { .path = path, .append = "rounds=1" }, .symbols = symbols,
@@ -64,19 +43,6 @@ static struct link_past past(const struct link *l)
     struct link_status st;
     link_get_status(l, &st);
     return st.past;
-}
-
-static enum link_stop_why go(struct link *l, enum link_run how, uint64_t n)
-{
-    char words[512];
-    int err = link_run(l, how, n);
-    if (err)
-        fail_msg("run %d %llu: %s", (int)how, (unsigned long long)n, link_refusal(l));
-    if (link_wait(l, 20000))
-        fail_msg("run %d %llu: no answer", (int)how, (unsigned long long)n);
-    for (size_t k; (k = link_take_words(l, words, sizeof words)); )
-        print_message("%.*s", (int)k, words);
-    return link_stopped(l)->why;
 }
 
 /* All but the time-stamp counter, which nobody can stop. */
@@ -186,14 +152,6 @@ static void needs(bool able, const char *what)
 
 /* ---- breakpoints backwards ---- */
 
-static void add_break(struct link *l, struct link_break b)
-{
-    char why[300];
-    b.enabled = true;
-    if (link_break_add(l, &b, why, sizeof why))
-        fail_msg("%s", why);
-}
-
 /* Every stop on the way there is met on the way back, and again forwards. */
 static void back_over(struct link *l, unsigned most)
 {
@@ -236,9 +194,7 @@ static void test_code(void **state)
     (void)state;
     needs(caps.long_mode && caps.breakpoints, "no hardware breakpoints");
     struct link *l = start("preempt64");
-    uint64_t at = 0, end;
-    assert_true(symbols_extent(symbols, "on_timer", strlen("on_timer"), &at, &end));
-    add_break(l, (struct link_break){ .kind = BREAK_CODE, .at = at });
+    add_break(l, (struct link_break){ .kind = BREAK_CODE, .at = symbol("on_timer") });
     back_over(l, 12);
 }
 

@@ -18,37 +18,13 @@
 
 #include <cmocka.h>
 
-#include "base/host.h"
 #include "base/trace.h"
-#include "debugger/link.h"
-#include "debugger/symbols.h"
-
-#define MiB (1u << 20)
-
-static uint64_t seed = 4711;
-
-static uint64_t next(uint64_t below)
-{
-    seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
-    return (seed >> 20) % below;
-}
-
-static uint64_t fnv(uint64_t h, const void *data, size_t n)
-{
-    const uint8_t *at = data;
-    while (n--)
-        h = (h ^ *at++) * UINT64_C(0x100000001b3);
-    return h;
-}
-
-static struct symbols *symbols;
+#include "to_and_fro.h"
 
 static struct link *start(const char *guest, enum mmu_kind mmu, const char *append)
 {
     char why[300], path[200];
-    snprintf(path, sizeof path, "%s/guests/%s.elf", getenv("BUILD") ? getenv("BUILD") : "build", guest);
-    symbols_close(symbols);
-    symbols = symbols_open(path, why, sizeof why);
+    choose_guest(guest, path);
     struct link_options o = {
         .machine = { .engine = &engine_soft, .mmu = mmu, .ram_bytes = 4 * MiB },
         .guest = { .path = path, .append = append }, .symbols = symbols,
@@ -69,20 +45,6 @@ static struct link_status status(const struct link *l)
 static uint64_t icount(const struct link *l)
 {
     return status(l).icount;
-}
-
-static enum link_stop_why go(struct link *l, enum link_run how, uint64_t n)
-{
-    int err = link_run(l, how, n);
-    if (err)
-        fail_msg("run %d %llu: %s", (int)how, (unsigned long long)n, link_refusal(l));
-    if (link_wait(l, 20000))
-        fail_msg("run %d %llu: no answer", (int)how, (unsigned long long)n);
-    char buf[512];
-    size_t k;
-    while ((k = link_take_words(l, buf, sizeof buf)))
-        print_message("%.*s", (int)k, buf);
-    return link_stopped(l)->why;
 }
 
 static uint64_t sum(const struct link *l)
@@ -207,15 +169,6 @@ static void test_tiny64(void **state)   { (void)state; roam("tiny64", MMU_NESTED
 
 /* ---- breakpoints backwards ---- */
 
-static unsigned add_break(struct link *l, struct link_break b)
-{
-    char why[300];
-    b.enabled = true;
-    if (link_break_add(l, &b, why, sizeof why))
-        fail_msg("%s", why);
-    return b.nr;
-}
-
 /* Every stop at a breakpoint on the way there is met on the way back, in the other order. */
 static void back_over(struct link *l, const char *what)
 {
@@ -240,14 +193,6 @@ static void back_over(struct link *l, const char *what)
         assert_int_equal(icount(l), at[i]);
     }
     link_end(l);
-}
-
-static gla_t symbol(const char *name)
-{
-    uint64_t at = 0, end;
-    if (!symbols_extent(symbols, name, strlen(name), &at, &end))
-        fail_msg("no symbol %s", name);
-    return at;
 }
 
 static void test_code_backwards(void **state)
