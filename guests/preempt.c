@@ -1,8 +1,8 @@
 /*
  * preempt: interrupted wherever it happens to be.
  *
- * A loop without a single exit looks for primes while the 8254 pulls IRQ 0 a
- * thousand times a second.  No interrupt can wait for the guest to come out by
+ * A loop without a single exit looks for primes while the 8254 pulls IRQ 0 250
+ * times a second.  No interrupt can wait for the guest to come out by
  * itself: the monitor must get the CPU back from it, by an exit that is no
  * instruction's.  Ten times it waits for the clock that way, and says so.  What it
  * prints is always the same; when it was interrupted is not, where time is the host's.
@@ -15,7 +15,7 @@
 #include "lib/guest.h"
 #include "lib/desc.h"
 
-enum { ROUND_TICKS = 3, LIMIT = 3000 };
+enum { ROUND_TICKS = 3, LIMIT = 1500 };
 
 static volatile unsigned ticks;
 
@@ -42,7 +42,7 @@ int main(void)
 {
     pic_init();
     trap_set(IRQ_BASE + 0, on_timer);
-    pit_periodic(1000);
+    pit_periodic(250);
     pic_unmask(0);
     mark(1);
     sti();

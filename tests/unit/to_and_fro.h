@@ -43,7 +43,7 @@ static enum link_stop_why go(struct link *l, enum link_run how, uint64_t n)
     int err = link_run(l, how, n);
     if (err)
         fail_msg("run %d %llu: %s", (int)how, (unsigned long long)n, link_refusal(l));
-    if (link_wait(l, 20000))
+    if (link_wait(l, 60000))
         fail_msg("run %d %llu: no answer", (int)how, (unsigned long long)n);
     for (size_t k; (k = link_take_words(l, words, sizeof words)); )
         print_message("%.*s", (int)k, words);
