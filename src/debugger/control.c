@@ -164,18 +164,28 @@ static bool look_at_exit(struct control *c)
     return step_done(c, retired) || look_around(c);
 }
 
+static void set_stepping(struct control *c, bool on)
+{
+    struct vm *vm = c->vm;
+    c->stepping = vm->debug_step = on;
+    if (vm->controls.monitor_trap_flag == on)
+        return;
+    vm->controls.monitor_trap_flag = on;
+    vm->cpu.ops->set_controls(&vm->cpu, &vm->controls);
+}
+
 /* Step with the trap flag where the engine does not count, or has no stops for us. */
 static void choose_stepping(struct control *c)
 {
-    struct vm *vm = c->vm;
     bool steps = c->how != LINK_FREE && c->how != LINK_STEP_EXIT;
-    c->stepping = stops_need_steps(c->stops) || (steps && !vm->cfg.engine->counts);
-    vm->debug_step = c->stepping;
-    vm->debug_hold_irqs = steps && !c->step_irqs;
-    if (vm->controls.monitor_trap_flag == c->stepping)
-        return;
-    vm->controls.monitor_trap_flag = c->stepping;
-    vm->cpu.ops->set_controls(&vm->cpu, &vm->controls);
+    c->vm->debug_hold_irqs = steps && !c->step_irqs;
+    set_stepping(c, stops_need_steps(c->stops) || (steps && !c->vm->cfg.engine->counts));
+}
+
+void control_steps_no_more(struct control *c)
+{
+    c->vm->debug_hold_irqs = false;
+    set_stepping(c, false);
 }
 
 static void tell_engine(struct control *c)

@@ -39,6 +39,9 @@ void control_horizon(struct control *c, uint64_t icount, bool (*reached)(const v
 bool control_at_horizon(const struct control *c);
 bool control_holds_irqs(const struct control *c);
 
+/* Whatever it was told before, nobody steps the guest now. */
+void control_steps_no_more(struct control *c);
+
 /* Does a stepped guest take interrupts? */
 void control_step_irqs(struct control *c, bool on);
 

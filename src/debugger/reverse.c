@@ -128,6 +128,7 @@ static void find_wall(struct reverse *r)
 /* To a checkpoint, without asking whether that is the present. */
 void past_return_to(struct reverse *r, struct checkpoint *c)
 {
+    control_steps_no_more(r->control);
     bug_if(!checkpoints_return(r->all, c), "no memory to return to a checkpoint");
     r->mark_ns = host_cpu_ns();
     r->log.at = c->note;
@@ -138,7 +139,6 @@ void past_return_to(struct reverse *r, struct checkpoint *c)
     stops_elsewhere(r->stops);
     exits_elsewhere(r);
     find_wall(r);
-    r->vm->debug_hold_irqs = r->vm->debug_step = false;
 }
 
 /* If it is one between two exits, what happened before the CPU ran there happens once more. */

@@ -198,6 +198,31 @@ static void test_code(void **state)
     back_over(l, 12);
 }
 
+/* ---- steps ---- */
+
+/* Whoever has stepped the guest, here over an instruction that traps, can go back as well. */
+static void test_behind_steps(void **state)
+{
+    (void)state;
+    needs(caps.ok && caps.single_step, "no single steps");
+    struct link *l = start("hello");
+    go(l, LINK_STEP_EXIT, 20);
+    uint64_t seq = past(l).seq, there = sum(l);
+    go(l, LINK_STEP_EXIT, 5);
+    for (unsigned i = 0; i < 10; i++) {
+        go(l, LINK_STEP, 3);
+        go(l, LINK_TO_EVENT, seq);
+        if (past(l).seq != seq || sum(l) != there)
+            fail_msg("after %u steps: to event %llu, but at %llu: %s", 3 * (i + 1), (unsigned long long)seq,
+                     (unsigned long long)past(l).seq, link_stopped(l)->text);
+        go(l, LINK_STEP, 1);                    /* forwards inside the past */
+        go(l, LINK_TO_EVENT, seq);
+        assert_true(past(l).seq == seq && sum(l) == there);
+        go(l, LINK_TO_NOW, 0);
+    }
+    link_end(l);
+}
+
 /* ---- another future ---- */
 
 static void test_cut(void **state)
@@ -252,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hello), cmocka_unit_test(test_pages), cmocka_unit_test(test_churn),
         cmocka_unit_test(test_preempt), cmocka_unit_test(test_events), cmocka_unit_test(test_code),
+        cmocka_unit_test(test_behind_steps),
         cmocka_unit_test(test_cut), cmocka_unit_test(test_refusals),
     };
     engine_kvm.probe(&caps);
