@@ -237,7 +237,6 @@ static const char *going_error(int err, enum link_run how)
     case -EBUSY:     return "the guest runs already";
     case -EAGAIN:    return "the monitor is stopped: `vt-guest`, or `detach` in inferior 2, "
                             "lets it go on";
-    case -ENOTSUP:   return "this machine cannot go back";
     default:         return "the guest cannot run";
     }
 }
@@ -245,7 +244,8 @@ static const char *going_error(int err, enum link_run how)
 /* Instead of a stop reply: gdb prints it as it comes. */
 static enum gdb_when cannot_go(struct gdb_stub *s, int err, enum link_run how)
 {
-    gdb_printf(&s->p, "E.%s", going_error(err, how));
+    bool by_exit = err == -ENOTSUP;     /* the machine says what it can instead */
+    gdb_printf(&s->p, "E.%s", by_exit ? link_refusal(s->o.link) : going_error(err, how));
     return GDB_NOW;
 }
 

@@ -235,7 +235,7 @@ void live_go(struct tui *t, int how, uint64_t n)
         l->stepping = how != LINK_FREE;
         t->follow |= !LINK_IS_BACK(how);
     } else if (err == -ENOTSUP) {
-        tui_say(t, ROLE_DIM, "this engine cannot go back");
+        tui_say(t, ROLE_DIM, "%s", link_refusal(t->link));
     } else if (err == -EBUSY) {
         tui_say(t, ROLE_DIM, "it runs; F5 pauses it");
     } else if (err == -EOWNERDEAD || err == -ESRCH) {
