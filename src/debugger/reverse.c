@@ -113,16 +113,18 @@ static void use_ring(struct reverse *r, struct trace_ring *ring, uint64_t mask)
     t->room_to = ring == r->own ? UINT64_MAX : 0;
 }
 
-/* The next place that cannot be run into: a wall, or the present. */
+/* The next place that cannot be run into: a wall, or the present.  (Where the machine has come as
+ * far as that without being there, a checkpoint may stand behind it in the row.) */
 static void find_wall(struct reverse *r)
 {
     struct checkpoint *c = checkpoints_here(r->all);
     if (!r->inside)
         return;
-    while (c != r->present && !((c = c->newer)->wall))
-        ;
-    r->wall = c;
-    r->log.limit = c->note;
+    if (c != r->present)
+        for (c = c->newer; c && c != r->present && !c->wall; c = c->newer)
+            ;
+    r->wall = c ? c : r->present;
+    r->log.limit = r->wall->note;
 }
 
 /* To a checkpoint, without asking whether that is the present. */
