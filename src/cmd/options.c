@@ -15,6 +15,7 @@
 #include "base/host.h"
 #include "base/trace.h"
 #include "debugger/gdb_regs.h"
+#include "debugger/gdb_server.h"
 #include "vm/snapshot.h"
 
 #define EXIT_USAGE 2
@@ -223,6 +224,16 @@ bool parse_kinds(const char *list, uint64_t *mask)
     return true;
 }
 
+static bool parse_gdb_at(const char *where, struct run_options *o)
+{
+    char why[200];
+    o->gdb = where;
+    if (gdb_server_address_ok(where, why, sizeof why))
+        return true;
+    host_say("--gdb: %s", why);
+    return false;
+}
+
 static bool parse_gdb_arch(const char *name, struct run_options *o)
 {
     o->gdb_arch = name;
@@ -264,7 +275,7 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
     case OPT_STAT:     o->stat = true;          break;
     case OPT_TIMING:   c->timing = true;        break;
     case OPT_STRICT:   c->strict = true;        break;
-    case OPT_GDB_AT:     o->gdb = arg;            break;
+    case OPT_GDB_AT:   return parse_gdb_at(arg, o);
     case OPT_GDB_ARCH: return parse_gdb_arch(arg, o);
     case OPT_KEYBOARD: o->keyboard = true;      break;
     case OPT_REBOOT:   c->no_reboot = true;     break;
@@ -376,8 +387,10 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
     if (optind == argc && o->from)
         return fits_together(user, o) ? 0 : EXIT_USAGE;
     if (optind + 1 != argc) {
-        host_say(optind == argc ? "which guest? name an ELF, Multiboot, Linux or boot image; "
-                                  "`vitrine %s --help` shows examples"
+        host_say(optind == argc && user == FOR_REPLAY ? "which recording? `vitrine run --record FILE GUEST` makes "
+                                                        "one; `vitrine %s --help` shows examples"
+                 : optind == argc ? "which guest? name an ELF, Multiboot, Linux or boot image; "
+                                    "`vitrine %s --help` shows examples"
                                 : "one guest at a time, please; see `vitrine %s --help`", command);
         return EXIT_USAGE;
     }

@@ -17,6 +17,7 @@
 #include "debugger/gdb_packet.h"
 #include "debugger/gdb_stub.h"
 
+#define SOCKET_PATH_SIZE sizeof ((struct sockaddr_un *)0)->sun_path
 #define OUT_ENOUGH (1u << 20)           /* a client that does not read is not read either */
 
 struct gdb_server {
@@ -24,7 +25,7 @@ struct gdb_server {
     int  listener, client, second;      /* the second is told, once it speaks, that it is one */
     bool served;                        /* there was a client */
     char address[120];
-    char path[108];                     /* to be removed; "" for TCP */
+    char path[SOCKET_PATH_SIZE];        /* to be removed; "" for TCP */
 };
 
 /* ---- opening ---- */
@@ -46,16 +47,15 @@ static bool clear_path(const struct sockaddr_un *a, char *why, size_t n)
         snprintf(why, n, "%s is in use", a->sun_path);
         return false;
     }
-    return unlink(a->sun_path) == 0;
+    if (unlink(a->sun_path) == 0)
+        return true;
+    snprintf(why, n, "%s is left from another run, and cannot be removed: %s", a->sun_path, strerror(errno));
+    return false;
 }
 
 static bool open_unix(struct gdb_server *v, const char *path, char *why, size_t n)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
-    if (!*path || strlen(path) >= sizeof a.sun_path) {
-        snprintf(why, n, "a socket's path has 1 to %zu characters", sizeof a.sun_path - 1);
-        return false;
-    }
     strcpy(a.sun_path, path);
     if (!clear_path(&a, why, n))
         return false;
@@ -74,16 +74,11 @@ static bool open_unix(struct gdb_server *v, const char *path, char *why, size_t 
 
 static bool open_tcp(struct gdb_server *v, const char *port, char *why, size_t n)
 {
-    char *end;
-    unsigned long nr = strtoul(port, &end, 10);
+    unsigned long nr = strtoul(port, NULL, 10);
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)nr),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof a;
     int one = 1;
-    if (!*port || *end || nr > 65535) {
-        snprintf(why, n, "tcp: wants a port from 0 (any that is free) to 65535, not '%s'", port);
-        return false;
-    }
     v->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     setsockopt(v->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(v->listener, (struct sockaddr *)&a, sizeof a) || listen(v->listener, 4) ||
@@ -95,6 +90,25 @@ static bool open_tcp(struct gdb_server *v, const char *port, char *why, size_t n
     return true;
 }
 
+#define UNIX(where) (strncmp(where, "unix:", 5) == 0)
+#define TCP(where)  (strncmp(where, "tcp:", 4) == 0)
+
+bool gdb_server_address_ok(const char *where, char *why, size_t n)
+{
+    size_t length = strlen(where + 5 * UNIX(where));
+    char *end = NULL;
+    if (UNIX(where)) {
+        snprintf(why, n, "a socket's path has 1 to %zu characters", SOCKET_PATH_SIZE - 1);
+        return length && length < SOCKET_PATH_SIZE;
+    }
+    if (TCP(where)) {
+        snprintf(why, n, "tcp: wants a port from 0 (any that is free) to 65535, not '%s'", where + 4);
+        return where[4] >= '0' && where[4] <= '9' && strtoul(where + 4, &end, 10) <= 65535 && !*end;
+    }
+    snprintf(why, n, "a debugger connects to unix:PATH or tcp:PORT, not to '%s'", where);
+    return false;
+}
+
 struct gdb_server *gdb_server_open(const char *where, struct gdb_stub *stub, char *why, size_t n)
 {
     struct gdb_server *v = calloc(1, sizeof *v);
@@ -103,14 +117,8 @@ struct gdb_server *gdb_server_open(const char *where, struct gdb_stub *stub, cha
         return NULL;
     v->stub = stub;
     v->listener = v->client = v->second = -1;
-    bool ok = false;
-    if (strncmp(where, "unix:", 5) == 0)
-        ok = open_unix(v, where + 5, why, n);
-    else if (strncmp(where, "tcp:", 4) == 0)
-        ok = open_tcp(v, where + 4, why, n);
-    else
-        snprintf(why, n, "a debugger connects to unix:PATH or tcp:PORT, not to '%s'", where);
-    if (ok)
+    if (gdb_server_address_ok(where, why, n) &&
+        (UNIX(where) ? open_unix(v, where + 5, why, n) : open_tcp(v, where + 4, why, n)))
         return v;
     gdb_server_close(v);
     return NULL;

@@ -14,6 +14,9 @@
 struct gdb_server;
 struct gdb_stub;
 
+/* Has it that form?  If not, a sentence in why. */
+bool gdb_server_address_ok(const char *where, char *why, size_t n);
+
 /* NULL, and a sentence in why. */
 struct gdb_server *gdb_server_open(const char *where, struct gdb_stub *stub, char *why, size_t n);
 void gdb_server_close(struct gdb_server *v);            /* v may be NULL */
