@@ -168,7 +168,7 @@ static enum console_result back_to_event(struct console *c, uint64_t seq, bool e
 static enum console_result back_to_write(struct console *c, const char *args)
 {
     if (!c->o.wait)
-        return fail(c, "this needs a console that waits");
+        return fail(c, "this needs a console that waits; a watchpoint and reverse-continue do the same");
     c->quiet = true;
     enum console_result result = watch_writes(c, args);
     c->quiet = false;
