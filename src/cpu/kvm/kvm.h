@@ -181,6 +181,7 @@ void *pager_hva(const struct kvm_pager *p, size_t region);     /* what KVM is to
 int   pager_start(struct kvm_pager *p, void (*notify)(void *arg), void *arg);
 void  pager_mark_touched(const struct kvm_pager *p, size_t region, struct dirty *d);
 void  pager_again(struct kvm_pager *p, gpa_t gpa, bool again);  /* is its next touch the first? */
+void  pager_forget_notes(struct kvm_pager *p);
 bool  pager_take(struct kvm_pager *p, struct touch *t);        /* the next first touch */
 
 /* setup.c: 0 or -errno. */

@@ -47,6 +47,7 @@ struct kvm_pager {
     size_t               n_taken;       /* by run()                          */
     uint8_t             *touched;       /* one byte a page: noted already    */
     pthread_t            thread;
+    pthread_mutex_t      serving;       /* a page is noted and not supplied yet */
     bool                 started;
     void               (*notify)(void *arg);
     void                *arg;
@@ -159,30 +160,46 @@ static void *serve(void *arg)
             uint64_t at = msg.arg.pagefault.address & PAGE_MASK;
             struct pager_region *pr = region_of(p, at);
             bug_if(!pr, "page fault at %#llx, which is no guest memory", (unsigned long long)at);
+            pthread_mutex_lock(&p->serving);
             note(p, pr, at - (uintptr_t)pr->hva,
                  msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WRITE);
             supply(p, pr, at - (uintptr_t)pr->hva);
+            pthread_mutex_unlock(&p->serving);
         }
     }
 }
 
 /* ---- for the engine ---- */
 
-/* Out of KVM's mapping with it: then the next access faults.  The vCPU is not running. */
-void pager_again(struct kvm_pager *p, gpa_t gpa, bool again)
+static void again(struct kvm_pager *p, const struct pager_region *pr, uint64_t off, bool again)
 {
+    size_t page = page_number(p, pr, off);
+    if (again && p->touched[page] && madvise(pr->hva + off, PAGE_SIZE, MADV_DONTNEED))
+        return;
+    p->touched[page] = !again;
+}
+
+/* Out of KVM's mapping with it: then the next access faults.  The vCPU is not running, but a
+ * signal may have taken it away from a page that the thread has still to supply. */
+void pager_again(struct kvm_pager *p, gpa_t gpa, bool is_again)
+{
+    pthread_mutex_lock(&p->serving);
     for (size_t i = 0; i < p->n_regions; i++) {
         const struct pager_region *pr = &p->region[i];
         uint64_t off = (gpa & PAGE_MASK) - pr->r->base;
-        if (off >= pr->r->size)
-            continue;
-        size_t page = page_number(p, pr, off);
-        if (again && p->touched[page] && madvise(pr->hva + off, PAGE_SIZE, MADV_DONTNEED))
-            return;
-        p->touched[page] = !again;
+        if (off < pr->r->size)
+            again(p, pr, off, is_again);
     }
+    pthread_mutex_unlock(&p->serving);
 }
 
+/* What the guest has touched and nobody was told of: it comes from elsewhere now and touches it again. */
+void pager_forget_notes(struct kvm_pager *p)
+{
+    struct touch t;
+    while (pager_take(p, &t))
+        pager_again(p, t.gpa, true);
+}
 
 struct kvm_pager *pager_new(const struct gmem *m, char *why, size_t n)
 {
@@ -193,6 +210,7 @@ struct kvm_pager *pager_new(const struct gmem *m, char *why, size_t n)
         return NULL;
     }
     p->stop_fd = -1;
+    pthread_mutex_init(&p->serving, NULL);
     p->uffd = open_uffd(why, n);
     if (p->uffd < 0)
         goto fail;

@@ -62,8 +62,11 @@ static int finish_anyhow(struct kvm_cpu *k)
 
 void kvm_drop(struct vcpu *v)
 {
-    if (finish_anyhow(v->priv))
+    struct kvm_cpu *k = v->priv;
+    if (finish_anyhow(k))
         host_say("kvm: an instruction that had begun cannot be finished");
+    if (k->pager)
+        pager_forget_notes(k->pager);
 }
 
 /* ---- out ---- */
