@@ -48,13 +48,14 @@ static uint16_t sum_registers(struct reverse *r)
     return fold(h ^ s.rflags);
 }
 
-/* Of a first touch the page; the access KVM makes of it varies. */
+/* Of a first touch the page: how KVM comes to it varies, and so does where the CPU is then, before
+ * an instruction or in the midst of a REP MOVS. */
 static struct input describe(struct reverse *r, const struct vmexit *x)
 {
     const struct trace *t = r->vm->trace;
     bool touch = x->reason == EXIT_EPT_VIOLATION;
     return (struct input){
-        .kind = INPUT_EXIT, .vtime_ns = vclock_now_ns(r->vm->clock), .passed = x->rip,
+        .kind = INPUT_EXIT, .vtime_ns = vclock_now_ns(r->vm->clock), .passed = touch ? 0 : x->rip,
         .byte = (uint8_t)exit_index(x->reason), .seq = t ? (uint8_t)t->ring->head : 0,
         .check = fold(touch ? x->page.gpa : exit_qualification(x)), .registers = sum_registers(r),
     };
@@ -81,7 +82,9 @@ static void compare(struct reverse *r, const struct vmexit *x)
     r->expected = NULL;
     r->astray |= !was || was->byte != is.byte || was->passed != is.passed || was->check != is.check ||
                  was->seq != is.seq;
-    r->drifted |= was && was->registers != is.registers;
+    bool differs = was && was->registers != is.registers;
+    r->midway = differs && x->reason == EXIT_EPT_VIOLATION;
+    r->drifted |= differs && !r->midway;
 }
 
 void reverse_note_exit(struct reverse *r, const struct vmexit *x)
@@ -130,7 +133,7 @@ static uint64_t note_entry(struct reverse *r, uint64_t now)
     }
     if (held && r->known && (due || irq))
         note(r, INPUT_HELD, now);
-    if (due || irq || enters)
+    if (enters || (irq && r->known))
         note(r, INPUT_TIME, now);
     return now;
 }
@@ -226,7 +229,7 @@ void exits_elsewhere(struct reverse *r)
     struct vcpu *v = &r->vm->cpu;
     if (!r->by_exit)
         return;
-    r->astray = r->drifted = r->kicked = false;
+    r->astray = r->drifted = r->midway = r->kicked = false;
     r->known = true;
     r->hits = 0;
     for (size_t i = 0; v->ops->touch_again && i < r->n_touches; i++)

@@ -207,8 +207,9 @@ bool pass_finish(struct reverse *r, const struct link_stop *why, struct link_sto
     r->op.origin = NULL;
     *out = *why;
     size_t n = strlen(out->text);
-    if (r->drifted && r->inside)
-        snprintf(out->text + n, sizeof out->text - n, "; registers are not as they were (the guest reads its clock?)");
+    if ((r->drifted || r->midway) && r->inside)
+        snprintf(out->text + n, sizeof out->text - n, "; registers are not as they were (%s)",
+                 r->drifted ? "the guest reads its clock?" : "it is in the midst of an instruction");
     return true;
 }
 

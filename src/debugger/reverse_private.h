@@ -67,6 +67,7 @@ struct reverse {
     bool                  input_waits;  /* for one                                    */
     bool                  astray;       /* inside: another exit came than then        */
     bool                  drifted;      /* the same, with other registers             */
+    bool                  midway;       /* now only: an instruction is not yet done   */
     const struct input   *expected;     /* the exit that is about to be compared      */
     uint64_t              hits;         /* of code stops, since the machine was put back */
     uint64_t              look_ns;

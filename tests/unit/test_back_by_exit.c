@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -82,10 +83,28 @@ static uint64_t sum(const struct link *l)
 static struct { uint64_t seq, sum; } seen[STOPS];
 static unsigned n_seen;
 
+/* What must leave no trace in what is done next: steps, and a pause somewhere. */
+static void disturb(struct link *l)
+{
+    uint64_t what = next(4);
+    if (link_state(l) == LINK_STOPPED && what == 0)
+        go(l, LINK_STEP, 1 + next(5));
+    if (link_state(l) != LINK_STOPPED || what != 1)
+        return;
+    assert_int_equal(link_run(l, LINK_FREE, 0), 0);
+    usleep((useconds_t)next(20000));
+    link_pause(l);
+    assert_int_equal(link_wait(l, 20000), 0);
+}
+
 static void wander(struct link *l, uint64_t far)
 {
     n_seen = 0;
     while (n_seen < STOPS && link_state(l) == LINK_STOPPED) {
+        if (!next(8))
+            go(l, LINK_STEP, 1 + next(5));
+        if (link_state(l) != LINK_STOPPED)
+            return;
         go(l, LINK_STEP_EXIT, 1 + (next(4) ? next(far) : next(3)));
         seen[n_seen].seq = past(l).seq;
         seen[n_seen++].sum = sum(l);
@@ -98,6 +117,8 @@ static void there_and_back(struct link *l, unsigned times)
 {
     for (unsigned k = 0; k < times; k++) {
         unsigned i = (unsigned)next(n_seen);
+        if (past(l).inside)
+            disturb(l);
         go(l, LINK_TO_EVENT, seen[i].seq);
         if (past(l).seq != seen[i].seq)
             fail_msg("to event %llu, but at %llu: %s", (unsigned long long)seen[i].seq,
@@ -137,9 +158,9 @@ static void roam(const char *guest, uint64_t far)
     assert_in_range(n_seen, 3, STOPS);
     uint64_t newest = past(l).seq, there = sum(l);
     there_and_back(l, 30);
+    bool further = past(l).newest_seq > newest;     /* it was paused behind that */
     go(l, LINK_TO_NOW, 0);
-    assert_int_equal(past(l).seq, newest);
-    assert_true(sum(l) == there);
+    assert_true(further || (past(l).seq == newest && sum(l) == there));
     size_t n = read_to_end(l, text, sizeof text);
     assert_int_equal(n, want_n);
     assert_memory_equal(text, want, n);
