@@ -153,7 +153,9 @@ void pass_approach(struct reverse *r)
                          : op->to.goal == GOAL_INSN ? checkpoints_at(r->all, op->to.progress)
                          : op->to.progress ? checkpoints_at(r->all, op->to.progress - 1) : NULL;
     op->phase = APPROACH;
-    if (r->by_exit && op->to.goal == GOAL_CODE)
+    /* What is older than the checkpoint of the search need not lead there: that may be a wall. */
+    const struct checkpoint *base = op->to.goal == GOAL_CODE ? op->to.base : NULL;
+    if (base && (r->by_exit || !c || c->progress < base->progress))
         c = op->to.base;
     if (!c)
         c = op->from ? op->from : checkpoints_first(r->all);

@@ -25,8 +25,8 @@ struct place {
     enum goal        goal;
     uint64_t         progress, seq;
     gla_t            pc;
-    struct checkpoint *base;            /* by exit, a code stop: nth behind this one  */
-    uint64_t         nth;
+    struct checkpoint *base;            /* of a code stop: found from here;             */
+    uint64_t         nth;               /* by exit: the nth                           */
     struct link_stop why;
     bool             found;
 };

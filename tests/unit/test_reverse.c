@@ -292,6 +292,26 @@ static void test_cut(void **state)
     link_end(l);
 }
 
+/* A stop at the very place where the user put the CPU: nothing before it leads there. */
+static void test_stop_at_wall(void **state)
+{
+    (void)state;
+    struct link *l = start("timer", MMU_NESTED, NULL);
+    struct cpu_state s;
+    go(l, LINK_STEP, 1000);
+    link_get_state(l, &s);
+    s.rip = symbol("emit");
+    assert_int_equal(link_set_state(l, ST_GPRS, &s), 0);
+    uint64_t there = sum(l);
+    add_break(l, (struct link_break){ .kind = BREAK_CODE, .at = s.rip });
+    go(l, LINK_STEP, 3);
+    assert_int_equal(go(l, LINK_REVERSE_CONTINUE, 0), LINK_BREAK);
+    assert_int_equal(icount(l), 1000);
+    assert_true(sum(l) == there);
+    assert_int_equal(go(l, LINK_REVERSE_CONTINUE, 0), LINK_AT_BEGINNING);
+    link_end(l);
+}
+
 /* What was typed comes again where it came. */
 static void test_typed(void **state)
 {
@@ -361,7 +381,7 @@ int main(void)
         cmocka_unit_test(test_paging), cmocka_unit_test(test_smc), cmocka_unit_test(test_tiny),
         cmocka_unit_test(test_tiny64), cmocka_unit_test(test_code_backwards),
         cmocka_unit_test(test_event_backwards), cmocka_unit_test(test_data_backwards),
-        cmocka_unit_test(test_next_and_finish), cmocka_unit_test(test_cut), cmocka_unit_test(test_typed),
+        cmocka_unit_test(test_next_and_finish), cmocka_unit_test(test_cut), cmocka_unit_test(test_stop_at_wall), cmocka_unit_test(test_typed),
         cmocka_unit_test(test_save_and_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
