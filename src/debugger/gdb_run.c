@@ -315,8 +315,7 @@ static enum gdb_when go(struct gdb_stub *s, enum link_run how)
     s->mode_told = told && how != LINK_FREE && how != LINK_REVERSE_CONTINUE;
     s->starved = s->pausing = false;
     if (told || state == LINK_DEAD || (state == LINK_ENDED && !LINK_IS_BACK(how))) {
-        s->over_told |= !told;
-        report(s);
+        report(s);                      /* of an end that nobody was told of yet, as a stop first */
         return GDB_NOW;
     }
     gdb_settle_points(s);

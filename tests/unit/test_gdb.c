@@ -382,6 +382,7 @@ static void no_monitor(void **state)
     link_poll(l, 2000);
     asserted("m1000,2", "31db");
     asserted("M1000,2:0000", "E");
+    asserted("vCont;c", "T06");         /* it is looked at first */
     asserted("vCont;c", "X06");
 }
 
