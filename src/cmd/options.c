@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -259,8 +260,8 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
     struct vm_config *c = &o->machine;
     switch (opt) {
     case OPT_CPU:      o->cpu_given = strcmp(arg, "auto") != 0; return parse_cpu(arg, c);
-    case OPT_MMU:      return parse_mmu(arg, c);
-    case OPT_MEM:      return parse_mem(arg, c);
+    case OPT_MMU:      o->mmu_given = true;     return parse_mmu(arg, c);
+    case OPT_MEM:      o->mem_given = true;     return parse_mem(arg, c);
     case OPT_RTC:      return parse_rtc(arg, c);
     case OPT_INSNS:    return parse_number("limit-insns", arg, &c->limit_insns);
     case OPT_EXITS:    return parse_number("limit-exits", arg, &c->limit_exits);
@@ -398,6 +399,22 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
     return user == FOR_COMPARE || fits_together(user, o) ? 0 : EXIT_USAGE;
 }
 
+/* The machine is the snapshot's; is one that was asked for, by name, another? */
+static int is_as_asked(const struct run_options *o, const struct vm_config *asked, char *why, size_t n)
+{
+    const struct vm_config *m = &o->machine;
+    if (o->cpu_given && asked->engine != m->engine)
+        snprintf(why, n, "it was taken on engine %s, and --cpu says %s", m->engine->name, asked->engine->name);
+    else if (o->mmu_given && asked->mmu != m->mmu)
+        snprintf(why, n, "it was taken with --mmu %s, and this says %s", mmu_names[m->mmu], mmu_names[asked->mmu]);
+    else if (o->mem_given && asked->ram_bytes != m->ram_bytes)
+        snprintf(why, n, "it is of a machine with %" PRIu64 " MiB, and --mem says %" PRIu64,
+                 m->ram_bytes >> 20, asked->ram_bytes >> 20);
+    else
+        return 0;
+    return -EINVAL;
+}
+
 bool options_from(struct run_options *o, struct snapshot_head *h)
 {
     char why[300];
@@ -410,14 +427,11 @@ bool options_from(struct run_options *o, struct snapshot_head *h)
     }
     int err = snapshot_read_head(&io, h, why, sizeof why);
     close(fd);
-    const struct engine *wanted = o->cpu_given ? o->machine.engine : NULL;
+    struct vm_config asked = o->machine;
     if (!err)
         err = snapshot_machine(h, &o->machine, &guest, why, sizeof why);
-    if (!err && wanted && wanted != o->machine.engine) {
-        err = -EINVAL;
-        snprintf(why, sizeof why, "it was taken on engine %s, and --cpu says %s", h->engine,
-                 wanted->name);
-    }
+    if (!err)
+        err = is_as_asked(o, &asked, why, sizeof why);
     if (err) {
         host_say("%s: %s", o->from, why);
         return false;

@@ -39,6 +39,7 @@ struct run_options {
     bool        stat, keyboard, quiet, check_shadow;
     bool        batch, json, no_sandbox;
     bool        cpu_given;              /* --cpu was, by name */
+    bool        mmu_given, mem_given;
     unsigned    n_commands;
     struct debug_command command[MAX_COMMANDS];
 };

@@ -108,7 +108,8 @@ struct recorder *recorder_open(const char *path, const struct vm *vm, char *why,
     }
     r->log.vm = (struct vm *)(uintptr_t)vm;
     r->sum = fnv(fnv(0, &h, sizeof h), &machine, sizeof machine);
-    if (fwrite(&h, sizeof h, 1, r->out) != 1 || fwrite(&machine, sizeof machine, 1, r->out) != 1)
+    if (fwrite(&h, sizeof h, 1, r->out) != 1 || fwrite(&machine, sizeof machine, 1, r->out) != 1 ||
+        fflush(r->out))
         r->err = errno ? -errno : -EIO;
     return r;
 }
