@@ -270,14 +270,22 @@ static void set_horizon(struct reverse *r)
 void past_begin_again(struct reverse *r)
 {
     struct checkpoint *c = past_take(r, false);
-    r->unfaithful = false;
     if (!c)
         return;
+    r->unfaithful = r->wall_due = false;
     forget_nearby(r);
     checkpoints_cut_older(r->all, c);
     exits_forget_past(r, r->log.n);
     c->note = 0;
     r->log.full = false;
+}
+
+/* Without its wall what comes cannot be told from what was to come before the user's hand. */
+static void take_due(struct reverse *r)
+{
+    if (!past_take(r, r->wall_due))
+        r->unfaithful |= r->wall_due;
+    r->wall_due = false;
 }
 
 void reverse_before_run(struct reverse *r)
@@ -287,8 +295,7 @@ void reverse_before_run(struct reverse *r)
     if (r->unfaithful && !r->inside)
         past_begin_again(r);
     if (!checkpoints_first(r->all) || r->wall_due)
-        past_take(r, r->wall_due);
-    r->wall_due = false;
+        take_due(r);
     set_horizon(r);
 }
 
@@ -335,10 +342,8 @@ bool reverse_forwards(struct reverse *r, bool stopped, struct link_stop *why)
         return false;                   /* no place for a checkpoint that one could come to */
     if (r->by_exit && r->unfaithful && !r->inside && reverse_due(r))
         past_begin_again(r);
-    if ((reverse_due(r) || r->wall_due) && !r->unfaithful) {
-        past_take(r, r->wall_due);
-        r->wall_due = false;
-    }
+    if ((reverse_due(r) || r->wall_due) && !r->unfaithful)
+        take_due(r);
     return false;
 }
 

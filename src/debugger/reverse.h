@@ -57,7 +57,7 @@ void reverse_unfaithful(struct reverse *r);
  * to be answered; may what is typed go in now?  (If not, soon.) */
 uint64_t reverse_measured(struct reverse *r, uint64_t now);
 void reverse_note_exit(struct reverse *r, const struct vmexit *x);
-bool reverse_takes_input(struct reverse *r);
+bool reverse_takes_input(struct reverse *r, enum input_hook hook);
 
 /* The outside.  Inside the past `play` gives what came then, and the outside is silent. */
 bool reverse_inside(const struct reverse *r);

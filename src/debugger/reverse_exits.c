@@ -138,14 +138,22 @@ static uint64_t note_entry(struct reverse *r, uint64_t now)
     return now;
 }
 
+/* Its time is in the log: of this entry, or with that of an exit that is being answered. */
+static bool is_timed(const struct reverse *r, enum input_hook hook)
+{
+    const struct input *last = r->log.n ? &r->log.in[r->log.n - 1] : NULL;
+    return hook == INPUT_ROOM ||
+           (last && last->kind == INPUT_TIME && last->vtime_ns == vclock_now_ns(r->vm->clock));
+}
+
 /* What is typed may go in here: this is a place that will be known. */
-bool reverse_takes_input(struct reverse *r)
+bool reverse_takes_input(struct reverse *r, enum input_hook hook)
 {
     if (!r->by_exit || !checkpoints_first(r->all))
         return true;
     if (!r->known)
         r->input_waits = true;
-    else if (!r->vm->in_turn)
+    else if (!is_timed(r, hook))
         note(r, INPUT_TIME, vclock_now_ns(r->vm->clock));
     return r->known;
 }

@@ -169,7 +169,7 @@ static void feed(struct vmm *m, enum input_hook hook)
         reverse_play(m->reverse, hook);
         return;
     }
-    if (!(m->typed[0].n || m->typed[1].n) || !reverse_takes_input(m->reverse))
+    if (!(m->typed[0].n || m->typed[1].n) || !reverse_takes_input(m->reverse, hook))
         return;
     for (unsigned to = 0; to < NELEM(m->typed); to++)
         while (m->typed[to].n && input_give(m->vm, kinds[to], m->typed[to].byte[m->typed[to].head]) != -EAGAIN) {

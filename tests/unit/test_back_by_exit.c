@@ -296,6 +296,24 @@ static void test_refusals(void **state)
     link_end(l);
 }
 
+/* Whichever way a byte went in: where the guest is asked every millisecond, where it makes room,
+ * or where it sleeps. */
+static void test_typed(void **state)
+{
+    (void)state;
+    needs(caps.ok, "");
+    struct link *l = start("echo");
+    for (n_seen = 0; n_seen < STOPS; n_seen++) {
+        const char *text = n_seen == STOPS / 2 ? "\n" : "abc";
+        link_type(l, LINK_TO_SERIAL, text, 1 + next(strlen(text)));
+        go(l, LINK_STEP_EXIT, 1 + next(n_seen < STOPS / 2 ? 200 : 4));
+        seen[n_seen].seq = past(l).seq;
+        seen[n_seen].sum = sum(l);
+    }
+    there_and_back(l, 40);
+    link_end(l);
+}
+
 static void test_hello(void **state)   { (void)state; needs(caps.ok, ""); roam("hello", 5); }
 static void test_pages(void **state)   { (void)state; needs(caps.long_mode, "no long mode"); roam("pfstorm64", 3); }
 static void test_churn(void **state)   { (void)state; needs(caps.long_mode, "no long mode"); roam("ptchurn64", 3); }
@@ -306,8 +324,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hello), cmocka_unit_test(test_pages), cmocka_unit_test(test_churn),
         cmocka_unit_test(test_preempt), cmocka_unit_test(test_events), cmocka_unit_test(test_code),
-        cmocka_unit_test(test_behind_steps),
-        cmocka_unit_test(test_cut), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_behind_steps), cmocka_unit_test(test_cut), cmocka_unit_test(test_typed),
+        cmocka_unit_test(test_refusals),
     };
     engine_kvm.probe(&caps);
     return cmocka_run_group_tests(tests, NULL, NULL);
