@@ -164,11 +164,10 @@ static enum console_result back_to_event(struct console *c, uint64_t seq, bool e
     return go_and_tell(c, LINK_TO_EVENT, seq);
 }
 
-/* Before the last write there: a watchpoint for this once. */
+/* Before the last write there: a watchpoint for this once.  Who waits is led past other breakpoints,
+ * and it is taken away again if nobody wrote. */
 static enum console_result back_to_write(struct console *c, const char *args)
 {
-    if (!c->o.wait)
-        return fail(c, "this needs a console that waits; a watchpoint and reverse-continue do the same");
     c->quiet = true;
     enum console_result result = watch_writes(c, args);
     c->quiet = false;
@@ -178,9 +177,11 @@ static enum console_result back_to_write(struct console *c, const char *args)
     const struct link_stop *s = link_stopped(c->o.link);
     do
         result = go(c, LINK_REVERSE_CONTINUE, 0);
-    while (result == CONSOLE_OK && s->why == LINK_BREAK && s->nr != b.nr && s->address - b.at >= b.len);
-    link_break_delete(c->o.link, b.nr);
-    if (result == CONSOLE_OK && !console_held(c))
+    while (result == CONSOLE_OK && c->o.wait && s->why == LINK_BREAK && s->nr != b.nr &&
+           s->address - b.at >= b.len);
+    if (c->o.wait || result != CONSOLE_OK)
+        link_break_delete(c->o.link, b.nr);
+    if (result == CONSOLE_OK && c->o.wait && !console_held(c))
         tell_where(c);
     return result;
 }

@@ -227,13 +227,14 @@ static bool arg_watched(struct console *c, const char **args)
     return true;
 }
 
-static enum console_result watch(struct console *c, const char *args, uint32_t access)
+static enum console_result watch(struct console *c, const char *args, uint32_t access, bool temporary)
 {
     char text[500];
     if (!*args || strlen(args) >= sizeof text)
         return fail(c, *args ? "this is too long for a watchpoint" : "watch which address?");
     strcpy(text, args);
-    c->making = (struct link_break){ .kind = BREAK_DATA, .len = 4, .access = access };
+    c->making = (struct link_break){ .kind = BREAK_DATA, .len = 4, .access = access,
+                                     .temporary = temporary };
     const char *condition = cut_condition(text), *at = text;
     if (!arg_watched(c, &at) || (*at && !arg_value(c, &at, &c->making.len)) ||
         nothing_more(c, at) || set_condition(c, condition))
@@ -241,12 +242,12 @@ static enum console_result watch(struct console *c, const char *args, uint32_t a
     return add(c);
 }
 
-/* For `back write`. */
-enum console_result watch_writes(struct console *c, const char *args) { return watch(c, args, BREAK_WRITE); }
+/* For `back write`, once. */
+enum console_result watch_writes(struct console *c, const char *args) { return watch(c, args, BREAK_WRITE, true); }
 
-enum console_result cmd_watch(struct console *c, const char *args)  { return watch(c, args, BREAK_CHANGE); }
-enum console_result cmd_rwatch(struct console *c, const char *args) { return watch(c, args, BREAK_READ); }
-enum console_result cmd_awatch(struct console *c, const char *args) { return watch(c, args, BREAK_READ | BREAK_WRITE); }
+enum console_result cmd_watch(struct console *c, const char *args)  { return watch(c, args, BREAK_CHANGE, false); }
+enum console_result cmd_rwatch(struct console *c, const char *args) { return watch(c, args, BREAK_READ, false); }
+enum console_result cmd_awatch(struct console *c, const char *args) { return watch(c, args, BREAK_READ | BREAK_WRITE, false); }
 
 /* ---- the list ---- */
 

@@ -40,20 +40,27 @@ uint64_t expr_pc(struct parser *p)
     return p->m->frame ? frame_lookup_pc(p->m->frame) : p->m->cpu ? state_pc(p->m->cpu) : 0;
 }
 
+/* The name that "sym:" says is none of a register; at itself where it is not there. */
+static const char *behind_sym(const char *at)
+{
+    return name_length(at) == 3 && !strncmp(at, "sym:", 4) ? at + 4 : at;
+}
+
 /* A variable of this type, where it is now; l NULL: nowhere. */
 static struct value variable_at(struct parser *p, const struct type *t, const struct location *l)
 {
     struct value v = { .type = *t, .in_memory = true };
-    int len = (int)name_length(p->at);
+    const char *name = behind_sym(p->at);
+    int len = (int)name_length(name);
     if (!l && p->dead)
         return v;
     if (!l)
-        return complain(p, -EINVAL, "'%.*s' has no place here (optimized out)", len, p->at);
+        return complain(p, -EINVAL, "'%.*s' has no place here (optimized out)", len, name);
     v.in_memory = l->kind == LOCATION_MEMORY;
     v.at = l->value;
     if (!v.in_memory && type_kind(t) == TYPE_STRUCT)
         return complain(p, -EINVAL, "'%.*s' is in registers, which is not supported for a struct",
-                        len, p->at);
+                        len, name);
     if (!v.in_memory)
         v.bits = value_fit(p->m->info, t, l->value);
     return v;
@@ -205,14 +212,12 @@ static void remember(struct parser *p, const char *from, const struct value *v)
 
 static struct value find_name(struct parser *p)
 {
-    const char *at = p->at;
+    const char *at = behind_sym(p->at);
     size_t len = name_length(at);
     struct value v = plain(0);
-    if (len == 3 && !strncmp(at, "sym", 3) && at[3] == ':') {
-        len = name_length(at + 4);
-        return longest(p, at + 4, len, &v, variable_or_symbol) ? v
-             : complain(p, -EINVAL, "the guest has no symbol '%.*s'", (int)len, at + 4);
-    }
+    if (at != p->at)
+        return longest(p, at, len, &v, variable_or_symbol) ? v
+             : complain(p, -EINVAL, "the guest has no symbol '%.*s'", (int)len, at);
     if (longest(p, at, len, &v, known))
         return v;
     if (debuginfo_find(p->m->info, DEBUGINFO_FUNCTION, at, len, 0))

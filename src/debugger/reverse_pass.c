@@ -204,6 +204,8 @@ bool pass_finish(struct reverse *r, const struct link_stop *why, struct link_sto
     r->op.total = 0;
     stops_rehearse(r->stops, false);
     stops_elsewhere(r->stops);
+    if (why->why == LINK_BREAK)
+        stops_met(r->stops, why->nr);
     if (r->op.origin)
         r->op.origin->pins--;
     r->op.origin = NULL;

@@ -295,6 +295,13 @@ int stops_delete(struct stops *s, unsigned nr)
     return 0;
 }
 
+void stops_met(struct stops *s, unsigned nr)
+{
+    const struct point *p = stops_find(s, nr);
+    if (p && p->b.temporary)
+        stops_delete(s, nr);
+}
+
 int stops_at(const struct stops *s, size_t i, struct link_break *b)
 {
     if (i >= s->n)

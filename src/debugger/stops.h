@@ -45,6 +45,8 @@ bool stops_events_hit(struct stops *s, struct link_stop *why);
 /* From now on hits are looked for in what was done already: they do not count, and
  * nothing that is temporary goes.  Or no more. */
 void stops_rehearse(struct stops *s, bool on);
+/* This one has been come back to, and is gone if it is temporary. */
+void stops_met(struct stops *s, unsigned nr);
 /* The machine stands somewhere else: what was told the engine, seen and remembered is void. */
 void stops_elsewhere(struct stops *s);
 
