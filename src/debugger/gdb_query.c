@@ -255,11 +255,30 @@ static enum gdb_when thread_stop_info(struct gdb_stub *s, struct gdb_args args)
 
 /* ---- monitor ---- */
 
+#define COMMAND_MS 1000                 /* gdb waits no longer than two seconds for an answer */
+
+/* A command that has sent the guest somewhere: the next one would find it on its way, and what
+ * resumes it would give the way up. */
+static void tell_of_move(struct gdb_stub *s, const struct link_status *before, FILE *out)
+{
+    struct link_status after;
+    if (s->waiting)
+        return;
+    if (link_state(s->o.link) == LINK_RUNNING && link_wait(s->o.link, COMMAND_MS) == -ETIMEDOUT)
+        fputs("(the guest is still on its way; `monitor pause` stops it)\n", out);
+    link_get_status(s->o.link, &after);
+    if (after.icount != before->icount || after.n_exits != before->n_exits ||
+        after.past.seq != before->past.seq)
+        fputs("(gdb does not know that the guest has moved; tell it: maintenance flush "
+              "register-cache)\n",
+              out);
+}
+
 static enum gdb_when run_command(struct gdb_stub *s, struct gdb_args args)
 {
     char line[2000], *text = NULL;
     size_t n = 0;
-    struct link_status before, after;
+    struct link_status before;
     n = gdb_from_hex(args.at, (size_t)(args.end - args.at), line, sizeof line - 1);
     line[n] = 0;
     if (!strcmp(line, "answer"))
@@ -276,11 +295,7 @@ static enum gdb_when run_command(struct gdb_stub *s, struct gdb_args args)
     link_get_status(s->o.link, &before);
     if (console_run(s->console, line, out) == CONSOLE_QUIT)
         s->quit = true;
-    link_get_status(s->o.link, &after);
-    if (after.icount != before.icount && !s->waiting)
-        fputs("(gdb does not know that the guest has moved; tell it: maintenance flush "
-              "register-cache)\n",
-              out);
+    tell_of_move(s, &before, out);
     fclose(out);
     if (!text)
         return gdb_error(s, ENOMEM, "out of memory");
