@@ -347,7 +347,8 @@ static bool start_machine(struct debug *d)
     };
     d->link = link_start(&l, why, sizeof why);
     if (!d->link) {
-        host_say("%s", why);
+        if (why[0])
+            host_say("%s", why);
         return false;
     }
     store_set_symbols(link_store(d->link), d->symbols);

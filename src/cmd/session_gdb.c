@@ -206,7 +206,8 @@ static bool start(struct session *s)
     };
     s->link = link_start(&l, why, sizeof why);
     if (!s->link) {
-        host_say("%s", why);
+        if (why[0])
+            host_say("%s", why);
         return false;
     }
     store_set_symbols(link_store(s->link), s->symbols);

@@ -221,7 +221,7 @@ static int show_guest(struct options *o)
         o->tui.elf_path = elf;
         o->tui.link = l;
         status = show(o, link_store(l), symbols);
-    } else {
+    } else if (why[0]) {
         host_say("%s", why);
     }
     link_end(l);

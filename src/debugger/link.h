@@ -78,7 +78,7 @@ struct link_options {
     struct debuginfo   *info;           /* for variables in them; may be NULL             */
 };
 
-/* Fork, build, load, lock in.  NULL and a sentence in why. */
+/* Fork, build, load, lock in.  NULL, and a sentence in why: "" if the VMM has said it itself. */
 struct link *link_start(const struct link_options *o, char *why, size_t n);
 
 /* Ends the VMM if it lives; closes the trace file.  l may be NULL. */
