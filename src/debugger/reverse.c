@@ -65,6 +65,8 @@ static void forget_nearby(struct reverse *r)
             r->nearby[i]->pins--;
         r->nearby[i] = NULL;
     }
+    exits_set_stop(&r->last_stop, NULL);
+    exits_set_stop(&r->present_stop, NULL);
 }
 
 /* Where exits are logged the log is soon full: its older half goes. */
@@ -182,6 +184,7 @@ bool past_enter(struct reverse *r)
         return false;
     r->wall_due = false;
     r->present->pins++;
+    exits_set_stop(&r->present_stop, &r->last_stop);
     r->live = t ? t->ring : NULL;
     r->live_mask = t ? t->mask : 0;
     r->inside = true;
@@ -204,6 +207,7 @@ static void leave_past(struct reverse *r)
     r->present->pins--;
     r->present = r->wall = NULL;
     r->inside = false;
+    exits_set_stop(&r->present_stop, NULL);
     control_horizon(r->control, 0, NULL, NULL);
     stops_elsewhere(r->stops);
     if (r->by_exit) {
@@ -216,6 +220,7 @@ static void leave_past(struct reverse *r)
 void past_to_present(struct reverse *r)
 {
     past_return_to(r, r->present);
+    exits_set_stop(&r->last_stop, &r->present_stop);
     leave_past(r);
 }
 
@@ -320,8 +325,10 @@ bool reverse_forwards(struct reverse *r, bool stopped, struct link_stop *why)
         return false;
     if (r->inside && r->astray)
         return went_astray(r, why);
-    if (stopped && r->by_exit)
+    if (stopped && r->by_exit) {
+        exits_note_stop(r, why);
         return false;                   /* behind the wall is somewhere else */
+    }
     while (r->inside && control_at_horizon(r->control)) {
         const struct checkpoint *wall = r->wall;
         past_pass_wall(r);

@@ -25,6 +25,7 @@
 #include "base/trace.h"
 #include "base/vclock.h"
 #include "cpu/exit.h"
+#include "debugger/regs.h"
 #include "io/pic.h"
 #include "vm/pc.h"
 
@@ -38,14 +39,15 @@ static uint16_t fold(uint64_t h)
     return (uint16_t)(h ^ h >> 16);
 }
 
-static uint16_t sum_registers(struct reverse *r)
+static uint64_t sum_registers(struct reverse *r, uint64_t *rip)
 {
     struct cpu_state s = { 0 };
     uint64_t h = 0;
     r->vm->cpu.ops->get_state(&r->vm->cpu, ST_GPRS, &s);
     for (unsigned i = 0; i < 16; i++)
         h = (h ^ s.gpr[i]) * UINT64_C(0x9e3779b97f4a7c15);
-    return fold(h ^ s.rflags);
+    *rip = s.rip;
+    return h ^ s.rflags;
 }
 
 /* Of a first touch the page: how KVM comes to it varies, and so does where the CPU is then, before
@@ -54,10 +56,11 @@ static struct input describe(struct reverse *r, const struct vmexit *x)
 {
     const struct trace *t = r->vm->trace;
     bool touch = x->reason == EXIT_EPT_VIOLATION;
+    uint64_t rip, sum = sum_registers(r, &rip);
     return (struct input){
         .kind = INPUT_EXIT, .vtime_ns = vclock_now_ns(r->vm->clock), .passed = touch ? 0 : x->rip,
         .byte = (uint8_t)exit_index(x->reason), .seq = t ? (uint8_t)t->ring->head : 0,
-        .check = fold(touch ? x->page.gpa : exit_qualification(x)), .registers = sum_registers(r),
+        .check = fold(touch ? x->page.gpa : exit_qualification(x)), .registers = fold(sum),
     };
 }
 
@@ -96,6 +99,7 @@ void reverse_note_exit(struct reverse *r, const struct vmexit *x)
         return;
     }
     /* These come anywhere; not every KVM opens the window at the first place there is. */
+    exits_set_stop(&r->last_stop, NULL);
     r->kicked = x->reason == EXIT_KICKED || x->reason == EXIT_IRQ_WINDOW;
     if (r->kicked)
         return;
@@ -229,6 +233,57 @@ uint64_t reverse_measured(struct reverse *r, uint64_t now)
     return now;
 }
 
+/* ---- the last code stop ---- */
+
+static uint64_t standing(struct reverse *r)
+{
+    uint64_t rip, sum = sum_registers(r, &rip);
+    return (sum ^ rip) * UINT64_C(0x9e3779b97f4a7c15) | 1;
+}
+
+/* Breakpoints come and go meanwhile, and gdb's get new numbers. */
+static bool stops_there(const struct reverse *r, gla_t pc)
+{
+    struct link_break b;
+    for (size_t i = 0; stops_at(r->stops, i, &b) == 0; i++)
+        if (b.kind == BREAK_CODE && b.enabled && b.at == pc)
+            return true;
+    return false;
+}
+
+void exits_set_stop(struct place *at, const struct place *p)
+{
+    if (p && p->base)
+        p->base->pins++;
+    if (at->base)
+        at->base->pins--;
+    *at = p ? *p : (struct place){ 0 };
+}
+
+void exits_note_stop(struct reverse *r, const struct link_stop *why)
+{
+    struct cpu_state s = { 0 };
+    if (!r->by_exit || !checkpoints_first(r->all) || why->why != LINK_BREAK)
+        return;
+    r->vm->cpu.ops->get_state(&r->vm->cpu, ST_GPRS | ST_SEGS | ST_CRS, &s);
+    if (!stops_there(r, state_pc(&s)))
+        return;
+    struct place here = { .goal = GOAL_CODE, .progress = vm_progress(r->vm), .pc = state_pc(&s),
+                          .sum = standing(r), .why = *why, .base = checkpoints_here(r->all) };
+    exits_set_stop(&r->last_stop, &here);
+}
+
+bool exits_passed_stop(struct reverse *r)
+{
+    const struct place *p = &r->last_stop;
+    return p->base && p->progress == vm_progress(r->vm) && p->sum != standing(r) && stops_there(r, p->pc);
+}
+
+bool exits_at_sum(struct reverse *r, const struct place *p)
+{
+    return p->sum && p->progress == vm_progress(r->vm) && p->sum == standing(r);
+}
+
 /* ---- elsewhere ---- */
 
 /* What was touched first behind the place where the machine stands now is to be so again. */
@@ -240,6 +295,7 @@ void exits_elsewhere(struct reverse *r)
     r->astray = r->drifted = r->midway = r->kicked = false;
     r->known = true;
     r->hits = 0;
+    exits_set_stop(&r->last_stop, NULL);
     for (size_t i = 0; v->ops->touch_again && i < r->n_touches; i++)
         v->ops->touch_again(v, r->touches[i].gpa, r->touches[i].at >= r->log.at);
 }

@@ -48,6 +48,11 @@ static int begin_begin(struct reverse *r)
 static int begin_search(struct reverse *r, bool was_inside)
 {
     struct op *op = &r->op;
+    if (exits_passed_stop(r)) {
+        op->to = r->last_stop;
+        pass_approach(r);
+        return 0;
+    }
     op->limit = op->begin_progress;
     if (!was_inside)
         op->origin = r->present;

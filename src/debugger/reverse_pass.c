@@ -81,6 +81,14 @@ static bool event_reached(const struct reverse *r)
     return op->phase == APPROACH && op->to.goal == GOAL_EVENT && r->vm->trace->ring->head >= op->to.seq;
 }
 
+/* But the last code stop is known to come, at the end of the log, too, before anything else does. */
+static bool at_wall(const struct reverse *r)
+{
+    const struct op *op = &r->op;
+    bool comes = op->phase == APPROACH && op->to.sum && op->to.progress == vm_progress(r->vm);
+    return past_at_wall(r) && !comes;
+}
+
 /* False: the machine cannot go on here. */
 static bool half_turn(struct reverse *r, uint64_t until, struct vmexit *x)
 {
@@ -90,7 +98,7 @@ static bool half_turn(struct reverse *r, uint64_t until, struct vmexit *x)
     look_for_events(r);
     if (event_reached(r))
         return true;                    /* what happens before the guest runs: an injection */
-    if (past_at_wall(r))
+    if (at_wall(r))
         return true;
     if (!may)
         return false;
@@ -293,17 +301,18 @@ static bool arrived(struct reverse *r, struct link_stop *why)
     struct op *op = &r->op;
     if (op->how == LINK_REVERSE_NEXT && !op->looked)
         return over_calls(r, why);
+    exits_note_stop(r, &op->to.why);
     return pass_finish(r, &op->to.why, why);
 }
 
 /* By exit, a stop is known by its number behind a checkpoint. */
-static bool at_code(const struct reverse *r, const struct vmexit *x)
+static bool at_code(struct reverse *r, const struct vmexit *x)
 {
     const struct place *to = &r->op.to;
     if (x->reason != EXIT_BREAKPOINT)
         return false;
     if (r->by_exit)
-        return r->hits == to->nth;
+        return to->sum ? exits_at_sum(r, to) : r->hits == to->nth;
     return !x->fault.vector && x->fault.gla == to->pc && vm_progress(r->vm) == to->progress;
 }
 
@@ -315,9 +324,10 @@ static bool approach_on(struct reverse *r, struct link_stop *why)
     struct vmexit x;
     if (op->to.goal == GOAL_INSN && progress >= op->to.progress)
         return arrived(r, why);
-    if (event_reached(r) || (r->by_exit && op->to.goal == GOAL_CODE && !op->to.nth))
+    if (event_reached(r) || exits_at_sum(r, &op->to) ||
+        (r->by_exit && op->to.goal == GOAL_CODE && !op->to.nth && !op->to.sum))
         return arrived(r, why);
-    if (past_at_wall(r)) {
+    if (at_wall(r)) {
         past_pass_wall(r);
         return !r->inside && !event_reached(r) && lost(r, why);
     }
@@ -401,7 +411,8 @@ void reverse_give_up(struct reverse *r, struct link_stop *why)
 {
     struct link_stop stop;
     struct checkpoint *origin = r->op.origin ? r->op.origin : r->present;
-    stops_say(&stop, LINK_PAUSED, "going back was given up; this is where it began");
+    bool began_here = !r->present || origin != r->present || r->op.begin_progress == r->present->progress;
+    stops_say(&stop, LINK_PAUSED, "going back was given up; this is %s", began_here ? "where it began" : "now");
     if (!r->inside)
         stop = r->op.to.why;            /* it is at the present, or was never away */
     else if (origin == r->present) {

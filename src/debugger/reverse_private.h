@@ -26,7 +26,7 @@ struct place {
     uint64_t         progress, seq;
     gla_t            pc;
     struct checkpoint *base;            /* of a code stop: found from here;             */
-    uint64_t         nth;               /* by exit: the nth                           */
+    uint64_t         nth, sum;          /* or, if that is not 0, with these registers */
     struct link_stop why;
     bool             found;
 };
@@ -70,6 +70,8 @@ struct reverse {
     bool                  midway;       /* now only: an instruction is not yet done   */
     const struct input   *expected;     /* the exit that is about to be compared      */
     uint64_t              hits;         /* of code stops, since the machine was put back */
+    struct place          last_stop;    /* of code, if the guest has run on from there; else base is NULL */
+    struct place          present_stop; /* the same, of the present */
     uint64_t              look_ns;
     struct touch_note    *touches;      /* first ones, ascending                      */
     size_t                n_touches, room_for_touches;
@@ -105,6 +107,12 @@ void exits_elsewhere(struct reverse *r);
 void exits_forget_future(struct reverse *r);
 void exits_forget_past(struct reverse *r, uint64_t n);
 bool exits_sleep_on(struct reverse *r);
+/* Steps are not counted, so where the guest was when it last stopped is remembered: is it behind that,
+ * with no exit between?  Does it stand at p? */
+void exits_note_stop(struct reverse *r, const struct link_stop *why);
+void exits_set_stop(struct place *at, const struct place *p);   /* NULL: there is none */
+bool exits_passed_stop(struct reverse *r);
+bool exits_at_sum(struct reverse *r, const struct place *p);
 
 /* reverse_pass.c: begin a pass towards op.to, or a search from c (false: there is none); the end of both. */
 void pass_approach(struct reverse *r);

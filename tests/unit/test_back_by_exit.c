@@ -252,6 +252,32 @@ static void test_behind_steps(void **state)
     link_end(l);
 }
 
+/* A stop that the guest was stepped on from is the last one, though no exit was between.  (What time
+ * it was at a stop between two exits is not in the log.) */
+static void test_stepped_on(void **state)
+{
+    (void)state;
+    needs(caps.long_mode && caps.breakpoints && caps.single_step, "no hardware breakpoints");
+    struct link *l = start("preempt64");
+    uint64_t at = 0, end, sums[4];
+    assert_true(symbols_extent(symbols, "on_timer", strlen("on_timer"), &at, &end));
+    add_break(l, (struct link_break){ .kind = BREAK_CODE, .at = at });
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(go(l, LINK_FREE, 0), LINK_BREAK);
+        sums[i] = sum_without_clock(l);
+    }
+    for (unsigned i = 4; i-- > 0; ) {
+        go(l, LINK_STEP, 2);
+        assert_true(sum_without_clock(l) != sums[i]);
+        assert_int_equal(go(l, LINK_REVERSE_CONTINUE, 0), LINK_BREAK);
+        assert_true(sum_without_clock(l) == sums[i]);
+        enum link_stop_why why = go(l, LINK_REVERSE_CONTINUE, 0);
+        assert_int_equal(why, i ? LINK_BREAK : LINK_AT_BEGINNING);
+        assert_true(!i || sum_without_clock(l) == sums[i - 1]);
+    }
+    link_end(l);
+}
+
 /* ---- another future ---- */
 
 static void test_cut(void **state)
@@ -324,7 +350,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hello), cmocka_unit_test(test_pages), cmocka_unit_test(test_churn),
         cmocka_unit_test(test_preempt), cmocka_unit_test(test_events), cmocka_unit_test(test_code),
-        cmocka_unit_test(test_behind_steps), cmocka_unit_test(test_cut), cmocka_unit_test(test_typed),
+        cmocka_unit_test(test_behind_steps), cmocka_unit_test(test_stepped_on),
+        cmocka_unit_test(test_cut), cmocka_unit_test(test_typed),
         cmocka_unit_test(test_refusals),
     };
     engine_kvm.probe(&caps);
