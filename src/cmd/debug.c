@@ -34,6 +34,7 @@
 #define PROMPT      "(vitrine) "
 #define HISTORY     1000
 #define LOOK_MS     10              /* between looks at a running machine */
+#define PROGRESS_LOOKS 25           /* between words of how far a way back has come */
 
 struct debug {
     struct run_options o;
@@ -104,6 +105,19 @@ static void show_output(struct debug *d, struct link *l)
     fflush(stdout);
 }
 
+/* A way back that takes long is told of where somebody looks, in a line that goes again. */
+static bool show_progress(const struct debug *d, struct link *l)
+{
+    struct link_status s;
+    link_get_status(l, &s);
+    if (d->o.json || d->in_line || !s.past.total || !isatty(STDOUT_FILENO))
+        return false;
+    uint64_t done = s.past.done < s.past.total ? s.past.done : s.past.total;
+    printf("\rgoing back: %.0f %%", 100.0 * (double)done / (double)s.past.total);
+    fflush(stdout);
+    return true;
+}
+
 static bool has_enough(void *arg)
 {
     (void)arg;
@@ -114,13 +128,18 @@ static int wait_for_stop(void *arg, struct link *l)
 {
     interrupted = 0;
     struct debug *d = arg;
-    bool held = false;
+    bool held = false, progress = false;
+    unsigned looks = 0;
     while (link_state(l) == LINK_RUNNING && !interrupted && !(held = console_held(d->console))) {
         struct pollfd p = { .fd = link_fd(l), .events = POLLIN };
         poll(&p, 1, LOOK_MS);
         link_poll(l, 0);
         show_output(arg, l);
+        if (++looks % PROGRESS_LOOKS == 0)
+            progress |= show_progress(d, l);
     }
+    if (progress)
+        fputs("\r                    \r", stdout);
     if (link_state(l) == LINK_RUNNING && !held)
         return -EINTR;
     link_poll(l, 0);

@@ -425,6 +425,8 @@ void live_state_text(struct tui *t, char *buf, size_t n)
     if (beside_where(t, 0, &p))
         snprintf(buf, n, "the MONITOR answers %s: %s() line %d", beside_exit(t), p.function,
                  p.line);
+    else if (live_running(t) && s.past.total)
+        snprintf(buf, n, "GOING BACK  %.0f %%", 100.0 * (double)s.past.done / (double)s.past.total);
     else if (live_running(t))
         snprintf(buf, n, "%s  %" PRIu64 " exits  %" PRIu64 " instructions",
                  s.halted ? "halted" : "RUNNING", s.n_exits, s.icount);
