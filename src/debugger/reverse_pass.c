@@ -301,6 +301,8 @@ static bool arrived(struct reverse *r, struct link_stop *why)
     struct op *op = &r->op;
     if (op->how == LINK_REVERSE_NEXT && !op->looked)
         return over_calls(r, why);
+    if (op->to.sum)
+        stops_code_hit(r->stops, op->to.pc, &op->to.why);       /* it may have another number now */
     exits_note_stop(r, &op->to.why);
     return pass_finish(r, &op->to.why, why);
 }
