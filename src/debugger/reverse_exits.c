@@ -276,7 +276,8 @@ void exits_note_stop(struct reverse *r, const struct link_stop *why)
 bool exits_passed_stop(struct reverse *r)
 {
     const struct place *p = &r->last_stop;
-    return p->base && p->progress == vm_progress(r->vm) && p->sum != standing(r) && stops_there(r, p->pc);
+    return p->base && p->progress == vm_progress(r->vm) && p->sum != standing(r) &&
+           stops_there(r, p->pc);
 }
 
 bool exits_at_sum(struct reverse *r, const struct place *p)

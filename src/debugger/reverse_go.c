@@ -138,8 +138,8 @@ static int check_request(const struct reverse *r, enum link_run how, uint64_t n,
     if ((how == LINK_TO_INSN && n > progress) || (how == LINK_TO_EVENT && n > seq))
         return cannot(-ERANGE, why, size, "that has not happened yet");
     if (r->by_exit && how == LINK_REVERSE_CONTINUE && stops_need_steps(r->stops))
-        return cannot(-ENOTSUP, why, size, "one of the breakpoints is looked for by stepping here (`info breakpoints`: a watchpoint, "
-                      "or more than four in code); such are not found backwards");
+        return cannot(-ENOTSUP, why, size, "one of the breakpoints is looked for by stepping here (`info "
+                      "breakpoints`: a watchpoint, or more than four in code); such are not found backwards");
     if (how == LINK_TO_EVENT && !r->vm->trace)
         return cannot(-ENOTSUP, why, size, "without a trace there are no events");
     return 0;

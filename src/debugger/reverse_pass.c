@@ -413,8 +413,10 @@ void reverse_give_up(struct reverse *r, struct link_stop *why)
 {
     struct link_stop stop;
     struct checkpoint *origin = r->op.origin ? r->op.origin : r->present;
-    bool began_here = !r->present || origin != r->present || r->op.begin_progress == r->present->progress;
-    stops_say(&stop, LINK_PAUSED, "going back was given up; this is %s", began_here ? "where it began" : "now");
+    bool began_here = !r->present || origin != r->present ||
+                      r->op.begin_progress == r->present->progress;
+    stops_say(&stop, LINK_PAUSED, "going back was given up; this is %s",
+              began_here ? "where it began" : "now");
     if (!r->inside)
         stop = r->op.to.why;            /* it is at the present, or was never away */
     else if (origin == r->present) {

@@ -70,7 +70,7 @@ struct reverse {
     bool                  midway;       /* now only: an instruction is not yet done   */
     const struct input   *expected;     /* the exit that is about to be compared      */
     uint64_t              hits;         /* of code stops, since the machine was put back */
-    struct place          last_stop;    /* of code, if the guest has run on from there; else base is NULL */
+    struct place          last_stop;    /* of code; base NULL: an exit came since      */
     struct place          present_stop; /* the same, of the present */
     uint64_t              look_ns;
     struct touch_note    *touches;      /* first ones, ascending                      */
@@ -107,8 +107,8 @@ void exits_elsewhere(struct reverse *r);
 void exits_forget_future(struct reverse *r);
 void exits_forget_past(struct reverse *r, uint64_t n);
 bool exits_sleep_on(struct reverse *r);
-/* Steps are not counted, so where the guest was when it last stopped is remembered: is it behind that,
- * with no exit between?  Does it stand at p? */
+/* Steps are not counted, so where the guest was when it last stopped is remembered: is it behind
+ * that, with no exit between?  Does it stand at p? */
 void exits_note_stop(struct reverse *r, const struct link_stop *why);
 void exits_set_stop(struct place *at, const struct place *p);   /* NULL: there is none */
 bool exits_passed_stop(struct reverse *r);

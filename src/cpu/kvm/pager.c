@@ -193,7 +193,8 @@ void pager_again(struct kvm_pager *p, gpa_t gpa, bool is_again)
     pthread_mutex_unlock(&p->serving);
 }
 
-/* What the guest has touched and nobody was told of: it comes from elsewhere now and touches it again. */
+/* What the guest has touched and nobody was told of: it comes from elsewhere now and touches it
+ * again. */
 void pager_forget_notes(struct kvm_pager *p)
 {
     struct touch t;
