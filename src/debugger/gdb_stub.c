@@ -337,6 +337,8 @@ void gdb_stub_sent(struct gdb_stub *s, size_t n)
     struct gdb_bytes *out = &s->p.out;
     if (n > out->n)
         n = out->n;
+    if (!n)
+        return;                         /* there may be no room made yet */
     memmove(out->byte, out->byte + n, out->n - n);
     out->n -= n;
 }
