@@ -35,6 +35,7 @@ struct gdb_stub {
     bool              waiting;          /* ... and the client wants a stop reply            */
     bool              pausing;          /* we have asked for a pause                        */
     uint64_t          pause_ns;         /* when                                             */
+    uint64_t          told_ns;          /* when it was told how far the way back is         */
     uint64_t          stop_ns, late_ns; /* of the last stop reply; of an interrupt that crossed it */
     bool              starved;          /* the guest waits for input in HLT                 */
     bool              mode_told;        /* the exec event is out: the stop itself is owed   */

@@ -21,6 +21,7 @@
 #include "debugger/regs.h"
 
 #define PAUSE_NS 1500000000u            /* a guest that has not paused by then does not */
+#define TELL_NS  1000000000u            /* how often a long way back says how far it is  */
 
 enum { SIG_NONE = 0, SIG_INT = 2, SIG_TRAP = 5, SIG_ABRT = 6, SIG_SEGV = 11,
        SIG_EMULATION = 148 };           /* "EXC_EMULATION, Emulation instruction": before an exit */
@@ -193,6 +194,22 @@ static void tell_hang(struct gdb_stub *s)
     s->waiting = s->pausing = false;
 }
 
+/* gdb prints what comes while it waits. */
+static void tell_progress(struct gdb_stub *s)
+{
+    struct link_status st;
+    char text[64];
+    uint64_t now = host_monotonic_ns();
+    if (!LINK_IS_BACK(s->how) || now - s->told_ns < TELL_NS)
+        return;
+    s->told_ns = now;
+    link_get_status(s->o.link, &st);
+    if (!st.past.total || st.past.done > st.past.total)
+        return;
+    snprintf(text, sizeof text, "going back: %.0f %%\n", 100.0 * (double)st.past.done / (double)st.past.total);
+    gdb_console_text(s, text);
+}
+
 void gdb_stub_news(struct gdb_stub *s)
 {
     if (!s->going)
@@ -201,6 +218,8 @@ void gdb_stub_news(struct gdb_stub *s)
         s->starved = false;             /* `monitor continue` */
         if (s->waiting && s->pausing && host_monotonic_ns() - s->pause_ns > PAUSE_NS)
             tell_hang(s);
+        else if (s->waiting)
+            tell_progress(s);
         return;
     }
     s->starved = link_stopped(s->o.link)->why == LINK_STARVED && !s->pausing;
@@ -320,6 +339,7 @@ static enum gdb_when go(struct gdb_stub *s, enum link_run how)
     }
     gdb_settle_points(s);
     s->how = how;
+    s->told_ns = host_monotonic_ns();
     int err = set_going(s);
     if (err)
         return cannot_go(s, err, how);

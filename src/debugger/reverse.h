@@ -54,9 +54,10 @@ void reverse_kinds_changed(struct reverse *r);
 void reverse_unfaithful(struct reverse *r);
 
 /* Of engines that do not count.  Virtual time is measured (vm.h, `measured`); an exit is about
- * to be answered; may what is typed go in now?  (If not, soon.) */
+ * to be answered, and was; may what is typed go in now?  (If not, soon.) */
 uint64_t reverse_measured(struct reverse *r, uint64_t now);
 void reverse_note_exit(struct reverse *r, const struct vmexit *x);
+void reverse_exit_answered(struct reverse *r);
 bool reverse_takes_input(struct reverse *r, enum input_hook hook);
 
 /* The outside.  Inside the past `play` gives what came then, and the outside is silent. */

@@ -111,6 +111,15 @@ void reverse_note_exit(struct reverse *r, const struct vmexit *x)
     r->known = true;
 }
 
+/* A reset takes the CPU from behind this exit to its first instruction: that is a place of its own. */
+void reverse_exit_answered(struct reverse *r)
+{
+    if (!r->by_exit || r->inside || !r->vm->reset_wanted)
+        return;
+    r->known = false;
+    r->kicked = true;
+}
+
 /* ---- time, when it happens first ---- */
 
 static void note(struct reverse *r, enum input_kind kind, uint64_t now)

@@ -228,6 +228,12 @@ static uint64_t sleep_now(struct vmm *m, uint64_t ns)
     return interrupt_idling(m);
 }
 
+static void after_exit(void *arg)
+{
+    struct vmm *m = arg;
+    reverse_exit_answered(m->reverse);
+}
+
 static uint64_t on_measured(void *arg, uint64_t ns)
 {
     struct vmm *m = arg;
@@ -708,7 +714,8 @@ static bool build(struct vmm *m, char *why, size_t n)
     c.alarm = host_alarm_at;
     c.hook_arg = m;
     c.before_answer = before_answer;
-    c.after_exit = NULL;
+    c.after_exit = after_exit;
+    c.after_exit_arg = m;
     m->trace->drain = wait_for_room;
     m->trace->drain_arg = m;
     m->vm = vm_new(&c, why, n);

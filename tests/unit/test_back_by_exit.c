@@ -309,6 +309,40 @@ static void test_cut(void **state)
     link_end(l);
 }
 
+/* Three times from the beginning: counts at 500h, writes that to the debug console, resets itself. */
+static void test_reset(void **state)
+{
+    (void)state;
+    needs(caps.real_mode, "no real mode");
+    static const uint8_t code[] = {
+        0xff, 0x06, 0x00, 0x05,                 /* inc word [500h]         */
+        0xa0, 0x00, 0x05, 0xe6, 0xe9,           /* mov al, [500h]; out e9h */
+        0x3c, 0x03, 0x74, 0x04,                 /* cmp al, 3; je +4        */
+        0xb0, 0xfe, 0xe6, 0x64,                 /* mov al, feh; out 64h    */
+        0x30, 0xc0, 0xe6, 0xf4, 0xeb, 0xfe,     /* xor al, al; out f4h     */
+    };
+    char why[300], path[] = "/tmp/vitrine-test-reset-XXXXXX", text[16];
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, code, sizeof code), sizeof code);
+    close(fd);
+    struct link_options o = {
+        .machine = { .engine = &engine_kvm, .mmu = MMU_NESTED, .ram_bytes = 4 * MiB },
+        .guest = { .path = path, .format = "flat@0x1000:16" },
+    };
+    struct link *l = link_start(&o, why, sizeof why);
+    if (!l)
+        fail_msg("%s", why);
+    wander(l, 1);
+    assert_in_range(n_seen, 5, STOPS);
+    there_and_back(l, 40);
+    go(l, LINK_TO_NOW, 0);
+    assert_int_equal(read_to_end(l, text, sizeof text), 3);
+    assert_memory_equal(text, "\1\2\3", 3);
+    there_and_back(l, 40);
+    link_end(l);
+    unlink(path);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -352,7 +386,7 @@ int main(void)
         cmocka_unit_test(test_preempt), cmocka_unit_test(test_events), cmocka_unit_test(test_code),
         cmocka_unit_test(test_behind_steps), cmocka_unit_test(test_stepped_on),
         cmocka_unit_test(test_cut), cmocka_unit_test(test_typed),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_reset),
     };
     engine_kvm.probe(&caps);
     return cmocka_run_group_tests(tests, NULL, NULL);
