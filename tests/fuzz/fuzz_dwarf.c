@@ -64,10 +64,12 @@ static void try_frames(const struct expr_machine *m, FILE *out)
     do {
         struct frame_scopes s;
         struct location l;
+        struct frame_way way = { 0 };
         Dwarf_Die die;
         frame_open_scopes(m->info, &f, &s);
         for (unsigned i = 0; i < 20 && frame_variable(&s, i, &die); i++)
-            frame_locate(m, &f, &s, &die, &l);
+            if (frame_locate(m, &f, &s, &die, &l, &way) && way.n)
+                frame_follow(m, &f, &s, &way, &l);
         if (source_of_address(debuginfo_source(m->info), f.pc, &p))
             fprintf(out, "%s:%d\n", p.file, p.line);
         source_range(debuginfo_source(m->info), f.pc, &from, &to);
