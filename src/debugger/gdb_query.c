@@ -258,13 +258,14 @@ static enum gdb_when thread_stop_info(struct gdb_stub *s, struct gdb_args args)
 #define COMMAND_MS 1000                 /* gdb waits no longer than two seconds for an answer */
 
 /* A command that has sent the guest somewhere: the next one would find it on its way, and what
- * resumes it would give the way up. */
+ * resumes it would give the way up.  Who just lets it run need not wait. */
 static void tell_of_move(struct gdb_stub *s, const struct link_status *before, FILE *out)
 {
     struct link_status after;
     if (s->waiting)
         return;
-    if (link_state(s->o.link) == LINK_RUNNING && link_wait(s->o.link, COMMAND_MS) == -ETIMEDOUT)
+    if (link_state(s->o.link) == LINK_RUNNING &&
+        (link_how(s->o.link) == LINK_FREE || link_wait(s->o.link, COMMAND_MS) == -ETIMEDOUT))
         fputs("(the guest is still on its way; `monitor pause` stops it)\n", out);
     link_get_status(s->o.link, &after);
     if (after.icount != before->icount || after.n_exits != before->n_exits ||

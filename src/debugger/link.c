@@ -338,6 +338,7 @@ static int run(struct link *l, const struct wire_run *r, bool wait)
         return refusals[l->state];
     enum link_state before = l->state;
     l->state = LINK_RUNNING;
+    l->how = r->how;
     l->going = true;
     int err = wait ? link_ask(l, WIRE_RUN, r, sizeof *r, 0) : request(l, WIRE_RUN, r, sizeof *r);
     l->going = false;
@@ -349,6 +350,11 @@ static int run(struct link *l, const struct wire_run *r, bool wait)
 int link_run(struct link *l, enum link_run how, uint64_t n)
 {
     return run(l, &(struct wire_run){ .how = how, .n = n }, true);
+}
+
+enum link_run link_how(const struct link *l)
+{
+    return l->how;
 }
 
 int link_run_range(struct link *l, gla_t lo, gla_t hi)

@@ -178,6 +178,9 @@ enum link_run {
  * once; LINK_NEWS_STATE follows. */
 int link_run(struct link *l, enum link_run how, uint64_t n);
 
+/* How it was sent running last. */
+enum link_run link_how(const struct link *l);
+
 /* At least one instruction, and until the pc (linear) has left [lo, hi): into a
  * function that is called from there, or an interrupt's handler, too.  Runs at
  * nearly full speed on an engine that counts. */

@@ -18,6 +18,7 @@ struct link {
     int               send_fd;          /* goes with the next one; -1: none */
     char              refusal[200];
     enum link_state   state;
+    enum link_run     how;              /* it was sent running last               */
     struct link_stop  stop;
     unsigned          news;             /* seen while an answer was waited for */
     bool              going;            /* RUN waits for its answer, which a stop is too */
