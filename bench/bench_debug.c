@@ -18,10 +18,10 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
-#include "debugger/debuginfo.h"
-#include "debugger/link.h"
-#include "debugger/source.h"
-#include "debugger/symbols.h"
+#include "debugger/link/link.h"
+#include "debugger/symbols/debuginfo.h"
+#include "debugger/symbols/line_table.h"
+#include "debugger/symbols/symbols.h"
 
 #define ROUNDS 5
 #define ROUND_MS 200

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
-#include "debugger/link.h"
+#include "debugger/link/link.h"
 
 /* Flat 32-bit code that computes, writes all over 1 MiB, and MARKs every half million instructions:
  *   1: inc ebx; imul eax,ebx,9e3779b1h; and eax,0ffffch; add [edi+eax],ebx; xor ecx,eax; rol ecx,3

@@ -16,12 +16,12 @@
 #include "base/trace.h"
 #include "bench/bench.h"
 #include "cpu/exit.h"
-#include "debugger/filter.h"
-#include "debugger/store.h"
-#include "debugger/trace_columns.h"
-#include "debugger/trace_export.h"
-#include "debugger/trace_file.h"
-#include "debugger/trace_text.h"
+#include "debugger/report/export.h"
+#include "debugger/trace/columns.h"
+#include "debugger/trace/file.h"
+#include "debugger/trace/filter.h"
+#include "debugger/trace/store.h"
+#include "debugger/trace/text.h"
 
 static char path[] = "/tmp/vitrine-bench-XXXXXX";
 static uint64_t seed = 1;

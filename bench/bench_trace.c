@@ -12,9 +12,9 @@
 #include "base/trace.h"
 #include "bench/bench.h"
 #include "cpu/exit.h"
-#include "debugger/stat.h"
-#include "debugger/trace_drain.h"
-#include "debugger/trace_file.h"
+#include "debugger/report/stat.h"
+#include "debugger/trace/drain.h"
+#include "debugger/trace/file.h"
 
 #define RING    16384
 #define EVENTS  4000000

@@ -12,8 +12,8 @@
 #include "base/x86.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
-#include "debugger/trace_drain.h"
-#include "debugger/trace_text.h"
+#include "debugger/trace/drain.h"
+#include "debugger/trace/text.h"
 #include "vm/lockstep.h"
 
 #define EXIT_USAGE  2

@@ -2,7 +2,7 @@
  * cmd/debug.c -- vitrine debug: the console.
  *
  * Lines come from -ex, -x, and then from the terminal (with readline) or plain
- * standard input; debugger/command.c does what they say.  While the guest runs
+ * standard input; debugger/console/command.c does what they say.  While the guest runs
  * its serial output is printed and Ctrl-C pauses it; what it reads, `type`
  * gives it.
  */
@@ -24,10 +24,10 @@
 #include "base/trace.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
-#include "debugger/command.h"
-#include "debugger/debuginfo.h"
-#include "debugger/link.h"
-#include "debugger/symbols.h"
+#include "debugger/console/command.h"
+#include "debugger/link/link.h"
+#include "debugger/symbols/debuginfo.h"
+#include "debugger/symbols/symbols.h"
 #include "vm/snapshot.h"
 
 #define EXIT_CANNOT 125

@@ -15,8 +15,8 @@
 
 #include "base/host.h"
 #include "base/trace.h"
-#include "debugger/gdb_regs.h"
-#include "debugger/gdb_server.h"
+#include "debugger/gdb/server.h"
+#include "debugger/symbols/gdb_regs.h"
 #include "vm/snapshot.h"
 
 #define EXIT_USAGE 2

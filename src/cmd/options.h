@@ -28,11 +28,11 @@ struct run_options {
     const char *from;                   /* --from SNAPSHOT: begin there */
     struct recording *replay;           /* vitrine replay: what to do again */
     const char *screen_dump;            /* NULL, a file, or "-" */
-    const char *gdb;                    /* where a debugger connects: gdb_server.h; NULL: none */
+    const char *gdb;                    /* where a debugger connects: gdb/server.h; NULL: none */
     const char *gdb_arch;               /* its one description; NULL: as the CPU's mode    */
     const char *gdb_ready;              /* vitrine gdb: this file tells the monitor's pid, and the first
                                            connection's end is the run's */
-    pid_t       tracer;                 /* who may debug the monitor (debugger/link.h); 0     */
+    pid_t       tracer;                 /* who may debug the monitor (debugger/link/link.h); 0     */
     uint64_t    kinds;                  /* --trace-kinds LIST: BIT(kind)    */
     uint64_t    every;                  /* compare: instructions between comparisons */
     bool        insns;                  /* --trace-insns: every instruction too */

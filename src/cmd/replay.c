@@ -8,7 +8,7 @@
 #include "base/host.h"
 #include "cmd/cmd.h"
 #include "cmd/session.h"
-#include "debugger/recording.h"
+#include "vm/recording.h"
 
 #define EXIT_CANNOT 125
 

@@ -8,9 +8,9 @@
 
 #include "base/host.h"
 #include "cmd/cmd.h"
-#include "debugger/report.h"
-#include "debugger/store.h"
-#include "debugger/symbols.h"
+#include "debugger/report/report.h"
+#include "debugger/symbols/symbols.h"
+#include "debugger/trace/store.h"
 #include "vm/pc.h"
 
 static const char usage[] =

@@ -21,12 +21,12 @@
 #include "base/host.h"
 #include "base/trace.h"
 #include "cmd/terminal.h"
-#include "debugger/command.h"
-#include "debugger/gdb_server.h"
-#include "debugger/gdb_stub.h"
-#include "debugger/link.h"
-#include "debugger/debuginfo.h"
-#include "debugger/symbols.h"
+#include "debugger/console/command.h"
+#include "debugger/gdb/server.h"
+#include "debugger/gdb/stub.h"
+#include "debugger/link/link.h"
+#include "debugger/symbols/debuginfo.h"
+#include "debugger/symbols/symbols.h"
 
 #define EXIT_CANNOT 125
 #define LOOK_MS     10                  /* between looks at a running machine */

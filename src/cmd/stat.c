@@ -10,7 +10,7 @@
 
 #include "base/host.h"
 #include "cmd/cmd.h"
-#include "debugger/trace_format.h"
+#include "debugger/trace/format.h"
 
 bool is_trace(const char *path)
 {

@@ -15,7 +15,7 @@
 
 #include "base/host.h"
 #include "base/vclock.h"
-#include "debugger/link.h"
+#include "debugger/link/link.h"
 #include "io/i8042.h"
 #include "io/uart.h"
 #include "vm/pc.h"

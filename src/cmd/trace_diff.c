@@ -9,9 +9,9 @@
 #include "base/host.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
-#include "debugger/store.h"
-#include "debugger/symbols.h"
-#include "debugger/trace_diff.h"
+#include "debugger/report/diff.h"
+#include "debugger/symbols/symbols.h"
+#include "debugger/trace/store.h"
 
 static const char usage[] =
     "usage: vitrine trace diff [options] A.trace B.trace\n"

@@ -13,12 +13,12 @@
 #include "base/host.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
-#include "debugger/filter.h"
-#include "debugger/link.h"
-#include "debugger/debuginfo.h"
-#include "debugger/symbols.h"
-#include "debugger/tui.h"
-#include "debugger/tui_guard.h"
+#include "debugger/link/link.h"
+#include "debugger/symbols/debuginfo.h"
+#include "debugger/symbols/symbols.h"
+#include "debugger/trace/filter.h"
+#include "debugger/tui/guard.h"
+#include "debugger/tui/tui.h"
 #include "vm/pc.h"
 
 static const char usage[] =

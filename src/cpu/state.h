@@ -31,6 +31,13 @@ enum seg {
     N_SEGS
 };
 
+/* Operating mode: what decides how the bytes at CS:RIP are decoded.  In long mode CS says
+ * whether code is 64 bits wide or runs in compatibility mode, 16 or 32 bits wide.
+ * [SDM 3A "Modes of Operation"] */
+enum cpu_mode {
+    MODE_REAL, MODE_V86, MODE_PROT16, MODE_PROT32, MODE_LONG16, MODE_LONG32, MODE_LONG64, N_CPU_MODES
+};
+
 struct segment {            /* selector + the hidden part  [SDM 3A "Segment Registers"] */
     uint16_t sel;
     uint16_t attr;          /* SEG_ bits of base/x86.h; P clear: unusable */

@@ -5,7 +5,7 @@
  * as the one did that they were taken from, to the last event: registers and
  * what the CPU has still to deliver, the TLB and the monitor's own tables,
  * devices, the clock with its timers, and where the run loop stands.  Files
- * (vm/snapshot.h) and checkpoints (debugger/checkpoint.h) are made from them.
+ * (vm/snapshot.h) and checkpoints (vm/checkpoint.h) are made from them.
  *
  * Taken and given between two turns of the loop, or in the midst of one that a
  * debugger has interrupted.

@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "base/trace.h"
-#include "debugger/command.h"
-#include "debugger/expr.h"
-#include "debugger/store.h"
+#include "debugger/console/command.h"
+#include "debugger/symbols/expr.h"
+#include "debugger/trace/store.h"
 
 static int read_fake(void *arg, bool physical, uint64_t at, void *buf, unsigned n)
 {

@@ -11,11 +11,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "debugger/expr.h"
-#include "debugger/frame.h"
-#include "debugger/kallsyms.h"
-#include "debugger/source.h"
-#include "debugger/symbols.h"
+#include "debugger/symbols/expr.h"
+#include "debugger/symbols/frame.h"
+#include "debugger/symbols/kallsyms.h"
+#include "debugger/symbols/line_table.h"
+#include "debugger/symbols/symbols.h"
 
 static int read_fake(void *arg, bool physical, uint64_t at, void *buf, unsigned n)
 {

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "debugger/filter.h"
-#include "debugger/trace_text.h"
+#include "debugger/trace/filter.h"
+#include "debugger/trace/text.h"
 
 static const char *engine_of(const void *arg, unsigned engine)
 {

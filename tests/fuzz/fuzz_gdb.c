@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#include "debugger/gdb_stub.h"
+#include "debugger/gdb/stub.h"
 #include "one_process.h"
 #include "vm/state.h"
 

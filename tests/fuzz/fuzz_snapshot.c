@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "base/host.h"
-#include "debugger/recording.h"
 #include "mem/gmem.h"
+#include "vm/recording.h"
 #include "vm/snapshot.h"
 #include "vm/state.h"
 

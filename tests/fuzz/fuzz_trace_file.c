@@ -12,12 +12,12 @@
 #include <string.h>
 #include <zstd.h>
 
-#include "base/trace.h"
-#include "debugger/filter.h"
-#include "debugger/stat.h"
-#include "debugger/trace_format.h"
-#include "debugger/trace_text.h"
 #include "../unit/trace_events.h"
+#include "base/trace.h"
+#include "debugger/report/stat.h"
+#include "debugger/trace/filter.h"
+#include "debugger/trace/format.h"
+#include "debugger/trace/text.h"
 
 static FILE *nowhere;
 static uint64_t last_seq;

@@ -1,5 +1,5 @@
 /*
- * tests/fuzz/one_process.h -- both ends of debugger/link.h in one process and one thread, for
+ * tests/fuzz/one_process.h -- both ends of debugger/link/link.h in one process and one thread, for
  * a fuzzer: no process to switch to, the coverage of both ends, the same every time.
  *
  * link.c and vmm.c are what they always are.  The linker puts the __wrap_ functions here in the
@@ -28,7 +28,7 @@
 
 #include "base/host.h"
 #include "base/vclock.h"
-#include "debugger/link_wire.h"
+#include "debugger/vmm/wire.h"
 
 #define SLICE_NS    100
 #define STACK_BYTES (1 << 20)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "debugger/link.h"
+#include "debugger/link/link.h"
 
 /* The bytes go into a file at `path`, which the guest is loaded from. */
 static const struct engine *board_engine = &engine_soft;

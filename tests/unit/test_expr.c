@@ -14,11 +14,11 @@
 
 #include "base/trace.h"
 #include "base/x86.h"
-#include "debugger/command.h"
-#include "debugger/disasm.h"
-#include "debugger/expr.h"
-#include "debugger/regs.h"
-#include "debugger/store.h"
+#include "cpu/regs.h"
+#include "debugger/console/command.h"
+#include "debugger/symbols/disasm.h"
+#include "debugger/symbols/expr.h"
+#include "debugger/trace/store.h"
 
 /* Memory: the byte at a is a & ff, below 1000h; physical: its complement. */
 static int read_fake(void *arg, bool physical, uint64_t at, void *buf, unsigned n)

@@ -12,9 +12,9 @@
 
 #include "base/x86.h"
 #include "cpu/exit.h"
-#include "debugger/filter.h"
-#include "debugger/trace_field.h"
-#include "debugger/trace_text.h"
+#include "debugger/trace/field.h"
+#include "debugger/trace/filter.h"
+#include "debugger/trace/text.h"
 
 static const char *engine_of(const void *arg, unsigned engine)
 {

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "debugger/gdb_packet.h"
-#include "debugger/gdb_stub.h"
+#include "debugger/gdb/packet.h"
+#include "debugger/gdb/stub.h"
 #include "link_board.h"
 
 /* 16-bit code at 1000h, then 32-bit at 1020h: real mode counts in BX, and after 3 rounds

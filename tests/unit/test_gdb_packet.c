@@ -13,10 +13,10 @@
 #include <cmocka.h>
 
 #include "base/x86.h"
-#include "debugger/gdb_agent.h"
-#include "debugger/gdb_packet.h"
-#include "debugger/gdb_regs.h"
-#include "debugger/regs.h"
+#include "cpu/regs.h"
+#include "debugger/gdb/packet.h"
+#include "debugger/symbols/gdb_regs.h"
+#include "debugger/vmm/gdb_agent.h"
 
 /* ---- framing ---- */
 

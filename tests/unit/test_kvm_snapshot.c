@@ -20,9 +20,9 @@
 
 #include "base/host.h"
 #include "base/vclock.h"
-#include "debugger/checkpoint.h"
 #include "io/uart.h"
 #include "mem/gmem.h"
+#include "vm/checkpoint.h"
 #include "vm/pc.h"
 #include "vm/snapshot.h"
 #include "vm/state.h"

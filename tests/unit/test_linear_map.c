@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "base/x86.h"
-#include "debugger/command.h"
-#include "debugger/linear_map.h"
+#include "debugger/console/command.h"
+#include "debugger/link/linear_map.h"
 #include "link_board.h"
 
 #define ROOT  0x10000                   /* the upper table; others behind it */

@@ -18,8 +18,8 @@
 #include <cmocka.h>
 
 #include "base/trace.h"
+#include "debugger/vmm/sandbox.h"
 #include "link_board.h"
-#include "debugger/sandbox.h"
 
 /* 16-bit code at 1000h: counts in BX and at [2000h], writes "A" to COM1 each time round.
  *   1000  mov dx,3f8h   1003  xor bx,bx      1005  inc bx        1006  mov [2000h],bx

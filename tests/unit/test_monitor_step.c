@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/host.h"
-#include "debugger/monitor_step.h"
+#include "debugger/link/monitor_step.h"
 #include "link_board.h"
 
 /* 16-bit code at 1000h: OUT to COM1 for ever.  mov dx,3f8h; mov al,'A'; out dx,al; jmp */

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "cpu/exit.h"
-#include "debugger/report.h"
-#include "debugger/store.h"
+#include "debugger/report/report.h"
+#include "debugger/trace/store.h"
 
 static const char *port_name(uint16_t port)
 {

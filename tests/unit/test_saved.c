@@ -21,8 +21,8 @@
 
 #include "base/trace.h"
 #include "base/vclock.h"
-#include "debugger/debuginfo.h"
-#include "debugger/type.h"
+#include "debugger/symbols/debuginfo.h"
+#include "debugger/symbols/type.h"
 #include "vm/pc.h"
 #include "vm/state.h"
 #include "vm/vm.h"

@@ -13,8 +13,8 @@
 
 #include "base/trace.h"
 #include "cpu/exit.h"
-#include "debugger/stat.h"
-#include "debugger/symbols.h"
+#include "debugger/report/stat.h"
+#include "debugger/symbols/symbols.h"
 
 static uint64_t seq, now_ns;
 

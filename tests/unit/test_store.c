@@ -14,10 +14,10 @@
 
 #include "base/trace.h"
 #include "cpu/exit.h"
-#include "debugger/filter.h"
-#include "debugger/store.h"
-#include "debugger/trace_drain.h"
-#include "debugger/trace_file.h"
+#include "debugger/trace/drain.h"
+#include "debugger/trace/file.h"
+#include "debugger/trace/filter.h"
+#include "debugger/trace/store.h"
 #include "path.h"
 
 /* Event number i of every trace here. */

@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "base/x86.h"
-#include "debugger/link.h"
-#include "debugger/table_diff.h"
+#include "debugger/link/link.h"
+#include "debugger/link/table_diff.h"
 
 static const uint8_t halt_code[] = { 0xfa, 0xf4 };     /* cli; hlt */
 static char path[] = "/tmp/vitrine-test-table-XXXXXX";

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/trace.h"
-#include "debugger/trace_drain.h"
+#include "debugger/trace/drain.h"
 
 static struct trace *ring_of(size_t n)
 {

@@ -19,11 +19,11 @@
 #include <cmocka.h>
 
 #include "base/trace.h"
-#include "debugger/store.h"
-#include "debugger/trace_drain.h"
-#include "debugger/trace_file.h"
-#include "debugger/trace_format.h"
-#include "debugger/trace_ring.h"
+#include "debugger/trace/drain.h"
+#include "debugger/trace/file.h"
+#include "debugger/trace/format.h"
+#include "debugger/trace/ring.h"
+#include "debugger/trace/store.h"
 #include "path.h"
 #include "trace_events.h"
 

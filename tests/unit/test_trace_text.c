@@ -15,10 +15,10 @@
 
 #include "base/trace.h"
 #include "cpu/exit.h"
-#include "debugger/kallsyms.h"
-#include "debugger/orc.h"
-#include "debugger/symbols.h"
-#include "debugger/trace_text.h"
+#include "debugger/symbols/kallsyms.h"
+#include "debugger/symbols/orc.h"
+#include "debugger/symbols/symbols.h"
+#include "debugger/trace/text.h"
 
 static const char *name_engine(const void *arg, unsigned engine)
 {

@@ -6,8 +6,8 @@
 #define TESTS_TO_AND_FRO_H
 
 #include "base/host.h"
-#include "debugger/link.h"
-#include "debugger/symbols.h"
+#include "debugger/link/link.h"
+#include "debugger/symbols/symbols.h"
 
 #define MiB (1u << 20)
 

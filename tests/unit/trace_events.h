@@ -1,6 +1,6 @@
 /*
  * trace_events.h -- the events of a trace file for tests, unpacked block by block as
- * debugger/store.c does it.
+ * debugger/trace/store.c does it.
  */
 #ifndef TESTS_TRACE_EVENTS_H
 #define TESTS_TRACE_EVENTS_H
@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "debugger/trace_columns.h"
-#include "debugger/trace_file.h"
+#include "debugger/trace/columns.h"
+#include "debugger/trace/file.h"
 
 /* Block i into `events` (room for its n_events): 0, or -EINVAL and a sentence. */
 static inline int block_events(const struct trace_file *f, size_t i, struct trace_event *events,

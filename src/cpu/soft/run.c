@@ -134,7 +134,7 @@ void op_steady(struct soft *s, const struct uop *u)
 
 /* ---- what the mode is ---- */
 
-static enum soft_mode mode_of(const struct soft *s)
+static enum cpu_mode mode_of(const struct soft *s)
 {
     uint16_t cs = s->seg[SEG_CS].attr;
 
@@ -167,7 +167,7 @@ static bool is_flat(const struct soft *s)
 
 void soft_mode_changed(struct soft *s)
 {
-    enum soft_mode old = s->mode;
+    enum cpu_mode old = s->mode;
     const struct segment *cs = &s->seg[SEG_CS];
 
     s->mode = (uint8_t)mode_of(s);

@@ -81,9 +81,6 @@ struct uop {
 };
 _Static_assert(sizeof(struct uop) == 64, "a micro-operation fills a cache line");
 
-/* Operating mode: what the decoder must know. */
-enum soft_mode { MODE_REAL, MODE_V86, MODE_PROT16, MODE_PROT32, MODE_LONG16, MODE_LONG32, MODE_LONG64 };
-
 struct soft {
     /* -- hot: what most instructions touch -- */
     uint64_t gpr[N_GPRS + 1];
@@ -107,7 +104,7 @@ struct soft {
     struct segment seg[N_SEGS];
     bool     flat;              /* CS DS ES SS: base 0, limit 4 GiB, usable: no checks needed */
     uint8_t  cpl;
-    uint8_t  mode;              /* enum soft_mode */
+    uint8_t  mode;              /* enum cpu_mode */
 
     struct table_reg gdtr, idtr;
     uint64_t cr0, cr2, cr3, cr4, cr8, efer;

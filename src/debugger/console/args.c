@@ -1,0 +1,128 @@
+/*
+ * debugger/console/args.c -- the arguments of commands: words, numbers, addresses, and the
+ * machine that expressions in them are about.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "debugger/console/private.h"
+#include "debugger/symbols/symbols.h"
+
+const char *skip_blanks(const char *s)
+{
+    while (isspace((unsigned char)*s))
+        s++;
+    return s;
+}
+
+size_t word_length(const char *s)
+{
+    size_t n = 0;
+    while (s[n] && !isspace((unsigned char)s[n]))
+        n++;
+    return n;
+}
+
+bool word_is(const char *s, const char *word)
+{
+    return word_length(s) == strlen(word) && strncmp(s, word, strlen(word)) == 0;
+}
+
+static int read_memory(void *arg, bool physical, uint64_t at, void *buf, unsigned n)
+{
+    struct console *c = arg;
+    if (!c->o.link)
+        return -EFAULT;
+    return physical ? link_read_phys(c->o.link, at, buf, n)
+                    : link_read_linear(c->o.link, at, buf, n);
+}
+
+static bool special_name(void *arg, const char *name, size_t len, uint64_t *value)
+{
+    struct console *c = arg;
+    if (len != 1 || name[0] != '$')
+        return false;
+    *value = c->last_value;
+    return true;
+}
+
+struct expr_machine console_machine(struct console *c)
+{
+    return (struct expr_machine){ .cpu = c->o.link ? &c->cpu : NULL, .symbols = c->o.symbols,
+                                  .info = c->o.info, .orc = c->own_orc,
+                                  .frame = c->frame.level ? &c->frame : NULL,
+                                  .read = read_memory, .arg = c, .name = special_name };
+}
+
+bool arg_value(struct console *c, const char **args, uint64_t *value)
+{
+    struct expr_machine m = console_machine(c);
+    char why[300];
+    size_t end;
+    if (expr_eval_word(*args, &m, value, &end, why, sizeof why)) {
+        fail(c, "%s", why);
+        return false;
+    }
+    *args = skip_blanks(*args + end);
+    if (**args == ',')
+        *args = skip_blanks(*args + 1);
+    return true;
+}
+
+/* FILE:LINE, with the file we are in if it is left out; *args moves behind it. */
+static bool line_address(struct console *c, const char **args, uint64_t *value, bool *is_line)
+{
+    struct source_place p = { .line = 0 };
+    struct frame f;
+    char file[200];
+    int actual;
+    size_t len = word_length(*args), n = len;
+    while (n && isdigit((unsigned char)(*args)[n - 1]))
+        n--;
+    *is_line = n && n < len && (*args)[n - 1] == ':' && n < sizeof file && strcspn(*args, "[(") >= n;
+    if (!*is_line)
+        return false;
+    snprintf(file, sizeof file, "%.*s", (int)n - 1, *args);
+    if (!file[0] && c->o.link && console_frame(c, &f) && place_of(c, frame_lookup_pc(&f), &p))
+        snprintf(file, sizeof file, "%s", p.file);
+    if (!file[0] || !source_address(debuginfo_source(c->o.info), file,
+                                    (int)strtol(*args + n, NULL, 10), value, &actual)) {
+        fail(c, "no code is known of %.*s", (int)len, *args);
+        return false;
+    }
+    *args = skip_blanks(*args + len);
+    return true;
+}
+
+bool arg_address(struct console *c, const char **args, uint64_t *value)
+{
+    bool is_line;
+    return line_address(c, args, value, &is_line) || (!is_line && arg_value(c, args, value));
+}
+
+bool arg_count(struct console *c, const char *args, uint64_t none, uint64_t *n)
+{
+    *n = none;
+    return !*args || (arg_value(c, &args, n) && nothing_more(c, args) == CONSOLE_OK);
+}
+
+enum console_result nothing_more(struct console *c, const char *args)
+{
+    return *args ? fail(c, "nothing more is expected at '%.40s'", args) : CONSOLE_OK;
+}
+
+const struct trace_text *console_text(struct console *c)
+{
+    return store_text(c->o.store);
+}
+
+char *address_text(struct console *c, uint64_t at, char *buf, size_t n)
+{
+    char name[150];
+    symbols_format(c->o.symbols, at, name, sizeof name);
+    snprintf(buf, n, name[0] ? "%#" PRIx64 " <%s>" : "%#" PRIx64, at, name);
+    return buf;
+}

@@ -1,0 +1,347 @@
+/*
+ * debugger/console/info.c -- `info WHAT`: tables of the CPU, parts of the PC, the
+ * monitor.  All by peek.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/x86.h"
+#include "cpu/regs.h"
+#include "debugger/console/private.h"
+#include "debugger/symbols/symbols.h"
+#include "io/vga.h"
+
+#define MAX_VALUES 4096
+
+/* ---- descriptors ---- */
+
+static bool is_long(const struct console *c)
+{
+    return c->cpu.efer & EFER_LMA;
+}
+
+/* [SDM 3A "Segment Descriptors"] */
+static void show_descriptor(struct console *c, unsigned sel, uint64_t d, uint64_t upper)
+{
+    static const char *const system[16] = {
+        "?", "16-bit TSS", "LDT", "16-bit TSS, busy", "16-bit call gate", "task gate", "16-bit interrupt gate",
+        "16-bit trap gate", "?", "TSS", "?", "TSS, busy", "call gate", "?", "interrupt gate", "trap gate",
+    };
+    unsigned type = (unsigned)(d >> 40) & 15, dpl = (unsigned)(d >> 45) & 3;
+    uint64_t base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000),
+             limit = (d & 0xffff) | (d >> 32 & 0xf0000);
+    if (d >> 55 & 1)
+        limit = limit << 12 | 0xfff;
+    bool code_or_data = d >> 44 & 1;
+    if (!code_or_data && is_long(c))
+        base |= upper << 32;
+    fprintf(c->out, "0x%04x  base 0x%08" PRIx64 " limit 0x%08" PRIx64 " DPL %u %s%s%s\n", sel, base, limit, dpl,
+            d >> 47 & 1 ? "" : "not present, ",
+            !code_or_data ? system[type] : type & 8 ? "code" : "data",
+            !code_or_data ? "" : d >> 53 & 1 ? " 64-bit" : d >> 54 & 1 ? " 32-bit" : " 16-bit");
+}
+
+enum console_result info_gdt(struct console *c, const char *args)
+{
+    if (nothing_more(c, args))
+        return CONSOLE_ERROR;
+    fprintf(c->out, "GDT at %#" PRIx64 ", limit %#x\n", c->cpu.gdtr.base, c->cpu.gdtr.limit);
+    for (unsigned sel = 8; sel + 7 <= c->cpu.gdtr.limit; sel += 8) {
+        uint64_t d, upper = 0;
+        if (link_read_linear(c->o.link, c->cpu.gdtr.base + sel, &d, 8))
+            return fail(c, "the GDT is not in readable memory at %#" PRIx64,
+                        c->cpu.gdtr.base + sel);
+        bool wide = is_long(c) && d && !(d >> 44 & 1);
+        if (wide)
+            link_read_linear(c->o.link, c->cpu.gdtr.base + sel + 8, &upper, 8);
+        if (d)
+            show_descriptor(c, sel, d, upper);
+        sel += wide ? 8 : 0;
+    }
+    return CONSOLE_OK;
+}
+
+/* Real mode: segment and offset. [SDM 3A "Interrupt and Exception Handling" in 8086 emulation] */
+static enum console_result show_ivt(struct console *c)
+{
+    char place[200];
+    for (unsigned v = 0; v < 256 && 4 * v + 3 <= c->cpu.idtr.limit; v++) {
+        uint32_t e;
+        if (link_read_linear(c->o.link, c->cpu.idtr.base + 4 * v, &e, 4))
+            return fail(c, "the interrupt table is not in readable memory");
+        if (e)
+            fprintf(c->out, "0x%02x  %04x:%04x  %s\n", v, e >> 16, e & 0xffff,
+                    address_text(c, (e >> 16) * 16 + (e & 0xffff), place, sizeof place));
+    }
+    return CONSOLE_OK;
+}
+
+struct gate { bool present; uint16_t sel; unsigned type, dpl; uint64_t at; };
+
+static struct gate parse_gate(const struct console *c, const uint64_t d[2])
+{
+    return (struct gate){
+        .present = d[0] >> 47 & 1, .sel = (uint16_t)(d[0] >> 16), .type = (unsigned)(d[0] >> 40) & 15,
+        .dpl = (unsigned)(d[0] >> 45) & 3,
+        .at = (d[0] & 0xffff) | (d[0] >> 32 & 0xffff0000) | (is_long(c) ? d[1] << 32 : 0),
+    };
+}
+
+static void show_gate(struct console *c, unsigned v, const struct gate *g)
+{
+    char place[200];
+    const char *kind = g->type == 14 ? "interrupt" : g->type == 15 ? "trap" : g->type == 6 ? "interrupt, 16-bit"
+                     : g->type == 7 ? "trap, 16-bit" : g->type == 5 ? "task" : "?";
+    fprintf(c->out, "0x%02x  %04x:%s  %s, DPL %u\n", v, g->sel, address_text(c, g->at, place, sizeof place), kind,
+            g->dpl);
+}
+
+static bool alike(const struct gate *a, const struct gate *b)
+{
+    return a->present && b->present && a->sel == b->sel && a->type == b->type && a->dpl == b->dpl;
+}
+
+/* How many gates from here on are alike and equally far apart: stubs made by a macro. */
+static unsigned run_of(const struct gate *g, unsigned left)
+{
+    unsigned n = 1;
+    while (n < left && alike(&g[0], &g[n]) && g[n].at - g[n - 1].at == g[1].at - g[0].at)
+        n++;
+    return n;
+}
+
+enum console_result info_idt(struct console *c, const char *args)
+{
+    struct gate g[256] = { { .present = false } };
+    unsigned bytes = is_long(c) ? 16 : 8, n;
+    if (nothing_more(c, args))
+        return CONSOLE_ERROR;
+    fprintf(c->out, "IDT at %#" PRIx64 ", limit %#x\n", c->cpu.idtr.base, c->cpu.idtr.limit);
+    if (!(c->cpu.cr0 & CR0_PE))
+        return show_ivt(c);
+    for (n = 0; n < 256 && n * bytes + bytes - 1 <= c->cpu.idtr.limit; n++) {
+        uint64_t d[2] = { 0, 0 };
+        if (link_read_linear(c->o.link, c->cpu.idtr.base + n * bytes, d, bytes))
+            return fail(c, "the IDT is not in readable memory at %#" PRIx64,
+                        c->cpu.idtr.base + n * bytes);
+        g[n] = parse_gate(c, d);
+    }
+    for (unsigned v = 0, run; v < n; v += run) {
+        run = run_of(&g[v], n - v);
+        if (run < 4)
+            run = 1;
+        if (g[v].present)
+            show_gate(c, v, &g[v]);
+        if (g[v].present && run > 1)
+            fprintf(c->out, "      ... the same, every %#" PRIx64 " bytes, to 0x%02x\n", g[v + 1].at - g[v].at, v + run - 1);
+    }
+    return CONSOLE_OK;
+}
+
+/* [SDM 3A "Task-State Segment (TSS)", "TSS Format in 64-bit Mode"] */
+enum console_result info_tss(struct console *c, const char *args)
+{
+    const struct segment *tr = &c->cpu.seg[SEG_TR];
+    uint8_t t[104];
+    uint64_t sp;
+    if (nothing_more(c, args))
+        return CONSOLE_ERROR;
+    if (!(tr->attr & SEG_P) || tr->limit < sizeof t - 1)
+        return fail(c, "the task register holds no 32- or 64-bit TSS");
+    if (link_read_linear(c->o.link, tr->base, t, sizeof t))
+        return fail(c, "the TSS is not in readable memory at %#" PRIx64, tr->base);
+    fprintf(c->out, "TSS %#x at %#" PRIx64 ", limit %#x\n", tr->sel, tr->base, tr->limit);
+    for (unsigned i = 0; i < 3; i++) {
+        sp = 0;
+        memcpy(&sp, t + 4 + 8 * i, is_long(c) ? 8 : 4);
+        fprintf(c->out, "  ring %u stack %#" PRIx64, i, sp);
+        if (!is_long(c))
+            fprintf(c->out, ", ss %#x", t[8 + 8 * i] | t[9 + 8 * i] << 8);
+        fputc('\n', c->out);
+    }
+    for (unsigned i = 1; is_long(c) && i < 8; i++) {
+        memcpy(&sp, t + 36 + 8 * (i - 1), 8);
+        fprintf(c->out, "  IST%u %#" PRIx64 "\n", i, sp);
+    }
+    fprintf(c->out, "  I/O map at offset %#x\n", t[102] | t[103] << 8);
+    return CONSOLE_OK;
+}
+
+/* ---- devices ---- */
+
+enum console_result info_devices(struct console *c, const char *args)
+{
+    struct pc_part part[32];
+    size_t n = link_parts(part, NELEM(part));
+    if (nothing_more(c, args))
+        return CONSOLE_ERROR;
+    for (size_t i = 0; i < n; i++)
+        fprintf(c->out, "%-10s %s: %s\n", part[i].name, part[i].ops->name, part[i].ops->about);
+    return CONSOLE_OK;
+}
+
+enum console_result info_device(struct console *c, const char *name, size_t len, bool *known)
+{
+    static uint64_t values[MAX_VALUES];
+    struct pc_part part[32];
+    size_t n = link_parts(part, NELEM(part)), room = MAX_VALUES, i;
+    for (i = 0; i < n && (strlen(part[i].name) != len || strncasecmp(part[i].name, name, len)); i++)
+        ;
+    *known = i < n;
+    if (i == n)
+        return CONSOLE_ERROR;
+    if (!c->o.link)
+        return fail(c, "%s needs a guest, and this is a recorded trace", part[i].name);
+    if (nothing_more(c, skip_blanks(name + len)))
+        return CONSOLE_ERROR;
+    int err = link_device(c->o.link, (unsigned)i, values, &room);
+    if (err)
+        return fail_link(c, err, part[i].name);
+    if (room != device_values(part[i].ops, NULL, NULL, 0))
+        return fail(c, "%s: the monitor's answer makes no sense", part[i].name);
+    if (!c->o.json) {
+        device_show_values(part[i].ops, values, c->out);
+        return CONSOLE_OK;
+    }
+    fprintf(c->out, "{\"device\":\"%s\"", part[i].name);
+    const uint64_t *v = values;
+    for (size_t f = 0; f < part[i].ops->n_fields; f++) {
+        const struct field *d = &part[i].ops->fields[f];
+        fprintf(c->out, ",\"%s\":%s", d->name, d->count > 1 ? "[" : "");
+        for (unsigned k = 0; k < d->count; k++)
+            fprintf(c->out, "%s%" PRIu64, k ? "," : "", *v++);
+        fputs(d->count > 1 ? "]" : "", c->out);
+    }
+    fputs("}\n", c->out);
+    return CONSOLE_OK;
+}
+
+enum console_result info_port(struct console *c, const char *args)
+{
+    uint64_t port, size = 1, value;
+    if (!*args)
+        return fail(c, "which port? for example `info port 0x3fd`");
+    if (!arg_value(c, &args, &port) || (*args && !arg_value(c, &args, &size)) ||
+        nothing_more(c, args))
+        return CONSOLE_ERROR;
+    if (port > 0xffff || (size != 1 && size != 2 && size != 4))
+        return fail(c, "ports go from 0 to 0xffff, sizes are 1, 2 and 4");
+    int err = link_peek_port(c->o.link, (uint16_t)port, (unsigned)size, &value);
+    if (err && err != -ENXIO)
+        return fail_link(c, err, "port");
+    const char *name = pc_port_name((uint16_t)port);
+    fprintf(c->out, "port %#" PRIx64 " (%s) would read %#" PRIx64 "%s\n", port, name ? name : "nobody's", value,
+            err ? ": nobody answers" : "");
+    return CONSOLE_OK;
+}
+
+/* ---- the screen ---- */
+
+static void put_utf8(FILE *out, unsigned ch)
+{
+    if (ch < 0x80)
+        fputc((int)ch, out);
+    else if (ch < 0x800)
+        fprintf(out, "%c%c", 0xc0 | ch >> 6, 0x80 | (ch & 0x3f));
+    else
+        fprintf(out, "%c%c%c", 0xe0 | ch >> 12, 0x80 | (ch >> 6 & 0x3f), 0x80 | (ch & 0x3f));
+}
+
+static enum console_result put_screen(struct console *c, FILE *out)
+{
+    static uint16_t cells[LINK_CELLS];
+    struct vga_text m;
+    int err = link_screen(c->o.link, &m, cells);
+    if (err)
+        return fail_link(c, err, "the screen");
+    if (!m.text)
+        return fail(c, "the guest has set a graphics mode, which is not drawn");
+    for (unsigned row = 0; row < m.rows; row++) {
+        unsigned end = m.columns;
+        while (end && ((cells[row * m.columns + end - 1] & 0xff) == ' ' ||
+                       !(cells[row * m.columns + end - 1] & 0xff)))
+            end--;
+        for (unsigned i = 0; i < end; i++) {
+            unsigned ch = cp437_to_unicode[cells[row * m.columns + i] & 0xff];
+            put_utf8(out, ch ? ch : ' ');
+        }
+        fputc('\n', out);
+    }
+    return CONSOLE_OK;
+}
+
+enum console_result info_screen(struct console *c, const char *args)
+{
+    return nothing_more(c, args) ? CONSOLE_ERROR : put_screen(c, c->out);
+}
+
+enum console_result cmd_screenshot(struct console *c, const char *args)
+{
+    if (!*args)
+        return put_screen(c, c->out);
+    FILE *f = fopen(args, "w");
+    if (!f)
+        return fail(c, "%s: %s", args, strerror(errno));
+    enum console_result result = put_screen(c, f);
+    if (fclose(f) && result == CONSOLE_OK)
+        return fail(c, "%s: %s", args, strerror(errno));
+    return result;
+}
+
+/* ---- the rest ---- */
+
+enum console_result info_symbols(struct console *c, const char *args)
+{
+    uint64_t at, end;
+    size_t shown = 0;
+    const char *name;
+    for (size_t i = 0; (name = symbols_at(c->o.symbols, i, &at, &end)) != NULL; i++)
+        if (strstr(name, args)) {
+            fprintf(c->out, "0x%016" PRIx64 " %6" PRIu64 " %s\n", at, end - at, name);
+            shown++;
+        }
+    if (shown)
+        return CONSOLE_OK;
+    return symbols_count(c->o.symbols) ? fail(c, "no symbol has '%s' in its name", args)
+                                       : fail(c, "the guest's file has no symbols");
+}
+
+enum console_result info_status(struct console *c, const char *args)
+{
+    struct link_status s;
+    if (nothing_more(c, args))
+        return CONSOLE_ERROR;
+    tell_where(c);
+    if (c->o.json)
+        return CONSOLE_OK;
+    link_get_status(c->o.link, &s);
+    fprintf(c->out, "%" PRIu64 " instructions, %" PRIu64 " exits, %" PRIu64 " interrupts, %" PRIu64
+            ".%06" PRIu64 " ms of virtual time%s; %s\n", s.icount, s.n_exits, s.n_irqs, s.vtime_ns / 1000000,
+            s.vtime_ns % 1000000, s.halted ? ", halted" : "", state_mode(&c->cpu));
+    if (s.injected.type != EVENT_NONE)
+        fprintf(c->out, "vector %#x will be delivered first\n", s.injected.vector);
+    return CONSOLE_OK;
+}
+
+enum console_result info_monitor(struct console *c, const char *args)
+{
+    char path[64], line[200], words[4096];
+    if (nothing_more(c, args))
+        return CONSOLE_ERROR;
+    fprintf(c->out, "process %d, %s\n", (int)link_pid(c->o.link),
+            link_state_names[link_state(c->o.link)]);
+    snprintf(path, sizeof path, "/proc/%d/status", (int)link_pid(c->o.link));
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f))
+        if (!strncmp(line, "NoNewPrivs:", 11) || !strncmp(line, "Seccomp:", 8) ||
+            !strncmp(line, "VmRSS:", 6))
+            fputs(line, c->out);
+    if (f)
+        fclose(f);
+    size_t n = link_take_words(c->o.link, words, sizeof words);
+    fwrite(words, 1, n, c->out);
+    return CONSOLE_OK;
+}

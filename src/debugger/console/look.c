@@ -1,0 +1,493 @@
+/*
+ * debugger/console/look.c -- looking at registers, memory and code.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/x86.h"
+#include "cpu/regs.h"
+#include "debugger/console/private.h"
+#include "debugger/symbols/disasm.h"
+#include "debugger/symbols/symbols.h"
+
+/* ---- /FMT ---- */
+
+bool parse_format(struct console *c, const char **args, struct format *f)
+{
+    static const char sizes[] = "bhwg";
+    const char *at = *args;
+    if (*at != '/')
+        return true;
+    at++;
+    if (isdigit((unsigned char)*at)) {
+        char *end;
+        errno = 0;
+        f->count = strtoull(at, &end, 10);
+        at = end;
+        if (errno || !f->count || f->count > 65536) {
+            fail(c, "a count goes from 1 to 65536");
+            return false;
+        }
+    }
+    for (; *at && !isspace((unsigned char)*at); at++) {
+        const char *size = strchr(sizes, *at);
+        if (size)
+            f->size = 1u << (size - sizes);
+        else if (strchr("xduotcisa", *at))
+            f->letter = *at;
+        else {
+            fail(c, "'%c' is no format; there are x d u o t c i s a, and the sizes b h w g", *at);
+            return false;
+        }
+    }
+    *args = skip_blanks(at);
+    return true;
+}
+
+static void put_binary(FILE *out, uint64_t v, unsigned bits)
+{
+    while (bits > 1 && !(v >> (bits - 1) & 1))
+        bits--;
+    fputs("0b", out);
+    while (bits--)
+        fputc('0' + (int)(v >> bits & 1), out);
+}
+
+void put_number(struct console *c, uint64_t v, char letter, unsigned size)
+{
+    char text[200];
+    switch (letter) {
+    case 'd': fprintf(c->out, "%" PRId64, (int64_t)sign_extend(v, size)); break;
+    case 'u': fprintf(c->out, "%" PRIu64, v); break;
+    case 'o': fprintf(c->out, "0%" PRIo64, v); break;
+    case 't': put_binary(c->out, v, 8 * size); break;
+    case 'c': fprintf(c->out, isprint((int)(v & 0x7f)) && v < 127 ? "%" PRIu64 " '%c'" : "%" PRIu64, v, (int)v); break;
+    case 'a': fputs(address_text(c, v, text, sizeof text), c->out); break;
+    case 'x': fprintf(c->out, "0x%0*" PRIx64, (int)(2 * size), v); break;
+    default:  fprintf(c->out, "%#" PRIx64, v); break;
+    }
+}
+
+/* ---- memory ---- */
+
+static int read_at(struct console *c, bool physical, uint64_t at, void *buf, uint64_t n)
+{
+    return physical ? link_read_phys(c->o.link, at, buf, n)
+                    : link_read_linear(c->o.link, at, buf, n);
+}
+
+static void put_ascii(struct console *c, const uint8_t *bytes, unsigned n)
+{
+    fputs("  ", c->out);
+    for (unsigned i = 0; i < n; i++)
+        fputc(isprint(bytes[i]) ? bytes[i] : '.', c->out);
+}
+
+static enum console_result unreadable(struct console *c, bool physical, uint64_t at)
+{
+    return fail(c, "there is no memory at %s %#" PRIx64, physical ? "guest-physical" : "linear",
+                at);
+}
+
+static enum console_result dump(struct console *c, bool physical, uint64_t at,
+                                const struct format *f)
+{
+    char place[200];
+    unsigned per_line = 16 / f->size;
+    for (uint64_t i = 0; i < f->count; ) {
+        uint8_t line[16];
+        unsigned n = (unsigned)(f->count - i < per_line ? f->count - i : per_line);
+        if (read_at(c, physical, at, line, n * f->size))
+            return unreadable(c, physical, at);
+        fprintf(c->out, "%s:", physical ? (snprintf(place, sizeof place, "%#" PRIx64, at), place)
+                                        : address_text(c, at, place, sizeof place));
+        for (unsigned k = 0; k < n; k++) {
+            uint64_t v = 0;
+            memcpy(&v, line + k * f->size, f->size);
+            fputc(' ', c->out);
+            put_number(c, v, f->letter, f->size);
+        }
+        if (f->size == 1 && f->letter == 'x')
+            put_ascii(c, line, n);
+        fputc('\n', c->out);
+        i += n;
+        at += n * f->size;
+    }
+    c->next_x = at;
+    return CONSOLE_OK;
+}
+
+static enum console_result dump_json(struct console *c, bool physical, uint64_t at,
+                                     const struct format *f)
+{
+    fprintf(c->out, "{\"address\":%" PRIu64 ",\"size\":%u,\"values\":[", at, f->size);
+    for (uint64_t i = 0; i < f->count; i++) {
+        uint64_t v = 0;
+        if (read_at(c, physical, at + i * f->size, &v, f->size)) {
+            fputs("]}\n", c->out);
+            return unreadable(c, physical, at + i * f->size);
+        }
+        fprintf(c->out, "%s%" PRIu64, i ? "," : "", v);
+    }
+    fputs("]}\n", c->out);
+    c->next_x = at + f->count * f->size;
+    return CONSOLE_OK;
+}
+
+static enum console_result dump_strings(struct console *c, bool physical, uint64_t at,
+                                        uint64_t count)
+{
+    char place[200];
+    for (; count; count--) {
+        unsigned n = 0;
+        char ch = 0;
+        fprintf(c->out, "%s: \"", address_text(c, at, place, sizeof place));
+        for (; n < 1024 && read_at(c, physical, at, &ch, 1) == 0 && ch; n++, at++)
+            if (ch == '"' || ch == '\\' || !isprint((unsigned char)ch))
+                fprintf(c->out, ch == '\n' ? "\\n" : isprint((unsigned char)ch) ? "\\%c" : "\\x%02x", (unsigned char)ch);
+            else
+                fputc(ch, c->out);
+        fputs("\"\n", c->out);
+        at++;
+    }
+    c->next_x = at;
+    return CONSOLE_OK;
+}
+
+/* ---- code ---- */
+
+static void put_insn(struct console *c, gla_t at, const struct insn *i, const uint8_t *bytes)
+{
+    char place[200], hex[40];
+    unsigned used = 0;
+    for (unsigned k = 0; k < i->len && k < 10; k++)
+        used += (unsigned)snprintf(hex + used, sizeof hex - used, "%02x ", bytes[k]);
+    if (c->o.json) {
+        fprintf(c->out, "{\"address\":%" PRIu64 ",\"len\":%u,\"bytes\":", at, i->len);
+        json_string(c->out, hex);
+        fputs(",\"text\":", c->out);
+        json_string(c->out, i->text);
+        fputs("}\n", c->out);
+        return;
+    }
+    fprintf(c->out, "%s %-38s %-24s %s\n", at == state_pc(&c->cpu) ? "=>" : "  ",
+            address_text(c, at, place, sizeof place), hex, i->text);
+}
+
+static enum console_result code(struct console *c, gla_t at, uint64_t count)
+{
+    uint64_t base = state_code_bits(&c->cpu) == 64 ? 0 : c->cpu.seg[SEG_CS].base;
+    for (uint64_t k = 0; k < count; k++) {
+        struct insn i;
+        uint8_t bytes[15];
+        uint64_t avail = link_readable(c->o.link, at, sizeof bytes);
+        if (!avail || link_read_linear(c->o.link, at, bytes, avail))
+            return unreadable(c, false, at);
+        disasm(bytes, (unsigned)avail, state_code_bits(&c->cpu), at - base, base, c->o.symbols, &i);
+        put_insn(c, at, &i, bytes);
+        at += i.len;
+    }
+    c->next_x = at;
+    return CONSOLE_OK;
+}
+
+enum console_result cmd_disassemble(struct console *c, const char *args)
+{
+    uint64_t at = state_pc(&c->cpu), count = 10;
+    if ((*args && !arg_value(c, &args, &at)) || (*args && !arg_value(c, &args, &count)) ||
+        nothing_more(c, args))
+        return CONSOLE_ERROR;
+    return count > 65536 ? fail(c, "that is too much") : code(c, at, count);
+}
+
+static enum console_result examine(struct console *c, const char *args, bool physical)
+{
+    struct format f = { 1, 'x', 4 };
+    uint64_t at = c->next_x;
+    if (!parse_format(c, &args, &f) || (*args && !arg_value(c, &args, &at)) ||
+        nothing_more(c, args))
+        return CONSOLE_ERROR;
+    if (f.letter == 'i')
+        return physical ? fail(c, "code is read by linear address: x/i") : code(c, at, f.count);
+    if (f.letter == 's' && !c->o.json)
+        return dump_strings(c, physical, at, f.count);
+    if (f.letter == 'c')
+        f.size = 1;
+    return c->o.json ? dump_json(c, physical, at, &f) : dump(c, physical, at, &f);
+}
+
+enum console_result cmd_x(struct console *c, const char *args)  { return examine(c, args, false); }
+enum console_result cmd_xp(struct console *c, const char *args) { return examine(c, args, true); }
+
+/* ---- searching ---- */
+
+/* "TEXT" or bytes. */
+static size_t parse_needle(struct console *c, const char *args, uint8_t *needle, size_t room)
+{
+    size_t n = 0, len = strlen(args);
+    uint64_t v;
+    if (len > 2 && args[0] == '"' && args[len - 1] == '"') {
+        n = len - 2 < room ? len - 2 : room;
+        memcpy(needle, args + 1, n);
+        return n;
+    }
+    while (*args && n < room) {
+        if (!arg_value(c, &args, &v))
+            return 0;
+        if (v > 255) {
+            fail(c, "%#" PRIx64 " is not a byte", v);
+            return 0;
+        }
+        needle[n++] = (uint8_t)v;
+    }
+    if (!n)
+        fail(c, "find what? a \"text\" or bytes");
+    return n;
+}
+
+enum console_result cmd_find(struct console *c, const char *args)
+{
+    uint8_t needle[64], page[PAGE_SIZE + sizeof needle];
+    uint64_t from, to, found = 0;
+    char place[200];
+    if (!*args)
+        return fail(c, "find FROM TO \"TEXT\", for example find 0x100000 0x200000 \"boot\"");
+    if (!arg_value(c, &args, &from) || !*args || !arg_value(c, &args, &to))
+        return *args ? CONSOLE_ERROR : fail(c, "find FROM TO \"TEXT\"");
+    size_t n = parse_needle(c, args, needle, sizeof needle);
+    if (!n)
+        return CONSOLE_ERROR;
+    if (to < from || to - from > (UINT64_C(1) << 32))
+        return fail(c, "the range must go upwards and have at most 4 GiB");
+    for (uint64_t at = from; at < to && found < 100; at = (at & PAGE_MASK) + PAGE_SIZE) {
+        uint64_t in_page = PAGE_SIZE - (at & ~PAGE_MASK),
+                 got = link_readable(c->o.link, at, in_page + n - 1);
+        if (got < n || link_read_linear(c->o.link, at, page, got))
+            continue;
+        for (uint64_t i = 0; i + n <= got && i < in_page && at + i < to && found < 100; i++)
+            if (!memcmp(page + i, needle, n)) {
+                found++;
+                if (c->o.json)
+                    fprintf(c->out, "{\"found\":%" PRIu64 "}\n", at + i);
+                else
+                    fprintf(c->out, "%s\n", address_text(c, at + i, place, sizeof place));
+            }
+    }
+    return found || c->o.json ? CONSOLE_OK : fail(c, "it is not there");
+}
+
+/* ---- registers ---- */
+
+static enum console_result registers_json(struct console *c)
+{
+    fputc('{', c->out);
+    bool first = true;
+    for (size_t i = 0; i < regs_count(); i++)
+        if (!reg_at(i)->part) {
+            fprintf(c->out, "%s\"%s\":%" PRIu64, first ? "" : ",", reg_at(i)->name,
+                    reg_get(reg_at(i), &c->cpu));
+            first = false;
+        }
+    fprintf(c->out, ",\"mode\":\"%s\"}\n", state_mode(&c->cpu));
+    return CONSOLE_OK;
+}
+
+enum console_result info_registers(struct console *c, const char *args)
+{
+    char flags[120], place[200];
+    unsigned per_line = state_code_bits(&c->cpu) == 64 ? 3 : 4, n = 0;
+    bool all = word_is(args, "all"), wide = state_code_bits(&c->cpu) == 64;
+    if (*args && !all)
+        return fail(c, "`info registers` or `info registers all`; `print %.20s` shows one", args);
+    if (c->o.json)
+        return registers_json(c);
+    for (size_t i = 0; i < (all ? regs_count() : N_GPRS); i++) {
+        const struct reg *r = reg_at(i);
+        if (r->part || (!all && !wide && i >= R8))
+            continue;
+        fprintf(c->out, "%-14s 0x%0*" PRIx64 "%s", r->name, wide || all ? 16 : 8, reg_get(r, &c->cpu),
+                ++n % per_line ? "   " : "\n");
+    }
+    if (n % per_line)
+        fputc('\n', c->out);
+    if (!all)
+        fprintf(c->out, "rip %s\nrflags %#" PRIx64 " [%s]   cr0 %#" PRIx64 " cr3 %#" PRIx64 " cr4 %#" PRIx64
+                " efer %#" PRIx64 "   CPL %" PRIu64 ", %s\n",
+                address_text(c, c->cpu.rip, place, sizeof place), c->cpu.rflags,
+                state_flags(c->cpu.rflags, flags, sizeof flags), c->cpu.cr0, c->cpu.cr3, c->cpu.cr4,
+                c->cpu.efer, reg_get(reg_find("cpl", 3), &c->cpu), state_mode(&c->cpu));
+    return CONSOLE_OK;
+}
+
+enum console_result info_segments(struct console *c, const char *args)
+{
+    if (nothing_more(c, args))
+        return CONSOLE_ERROR;
+    fprintf(c->out, "%-5s %-6s %-18s %-10s %s\n", "", "sel", "base", "limit", "rights");
+    for (unsigned i = 0; i < N_SEGS; i++) {
+        const struct segment *s = &c->cpu.seg[i];
+        fprintf(c->out, "%-5s 0x%04x 0x%016" PRIx64 " 0x%08x 0x%04x%s%s%s DPL %u%s\n", seg_names[i], s->sel, s->base,
+                s->limit, s->attr, s->attr & SEG_P ? " present" : " unusable",
+                !(s->attr & SEG_S) ? " system" : s->attr & 8 ? " code" : " data",
+                s->attr & SEG_L ? " 64-bit" : s->attr & SEG_DB ? " 32-bit" : " 16-bit",
+                (unsigned)(s->attr & SEG_DPL) >> 5, s->attr & SEG_S && s->attr & 2 ? s->attr & 8 ? " readable" : " writable" : "");
+    }
+    fprintf(c->out, "gdtr  base %#" PRIx64 " limit %#x\nidtr  base %#" PRIx64 " limit %#x\n",
+            c->cpu.gdtr.base, c->cpu.gdtr.limit, c->cpu.idtr.base, c->cpu.idtr.limit);
+    return CONSOLE_OK;
+}
+
+enum console_result info_symbol(struct console *c, const char *args)
+{
+    uint64_t at;
+    char name[200];
+    if (!*args)
+        return fail(c, "the symbol of which address?");
+    if (!arg_value(c, &args, &at) || nothing_more(c, args))
+        return CONSOLE_ERROR;
+    if (!symbols_format(c->o.symbols, at, name, sizeof name)[0])
+        return fail(c, "no symbol of the guest covers %#" PRIx64, at);
+    fprintf(c->out, "%#" PRIx64 " is %s\n", at, name);
+    return CONSOLE_OK;
+}
+
+/* ---- walk ---- */
+
+static const char *const level_names[5] = { "", "PT", "PD", "PDPT", "PML4" };
+
+static char *entry_bits(uint64_t e, char *buf, size_t n)
+{
+    static const struct { uint64_t bit; const char *name; } bits[] = {
+        { PTE_P, "P" }, { PTE_W, "W" }, { PTE_U, "U" }, { PTE_A, "A" }, { PTE_D, "D" }, { PTE_PS, "PS" },
+        { PTE_G, "G" }, { PTE_NX, "NX" },
+    };
+    size_t used = 0;
+    buf[0] = 0;
+    for (size_t i = 0; i < NELEM(bits); i++)
+        if ((e & bits[i].bit) && used < n)
+            used += (size_t)snprintf(buf + used, n - used, "%s%s", used ? " " : "", bits[i].name);
+    return buf;
+}
+
+static char *ept_bits(unsigned perm, char buf[4])
+{
+    buf[0] = perm & 1 ? 'r' : '-';
+    buf[1] = perm & 2 ? 'w' : '-';
+    buf[2] = perm & 4 ? 'x' : '-';
+    buf[3] = 0;
+    return buf;
+}
+
+static void show_second(struct console *c, const struct link_second *s, gla_t gla, gpa_t gpa)
+{
+    char bits[80], rwx[4];
+    const char *table = s->is_shadow ? "shadow" : "nested";
+    for (unsigned i = 0; i < s->depth; i++)
+        fprintf(c->out, "  %s %-5s entry 0x%016" PRIx64 " [%s]\n", table,
+                level_names[s->step[i].level <= 4 ? s->step[i].level : 0], s->step[i].entry,
+                s->is_shadow ? entry_bits(s->step[i].entry, bits, sizeof bits)
+                             : ept_bits((unsigned)s->step[i].entry & 7, rwx));
+    if (s->ok)
+        fprintf(c->out, "hva  %#" PRIx64 " in the monitor (page of %" PRIu64 " bytes, %s)\n",
+                s->hva, s->page_size,
+                s->is_shadow ? "as the shadow allows" : ept_bits(s->perm, rwx));
+    else
+        fprintf(c->out, "hva  none: the %s tables do not map %s %#" PRIx64 " (not touched yet, or a device)\n", table,
+                s->is_shadow ? "gla" : "gpa", s->is_shadow ? gla : gpa);
+}
+
+static void walk_json(struct console *c, gla_t gla, const struct walk *w,
+                      const struct link_second *s, int err)
+{
+    fprintf(c->out, "{\"gla\":%" PRIu64 ",\"ok\":%s,\"error\":%u,\"steps\":[", gla,
+            w->result == WALK_OK ? "true" : "false", w->result == WALK_FAULT ? w->error : 0);
+    for (unsigned i = 0; i < w->depth; i++)
+        fprintf(c->out, "%s{\"at\":%" PRIu64 ",\"entry\":%" PRIu64 "}", i ? "," : "", w->step[i].at,
+                w->step[i].entry);
+    fputc(']', c->out);
+    if (w->result == WALK_OK)
+        fprintf(c->out, ",\"gpa\":%" PRIu64 ",\"page\":%" PRIu64 ",\"writable\":%s,\"user\":%s,\"executable\":%s",
+                w->gpa, w->page_size, w->writable ? "true" : "false", w->user ? "true" : "false",
+                w->executable ? "true" : "false");
+    if (!err)
+        fprintf(c->out, ",\"second\":\"%s\",\"mapped\":%s,\"hva\":%" PRIu64, s->is_shadow ? "shadow" : "nested",
+                s->ok ? "true" : "false", s->hva);
+    fputs("}\n", c->out);
+}
+
+/* "cs:0x10" is a guest-virtual address; anything else is linear already. */
+static bool parse_gva(struct console *c, const char **args, gla_t *gla, int *segment)
+{
+    uint64_t off;
+    *segment = -1;
+    for (unsigned i = 0; i < N_SEGS; i++) {
+        size_t n = strlen(seg_names[i]);
+        if (!strncasecmp(*args, seg_names[i], n) && (*args)[n] == ':') {
+            *segment = (int)i;
+            *args += n + 1;
+        }
+    }
+    if (!arg_value(c, args, &off))
+        return false;
+    *gla = off + (*segment >= 0 ? c->cpu.seg[*segment].base : 0);
+    if (state_code_bits(&c->cpu) != 64)
+        *gla = (uint32_t)*gla;
+    if (*segment >= 0 && !c->o.json)
+        fprintf(c->out, "gva  %s:%#" PRIx64 ", base %#" PRIx64 ", limit %#x\n", seg_names[*segment],
+                off, c->cpu.seg[*segment].base, c->cpu.seg[*segment].limit);
+    return true;
+}
+
+static void show_walk(struct console *c, gla_t gla, const struct walk *w)
+{
+    char place[200], bits[80];
+    struct paging pg = { c->cpu.cr0, c->cpu.cr3, c->cpu.cr4, c->cpu.efer, true };
+    unsigned levels = walk_levels(&pg);
+    fprintf(c->out, "gla  %s\n", address_text(c, gla, place, sizeof place));
+    for (unsigned i = 0; i < w->depth; i++)
+        fprintf(c->out, "  guest %-5s at gpa %#" PRIx64 ": 0x%016" PRIx64 " [%s]\n",
+                level_names[levels - i <= 4 ? levels - i : 0], w->step[i].at, w->step[i].entry,
+                entry_bits(w->step[i].entry, bits, sizeof bits));
+    if (!levels)
+        fputs("  paging is off\n", c->out);
+    if (w->result == WALK_OK)
+        fprintf(c->out, "gpa  %#" PRIx64 " (page of %" PRIu64 " bytes, %s, %s%s)\n", w->gpa, w->page_size,
+                w->writable ? "writable" : "read-only", w->user ? "user" : "supervisor",
+                w->executable ? "" : ", no execute");
+    else
+        fprintf(c->out, "gpa  none: a read would fault, #PF error code %#x (%s)\n", w->error,
+                w->error & 1 ? "not allowed" : "not present");
+}
+
+enum console_result cmd_walk(struct console *c, const char *args)
+{
+    struct link_second s = { 0 };
+    struct walk w;
+    gla_t gla;
+    int segment;
+    if (!*args)
+        return fail(c, "walk to which address? for example `walk rip` or `walk ss:esp`");
+    if (!parse_gva(c, &args, &gla, &segment) || nothing_more(c, args))
+        return CONSOLE_ERROR;
+    link_walk(c->o.link, gla, WALK_READ, &w);
+    /* A shadow is asked by linear address, a nested table by physical. */
+    int err = link_second(c->o.link, gla, &s);
+    if (!err && !s.is_shadow)
+        err = w.result == WALK_OK ? link_second(c->o.link, w.gpa, &s) : -ENOENT;
+    if (c->o.json) {
+        walk_json(c, gla, &w, &s, err);
+        return CONSOLE_OK;
+    }
+    show_walk(c, gla, &w);
+    if (!err)
+        show_second(c, &s, gla, w.gpa);
+    else if (err == -ENOTSUP)
+        fputs("hva  the host's kernel keeps the second level to itself (kvm)\n", c->out);
+    else if (err == -ESRCH)
+        fputs("hva  the monitor is gone, and its tables with it\n", c->out);
+    return CONSOLE_OK;
+}

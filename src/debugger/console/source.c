@@ -1,0 +1,258 @@
+/*
+ * debugger/console/source.c -- going and looking by source line: step, next, list,
+ * info line, info source.
+ *
+ * A line's code is run piece by piece: up to a call at full speed, then the call,
+ * into it (step, if its lines are known) or over it.  An interrupt that is taken on
+ * the way is run until it returns.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/regs.h"
+#include "debugger/console/private.h"
+#include "debugger/symbols/disasm.h"
+#include "debugger/symbols/symbols.h"
+
+#define MAX_PIECES 100000               /* of one line */
+
+/* ---- stepping ---- */
+
+struct line_step {
+    bool     into;
+    struct source_place place;          /* of the line to leave  */
+    uint64_t from, to;                  /* its code              */
+    uint64_t function, function_end;
+};
+
+static void enter_line(struct console *c, struct line_step *s)
+{
+    uint64_t pc = state_pc(&c->cpu), offset;
+    const char *name = symbols_find(c->o.symbols, pc, &offset);
+    place_of(c, pc, &s->place);
+    s->function = s->function_end = pc;
+    if (name)
+        symbols_extent(c->o.symbols, name, strlen(name), &s->function, &s->function_end);
+}
+
+static bool in_function(const struct line_step *s, uint64_t pc)
+{
+    return pc >= s->function && pc < s->function_end;
+}
+
+static unsigned decode(struct console *c, uint64_t at, struct insn *i)
+{
+    uint8_t bytes[15];
+    uint64_t avail = link_readable(c->o.link, at, sizeof bytes);
+    if (avail && link_read_linear(c->o.link, at, bytes, avail))
+        avail = 0;
+    disasm(bytes, (unsigned)avail, state_code_bits(&c->cpu), at - c->cpu.seg[SEG_CS].base,
+           c->cpu.seg[SEG_CS].base, NULL, i);
+    return i->ok && i->len ? i->len : 1;
+}
+
+/* From pc on, up to the next call or the end of its line's code. */
+static void next_piece(struct console *c, struct line_step *s, uint64_t pc, struct insn *first,
+                       uint64_t *end)
+{
+    struct insn i;
+    if (!source_range(debuginfo_source(c->o.info), pc, &s->from, &s->to))
+        s->to = pc + 1;
+    *end = pc + decode(c, pc, first);
+    while (*end < s->to && !first->is_call) {
+        unsigned n = decode(c, *end, &i);
+        if (i.is_call)
+            break;
+        *end += n;
+    }
+}
+
+/* Did it do what it was asked for?  Else something stopped the guest, or went wrong. */
+static bool stepped(struct console *c, enum console_result result)
+{
+    return result == CONSOLE_OK && link_state(c->o.link) == LINK_STOPPED &&
+           link_stopped(c->o.link)->why == LINK_STEPPED;
+}
+
+/* The stack says so: a handler will return, perhaps below an error code, to [from, to]. */
+static bool was_interrupted(struct console *c, uint64_t from, uint64_t to)
+{
+    unsigned bytes = state_code_bits(&c->cpu) / 8;
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t ip = 0;
+        if (link_read_linear(c->o.link, state_sp(&c->cpu) + i * bytes, &ip, bytes) == 0 &&
+            ip >= from && ip <= to)
+            return true;
+    }
+    return false;
+}
+
+/* Does a line begin at pc? */
+static bool at_line(struct console *c, uint64_t pc)
+{
+    uint64_t from, to;
+    return source_range(debuginfo_source(c->o.info), pc, &from, &to) && from == pc;
+}
+
+/* Another line's code, of this function or of one that was stepped into or out to. */
+static bool arrived(struct console *c, const struct line_step *s)
+{
+    struct source_place p;
+    uint64_t pc = state_pc(&c->cpu);
+    if (!place_of(c, pc, &p))
+        return false;
+    if (!in_function(s, pc))
+        return true;
+    return (p.line != s->place.line || strcmp(p.file, s->place.file) != 0) && at_line(c, pc);
+}
+
+/* One piece: CONSOLE_OK with *done if the step is over. */
+static enum console_result step_piece(struct console *c, struct line_step *s, bool *done)
+{
+    struct insn i;
+    struct source_place p;
+    uint64_t pc = state_pc(&c->cpu), end;
+    next_piece(c, s, pc, &i, &end);
+    enum console_result result =
+        !i.is_call ? run_range(c, pc, end) : run_quietly(c, s->into ? LINK_STEP : LINK_NEXT, 1);
+    *done = true;
+    if (!stepped(c, result))
+        return result;
+    uint64_t now = state_pc(&c->cpu);
+    bool called = i.is_call && s->into && now != end;
+    if (called && place_of(c, now, &p))
+        return CONSOLE_OK;
+    if (called || (!in_function(s, now) && was_interrupted(c, pc, end))) {
+        result = run_quietly(c, LINK_FINISH, 1);
+        if (!stepped(c, result))
+            return result;
+    }
+    *done = arrived(c, s);
+    return CONSOLE_OK;
+}
+
+static enum console_result step_line(struct console *c, bool into)
+{
+    struct line_step s = { .into = into };
+    bool done = false;
+    enter_line(c, &s);
+    if (!s.place.line)
+        return fail(c,
+                    "no source line is known here; `stepi` steps one instruction, `finish` leaves "
+                    "the function");
+    for (unsigned n = 0; n < MAX_PIECES && !done; n++) {
+        enum console_result result = step_piece(c, &s, &done);
+        if (result != CONSOLE_OK || console_held(c))
+            return result;
+    }
+    return done ? CONSOLE_OK : fail(c, "this line takes too long; `finish` leaves the function");
+}
+
+static enum console_result step_lines(struct console *c, const char *args, bool into)
+{
+    uint64_t n;
+    enum console_result result = CONSOLE_OK;
+    if (!arg_count(c, args, 1, &n))
+        return CONSOLE_ERROR;
+    if (!c->o.wait)
+        return fail(c, "stepping by line needs a console that waits; use stepi or nexti");
+    do
+        result = step_line(c, into);
+    while (result == CONSOLE_OK && n-- > 1 && link_state(c->o.link) == LINK_STOPPED &&
+           link_stopped(c->o.link)->why == LINK_STEPPED);
+    if (result == CONSOLE_OK && !console_held(c))
+        tell_where(c);
+    return result;
+}
+
+enum console_result cmd_step(struct console *c, const char *args) { return step_lines(c, args, true); }
+enum console_result cmd_next(struct console *c, const char *args) { return step_lines(c, args, false); }
+
+/* ---- text ---- */
+
+static enum console_result no_source(struct console *c)
+{
+    return fail(c, c->o.info ? "no source line is known here"
+                             : "there is no debug information, so no source");
+}
+
+static enum console_result show_lines(struct console *c, const char *file, int first, int current)
+{
+    struct source *s = debuginfo_source(c->o.info);
+    if (first < 1)
+        first = 1;
+    for (int n = first; n < first + 10; n++) {
+        const char *text = source_line(s, file, n);
+        if (!text && n == first)
+            return fail(c, "%s has no line %d, or cannot be read", short_path(file), n);
+        if (!text)
+            break;
+        if (c->o.json) {
+            fprintf(c->out, "{\"line\":%d,\"text\":", n);
+            json_string(c->out, text);
+            fputs("}\n", c->out);
+        } else {
+            fprintf(c->out, "%s%d\t%s\n", n == current ? "=> " : "   ", n, text);
+        }
+        c->list_line = n + 1;
+    }
+    if (file != c->list_file)
+        snprintf(c->list_file, sizeof c->list_file, "%s", file);
+    return CONSOLE_OK;
+}
+
+enum console_result cmd_list(struct console *c, const char *args)
+{
+    struct source_place p;
+    struct frame f;
+    uint64_t at = 0;
+    const char *colon = strrchr(args, ':');
+    int asked = colon ? atoi(colon + 1) : 0;    /* a line without code is shown all the same */
+    if (*args && (!arg_address(c, &args, &at) || nothing_more(c, args)))
+        return CONSOLE_ERROR;
+    if (!at && c->list_line)
+        return show_lines(c, c->list_file, c->list_line, 0);
+    bool here = !at && c->o.link && console_frame(c, &f);
+    if (here)
+        at = frame_lookup_pc(&f);
+    return at && place_of(c, at, &p)
+               ? show_lines(c, p.file, (asked > 0 ? asked : p.line) - 4, here ? p.line : 0)
+               : no_source(c);
+}
+
+enum console_result info_line(struct console *c, const char *args)
+{
+    struct source_place p;
+    uint64_t at = c->o.link ? state_pc(&c->cpu) : 0, from, to;
+    char place[200];
+    if (*args && (!arg_address(c, &args, &at) || nothing_more(c, args)))
+        return CONSOLE_ERROR;
+    if (!place_of(c, at, &p) || !source_range(debuginfo_source(c->o.info), at, &from, &to))
+        return no_source(c);
+    if (c->o.json) {
+        fputs("{\"file\":", c->out);
+        json_string(c->out, short_path(p.file));
+        fprintf(c->out, ",\"line\":%d,\"from\":%" PRIu64 ",\"to\":%" PRIu64 "}\n", p.line, from,
+                to);
+        return CONSOLE_OK;
+    }
+    fprintf(c->out, "%s:%d is at %s", short_path(p.file), p.line,
+            address_text(c, from, place, sizeof place));
+    fprintf(c->out, " up to %s\n", address_text(c, to, place, sizeof place));
+    return CONSOLE_OK;
+}
+
+enum console_result info_source(struct console *c, const char *args)
+{
+    struct source_place p;
+    struct frame f;
+    if (nothing_more(c, args))
+        return CONSOLE_ERROR;
+    if (!c->o.link || !console_frame(c, &f) || !place_of(c, frame_lookup_pc(&f), &p))
+        return no_source(c);
+    fprintf(c->out, "%s, line %d%s\n", p.file, p.line,
+            source_line(debuginfo_source(c->o.info), p.file, 1) ? "" : " (it cannot be read here)");
+    return CONSOLE_OK;
+}

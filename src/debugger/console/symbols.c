@@ -1,0 +1,119 @@
+/*
+ * debugger/console/symbols.c -- symbol-file: other symbols for the guest.
+ *
+ * From an ELF file (with its types and lines), from System.map, or from the kernel
+ * itself, as it lies in the guest's memory.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "debugger/console/private.h"
+#include "debugger/symbols/kallsyms.h"
+#include "debugger/symbols/orc.h"
+#include "debugger/symbols/symbols.h"
+
+#define CHUNK    (UINT64_C(64) << 20)   /* of guest memory at a time ... */
+#define OVERLAP  (UINT64_C(16) << 20)   /* ... of which the tables' size may hang over */
+
+/* A chunk of a region, as far as it can be read: how much. */
+static uint64_t read_chunk(struct console *c, gpa_t at, uint8_t *buf, uint64_t n)
+{
+    uint64_t got = 0;
+    for (uint64_t step = 1 << 20; got < n; got += step) {
+        step = n - got < step ? n - got : step;
+        if (link_read_phys(c->o.link, at + got, buf + got, step))
+            memset(buf + got, 0, step);
+    }
+    return got;
+}
+
+static struct symbols *from_memory(struct console *c, char *why, size_t n)
+{
+    const struct gmem_region *r;
+    struct symbols *s = NULL;
+    size_t n_regions = c->o.link ? link_regions(c->o.link, &r) : 0;
+    uint8_t *buf = malloc(CHUNK);
+    snprintf(why, n,
+             !buf         ? "there is not enough memory"
+             : !n_regions ? "there is no guest's memory to look through"
+                          : "there is no memory");
+    for (size_t i = 0; buf && i < n_regions && !s; i++)
+        for (uint64_t at = 0; at < r[i].size && !s; at += CHUNK - OVERLAP) {
+            uint64_t left = r[i].size - at;
+            s = kallsyms_find(buf, read_chunk(c, r[i].base + at, buf, left < CHUNK ? left : CHUNK),
+                              why, n);
+        }
+    free(buf);
+    return s;
+}
+
+static int read_phys(void *arg, uint64_t gpa, void *buf, size_t n)
+{
+    struct console *c = arg;
+    return link_read_phys(c->o.link, gpa, buf, n);
+}
+
+/* What the kernel whose symbols these are knows of its stacks. */
+static struct orc *orc_of_memory(struct console *c, const struct symbols *s)
+{
+    const struct gmem_region *r;
+    uint64_t end = 0;
+    for (size_t i = 0, n = link_regions(c->o.link, &r); i < n; i++)
+        if (r[i].base + r[i].size > end)
+            end = r[i].base + r[i].size;
+    return orc_load(s, read_phys, c, end);
+}
+
+/* In place of all that was known; the old ones, if they were ours, are freed. */
+static void use(struct console *c, struct symbols *s, struct debuginfo *info, struct orc *orc)
+{
+    store_set_symbols(c->o.store, s);
+    symbols_close(c->own_symbols);
+    debuginfo_close(c->own_info);
+    orc_close(c->own_orc);
+    c->own_orc = orc;
+    c->own_symbols = s;
+    c->o.symbols = s;
+    c->own_info = info;
+    c->o.info = info;
+    c->frame.level = 0;
+}
+
+enum console_result cmd_symbol_file(struct console *c, const char *args)
+{
+    char why[300], path[600];
+    uint64_t offset = 0;
+    size_t len = word_length(args);
+    if (!len || len >= sizeof path)
+        return fail(
+            c, "which file? an ELF, System.map, or `kernel` for what a Linux kernel has in its memory");
+    snprintf(path, sizeof path, "%.*s", (int)len, args);
+    args = skip_blanks(args + len);
+    if (*args && (!arg_value(c, &args, &offset) || nothing_more(c, args)))
+        return CONSOLE_ERROR;
+    bool kernel = strcmp(path, "kernel") == 0;
+    struct symbols *s = kernel ? from_memory(c, why, sizeof why) : symbols_open(path, why, sizeof why);
+    if (!s)
+        return fail(c, "%s: %s", path, why);
+    struct orc *orc = kernel && !offset ? orc_of_memory(c, s) : NULL;
+    symbols_shift(s, offset);
+    use(c, s, kernel || offset ? NULL : debuginfo_open(path), orc);
+    fprintf(c->out, "%zu symbols\n", symbols_count(s));
+    return CONSOLE_OK;
+}
+
+enum console_result cmd_save_symbols(struct console *c, const char *args)
+{
+    char why[300], path[600];
+    size_t len = word_length(args);
+    if (!len || len >= sizeof path)
+        return fail(c, "into which file?");
+    if (nothing_more(c, skip_blanks(args + len)))
+        return CONSOLE_ERROR;
+    snprintf(path, sizeof path, "%.*s", (int)len, args);
+    if (!symbols_save(c->o.symbols, path, why, sizeof why))
+        return fail(c, "%s: %s", path, why);
+    fprintf(c->out, "%zu symbols in %s\n", symbols_count(c->o.symbols), path);
+    return CONSOLE_OK;
+}

@@ -1,0 +1,227 @@
+/*
+ * debugger/console/trace.c -- the console looks at what was recorded.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/exit.h"
+#include "debugger/console/private.h"
+#include "debugger/report/histogram.h"
+#include "debugger/trace/field.h"
+#include "debugger/trace/filter.h"
+#include "debugger/trace/text.h"
+
+/* NULL after fail(); an empty text matches everything. */
+static struct filter *compile(struct console *c, const char *text)
+{
+    struct filter_error e;
+    struct filter *f = *text ? filter_compile(text, console_text(c), &e) : filter_both(NULL, NULL);
+    if (!f)
+        fail(c, *text ? "%s (at character %zu)" : "out of memory", *text ? e.text : "", *text ? e.column + 1 : 0);
+    return f;
+}
+
+static void put_event(struct console *c, const struct trace_event *e)
+{
+    if (c->o.json)
+        trace_text_json(console_text(c), e, c->out);
+    else
+        trace_text_line(console_text(c), e, c->out);
+}
+
+/* The last n: found backwards, told forwards. */
+static enum console_result log_last(struct console *c, const struct filter *f, uint64_t n)
+{
+    uint64_t total = store_n_events(c->o.store), at = total ? total - 1 : 0, first = total,
+             found = 0;
+    while (found < n && total && store_prev(c->o.store, f, &at, 0) == STORE_FOUND) {
+        first = at;
+        found++;
+        if (!at--)
+            break;
+    }
+    if (!found)
+        return c->o.json ? CONSOLE_OK : fail(c, total ? "no event is so" : "nothing has happened yet");
+    if (!c->o.json)
+        trace_text_head(c->out);
+    for (at = first; at < total && found && store_next(c->o.store, f, &at, 0) == STORE_FOUND;
+         at++, found--)
+        put_event(c, store_at(c->o.store, at));
+    return CONSOLE_OK;
+}
+
+enum console_result cmd_log(struct console *c, const char *args)
+{
+    uint64_t n = 20;
+    if (isdigit((unsigned char)*args)) {
+        char *end;
+        errno = 0;
+        n = strtoull(args, &end, 0);
+        if (errno || (*end && !isspace((unsigned char)*end)) || !n)
+            return fail(c, "'%.20s' is no number of events", args);
+        args = skip_blanks(end);
+    }
+    struct filter *f = compile(c, args);
+    if (!f)
+        return CONSOLE_ERROR;
+    enum console_result result = log_last(c, f, n);
+    filter_free(f);
+    return result;
+}
+
+enum console_result cmd_count(struct console *c, const char *args)
+{
+    struct filter *f = compile(c, args);
+    if (!f)
+        return CONSOLE_ERROR;
+    fprintf(c->out, c->o.json ? "{\"count\":%" PRIu64 "}\n" : "%" PRIu64 "\n",
+            store_count(c->o.store, f, 0, UINT64_MAX));
+    filter_free(f);
+    return CONSOLE_OK;
+}
+
+/* Every event that matches; what cannot be read is told of. */
+static void each(struct console *c, const struct filter *f, store_each_fn *fn, void *arg)
+{
+    int damaged = store_each(c->o.store, f, 0, UINT64_MAX, fn, arg);
+    if (damaged > 0)
+        fprintf(c->out, c->o.json ? "{\"damaged_blocks\":%d}\n" : "(damaged blocks left out: %d)\n",
+                damaged);
+}
+
+static bool count_in(void *histogram, uint64_t index, const struct trace_event *e)
+{
+    (void)index;
+    histogram_add(histogram, e);
+    return true;
+}
+
+enum console_result cmd_histogram(struct console *c, const char *args)
+{
+    size_t len = word_length(args);
+    const struct trace_field *field = trace_field_find(args, len);
+    if (!field)
+        return fail(c, len ? "there is no field '%.*s'; `vitrine trace --fields` lists them"
+                           : "of which field? for example `histogram port`%.*s", (int)len, args);
+    struct filter *f = compile(c, skip_blanks(args + len));
+    if (!f)
+        return CONSOLE_ERROR;
+    struct histogram *h = histogram_new(field, console_text(c));
+    if (h) {
+        each(c, f, count_in, h);
+        histogram_print(h, 40, c->out);
+    }
+    histogram_free(h);
+    filter_free(f);
+    return h ? CONSOLE_OK : fail(c, "out of memory");
+}
+
+enum console_result cmd_why(struct console *c, const char *args)
+{
+    struct trace_event e;
+    uint64_t n = store_n_events(c->o.store), seq;
+    if (!n)
+        return fail(c, "nothing has happened yet");
+    const struct trace_event *at_end = store_at(c->o.store, n - 1);
+    uint64_t last = at_end ? at_end->seq : 0;
+    /* After a breakpoint on an event: that one. */
+    uint64_t here = c->o.link ? link_stopped(c->o.link)->seq : 0;
+    if (!arg_count(c, args, here ? here : last, &seq))
+        return CONSOLE_ERROR;
+    if (store_find_seq(c->o.store, seq, &e))
+        return last && seq > last
+            ? fail(c, "event %" PRIu64 " is not in this trace; the last is %" PRIu64, seq, last)
+            : fail(c, "event %" PRIu64 " is in no part of this trace that can be read", seq);
+    trace_text_why(console_text(c), &e, store_find_seq, c->o.store, c->out);
+    return CONSOLE_OK;
+}
+
+enum console_result info_trace(struct console *c, const char *args)
+{
+    uint64_t n = store_n_events(c->o.store), lost = store_lost(c->o.store);
+    struct trace_event a = { .seq = 0 }, b = { .seq = 0 };
+    if (nothing_more(c, args))
+        return CONSOLE_ERROR;
+    if (n && store_at(c->o.store, 0))
+        a = *store_at(c->o.store, 0);
+    if (n && store_at(c->o.store, n - 1))
+        b = *store_at(c->o.store, n - 1);
+    if (c->o.json)
+        fprintf(c->out, "{\"events\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"first\":%" PRIu64 ",\"last\":%" PRIu64
+                ",\"from\":%" PRIu64 ",\"to\":%" PRIu64 "}\n", n, lost, a.seq, b.seq, a.vtime_ns, b.vtime_ns);
+    else
+        fprintf(c->out, "%" PRIu64 " events, %" PRIu64 " to %" PRIu64 ", from %" PRIu64 " ns to %" PRIu64
+                " ns; %" PRIu64 " lost\n", n, a.seq, b.seq, a.vtime_ns, b.vtime_ns, lost);
+    return CONSOLE_OK;
+}
+
+static bool put_one(void *console, uint64_t index, const struct trace_event *e)
+{
+    struct console *c = console;
+    (void)index;
+    put_event(c, e);
+    return true;
+}
+
+enum console_result info_marks(struct console *c, const char *args)
+{
+    struct filter *f = nothing_more(c, args) ? NULL : compile(c, "MARK");
+    if (!f)
+        return CONSOLE_ERROR;
+    if (!c->o.json)
+        trace_text_head(c->out);
+    each(c, f, put_one, c);
+    filter_free(f);
+    return CONSOLE_OK;
+}
+
+/* Of a machine its own counts, of a trace those of its EXIT events. */
+struct counts { uint64_t of[N_EXITS], all; };
+
+static bool count_exit(void *arg, uint64_t index, const struct trace_event *e)
+{
+    struct counts *n = arg;
+    int i = exit_index((unsigned)e->arg[0]);
+    (void)index;
+    n->all++;
+    if (i >= 0)
+        n->of[i]++;
+    return true;
+}
+
+enum console_result info_exits(struct console *c, const char *args)
+{
+    struct counts n = { .all = 0 };
+    if (nothing_more(c, args))
+        return CONSOLE_ERROR;
+    if (c->o.link) {
+        struct link_status s;
+        link_get_status(c->o.link, &s);
+        memcpy(n.of, s.exits_by, sizeof n.of);
+        n.all = s.n_exits;
+    } else {
+        struct filter *f = compile(c, "EXIT");
+        if (!f)
+            return CONSOLE_ERROR;
+        each(c, f, count_exit, &n);
+        filter_free(f);
+    }
+    if (c->o.json)
+        fprintf(c->out, "{\"exits\":%" PRIu64, n.all);
+    for (unsigned i = 0; i < N_EXITS; i++) {
+        if (n.of[i] && c->o.json)
+            fprintf(c->out, ",\"%s\":%" PRIu64, exit_infos[i].name, n.of[i]);
+        else if (n.of[i])
+            fprintf(c->out, "%12" PRIu64 " %5.1f %%  %-14s %s\n", n.of[i],
+                    100.0 * (double)n.of[i] / (double)(n.all ? n.all : 1), exit_infos[i].name,
+                    exit_infos[i].about);
+    }
+    if (c->o.json)
+        fputs("}\n", c->out);
+    else
+        fprintf(c->out, "%12" PRIu64 " exits\n", n.all);
+    return CONSOLE_OK;
+}

@@ -1,0 +1,205 @@
+/*
+ * debugger/gdb/memory.c -- memory by linear address, as the guest's tables have it now.
+ *
+ * Reading asks nobody and touches nothing (link.h); where no memory is but a
+ * device, its registers are peeked at.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/x86.h"
+#include "debugger/gdb/private.h"
+#include "debugger/link/linear_map.h"
+
+#define READ_MAX 0x10000
+#define PEEK_MAX 64                     /* bytes of a device's memory at once: each is a question */
+
+/* "address,length": both, and nothing that wraps. */
+static bool parse_range(struct gdb_args *a, uint64_t *at, uint64_t *n)
+{
+    return gdb_take_number(a, at) && gdb_take(a, ',') && gdb_take_number(a, n);
+}
+
+static uint64_t peek_device(struct gdb_stub *s, uint64_t at, uint8_t *buf, uint64_t n)
+{
+    uint64_t done = 0, value;
+    for (; done < n && done < PEEK_MAX; done++) {
+        struct walk w;
+        link_walk(s->o.link, at + done, WALK_READ, &w);
+        if (w.result != WALK_OK || link_peek_mmio(s->o.link, w.gpa, 1, &value))
+            break;
+        buf[done] = (uint8_t)value;
+    }
+    return done;
+}
+
+/* As many of the n bytes as there are. */
+static uint64_t read_some(struct gdb_stub *s, uint64_t at, uint8_t *buf, uint64_t n)
+{
+    if (link_read_linear(s->o.link, at, buf, n) == 0)
+        return n;
+    uint64_t some = link_readable(s->o.link, at, n);
+    if (some && link_read_linear(s->o.link, at, buf, some) == 0)
+        return some;
+    return peek_device(s, at, buf, n);
+}
+
+static enum gdb_when read_memory(struct gdb_stub *s, struct gdb_args args, bool binary)
+{
+    static uint8_t buf[READ_MAX];
+    uint64_t at, n;
+    if (!parse_range(&args, &at, &n))
+        return gdb_error(s, EINVAL, "an address and a length are wanted");
+    if (n > READ_MAX)
+        n = READ_MAX;
+    uint64_t got = read_some(s, at, buf, n);
+    if (n && !got)
+        return gdb_error(s, EFAULT, "there is no memory");
+    if (binary) {
+        gdb_put(&s->p, "b");
+        gdb_put_binary(&s->p, buf, got);
+    } else {
+        gdb_put_hex(&s->p, buf, got);
+    }
+    return GDB_NOW;
+}
+
+enum gdb_when gdb_read_memory(struct gdb_stub *s, struct gdb_args args)
+{
+    return read_memory(s, args, false);
+}
+
+enum gdb_when gdb_read_binary(struct gdb_stub *s, struct gdb_args args)
+{
+    return read_memory(s, args, true);
+}
+
+static enum gdb_when write_memory(struct gdb_stub *s, uint64_t at, const void *buf, uint64_t n)
+{
+    int err = n ? link_write_linear(s->o.link, at, buf, n) : 0;
+    const char *why = err == -EFAULT ? "there is no memory"
+                    : err == -EBUSY  ? "the guest is on its way back"
+                    : "the monitor does not answer";
+    return err ? gdb_error(s, err, why) : gdb_ok(s);
+}
+
+enum gdb_when gdb_write_memory(struct gdb_stub *s, struct gdb_args args)
+{
+    static uint8_t buf[READ_MAX];
+    uint64_t at, n;
+    if (!parse_range(&args, &at, &n) || !gdb_take(&args, ':') || n > sizeof buf ||
+        gdb_from_hex(args.at, (size_t)(args.end - args.at), buf, n) != n)
+        return gdb_error(s, EINVAL, "M wants an address, a length and the bytes");
+    return write_memory(s, at, buf, n);
+}
+
+enum gdb_when gdb_write_binary(struct gdb_stub *s, struct gdb_args args)
+{
+    uint64_t at, n;
+    if (!parse_range(&args, &at, &n) || !gdb_take(&args, ':') ||
+        n != (uint64_t)(args.end - args.at))
+        return gdb_error(s, EINVAL, "X wants an address, a length and the bytes");
+    return write_memory(s, at, args.at, n);
+}
+
+/* ---- qSearch:memory, qCRC: over as much as can be read ---- */
+
+#define SEARCH_MAX (UINT64_C(1) << 30)
+
+/* "address;length;bytes": the first place, or 0. */
+enum gdb_when gdb_search(struct gdb_stub *s, struct gdb_args args)
+{
+    static uint8_t buf[READ_MAX];
+    uint64_t at, n;
+    if (!gdb_take_number(&args, &at) || !gdb_take(&args, ';') || !gdb_take_number(&args, &n) ||
+        !gdb_take(&args, ';'))
+        return gdb_error(s, EINVAL, "qSearch wants an address, a length and the bytes");
+    size_t len = (size_t)(args.end - args.at);
+    if (!len || len > sizeof buf / 2 || n > SEARCH_MAX)
+        return gdb_error(s, EINVAL, "at most 1 GiB is searched, for at most 32 KiB");
+    while (n >= len) {
+        if (gdb_has_enough(s))
+            return gdb_error(s, EINTR, "interrupted");
+        uint64_t k = n < sizeof buf ? n : sizeof buf;
+        uint64_t got = link_readable(s->o.link, at, k);
+        if (got < len || link_read_linear(s->o.link, at, buf, got))
+            break;
+        const uint8_t *hit = memmem(buf, got, args.at, len);
+        if (hit) {
+            gdb_printf(&s->p, "1,%llx", (unsigned long long)(at + (uint64_t)(hit - buf)));
+            return GDB_NOW;
+        }
+        if (got < k)
+            break;
+        at += got - (len - 1);
+        n -= got - (len - 1);
+    }
+    gdb_put(&s->p, "0");
+    return GDB_NOW;
+}
+
+/* As gdb computes it: polynomial 0x04c11db7, begun with ones, not reflected. */
+static uint32_t crc32(uint32_t crc, const uint8_t *byte, uint64_t n)
+{
+    static uint32_t table[256];
+    if (!table[1])
+        for (uint32_t i = 0; i < 256; i++) {
+            table[i] = i << 24;
+            for (int k = 0; k < 8; k++)
+                table[i] = table[i] << 1 ^ (table[i] >> 31 ? 0x04c11db7 : 0);
+        }
+    for (uint64_t i = 0; i < n; i++)
+        crc = crc << 8 ^ table[(crc >> 24 ^ byte[i]) & 255];
+    return crc;
+}
+
+enum gdb_when gdb_crc(struct gdb_stub *s, struct gdb_args args)
+{
+    static uint8_t buf[READ_MAX];
+    uint64_t at, n;
+    uint32_t crc = ~UINT32_C(0);
+    if (!parse_range(&args, &at, &n) || n > SEARCH_MAX)
+        return gdb_error(s, EINVAL, "qCRC wants an address and a length of at most 1 GiB");
+    for (uint64_t k; n; at += k, n -= k) {
+        k = n < sizeof buf ? n : sizeof buf;
+        if (gdb_has_enough(s))
+            return gdb_error(s, EINTR, "interrupted");
+        if (link_read_linear(s->o.link, at, buf, k))
+            return gdb_error(s, EFAULT, "there is no memory");
+        crc = crc32(crc, buf, k);
+    }
+    gdb_printf(&s->p, "C%x", crc);
+    return GDB_NOW;
+}
+
+/* ---- what is mapped, and how: LLDB's qMemoryRegionInfo ---- */
+
+#define LOOKS 65536                     /* pieces looked at for one answer */
+
+enum gdb_when gdb_region_info(struct gdb_stub *s, struct gdb_args args)
+{
+    static struct linear_map map;
+    struct linear_piece first, next;
+    uint64_t at;
+    if (!gdb_take_number(&args, &at))
+        return gdb_error(s, EINVAL, "an address is wanted");
+    at &= PAGE_MASK;
+    linear_map_begin(&map, s->o.link);
+    linear_map_at(&map, at, &first);
+    gla_t last = first.last;
+    bool is = first.present && first.behind;
+    for (int i = 0; i < LOOKS && last != UINT64_MAX; i++) {
+        linear_map_at(&map, last + 1, &next);
+        bool also = next.present && next.behind;
+        if (is != also || (is && !linear_alike(&first, &next)))
+            break;
+        last = next.last;
+    }
+    gdb_printf(&s->p, "start:%llx;size:%llx;", (unsigned long long)at,
+               (unsigned long long)(last - at + (last != UINT64_MAX)));
+    if (is)
+        gdb_printf(&s->p, "permissions:r%s%s;", first.writable ? "w" : "",
+                   first.executable ? "x" : "");
+    return GDB_NOW;
+}

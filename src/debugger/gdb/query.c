@@ -1,0 +1,493 @@
+/*
+ * debugger/gdb/query.c -- q, Q and vFile: what the client wants to know first, the
+ * documents it reads, the console behind `monitor`, and the guest's file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/x86.h"
+#include "debugger/console/command.h"
+#include "debugger/gdb/private.h"
+
+/* ---- qSupported ---- */
+
+static bool has_word(struct gdb_args a, const char *word)
+{
+    size_t len = strlen(word);
+    while (gdb_more(&a)) {
+        const char *end = memchr(a.at, ';', (size_t)(a.end - a.at));
+        end = end ? end : a.end;
+        if ((size_t)(end - a.at) == len && memcmp(a.at, word, len) == 0)
+            return true;
+        a.at = end < a.end ? end + 1 : end;
+    }
+    return false;
+}
+
+static enum gdb_when supported(struct gdb_stub *s, struct gdb_args args)
+{
+    gdb_take(&args, ':');
+    s->multiprocess = has_word(args, "multiprocess+");
+    s->exec_events = has_word(args, "exec-events+");
+    s->swbreak = has_word(args, "swbreak+");
+    s->hwbreak = has_word(args, "hwbreak+");
+    s->error_text = has_word(args, "error-message+");
+    gdb_printf(&s->p,
+               "PacketSize=%x;QStartNoAckMode+;multiprocess+;exec-events+;swbreak+;hwbreak+;"
+               "vContSupported+;"
+               "error-message+;qXfer:features:read+;qXfer:memory-map:read+;qXfer:threads:read+;"
+               "qXfer:exec-file:read+;ConditionalBreakpoints+;ReverseStep+;ReverseContinue+;"
+               "binary-upload+",
+               GDB_PACKET_MAX - 0x10);
+    return GDB_NOW;
+}
+
+/* ---- qXfer: documents, in pieces ---- */
+
+/* "offset,length" of a document. */
+static enum gdb_when piece(struct gdb_stub *s, struct gdb_args args, const char *text, size_t n)
+{
+    uint64_t off, len;
+    if (!gdb_take_number(&args, &off) || !gdb_take(&args, ',') || !gdb_take_number(&args, &len) ||
+        off > n)
+        return gdb_error(s, EINVAL, "an offset and a length are wanted");
+    if (len > GDB_PACKET_MAX / 2 - 8)   /* every byte may be escaped */
+        len = GDB_PACKET_MAX / 2 - 8;
+    bool last = n - off <= len;
+    gdb_put(&s->p, last ? "l" : "m");
+    gdb_put_binary(&s->p, text + off, last ? n - off : len);
+    return GDB_NOW;
+}
+
+/* "annex:" before that; gdb asks for target.xml, and for no other. */
+static bool take_annex(struct gdb_args *a, const char *annex)
+{
+    size_t len = strlen(annex);
+    if ((size_t)(a->end - a->at) <= len || memcmp(a->at, annex, len) || a->at[len] != ':')
+        return false;
+    a->at += len + 1;
+    return true;
+}
+
+static enum gdb_when xfer_features(struct gdb_stub *s, struct gdb_args args)
+{
+    size_t n = 0;
+    if (!take_annex(&args, "target.xml"))
+        return gdb_error(s, ENOENT, "there is target.xml and no other");
+    const char *text = gdb_reg_xml(s->arch, &n);
+    return text ? piece(s, args, text, n) : gdb_error(s, ENOMEM, "out of memory");
+}
+
+static enum gdb_when xfer_threads(struct gdb_stub *s, struct gdb_args args)
+{
+    char text[200];
+    s->mode_told = false;
+    if (!take_annex(&args, ""))
+        return gdb_error(s, ENOENT, "no annex");
+    int n = snprintf(text, sizeof text,
+                     "<?xml version=\"1.0\"?><threads><thread id=\"%s\" core=\"0\" name=\"CPU\">"
+                     "</thread></threads>",
+                     gdb_thread(s));
+    return piece(s, args, text, (size_t)n);
+}
+
+static enum gdb_when xfer_exec_file(struct gdb_stub *s, struct gdb_args args)
+{
+    const char *colon = memchr(args.at, ':', (size_t)(args.end - args.at));
+    if (!colon)
+        return gdb_error(s, ENOENT, "no annex");
+    args.at = colon + 1;
+    if (!s->is_elf)
+        return gdb_error(s, ENOENT, "the guest's file is nothing that a debugger could read");
+    return piece(s, args, s->o.guest_path, strlen(s->o.guest_path));
+}
+
+static void print_memory(FILE *out, const char *type, uint64_t from, uint64_t n)
+{
+    if (n)
+        fprintf(out, "<memory type=\"%s\" start=\"%#llx\" length=\"%#llx\"/>", type,
+                (unsigned long long)from, (unsigned long long)n);
+}
+
+static int by_base(const void *a, const void *b)
+{
+    const struct gmem_region *x = a, *y = b;
+    return x->base < y->base ? -1 : x->base > y->base;
+}
+
+/* The second level: what memory the machine has.  gdb takes what is not listed for
+ * nothing at all, and reads the map but once, so the rest is listed too: with
+ * paging anything may be there.  For the same reason nothing is called ROM
+ * while addresses are not physical ones. */
+static void memory_map(struct gdb_stub *s, FILE *out)
+{
+    const struct gmem_region *all;
+    struct gmem_region r[64];
+    struct cpu_state cpu;
+    uint64_t at = 0;
+    size_t n = link_regions(s->o.link, &all);
+    n = n < NELEM(r) ? n : NELEM(r);
+    memcpy(r, all, n * sizeof *r);
+    qsort(r, n, sizeof *r, by_base);
+    link_get_state(s->o.link, &cpu);
+    fputs("<?xml version=\"1.0\"?><!DOCTYPE memory-map PUBLIC \"+//IDN gnu.org//DTD GDB Memory Map "
+          "V1.0//EN\" "
+          "\"http://sourceware.org/gdb/gdb-memory-map.dtd\"><memory-map>",
+          out);
+    for (size_t i = 0; i < n && !(cpu.cr0 & CR0_PG); i++) {
+        if (r[i].base < at)
+            continue;
+        print_memory(out, "ram", at, r[i].base - at);
+        print_memory(out, r[i].kind == GMEM_ROM ? "rom" : "ram", r[i].base, r[i].size);
+        at = r[i].base + r[i].size;
+    }
+    if (at < BIT(63))
+        print_memory(out, "ram", at, BIT(63) - at);
+    print_memory(out, "ram", BIT(63), BIT(63));
+    fputs("</memory-map>\n", out);
+}
+
+static enum gdb_when xfer_memory_map(struct gdb_stub *s, struct gdb_args args)
+{
+    char *text = NULL;
+    size_t n;
+    if (!take_annex(&args, ""))
+        return gdb_error(s, ENOENT, "no annex");
+    FILE *out = open_memstream(&text, &n);
+    if (!out)
+        return gdb_error(s, ENOMEM, "out of memory");
+    memory_map(s, out);
+    fclose(out);
+    enum gdb_when when = text ? piece(s, args, text, n) : gdb_error(s, ENOMEM, "out of memory");
+    free(text);
+    return when;
+}
+
+/* ---- threads and process ---- */
+
+static enum gdb_when first_threads(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    gdb_printf(&s->p, "m%s", gdb_thread(s));
+    return GDB_NOW;
+}
+
+static enum gdb_when more_threads(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    gdb_put(&s->p, "l");
+    return GDB_NOW;
+}
+
+static enum gdb_when current_thread(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    gdb_printf(&s->p, "QC%s", gdb_thread(s));
+    return GDB_NOW;
+}
+
+static enum gdb_when thread_info(struct gdb_stub *s, struct gdb_args args)
+{
+    struct link_status st;
+    char text[100];
+    (void)args;
+    link_get_status(s->o.link, &st);
+    snprintf(text, sizeof text, "CPU%s, %s", st.halted ? " in HLT" : "",
+             link_state_names[link_state(s->o.link)]);
+    gdb_put_hex(&s->p, text, strlen(text));
+    return GDB_NOW;
+}
+
+/* We were attached to: quitting gdb detaches. */
+static enum gdb_when attached(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    gdb_put(&s->p, "1");
+    return GDB_NOW;
+}
+
+static void put_triple(struct gdb_stub *s)
+{
+    const char *triple = s->arch == GDB_X86_64 ? "x86_64-unknown-none" : "i386-unknown-none";
+    gdb_put(&s->p, "triple:");
+    gdb_put_hex(&s->p, triple, strlen(triple));
+    gdb_printf(&s->p, ";ptrsize:%d;endian:little;", s->arch == GDB_X86_64 ? 8 : 4);
+}
+
+static enum gdb_when host_info(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    if (!s->attached)
+        gdb_attach(s);
+    gdb_begin(&s->p);
+    put_triple(s);
+    gdb_put(&s->p, "vendor:unknown;ostype:unknown;default_packet_timeout:5;");
+    return GDB_NOW;
+}
+
+static enum gdb_when process_info(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    gdb_put(&s->p, "pid:1;parent-pid:1;vendor:unknown;ostype:unknown;");
+    put_triple(s);
+    return GDB_NOW;
+}
+
+static enum gdb_when register_info(struct gdb_stub *s, struct gdb_args args)
+{
+    char text[300];
+    uint64_t nr;
+    if (!gdb_take_number(&args, &nr) || !gdb_reg_info(s->arch, nr, text, sizeof text))
+        return gdb_error(s, EINVAL, "there is no such register");
+    gdb_put(&s->p, text);
+    return GDB_NOW;
+}
+
+static enum gdb_when thread_stop_info(struct gdb_stub *s, struct gdb_args args)
+{
+    return gdb_stop_reason(s, args);
+}
+
+/* ---- monitor ---- */
+
+#define COMMAND_MS 1000                 /* gdb waits no longer than two seconds for an answer */
+
+/* A command that has sent the guest somewhere: the next one would find it on its way, and what
+ * resumes it would give the way up.  Who just lets it run need not wait. */
+static void tell_of_move(struct gdb_stub *s, const struct link_status *before, FILE *out)
+{
+    struct link_status after;
+    if (s->waiting)
+        return;
+    if (link_state(s->o.link) == LINK_RUNNING &&
+        (link_how(s->o.link) == LINK_FREE || link_wait(s->o.link, COMMAND_MS) == -ETIMEDOUT))
+        fputs("(the guest is still on its way; `monitor pause` stops it)\n", out);
+    link_get_status(s->o.link, &after);
+    if (after.icount != before->icount || after.n_exits != before->n_exits ||
+        after.past.seq != before->past.seq)
+        fputs("(gdb does not know that the guest has moved; tell it: maintenance flush "
+              "register-cache)\n",
+              out);
+}
+
+static enum gdb_when run_command(struct gdb_stub *s, struct gdb_args args)
+{
+    char line[2000], *text = NULL;
+    size_t n = 0;
+    struct link_status before;
+    n = gdb_from_hex(args.at, (size_t)(args.end - args.at), line, sizeof line - 1);
+    line[n] = 0;
+    if (!strcmp(line, "answer"))
+        return gdb_go_on(s);
+    if (!strncmp(line, "mon", 3)) { /* the console's way to do so: two would trace one process */
+        gdb_console_text(
+            s, "gdb itself can step the monitor: `vitrine gdb`, and there `vt-follow on`\n");
+        gdb_begin(&s->p);
+        return gdb_ok(s);
+    }
+    FILE *out = open_memstream(&text, &n);
+    if (!out)
+        return gdb_error(s, ENOMEM, "out of memory");
+    link_get_status(s->o.link, &before);
+    if (console_run(s->console, line, out) == CONSOLE_QUIT)
+        s->quit = true;
+    tell_of_move(s, &before, out);
+    fclose(out);
+    if (!text)
+        return gdb_error(s, ENOMEM, "out of memory");
+    for (size_t at = 0; at < n; ) {
+        size_t k = n - at < 16384 ? n - at : 16384;
+        gdb_begin(&s->p);
+        gdb_put(&s->p, "O");
+        gdb_put_hex(&s->p, text + at, k);
+        gdb_send(&s->p);
+        at += k;
+    }
+    free(text);
+    gdb_begin(&s->p);
+    return gdb_ok(s);
+}
+
+/* ---- settings ---- */
+
+static enum gdb_when no_acks(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    gdb_ok(s);
+    gdb_send(&s->p);
+    s->p.no_ack = true;
+    return GDB_LATER;
+}
+
+static enum gdb_when non_stop(struct gdb_stub *s, struct gdb_args args)
+{
+    if (gdb_more(&args) && *args.at == '0')
+        return gdb_ok(s);
+    return gdb_error(s, ENOTSUP, "one CPU stops as a whole");
+}
+
+/* ---- the tables ---- */
+
+static const struct row { const char *name; gdb_fn *answer; } queries[] = {
+    { "qSupported",               supported        },
+    { "qXfer:features:read:",     xfer_features    },
+    { "qXfer:memory-map:read:",   xfer_memory_map  },
+    { "qXfer:threads:read:",      xfer_threads     },
+    { "qXfer:exec-file:read:",    xfer_exec_file   },
+    { "qfThreadInfo",             first_threads    },
+    { "qsThreadInfo",             more_threads     },
+    { "qThreadExtraInfo",         thread_info      },
+    { "qThreadStopInfo",          thread_stop_info },
+    { "qAttached",                attached         },
+    { "qRcmd,",                   run_command      },
+    { "qSearch:memory:",          gdb_search       },
+    { "qCRC:",                    gdb_crc          },
+    { "qHostInfo",                host_info        },
+    { "qProcessInfo",             process_info     },
+    { "qRegisterInfo",            register_info    },
+    { "qMemoryRegionInfo:",       gdb_region_info  },
+    { "qC",                       current_thread   },
+}, settings[] = {
+    { "QStartNoAckMode",          no_acks          },
+    { "QNonStop:",                non_stop         },
+};
+
+static enum gdb_when look_up(struct gdb_stub *s, const struct row *rows, size_t n,
+                             struct gdb_args args)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(rows[i].name);
+        if ((size_t)(args.end - args.at) >= len && memcmp(args.at, rows[i].name, len) == 0) {
+            args.at += len;
+            return rows[i].answer(s, args);
+        }
+    }
+    return GDB_NOW;                     /* empty: not known */
+}
+
+enum gdb_when gdb_query(struct gdb_stub *s, struct gdb_args args)
+{
+    return look_up(s, queries, NELEM(queries), args);
+}
+
+enum gdb_when gdb_set(struct gdb_stub *s, struct gdb_args args)
+{
+    return look_up(s, settings, NELEM(settings), args);
+}
+
+/* ---- vFile: for a gdb that reads the program through us ----
+ *
+ * Without it gdb looks for the file itself, which on the same machine is what one wants. */
+
+#define FIRST_FD 3
+
+static enum gdb_when file_result(struct gdb_stub *s, int result, int error)
+{
+    if (error)
+        gdb_printf(&s->p, "F-1,%x", (unsigned)error);
+    else
+        gdb_printf(&s->p, "F%x", (unsigned)result);
+    return GDB_NOW;
+}
+
+/* [GDB "Errno Values"]: these have Linux's numbers. */
+static enum gdb_when file_open(struct gdb_stub *s, struct gdb_args args)
+{
+    char path[4096];
+    size_t n = gdb_from_hex(args.at, (size_t)(args.end - args.at), path, sizeof path - 1);
+    path[n] = 0;
+    if (strcmp(path, s->o.guest_path) != 0)
+        return file_result(s, 0, ENOENT);
+    unsigned i = 0;
+    while (i < NELEM(s->file) && s->file[i])
+        i++;
+    if (i == NELEM(s->file))
+        return file_result(s, 0, ENFILE);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    s->file[i] = fd < 0 ? 0 : fd;
+    return file_result(s, FIRST_FD + (int)i, fd < 0 ? EACCES : 0);
+}
+
+static int *take_fd(struct gdb_stub *s, struct gdb_args *args)
+{
+    uint64_t fd;
+    return gdb_take_number(args, &fd) && fd - FIRST_FD < NELEM(s->file) && s->file[fd - FIRST_FD]
+         ? &s->file[fd - FIRST_FD] : NULL;
+}
+
+static enum gdb_when file_read(struct gdb_stub *s, struct gdb_args args)
+{
+    static char buf[32768];
+    uint64_t n, off;
+    const int *fd = take_fd(s, &args);
+    if (!fd || !gdb_take(&args, ',') || !gdb_take_number(&args, &n) || !gdb_take(&args, ',') ||
+        !gdb_take_number(&args, &off))
+        return file_result(s, 0, EBADF);
+    ssize_t got = pread(*fd, buf, n < sizeof buf ? n : sizeof buf, (off_t)(off & INT64_MAX));
+    if (got < 0)
+        return file_result(s, 0, EINVAL);
+    gdb_printf(&s->p, "F%zx;", (size_t)got);
+    gdb_put_binary(&s->p, buf, (size_t)got);
+    return GDB_NOW;
+}
+
+static void put_big_endian(uint8_t *to, uint64_t value, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        to[i] = (uint8_t)(value >> 8 * (n - 1 - i));
+}
+
+/* [GDB "struct stat"]: mode at 8, size at 28, of 64 bytes. */
+static enum gdb_when file_stat(struct gdb_stub *s, struct gdb_args args)
+{
+    struct stat st;
+    uint8_t image[64] = { 0 };
+    const int *fd = take_fd(s, &args);
+    if (!fd || fstat(*fd, &st))
+        return file_result(s, 0, EBADF);
+    put_big_endian(image + 8, 0100444, 4);
+    put_big_endian(image + 28, (uint64_t)st.st_size, 8);
+    put_big_endian(image + 52, (uint64_t)st.st_mtime, 4);
+    gdb_printf(&s->p, "F%zx;", sizeof image);
+    gdb_put_binary(&s->p, image, sizeof image);
+    return GDB_NOW;
+}
+
+static enum gdb_when file_close(struct gdb_stub *s, struct gdb_args args)
+{
+    int *fd = take_fd(s, &args);
+    if (!fd)
+        return file_result(s, 0, EBADF);
+    close(*fd);
+    *fd = 0;
+    return file_result(s, 0, 0);
+}
+
+static enum gdb_when file_setfs(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    return file_result(s, 0, 0);
+}
+
+enum gdb_when gdb_file(struct gdb_stub *s, struct gdb_args args)
+{
+    static const struct row calls[] = {
+        { "open:", file_open }, { "pread:", file_read }, { "fstat:", file_stat },
+        { "close:", file_close }, { "setfs:", file_setfs },
+    };
+    return s->o.serves_file ? look_up(s, calls, NELEM(calls), args) : GDB_NOW;
+}
+
+void gdb_close_files(struct gdb_stub *s)
+{
+    for (size_t i = 0; i < NELEM(s->file); i++) {
+        if (s->file[i])
+            close(s->file[i]);
+        s->file[i] = 0;
+    }
+}

@@ -1,0 +1,490 @@
+/*
+ * debugger/gdb/run.c -- going and stopping, as the remote protocol tells it.
+ *
+ * Sixteen, thirty-two and sixty-four bits in one session: GDB cannot take registers
+ * that change their size, except where a program executes another.  So where
+ * the guest stands in code of another size than GDB's description is for, the
+ * stop is told as that: GDB reads the description anew and resumes, and that
+ * resumption is answered with the stop itself.  The guest does not run between.
+ * (It may step first, to get off a breakpoint, as it believes.  If it asks for the
+ * threads it has stopped there itself, by `catch exec`, and nothing is owed.)
+ * [GDB "Stop Reply Packets", `exec`]
+ *
+ * Begin reading with gdb_stub_news().
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/host.h"
+#include "cpu/regs.h"
+#include "debugger/gdb/private.h"
+
+#define PAUSE_NS 1500000000u            /* a guest that has not paused by then does not */
+#define TELL_NS  1000000000u            /* how often a long way back says how far it is  */
+
+enum { SIG_NONE = 0, SIG_INT = 2, SIG_TRAP = 5, SIG_ABRT = 6, SIG_SEGV = 11,
+       SIG_EMULATION = 148 };           /* "EXC_EMULATION, Emulation instruction": before an exit */
+
+/* ---- how it ended ---- */
+
+/* A guest that ended as it wanted to is told as an end.  One that did not can still
+ * be looked at: it is told as stopped by a signal, and ends when it shall go on. */
+static unsigned end_signal(const struct link_stop *why)
+{
+    if (why->why == LINK_DIED)
+        return SIG_ABRT;
+    switch (why->vm_stop) {
+    case VM_EXIT_PORT:
+    case VM_POWER_OFF:
+    case VM_HALTED:
+    case VM_RESET:        return SIG_NONE;
+    case VM_TRIPLE_FAULT: return SIG_SEGV;
+    default:              return SIG_ABRT;
+    }
+}
+
+static void tell_end(struct gdb_stub *s)
+{
+    const struct link_stop *why = link_stopped(s->o.link);
+    if (why->why == LINK_DIED)
+        gdb_printf(&s->p, "X%02x", SIG_ABRT);
+    else
+        gdb_printf(&s->p, "W%02x", (unsigned)why->status & 0xff);
+    if (s->multiprocess)
+        gdb_put(&s->p, ";process:1");
+    s->end_told = true;
+}
+
+/* ---- how it stopped ---- */
+
+static void put_reason(struct gdb_stub *s, const struct link_stop *why)
+{
+    static const char *const watch[] = { [2] = "watch", [3] = "rwatch", [4] = "awatch" };
+    const struct gdb_point *p = why->why == LINK_BREAK ? gdb_point_nr(s, why->nr) : NULL;
+    if (!p)
+        return;
+    if (p->type >= 2)
+        gdb_printf(&s->p, "%s:%llx;", watch[p->type], (unsigned long long)why->address);
+    else if (p->type == 0 && s->swbreak)
+        gdb_put(&s->p, "swbreak:;");
+    else if (p->type == 1 && s->hwbreak)
+        gdb_put(&s->p, "hwbreak:;");
+}
+
+static void put_registers(struct gdb_stub *s, const struct cpu_state *cpu)
+{
+    const uint8_t *number;
+    uint8_t image[GDB_REG_BYTES];
+    size_t n = gdb_reg_expedited(s->arch, &number);
+    for (size_t i = 0; i < n; i++) {
+        const struct gdb_reg *r = gdb_reg_at(s->arch, number[i]);
+        gdb_reg_read(r, cpu, image);
+        gdb_printf(&s->p, "%02x:", number[i]);
+        gdb_put_hex(&s->p, image, r->wire);
+        gdb_put(&s->p, ";");
+    }
+}
+
+static void put_stop(struct gdb_stub *s, unsigned sig, const struct cpu_state *cpu)
+{
+    gdb_printf(&s->p, "T%02xthread:%s;", sig, gdb_thread(s));
+    if (link_stopped(s->o.link)->why == LINK_AT_BEGINNING)
+        gdb_put(&s->p, "replaylog:begin;");
+    put_reason(s, link_stopped(s->o.link));
+    put_registers(s, cpu);
+}
+
+static unsigned stop_signal(const struct gdb_stub *s)
+{
+    const struct link_stop *why = link_stopped(s->o.link);
+    if (why->why == LINK_GUEST_ENDED || why->why == LINK_DIED)
+        return end_signal(why) ? end_signal(why) : SIG_TRAP;
+    if (why->why == LINK_AT_EXIT)
+        return SIG_EMULATION;
+    bool asked = why->why == LINK_PAUSED ||
+                 (s->pausing && (why->why == LINK_STARVED || why->why == LINK_STEPPED));
+    return asked && s->waiting ? SIG_INT : SIG_TRAP;
+}
+
+/* A program that cannot be found: gdb then keeps the symbols it has, whosever they are,
+ * and lets go of the file that may want another architecture than the CPU has now. */
+static const char *const programs[N_GDB_ARCHS] = {
+    "/(16-bit code now; the symbols stay)", "/(32-bit code now; the symbols stay)",
+    "/(64-bit code now; the symbols stay)",
+};
+
+static bool tell_mode(struct gdb_stub *s, const struct cpu_state *cpu)
+{
+    enum gdb_arch a = gdb_arch_of(cpu);
+    if (s->o.fixed_arch || !s->exec_events || a == s->arch)
+        return false;
+    s->arch = a;
+    s->mode_told = true;
+    gdb_printf(&s->p, "T%02xthread:%s;exec:", SIG_TRAP, gdb_thread(s));
+    gdb_put_hex(&s->p, programs[a], strlen(programs[a]));
+    gdb_put(&s->p, ";");
+    return true;
+}
+
+/* What the client cannot know from the reply. */
+static void say_why(struct gdb_stub *s)
+{
+    char text[300];
+    const struct link_stop *why = link_stopped(s->o.link);
+    bool known = why->why == LINK_STEPPED || why->why == LINK_PAUSED || why->why == LINK_AT_START ||
+                 why->why == LINK_STARVED || why->why == LINK_AT_BEGINNING ||
+                 (why->why == LINK_BREAK && gdb_point_nr(s, why->nr)) ||
+                 (why->why == LINK_GUEST_ENDED && why->vm_stop == VM_EXIT_PORT);
+    if (known)
+        return;
+    snprintf(text, sizeof text, "%s\n", why->text);
+    gdb_console_text(s, text);
+}
+
+/* The stop reply: what it says is in p.answer. */
+static void report(struct gdb_stub *s)
+{
+    struct cpu_state cpu;
+    const struct link_stop *why = link_stopped(s->o.link);
+    bool over = why->why == LINK_GUEST_ENDED || why->why == LINK_DIED;
+    if (!s->over_told)
+        say_why(s);
+    gdb_begin(&s->p);
+    link_get_groups(s->o.link, LINK_CORE, &cpu);
+    if (over && (s->over_told || !end_signal(why))) {
+        tell_end(s);
+    } else if (!tell_mode(s, &cpu)) {
+        put_stop(s, stop_signal(s), &cpu);
+        s->over_told = over;
+    }
+    s->waiting = s->going = s->pausing = false;
+    s->stop_ns = host_monotonic_ns();
+}
+
+static void send_report(struct gdb_stub *s)
+{
+    report(s);
+    gdb_send(&s->p);
+}
+
+enum gdb_when gdb_stop_reason(struct gdb_stub *s, struct gdb_args args)
+{
+    struct cpu_state cpu;
+    const struct link_stop *why = link_stopped(s->o.link);
+    (void)args;
+    link_get_groups(s->o.link, LINK_CORE, &cpu);
+    s->over_told = why->why == LINK_GUEST_ENDED || why->why == LINK_DIED;
+    put_stop(s, stop_signal(s), &cpu);
+    return GDB_NOW;
+}
+
+/* ---- the machine's news ---- */
+
+/* The monitor does not even pause.  What is known of it can be looked at. */
+static void tell_hang(struct gdb_stub *s)
+{
+    struct cpu_state cpu;
+    gdb_console_text(s, "the monitor does not answer (is it being debugged itself?); what is shown "
+                        "is its last word; `monitor kill` ends it\n");
+    gdb_begin(&s->p);
+    link_get_groups(s->o.link, LINK_CORE, &cpu);
+    put_stop(s, SIG_INT, &cpu);
+    gdb_send(&s->p);
+    s->waiting = s->pausing = false;
+}
+
+/* gdb prints what comes while it waits. */
+static void tell_progress(struct gdb_stub *s)
+{
+    struct link_status st;
+    char text[64];
+    uint64_t now = host_monotonic_ns();
+    if (!LINK_IS_BACK(s->how) || now - s->told_ns < TELL_NS)
+        return;
+    s->told_ns = now;
+    link_get_status(s->o.link, &st);
+    if (!st.past.total || st.past.done > st.past.total)
+        return;
+    snprintf(text, sizeof text, "going back: %.0f %%\n", 100.0 * (double)st.past.done / (double)st.past.total);
+    gdb_console_text(s, text);
+}
+
+void gdb_stub_news(struct gdb_stub *s)
+{
+    if (!s->going)
+        return;
+    if (link_state(s->o.link) == LINK_RUNNING) {
+        s->starved = false;             /* `monitor continue` */
+        if (s->waiting && s->pausing && host_monotonic_ns() - s->pause_ns > PAUSE_NS)
+            tell_hang(s);
+        else if (s->waiting)
+            tell_progress(s);
+        return;
+    }
+    s->starved = link_stopped(s->o.link)->why == LINK_STARVED && !s->pausing;
+    if (s->starved)
+        return;                         /* it goes on when there is input */
+    s->going = false;
+    if (s->waiting)
+        send_report(s);
+}
+
+static int set_going(struct gdb_stub *s)
+{
+    return s->how == LINK_STEP_RANGE ? link_run_range(s->o.link, s->range_from, s->range_to)
+                                     : link_run(s->o.link, s->how, 1);
+}
+
+void gdb_stub_wake(struct gdb_stub *s)
+{
+    if (!s->starved)
+        return;
+    s->starved = false;
+    if (link_state(s->o.link) == LINK_STOPPED)
+        set_going(s);
+}
+
+/* ---- going ---- */
+
+static const char *going_error(int err, enum link_run how)
+{
+    if (err == -ENODATA || (LINK_IS_BACK(how) && err == -EINVAL))
+        return "nothing is recorded before this";
+    switch (err) {
+    case -ETIMEDOUT: return "the monitor does not answer";
+    case -EBUSY:     return "the guest runs already";
+    case -EAGAIN:    return "the monitor is stopped: `vt-guest`, or `detach` in inferior 2, "
+                            "lets it go on";
+    default:         return "the guest cannot run";
+    }
+}
+
+/* Instead of a stop reply: gdb prints it as it comes. */
+static enum gdb_when cannot_go(struct gdb_stub *s, int err, enum link_run how)
+{
+    bool by_exit = err == -ENOTSUP;     /* the machine says what it can instead */
+    gdb_printf(&s->p, "E.%s", by_exit ? link_refusal(s->o.link) : going_error(err, how));
+    return GDB_NOW;
+}
+
+/* Guest and monitor side by side: before an exit the client lets the machine answer it, and
+ * debugs the monitor meanwhile.  For the client the guest still stands there, until
+ * it resumes it: then it is told where the guest has got to. */
+enum gdb_when gdb_go_on(struct gdb_stub *s)
+{
+    if (link_state(s->o.link) != LINK_STOPPED || link_stopped(s->o.link)->why != LINK_AT_EXIT)
+        return gdb_error(s, EINVAL, "the monitor has nothing to answer");
+    gdb_settle_points(s);
+    int err = link_go_on(s->o.link);
+    if (err)
+        return gdb_error(s, err, "the monitor does not answer");
+    s->going = s->ahead = true;
+    s->waiting = false;
+    return gdb_ok(s);
+}
+
+/* The client resumes what has been resumed long since. */
+static enum gdb_when catch_up(struct gdb_stub *s)
+{
+    if (link_state(s->o.link) == LINK_RUNNING && link_held(s->o.link))
+        return cannot_go(s, -EAGAIN, LINK_STEP);
+    s->ahead = s->starved = false;
+    if (link_state(s->o.link) == LINK_RUNNING) {
+        s->going = s->waiting = true;
+        return GDB_LATER;
+    }
+    report(s);
+    return GDB_NOW;
+}
+
+/* The guest may run without the client's doing: before it attaches, or by `monitor continue`. */
+static void stand_still(struct gdb_stub *s)
+{
+    if (link_state(s->o.link) == LINK_RUNNING && link_pause(s->o.link) == 0)
+        link_wait(s->o.link, 1000);
+}
+
+#define CROSSING_NS 200000000u          /* so long an interrupt and a stop reply may cross */
+
+/* The client is told of a step, has sent its interrupt before it knew, and takes the next: that
+ * one is interrupted.  (Or nobody could interrupt `stepi 1000000`.) */
+static bool interrupted_late(struct gdb_stub *s)
+{
+    uint64_t late = s->late_ns;
+    s->late_ns = 0;
+    return late && host_monotonic_ns() - late < CROSSING_NS &&
+           link_state(s->o.link) == LINK_STOPPED && link_stopped(s->o.link)->why == LINK_STEPPED;
+}
+
+static enum gdb_when go(struct gdb_stub *s, enum link_run how)
+{
+    if (s->ahead)
+        return catch_up(s);
+    if (s->waiting)                     /* whose stop is still owed, and perhaps a pause */
+        return cannot_go(s, -EBUSY, how);
+    stand_still(s);
+    if (!s->mode_told && interrupted_late(s)) {
+        s->waiting = s->pausing = true;
+        report(s);
+        return GDB_NOW;
+    }
+    bool told = s->mode_told;
+    enum link_state state = link_state(s->o.link);
+    s->mode_told = told && how != LINK_FREE && how != LINK_REVERSE_CONTINUE;
+    s->starved = s->pausing = false;
+    if (told || state == LINK_DEAD || (state == LINK_ENDED && !LINK_IS_BACK(how))) {
+        report(s);                      /* of an end that nobody was told of yet, as a stop first */
+        return GDB_NOW;
+    }
+    gdb_settle_points(s);
+    s->how = how;
+    s->told_ns = host_monotonic_ns();
+    int err = set_going(s);
+    if (err)
+        return cannot_go(s, err, how);
+    s->over_told = false;
+    s->going = s->waiting = true;
+    return GDB_LATER;
+}
+
+enum gdb_when gdb_continue(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;                         /* an address to go on at: GDB sets the register */
+    return go(s, LINK_FREE);
+}
+
+enum gdb_when gdb_step(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    return go(s, LINK_STEP);
+}
+
+enum gdb_when gdb_back_step(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    return go(s, LINK_REVERSE_STEP);
+}
+
+enum gdb_when gdb_back(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    return go(s, LINK_REVERSE_CONTINUE);
+}
+
+static enum gdb_when go_in_range(struct gdb_stub *s, struct gdb_args *args)
+{
+    if (!gdb_take_number(args, &s->range_from) || !gdb_take(args, ',') ||
+        !gdb_take_number(args, &s->range_to) || s->range_to < s->range_from)
+        return gdb_error(s, EINVAL, "vCont;r wants a range");
+    return go(s, s->range_from < s->range_to ? LINK_STEP_RANGE : LINK_STEP);
+}
+
+enum gdb_when gdb_vcont_query(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    gdb_put(&s->p, "vCont;c;C;s;S;t;r");
+    return GDB_NOW;
+}
+
+/* The first action is for our CPU, there being no other. */
+enum gdb_when gdb_vcont(struct gdb_stub *s, struct gdb_args args)
+{
+    if (!gdb_take(&args, ';') || !gdb_more(&args))
+        return gdb_error(s, EINVAL, "vCont wants an action");
+    switch (*args.at++) {
+    case 'c':
+    case 'C':
+        return go(s, LINK_FREE);
+    case 's':
+    case 'S':
+        return go(s, LINK_STEP);
+    case 'r':
+        return go_in_range(s, &args);
+    case 't':
+        gdb_interrupt(s);
+        return gdb_ok(s);
+    default:
+        return gdb_error(s, EINVAL, "vCont knows c, C, s, S, r and t");
+    }
+}
+
+void gdb_interrupt(struct gdb_stub *s)
+{
+    if (!s->waiting && host_monotonic_ns() - s->stop_ns < CROSSING_NS)
+        s->late_ns = host_monotonic_ns();
+    if (!s->waiting || s->pausing)
+        return;
+    s->pausing = true;
+    s->pause_ns = host_monotonic_ns();
+    if (s->starved) {
+        s->starved = false;
+        send_report(s);
+    } else {
+        link_pause(s->o.link);          /* what becomes of it, gdb_stub_news() sees */
+    }
+}
+
+/* ---- coming and going ---- */
+
+void gdb_attach(struct gdb_stub *s)
+{
+    struct cpu_state cpu;
+    s->attached = true;
+    s->end_told = s->over_told = s->mode_told = false;
+    s->going = s->starved = s->ahead = false;
+    stand_still(s);
+    link_get_groups(s->o.link, LINK_CORE, &cpu);
+    s->arch = s->o.fixed_arch ? s->o.arch : s->exec_events ? gdb_arch_of(&cpu) : s->own_arch;
+}
+
+/* The guest runs on as if nobody had ever looked. */
+void gdb_let_go(struct gdb_stub *s)
+{
+    gdb_remove_all(s);
+    if (s->how != LINK_FREE)            /* a step, or a way back, would end and nobody send it on */
+        stand_still(s);
+    s->attached = s->waiting = s->pausing = s->mode_told = false;
+    s->starved = false;
+    s->how = LINK_FREE;
+    s->going = link_state(s->o.link) == LINK_RUNNING ||
+               (!s->o.last_client && link_run(s->o.link, LINK_FREE, 0) == 0);
+    s->closing = !s->extended;
+}
+
+/* ";1", or nothing, is our process. */
+static bool is_our_process(struct gdb_args a)
+{
+    uint64_t pid;
+    return !gdb_more(&a) ||
+           (gdb_take(&a, ';') && gdb_take_number(&a, &pid) && pid == 1 && !gdb_more(&a));
+}
+
+enum gdb_when gdb_detach(struct gdb_stub *s, struct gdb_args args)
+{
+    if (!is_our_process(args))
+        return gdb_error(s, ESRCH, "there is one process, 1");
+    gdb_let_go(s);
+    return gdb_ok(s);
+}
+
+enum gdb_when gdb_kill(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    gdb_let_go(s);
+    return GDB_LATER;                   /* k has no answer */
+}
+
+enum gdb_when gdb_vkill(struct gdb_stub *s, struct gdb_args args)
+{
+    return gdb_detach(s, args);
+}
+
+enum gdb_when gdb_vattach(struct gdb_stub *s, struct gdb_args args)
+{
+    if (!gdb_more(&args) || !is_our_process(args))
+        return gdb_error(s, ESRCH, "there is one process, 1");
+    if (!s->attached)
+        gdb_attach(s);
+    return gdb_stop_reason(s, args);
+}

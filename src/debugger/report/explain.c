@@ -1,0 +1,263 @@
+/*
+ * debugger/report/explain.c -- registers and tables, read as a teacher would read them.
+ *
+ * A triple fault is an exception that cannot be delivered, then a double fault
+ * that cannot be either [SDM 3A "Interrupt 8-Double Fault Exception (#DF)"].
+ * So we go the way of a delivery, the instruction itself first, then IDT, gate,
+ * handler and stack, and tell each thing that is in the way.
+ */
+#include "debugger/report/explain.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/trace.h"
+#include "base/x86.h"
+#include "debugger/symbols/symbols.h"
+#include "mem/gmem.h"
+#include "mem/walk.h"
+
+#define GATE_PRESENT 0x80
+
+static bool is_long(const struct cpu_state *c) { return c->efer & EFER_LMA; }
+static bool is_real(const struct cpu_state *c) { return !(c->cr0 & CR0_PE); }
+static bool is_paged(const struct cpu_state *c) { return c->cr0 & CR0_PG; }
+
+static gla_t linear(const struct cpu_state *c, enum seg seg, uint64_t offset)
+{
+    if (is_long(c) && c->seg[SEG_CS].attr & SEG_L)
+        return offset;
+    return (uint32_t)(c->seg[seg].base + offset);
+}
+
+static bool is_mapped(const struct explain_input *in, gla_t at)
+{
+    uint8_t byte;
+    return in->read(in->arg, at, &byte, 1);
+}
+
+static void say_place(const struct explain_input *in, uint64_t at, FILE *out)
+{
+    char where[240];
+    fprintf(out, "%#" PRIx64, at);
+    if (symbols_format(in->symbols, at, where, sizeof where)[0])
+        fprintf(out, " <%s>", where);
+}
+
+static void say_not_mapped(const struct explain_input *in, FILE *out)
+{
+    fprintf(out, is_paged(in->cpu) ? "which the page tables at cr3 %#" PRIx64 " do not map"
+                                   : "where there is no memory (paging is off, cr3 %#" PRIx64 ")", in->cpu->cr3);
+}
+
+/*
+ * Triple fault
+ */
+
+struct gate { uint16_t selector; uint64_t offset; uint8_t type; };
+
+/* The way to the handler of a vector; false once something is in the way, which is told. */
+static bool gate_is_there(const struct explain_input *in, unsigned vector, struct gate *g,
+                          FILE *out)
+{
+    const struct cpu_state *c = in->cpu;
+    unsigned size = is_real(c) ? 4 : is_long(c) ? 16 : 8;
+    uint8_t b[16] = { 0 };
+    uint64_t at = c->idtr.base + vector * size;
+    if (vector * size + size - 1 > c->idtr.limit) {
+        fprintf(out, "    the IDT ends before it: limit %#x, but its gate would be at %#x; was LIDT executed?\n",
+                c->idtr.limit, vector * size);
+        return false;
+    }
+    if (!in->read(in->arg, at, b, size)) {
+        fprintf(out, "    its gate in the IDT is at %#" PRIx64 ", ", at);
+        say_not_mapped(in, out);
+        fputs("\n", out);
+        return false;
+    }
+    g->offset = b[0] | (uint64_t)b[1] << 8;
+    g->selector = (uint16_t)(b[2] | b[3] << 8);
+    g->type = b[5];
+    if (!is_real(c))
+        g->offset |= (uint64_t)b[6] << 16 | (uint64_t)b[7] << 24;
+    for (unsigned i = 0; is_long(c) && i < 4; i++)
+        g->offset |= (uint64_t)b[8 + i] << (32 + 8 * i);
+    if (is_real(c) || g->type & GATE_PRESENT)
+        return true;
+    fprintf(out, "    its gate in the IDT is not present (type byte %#x)%s\n", g->type,
+            g->offset || g->selector ? "" : ": the gate is all zeros");
+    return false;
+}
+
+static bool handler_is_there(const struct explain_input *in, const struct gate *g, FILE *out)
+{
+    const struct cpu_state *c = in->cpu;
+    uint64_t descriptor = c->gdtr.base + (g->selector & ~7u);
+    uint8_t d[8];
+    if (is_real(c))
+        return true;
+    if (!(g->selector & ~3u) || (!(g->selector & 4) && (g->selector | 7u) > c->gdtr.limit) ||
+        (!(g->selector & 4) && !in->read(in->arg, descriptor, d, sizeof d))) {
+        fprintf(out, "    its gate names the code segment %#x, which the GDT (limit %#x) does not have\n",
+                g->selector, c->gdtr.limit);
+        return false;
+    }
+    if (is_mapped(in, g->offset) || !is_long(c))
+        return true;
+    fputs("    its handler is at ", out);
+    say_place(in, g->offset, out);
+    fputs(", ", out);
+    say_not_mapped(in, out);
+    fputs("\n", out);
+    return false;
+}
+
+static bool explain_vector(const struct explain_input *in, unsigned vector, const char *name,
+                           FILE *out)
+{
+    struct gate g;
+    fprintf(out, "  %s, vector %u:\n", name, vector);
+    if (!gate_is_there(in, vector, &g, out) || !handler_is_there(in, &g, out))
+        return false;
+    fputs("    gate and handler are there: ", out);
+    say_place(in, g.offset, out);
+    fputs("\n", out);
+    return true;
+}
+
+static void explain_stack(const struct explain_input *in, FILE *out)
+{
+    const struct cpu_state *c = in->cpu;
+    gla_t top = linear(c, SEG_SS, c->gpr[RSP] - 8);
+    if (is_mapped(in, top))
+        return;
+    fprintf(out, "  The stack: a delivery pushes to %#" PRIx64 ", ", top);
+    say_not_mapped(in, out);
+    fputs(".\n", out);
+}
+
+static void explain_triple_fault(const struct explain_input *in, FILE *out)
+{
+    const struct cpu_state *c = in->cpu;
+    gla_t at = linear(c, SEG_CS, c->rip);
+    fputs("Why: an exception could not be delivered, nor the double fault that came of it.\n  It was at ", out);
+    say_place(in, c->rip, out);
+    fprintf(out, "; IDT at %#" PRIx64 " limit %#x, cr0 %#" PRIx64 ", cr2 %#" PRIx64 ", cr3 %#" PRIx64 "\n",
+            c->idtr.base, c->idtr.limit, c->cr0, c->cr2, c->cr3);
+    if (!is_mapped(in, at)) {
+        fprintf(out, "  The instruction itself is at %#" PRIx64 ", ", at);
+        say_not_mapped(in, out);
+        fputs(is_paged(c) ? ": code that switches paging on must map itself.\n" : ".\n", out);
+    } else if (is_paged(c) && c->cr2 && !is_mapped(in, c->cr2)) {
+        fprintf(out, "  The last page fault was for %#" PRIx64 ", ", c->cr2);
+        say_not_mapped(in, out);
+        fputs(".\n", out);
+    }
+    explain_vector(in, VEC_PF, "page fault", out);
+    explain_vector(in, VEC_GP, "general protection", out);
+    explain_vector(in, VEC_DF, "double fault", out);
+    explain_stack(in, out);
+}
+
+/*
+ * The others
+ */
+
+static void explain_halt(const struct explain_input *in, FILE *out)
+{
+    const struct cpu_state *c = in->cpu;
+    fputs("Why: the CPU is in HLT at ", out);
+    say_place(in, c->rip, out);
+    if (!(c->rflags & FLAG_IF))
+        fputs(" with interrupts off (IF=0): nothing but a reset ends that.\n"
+              "  Many guests stop so on purpose (cli; hlt). To wait for an interrupt: sti; hlt.\n", out);
+    else
+        fputs(" with interrupts on, but none can come: no timer of the PIT or RTC runs whose interrupt\n"
+              "  the PIC lets through, and no input is left. Is IRQ 0 unmasked at the PIC (port 0x21), and was the\n"
+              "  PIT programmed (0x43, 0x40)?\n", out);
+}
+
+static const struct { uint64_t from, to; const char *what; } places[] = {
+    { 0x000, 0x00f, "the first DMA controller, 8237A" },      { 0x0c0, 0x0df, "the second DMA controller" },
+    { 0x170, 0x177, "the secondary IDE channel" },            { 0x1f0, 0x1f7, "the primary IDE channel" },
+    { 0x220, 0x22f, "a Sound Blaster" },                      { 0x278, 0x27f, "the parallel port LPT2" },
+    { 0x2e8, 0x2ef, "the serial port COM4" },                 { 0x2f8, 0x2ff, "the serial port COM2" },
+    { 0x300, 0x31f, "an NE2000 network card" },               { 0x376, 0x376, "the secondary IDE channel" },
+    { 0x378, 0x37f, "the parallel port LPT1" },               { 0x3b0, 0x3df, "the VGA" },
+    { 0x3e8, 0x3ef, "the serial port COM3" },                 { 0x3f0, 0x3f7, "the floppy controller" },
+    { 0xcf8, 0xcff, "PCI configuration" },                    { 0xfec00000, 0xfec00fff, "the I/O APIC" },
+    { 0xfed00000, 0xfed003ff, "the HPET" },                   { 0xfee00000, 0xfee00fff, "the local APIC" },
+};
+
+static void explain_unclaimed(const struct explain_input *in, FILE *out)
+{
+    const struct trace_event *e = in->unclaimed;
+    if (!e) {
+        fputs("Why: with --trace FILE the log tells which access it was: vitrine trace FILE UNCLAIMED\n", out);
+        return;
+    }
+    fprintf(out, "Why: the guest %s %#" PRIx64 " (%" PRIu64 " bytes) at ",
+            e->arg[2] ? "wrote to" : "read", e->arg[0], e->arg[1]);
+    say_place(in, e->rip, out);
+    const char *what = NULL;
+    for (size_t i = 0; i < NELEM(places); i++)
+        if (e->arg[0] >= places[i].from && e->arg[0] <= places[i].to)
+            what = places[i].what;
+    fprintf(out, ", and no device is there.\n");
+    if (what)
+        fprintf(out, "  On a PC this is %s; this machine has none (`vitrine engines --machine` lists what it has).\n",
+                what);
+}
+
+void explain_stop(const struct explain_input *in, FILE *out)
+{
+    switch (in->stop) {
+    case VM_TRIPLE_FAULT: explain_triple_fault(in, out); break;
+    case VM_HALTED:       explain_halt(in, out); break;
+    case VM_STRICT:       explain_unclaimed(in, out); break;
+    default:              break;
+    }
+}
+
+/*
+ * The machine in this process
+ */
+
+struct reader { struct vm *vm; struct paging paging; };
+
+static bool read_linear(void *arg, gla_t at, void *to, size_t n)
+{
+    struct reader *r = arg;
+    for (size_t i = 0; i < n; i++) {
+        struct walk w;
+        walk(&r->paging, r->vm->gmem, at + i, WALK_READ | WALK_PEEK, &w);
+        const uint8_t *byte = w.result == WALK_OK ? gmem_ptr(r->vm->gmem, w.gpa, 1) : NULL;
+        if (!byte)
+            return false;
+        ((uint8_t *)to)[i] = *byte;
+    }
+    return true;
+}
+
+/* The newest UNCLAIMED that is still in the ring. */
+static const struct trace_event *last_unclaimed(const struct trace *t)
+{
+    uint64_t n = t ? t->ring->head : 0;
+    for (uint64_t i = 0; i < n && i < t->ring->size; i++) {
+        const struct trace_event *e = &t->ring->event[(n - i) & (t->ring->size - 1)];
+        if (e->kind == TRACE_UNCLAIMED)
+            return e;
+    }
+    return NULL;
+}
+
+void explain_vm(struct vm *vm, const struct symbols *symbols, FILE *out)
+{
+    struct cpu_state c;
+    if (vm->cpu.ops->get_state(&vm->cpu, ST_ALL, &c) != 0)
+        return;
+    struct reader r = { .vm = vm, .paging = { c.cr0, c.cr3, c.cr4, c.efer, c.rflags & FLAG_AC } };
+    struct explain_input in = { .stop = vm->stop, .cpu = &c, .read = read_linear, .arg = &r,
+                                .symbols = symbols, .unclaimed = last_unclaimed(vm->trace) };
+    explain_stop(&in, out);
+}

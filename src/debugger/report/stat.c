@@ -1,0 +1,287 @@
+/*
+ * debugger/report/stat.c -- counts and times of exits, by four keys at once.
+ *
+ * An exit lasts from its EXIT event to its RESUME.  If the run had --timing
+ * the RESUME says how many host nanoseconds the monitor took; else all we have
+ * is virtual time, which stands still while the monitor works except where it
+ * lets time pass: the table says which of the two it shows.  In virtual time
+ * a HLT lasts until something happens, as people expect of it.
+ */
+#include "debugger/report/stat.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/exit.h"
+#include "debugger/report/tally.h"
+#include "debugger/symbols/symbols.h"
+
+#define MAX_VCPUS   256
+#define TOP_ROWS    20
+
+const char *const stat_by_names[N_STAT_BY] = { "reason", "port", "mmio", "rip" };
+
+/* The exit a vCPU is in. */
+struct pending { bool is, waits; bool has[N_STAT_BY]; uint64_t key[N_STAT_BY], vtime_ns; };
+
+struct exit_stat {
+    struct tally   table[N_STAT_BY];
+    struct pending pending[MAX_VCPUS];
+    uint64_t       exits, sum_ns;
+    uint64_t       first_ns, last_ns;
+    bool           any, timed;      /* timed: RESUMEs carry host time */
+    stat_port_fn  *port_name;       /* may be NULL */
+};
+
+struct exit_stat *stat_new(void)
+{
+    return calloc(1, sizeof(struct exit_stat));
+}
+
+void stat_free(struct exit_stat *s)
+{
+    for (unsigned i = 0; s && i < N_STAT_BY; i++)
+        tally_free(&s->table[i]);
+    free(s);
+}
+
+void stat_name_ports(struct exit_stat *s, stat_port_fn *fn)
+{
+    s->port_name = fn;
+}
+
+uint64_t stat_exits(const struct exit_stat *s)
+{
+    return s->exits;
+}
+
+/*
+ * Events
+ */
+
+#define PORT_IN BIT(16)     /* reads and writes of a port are two rows */
+#define MMIO_IN BIT(0)
+
+static void begin_exit(struct pending *p, const struct trace_event *e)
+{
+    struct vmexit x;
+    *p = (struct pending){ .is = true, .vtime_ns = e->vtime_ns };
+    exit_unpack((unsigned)e->arg[0], e->arg[1], e->arg[2], &x);
+    p->has[STAT_BY_REASON] = p->has[STAT_BY_RIP] = true;
+    p->key[STAT_BY_REASON] = e->arg[0];
+    p->key[STAT_BY_RIP] = e->rip;
+    if (x.reason == EXIT_IO) {
+        p->has[STAT_BY_PORT] = true;
+        p->key[STAT_BY_PORT] = x.io.port | (x.io.in ? PORT_IN : 0);
+    } else if (x.reason == EXIT_MMIO) {
+        p->has[STAT_BY_MMIO] = true;
+        p->key[STAT_BY_MMIO] = (x.mmio.gpa & PAGE_MASK) | (x.mmio.write ? 0 : MMIO_IN);
+    }
+}
+
+/* The exit is over at now_ns; host_ns is 0 if nobody measured. */
+static void end_exit(struct exit_stat *s, struct pending *p, uint64_t now_ns, uint64_t host_ns)
+{
+    uint64_t ns = host_ns ? host_ns : now_ns > p->vtime_ns ? now_ns - p->vtime_ns : 0;
+    if (host_ns)
+        s->timed = true;
+    for (unsigned by = 0; by < N_STAT_BY; by++)
+        if (p->has[by])
+            tally_add(&s->table[by], &(struct tally_row){ p->key[by], 1, ns, ns, ns });
+    s->exits++;
+    s->sum_ns += ns;
+    p->is = false;
+}
+
+void stat_add(struct exit_stat *s, const struct trace_event *e)
+{
+    struct pending *p = &s->pending[e->vcpu];
+    if (!s->any)
+        s->first_ns = e->vtime_ns;
+    s->any = true;
+    if (e->vtime_ns > s->last_ns)
+        s->last_ns = e->vtime_ns;
+    if (p->is && p->waits)      /* whatever happens now ended the wait */
+        end_exit(s, p, e->vtime_ns, 0);
+    if (p->is && e->kind == TRACE_RESUME) {
+        p->waits = p->key[STAT_BY_REASON] == EXIT_HLT && e->arg[2] == 0;
+        if (!p->waits)
+            end_exit(s, p, e->vtime_ns, e->arg[2]);
+    } else if (p->is && (e->kind == TRACE_EXIT || e->kind == TRACE_STOP)) {
+        end_exit(s, p, p->vtime_ns, 0);     /* its RESUME was lost or not asked for */
+    }
+    if (e->kind == TRACE_EXIT)
+        begin_exit(p, e);
+}
+
+void stat_sink(void *exit_stat, const struct trace_event *events, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        stat_add(exit_stat, &events[i]);
+}
+
+/*
+ * Printing
+ */
+
+static int by_weight(const void *pa, const void *pb)
+{
+    const struct tally_row *a = pa, *b = pb;
+    if (a->sum != b->sum)
+        return a->sum < b->sum ? 1 : -1;
+    if (a->count != b->count)
+        return a->count < b->count ? 1 : -1;
+    return a->key < b->key ? -1 : a->key > b->key;
+}
+
+static const char *say_key(enum stat_by by, uint64_t key, const struct symbols *symbols,
+                           char *buf, size_t n)
+{
+    switch (by) {
+    case STAT_BY_REASON:
+        if (key > UINT32_MAX || exit_index((unsigned)key) < 0)
+            snprintf(buf, n, "? 0x%" PRIx64, key);
+        else
+            snprintf(buf, n, "%s", exit_name((unsigned)key));
+        break;
+    case STAT_BY_PORT:
+        snprintf(buf, n, "%s 0x%" PRIx64, key & PORT_IN ? "in " : "out", key & 0xffff);
+        break;
+    case STAT_BY_MMIO:
+        snprintf(buf, n, "%s 0x%" PRIx64 "-%" PRIx64, key & MMIO_IN ? "read " : "write",
+                 key & PAGE_MASK, (key & PAGE_MASK) | 0xfff);
+        break;
+    case STAT_BY_RIP:
+        if (!symbols_format(symbols, key, buf, n)[0])
+            snprintf(buf, n, "0x%" PRIx64, key);
+        break;
+    case N_STAT_BY:
+        break;
+    }
+    return buf;
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+static void print_row(FILE *out, const struct exit_stat *s, const char *name,
+                      const struct tally_row *r, const char *about)
+{
+    fprintf(out, "%-24s %10" PRIu64 " %7.2f%% %7.2f%% %10.2f %10.2f %12.2f%s%s\n", name, r->count,
+            percent(r->count, s->exits), percent(r->sum, s->sum_ns), (double)r->min / 1e3,
+            (double)r->sum / (double)r->count / 1e3, (double)r->max / 1e3, about[0] ? "  " : "",
+            about);
+}
+
+static const char *about_key(const struct exit_stat *s, enum stat_by by, uint64_t key)
+{
+    if (by == STAT_BY_PORT && s->port_name) {
+        const char *name = s->port_name((uint16_t)key);
+        return name ? name : "no device";
+    }
+    int i = by == STAT_BY_REASON && key <= UINT32_MAX ? exit_index((unsigned)key) : -1;
+    return i < 0 ? "" : exit_infos[i].about;
+}
+
+static void print_table(FILE *out, const struct exit_stat *s, enum stat_by by, const char *title,
+                        size_t max_rows, const struct symbols *symbols)
+{
+    const struct tally *t = &s->table[by];
+    struct tally_row others = t->rest;
+    char name[240];
+    size_t n;
+    struct tally_row *rows = tally_rows(t, by_weight, &n);
+    if (!rows)
+        return;
+    fprintf(out, "%-24s %10s %8s %8s %10s %10s %12s\n", title, "count", "count %",
+            "time %", "min us", "avg us", "max us");
+    for (size_t i = 0; i < n; i++) {
+        if (max_rows && i >= max_rows)
+            tally_fold(&others, &rows[i]);
+        else
+            print_row(out, s, say_key(by, rows[i].key, symbols, name, sizeof name), &rows[i],
+                      about_key(s, by, rows[i].key));
+    }
+    if (others.count)
+        print_row(out, s, "(all others)", &others, "");
+    free(rows);
+}
+
+size_t stat_rows(const struct exit_stat *s, enum stat_by by, const struct symbols *symbols,
+                 struct stat_row *out, size_t max)
+{
+    size_t n;
+    struct tally_row *rows = tally_rows(&s->table[by], by_weight, &n);
+    if (!rows)
+        return 0;
+    for (size_t i = 0; i < n && i < max; i++) {
+        out[i] = (struct stat_row){ .about = about_key(s, by, rows[i].key), .count = rows[i].count,
+                                    .sum_ns = rows[i].sum, .min_ns = rows[i].min, .max_ns = rows[i].max };
+        say_key(by, rows[i].key, symbols, out[i].name, sizeof out[i].name);
+    }
+    free(rows);
+    return n < max ? n : max;
+}
+
+uint64_t stat_sum_ns(const struct exit_stat *s) { return s->sum_ns; }
+bool stat_is_timed(const struct exit_stat *s) { return s->timed; }
+
+void stat_print_by(FILE *out, const struct exit_stat *s, enum stat_by by, size_t max_rows,
+                   const struct symbols *symbols)
+{
+    print_table(out, s, by, stat_by_names[by], max_rows, symbols);
+}
+
+/* The rip table again, by the function each address is in. */
+static void print_functions(FILE *out, const struct exit_stat *s, const struct symbols *symbols)
+{
+    const struct tally *t = &s->table[STAT_BY_RIP];
+    struct exit_stat *f = stat_new();
+    for (size_t i = 0; f && i < t->slots; i++) {
+        struct tally_row r = t->row[i];
+        uint64_t offset = 0;
+        if (r.count && symbols_find(symbols, r.key, &offset)) {
+            r.key -= offset;
+            tally_add(&f->table[STAT_BY_RIP], &r);
+        } else {
+            tally_fold(&f->table[STAT_BY_RIP].rest, &r);
+        }
+    }
+    if (f) {
+        tally_fold(&f->table[STAT_BY_RIP].rest, &t->rest);
+        f->exits = s->exits;
+        f->sum_ns = s->sum_ns;
+        print_table(out, f, STAT_BY_RIP, "function", TOP_ROWS, symbols);
+    }
+    stat_free(f);
+}
+
+static void print_headline(FILE *out, const struct exit_stat *s)
+{
+    fprintf(out, "%" PRIu64 " exits in %.6f s of virtual time; ", s->exits,
+            (double)(s->last_ns - s->first_ns) / 1e9);
+    if (s->timed)
+        fprintf(out, "times below are HOST time spent in the monitor, %.6f s in all\n",
+                (double)s->sum_ns / 1e9);
+    else
+        fprintf(out, "times below are VIRTUAL (run with --timing for the host's)\n");
+}
+
+void stat_print(FILE *out, const struct exit_stat *s, const struct symbols *symbols)
+{
+    print_headline(out, s);
+    for (enum stat_by by = 0; by < N_STAT_BY; by++) {
+        if (!s->table[by].used)
+            continue;
+        fputc('\n', out);
+        stat_print_by(out, s, by, TOP_ROWS, symbols);
+    }
+    if (symbols && s->table[STAT_BY_RIP].used) {
+        fputc('\n', out);
+        print_functions(out, s, symbols);
+    }
+}

@@ -1,0 +1,122 @@
+/*
+ * debugger/report/story.c -- count what is worth telling, print it at each MARK.
+ */
+#include "debugger/report/story.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/x86.h"
+#include "cpu/exit.h"
+
+#define MAX_LINES 64
+
+enum verb { VERB_OUT, VERB_MEM_WRITE, VERB_TAKES, VERB_HALTS, VERB_CALLS, VERB_DIES, VERB_NOBODY, N_VERBS };
+
+static const char *const verb_names[N_VERBS] = {
+    "writes port", "writes device memory", "takes vector", "halts", "calls the monitor",
+    "triple faults", "touches what nobody claims",
+};
+
+struct line {
+    enum verb verb;
+    uint64_t  subject;          /* port, vector, address; 0 */
+    uint64_t  count;
+    uint32_t  hash;             /* of the values, in order  */
+};
+
+struct story {
+    FILE       *out;
+    size_t      n;
+    struct line line[MAX_LINES];
+    uint64_t    dropped;
+};
+
+struct story *story_new(FILE *out)
+{
+    struct story *s = calloc(1, sizeof *s);
+    if (s)
+        s->out = out;
+    return s;
+}
+
+static void tell(struct story *s, enum verb verb, uint64_t subject, uint64_t value)
+{
+    size_t i = 0;
+    while (i < s->n && (s->line[i].verb != verb || s->line[i].subject != subject))
+        i++;
+    if (i == s->n) {
+        if (s->n == MAX_LINES) {
+            s->dropped++;
+            return;
+        }
+        s->line[s->n++] = (struct line){ .verb = verb, .subject = subject, .hash = 2166136261u };
+    }
+    s->line[i].count++;
+    for (unsigned b = 0; b < 8; b++)            /* FNV-1a */
+        s->line[i].hash = (s->line[i].hash ^ ((value >> (8 * b)) & 0xff)) * 16777619u;
+}
+
+static int by_verb_and_subject(const void *a, const void *b)
+{
+    const struct line *x = a, *y = b;
+    if (x->verb != y->verb)
+        return x->verb < y->verb ? -1 : 1;
+    return x->subject < y->subject ? -1 : x->subject > y->subject;
+}
+
+static void print_phase(struct story *s)
+{
+    qsort(s->line, s->n, sizeof s->line[0], by_verb_and_subject);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct line *l = &s->line[i];
+        bool has_subject = l->verb != VERB_HALTS && l->verb != VERB_DIES;
+        bool has_values = l->verb == VERB_OUT || l->verb == VERB_MEM_WRITE;
+        fprintf(s->out, "  %s", verb_names[l->verb]);
+        if (has_subject)
+            fprintf(s->out, " %#" PRIx64, l->subject);
+        fprintf(s->out, ", %" PRIu64 " times", l->count);
+        if (has_values)
+            fprintf(s->out, ", values %08" PRIx32, l->hash);
+        fputc('\n', s->out);
+    }
+    if (s->dropped)
+        fprintf(s->out, "  and %" PRIu64 " things more\n", s->dropped);
+    s->n = 0;
+    s->dropped = 0;
+}
+
+static void tell_exit(struct story *s, const struct trace_event *e)
+{
+    if (e->arg[0] == EXIT_HLT)
+        tell(s, VERB_HALTS, 0, 0);
+    if (e->arg[0] == EXIT_TRIPLE_FAULT)
+        tell(s, VERB_DIES, 0, 0);
+}
+
+void story_add(struct story *s, const struct trace_event *e)
+{
+    switch ((enum trace_kind)e->kind) {
+    case TRACE_MARK:
+        print_phase(s);
+        fprintf(s->out, "MARK %" PRIu64 "\n", e->arg[0]);
+        break;
+    case TRACE_EXIT:       tell_exit(s, e);                                  break;
+    case TRACE_IO_WRITE:   tell(s, VERB_OUT, e->arg[0], e->arg[2]);          break;
+    case TRACE_MMIO_WRITE: tell(s, VERB_MEM_WRITE, e->arg[0], e->arg[2]);    break;
+    case TRACE_DELIVER:    tell(s, VERB_TAKES, e->arg[0], 0);                break;
+    case TRACE_HYPERCALL:  tell(s, VERB_CALLS, e->arg[0], 0);                break;
+    case TRACE_UNCLAIMED:  tell(s, VERB_NOBODY, e->arg[0], 0);               break;
+    default:                                    /* how it came about is not the guest's story */
+        break;
+    }
+}
+
+void story_end(struct story *s)
+{
+    if (!s)
+        return;
+    print_phase(s);
+    free(s);
+}

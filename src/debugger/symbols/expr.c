@@ -1,0 +1,539 @@
+/*
+ * debugger/symbols/expr.c -- evaluate while parsing: one table of binary operators by
+ * precedence, and `dead` for the side of && || ?: that does not count.
+ *
+ * Names, members and types are looked up by expr_name.c, operators carried out by
+ * expr_op.c.  A variable stays in memory until its number is needed, so that & and
+ * sizeof read nothing.
+ */
+#include "debugger/symbols/expr_private.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cpu/regs.h"
+#include "debugger/symbols/symbols.h"
+
+#define MAX_DEPTH 64                    /* of brackets and unary operators */
+
+static struct value ternary(struct parser *p);
+static struct value unary(struct parser *p);
+
+struct value plain(uint64_t bits)
+{
+    return (struct value){ .bits = bits };
+}
+
+struct value complain(struct parser *p, int err, const char *fmt, ...)
+{
+    va_list ap;
+    if (p->err)
+        return plain(0);                /* the first is the reason */
+    p->err = err;
+    p->err_at = (size_t)(p->at - p->text);
+    va_start(ap, fmt);
+    vsnprintf(p->why, p->n, fmt, ap);
+    va_end(ap);
+    return plain(0);
+}
+
+/* The number that a value stands for. */
+uint64_t expr_load(struct parser *p, const struct value *v)
+{
+    uint64_t bits;
+    char name[100];
+    if (p->dead || p->err)
+        return 0;
+    int err = value_load(p->m, v, &bits);
+    if (err == -EINVAL)
+        complain(p, err, "a %s is no number", type_name(&v->type, name, sizeof name));
+    else if (err)
+        complain(p, err, "there is no memory to read at linear %#llx", (unsigned long long)v->at);
+    return err ? 0 : bits;
+}
+
+/* ---- the lexer ---- */
+
+static void skip_blanks(struct parser *p)
+{
+    if (p->word && !p->brackets)
+        return;
+    while (isspace((unsigned char)*p->at))
+        p->at++;
+}
+
+static bool take(struct parser *p, const char *token)
+{
+    skip_blanks(p);
+    size_t len = strlen(token);
+    if (strncmp(p->at, token, len))
+        return false;
+    p->at += len;
+    return true;
+}
+
+bool is_name_char(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '$' || c == '@';
+}
+
+size_t name_length(const char *at)
+{
+    size_t len = 0;
+    while (is_name_char(at[len]))
+        len++;
+    return len;
+}
+
+/* ---- memory ---- */
+
+static struct value load_word(struct parser *p, bool physical, bool is_signed, unsigned bytes,
+                              uint64_t at)
+{
+    uint64_t v = 0;
+    if (p->dead || p->err)
+        return plain(0);
+    if (!p->m->read || p->m->read(p->m->arg, physical, at, &v, bytes))
+        return complain(p, -EFAULT, "there is no memory to read at %s %#llx",
+                        physical ? "guest-physical" : "linear", (unsigned long long)at);
+    v = low_bytes(v, bytes);
+    return plain(is_signed ? sign_extend(v, bytes) : v);
+}
+
+/* "u32[" and its relatives: what to read there; false if it is none. */
+static bool memory_word(const char *at, size_t len, bool *physical, bool *is_signed,
+                        unsigned *bytes)
+{
+    static const struct { const char *bits; unsigned bytes; } widths[] = {
+        { "8", 1 }, { "16", 2 }, { "32", 4 }, { "64", 8 },
+    };
+    *physical = at[0] == 'p';
+    *is_signed = at[0] == 'i';
+    if (len < 2 || len > 3 || !strchr("uip", at[0]))
+        return false;
+    for (size_t i = 0; i < NELEM(widths); i++) {
+        *bytes = widths[i].bytes;
+        if (strlen(widths[i].bits) == len - 1 && !strncmp(at + 1, widths[i].bits, len - 1))
+            return true;
+    }
+    return false;
+}
+
+static struct value bracketed(struct parser *p, const char *close)
+{
+    p->brackets++;
+    struct value v = ternary(p);
+    if (!take(p, close))
+        complain(p, -EINVAL, "'%s' is missing here", close);
+    p->brackets--;
+    return v;
+}
+
+/* ---- operands ---- */
+
+static struct value number(struct parser *p)
+{
+    unsigned base = 10;
+    uint64_t v = 0;
+    const char *digits = p->at;
+    if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X'))
+        base = 16, digits += 2;
+    else if (digits[0] == '0' && (digits[1] == 'b' || digits[1] == 'B'))
+        base = 2, digits += 2;
+    const char *c = digits;
+    for (; isalnum((unsigned char)*c); c++) {
+        unsigned d = isdigit((unsigned char)*c) ? (unsigned)(*c - '0')
+                                                : (unsigned)(tolower((unsigned char)*c) - 'a') + 10;
+        if (d >= base)
+            break;
+        if (v > (UINT64_MAX - d) / base)
+            return complain(p, -EINVAL, "the number has more than 64 bits");
+        v = v * base + d;
+    }
+    if (c == digits || is_name_char(*c))
+        return complain(p, -EINVAL, "'%.*s' is not a number", (int)name_length(p->at), p->at);
+    p->at = c;
+    return plain(v);
+}
+
+static struct value character(struct parser *p)
+{
+    static const char escapes[] = "n\nr\rt\t0\0\\\\''";
+    const char *c = p->at + 1;
+    uint64_t v = (unsigned char)*c;
+    if (*c == '\\' && c[1]) {
+        const char *e = escapes;
+        while (e < escapes + sizeof escapes - 1 && *e != c[1])
+            e += 2;
+        if (e >= escapes + sizeof escapes - 1)
+            return complain(p, -EINVAL, "'\\%c' is not a character", c[1]);
+        v = (unsigned char)e[1];
+        c++;
+    }
+    if (!*c || c[1] != '\'')
+        return complain(p, -EINVAL, "a character is one letter between quotes, as in 'a'");
+    p->at = c + 2;
+    return plain(v);
+}
+
+/* u32[ADDRESS], or a name */
+static struct value name(struct parser *p)
+{
+    const char *at = p->at;
+    size_t len = name_length(at);
+    bool physical, is_signed;
+    unsigned bytes;
+    if (at[len] == '[' && memory_word(at, len, &physical, &is_signed, &bytes)) {
+        p->at += len + 1;
+        struct value address = bracketed(p, "]");
+        return load_word(p, physical, is_signed, bytes, expr_load(p, &address));
+    }
+    return expr_name(p);
+}
+
+static struct value primary(struct parser *p)
+{
+    skip_blanks(p);
+    if (take(p, "("))
+        return bracketed(p, ")");
+    if (isdigit((unsigned char)*p->at))
+        return number(p);
+    if (*p->at == '\'')
+        return character(p);
+    if (is_name_char(*p->at))
+        return name(p);
+    return complain(p, -EINVAL, *p->at ? "a number, register or symbol should stand here"
+                                       : "the expression ends too early");
+}
+
+/* What a pointer points to, or an array begins with; `index` elements further. */
+static struct value element(struct parser *p, const struct value *v, uint64_t index)
+{
+    struct value e = { .in_memory = true };
+    char name[100];
+    enum type_kind kind = type_kind(&v->type);
+    if (p->err)
+        return plain(0);
+    if ((kind != TYPE_POINTER && kind != TYPE_ARRAY) || !type_target(&v->type, &e.type))
+        return complain(p, -EINVAL, "a %s is neither pointer nor array",
+                        type_name(&v->type, name, sizeof name));
+    e.at = expr_load(p, v) + index * type_bytes(p->m->info, &e.type);
+    return e;
+}
+
+/* *a without a type: as wide as the CPU's addresses are. */
+static struct value star(struct parser *p, const struct value *v)
+{
+    if (type_kind(&v->type) != TYPE_NONE)
+        return element(p, v, 0);
+    return load_word(p, false, false, p->m->cpu ? state_code_bits(p->m->cpu) / 8 : 8,
+                     expr_load(p, v));
+}
+
+static struct value postfix(struct parser *p)
+{
+    struct value v = primary(p);
+    for (unsigned n = 0; !p->err && n < MAX_DEPTH; n++) {
+        if (type_kind(&v.type) != TYPE_NONE && take(p, "[")) {
+            struct value index = bracketed(p, "]");
+            v = element(p, &v, expr_load(p, &index));
+        } else if (take(p, "->")) {
+            struct value to = element(p, &v, 0);
+            v = expr_member(p, &to);
+        } else if (take(p, ".")) {
+            v = expr_member(p, &v);
+        } else {
+            break;
+        }
+    }
+    return v;
+}
+
+static struct value address_of(struct parser *p, const struct value *v)
+{
+    struct value a = { .bits = v->at };
+    if (p->err)
+        return plain(0);
+    if (!v->in_memory && type_kind(&v->type) == TYPE_NONE && p->named)
+        return *v;                              /* a symbol is its address already */
+    if (!v->in_memory || v->bit_size)
+        return complain(p, -EINVAL,
+                        v->bit_size ? "a bit field has no address"
+                                    : "this has no address: it is not in memory");
+    a.type = type_pointer_to(&v->type);
+    return a;
+}
+
+/* (TYPE) in front of an operand. */
+static bool take_type(struct parser *p, struct type *t)
+{
+    const char *from = p->at;
+    bool unknown = false;
+    if (!take(p, "("))
+        return false;
+    size_t n = type_parse(p->m->info, expr_address_bytes(p), expr_pc(p), p->at, t, &unknown);
+    p->at += n;
+    p->brackets++;
+    bool whole = n && take(p, ")");
+    p->brackets--;
+    if (unknown)
+        complain(p, -EINVAL, "the debug information has no such type");
+    if (!whole && !p->err)
+        p->at = from;
+    return whole;
+}
+
+static struct value cast(struct parser *p, const struct type *t)
+{
+    struct value v = unary(p), out = { .type = *t };
+    enum type_kind kind = type_kind(t);
+    char name[100];
+    if (kind == TYPE_STRUCT || kind == TYPE_ARRAY || kind == TYPE_FUNCTION || kind == TYPE_FLOAT ||
+        kind == TYPE_VOID)
+        return complain(p, -EINVAL, "nothing can be cast to %s; a pointer to it can be",
+                        type_name(t, name, sizeof name));
+    out.bits = value_fit(p->m->info, t, expr_load(p, &v));
+    if (kind == TYPE_POINTER && expr_address_bytes(p) == 4)
+        out.bits = (uint32_t)out.bits;
+    return out;
+}
+
+static struct value size_of(struct parser *p)
+{
+    struct type t;
+    p->dead++;
+    if (!take_type(p, &t)) {
+        struct value v = unary(p);
+        t = v.type;
+    }
+    p->dead--;
+    return plain(type_kind(&t) == TYPE_NONE ? 8 : type_bytes(p->m->info, &t));
+}
+
+static struct value negate(struct parser *p, char op)
+{
+    struct value v = unary(p), out = { .type = expr_promoted(&v) };
+    uint64_t bits = expr_load(p, &v);
+    out.bits = op == '!' ? !bits : op == '~' ? ~bits : -bits;
+    if (type_kind(&out.type) != TYPE_NONE)
+        out.bits = value_fit(NULL, &out.type, out.bits);
+    return out;
+}
+
+static bool take_word(struct parser *p, const char *word)
+{
+    skip_blanks(p);
+    size_t n = strlen(word);
+    if (strncmp(p->at, word, n) || is_name_char(p->at[n]))
+        return false;
+    p->at += n;
+    return true;
+}
+
+static struct value unary(struct parser *p)
+{
+    struct value v = plain(0);
+    struct type t;
+    if (++p->depth > MAX_DEPTH) {
+        complain(p, -EINVAL, "this is nested too deeply");
+    } else if (take(p, "!")) {
+        v = negate(p, '!');
+    } else if (take(p, "~")) {
+        v = negate(p, '~');
+    } else if (take(p, "-")) {
+        v = negate(p, '-');
+    } else if (take(p, "*")) {
+        v = unary(p);
+        v = star(p, &v);
+    } else if (take(p, "&")) {
+        p->named = false;
+        v = unary(p);
+        v = address_of(p, &v);
+    } else if (take_word(p, "sizeof")) {
+        v = size_of(p);
+    } else if (take_type(p, &t)) {
+        v = cast(p, &t);
+    } else if (!p->err) {
+        v = postfix(p);
+    }
+    p->depth--;
+    return v;
+}
+
+/* ---- binary operators, loosest last; longer tokens first ---- */
+
+static const struct infix {
+    const char *token, *but_not;
+    enum op op;
+    unsigned level;
+} operators[] = {
+    { "*", NULL, OP_MUL, 0 }, { "/", NULL, OP_DIV, 0 }, { "%", NULL, OP_MOD, 0 },
+    { "+", NULL, OP_ADD, 1 }, { "-", NULL, OP_SUB, 1 },
+    { "<<", NULL, OP_SHL, 2 }, { ">>", NULL, OP_SHR, 2 },
+    { "<=", NULL, OP_LE, 3 }, { ">=", NULL, OP_GE, 3 },
+    { "<", "<<", OP_LT, 3 }, { ">", ">>", OP_GT, 3 },
+    { "==", NULL, OP_EQ, 4 }, { "!=", NULL, OP_NE, 4 },
+    { "&", "&&", OP_AND, 5 }, { "^", NULL, OP_XOR, 6 }, { "|", "||", OP_OR, 7 },
+    { "&&", NULL, OP_LAND, 8 }, { "||", NULL, OP_LOR, 9 },
+};
+#define LOOSEST 9
+
+/* The operator that stands here, or NULL.  Where there is none its first byte mostly says so. */
+static const struct infix *look_operator(struct parser *p)
+{
+    skip_blanks(p);
+    if (!*p->at || !strchr("*/%+-<>=!&^|", *p->at))
+        return NULL;
+    for (size_t i = 0; i < NELEM(operators); i++) {
+        const struct infix *o = &operators[i];
+        if (o->token[0] == *p->at && !strncmp(p->at, o->token, strlen(o->token)) &&
+            !(o->but_not && !strncmp(p->at, o->but_not, strlen(o->but_not))))
+            return o;
+    }
+    return NULL;
+}
+
+/* Operands with operators up to this level between them: those that bind tighter than the one
+ * just seen belong to its right side. */
+static struct value binary(struct parser *p, unsigned level)
+{
+    const struct infix *o;
+    struct value a = unary(p);
+    while (!p->err && (o = look_operator(p)) && o->level <= level) {
+        bool lazy = o->op == OP_LAND || o->op == OP_LOR;
+        p->at += strlen(o->token);
+        bool dead = lazy && (o->op == OP_LAND ? !expr_load(p, &a) : !!expr_load(p, &a));
+        p->dead += dead;
+        struct value b = o->level ? binary(p, o->level - 1) : unary(p);
+        uint64_t y = dead ? 0 : expr_load(p, &b);
+        p->dead -= dead;
+        struct value known = { .type = b.type, .bits = y };
+        a = expr_apply(p, o->op, &a, lazy ? &known : &b);
+    }
+    return a;
+}
+
+static struct value ternary(struct parser *p)
+{
+    if (++p->depth > MAX_DEPTH) {
+        p->depth--;
+        return complain(p, -EINVAL, "this is nested too deeply");
+    }
+    struct value which = binary(p, LOOSEST);
+    if (!take(p, "?")) {
+        p->depth--;
+        return which;
+    }
+    bool first = expr_load(p, &which);
+    p->dead += !first;
+    struct value a = ternary(p);
+    p->dead -= !first;
+    if (!take(p, ":"))
+        complain(p, -EINVAL, "':' is missing here");
+    p->dead += first;
+    struct value b = ternary(p);
+    p->dead -= first;
+    p->depth--;
+    return first ? a : b;
+}
+
+/* ---- in ---- */
+
+static void begin(struct parser *p)
+{
+    if (p->n)
+        p->why[0] = 0;
+    p->at = p->text;
+    while (isspace((unsigned char)*p->at))
+        p->at++;
+}
+
+static int finish(struct parser *p)
+{
+    skip_blanks(p);
+    if (!p->err && *p->at && !(p->word && (isspace((unsigned char)*p->at) || *p->at == ',')))
+        complain(p, -EINVAL, "an operator should stand before '%.20s'", p->at);
+    return p->err;
+}
+
+static int run(struct parser *p, struct value *value)
+{
+    begin(p);
+    *value = ternary(p);
+    return finish(p);
+}
+
+/* Run it, and make a number of it. */
+static int run_number(struct parser *p, uint64_t *value)
+{
+    struct value v;
+    if (run(p, &v) == 0)
+        *value = expr_load(p, &v);
+    return p->err;
+}
+
+int expr_eval(const char *text, const struct expr_machine *m, uint64_t *value,
+              size_t *at, char *why, size_t n)
+{
+    struct parser p = { .text = text, .m = m, .why = why, .n = n };
+    int err = run_number(&p, value);
+    *at = err ? p.err_at : (size_t)(p.at - text);
+    return err;
+}
+
+int expr_eval_value(const char *text, const struct expr_machine *m, struct value *value,
+                    size_t *at, char *why, size_t n)
+{
+    struct parser p = { .text = text, .m = m, .why = why, .n = n };
+    int err = run(&p, value);
+    *at = err ? p.err_at : (size_t)(p.at - text);
+    return err;
+}
+
+int expr_type(const char *text, const struct expr_machine *m, struct type *type,
+              size_t *at, char *why, size_t n)
+{
+    struct parser p = { .text = text, .m = m, .why = why, .n = n, .dead = 1 };
+    struct value v = plain(0);
+    begin(&p);
+    size_t used = type_parse(m->info, expr_address_bytes(&p), expr_pc(&p), p.at, type, NULL);
+    while (isspace((unsigned char)p.at[used]))
+        used++;
+    if (used && !p.at[used]) {
+        return 0;
+    }
+    int err = run(&p, &v);
+    *type = v.type;
+    *at = p.err_at;
+    return err;
+}
+
+int expr_check(const char *text, const struct expr_machine *m, size_t *at, char *why, size_t n)
+{
+    struct parser p = { .text = text, .m = m, .why = why, .n = n, .dead = 1 };
+    uint64_t value;
+    int err = run_number(&p, &value);
+    *at = p.err_at;
+    return err;
+}
+
+int expr_eval_word_value(const char *text, const struct expr_machine *m, struct value *value,
+                         size_t *end, char *why, size_t n)
+{
+    struct parser p = { .text = text, .m = m, .why = why, .n = n, .word = true };
+    int err = run(&p, value);
+    *end = (size_t)((err ? text + p.err_at : p.at) - text);
+    return err;
+}
+
+int expr_eval_word(const char *text, const struct expr_machine *m, uint64_t *value,
+                   size_t *end, char *why, size_t n)
+{
+    struct parser p = { .text = text, .m = m, .why = why, .n = n, .word = true };
+    int err = run_number(&p, value);
+    *end = (size_t)((err ? text + p.err_at : p.at) - text);
+    return err;
+}

@@ -1,0 +1,353 @@
+/*
+ * debugger/symbols/line_table.c -- our own functions and files, by libdwfl.
+ *
+ * Where a kind of event is emitted is not in the debug information: it is
+ * looked for in the text of every file below the debugger, as the name
+ * TRACE_KIND in a line of code.  The names are unique enough to be grepped,
+ * which is how a person would find them.
+ */
+#include "debugger/symbols/line_table.h"
+
+#include <dwarf.h>
+#include <elfutils/libdwfl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_FILES  400
+#define MAX_PLACES 4            /* of one kind */
+#define MAX_TEXT   (1u << 20)   /* of one file */
+
+struct text {
+    char  name[200];            /* as compiled           */
+    char  path[PATH_MAX];       /* where it should be    */
+    char *bytes;                /* lines end in NUL      */
+    const char **line;
+    int   n_lines;              /* -1: not read yet      */
+    Dwarf_Die cu;
+};
+
+struct source {
+    Dwfl       *dwfl;
+    Dwfl_Module *module;
+    Dwarf_Addr  bias;
+    size_t      n_texts;
+    struct text text[MAX_FILES];
+    bool        scanned;
+    unsigned    n_places[N_TRACE_KINDS];
+    struct source_place place[N_TRACE_KINDS][MAX_PLACES];
+};
+
+static void add_file(struct source *s, Dwarf_Die *cu)
+{
+    const char *name = dwarf_diename(cu), *dir = "";
+    Dwarf_Attribute a;
+    if (!name || s->n_texts == MAX_FILES || !dir)
+        return;
+    if (dwarf_attr(cu, DW_AT_comp_dir, &a) && dwarf_formstring(&a))
+        dir = dwarf_formstring(&a);
+    struct text *t = &s->text[s->n_texts++];
+    *t = (struct text){ .n_lines = -1, .cu = *cu };
+    snprintf(t->name, sizeof t->name, "%s", name);
+    snprintf(t->path, sizeof t->path, "%s%s%s", name[0] == '/' ? "" : dir, name[0] == '/' ? "" : "/", name);
+}
+
+static const Dwfl_Callbacks own_callbacks = { .find_elf = dwfl_linux_proc_find_elf,
+                                              .find_debuginfo = dwfl_standard_find_debuginfo };
+static const Dwfl_Callbacks file_callbacks = { .section_address = dwfl_offline_section_address,
+                                               .find_debuginfo = dwfl_standard_find_debuginfo };
+
+static struct source *source_new(const Dwfl_Callbacks *callbacks)
+{
+    struct source *s = calloc(1, sizeof *s);
+    if (!s || !(s->dwfl = dwfl_begin(callbacks))) {
+        free(s);
+        return NULL;
+    }
+    dwfl_report_begin(s->dwfl);
+    return s;
+}
+
+/* The module is there: what files was it made of? */
+static struct source *with_module(struct source *s, Dwfl_Module *module)
+{
+    s->module = module;
+    if (!module || !dwfl_module_getdwarf(module, &s->bias)) {
+        source_close(s);
+        return NULL;
+    }
+    for (Dwarf_Die *cu = NULL; (cu = dwfl_module_nextcu(s->module, cu, &s->bias)); )
+        add_file(s, cu);
+    return s;
+}
+
+struct source *source_open(void)
+{
+    struct source *s = source_new(&own_callbacks);
+    if (!s)
+        return NULL;
+    bool ok = dwfl_linux_proc_report(s->dwfl, getpid()) == 0;
+    ok = dwfl_report_end(s->dwfl, NULL, NULL) == 0 && ok;
+    return with_module(s, ok ? dwfl_addrmodule(s->dwfl, (Dwarf_Addr)(uintptr_t)source_open) : NULL);
+}
+
+struct source *source_open_file(const char *elf)
+{
+    struct source *s = source_new(&file_callbacks);
+    if (!s)
+        return NULL;
+    Dwfl_Module *module = dwfl_report_offline(s->dwfl, elf, elf, -1);
+    dwfl_report_end(s->dwfl, NULL, NULL);
+    return with_module(s, module);
+}
+
+void source_close(struct source *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->n_texts; i++) {
+        free(s->text[i].bytes);
+        free(s->text[i].line);
+    }
+    dwfl_end(s->dwfl);
+    free(s);
+}
+
+struct Dwfl_Module *source_module(struct source *s)
+{
+    return s->module;
+}
+
+/*
+ * Text
+ */
+
+static void split(struct text *t, size_t n)
+{
+    int lines = 1;
+    for (size_t i = 0; i < n; i++)
+        lines += t->bytes[i] == '\n';
+    t->line = calloc((size_t)lines, sizeof *t->line);
+    t->n_lines = 0;
+    char *start = t->bytes;
+    for (size_t i = 0; t->line && i < n; i++) {
+        char c = t->bytes[i];
+        if (c == '\n') {
+            t->bytes[i] = '\0';
+            t->line[t->n_lines++] = start;
+            start = t->bytes + i + 1;
+        } else if ((unsigned char)c < ' ' || c == 127) {
+            t->bytes[i] = ' ';
+        }
+    }
+}
+
+static void read_text(struct text *t)
+{
+    FILE *f = fopen(t->path, "r");
+    t->n_lines = 0;
+    if (f && (t->bytes = calloc(1, MAX_TEXT + 1)))
+        split(t, fread(t->bytes, 1, MAX_TEXT, f));
+    if (f)
+        fclose(f);
+}
+
+static struct text *text_of(struct source *s, const char *file)
+{
+    size_t i = 0;
+    while (s && i < s->n_texts && strcmp(s->text[i].name, file) && strcmp(s->text[i].path, file))
+        i++;
+    if (!s || (i == s->n_texts && (i == MAX_FILES || file[0] != '/')))
+        return NULL;
+    if (i == s->n_texts) {      /* a header, or the like */
+        s->text[s->n_texts++] = (struct text){ .n_lines = -1 };
+        snprintf(s->text[i].name, sizeof s->text[i].name, "%s", file);
+        snprintf(s->text[i].path, sizeof s->text[i].path, "%s", file);
+    }
+    if (s->text[i].n_lines < 0)
+        read_text(&s->text[i]);
+    return &s->text[i];
+}
+
+const char *source_line(struct source *s, const char *file, int n)
+{
+    const struct text *t = text_of(s, file);
+    return t && n >= 1 && n <= t->n_lines ? t->line[n - 1] : NULL;
+}
+
+/*
+ * Places
+ */
+
+bool source_of_address(struct source *s, uint64_t addr, struct source_place *p)
+{
+    int line = 0;
+    Dwfl_Line *at = s ? dwfl_module_getsrc(s->module, addr) : NULL;
+    const char *file = at ? dwfl_lineinfo(at, NULL, &line, NULL, NULL, NULL) : NULL;
+    *p = (struct source_place){ .line = 0 };
+    if (!file)
+        return false;
+    const char *dir = dwfl_line_comp_dir(at);
+    snprintf(p->file, sizeof p->file, "%s%s%s", file[0] == '/' || !dir ? "" : dir, file[0] == '/' || !dir ? "" : "/", file);
+    p->line = line;
+    return true;
+}
+
+/* "kernel.c" and "tiny/kernel.c" are "/home/me/guests/tiny/kernel.c". */
+static bool is_file(const char *is, const char *file)
+{
+    size_t n = strlen(is), len = strlen(file);
+    return !len ||
+           (n >= len && strcmp(is + n - len, file) == 0 && (n == len || is[n - len - 1] == '/'));
+}
+
+struct line_search { const char *file; int line, best; uint64_t addr; };
+
+static void search_unit(Dwarf_Die *cu, Dwarf_Addr bias, struct line_search *q)
+{
+    Dwarf_Lines *lines;
+    size_t n;
+    if (dwarf_getsrclines(cu, &lines, &n))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        Dwarf_Line *l = dwarf_onesrcline(lines, i);
+        Dwarf_Addr addr;
+        bool stmt = false, end = true;
+        int line;
+        const char *file = dwarf_linesrc(l, NULL, NULL);
+        if (!file || dwarf_lineno(l, &line) || line < q->line || (q->best && line > q->best) ||
+            dwarf_linebeginstatement(l, &stmt) || dwarf_lineendsequence(l, &end) || !stmt || end ||
+            dwarf_lineaddr(l, &addr) || !is_file(file, q->file))
+            continue;
+        if (line != q->best || addr + bias < q->addr)
+            q->addr = addr + bias;
+        q->best = line;
+    }
+}
+
+bool source_address(struct source *s, const char *file, int line, uint64_t *addr, int *actual)
+{
+    struct line_search q = { .file = file, .line = line };
+    for (Dwarf_Die *cu = NULL; s && (cu = dwfl_module_nextcu(s->module, cu, &s->bias)); )
+        search_unit(cu, s->bias, &q);
+    *addr = q.addr;
+    *actual = q.best;
+    return q.best != 0;
+}
+
+bool source_range(struct source *s, uint64_t addr, uint64_t *from, uint64_t *to)
+{
+    Dwarf_Addr bias, at;
+    Dwarf_Lines *lines;
+    size_t n;
+    int here = 0, line = 0;
+    bool found = false;
+    Dwarf_Die *cu = s ? dwfl_module_addrdie(s->module, addr, &bias) : NULL;
+    if (!cu || dwarf_getsrclines(cu, &lines, &n))
+        return false;
+    for (size_t i = 0; i < n; i++) {            /* in order of address */
+        Dwarf_Line *l = dwarf_onesrcline(lines, i);
+        if (dwarf_lineaddr(l, &at) || dwarf_lineno(l, &line))
+            return false;
+        if (at + bias > addr && (!found || line != here)) {
+            *to = at + bias;
+            return found;
+        }
+        if (at + bias <= addr && (!found || line != here)) {
+            *from = at + bias;
+            here = line;
+            found = true;
+        }
+    }
+    return false;
+}
+
+bool source_of_function(struct source *s, void (*fn)(void), struct source_place *p)
+{
+    Dwarf_Addr addr = (Dwarf_Addr)(uintptr_t)fn, bias;
+    int line = 0;
+    *p = (struct source_place){ .line = 0 };
+    if (!s || !fn)
+        return false;
+    const char *name = dwfl_module_addrname(s->module, addr);
+    Dwfl_Line *at = dwfl_module_getsrc(s->module, addr);
+    const char *file = at ? dwfl_lineinfo(at, NULL, &line, NULL, NULL, NULL) : NULL;
+    Dwarf_Die *cu = dwfl_module_addrdie(s->module, addr, &bias);
+    const char *cu_name = cu ? dwarf_diename(cu) : NULL;
+    if (!file || !cu_name)
+        return false;
+    snprintf(p->function, sizeof p->function, "%s", name ? name : "");
+    snprintf(p->file, sizeof p->file, "%s", cu_name);
+    p->line = line;
+    return true;
+}
+
+struct function_search { int line, best; const char *name; };
+
+static int nearest(Dwarf_Die *fn, void *arg)
+{
+    struct function_search *q = arg;
+    int line = 0;
+    if (dwarf_decl_line(fn, &line) == 0 && line <= q->line && line > q->best) {
+        q->best = line;
+        q->name = dwarf_diename(fn);
+    }
+    return DWARF_CB_OK;
+}
+
+static void add_place(struct source *s, struct text *t, unsigned kind, int line)
+{
+    struct function_search q = { .line = line };
+    if (s->n_places[kind] == MAX_PLACES)
+        return;
+    dwarf_getfuncs(&t->cu, nearest, &q, 0);
+    struct source_place *p = &s->place[kind][s->n_places[kind]++];
+    snprintf(p->function, sizeof p->function, "%s", q.name ? q.name : "");
+    snprintf(p->file, sizeof p->file, "%s", t->name);
+    p->line = line;
+}
+
+static bool is_name(const char *at, size_t len)
+{
+    char c = at[len];
+    return !(c == '_' || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'));
+}
+
+static void scan_line(struct source *s, struct text *t, int line)
+{
+    for (const char *at = t->line[line]; (at = strstr(at, "TRACE_")); at++)
+        for (unsigned k = 0; k < N_TRACE_KINDS; k++) {
+            size_t len = strlen(trace_kinds[k].name);
+            if (strncmp(at + 6, trace_kinds[k].name, len) == 0 && is_name(at + 6, len))
+                add_place(s, t, k, line + 1);
+        }
+}
+
+/* Only what emits: who reads events (debugger, cmd) and the ring itself do not. */
+static void scan(struct source *s)
+{
+    s->scanned = true;
+    for (size_t i = 0; i < s->n_texts; i++) {
+        struct text *t = &s->text[i];
+        if (strstr(t->name, "debugger/") || strstr(t->name, "cmd/") ||
+            strstr(t->name, "base/trace"))
+            continue;
+        text_of(s, t->name);
+        for (int line = 0; line < t->n_lines; line++)
+            scan_line(s, t, line);
+    }
+}
+
+bool source_of_kind(struct source *s, enum trace_kind kind, unsigned i, struct source_place *p)
+{
+    if (!s || kind >= N_TRACE_KINDS)
+        return false;
+    if (!s->scanned)
+        scan(s);
+    if (i >= s->n_places[kind])
+        return false;
+    *p = s->place[kind][i];
+    return true;
+}

@@ -1,0 +1,373 @@
+/*
+ * debugger/symbols/symbols.c -- a sorted table of symbols, from an ELF file or from text.
+ *
+ * Functions, objects and plain labels (assembly kernels have little else) of
+ * sections that are loaded; names are copied, so the file is closed again.
+ * A symbol with a size ends there, one without at the next symbol, but never
+ * further than its section.  The file may be hostile: libelf checks what it
+ * hands out, we bound how much we take, and print nothing unprintable.
+ */
+#include "debugger/symbols/symbols.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_SYMBOLS     (1u << 20)
+#define MAX_NAME        200
+#define MAX_LINE        400
+#define UNSIZED         65536           /* how far a symbol of a text reaches at most */
+
+struct symbol {
+    uint64_t addr, end;     /* [addr, end)                                  */
+    unsigned rank;          /* among those of one address the lowest is it  */
+    char    *name;
+};
+
+struct symbols {
+    struct symbol *symbol;
+    uint32_t      *by_name; /* indices, sorted by name, of one name by address */
+    size_t         n, cap;
+};
+
+static char *copy_name(const char *name)
+{
+    size_t len = strnlen(name, MAX_NAME);
+    char *copy = malloc(len + 1);
+    if (!copy)
+        return NULL;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)name[i];
+        copy[i] = c <= ' ' || c >= 127 || c == '"' || c == '\\' ? '?' : (char)c;
+    }
+    copy[len] = '\0';
+    return copy;
+}
+
+static int add_symbol(struct symbols *s, const struct symbol *sym, const char *name)
+{
+    if (s->n == s->cap) {
+        size_t cap = s->cap ? 2 * s->cap : 256;
+        struct symbol *more = realloc(s->symbol, cap * sizeof *more);
+        if (!more)
+            return -ENOMEM;
+        s->symbol = more;
+        s->cap = cap;
+    }
+    s->symbol[s->n] = *sym;
+    s->symbol[s->n].name = copy_name(name);
+    return s->symbol[s->n].name ? (s->n++, 0) : -ENOMEM;
+}
+
+/* Functions before labels before objects; global before local. */
+static int rank_of(const GElf_Sym *sym)
+{
+    int local = GELF_ST_BIND(sym->st_info) == STB_LOCAL;
+    switch (GELF_ST_TYPE(sym->st_info)) {
+    case STT_FUNC:   return local;
+    case STT_NOTYPE: return 2 + local;
+    case STT_OBJECT: return 4 + local;
+    }
+    return -1;
+}
+
+/* Take the symbol if it names an address of the loaded program. */
+static int take_symbol(struct symbols *s, Elf *elf, size_t strtab, const GElf_Sym *sym)
+{
+    GElf_Shdr sec;
+    int rank = rank_of(sym);
+    const char *name = elf_strptr(elf, strtab, sym->st_name);
+    if (rank < 0 || !name || !name[0] || name[0] == '$' || sym->st_shndx == SHN_UNDEF
+        || sym->st_shndx >= SHN_LORESERVE)
+        return 0;
+    if (!gelf_getshdr(elf_getscn(elf, sym->st_shndx), &sec) || !(sec.sh_flags & SHF_ALLOC))
+        return 0;
+    uint64_t section_end = sec.sh_addr + sec.sh_size;
+    uint64_t end = sym->st_value + (sym->st_size ? sym->st_size : section_end - sym->st_value);
+    if (end <= sym->st_value || sym->st_value < sec.sh_addr || end > section_end)
+        end = section_end > sym->st_value ? section_end : sym->st_value + 1;
+    if (end <= sym->st_value)
+        return 0;
+    struct symbol new = { .addr = sym->st_value, .end = end, .rank = (unsigned)rank };
+    return add_symbol(s, &new, name);
+}
+
+static int read_table(struct symbols *s, Elf *elf, Elf_Scn *scn, const GElf_Shdr *sec)
+{
+    Elf_Data *data = elf_getdata(scn, NULL);
+    if (!data || sec->sh_entsize == 0)
+        return 0;
+    size_t n = data->d_size / sec->sh_entsize;
+    for (size_t i = 0; i < n && i < MAX_SYMBOLS && s->n < MAX_SYMBOLS; i++) {
+        GElf_Sym sym;
+        if (!gelf_getsym(data, (int)i, &sym))
+            break;
+        int err = take_symbol(s, elf, sec->sh_link, &sym);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+static int by_address(const void *pa, const void *pb)
+{
+    const struct symbol *a = pa, *b = pb;
+    if (a->addr != b->addr)
+        return a->addr < b->addr ? -1 : 1;
+    if (a->rank != b->rank)
+        return a->rank < b->rank ? -1 : 1;
+    return strcmp(a->name, b->name);
+}
+
+static int by_name(const void *pa, const void *pb, void *arg)
+{
+    const struct symbols *s = arg;
+    uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
+    int order = strcmp(s->symbol[a].name, s->symbol[b].name);
+    return order ? order : (a > b) - (a < b);
+}
+
+/* Sort, and keep the best name of each address. */
+static int settle(struct symbols *s)
+{
+    size_t n = 0;
+    if (s->n)
+        qsort(s->symbol, s->n, sizeof *s->symbol, by_address);
+    for (size_t i = 0; i < s->n; i++) {
+        if (n && s->symbol[n - 1].addr == s->symbol[i].addr)
+            free(s->symbol[i].name);
+        else
+            s->symbol[n++] = s->symbol[i];
+    }
+    s->n = n;
+    free(s->by_name);
+    s->by_name = malloc((n + 1) * sizeof *s->by_name);
+    if (!s->by_name)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        s->by_name[i] = (uint32_t)i;
+    qsort_r(s->by_name, n, sizeof *s->by_name, by_name, s);
+    return 0;
+}
+
+/* Without room for the index there are none. */
+static void settle_or_drop(struct symbols *s)
+{
+    if (settle(s) == 0)
+        return;
+    for (size_t i = 0; i < s->n; i++)
+        free(s->symbol[i].name);
+    s->n = 0;
+}
+
+/* ---- text ---- */
+
+struct symbols *symbols_new(void)
+{
+    return calloc(1, sizeof(struct symbols));
+}
+
+/* What nm's letter means: code before data, global before local; absolute ones are no addresses. */
+static int rank_of_letter(char type)
+{
+    if (!type || !strchr("TtWwVvDdBbRr", type))
+        return -1;
+    return (strchr("TtWw", type) ? 0 : 4) + (type >= 'a');
+}
+
+bool symbols_add_typed(struct symbols *s, uint64_t addr, char type, const char *name)
+{
+    int rank = rank_of_letter(type);
+    if (rank < 0 || addr + 1 == 0)
+        return true;
+    struct symbol new = { .addr = addr, .rank = (unsigned)rank };
+    return s->n < MAX_SYMBOLS && add_symbol(s, &new, name) == 0;
+}
+
+/* Of those without a size each ends where the next begins, and at most UNSIZED further. */
+void symbols_settle(struct symbols *s)
+{
+    if (!s)
+        return;
+    settle_or_drop(s);
+    for (size_t i = 0; i < s->n; i++) {
+        uint64_t limit = s->symbol[i].addr + UNSIZED;
+        uint64_t next = i + 1 < s->n ? s->symbol[i + 1].addr : limit;
+        if (!s->symbol[i].end)
+            s->symbol[i].end = next < limit ? next : limit;
+        if (s->symbol[i].end < s->symbol[i].addr)
+            s->symbol[i].end = UINT64_MAX;
+    }
+}
+
+/* False: this is no such line, or there is no room. */
+static bool add_line(struct symbols *s, const char *line)
+{
+    char name[MAX_NAME + 1], type;
+    uint64_t addr;
+    size_t digits = strspn(line, "0123456789abcdefABCDEF");
+    return (digits == 8 || digits == 16) && line[digits] == ' ' &&
+           sscanf(line, "%16" SCNx64 " %c %200s", &addr, &type, name) == 3 &&
+           symbols_add_typed(s, addr, type, name);
+}
+
+static const char *read_text(struct symbols *s, int fd)
+{
+    char line[MAX_LINE];
+    int copy = dup(fd);
+    FILE *f = copy < 0 ? NULL : fdopen(copy, "r");
+    if (!f) {
+        if (copy >= 0)
+            close(copy);
+        return "there is not enough memory to read it";
+    }
+    rewind(f);
+    for (size_t lines = 0; lines < MAX_SYMBOLS && fgets(line, sizeof line, f) && add_line(s, line);
+         lines++)
+        ;
+    fclose(f);
+    symbols_settle(s);
+    return s->n ? NULL : "it is neither an ELF file nor a list of symbols as System.map is";
+}
+
+static int read_elf(struct symbols *s, Elf *elf)
+{
+    Elf_Scn *scn = NULL;
+    GElf_Shdr sec;
+    while ((scn = elf_nextscn(elf, scn)))
+        if (gelf_getshdr(scn, &sec) && sec.sh_type == SHT_SYMTAB) {
+            int err = read_table(s, elf, scn, &sec);
+            if (err)
+                return err;
+        }
+    return settle(s);
+}
+
+static const char *read_fd(struct symbols *s, int fd)
+{
+    if (elf_version(EV_CURRENT) == EV_NONE)
+        return "libelf is too old";
+    Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+    const char *complaint = NULL;
+    if (!elf || elf_kind(elf) != ELF_K_ELF)
+        complaint = read_text(s, fd);
+    else if (read_elf(s, elf) < 0)
+        complaint = "there is not enough memory to read it";
+    else if (s->n == 0)
+        complaint = "it has no symbols (stripped?)";
+    elf_end(elf);
+    return complaint;
+}
+
+struct symbols *symbols_open(const char *path, char *why, size_t n)
+{
+    struct symbols *s = calloc(1, sizeof *s);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const char *complaint = !s ? "there is not enough memory" : fd < 0 ? strerror(errno)
+                                                                       : read_fd(s, fd);
+    if (fd >= 0)
+        close(fd);
+    if (!complaint)
+        return s;
+    snprintf(why, n, "%s", complaint);
+    symbols_close(s);
+    return NULL;
+}
+
+void symbols_close(struct symbols *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->n; i++)
+        free(s->symbol[i].name);
+    free(s->symbol);
+    free(s->by_name);
+    free(s);
+}
+
+void symbols_shift(struct symbols *s, uint64_t by)
+{
+    for (size_t i = 0; s && i < s->n; i++) {
+        s->symbol[i].addr += by;
+        s->symbol[i].end += by;
+    }
+    if (s && s->n)
+        settle_or_drop(s);          /* some may have wrapped round */
+}
+
+const char *symbols_find(const struct symbols *s, uint64_t addr, uint64_t *offset)
+{
+    size_t lo = 0, hi = s ? s->n : 0;
+    while (lo < hi) {               /* the first symbol above addr */
+        size_t mid = lo + (hi - lo) / 2;
+        if (s->symbol[mid].addr <= addr)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (lo == 0 || addr >= s->symbol[lo - 1].end)
+        return NULL;
+    *offset = addr - s->symbol[lo - 1].addr;
+    return s->symbol[lo - 1].name;
+}
+
+char *symbols_format(const struct symbols *s, uint64_t addr, char *buf, size_t n)
+{
+    uint64_t offset;
+    const char *name = symbols_find(s, addr, &offset);
+    if (!name)
+        snprintf(buf, n, "%s", "");
+    else if (offset)
+        snprintf(buf, n, "%s+0x%" PRIx64, name, offset);
+    else
+        snprintf(buf, n, "%s", name);
+    return buf;
+}
+
+/* Is this name before, after or the first len bytes of the other? */
+static int compare_name(const char *name, const char *other, size_t len)
+{
+    int order = strncmp(name, other, len);
+    return order ? order : name[len] != 0;
+}
+
+bool symbols_extent(const struct symbols *s, const char *name, size_t len,
+                    uint64_t *start, uint64_t *end)
+{
+    size_t lo = 0, hi = s ? s->n : 0;
+    while (lo < hi) {               /* the first that is not before it */
+        size_t mid = lo + (hi - lo) / 2;
+        if (compare_name(s->symbol[s->by_name[mid]].name, name, len) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (!s || lo == s->n)
+        return false;
+    size_t i = s->by_name[lo];
+    const struct symbol *sym = &s->symbol[i];
+    if (compare_name(sym->name, name, len))
+        return false;
+    *start = sym->addr;             /* an unsized label ends where the next begins */
+    *end = i + 1 < s->n && s->symbol[i + 1].addr < sym->end ? s->symbol[i + 1].addr : sym->end;
+    return true;
+}
+
+size_t symbols_count(const struct symbols *s)
+{
+    return s ? s->n : 0;
+}
+
+const char *symbols_at(const struct symbols *s, size_t i, uint64_t *addr, uint64_t *end)
+{
+    if (!s || i >= s->n)
+        return NULL;
+    *addr = s->symbol[i].addr;
+    *end = s->symbol[i].end;
+    return s->symbol[i].name;
+}

@@ -1,0 +1,89 @@
+/*
+ * debugger/trace/file.h -- the trace on disk.
+ *
+ * A file is a header and then blocks, each complete in itself: magic, length,
+ * checksums, a summary of what is inside, and up to TRACE_BLOCK_EVENTS events
+ * packed by zstd in columns.  A block is written by one write() and nothing is ever
+ * changed afterwards, so a writer killed at any moment leaves at worst a torn
+ * last block, which the reader reports and ignores.  The blocks' headers and
+ * their Bloom filters are the index.  doc/trace.md has the layout.
+ *
+ * No wall-clock time and no process id goes in: two runs, same bytes.
+ */
+#ifndef DEBUGGER_TRACE_FILE_H
+#define DEBUGGER_TRACE_FILE_H
+
+#include "base/trace.h"
+
+#define TRACE_BLOCK_EVENTS 4096     /* in the blocks we write; readers take up to TRACE_BLOCK_MAX */
+#define TRACE_BLOCK_MAX    65536
+
+/* A new file to write to, O_WRONLY or O_RDWR: -1 and errno.  A trace that is open in a reader
+ * stays whole there, for the name gets another file.  A device or pipe is opened as it is. */
+int trace_file_create(const char *path, int access);
+
+/* Writing.  `info` is lines "key=value\n" that a reader may want ("guest=...",
+ * "timing=1"); may be NULL.  NULL and errno; a host_say() tells why. */
+struct trace_writer;
+struct trace_writer *trace_writer_open(const char *path, const struct trace *t, const char *info);
+void trace_writer_sink(void *writer, const struct trace_event *events, size_t n);   /* for a drain */
+struct trace_writer *trace_writer_open_fd(int fd, const char *name, const struct trace *t,
+                                          const char *info);    /* takes fd, also if it fails */
+void trace_writer_lost(struct trace_writer *w, uint64_t lost);  /* so far; if there is no `t` to tell */
+int  trace_writer_flush(struct trace_writer *w);    /* the events so far are in the file: 0, -errno */
+int  trace_writer_close(struct trace_writer *w);    /* flushes; the first error there was */
+
+/* Reading.  What a block says about itself; the events are read by trace/columns.h. */
+struct trace_block {
+    uint64_t offset;                    /* of its header in the file      */
+    uint64_t first_index;               /* events in the blocks before it */
+    uint64_t first_seq, last_seq;
+    uint64_t min_ns, max_ns;            /* virtual time                   */
+    uint64_t min_icount, max_icount;
+    uint64_t min_rip, max_rip;
+    uint64_t kinds;                     /* BIT(kind) of those inside; bit 63: kinds not known here */
+    uint64_t lost;                      /* lost by the ring so far        */
+    uint32_t n_events, packed_bytes;
+};
+
+struct trace_file;
+
+/* NULL, and in `why` a sentence about what is wrong with the file. */
+struct trace_file *trace_file_open(const char *path, char *why, size_t n);
+struct trace_file *trace_file_open_bytes(const void *bytes, uint64_t n_bytes, char *why, size_t n);
+struct trace_file *trace_file_open_fd(int fd, char *why, size_t n);     /* fd stays the caller's */
+void trace_file_close(struct trace_file *f);
+
+/* See what has been appended since it was opened: how many blocks. */
+size_t trace_file_refresh(struct trace_file *f);
+
+/* "" or what was found damaged and left out: a torn last block, ... */
+const char *trace_file_warning(const struct trace_file *f);
+
+/* The value of a header line, or NULL: "engines", "kinds", and the writer's info. */
+const char *trace_file_info(const struct trace_file *f, const char *key);
+const char *trace_file_engine(const struct trace_file *f, unsigned engine);     /* "?" if unknown */
+
+bool trace_file_is_complete(const struct trace_file *f);    /* properly closed by its writer */
+uint64_t trace_file_lost(const struct trace_file *f);
+uint64_t trace_file_events(const struct trace_file *f);     /* in all its blocks */
+size_t trace_file_blocks(const struct trace_file *f);
+const struct trace_block *trace_file_block(const struct trace_file *f, size_t i);
+
+/* Has it a block that ends with event `seq` and whose header has this checksum (seq 0: the file's)? */
+bool trace_file_has_written(const struct trace_file *f, uint64_t seq, uint64_t sum);
+
+/* Can block i hold an event whose `field` is in lo..hi?  By its summary and index. */
+struct trace_field;
+bool trace_file_may_hold(const struct trace_file *f, size_t i, const struct trace_field *field,
+                         uint64_t lo, uint64_t hi);
+
+/* For trace/summary.c: has its writer's index this field? */
+bool trace_file_is_indexed(const struct trace_file *f, const struct trace_field *field);
+
+/* For trace/columns.c: what follows the header of block i, and the file's kinds to ours. */
+struct block_header;
+const uint8_t *trace_file_content(const struct trace_file *f, size_t i, struct block_header *h);
+const uint8_t *trace_file_kind_map(const struct trace_file *f);
+
+#endif

@@ -1,0 +1,251 @@
+/*
+ * debugger/trace/text.c -- an event as an aligned line, as JSON, as a reason.
+ *
+ * Names of arguments come from trace_kinds[]; how a number is best shown goes
+ * by that name (an address in hex, a count in decimal, a verdict as a word):
+ * debugger/trace/field.c.  An exit's two words are unpacked and described as
+ * the run itself would have described them.
+ *
+ * JSON: numbers are numbers where they count something, and "0x..." strings
+ * where they are addresses or bits, for JSON readers that keep 53 bits.
+ */
+#include "debugger/trace/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "cpu/exit.h"
+#include "cpu/state.h"
+#include "debugger/symbols/symbols.h"
+#include "debugger/trace/field.h"
+#include "io/oddity.h"
+
+const char *trace_text_listed_engine(const void *names, unsigned engine)
+{
+    const char *const *name = names;
+    for (unsigned i = 0; name && name[i]; i++)
+        if (i == engine)
+            return name[i];
+    return "?";
+}
+
+const char *trace_text_engine(const struct trace_text *x, unsigned engine)
+{
+    return x && x->engine_name ? x->engine_name(x->engine_arg, engine) : "?";
+}
+
+/* printf onto the end of buf; nothing more once it is full. */
+__attribute__((format(printf, 3, 4)))
+static void append(char *buf, size_t n, const char *fmt, ...)
+{
+    size_t used = strlen(buf);
+    va_list ap;
+    if (used + 1 >= n)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(buf + used, n - used, fmt, ap);
+    va_end(ap);
+}
+
+static void append_value(const struct trace_text *x, const char *arg, uint64_t v, char *buf,
+                         size_t n)
+{
+    enum look look = trace_field_look(arg);
+    const char *word = trace_field_word(x, look, v);
+    if (word)
+        append(buf, n, "%s", word);
+    else if (look == DEC)
+        append(buf, n, "%" PRIu64, v);
+    else
+        append(buf, n, "0x%" PRIx64, v);
+}
+
+/* What an oddity's two values are called depends on the oddity. */
+static const char *arg_name(const struct trace_event *e, unsigned i)
+{
+    if (e->kind == TRACE_ODDITY && i > 0 && e->arg[0] < N_ODDITIES)
+        return i == 1 ? oddities[e->arg[0]].a : oddities[e->arg[0]].b;
+    return trace_kinds[e->kind].arg[i];
+}
+
+/* "rax 0x5 rflags 0x246", "rflags 0x246". */
+static void append_insn(const struct trace_event *e, char *buf, size_t n)
+{
+    if (e->arg[0] < N_GPRS)
+        append(buf, n, "%s 0x%" PRIx64 " ", gpr_names[e->arg[0]], e->arg[1]);
+    append(buf, n, "rflags 0x%" PRIx64, e->arg[2]);
+}
+
+char *trace_text_args(const struct trace_text *x, const struct trace_event *e, char *buf, size_t n)
+{
+    if (!n)
+        return buf;
+    buf[0] = '\0';
+    if (e->kind >= N_TRACE_KINDS) {
+        append(buf, n,
+               "0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64 " (a kind this program does not know)",
+               e->arg[0], e->arg[1], e->arg[2]);
+        return buf;
+    }
+    if (e->kind == TRACE_INSN) {
+        append_insn(e, buf, n);
+        return buf;
+    }
+    if (e->kind == TRACE_EXIT) {
+        struct vmexit exit;
+        exit_unpack((unsigned)e->arg[0], e->arg[1], e->arg[2], &exit);
+        return exit_describe(&exit, buf, n);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        const char *arg = arg_name(e, i);
+        if (!arg[0])
+            continue;
+        append(buf, n, "%s%s ", buf[0] ? " " : "", arg);
+        append_value(x, arg, e->arg[i], buf, n);
+    }
+    return buf;
+}
+
+static const char *kind_name(const struct trace_event *e)
+{
+    return e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].name : "?";
+}
+
+/*
+ * Lines
+ */
+
+void trace_text_head(FILE *out)
+{
+    fprintf(out, "%10s %14s %12s %8s  %-4s %-12s %s\n", "seq", "virtual s", "rip", "because", "by",
+            "kind", "what");
+}
+
+void trace_text_line(const struct trace_text *x, const struct trace_event *e, FILE *out)
+{
+    char args[300], where[240] = "", cause[24] = "";
+    trace_text_args(x, e, args, sizeof args);
+    if (x && x->symbols)
+        symbols_format(x->symbols, e->rip, where, sizeof where);
+    if (e->cause_back)
+        snprintf(cause, sizeof cause, "%" PRIu64, e->seq - e->cause_back);
+    fprintf(out,
+            "%10" PRIu64 " %4" PRIu64 ".%09" PRIu64 " %12" PRIx64 " %8s  %-4s %-12s %s%s%s%s\n",
+            e->seq, e->vtime_ns / 1000000000, e->vtime_ns % 1000000000, e->rip, cause,
+            e->layer < N_LAYERS ? layer_names[e->layer] : "?", kind_name(e), args,
+            where[0] ? "  <" : "", where, where[0] ? ">" : "");
+}
+
+/* A string for JSON.  Ours hold nothing but printable ASCII. */
+static void json_string(FILE *out, const char *key, const char *text)
+{
+    fprintf(out, ",\"%s\":\"", key);
+    for (const char *p = text; *p; p++)
+        if (*p == '"' || *p == '\\')
+            fprintf(out, "\\%c", *p);
+        else
+            fputc(*p >= ' ' && *p < 127 ? *p : '?', out);
+    fputc('"', out);
+}
+
+static void json_args(const struct trace_text *x, const struct trace_event *e, FILE *out)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        const char *arg = arg_name(e, i);
+        if (!arg[0])
+            continue;
+        enum look look = trace_field_look(arg);
+        const char *word = trace_field_word(x, look, e->arg[i]);
+        if (strcmp(arg, "rip") == 0)        /* not to be two members of one name */
+            arg = "to";
+        if (word && look == YES_NO)
+            fprintf(out, ",\"%s\":%s", arg, e->arg[i] ? "true" : "false");
+        else if (word)
+            json_string(out, arg, word);
+        else if (look == DEC)
+            fprintf(out, ",\"%s\":%" PRIu64, arg, e->arg[i]);
+        else
+            fprintf(out, ",\"%s\":\"0x%" PRIx64 "\"", arg, e->arg[i]);
+    }
+}
+
+void trace_text_json(const struct trace_text *x, const struct trace_event *e, FILE *out)
+{
+    char text[300];
+    fprintf(out, "{\"seq\":%" PRIu64 ",\"vtime_ns\":%" PRIu64 ",\"icount\":%" PRIu64
+            ",\"rip\":\"0x%" PRIx64 "\",\"vcpu\":%u", e->seq, e->vtime_ns, e->icount, e->rip, e->vcpu);
+    json_string(out, "engine_name", trace_text_engine(x, e->engine));
+    json_string(out, "layer", e->layer < N_LAYERS ? layer_names[e->layer] : "?");
+    json_string(out, "kind", kind_name(e));
+    if (e->cause_back)
+        fprintf(out, ",\"cause\":%" PRIu64, e->seq - e->cause_back);
+    if (e->kind < N_TRACE_KINDS)
+        json_args(x, e, out);
+    if (e->kind == TRACE_EXIT || e->kind >= N_TRACE_KINDS)
+        json_string(out, "text", trace_text_args(x, e, text, sizeof text));
+    if (x && x->symbols && symbols_format(x->symbols, e->rip, text, sizeof text)[0])
+        json_string(out, "symbol", text);
+    fputs("}\n", out);
+}
+
+void trace_text_recent(const struct trace *t, size_t n, FILE *out)
+{
+    if (!t || !t->ring->head)
+        return;
+    struct trace_text x = { .engine_name = trace_text_listed_engine,
+                            .engine_arg = t->engine_names };
+    const struct trace_ring *r = t->ring;
+    uint64_t have = r->head < r->size ? r->head : r->size;
+    if (n > have)
+        n = (size_t)have;
+    trace_text_head(out);
+    for (uint64_t seq = r->head - n + 1; seq <= r->head; seq++)
+        trace_text_line(&x, &r->event[seq & (r->size - 1)], out);
+}
+
+/*
+ * Reasons
+ */
+
+static void why_line(const struct trace_text *x, const struct trace_event *e, const char *lead,
+                     FILE *out)
+{
+    char args[300], where[240] = "";
+    trace_text_args(x, e, args, sizeof args);
+    if (x && x->symbols)
+        symbols_format(x->symbols, e->rip, where, sizeof where);
+    fprintf(out, "%s event %" PRIu64 ": %s%s%s (%s)\n", lead, e->seq, kind_name(e),
+            args[0] ? ", " : "", args,
+            e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].about : "not known to this program");
+    fprintf(out, "        at %" PRIu64 " ns, rip 0x%" PRIx64 "%s%s\n", e->vtime_ns, e->rip,
+            where[0] ? ", in " : "", where);
+}
+
+void trace_text_why(const struct trace_text *x, const struct trace_event *e,
+                    trace_find_fn *find, const void *arg, FILE *out)
+{
+    struct trace_event now = *e;
+    why_line(x, &now, "       ", out);
+    while (now.cause_back && now.cause_back < now.seq) {
+        uint64_t cause = now.seq - now.cause_back;
+        if (find(arg, cause, &now) != 0 || now.seq != cause) {
+            fprintf(out, "because event %" PRIu64 ", which is not in this trace\n", cause);
+            return;
+        }
+        why_line(x, &now, "because", out);
+    }
+    fprintf(out, "That one answers no other event: %s\n",
+            now.kind == TRACE_EXIT ? "it is what the guest did." : "here the story begins.");
+}
+
+void trace_text_kinds_markdown(FILE *out)
+{
+    fputs("| kind | layer | arguments | what it says |\n| --- | --- | --- | --- |\n", out);
+    for (unsigned k = 0; k < N_TRACE_KINDS; k++) {
+        const struct trace_kind_info *i = &trace_kinds[k];
+        fprintf(out, "| `%s` | %s | %s%s%s%s%s | %s |\n", i->name, layer_names[i->layer], i->arg[0],
+                i->arg[1][0] ? ", " : "", i->arg[1], i->arg[2][0] ? ", " : "", i->arg[2], i->about);
+    }
+}

@@ -1,0 +1,152 @@
+/*
+ * debugger/tui/beside.c -- the monitor stepped beside the guest: while it is watched
+ * (`W`), every exit stops in the monitor's handler, and the keys that step the guest
+ * step the monitor, line by line, until the exit is answered.
+ *
+ * A monitor that stands answers nothing: live_may_ask() knows.  The pane `monitor`
+ * draws what is found here.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "debugger/link/link.h"
+#include "debugger/link/monitor_step.h"
+#include "debugger/tui/tui.h"
+
+#define STEP_MS 20              /* so long a step is waited for before the screen is drawn */
+
+bool beside_stands(const struct tui *t) { return t->live.monitor_stands; }
+
+/* It stands somewhere else than before, or not any more. */
+static void moved(struct tui *t, enum stepper_state now)
+{
+    struct live *l = &t->live;
+    l->monitor_stands = now == STEPPER_STANDS;
+    l->monitor_moves++;
+    t->dirty = true;
+    if (now == STEPPER_GONE) {
+        stepper_detach(l->stepper);
+        l->stepper = NULL;
+    }
+}
+
+void beside_poll(struct tui *t)
+{
+    struct live *l = &t->live;
+    if (!l->stepper)
+        return;
+    enum stepper_state now = stepper_poll(l->stepper);
+    if ((now == STEPPER_STANDS) != l->monitor_stands || now == STEPPER_GONE)
+        moved(t, now);
+}
+
+void beside_go(struct tui *t, int how)
+{
+    struct live *l = &t->live;
+    if (!l->monitor_stands)
+        return;
+    if (stepper_go(l->stepper, (enum stepper_go)how) == 0)
+        moved(t, stepper_wait(l->stepper, STEP_MS));
+}
+
+void beside_toggle(struct tui *t)
+{
+    char why[200];
+    struct live *l = &t->live;
+    if (l->stepper) {
+        stepper_detach(l->stepper);
+        l->stepper = NULL;
+        moved(t, STEPPER_RUNS);
+        tui_say(t, ROLE_DIM, "the monitor answers by itself again");
+        return;
+    }
+    l->stepper = stepper_attach(t->link, why, sizeof why);
+    if (l->stepper && stepper_follow(l->stepper, true) == 0) {
+        layout_beside(t, PANE_MONITOR);
+        tui_say(t, ROLE_STRONG, "the monitor is watched: each exit stops in its handler, and the step keys step there");
+        return;
+    }
+    tui_say(t, ROLE_ERROR, "%s", l->stepper ? "the monitor does not stop" : why);
+    stepper_detach(l->stepper);
+    l->stepper = NULL;
+}
+
+void beside_end(struct tui *t)
+{
+    stepper_detach(t->live.stepper);
+    t->live.stepper = NULL;
+    t->live.monitor_stands = false;
+}
+
+bool beside_where(struct tui *t, unsigned level, struct source_place *p)
+{
+    return t->live.monitor_stands && stepper_where(t->live.stepper, level, p);
+}
+
+const char *beside_exit(const struct tui *t)
+{
+    return t->live.monitor_stands ? stepper_exit(t->live.stepper) : "";
+}
+
+char *beside_locals(struct tui *t)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *out = t->live.monitor_stands ? open_memstream(&text, &n) : NULL;
+    if (!out)
+        return NULL;
+    stepper_locals(t->live.stepper, out);
+    fclose(out);
+    return text;
+}
+
+static void print(struct tui *t, const char *expr)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *out = open_memstream(&text, &n);
+    if (!out)
+        return;
+    bool ok = stepper_print(t->live.stepper, expr, false, out);
+    fclose(out);
+    free(t->page);
+    t->page = NULL;
+    while (text && n && text[n - 1] == '\n')
+        text[--n] = '\0';
+    if (text && strchr(text, '\n')) {
+        t->page = text;
+        t->help_top = 0;
+        return;
+    }
+    tui_say(t, ok ? ROLE_TEXT : ROLE_ERROR, "%s", text ? text : "");
+    free(text);
+}
+
+/* `:monitor ...`, the console's words for it. */
+void beside_command(struct tui *t, const char *arg)
+{
+    static const struct { const char *name; enum stepper_go how; } words[] = {
+        { "step", STEPPER_STEP }, { "next", STEPPER_NEXT }, { "finish", STEPPER_FINISH }, { "continue", STEPPER_CONTINUE } };
+    bool on = strcmp(arg, "follow on") == 0, off = strcmp(arg, "follow off") == 0;
+    if (on || off) {
+        if (on != (t->live.stepper != NULL))
+            beside_toggle(t);
+        return;
+    }
+    if (!t->live.monitor_stands) {
+        tui_say(t, ROLE_ERROR,
+                "the monitor does not stand in a handler; W watches it, then set the guest going");
+        return;
+    }
+    for (size_t i = 0; i < NELEM(words); i++)
+        if (strcmp(arg, words[i].name) == 0) {
+            beside_go(t, (int)words[i].how);
+            return;
+        }
+    if (strncmp(arg, "print ", 6) == 0)
+        print(t, arg + 6);
+    else
+        tui_say(t, ROLE_ERROR,
+                "monitor follow on, follow off, step, next, finish, continue, print EXPR");
+}

@@ -1,0 +1,79 @@
+/*
+ * debugger/tui/guard.c -- gives the terminal back when the TUI no longer can.
+ *
+ * No process can do anything about its own SIGKILL.  So the TUI is a child of a
+ * process that does nothing but wait for it: what the terminal was like is known
+ * before the fork, and whatever ends the child, the parent can restore it.
+ *
+ * To the shell the two are one job.  The parent stops when the child has stopped
+ * (by then the terminal is the shell's again), passes on what is sent to it,
+ * and ends with the child's status.
+ */
+#include "debugger/tui/guard.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/host.h"
+#include "debugger/tui/term.h"
+
+static pid_t guarded;           /* signal handlers have no arguments */
+
+static void pass_on(int signo) { kill(guarded, signo); }
+
+/* What the keyboard sends goes to both; it is meant for the child. */
+static void settle_signals(void)
+{
+    static const int ignored[] = { SIGINT, SIGQUIT, SIGTSTP, SIGTTOU, SIGTTIN, SIGPIPE };
+    static const int passed[] = { SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
+    for (size_t i = 0; i < NELEM(ignored); i++)
+        signal(ignored[i], SIG_IGN);
+    for (size_t i = 0; i < NELEM(passed); i++)
+        sigaction(passed[i], &(struct sigaction){ .sa_handler = pass_on, .sa_flags = SA_RESTART },
+                  NULL);
+}
+
+/* Until it has ended: how, as waitpid() tells. */
+static int wait_for(pid_t child)
+{
+    int how = 0;
+    for (;;) {
+        pid_t got = waitpid(child, &how, WUNTRACED);
+        if (got < 0 && errno != EINTR)
+            return 0;
+        if (got != child)
+            continue;
+        if (!WIFSTOPPED(how))
+            return how;
+        raise(SIGSTOP);         /* the shell sees its job stopped; when continued: */
+        kill(child, SIGCONT);
+    }
+}
+
+bool tui_guard(int *status)
+{
+    if (!tui_term_prepare())
+        return true;            /* nothing to guard */
+    pid_t parent = getpid();
+    guarded = fork();
+    if (guarded < 0)
+        return true;            /* it works without */
+    if (guarded == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (getppid() != parent)
+            raise(SIGTERM);
+        return true;
+    }
+    settle_signals();
+    int how = wait_for(guarded);
+    *status = WIFSIGNALED(how) ? 128 + WTERMSIG(how) : WEXITSTATUS(how);
+    if (WIFSIGNALED(how)) {
+        tui_term_give_back();
+        host_say("the TUI was ended by signal %d (%s)", WTERMSIG(how), strsignal(WTERMSIG(how)));
+    }
+    return false;
+}

@@ -1,0 +1,356 @@
+/*
+ * debugger/tui/tui.c -- the loop of the TUI.
+ *
+ *     keys -> work, a few milliseconds -> draw if anything changed -> wait
+ *
+ * Nothing here takes long: what is visible is drawn, and searching, counting
+ * and moving through events that are not found yet go on in slices, so that a
+ * key is answered at once with ten million events loaded.
+ */
+#include "debugger/tui/tui.h"
+
+#include <curses.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/host.h"
+#include "debugger/console/command.h"
+#include "debugger/link/link.h"
+#include "debugger/tui/survey.h"
+
+#define SLICE_NS    2000000     /* of work between looks at the keyboard */
+#define TYPING_NS   300000000   /* so long after a key the user is thought to type on, ... */
+#define BREATH_MS   4           /* ... and so long we sleep between slices: see is_typing() */
+#define SHOWN_NS    100000000   /* how often a search shows how far it has come */
+#define GROWING_MS  100         /* how often a growing file is looked at */
+#define FRAME_NS    33000000    /* how often the screen of a running guest is drawn */
+#define MAX_KEYS    64          /* taken before the screen is drawn      */
+#define EXIT_CANNOT 125
+
+static const struct pane_ops *const pane_ops[N_PANES] = {
+#define X(id, ops) &ops,
+    PANE_LIST(X)
+#undef X
+};
+
+uint64_t tui_n_events(const struct tui *t) { return store_n_events(t->store); }
+
+void tui_say(struct tui *t, enum role role, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(t->message, sizeof t->message, fmt, ap);
+    va_end(ap);
+    t->message_role = role;
+    t->dirty = true;
+}
+
+/*
+ * The selected event
+ */
+
+static void remember_jump(struct tui *t)
+{
+    if (t->n_back && t->back[t->n_back - 1] == t->cursor)
+        return;
+    if (t->n_back == TUI_BACK) {
+        memmove(t->back, t->back + 1, (TUI_BACK - 1) * sizeof t->back[0]);
+        t->n_back--;
+    }
+    t->back[t->n_back++] = t->cursor;
+}
+
+void tui_select(struct tui *t, uint64_t index, bool jump)
+{
+    const struct trace_event *e = store_at(t->store, index);
+    if (jump)
+        remember_jump(t);
+    t->cursor = index;
+    t->has_event = e;
+    if (e)
+        t->event = *e;
+    for (unsigned i = 0; i < N_PANES; i++) {
+        struct pane *p = &t->pane[i];
+        p->stale = !p->shown;
+        if (p->shown && p->ops->follow_selection)
+            p->ops->follow_selection(p);
+    }
+    t->dirty = true;
+}
+
+void tui_set_filter(struct tui *t, const char *text)
+{
+    struct filter_error err;
+    struct filter *f = text[0] ? filter_compile(text, store_text(t->store), &err) : filter_both(NULL, NULL);
+    if (!f) {
+        tui_say(t, ROLE_ERROR, "%s", err.text);
+        return;
+    }
+    filter_free(t->filter);
+    t->filter = f;
+    snprintf(t->filter_text, sizeof t->filter_text, "%s", text);
+    struct pane *p = &t->pane[PANE_STREAM];
+    p->ops->open(p);            /* begins anew where the cursor is */
+    tui_select(t, t->cursor, false);
+    search_filter(t, false, t->cursor);
+}
+
+/*
+ * The screen
+ */
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static void draw_top(struct tui *t, const struct area *a)
+{
+    const char *engine = store_info(t->store, "engine"), *mmu = store_info(t->store, "mmu");
+    const char *guest = store_info(t->store, "guest");
+    draw_rest(a, 0, 0, ROLE_BAR);
+    int x = draw_text(a, 0, 1, ROLE_BARKEY, a->w > 100 ? "vitrine  " : "");
+    x = draw_text(a, 0, x, ROLE_BAR, a->w > 140 ? t->o->name : base_name(t->o->name));
+    if (guest && a->w > 60 && strcmp(guest, t->o->name))
+        x = draw_format(a, 0, x, ROLE_BAR, "  guest %s", base_name(guest));
+    if (engine && a->w > 50)
+        x = draw_format(a, 0, x, ROLE_BAR, "  %s/%s", engine, mmu ? mmu : "?");
+    if (t->link) {
+        char state[200];
+        live_state_text(t, state, sizeof state);
+        draw_format(a, 0, x, live_running(t) ? ROLE_BARKEY : ROLE_BAR, "  %s", state);
+    } else if (store_warning(t->store)[0])
+        draw_format(a, 0, x, ROLE_BAR, "  (%s)", store_warning(t->store));
+}
+
+static void draw_bottom(struct tui *t, const struct area *a, int *cursor_y, int *cursor_x)
+{
+    if (t->prompt.kind) {
+        prompt_draw(t, a, cursor_y, cursor_x);
+    } else if (t->message[0]) {
+        draw_rest(a, 0, 0, ROLE_TEXT);
+        draw_text(a, 0, 1, t->message_role, draw_clean(t->message));
+    } else if (t->search.active && t->search.looked_at > 1) {
+        draw_rest(a, 0, 0, ROLE_TEXT);
+        draw_format(a, 0, 1, ROLE_DIM, "searching: event %" PRIu64 " of %" PRIu64 "; Esc ends it",
+                    t->search.at + 1, tui_n_events(t));
+    } else {
+        tui_draw_bar(t, a);
+    }
+}
+
+static void draw(struct tui *t)
+{
+    int h, w, cursor_y = -1, cursor_x = 0;
+    tui_term_size(&h, &w);
+    bool top = h >= 16, bottom = h >= 3 || t->prompt.kind || t->message[0];
+    struct area first = { 0, 0, 1, w }, last = { h - 1, 0, 1, w };
+    struct area body = { top, 0, h - top - bottom, w };
+    layout_arrange(t, &body);
+    if (t->page)
+        tui_draw_page(t, &body);
+    else if (t->help)
+        tui_draw_help(t, &body);
+    else
+        layout_draw(t);
+    if (top)
+        draw_top(t, &first);
+    if (bottom)
+        draw_bottom(t, &last, &cursor_y, &cursor_x);
+    tui_term_show(cursor_y, cursor_x);
+    t->shown_ns = host_monotonic_ns();
+    t->dirty = false;
+}
+
+/*
+ * Work
+ */
+
+/* Whether somebody may be writing it still: the last event of a run is its STOP. */
+static bool may_grow(struct tui *t)
+{
+    uint64_t n = tui_n_events(t);
+    const struct trace_event *last = n ? store_at(t->store, n - 1) : NULL;
+    return !last || last->kind != TRACE_STOP;
+}
+
+/* There are more events than there were. */
+static void follow_end(struct tui *t)
+{
+    uint64_t before = t->n_seen, n = t->n_seen = tui_n_events(t);
+    t->dirty = true;
+    if (t->follow || before == 0)
+        search_filter(t, t->follow, t->follow ? n - 1 : 0);
+}
+
+static void look_for_more(struct tui *t)
+{
+    uint64_t now = host_monotonic_ns();
+    if (now - t->looked_ns < GROWING_MS * UINT64_C(1000000) || !may_grow(t))
+        return;
+    t->looked_ns = now;
+    store_refresh(t->store);
+}
+
+/* Whoever computes all the time has no claim to the processor left when a key comes,
+ * and on a busy machine waits for it longer than the screen takes.  So while keys
+ * come, work leaves gaps; nobody sees that counting takes longer then. */
+static bool is_typing(const struct tui *t) { return host_monotonic_ns() - t->key_ns < TYPING_NS; }
+
+/* True: there is more to do than time was. */
+static bool work(struct tui *t)
+{
+    uint64_t end_ns = host_monotonic_ns() + SLICE_NS;
+    bool more = search_work(t, SLICE_NS);
+    for (unsigned i = 0; i < N_PANES; i++) {
+        struct pane *p = &t->pane[i];
+        if (p->shown && p->ops->work)
+            more |= host_monotonic_ns() >= end_ns || p->ops->work(p, end_ns - host_monotonic_ns());
+    }
+    bool counting = t->survey->done < tui_n_events(t);
+    if (host_monotonic_ns() < end_ns && !more && counting) {
+        counting = survey_work(t->survey, t->store, end_ns - host_monotonic_ns());
+        t->dirty |= !counting;
+    }
+    if ((t->search.active || (counting && !is_typing(t))) &&
+        host_monotonic_ns() - t->shown_ns > SHOWN_NS)
+        t->dirty = true;
+    return more || counting;
+}
+
+static void take_signal(struct tui *t)
+{
+    int signo = tui_term_signal();
+    if (signo == SIGINT) {
+        search_stop(t);
+        live_interrupt(t);
+    } else if (signo || tui_term_lost()) {
+        t->quit = true;
+        t->status = 128 + (signo ? signo : SIGHUP);
+    }
+}
+
+static int wait_ms(struct tui *t)
+{
+    return t->link ? live_wait_ms(t) : may_grow(t) ? GROWING_MS : -1;
+}
+
+/* What the guest, or whoever writes the file, has done meanwhile. */
+static void look_outside(struct tui *t)
+{
+    if (t->link)
+        live_poll(t);
+    else
+        look_for_more(t);
+    if (tui_n_events(t) != t->n_seen)   /* they may have come with an answer, too */
+        follow_end(t);
+}
+
+/* What a key did is shown at once, what a guest does when it is time. */
+static void show(struct tui *t, bool keyed)
+{
+    if (t->dirty && (keyed || !live_running(t) || host_monotonic_ns() - t->shown_ns >= FRAME_NS))
+        draw(t);
+}
+
+static void loop(struct tui *t)
+{
+    bool more = true;
+    while (!t->quit) {
+        show(t, false);
+        int fd = t->link ? link_fd(t->link) : -1;
+        int key = tui_term_key(!more ? wait_ms(t) : is_typing(t) ? BREATH_MS : 0, fd);
+        bool keyed = key != ERR;
+        for (unsigned i = 0; key != ERR && !t->quit; key = tui_term_key(0, -1)) {
+            t->key_ns = host_monotonic_ns();
+            tui_key(t, key);
+            if (++i == MAX_KEYS)
+                break;
+        }
+        take_signal(t);
+        look_outside(t);
+        if (!tui_term_pending())
+            show(t, keyed);
+        more = work(t);
+    }
+}
+
+/*
+ * Beginning and end
+ */
+
+static bool open_panes(struct tui *t)
+{
+    for (unsigned i = 0; i < N_PANES; i++) {
+        struct pane *p = &t->pane[i];
+        *p = (struct pane){ .ops = pane_ops[i], .tui = t, .stale = true };
+        p->state = calloc(1, p->ops->state_bytes + 1);
+        if (!p->state || (p->ops->open && !p->ops->open(p)))
+            return false;
+    }
+    return true;
+}
+
+static void close_tui(struct tui *t)
+{
+    beside_end(t);
+    for (unsigned i = 0; i < N_PANES; i++) {
+        if (t->pane[i].state && t->pane[i].ops->close)
+            t->pane[i].ops->close(&t->pane[i]);
+        free(t->pane[i].state);
+    }
+    free(t->page);
+    free(t->live.breaks);
+    console_free(t->console);
+    console_free(t->stepping);
+    filter_free(t->filter);
+    survey_free(t->survey);
+    free(t);
+}
+
+static struct tui *new_tui(const struct tui_options *o)
+{
+    struct tui *t = calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    *t = (struct tui){ .o = o, .store = o->store, .link = o->link, .dirty = true,
+                       .mouse = o->term.mouse, .follow = o->link != NULL };
+    t->filter = filter_both(NULL, NULL);
+    t->survey = survey_new();
+    if (t->filter && t->survey && open_panes(t))
+        return t;
+    close_tui(t);
+    return NULL;
+}
+
+int tui_run(const struct tui_options *o)
+{
+    char why[200];
+    struct tui *t = new_tui(o);
+    if (!t) {
+        host_say("there is not enough memory");
+        return EXIT_CANNOT;
+    }
+    if (!tui_term_open(&o->term, why, sizeof why)) {
+        host_say("%s", why);
+        close_tui(t);
+        return EXIT_CANNOT;
+    }
+    if (o->layout)
+        layout_choose(t, o->layout);
+    if (o->filter)
+        tui_set_filter(t, o->filter);
+    tui_select(t, t->cursor, false);
+    t->n_seen = tui_n_events(t);
+    live_begin(t);
+    loop(t);
+    tui_term_close();
+    int status = t->status;
+    close_tui(t);
+    return status;
+}

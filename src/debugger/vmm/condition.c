@@ -1,0 +1,93 @@
+/*
+ * debugger/vmm/condition.c -- the condition of a breakpoint: an expression, or gdb's byte
+ * code; see condition.h.
+ */
+#include "debugger/vmm/condition.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "debugger/symbols/gdb_regs.h"
+#include "debugger/vmm/gdb_agent.h"
+#include "mem/gmem.h"
+
+static int read_memory(void *arg, bool physical, uint64_t at, void *buf, unsigned n)
+{
+    const struct condition_world *w = arg;
+    return physical ? gmem_read(w->vm->gmem, at, buf, n) : vm_read_linear(w->vm, at, buf, n);
+}
+
+/* A condition in gdb's byte code.  The registers are fetched if it asks for one. */
+struct asking { const struct condition_world *w; enum gdb_arch arch; unsigned groups; struct cpu_state cpu; };
+
+static int read_for_agent(void *arg, uint64_t at, void *buf, unsigned n)
+{
+    const struct asking *a = arg;
+    return vm_read_linear(a->w->vm, at, buf, n);
+}
+
+static bool reg_for_agent(void *arg, unsigned nr, uint64_t *value)
+{
+    struct asking *a = arg;
+    struct vcpu *v = &a->w->vm->cpu;
+    uint8_t image[GDB_REG_BYTES];
+    const struct gdb_reg *r = gdb_reg_at(a->arch, nr);
+    if (!r || r->wire > 8)
+        return false;
+    unsigned want = r->st | (r->special ? ST_GPRS | ST_SEGS | ST_CRS : 0u);
+    if (want & ~a->groups && v->ops->get_state(v, want & ~a->groups, &a->cpu))
+        return false;
+    a->groups |= want;
+    gdb_reg_read(r, &a->cpu, image);
+    memcpy(value, image, sizeof *value);
+    return true;
+}
+
+static bool agent_holds(const struct condition_world *w, const struct link_break *b, char *why,
+                        size_t n)
+{
+    struct asking a = { .w = w, .arch = b->agent[0] };
+    bool holds = true;
+    return agent_list_eval(b->agent, b->agent_len,
+                           &(struct agent_machine){ read_for_agent, reg_for_agent, &a }, &holds, why, n) || holds;
+}
+
+bool condition_holds(const struct condition_world *w, const struct link_break *b,
+                     struct expr_names **names, char *why, size_t n)
+{
+    struct cpu_state cpu = { 0 };
+    struct vcpu *v = &w->vm->cpu;
+    uint64_t value;
+    size_t at;
+    why[0] = 0;
+    if (b->agent_len)
+        return agent_holds(w, b, why, n);
+    if (!b->condition[0])
+        return true;
+    if (b->kind == BREAK_CODE && !*names)
+        *names = calloc(1, sizeof **names);
+    v->ops->get_state(v, ST_ALL & ~(unsigned)ST_FPU, &cpu);
+    struct expr_machine m = { .cpu = &cpu, .symbols = w->symbols, .info = w->info, .names = *names,
+                              .read = read_memory, .arg = (void *)(uintptr_t)w };
+    return expr_eval(b->condition, &m, &value, &at, why, n) || value;
+}
+
+int condition_check(const struct condition_world *w, const struct link_break *b, char *why,
+                    size_t n)
+{
+    const struct cpu_state there = { .rip = b->kind == BREAK_CODE ? b->at : 0 };
+    struct expr_machine m = { .cpu = &there, .symbols = w->symbols, .info = w->info };
+    size_t at;
+    char what[200];
+    if (b->agent_len > sizeof b->agent) {
+        snprintf(why, n, "a condition in byte code has at most %zu bytes", sizeof b->agent);
+        return -EINVAL;
+    }
+    if (b->agent_len && agent_list_check(b->agent, b->agent_len, why, n))
+        return -EINVAL;
+    if (!b->condition[0] || !expr_check(b->condition, &m, &at, what, sizeof what))
+        return 0;
+    snprintf(why, n, "the condition '%s' makes no sense: %s", b->condition, what);
+    return -EINVAL;
+}

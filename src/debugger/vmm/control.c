@@ -1,0 +1,336 @@
+/*
+ * debugger/vmm/control.c -- run control; see control.h.
+ *
+ * Begin reading with one_turn(): prepare, look at events; run, look at why the
+ * CPU came back; look at events.  Breakpoints are stops.c's.
+ */
+#include "debugger/vmm/control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/host.h"
+#include "base/x86.h"
+#include "cpu/regs.h"
+#include "debugger/symbols/disasm.h"
+#include "debugger/vmm/stops.h"
+
+struct control {
+    struct vm       *vm;
+    struct stops    *stops;
+    bool             stepping;
+
+    enum link_run    how;
+    gla_t            lo, hi;            /* LINK_STEP_RANGE                                  */
+    uint64_t         left;              /* of LINK_STEP without counting, LINK_STEP_EXIT    */
+    uint64_t         until;             /* LINK_STEP: the icount                            */
+    uint64_t         horizon;           /* 0: none                                          */
+    bool           (*reached)(const void *arg);     /* NULL: none                            */
+    const void      *reached_arg;
+    uint64_t         begin_icount;      /* a code stop where we began is none               */
+    bool             begun;             /* something was retired since                      */
+    gla_t            begin_pc;
+    bool             first_run;         /* the CPU has not run since                        */
+    bool             told_here;         /* it stands before a code stop that it has told    */
+    gla_t            sp0;               /* LINK_FINISH, LINK_NEXT                           */
+    gla_t            next_at;           /* LINK_NEXT over a call: comes back there          */
+    bool             was_return, has_next;
+    bool             step_irqs;         /* a stepped guest takes interrupts                 */
+    struct link_stop stop;
+};
+
+static bool get_cpu(const struct control *c, unsigned groups, struct cpu_state *s)
+{
+    struct vcpu *v = &c->vm->cpu;
+    memset(s, 0, sizeof *s);
+    return v->ops->get_state(v, groups, s) == 0;
+}
+
+/* ---- one turn ---- */
+
+static bool guest_ended(struct control *c)
+{
+    const struct vm *vm = c->vm;
+    vm_finish(c->vm);
+    stops_say(&c->stop, LINK_GUEST_ENDED, "%s%s%s", vm_stops[vm->stop].about, vm->why[0] ? ": " : "", vm->why);
+    c->stop.vm_stop = vm->stop;
+    c->stop.status = vm->status;
+    return true;
+}
+
+static bool stepped(struct control *c, const char *text)
+{
+    return stops_say(&c->stop, LINK_STEPPED, "%s", text);
+}
+
+/* An instruction is done, or several: was that what was wanted? */
+static bool step_done(struct control *c, bool retired_one)
+{
+    struct cpu_state s;
+    const struct vcpu *v = &c->vm->cpu;
+    c->begun |= retired_one || v->icount != c->begin_icount;
+    switch (c->how) {
+    case LINK_FREE:
+    case LINK_STEP_EXIT:
+        return false;
+    case LINK_STEP:
+        if (c->vm->cfg.engine->counts ? v->icount < c->until : !retired_one || --c->left)
+            return false;
+        return stepped(c, "stepped");
+    default:
+        break;
+    }
+    get_cpu(c, ST_GPRS | ST_SEGS | ST_CRS, &s);
+    gla_t sp = state_sp(&s);
+    if (c->how == LINK_STEP_RANGE)
+        return c->begun && state_pc(&s) - c->lo >= c->hi - c->lo && stepped(c, "stepped");
+    if (c->how == LINK_NEXT)
+        return c->begun && (!c->has_next || (state_pc(&s) == c->next_at && sp >= c->sp0)) &&
+               stepped(c, "stepped");
+    if (c->was_return && c->begun && sp > c->sp0)
+        return stepped(c, "returned");
+    return false;
+}
+
+/* LINK_FINISH: does the instruction we stand before return? */
+static void look_ahead(struct control *c)
+{
+    struct cpu_state s;
+    struct insn i;
+    uint8_t bytes[15];
+    unsigned n = sizeof bytes;
+    if (c->how != LINK_FINISH || !get_cpu(c, ST_GPRS | ST_SEGS | ST_CRS, &s))
+        return;
+    while (n && vm_read_linear(c->vm, state_pc(&s), bytes, n))
+        n--;
+    /* Most opcodes are ruled out by their first byte: RET and IRET, SYSRET (0f), prefixes. */
+    static const char may_return[] = "\xc2\xc3\xca\xcb\xcf\x0f\x48\x66\xf3\xf2\x67";
+    c->was_return = false;
+    if (!n || !memchr(may_return, bytes[0], sizeof may_return - 1))
+        return;
+    disasm(bytes, n, state_code_bits(&s), s.rip, s.seg[SEG_CS].base, NULL, &i);
+    c->was_return = i.is_return;
+}
+
+/* All that one instruction touched is told before it is left; the first that stops is the reason. */
+static bool look_at_data(struct control *c, struct vmexit *x)
+{
+    bool stopped = stops_data_hit(c->stops, x, &c->stop);
+    while (x->fault.has_error && !vm_turn(c->vm, x) && x->reason == EXIT_BREAKPOINT) {
+        struct link_stop another;
+        bool hit = stops_data_hit(c->stops, x, &another);
+        if (hit && !stopped)
+            c->stop = another;
+        stopped |= hit;
+    }
+    return stopped;
+}
+
+/* The CPU came back for our own sake. */
+static bool look_at_debug_exit(struct control *c, struct vmexit *x)
+{
+    if (x->reason == EXIT_BREAKPOINT && x->fault.vector == 1)
+        return look_at_data(c, x) || step_done(c, false);
+    if (x->reason != EXIT_BREAKPOINT)
+        return step_done(c, x->reason != EXIT_KICKED);
+    /* One where we began is none; an engine that cannot count tells of such once. */
+    bool at_begin = c->vm->cfg.engine->counts ? !c->begun && c->vm->cpu.icount == c->begin_icount
+                                              : c->first_run && !c->told_here && x->fault.gla == c->begin_pc;
+    if (c->how == LINK_NEXT && c->has_next && step_done(c, false))
+        return true;
+    return !at_begin && (stops_code_hit(c->stops, x->fault.gla, &c->stop) || step_done(c, false));
+}
+
+/* Where the engine has no stops for us it was stepped: look for ourselves. */
+static bool look_around(struct control *c)
+{
+    struct cpu_state s;
+    if (!c->stepping || !stops_need_steps(c->stops) || !c->begun)
+        return false;
+    if (stops_changed(c->stops, &c->stop))
+        return true;
+    return get_cpu(c, ST_GPRS | ST_SEGS | ST_CRS, &s) &&
+           stops_code_hit(c->stops, state_pc(&s), &c->stop);
+}
+
+static bool look_at_exit(struct control *c)
+{
+    bool retired = c->vm->verdict == RETIRE;
+    if (stops_events_hit(c->stops, &c->stop))
+        return true;
+    if (c->how == LINK_STEP_EXIT && !--c->left)
+        return stepped(c, "one exit further");
+    return step_done(c, retired) || look_around(c);
+}
+
+static void set_stepping(struct control *c, bool on)
+{
+    struct vm *vm = c->vm;
+    c->stepping = vm->debug_step = on;
+    if (vm->controls.monitor_trap_flag == on)
+        return;
+    vm->controls.monitor_trap_flag = on;
+    vm->cpu.ops->set_controls(&vm->cpu, &vm->controls);
+}
+
+/* Step with the trap flag where the engine does not count, or has no stops for us. */
+static void choose_stepping(struct control *c)
+{
+    bool steps = c->how != LINK_FREE && c->how != LINK_STEP_EXIT;
+    c->vm->debug_hold_irqs = steps && !c->step_irqs;
+    set_stepping(c, stops_need_steps(c->stops) || (steps && !c->vm->cfg.engine->counts));
+}
+
+void control_steps_no_more(struct control *c)
+{
+    c->vm->debug_hold_irqs = false;
+    set_stepping(c, false);
+}
+
+static void tell_engine(struct control *c)
+{
+    bool range = c->how == LINK_STEP_RANGE && c->vm->cfg.engine->counts;
+    stops_tell_engine(c->stops, c->how == LINK_NEXT && c->has_next ? &c->next_at : NULL,
+                      range ? c->lo : 0, range ? c->hi : 0);
+    choose_stepping(c);
+}
+
+static bool one_turn(struct control *c)
+{
+    struct vm *vm = c->vm;
+    struct vmexit x;
+    bool may_run = vm_prepare(vm);
+    if (vm->stop != VM_RUNNING) {
+        stops_events_hit(c->stops, &c->stop);
+        return guest_ended(c);
+    }
+    if (stops_events_hit(c->stops, &c->stop))
+        return true;
+    if (!may_run || control_at_horizon(c))
+        return false;                           /* halted, and pause_wanted says why; or far enough */
+    tell_engine(c);
+    look_ahead(c);
+    if (c->stepping && stops_need_steps(c->stops))
+        stops_look_ahead(c->stops);
+    vm->debug_until = c->until;
+    if (c->how == LINK_FINISH && vm->cfg.engine->counts)
+        vm->debug_until = vm->cpu.icount + 1;
+    if (c->horizon && (!vm->debug_until || c->horizon < vm->debug_until))
+        vm->debug_until = c->horizon;
+    bool counted = vm_turn(vm, &x);
+    vm->debug_until = 0;
+    bool stopped = counted ? look_at_exit(c) :
+                   vm->debug_exit && (stops_events_hit(c->stops, &c->stop) || look_at_debug_exit(c, &x) ||
+                                      look_around(c));
+    c->first_run = false;
+    c->told_here = !counted && x.reason == EXIT_BREAKPOINT && x.fault.vector == 0;
+    return vm->stop != VM_RUNNING ? guest_ended(c) : stopped;
+}
+
+bool control_turns(struct control *c, const bool *attention, struct link_stop *why)
+{
+    uint64_t late = host_monotonic_ns() + 20000000;
+    for (unsigned i = 0; !*attention && !control_at_horizon(c) && (i % 256 || host_monotonic_ns() < late); i++) {
+        if (one_turn(c)) {
+            *why = c->stop;
+            return true;
+        }
+        if (c->vm->pause_wanted)
+            break;
+    }
+    return false;
+}
+
+/* ---- going ---- */
+
+/* Over a call: a hidden stop behind it, good for the same or a higher stack. */
+static void prepare_next(struct control *c, const struct cpu_state *s)
+{
+    struct insn i;
+    uint8_t bytes[15];
+    unsigned n = sizeof bytes;
+    while (n && vm_read_linear(c->vm, state_pc(s), bytes, n))
+        n--;
+    disasm(bytes, n, state_code_bits(s), s->rip, s->seg[SEG_CS].base, NULL, &i);
+    c->has_next = i.ok && i.is_call;
+    c->next_at = state_pc(s) + i.len;
+    if (!c->has_next)
+        c->how = LINK_STEP;
+}
+
+void control_go(struct control *c, enum link_run how, uint64_t n, gla_t lo, gla_t hi)
+{
+    struct cpu_state s;
+    const struct vcpu *v = &c->vm->cpu;
+    get_cpu(c, ST_GPRS | ST_SEGS | ST_CRS, &s);
+    c->how = how;
+    c->lo = lo;
+    c->hi = hi;
+    c->left = n ? n : 1;
+    c->begin_icount = v->icount;
+    c->begun = c->was_return = c->has_next = false;
+    c->sp0 = state_sp(&s);
+    c->begin_pc = state_pc(&s);
+    c->first_run = true;
+    if (how == LINK_NEXT)
+        prepare_next(c, &s);
+    c->until = c->how == LINK_STEP && c->vm->cfg.engine->counts ? v->icount + c->left : 0;
+    choose_stepping(c);                 /* before the first interrupt is injected */
+}
+
+void control_touched(struct control *c)
+{
+    stops_remember(c->stops);
+}
+
+void control_horizon(struct control *c, uint64_t icount, bool (*reached)(const void *arg), const void *arg)
+{
+    c->horizon = icount;
+    c->reached = reached;
+    c->reached_arg = arg;
+}
+
+bool control_at_horizon(const struct control *c)
+{
+    return (c->horizon && c->vm->cpu.icount >= c->horizon) || (c->reached && c->reached(c->reached_arg));
+}
+
+bool control_holds_irqs(const struct control *c)
+{
+    return c->vm->debug_hold_irqs && c->vm->cfg.engine->counts;
+}
+
+void control_step_irqs(struct control *c, bool on)
+{
+    c->step_irqs = on;
+}
+
+struct stops *control_stops(struct control *c)
+{
+    return c->stops;
+}
+
+struct control *control_new(struct vm *vm, const struct symbols *symbols, struct debuginfo *info)
+{
+    struct control *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->vm = vm;
+    /* Where time is the host's, a timer is due at every step. */
+    c->step_irqs = vm->cfg.engine->counts;
+    c->stops = stops_new(vm, symbols, info);
+    if (!c->stops) {
+        free(c);
+        return NULL;
+    }
+    return c;
+}
+
+void control_free(struct control *c)
+{
+    if (!c)
+        return;
+    stops_free(c->stops);
+    free(c);
+}

@@ -1,0 +1,73 @@
+/*
+ * debugger/vmm/reverse.h -- going back, in the VMM's process: checkpoints, what came from
+ * outside, and execution again of what was executed.
+ *
+ * On an engine that counts instructions a run is a function of the guest and of
+ * what came from outside: bytes typed, and how long a halted guest really slept.
+ * That is logged, with the place where it went in.  To go back is to return to a
+ * checkpoint and run on from there to the place that is wanted, the log playing
+ * the outside's part.
+ *
+ * A guest that was taken back is *inside* its past.  What it does there has been
+ * done before: its events have their numbers already, so they go into a ring of
+ * our own for the breakpoints to look at, and what it prints has been printed.
+ * When it has come to the newest point again it goes on as if it had never left.
+ * If the user changes something inside (memory, registers, types something), what
+ * was to come after that is cut off: a CUT event says so in the trace.
+ *
+ * Where instructions are not counted (kvm) the past is a sequence of exits, and one
+ * goes back to those: reverse_exits.c.
+ *
+ * Requests come between the turns of the loop (vmm.c); going back is done in
+ * slices, reverse_turns(), so that a pause is answered at any time.
+ */
+#ifndef DEBUGGER_VMM_REVERSE_H
+#define DEBUGGER_VMM_REVERSE_H
+
+#include "debugger/vmm/control.h"
+#include "vm/input_log.h"
+
+struct reverse;
+
+/* NULL: no memory.  On an engine that cannot, everything is refused with -ENOTSUP. */
+struct reverse *reverse_new(struct vm *vm, struct control *c, uint64_t max_bytes);
+
+/* Before the guest runs, whether forwards or (-errno and a sentence) back. */
+void reverse_before_run(struct reverse *r);
+int  reverse_go(struct reverse *r, enum link_run how, uint64_t n, char *why, size_t size);
+
+/* Going back: some milliseconds of it; true if it is there, or cannot, and why says. */
+bool reverse_busy(const struct reverse *r);
+bool reverse_turns(struct reverse *r, const bool *attention, struct link_stop *why);
+void reverse_give_up(struct reverse *r, struct link_stop *why);     /* where it came from, then */
+
+/* After each slice of running forwards: take a checkpoint if one is due; inside, see whether
+ * the known part ends here.  True: it does, with the end of the guest, which why says. */
+bool reverse_forwards(struct reverse *r, bool stopped, struct link_stop *why);
+bool reverse_due(const struct reverse *r);
+void reverse_ended(struct reverse *r, const struct link_stop *why);
+
+/* The user changed the machine (just now), or which events are logged. */
+void reverse_changed(struct reverse *r);
+void reverse_kinds_changed(struct reverse *r);
+/* What the guest does now, it would not do again: steps with interrupts held. */
+void reverse_unfaithful(struct reverse *r);
+
+/* Of engines that do not count.  Virtual time is measured (vm.h, `measured`); an exit is about
+ * to be answered, and was; may what is typed go in now?  (If not, soon.) */
+uint64_t reverse_measured(struct reverse *r, uint64_t now);
+void reverse_note_exit(struct reverse *r, const struct vmexit *x);
+void reverse_exit_answered(struct reverse *r);
+bool reverse_takes_input(struct reverse *r, enum input_hook hook);
+
+/* The outside.  Inside the past `play` gives what came then, and the outside is silent. */
+bool reverse_inside(const struct reverse *r);
+void reverse_note_byte(struct reverse *r, enum input_hook hook, enum input_kind kind, uint8_t byte);
+void reverse_note_sleep(struct reverse *r, uint64_t ns, uint64_t passed);
+void reverse_play(struct reverse *r, enum input_hook hook);
+/* How long it slept then; ns is until the next timer. */
+uint64_t reverse_play_sleep(struct reverse *r, uint64_t ns);
+
+void reverse_status(const struct reverse *r, struct link_past *p);
+
+#endif

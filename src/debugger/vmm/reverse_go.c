@@ -1,0 +1,184 @@
+/*
+ * debugger/vmm/reverse_go.c -- requests to go back, and what they become; see reverse.h.
+ */
+#include "debugger/vmm/reverse_private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/trace.h"
+#include "cpu/regs.h"
+
+/* ---- requests ---- */
+
+static int cannot(int err, char *why, size_t size, const char *text)
+{
+    snprintf(why, size, "%s", text);
+    return err;
+}
+
+/* To an instruction count that is within the recording, or as near to it as there is. */
+static int begin_insn(struct reverse *r, uint64_t progress, bool before)
+{
+    struct op *op = &r->op;
+    before |= progress < checkpoints_first(r->all)->progress;
+    op->to = (struct place){ .goal = GOAL_INSN, .progress = progress };
+    if (before)
+        op->to.progress = checkpoints_first(r->all)->progress;
+    if (before)
+        stops_say(&op->to.why, LINK_AT_BEGINNING, "the beginning of the recording");
+    else
+        stops_say(&op->to.why, LINK_STEPPED, op->how == LINK_TO_INSN ? "there" : "stepped back");
+    pass_approach(r);
+    return 0;
+}
+
+/* By exit the first checkpoint need not be the only one with its progress. */
+static int begin_begin(struct reverse *r)
+{
+    r->op.to = (struct place){ .goal = GOAL_INSN, .progress = checkpoints_first(r->all)->progress };
+    stops_say(&r->op.to.why, LINK_AT_BEGINNING, "the beginning of the recording");
+    past_return_to(r, checkpoints_first(r->all));
+    r->op.phase = APPROACH;
+    return 0;
+}
+
+/* A search: for what would stop the guest, or for op.code. */
+static int begin_search(struct reverse *r, bool was_inside)
+{
+    struct op *op = &r->op;
+    if (exits_passed_stop(r)) {
+        op->to = r->last_stop;
+        pass_approach(r);
+        return 0;
+    }
+    op->limit = op->begin_progress;
+    if (!was_inside)
+        op->origin = r->present;
+    else if (!r->by_exit)
+        op->origin = past_take(r, false);       /* between two exits none can be taken */
+    if (op->origin)
+        op->origin->pins++;
+    struct checkpoint *c = op->limit ? checkpoints_at(r->all, op->limit - 1) : NULL;
+    op->total = op->begin_progress - checkpoints_first(r->all)->progress;
+    if (!pass_search_from(r, c))
+        begin_insn(r, op->begin_progress, true);
+    return 0;
+}
+
+/* The debugger knows where the function begins: it may have been given other symbols since. */
+static int begin_finish(struct reverse *r, bool was_inside, gla_t start)
+{
+    struct cpu_state s;
+    struct insn i;
+    uint8_t bytes[15];
+    pass_instruction(r, &s, &i, bytes);
+    r->op.code[0] = start;
+    r->op.n_code = 1;
+    r->op.least_sp = state_sp(&s);
+    if (state_pc(&s) != start)
+        return begin_search(r, was_inside);
+    r->op.n_code = 0;
+    r->op.how = LINK_REVERSE_STEP;
+    r->op.to = (struct place){ .goal = GOAL_INSN, .progress = r->op.begin_progress - (r->op.begin_progress > 0) };
+    stops_say(&r->op.to.why, LINK_STEPPED, "before the call");
+    pass_approach(r);
+    return 0;
+}
+
+static int begin_event(struct reverse *r, uint64_t seq, char *why, size_t size)
+{
+    if (seq <= checkpoints_first(r->all)->seq)
+        return cannot(-ENODATA, why, size, "that event was before the beginning of the recording");
+    r->op.to = (struct place){ .goal = GOAL_EVENT, .seq = seq };
+    stops_say(&r->op.to.why, LINK_STEPPED, "after event %" PRIu64, seq);
+    pass_approach(r);
+    return 0;
+}
+
+static int begin(struct reverse *r, bool was_inside, uint64_t n, char *why, size_t size)
+{
+    struct op *op = &r->op;
+    struct cpu_state s;
+    struct insn i;
+    uint8_t bytes[15];
+    switch (op->how) {
+    case LINK_REVERSE_NEXT:
+        pass_instruction(r, &s, &i, bytes);
+        op->least_sp = state_sp(&s);
+        begin_insn(r, op->begin_progress - (op->begin_progress > 0), !op->begin_progress);
+        op->looked = op->to.why.why == LINK_AT_BEGINNING;
+        op->to.pc = state_pc(&s);
+        return 0;
+    case LINK_REVERSE_CONTINUE: return begin_search(r, was_inside);
+    case LINK_REVERSE_FINISH:   return begin_finish(r, was_inside, n);
+    case LINK_TO_INSN:          return begin_insn(r, n, false);
+    case LINK_TO_EVENT:         return begin_event(r, n, why, size);
+    case LINK_TO_BEGIN:         return begin_begin(r);
+    default:
+        n = n ? n : 1;
+        return begin_insn(r, op->begin_progress >= n ? op->begin_progress - n : 0, op->begin_progress < n);
+    }
+}
+
+#define BY_EXIT (BIT(LINK_TO_EVENT) | BIT(LINK_TO_BEGIN) | BIT(LINK_TO_NOW) | BIT(LINK_REVERSE_CONTINUE))
+
+static int check_request(const struct reverse *r, enum link_run how, uint64_t n, char *why, size_t size)
+{
+    uint64_t progress, seq;
+    if (!r->ok)
+        return cannot(-ENOTSUP, why, size, "this engine cannot be taken back here");
+    if (r->by_exit && !(BY_EXIT & BIT(how)))
+        return cannot(-ENOTSUP, why, size, "this engine counts no instructions and goes back by exit: "
+                      "`back exit SEQ`, `back event SEQ`, `reverse-continue`, `back now`");
+    if (!checkpoints_first(r->all))
+        return cannot(-ENODATA, why, size, "the guest has not run yet: there is no past");
+    past_newest(r, &progress, &seq);
+    if ((how == LINK_TO_INSN && n > progress) || (how == LINK_TO_EVENT && n > seq))
+        return cannot(-ERANGE, why, size, "that has not happened yet");
+    if (r->by_exit && how == LINK_REVERSE_CONTINUE && stops_need_steps(r->stops))
+        return cannot(-ENOTSUP, why, size, "one of the breakpoints is looked for by stepping here (`info "
+                      "breakpoints`: a watchpoint, or more than four in code); such are not found backwards");
+    if (how == LINK_TO_EVENT && !r->vm->trace)
+        return cannot(-ENOTSUP, why, size, "without a trace there are no events");
+    return 0;
+}
+
+int reverse_go(struct reverse *r, enum link_run how, uint64_t n, char *why, size_t size)
+{
+    uint64_t progress, seq;
+    int err = check_request(r, how, n, why, size);
+    if (err)
+        return err;
+    if (r->unfaithful && !r->inside)
+        past_begin_again(r);
+    past_newest(r, &progress, &seq);
+    bool was_inside = r->inside;
+    if (!past_enter(r))
+        return cannot(-ENOMEM, why, size, r->by_exit ? "the machine is in the midst of an instruction: "
+                      "let it come to its next exit first" : "no memory for going back");
+    bool to_now = how == LINK_TO_NOW || (how == LINK_TO_INSN && n == progress);
+    r->op = (struct op){ .how = how, .begin_progress = vm_progress(r->vm),
+                         .begin_seq = r->own ? r->own->head : 0 };
+    stops_rehearse(r->stops, true);
+    if (to_now) {
+        r->op.to = (struct place){ .goal = GOAL_INSN, .progress = r->present->progress };
+        stops_say(&r->op.to.why, LINK_STEPPED, "now: whence you went back");
+        past_to_present(r);
+        r->op.phase = APPROACH;
+        if (r->vm->stop != VM_RUNNING)
+            r->op.to.why = r->ended;
+        return 0;
+    }
+    err = begin(r, was_inside, n, why, size);
+    if (err) {
+        struct link_stop none;
+        if (was_inside && r->op.origin)
+            past_return_to(r, r->op.origin);
+        pass_finish(r, &r->op.to.why, &none);
+        if (!was_inside)
+            past_to_present(r);
+    }
+    return err;
+}

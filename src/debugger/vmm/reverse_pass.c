@@ -1,0 +1,430 @@
+/*
+ * debugger/vmm/reverse_pass.c -- a request under way; see reverse.h.
+ *
+ * A request becomes a sequence of passes over the past, each from a checkpoint
+ * on, until `op.phase` says that the place is reached:
+ *
+ *   APPROACH  run to a place that is known: an instruction count, a code stop at
+ *             one, or an event
+ *   SEARCH    run from a checkpoint to `op.limit` and note the last hit on the
+ *             way; without one try from the checkpoint before, and so on
+ *
+ * Both execute half turns of the loop themselves, half_turn(), for run control
+ * has a state of its own that must survive.
+ */
+#include "debugger/vmm/reverse_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/host.h"
+#include "base/trace.h"
+#include "cpu/regs.h"
+
+#define SLICE_NS     15000000u
+#define NEARBY_NS    2000000u           /* a checkpoint is made so far before a place that was farther
+                                           from one: who steps back once steps back again */
+
+/* ---- half a turn in the past ---- */
+
+static void note_hit(struct reverse *r, enum goal goal, uint64_t progress, gla_t pc,
+                     const struct link_stop *why)
+{
+    r->op.to = (struct place){ .goal = goal, .progress = progress, .pc = pc, .seq = why->seq,
+                               .why = *why, .base = checkpoints_here(r->all), .nth = r->hits,
+                               .found = true };
+}
+
+static void look_for_events(struct reverse *r)
+{
+    struct link_stop why;
+    const struct trace *t = r->vm->trace;
+    if (r->op.phase != SEARCH || r->op.n_code || !stops_events_hit(r->stops, &why))
+        return;
+    bool here_already = t->ring->head >= r->op.begin_seq && vm_progress(r->vm) >= r->op.begin_progress;
+    if (!here_already)
+        note_hit(r, GOAL_EVENT, vm_progress(r->vm), 0, &why);
+}
+
+static gla_t stack_pointer(struct reverse *r)
+{
+    struct cpu_state s = { 0 };
+    r->vm->cpu.ops->get_state(&r->vm->cpu, ST_GPRS | ST_SEGS | ST_CRS, &s);
+    return state_sp(&s);
+}
+
+static void look_at_stop(struct reverse *r, const struct vmexit *x)
+{
+    struct link_stop why = { .why = LINK_STEPPED };
+    uint64_t progress = vm_progress(r->vm);
+    gla_t at = x->fault.gla;
+    if (r->op.phase != SEARCH)
+        return;
+    if (r->op.n_code) {
+        if (x->fault.vector == 0 && progress < r->op.limit && stack_pointer(r) >= r->op.least_sp)
+            note_hit(r, GOAL_CODE, progress, at, &why);
+    } else if (x->fault.vector == 0) {
+        if (progress < r->op.limit && stops_code_hit(r->stops, at, &why))
+            note_hit(r, GOAL_CODE, progress, at, &why);
+    } else if (stops_data_hit(r->stops, x, &why) && progress) {
+        if (r->by_exit)
+            note_hit(r, GOAL_CODE, progress, at, &why);
+        else
+            note_hit(r, GOAL_INSN, progress - 1, 0, &why);   /* before it touched */
+    }
+}
+
+static bool event_reached(const struct reverse *r)
+{
+    const struct op *op = &r->op;
+    return op->phase == APPROACH && op->to.goal == GOAL_EVENT && r->vm->trace->ring->head >= op->to.seq;
+}
+
+/* But the last code stop is known to come, at the end of the log, too, before anything else does. */
+static bool at_wall(const struct reverse *r)
+{
+    const struct op *op = &r->op;
+    bool comes = op->phase == APPROACH && op->to.sum && op->to.progress == vm_progress(r->vm);
+    return past_at_wall(r) && !comes;
+}
+
+/* False: the machine cannot go on here. */
+static bool half_turn(struct reverse *r, uint64_t until, struct vmexit *x)
+{
+    struct vm *vm = r->vm;
+    x->reason = EXIT_KICKED;
+    bool may = vm_prepare(vm);
+    look_for_events(r);
+    if (event_reached(r))
+        return true;                    /* what happens before the guest runs: an injection */
+    if (at_wall(r))
+        return true;
+    if (!may)
+        return false;
+    vm->debug_until = until;
+    bool counted = vm_turn(vm, x);
+    vm->debug_until = 0;
+    look_for_events(r);
+    if (!counted && vm->debug_exit && x->reason == EXIT_BREAKPOINT) {
+        r->hits++;
+        look_at_stop(r, x);
+    }
+    return !r->astray;
+}
+
+static void tell_engine(struct reverse *r)
+{
+    const struct engine *e = r->vm->cfg.engine;
+    if (!r->op.n_code) {
+        stops_tell_engine(r->stops, NULL, 0, 0);
+        return;
+    }
+    struct debug_stops own = { .code = r->op.code, .n_code = r->op.n_code };
+    if (e->set_debug)
+        e->set_debug(&r->vm->cpu, &own);
+}
+
+/* ---- the passes ---- */
+
+static void begin_at(struct reverse *r, struct checkpoint *c)
+{
+    past_return_to(r, c);
+    tell_engine(r);
+    r->op.from = c;
+}
+
+/* How many instructions the guest executed in NEARBY_NS hereabouts. */
+static uint64_t nearby(const struct checkpoint *c)
+{
+    const struct checkpoint *next = c->newer ? c->newer : c, *before = c->newer ? c : c->older;
+    if (!before || next->axis <= before->axis)
+        return 100000;
+    return (uint64_t)((double)(next->progress - before->progress) * NEARBY_NS / (double)(next->axis - before->axis));
+}
+
+/* Where to take a checkpoint on the way; 0: it is too near for that. */
+static uint64_t stopover(struct reverse *r)
+{
+    const struct op *op = &r->op;
+    uint64_t now = vm_progress(r->vm), far = nearby(checkpoints_here(r->all));
+    if (op->to.goal == GOAL_EVENT || op->to.progress < now + 2 * far || !far)
+        return 0;
+    return op->to.progress - far;
+}
+
+/* Towards op.to: from the nearest checkpoint before, or from here if that is nearer. */
+void pass_approach(struct reverse *r)
+{
+    struct op *op = &r->op;
+    struct checkpoint *c = op->to.goal == GOAL_EVENT ? checkpoints_before_event(r->all, op->to.seq)
+                         : op->to.goal == GOAL_INSN ? checkpoints_at(r->all, op->to.progress)
+                         : op->to.progress ? checkpoints_at(r->all, op->to.progress - 1) : NULL;
+    op->phase = APPROACH;
+    /* What is older than the checkpoint of the search need not lead there: that may be a wall. */
+    const struct checkpoint *base = op->to.goal == GOAL_CODE ? op->to.base : NULL;
+    if (base && (r->by_exit || !c || c->progress < base->progress))
+        c = op->to.base;
+    if (!c)
+        c = op->from ? op->from : checkpoints_first(r->all);
+    if (op->to.goal != GOAL_CODE)
+        op->n_code = 0;
+    uint64_t now = vm_progress(r->vm);
+    bool on_the_way = !r->by_exit && op->to.goal == GOAL_INSN && r->vm->stop == VM_RUNNING && now <= op->to.progress &&
+                      now >= c->progress && c == checkpoints_at(r->all, now) && op->from;
+    if (!on_the_way)
+        begin_at(r, c);
+    op->stopover = stopover(r);
+    op->done = 0;
+    op->total = op->to.progress > vm_progress(r->vm) ? op->to.progress - vm_progress(r->vm) : 0;
+}
+
+static void make_nearby(struct reverse *r)
+{
+    struct checkpoint **slot = &r->nearby[r->next_nearby++ % N_NEARBY];
+    struct checkpoint *c = past_take(r, false);
+    if (!c)
+        return;
+    c->pins++;
+    if (*slot)
+        (*slot)->pins--;
+    *slot = c;
+}
+
+/* Lost: what was done before does not happen again.  That is a bug, but not one to
+ * lose the machine over. */
+static bool lost(struct reverse *r, struct link_stop *why)
+{
+    if (r->by_exit) {
+        reverse_give_up(r, why);
+        stops_say(why, LINK_PAUSED, "now: on the way the guest did not do again what it did (it reads its clock?)");
+        return true;
+    }
+    host_say("going back failed: the guest does not do again what it did before instruction %" PRIu64,
+             vm_progress(r->vm));
+    reverse_give_up(r, why);
+    return true;
+}
+
+bool pass_finish(struct reverse *r, const struct link_stop *why, struct link_stop *out)
+{
+    r->op.phase = IDLE;
+    r->op.total = 0;
+    stops_rehearse(r->stops, false);
+    stops_elsewhere(r->stops);
+    if (why->why == LINK_BREAK)
+        stops_met(r->stops, why->nr);
+    if (r->op.origin)
+        r->op.origin->pins--;
+    r->op.origin = NULL;
+    *out = *why;
+    size_t n = strlen(out->text);
+    if ((r->drifted || r->midway) && r->inside)
+        snprintf(out->text + n, sizeof out->text - n, "; registers are not as they were (%s)",
+                 r->drifted ? "the guest reads its clock?" : "it is in the midst of an instruction");
+    return true;
+}
+
+static bool at_beginning(struct reverse *r, struct link_stop *why)
+{
+    struct link_stop stop;
+    stops_say(&stop, LINK_AT_BEGINNING, "the beginning of the recording");
+    past_return_to(r, checkpoints_first(r->all));
+    return pass_finish(r, &stop, why);
+}
+
+bool pass_search_from(struct reverse *r, struct checkpoint *c)
+{
+    if (!c)
+        return false;
+    r->op.phase = SEARCH;
+    r->op.to.found = false;
+    begin_at(r, c);
+    return true;
+}
+
+bool pass_instruction(struct reverse *r, struct cpu_state *s, struct insn *i, uint8_t bytes[15])
+{
+    unsigned n = 15;
+    memset(s, 0, sizeof *s);
+    if (r->vm->cpu.ops->get_state(&r->vm->cpu, ST_GPRS | ST_SEGS | ST_CRS, s))
+        return false;
+    while (n && vm_read_linear(r->vm, state_pc(s), bytes, n))
+        n--;
+    disasm(bytes, n, state_code_bits(s), s->rip, s->seg[SEG_CS].base, NULL, i);
+    return n && i->ok;
+}
+
+/* Where may the return at hand have been called from, to come back to pc?  A call that
+ * ends there; for IRET what was interrupted there, too. */
+static void list_calls(struct reverse *r, const struct cpu_state *s, gla_t pc, bool interrupted)
+{
+    struct op *op = &r->op;
+    struct insn i;
+    uint8_t bytes[8];
+    op->n_code = 0;
+    for (unsigned len = 7; len >= 1; len--) {
+        if (vm_read_linear(r->vm, pc - len, bytes, len))
+            continue;
+        disasm(bytes, len, state_code_bits(s), pc - len - s->seg[SEG_CS].base, s->seg[SEG_CS].base, NULL, &i);
+        if (i.ok && i.is_call && i.len == len)
+            op->code[op->n_code++] = pc - len;
+    }
+    if (interrupted)
+        op->code[op->n_code++] = pc;
+}
+
+/* One instruction back, the CPU stands before a return?  Then go to before its call. */
+static bool over_calls(struct reverse *r, struct link_stop *why)
+{
+    struct op *op = &r->op;
+    struct cpu_state s;
+    struct insn i;
+    uint8_t bytes[15];
+    struct place back = op->to;
+    op->looked = true;
+    if (!pass_instruction(r, &s, &i, bytes) || !i.is_return)
+        return pass_finish(r, &back.why, why);
+    bool pops = bytes[0] == 0xc2 || bytes[0] == 0xca;
+    list_calls(r, &s, back.pc, bytes[i.len - 1] == 0xcf);
+    op->least_sp -= pops ? (gla_t)bytes[1] | (gla_t)bytes[2] << 8 : 0;
+    op->limit = vm_progress(r->vm);
+    struct checkpoint *c = op->limit ? checkpoints_at(r->all, op->limit - 1) : NULL;
+    if (!op->n_code || !pass_search_from(r, c))
+        return pass_finish(r, &back.why, why);
+    op->to.why = back.why;
+    return false;
+}
+
+static bool arrived(struct reverse *r, struct link_stop *why)
+{
+    struct op *op = &r->op;
+    if (op->how == LINK_REVERSE_NEXT && !op->looked)
+        return over_calls(r, why);
+    if (op->to.sum)
+        stops_code_hit(r->stops, op->to.pc, &op->to.why);       /* it may have another number now */
+    exits_note_stop(r, &op->to.why);
+    return pass_finish(r, &op->to.why, why);
+}
+
+/* By exit, a stop is known by its number behind a checkpoint. */
+static bool at_code(struct reverse *r, const struct vmexit *x)
+{
+    const struct place *to = &r->op.to;
+    if (x->reason != EXIT_BREAKPOINT)
+        return false;
+    if (r->by_exit)
+        return to->sum ? exits_at_sum(r, to) : r->hits == to->nth;
+    return !x->fault.vector && x->fault.gla == to->pc && vm_progress(r->vm) == to->progress;
+}
+
+/* True: it is over, and why. */
+static bool approach_on(struct reverse *r, struct link_stop *why)
+{
+    struct op *op = &r->op;
+    uint64_t progress = vm_progress(r->vm), stop = op->stopover > progress ? op->stopover : 0;
+    struct vmexit x;
+    if (op->to.goal == GOAL_INSN && progress >= op->to.progress)
+        return arrived(r, why);
+    if (event_reached(r) || exits_at_sum(r, &op->to) ||
+        (r->by_exit && op->to.goal == GOAL_CODE && !op->to.nth && !op->to.sum))
+        return arrived(r, why);
+    if (at_wall(r)) {
+        past_pass_wall(r);
+        return !r->inside && !event_reached(r) && lost(r, why);
+    }
+    uint64_t until = op->to.goal == GOAL_EVENT ? 0 : stop ? stop
+                   : progress >= op->to.progress ? op->to.progress + 1 : op->to.progress;
+    if (!half_turn(r, until, &x))
+        return lost(r, why);
+    op->done += vm_progress(r->vm) - progress;
+    if (stop && vm_progress(r->vm) == stop)
+        make_nearby(r);
+    if (op->to.goal != GOAL_CODE)
+        return false;
+    if (at_code(r, &x))
+        return arrived(r, why);
+    return vm_progress(r->vm) > op->to.progress && lost(r, why);
+}
+
+/* The pass is over: to the last hit, or one checkpoint back. */
+static bool end_of_pass(struct reverse *r, struct link_stop *why)
+{
+    struct op *op = &r->op;
+    if (op->to.found) {
+        if (op->how == LINK_REVERSE_FINISH && op->to.progress)
+            op->to = (struct place){ .goal = GOAL_INSN, .progress = op->to.progress - 1, .why = op->to.why };
+        if (op->how == LINK_REVERSE_FINISH)
+            stops_say(&op->to.why, LINK_STEPPED, "before the call");
+        if (op->how == LINK_REVERSE_NEXT)
+            stops_say(&op->to.why, LINK_STEPPED, "stepped back");
+        pass_approach(r);
+        return false;
+    }
+    op->limit = op->from->progress;
+    return !pass_search_from(r, op->from->older) && at_beginning(r, why);
+}
+
+/* A stop between two exits, where something entered as the guest went on: a wall is there. */
+static void look_at_wall(struct reverse *r)
+{
+    struct checkpoint *wall = r->wall;
+    struct link_stop why;
+    if (r->op.n_code || !wall->told || wall->seq >= r->op.begin_seq)
+        return;
+    past_return_to(r, wall);
+    if (past_stop_at(r, wall, &why))
+        note_hit(r, GOAL_CODE, wall->progress, 0, &why);
+}
+
+static bool search_on(struct reverse *r, struct link_stop *why)
+{
+    struct op *op = &r->op;
+    struct vmexit x;
+    uint64_t progress = vm_progress(r->vm);
+    if (past_at_wall(r)) {
+        look_at_wall(r);
+        return end_of_pass(r, why);
+    }
+    bool wall_first = r->by_exit && r->wall->progress <= op->limit;
+    if (progress >= op->limit && !wall_first)
+        return end_of_pass(r, why);
+    if (!half_turn(r, op->limit, &x))
+        return lost(r, why);
+    op->done += vm_progress(r->vm) - progress;
+    return false;
+}
+
+bool reverse_busy(const struct reverse *r)
+{
+    return r->op.phase != IDLE;
+}
+
+bool reverse_turns(struct reverse *r, const bool *attention, struct link_stop *why)
+{
+    uint64_t late = host_monotonic_ns() + SLICE_NS;
+    for (unsigned i = 0; !*attention && (i % 64 || host_monotonic_ns() < late); i++)
+        if (r->op.phase == APPROACH ? approach_on(r, why) : search_on(r, why))
+            return true;
+    return false;
+}
+
+void reverse_give_up(struct reverse *r, struct link_stop *why)
+{
+    struct link_stop stop;
+    struct checkpoint *origin = r->op.origin ? r->op.origin : r->present;
+    bool began_here = !r->present || origin != r->present ||
+                      r->op.begin_progress == r->present->progress;
+    stops_say(&stop, LINK_PAUSED, "going back was given up; this is %s",
+              began_here ? "where it began" : "now");
+    if (!r->inside)
+        stop = r->op.to.why;            /* it is at the present, or was never away */
+    else if (origin == r->present) {
+        past_to_present(r);
+        if (r->vm->stop != VM_RUNNING)
+            stop = r->ended;
+    } else {
+        past_return_to(r, origin);
+    }
+    pass_finish(r, &stop, why);
+}

@@ -1,0 +1,66 @@
+/*
+ * debugger/vmm/stops_touch.c -- data, where the engine cannot watch it.
+ *
+ * The guest is stepped then.  A change is seen behind each step; an access that changes
+ * nothing, or reads, is not, and so the instruction is decoded before it runs: its
+ * memory operands, by the registers as they are, are what it will touch.  Not seen is what
+ * the CPU reads and writes for itself: descriptors, task state, frames of interrupts.
+ */
+#include "debugger/vmm/stops_private.h"
+
+#include "cpu/regs.h"
+#include "debugger/symbols/disasm.h"
+
+#define STATE (ST_GPRS | ST_SEGS | ST_CRS)
+
+static bool somebody_wants_accesses(const struct stops *s)
+{
+    for (size_t k = 0; k < s->n; k++)
+        if (s->point[k].b.kind == BREAK_DATA && s->point[k].b.enabled && !(s->point[k].b.access & BREAK_CHANGE))
+            return true;
+    return false;
+}
+
+void stops_look_ahead(struct stops *s)
+{
+    struct stops_ahead *a = &s->ahead;
+    struct insn i;
+    uint8_t bytes[15];
+    unsigned n = sizeof bytes;
+    a->n = 0;
+    if (!somebody_wants_accesses(s) || s->vm->cpu.ops->get_state(&s->vm->cpu, STATE, &a->before))
+        return;
+    while (n && vm_read_linear(s->vm, state_pc(&a->before), bytes, n))
+        n--;
+    unsigned bits = state_code_bits(&a->before);
+    a->n = operands_of(&a->before, bits, bytes, n, a->operand);
+    disasm(bytes, n, bits, a->before.rip, a->before.seg[SEG_CS].base, NULL, &i);
+    a->jumps = i.is_branch;
+    a->len = i.len;
+}
+
+void stops_look_behind(struct stops *s)
+{
+    struct stops_ahead *a = &s->ahead;
+    struct cpu_state now;
+    if (!a->n || s->vm->cpu.ops->get_state(&s->vm->cpu, STATE, &now))
+        return;
+    gla_t from = state_pc(&a->before), pc = state_pc(&now);
+    uint64_t times = (a->before.gpr[RCX] - now.gpr[RCX]) & UINT32_MAX;
+    bool iterates = a->operand[0].strides && times && pc == from;
+    if (!a->jumps && pc != from + a->len && !iterates)
+        a->n = 0;                       /* it faulted, and is in the handler */
+    operands_repeat(a->operand, a->n, &a->before, times);   /* some engines do many in one step */
+}
+
+bool stops_touched(const struct stops *s, const struct link_break *b, gla_t *at)
+{
+    for (unsigned k = 0; k < s->ahead.n; k++) {
+        const struct operand *o = &s->ahead.operand[k];
+        if (operands_touch(o, 1, b->at, b->len, b->access & (ACCESS_R | ACCESS_W))) {
+            *at = o->at - b->at < b->len ? o->at : b->at;
+            return true;
+        }
+    }
+    return false;
+}

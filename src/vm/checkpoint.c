@@ -1,0 +1,543 @@
+/*
+ * vm/checkpoint.c -- see checkpoint.h.
+ *
+ * The versions of a page are chained from the youngest to the oldest; a page
+ * without any is zero, for the first checkpoint has all others.  RAM descends
+ * from one checkpoint, `here`: what differs from that is dirty (mem/dirty.h).
+ *
+ * State is cut into chunks, and a chunk that is as in the checkpoint before is
+ * shared with it: shadow pages and TLB entries mostly stay where they were.
+ */
+#include "vm/checkpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/host.h"
+#include "base/trace.h"
+#include "mem/dirty.h"
+#include "mem/gmem.h"
+#include "vm/state.h"
+
+#define NEAR_NS   25000000u             /* neighbours closer than that are thinned out anywhere */
+#define FAR_PART  16                    /* farther away, closer than this part of the distance, or */
+#define FAR_NS    160000000u            /* than that: nobody waits longer, while there is memory */
+#define MAX_WALLS 4096
+#define CHUNK     4096
+
+struct version {
+    struct version    *older;           /* of the same page                    */
+    struct version    *next;            /* of the same checkpoint              */
+    struct checkpoint *of;
+    uint32_t           page;
+    uint8_t           *data;            /* NULL: all zero                      */
+};
+
+struct chunk { unsigned users; uint8_t byte[CHUNK]; };
+
+struct span { gpa_t base; uint64_t size; uint32_t first; uint8_t *hva; };
+
+struct checkpoints {
+    struct vm         *vm;
+    uint64_t           bytes, max_bytes;
+    size_t             n, n_walls;
+    struct checkpoint *first, *last, *here;
+    struct span        span[32];
+    size_t             n_spans;
+    uint32_t           n_pages;
+    struct version   **page;            /* the youngest version                */
+    uint8_t           *touched;         /* a bit a page: for checkpoints_return */
+};
+
+/* ---- pages ---- */
+
+static uint32_t page_of(const struct checkpoints *all, gpa_t gpa)
+{
+    const struct span *s = all->span;
+    while (gpa - s->base >= s->size)
+        s++;
+    return s->first + (uint32_t)((gpa - s->base) / PAGE_SIZE);
+}
+
+static const struct span *span_of(const struct checkpoints *all, uint32_t page)
+{
+    const struct span *s = all->span;
+    while (page - s->first >= s->size / PAGE_SIZE)
+        s++;
+    return s;
+}
+
+static uint8_t *page_hva(const struct checkpoints *all, uint32_t page)
+{
+    const struct span *s = span_of(all, page);
+    return s->hva + (uint64_t)(page - s->first) * PAGE_SIZE;
+}
+
+static gpa_t page_gpa(const struct checkpoints *all, uint32_t page)
+{
+    const struct span *s = span_of(all, page);
+    return s->base + (uint64_t)(page - s->first) * PAGE_SIZE;
+}
+
+static bool is_zero(const uint8_t *page)
+{
+    return !page[0] && !memcmp(page, page + 1, PAGE_SIZE - 1);
+}
+
+/* Is the version that a checkpoint with this key means the same as what is there? */
+static struct version *version_at(const struct checkpoints *all, uint32_t page, uint64_t key)
+{
+    struct version *v = all->page[page];
+    while (v && v->of->key > key)
+        v = v->older;
+    return v;
+}
+
+static bool is_same(const struct version *v, const uint8_t *page)
+{
+    return v && v->data ? !memcmp(v->data, page, PAGE_SIZE) : is_zero(page);
+}
+
+static void free_version(struct checkpoints *all, struct version *v)
+{
+    all->bytes -= sizeof *v + (v->data ? PAGE_SIZE : 0);
+    free(v->data);
+    free(v);
+}
+
+/* Put v into its page's chain, which is in order of age. */
+static void chain(struct checkpoints *all, struct version *v)
+{
+    struct version **at = &all->page[v->page];
+    while (*at && (*at)->of->key > v->of->key)
+        at = &(*at)->older;
+    v->older = *at;
+    *at = v;
+}
+
+static void unchain(struct checkpoints *all, struct version *v)
+{
+    struct version **at = &all->page[v->page];
+    while (*at != v)
+        at = &(*at)->older;
+    *at = v->older;
+}
+
+/* data NULL: zero. */
+static bool add_version(struct checkpoints *all, struct checkpoint *c, uint32_t page, const uint8_t *data)
+{
+    struct version *v = malloc(sizeof *v);
+    uint8_t *copy = v && data ? malloc(PAGE_SIZE) : NULL;
+    if (!v || (data && !copy)) {
+        free(v);
+        return false;
+    }
+    if (copy)
+        memcpy(copy, data, PAGE_SIZE);
+    *v = (struct version){ .next = c->versions, .of = c, .page = page, .data = copy };
+    c->versions = v;
+    chain(all, v);
+    all->bytes += sizeof *v + (copy ? PAGE_SIZE : 0);
+    return true;
+}
+
+/* What c does not say of the page, the one after it goes by what the one before it says: if c
+ * comes between and says something, the one after must say it itself. */
+static bool keep_page(struct checkpoints *all, struct checkpoint *c, uint32_t page)
+{
+    const uint8_t *now = page_hva(all, page);
+    const struct version *before = version_at(all, page, c->key);
+    if (is_same(before, now))
+        return true;
+    const struct version *after = c->newer ? version_at(all, page, c->newer->key) : NULL;
+    if (c->newer && after == before && !add_version(all, c->newer, page, before ? before->data : NULL))
+        return false;
+    return add_version(all, c, page, is_zero(now) ? NULL : now);
+}
+
+/* ---- dirty pages ---- */
+
+#define AT_ONCE 1024
+
+/* Which pages differ from `here` is to be known. */
+static void collect(struct checkpoints *all)
+{
+    struct vcpu *v = &all->vm->cpu;
+    if (v->ops->collect_dirty)
+        v->ops->collect_dirty(v);
+}
+
+/* Each dirty page is given to fn, and all are clean. */
+static bool take_dirty(struct checkpoints *all, struct checkpoint *c,
+                       bool fn(struct checkpoints *all, struct checkpoint *c, uint32_t page))
+{
+    struct vm *vm = all->vm;
+    gpa_t gpa[AT_ONCE];
+    bool ok = true;
+    size_t n;
+    while ((n = dirty_take(vm->dirty, gpa, AT_ONCE)))
+        for (size_t i = 0; i < n; i++)
+            if (!fn(all, c, page_of(all, gpa[i])))
+                ok = false;
+    return ok;
+}
+
+static void rearm(struct checkpoints *all)
+{
+    struct vcpu *v = &all->vm->cpu;
+    if (v->ops->rearm_dirty)
+        v->ops->rearm_dirty(v);
+}
+
+/* ---- state ---- */
+
+static void drop_state(struct checkpoints *all, struct checkpoint *c)
+{
+    size_t n = (c->state_bytes + CHUNK - 1) / CHUNK;
+    for (size_t i = 0; c->state && i < n; i++)
+        if (c->state[i] && !--c->state[i]->users) {
+            all->bytes -= sizeof *c->state[i];
+            free(c->state[i]);
+        }
+    free(c->state);
+    c->state = NULL;
+}
+
+static struct chunk *make_chunk(struct checkpoints *all, const uint8_t *from, size_t n)
+{
+    struct chunk *k = malloc(sizeof *k);
+    if (!k)
+        return NULL;
+    k->users = 1;
+    memcpy(k->byte, from, n);
+    memset(k->byte + n, 0, CHUNK - n);
+    all->bytes += sizeof *k;
+    return k;
+}
+
+/* The chunk of `before` at this place, if it is the same. */
+static struct chunk *shared_chunk(const struct checkpoint *before, size_t i, const uint8_t *from, size_t n)
+{
+    if (!before || i >= before->state_bytes / CHUNK || n < CHUNK ||
+        memcmp(before->state[i]->byte, from, CHUNK))
+        return NULL;
+    before->state[i]->users++;
+    return before->state[i];
+}
+
+static bool keep_state(struct checkpoints *all, struct checkpoint *c, const struct checkpoint *before)
+{
+    struct bytes_out o = { 0 };
+    vm_save_state(all->vm, &o);
+    size_t n = (o.n + CHUNK - 1) / CHUNK;
+    c->state = o.bad ? NULL : calloc(n + 1, sizeof *c->state);
+    c->state_bytes = c->state ? o.n : 0;
+    bool ok = c->state != NULL;
+    for (size_t i = 0; ok && i < n; i++) {
+        size_t bytes = o.n - i * CHUNK < CHUNK ? o.n - i * CHUNK : CHUNK;
+        c->state[i] = shared_chunk(before, i, o.data + i * CHUNK, bytes);
+        if (!c->state[i])
+            c->state[i] = make_chunk(all, o.data + i * CHUNK, bytes);
+        ok = c->state[i] != NULL;
+    }
+    free(o.data);
+    return ok;
+}
+
+static bool load_state(struct checkpoints *all, const struct checkpoint *c)
+{
+    char why[200];
+    uint8_t *flat = malloc(c->state_bytes + CHUNK);
+    if (!flat)
+        return false;
+    for (size_t i = 0; i * CHUNK < c->state_bytes; i++)
+        memcpy(flat + i * CHUNK, c->state[i]->byte, CHUNK);
+    struct bytes_in in = { flat, flat + c->state_bytes, false };
+    int err = vm_load_state(all->vm, &in, why, sizeof why);
+    free(flat);
+    bug_if(err == -22, "a checkpoint is refused: %s", why);
+    return !err;
+}
+
+/* ---- the row ---- */
+
+static void link_behind(struct checkpoints *all, struct checkpoint *c, struct checkpoint *older)
+{
+    c->older = older;
+    c->newer = older ? older->newer : all->first;
+    *(c->older ? &c->older->newer : &all->first) = c;
+    *(c->newer ? &c->newer->older : &all->last) = c;
+    all->n++;
+    all->n_walls += c->wall;
+}
+
+static void unlink_one(struct checkpoints *all, struct checkpoint *c)
+{
+    *(c->older ? &c->older->newer : &all->first) = c->newer;
+    *(c->newer ? &c->newer->older : &all->last) = c->older;
+    all->n--;
+    all->n_walls -= c->wall;
+}
+
+static void free_one(struct checkpoints *all, struct checkpoint *c)
+{
+    drop_state(all, c);
+    free(c);
+}
+
+/* Its versions become those of the next younger, where that has none of its own. */
+static void remove_one(struct checkpoints *all, struct checkpoint *c)
+{
+    struct checkpoint *to = c->newer;
+    struct version *next;
+    for (struct version *v = c->versions; v; v = next) {
+        next = v->next;
+        struct version *younger = all->page[v->page];
+        while (younger != v && younger->older != v)
+            younger = younger->older;
+        if (!to || (younger != v && younger->of == to)) {
+            unchain(all, v);
+            free_version(all, v);
+        } else {
+            v->of = to;
+            v->next = to->versions;
+            to->versions = v;
+        }
+    }
+    unlink_one(all, c);
+    free_one(all, c);
+}
+
+/* ---- thinning ---- */
+
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+static bool may_go(const struct checkpoints *all, const struct checkpoint *c)
+{
+    return c->older && c->newer && !c->wall && !c->pins && c != all->here;
+}
+
+/* How wide a gap may be at this distance from where the machine is. */
+static uint64_t gap_at(const struct checkpoints *all, const struct checkpoint *c)
+{
+    uint64_t far = distance(all->here->axis, c->axis) / FAR_PART;
+    return far < NEAR_NS ? NEAR_NS : far > FAR_NS ? FAR_NS : far;
+}
+
+/* The one whose going leaves the least harm, for its distance; NULL: none may go. */
+static struct checkpoint *least_needed(const struct checkpoints *all)
+{
+    struct checkpoint *best = NULL;
+    double least = 0;
+    for (struct checkpoint *c = all->first; c; c = c->newer) {
+        if (!may_go(all, c))
+            continue;
+        double harm = (double)(c->newer->axis - c->older->axis) / (double)gap_at(all, c);
+        if (!best || harm < least) {
+            best = c;
+            least = harm;
+        }
+    }
+    return best;
+}
+
+static void thin(struct checkpoints *all)
+{
+    struct checkpoint *next, *c;
+    for (c = all->first; c; c = next) {
+        next = c->newer;
+        if (may_go(all, c) && c->newer->axis - c->older->axis <= gap_at(all, c))
+            remove_one(all, c);
+    }
+    while (all->bytes > all->max_bytes && (c = least_needed(all)))
+        remove_one(all, c);
+    /* Walls stay while there is room; then the recording begins later. */
+    while ((all->n_walls > MAX_WALLS || all->bytes > all->max_bytes) && all->first != all->here &&
+           all->first != all->last && !all->first->pins)
+        remove_one(all, all->first);
+}
+
+/* ---- taking and going back ---- */
+
+/* The youngest that the machine has run past: a new one stands behind it. */
+static struct checkpoint *place_for(const struct checkpoints *all, uint64_t progress)
+{
+    struct checkpoint *c = all->here;
+    while (c && c->newer && c->newer->progress <= progress && !c->newer->wall)
+        c = c->newer;
+    return c;
+}
+
+#define KEY_STEP BIT(24)
+
+/* Between its neighbours; if there is no number left, all get new ones. */
+static void give_key(struct checkpoints *all, struct checkpoint *c, const struct checkpoint *older)
+{
+    const struct checkpoint *newer = older ? older->newer : NULL;
+    uint64_t key = 0;
+    if (newer && newer->key - older->key < 2)
+        for (struct checkpoint *i = all->first; i; i = i->newer)
+            i->key = key += KEY_STEP;
+    c->key = !older ? KEY_STEP : newer ? older->key + (newer->key - older->key) / 2 : older->key + KEY_STEP;
+}
+
+struct checkpoint *checkpoints_take(struct checkpoints *all, uint64_t ran_ns, bool wall)
+{
+    struct vm *vm = all->vm;
+    struct checkpoint *older = place_for(all, vm_progress(vm)), *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    give_key(all, c, older);
+    c->progress = vm_progress(vm);
+    c->seq = vm->trace ? vm->trace->ring->head : 0;
+    c->mask = vm->trace ? vm->trace->mask : 0;
+    c->wall = wall;
+    c->axis = all->here ? all->here->axis + ran_ns : 0;
+    if (older && c->axis < older->axis)
+        c->axis = older->axis;
+    if (older && older->newer && c->axis > older->newer->axis)
+        c->axis = older->newer->axis;
+    if (!keep_state(all, c, older)) {
+        free_one(all, c);
+        return NULL;
+    }
+    link_behind(all, c, older);
+    collect(all);
+    bool whole = take_dirty(all, c, keep_page);
+    rearm(all);
+    all->here = c;
+    bug_if(!whole, "no memory for a checkpoint");
+    thin(all);
+    return c;
+}
+
+static bool touch(struct checkpoints *all, struct checkpoint *c, uint32_t page)
+{
+    (void)c;
+    all->touched[page / 8] |= (uint8_t)(1u << page % 8);
+    return true;
+}
+
+/* Pages that differ between two checkpoints: who is younger than the elder has versions of them. */
+static void touch_between(struct checkpoints *all, const struct checkpoint *a, const struct checkpoint *b)
+{
+    const struct checkpoint *elder = a->key < b->key ? a : b, *younger = a->key < b->key ? b : a;
+    for (const struct checkpoint *c = younger; c != elder; c = c->older)
+        for (const struct version *v = c->versions; v; v = v->next)
+            touch(all, NULL, v->page);
+}
+
+static void put_page(struct checkpoints *all, const struct checkpoint *c, uint32_t page)
+{
+    const struct version *v = version_at(all, page, c->key);
+    uint8_t *hva = page_hva(all, page);
+    if (is_same(v, hva))
+        return;
+    if (v && v->data)
+        memcpy(hva, v->data, PAGE_SIZE);
+    else
+        memset(hva, 0, PAGE_SIZE);
+    gmem_changed(all->vm->gmem, page_gpa(all, page), PAGE_SIZE);
+}
+
+bool checkpoints_return(struct checkpoints *all, struct checkpoint *c)
+{
+    struct trace *t = all->vm->trace;
+    uint64_t mask = t ? t->mask : 0;
+    if (t)
+        t->mask = 0;                    /* shadows that are dropped on the way are no events */
+    if (all->vm->cpu.ops->drop)
+        all->vm->cpu.ops->drop(&all->vm->cpu);
+    collect(all);
+    take_dirty(all, NULL, touch);
+    touch_between(all, all->here, c);
+    for (uint32_t i = 0; i < (all->n_pages + 7) / 8; i++)
+        for (unsigned bit = 0; all->touched[i]; bit++)
+            if (all->touched[i] >> bit & 1) {
+                all->touched[i] &= (uint8_t)~(1u << bit);
+                put_page(all, c, i * 8 + bit);
+            }
+    if (t)
+        t->mask = mask;
+    bool ok = load_state(all, c);
+    take_dirty(all, NULL, touch);
+    memset(all->touched, 0, (all->n_pages + 7) / 8);
+    all->here = c;
+    return ok;
+}
+
+/* ---- asking ---- */
+
+struct checkpoint *checkpoints_at(const struct checkpoints *all, uint64_t progress)
+{
+    struct checkpoint *c = all->last;
+    while (c && c->progress > progress)
+        c = c->older;
+    return c;
+}
+
+struct checkpoint *checkpoints_before_event(const struct checkpoints *all, uint64_t seq)
+{
+    struct checkpoint *c = all->last;
+    while (c && c->seq >= seq)
+        c = c->older;
+    return c;
+}
+
+struct checkpoint *checkpoints_first(const struct checkpoints *all) { return all->first; }
+struct checkpoint *checkpoints_last(const struct checkpoints *all)  { return all->last; }
+struct checkpoint *checkpoints_here(const struct checkpoints *all)  { return all->here; }
+size_t   checkpoints_count(const struct checkpoints *all)           { return all->n; }
+uint64_t checkpoints_bytes(const struct checkpoints *all)           { return all->bytes; }
+
+void checkpoints_cut_future(struct checkpoints *all)
+{
+    struct checkpoint *c = place_for(all, vm_progress(all->vm));
+    while (all->last != c)
+        remove_one(all, all->last);
+}
+
+void checkpoints_cut_older(struct checkpoints *all, struct checkpoint *c)
+{
+    while (all->first != c)
+        remove_one(all, all->first);
+}
+
+/* ---- beginning and end ---- */
+
+struct checkpoints *checkpoints_new(struct vm *vm, uint64_t max_bytes)
+{
+    struct checkpoints *all = calloc(1, sizeof *all);
+    if (!all)
+        return NULL;
+    all->vm = vm;
+    all->max_bytes = max_bytes;
+    for (size_t i = 0; i < gmem_count(vm->gmem); i++) {
+        const struct gmem_region *r = gmem_region(vm->gmem, i);
+        if (r->kind != GMEM_RAM)
+            continue;
+        all->span[all->n_spans++] = (struct span){ r->base, r->size, all->n_pages, r->hva };
+        all->n_pages += (uint32_t)(r->size / PAGE_SIZE);
+    }
+    all->page = calloc(all->n_pages + 1, sizeof *all->page);
+    all->touched = calloc(all->n_pages / 8 + 8, 1);
+    if (all->page && all->touched)
+        return all;
+    checkpoints_free(all);
+    return NULL;
+}
+
+void checkpoints_free(struct checkpoints *all)
+{
+    if (!all)
+        return;
+    while (all->last)
+        remove_one(all, all->last);
+    free(all->page);
+    free(all->touched);
+    free(all);
+}
