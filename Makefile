@@ -27,6 +27,7 @@ base := \
 mem := \
     mem/gmem.c \
     mem/walk.c \
+    mem/linear.c \
     mem/table.c \
     mem/nested.c \
     mem/dirty.c \

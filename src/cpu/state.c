@@ -184,6 +184,21 @@ static void diff_rows(struct report *r, const char *prefix, unsigned at, unsigne
     }
 }
 
+struct paging paging_of(const struct cpu_state *s)
+{
+    return (struct paging){
+        .cr0 = s->cr0, .cr3 = s->cr3, .cr4 = s->cr4, .efer = s->efer,
+        .ac = s->rflags & FLAG_AC,
+    };
+}
+
+struct paging paging_for_debugger(const struct cpu_state *s)
+{
+    struct paging pg = paging_of(s);
+    pg.ac = true;
+    return pg;
+}
+
 unsigned cpu_state_diff(const struct cpu_state *a, const struct cpu_state *b,
                         unsigned groups, char *out, size_t n)
 {

@@ -8,6 +8,7 @@
 #define CPU_STATE_H
 
 #include "base/types.h"
+#include "mem/walk.h"
 
 /* In encoding order: the index is the number in ModRM and in REX.B. */
 #define GPR_LIST(X) \
@@ -73,6 +74,13 @@ extern const char *const seg_names[N_SEGS];
 
 /* [SDM 3A "Processor State After Reset"] */
 void cpu_state_reset(struct cpu_state *s);
+
+/* The registers that decide how linear addresses are translated, for mem/walk.h. */
+struct paging paging_of(const struct cpu_state *s);
+
+/* The same for a debugger that looks at everything a supervisor could reach: as if
+ * RFLAGS.AC were set, so that SMAP hides no user page from it. */
+struct paging paging_for_debugger(const struct cpu_state *s);
 
 /* For lockstep and tests: a line for each register that differs, into out
  * (always terminated); how many differ.  tsc is not compared. */

@@ -47,7 +47,7 @@ struct shadow *shadow_new(struct gmem *m, struct trace *t)
     s->span = calloc(s->n_spans + 1, sizeof *s->span);
     for (size_t i = 0; s->span && i < s->n_spans; i++) {
         const struct gmem_region *r = gmem_region(m, i);
-        s->span[i] = (struct span){ r->base, r->size, (uint32_t)frames, r->hva,
+        s->span[i] = (struct span){ r->base, r->size, (uint32_t)frames, r->hva_base,
                                     r->kind == GMEM_ROM };
         frames += r->size / PAGE_SIZE;
     }
@@ -170,7 +170,7 @@ static uint64_t make_leaf(struct shadow *s, uint32_t rights, const struct walk *
 
     if (!r)
         return e | page | SHADOW_MMIO | (rights & ROLE_W ? PTE_W : 0);
-    e |= PTE_P | (uint64_t)(uintptr_t)((char *)r->hva + (page - r->base));
+    e |= PTE_P | (uint64_t)(uintptr_t)gmem_hva(r, page, PAGE_SIZE);
     if (!(rights & ROLE_W))
         return e;
     if (r->kind == GMEM_ROM)
@@ -288,7 +288,7 @@ void shadow_set_paging(struct shadow *s, const struct paging *pg)
         s->mode |= ROLE_PSE;
 }
 
-int shadow_switch(struct shadow *s, const struct paging *pg)
+void shadow_switch(struct shadow *s, const struct paging *pg)
 {
     bool cached = true;
 
@@ -302,7 +302,6 @@ int shadow_switch(struct shadow *s, const struct paging *pg)
         s->stats.roots++;               /* the first fault will make it */
     s->flush = true;
     trace_emit(s->trace, TRACE_SHADOW_ROOT, pg->cr3, cached, 0);
-    return 0;
 }
 
 /* INVLPG forgets the page, and whatever the hardware caches of the levels above

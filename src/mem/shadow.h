@@ -36,8 +36,9 @@ void shadow_free(struct shadow *s);
 
 /* The guest loaded CR3 (even with the same value) or changed the paging bits of
  * CR0, CR4 or EFER: choose, or start, the shadow for them.  Roots are cached by
- * CR3 and role.  pg->ac is not looked at.  Always 0. */
-int  shadow_switch(struct shadow *s, const struct paging *pg);
+ * CR3 and role.  pg->ac is not looked at.  Needs no memory: the first fault makes
+ * what is missing. */
+void shadow_switch(struct shadow *s, const struct paging *pg);
 
 enum shadow_verdict {
     SHADOW_TRUE,            /* reflect w->error                       */

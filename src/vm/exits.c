@@ -15,9 +15,11 @@
 #include "base/vclock.h"
 #include "base/x86.h"
 #include "cpu/cpuid.h"
+#include "cpu/regs.h"
 #include "io/bus.h"
 #include "mem/dirty.h"
 #include "mem/gmem.h"
+#include "mem/linear.h"
 #include "mem/nested.h"
 #include "mem/shadow.h"
 #include "vm/vm.h"
@@ -45,7 +47,7 @@ static int read_paging(struct vm *vm, struct paging *pg)
     int err = vm->cpu.ops->get_state(&vm->cpu, ST_CRS | ST_GPRS, &s);
     if (err)
         return err;
-    *pg = (struct paging){ s.cr0, s.cr3, s.cr4, s.efer, (s.rflags & FLAG_AC) != 0 };
+    *pg = paging_of(&s);
     return 0;
 }
 
@@ -54,9 +56,7 @@ void vm_paging_changed(struct vm *vm)
     struct paging pg;
     if (!vm->shadow || read_paging(vm, &pg))
         return;
-    int err = shadow_switch(vm->shadow, &pg);
-    if (err)
-        vm_stop(vm, VM_HOST, "no memory for shadow tables");
+    shadow_switch(vm->shadow, &pg);
     shadow_take_flush(vm->shadow);
     vm->cpu.ops->flush_tlb(&vm->cpu);
 }
@@ -64,20 +64,15 @@ void vm_paging_changed(struct vm *vm)
 int vm_read_linear(struct vm *vm, gla_t gla, void *buf, uint64_t len)
 {
     struct paging pg;
-    uint8_t *out = buf;
     if (read_paging(vm, &pg))
         return -14;
-    while (len) {
-        struct walk w;
-        walk(&pg, vm->gmem, gla, WALK_PEEK, &w);
-        uint64_t n = PAGE_SIZE - (gla & (PAGE_SIZE - 1));
-        if (n > len)
-            n = len;
-        if (w.result != WALK_OK || gmem_read(vm->gmem, w.gpa, out, n))
-            return -14;
-        out += n, gla += n, len -= n;
-    }
-    return 0;
+    return linear_read(&pg, vm->gmem, gla, buf, len) == len ? 0 : -14;
+}
+
+unsigned vm_read_code(struct vm *vm, const struct cpu_state *s, uint8_t *buf, unsigned n)
+{
+    struct paging pg = paging_for_debugger(s);
+    return (unsigned)linear_read(&pg, vm->gmem, state_pc(s), buf, n);
 }
 
 /* ---- memory: the nested and the shadow way ---- */

@@ -186,4 +186,7 @@ void vm_stop(struct vm *vm, enum vm_stop stop, const char *fmt, ...)
 /* What a linear address means to the guest now, without touching it; -EFAULT if nothing. */
 int vm_read_linear(struct vm *vm, gla_t gla, void *buf, uint64_t len);
 
+/* The code that a CPU in state s stands before: as many of n bytes as are mapped. */
+unsigned vm_read_code(struct vm *vm, const struct cpu_state *s, uint8_t *buf, unsigned n);
+
 #endif

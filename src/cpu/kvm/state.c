@@ -341,7 +341,7 @@ EXIT_PATH void *kvm_hva(const struct vcpu *v, gla_t gla, size_t n, unsigned acce
 {
     const struct kvm_cpu *k = v->priv;
     const struct kvm_sregs *r = &k->run->s.regs.sregs;
-    struct paging pg = { r->cr0, r->cr3, r->cr4, r->efer, false };
+    struct paging pg = { .cr0 = r->cr0, .cr3 = r->cr3, .cr4 = r->cr4, .efer = r->efer };
     struct walk w;
 
     if (!(r->cr0 & CR0_PG))

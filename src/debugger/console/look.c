@@ -445,7 +445,7 @@ static bool parse_gva(struct console *c, const char **args, gla_t *gla, int *seg
 static void show_walk(struct console *c, gla_t gla, const struct walk *w)
 {
     char place[200], bits[80];
-    struct paging pg = { c->cpu.cr0, c->cpu.cr3, c->cpu.cr4, c->cpu.efer, true };
+    struct paging pg = paging_for_debugger(&c->cpu);
     unsigned levels = walk_levels(&pg);
     fprintf(c->out, "gla  %s\n", address_text(c, gla, place, sizeof place));
     for (unsigned i = 0; i < w->depth; i++)

@@ -128,7 +128,7 @@ static enum console_result survey(struct survey *v, const char *args)
     static const char *const names[5] = { "off", "", "32-bit, 2 levels", "PAE, 3 levels",
                                           "4 levels" };
     struct console *c = v->c;
-    struct paging pg = { c->cpu.cr0, c->cpu.cr3, c->cpu.cr4, c->cpu.efer, true };
+    struct paging pg = paging_for_debugger(&c->cpu);
     uint64_t from = 0;
     if (*args && (!arg_value(c, &args, &from) || nothing_more(c, args)))
         return CONSOLE_ERROR;

@@ -14,7 +14,9 @@ void linear_map_begin(struct linear_map *m, const struct link *l)
     memset(m, 0, offsetof(struct linear_map, cached));
     link_get_groups(l, LINK_CORE, &s);
     m->link = l;
-    m->pg = (struct paging){ s.cr0 | CR0_WP, s.cr3, s.cr4 & ~(CR4_SMEP | CR4_SMAP), s.efer, true };
+    m->pg = paging_for_debugger(&s);    /* rights as the tables give them, whoever asks */
+    m->pg.cr0 |= CR0_WP;
+    m->pg.cr4 &= ~(CR4_SMEP | CR4_SMAP);
 }
 
 /* A table's page, of which the last four are kept: a walk down and the next entries are there. */

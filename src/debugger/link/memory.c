@@ -105,7 +105,7 @@ static void *read_entry(void *arg, gpa_t at, unsigned size, bool write)
 static void walk_with(const struct link *l, const struct cpu_state *s, gla_t gla, unsigned access,
                       struct walk *w)
 {
-    struct paging pg = { s->cr0, s->cr3, s->cr4, s->efer, true };
+    struct paging pg = paging_for_debugger(s);
     struct entry e = { .l = l };
     walk_from(&pg, &(struct walk_source){ read_entry, &e }, gla, access | WALK_PEEK, w);
 }

@@ -256,7 +256,7 @@ void explain_vm(struct vm *vm, const struct symbols *symbols, FILE *out)
     struct cpu_state c;
     if (vm->cpu.ops->get_state(&vm->cpu, ST_ALL, &c) != 0)
         return;
-    struct reader r = { .vm = vm, .paging = { c.cr0, c.cr3, c.cr4, c.efer, c.rflags & FLAG_AC } };
+    struct reader r = { .vm = vm, .paging = paging_of(&c) };
     struct explain_input in = { .stop = vm->stop, .cpu = &c, .read = read_linear, .arg = &r,
                                 .symbols = symbols, .unclaimed = last_unclaimed(vm->trace) };
     explain_stop(&in, out);

@@ -80,8 +80,8 @@ const char *walk_level_name(unsigned level)
 
 static unsigned levels_now(const struct tui *t)
 {
-    const struct cpu_state *s = &t->live.now;
-    return walk_levels(&(struct paging){ s->cr0, s->cr3, s->cr4, s->efer, false });
+    struct paging pg = paging_for_debugger(&t->live.now);
+    return walk_levels(&pg);
 }
 
 /* The address taken apart, as the tables are indexed. */

@@ -99,11 +99,9 @@ static void look_ahead(struct control *c)
     struct cpu_state s;
     struct insn i;
     uint8_t bytes[15];
-    unsigned n = sizeof bytes;
     if (c->how != LINK_FINISH || !get_cpu(c, ST_GPRS | ST_SEGS | ST_CRS, &s))
         return;
-    while (n && vm_read_linear(c->vm, state_pc(&s), bytes, n))
-        n--;
+    unsigned n = vm_read_code(c->vm, &s, bytes, sizeof bytes);
     /* Most opcodes are ruled out by their first byte: RET and IRET, SYSRET (0f), prefixes. */
     static const char may_return[] = "\xc2\xc3\xca\xcb\xcf\x0f\x48\x66\xf3\xf2\x67";
     c->was_return = false;
@@ -249,9 +247,7 @@ static void prepare_next(struct control *c, const struct cpu_state *s)
 {
     struct insn i;
     uint8_t bytes[15];
-    unsigned n = sizeof bytes;
-    while (n && vm_read_linear(c->vm, state_pc(s), bytes, n))
-        n--;
+    unsigned n = vm_read_code(c->vm, s, bytes, sizeof bytes);
     disasm(bytes, n, state_code_bits(s), s->rip, s->seg[SEG_CS].base, NULL, &i);
     c->has_next = i.ok && i.is_call;
     c->next_at = state_pc(s) + i.len;

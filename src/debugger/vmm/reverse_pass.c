@@ -245,12 +245,10 @@ bool pass_search_from(struct reverse *r, struct checkpoint *c)
 
 bool pass_instruction(struct reverse *r, struct cpu_state *s, struct insn *i, uint8_t bytes[15])
 {
-    unsigned n = 15;
     memset(s, 0, sizeof *s);
     if (r->vm->cpu.ops->get_state(&r->vm->cpu, ST_GPRS | ST_SEGS | ST_CRS, s))
         return false;
-    while (n && vm_read_linear(r->vm, state_pc(s), bytes, n))
-        n--;
+    unsigned n = vm_read_code(r->vm, s, bytes, 15);
     disasm(bytes, n, state_code_bits(s), s->rip, s->seg[SEG_CS].base, NULL, i);
     return n && i->ok;
 }

@@ -26,12 +26,10 @@ void stops_look_ahead(struct stops *s)
     struct stops_ahead *a = &s->ahead;
     struct insn i;
     uint8_t bytes[15];
-    unsigned n = sizeof bytes;
     a->n = 0;
     if (!somebody_wants_accesses(s) || s->vm->cpu.ops->get_state(&s->vm->cpu, STATE, &a->before))
         return;
-    while (n && vm_read_linear(s->vm, state_pc(&a->before), bytes, n))
-        n--;
+    unsigned n = vm_read_code(s->vm, &a->before, bytes, sizeof bytes);
     unsigned bits = state_code_bits(&a->before);
     a->n = operands_of(&a->before, bits, bytes, n, a->operand);
     disasm(bytes, n, bits, a->before.rip, a->before.seg[SEG_CS].base, NULL, &i);

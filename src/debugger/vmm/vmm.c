@@ -28,9 +28,9 @@
 #include "io/uart.h"
 #include "io/vga.h"
 #include "mem/gmem.h"
+#include "mem/linear.h"
 #include "mem/nested.h"
 #include "mem/shadow.h"
-#include "mem/walk.h"
 #include "vm/exits.h"
 #include "vm/pc.h"
 #include "vm/snapshot.h"
@@ -333,22 +333,14 @@ static int serve_SET_STATE(struct vmm *m, size_t *n)
     return err;
 }
 
-/* A linear range, page by page, to physical. */
 static int write_linear(struct vmm *m, gla_t gla, const uint8_t *from, uint64_t n)
 {
     struct cpu_state s;
     struct vcpu *v = &m->vm->cpu;
     if (v->ops->get_state(v, ST_CRS | ST_GPRS, &s))
         return -EIO;
-    struct paging pg = { s.cr0, s.cr3, s.cr4, s.efer, true };
-    for (uint64_t k; n; gla += k, from += k, n -= k) {
-        struct walk w;
-        k = PAGE_SIZE - (gla & ~PAGE_MASK) < n ? PAGE_SIZE - (gla & ~PAGE_MASK) : n;
-        walk(&pg, m->vm->gmem, gla, WALK_PEEK, &w);
-        if (w.result != WALK_OK || gmem_write(m->vm->gmem, w.gpa, from, k))
-            return -EFAULT;
-    }
-    return 0;
+    struct paging pg = paging_for_debugger(&s);
+    return linear_write(&pg, m->vm->gmem, gla, from, n) == n ? 0 : -EFAULT;
 }
 
 static int serve_WRITE(struct vmm *m, size_t *n)
