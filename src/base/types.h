@@ -7,7 +7,7 @@
  *   seg:off  what guest code writes              (only cpu/ adds them)
  *   gla_t    guest linear address, after segmentation
  *   gpa_t    guest physical address, after the guest's own paging
- *   void *   host pointer, always called hva     (only gmem_ptr() makes one)
+ *   void *   host pointer, always called hva     (only gmem_hva() makes one)
  */
 #ifndef BASE_TYPES_H
 #define BASE_TYPES_H

@@ -44,7 +44,7 @@ void gmem_free(struct gmem *m)
     if (!m)
         return;
     for (size_t i = 0; i < m->n_regions; i++)
-        host_shared_free(m->region[i].hva, m->region[i].size, m->region[i].memfd);
+        host_shared_free(m->region[i].hva_base, m->region[i].size, m->region[i].memfd);
     free(m);
 }
 
@@ -63,8 +63,8 @@ int gmem_add(struct gmem *m, const char *name, gpa_t base, uint64_t size, enum g
         return -ENOMEM;
 
     struct gmem_region r = { .name = name, .base = base, .size = size, .kind = kind };
-    r.hva = host_shared_alloc(name, size, &r.memfd);
-    if (!r.hva)
+    r.hva_base = host_shared_alloc(name, size, &r.memfd);
+    if (!r.hva_base)
         return -ENOMEM;
     memmove(&m->region[at + 1], &m->region[at], (m->n_regions - at) * sizeof r);
     m->region[at] = r;
@@ -98,9 +98,20 @@ EXIT_PATH const struct gmem_region *gmem_find(const struct gmem *m, gpa_t gpa)
 EXIT_PATH void *gmem_ptr(const struct gmem *m, gpa_t gpa, uint64_t len)
 {
     const struct gmem_region *r = gmem_find(m, gpa);
-    if (!r || len > r->size - (gpa - r->base))
-        return NULL;
-    return (char *)r->hva + (gpa - r->base);
+    return r ? gmem_hva(r, gpa, len) : NULL;
+}
+
+bool gmem_gpa(const struct gmem *m, const void *hva, gpa_t *gpa)
+{
+    for (size_t i = 0; i < m->n_regions; i++) {
+        const struct gmem_region *r = &m->region[i];
+        uint64_t off = (uint64_t)((uintptr_t)hva - (uintptr_t)r->hva_base);
+        if (off < r->size) {
+            *gpa = r->base + off;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The host address of gpa, and in *n how many of the next `len` bytes lie in
@@ -112,9 +123,9 @@ static void *piece(const struct gmem *m, gpa_t gpa, uint64_t len, uint64_t *n,
     *r = gmem_find(m, gpa);
     if (!*r)
         return NULL;
-    uint64_t off = gpa - (*r)->base;
-    *n = len < (*r)->size - off ? len : (*r)->size - off;
-    return (char *)(*r)->hva + off;
+    uint64_t to_end = (*r)->size - (gpa - (*r)->base);
+    *n = len < to_end ? len : to_end;
+    return gmem_hva(*r, gpa, *n);
 }
 
 /* Is there RAM or ROM at every byte of [gpa, gpa+len)? */

@@ -2,9 +2,10 @@
  * mem/gmem.h -- guest physical memory: a short list of named regions.
  *
  * A gpa is RAM, ROM or nothing at all; what is nothing here belongs to a
- * device and is reached through io/bus.h.  gmem_ptr() is the only place in
- * the program where a guest physical address becomes a host pointer, so it is
- * the only place where a guest can try to escape.
+ * device and is reached through io/bus.h.  gmem_hva() is the only place in
+ * the program where a guest-physical address becomes a host pointer, so it is
+ * the only place where a guest can try to escape; tests/static looks for
+ * others.
  *
  * The layout is frozen before the first vCPU exists (gmem_freeze), so engines
  * may copy it into KVM memory slots or host mappings and never look again.
@@ -21,7 +22,8 @@ struct gmem_region {
     gpa_t           base;
     uint64_t        size;       /* bytes, a multiple of 4096                  */
     enum gmem_kind  kind;
-    void           *hva;        /* page-aligned; valid until gmem_free        */
+    void           *hva_base;   /* where `base` is mapped, until gmem_free.   */
+                                /* Only gmem.h and gmem.c look at it.         */
     int             memfd;      /* backing file, so others can map it again   */
     uint64_t        memfd_off;
 };
@@ -36,8 +38,23 @@ void gmem_free(struct gmem *m);
 int  gmem_add(struct gmem *m, const char *name, gpa_t base, uint64_t size, enum gmem_kind kind);
 void gmem_freeze(struct gmem *m);
 
-/* Host address of [gpa, gpa+len) if that lies inside one region, else NULL. */
+/* The host address of [gpa, gpa+len) if all of that lies in r, else NULL. */
+static inline void *gmem_hva(const struct gmem_region *r, gpa_t gpa, uint64_t len)
+{
+    uint64_t off = gpa - r->base;       /* huge if gpa lies below */
+
+    if (off >= r->size || len > r->size - off)
+        return NULL;
+    return (char *)r->hva_base + off;
+}
+
+/* The same in whichever region gpa lies.  NULL if there is none, or [gpa, gpa+len)
+ * goes on behind its end. */
 void *gmem_ptr(const struct gmem *m, gpa_t gpa, uint64_t len);
+
+/* The way back: true, and the guest-physical address that hva is mapped from; false
+ * if hva points to no guest memory. */
+bool gmem_gpa(const struct gmem *m, const void *hva, gpa_t *gpa);
 
 /* The region gpa lies in, or NULL.  The pointer stays good once m is frozen. */
 const struct gmem_region *gmem_find(const struct gmem *m, gpa_t gpa);

@@ -321,7 +321,7 @@ static bool load_table(struct nested *n, const struct gmem *m, const struct save
         if (!r || !perm_makes_sense(perm) || ((perm & EPT_W) && r->kind == GMEM_ROM) ||
             (table[i] & EPT_RWX))
             return false;
-        table[i] = (uint64_t)(uintptr_t)r->hva + (at - r->base) + perm +
+        table[i] = (uint64_t)(uintptr_t)gmem_hva(r, at, PAGE_SIZE) + perm +
                    (t->page[i] & SAVED_A ? EPT_A : 0) + (t->page[i] & SAVED_D ? EPT_D : 0);
         n->n_leaves++;
     }

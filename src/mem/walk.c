@@ -22,6 +22,8 @@
  */
 #include "mem/walk.h"
 
+#include <string.h>
+
 #include "base/x86.h"
 #include "mem/gmem.h"
 
@@ -137,10 +139,27 @@ static gpa_t leaf_gpa(const struct format *f, uint64_t leaf, unsigned level, gla
     return (base & ~offset) | (gla & offset);
 }
 
-/* Set the bits a successful access leaves behind.  False if the source would
+/* Set `bits` in an entry, if it still says what was read.  A processor does this with
+ * one locked operation: between its read and its write another CPU may have unmapped
+ * the page, and an A or D bit must never appear in an entry that was changed since.
+ * [SDM 3A "Accessed and Dirty Flags"] */
+static bool set_bits(void *hva, unsigned size, uint64_t was, uint64_t bits)
+{
+    uint32_t was32 = (uint32_t)was;
+
+    if (size == 4)
+        return __atomic_compare_exchange_n((uint32_t *)hva, &was32, was32 | (uint32_t)bits, false,
+                                           __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n((uint64_t *)hva, &was, was | bits, false,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+enum mark { MARKED, MARK_NO_MEMORY, MARK_ENTRY_CHANGED };
+
+/* Set the bits a successful access leaves behind.  MARK_NO_MEMORY if the source would
  * not give an entry for writing; depth then tells which one. */
-static bool mark_used(const struct format *f, const struct walk_source *src, unsigned access,
-                      struct walk *w)
+static enum mark mark_used(const struct format *f, const struct walk_source *src, unsigned access,
+                           struct walk *w)
 {
     for (unsigned i = 0; i < w->depth; i++) {
         unsigned level = f->levels - i;
@@ -153,15 +172,13 @@ static bool mark_used(const struct format *f, const struct walk_source *src, uns
         if (!hva) {
             w->depth = i + 1;
             w->result = WALK_NO_MEMORY;
-            return false;
+            return MARK_NO_MEMORY;
         }
-        if (f->entry_size == 4)
-            *(uint32_t *)hva |= (uint32_t)bits;
-        else
-            *(uint64_t *)hva |= bits;
+        if (!set_bits(hva, f->entry_size, w->step[i].entry, bits))
+            return MARK_ENTRY_CHANGED;
         w->step[i].entry |= bits;
     }
-    return true;
+    return MARKED;
 }
 
 static void no_paging(gla_t gla, struct walk *w)
@@ -175,22 +192,22 @@ static void no_paging(gla_t gla, struct walk *w)
     w->depth = 0;
 }
 
-static void fail(const struct paging *pg, unsigned access, uint32_t why, struct walk *w)
+static void walk_fails(const struct paging *pg, unsigned access, uint32_t why, struct walk *w)
 {
     w->result = WALK_FAULT;
     w->error = fault_error(pg, access, why);
 }
 
-/* The walk.  Inlined into both entry points so that the direct one reads guest
- * memory without an indirect call. */
+/* One walk.  False if an entry changed between its being read and the A and D bits being
+ * set: then it must be done again. */
 static inline __attribute__((always_inline))
-void walk_with(const struct paging *pg, const struct walk_source *src, gla_t gla,
+bool walk_once(const struct paging *pg, const struct walk_source *src, gla_t gla,
                unsigned access, struct walk *w)
 {
     const struct format *f = choose_format(pg);
     if (!f) {
         no_paging(gla, w);
-        return;
+        return true;
     }
     unsigned large = f->entry_size == 4 && !(pg->cr4 & CR4_PSE) ? 0 : f->large;
     uint64_t rsvd_nx = pg->efer & EFER_NXE ? 0 : PTE_NX;
@@ -209,19 +226,19 @@ void walk_with(const struct paging *pg, const struct walk_source *src, gla_t gla
         w->depth++;
         if (!hva) {
             w->result = WALK_NO_MEMORY;
-            return;
+            return true;
         }
         entry = f->entry_size == 4 ? *(const uint32_t *)hva : *(const uint64_t *)hva;
         w->step[w->depth - 1].entry = entry;
         if (!(entry & PTE_P)) {
-            fail(pg, access, 0, w);
-            return;
+            walk_fails(pg, access, 0, w);
+            return true;
         }
         bool maps_large = (entry & PTE_PS) && (large & BIT(level));
         uint64_t rsvd = maps_large ? f->rsvd_large[level] : f->rsvd[level];
         if (entry & (rsvd | (f->nx[level] & rsvd_nx))) {
-            fail(pg, access, PF_P | PF_RSVD, w);
-            return;
+            walk_fails(pg, access, PF_P | PF_RSVD, w);
+            return true;
         }
         rights &= (entry ^ PTE_NX) | f->no_rights[level];
         if (maps_large || level == 1)
@@ -229,8 +246,8 @@ void walk_with(const struct paging *pg, const struct walk_source *src, gla_t gla
         table = entry & PTE_ADDR;
     }
     if (!judge(pg, access, rights, w)) {
-        fail(pg, access, PF_P, w);
-        return;
+        walk_fails(pg, access, PF_P, w);
+        return true;
     }
     w->result = WALK_OK;
     w->error = 0;
@@ -239,10 +256,23 @@ void walk_with(const struct paging *pg, const struct walk_source *src, gla_t gla
     w->global = (entry & PTE_G) && (pg->cr4 & CR4_PGE);
 
     bool sets_dirty = (access & WALK_WRITE) && !(entry & PTE_D);
-    if (!(access & WALK_PEEK) && (!(rights & PTE_A) || sets_dirty) &&
-        !mark_used(f, src, access, w))
-        return;
+    if (!(access & WALK_PEEK) && (!(rights & PTE_A) || sets_dirty)) {
+        enum mark mark = mark_used(f, src, access, w);
+        if (mark != MARKED)
+            return mark == MARK_NO_MEMORY;
+    }
     w->dirty = w->step[w->depth - 1].entry & PTE_D;
+    return true;
+}
+
+/* Inlined into both entry points so that the direct one reads guest memory without an
+ * indirect call. */
+static inline __attribute__((always_inline))
+void walk_with(const struct paging *pg, const struct walk_source *src, gla_t gla,
+               unsigned access, struct walk *w)
+{
+    while (!walk_once(pg, src, gla, access, w))
+        ;
 }
 
 void walk_from(const struct paging *pg, const struct walk_source *src, gla_t gla,
@@ -251,15 +281,17 @@ void walk_from(const struct paging *pg, const struct walk_source *src, gla_t gla
     walk_with(pg, src, gla, access, w);
 }
 
-void *walk_bus_entry(struct gmem *m, gpa_t at, bool write, uint64_t *scratch)
+void *walk_bus_entry(struct gmem *m, gpa_t at, unsigned size, bool write, uint64_t *scratch)
 {
     const struct gmem_region *r = gmem_find(m, at);
 
     /* Entries are aligned to their size and regions to pages: an entry never
      * lies half inside. */
     if (r && (r->kind == GMEM_RAM || !write))
-        return (char *)r->hva + (at - r->base);
+        return gmem_hva(r, at, size);
     *scratch = ~UINT64_C(0);
+    if (r)
+        memcpy(scratch, gmem_hva(r, at, size), size);   /* ROM: what is written there is lost */
     return scratch;
 }
 
@@ -271,12 +303,11 @@ static inline void *direct_entry(void *arg, gpa_t at, unsigned size, bool write)
 {
     struct direct *d = arg;
 
-    (void)size;
     if (!d->r || at - d->r->base >= d->r->size)
         d->r = gmem_find(d->m, at);
     if (d->r && d->r->kind == GMEM_RAM)
-        return (char *)d->r->hva + (at - d->r->base);
-    return walk_bus_entry(d->m, at, write, &d->scratch);
+        return gmem_hva(d->r, at, size);
+    return walk_bus_entry(d->m, at, size, write, &d->scratch);
 }
 
 void walk(const struct paging *pg, struct gmem *m, gla_t gla, unsigned access, struct walk *w)

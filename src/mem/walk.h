@@ -41,7 +41,11 @@ static inline bool walk_is_user(unsigned access)
  * gpa `at`, or NULL to end the walk there.  First every entry is asked for to
  * be read; then, if the access is allowed, those that lack their A or D bit
  * are asked for again with `write`.  With nested paging this is where the
- * second dimension is walked. */
+ * second dimension is walked.
+ *
+ * What is returned for `write` must hold the entry as memory has it now, even where
+ * the write will be lost (ROM): the walker compares it with what it read before, and
+ * walks once more if another CPU has changed it meanwhile. */
 struct walk_source {
     void *(*entry)(void *arg, gpa_t at, unsigned size, bool write);
     void *arg;
@@ -79,7 +83,7 @@ void walk(const struct paging *pg, struct gmem *m, gla_t gla, unsigned access, s
  * ones are read, and what is written to ROM is lost.  In both cases *scratch
  * stands in for it.  A source that simulates nested paging falls back on this
  * where the monitor can map nothing, so that such a guest sees the same. */
-void *walk_bus_entry(struct gmem *m, gpa_t at, bool write, uint64_t *scratch);
+void *walk_bus_entry(struct gmem *m, gpa_t at, unsigned size, bool write, uint64_t *scratch);
 
 /* How many levels these registers select: 0 (off), 2, 3 (PAE), 4. */
 unsigned walk_levels(const struct paging *pg);

@@ -36,7 +36,7 @@ struct version {
 
 struct chunk { unsigned users; uint8_t byte[CHUNK]; };
 
-struct span { gpa_t base; uint64_t size; uint32_t first; uint8_t *hva; };
+struct span { gpa_t base; uint64_t size; uint32_t first; const struct gmem_region *r; };
 
 struct checkpoints {
     struct vm         *vm;
@@ -71,7 +71,7 @@ static const struct span *span_of(const struct checkpoints *all, uint32_t page)
 static uint8_t *page_hva(const struct checkpoints *all, uint32_t page)
 {
     const struct span *s = span_of(all, page);
-    return s->hva + (uint64_t)(page - s->first) * PAGE_SIZE;
+    return gmem_hva(s->r, s->base + (uint64_t)(page - s->first) * PAGE_SIZE, PAGE_SIZE);
 }
 
 static gpa_t page_gpa(const struct checkpoints *all, uint32_t page)
@@ -520,7 +520,7 @@ struct checkpoints *checkpoints_new(struct vm *vm, uint64_t max_bytes)
         const struct gmem_region *r = gmem_region(vm->gmem, i);
         if (r->kind != GMEM_RAM)
             continue;
-        all->span[all->n_spans++] = (struct span){ r->base, r->size, all->n_pages, r->hva };
+        all->span[all->n_spans++] = (struct span){ r->base, r->size, all->n_pages, r };
         all->n_pages += (uint32_t)(r->size / PAGE_SIZE);
     }
     all->page = calloc(all->n_pages + 1, sizeof *all->page);

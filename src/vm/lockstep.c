@@ -100,8 +100,8 @@ static unsigned diff_region(struct lockstep *l, const struct gmem_region *a,
 
     for (uint64_t o = 0; o + 4 <= a->size; o += 4) {
         uint32_t wa, wb;
-        memcpy(&wa, (const char *)a->hva + o, sizeof wa);
-        memcpy(&wb, (const char *)b->hva + o, sizeof wb);
+        memcpy(&wa, gmem_hva(a, a->base + o, sizeof wa), sizeof wa);
+        memcpy(&wb, gmem_hva(b, b->base + o, sizeof wb), sizeof wb);
         if (wa == wb)
             continue;
         n++;

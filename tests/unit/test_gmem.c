@@ -83,7 +83,31 @@ static void test_ptr_stays_inside(void **state)
     struct gmem *m = small_machine();
     for (size_t i = 0; i < NELEM(row); i++)
         assert_int_equal(gmem_ptr(m, row[i].gpa, row[i].len) != NULL, row[i].inside);
-    assert_ptr_equal(gmem_ptr(m, 0x101234, 4), (char *)gmem_region(m, 2)->hva + 0x1234);
+    for (size_t i = 0; i < NELEM(row); i++)
+        for (size_t k = 0; k < gmem_count(m); k++) {
+            const struct gmem_region *r = gmem_region(m, k);
+            bool here = r == gmem_find(m, row[i].gpa);
+            assert_int_equal(gmem_hva(r, row[i].gpa, row[i].len) != NULL, here && row[i].inside);
+        }
+    assert_ptr_equal(gmem_ptr(m, 0x101234, 4), (char *)gmem_region(m, 2)->hva_base + 0x1234);
+    gmem_free(m);
+}
+
+/* From every host address back to the guest's; from those around them to nothing. */
+static void test_way_back(void **state)
+{
+    (void)state;
+    struct gmem *m = small_machine();
+    gpa_t gpa = 1;
+    for (size_t i = 0; i < gmem_count(m); i++) {
+        const struct gmem_region *r = gmem_region(m, i);
+        assert_true(gmem_gpa(m, gmem_hva(r, r->base + 0x123, 1), &gpa));
+        assert_int_equal(gpa, r->base + 0x123);
+        assert_true(gmem_gpa(m, gmem_hva(r, r->base + r->size - 1, 1), &gpa));
+        assert_int_equal(gpa, r->base + r->size - 1);
+    }
+    assert_false(gmem_gpa(m, NULL, &gpa));
+    assert_false(gmem_gpa(m, &gpa, &gpa));
     gmem_free(m);
 }
 
@@ -154,7 +178,7 @@ static void test_hash(void **state)
         for (size_t i = 0; i < gmem_count(m); i++) {
             const struct gmem_region *r = gmem_region(m, i);
             for (uint64_t off = 0; r->kind == GMEM_RAM && off < r->size; off++)
-                want = (want ^ ((uint8_t *)r->hva)[off]) * UINT64_C(0x100000001b3);
+                want = (want ^ ((uint8_t *)r->hva_base)[off]) * UINT64_C(0x100000001b3);
         }
         h[round] = gmem_hash(m);
         assert_int_equal(h[round], want);
@@ -174,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_add_refuses),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_ptr_stays_inside),
+        cmocka_unit_test(test_way_back),
         cmocka_unit_test(test_copies_cross_regions),
         cmocka_unit_test(test_listeners),
         cmocka_unit_test(test_hash),

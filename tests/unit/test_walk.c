@@ -333,6 +333,71 @@ static void test_source(void **state)
     gmem_free(m);
 }
 
+/* "Another CPU": just before the walker is given the entry at `at` to set bits in it,
+ * the entry becomes `now`. */
+struct other_cpu { struct gmem *m; gpa_t at; uint64_t now; unsigned times; };
+
+static void *entry_with_other_cpu(void *arg, gpa_t at, unsigned size, bool write)
+{
+    struct other_cpu *o = arg;
+    uint64_t scratch;
+    if (write && at == o->at && o->times) {
+        o->times--;
+        gmem_write(o->m, at, &o->now, size);
+    }
+    return walk_bus_entry(o->m, at, size, write, &scratch);
+}
+
+/* A and D never appear in an entry that was changed since it was read.
+ * [SDM 3A "Accessed and Dirty Flags"] */
+static void test_bits_are_set_atomically(void **state)
+{
+    (void)state;
+    static const struct { gpa_t at; uint64_t now; enum walk_result result; uint64_t left; } row[] = {
+        { 0x4008, 0,                    WALK_FAULT, 0 },                    /* unmapped          */
+        { 0x4008, 0xa000 | RU,          WALK_FAULT, 0xa000 | RU },          /* write-protected   */
+        { 0x4008, 0xa000 | RWU,         WALK_OK,    0xa000 | RWU | A | D }, /* moved             */
+        { 0x4008, 0x9000 | RWU | A | D, WALK_OK,    0x9000 | RWU | A | D }, /* set there already */
+        { 0x2008, 0,                    WALK_FAULT, 0 },
+        { 0x2008, 0x3000 | RWU | A,     WALK_OK,    0x3000 | RWU | A },
+    };
+    for (size_t i = 0; i < NELEM(row); i++) {
+        struct gmem *m = new_memory();
+        struct paging pg = { .cr0 = CR0_PE | CR0_PG | CR0_WP, .cr3 = 0x1000, .cr4 = CR4_PAE,
+                             .efer = EFER_LMA };
+        uint64_t entry[4] = { 0x2000 | RWU, 0x3000 | RWU, 0x4000 | RWU, 0x9000 | RWU }, left;
+        struct other_cpu other = { m, row[i].at, row[i].now, 1 };
+        struct walk w;
+        for (unsigned k = 0; k < 4; k++)
+            gmem_write(m, 0x1000 * (k + 1) + 8, &entry[k], 8);
+        walk_from(&pg, &(struct walk_source){ entry_with_other_cpu, &other }, address_of[LONG],
+                  W_, &w);
+        assert_int_equal(w.result, row[i].result);
+        gmem_read(m, row[i].at, &left, 8);
+        assert_int_equal(left, row[i].left);
+        assert_int_equal(other.times, 0);
+        gmem_free(m);
+    }
+}
+
+/* An entry that is used as directory and as page at once (tables that map themselves). */
+static void test_self_map(void **state)
+{
+    (void)state;
+    struct gmem *m = new_memory();
+    struct paging pg = { .cr0 = CR0_PE | CR0_PG, .cr3 = 0x1000 };
+    uint32_t pde = 0x1000 | RW, now;
+    struct walk w;
+    gmem_write(m, 0x1000, &pde, 4);
+    walk(&pg, m, 0x10, W_, &w);
+    assert_int_equal(w.result, WALK_OK);
+    assert_int_equal(w.gpa, 0x1010);
+    assert_true(w.dirty);
+    gmem_read(m, 0x1000, &now, 4);
+    assert_int_equal(now, 0x1000 | RW | A | D);
+    gmem_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +405,8 @@ int main(void)
         cmocka_unit_test(test_details),
         cmocka_unit_test(test_tables_in_rom),
         cmocka_unit_test(test_source),
+        cmocka_unit_test(test_bits_are_set_atomically),
+        cmocka_unit_test(test_self_map),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

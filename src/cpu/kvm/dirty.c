@@ -132,7 +132,7 @@ void kvm_renew_tables(struct vcpu *v)
     struct kvm_cpu *k = v->priv;
     struct kvm_userspace_memory_region slot = {
         .slot = PASSING_SLOT, .guest_phys_addr = PASSING_GPA, .memory_size = PAGE_SIZE,
-        .userspace_addr = (uintptr_t)gmem_region(v->gmem, 0)->hva,
+        .userspace_addr = (uintptr_t)gmem_hva(gmem_region(v->gmem, 0), gmem_region(v->gmem, 0)->base, PAGE_SIZE),
     };
     k->stale = false;
     int err = ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &slot);

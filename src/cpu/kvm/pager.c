@@ -133,7 +133,7 @@ static void supply(struct kvm_pager *p, const struct pager_region *pr, uint64_t 
     uint64_t at = (uintptr_t)pr->hva + off;
     struct uffdio_continue c = { .range = { at, PAGE_SIZE } };
 
-    (void)*(volatile uint8_t *)((uint8_t *)pr->r->hva + off);
+    (void)*(volatile uint8_t *)gmem_hva(pr->r, pr->r->base + off, 1);
     if (ioctl(p->uffd, UFFDIO_CONTINUE, &c) == 0)
         return;
     struct uffdio_range range = { at, PAGE_SIZE };      /* EEXIST: it is there, somebody waits */

@@ -49,7 +49,8 @@ int kvm_set_slot(struct vcpu *v, size_t i, uint32_t flags)
         .flags = flags | (r->kind == GMEM_ROM ? KVM_MEM_READONLY : 0),
         .guest_phys_addr = r->base,
         .memory_size = r->size,
-        .userspace_addr = (uintptr_t)(k->pager ? pager_hva(k->pager, i) : r->hva),
+        .userspace_addr = (uintptr_t)(k->pager ? pager_hva(k->pager, i)
+                                               : gmem_hva(r, r->base, r->size)),
     };
     if (ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &slot) == 0)
         return 0;

@@ -236,7 +236,7 @@ static bool load_entry(struct soft *s, const struct saved_entry *e)
         return false;
     clear(t, e->set, e->index);
     struct tlb_entry *to = &t->set[e->set][e->index];
-    to->addend = (uintptr_t)r->hva + (e->gpa - r->base) - e->page;
+    to->addend = (uintptr_t)gmem_hva(r, e->gpa, PAGE_SIZE) - e->page;
     to->tag[TAG_X] = e->tags & BIT(TAG_X) ? e->page : TLB_EMPTY;
     if (e->tags & BIT(TAG_R))
         grant(t, e->set, e->index, TAG_R, e->page,
@@ -308,17 +308,13 @@ static void *walk_entry(void *arg, gpa_t at, unsigned size, bool write)
     const struct gmem_region *r = gmem_find(s->v->gmem, at);
     if (r && !(write && r->kind == GMEM_ROM))
         ept_violation(s, c->gla, at, access, n.perm, true);
-    /* Tables in ROM or in no memory at all: the bus reads as ones, and what
-     * is written is lost. */
-    memset(&s->tlb->scratch, 0xff, sizeof s->tlb->scratch);
-    if (r)
-        gmem_read(s->v->gmem, at, &s->tlb->scratch, size);
-    return &s->tlb->scratch;
+    return walk_bus_entry(s->v->gmem, at, size, write, &s->tlb->scratch);
 }
 
 static void translate_nested(struct soft *s, gla_t gla, unsigned access, struct place *p)
 {
-    struct paging pg = { s->cr0, s->cr3, s->cr4, s->efer, (s->flags & FLAG_AC) != 0 };
+    struct paging pg = { .cr0 = s->cr0, .cr3 = s->cr3, .cr4 = s->cr4, .efer = s->efer,
+                         .ac = s->flags & FLAG_AC };
     struct walk_context context = { s, gla };
     struct walk_source source = { walk_entry, &context };
     unsigned want = access & WALK_FETCH ? EPT_X : access & WALK_WRITE ? EPT_R | EPT_W : EPT_R;
@@ -344,13 +340,10 @@ static void translate_nested(struct soft *s, gla_t gla, unsigned access, struct 
 /* The host page back to guest-physical: for dirty marks and devices. */
 static gpa_t gpa_of(struct soft *s, const uint8_t *hva)
 {
-    for (size_t i = 0; i < gmem_count(s->v->gmem); i++) {
-        const struct gmem_region *r = gmem_region(s->v->gmem, i);
-        uint64_t off = (uint64_t)((uintptr_t)hva - (uintptr_t)r->hva);
-        if (off < r->size)
-            return r->base + off;
-    }
-    bug("shadow entry leads to %p, which is no guest memory", (const void *)hva);
+    gpa_t gpa;
+    bug_if(!gmem_gpa(s->v->gmem, hva, &gpa), "the TLB leads to %p, which is no guest memory",
+           (const void *)hva);
+    return gpa;
 }
 
 /* Write protection must hold whatever the guest's CR0.WP is, so the shadowed
