@@ -1,13 +1,19 @@
 /*
  * io/bus.c -- finding the device behind an address, and logging the access.
  *
- * The ranges are sorted by address and never overlap, so one binary search
- * answers.  They are claimed once, while the PC is built, and not touched
- * again.
+ * The ranges are an array sorted by address that never overlap, so one binary
+ * search answers in a handful of steps.  Claiming, moving and releasing shift
+ * the array; that is slow and rare, accesses are fast and frequent.
  *
  * How an access is split is decided in one place (piece_at): a device gets
  * the whole of it if it decodes that width, else byte by byte.  There is one
  * event for the access, not one per piece: it is what the guest did.
+ *
+ * A device may rearrange the bus from within its read or write.  So a piece
+ * holds copies of what it needs from the array, never a pointer into it, and
+ * the next piece of a split access is looked up anew.
+ *
+ * Begin reading with bus_read().
  */
 #include "io/bus.h"
 
@@ -17,14 +23,14 @@
 
 #include "base/host.h"
 
-#define MAX_RANGES 64
+#define FIRST_ROOM 32           /* ranges; doubled when they do not suffice */
 
 struct bus {
-    const char      *name;
-    enum trace_kind  on_read, on_write;
-    struct trace    *trace;
-    size_t           n;
-    struct bus_range range[MAX_RANGES];     /* by base */
+    const char       *name;
+    enum trace_kind   on_read, on_write;
+    struct trace     *trace;
+    size_t            n, room;
+    struct bus_range *range;    /* in address order */
 };
 
 struct bus *bus_new(const char *name, enum trace_kind on_read, enum trace_kind on_write,
@@ -42,16 +48,26 @@ struct bus *bus_new(const char *name, enum trace_kind on_read, enum trace_kind o
 
 void bus_free(struct bus *b)
 {
+    if (!b)
+        return;
+    free(b->range);
     free(b);
 }
 
-/* The index of the first range that ends after addr. */
-static size_t first_after(const struct bus *b, uint64_t addr)
+/* ---- which ranges there are ---- */
+
+static uint64_t last_of(const struct bus_range *r)
+{
+    return r->base + (r->len - 1);
+}
+
+/* The index of the first range that ends at addr or after it. */
+static size_t first_not_below(const struct bus *b, uint64_t addr)
 {
     size_t lo = 0, hi = b->n;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
-        if (b->range[mid].base + (b->range[mid].len - 1) < addr)
+        if (last_of(&b->range[mid]) < addr)
             lo = mid + 1;
         else
             hi = mid;
@@ -59,24 +75,82 @@ static size_t first_after(const struct bus *b, uint64_t addr)
     return lo;
 }
 
+static bool make_room(struct bus *b)
+{
+    if (b->n < b->room)
+        return true;
+    size_t room = b->room ? 2 * b->room : FIRST_ROOM;
+    struct bus_range *more = realloc(b->range, room * sizeof *more);
+    if (!more)
+        return false;
+    b->range = more;
+    b->room = room;
+    return true;
+}
+
+static void take_out(struct bus *b, size_t i)
+{
+    b->n--;
+    memmove(&b->range[i], &b->range[i + 1], (b->n - i) * sizeof b->range[0]);
+}
+
 int bus_claim(struct bus *b, const struct bus_range *r)
 {
-    if (!r->len || r->base + (r->len - 1) < r->base || !r->why)
+    if (!r->len || last_of(r) < r->base || !r->why)
         return -EINVAL;
-    if (b->n == MAX_RANGES)
-        return -ENOSPC;
-    size_t i = first_after(b, r->base);
-    if (i < b->n && b->range[i].base <= r->base + (r->len - 1))
+    size_t i = first_not_below(b, r->base);
+    if (i < b->n && b->range[i].base <= last_of(r))
         return -EEXIST;
+    if (!make_room(b))
+        return -ENOMEM;
     memmove(&b->range[i + 1], &b->range[i], (b->n - i) * sizeof b->range[0]);
     b->range[i] = *r;
     b->n++;
     return 0;
 }
 
+/* The index of the movable range that begins at base, or -errno. */
+static int movable_at(const struct bus *b, uint64_t base)
+{
+    size_t i = first_not_below(b, base);
+    if (i == b->n || b->range[i].base != base)
+        return -ENOENT;
+    return b->range[i].movable ? (int)i : -EPERM;
+}
+
+int bus_move(struct bus *b, uint64_t base, uint64_t to)
+{
+    int i = movable_at(b, base);
+    if (i < 0)
+        return i;
+    struct bus_range old = b->range[i], moved = old;
+    moved.base = to;
+    take_out(b, (size_t)i);         /* first: the new place may overlap the old one */
+    int err = bus_claim(b, &moved);
+    if (err)
+        bug_if(bus_claim(b, &old), "%s: a range does not fit where it was", b->name);
+    return err;
+}
+
+int bus_release(struct bus *b, uint64_t base)
+{
+    int i = movable_at(b, base);
+    if (i < 0)
+        return i;
+    take_out(b, (size_t)i);
+    return 0;
+}
+
+void bus_release_movable(struct bus *b)
+{
+    for (size_t i = b->n; i-- > 0; )
+        if (b->range[i].movable)
+            take_out(b, i);
+}
+
 const struct bus_range *bus_find(const struct bus *b, uint64_t addr)
 {
-    size_t i = first_after(b, addr);
+    size_t i = first_not_below(b, addr);
     return i < b->n && b->range[i].base <= addr ? &b->range[i] : NULL;
 }
 
@@ -90,21 +164,29 @@ const struct bus_range *bus_range_at(const struct bus *b, size_t i)
     return i < b->n ? &b->range[i] : NULL;
 }
 
+/* ---- an access ---- */
+
 /* What one device is asked at once. */
 struct piece {
-    const struct bus_range *range;      /* NULL: nobody */
-    unsigned                off, size;
+    bool                     claimed;
+    const struct device_ops *ops;       /* NULL: nobody, or a dummy */
+    void                    *dev;
+    struct bus_access            access;
 };
 
-static struct piece piece_at(const struct bus *b, uint64_t addr, unsigned size)
+static struct piece piece_at(const struct bus *b, struct requester from, uint64_t addr,
+                             unsigned size)
 {
     const struct bus_range *r = bus_find(b, addr);
     if (!r)
-        return (struct piece){ .size = 1 };
+        return (struct piece){ .access = { .size = 1, .from = from } };
     uint64_t in = addr - r->base;
     bool fits = !r->ops || !r->ops->width || size <= r->ops->width;
     bool whole = fits && size <= r->len - in;
-    return (struct piece){ r, r->offset + (unsigned)in, whole ? size : 1 };
+    return (struct piece){
+        .claimed = true, .ops = r->ops, .dev = r->dev,
+        .access = { .off = r->offset + (unsigned)in, .size = whole ? size : 1, .from = from },
+    };
 }
 
 typedef uint64_t piece_fn(const struct piece *p, uint64_t value);
@@ -112,85 +194,86 @@ typedef uint64_t piece_fn(const struct piece *p, uint64_t value);
 static uint64_t piece_peek(const struct piece *p, uint64_t value)
 {
     (void)value;
-    return p->range->ops ? p->range->ops->peek(p->range->dev, p->off, p->size) : ~UINT64_C(0);
+    return p->ops ? p->ops->peek(p->dev, p->access) : ~UINT64_C(0);
 }
 
 static uint64_t piece_read(const struct piece *p, uint64_t value)
 {
     (void)value;
-    return p->range->ops ? p->range->ops->read(p->range->dev, p->off, p->size) : ~UINT64_C(0);
+    return p->ops ? p->ops->read(p->dev, p->access) : ~UINT64_C(0);
 }
 
 static uint64_t piece_write(const struct piece *p, uint64_t value)
 {
-    if (p->range->ops)
-        p->range->ops->write(p->range->dev, p->off, p->size, low_bytes(value, p->size));
+    if (p->ops)
+        p->ops->write(p->dev, p->access, low_bytes(value, p->access.size));
     return 0;
 }
 
 /* Do `fn` for every piece of the access.  *value goes out and comes back;
  * true if somebody was there. */
-static bool for_pieces(const struct bus *b, uint64_t addr, unsigned size, piece_fn *fn,
-                       uint64_t *value)
+static bool for_pieces(const struct bus *b, struct requester from, uint64_t addr, unsigned size,
+                       piece_fn *fn, uint64_t *value)
 {
-    uint64_t out = 0;
+    uint64_t result = 0;
     bool claimed = false;
     for (unsigned done = 0; done < size;) {
-        struct piece p = piece_at(b, addr + done, size - done);
-        uint64_t in = ~UINT64_C(0);
-        if (p.range) {
-            in = fn(&p, *value >> (8 * done));
+        struct piece p = piece_at(b, from, addr + done, size - done);
+        uint64_t got = ~UINT64_C(0);
+        if (p.claimed) {
+            got = fn(&p, *value >> (8 * done));
             claimed = true;
         }
-        out |= low_bytes(in, p.size) << (8 * done);
-        done += p.size;
+        result |= low_bytes(got, p.access.size) << (8 * done);
+        done += p.access.size;
     }
-    *value = out;
+    *value = result;
     return claimed;
 }
 
-bool bus_peek(const struct bus *b, uint64_t addr, unsigned size, uint64_t *value)
+bool bus_peek(const struct bus *b, struct requester from, uint64_t addr, unsigned size,
+              uint64_t *value)
 {
     *value = 0;
-    return for_pieces(b, addr, size, piece_peek, value);
+    return for_pieces(b, from, addr, size, piece_peek, value);
 }
 
-/* Nobody is there: the bus floats at all ones, and the log says who asked. */
-static void unclaimed(struct bus *b, uint64_t event, uint64_t addr, unsigned size, bool write)
+/* Nobody is there: the bus floats at all ones, and the log says what was tried. */
+static void log_unclaimed(struct bus *b, uint64_t event, uint64_t addr, unsigned size, bool write)
 {
     uint64_t old = trace_enter(b->trace, event);
     trace_emit(b->trace, TRACE_UNCLAIMED, addr, size, write);
     trace_leave(b->trace, old);
 }
 
-bool bus_read(struct bus *b, uint64_t addr, unsigned size, uint64_t *value)
+bool bus_read(struct bus *b, struct requester from, uint64_t addr, unsigned size, uint64_t *value)
 {
     uint64_t event = 0, told = 0;
     bool traced = b->trace && (b->trace->mask & BIT(b->on_read));
     *value = 0;
     if (traced) {
-        for_pieces(b, addr, size, piece_peek, &told);
+        for_pieces(b, from, addr, size, piece_peek, &told);
         event = trace_emit(b->trace, b->on_read, addr, size, told);
     }
     uint64_t old = trace_enter(b->trace, event);
-    bool claimed = for_pieces(b, addr, size, piece_read, value);
+    bool claimed = for_pieces(b, from, addr, size, piece_read, value);
     trace_leave(b->trace, old);
     /* An access that falls into pieces may change, with its first byte, what
      * the second reads; only a whole one keeps the promise. */
     bug_if(traced && size == 1 && told != *value, "%s %#llx: peek said %#llx, read %#llx", b->name,
            (unsigned long long)addr, (unsigned long long)told, (unsigned long long)*value);
     if (!claimed)
-        unclaimed(b, event, addr, size, false);
+        log_unclaimed(b, event, addr, size, false);
     return claimed;
 }
 
-bool bus_write(struct bus *b, uint64_t addr, unsigned size, uint64_t value)
+bool bus_write(struct bus *b, struct requester from, uint64_t addr, unsigned size, uint64_t value)
 {
     uint64_t event = trace_emit(b->trace, b->on_write, addr, size, value);
     uint64_t old = trace_enter(b->trace, event);
-    bool claimed = for_pieces(b, addr, size, piece_write, &value);
+    bool claimed = for_pieces(b, from, addr, size, piece_write, &value);
     trace_leave(b->trace, old);
     if (!claimed)
-        unclaimed(b, event, addr, size, true);
+        log_unclaimed(b, event, addr, size, true);
     return claimed;
 }

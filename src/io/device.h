@@ -3,7 +3,8 @@
  *
  * A device sees offsets, not addresses; a virtual clock, not the host's; an
  * irq line, not a controller.  It knows neither the CPU nor the machine, so
- * a test can drive it with nothing but this header.
+ * a test can drive it with nothing but this header.  It is told who asks
+ * (struct requester), which nearly all of them ignore.
  *
  * Its state is one struct, described once by a table of fields; snapshots,
  * `info DEVICE`, the TUI's device pane and the debugger are made from it.
@@ -39,6 +40,38 @@ enum {
     { .name = nm, .offset = offsetof(type, member), .size = sizeof(((type *)0)->member[0]), \
       .flags = fl, .count = NELEM(((type *)0)->member), .about = text }
 
+/* Who is on the bus.  Most devices answer everybody alike and never look.  A local APIC must:
+ * every CPU finds its own at the same address.  A debugger's peek says through whose eyes it
+ * looks. */
+enum requester_kind { REQUESTER_CPU, REQUESTER_DEVICE, REQUESTER_DEBUGGER };
+
+struct requester {
+    enum requester_kind kind;
+    unsigned            n;      /* which CPU (of a debugger: whose eyes), or which device */
+};
+
+static inline struct requester from_cpu(unsigned n)
+{
+    return (struct requester){ REQUESTER_CPU, n };
+}
+
+static inline struct requester from_device(unsigned n)
+{
+    return (struct requester){ REQUESTER_DEVICE, n };
+}
+
+static inline struct requester from_debugger(unsigned cpu)
+{
+    return (struct requester){ REQUESTER_DEBUGGER, cpu };
+}
+
+/* One access, as the device sees it. */
+struct bus_access {
+    unsigned         off;       /* from where the device's registers begin       */
+    unsigned         size;      /* 1, 2, 4 or 8 bytes, at most the device's width */
+    struct requester from;
+};
+
 struct device_ops {
     const char *name;                                           /* "uart16550" */
     const char *about;                                          /* one line, with the datasheet */
@@ -48,13 +81,13 @@ struct device_ops {
     unsigned  width;            /* widest access it decodes (0: any); the bus splits the rest */
 
     void     (*reset)(void *dev);
-    uint64_t (*read)(void *dev, unsigned off, unsigned size);
-    void     (*write)(void *dev, unsigned off, unsigned size, uint64_t value);
+    uint64_t (*read)(void *dev, struct bus_access a);
+    void     (*write)(void *dev, struct bus_access a, uint64_t value);
 
     /* The very value the next read would give, but nothing changes: no byte
      * leaves the FIFO, no flag clears.  The debugger uses this and only this;
      * the bus asks it first, so that a read's event can precede its effects. */
-    uint64_t (*peek)(const void *dev, unsigned off, unsigned size);
+    uint64_t (*peek)(const void *dev, struct bus_access a);
 
     void     (*after_load)(void *dev);      /* may be NULL: restore what follows from the fields */
     void     (*free)(void *dev);

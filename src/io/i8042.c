@@ -225,11 +225,10 @@ static void data(struct i8042 *k, uint8_t v)
     }
 }
 
-static void i8042_write(void *dev, unsigned off, unsigned size, uint64_t value)
+static void i8042_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct i8042 *k = dev;
-    (void)size;
-    if (off)
+    if (a.off)
         command(k, (uint8_t)value);
     else
         data(k, (uint8_t)value);
@@ -237,18 +236,17 @@ static void i8042_write(void *dev, unsigned off, unsigned size, uint64_t value)
     listen(k);
 }
 
-static uint64_t i8042_peek(const void *dev, unsigned off, unsigned size)
+static uint64_t i8042_peek(const void *dev, struct bus_access a)
 {
     const struct i8042 *k = dev;
-    (void)size;
-    return off ? k->status | ST_UNLOCKED : k->data;
+    return a.off ? k->status | ST_UNLOCKED : k->data;
 }
 
-static uint64_t i8042_read(void *dev, unsigned off, unsigned size)
+static uint64_t i8042_read(void *dev, struct bus_access a)
 {
     struct i8042 *k = dev;
-    uint64_t value = i8042_peek(dev, off, size);
-    if (!off) {
+    uint64_t value = i8042_peek(dev, a);
+    if (!a.off) {
         k->status &= (uint8_t)~(ST_OBF | ST_AUX);
         update_irqs(k);
         listen(k);

@@ -41,27 +41,27 @@ static void pcihost_reset(void *dev)
     p->control = 0;
 }
 
-static uint64_t pcihost_peek(const void *dev, unsigned off, unsigned size)
+static uint64_t pcihost_peek(const void *dev, struct bus_access a)
 {
     const struct pcihost *p = dev;
-    if (off == 0 && size == 4)
+    if (a.off == 0 && a.size == 4)
         return p->address;
-    if (off == OFF_RESET && size == 1)
+    if (a.off == OFF_RESET && a.size == 1)
         return p->control;
-    return low_bytes(~UINT64_C(0), size);
+    return low_bytes(~UINT64_C(0), a.size);
 }
 
-static uint64_t pcihost_read(void *dev, unsigned off, unsigned size)
+static uint64_t pcihost_read(void *dev, struct bus_access a)
 {
-    return pcihost_peek(dev, off, size);
+    return pcihost_peek(dev, a);
 }
 
-static void pcihost_write(void *dev, unsigned off, unsigned size, uint64_t value)
+static void pcihost_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct pcihost *p = dev;
-    if (off == 0 && size == 4)
+    if (a.off == 0 && a.size == 4)
         p->address = (uint32_t)(value & ADDRESS_MASK);
-    if (off != OFF_RESET || size != 1)
+    if (a.off != OFF_RESET || a.size != 1)
         return;         /* the address takes whole words only; data goes nowhere */
     bool rising = value & RESET_CPU && !(p->control & RESET_CPU);
     p->control = value & (RESET_HARD | RESET_CPU);

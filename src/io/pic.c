@@ -366,16 +366,15 @@ static void write_odd(struct pic *p, unsigned i, uint8_t value)
     }
 }
 
-static void pic_write(void *dev, unsigned off, unsigned size, uint64_t value)
+static void pic_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct pic *p = dev;
-    unsigned i = off / 2;
-    (void)size;
-    if (off == 4)
+    unsigned i = a.off / 2;
+    if (a.off == 4)
         p->chip[0].elcr = (uint8_t)value & (uint8_t)~ELCR_FIXED_0;
-    else if (off == 5)
+    else if (a.off == 5)
         p->chip[1].elcr = (uint8_t)value & (uint8_t)~ELCR_FIXED_1;
-    else if (off & 1)
+    else if (a.off & 1)
         write_odd(p, i & 1, (uint8_t)value);
     else
         write_even(p, i & 1, (uint8_t)value);
@@ -390,29 +389,28 @@ static uint8_t poll_byte(const struct pic *p, unsigned i)
     return line == NONE ? 0 : (uint8_t)(0x80 | line);
 }
 
-static uint64_t pic_peek(const void *dev, unsigned off, unsigned size)
+static uint64_t pic_peek(const void *dev, struct bus_access a)
 {
     const struct pic *p = dev;
-    const struct chip *c = &p->chip[off / 2 & 1];
-    (void)size;
-    if (off >= 4)
-        return p->chip[off & 1].elcr;
+    const struct chip *c = &p->chip[a.off / 2 & 1];
+    if (a.off >= 4)
+        return p->chip[a.off & 1].elcr;
     if (c->poll)
-        return poll_byte(p, off / 2);
-    if (off & 1)
+        return poll_byte(p, a.off / 2);
+    if (a.off & 1)
         return c->imr;
     return c->read_isr ? c->isr : chip_irr(c);
 }
 
-static uint64_t pic_read(void *dev, unsigned off, unsigned size)
+static uint64_t pic_read(void *dev, struct bus_access a)
 {
     struct pic *p = dev;
-    uint64_t value = pic_peek(dev, off, size);
-    struct chip *c = &p->chip[off / 2 & 1];
-    if (off < 4 && c->poll) {
+    uint64_t value = pic_peek(dev, a);
+    struct chip *c = &p->chip[a.off / 2 & 1];
+    if (a.off < 4 && c->poll) {
         c->poll = 0;
         if (value & 0x80)
-            chip_take(p, off / 2, value & 7);
+            chip_take(p, a.off / 2, value & 7);
         settle(p);
     }
     return value;

@@ -413,16 +413,15 @@ static void gate_write(struct channel *c, bool gate, int64_t tick)
     }
 }
 
-static void pit_write(void *dev, unsigned off, unsigned size, uint64_t value)
+static void pit_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct pit *p = dev;
     uint8_t v = (uint8_t)value;
     int64_t tick = tick_now(p);
-    (void)size;
     settle(p, false);
-    if (off < 3) {
-        data_write(p, off, v, tick);
-    } else if (off == 3) {
+    if (a.off < 3) {
+        data_write(p, a.off, v, tick);
+    } else if (a.off == 3) {
         control_write(p, v, tick);
     } else {
         p->port61 = v & P61_WRITABLE;
@@ -462,25 +461,24 @@ static uint8_t port61_peek(const struct pit *p, int64_t tick)
                      (out_of(&c, tick) ? P61_OUT2 : 0));
 }
 
-static uint64_t pit_peek(const void *dev, unsigned off, unsigned size)
+static uint64_t pit_peek(const void *dev, struct bus_access a)
 {
     const struct pit *p = dev;
     int64_t tick = tick_now(p);
-    (void)size;
-    if (off == 3)
+    if (a.off == 3)
         return 0xff;            /* the control word cannot be read */
-    if (off > 3)
+    if (a.off > 3)
         return port61_peek(p, tick);
-    struct channel c = at_tick(&p->ch[off], tick);
+    struct channel c = at_tick(&p->ch[a.off], tick);
     return data_peek(&c, tick);
 }
 
-static uint64_t pit_read(void *dev, unsigned off, unsigned size)
+static uint64_t pit_read(void *dev, struct bus_access a)
 {
     struct pit *p = dev;
-    uint64_t value = pit_peek(dev, off, size);
-    if (off < 3)
-        data_taken(&p->ch[off]);
+    uint64_t value = pit_peek(dev, a);
+    if (a.off < 3)
+        data_taken(&p->ch[a.off]);
     return value;
 }
 

@@ -335,12 +335,11 @@ static void data_write(struct rtc *r, unsigned reg, uint8_t v)
     }
 }
 
-static void rtc_write(void *dev, unsigned off, unsigned size, uint64_t value)
+static void rtc_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct rtc *r = dev;
-    (void)size;
     catch_up(r);
-    if (off == 0)
+    if (a.off == 0)
         r->r.index = (uint8_t)value;
     else
         data_write(r, r->r.index & 0x7f, (uint8_t)value);
@@ -352,12 +351,11 @@ static bool update_in_progress(const struct rtc_regs *r)
     return clock_runs(r) && (r->done_tick - r->base_tick) % HZ >= HZ - UIP_TICKS;
 }
 
-static uint64_t rtc_peek(const void *dev, unsigned off, unsigned size)
+static uint64_t rtc_peek(const void *dev, struct bus_access a)
 {
     const struct rtc *r = dev;
     unsigned reg = r->r.index & 0x7f;
-    (void)size;
-    if (off == 0)
+    if (a.off == 0)
         return 0xff;            /* the index cannot be read back */
     struct rtc_regs now = at_tick(&r->r, tick_now(r));
     if (reg == REG_A)
@@ -365,12 +363,12 @@ static uint64_t rtc_peek(const void *dev, unsigned off, unsigned size)
     return now.cmos[reg];
 }
 
-static uint64_t rtc_read(void *dev, unsigned off, unsigned size)
+static uint64_t rtc_read(void *dev, struct bus_access a)
 {
     struct rtc *r = dev;
     catch_up(r);
-    uint64_t value = rtc_peek(dev, off, size);
-    if (off == 1 && (r->r.index & 0x7f) == REG_C)
+    uint64_t value = rtc_peek(dev, a);
+    if (a.off == 1 && (r->r.index & 0x7f) == REG_C)
         r->r.cmos[REG_C] = 0;
     settle(r);
     return value;

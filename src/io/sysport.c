@@ -45,22 +45,22 @@ static void port92_reset(void *dev)
     irq_set(&p->a20, false);
 }
 
-static uint64_t port92_peek(const void *dev, unsigned off, unsigned size)
+static uint64_t port92_peek(const void *dev, struct bus_access a)
 {
-    (void)off, (void)size;
+    (void)a;
     return ((const struct port92 *)dev)->control;
 }
 
-static uint64_t port92_read(void *dev, unsigned off, unsigned size)
+static uint64_t port92_read(void *dev, struct bus_access a)
 {
-    return port92_peek(dev, off, size);
+    return port92_peek(dev, a);
 }
 
-static void port92_write(void *dev, unsigned off, unsigned size, uint64_t value)
+static void port92_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct port92 *p = dev;
     bool rising = value & P92_RESET && !(p->control & P92_RESET);
-    (void)off, (void)size;
+    (void)a;
     p->control = (uint8_t)value;
     irq_set(&p->a20, value & P92_A20);
     if (rising)
@@ -112,22 +112,21 @@ static void markport_reset(void *dev)
     ((struct markport *)dev)->last = 0;
 }
 
-static uint64_t markport_peek(const void *dev, unsigned off, unsigned size)
+static uint64_t markport_peek(const void *dev, struct bus_access a)
 {
     const struct markport *p = dev;
-    return low_bytes(p->last >> (8 * (off & 3)), size);
+    return low_bytes(p->last >> (8 * (a.off & 3)), a.size);
 }
 
-static uint64_t markport_read(void *dev, unsigned off, unsigned size)
+static uint64_t markport_read(void *dev, struct bus_access a)
 {
-    return markport_peek(dev, off, size);
+    return markport_peek(dev, a);
 }
 
-static void markport_write(void *dev, unsigned off, unsigned size, uint64_t value)
+static void markport_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct markport *p = dev;
-    (void)size;
-    if (off)
+    if (a.off)
         return;     /* the upper bytes of a write that the bus had to split */
     p->last = (uint32_t)value;
     trace_emit(p->trace, TRACE_MARK, p->last, 0, 0);
@@ -171,21 +170,21 @@ static void debugcon_reset(void *dev)
     ((struct debugcon *)dev)->count = 0;
 }
 
-static uint64_t debugcon_peek(const void *dev, unsigned off, unsigned size)
+static uint64_t debugcon_peek(const void *dev, struct bus_access a)
 {
-    (void)dev, (void)off, (void)size;
+    (void)dev, (void)a;
     return PORT_DEBUGCON;
 }
 
-static uint64_t debugcon_read(void *dev, unsigned off, unsigned size)
+static uint64_t debugcon_read(void *dev, struct bus_access a)
 {
-    return debugcon_peek(dev, off, size);
+    return debugcon_peek(dev, a);
 }
 
-static void debugcon_write(void *dev, unsigned off, unsigned size, uint64_t value)
+static void debugcon_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct debugcon *p = dev;
-    (void)off, (void)size;
+    (void)a;
     p->count++;
     char_put(&p->out, (uint8_t)value);
 }
@@ -227,21 +226,21 @@ static void exitport_reset(void *dev)
     ((struct exitport *)dev)->status = 0;
 }
 
-static uint64_t exitport_peek(const void *dev, unsigned off, unsigned size)
+static uint64_t exitport_peek(const void *dev, struct bus_access a)
 {
-    (void)dev, (void)off, (void)size;
+    (void)dev, (void)a;
     return 0xff;
 }
 
-static uint64_t exitport_read(void *dev, unsigned off, unsigned size)
+static uint64_t exitport_read(void *dev, struct bus_access a)
 {
-    return exitport_peek(dev, off, size);
+    return exitport_peek(dev, a);
 }
 
-static void exitport_write(void *dev, unsigned off, unsigned size, uint64_t value)
+static void exitport_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct exitport *p = dev;
-    (void)off, (void)size;
+    (void)a;
     p->status = (uint8_t)value;
     port_call(&p->exit, p->status);
 }
@@ -290,23 +289,23 @@ static void pm1a_reset(void *dev)
     ((struct pm1a *)dev)->control = 0;
 }
 
-static uint64_t pm1a_peek(const void *dev, unsigned off, unsigned size)
+static uint64_t pm1a_peek(const void *dev, struct bus_access a)
 {
     const struct pm1a *p = dev;
-    return low_bytes(p->control >> (8 * (off & 1)), size);
+    return low_bytes(p->control >> (8 * (a.off & 1)), a.size);
 }
 
-static uint64_t pm1a_read(void *dev, unsigned off, unsigned size)
+static uint64_t pm1a_read(void *dev, struct bus_access a)
 {
-    return pm1a_peek(dev, off, size);
+    return pm1a_peek(dev, a);
 }
 
-static void pm1a_write(void *dev, unsigned off, unsigned size, uint64_t value)
+static void pm1a_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct pm1a *p = dev;
-    unsigned shift = 8 * (off & 1);
-    uint64_t written = low_bytes(value, size) << shift;
-    uint64_t kept = p->control & ~(low_bytes(~UINT64_C(0), size) << shift);
+    unsigned shift = 8 * (a.off & 1);
+    uint64_t written = low_bytes(value, a.size) << shift;
+    uint64_t kept = p->control & ~(low_bytes(~UINT64_C(0), a.size) << shift);
     p->control = (uint16_t)((kept | written) & ~PM1_SLP_EN);
     if (written & PM1_SLP_EN)
         port_call(&p->power_off, (uint32_t)(p->control & PM1_SLP_TYP) >> 10);

@@ -470,12 +470,11 @@ static void data_write(struct uart *u, uint8_t value)
         thr_write(u, value);
 }
 
-static void uart_write(void *dev, unsigned off, unsigned size, uint64_t value)
+static void uart_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct uart *u = dev;
     uint8_t v = (uint8_t)value;
-    (void)size;
-    switch (off & 7) {
+    switch (a.off & 7) {
     case 0: data_write(u, v); break;
     case 1:
         if (u->r.lcr & LCR_DLAB)
@@ -487,17 +486,16 @@ static void uart_write(void *dev, unsigned off, unsigned size, uint64_t value)
     case 3: lcr_write(u, v); break;
     case 4: mcr_write(u, v); break;
     case 7: u->r.scr = v; break;
-    default: oddity(u->trace, ODDITY_PORT_READ_ONLY, off, v); break;    /* LSR, MSR */
+    default: oddity(u->trace, ODDITY_PORT_READ_ONLY, a.off, v); break;    /* LSR, MSR */
     }
     update_irq(u);
 }
 
-static uint64_t uart_peek(const void *dev, unsigned off, unsigned size)
+static uint64_t uart_peek(const void *dev, struct bus_access a)
 {
     const struct uart *u = dev;
     bool dlab = u->r.lcr & LCR_DLAB;
-    (void)size;
-    switch (off & 7) {
+    switch (a.off & 7) {
     case 0: return dlab ? u->r.dll : rbr_peek(u);
     case 1: return dlab ? u->r.dlm : u->r.ier;
     case 2: return iir(u) | (fifos_on(u) ? IIR_FIFOS : 0);
@@ -511,11 +509,11 @@ static uint64_t uart_peek(const void *dev, unsigned off, unsigned size)
 
 /* Reading RBR takes the byte; IIR the THR-empty interrupt if that is what it
  * says; LSR the errors; MSR the changes. */
-static uint64_t uart_read(void *dev, unsigned off, unsigned size)
+static uint64_t uart_read(void *dev, struct bus_access a)
 {
     struct uart *u = dev;
-    uint64_t value = uart_peek(dev, off, size);
-    switch (off & 7) {
+    uint64_t value = uart_peek(dev, a);
+    switch (a.off & 7) {
     case 0:
         if (!(u->r.lcr & LCR_DLAB))
             rbr_taken(u);

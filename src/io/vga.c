@@ -199,12 +199,11 @@ static void plain_write(struct vga *v, unsigned off, uint8_t value)
     }
 }
 
-static void vga_write(void *dev, unsigned off, unsigned size, uint64_t value)
+static void vga_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct vga *v = dev;
-    unsigned at = crtc_place(&v->r, off);
+    unsigned at = crtc_place(&v->r, a.off);
     const struct bank *b = bank_at(at);
-    (void)size;
     if (b)
         bank_write(v, b, at, (uint8_t)value);
     else if (at)
@@ -220,13 +219,12 @@ static uint8_t status1(const struct vga *v)
     return (uint8_t)((shown ? 0 : ST1_BLANK) | (retrace ? ST1_RETRACE : 0));
 }
 
-static uint64_t vga_peek(const void *dev, unsigned off, unsigned size)
+static uint64_t vga_peek(const void *dev, struct bus_access a)
 {
     const struct vga *v = dev;
     const struct vga_regs *r = &v->r;
-    unsigned at = crtc_place(r, off);
+    unsigned at = crtc_place(r, a.off);
     const struct bank *b = bank_at(at);
-    (void)size;
     if (b)
         return bank_peek(r, b, at & 1);
     switch (at) {
@@ -248,11 +246,11 @@ static uint64_t vga_peek(const void *dev, unsigned off, unsigned size)
     }
 }
 
-static uint64_t vga_read(void *dev, unsigned off, unsigned size)
+static uint64_t vga_read(void *dev, struct bus_access a)
 {
     struct vga *v = dev;
-    uint64_t value = vga_peek(dev, off, size);
-    unsigned at = crtc_place(&v->r, off);
+    uint64_t value = vga_peek(dev, a);
+    unsigned at = crtc_place(&v->r, a.off);
     if (at == STATUS1)
         v->r.attr_data = 0;
     else if (at == DAC_DATA)

@@ -146,9 +146,9 @@ static enum verdict on_mmio(struct vm *vm, struct vmexit *x)
     if (x->mmio.write && gmem_find(vm->gmem, x->mmio.gpa))
         return RETIRE;                          /* a write to ROM: lost, as on the bus */
     if (x->mmio.write)
-        claimed = bus_write(vm->mmio, x->mmio.gpa, x->mmio.size, x->mmio.value);
+        claimed = bus_write(vm->mmio, from_cpu(0), x->mmio.gpa, x->mmio.size, x->mmio.value);
     else
-        claimed = bus_read(vm->mmio, x->mmio.gpa, x->mmio.size, &x->mmio.value);
+        claimed = bus_read(vm->mmio, from_cpu(0), x->mmio.gpa, x->mmio.size, &x->mmio.value);
     if (!claimed && vm->cfg.strict) {
         vm_stop(vm, VM_STRICT, "%s of %u bytes at %#" PRIx64 ", where nothing is",
                 x->mmio.write ? "write" : "read", x->mmio.size, x->mmio.gpa);
@@ -163,9 +163,9 @@ static enum verdict on_io(struct vm *vm, struct vmexit *x)
 {
     bool claimed;
     if (x->io.in)
-        claimed = bus_read(vm->ports, x->io.port, x->io.size, &x->io.value);
+        claimed = bus_read(vm->ports, from_cpu(0), x->io.port, x->io.size, &x->io.value);
     else
-        claimed = bus_write(vm->ports, x->io.port, x->io.size, x->io.value);
+        claimed = bus_write(vm->ports, from_cpu(0), x->io.port, x->io.size, x->io.value);
     if (!claimed && vm->cfg.strict) {
         vm_stop(vm, VM_STRICT, "%s port %#x, which no device has",
                 x->io.in ? "IN from" : "OUT to", x->io.port);

@@ -58,22 +58,22 @@ static void hypercall_reset(void *dev)
     (void)dev;
 }
 
-static uint64_t hypercall_read(void *dev, unsigned off, unsigned size)
+static uint64_t hypercall_read(void *dev, struct bus_access a)
 {
-    (void)dev, (void)off;
-    return low_bytes(~UINT64_C(0), size);
+    (void)dev;
+    return low_bytes(~UINT64_C(0), a.size);
 }
 
-static uint64_t hypercall_peek(const void *dev, unsigned off, unsigned size)
+static uint64_t hypercall_peek(const void *dev, struct bus_access a)
 {
-    (void)dev, (void)off;
-    return low_bytes(~UINT64_C(0), size);
+    (void)dev;
+    return low_bytes(~UINT64_C(0), a.size);
 }
 
-static void hypercall_write(void *dev, unsigned off, unsigned size, uint64_t value)
+static void hypercall_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct hypercall_port *h = dev;
-    if (off == 0 && size == 4)
+    if (a.off == 0 && a.size == 4)
         port_call(&h->hook, (uint32_t)value);
 }
 

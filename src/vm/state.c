@@ -15,6 +15,7 @@
 #include "base/host.h"
 #include "base/trace.h"
 #include "base/vclock.h"
+#include "io/bus.h"
 #include "mem/gmem.h"
 #include "mem/nested.h"
 #include "mem/shadow.h"
@@ -122,6 +123,9 @@ static const char *get_devices(struct vm *vm, struct bytes_in *in)
     size_t n = pc_parts(vm->pc, part, MAX_PARTS);
     if (bytes_get_u64(in) != n)
         return "it has other devices";
+    /* Each device claims anew what its registers say. */
+    bus_release_movable(vm->ports);
+    bus_release_movable(vm->mmio);
     for (size_t i = n; i-- > 0; )
         if (!get_part(&part[i], in))
             return part[i].name;

@@ -45,7 +45,7 @@ static void peek_all(struct board *b, uint64_t port)
     memcpy(before, r->dev, r->ops->state_bytes);
     for (uint64_t at = r->base; at < r->base + r->len; at++) {
         uint64_t value;
-        bus_peek(b->bus, at, 1, &value);
+        bus_peek(b->bus, from_debugger(0), at, 1, &value);
     }
     check_same(!memcmp(before, r->dev, r->ops->state_bytes), "a peek changed it", r->ops);
 }
@@ -115,12 +115,12 @@ static void access_port(struct board *b, int part, struct input *in, bool write)
     uint64_t port = r->base + (how >> 2) % r->len;
     peek_all(b, port);
     if (!write) {
-        bus_read(b->bus, port, size, &value);
+        bus_read(b->bus, from_cpu(0), port, size, &value);
         return;
     }
     for (unsigned k = 0; k < size; k++)
         value = value << 8 | take(in);
-    bus_write(b->bus, port, size, value);
+    bus_write(b->bus, from_cpu(0), port, size, value);
 }
 
 static void from_outside(struct board *b, struct input *in)

@@ -72,7 +72,7 @@ static inline void board_drain(void *arg)
 
 static inline void board_claim(struct board *b, uint64_t base, uint64_t len, int part, unsigned off)
 {
-    struct bus_range r = { base, len, b->part[part].ops, b->part[part].dev, "test", off };
+    struct bus_range r = { base, len, b->part[part].ops, b->part[part].dev, "test", off, false };
     if (bus_claim(b->bus, &r))
         abort();
 }
@@ -147,13 +147,13 @@ static inline void board_free(struct board *b)
 static inline uint8_t in(struct board *b, uint16_t port)
 {
     uint64_t v;
-    bus_read(b->bus, port, 1, &v);
+    bus_read(b->bus, from_cpu(0), port, 1, &v);
     return (uint8_t)v;
 }
 
 static inline void out(struct board *b, uint16_t port, uint8_t value)
 {
-    bus_write(b->bus, port, 1, value);
+    bus_write(b->bus, from_cpu(0), port, 1, value);
 }
 
 /* Let time pass, timer by timer. */

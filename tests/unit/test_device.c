@@ -86,11 +86,11 @@ static void peek_changes_nothing_and_foretells_the_read(void **state)
             uint64_t port = r->base + next() % r->len, peeked, value;
             assert_in_range(r->ops->state_bytes, 1, sizeof before);
             memcpy(before, r->dev, r->ops->state_bytes);
-            bus_peek(b->bus, port, 1, &peeked);
+            bus_peek(b->bus, from_debugger(0), port, 1, &peeked);
             assert_memory_equal(before, r->dev, r->ops->state_bytes);
             if (next() % 16)
                 continue;
-            bus_read(b->bus, port, 1, &value);
+            bus_read(b->bus, from_cpu(0), port, 1, &value);
             assert_int_equal(peeked, value);
         }
     }

@@ -93,8 +93,8 @@ static void other_starts(void **state)
         const uint8_t reg[] = { 9, 8, 7, 6 };
         const uint8_t want[] = { t[i].yy, t[i].mm, t[i].dd, t[i].day };
         for (size_t k = 0; k < NELEM(reg); k++) {
-            rtc_ops.write(r, 0, 1, reg[k]);
-            assert_int_equal(rtc_ops.read(r, 1, 1), want[k]);
+            rtc_ops.write(r, (struct bus_access){ .size = 1 }, reg[k]);
+            assert_int_equal(rtc_ops.read(r, (struct bus_access){ .off = 1, .size = 1 }), want[k]);
         }
         assert_int_equal(rtc_nvram(r, 0x32), t[i].century);
         rtc_ops.free(r);

@@ -52,7 +52,7 @@ static void port_92_resets_on_a_rising_bit(void **state)
 static void mark_is_an_event(void **state)
 {
     (void)state;
-    bus_write(b->bus, PORT_MARK, 4, 0x12345678);
+    bus_write(b->bus, from_cpu(0), PORT_MARK, 4, 0x12345678);
     assert_int_equal(last_event(b, TRACE_MARK)->arg[0], 0x12345678);
     assert_int_equal(b->hook_value, 0x12345678);
     out(b, PORT_MARK, 7);
@@ -82,15 +82,15 @@ static void exit_port_gives_its_status(void **state)
 static void power_off_needs_slp_en(void **state)
 {
     (void)state;
-    bus_write(b->bus, PORT_ACPI_PM1A, 2, 0x1401);
+    bus_write(b->bus, from_cpu(0), PORT_ACPI_PM1A, 2, 0x1401);
     assert_int_equal(b->hooks, 0);
     uint64_t v;
-    bus_read(b->bus, PORT_ACPI_PM1A, 2, &v);
+    bus_read(b->bus, from_cpu(0), PORT_ACPI_PM1A, 2, &v);
     assert_int_equal(v, 0x1401);
-    bus_write(b->bus, PORT_ACPI_PM1A, 2, 0x3401);
+    bus_write(b->bus, from_cpu(0), PORT_ACPI_PM1A, 2, 0x3401);
     assert_int_equal(b->hooks, 1);
     assert_int_equal(b->hook_value, 5);
-    bus_read(b->bus, PORT_ACPI_PM1A, 2, &v);
+    bus_read(b->bus, from_cpu(0), PORT_ACPI_PM1A, 2, &v);
     assert_int_equal(v, 0x1401);                    /* SLP_EN reads as zero */
     out(b, PORT_ACPI_PM1A + 1, 0x20);               /* by bytes works as well */
     assert_int_equal(b->hooks, 2);
@@ -115,12 +115,12 @@ static void pci_is_empty(void **state)
 {
     (void)state;
     uint64_t v;
-    bus_write(b->bus, 0xcf8, 4, 0x80001003);
-    bus_read(b->bus, 0xcf8, 4, &v);
+    bus_write(b->bus, from_cpu(0), 0xcf8, 4, 0x80001003);
+    bus_read(b->bus, from_cpu(0), 0xcf8, 4, &v);
     assert_int_equal(v, 0x80001000);
-    bus_read(b->bus, 0xcfc, 4, &v);
+    bus_read(b->bus, from_cpu(0), 0xcfc, 4, &v);
     assert_int_equal(v, 0xffffffff);
-    bus_write(b->bus, 0xcf8, 4, 0x00000400);        /* not a reset: the address, bits 10 */
+    bus_write(b->bus, from_cpu(0), 0xcf8, 4, 0x00000400);    /* not a reset: the address, bits 10 */
     assert_int_equal(b->hooks, 0);
 }
 

@@ -33,7 +33,7 @@ static int tear_down(void **state)
 
 static void crtc(uint8_t index, uint8_t value)
 {
-    bus_write(b->bus, 0x3d4, 2, (uint64_t)value << 8 | index);     /* as drivers do */
+    bus_write(b->bus, from_cpu(0), 0x3d4, 2, (uint64_t)value << 8 | index);     /* as drivers do */
 }
 
 static uint8_t crtc_get(uint8_t index)
@@ -83,7 +83,7 @@ static void a_word_write_is_index_and_data(void **state)
     assert_int_equal(crtc_get(0x0e), 0x01);
     assert_int_equal(crtc_get(0x0f), 0x42);
     uint64_t both;
-    bus_read(b->bus, 0x3d4, 2, &both);
+    bus_read(b->bus, from_cpu(0), 0x3d4, 2, &both);
     assert_int_equal(both, 0x420f);
 }
 
@@ -143,7 +143,7 @@ static void fifty_lines_by_character_height(void **state)
 static void graphics_mode_has_no_text(void **state)
 {
     (void)state;
-    bus_write(b->bus, 0x3ce, 2, 0x0506);
+    bus_write(b->bus, from_cpu(0), 0x3ce, 2, 0x0506);
     char *text = dump();
     assert_string_equal(text, "(a graphics mode)\n");
     free(text);
@@ -224,8 +224,8 @@ static void dac_goes_through_its_colours(void **state)
 static void sequencer_and_graphics_read_back(void **state)
 {
     (void)state;
-    bus_write(b->bus, 0x3c4, 2, 0x0f02);
-    bus_write(b->bus, 0x3ce, 2, 0xa508);
+    bus_write(b->bus, from_cpu(0), 0x3c4, 2, 0x0f02);
+    bus_write(b->bus, from_cpu(0), 0x3ce, 2, 0xa508);
     out(b, 0x3c4, 2);
     out(b, 0x3ce, 8);
     assert_int_equal(in(b, 0x3c5), 0x0f);

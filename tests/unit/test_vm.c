@@ -138,8 +138,8 @@ static unsigned cmos(struct vm *vm, unsigned reg)
 {
     uint64_t v;
 
-    bus_write(vm->ports, 0x70, 1, reg);
-    bus_read(vm->ports, 0x71, 1, &v);
+    bus_write(vm->ports, from_cpu(0), 0x70, 1, reg);
+    bus_read(vm->ports, from_cpu(0), 0x71, 1, &v);
     return (unsigned)v;
 }
 
@@ -173,14 +173,14 @@ static void test_mouse_interrupt(void **state)
     uint64_t irr;
 
     (void)state;
-    bus_write(vm->ports, 0x64, 1, 0x60);
-    bus_write(vm->ports, 0x60, 1, 0x47);    /* translate, both interrupts */
-    bus_write(vm->ports, 0x64, 1, 0xd3);
-    bus_write(vm->ports, 0x60, 1, 0x5a);
-    bus_read(vm->ports, 0xa0, 1, &irr);
+    bus_write(vm->ports, from_cpu(0), 0x64, 1, 0x60);
+    bus_write(vm->ports, from_cpu(0), 0x60, 1, 0x47);    /* translate, both interrupts */
+    bus_write(vm->ports, from_cpu(0), 0x64, 1, 0xd3);
+    bus_write(vm->ports, from_cpu(0), 0x60, 1, 0x5a);
+    bus_read(vm->ports, from_cpu(0), 0xa0, 1, &irr);
     assert_int_equal(irr, 1 << (12 - 8));
-    bus_read(vm->ports, 0x60, 1, &irr);
-    bus_read(vm->ports, 0xa0, 1, &irr);
+    bus_read(vm->ports, from_cpu(0), 0x60, 1, &irr);
+    bus_read(vm->ports, from_cpu(0), 0xa0, 1, &irr);
     assert_int_equal(irr, 0);
     vm_free(vm);
 }
@@ -201,8 +201,8 @@ static void test_halted_for_good(void **state)
             { 0x43, 0x34 }, { 0x40, 100 }, { 0x40, 0 },
         };
         for (size_t k = 0; k < NELEM(setup); k++)
-            bus_write(vm->ports, setup[k].port, 1, setup[k].value);
-        bus_write(vm->ports, 0x21, 1, cases[i].imr);
+            bus_write(vm->ports, from_cpu(0), setup[k].port, 1, setup[k].value);
+        bus_write(vm->ports, from_cpu(0), 0x21, 1, cases[i].imr);
         /* sti; 1: hlt; jmp 1b; and the handler of vector 20h: (EOI;) iret */
         gmem_write(vm->gmem, 0x20 * 4, "\x00\x90\x00\x00", 4);
         gmem_write(vm->gmem, 0x9000, "\xb0\x20\xe6\x20\xcf", 5);

@@ -365,7 +365,8 @@ static int serve_PEEK(struct vmm *m, size_t *n)
         return -EINVAL;
     m->out.peek = *p;
     *n = sizeof m->out.peek;
-    return bus_peek(p->what ? m->vm->mmio : m->vm->ports, p->at, p->size, &m->out.peek.value) ? 0 : -ENXIO;
+    return bus_peek(p->what ? m->vm->mmio : m->vm->ports, from_debugger(0), p->at, p->size,
+                    &m->out.peek.value) ? 0 : -ENXIO;
 }
 
 static int serve_nested(struct vmm *m, struct link_second *s)
