@@ -150,6 +150,7 @@ debugger := \
     debugger/trace/store.c \
     debugger/trace/store_search.c \
     debugger/trace/text.c \
+    debugger/trace/why.c \
     debugger/report/explain.c \
     debugger/report/tally.c \
     debugger/report/histogram.c \

@@ -17,36 +17,52 @@
 
 enum layer { LAYER_BASE, LAYER_MEM, LAYER_CPU, LAYER_IO, LAYER_VM, N_LAYERS };
 
-/*     kind         layer  arg 0      arg 1     arg 2      one line                                        */
-#define TRACE_LIST(X)                                                                                    \
-    X(START,        VM,  "engine",   "mmu",    "seed",    "a run begins")                                \
-    X(STOP,         VM,  "status",   "why",    "exits",   "a run ends")                                  \
-    X(MARK,         VM,  "n",        "",       "",        "the guest names a phase of its run")          \
-    X(EXIT,         CPU, "reason",   "qual",   "extra",   "the guest stopped and the monitor was entered") \
-    X(RESUME,       VM,  "verdict",  "rip",    "host_ns", "the monitor concluded an exit")               \
-    X(NESTED_FILL,  MEM, "gpa",      "size",   "perm",    "an EPT entry was made")                       \
-    X(NESTED_ZAP,   MEM, "gpa",      "size",   "",        "EPT entries were removed")                    \
-    X(SHADOW_FILL,  MEM, "gla",      "gpa",    "flags",   "hidden fault: a shadow entry was made")       \
-    X(SHADOW_ZAP,   MEM, "gpa",      "entries","",        "shadow of a guest page table was dropped")    \
-    X(SHADOW_ROOT,  MEM, "cr3",      "cached", "",        "the guest switched address space")            \
-    X(FAULT_TRUE,   VM,  "gla",      "error",  "vector",  "a fault of the guest's own, given to it")     \
-    X(IO_READ,      IO,  "port",     "size",   "value",   "a device register was read by IN")            \
-    X(IO_WRITE,     IO,  "port",     "size",   "value",   "a device register was written by OUT")        \
-    X(MMIO_READ,    IO,  "gpa",      "size",   "value",   "a device register was read as memory")        \
-    X(MMIO_WRITE,   IO,  "gpa",      "size",   "value",   "a device register was written as memory")     \
-    X(UNCLAIMED,    IO,  "address",  "size",   "write",   "an access no device answers")                 \
-    X(IRQ_LINE,     IO,  "line",     "level",  "",        "a device moved its interrupt pin")            \
-    X(IRQ_ACK,      IO,  "vector",   "line",   "",        "the PIC gave out a vector")                   \
-    X(IRQ_EOI,      IO,  "line",     "",       "",        "the guest ended an interrupt")                \
-    X(TIMER,        BASE,"deadline", "generation","",     "a virtual timer fired")                       \
-    X(INJECT,       VM,  "vector",   "error",  "type",    "the monitor gives the guest an event")        \
-    X(DELIVER,      CPU, "vector",   "rip",    "error",   "the guest's handler is entered")              \
-    X(HYPERCALL,    VM,  "nr",       "arg",    "result",  "the guest asked the monitor by name")         \
-    X(MODE,         CPU, "from",     "to",     "",        "the CPU changed its operating mode")          \
-    X(ODDITY,       IO,  "what",     "a",      "b",       "the guest did what hardware leaves undefined") \
-    X(INSN,         CPU, "changed",  "value",  "rflags",  "an instruction retired; the first register it changed") \
-    X(REG,          CPU, "register", "value",  "",        "another register that the instruction changed") \
-    X(CUT,          VM,  "back_to",  "insns",  "",        "taken back to behind event back_to, the guest was changed: another future begins")
+/*    kind          layer arg 0       arg 1         arg 2      one line */
+#define TRACE_LIST(X)                                                                              \
+    X(START,        VM,   "engine",   "mmu",        "seed",    "a run begins")                     \
+    X(STOP,         VM,   "status",   "why",        "exits",   "a run ends")                       \
+    X(MARK,         VM,   "n",        "",           "",        "the guest names a phase of "       \
+                                                               "its run")                          \
+    X(EXIT,         CPU,  "reason",   "qual",       "extra",   "the guest stopped and the "        \
+                                                               "monitor was entered")              \
+    X(RESUME,       VM,   "verdict",  "rip",        "host_ns", "the monitor concluded an exit")    \
+    X(NESTED_FILL,  MEM,  "gpa",      "size",       "perm",    "an EPT entry was made")            \
+    X(NESTED_ZAP,   MEM,  "gpa",      "size",       "",        "EPT entries were removed")         \
+    X(SHADOW_FILL,  MEM,  "gla",      "gpa",        "flags",   "hidden fault: a shadow entry "     \
+                                                               "was made")                         \
+    X(SHADOW_ZAP,   MEM,  "gpa",      "entries",    "",        "shadow of a guest page table "     \
+                                                               "was dropped")                      \
+    X(SHADOW_ROOT,  MEM,  "cr3",      "cached",     "",        "the guest switched address space") \
+    X(FAULT_TRUE,   VM,   "gla",      "error",      "vector",  "a fault of the guest's own, "      \
+                                                               "given to it")                      \
+    X(IO_READ,      IO,   "port",     "size",       "value",   "a device register was read by IN") \
+    X(IO_WRITE,     IO,   "port",     "size",       "value",   "a device register was written "    \
+                                                               "by OUT")                           \
+    X(MMIO_READ,    IO,   "gpa",      "size",       "value",   "a device register was read as "    \
+                                                               "memory")                           \
+    X(MMIO_WRITE,   IO,   "gpa",      "size",       "value",   "a device register was written "    \
+                                                               "as memory")                        \
+    X(UNCLAIMED,    IO,   "address",  "size",       "write",   "an access no device answers")      \
+    X(IRQ_LINE,     IO,   "line",     "level",      "",        "a device moved its interrupt pin") \
+    X(IRQ_ACK,      IO,   "vector",   "line",       "",        "the PIC gave out a vector")        \
+    X(IRQ_EOI,      IO,   "line",     "",           "",        "the guest ended an interrupt")     \
+    X(TIMER,        BASE, "deadline", "generation", "",        "a virtual timer fired")            \
+    X(INJECT,       VM,   "vector",   "error",      "type",    "the monitor gives the guest "      \
+                                                               "an event")                         \
+    X(DELIVER,      CPU,  "vector",   "rip",        "error",   "the guest's handler is entered")   \
+    X(HYPERCALL,    VM,   "nr",       "arg",        "result",  "the guest asked the monitor "      \
+                                                               "by name")                          \
+    X(MODE,         CPU,  "from",     "to",         "",        "the CPU changed its operating "    \
+                                                               "mode")                             \
+    X(ODDITY,       IO,   "what",     "a",          "b",       "the guest did what hardware "      \
+                                                               "leaves undefined")                 \
+    X(INSN,         CPU,  "changed",  "value",      "rflags",  "an instruction retired; the "      \
+                                                               "first register it changed")        \
+    X(REG,          CPU,  "register", "value",      "",        "another register that the "        \
+                                                               "instruction changed")              \
+    X(CUT,          VM,   "back_to",  "insns",      "",        "taken back to behind event "       \
+                                                               "back_to, the guest was changed: "  \
+                                                               "another future begins")
 
 enum trace_kind {
 #define X(kind, layer, a0, a1, a2, about) TRACE_##kind,
@@ -137,7 +153,11 @@ static inline uint64_t trace_emit(struct trace *t, enum trace_kind kind,
 uint64_t trace_enter(struct trace *t, uint64_t seq);
 void trace_leave(struct trace *t, uint64_t old_cause);
 
-struct trace_kind_info { const char *name; enum layer layer; const char *arg[3]; const char *about; };
+struct trace_kind_info {
+    const char *name;
+    enum layer layer;
+    const char *arg[3], *about;
+};
 extern const struct trace_kind_info trace_kinds[N_TRACE_KINDS];
 extern const char *const layer_names[N_LAYERS];
 

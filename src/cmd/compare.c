@@ -120,7 +120,8 @@ static void show_instruction(struct vm *vm)
     bool wide = s.seg[SEG_CS].attr & SEG_DB;
     ZydisDecoderInit(&decoder, long64 ? ZYDIS_MACHINE_MODE_LONG_64
                      : wide ? ZYDIS_MACHINE_MODE_LEGACY_32 : ZYDIS_MACHINE_MODE_LEGACY_16,
-                     long64 ? ZYDIS_STACK_WIDTH_64 : wide ? ZYDIS_STACK_WIDTH_32 : ZYDIS_STACK_WIDTH_16);
+                     long64 ? ZYDIS_STACK_WIDTH_64 : wide
+                         ? ZYDIS_STACK_WIDTH_32 : ZYDIS_STACK_WIDTH_16);
     ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL);
     if (vm_read_linear(vm, s.seg[SEG_CS].base + rip, bytes, sizeof bytes) ||
         !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, sizeof bytes, &insn, operands)) ||

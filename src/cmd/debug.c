@@ -156,12 +156,14 @@ static int wait_for_stop(void *arg, struct link *l)
 static void remember(struct debug *d, const char *line)
 {
     static const struct { const char *word; bool goes_on; } again[] = {
-        { "stepi", false }, { "si", false }, { "nexti", false }, { "ni", false }, { "step-exit", false },
+        { "stepi", false }, { "si", false }, { "nexti", false }, { "ni", false },
+            { "step-exit", false },
         { "reverse-stepi", false }, { "rsi", false }, { "reverse-nexti", false }, { "rni", false },
         { "reverse-step", false }, { "rs", false }, { "reverse-next", false }, { "rn", false },
         { "reverse-continue", false }, { "rc", false },
         { "se", false }, { "step", false }, { "s", false }, { "next", false }, { "n", false },
-        { "list", true }, { "l", true }, { "continue", false }, { "c", false }, { "x", true }, { "xp", true },
+        { "list", true }, { "l", true }, { "continue", false }, { "c", false }, { "x", true },
+            { "xp", true },
     };
     size_t len = strcspn(line, " \t/");
     free(d->repeat);
@@ -294,7 +296,8 @@ static void read_with_readline(struct debug *d)
         read_history(path);
     bool go_on = true;
     while (go_on && (line = readline(PROMPT)) != NULL) {
-        const char *what = line[strspn(line, " \t")] ? line : d->repeat && !line_given_up ? d->repeat : "";
+        const char *what = line[strspn(line, " \t")] ? line : d->repeat && !line_given_up
+            ? d->repeat : "";
         line_given_up = false;
         if (what == line) {
             add_history(line);
@@ -360,8 +363,10 @@ static bool start_machine(struct debug *d)
              o->guest.path, o->machine.engine->name, mmu_names[o->machine.mmu],
              o->machine.ram_bytes, o->machine.seed);
     struct link_options l = {
-        .machine = o->machine, .guest = o->guest, .kinds = o->kinds | (o->insns ? TRACE_INSN_KINDS : 0), .trace_path = o->trace_path,
-        .trace_info = info, .paced = isatty(STDIN_FILENO) && !o->batch, .no_sandbox = o->no_sandbox,
+        .machine = o->machine, .guest = o->guest,
+        .kinds = o->kinds | (o->insns ? TRACE_INSN_KINDS : 0),
+        .trace_path = o->trace_path, .trace_info = info, .paced = isatty(STDIN_FILENO) && !o->batch,
+            .no_sandbox = o->no_sandbox,
         .symbols = d->symbols, .info = d->info,
     };
     d->link = link_start(&l, why, sizeof why);
@@ -417,15 +422,19 @@ static void help(void)
     fputs("usage: vitrine debug [options] GUEST\n"
           "       vitrine debug [options] FILE.trace\n"
           "       vitrine debug --commands\n"
-          "\nThe console: run a guest, stop it anywhere, and look at everything; or look at a trace.\n"
+          "\nThe console: run a guest, stop it anywhere, and look at everything; or look at a "
+          "trace.\n"
           "The guest waits before its first instruction.  `help` lists the commands.\n", stdout);
     options_help(FOR_DEBUG, stdout);
     fputs("  --commands           print the commands as a table, for the documentation\n"
-          "\nexit status: 0; 1 with --batch, if a command failed; 2 bad usage; 125 the host or the guest's file\n"
+          "\nexit status: 0; 1 with --batch, if a command failed; 2 bad usage; 125 the host or "
+          "the guest's file\n"
           "\nexamples:\n"
           "  vitrine debug build/guests/paging.elf\n"
-          "  vitrine debug --batch -ex 'break mark 2' -ex continue -ex 'info regs' build/guests/paging.elf\n"
-          "  vitrine debug --batch --json -ex 'until port 0xf4' -ex 'walk rip' build/guests/tiny64.elf\n"
+          "  vitrine debug --batch -ex 'break mark 2' -ex continue -ex 'info regs' "
+          "build/guests/paging.elf\n"
+          "  vitrine debug --batch --json -ex 'until port 0xf4' -ex 'walk rip' "
+          "build/guests/tiny64.elf\n"
           "  vitrine debug -x setup.vt --trace t.trace build/guests/tiny32.elf\n"
           "  vitrine debug --batch -ex 'why 121' t.trace\n", stdout);
 }

@@ -180,7 +180,8 @@ int cmd_doctor(int argc, char **argv)
             host_say("doctor takes no '%s', nor anything else", argv[1]);
             return 2;
         }
-        fputs("usage: vitrine doctor\n\nLooks whether this host has what Vitrine uses, and says what "
+        fputs("usage: vitrine doctor\n\n"
+              "Looks whether this host has what Vitrine uses, and says what "
               "to type where not.\nExit status 1 if something is missing without which no guest "
               "runs.\n", stdout);
         return 0;

@@ -113,7 +113,8 @@ static int usage(bool asked)
           "  --help           this help\n"
           "\nexamples:\n"
           "  vitrine engines\n"
-          "  vitrine engines --caps kvm | grep -qw paging32 && echo 32-bit kernels run here\n", stdout);
+          "  vitrine engines --caps kvm | grep -qw paging32 && echo 32-bit kernels run here\n",
+              stdout);
     return 0;
 }
 

@@ -134,7 +134,8 @@ static bool run_and_wait(char *const argv[])
         execvp(argv[0], argv);
         _exit(127);
     }
-    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+        WEXITSTATUS(status) == 0;
 }
 
 static bool split_window(struct pair *p)
@@ -220,7 +221,8 @@ static void end_server(struct pair *p)
         return;
     dismiss(p);
     for (int ms = 0; ms < END_MS; ms += 5) {
-        if (p->server > 0 ? waitpid(p->server, NULL, WNOHANG) == p->server : access(p->dir, F_OK) != 0)
+        if (p->server > 0 ? waitpid(p->server, NULL, WNOHANG) == p->server
+                          : access(p->dir, F_OK) != 0)
             return;
         nanosleep(&nap, NULL);
     }
@@ -306,7 +308,8 @@ static int debug_guest(struct pair *p, const char *guest)
 static void help(void)
 {
     fputs("usage: vitrine gdb [options] GUEST [-- GDB-OPTION ...]\n"
-          "\nStarts a guest and gdb on it: inferior 1 is the guest, before its first instruction, inferior 2 the\n"
+          "\nStarts a guest and gdb on it: inferior 1 is the guest, before its first "
+          "instruction, inferior 2 the\n"
           "monitor that answers it.  Quitting gdb ends the guest.\n", stdout);
     options_help(FOR_GDB, stdout);
     fputs("  --tmux               the guest's terminal in a pane beside gdb's\n"
@@ -315,11 +318,13 @@ static void help(void)
           "  vt-guest             from there back to the guest, behind the instruction\n"
           "  vt-exits, vt-walk, vt-why       the last exits; a page walk; what caused an event\n"
           "  monitor help         the console's commands, each behind `monitor`\n"
-          "\nexit status: gdb's; 2 bad usage; 125 the host or the guest's file; 127 there is no gdb\n"
+          "\nexit status: gdb's; 2 bad usage; 125 the host or the guest's file; 127 there is no "
+          "gdb\n"
           "\nexamples:\n"
           "  vitrine gdb build/guests/tiny64.elf -- -ex 'break main' -ex continue\n"
           "  vitrine gdb --tmux --append 'run=primes' build/guests/tiny32.elf\n"
-          "  vitrine gdb build/guests/hello.elf -- -batch -ex 'vt-follow io' -ex continue -ex 'print *x'\n", stdout);
+          "  vitrine gdb build/guests/hello.elf -- -batch -ex 'vt-follow io' -ex continue -ex "
+          "'print *x'\n", stdout);
 }
 
 /* Ours out of argv, and what is behind `--` apart. */

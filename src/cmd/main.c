@@ -13,16 +13,22 @@
 
 static const struct command commands[] = {
     { "run",     cmd_run,     "[options] GUEST", "run a guest" },
-    { "replay",  cmd_replay,  "[options] RECORDING", "a session that was recorded with run --record, again" },
-    { "compare", cmd_compare, "A B [options] GUEST", "two engines in lockstep: where do they differ?" },
-    { "debug",   cmd_debug,   "[options] GUEST | FILE.trace", "stop it, step it, look at it: the console" },
-    { "gdb",     cmd_gdb,     "[options] GUEST [-- ARG ...]", "gdb on a guest, and on the monitor that answers it" },
+    { "replay",  cmd_replay,  "[options] RECORDING",
+      "a session that was recorded with run --record, again" },
+    { "compare", cmd_compare, "A B [options] GUEST",
+      "two engines in lockstep: where do they differ?" },
+    { "debug",   cmd_debug,   "[options] GUEST | FILE.trace",
+      "stop it, step it, look at it: the console" },
+    { "gdb",     cmd_gdb,     "[options] GUEST [-- ARG ...]",
+      "gdb on a guest, and on the monitor that answers it" },
     { "engines", cmd_engines, "",                "what each engine can do on this host" },
     { "doctor",  cmd_doctor,  "",                "is everything here, and what to type if not" },
-    { "stat",    cmd_stat,    "FILE.trace | [options] GUEST", "count exits by reason, port and place" },
+    { "stat",    cmd_stat,    "FILE.trace | [options] GUEST",
+      "count exits by reason, port and place" },
     { "trace",   cmd_trace,   "FILE.trace",      "print, filter and explain a trace" },
     { "report",  cmd_report,  "FILE.trace -o OUT.html", "a trace as one web page" },
-    { "tui",     cmd_tui,     "[options] GUEST | FILE.trace", "watch a guest, or a trace, on the terminal" },
+    { "tui",     cmd_tui,     "[options] GUEST | FILE.trace",
+      "watch a guest, or a trace, on the terminal" },
 };
 
 static void help(FILE *out)

@@ -21,7 +21,8 @@ static const char usage[] =
     "  -o, --output OUT   write the page there; without it to standard output\n"
     "  --symbols ELF      name addresses by the symbols of the guest\n"
     "  --help             this help\n"
-    "\nexit status: 0; 1 the file cannot be read or is damaged, or the page not written; 2 bad usage\n"
+    "\nexit status: 0; 1 the file cannot be read or is damaged, or the page not written; 2 bad "
+    "usage\n"
     "\nexamples:\n"
     "  vitrine run --trace t.trace build/guests/ptchurn64.elf\n"
     "  vitrine report t.trace --symbols build/guests/ptchurn64.elf -o t.html\n";

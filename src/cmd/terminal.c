@@ -75,7 +75,8 @@ static bool enter_raw_mode(void)
     if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &saved_mode))
         return false;
     raw_mode = saved_mode;
-    raw_mode.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN);    /* ISIG stays: Ctrl-C, Ctrl-Z are ours */
+    /* ISIG stays: Ctrl-C, Ctrl-Z are ours */
+    raw_mode.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN);
     raw_mode.c_iflag &= ~(tcflag_t)(ICRNL | IXON | INLCR | IGNCR);
     raw_mode.c_cc[VMIN] = 0;
     raw_mode.c_cc[VTIME] = 0;
@@ -199,7 +200,8 @@ static bool wait_for_input(const struct terminal *t, uint64_t ns)
 
 static int give_link(struct terminal *t, uint8_t byte)
 {
-    ssize_t took = link_type(t->link, t->keyboard ? LINK_TO_KEYBOARD : LINK_TO_SERIAL, (const char *)&byte, 1);
+    ssize_t took = link_type(t->link, t->keyboard ? LINK_TO_KEYBOARD : LINK_TO_SERIAL,
+                             (const char *)&byte, 1);
     return took == 1 ? 0 : -EAGAIN;
 }
 
@@ -248,7 +250,11 @@ void terminal_attach_link(struct terminal *t, struct link *l, bool keyboard)
     t->keyboard = keyboard;
 }
 
-bool terminal_wants_input(const struct terminal *t)     { return !t->eof && sizeof t->queue - t->count >= 2; }
+bool terminal_wants_input(const struct terminal *t)
+{
+    return !t->eof && sizeof t->queue - t->count >= 2;
+}
+
 bool terminal_has_input(const struct terminal *t)       { return t->count != 0; }
 bool terminal_is_interactive(const struct terminal *t)  { return t->interactive; }
 

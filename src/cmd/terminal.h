@@ -25,9 +25,12 @@ void terminal_attach(struct terminal *t, struct vm *vm, bool keyboard);
 /* Or to one in another process.  Ctrl-A x then sends SIGINT to our own. */
 void terminal_attach_link(struct terminal *t, struct link *l, bool keyboard);
 /* Call fn with each byte that a machine of our own has taken. */
-void terminal_on_taken(struct terminal *t, void (*fn)(void *arg, bool keyboard, uint8_t byte), void *arg);
-bool terminal_wants_input(const struct terminal *t);    /* its descriptor, 0, may be polled: not at the end */
-bool terminal_has_input(const struct terminal *t);      /* something waits for the guest to take it */
+void terminal_on_taken(struct terminal *t, void (*fn)(void *arg, bool keyboard, uint8_t byte),
+                       void *arg);
+/* its descriptor, 0, may be polled: not at the end */
+bool terminal_wants_input(const struct terminal *t);
+/* something waits for the guest to take it */
+bool terminal_has_input(const struct terminal *t);
 bool terminal_is_interactive(const struct terminal *t);
 
 /* For struct vm_config: arg is the terminal. */

@@ -26,9 +26,11 @@
 #include "debugger/trace/filter.h"
 #include "debugger/trace/store.h"
 #include "debugger/trace/text.h"
+#include "debugger/trace/why.h"
 #include "vm/pc.h"
 
-enum action { AS_TEXT, AS_JSON, AS_STAT, AS_WHY, AS_INFO, AS_STORY, AS_COUNT, AS_HISTOGRAM, AS_CHROME, AS_CTF };
+enum action { AS_TEXT, AS_JSON, AS_STAT, AS_WHY, AS_INFO, AS_STORY, AS_COUNT, AS_HISTOGRAM,
+              AS_CHROME, AS_CTF };
 
 struct options {
     enum action action;
@@ -93,7 +95,8 @@ static int parse_number(const char *text, uint64_t *n)
     return 0;
 }
 
-enum { OPT_TEXT = 256, OPT_JSON, OPT_STAT, OPT_STORY, OPT_WHY, OPT_INFO, OPT_KIND, OPT_EXIT, OPT_FROM,
+enum { OPT_TEXT = 256, OPT_JSON, OPT_STAT, OPT_STORY, OPT_WHY, OPT_INFO, OPT_KIND, OPT_EXIT,
+       OPT_FROM,
        OPT_TO, OPT_SYMBOLS, OPT_KINDS, OPT_MARKDOWN, OPT_COUNT, OPT_HISTOGRAM,
        OPT_FIELDS, OPT_EXPORT, OPT_OUTPUT, OPT_TIMING,
        OPT_HELP };
@@ -238,7 +241,7 @@ static int do_why(struct job *j)
     struct trace_event e;
     const struct trace_event *first = store_at(j->store, 0);
     if (store_find_seq(j->store, j->o->why, &e) == 0) {
-        trace_text_why(store_text(j->store), &e, store_find_seq, j->store, stdout);
+        trace_why(store_text(j->store), &e, store_find_seq, j->store, stdout);
         return 0;
     }
     if (first) {
@@ -254,7 +257,8 @@ static int do_why(struct job *j)
 
 static int do_info(const struct store *s)
 {
-    static const char *const keys[] = { "writer", "guest", "engine", "engines", "mmu", "mem", "seed",
+    static const char *const keys[] = { "writer", "guest", "engine", "engines", "mmu", "mem",
+                                        "seed",
                                         "timing", "command", "host", "kinds" };
     const struct trace_file *f = store_file(s);
     for (size_t i = 0; i < NELEM(keys); i++)
@@ -296,8 +300,9 @@ static bool prepare(struct job *j)
     case AS_STORY:
         return (j->story = story_new(stdout));
     case AS_HISTOGRAM:
-        return (j->histogram = histogram_new(trace_field_find(j->o->histogram, strlen(j->o->histogram)),
-                                             store_text(j->store)));
+        j->histogram = histogram_new(trace_field_find(j->o->histogram, strlen(j->o->histogram)),
+                                     store_text(j->store));
+        return j->histogram;
     case AS_TEXT:
         trace_text_head(stdout);
         return true;

@@ -41,7 +41,8 @@ static const char usage[] =
     "  --keys         print the table of keys, for the documentation\n";
 
 static const char examples[] =
-    "\nexit status: 0; 1 the trace cannot be read; 2 bad usage; 125 no terminal to draw on, or the\n"
+    "\nexit status: 0; 1 the trace cannot be read; 2 bad usage; 125 no terminal to draw on, or "
+    "the\n"
     "guest cannot be loaded\n"
     "\nexamples:\n"
     "  vitrine tui build/guests/timer.elf\n"
@@ -64,7 +65,8 @@ static bool parse_colours(const char *text, enum tui_colours *c)
     return *c != COLOURS_AUTO;
 }
 
-enum own { OWN_SYMBOLS, OWN_FILTER, OWN_LAYOUT, OWN_MONO, OWN_COLOURS, OWN_ASCII, OWN_MOUSE, OWN_KEYS,
+enum own { OWN_SYMBOLS, OWN_FILTER, OWN_LAYOUT, OWN_MONO, OWN_COLOURS, OWN_ASCII, OWN_MOUSE,
+           OWN_KEYS,
            N_OWN };
 
 static const struct { const char *name; bool argument; } own_options[N_OWN] = {
@@ -162,7 +164,7 @@ static bool filter_is_good(const struct options *o, const struct store *s)
     return good;
 }
 
-static int show(struct options *o, struct store *s, struct symbols *symbols)
+static int show_store(struct options *o, struct store *s, struct symbols *symbols)
 {
     store_set_symbols(s, symbols);
     o->tui.store = s;
@@ -184,7 +186,7 @@ static int show_trace(struct options *o, const char *path)
     o->tui.name = path;
     o->tui.elf_path = o->symbols ? o->symbols : store_info(s, "guest");
     o->tui.info = debuginfo_open(o->tui.elf_path);
-    int status = ok ? show(o, s, symbols) : 1;
+    int status = ok ? show_store(o, s, symbols) : 1;
     debuginfo_close(o->tui.info);
     symbols_close(symbols);
     store_close(s);
@@ -212,15 +214,17 @@ static int show_guest(struct options *o)
     describe(r, info, sizeof info);
     o->tui.info = debuginfo_open(elf);
     struct link *l = link_start(&(struct link_options){
-        .machine = r->machine, .guest = r->guest, .kinds = r->kinds | (r->insns ? TRACE_INSN_KINDS : 0),
+        .machine = r->machine, .guest = r->guest,
+        .kinds = r->kinds | (r->insns ? TRACE_INSN_KINDS : 0),
         .trace_path = r->trace_path,
-        .trace_info = info, .paced = true, .symbols = symbols, .info = o->tui.info }, why, sizeof why);
+        .trace_info = info, .paced = true, .symbols = symbols, .info = o->tui.info }, why,
+            sizeof why);
     int status = 125;
     if (l) {
         o->tui.name = r->guest.path;
         o->tui.elf_path = elf;
         o->tui.link = l;
-        status = show(o, link_store(l), symbols);
+        status = show_store(o, link_store(l), symbols);
     } else if (why[0]) {
         host_say("%s", why);
     }

@@ -18,6 +18,7 @@
 #include "debugger/trace/filter.h"
 #include "debugger/trace/format.h"
 #include "debugger/trace/text.h"
+#include "debugger/trace/why.h"
 
 static FILE *nowhere;
 static uint64_t last_seq;
@@ -59,7 +60,7 @@ static bool read_event(void *arg, const struct trace_event *e)
         trace_text_json(&x, e, nowhere);
     }
     if (r->n < 4)
-        trace_text_why(&x, e, find_event, r->file, nowhere);
+        trace_why(&x, e, find_event, r->file, nowhere);
     return true;
 }
 

@@ -19,6 +19,7 @@
 #include "debugger/symbols/orc.h"
 #include "debugger/symbols/symbols.h"
 #include "debugger/trace/text.h"
+#include "debugger/trace/why.h"
 
 static const char *name_engine(const void *arg, unsigned engine)
 {
@@ -130,7 +131,7 @@ static uint64_t missing;
 
 static void as_why(FILE *f, const struct trace_event *e)
 {
-    trace_text_why(&words, e, find_in_story, &missing, f);
+    trace_why(&words, e, find_in_story, &missing, f);
 }
 
 static void why_goes_back_to_the_beginning(void **state)

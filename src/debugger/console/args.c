@@ -82,7 +82,8 @@ static bool line_address(struct console *c, const char **args, uint64_t *value, 
     size_t len = word_length(*args), n = len;
     while (n && isdigit((unsigned char)(*args)[n - 1]))
         n--;
-    *is_line = n && n < len && (*args)[n - 1] == ':' && n < sizeof file && strcspn(*args, "[(") >= n;
+    *is_line = n && n < len && (*args)[n - 1] == ':' && n < sizeof file &&
+        strcspn(*args, "[(") >= n;
     if (!*is_line)
         return false;
     snprintf(file, sizeof file, "%.*s", (int)n - 1, *args);

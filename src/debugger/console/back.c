@@ -25,7 +25,7 @@
 
 /* ---- one request ---- */
 
-static enum console_result go(struct console *c, enum link_run how, uint64_t n)
+static enum console_result go_back(struct console *c, enum link_run how, uint64_t n)
 {
     int err = link_run(c->o.link, how, n);
     if (err && link_refusal(c->o.link)[0])
@@ -35,7 +35,7 @@ static enum console_result go(struct console *c, enum link_run how, uint64_t n)
 
 static enum console_result go_and_tell(struct console *c, enum link_run how, uint64_t n)
 {
-    enum console_result result = go(c, how, n);
+    enum console_result result = go_back(c, how, n);
     if (result == CONSOLE_OK && c->o.wait && !console_held(c))
         tell_where(c);
     return result;
@@ -62,7 +62,7 @@ enum console_result cmd_reverse_nexti(struct console *c, const char *args)
     if (n > 1 && !c->o.wait)
         return fail(c, "several at once need a console that waits");
     do
-        result = go(c, LINK_REVERSE_NEXT, 1);
+        result = go_back(c, LINK_REVERSE_NEXT, 1);
     while (n-- > 1 && is_stepped(c, result));
     if (result == CONSOLE_OK && c->o.wait && !console_held(c))
         tell_where(c);
@@ -101,7 +101,7 @@ static enum console_result line_back(struct console *c, bool into)
     if (!place_of(c, state_pc(&c->cpu), &p))
         return fail(c, "no source line is known here; reverse-stepi goes back one instruction");
     for (unsigned n = 0; n < MAX_LINES_STEPS; n++) {
-        result = go(c, into ? LINK_REVERSE_STEP : LINK_REVERSE_NEXT, 1);
+        result = go_back(c, into ? LINK_REVERSE_STEP : LINK_REVERSE_NEXT, 1);
         if (!is_stepped(c, result) || at_line(c))
             return result;
     }
@@ -115,7 +115,8 @@ static enum console_result lines_back(struct console *c, const char *args, bool 
     if (!arg_count(c, args, 1, &n))
         return CONSOLE_ERROR;
     if (!c->o.wait)
-        return fail(c, "stepping by line needs a console that waits; use reverse-stepi or reverse-nexti");
+        return fail(c, "stepping by line needs a console that waits; use reverse-stepi or "
+                       "reverse-nexti");
     do
         result = line_back(c, into);
     while (n-- > 1 && is_stepped(c, result));
@@ -124,8 +125,15 @@ static enum console_result lines_back(struct console *c, const char *args, bool 
     return result;
 }
 
-enum console_result cmd_reverse_step(struct console *c, const char *args) { return lines_back(c, args, true); }
-enum console_result cmd_reverse_next(struct console *c, const char *args) { return lines_back(c, args, false); }
+enum console_result cmd_reverse_step(struct console *c, const char *args)
+{
+    return lines_back(c, args, true);
+}
+
+enum console_result cmd_reverse_next(struct console *c, const char *args)
+{
+    return lines_back(c, args, false);
+}
 
 /* ---- back to ... ---- */
 
@@ -159,13 +167,14 @@ static enum console_result back_to_event(struct console *c, uint64_t seq, bool e
     if (store_find_seq(c->o.store, seq, &e))
         return fail(c, "there is no event %" PRIu64, seq);
     if (exits_only && e.kind != TRACE_EXIT)
-        return fail(c, "event %" PRIu64 " is no exit but %s; `back event %" PRIu64 "` goes there", seq,
+        return fail(c, "event %" PRIu64 " is no exit but %s; `back event %" PRIu64 "` goes there",
+                    seq,
                     trace_kinds[e.kind].name, seq);
     return go_and_tell(c, LINK_TO_EVENT, seq);
 }
 
-/* Before the last write there: a watchpoint for this once.  Who waits is led past other breakpoints,
- * and it is taken away again if nobody wrote. */
+/* Before the last write there: a watchpoint for this once.  Who waits is led past other
+ * breakpoints, and it is taken away again if nobody wrote. */
 static enum console_result back_to_write(struct console *c, const char *args)
 {
     c->quiet = true;
@@ -176,7 +185,7 @@ static enum console_result back_to_write(struct console *c, const char *args)
     struct link_break b = c->making;
     const struct link_stop *s = link_stopped(c->o.link);
     do
-        result = go(c, LINK_REVERSE_CONTINUE, 0);
+        result = go_back(c, LINK_REVERSE_CONTINUE, 0);
     while (result == CONSOLE_OK && c->o.wait && s->why == LINK_BREAK && s->nr != b.nr &&
            s->address - b.at >= b.len);
     if (c->o.wait || result != CONSOLE_OK)
@@ -197,7 +206,8 @@ enum console_result cmd_back(struct console *c, const char *args)
     if (word_is(args, "to"))
         args = skip_blanks(args + 2);
     if (!*args)
-        return fail(c, "back where? an instruction count, exit SEQ, event SEQ, mark N, write ADDRESS, begin or now");
+        return fail(c, "back where? an instruction count, exit SEQ, event SEQ, mark N, write "
+                       "ADDRESS, begin or now");
     for (size_t i = 0; i < NELEM(words); i++)
         if (word_is(args, words[i].word)) {
             what = words[i].what;
@@ -226,11 +236,14 @@ enum console_result info_checkpoints(struct console *c, const char *args)
     if (nothing_more(c, args))
         return CONSOLE_ERROR;
     if (!p.ok) {
-        fputs("nothing is recorded: the guest has not run, or its engine cannot be taken back\n", c->out);
+        fputs("nothing is recorded: the guest has not run, or its engine cannot be taken back\n",
+              c->out);
         return CONSOLE_OK;
     }
-    fprintf(c->out, "recorded: %s %" PRIu64 " to %" PRIu64 ", events %" PRIu64 " to %" PRIu64 "%s\n",
-            p.by_exit ? "exits" : "instructions", p.begin_progress, p.newest_progress, p.begin_seq, p.newest_seq,
+    fprintf(c->out, "recorded: %s %" PRIu64 " to %" PRIu64 ", "
+            "events %" PRIu64 " to %" PRIu64 "%s\n",
+            p.by_exit ? "exits" : "instructions", p.begin_progress, p.newest_progress,
+            p.begin_seq, p.newest_seq,
             p.inside ? "; the guest stands in its past" : "");
     fprintf(c->out, "%" PRIu64 " checkpoints in %.1f MB of %.0f, %" PRIu64 " %s\n", p.checkpoints,
             (double)p.bytes / 1e6, (double)p.max_bytes / 1e6, p.inputs,

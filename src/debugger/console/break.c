@@ -13,15 +13,24 @@
 #include "debugger/console/private.h"
 
 const struct command_row break_rows[] = {
-    { "port", NULL, "PORT[..PORT]", "a port is read or written", "break port 0x3f8..0x3ff", break_port, true, true, WITH_NOTHING },
-    { "mmio", NULL, "GPA[..GPA]", "a device's memory is", "break mmio 0xfee00000..0xfee00fff", break_mmio, true, true, WITH_NOTHING },
-    { "exit", NULL, "[REASON]", "the monitor is entered, for any reason or this one", "break exit hlt", break_exit, true, true, WITH_NOTHING },
-    { "irq", NULL, "[VECTOR]", "an interrupt is about to be given to the guest", "break irq 0x20", break_irq, true, true, WITH_NOTHING },
-    { "fault", NULL, "[VECTOR]", "the guest enters a handler, for any vector or this one", "break fault 14", break_fault, true, true, WITH_NOTHING },
-    { "mark", NULL, "[N]", "the guest names a phase of its run", "break mark 3", break_mark, true, true, WITH_NOTHING },
-    { "mode", NULL, NULL, "the CPU changes its operating mode", "break mode", break_mode, true, true, WITH_NOTHING },
-    { "triple", NULL, NULL, "a triple fault (the guest stops there anyway)", "break triple", break_triple, true, true, WITH_NOTHING },
-    { "event", NULL, "FILTER", "any event; `vitrine trace --fields` lists what FILTER can name", "break event IRQ_LINE && line==4", break_event, true, true, WITH_FIELD },
+    { "port", NULL, "PORT[..PORT]", "a port is read or written",
+      "break port 0x3f8..0x3ff", break_port, true, true, WITH_NOTHING },
+    { "mmio", NULL, "GPA[..GPA]", "a device's memory is",
+      "break mmio 0xfee00000..0xfee00fff", break_mmio, true, true, WITH_NOTHING },
+    { "exit", NULL, "[REASON]", "the monitor is entered, for any reason or this one",
+      "break exit hlt", break_exit, true, true, WITH_NOTHING },
+    { "irq", NULL, "[VECTOR]", "an interrupt is about to be given to the guest",
+      "break irq 0x20", break_irq, true, true, WITH_NOTHING },
+    { "fault", NULL, "[VECTOR]", "the guest enters a handler, for any vector or this one",
+      "break fault 14", break_fault, true, true, WITH_NOTHING },
+    { "mark", NULL, "[N]", "the guest names a phase of its run",
+      "break mark 3", break_mark, true, true, WITH_NOTHING },
+    { "mode", NULL, NULL, "the CPU changes its operating mode",
+      "break mode", break_mode, true, true, WITH_NOTHING },
+    { "triple", NULL, NULL, "a triple fault (the guest stops there anyway)",
+      "break triple", break_triple, true, true, WITH_NOTHING },
+    { "event", NULL, "FILTER", "any event; `vitrine trace --fields` lists what FILTER can name",
+      "break event IRQ_LINE && line==4", break_event, true, true, WITH_FIELD },
 };
 const size_t n_break_rows = NELEM(break_rows);
 
@@ -34,7 +43,8 @@ static enum console_result event(struct console *c, const char *fmt, ...)
     va_start(ap, fmt);
     int n = vsnprintf(c->making.event, sizeof c->making.event, fmt, ap);
     va_end(ap);
-    return n < 0 || (size_t)n >= sizeof c->making.event ? fail(c, "this is too long for a breakpoint") : CONSOLE_OK;
+    return n < 0 || (size_t)n >= sizeof c->making.event
+        ? fail(c, "this is too long for a breakpoint") : CONSOLE_OK;
 }
 
 /* "A" or "A..B" */
@@ -91,9 +101,20 @@ static enum console_result event_numbered(struct console *c, const char *args, c
          ? event(c, "%s && %s==%" PRIu64, kind, field, n) : CONSOLE_ERROR;
 }
 
-enum console_result break_irq(struct console *c, const char *args)   { return event_numbered(c, args, "INJECT", "vector"); }
-enum console_result break_fault(struct console *c, const char *args) { return event_numbered(c, args, "DELIVER", "vector"); }
-enum console_result break_mark(struct console *c, const char *args)  { return event_numbered(c, args, "MARK", "n"); }
+enum console_result break_irq(struct console *c, const char *args)
+{
+    return event_numbered(c, args, "INJECT", "vector");
+}
+
+enum console_result break_fault(struct console *c, const char *args)
+{
+    return event_numbered(c, args, "DELIVER", "vector");
+}
+
+enum console_result break_mark(struct console *c, const char *args)
+{
+    return event_numbered(c, args, "MARK", "n");
+}
 
 enum console_result break_mode(struct console *c, const char *args)
 {
@@ -114,7 +135,8 @@ enum console_result break_code(struct console *c, const char *args)
 {
     c->making.kind = BREAK_CODE;
     c->making.at = state_pc(&c->cpu);
-    return !*args || (arg_address(c, &args, &c->making.at) && !nothing_more(c, args)) ? CONSOLE_OK : CONSOLE_ERROR;
+    return !*args || (arg_address(c, &args, &c->making.at) && !nothing_more(c, args))
+        ? CONSOLE_OK : CONSOLE_ERROR;
 }
 
 /* ---- all that may stand behind the word ---- */
@@ -146,7 +168,8 @@ static const char *describe(struct console *c, const struct link_break *b, char 
         snprintf(buf, n, "%s", address_text(c, b->at, place, sizeof place));
     else
         snprintf(buf, n, "%s of %" PRIu64 " bytes at %s",
-                 b->access & BREAK_CHANGE ? "a change" : b->access & BREAK_READ && b->access & BREAK_WRITE
+                 b->access & BREAK_CHANGE ? "a change" : b->access & BREAK_READ &&
+                     b->access & BREAK_WRITE
                  ? "an access" : b->access & BREAK_READ ? "a read" : "a write",
                  b->len, address_text(c, b->at, place, sizeof place));
     return buf;
@@ -156,7 +179,8 @@ static void break_json(struct console *c, const struct link_break *b)
 {
     static const char *const kinds[N_BREAK_KINDS] = { "code", "data", "event" };
     fprintf(c->out, "{\"breakpoint\":%u,\"kind\":\"%s\",\"at\":%" PRIu64 ",\"len\":%" PRIu64
-            ",\"enabled\":%s,\"temporary\":%s,\"hits\":%" PRIu64 ",\"ignore\":%" PRIu64 ",\"event\":",
+            ",\"enabled\":%s,\"temporary\":%s,\"hits\":%" PRIu64
+            ",\"ignore\":%" PRIu64 ",\"event\":",
             b->nr, kinds[b->kind], b->at, b->len, b->enabled ? "true" : "false",
             b->temporary ? "true" : "false", b->hits, b->ignore);
     json_string(c->out, b->event);
@@ -165,7 +189,7 @@ static void break_json(struct console *c, const struct link_break *b)
     fputs("}\n", c->out);
 }
 
-static enum console_result add(struct console *c)
+static enum console_result add_breakpoint(struct console *c)
 {
     char why[300], what[500];
     c->making.enabled = true;
@@ -174,8 +198,10 @@ static enum console_result add(struct console *c)
     if (c->o.json && !c->quiet)
         break_json(c, &c->making);
     else if (!c->quiet)
-        fprintf(c->out, "%s %u: %s%s%s\n", c->making.kind == BREAK_DATA ? "watchpoint" : "breakpoint", c->making.nr,
-                describe(c, &c->making, what, sizeof what), c->making.condition[0] ? " if " : "", c->making.condition);
+        fprintf(c->out, "%s %u: %s%s%s\n", c->making.kind == BREAK_DATA
+                ? "watchpoint" : "breakpoint", c->making.nr,
+                describe(c, &c->making, what, sizeof what), c->making.condition[0] ? " if " : "",
+                    c->making.condition);
     return CONSOLE_OK;
 }
 
@@ -187,7 +213,7 @@ static enum console_result set_condition(struct console *c, const char *text)
     return CONSOLE_OK;
 }
 
-static enum console_result make(struct console *c, const char *args, bool temporary)
+static enum console_result make_breakpoint(struct console *c, const char *args, bool temporary)
 {
     char text[500];
     bool ambiguous;
@@ -203,11 +229,11 @@ static enum console_result make(struct console *c, const char *args, bool tempor
     enum console_result result = r ? r->run(c, skip_blanks(text + len)) : break_code(c, text);
     if (result == CONSOLE_OK)
         result = set_condition(c, condition);
-    return result == CONSOLE_OK ? add(c) : result;
+    return result == CONSOLE_OK ? add_breakpoint(c) : result;
 }
 
-enum console_result cmd_break(struct console *c, const char *args)  { return make(c, args, false); }
-enum console_result cmd_tbreak(struct console *c, const char *args) { return make(c, args, true); }
+enum console_result cmd_break(struct console *c, const char *args)  { return make_breakpoint(c, args, false); }
+enum console_result cmd_tbreak(struct console *c, const char *args) { return make_breakpoint(c, args, true); }
 
 /* A variable, or an address: *args moves behind it. */
 static bool arg_watched(struct console *c, const char **args)
@@ -227,7 +253,8 @@ static bool arg_watched(struct console *c, const char **args)
     return true;
 }
 
-static enum console_result watch(struct console *c, const char *args, uint32_t access, bool temporary)
+static enum console_result make_watchpoint(struct console *c, const char *args, uint32_t access,
+                                 bool temporary)
 {
     char text[500];
     if (!*args || strlen(args) >= sizeof text)
@@ -239,15 +266,29 @@ static enum console_result watch(struct console *c, const char *args, uint32_t a
     if (!arg_watched(c, &at) || (*at && !arg_value(c, &at, &c->making.len)) ||
         nothing_more(c, at) || set_condition(c, condition))
         return CONSOLE_ERROR;
-    return add(c);
+    return add_breakpoint(c);
 }
 
 /* For `back write`, once. */
-enum console_result watch_writes(struct console *c, const char *args) { return watch(c, args, BREAK_WRITE, true); }
+enum console_result watch_writes(struct console *c, const char *args)
+{
+    return make_watchpoint(c, args, BREAK_WRITE, true);
+}
 
-enum console_result cmd_watch(struct console *c, const char *args)  { return watch(c, args, BREAK_CHANGE, false); }
-enum console_result cmd_rwatch(struct console *c, const char *args) { return watch(c, args, BREAK_READ, false); }
-enum console_result cmd_awatch(struct console *c, const char *args) { return watch(c, args, BREAK_READ | BREAK_WRITE, false); }
+enum console_result cmd_watch(struct console *c, const char *args)
+{
+    return make_watchpoint(c, args, BREAK_CHANGE, false);
+}
+
+enum console_result cmd_rwatch(struct console *c, const char *args)
+{
+    return make_watchpoint(c, args, BREAK_READ, false);
+}
+
+enum console_result cmd_awatch(struct console *c, const char *args)
+{
+    return make_watchpoint(c, args, BREAK_READ | BREAK_WRITE, false);
+}
 
 /* ---- the list ---- */
 
@@ -323,7 +364,7 @@ static enum console_result change(struct console *c, const struct link_break *b)
     return link_break_change(c->o.link, b, why, sizeof why) ? fail(c, "%s", why) : CONSOLE_OK;
 }
 
-static enum console_result enable(struct console *c, const char *args, bool on)
+static enum console_result set_enabled(struct console *c, const char *args, bool on)
 {
     struct link_break b;
     uint64_t nr;
@@ -345,8 +386,15 @@ static enum console_result enable(struct console *c, const char *args, bool on)
     return CONSOLE_OK;
 }
 
-enum console_result cmd_enable(struct console *c, const char *args)  { return enable(c, args, true); }
-enum console_result cmd_disable(struct console *c, const char *args) { return enable(c, args, false); }
+enum console_result cmd_enable(struct console *c, const char *args)
+{
+    return set_enabled(c, args, true);
+}
+
+enum console_result cmd_disable(struct console *c, const char *args)
+{
+    return set_enabled(c, args, false);
+}
 
 enum console_result cmd_condition(struct console *c, const char *args)
 {

@@ -44,7 +44,8 @@ static void offer_symbols(struct words *w, const struct symbols *s)
 
 static void offer_variables(struct words *w, struct debuginfo *info)
 {
-    static const char in_names[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
+    static const char in_names[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
     const struct debuginfo_name *name;
     size_t n = *w->prefix ? debuginfo_names(info, &name) : 0;
     for (size_t i = 0; i < n && w->n < 2000; i++)

@@ -185,7 +185,8 @@ static void guess_callers(struct console *c, uint64_t sp, uint64_t left)
             fputs("}\n", c->out);
         } else {
             if (!shown)
-                fputs("(no call frame information: from here on what looks like a return address)\n", c->out);
+                fputs("(no call frame information: from here on what looks like a return "
+                      "address)\n", c->out);
             fprintf(c->out, "?   %s\n", address_text(c, word, place, sizeof place));
         }
         shown++;
@@ -276,14 +277,23 @@ static enum console_result variables(struct console *c, const char *args, int ta
     return CONSOLE_OK;
 }
 
-enum console_result info_locals(struct console *c, const char *args) { return variables(c, args, DW_TAG_variable, "local variables"); }
-enum console_result info_args(struct console *c, const char *args)   { return variables(c, args, DW_TAG_formal_parameter, "parameters"); }
+enum console_result info_locals(struct console *c, const char *args)
+{
+    return variables(c, args, DW_TAG_variable, "local variables");
+}
+
+enum console_result info_args(struct console *c, const char *args)
+{
+    return variables(c, args, DW_TAG_formal_parameter, "parameters");
+}
 
 enum console_result info_frame(struct console *c, const char *args)
 {
-    static const char *const names64[FRAME_REGS] = { "rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", "r8", "r9",
+    static const char *const names64[FRAME_REGS] = { "rax", "rdx", "rcx", "rbx", "rsi", "rdi",
+                                                     "rbp", "rsp", "r8", "r9",
         "r10", "r11", "r12", "r13", "r14", "r15", "rip" };
-    static const char *const names32[9] = { "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip" };
+    static const char *const names32[9] = { "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi",
+                                            "eip" };
     struct frame f;
     if (nothing_more(c, args))
         return CONSOLE_ERROR;

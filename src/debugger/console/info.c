@@ -27,8 +27,10 @@ static bool is_long(const struct console *c)
 static void show_descriptor(struct console *c, unsigned sel, uint64_t d, uint64_t upper)
 {
     static const char *const system[16] = {
-        "?", "16-bit TSS", "LDT", "16-bit TSS, busy", "16-bit call gate", "task gate", "16-bit interrupt gate",
-        "16-bit trap gate", "?", "TSS", "?", "TSS, busy", "call gate", "?", "interrupt gate", "trap gate",
+        "?", "16-bit TSS", "LDT", "16-bit TSS, busy", "16-bit call gate", "task gate",
+            "16-bit interrupt gate",
+        "16-bit trap gate", "?", "TSS", "?", "TSS, busy", "call gate", "?", "interrupt gate",
+            "trap gate",
     };
     unsigned type = (unsigned)(d >> 40) & 15, dpl = (unsigned)(d >> 45) & 3;
     uint64_t base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000),
@@ -38,7 +40,8 @@ static void show_descriptor(struct console *c, unsigned sel, uint64_t d, uint64_
     bool code_or_data = d >> 44 & 1;
     if (!code_or_data && is_long(c))
         base |= upper << 32;
-    fprintf(c->out, "0x%04x  base 0x%08" PRIx64 " limit 0x%08" PRIx64 " DPL %u %s%s%s\n", sel, base, limit, dpl,
+    fprintf(c->out, "0x%04x  base 0x%08" PRIx64 " limit 0x%08" PRIx64 " DPL %u %s%s%s\n", sel, base,
+            limit, dpl,
             d >> 47 & 1 ? "" : "not present, ",
             !code_or_data ? system[type] : type & 8 ? "code" : "data",
             !code_or_data ? "" : d >> 53 & 1 ? " 64-bit" : d >> 54 & 1 ? " 32-bit" : " 16-bit");
@@ -84,7 +87,8 @@ struct gate { bool present; uint16_t sel; unsigned type, dpl; uint64_t at; };
 static struct gate parse_gate(const struct console *c, const uint64_t d[2])
 {
     return (struct gate){
-        .present = d[0] >> 47 & 1, .sel = (uint16_t)(d[0] >> 16), .type = (unsigned)(d[0] >> 40) & 15,
+        .present = d[0] >> 47 & 1, .sel = (uint16_t)(d[0] >> 16),
+            .type = (unsigned)(d[0] >> 40) & 15,
         .dpl = (unsigned)(d[0] >> 45) & 3,
         .at = (d[0] & 0xffff) | (d[0] >> 32 & 0xffff0000) | (is_long(c) ? d[1] << 32 : 0),
     };
@@ -93,9 +97,11 @@ static struct gate parse_gate(const struct console *c, const uint64_t d[2])
 static void show_gate(struct console *c, unsigned v, const struct gate *g)
 {
     char place[200];
-    const char *kind = g->type == 14 ? "interrupt" : g->type == 15 ? "trap" : g->type == 6 ? "interrupt, 16-bit"
+    const char *kind = g->type == 14 ? "interrupt" : g->type == 15 ? "trap" : g->type == 6
+        ? "interrupt, 16-bit"
                      : g->type == 7 ? "trap, 16-bit" : g->type == 5 ? "task" : "?";
-    fprintf(c->out, "0x%02x  %04x:%s  %s, DPL %u\n", v, g->sel, address_text(c, g->at, place, sizeof place), kind,
+    fprintf(c->out, "0x%02x  %04x:%s  %s, DPL %u\n", v, g->sel,
+            address_text(c, g->at, place, sizeof place), kind,
             g->dpl);
 }
 
@@ -136,7 +142,8 @@ enum console_result info_idt(struct console *c, const char *args)
         if (g[v].present)
             show_gate(c, v, &g[v]);
         if (g[v].present && run > 1)
-            fprintf(c->out, "      ... the same, every %#" PRIx64 " bytes, to 0x%02x\n", g[v + 1].at - g[v].at, v + run - 1);
+            fprintf(c->out, "      ... the same, every %#" PRIx64 " bytes, to 0x%02x\n",
+                    g[v + 1].at - g[v].at, v + run - 1);
     }
     return CONSOLE_OK;
 }
@@ -233,7 +240,8 @@ enum console_result info_port(struct console *c, const char *args)
     if (err && err != -ENXIO)
         return fail_link(c, err, "port");
     const char *name = pc_port_name((uint16_t)port);
-    fprintf(c->out, "port %#" PRIx64 " (%s) would read %#" PRIx64 "%s\n", port, name ? name : "nobody's", value,
+    fprintf(c->out, "port %#" PRIx64 " (%s) would read %#" PRIx64 "%s\n", port, name
+            ? name : "nobody's", value,
             err ? ": nobody answers" : "");
     return CONSOLE_OK;
 }
@@ -319,7 +327,8 @@ enum console_result info_status(struct console *c, const char *args)
         return CONSOLE_OK;
     link_get_status(c->o.link, &s);
     fprintf(c->out, "%" PRIu64 " instructions, %" PRIu64 " exits, %" PRIu64 " interrupts, %" PRIu64
-            ".%06" PRIu64 " ms of virtual time%s; %s\n", s.icount, s.n_exits, s.n_irqs, s.vtime_ns / 1000000,
+            ".%06" PRIu64 " ms of virtual time%s; %s\n", s.icount, s.n_exits, s.n_irqs,
+                s.vtime_ns / 1000000,
             s.vtime_ns % 1000000, s.halted ? ", halted" : "", state_mode(&c->cpu));
     if (s.injected.type != EVENT_NONE)
         fprintf(c->out, "vector %#x will be delivered first\n", s.injected.vector);

@@ -65,7 +65,8 @@ void put_number(struct console *c, uint64_t v, char letter, unsigned size)
     case 'u': fprintf(c->out, "%" PRIu64, v); break;
     case 'o': fprintf(c->out, "0%" PRIo64, v); break;
     case 't': put_binary(c->out, v, 8 * size); break;
-    case 'c': fprintf(c->out, isprint((int)(v & 0x7f)) && v < 127 ? "%" PRIu64 " '%c'" : "%" PRIu64, v, (int)v); break;
+    case 'c': fprintf(c->out, isprint((int)(v & 0x7f)) && v < 127 ? "%" PRIu64 " '%c'" : "%" PRIu64,
+                      v, (int)v); break;
     case 'a': fputs(address_text(c, v, text, sizeof text), c->out); break;
     case 'x': fprintf(c->out, "0x%0*" PRIx64, (int)(2 * size), v); break;
     default:  fprintf(c->out, "%#" PRIx64, v); break;
@@ -148,7 +149,8 @@ static enum console_result dump_strings(struct console *c, bool physical, uint64
         fprintf(c->out, "%s: \"", address_text(c, at, place, sizeof place));
         for (; n < 1024 && read_at(c, physical, at, &ch, 1) == 0 && ch; n++, at++)
             if (ch == '"' || ch == '\\' || !isprint((unsigned char)ch))
-                fprintf(c->out, ch == '\n' ? "\\n" : isprint((unsigned char)ch) ? "\\%c" : "\\x%02x", (unsigned char)ch);
+                fprintf(c->out, ch == '\n' ? "\\n" : isprint((unsigned char)ch)
+                        ? "\\%c" : "\\x%02x", (unsigned char)ch);
             else
                 fputc(ch, c->out);
         fputs("\"\n", c->out);
@@ -309,13 +311,15 @@ enum console_result info_registers(struct console *c, const char *args)
         const struct reg *r = reg_at(i);
         if (r->part || (!all && !wide && i >= R8))
             continue;
-        fprintf(c->out, "%-14s 0x%0*" PRIx64 "%s", r->name, wide || all ? 16 : 8, reg_get(r, &c->cpu),
+        fprintf(c->out, "%-14s 0x%0*" PRIx64 "%s", r->name, wide || all ? 16 : 8,
+                reg_get(r, &c->cpu),
                 ++n % per_line ? "   " : "\n");
     }
     if (n % per_line)
         fputc('\n', c->out);
     if (!all)
-        fprintf(c->out, "rip %s\nrflags %#" PRIx64 " [%s]   cr0 %#" PRIx64 " cr3 %#" PRIx64 " cr4 %#" PRIx64
+        fprintf(c->out, "rip %s\nrflags %#" PRIx64 " [%s]   "
+                "cr0 %#" PRIx64 " cr3 %#" PRIx64 " cr4 %#" PRIx64
                 " efer %#" PRIx64 "   CPL %" PRIu64 ", %s\n",
                 address_text(c, c->cpu.rip, place, sizeof place), c->cpu.rflags,
                 state_flags(c->cpu.rflags, flags, sizeof flags), c->cpu.cr0, c->cpu.cr3, c->cpu.cr4,
@@ -330,11 +334,13 @@ enum console_result info_segments(struct console *c, const char *args)
     fprintf(c->out, "%-5s %-6s %-18s %-10s %s\n", "", "sel", "base", "limit", "rights");
     for (unsigned i = 0; i < N_SEGS; i++) {
         const struct segment *s = &c->cpu.seg[i];
-        fprintf(c->out, "%-5s 0x%04x 0x%016" PRIx64 " 0x%08x 0x%04x%s%s%s DPL %u%s\n", seg_names[i], s->sel, s->base,
+        fprintf(c->out, "%-5s 0x%04x 0x%016" PRIx64 " 0x%08x 0x%04x%s%s%s DPL %u%s\n", seg_names[i],
+                s->sel, s->base,
                 s->limit, s->attr, s->attr & SEG_P ? " present" : " unusable",
                 !(s->attr & SEG_S) ? " system" : s->attr & 8 ? " code" : " data",
                 s->attr & SEG_L ? " 64-bit" : s->attr & SEG_DB ? " 32-bit" : " 16-bit",
-                (unsigned)(s->attr & SEG_DPL) >> 5, s->attr & SEG_S && s->attr & 2 ? s->attr & 8 ? " readable" : " writable" : "");
+                (unsigned)(s->attr & SEG_DPL) >> 5, s->attr & SEG_S && s->attr & 2 ? s->attr & 8
+                    ? " readable" : " writable" : "");
     }
     fprintf(c->out, "gdtr  base %#" PRIx64 " limit %#x\nidtr  base %#" PRIx64 " limit %#x\n",
             c->cpu.gdtr.base, c->cpu.gdtr.limit, c->cpu.idtr.base, c->cpu.idtr.limit);
@@ -362,7 +368,8 @@ static const char *const level_names[5] = { "", "PT", "PD", "PDPT", "PML4" };
 static char *entry_bits(uint64_t e, char *buf, size_t n)
 {
     static const struct { uint64_t bit; const char *name; } bits[] = {
-        { PTE_P, "P" }, { PTE_W, "W" }, { PTE_U, "U" }, { PTE_A, "A" }, { PTE_D, "D" }, { PTE_PS, "PS" },
+        { PTE_P, "P" }, { PTE_W, "W" }, { PTE_U, "U" }, { PTE_A, "A" }, { PTE_D, "D" },
+            { PTE_PS, "PS" },
         { PTE_G, "G" }, { PTE_NX, "NX" },
     };
     size_t used = 0;
@@ -396,7 +403,8 @@ static void show_second(struct console *c, const struct link_second *s, gla_t gl
                 s->hva, s->page_size,
                 s->is_shadow ? "as the shadow allows" : ept_bits(s->perm, rwx));
     else
-        fprintf(c->out, "hva  none: the %s tables do not map %s %#" PRIx64 " (not touched yet, or a device)\n", table,
+        fprintf(c->out, "hva  none: the %s tables do not map %s %#" PRIx64 " (not touched yet, "
+                                                                           "or a device)\n", table,
                 s->is_shadow ? "gla" : "gpa", s->is_shadow ? gla : gpa);
 }
 
@@ -410,11 +418,13 @@ static void walk_json(struct console *c, gla_t gla, const struct walk *w,
                 w->step[i].entry);
     fputc(']', c->out);
     if (w->result == WALK_OK)
-        fprintf(c->out, ",\"gpa\":%" PRIu64 ",\"page\":%" PRIu64 ",\"writable\":%s,\"user\":%s,\"executable\":%s",
+        fprintf(c->out, ",\"gpa\":%" PRIu64 ",\"page\":%" PRIu64
+                ",\"writable\":%s,\"user\":%s,\"executable\":%s",
                 w->gpa, w->page_size, w->writable ? "true" : "false", w->user ? "true" : "false",
                 w->executable ? "true" : "false");
     if (!err)
-        fprintf(c->out, ",\"second\":\"%s\",\"mapped\":%s,\"hva\":%" PRIu64, s->is_shadow ? "shadow" : "nested",
+        fprintf(c->out, ",\"second\":\"%s\",\"mapped\":%s,\"hva\":%" PRIu64, s->is_shadow
+                ? "shadow" : "nested",
                 s->ok ? "true" : "false", s->hva);
     fputs("}\n", c->out);
 }
@@ -455,7 +465,8 @@ static void show_walk(struct console *c, gla_t gla, const struct walk *w)
     if (!levels)
         fputs("  paging is off\n", c->out);
     if (w->result == WALK_OK)
-        fprintf(c->out, "gpa  %#" PRIx64 " (page of %" PRIu64 " bytes, %s, %s%s)\n", w->gpa, w->page_size,
+        fprintf(c->out, "gpa  %#" PRIx64 " (page of %" PRIu64 " bytes, %s, %s%s)\n", w->gpa,
+                w->page_size,
                 w->writable ? "writable" : "read-only", w->user ? "user" : "supervisor",
                 w->executable ? "" : ", no execute");
     else

@@ -19,15 +19,25 @@ static command_fn monitor_follow, monitor_where, monitor_step, monitor_next, mon
     monitor_continue, monitor_print, monitor_locals, monitor_list;
 
 const struct command_row monitor_rows[] = {
-    { "follow", NULL, "on|off", "stop in the handler of every exit, or do not", "monitor follow on", monitor_follow, true, true, WITH_NOTHING },
-    { "where", "bt", NULL, "where the monitor stands, and who called that", "monitor where", monitor_where, true, true, WITH_NOTHING },
-    { "step", "s", "[N]", "to another line of the monitor, into its functions too", "monitor step", monitor_step, true, true, WITH_NOTHING },
-    { "next", "n", "[N]", "to another line of the same function", "monitor next", monitor_next, true, true, WITH_NOTHING },
-    { "finish", "fin", NULL, "until this function has returned; of the handler: back to the guest", "monitor finish", monitor_finish, true, true, WITH_NOTHING },
-    { "continue", "c", NULL, "answer the exit, and on with the guest", "monitor continue", monitor_continue, true, true, WITH_NOTHING },
-    { "print", "p", "EXPR", "a C expression over the monitor's variables", "monitor print *x", monitor_print, true, true, WITH_NOTHING },
-    { "locals", NULL, NULL, "the variables of the function it stands in", "monitor locals", monitor_locals, true, false, WITH_NOTHING },
-    { "list", "l", NULL, "its source around there", "monitor list", monitor_list, true, false, WITH_NOTHING },
+    { "follow", NULL, "on|off", "stop in the handler of every exit, or do not",
+      "monitor follow on", monitor_follow, true, true, WITH_NOTHING },
+    { "where", "bt", NULL, "where the monitor stands, and who called that",
+      "monitor where", monitor_where, true, true, WITH_NOTHING },
+    { "step", "s", "[N]", "to another line of the monitor, into its functions too",
+      "monitor step", monitor_step, true, true, WITH_NOTHING },
+    { "next", "n", "[N]", "to another line of the same function",
+      "monitor next", monitor_next, true, true, WITH_NOTHING },
+    { "finish", "fin", NULL,
+      "until this function has returned; of the handler: back to the guest",
+      "monitor finish", monitor_finish, true, true, WITH_NOTHING },
+    { "continue", "c", NULL, "answer the exit, and on with the guest",
+      "monitor continue", monitor_continue, true, true, WITH_NOTHING },
+    { "print", "p", "EXPR", "a C expression over the monitor's variables",
+      "monitor print *x", monitor_print, true, true, WITH_NOTHING },
+    { "locals", NULL, NULL, "the variables of the function it stands in",
+      "monitor locals", monitor_locals, true, false, WITH_NOTHING },
+    { "list", "l", NULL, "its source around there",
+      "monitor list", monitor_list, true, false, WITH_NOTHING },
 };
 const size_t n_monitor_rows = NELEM(monitor_rows);
 
@@ -41,7 +51,8 @@ bool console_held(struct console *c)
 static enum console_result not_standing(struct console *c)
 {
     if (!c->stepper)
-        return fail(c, "the monitor is not followed; `monitor follow on` stops it in the handler of every exit");
+        return fail(c, "the monitor is not followed; `monitor follow on` stops it in the handler "
+                       "of every exit");
     return fail(c, "the monitor does not stand in a handler; the guest's next exit will stop it");
 }
 
@@ -89,8 +100,8 @@ enum console_result cmd_monitor(struct console *c, const char *args)
     const char *more = skip_blanks(args + len);
     if (r->run != monitor_follow && !console_held(c))
         return not_standing(c);
-    return r->run == monitor_locals || r->run == monitor_list ? run_row(c, r, more)
-                                                              : r->run(c, more);
+    return r->run == monitor_locals || r->run == monitor_list
+               ? run_row(c, r, more) : r->run(c, more);
 }
 
 /* After the monitor was let go: until the guest has stopped, or the next handler. */
@@ -137,7 +148,7 @@ static enum console_result monitor_where(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
-static enum console_result go(struct console *c, const char *args, enum stepper_go how)
+static enum console_result step_monitor(struct console *c, const char *args, enum stepper_go how)
 {
     uint64_t n;
     if (!arg_count(c, args, 1, &n))
@@ -153,10 +164,17 @@ static enum console_result go(struct console *c, const char *args, enum stepper_
     return CONSOLE_OK;
 }
 
-static enum console_result monitor_step(struct console *c, const char *args)   { return go(c, args, STEPPER_STEP); }
-static enum console_result monitor_next(struct console *c, const char *args)   { return go(c, args, STEPPER_NEXT); }
+static enum console_result monitor_step(struct console *c, const char *args)
+{
+    return step_monitor(c, args, STEPPER_STEP);
+}
 
-static enum console_result leave(struct console *c, const char *args, enum stepper_go how)
+static enum console_result monitor_next(struct console *c, const char *args)
+{
+    return step_monitor(c, args, STEPPER_NEXT);
+}
+
+static enum console_result leave_handler(struct console *c, const char *args, enum stepper_go how)
 {
     if (nothing_more(c, args))
         return CONSOLE_ERROR;
@@ -169,8 +187,15 @@ static enum console_result leave(struct console *c, const char *args, enum stepp
     return let_go(c);
 }
 
-static enum console_result monitor_finish(struct console *c, const char *args)   { return leave(c, args, STEPPER_FINISH); }
-static enum console_result monitor_continue(struct console *c, const char *args) { return leave(c, args, STEPPER_CONTINUE); }
+static enum console_result monitor_finish(struct console *c, const char *args)
+{
+    return leave_handler(c, args, STEPPER_FINISH);
+}
+
+static enum console_result monitor_continue(struct console *c, const char *args)
+{
+    return leave_handler(c, args, STEPPER_CONTINUE);
+}
 
 static enum console_result monitor_print(struct console *c, const char *args)
 {

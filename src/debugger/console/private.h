@@ -18,7 +18,10 @@
 
 typedef enum console_result command_fn(struct console *c, const char *args);
 
-enum completes { WITH_NOTHING, WITH_EXPR, WITH_BREAK, WITH_INFO, WITH_COMMAND, WITH_FILE, WITH_FIELD, WITH_MONITOR };
+enum completes {
+    WITH_NOTHING, WITH_EXPR, WITH_BREAK, WITH_INFO, WITH_COMMAND, WITH_FILE, WITH_FIELD,
+        WITH_MONITOR
+};
 
 struct command_row {
     const char *name, *alias;           /* alias may be NULL                        */
@@ -52,12 +55,14 @@ extern const struct command_row command_rows[], info_rows[], break_rows[], monit
 extern const size_t n_command_rows, n_info_rows, n_break_rows, n_monitor_rows;
 
 /* The row called that: exactly, by alias, or as the only one that begins so. */
-const struct command_row *row_find(const struct command_row *rows, size_t n, const char *name, size_t len,
+const struct command_row *row_find(const struct command_row *rows, size_t n, const char *name,
+                                   size_t len,
                                    bool *ambiguous);
 enum console_result run_row(struct console *c, const struct command_row *r, const char *args);
 
 /* Says what is wrong, in one sentence without a full stop. */
-enum console_result fail(struct console *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+enum console_result fail(struct console *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 enum console_result fail_link(struct console *c, int err, const char *what);
 
 /* JSON text: quoted and escaped. */
@@ -79,13 +84,15 @@ bool arg_address(struct console *c, const char **args, uint64_t *value);
 
 /* An expression at *args, which moves behind it and the blanks; false after fail(). */
 bool arg_value(struct console *c, const char **args, uint64_t *value);
-bool arg_count(struct console *c, const char *args, uint64_t none, uint64_t *n);       /* one number or nothing */
+/* one number or nothing */
+bool arg_count(struct console *c, const char *args, uint64_t none, uint64_t *n);
 enum console_result nothing_more(struct console *c, const char *args);
 
 /* ---- the machine, also when it is only a trace ---- */
 
 struct expr_machine console_machine(struct console *c);
-char *address_text(struct console *c, uint64_t at, char *buf, size_t n);      /* "0x1000 <main+2>" */
+/* "0x1000 <main+2>" */
+char *address_text(struct console *c, uint64_t at, char *buf, size_t n);
 const struct trace_text *console_text(struct console *c);
 
 /* Tell where the machine stands and why; for after it stopped. */
@@ -94,7 +101,8 @@ void tell_where(struct console *c);
 /* Go, wait if that is wanted: CONSOLE_OK once it has stopped. */
 enum console_result run_quietly(struct console *c, enum link_run how, uint64_t n);
 enum console_result run_range(struct console *c, gla_t lo, gla_t hi);
-enum console_result wait_until_stopped(struct console *c, int err);     /* err: of setting it going */
+/* err: of setting it going */
+enum console_result wait_until_stopped(struct console *c, int err);
 
 /* The monitor stands in a handler: where. */
 void tell_monitor(struct console *c);
@@ -108,27 +116,49 @@ const char *short_path(const char *file);
 
 /* ---- handlers, by file ---- */
 
-command_fn cmd_info;                                                            /* command.c       */
-command_fn cmd_help;                                                            /* console/help.c  */
-command_fn cmd_continue, cmd_stepi, cmd_nexti, cmd_step_exit, cmd_finish, cmd_until, cmd_pause, cmd_step_irqs, cmd_follow, cmd_kill,
-    cmd_type, cmd_key;                                                          /* console/run.c   */
-command_fn cmd_reverse_stepi, cmd_reverse_nexti, cmd_reverse_step, cmd_reverse_next, cmd_reverse_continue,
-    cmd_reverse_finish, cmd_back, cmd_save, cmd_load, info_checkpoints;         /* console/back.c  */
-command_fn cmd_break, cmd_tbreak, cmd_delete, cmd_enable, cmd_disable, cmd_condition, cmd_ignore, cmd_watch,
-    cmd_rwatch, cmd_awatch, info_breakpoints;                                   /* console/break.c */
-command_fn cmd_print, cmd_ptype, cmd_whatis, cmd_set;                          /* console/value.c */
-command_fn cmd_backtrace, cmd_frame, cmd_up, cmd_down, info_locals, info_args, info_frame;  /* console/frame.c */
-command_fn cmd_symbol_file, cmd_save_symbols;                                   /* console/symbols.c */
-command_fn cmd_monitor;                                                         /* console/monitor.c */
-command_fn cmd_step, cmd_next, cmd_list, info_line, info_source;                /* console/source.c */
-command_fn cmd_x, cmd_xp, cmd_disassemble, cmd_walk, info_registers, info_segments,
-    info_symbol, cmd_find;                                                      /* console/look.c  */
-command_fn info_mmu, info_mem;                                                  /* console/memory.c   */
-command_fn info_idt, info_gdt, info_tss, info_devices, info_exits, info_status,
-    info_monitor, info_screen, info_symbols, info_port, cmd_screenshot;         /* console/info.c  */
+/* command.c */
+command_fn cmd_info;
+
+/* help.c */
+command_fn cmd_help;
+
+/* run.c */
+command_fn cmd_continue, cmd_stepi, cmd_nexti, cmd_step_exit, cmd_finish, cmd_until, cmd_pause,
+           cmd_step_irqs, cmd_follow, cmd_kill, cmd_type, cmd_key;
+
+/* back.c */
+command_fn cmd_reverse_stepi, cmd_reverse_nexti, cmd_reverse_step, cmd_reverse_next,
+           cmd_reverse_continue, cmd_reverse_finish, cmd_back, cmd_save, cmd_load,
+           info_checkpoints;
+
+/* break.c */
+command_fn cmd_break, cmd_tbreak, cmd_delete, cmd_enable, cmd_disable, cmd_condition, cmd_ignore,
+           cmd_watch, cmd_rwatch, cmd_awatch, info_breakpoints;
+command_fn break_code, break_port, break_mmio, break_exit, break_irq, break_mark, break_mode,
+           break_event, break_triple, break_fault, watch_writes;
+
+/* value.c */
+command_fn cmd_print, cmd_ptype, cmd_whatis, cmd_set;
+
+/* frame.c */
+command_fn cmd_backtrace, cmd_frame, cmd_up, cmd_down, info_locals, info_args, info_frame;
+
+/* symbols.c, monitor.c, source.c */
+command_fn cmd_symbol_file, cmd_save_symbols;
+command_fn cmd_monitor;
+command_fn cmd_step, cmd_next, cmd_list, info_line, info_source;
+
+/* look.c, memory.c */
+command_fn cmd_x, cmd_xp, cmd_disassemble, cmd_walk, cmd_find, info_registers, info_segments,
+           info_symbol;
+command_fn info_mmu, info_mem;
+
+/* info.c; info_device() looks for a part of the PC by name: *known says whether there is one. */
+command_fn info_idt, info_gdt, info_tss, info_devices, info_exits, info_status, info_monitor,
+           info_screen, info_symbols, info_port, cmd_screenshot;
 enum console_result info_device(struct console *c, const char *name, size_t len, bool *known);
-command_fn cmd_log, cmd_why, info_trace, info_marks, cmd_count, cmd_histogram;  /* console/trace.c */
-command_fn break_code, break_port, break_mmio, break_exit, break_irq, break_mark, break_mode, break_event,
-    break_triple, break_fault, watch_writes;                                                  /* console/break.c */
+
+/* trace.c */
+command_fn cmd_log, cmd_why, cmd_count, cmd_histogram, info_trace, info_marks;
 
 #endif

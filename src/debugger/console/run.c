@@ -28,7 +28,8 @@ static void next_instruction(struct console *c, char *buf, size_t n)
     c->next_x = pc;
 }
 
-static const char *const why_names[] = { "start", "paused", "waiting", "stepped", "breakpoint", "beginning", "exit", "ended", "died" };
+static const char *const why_names[] = { "start", "paused", "waiting", "stepped", "breakpoint",
+                                         "beginning", "exit", "ended", "died" };
 
 /* The source line, if it is known and can be read. */
 static void tell_source(struct console *c)
@@ -38,7 +39,8 @@ static void tell_source(struct console *c)
     if (!place_of(c, state_pc(&c->cpu), &p))
         return;
     const char *text = source_line(debuginfo_source(c->o.info), p.file, p.line);
-    fprintf(c->out, "%s:%d%s%s\n", short_path(p.file), p.line, text ? "  " : "", text ? text + strspn(text, " ") : "");
+    fprintf(c->out, "%s:%d%s%s\n", short_path(p.file), p.line, text ? "  " : "", text
+            ? text + strspn(text, " ") : "");
 }
 
 static void tell_json(struct console *c, const struct link_stop *s, const char *insn)
@@ -55,8 +57,9 @@ static void tell_json(struct console *c, const struct link_stop *s, const char *
         fprintf(c->out, ",\"seq\":%" PRIu64, s->seq);
     if (s->why == LINK_GUEST_ENDED)
         fprintf(c->out, ",\"status\":%d", s->status);
-    fprintf(c->out, ",\"pc\":%" PRIu64 ",\"icount\":%" PRIu64 ",\"time\":%" PRIu64 ",\"exits\":%" PRIu64
-            ",\"next\":", state_pc(&c->cpu), st.icount, st.vtime_ns, st.n_exits);
+    fprintf(c->out, ",\"pc\":%" PRIu64 ",\"icount\":%" PRIu64
+            ",\"time\":%" PRIu64 ",\"exits\":%" PRIu64 ",\"next\":",
+            state_pc(&c->cpu), st.icount, st.vtime_ns, st.n_exits);
     json_string(c->out, insn);
     struct source_place p;
     if (place_of(c, state_pc(&c->cpu), &p)) {
@@ -146,8 +149,15 @@ static enum console_result run_counted(struct console *c, enum link_run how, con
     return n ? run_and_tell(c, how, n) : fail(c, "0 times is not at all");
 }
 
-enum console_result cmd_stepi(struct console *c, const char *args)     { return run_counted(c, LINK_STEP, args); }
-enum console_result cmd_step_exit(struct console *c, const char *args) { return run_counted(c, LINK_STEP_EXIT, args); }
+enum console_result cmd_stepi(struct console *c, const char *args)
+{
+    return run_counted(c, LINK_STEP, args);
+}
+
+enum console_result cmd_step_exit(struct console *c, const char *args)
+{
+    return run_counted(c, LINK_STEP_EXIT, args);
+}
 
 enum console_result cmd_nexti(struct console *c, const char *args)
 {
@@ -216,7 +226,8 @@ enum console_result cmd_finish(struct console *c, const char *args)
     if (nothing_more(c, args))
         return CONSOLE_ERROR;
     bool returns = return_type(c, &t);
-    enum console_result result = c->frame.level ? finish_selected(c, &nr) : run_and_tell(c, LINK_FINISH, 1);
+    enum console_result result = c->frame.level ? finish_selected(c, &nr)
+                                                : run_and_tell(c, LINK_FINISH, 1);
     const struct link_stop *s = link_stopped(c->o.link);
     bool done = nr ? s->why == LINK_BREAK && s->nr == nr : s->why == LINK_STEPPED;
     if (result == CONSOLE_OK && returns && done && c->o.wait &&
@@ -305,7 +316,8 @@ enum console_result cmd_step_irqs(struct console *c, const char *args)
 static void tell_follow(struct console *c)
 {
     uint64_t mask = link_following(c->o.link);
-    fputs(mask ? "the guest stops before the monitor answers:" : "the monitor's answers are not followed", c->out);
+    fputs(mask ? "the guest stops before the monitor answers:" : "the monitor's answers are not "
+                                                                 "followed", c->out);
     for (unsigned i = 0; i < N_EXITS; i++)
         if (mask >> i & 1)
             fprintf(c->out, " %s", exit_infos[i].name);
@@ -333,7 +345,8 @@ enum console_result cmd_follow(struct console *c, const char *args)
     for (size_t len; !on && !off && *args; args += len + strspn(args + len, " \t,")) {
         len = strcspn(args, " \t,");
         if (!add_exit(args, len, &mask))
-            return fail(c, "follow takes on, off or exit reasons (`info exits` has them), not '%.*s'", (int)len, args);
+            return fail(c, "follow takes on, off or exit reasons (`info exits` has them), not "
+                           "'%.*s'", (int)len, args);
     }
     int err = link_follow(c->o.link, on ? LINK_FOLLOW_ALL : mask);
     return err ? fail_link(c, err, "the monitor cannot be followed") : CONSOLE_OK;
@@ -359,7 +372,7 @@ static size_t unquote(const char *args, char *text, size_t room)
     return n;
 }
 
-static enum console_result type(struct console *c, enum link_input to, const char *args)
+static enum console_result type_text(struct console *c, enum link_input to, const char *args)
 {
     char text[4096];
     size_t n = unquote(args, text, sizeof text);
@@ -375,5 +388,13 @@ static enum console_result type(struct console *c, enum link_input to, const cha
     return CONSOLE_OK;
 }
 
-enum console_result cmd_type(struct console *c, const char *args) { return type(c, LINK_TO_SERIAL, args); }
-enum console_result cmd_key(struct console *c, const char *args)  { return type(c, LINK_TO_KEYBOARD, args); }
+enum console_result cmd_type(struct console *c, const char *args)
+{
+    return type_text(c, LINK_TO_SERIAL, args);
+}
+
+enum console_result cmd_key(struct console *c, const char *args)
+{
+    return type_text(c, LINK_TO_KEYBOARD, args);
+}
+

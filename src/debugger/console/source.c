@@ -167,8 +167,15 @@ static enum console_result step_lines(struct console *c, const char *args, bool 
     return result;
 }
 
-enum console_result cmd_step(struct console *c, const char *args) { return step_lines(c, args, true); }
-enum console_result cmd_next(struct console *c, const char *args) { return step_lines(c, args, false); }
+enum console_result cmd_step(struct console *c, const char *args)
+{
+    return step_lines(c, args, true);
+}
+
+enum console_result cmd_next(struct console *c, const char *args)
+{
+    return step_lines(c, args, false);
+}
 
 /* ---- text ---- */
 

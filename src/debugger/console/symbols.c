@@ -87,13 +87,15 @@ enum console_result cmd_symbol_file(struct console *c, const char *args)
     size_t len = word_length(args);
     if (!len || len >= sizeof path)
         return fail(
-            c, "which file? an ELF, System.map, or `kernel` for what a Linux kernel has in its memory");
+            c, "which file? an ELF, System.map, or `kernel` for what a Linux kernel has in its "
+               "memory");
     snprintf(path, sizeof path, "%.*s", (int)len, args);
     args = skip_blanks(args + len);
     if (*args && (!arg_value(c, &args, &offset) || nothing_more(c, args)))
         return CONSOLE_ERROR;
     bool kernel = strcmp(path, "kernel") == 0;
-    struct symbols *s = kernel ? from_memory(c, why, sizeof why) : symbols_open(path, why, sizeof why);
+    struct symbols *s = kernel ? from_memory(c, why, sizeof why)
+                               : symbols_open(path, why, sizeof why);
     if (!s)
         return fail(c, "%s: %s", path, why);
     struct orc *orc = kernel && !offset ? orc_of_memory(c, s) : NULL;

@@ -13,6 +13,7 @@
 #include "debugger/trace/field.h"
 #include "debugger/trace/filter.h"
 #include "debugger/trace/text.h"
+#include "debugger/trace/why.h"
 
 /* NULL after fail(); an empty text matches everything. */
 static struct filter *compile(struct console *c, const char *text)
@@ -20,7 +21,8 @@ static struct filter *compile(struct console *c, const char *text)
     struct filter_error e;
     struct filter *f = *text ? filter_compile(text, console_text(c), &e) : filter_both(NULL, NULL);
     if (!f)
-        fail(c, *text ? "%s (at character %zu)" : "out of memory", *text ? e.text : "", *text ? e.column + 1 : 0);
+        fail(c, *text ? "%s (at character %zu)" : "out of memory", *text ? e.text : "", *text
+             ? e.column + 1 : 0);
     return f;
 }
 
@@ -44,7 +46,8 @@ static enum console_result log_last(struct console *c, const struct filter *f, u
             break;
     }
     if (!found)
-        return c->o.json ? CONSOLE_OK : fail(c, total ? "no event is so" : "nothing has happened yet");
+        return c->o.json ? CONSOLE_OK : fail(c, total
+                                             ? "no event is so" : "nothing has happened yet");
     if (!c->o.json)
         trace_text_head(c->out);
     for (at = first; at < total && found && store_next(c->o.store, f, &at, 0) == STORE_FOUND;
@@ -135,7 +138,7 @@ enum console_result cmd_why(struct console *c, const char *args)
         return last && seq > last
             ? fail(c, "event %" PRIu64 " is not in this trace; the last is %" PRIu64, seq, last)
             : fail(c, "event %" PRIu64 " is in no part of this trace that can be read", seq);
-    trace_text_why(console_text(c), &e, store_find_seq, c->o.store, c->out);
+    trace_why(console_text(c), &e, store_find_seq, c->o.store, c->out);
     return CONSOLE_OK;
 }
 
@@ -150,11 +153,14 @@ enum console_result info_trace(struct console *c, const char *args)
     if (n && store_at(c->o.store, n - 1))
         b = *store_at(c->o.store, n - 1);
     if (c->o.json)
-        fprintf(c->out, "{\"events\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"first\":%" PRIu64 ",\"last\":%" PRIu64
-                ",\"from\":%" PRIu64 ",\"to\":%" PRIu64 "}\n", n, lost, a.seq, b.seq, a.vtime_ns, b.vtime_ns);
+        fprintf(c->out, "{\"events\":%" PRIu64 ",\"lost\":%" PRIu64
+                ",\"first\":%" PRIu64 ",\"last\":%" PRIu64
+                ",\"from\":%" PRIu64 ",\"to\":%" PRIu64 "}\n",
+                n, lost, a.seq, b.seq, a.vtime_ns, b.vtime_ns);
     else
-        fprintf(c->out, "%" PRIu64 " events, %" PRIu64 " to %" PRIu64 ", from %" PRIu64 " ns to %" PRIu64
-                " ns; %" PRIu64 " lost\n", n, a.seq, b.seq, a.vtime_ns, b.vtime_ns, lost);
+        fprintf(c->out, "%" PRIu64 " events, %" PRIu64 " to %" PRIu64
+                ", from %" PRIu64 " ns to %" PRIu64 " ns; %" PRIu64 " lost\n",
+                n, a.seq, b.seq, a.vtime_ns, b.vtime_ns, lost);
     return CONSOLE_OK;
 }
 

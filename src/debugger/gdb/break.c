@@ -17,7 +17,7 @@ static const uint32_t accesses[] = {
     [2] = BREAK_WRITE, [3] = BREAK_READ, [4] = BREAK_READ | BREAK_WRITE
 };
 
-static struct gdb_point *find(const struct gdb_stub *s, unsigned type, uint64_t at, uint64_t len)
+static struct gdb_point *find_point(const struct gdb_stub *s, unsigned type, uint64_t at, uint64_t len)
 {
     for (size_t i = 0; i < s->n_points; i++) {
         struct gdb_point *p = &s->point[i];
@@ -78,7 +78,7 @@ static bool has_room(struct gdb_stub *s)
 }
 
 /* Have the VMM stop there, or there with this condition from now on; owe it that if it is held. */
-static int make(struct gdb_stub *s, struct gdb_point *p, struct link_break *b, char *why, size_t n)
+static int make_point(struct gdb_stub *s, struct gdb_point *p, struct link_break *b, char *why, size_t n)
 {
     b->nr = p->nr;
     int err =
@@ -115,10 +115,10 @@ enum gdb_when gdb_insert(struct gdb_stub *s, struct gdb_args args)
     }
     if (!parse_conditions(s, &args, &b))
         return gdb_error(s, EINVAL, "the condition is too long, or none");
-    struct gdb_point *old = find(s, p.type, p.at, p.len);
+    struct gdb_point *old = find_point(s, p.type, p.at, p.len);
     if (old)                            /* as it is, but for its condition */
         old->gone = false;
-    int err = make(s, old ? old : &p, &b, why, sizeof why);
+    int err = make_point(s, old ? old : &p, &b, why, sizeof why);
     if (err)
         return gdb_error(s, err, why);
     if (!old)
@@ -138,7 +138,7 @@ enum gdb_when gdb_remove(struct gdb_stub *s, struct gdb_args args)
     struct gdb_point p;
     if (!parse(&args, &p))
         return gdb_error(s, EINVAL, "z wants a type from 0 to 4, an address and a length");
-    struct gdb_point *old = find(s, p.type, p.at, p.len);
+    struct gdb_point *old = find_point(s, p.type, p.at, p.len);
     if (!old)
         return gdb_ok(s);               /* it is not there, as wanted */
     int err = old->nr ? link_break_delete(s->o.link, old->nr) : 0;
@@ -162,7 +162,7 @@ void gdb_settle_points(struct gdb_stub *s)
             drop(s, p);
         } else if (!p->gone && owed) {
             p->owed = NULL;
-            make(s, p, owed, why, sizeof why);
+            make_point(s, p, owed, why, sizeof why);
             free(owed);
         }
     }

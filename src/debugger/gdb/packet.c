@@ -29,7 +29,7 @@ static bool make_room(struct gdb_packets *p, struct gdb_bytes *b, size_t more)
     return true;
 }
 
-static void add(struct gdb_packets *p, struct gdb_bytes *b, const void *bytes, size_t n)
+static void append_bytes(struct gdb_packets *p, struct gdb_bytes *b, const void *bytes, size_t n)
 {
     if (!make_room(p, b, n))
         return;
@@ -106,7 +106,7 @@ void gdb_begin(struct gdb_packets *p)
 
 void gdb_put(struct gdb_packets *p, const char *text)
 {
-    add(p, &p->answer, text, strlen(text));
+    append_bytes(p, &p->answer, text, strlen(text));
 }
 
 void gdb_printf(struct gdb_packets *p, const char *fmt, ...)
@@ -175,7 +175,7 @@ void gdb_send(struct gdb_packets *p)
 static void acknowledge(struct gdb_packets *p, char how)
 {
     if (!p->no_ack)
-        add(p, &p->out, &how, 1);
+        append_bytes(p, &p->out, &how, 1);
 }
 
 /* Once more, unless what was sent has not left yet, or never arrives. */

@@ -36,7 +36,8 @@ struct gdb_stub {
     bool              pausing;          /* we have asked for a pause                        */
     uint64_t          pause_ns;         /* when                                             */
     uint64_t          told_ns;          /* when it was told how far the way back is         */
-    uint64_t          stop_ns, late_ns; /* of the last stop reply; of an interrupt that crossed it */
+    /* of the last stop reply; of an interrupt that crossed it */
+    uint64_t          stop_ns, late_ns;
     bool              starved;          /* the guest waits for input in HLT                 */
     bool              mode_told;        /* the exec event is out: the stop itself is owed   */
     bool              ahead;            /* the machine was told to finish the instruction that the

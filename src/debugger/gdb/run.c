@@ -206,7 +206,8 @@ static void tell_progress(struct gdb_stub *s)
     link_get_status(s->o.link, &st);
     if (!st.past.total || st.past.done > st.past.total)
         return;
-    snprintf(text, sizeof text, "going back: %.0f %%\n", 100.0 * (double)st.past.done / (double)st.past.total);
+    snprintf(text, sizeof text, "going back: %.0f %%\n",
+             100.0 * (double)st.past.done / (double)st.past.total);
     gdb_console_text(s, text);
 }
 
@@ -317,7 +318,7 @@ static bool interrupted_late(struct gdb_stub *s)
            link_state(s->o.link) == LINK_STOPPED && link_stopped(s->o.link)->why == LINK_STEPPED;
 }
 
-static enum gdb_when go(struct gdb_stub *s, enum link_run how)
+static enum gdb_when start_guest(struct gdb_stub *s, enum link_run how)
 {
     if (s->ahead)
         return catch_up(s);
@@ -351,25 +352,25 @@ static enum gdb_when go(struct gdb_stub *s, enum link_run how)
 enum gdb_when gdb_continue(struct gdb_stub *s, struct gdb_args args)
 {
     (void)args;                         /* an address to go on at: GDB sets the register */
-    return go(s, LINK_FREE);
+    return start_guest(s, LINK_FREE);
 }
 
 enum gdb_when gdb_step(struct gdb_stub *s, struct gdb_args args)
 {
     (void)args;
-    return go(s, LINK_STEP);
+    return start_guest(s, LINK_STEP);
 }
 
 enum gdb_when gdb_back_step(struct gdb_stub *s, struct gdb_args args)
 {
     (void)args;
-    return go(s, LINK_REVERSE_STEP);
+    return start_guest(s, LINK_REVERSE_STEP);
 }
 
 enum gdb_when gdb_back(struct gdb_stub *s, struct gdb_args args)
 {
     (void)args;
-    return go(s, LINK_REVERSE_CONTINUE);
+    return start_guest(s, LINK_REVERSE_CONTINUE);
 }
 
 static enum gdb_when go_in_range(struct gdb_stub *s, struct gdb_args *args)
@@ -377,7 +378,7 @@ static enum gdb_when go_in_range(struct gdb_stub *s, struct gdb_args *args)
     if (!gdb_take_number(args, &s->range_from) || !gdb_take(args, ',') ||
         !gdb_take_number(args, &s->range_to) || s->range_to < s->range_from)
         return gdb_error(s, EINVAL, "vCont;r wants a range");
-    return go(s, s->range_from < s->range_to ? LINK_STEP_RANGE : LINK_STEP);
+    return start_guest(s, s->range_from < s->range_to ? LINK_STEP_RANGE : LINK_STEP);
 }
 
 enum gdb_when gdb_vcont_query(struct gdb_stub *s, struct gdb_args args)
@@ -395,10 +396,10 @@ enum gdb_when gdb_vcont(struct gdb_stub *s, struct gdb_args args)
     switch (*args.at++) {
     case 'c':
     case 'C':
-        return go(s, LINK_FREE);
+        return start_guest(s, LINK_FREE);
     case 's':
     case 'S':
-        return go(s, LINK_STEP);
+        return start_guest(s, LINK_STEP);
     case 'r':
         return go_in_range(s, &args);
     case 't':

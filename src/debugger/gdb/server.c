@@ -49,7 +49,8 @@ static bool clear_path(const struct sockaddr_un *a, char *why, size_t n)
     }
     if (unlink(a->sun_path) == 0)
         return true;
-    snprintf(why, n, "%s is left from another run, and cannot be removed: %s", a->sun_path, strerror(errno));
+    snprintf(why, n, "%s is left from another run, and cannot be removed: %s", a->sun_path,
+             strerror(errno));
     return false;
 }
 
@@ -102,7 +103,8 @@ bool gdb_server_address_ok(const char *where, char *why, size_t n)
         return length && length < SOCKET_PATH_SIZE;
     }
     if (TCP(where)) {
-        snprintf(why, n, "tcp: wants a port from 0 (any that is free) to 65535, not '%s'", where + 4);
+        snprintf(why, n, "tcp: wants a port from 0 (any that is free) to 65535, not '%s'",
+                 where + 4);
         return where[4] >= '0' && where[4] <= '9' && strtoul(where + 4, &end, 10) <= 65535 && !*end;
     }
     snprintf(why, n, "a debugger connects to unix:PATH or tcp:PORT, not to '%s'", where);

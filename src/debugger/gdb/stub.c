@@ -206,7 +206,7 @@ static const struct row {
     { "R",            restart,           true,  "nothing"                                   },
 };
 
-static const struct row *find(const char *body, size_t n)
+static const struct row *find_row(const char *body, size_t n)
 {
     for (size_t i = 0; i < NELEM(rows); i++) {
         size_t len = strlen(rows[i].name);
@@ -218,7 +218,7 @@ static const struct row *find(const char *body, size_t n)
 
 static void answer(struct gdb_stub *s)
 {
-    const struct row *r = find(s->p.body, s->p.n_body);
+    const struct row *r = find_row(s->p.body, s->p.n_body);
     gdb_begin(&s->p);
     if (r && !r->greets && !s->attached)
         gdb_attach(s);

@@ -43,7 +43,7 @@ struct gdb_options {
     bool           last_client;         /* when the client goes the guest will end: it need not
                                            run on                                            */
     bool           serves_file;         /* the client may be on another machine: it reads the
-                                           guest's file through us                                   */
+                                           guest's file through us                           */
 };
 
 /* The options are copied; what they point to is not.  NULL: out of memory. */

@@ -96,7 +96,8 @@ ssize_t link_type(struct link *l, enum link_input to, const char *bytes, size_t 
 static uint64_t guest_exits(void)
 {
     static const enum exit_index ours[] = {
-        EXIT_IDX_EXTERNAL_IRQ, EXIT_IDX_IRQ_WINDOW, EXIT_IDX_MTF, EXIT_IDX_PREEMPTION, EXIT_IDX_KICKED,
+        EXIT_IDX_EXTERNAL_IRQ, EXIT_IDX_IRQ_WINDOW, EXIT_IDX_MTF, EXIT_IDX_PREEMPTION,
+            EXIT_IDX_KICKED,
         EXIT_IDX_BUDGET, EXIT_IDX_BREAKPOINT,
     };
     uint64_t mask = BIT(N_EXITS) - 1;
@@ -186,7 +187,8 @@ int link_break_delete(struct link *l, unsigned nr)
 int link_break_at(const struct link *l, size_t i, struct link_break *b)
 {
     struct wire_peek p = { .at = i };
-    struct link *asking = (struct link *)(uintptr_t)l;      /* asking changes nothing one could see */
+    /* asking changes nothing one could see */
+    struct link *asking = (struct link *)(uintptr_t)l;
     int err = link_ask(asking, WIRE_BREAK_AT, &p, sizeof p, sizeof *b);
     if (!err)
         take_break(asking, b);

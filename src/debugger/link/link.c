@@ -216,7 +216,8 @@ bool link_held(const struct link *l)
     char text[128];
     if (l->held)
         return true;
-    ssize_t n = l->stat_fd < 0 || l->state == LINK_DEAD ? 0 : pread(l->stat_fd, text, sizeof text - 1, 0);
+    ssize_t n = l->stat_fd < 0 || l->state == LINK_DEAD
+        ? 0 : pread(l->stat_fd, text, sizeof text - 1, 0);
     if (n <= 0)
         return false;
     text[n] = 0;
@@ -228,7 +229,8 @@ bool link_held(const struct link *l)
 static bool is_trapped(const struct link *l)
 {
     siginfo_t i = { .si_pid = 0 };
-    return waitid(P_PID, (id_t)l->pid, &i, WSTOPPED | WNOHANG | WNOWAIT) == 0 && i.si_pid && i.si_code == CLD_TRAPPED;
+    return waitid(P_PID, (id_t)l->pid, &i, WSTOPPED | WNOHANG | WNOWAIT) == 0 && i.si_pid &&
+        i.si_code == CLD_TRAPPED;
 }
 
 /* Wait for the answer to request l->id; notices on the way are taken. */
@@ -312,7 +314,8 @@ int link_ask_nothing(struct link *l, enum wire_type type)
 int link_refused(struct link *l, int err, char *why, size_t n)
 {
     if (err != -ESRCH && err != -ETIMEDOUT && err != -EAGAIN && l->in.head.bytes && l->in.text[0]) {
-        link_clean(l->in.text, l->in.head.bytes < sizeof l->in.text ? l->in.head.bytes : sizeof l->in.text);
+        link_clean(l->in.text, l->in.head.bytes < sizeof l->in.text
+                   ? l->in.head.bytes : sizeof l->in.text);
         snprintf(why, n, "%s", l->in.text);
     } else {
         snprintf(why, n, err == -ESRCH ? "the monitor is gone"
@@ -330,9 +333,10 @@ const char *link_refusal(const struct link *l)
 
 /* ---- running ---- */
 
-static int run(struct link *l, const struct wire_run *r, bool wait)
+static int send_run(struct link *l, const struct wire_run *r, bool wait)
 {
-    static const int refusals[4] = { [LINK_RUNNING] = -EBUSY, [LINK_ENDED] = -EOWNERDEAD, [LINK_DEAD] = -ESRCH };
+    static const int refusals[4] = { [LINK_RUNNING] = -EBUSY, [LINK_ENDED] = -EOWNERDEAD,
+                                     [LINK_DEAD] = -ESRCH };
     l->refusal[0] = 0;
     if (refusals[l->state] && !(l->state == LINK_ENDED && LINK_IS_BACK(r->how)))
         return refusals[l->state];
@@ -349,7 +353,7 @@ static int run(struct link *l, const struct wire_run *r, bool wait)
 
 int link_run(struct link *l, enum link_run how, uint64_t n)
 {
-    return run(l, &(struct wire_run){ .how = how, .n = n }, true);
+    return send_run(l, &(struct wire_run){ .how = how, .n = n }, true);
 }
 
 enum link_run link_how(const struct link *l)
@@ -359,12 +363,12 @@ enum link_run link_how(const struct link *l)
 
 int link_run_range(struct link *l, gla_t lo, gla_t hi)
 {
-    return run(l, &(struct wire_run){ .how = LINK_STEP_RANGE, .lo = lo, .hi = hi }, true);
+    return send_run(l, &(struct wire_run){ .how = LINK_STEP_RANGE, .lo = lo, .hi = hi }, true);
 }
 
 int link_go_on(struct link *l)
 {
-    return run(l, &(struct wire_run){ .how = LINK_STEP, .n = 1 }, false);
+    return send_run(l, &(struct wire_run){ .how = LINK_STEP, .n = 1 }, false);
 }
 
 int link_pause(struct link *l)

@@ -71,7 +71,8 @@ void link_end(struct link *l);
 
 pid_t link_pid(const struct link *l);           /* of the VMM */
 void  link_patience(struct link *l, int ms);    /* how long to wait for an answer (5000)  */
-void  link_hold(struct link *l, bool on);       /* the VMM itself is stopped: requests get -EAGAIN at once */
+/* the VMM itself is stopped: requests get -EAGAIN at once */
+void  link_hold(struct link *l, bool on);
 void  link_kill(struct link *l);                /* the way out for a VMM that hangs */
 
 /* Everything recorded so far, and what comes: link_poll() adds to it. */
@@ -177,8 +178,10 @@ void link_get_status(const struct link *l, struct link_status *s);
  * device disturbed.  Writes are done by the VMM, which tells its caches.
  */
 
-size_t link_regions(const struct link *l, const struct gmem_region **r);  /* hva is NULL, memfd is good */
-int link_read_phys(const struct link *l, gpa_t gpa, void *buf, uint64_t n);     /* -EFAULT: no memory there */
+/* hva is NULL, memfd is good */
+size_t link_regions(const struct link *l, const struct gmem_region **r);
+/* -EFAULT: no memory there */
+int link_read_phys(const struct link *l, gpa_t gpa, void *buf, uint64_t n);
 int link_write_phys(struct link *l, gpa_t gpa, const void *buf, uint64_t n);
 
 /* By the guest's tables as they are; -EFAULT where they lead nowhere. */
@@ -192,7 +195,8 @@ uint64_t link_readable(const struct link *l, gla_t gla, uint64_t n);
 void link_walk(const struct link *l, gla_t gla, unsigned access, struct walk *w);
 
 /* The monitor's own table: EPT of a gpa (--mmu nested), the shadow of a gla. */
-int link_second(struct link *l, uint64_t address, struct link_second *out);    /* -ENOTSUP: kvm's own */
+/* -ENOTSUP: kvm's own */
+int link_second(struct link *l, uint64_t address, struct link_second *out);
 
 /*
  * Devices: by peek only
@@ -234,8 +238,8 @@ ssize_t link_type(struct link *l, enum link_input to, const char *bytes, size_t 
 
 /* -EINVAL: what is wrong with it is in why. */
 int  link_break_add(struct link *l, struct link_break *b, char *why, size_t n);
-int  link_break_change(struct link *l, const struct link_break *b, char *why, size_t n);  /* by nr: enabled,
-                                                                             ignore, condition, agent */
+/* Of breakpoint b->nr: enabled, ignore, condition and agent become those of b. */
+int  link_break_change(struct link *l, const struct link_break *b, char *why, size_t n);
 int  link_break_delete(struct link *l, unsigned nr);                           /* -ENOENT */
 /* The i-th, with its hits so far; -ENOENT: there are not so many. */
 int  link_break_at(const struct link *l, size_t i, struct link_break *b);

@@ -14,7 +14,8 @@
 
 /* ---- the state page ---- */
 
-/* The writer is never held up by us; should it die in the middle, the torn page is what there is. */
+/* The writer is never held up by us; should it die in the middle, the torn page is what there
+ * is. */
 #define TRIES 10000
 
 static void read_page(const struct link *l, size_t offset, void *to, size_t n)

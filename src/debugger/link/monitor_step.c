@@ -73,8 +73,9 @@ static int read_own(void *arg, bool physical, uint64_t at, void *buf, unsigned n
 {
     const struct stepper *s = arg;
     struct iovec here = { buf, n }, there = { (void *)(uintptr_t)at, n };
-    return !physical && process_vm_readv(s->pid, &here, 1, &there, 1, 0) == (ssize_t)n ? 0
-                                                                                       : -EFAULT;
+    if (physical)
+        return -EFAULT;
+    return process_vm_readv(s->pid, &here, 1, &there, 1, 0) == (ssize_t)n ? 0 : -EFAULT;
 }
 
 static struct expr_machine machine(struct stepper *s)
@@ -214,7 +215,8 @@ static void look_at_line(struct stepper *s)
     }
     bool known = place_at(s, s->regs.rip, &p), framed = frame_now(s, &f) && f.cfa;
     bool deeper = framed ? f.cfa < s->cfa : !known;
-    if (deeper && !(s->into && known)) {        /* a function without lines, or a signal's handler */
+    /* a function without lines, or a signal's handler */
+    if (deeper && !(s->into && known)) {
         if (read_own(s, false, s->regs.rsp, &ra, sizeof ra) == 0 && ra)
             run_to(s, DOING_CALL, ra, s->regs.rsp + 8);
         else
@@ -444,7 +446,8 @@ static const char *refusal(pid_t pid, int err)
     if (err != EPERM)
         return strerror(err);
     return is_traced(pid) ? "another debugger traces it already"
-         : "this system does not permit one process to trace another (Yama's ptrace_scope, or a container "
+         : "this system does not permit one process to trace another (Yama's ptrace_scope, or a "
+           "container "
            "without CAP_SYS_PTRACE)";
 }
 

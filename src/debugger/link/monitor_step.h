@@ -53,7 +53,8 @@ enum stepper_state stepper_wait(struct stepper *s, int timeout_ms);
 enum stepper_go {
     STEPPER_STEP,                       /* to another source line, into our own functions too */
     STEPPER_NEXT,                       /* to another source line of this function            */
-    STEPPER_FINISH,                     /* until this function has returned; of the handler: continue */
+    /* until this function has returned; of the handler: continue */
+    STEPPER_FINISH,
     STEPPER_CONTINUE,                   /* answer the exit, back to the guest                 */
 };
 /* Begin; then poll.  -EBUSY: it runs already; -ESRCH: it is gone. */

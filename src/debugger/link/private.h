@@ -40,7 +40,8 @@ struct link {
     }; } in;
 };
 
-/* Send a request and wait.  The answer is in l->in; `bytes` is what it must have if it is no error. */
+/* Send a request and wait.  The answer is in l->in; `bytes` is what it must have if it is no
+ * error. */
 int link_ask(struct link *l, enum wire_type type, const void *body, size_t n, size_t bytes);
 int link_ask_nothing(struct link *l, enum wire_type type);
 /* Why: the sentence that came with a refusal, or one of our own; returns err. */

@@ -111,7 +111,8 @@ static bool await_ready(struct link *l, char *why, size_t n)
         return true;
     }
     if (whole && l->in.head.type == WIRE_FAILED && l->in.head.bytes) {
-        link_clean(l->in.text, l->in.head.bytes < sizeof l->in.text ? l->in.head.bytes : sizeof l->in.text);
+        link_clean(l->in.text, l->in.head.bytes < sizeof l->in.text
+                   ? l->in.head.bytes : sizeof l->in.text);
         snprintf(why, n, "%s", l->in.text);
     } else {
         link_note_death(l);
@@ -147,7 +148,8 @@ static bool make_parts(struct link *l, const struct link_options *o, char *why, 
 static bool spawn(struct link *l, const struct link_options *o, char *why, size_t n)
 {
     int sock[2], words[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) || pipe2(words, O_CLOEXEC | O_NONBLOCK)) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) ||
+        pipe2(words, O_CLOEXEC | O_NONBLOCK)) {
         snprintf(why, n, "no channel to the monitor: %s", strerror(errno));
         return false;
     }

@@ -132,10 +132,9 @@ static size_t compare(const struct table_shot *s, const struct table *a, const s
         uint64_t before = a && i < a->n ? a->entry[i] : 0, after = b ? b->entry[i] : 0;
         if (before == after)
             continue;
+        uint64_t gla = t->gla + ((uint64_t)i << shift_of(s, t->level));
         if (found < n)
-            out[found] = (struct table_change){ canonical(s, t->gla + ((uint64_t)i
-                                                                       << shift_of(s, t->level))),
-                                                t->level, before, after };
+            out[found] = (struct table_change){ canonical(s, gla), t->level, before, after };
         found++;
     }
     return found;
@@ -150,7 +149,8 @@ size_t table_diff(const struct table_shot *a, const struct table_shot *b, struct
     while (i < n_a || j < n_b) {
         const struct table *x = i < n_a ? a->table[i] : NULL, *y = j < n_b ? b->table[j] : NULL;
         int which = order(x, y);
-        found = compare(which > 0 || !n_a ? b : a, which <= 0 ? x : NULL, which >= 0 ? y : NULL, out, n, found);
+        found = compare(which > 0 || !n_a ? b : a, which <= 0 ? x : NULL, which >= 0 ? y : NULL,
+                        out, n, found);
         i += which <= 0;
         j += which >= 0;
     }

@@ -25,9 +25,11 @@ struct table_change {
 
 /* The first n changes, by address; how many there are.  Either shot may be NULL: none.
  * If only A and D bits of an entry changed, that is a change too. */
-size_t table_diff(const struct table_shot *a, const struct table_shot *b, struct table_change *out, size_t n);
+size_t table_diff(const struct table_shot *a, const struct table_shot *b, struct table_change *out,
+                  size_t n);
 
 size_t table_shot_tables(const struct table_shot *shot);
-bool table_shot_is_whole(const struct table_shot *shot);    /* false: there are more than are kept */
+/* false: there are more than are kept */
+bool table_shot_is_whole(const struct table_shot *shot);
 
 #endif

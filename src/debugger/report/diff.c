@@ -86,7 +86,7 @@ static bool resync(const struct stream *a, const struct stream *b, size_t *i, si
 
 struct report { FILE *out; unsigned left; uint64_t differences; };
 
-static void show(struct report *r, char sign, const struct stream *t, size_t n)
+static void print_events(struct report *r, char sign, const struct stream *t, size_t n)
 {
     for (size_t i = 0; i < n && r->left; i++, r->left--) {
         fputc(sign, r->out);
@@ -106,11 +106,12 @@ static uint64_t skip_to_mark(struct stream *t)
 
 static void skip_phase(struct stream *a, struct stream *b, struct report *r)
 {
-    show(r, '-', a, a->n < 3 ? a->n : 3);
-    show(r, '+', b, b->n < 3 ? b->n : 3);
+    print_events(r, '-', a, a->n < 3 ? a->n : 3);
+    print_events(r, '+', b, b->n < 3 ? b->n : 3);
     uint64_t x = skip_to_mark(a), y = skip_to_mark(b);
     r->differences += x + y;
-    fprintf(r->out, " ... nothing in common near here: %" PRIu64 " and %" PRIu64 " guest events passed over, "
+    fprintf(r->out, " ... nothing in common near here: %" PRIu64 " and %" PRIu64 " guest events "
+                                                                                 "passed over, "
             "up to the next MARK or the end\n", x, y);
 }
 
@@ -122,8 +123,8 @@ static void align(struct stream *a, struct stream *b, struct report *r)
             pass(a, 1);
             pass(b, 1);
         } else if (resync(a, b, &i, &j)) {
-            show(r, '-', a, i);
-            show(r, '+', b, j);
+            print_events(r, '-', a, i);
+            print_events(r, '+', b, j);
             pass(a, i);
             pass(b, j);
         } else {
@@ -131,9 +132,9 @@ static void align(struct stream *a, struct stream *b, struct report *r)
         }
     }
     for (; peek(a, 0); pass(a, 1))
-        show(r, '-', a, 1);
+        print_events(r, '-', a, 1);
     for (; peek(b, 0); pass(b, 1))
-        show(r, '+', b, 1);
+        print_events(r, '+', b, 1);
 }
 
 /* How the monitor came to it: counts of kinds and of exits. */
@@ -167,7 +168,7 @@ static void print_counts(const struct stream *a, const struct stream *b, FILE *o
     count_row(out, "time", "virtual ns", a->end_ns, b->end_ns);
 }
 
-static bool begin(struct stream *t, struct store *s)
+static bool begin_stream(struct stream *t, struct store *s)
 {
     struct filter_error err;
     struct filter *all = filter_compile("", NULL, &err);
@@ -215,7 +216,7 @@ int64_t trace_diff(struct store *sa, struct store *sb, uint64_t kinds, unsigned 
     struct report r = { .out = out, .left = max_shown };
     struct stream *a = malloc(sizeof *a), *b = malloc(sizeof *b);
     struct filter *f = NULL;
-    if (a && b && begin(a, sa) && begin(b, sb))
+    if (a && b && begin_stream(a, sa) && begin_stream(b, sb))
         f = filter_of_kinds(common(a, b, kinds, out));
     if (f) {
         a->f = b->f = f;

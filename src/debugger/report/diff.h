@@ -14,8 +14,9 @@
 struct store;
 
 /* Kinds that are compared if both traces have any. */
-#define TRACE_DIFF_KINDS (BIT(TRACE_MARK) | BIT(TRACE_IO_READ) | BIT(TRACE_IO_WRITE) | BIT(TRACE_MMIO_READ) \
-                          | BIT(TRACE_MMIO_WRITE) | BIT(TRACE_HYPERCALL) | BIT(TRACE_DELIVER))
+#define TRACE_DIFF_KINDS (BIT(TRACE_MARK) | BIT(TRACE_IO_READ) | BIT(TRACE_IO_WRITE) \
+                          | BIT(TRACE_MMIO_READ) | BIT(TRACE_MMIO_WRITE) | BIT(TRACE_HYPERCALL) \
+                          | BIT(TRACE_DELIVER))
 
 /* At most max_shown differences are printed.  How many there are, or -errno:
  * -EIO if a trace is damaged; what is left of it was compared. */

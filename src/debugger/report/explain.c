@@ -47,7 +47,8 @@ static void say_place(const struct explain_input *in, uint64_t at, FILE *out)
 static void say_not_mapped(const struct explain_input *in, FILE *out)
 {
     fprintf(out, is_paged(in->cpu) ? "which the page tables at cr3 %#" PRIx64 " do not map"
-                                   : "where there is no memory (paging is off, cr3 %#" PRIx64 ")", in->cpu->cr3);
+                                   : "where there is no memory (paging is off, cr3 %#" PRIx64 ")",
+                                       in->cpu->cr3);
 }
 
 /*
@@ -65,7 +66,8 @@ static bool gate_is_there(const struct explain_input *in, unsigned vector, struc
     uint8_t b[16] = { 0 };
     uint64_t at = c->idtr.base + vector * size;
     if (vector * size + size - 1 > c->idtr.limit) {
-        fprintf(out, "    the IDT ends before it: limit %#x, but its gate would be at %#x; was LIDT executed?\n",
+        fprintf(out, "    the IDT ends before it: limit %#x, but its gate would be at %#x; was "
+                     "LIDT executed?\n",
                 c->idtr.limit, vector * size);
         return false;
     }
@@ -98,7 +100,8 @@ static bool handler_is_there(const struct explain_input *in, const struct gate *
         return true;
     if (!(g->selector & ~3u) || (!(g->selector & 4) && (g->selector | 7u) > c->gdtr.limit) ||
         (!(g->selector & 4) && !in->read(in->arg, descriptor, d, sizeof d))) {
-        fprintf(out, "    its gate names the code segment %#x, which the GDT (limit %#x) does not have\n",
+        fprintf(out, "    its gate names the code segment %#x, which the GDT (limit %#x) does "
+                     "not have\n",
                 g->selector, c->gdtr.limit);
         return false;
     }
@@ -140,9 +143,11 @@ static void explain_triple_fault(const struct explain_input *in, FILE *out)
 {
     const struct cpu_state *c = in->cpu;
     gla_t at = linear(c, SEG_CS, c->rip);
-    fputs("Why: an exception could not be delivered, nor the double fault that came of it.\n  It was at ", out);
+    fputs("Why: an exception could not be delivered, nor the double fault that came of it.\n"
+          "  It was at ", out);
     say_place(in, c->rip, out);
-    fprintf(out, "; IDT at %#" PRIx64 " limit %#x, cr0 %#" PRIx64 ", cr2 %#" PRIx64 ", cr3 %#" PRIx64 "\n",
+    fprintf(out, "; IDT at %#" PRIx64 " limit %#x, cr0 %#" PRIx64
+            ", cr2 %#" PRIx64 ", cr3 %#" PRIx64 "\n",
             c->idtr.base, c->idtr.limit, c->cr0, c->cr2, c->cr3);
     if (!is_mapped(in, at)) {
         fprintf(out, "  The instruction itself is at %#" PRIx64 ", ", at);
@@ -170,30 +175,43 @@ static void explain_halt(const struct explain_input *in, FILE *out)
     say_place(in, c->rip, out);
     if (!(c->rflags & FLAG_IF))
         fputs(" with interrupts off (IF=0): nothing but a reset ends that.\n"
-              "  Many guests stop so on purpose (cli; hlt). To wait for an interrupt: sti; hlt.\n", out);
+              "  Many guests stop so on purpose (cli; hlt). To wait for an interrupt: sti; hlt.\n",
+                  out);
     else
-        fputs(" with interrupts on, but none can come: no timer of the PIT or RTC runs whose interrupt\n"
-              "  the PIC lets through, and no input is left. Is IRQ 0 unmasked at the PIC (port 0x21), and was the\n"
+        fputs(" with interrupts on, but none can come: no timer of the PIT or RTC runs whose "
+              "interrupt\n"
+              "  the PIC lets through, and no input is left. Is IRQ 0 unmasked at the PIC (port "
+              "0x21), and was the\n"
               "  PIT programmed (0x43, 0x40)?\n", out);
 }
 
 static const struct { uint64_t from, to; const char *what; } places[] = {
-    { 0x000, 0x00f, "the first DMA controller, 8237A" },      { 0x0c0, 0x0df, "the second DMA controller" },
-    { 0x170, 0x177, "the secondary IDE channel" },            { 0x1f0, 0x1f7, "the primary IDE channel" },
-    { 0x220, 0x22f, "a Sound Blaster" },                      { 0x278, 0x27f, "the parallel port LPT2" },
-    { 0x2e8, 0x2ef, "the serial port COM4" },                 { 0x2f8, 0x2ff, "the serial port COM2" },
-    { 0x300, 0x31f, "an NE2000 network card" },               { 0x376, 0x376, "the secondary IDE channel" },
-    { 0x378, 0x37f, "the parallel port LPT1" },               { 0x3b0, 0x3df, "the VGA" },
-    { 0x3e8, 0x3ef, "the serial port COM3" },                 { 0x3f0, 0x3f7, "the floppy controller" },
-    { 0xcf8, 0xcff, "PCI configuration" },                    { 0xfec00000, 0xfec00fff, "the I/O APIC" },
-    { 0xfed00000, 0xfed003ff, "the HPET" },                   { 0xfee00000, 0xfee00fff, "the local APIC" },
+    { 0x000,      0x00f,      "the first DMA controller, 8237A" },
+    { 0x0c0,      0x0df,      "the second DMA controller" },
+    { 0x170,      0x177,      "the secondary IDE channel" },
+    { 0x1f0,      0x1f7,      "the primary IDE channel" },
+    { 0x220,      0x22f,      "a Sound Blaster" },
+    { 0x278,      0x27f,      "the parallel port LPT2" },
+    { 0x2e8,      0x2ef,      "the serial port COM4" },
+    { 0x2f8,      0x2ff,      "the serial port COM2" },
+    { 0x300,      0x31f,      "an NE2000 network card" },
+    { 0x376,      0x376,      "the secondary IDE channel" },
+    { 0x378,      0x37f,      "the parallel port LPT1" },
+    { 0x3b0,      0x3df,      "the VGA" },
+    { 0x3e8,      0x3ef,      "the serial port COM3" },
+    { 0x3f0,      0x3f7,      "the floppy controller" },
+    { 0xcf8,      0xcff,      "PCI configuration" },
+    { 0xfec00000, 0xfec00fff, "the I/O APIC" },
+    { 0xfed00000, 0xfed003ff, "the HPET" },
+    { 0xfee00000, 0xfee00fff, "the local APIC" },
 };
 
 static void explain_unclaimed(const struct explain_input *in, FILE *out)
 {
     const struct trace_event *e = in->unclaimed;
     if (!e) {
-        fputs("Why: with --trace FILE the log tells which access it was: vitrine trace FILE UNCLAIMED\n", out);
+        fputs("Why: with --trace FILE the log tells which access it was: vitrine trace FILE "
+              "UNCLAIMED\n", out);
         return;
     }
     fprintf(out, "Why: the guest %s %#" PRIx64 " (%" PRIu64 " bytes) at ",
@@ -205,7 +223,8 @@ static void explain_unclaimed(const struct explain_input *in, FILE *out)
             what = places[i].what;
     fprintf(out, ", and no device is there.\n");
     if (what)
-        fprintf(out, "  On a PC this is %s; this machine has none (`vitrine engines --machine` lists what it has).\n",
+        fprintf(out, "  On a PC this is %s; this machine has none (`vitrine engines --machine` "
+                     "lists what it has).\n",
                 what);
 }
 

@@ -82,7 +82,8 @@ static bool export_event(void *arg, uint64_t index, const struct trace_event *e)
 
 static void name_track(struct chrome *c, unsigned track, const char *name)
 {
-    fprintf(c->out, "%s\n{\"ph\":\"M\",\"pid\":1,\"tid\":%u,\"name\":\"thread_name\",\"args\":{\"name\":\"%s\"}}",
+    fprintf(c->out, "%s\n{\"ph\":\"M\",\"pid\":1,\"tid\":%u,"
+            "\"name\":\"thread_name\",\"args\":{\"name\":\"%s\"}}",
             c->comma, track, name);
     c->comma = ",";
 }

@@ -28,7 +28,8 @@ static const char preamble[] =
     "    packet.header := struct { u32 magic; u32 stream_id; }; };\n"
     "env { domain = \"vitrine\"; };\n"
     "clock { name = vtime; description = \"virtual time\"; freq = 1000000000; };\n"
-    "typealias integer { size = 64; align = 8; signed = false; map = clock.vtime.value; } := vtime_t;\n"
+    "typealias integer { size = 64; align = 8; signed = false; map = clock.vtime.value; } := "
+    "vtime_t;\n"
     "stream { id = 0;\n"
     "    event.header := struct { vtime_t timestamp; u8 id; };\n"
     "    event.context := struct { u64 seq; u64 cause; u64 icount; x64 rip; u8 vcpu; }; };\n";
@@ -67,7 +68,8 @@ static bool export_event(void *arg, uint64_t index, const struct trace_event *e)
         uint64_t seq, cause, icount, rip;
         uint8_t  vcpu;
         uint64_t arg[3];
-    } r = { e->vtime_ns, e->kind, e->seq, e->cause_back ? e->seq - e->cause_back : 0, e->icount, e->rip,
+    } r = { e->vtime_ns, e->kind, e->seq, e->cause_back ? e->seq - e->cause_back : 0, e->icount,
+            e->rip,
             e->vcpu, { e->arg[0], e->arg[1], e->arg[2] } };
     (void)index;
     return e->kind >= N_TRACE_KINDS || fwrite(&r, sizeof r, 1, arg) == 1;

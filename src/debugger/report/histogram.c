@@ -1,6 +1,6 @@
 /*
- * debugger/report/histogram.c -- a tally of a field's values.  Times fall into classes of a factor of two,
- * whose key is the lower end.
+ * debugger/report/histogram.c -- a tally of a field's values.  Times fall into classes of a
+ * factor of two, whose key is the lower end.
  */
 #include "debugger/report/histogram.h"
 
@@ -92,7 +92,8 @@ char *histogram_label(const struct histogram *h, uint64_t value, char *buf, size
 {
     const char *word = trace_field_word(h->x, h->field->look, value);
     uint64_t offset;
-    const char *symbol = h->field->look == ADDRESS && h->x ? symbols_find(h->x->symbols, value, &offset)
+    const char *symbol = h->field->look == ADDRESS && h->x
+        ? symbols_find(h->x->symbols, value, &offset)
                                                            : NULL;
     if (h->by_size)
         snprintf(buf, n, "%" PRIu64 "..%" PRIu64 " ns", value, value ? 2 * value - 1 : 0);

@@ -26,13 +26,18 @@ static const char *const colours[N_COLOURS] = {
 
 static const char head[] =
     "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\n"
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n"
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+    "'unsafe-inline'\"/>\n"
     "<title>Vitrine report</title>\n<style>\n"
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}\n"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 "
+    "1em;color:#222}\n"
     "h1{font-size:1.6em}h2{font-size:1.2em;margin-top:2em;border-bottom:1px solid #ccc}\n"
-    "table{border-collapse:collapse}td,th{padding:.1em .8em;text-align:right;border-bottom:1px solid #eee}\n"
-    "td:first-child,th:first-child{text-align:left}pre{background:#f4f4f4;padding:.8em;overflow-x:auto}\n"
-    "svg{max-width:100%;height:auto;background:#fafafa}text{font:12px system-ui,sans-serif;fill:#444}\n"
+    "table{border-collapse:collapse}td,th{padding:.1em .8em;text-align:right;border-bottom:1px "
+    "solid #eee}\n"
+    "td:first-child,th:first-child{text-align:left}"
+    "pre{background:#f4f4f4;padding:.8em;overflow-x:auto}\n"
+    "svg{max-width:100%;height:auto;background:#fafafa}text{font:12px "
+    "system-ui,sans-serif;fill:#444}\n"
     ".note{color:#666}\n</style></head><body>\n";
 
 /* Text from anywhere: nothing of it is markup, nothing is unprintable. */
@@ -113,7 +118,8 @@ static void put_marks(FILE *out, const struct report_data *d, int height)
     for (size_t i = 0; i < d->n_marks; i++) {
         double x = x_of(d, d->mark[i].vtime_ns);
         fprintf(out, "<path d=\"M%.1f 12V%d\" stroke=\"#222\" stroke-dasharray=\"3 3\"/>"
-                "<text x=\"%.1f\" y=\"10\" text-anchor=\"middle\">%" PRIu64 "</text>\n", x, height, x,
+                "<text x=\"%.1f\" y=\"10\" text-anchor=\"middle\">%" PRIu64 "</text>\n", x, height,
+                    x,
                 d->mark[i].n);
     }
 }
@@ -155,11 +161,14 @@ static void put_reasons(FILE *out, const struct report_data *d)
 {
     unsigned order[N_EXITS];
     size_t n = rank_reasons(d, order);
-    fputs("<h2>Exits by reason</h2>\n<table><tr><th>reason</th><th>count</th><th>share</th><th></th></tr>\n", out);
+    fputs("<h2>Exits by reason</h2>\n"
+          "<table><tr><th>reason</th><th>count</th><th>share</th><th></th></tr>\n", out);
     for (size_t i = 0; i < n; i++) {
         double share = (double)d->by_reason[order[i]] / (double)d->exits;
-        fprintf(out, "<tr><td title=\"%s\">%s</td><td>%" PRIu64 "</td><td>%.2f %%</td><td style=\"text-align:left\">"
-                "<svg width=\"200\" height=\"10\">", exit_infos[order[i]].about, exit_infos[order[i]].name,
+        fprintf(out, "<tr><td title=\"%s\">%s</td><td>%" PRIu64 "</td><td>%.2f %%</td><td "
+                                                                "style=\"text-align:left\">"
+                "<svg width=\"200\" height=\"10\">", exit_infos[order[i]].about,
+                    exit_infos[order[i]].name,
                 d->by_reason[order[i]], 100 * share);
         rect(out, 0, 0, 200 * share, 10, colours[i < N_COLOURS ? i : N_COLOURS - 1], 1);
         fputs("</svg></td></tr>\n", out);
@@ -196,7 +205,8 @@ static void put_heat_map(FILE *out, const struct report_data *d)
             "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%#" PRIx64 "</text>", MARGIN - 5,
             d->last_page * PAGE_SIZE, MARGIN - 5, PAGE_BINS * 5 + 14, d->first_page * PAGE_SIZE);
     time_axis(out, d, PAGE_BINS * 5 + 34);
-    fprintf(out, "\n</svg>\n<p class=\"note\">%" PRIu64 " faults and fills; the darkest spot has %" PRIu32
+    fprintf(out, "\n</svg>\n<p class=\"note\">%" PRIu64 " faults and fills; the darkest spot has "
+                                                        "%" PRIu32
             ".</p>\n", d->pages_touched, most);
 }
 
@@ -229,7 +239,8 @@ static void put_devices(FILE *out, const struct report_data *d, report_port_fn *
     uint64_t others;
     const struct tally_row *row = histogram_rows(d->ports, &n, &others);
     for (size_t i = 0; i < n && i < TABLE_ROWS; i++) {
-        const char *name = port_name && row[i].key <= UINT16_MAX ? port_name((uint16_t)row[i].key) : NULL;
+        const char *name = port_name && row[i].key <= UINT16_MAX
+            ? port_name((uint16_t)row[i].key) : NULL;
         fprintf(out, "<tr><td>%#" PRIx64 "</td><td>%" PRIu64 "</td><td>", row[i].key, row[i].count);
         put_text(out, name ? name : "");
         fputs("</td></tr>\n", out);
@@ -256,13 +267,16 @@ static void put_latency(FILE *out, const struct report_data *d)
         double h = (double)d->latency[i] / (double)most * 130, x = MARGIN + (double)(i - first) * w;
         rect(out, x + 1, 150 - h, w - 2, h, "#009e73", 1);
         fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%" PRIu64 "</text>"
-                "<text x=\"%.1f\" y=\"168\" text-anchor=\"middle\">", x + w / 2, 146 - h, d->latency[i], x + w / 2);
+                "<text x=\"%.1f\" y=\"168\" text-anchor=\"middle\">", x + w / 2, 146 - h,
+                    d->latency[i], x + w / 2);
         put_time(out, i ? BIT(i - 1) : 0);
         fputs("</text>", out);
     }
-    fprintf(out, "\n</svg>\n<p class=\"note\">Each column from the time below it to twice that. %s</p>\n",
+    fprintf(out, "\n</svg>\n<p class=\"note\">Each column from the time below it to twice that. "
+                 "%s</p>\n",
             d->is_timed ? "Host time in the monitor (--timing)."
-                        : "Virtual time, which stands still while the monitor works: run with --timing for the host's.");
+                        : "Virtual time, which stands still while the monitor works: run with "
+                          "--timing for the host's.");
 }
 
 static void put_histogram(FILE *out, const char *title, const char *column, struct histogram *h)
@@ -317,7 +331,9 @@ static void put_about(FILE *out, const struct report_data *d, const char *name)
 /* A word for a shell, quoted if it needs to be. */
 static void put_word(FILE *out, const char *s)
 {
-    bool plain = s[0] && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-") == strlen(s);
+    static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                   "0123456789/._+-";
+    bool plain = s[0] && strspn(s, harmless) == strlen(s);
     if (plain) {
         fputs(s, out);
         return;

@@ -12,7 +12,8 @@
 
 #define MAX_LINES 64
 
-enum verb { VERB_OUT, VERB_MEM_WRITE, VERB_TAKES, VERB_HALTS, VERB_CALLS, VERB_DIES, VERB_NOBODY, N_VERBS };
+enum verb { VERB_OUT, VERB_MEM_WRITE, VERB_TAKES, VERB_HALTS, VERB_CALLS, VERB_DIES, VERB_NOBODY,
+            N_VERBS };
 
 static const char *const verb_names[N_VERBS] = {
     "writes port", "writes device memory", "takes vector", "halts", "calls the monitor",
@@ -41,7 +42,7 @@ struct story *story_new(FILE *out)
     return s;
 }
 
-static void tell(struct story *s, enum verb verb, uint64_t subject, uint64_t value)
+static void count_deed(struct story *s, enum verb verb, uint64_t subject, uint64_t value)
 {
     size_t i = 0;
     while (i < s->n && (s->line[i].verb != verb || s->line[i].subject != subject))
@@ -90,9 +91,9 @@ static void print_phase(struct story *s)
 static void tell_exit(struct story *s, const struct trace_event *e)
 {
     if (e->arg[0] == EXIT_HLT)
-        tell(s, VERB_HALTS, 0, 0);
+        count_deed(s, VERB_HALTS, 0, 0);
     if (e->arg[0] == EXIT_TRIPLE_FAULT)
-        tell(s, VERB_DIES, 0, 0);
+        count_deed(s, VERB_DIES, 0, 0);
 }
 
 void story_add(struct story *s, const struct trace_event *e)
@@ -103,11 +104,11 @@ void story_add(struct story *s, const struct trace_event *e)
         fprintf(s->out, "MARK %" PRIu64 "\n", e->arg[0]);
         break;
     case TRACE_EXIT:       tell_exit(s, e);                                  break;
-    case TRACE_IO_WRITE:   tell(s, VERB_OUT, e->arg[0], e->arg[2]);          break;
-    case TRACE_MMIO_WRITE: tell(s, VERB_MEM_WRITE, e->arg[0], e->arg[2]);    break;
-    case TRACE_DELIVER:    tell(s, VERB_TAKES, e->arg[0], 0);                break;
-    case TRACE_HYPERCALL:  tell(s, VERB_CALLS, e->arg[0], 0);                break;
-    case TRACE_UNCLAIMED:  tell(s, VERB_NOBODY, e->arg[0], 0);               break;
+    case TRACE_IO_WRITE:   count_deed(s, VERB_OUT, e->arg[0], e->arg[2]);          break;
+    case TRACE_MMIO_WRITE: count_deed(s, VERB_MEM_WRITE, e->arg[0], e->arg[2]);    break;
+    case TRACE_DELIVER:    count_deed(s, VERB_TAKES, e->arg[0], 0);                break;
+    case TRACE_HYPERCALL:  count_deed(s, VERB_CALLS, e->arg[0], 0);                break;
+    case TRACE_UNCLAIMED:  count_deed(s, VERB_NOBODY, e->arg[0], 0);               break;
     default:                                    /* how it came about is not the guest's story */
         break;
     }

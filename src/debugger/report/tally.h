@@ -25,7 +25,8 @@ void tally_add(struct tally *t, const struct tally_row *r);
 void tally_fold(struct tally_row *into, const struct tally_row *r);
 
 /* The rows in use, in order, to be freed; NULL if there is no memory. */
-struct tally_row *tally_rows(const struct tally *t, int (*order)(const void *, const void *), size_t *n);
+struct tally_row *tally_rows(const struct tally *t, int (*order)(const void *, const void *),
+                             size_t *n);
 
 void tally_free(struct tally *t);
 

@@ -191,7 +191,7 @@ uint64_t debuginfo_bias(const struct debuginfo *d)                 { return d->b
 
 /* ---- names ---- */
 
-static bool add(struct debuginfo *d, Dwarf_Die *die, unsigned kind, Dwarf_Off parent)
+static bool add_name(struct debuginfo *d, Dwarf_Die *die, unsigned kind, Dwarf_Off parent)
 {
     const char *name = dwarf_diename(die);
     if (!name || !name[0])
@@ -215,7 +215,7 @@ static void add_enumerators(struct debuginfo *d, Dwarf_Die *type)
     if (dwarf_child(type, &child) == 0)
         do
             if (dwarf_tag(&child) == DW_TAG_enumerator &&
-                !add(d, &child, DEBUGINFO_ENUMERATOR, parent))
+                !add_name(d, &child, DEBUGINFO_ENUMERATOR, parent))
                 return;
         while (dwarf_siblingof(&child, &child) == 0);
 }
@@ -252,7 +252,7 @@ static void list_names(struct debuginfo *d)
             continue;
         do {
             unsigned kind = kind_of(&die);
-            if (kind && !add(d, &die, kind, 0))
+            if (kind && !add_name(d, &die, kind, 0))
                 break;
             if (dwarf_tag(&die) == DW_TAG_enumeration_type)
                 add_enumerators(d, &die);

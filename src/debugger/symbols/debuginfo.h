@@ -26,12 +26,16 @@ uint64_t debuginfo_bias(const struct debuginfo *d);     /* added to DWARF's addr
 
 /* A name at the outermost level.  Of several the one in the file that pc is of. */
 enum debuginfo_kind {
-    DEBUGINFO_VARIABLE = 1, DEBUGINFO_FUNCTION = 2, DEBUGINFO_TAG = 4,      /* struct, union, enum */
-    DEBUGINFO_TYPE = 8,                                                     /* typedef, base type  */
+    /* struct, union, enum */
+    DEBUGINFO_VARIABLE = 1, DEBUGINFO_FUNCTION = 2, DEBUGINFO_TAG = 4,
+    /* typedef, base type  */
+    DEBUGINFO_TYPE = 8,
     DEBUGINFO_ENUMERATOR = 16,
 };
-struct debuginfo_name { const char *name; Dwarf_Off die, parent; unsigned kind; };     /* parent: the enum */
-const struct debuginfo_name *debuginfo_find(struct debuginfo *d, unsigned kinds, const char *name, size_t len,
+/* parent: the enum */
+struct debuginfo_name { const char *name; Dwarf_Off die, parent; unsigned kind; };
+const struct debuginfo_name *debuginfo_find(struct debuginfo *d, unsigned kinds, const char *name,
+                                            size_t len,
                                             uint64_t pc);
 bool debuginfo_die(struct debuginfo *d, Dwarf_Off off, Dwarf_Die *die);
 size_t debuginfo_names(struct debuginfo *d, const struct debuginfo_name **names);       /* sorted */

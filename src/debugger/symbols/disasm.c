@@ -12,8 +12,10 @@
 static bool set_up(ZydisDecoder *d, unsigned bits)
 {
     switch (bits) {
-    case 16: return ZYAN_SUCCESS(ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16));
-    case 32: return ZYAN_SUCCESS(ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32));
+    case 16: return ZYAN_SUCCESS(ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LEGACY_16,
+                                                  ZYDIS_STACK_WIDTH_16));
+    case 32: return ZYAN_SUCCESS(ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LEGACY_32,
+                                                  ZYDIS_STACK_WIDTH_32));
     default:
         return ZYAN_SUCCESS(ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64));
     }

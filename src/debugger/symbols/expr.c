@@ -65,7 +65,7 @@ static void skip_blanks(struct parser *p)
         p->at++;
 }
 
-static bool take(struct parser *p, const char *token)
+static bool accept_token(struct parser *p, const char *token)
 {
     skip_blanks(p);
     size_t len = strlen(token);
@@ -126,7 +126,7 @@ static struct value bracketed(struct parser *p, const char *close)
 {
     p->brackets++;
     struct value v = ternary(p);
-    if (!take(p, close))
+    if (!accept_token(p, close))
         complain(p, -EINVAL, "'%s' is missing here", close);
     p->brackets--;
     return v;
@@ -197,7 +197,7 @@ static struct value name(struct parser *p)
 static struct value primary(struct parser *p)
 {
     skip_blanks(p);
-    if (take(p, "("))
+    if (accept_token(p, "("))
         return bracketed(p, ")");
     if (isdigit((unsigned char)*p->at))
         return number(p);
@@ -237,13 +237,13 @@ static struct value postfix(struct parser *p)
 {
     struct value v = primary(p);
     for (unsigned n = 0; !p->err && n < MAX_DEPTH; n++) {
-        if (type_kind(&v.type) != TYPE_NONE && take(p, "[")) {
+        if (type_kind(&v.type) != TYPE_NONE && accept_token(p, "[")) {
             struct value index = bracketed(p, "]");
             v = element(p, &v, expr_load(p, &index));
-        } else if (take(p, "->")) {
+        } else if (accept_token(p, "->")) {
             struct value to = element(p, &v, 0);
             v = expr_member(p, &to);
-        } else if (take(p, ".")) {
+        } else if (accept_token(p, ".")) {
             v = expr_member(p, &v);
         } else {
             break;
@@ -272,12 +272,12 @@ static bool take_type(struct parser *p, struct type *t)
 {
     const char *from = p->at;
     bool unknown = false;
-    if (!take(p, "("))
+    if (!accept_token(p, "("))
         return false;
     size_t n = type_parse(p->m->info, expr_address_bytes(p), expr_pc(p), p->at, t, &unknown);
     p->at += n;
     p->brackets++;
-    bool whole = n && take(p, ")");
+    bool whole = n && accept_token(p, ")");
     p->brackets--;
     if (unknown)
         complain(p, -EINVAL, "the debug information has no such type");
@@ -339,16 +339,16 @@ static struct value unary(struct parser *p)
     struct type t;
     if (++p->depth > MAX_DEPTH) {
         complain(p, -EINVAL, "this is nested too deeply");
-    } else if (take(p, "!")) {
+    } else if (accept_token(p, "!")) {
         v = negate(p, '!');
-    } else if (take(p, "~")) {
+    } else if (accept_token(p, "~")) {
         v = negate(p, '~');
-    } else if (take(p, "-")) {
+    } else if (accept_token(p, "-")) {
         v = negate(p, '-');
-    } else if (take(p, "*")) {
+    } else if (accept_token(p, "*")) {
         v = unary(p);
         v = star(p, &v);
-    } else if (take(p, "&")) {
+    } else if (accept_token(p, "&")) {
         p->named = false;
         v = unary(p);
         v = address_of(p, &v);
@@ -423,7 +423,7 @@ static struct value ternary(struct parser *p)
         return complain(p, -EINVAL, "this is nested too deeply");
     }
     struct value which = binary(p, LOOSEST);
-    if (!take(p, "?")) {
+    if (!accept_token(p, "?")) {
         p->depth--;
         return which;
     }
@@ -431,7 +431,7 @@ static struct value ternary(struct parser *p)
     p->dead += !first;
     struct value a = ternary(p);
     p->dead -= !first;
-    if (!take(p, ":"))
+    if (!accept_token(p, ":"))
         complain(p, -EINVAL, "':' is missing here");
     p->dead += first;
     struct value b = ternary(p);
@@ -442,7 +442,7 @@ static struct value ternary(struct parser *p)
 
 /* ---- in ---- */
 
-static void begin(struct parser *p)
+static void begin_parsing(struct parser *p)
 {
     if (p->n)
         p->why[0] = 0;
@@ -459,9 +459,9 @@ static int finish(struct parser *p)
     return p->err;
 }
 
-static int run(struct parser *p, struct value *value)
+static int parse_and_evaluate(struct parser *p, struct value *value)
 {
-    begin(p);
+    begin_parsing(p);
     *value = ternary(p);
     return finish(p);
 }
@@ -470,7 +470,7 @@ static int run(struct parser *p, struct value *value)
 static int run_number(struct parser *p, uint64_t *value)
 {
     struct value v;
-    if (run(p, &v) == 0)
+    if (parse_and_evaluate(p, &v) == 0)
         *value = expr_load(p, &v);
     return p->err;
 }
@@ -488,7 +488,7 @@ int expr_eval_value(const char *text, const struct expr_machine *m, struct value
                     size_t *at, char *why, size_t n)
 {
     struct parser p = { .text = text, .m = m, .why = why, .n = n };
-    int err = run(&p, value);
+    int err = parse_and_evaluate(&p, value);
     *at = err ? p.err_at : (size_t)(p.at - text);
     return err;
 }
@@ -498,14 +498,14 @@ int expr_type(const char *text, const struct expr_machine *m, struct type *type,
 {
     struct parser p = { .text = text, .m = m, .why = why, .n = n, .dead = 1 };
     struct value v = plain(0);
-    begin(&p);
+    begin_parsing(&p);
     size_t used = type_parse(m->info, expr_address_bytes(&p), expr_pc(&p), p.at, type, NULL);
     while (isspace((unsigned char)p.at[used]))
         used++;
     if (used && !p.at[used]) {
         return 0;
     }
-    int err = run(&p, &v);
+    int err = parse_and_evaluate(&p, &v);
     *type = v.type;
     *at = p.err_at;
     return err;
@@ -524,7 +524,7 @@ int expr_eval_word_value(const char *text, const struct expr_machine *m, struct 
                          size_t *end, char *why, size_t n)
 {
     struct parser p = { .text = text, .m = m, .why = why, .n = n, .word = true };
-    int err = run(&p, value);
+    int err = parse_and_evaluate(&p, value);
     *end = (size_t)((err ? text + p.err_at : p.at) - text);
     return err;
 }

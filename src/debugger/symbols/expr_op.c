@@ -1,6 +1,6 @@
 /*
- * debugger/symbols/expr_op.c -- the operators of expressions, as C has them but in 64 bits: signed if
- * an operand's type is and none is an unsigned one of 64 bits, unsigned without types.
+ * debugger/symbols/expr_op.c -- the operators of expressions, as C has them but in 64 bits:
+ * signed if an operand's type is and none is an unsigned one of 64 bits, unsigned without types.
  */
 #include <errno.h>
 

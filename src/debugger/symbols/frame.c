@@ -15,7 +15,8 @@
 
 #define MAX_VARIABLES 1000
 
-/* DWARF's numbers of registers  [x86-64 psABI "DWARF Register Number Mapping"]; i386 has the manual's order. */
+/* DWARF's numbers of registers  [x86-64 psABI "DWARF Register Number Mapping"]; i386 has the
+ * manual's order. */
 static const uint8_t gprs64[16] = {
     RAX, RDX, RCX, RBX, RSI, RDI, RBP, RSP, R8, R9, R10, R11, R12, R13, R14, R15,
 };
@@ -105,7 +106,8 @@ static void restore(const struct expr_machine *m, const struct frame *f, Dwarf_F
     if (dwarf_frame_register(unwind, (int)n, mem, &op, &n_ops))
         return;
     bool same = !n_ops && !op, undefined = !n_ops && op;
-    if (n_gprs(m) == 16 && (n == 0 || n == 3) && !n_ops) {      /* libdw's defaults have rax for rbx */
+    /* libdw's defaults have rax for rbx */
+    if (n_gprs(m) == 16 && (n == 0 || n == 3) && !n_ops) {
         same = n == 3;
         undefined = n == 0;
     }

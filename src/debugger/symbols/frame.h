@@ -12,7 +12,8 @@
 #include "debugger/symbols/debuginfo.h"
 #include "debugger/symbols/expr.h"
 
-#define FRAME_REGS 17                   /* by DWARF's numbers; the last is rip (in 32-bit code 8 is eip) */
+/* Registers by DWARF's numbers; the last is rip (in 32-bit code number 8 is eip). */
+#define FRAME_REGS 17
 
 struct frame {
     uint64_t pc, cfa;                   /* cfa: the stack pointer before the call; 0: not known */
@@ -41,11 +42,13 @@ struct location {
  * good until those of another place are asked for. */
 struct frame_scopes { Dwarf_Die *die; int n; };
 bool frame_variable(const struct frame_scopes *s, unsigned i, Dwarf_Die *variable);
-bool frame_variable_named(const struct frame_scopes *s, const char *name, size_t len, Dwarf_Die *variable);
+bool frame_variable_named(const struct frame_scopes *s, const char *name, size_t len,
+                          Dwarf_Die *variable);
 void frame_open_scopes(struct debuginfo *d, const struct frame *f, struct frame_scopes *s);
 
 /* Where a variable is: f and its scopes may be NULL for one of the file's.  *way (may be NULL) is
- * how that was found: good for frames at the same pc, as long as the debug information; n 0: none. */
+ * how that was found: good for frames at the same pc, as long as the debug information; n 0:
+ * none. */
 struct frame_way { const Dwarf_Op *op; size_t n; };
 bool frame_locate(const struct expr_machine *m, const struct frame *f, const struct frame_scopes *s,
                   Dwarf_Die *variable, struct location *l, struct frame_way *way);

@@ -36,7 +36,7 @@ static struct table {
 #define AT(member) offsetof(struct cpu_state, member), sizeof(((struct cpu_state *)0)->member)
 #define FX(at)     (uint16_t)(offsetof(struct cpu_state, fpu) + (at))
 
-static void add(struct table *t, const char *name, const char *type, size_t offset, size_t bytes,
+static void add_register(struct table *t, const char *name, const char *type, size_t offset, size_t bytes,
                 size_t wire, unsigned st, unsigned feature)
 {
     struct gdb_reg *r = &t->reg[t->n];
@@ -59,14 +59,14 @@ static void add_general(struct table *t, bool wide)
         char name[8];
         const char *type = g == RSP || g == RBP ? "data_ptr" : wide ? "int64" : "int32";
         snprintf(name, sizeof name, "%s%s", wide ? "" : "e", gpr_names[g] + !wide);
-        add(t, name, type, offsetof(struct cpu_state, gpr) + 8 * g, 8, wide ? 8 : 4, ST_GPRS, CORE);
+        add_register(t, name, type, offsetof(struct cpu_state, gpr) + 8 * g, 8, wide ? 8 : 4, ST_GPRS, CORE);
     }
-    add(t, wide ? "rip" : "eip", "code_ptr", AT(rip), wide ? 8 : 4, ST_GPRS, CORE);
+    add_register(t, wide ? "rip" : "eip", "code_ptr", AT(rip), wide ? 8 : 4, ST_GPRS, CORE);
     t->reg[t->n - 1].special = PC;
-    add(t, "eflags", "i386_eflags", AT(rflags), 4, ST_GPRS, CORE);
+    add_register(t, "eflags", "i386_eflags", AT(rflags), 4, ST_GPRS, CORE);
     static const uint8_t segs[] = { SEG_CS, SEG_SS, SEG_DS, SEG_ES, SEG_FS, SEG_GS };
     for (size_t i = 0; i < NELEM(segs); i++)
-        add(t, seg_names[segs[i]], "int32",
+        add_register(t, seg_names[segs[i]], "int32",
             offsetof(struct cpu_state, seg) + segs[i] * sizeof(struct segment) +
                 offsetof(struct segment, sel),
             2, 4, ST_SEGS, CORE);
@@ -82,18 +82,18 @@ static void add_fpu(struct table *t, bool wide)
     char name[8];
     for (unsigned i = 0; i < 8; i++) {
         snprintf(name, sizeof name, "st%u", i);
-        add(t, name, "i387_ext", FX(32 + 16 * i), 10, 10, ST_FPU, CORE);
+        add_register(t, name, "i387_ext", FX(32 + 16 * i), 10, 10, ST_FPU, CORE);
     }
     for (size_t i = 0; i < NELEM(x87); i++) {
-        add(t, x87[i].name, "int", FX(x87[i].at), x87[i].bytes, 4, ST_FPU, CORE);
+        add_register(t, x87[i].name, "int", FX(x87[i].at), x87[i].bytes, 4, ST_FPU, CORE);
         t->reg[t->n - 1].group = "float";
         t->reg[t->n - 1].special = x87[i].at == 4 ? TAGS : PLAIN;
     }
     for (unsigned i = 0; i < (wide ? 16 : 8); i++) {
         snprintf(name, sizeof name, "xmm%u", i);
-        add(t, name, "vec128", FX(160 + 16 * i), 16, 16, ST_FPU, SSE);
+        add_register(t, name, "vec128", FX(160 + 16 * i), 16, 16, ST_FPU, SSE);
     }
-    add(t, "mxcsr", "i386_mxcsr", FX(24), 4, 4, ST_FPU, SSE);
+    add_register(t, "mxcsr", "i386_mxcsr", FX(24), 4, 4, ST_FPU, SSE);
     t->reg[t->n - 1].group = "vector";
 }
 
@@ -114,11 +114,11 @@ static void add_segments(struct table *t)
     char name[16];
     for (unsigned i = 0; i < N_SEGS; i++) {
         snprintf(name, sizeof name, i < SEG_LDTR ? "%s_seg" : "%s", seg_names[i]);
-        add(t, name, "x86_segment", offsetof(struct cpu_state, seg) + i * sizeof(struct segment),
+        add_register(t, name, "x86_segment", offsetof(struct cpu_state, seg) + i * sizeof(struct segment),
             sizeof(struct segment), sizeof(struct segment), ST_SEGS, SYSTEM);
     }
-    add(t, "gdtr", "x86_table", offsetof(struct cpu_state, gdtr), 10, 10, ST_SEGS, SYSTEM);
-    add(t, "idtr", "x86_table", offsetof(struct cpu_state, idtr), 10, 10, ST_SEGS, SYSTEM);
+    add_register(t, "gdtr", "x86_table", offsetof(struct cpu_state, gdtr), 10, 10, ST_SEGS, SYSTEM);
+    add_register(t, "idtr", "x86_table", offsetof(struct cpu_state, idtr), 10, 10, ST_SEGS, SYSTEM);
 }
 
 /* Control, debug and model-specific registers: a row of cpu/regs.c each. */
@@ -129,7 +129,7 @@ static void add_system(struct table *t)
         const struct reg *r = reg_at(i);
         if (r->part || r->group == ST_GPRS || r->group == ST_SEGS)
             continue;
-        add(t, r->name, system_type(r->name), r->offset, r->bytes, r->bytes, r->group, SYSTEM);
+        add_register(t, r->name, system_type(r->name), r->offset, r->bytes, r->bytes, r->group, SYSTEM);
     }
 }
 
@@ -140,8 +140,8 @@ static void make_table(enum gdb_arch a)
     add_general(t, wide);
     add_fpu(t, wide);
     if (wide) {
-        add(t, "fs_base", "int64", AT(seg[SEG_FS].base), 8, ST_SEGS, SEGMENTS);
-        add(t, "gs_base", "int64", AT(seg[SEG_GS].base), 8, ST_SEGS, SEGMENTS);
+        add_register(t, "fs_base", "int64", AT(seg[SEG_FS].base), 8, ST_SEGS, SEGMENTS);
+        add_register(t, "gs_base", "int64", AT(seg[SEG_GS].base), 8, ST_SEGS, SEGMENTS);
     }
     t->in_g = t->n;
     add_system(t);

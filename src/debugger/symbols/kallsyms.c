@@ -39,9 +39,26 @@ struct kernel {
     uint64_t base;
 };
 
-static uint16_t u16(const struct kernel *k, size_t at) { uint16_t v; memcpy(&v, k->bytes + at, 2); return v; }
-static uint32_t u32(const struct kernel *k, size_t at) { uint32_t v; memcpy(&v, k->bytes + at, 4); return v; }
-static uint64_t u64(const struct kernel *k, size_t at) { uint64_t v; memcpy(&v, k->bytes + at, 8); return v; }
+static uint16_t u16(const struct kernel *k, size_t at)
+{
+    uint16_t v;
+    memcpy(&v, k->bytes + at, 2);
+    return v;
+}
+
+static uint32_t u32(const struct kernel *k, size_t at)
+{
+    uint32_t v;
+    memcpy(&v, k->bytes + at, 4);
+    return v;
+}
+
+static uint64_t u64(const struct kernel *k, size_t at)
+{
+    uint64_t v;
+    memcpy(&v, k->bytes + at, 8);
+    return v;
+}
 
 /* `digits` is where "0\0001\0...9\0" stands: is there a token table around it? */
 static bool token_table_around(struct kernel *k, size_t digits)
@@ -219,6 +236,7 @@ struct symbols *kallsyms_find(const uint8_t *bytes, size_t n, char *why, size_t 
         at++;
     }
     snprintf(why, n_why,
-             "there is no Linux kernel with its names in it, or not unpacked yet, or too new a one");
+             "there is no Linux kernel with its names in it, or not unpacked yet, or too new a "
+             "one");
     return NULL;
 }

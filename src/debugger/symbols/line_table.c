@@ -51,7 +51,8 @@ static void add_file(struct source *s, Dwarf_Die *cu)
     struct text *t = &s->text[s->n_texts++];
     *t = (struct text){ .n_lines = -1, .cu = *cu };
     snprintf(t->name, sizeof t->name, "%s", name);
-    snprintf(t->path, sizeof t->path, "%s%s%s", name[0] == '/' ? "" : dir, name[0] == '/' ? "" : "/", name);
+    snprintf(t->path, sizeof t->path, "%s%s%s", name[0] == '/' ? "" : dir, name[0] == '/'
+             ? "" : "/", name);
 }
 
 static const Dwfl_Callbacks own_callbacks = { .find_elf = dwfl_linux_proc_find_elf,
@@ -190,7 +191,8 @@ bool source_of_address(struct source *s, uint64_t addr, struct source_place *p)
     if (!file)
         return false;
     const char *dir = dwfl_line_comp_dir(at);
-    snprintf(p->file, sizeof p->file, "%s%s%s", file[0] == '/' || !dir ? "" : dir, file[0] == '/' || !dir ? "" : "/", file);
+    snprintf(p->file, sizeof p->file, "%s%s%s", file[0] == '/' || !dir ? "" : dir, file[0] == '/' ||
+             !dir ? "" : "/", file);
     p->line = line;
     return true;
 }

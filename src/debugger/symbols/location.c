@@ -59,7 +59,7 @@ static void deref(struct stack *s, uint64_t bytes)
     push(s, v);
 }
 
-static bool run(struct stack *s, const Dwarf_Op *op, size_t n, struct location *l);
+static bool run_ops(struct stack *s, const Dwarf_Op *op, size_t n, struct location *l);
 
 /* The frame base is an expression of the function's own. */
 static uint64_t frame_base(struct stack *s)
@@ -72,7 +72,7 @@ static uint64_t frame_base(struct stack *s)
     uint64_t pc = s->m->frame ? frame_lookup_pc(s->m->frame) - debuginfo_bias(s->m->m->info) : 0;
     if (!s->m->function || s->nested ||
         !dwarf_attr_integrate(s->m->function, DW_AT_frame_base, &a) ||
-        dwarf_getlocation_addr(&a, pc, &op, &n, 1) != 1 || !run(&inner, op, n, &l) ||
+        dwarf_getlocation_addr(&a, pc, &op, &n, 1) != 1 || !run_ops(&inner, op, n, &l) ||
         l.kind == LOCATION_NONE) {
         s->failed = true;
         return 0;
@@ -103,7 +103,7 @@ static void arithmetic(struct stack *s, unsigned atom)
     }
 }
 
-static void step(struct stack *s, const Dwarf_Op *op)
+static void apply_op(struct stack *s, const Dwarf_Op *op)
 {
     uint64_t v;
     unsigned atom = op->atom;
@@ -118,8 +118,9 @@ static void step(struct stack *s, const Dwarf_Op *op)
     switch (atom) {
     case DW_OP_nop: break;
     case DW_OP_addr: push(s, op->number + debuginfo_bias(s->m->m->info)); break;
-    case DW_OP_const1u: case DW_OP_const2u: case DW_OP_const4u: case DW_OP_const8u: case DW_OP_constu:
-    case DW_OP_const1s: case DW_OP_const2s: case DW_OP_const4s: case DW_OP_const8s: case DW_OP_consts:
+    case DW_OP_const1u: case DW_OP_const2u: case DW_OP_const4u: case DW_OP_const8u:
+    case DW_OP_const1s: case DW_OP_const2s: case DW_OP_const4s: case DW_OP_const8s:
+    case DW_OP_constu:  case DW_OP_consts:
         push(s, op->number);
         break;
     case DW_OP_bregx: push(s, reg(s, op->number) + op->number2); break;
@@ -151,7 +152,7 @@ static bool is_register(const Dwarf_Op *op, size_t n, unsigned *number)
     return op->atom == DW_OP_regx || (op->atom >= DW_OP_reg0 && op->atom <= DW_OP_reg31);
 }
 
-static bool run(struct stack *s, const Dwarf_Op *op, size_t n, struct location *l)
+static bool run_ops(struct stack *s, const Dwarf_Op *op, size_t n, struct location *l)
 {
     *l = (struct location){ .kind = LOCATION_NONE };
     if (is_register(op, n, &l->reg)) {
@@ -164,7 +165,7 @@ static bool run(struct stack *s, const Dwarf_Op *op, size_t n, struct location *
         if (op[i].atom == DW_OP_stack_value)
             l->kind = LOCATION_VALUE;
         else
-            step(s, &op[i]);
+            apply_op(s, &op[i]);
     }
     l->value = pop(s);
     if (l->kind == LOCATION_MEMORY && address_bytes(s) == 4)
@@ -176,5 +177,5 @@ bool location_eval(const struct location_machine *m, const Dwarf_Op *op, size_t 
                    struct location *l)
 {
     struct stack s = { .m = m };
-    return run(&s, op, n, l);
+    return run_ops(&s, op, n, l);
 }

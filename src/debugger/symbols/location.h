@@ -13,6 +13,7 @@ struct location_machine {
 };
 
 /* False: it cannot be told (optimized out, not readable, an operation we do not have). */
-bool location_eval(const struct location_machine *m, const Dwarf_Op *op, size_t n, struct location *l);
+bool location_eval(const struct location_machine *m, const Dwarf_Op *op, size_t n,
+                   struct location *l);
 
 #endif

@@ -13,8 +13,9 @@
  *
  * The kernel is mapped by large pages, so an address and where it lies agree in the low 21 bits;
  * of the places that this leaves, the one is believed where a sorted table is.  The tables
- * are copied, for at the entries of a kernel that hides from its programs' page tables they cannot be read.
- * They may be a guest's inventions: what comes of them are wrong frames, a bounded number.
+ * are copied, for at the entries of a kernel that hides from its programs' page tables they
+ * cannot be read. They may be a guest's inventions: what comes of them are wrong frames, a
+ * bounded number.
  *
  * [Linux "Documentation/arch/x86/orc-unwinder.rst"]
  */
@@ -29,7 +30,8 @@
 #define MAX_ENTRIES (1u << 22)
 #define LARGE_PAGE (UINT64_C(1) << 21)
 
-enum { DW_RDX = 1, DW_RBX = 3, DW_RDI = 5, DW_RBP = 6, DW_RSP = 7, DW_RIP = 16 };   /* DWARF's numbers */
+/* DWARF's numbers */
+enum { DW_RDX = 1, DW_RBX = 3, DW_RDI = 5, DW_RBP = 6, DW_RSP = 7, DW_RIP = 16 };
 enum orc_type { TYPE_CALL, TYPE_REGS, TYPE_PARTIAL };
 enum orc_reg { REG_UNDEFINED, REG_PREV_SP, REG_DX, REG_DI, REG_BP, REG_SP, REG_R10, REG_R13,
     REG_BP_INDIRECT, REG_SP_INDIRECT };
@@ -149,7 +151,8 @@ static bool load(const struct expr_machine *m, uint64_t at, uint64_t *v)
 static bool stack_of(const struct expr_machine *m, const struct frame *f, const struct orc_entry *e,
                      uint64_t *sp)
 {
-    static const uint8_t base[16] = { [REG_DX] = DW_RDX, [REG_DI] = DW_RDI, [REG_BP] = DW_RBP, [REG_SP] = DW_RSP,
+    static const uint8_t base[16] = { [REG_DX] = DW_RDX, [REG_DI] = DW_RDI, [REG_BP] = DW_RBP,
+                                      [REG_SP] = DW_RSP,
         [REG_R10] = 10, [REG_R13] = 13, [REG_BP_INDIRECT] = DW_RBP, [REG_SP_INDIRECT] = DW_RSP };
     unsigned reg = base[e->sp_reg];
     uint64_t offset = (uint64_t)(int64_t)e->sp_offset;

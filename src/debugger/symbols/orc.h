@@ -16,7 +16,8 @@ struct symbols;
 /* Reads guest-physical memory: 0, or -errno. */
 typedef int orc_read_fn(void *arg, uint64_t gpa, void *buf, size_t n);
 
-/* The tables of the kernel with these symbols, somewhere in memory below `end`; NULL: there are none. */
+/* The tables of the kernel with these symbols, somewhere in memory below `end`; NULL: there are
+ * none. */
 struct orc *orc_load(const struct symbols *s, orc_read_fn *read, void *arg, uint64_t end);
 void orc_close(struct orc *o);                  /* o may be NULL */
 
@@ -24,7 +25,8 @@ void orc_close(struct orc *o);                  /* o may be NULL */
  * 0: not known.  o may be NULL. */
 uint64_t orc_cfa(const struct orc *o, const struct expr_machine *m, const struct frame *f);
 
-/* What caller knows of itself: pc, registers, whether it was interrupted.  f->cfa must be orc_cfa()'s. */
+/* What caller knows of itself: pc, registers, whether it was interrupted.  f->cfa must be
+ * orc_cfa()'s. */
 bool orc_caller(const struct orc *o, const struct expr_machine *m, const struct frame *f,
                 struct frame *caller);
 

@@ -48,7 +48,8 @@ static bool gather(const struct symbols *s, struct content *t)
     t->from = UINT64_MAX;
     for (t->n = 1; t->n <= n && (name = symbols_at(s, t->n - 1, &addr, &end)); t->n++) {
         bool in = same_half(addr, last);
-        t->sym[t->n] = (Elf64_Sym){ .st_name = (Elf64_Word)t->n_strings, .st_value = addr, .st_size = end - addr,
+        t->sym[t->n] = (Elf64_Sym){ .st_name = (Elf64_Word)t->n_strings, .st_value = addr,
+                                    .st_size = end - addr,
                                     .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_NOTYPE),
                                     .st_shndx = in ? TEXT : SHN_ABS };
         if (in && addr < t->from)
@@ -88,10 +89,12 @@ static bool write_elf(Elf *elf, const struct content *t)
     ehdr.e_machine = EM_X86_64;
     ehdr.e_version = EV_CURRENT;
     ehdr.e_shstrndx = STRINGS;
-    GElf_Shdr text = { .sh_type = SHT_NOBITS, .sh_flags = SHF_ALLOC | SHF_EXECINSTR, .sh_addr = t->from,
+    GElf_Shdr text = { .sh_type = SHT_NOBITS, .sh_flags = SHF_ALLOC | SHF_EXECINSTR,
+                       .sh_addr = t->from,
                        .sh_addralign = 1 };
     GElf_Shdr strings = { .sh_type = SHT_STRTAB, .sh_addralign = 1 };
-    GElf_Shdr symbols = { .sh_type = SHT_SYMTAB, .sh_addralign = 8, .sh_link = STRINGS, .sh_info = 1,
+    GElf_Shdr symbols = { .sh_type = SHT_SYMTAB, .sh_addralign = 8, .sh_link = STRINGS,
+                          .sh_info = 1,
                           .sh_entsize = sizeof *t->sym };
     return gelf_update_ehdr(elf, &ehdr) &&
            section(elf, TEXT, text, NULL, t->to - t->from, ELF_T_BYTE) &&

@@ -13,7 +13,8 @@
 #include "debugger/symbols/debuginfo.h"
 
 enum type_kind {
-    TYPE_NONE, TYPE_VOID, TYPE_INTEGER, TYPE_ENUM, TYPE_FLOAT, TYPE_POINTER, TYPE_STRUCT, TYPE_ARRAY, TYPE_FUNCTION
+    TYPE_NONE, TYPE_VOID, TYPE_INTEGER, TYPE_ENUM, TYPE_FLOAT, TYPE_POINTER, TYPE_STRUCT,
+        TYPE_ARRAY, TYPE_FUNCTION
 };
 
 struct type {
@@ -24,8 +25,10 @@ struct type {
     uint8_t     stars, dim;         /* dim: indices of an array that are taken     */
 };
 
-struct type type_integer(const char *name, unsigned bytes, bool is_signed);    /* name must stay; bytes 0: void */
-bool type_of(Dwarf_Die *die, struct type *t);           /* of a variable, member, ...; void if it has none */
+/* name must stay; bytes 0: void */
+struct type type_integer(const char *name, unsigned bytes, bool is_signed);
+/* of a variable, member, ...; void if it has none */
+bool type_of(Dwarf_Die *die, struct type *t);
 bool type_from(Dwarf_Die *die, struct type *t);         /* the entry is the type       */
 
 enum type_kind type_kind(const struct type *t);
@@ -39,7 +42,8 @@ bool type_is_bool(const struct type *t);
 struct type type_plain(const struct debuginfo *d, const struct type *t);
 
 struct type type_pointer_to(const struct type *t);
-bool type_target(const struct type *t, struct type *to);        /* of a pointer, an array (one index), a function */
+/* of a pointer, an array (one index), a function */
+bool type_target(const struct type *t, struct type *to);
 uint64_t type_count(const struct type *t);                      /* of an array; 0: not told */
 
 struct type_member {
@@ -49,12 +53,14 @@ struct type_member {
     unsigned    bit_offset, bit_size;       /* of a bit field; size 0: none */
 };
 /* The i-th member of a struct or union; false: not so many. */
-bool type_member_at(const struct debuginfo *d, const struct type *t, unsigned i, struct type_member *m);
+bool type_member_at(const struct debuginfo *d, const struct type *t, unsigned i,
+                    struct type_member *m);
 /* By name, through members without names too. */
 bool type_member(const struct debuginfo *d, const struct type *t, const char *name, size_t len,
                  struct type_member *m);
 
-const char *type_enumerator(const struct type *t, uint64_t value, char *buf, size_t n);    /* NULL: none has it */
+/* NULL: none has it */
+const char *type_enumerator(const struct type *t, uint64_t value, char *buf, size_t n);
 
 /* "struct task *", "char [16]": always terminated, always printable. */
 char *type_name(const struct type *t, char *buf, size_t n);

@@ -1,5 +1,6 @@
 /*
- * debugger/symbols/type_parse.c -- words, then stars.  Arrays and functions are not written in casts.
+ * debugger/symbols/type_parse.c -- words, then stars.  Arrays and functions are not written in
+ * casts.
  */
 #include "debugger/symbols/type_parse.h"
 
@@ -7,7 +8,8 @@
 #include <dwarf.h>
 #include <string.h>
 
-struct words { unsigned n_long, n_short, is_unsigned, is_signed, is_char, is_int, is_bool, is_void; };
+struct words { unsigned n_long, n_short, is_unsigned, is_signed, is_char, is_int, is_bool,
+               is_void; };
 
 static size_t word(const char *at)
 {
@@ -25,7 +27,7 @@ static size_t blanks(const char *at)
     return n;
 }
 
-static bool is(const char *at, size_t n, const char *what)
+static bool word_is(const char *at, size_t n, const char *what)
 {
     return strlen(what) == n && strncmp(at, what, n) == 0;
 }
@@ -39,7 +41,7 @@ static bool take_word(struct words *w, const char *at, size_t n)
         { "_Bool", &w->is_bool },    { "bool", &w->is_bool },  { "void", &w->is_void },
     };
     for (size_t i = 0; i < NELEM(known); i++)
-        if (is(at, n, known[i].word)) {
+        if (word_is(at, n, known[i].word)) {
             ++*known[i].count;
             return true;
         }
@@ -81,8 +83,8 @@ static bool tagged(struct debuginfo *d, const char *at, size_t n, uint64_t pc, u
 
 static unsigned tag_of(const char *at, size_t n)
 {
-    return is(at, n, "struct") ? DW_TAG_structure_type : is(at, n, "union") ? DW_TAG_union_type
-         : is(at, n, "enum") ? DW_TAG_enumeration_type : 0;
+    return word_is(at, n, "struct") ? DW_TAG_structure_type : word_is(at, n, "union") ? DW_TAG_union_type
+         : word_is(at, n, "enum") ? DW_TAG_enumeration_type : 0;
 }
 
 size_t type_parse(struct debuginfo *d, unsigned address_bytes, uint64_t pc, const char *text,
@@ -93,7 +95,7 @@ size_t type_parse(struct debuginfo *d, unsigned address_bytes, uint64_t pc, cons
     const char *at = text + blanks(text), *end = at;
     for (size_t n; (n = word(at)) > 0; at += n, end = at, at += blanks(at)) {
         unsigned tag = tag_of(at, n);
-        if (is(at, n, "const") || is(at, n, "volatile"))
+        if (word_is(at, n, "const") || word_is(at, n, "volatile"))
             continue;
         if (tag && !named && !plain) {
             at += n + blanks(at + n);

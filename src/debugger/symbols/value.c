@@ -91,7 +91,7 @@ int value_store(const struct expr_machine *m, const struct value *v, uint64_t bi
 
 /* ---- showing ---- */
 
-static void show(struct show *s, const struct value *v);
+static void show_value(struct show *s, const struct value *v);
 
 static void put_char(FILE *out, unsigned char c, char quote, bool json)
 {
@@ -235,7 +235,7 @@ static void show_struct(struct show *s, const struct value *v)
         fputs(s->json ? "\"" : "", s->out);
         put_name(s, m.name);
         fputs(s->json ? "\":" : m.name[0] ? " = " : "", s->out);
-        show(s, &member);
+        show_value(s, &member);
     }
     s->depth--;
     if (i)
@@ -251,7 +251,7 @@ static char *rendered(struct show *s, const struct value *v)
     inner.out = open_memstream(&text, &n);
     if (!inner.out)
         return NULL;
-    show(&inner, v);
+    show_value(&inner, v);
     fclose(inner.out);
     s->left = inner.left;
     return text;
@@ -301,7 +301,7 @@ static void show_array(struct show *s, const struct value *v)
     fputs(s->json ? "]" : "}", s->out);
 }
 
-static void show(struct show *s, const struct value *v)
+static void show_value(struct show *s, const struct value *v)
 {
     enum type_kind kind = type_kind(&v->type);
     if (s->left)
@@ -328,7 +328,7 @@ void value_print(const struct expr_machine *m, const struct value *v, FILE *out)
         fputs(text, out);
     } else {
         struct show again = { .m = m, .out = out, .left = MAX_LEAVES, .lines = true };
-        show(&again, v);
+        show_value(&again, v);
     }
     free(text);
 }
@@ -336,5 +336,5 @@ void value_print(const struct expr_machine *m, const struct value *v, FILE *out)
 void value_json(const struct expr_machine *m, const struct value *v, FILE *out)
 {
     struct show s = { .m = m, .out = out, .left = MAX_LEAVES, .json = true };
-    show(&s, v);
+    show_value(&s, v);
 }

@@ -25,7 +25,8 @@ int value_load(const struct expr_machine *m, const struct value *v, uint64_t *bi
 uint64_t value_fit(const struct debuginfo *d, const struct type *t, uint64_t bits);
 
 /* Store bits where v is: the bytes to write at v->at, at most 8; -EINVAL: it is nowhere. */
-int value_store(const struct expr_machine *m, const struct value *v, uint64_t bits, uint8_t bytes[8], unsigned *n);
+int value_store(const struct expr_machine *m, const struct value *v, uint64_t bits,
+                uint8_t bytes[8], unsigned *n);
 
 /* As C would write it; structs over several lines if one is too short. */
 void value_print(const struct expr_machine *m, const struct value *v, FILE *out);

@@ -2,8 +2,8 @@
  * debugger/trace/columns.c -- unpacking a block.
  *
  * Nothing in it is believed: sums are checked first, those of the columns when
- * they are asked for, then every length against what is there.  A complaint is a sentence that stays until the next
- * block is opened.
+ * they are asked for, then every length against what is there.  A complaint is a sentence that
+ * stays until the next block is opened.
  */
 #include "debugger/trace/columns.h"
 
@@ -129,7 +129,8 @@ int trace_columns_open(struct trace_columns *c, const struct trace_file *f, size
     bool whole = trace_sum(TRACE_SUM_START, content, h.index_bytes) == h.index_sum
               && trace_sum(TRACE_SUM_START, content + h.index_bytes,
                            n_bytes < sizeof c->head ? n_bytes : sizeof c->head) == h.table_sum;
-    c->complaint = whole ? read_table(c, content + h.index_bytes, n_bytes) : "its checksum is wrong";
+    c->complaint = whole ? read_table(c, content + h.index_bytes,
+                                      n_bytes) : "its checksum is wrong";
     if (!c->complaint)
         return (int)c->n;
     snprintf(why, n,
@@ -168,7 +169,8 @@ static size_t count_bits(const uint8_t *bitmap, size_t n_bytes)
 }
 
 #define SPREAD(name, type)                                                                  \
-    static void spread_##name(uint8_t *to, const uint8_t *bitmap, const uint8_t *from, size_t n_words) \
+    static void spread_##name(uint8_t *to, const uint8_t *bitmap, const uint8_t *from,      \
+                              size_t n_words)                                               \
     {                                                                                       \
         for (size_t i = 0; i < n_words; i++, to += 64 * sizeof(type)) {                     \
             uint64_t word;                                                                  \

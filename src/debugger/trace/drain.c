@@ -32,7 +32,7 @@ static void pass_on_to(struct trace_drain *d, uint64_t head)
 }
 
 /* What there is up to `head`; the lock is held before and after, but not meanwhile. */
-static void take(struct trace_drain *d, uint64_t head)
+static void take_events(struct trace_drain *d, uint64_t head)
 {
     d->busy = true;
     pthread_mutex_unlock(&d->lock);
@@ -53,7 +53,7 @@ void trace_drain_run(struct trace_drain *d)
     while (d->busy)
         pthread_cond_wait(&d->changed, &d->lock);
     d->head = head;
-    take(d, head);
+    take_events(d, head);
     pthread_mutex_unlock(&d->lock);
 }
 
@@ -85,7 +85,7 @@ void trace_drain_add(struct trace_drain *d, trace_sink_fn *fn, void *arg)
 
 static void take_batch(struct trace_drain *d)
 {
-    take(d, d->trace->ring->tail + d->trace->batch);
+    take_events(d, d->trace->ring->tail + d->trace->batch);
 }
 
 static void *drain_thread(void *arg)

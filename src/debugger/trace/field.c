@@ -73,7 +73,12 @@ enum { W_SEQ, W_TIME, W_ICOUNT, W_RIP, W_ARG, W_META = 7 };
     X(register,    GPR,     NO_INDEX, "another one")                                \
     X(to,          MODE,    NO_INDEX, "operating mode after; where RIP goes")
 
-static const struct { const char *name; enum look look; uint8_t grain; const char *about; } known[] = {
+static const struct {
+    const char *name;
+    enum look look;
+    uint8_t grain;
+    const char *about;
+} known[] = {
 #define X(name, look, index, about) { #name, look, index, about },
     KNOWN_LIST(X)
 #undef X
@@ -132,7 +137,8 @@ static struct trace_field *named(const char *name)
         if (strcmp(fields[i].name, name) == 0)
             return &fields[i];
     bug_if(n_fields == MAX_FIELDS, "more than %d fields", MAX_FIELDS);
-    fields[n_fields] = (struct trace_field){ .name = name, .look = trace_field_look(name), .about = "" };
+    fields[n_fields] = (struct trace_field){ .name = name, .look = trace_field_look(name),
+                                             .about = "" };
     return &fields[n_fields++];
 }
 
@@ -221,7 +227,8 @@ enum trace_field_role trace_field_role(const struct trace_field *f)
 
 bool trace_field_value(const struct trace_field *f, const struct trace_event *e, uint64_t *value)
 {
-    const struct trace_field_source *s = &f->of_kind[e->kind < N_TRACE_KINDS ? e->kind : TRACE_START];
+    const struct trace_field_source *s = &f->of_kind[e->kind < N_TRACE_KINDS
+                                                     ? e->kind : TRACE_START];
     uint64_t word[8];
     if (trace_field_role(f) == ROLE_CAUSE) {
         *value = e->seq - e->cause_back;
@@ -266,7 +273,8 @@ static const char *const stops[] = {
 };
 
 static const char *const event_types[] = {
-    [EVENT_NONE] = "NONE", [EVENT_IRQ] = "IRQ", [EVENT_NMI] = "NMI", [EVENT_EXCEPTION] = "EXCEPTION",
+    [EVENT_NONE] = "NONE", [EVENT_IRQ] = "IRQ", [EVENT_NMI] = "NMI",
+        [EVENT_EXCEPTION] = "EXCEPTION",
 };
 
 static const char *const modes[] = {
@@ -283,7 +291,8 @@ const char *trace_field_word(const struct trace_text *x, enum look look, uint64_
     case VERDICT: return v < NELEM(verdict_names) ? verdict_names[v] : NULL;
     case ENGINE:  return engine_name(x, v);
     case MMU:     return v < NELEM(mmu_names) ? mmu_names[v] : NULL;
-    case REASON:  return v <= UINT32_MAX && exit_index((unsigned)v) >= 0 ? exit_name((unsigned)v) : NULL;
+    case REASON:  return v <= UINT32_MAX && exit_index((unsigned)v) >= 0
+        ? exit_name((unsigned)v) : NULL;
     case RIGHTS:  return v < 8 ? rights[v] : NULL;
     case YES_NO:  return v < 2 ? (v ? "yes" : "no") : NULL;
     case ODDITY:  return v < N_ODDITIES ? oddities[v].name : NULL;

@@ -63,7 +63,8 @@ enum look trace_field_look(const char *arg);
 
 /* The word for a value, or NULL if only a number will do; and back. */
 const char *trace_field_word(const struct trace_text *x, enum look look, uint64_t value);
-bool trace_field_parse_word(const struct trace_text *x, enum look look, const char *word, size_t len,
+bool trace_field_parse_word(const struct trace_text *x, enum look look, const char *word,
+                            size_t len,
                       uint64_t *value);
 
 #endif

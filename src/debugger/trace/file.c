@@ -407,7 +407,8 @@ size_t trace_file_refresh(struct trace_file *f)
     size_t before = f->n_blocks;
     if (f->fd < 0 || fstat(f->fd, &st) != 0 || (uint64_t)st.st_size <= f->n_bytes)
         return 0;
-    void *moved = mremap((void *)(uintptr_t)f->bytes, f->n_bytes, (size_t)st.st_size, MREMAP_MAYMOVE);
+    void *moved = mremap((void *)(uintptr_t)f->bytes, f->n_bytes, (size_t)st.st_size,
+                         MREMAP_MAYMOVE);
     if (moved == MAP_FAILED)
         return 0;
     f->bytes = moved;
@@ -439,7 +440,8 @@ const uint8_t *trace_file_content(const struct trace_file *f, size_t i, struct b
         if (header_sane(h) && h->n_events == b->n_events && h->packed_bytes == b->packed_bytes)
             return f->bytes + b->offset + sizeof *h;
     }
-    memset(h, 0, sizeof *h);            /* it was another when the file was opened: its sums are wrong now */
+    /* it was another when the file was opened: its sums are wrong now */
+    memset(h, 0, sizeof *h);
     h->n_events = b->n_events;
     h->table_sum = ~trace_sum(TRACE_SUM_START, nothing, 0);
     return nothing;

@@ -26,11 +26,14 @@ int trace_file_create(const char *path, int access);
  * "timing=1"); may be NULL.  NULL and errno; a host_say() tells why. */
 struct trace_writer;
 struct trace_writer *trace_writer_open(const char *path, const struct trace *t, const char *info);
-void trace_writer_sink(void *writer, const struct trace_event *events, size_t n);   /* for a drain */
+/* for a drain */
+void trace_writer_sink(void *writer, const struct trace_event *events, size_t n);
 struct trace_writer *trace_writer_open_fd(int fd, const char *name, const struct trace *t,
                                           const char *info);    /* takes fd, also if it fails */
-void trace_writer_lost(struct trace_writer *w, uint64_t lost);  /* so far; if there is no `t` to tell */
-int  trace_writer_flush(struct trace_writer *w);    /* the events so far are in the file: 0, -errno */
+/* so far; if there is no `t` to tell */
+void trace_writer_lost(struct trace_writer *w, uint64_t lost);
+/* the events so far are in the file: 0, -errno */
+int  trace_writer_flush(struct trace_writer *w);
 int  trace_writer_close(struct trace_writer *w);    /* flushes; the first error there was */
 
 /* Reading.  What a block says about itself; the events are read by trace/columns.h. */
@@ -41,7 +44,8 @@ struct trace_block {
     uint64_t min_ns, max_ns;            /* virtual time                   */
     uint64_t min_icount, max_icount;
     uint64_t min_rip, max_rip;
-    uint64_t kinds;                     /* BIT(kind) of those inside; bit 63: kinds not known here */
+    /* BIT(kind) of those inside; bit 63: kinds not known here */
+    uint64_t kinds;
     uint64_t lost;                      /* lost by the ring so far        */
     uint32_t n_events, packed_bytes;
 };
@@ -70,7 +74,8 @@ uint64_t trace_file_events(const struct trace_file *f);     /* in all its blocks
 size_t trace_file_blocks(const struct trace_file *f);
 const struct trace_block *trace_file_block(const struct trace_file *f, size_t i);
 
-/* Has it a block that ends with event `seq` and whose header has this checksum (seq 0: the file's)? */
+/* Has it a block that ends with event `seq` and whose header has this checksum (seq 0: the
+ * file's)? */
 bool trace_file_has_written(const struct trace_file *f, uint64_t seq, uint64_t sum);
 
 /* Can block i hold an event whose `field` is in lo..hi?  By its summary and index. */

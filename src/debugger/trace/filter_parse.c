@@ -31,7 +31,8 @@
 #define MAX_NESTING 100
 #define MAX_SHOWN   40          /* of a word, in a complaint */
 
-enum token { END, NAME, NUMBER, AND, OR, NOT, IN, EQ, NE, LT, LE, GT, GE, BITS, LPAREN, RPAREN, DOTS, COMMA,
+enum token { END, NAME, NUMBER, AND, OR, NOT, IN, EQ, NE, LT, LE, GT, GE, BITS, LPAREN, RPAREN,
+             DOTS, COMMA,
              PLUS };
 
 struct parser {
@@ -64,8 +65,10 @@ static void complain(struct parser *p, const char *where, const char *fmt, ...)
  */
 
 static const struct { const char *text; enum token token; } signs[] = {
-    { "&&", AND }, { "||", OR }, { "==", EQ }, { "!=", NE }, { "<=", LE }, { ">=", GE }, { "..", DOTS },
-    { "<", LT }, { ">", GT }, { "=", EQ }, { "!", NOT }, { "&", BITS }, { "(", LPAREN }, { ")", RPAREN },
+    { "&&", AND }, { "||", OR }, { "==", EQ }, { "!=", NE }, { "<=", LE }, { ">=", GE },
+        { "..", DOTS },
+    { "<", LT }, { ">", GT }, { "=", EQ }, { "!", NOT }, { "&", BITS }, { "(", LPAREN },
+        { ")", RPAREN },
     { ",", COMMA }, { "+", PLUS },
 }, words[] = {
     { "and", AND }, { "or", OR }, { "not", NOT }, { "in", IN },
@@ -102,7 +105,7 @@ static void take_name(struct parser *p)
             p->token = words[i].token;
 }
 
-static void next(struct parser *p)
+static void next_token(struct parser *p)
 {
     while (isspace((unsigned char)*p->at))
         p->at++;
@@ -136,7 +139,7 @@ static bool accept(struct parser *p, enum token token)
 {
     if (p->bad || p->token != token)
         return false;
-    next(p);
+    next_token(p);
     return true;
 }
 
@@ -272,7 +275,7 @@ static bool value(struct parser *p, const struct trace_field *field, uint64_t *l
     if (p->token == NUMBER) {
         bool ok = number_value(p, field, lo);
         *hi = *lo;
-        next(p);
+        next_token(p);
         return ok;
     }
     if (p->token != NAME) {
@@ -281,7 +284,7 @@ static bool value(struct parser *p, const struct trace_field *field, uint64_t *l
     }
     if (trace_field_parse_word(p->x, field->look, p->start, p->len, lo)) {
         *hi = *lo;
-        next(p);
+        next_token(p);
         return true;
     }
     if (!p->x || !symbols_extent(p->x->symbols, p->start, p->len, lo, hi)) {
@@ -289,14 +292,14 @@ static bool value(struct parser *p, const struct trace_field *field, uint64_t *l
         return false;
     }
     (*hi)--;
-    next(p);
+    next_token(p);
     if (accept(p, PLUS)) {
         if (p->token != NUMBER || !number_value(p, field, &plus)) {
             complain(p, p->start, "here should be a number");
             return false;
         }
         *hi = *lo += plus;
-        next(p);
+        next_token(p);
     }
     return true;
 }
@@ -337,7 +340,7 @@ static uint16_t membership(struct parser *p, const struct trace_field *field)
     return left;
 }
 
-static uint16_t never(struct parser *p, const struct trace_field *field)
+static uint16_t add_never(struct parser *p, const struct trace_field *field)
 {
     return add_node(p, (struct filter_node){ .op = F_BITS, .field = field });
 }
@@ -352,8 +355,9 @@ static uint16_t comparison(struct parser *p, const struct trace_field *field, en
     case NE:   return add_test(p, F_OUTSIDE, field, v, v);
     case LE:   return add_test(p, F_RANGE, field, 0, v);
     case GE:   return add_test(p, F_RANGE, field, v, UINT64_MAX);
-    case LT:   return v ? add_test(p, F_RANGE, field, 0, v - 1) : never(p, field);
-    case GT:   return v != UINT64_MAX ? add_test(p, F_RANGE, field, v + 1, UINT64_MAX) : never(p, field);
+    case LT:   return v ? add_test(p, F_RANGE, field, 0, v - 1) : add_never(p, field);
+    case GT:   return v == UINT64_MAX ? add_never(p, field)
+                                      : add_test(p, F_RANGE, field, v + 1, UINT64_MAX);
     default:   return add_test(p, F_BITS, field, v, 0);
     }
 }
@@ -379,7 +383,7 @@ static uint16_t test(struct parser *p)
     }
     const char *start = p->start;
     size_t len = p->len;
-    next(p);
+    next_token(p);
     enum token op = p->token;
     bool compares = op == IN || (op >= EQ && op <= BITS);
     if (!field && compares) {
@@ -391,7 +395,7 @@ static uint16_t test(struct parser *p)
         return add_test(p, F_RANGE, trace_field_find("kind", 4), kind, kind);
     if (!compares)
         return add_test(p, F_HAS, field, 0, 0);
-    next(p);
+    next_token(p);
     return op == IN ? membership(p, field) : comparison(p, field, op);
 }
 
@@ -452,7 +456,7 @@ struct filter *filter_compile(const char *text, const struct trace_text *x,
         complain(&p, text, "there is not enough memory");
         return NULL;
     }
-    next(&p);
+    next_token(&p);
     if (p.token != END)
         or_list(&p);
     if (p.token != END)

@@ -65,7 +65,8 @@ struct trace_ring *trace_ring_copy(int fd)
 {
     struct stat st;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(struct trace_ring)
-        || (uint64_t)st.st_size > sizeof(struct trace_ring) + (uint64_t)MOST_EVENTS * sizeof(struct trace_event) + PAGE_SIZE)
+        || (uint64_t)st.st_size > sizeof(struct trace_ring)
+                                  + (uint64_t)MOST_EVENTS * sizeof(struct trace_event) + PAGE_SIZE)
         return NULL;
     size_t bytes = (size_t)st.st_size,
            most = (bytes - sizeof(struct trace_ring)) / sizeof(struct trace_event);

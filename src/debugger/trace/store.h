@@ -82,7 +82,7 @@ uint64_t store_seek_seq(struct store *s, uint64_t seq);
 uint64_t store_seek_time(struct store *s, uint64_t vtime_ns);
 uint64_t store_seek_icount(struct store *s, uint64_t icount);
 
-/* Event number `seq`, as trace_text_why() wants it (arg is a store): 0, -ENOENT. */
+/* Event number `seq`, as trace_why() wants it (arg is a store): 0, -ENOENT. */
 int store_find_seq(const void *store, uint64_t seq, struct trace_event *e);
 
 /*
@@ -97,8 +97,10 @@ int store_find_seq(const void *store, uint64_t seq, struct trace_event *e);
  */
 enum store_found { STORE_NONE, STORE_FOUND, STORE_MORE };
 
-enum store_found store_next(struct store *s, const struct filter *f, uint64_t *at, uint64_t budget_ns);
-enum store_found store_prev(struct store *s, const struct filter *f, uint64_t *at, uint64_t budget_ns);
+enum store_found store_next(struct store *s, const struct filter *f, uint64_t *at,
+                            uint64_t budget_ns);
+enum store_found store_prev(struct store *s, const struct filter *f, uint64_t *at,
+                            uint64_t budget_ns);
 
 /* Every match with an index in [from, to), in order, until fn returns false.
  * How many blocks were damaged, or -errno. */

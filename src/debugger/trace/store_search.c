@@ -109,7 +109,8 @@ static uint64_t last_match(struct store *s, const struct filter *f, const struct
 struct team {
     struct store        *s;
     const struct filter *f;
-    bool               (*look)(struct team *t, struct trace_columns *c, size_t k);   /* false: no more */
+    /* false: no more */
+    bool               (*look)(struct team *t, struct trace_columns *c, size_t k);
     size_t               n, next, hit;      /* blocks; how many are taken; the first with a match */
     size_t               start;             /* the first of them, and the direction */
     bool                 backward, stop;
@@ -183,7 +184,8 @@ static size_t blocks_without(struct store *s, const struct filter *f, size_t sta
                              uint64_t end_ns)
 {
     size_t n = backward ? start + 1 : trace_file_blocks(s->file) - start;
-    struct team t = { .s = s, .f = f, .look = look_for_match, .n = n, .hit = SIZE_MAX, .start = start,
+    struct team t = { .s = s, .f = f, .look = look_for_match, .n = n, .hit = SIZE_MAX,
+                      .start = start,
                       .backward = backward, .end_ns = end_ns };
     team_run(&t);
     return t.hit < n ? t.hit : t.next < n ? t.next : n;
@@ -225,7 +227,8 @@ enum store_found store_prev(struct store *s, const struct filter *f, uint64_t *a
         left = r.first;
         if (!r.in_tail && r.block) {
             size_t without = blocks_without(s, f, r.block - 1, true, end_ns);
-            left = without < r.block ? trace_file_block(s->file, r.block - without)->first_index : 0;
+            left = without < r.block ? trace_file_block(s->file,
+                                                        r.block - without)->first_index : 0;
         }
         *at = left ? left - 1 : 0;
         if (left && is_late(end_ns))

@@ -1,5 +1,5 @@
 /*
- * debugger/trace/text.c -- an event as an aligned line, as JSON, as a reason.
+ * debugger/trace/text.c -- an event as an aligned line or as JSON.
  *
  * Names of arguments come from trace_kinds[]; how a number is best shown goes
  * by that name (an address in hex, a count in decimal, a verdict as a word):
@@ -108,7 +108,7 @@ char *trace_text_args(const struct trace_text *x, const struct trace_event *e, c
     return buf;
 }
 
-static const char *kind_name(const struct trace_event *e)
+const char *trace_text_kind(const struct trace_event *e)
 {
     return e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].name : "?";
 }
@@ -134,7 +134,7 @@ void trace_text_line(const struct trace_text *x, const struct trace_event *e, FI
     fprintf(out,
             "%10" PRIu64 " %4" PRIu64 ".%09" PRIu64 " %12" PRIx64 " %8s  %-4s %-12s %s%s%s%s\n",
             e->seq, e->vtime_ns / 1000000000, e->vtime_ns % 1000000000, e->rip, cause,
-            e->layer < N_LAYERS ? layer_names[e->layer] : "?", kind_name(e), args,
+            e->layer < N_LAYERS ? layer_names[e->layer] : "?", trace_text_kind(e), args,
             where[0] ? "  <" : "", where, where[0] ? ">" : "");
 }
 
@@ -175,10 +175,11 @@ void trace_text_json(const struct trace_text *x, const struct trace_event *e, FI
 {
     char text[300];
     fprintf(out, "{\"seq\":%" PRIu64 ",\"vtime_ns\":%" PRIu64 ",\"icount\":%" PRIu64
-            ",\"rip\":\"0x%" PRIx64 "\",\"vcpu\":%u", e->seq, e->vtime_ns, e->icount, e->rip, e->vcpu);
+            ",\"rip\":\"0x%" PRIx64 "\",\"vcpu\":%u", e->seq, e->vtime_ns, e->icount, e->rip,
+                e->vcpu);
     json_string(out, "engine_name", trace_text_engine(x, e->engine));
     json_string(out, "layer", e->layer < N_LAYERS ? layer_names[e->layer] : "?");
-    json_string(out, "kind", kind_name(e));
+    json_string(out, "kind", trace_text_kind(e));
     if (e->cause_back)
         fprintf(out, ",\"cause\":%" PRIu64, e->seq - e->cause_back);
     if (e->kind < N_TRACE_KINDS)
@@ -203,41 +204,6 @@ void trace_text_recent(const struct trace *t, size_t n, FILE *out)
     trace_text_head(out);
     for (uint64_t seq = r->head - n + 1; seq <= r->head; seq++)
         trace_text_line(&x, &r->event[seq & (r->size - 1)], out);
-}
-
-/*
- * Reasons
- */
-
-static void why_line(const struct trace_text *x, const struct trace_event *e, const char *lead,
-                     FILE *out)
-{
-    char args[300], where[240] = "";
-    trace_text_args(x, e, args, sizeof args);
-    if (x && x->symbols)
-        symbols_format(x->symbols, e->rip, where, sizeof where);
-    fprintf(out, "%s event %" PRIu64 ": %s%s%s (%s)\n", lead, e->seq, kind_name(e),
-            args[0] ? ", " : "", args,
-            e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].about : "not known to this program");
-    fprintf(out, "        at %" PRIu64 " ns, rip 0x%" PRIx64 "%s%s\n", e->vtime_ns, e->rip,
-            where[0] ? ", in " : "", where);
-}
-
-void trace_text_why(const struct trace_text *x, const struct trace_event *e,
-                    trace_find_fn *find, const void *arg, FILE *out)
-{
-    struct trace_event now = *e;
-    why_line(x, &now, "       ", out);
-    while (now.cause_back && now.cause_back < now.seq) {
-        uint64_t cause = now.seq - now.cause_back;
-        if (find(arg, cause, &now) != 0 || now.seq != cause) {
-            fprintf(out, "because event %" PRIu64 ", which is not in this trace\n", cause);
-            return;
-        }
-        why_line(x, &now, "because", out);
-    }
-    fprintf(out, "That one answers no other event: %s\n",
-            now.kind == TRACE_EXIT ? "it is what the guest did." : "here the story begins.");
 }
 
 void trace_text_kinds_markdown(FILE *out)

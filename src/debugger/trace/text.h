@@ -23,6 +23,9 @@ const char *trace_text_listed_engine(const void *names, unsigned engine);
 /* What x calls this engine; "?" if it does not know. */
 const char *trace_text_engine(const struct trace_text *x, unsigned engine);
 
+/* What kind of event it is, by name; "?" if this program does not know the kind. */
+const char *trace_text_kind(const struct trace_event *e);
+
 /* The arguments in words: "IO out 0x3f8 size 1 value 0x41"; always terminated; returns buf. */
 char *trace_text_args(const struct trace_text *x, const struct trace_event *e, char *buf, size_t n);
 
@@ -32,12 +35,6 @@ void trace_text_json(const struct trace_text *x, const struct trace_event *e, FI
 
 /* The last n events still in the ring, read or not: for bug() and lockstep. */
 void trace_text_recent(const struct trace *t, size_t n, FILE *out);
-
-/* Why did `e` happen?  A line for it and one for each cause before it.  `find`
- * gets an event by seq and returns 0, or -errno if it is not there. */
-typedef int trace_find_fn(const void *arg, uint64_t seq, struct trace_event *e);
-void trace_text_why(const struct trace_text *x, const struct trace_event *e,
-                    trace_find_fn *find, const void *arg, FILE *out);
 
 /* Table of kinds for doc/trace.md. */
 void trace_text_kinds_markdown(FILE *out);

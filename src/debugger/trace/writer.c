@@ -53,8 +53,10 @@ struct trace_writer {
     uint64_t            last[N_COLUMNS - COLUMN_ARG0][256];     /* by kind, of KIND_DELTA columns */
     uint8_t             coding[N_COLUMNS];
     uint8_t             pause[N_COLUMNS];   /* blocks until it is worth trying to compress again */
-    uint64_t            bits[N_COLUMNS];                        /* set in any number of the column */
-    size_t              n_there[N_COLUMNS];                     /* numbers in the column, and whose */
+    /* set in any number of the column */
+    uint64_t            bits[N_COLUMNS];
+    /* numbers in the column, and whose */
+    size_t              n_there[N_COLUMNS];
     uint64_t            there[N_COLUMNS][TRACE_BLOCK_EVENTS / 64];
     uint64_t            column[N_COLUMNS][TRACE_BLOCK_EVENTS + COLUMN_PAD];
     uint8_t             narrow[TRACE_BLOCK_EVENTS * 8 + TRACE_BLOCK_EVENTS / 8 + 8];
@@ -162,7 +164,8 @@ struct trace_writer *trace_writer_open_fd(int fd, const char *name, const struct
     w->trace = t;
     w->fd = fd;
     w->out_bytes = sizeof(struct block_header) + TRACE_INDEX_MAX
-                 + N_COLUMNS * (sizeof(struct column_header) + ZSTD_compressBound(sizeof w->narrow));
+                 + N_COLUMNS * (sizeof(struct column_header)
+                                + ZSTD_compressBound(sizeof w->narrow));
     w->index = trace_index_new();
     w->path = strdup(name);
     w->zstd = ZSTD_createCCtx();
@@ -195,7 +198,8 @@ void trace_writer_lost(struct trace_writer *w, uint64_t lost)
 
 static unsigned width_of(uint64_t bits)
 {
-    return bits == 0 ? 0 : bits <= UINT8_MAX ? 1 : bits <= UINT16_MAX ? 2 : bits <= UINT32_MAX ? 4 : 8;
+    return bits == 0 ? 0 : bits <= UINT8_MAX ? 1 : bits <= UINT16_MAX ? 2 : bits <= UINT32_MAX
+        ? 4 : 8;
 }
 
 /* Numbers of `width` bytes; returns where they end. */
@@ -374,7 +378,8 @@ static inline void add_by_kind(struct trace_writer *w, enum column c, const stru
     struct adder a = adder_of(w, c);
     uint64_t *last = w->last[c - COLUMN_ARG0], least = w->least[c], greatest = w->greatest[c];
     for (size_t i = 0; i < n; i++) {
-        uint64_t v = c == COLUMN_CAUSE ? e[i].cause_back : c == COLUMN_WHO ? who_of(&e[i]) : word_of(&e[i], c);
+        uint64_t v = c == COLUMN_CAUSE ? e[i].cause_back : c == COLUMN_WHO
+            ? who_of(&e[i]) : word_of(&e[i], c);
         add_number(&a, i, zigzag(v - last[e[i].kind]));
         last[e[i].kind] = v;
         least = v < least ? v : least;

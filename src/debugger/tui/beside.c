@@ -64,7 +64,9 @@ void beside_toggle(struct tui *t)
     l->stepper = stepper_attach(t->link, why, sizeof why);
     if (l->stepper && stepper_follow(l->stepper, true) == 0) {
         layout_beside(t, PANE_MONITOR);
-        tui_say(t, ROLE_STRONG, "the monitor is watched: each exit stops in its handler, and the step keys step there");
+        tui_say(t, ROLE_STRONG,
+                "the monitor is watched: each exit stops in its handler, and the step keys step "
+                "there");
         return;
     }
     tui_say(t, ROLE_ERROR, "%s", l->stepper ? "the monitor does not stop" : why);
@@ -127,7 +129,8 @@ static void print(struct tui *t, const char *expr)
 void beside_command(struct tui *t, const char *arg)
 {
     static const struct { const char *name; enum stepper_go how; } words[] = {
-        { "step", STEPPER_STEP }, { "next", STEPPER_NEXT }, { "finish", STEPPER_FINISH }, { "continue", STEPPER_CONTINUE } };
+        { "step", STEPPER_STEP }, { "next", STEPPER_NEXT }, { "finish", STEPPER_FINISH },
+            { "continue", STEPPER_CONTINUE } };
     bool on = strcmp(arg, "follow on") == 0, off = strcmp(arg, "follow off") == 0;
     if (on || off) {
         if (on != (t->live.stepper != NULL))

@@ -32,7 +32,8 @@ static long count(struct tui *t)
 
 static const char *access_name(unsigned access)
 {
-    return access & BREAK_CHANGE ? "changed" : access == (BREAK_READ | BREAK_WRITE) ? "read or written"
+    return access & BREAK_CHANGE ? "changed" : access == (BREAK_READ | BREAK_WRITE)
+        ? "read or written"
          : access & BREAK_READ ? "read" : "written";
 }
 
@@ -76,13 +77,16 @@ static void breaks_draw(struct pane *p, const struct area *a)
     if (a->h < 1)
         return;
     if (!n) {
-        draw_wrapped(a, 0, ROLE_DIM, p->tui->link ? "No breakpoints. b sets one: main, port 0x3f8, exit hlt, main if eax == 3; "
+        draw_wrapped(a, 0, ROLE_DIM, p->tui->link
+                     ? "No breakpoints. b sets one: main, port 0x3f8, exit hlt, main if eax == 3; "
                                                     ":watch ADDRESS stops when memory changes."
-                                                  : "This is a recording: nothing runs, so nothing stops.");
+                                                  : "This is a recording: nothing runs, so "
+                                                    "nothing stops.");
         return;
     }
     s->selected = s->selected < 0 ? 0 : s->selected >= n ? n - 1 : s->selected;
-    s->top = s->selected < s->top ? s->selected : s->selected >= s->top + a->h - 1 ? s->selected - a->h + 2 : s->top;
+    s->top = s->selected < s->top ? s->selected : s->selected >= s->top + a->h - 1
+        ? s->selected - a->h + 2 : s->top;
     draw_rest(a, 0, 0, ROLE_HEAD);
     draw_format(a, 0, 3, ROLE_HEAD, "%4s %8s  %s", "nr", "hits", "stops at");
     for (int i = 0; i + 1 < a->h && s->top + i < n; i++)
@@ -140,7 +144,8 @@ static void ask(struct tui *t, struct pane *p, int arg)
 static const struct key breaks_keys[] = {
     { 'j', KEY_DOWN, NULL, "the next one", select_row, 1, ALWAYS },
     { 'k', KEY_UP, NULL, "the one before", select_row, -1, ALWAYS },
-    { 'b', KEY_IC, NULL, "a new one: main, port 0x3f8, exit hlt, main if eax == 3, or events as in a filter", ask, 0, LIVE },
+    { 'b', KEY_IC, NULL, "a new one: main, port 0x3f8, exit hlt, main if eax == 3, or events as "
+                         "in a filter", ask, 0, LIVE },
     { 'd', KEY_DC, NULL, "delete it", delete_it, 0, LIVE },
     { ' ', 0, NULL, "switch it off, and on again", toggle, 0, LIVE },
     { 0 }
@@ -148,5 +153,6 @@ static const struct key breaks_keys[] = {
 
 const struct pane_ops pane_breaks = {
     .name = "breaks", .about = "breakpoints and watchpoints",
-    .state_bytes = sizeof(struct breaks), .keys = breaks_keys, .title = breaks_title, .draw = breaks_draw, .click = click,
+    .state_bytes = sizeof(struct breaks), .keys = breaks_keys, .title = breaks_title,
+        .draw = breaks_draw, .click = click,
 };

@@ -81,7 +81,7 @@ static void memory(struct tui *t, const char *arg)
         tui_say(t, ROLE_ERROR, "'%s' is no symbol, register or address", arg);
 }
 
-static void find(struct tui *t, const char *arg) { tui_find_memory(t, arg); }
+static void find_bytes(struct tui *t, const char *arg) { tui_find_memory(t, arg); }
 
 static void walk_of(struct tui *t, const char *arg)
 {
@@ -107,10 +107,10 @@ static void step_exit(struct tui *t, const char *arg)
         live_go(t, LINK_STEP_EXIT, n);
 }
 
-static void run(struct tui *t, const char *arg) { (void)arg; live_go(t, LINK_FREE, 0); }
+static void run_on(struct tui *t, const char *arg) { (void)arg; live_go(t, LINK_FREE, 0); }
 static void pause_it(struct tui *t, const char *arg) { (void)arg; live_interrupt(t); }
-static void step(struct tui *t, const char *arg) { (void)arg; tui_step_line(t, true); }
-static void next(struct tui *t, const char *arg) { (void)arg; tui_step_line(t, false); }
+static void step_line(struct tui *t, const char *arg) { (void)arg; tui_step_line(t, true); }
+static void next_line(struct tui *t, const char *arg) { (void)arg; tui_step_line(t, false); }
 
 static void monitor(struct tui *t, const char *arg)
 {
@@ -127,16 +127,18 @@ static const struct command { const char *name, *arg, *about; command_fn *fn; } 
     { "filter", "EXPR", "show only events that it is true of; nothing: all", filter },
     { "layout", "NAME", "lecture, lab, debug", layout },
     { "pane", "NAME", "put that pane here, or go to it", pane },
-    { "run", "", "set the guest going", run },
+    { "run", "", "set the guest going", run_on },
     { "pause", "", "and stop it", pause_it },
-    { "step", "", "to another source line, into functions too", step },
-    { "next", "", "to another source line; calls are done", next },
+    { "step", "", "to another source line, into functions too", step_line },
+    { "next", "", "to another source line; calls are done", next_line },
     { "exit", "[N]", "N exits, each answered and concluded", step_exit },
-    { "until", "WHAT", "main, hlt, port 0x3f8, mark 2, main if eax==3, or events as in a filter", live_until },
+    { "until", "WHAT", "main, hlt, port 0x3f8, mark 2, main if eax==3, or events as in a filter",
+      live_until },
     { "break", "WHAT", "the same, and it stays", live_break },
-    { "monitor", "WHAT", "follow on, step, next, finish, continue, print EXPR: of the monitor itself", monitor },
+    { "monitor", "WHAT", "follow on, step, next, finish, continue, print EXPR: of the monitor "
+                         "itself", monitor },
     { "memory", "ADDRESS", "show memory there", memory },
-    { "find", "TEXT|BYTES", "search it", find },
+    { "find", "TEXT|BYTES", "search it", find_bytes },
     { "walk", "ADDRESS", "translate that address, in the pane paging", walk_of },
     { "help", "[COMMAND]", "this, or one of the console's commands in full", help },
     { "quit", "", "end the guest, and the TUI", quit },
@@ -182,8 +184,10 @@ static enum console_result ask(struct tui *t, struct console **c, const char *li
     size_t n = 0;
     *answer = NULL;
     if (!*c)
-        *c = console_new(&(struct console_options){ .link = t->link, .store = t->store, .symbols = t->o->symbols,
-                         .info = t->o->info, .wait = c == &t->stepping ? wait_for_step : NULL, .wait_arg = t });
+        *c = console_new(&(struct console_options){ .link = t->link, .store = t->store,
+                                                    .symbols = t->o->symbols,
+                         .info = t->o->info, .wait = c == &t->stepping ? wait_for_step : NULL,
+                             .wait_arg = t });
     FILE *out = *c ? open_memstream(answer, &n) : NULL;
     if (!out)
         return CONSOLE_ERROR;
@@ -304,7 +308,8 @@ bool tui_complete(struct tui *t, const char *command, char *text, size_t n)
         free(ignored);
     }
     snprintf(line, sizeof line, "%s%s", command, text);
-    char **words = t->console && !(blank && f.n) ? console_complete(t->console, line, &start) : NULL;
+    char **words = t->console && !(blank && f.n)
+                 ? console_complete(t->console, line, &start) : NULL;
     if (words) {
         start = start > before ? start - before : 0;
         f.word = text + start;

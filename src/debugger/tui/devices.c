@@ -60,7 +60,8 @@ static bool devices_open(struct pane *p)
 {
     struct devices *d = p->state;
     struct filter_error err;
-    d->accesses = filter_compile("kind in (IO_READ, IO_WRITE, MMIO_READ, MMIO_WRITE, UNCLAIMED)", NULL, &err);
+    d->accesses = filter_compile("kind in (IO_READ, IO_WRITE, MMIO_READ, MMIO_WRITE, UNCLAIMED)",
+                                 NULL, &err);
     d->n_parts = link_parts(d->part, MAX_PARTS);
     return d->accesses;
 }
@@ -126,7 +127,8 @@ static bool choose_part(struct devices *d, const struct trace_event *e)
         d->shown = d->pinned - 1;
         return true;
     }
-    bool irq = e && (e->kind == TRACE_IRQ_LINE || e->kind == TRACE_IRQ_ACK || e->kind == TRACE_INJECT);
+    bool irq = e && (e->kind == TRACE_IRQ_LINE || e->kind == TRACE_IRQ_ACK ||
+                     e->kind == TRACE_INJECT);
     bool access = e && (e->kind == TRACE_IO_READ || e->kind == TRACE_IO_WRITE);
     if (!irq && !access)
         return false;
@@ -170,7 +172,8 @@ static void draw_fields(struct pane *p, const struct area *a)
         const struct field *f = &ops->fields[i];
         if (f->flags & FIELD_HIDDEN || k + f->count > v->n)
             continue;
-        int cells = f->count > 1 || f->flags & FIELD_TIMER ? columns : 1;      /* or a line of its own */
+        /* or a line of its own */
+        int cells = f->count > 1 || f->flags & FIELD_TIMER ? columns : 1;
         if (cells > 1)
             at = (at + columns - 1) / columns * columns;
         draw_field(a, 1 + at / columns, 1 + at % columns * (a->w / columns),
@@ -212,7 +215,7 @@ static struct port *port_of(struct devices *d, uint64_t at, bool memory)
 }
 
 /* Going backwards: the first one seen is the last one made. */
-static void take(struct devices *d, const struct trace_event *e)
+static void take_event(struct devices *d, const struct trace_event *e)
 {
     bool unclaimed = e->kind == TRACE_UNCLAIMED;
     bool memory = e->kind == TRACE_MMIO_READ || e->kind == TRACE_MMIO_WRITE ||
@@ -243,7 +246,7 @@ static bool devices_work(struct pane *p, uint64_t budget_ns)
         if (e && !d->chosen)
             d->chosen = choose_part(d, e);
         if (e)
-            take(d, e);
+            take_event(d, e);
         d->whole = f == STORE_NONE || (f == STORE_FOUND && d->at == 0);
         d->done = d->whole || ++d->looked >= LOOK_BACK;
         if (f == STORE_FOUND && d->at)
@@ -284,7 +287,8 @@ static void draw_accesses(struct pane *p, const struct area *a)
 {
     struct devices *d = p->state;
     draw_rest(a, 0, 0, ROLE_HEAD);
-    draw_format(a, 0, 1, ROLE_HEAD, "%9s  %-10s%10s%9s %10s%9s   %s", "port", "device", "written", "event",
+    draw_format(a, 0, 1, ROLE_HEAD, "%9s  %-10s%10s%9s %10s%9s   %s", "port", "device", "written",
+                "event",
                 "read", "event", "what answers there");
     pane_scroll(&d->top, (long)d->n, a->h - 1);
     for (int i = 0; i + 1 < a->h && d->top + i < (long)d->n; i++)
@@ -341,15 +345,19 @@ static void next_part(struct tui *t, struct pane *p, int arg)
 }
 
 static const struct key devices_keys[] = {
-    { 'b', KEY_RIGHT, NULL, "the fields of the next device, at last again of the one last accessed", next_part, 0, LIVE },
+    { 'b', KEY_RIGHT, NULL, "the fields of the next device, at last again of the one last accessed",
+      next_part, 0, LIVE },
     { 'j', KEY_DOWN, NULL, "scroll down", scroll_ports, 1, ALWAYS },
     { 'k', KEY_UP, NULL, "scroll up", scroll_ports, -1, ALWAYS },
     { 0 }
 };
 
 const struct pane_ops pane_devices = {
-    .name = "devices", .about = "what was last written to and read from each port; live, the fields of a device",
-    .state_bytes = sizeof(struct devices), .keys = devices_keys, .open = devices_open, .close = devices_close,
-    .title = devices_title, .draw = devices_draw, .follow_selection = devices_follow, .work = devices_work,
+    .name = "devices", .about =
+        "what was last written to and read from each port; live, the fields of a device",
+    .state_bytes = sizeof(struct devices), .keys = devices_keys, .open = devices_open,
+        .close = devices_close,
+    .title = devices_title, .draw = devices_draw, .follow_selection = devices_follow,
+        .work = devices_work,
     .guest_stopped = devices_stopped,
 };

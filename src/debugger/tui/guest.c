@@ -114,9 +114,12 @@ static unsigned read_code(struct pane *p, uint64_t at, uint8_t *buf, unsigned n)
  * Registers
  */
 
-static const char *const names_64[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10",
-                                        "r11", "r12", "r13", "r14", "r15", "rip", "rflags", "cr0", "cr2", "cr3", "cr4" };
-static const char *const names_32[] = { "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip", "eflags",
+static const char *const names_64[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                        "r8", "r9", "r10",
+                                        "r11", "r12", "r13", "r14", "r15", "rip", "rflags", "cr0",
+                                            "cr2", "cr3", "cr4" };
+static const char *const names_32[] = { "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi",
+                                        "eip", "eflags",
                                         "cr0", "cr2", "cr3", "cr4" };
 static const char *const names_segments[] = { "cs", "ss", "ds", "es", "fs", "gs", "tr", "ldtr" };
 
@@ -154,7 +157,8 @@ static int draw_cpu(struct tui *t, const struct area *a)
                     s->seg[SEG_SS].attr & SEG_DPL ? (s->seg[SEG_SS].attr >> 5) & 3 : 0);
     draw_format(a, 0, x + 2, ROLE_TEXT, "%s", state_flags(s->rflags, flags, sizeof flags));
     int y = bits == 64 ? draw_registers(t, a, 1, names_64, all ? NELEM(names_64) : N_GPRS + 2, 16)
-                       : draw_registers(t, a, 1, names_32, all ? NELEM(names_32) : N_GPRS / 2 + 2, 8);
+                       : draw_registers(t, a, 1, names_32, all ? NELEM(names_32) : N_GPRS / 2 + 2,
+                                        8);
     return !all ? y : draw_registers(t, a, y, names_segments, NELEM(names_segments), 4);
 }
 
@@ -288,7 +292,8 @@ static void draw_code(struct pane *p, const struct area *a, uint64_t pc, uint64_
         const struct source_place *s = &c->line[i].place;
         if (s->line && s->line != last_source && y + 1 < a->h) {
             const char *text = guest_file_line(g->file, s);
-            draw_format(a, y++, 2, ROLE_MEM, "%s:%d  %s", strrchr(s->file, '/') ? strrchr(s->file, '/') + 1 : s->file,
+            draw_format(a, y++, 2, ROLE_MEM, "%s:%d  %s", strrchr(s->file, '/')
+                        ? strrchr(s->file, '/') + 1 : s->file,
                         s->line, text ? text + strspn(text, " ") : "");
         }
         last_source = s->line;
@@ -336,7 +341,8 @@ static int draw_past(const struct guest *g, const struct area *a)
 {
     const struct past *r = &g->past;
     char flags[80];
-    int n = g->bits == 64 ? 16 : 8, digits = g->bits == 64 ? 16 : 8, width = 9 + digits, columns = (a->w - 1) / width, i;
+    int n = g->bits == 64 ? 16 : 8, digits = g->bits == 64 ? 16 : 8, width = 9 + digits,
+        columns = (a->w - 1) / width, i;
     int x = draw_text(a, 0, 1, ROLE_DIM, "registers as recorded instructions left them  ");
     draw_text(a, 0, x, ROLE_TEXT, state_flags(r->rflags, flags, sizeof flags));
     columns = columns < 1 ? 1 : columns;
@@ -357,8 +363,11 @@ static void draw_recorded(struct pane *p, const struct area *a)
     struct guest *g = p->state;
     const struct tui *t = p->tui;
     int y = g->past.any && g->bits_known ? draw_past(g, a)
-          : draw_wrapped(a, 0, ROLE_DIM, "Registers and memory are not recorded (with --trace-insns registers are). The code "
-                                         "below is the guest's file as loaded, at the RIP of the selected event.");
+          : draw_wrapped(a, 0, ROLE_DIM,
+                         "Registers and memory are not recorded (with --trace-insns registers "
+                         "are). The code "
+                                         "below is the guest's file as loaded, at the RIP of the "
+                                         "selected event.");
     struct area code = { a->y + y, a->x, a->h - y, a->w };
     if (!g->file)
         draw_wrapped(a, y, ROLE_DIM,
@@ -459,7 +468,8 @@ static const struct key guest_keys[] = {
 
 const struct pane_ops pane_guest = {
     .name = "guest", .about = "the guest's CPU: registers, code with source lines, stack",
-    .state_bytes = sizeof(struct guest), .keys = guest_keys, .open = guest_open, .close = guest_close, .title = guest_title,
+    .state_bytes = sizeof(struct guest), .keys = guest_keys, .open = guest_open,
+        .close = guest_close, .title = guest_title,
     .draw = guest_draw, .follow_selection = guest_follow, .guest_stopped = guest_stopped,
     .work = guest_work,
 };

@@ -19,14 +19,15 @@
 static void quit(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
-    bool lives = t->link && (link_state(t->link) == LINK_RUNNING || link_state(t->link) == LINK_STOPPED);
+    bool lives = t->link && (link_state(t->link) == LINK_RUNNING ||
+                             link_state(t->link) == LINK_STOPPED);
     t->quit = !lives || t->live.asked;
     t->live.asked = true;
     if (!t->quit)
         tui_say(t, ROLE_ERROR, "the guest is not over: q again ends it");
 }
 
-static void run(struct tui *t, struct pane *p, int arg)
+static void key_run(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
     if (beside_stands(t))
@@ -36,9 +37,10 @@ static void run(struct tui *t, struct pane *p, int arg)
 }
 
 /* While the monitor stands in a handler it is the one that is stepped. */
-static void step(struct tui *t, struct pane *p, int how)
+static void key_step(struct tui *t, struct pane *p, int how)
 {
-    static const int of_monitor[] = { [LINK_STEP] = STEPPER_STEP, [LINK_NEXT] = STEPPER_NEXT, [LINK_FINISH] = STEPPER_FINISH,
+    static const int of_monitor[] = { [LINK_STEP] = STEPPER_STEP, [LINK_NEXT] = STEPPER_NEXT,
+                                      [LINK_FINISH] = STEPPER_FINISH,
                                       [LINK_STEP_EXIT] = STEPPER_CONTINUE };
     (void)p;
     if (beside_stands(t) && (size_t)how < NELEM(of_monitor))
@@ -155,7 +157,8 @@ static void to_cause(struct tui *t, struct pane *p, int arg)
     if (!t->has_event)
         return;
     uint64_t seq = e->cause_back && e->cause_back < e->seq ? e->seq - e->cause_back : 0, at;
-    const struct trace_event *cause = seq ? store_at(t->store, at = store_seek_seq(t->store, seq)) : NULL;
+    const struct trace_event *cause = seq
+        ? store_at(t->store, at = store_seek_seq(t->store, seq)) : NULL;
     if (!seq)
         tui_say(t, ROLE_DIM, "event %" PRIu64 " answers no other", e->seq);
     else if (!cause || cause->seq != seq)
@@ -238,32 +241,43 @@ static void mouse(struct tui *t, struct pane *p, int arg)
     (void)p, (void)arg;
     t->mouse = !t->mouse;
     tui_term_mouse(t->mouse);
-    tui_say(t, ROLE_DIM, t->mouse ? "the mouse is ours; shift-drag selects text" : "the mouse is the terminal's");
+    tui_say(t, ROLE_DIM, t->mouse
+            ? "the mouse is ours; shift-drag selects text" : "the mouse is the terminal's");
 }
 
 const struct key tui_keys[] = {
     { '?', KEY_F(1), "Help", "this help", help, 0, ALWAYS },
-    { '/', KEY_F(3), "Search", "search the text of events, as you type", open_prompt, PROMPT_SEARCH, ALWAYS },
+    { '/', KEY_F(3), "Search", "search the text of events, as you type", open_prompt, PROMPT_SEARCH,
+      ALWAYS },
     { 'n', 0, NULL, "the next that was searched for", search_again, 0, ALWAYS },
     { 'N', 0, NULL, "the one before", search_again, 1, ALWAYS },
-    { '\\', KEY_F(4), "Filter", "show only events that an expression is true of: exit==io && port==0x3f8", open_prompt, PROMPT_FILTER, ALWAYS },
-    { ':', KEY_F(2), "Cmd", "a command; Tab completes, `:help` lists them", open_prompt, PROMPT_COMMAND, ALWAYS },
+    { '\\', KEY_F(4), "Filter",
+      "show only events that an expression is true of: exit==io && port==0x3f8", open_prompt,
+          PROMPT_FILTER, ALWAYS },
+    { ':', KEY_F(2), "Cmd", "a command; Tab completes, `:help` lists them", open_prompt,
+      PROMPT_COMMAND, ALWAYS },
     { '\r', KEY_ENTER, NULL, "the event that the selected one answers", to_cause, 0, ALWAYS },
-    { 'c', KEY_F(5), "Run", "run the guest, or pause it", run, 0, LIVE },
-    { 's', KEY_F(7), "Step", "one instruction of the guest", step, LINK_STEP, LIVE },
-    { 'S', 0, NULL, "one instruction, and all that it calls", step, LINK_NEXT, LIVE },
-    { 'l', 0, NULL, "to another source line; what it calls is done at once", step_line, false, LIVE },
+    { 'c', KEY_F(5), "Run", "run the guest, or pause it", key_run, 0, LIVE },
+    { 's', KEY_F(7), "Step", "one instruction of the guest", key_step, LINK_STEP, LIVE },
+    { 'S', 0, NULL, "one instruction, and all that it calls", key_step, LINK_NEXT, LIVE },
+    { 'l', 0, NULL, "to another source line; what it calls is done at once", step_line, false,
+      LIVE },
     { 'L', 0, NULL, "the same, into functions", step_line, true, LIVE },
-    { 'x', KEY_F(8), "StepExit", "the guest's next exit, answered and concluded", step, LINK_STEP_EXIT, LIVE },
-    { 'f', 0, NULL, "until the function or handler has returned", step, LINK_FINISH, LIVE },
-    { 'r', KEY_F(9), "Until", "run until: main, hlt, port 0x3f8, mark 2, main if eax==3, or events as in a filter", open_prompt, PROMPT_UNTIL, LIVE },
-    { 'W', 0, NULL, "watch the monitor: each exit stops in its handler, and s S f c step there", watch_monitor, 0, LIVE },
-    { 'z', 0, NULL, "one instruction back", step, LINK_REVERSE_STEP, LIVE },
-    { 'Z', 0, NULL, "one back, with all that it called", step, LINK_REVERSE_NEXT, LIVE },
+    { 'x', KEY_F(8), "StepExit", "the guest's next exit, answered and concluded", key_step,
+      LINK_STEP_EXIT, LIVE },
+    { 'f', 0, NULL, "until the function or handler has returned", key_step, LINK_FINISH, LIVE },
+    { 'r', KEY_F(9), "Until",
+      "run until: main, hlt, port 0x3f8, mark 2, main if eax==3, or events as in a filter",
+          open_prompt, PROMPT_UNTIL, LIVE },
+    { 'W', 0, NULL, "watch the monitor: each exit stops in its handler, and s S f c step there",
+      watch_monitor, 0, LIVE },
+    { 'z', 0, NULL, "one instruction back", key_step, LINK_REVERSE_STEP, LIVE },
+    { 'Z', 0, NULL, "one back, with all that it called", key_step, LINK_REVERSE_NEXT, LIVE },
     { 'X', 0, NULL, "back to the exit before", exit_back, 0, LIVE },
-    { 'C', 0, NULL, "run back to the last time that something would have stopped it", step, LINK_REVERSE_CONTINUE, LIVE },
+    { 'C', 0, NULL, "run back to the last time that something would have stopped it", key_step,
+      LINK_REVERSE_CONTINUE, LIVE },
     { 't', 0, NULL, "take the guest to the selected event, back or on", travel, 0, LIVE },
-    { 'T', 0, NULL, "and to the newest point there is", step, LINK_TO_NOW, LIVE },
+    { 'T', 0, NULL, "and to the newest point there is", key_step, LINK_TO_NOW, LIVE },
     { 27, 0, NULL, "back: from a search, a large pane, a jump, a filter", go_back, 0, ALWAYS },
     { 'e', 0, NULL, "the next exit in the trace", to_exit, 0, ALWAYS },
     { 'E', 0, NULL, "the exit before", to_exit, 1, ALWAYS },

@@ -27,18 +27,21 @@ static const struct layout {
     { "lecture", "few and large, for a projector", {
       { SLOT(STREAM, 0, 0, 14, 24), SLOT(WHY, 14, 0, 24, 24), END },
       { SLOT(STREAM, 0, 0, 13, 24), SLOT(WHY, 13, 0, 24, 13), SLOT(MONITOR, 13, 13, 24, 24), END },
-      { SLOT(STREAM, 0, 0, 13, 24), SLOT(WHY, 13, 0, 24, 13), SLOT(MONITOR, 13, 13, 24, 24), END } } },
+      { SLOT(STREAM, 0, 0, 13, 24), SLOT(WHY, 13, 0, 24, 13), SLOT(MONITOR, 13, 13, 24, 24),
+        END } } },
     { "lab", "the events, their causes, what the guest wrote, and the counts", {
       { SLOT(STREAM, 0, 0, 9, 24), SLOT(WHY, 9, 0, 17, 24), SLOT(STAT, 17, 0, 24, 24), END },
       { SLOT(STREAM, 0, 0, 15, 13), SLOT(WHY, 0, 13, 10, 24), SLOT(MONITOR, 10, 13, 15, 24),
-        SLOT(STAT, 15, 0, 21, 13), SLOT(SERIAL, 15, 13, 21, 24), SLOT(TIMELINE, 21, 0, 24, 24), END },
+        SLOT(STAT, 15, 0, 21, 13), SLOT(SERIAL, 15, 13, 21, 24), SLOT(TIMELINE, 21, 0, 24, 24),
+            END },
       { SLOT(STREAM, 0, 0, 14, 12), SLOT(WHY, 0, 12, 6, 24), SLOT(GUEST, 6, 12, 14, 24),
         SLOT(STAT, 14, 0, 21, 12), SLOT(MONITOR, 14, 12, 18, 24), SLOT(SERIAL, 18, 12, 21, 24),
         SLOT(TIMELINE, 21, 0, 24, 24), END } } },
     { "debug", "everything at once", {
       { SLOT(STREAM, 0, 0, 7, 24), SLOT(GUEST, 7, 0, 19, 24), SLOT(WHY, 19, 0, 24, 24), END },
       { SLOT(STREAM, 0, 0, 10, 12), SLOT(GUEST, 0, 12, 15, 24), SLOT(MONITOR, 10, 0, 15, 12),
-        SLOT(WHY, 15, 0, 21, 12), SLOT(DEVICES, 15, 12, 21, 24), SLOT(TIMELINE, 21, 0, 24, 24), END },
+        SLOT(WHY, 15, 0, 21, 12), SLOT(DEVICES, 15, 12, 21, 24), SLOT(TIMELINE, 21, 0, 24, 24),
+            END },
       { SLOT(STREAM, 0, 0, 9, 12), SLOT(GUEST, 0, 12, 11, 24), SLOT(MONITOR, 9, 0, 16, 12),
         SLOT(PAGING, 11, 12, 17, 24), SLOT(WHY, 16, 0, 21, 12), SLOT(DEVICES, 17, 12, 21, 24),
         SLOT(TIMELINE, 21, 0, 24, 24), END } } },
@@ -91,7 +94,7 @@ void layout_beside(struct tui *t, enum pane_id id)
 
 /* Copy the table that fits the size; the focus stays on its pane if that is still there, and a
  * monitor that is watched on the screen. */
-static void take(struct tui *t, int size)
+static void take_layout(struct tui *t, int size)
 {
     const struct slot *from = layouts[t->layout].slot[size];
     uint8_t focused = t->n_slots ? t->slot[t->focus].pane : 0;
@@ -114,14 +117,14 @@ bool layout_choose(struct tui *t, const char *name)
         if (strcmp(layouts[i].name, name) == 0) {
             t->layout = (int)i;
             t->maximised = false;
-            take(t, t->size);
+            take_layout(t, t->size);
             t->dirty = true;
             return true;
         }
     return false;
 }
 
-static void show(struct pane *p, struct area a, bool beside)
+static void place_pane(struct pane *p, struct area a, bool beside)
 {
     if (beside) {
         a.x++;
@@ -139,20 +142,20 @@ void layout_arrange(struct tui *t, const struct area *whole)
     static const struct area none;
     int size = size_of(whole);
     if (!t->laid_out || size != t->size)
-        take(t, size);
+        take_layout(t, size);
     for (unsigned i = 0; i < N_PANES; i++) {
         t->pane[i].shown = false;
         t->pane[i].area = none;
     }
     if (t->maximised || whole->w < TINY_W || whole->h < TINY_H) {
-        show(tui_focused(t), *whole, false);
+        place_pane(tui_focused(t), *whole, false);
         return;
     }
     for (unsigned i = 0; i < t->n_slots; i++) {
         const struct slot *s = &t->slot[i];
         int y0 = s->y0 * whole->h / 24, y1 = s->y1 * whole->h / 24;
         int x0 = s->x0 * whole->w / 24, x1 = s->x1 * whole->w / 24;
-        show(&t->pane[s->pane], (struct area){ whole->y + y0, whole->x + x0, y1 - y0, x1 - x0 },
+        place_pane(&t->pane[s->pane], (struct area){ whole->y + y0, whole->x + x0, y1 - y0, x1 - x0 },
              x0 > 0);
     }
 }

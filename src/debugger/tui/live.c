@@ -21,8 +21,8 @@
 #include "debugger/tui/tui.h"
 
 #define RUNNING_MS 20           /* the ring wants to be emptied */
-#define WATCH_MS   2            /* a monitor that is watched is looked after often: it may wait for us */
-#define PATIENCE_MS 1000        /* with a VMM that does not answer: the screen stands still so long, once */
+#define WATCH_MS   2            /* a monitor that is watched may wait for us: look often */
+#define PATIENCE_MS 1000        /* a VMM that does not answer holds the screen so long, once */
 #define PAUSE_MS   1000
 #define LOOK_NS    300000000
 #define MAX_BREAKS 1024
@@ -43,7 +43,8 @@ bool live_running(const struct tui *t)
  * descriptor is silent, and there is something to take all the same. */
 int live_wait_ms(const struct tui *t)
 {
-    return live_running(t) ? t->live.stepper && !t->live.monitor_stands ? WATCH_MS : RUNNING_MS : t->live.going ? 1 : -1;
+    return live_running(t) ? t->live.stepper && !t->live.monitor_stands
+        ? WATCH_MS : RUNNING_MS : t->live.going ? 1 : -1;
 }
 
 void live_begin(struct tui *t)
@@ -294,8 +295,10 @@ void tui_begin_typing(struct tui *t, struct pane *p, int arg)
 static size_t bytes_of_key(int key, char *buf)
 {
     static const struct { int key; const char *bytes; } sent[] = {
-        { KEY_UP, "\033[A" }, { KEY_DOWN, "\033[B" }, { KEY_RIGHT, "\033[C" }, { KEY_LEFT, "\033[D" },
-        { KEY_HOME, "\033[H" }, { KEY_END, "\033[F" }, { KEY_BACKSPACE, "\177" }, { KEY_ENTER, "\r" },
+        { KEY_UP, "\033[A" }, { KEY_DOWN, "\033[B" }, { KEY_RIGHT, "\033[C" },
+            { KEY_LEFT, "\033[D" },
+        { KEY_HOME, "\033[H" }, { KEY_END, "\033[F" }, { KEY_BACKSPACE, "\177" },
+            { KEY_ENTER, "\r" },
     };
     for (size_t i = 0; i < NELEM(sent); i++)
         if (sent[i].key == key) {
@@ -318,7 +321,8 @@ bool tui_type(struct pane *p, int key, int to)
     }
     size_t n = bytes_of_key(key, bytes);
     if (n && link_type(t->link, (enum link_input)to, bytes, n) < (ssize_t)n)
-        tui_say(t, ROLE_DIM, live_running(t) ? "the guest does not take it now" : "the guest does not run: F5, after Ctrl-]");
+        tui_say(t, ROLE_DIM, live_running(t)
+                ? "the guest does not take it now" : "the guest does not run: F5, after Ctrl-]");
     return true;
 }
 
@@ -349,7 +353,8 @@ const struct link_break *live_breaks(struct tui *t, size_t *n)
     while (!l->breaks_known && live_may_ask(t)) {
         if (l->n_breaks == l->room_breaks) {
             size_t room = l->room_breaks ? 2 * l->room_breaks : 8;
-            struct link_break *more = room <= MAX_BREAKS ? realloc(l->breaks, room * sizeof *more) : NULL;
+            struct link_break *more = room <= MAX_BREAKS
+                ? realloc(l->breaks, room * sizeof *more) : NULL;
             if (!more)
                 break;
             l->breaks = more;
@@ -371,14 +376,16 @@ void live_breaks_changed(struct tui *t)
 }
 
 /* `what` is what a breakpoint of the console can be (an address, `mark 3`, `port 0x3f8`,
- * `main if eax == 3`), or events as in a filter, or an exit reason.  False: why, in the last line. */
+ * `main if eax == 3`), or events as in a filter, or an exit reason.  False: why, in the last
+ * line. */
 static bool make_break(struct tui *t, const char *verb, const char *what, bool tell)
 {
     static const char *const ways[] = { "%s %s", "%s exit %s" };
     char line[400], *answer = NULL, *first = NULL;
     struct filter_error err;
     uint64_t at;
-    struct filter *f = tui_place(t, what, &at) ? NULL : filter_compile(what, store_text(t->store), &err);
+    struct filter *f = tui_place(t, what, &at)
+                     ? NULL : filter_compile(what, store_text(t->store), &err);
     enum console_result r = CONSOLE_ERROR;
     for (unsigned i = 0; i < NELEM(ways) && r == CONSOLE_ERROR; i++) {
         free(first);

@@ -86,7 +86,9 @@ static void memory_draw(struct pane *p, const struct area *a)
     if (a->h < 1)
         return;
     if (!t->link)
-        y = draw_wrapped(a, 0, ROLE_DIM, "Memory is not recorded. These are the bytes of the guest's file, as loaded.");
+        y = draw_wrapped(a, 0, ROLE_DIM,
+                         "Memory is not recorded. These are the bytes of the guest's file, as "
+                         "loaded.");
     uint64_t at = t->memory_at & ~UINT64_C(15);
     unsigned n = read_memory(p, at, m->now, VIEW);
     if (m->seen_at != at)
@@ -98,7 +100,8 @@ static void memory_draw(struct pane *p, const struct area *a)
                         t->link ? "(not mapped)" : "(not in the file)");
             break;
         }
-        draw_row(p, a, y, at + i, m->now + i, n - i < 16 ? n - i : 16, m->has_before ? m->before + i : NULL);
+        draw_row(p, a, y, at + i, m->now + i, n - i < 16 ? n - i : 16, m->has_before
+                 ? m->before + i : NULL);
     }
 }
 
@@ -128,7 +131,8 @@ static bool find_bytes(struct pane *p, uint64_t from, bool backward, uint64_t *a
     bool found = false;
     while (!found && host_monotonic_ns() < end_ns) {
         unsigned have = read_memory(p, base, chunk, (unsigned)(CHUNK + m->n_needle - 1));
-        for (uint8_t *hit = chunk; have && (hit = memmem(hit, (size_t)(chunk + have - hit), m->needle, m->n_needle)); hit++) {
+        for (uint8_t *hit = chunk; have &&
+             (hit = memmem(hit, (size_t)(chunk + have - hit), m->needle, m->n_needle)); hit++) {
             uint64_t place = base + (uint64_t)(hit - chunk);
             if (backward ? place >= from : place <= from)
                 continue;
@@ -199,6 +203,7 @@ static const struct key memory_keys[] = {
 
 const struct pane_ops pane_memory = {
     .name = "memory", .about = "memory by linear address",
-    .state_bytes = sizeof(struct memory), .keys = memory_keys, .close = memory_close, .title = memory_title,
+    .state_bytes = sizeof(struct memory), .keys = memory_keys, .close = memory_close,
+        .title = memory_title,
     .draw = memory_draw, .guest_stopped = memory_stopped,
 };

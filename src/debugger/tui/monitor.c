@@ -161,8 +161,10 @@ static void draw_source(struct monitor *m, const struct area *a, int y,
         }
         if (here)
             draw_rest(a, y + i, 0, ROLE_BESIDE);
-        draw_format(a, y + i, 1, here ? ROLE_GUEST : ROLE_DIM, "%s%5d", here ? glyph(GLYPH_MARKER) : " ", first + i);
-        bool comment = strstr(text, "/*") == text + strspn(text, " ") || strncmp(text + strspn(text, " "), "* ", 2) == 0;
+        draw_format(a, y + i, 1, here ? ROLE_GUEST : ROLE_DIM, "%s%5d", here
+                    ? glyph(GLYPH_MARKER) : " ", first + i);
+        bool comment = strstr(text, "/*") == text + strspn(text, " ") ||
+            strncmp(text + strspn(text, " "), "* ", 2) == 0;
         draw_text(a, y + i, 9, here ? ROLE_BESIDE : comment ? ROLE_DIM : ROLE_TEXT, text);
     }
 }
@@ -261,7 +263,8 @@ static const struct key monitor_keys[] = {
 };
 
 const struct pane_ops pane_monitor = {
-    .name = "monitor", .about = "the monitor's functions that answered, step by step, and their source",
+    .name = "monitor", .about =
+        "the monitor's functions that answered, step by step, and their source",
     .state_bytes = sizeof(struct monitor), .keys = monitor_keys, .close = monitor_close,
     .title = monitor_title, .draw = monitor_draw, .follow_selection = monitor_follow,
 };

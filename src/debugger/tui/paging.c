@@ -47,7 +47,8 @@ static bool paging_open(struct pane *p)
 {
     struct paging_pane *g = p->state;
     struct filter_error err;
-    g->fills = filter_compile("kind in (NESTED_FILL, NESTED_ZAP, SHADOW_FILL, SHADOW_ZAP)", NULL, &err);
+    g->fills = filter_compile("kind in (NESTED_FILL, NESTED_ZAP, SHADOW_FILL, SHADOW_ZAP)", NULL,
+                              &err);
     g->heat = calloc(MAX_PAGES, sizeof *g->heat);
     g->when = calloc(MAX_PAGES, sizeof *g->when);
     return g->fills && g->heat && g->when;
@@ -123,7 +124,8 @@ static void draw_cell(struct pane *p, const struct area *a, int y, int x, uint64
         is_new |= p->tui->link && g->when[i] > live_new_from(p->tui);
     }
     char text[2] = { most == 0 ? '.' : most < 2 ? '-' : most < 8 ? '+' : '#', 0 };
-    draw_text(a, y, x, here ? ROLE_CURSOR : is_new && most ? ROLE_CHANGED : most ? heat_role(most) : ROLE_HEAT0, text);
+    draw_text(a, y, x, here ? ROLE_CURSOR : is_new && most ? ROLE_CHANGED : most
+              ? heat_role(most) : ROLE_HEAT0, text);
 }
 
 static void draw_map(struct pane *p, const struct area *a)
@@ -135,8 +137,9 @@ static void draw_map(struct pane *p, const struct area *a)
     columns -= columns % 8;
     uint64_t cells = (uint64_t)columns * (uint64_t)(a->h - 1);
     uint64_t pages = g->last_page / cells + 1;
-    draw_format(a, 0, 1, ROLE_HEAD, "pages mapped or dropped: . never  - once  + up to 7  # more; column: %"
-                PRIu64 " page%s", pages, pages == 1 ? "" : "s");
+    draw_format(a, 0, 1, ROLE_HEAD,
+                "pages mapped or dropped: . never  - once  + up to 7  # more; column: "
+                "%" PRIu64 " page%s", pages, pages == 1 ? "" : "s");
     for (int y = 1; y < a->h; y++) {
         uint64_t row = (uint64_t)(y - 1) * (uint64_t)columns * pages;
         if (row > g->last_page)
@@ -160,7 +163,8 @@ static void paging_stopped(struct pane *p)
     table_shot_free(g->shot_before);
     g->shot_before = g->shot;
     g->shot = table_shot_take(p->tui->link, &p->tui->live.now);
-    g->n_changes = g->shot_before ? table_diff(g->shot_before, g->shot, g->change, NELEM(g->change)) : 0;
+    g->n_changes = g->shot_before ? table_diff(g->shot_before, g->shot, g->change,
+                                               NELEM(g->change)) : 0;
 }
 
 static int draw_change(const struct area *a, int y, const struct table_change *c)
@@ -182,7 +186,8 @@ static int draw_changes(struct pane *p, const struct area *a, int y)
     if (!g->shot_before || y >= a->h)
         return y;
     x = draw_text(a, y, 1, ROLE_HEAD, "since the stop before:");
-    x = draw_format(a, y, x, g->n_changes ? ROLE_STRONG : ROLE_DIM, " %zu entr%s of %zu of the guest's tables changed%s; ",
+    x = draw_format(a, y, x, g->n_changes ? ROLE_STRONG : ROLE_DIM,
+                    " %zu entr%s of %zu of the guest's tables changed%s; ",
                     g->n_changes, g->n_changes == 1 ? "y" : "ies", table_shot_tables(g->shot),
                     table_shot_is_whole(g->shot) ? "" : " (there are more)");
     draw_format(a, y++, x, ROLE_DIM, "the monitor mapped %" PRIu64 ", dropped %" PRIu64,
@@ -206,8 +211,10 @@ static int draw_told(struct pane *p, const struct area *a, int y)
     for (unsigned i = 0; i < g->n_told; i++) {
         const struct trace_event *e = &g->told[i];
         int x = draw_format(a, y, 1, ROLE_DIM, "%8" PRIu64 "  ", e->seq);
-        x = draw_format(a, y, x, tui_role_of(e), "%s ", e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].name : "?");
-        draw_text(a, y++, x, ROLE_TEXT, trace_text_args(store_text(p->tui->store), e, args, sizeof args));
+        x = draw_format(a, y, x, tui_role_of(e), "%s ", e->kind < N_TRACE_KINDS
+                        ? trace_kinds[e->kind].name : "?");
+        draw_text(a, y++, x, ROLE_TEXT, trace_text_args(store_text(p->tui->store), e, args,
+                                                        sizeof args));
     }
     if (!g->n_told)
         draw_text(a, y++, 1, ROLE_DIM, "nothing");
@@ -221,8 +228,10 @@ static void look_back(struct tui *t, struct paging_pane *g)
     uint64_t page = (g->has_gpa ? g->gpa : g->gla) & PAGE_MASK, gla = g->gla & PAGE_MASK,
              at = t->cursor;
     g->n_told = 0;
-    snprintf(text, sizeof text, "kind in (NESTED_FILL, NESTED_ZAP, SHADOW_FILL, SHADOW_ZAP, FAULT_TRUE) && "
-             "(gpa in %#" PRIx64 "..%#" PRIx64 " || gla in %#" PRIx64 "..%#" PRIx64 ")", page, page | 0xfff, gla, gla | 0xfff);
+    snprintf(text, sizeof text,
+             "kind in (NESTED_FILL, NESTED_ZAP, SHADOW_FILL, SHADOW_ZAP, FAULT_TRUE) && "
+             "(gpa in %#" PRIx64 "..%#" PRIx64 " || gla in %#" PRIx64 "..%#" PRIx64 ")", page,
+                 page | 0xfff, gla, gla | 0xfff);
     struct filter *f = filter_compile(text, NULL, &err);
     while (f && tui_n_events(t) && g->n_told < MAX_TOLD &&
            store_prev(t->store, f, &at, 2000000) == STORE_FOUND) {
@@ -287,7 +296,8 @@ static void paging_draw(struct pane *p, const struct area *a)
 static void turn_page(struct tui *t, struct pane *p, int by)
 {
     struct paging_pane *g = p->state;
-    t->walk_at = ((t->has_walk_at ? t->walk_at : g->gla) & PAGE_MASK) + (uint64_t)(int64_t)by * PAGE_SIZE;
+    t->walk_at = ((t->has_walk_at
+                   ? t->walk_at : g->gla) & PAGE_MASK) + (uint64_t)(int64_t)by * PAGE_SIZE;
     t->has_walk_at = true;
     paging_follow(p);
 }
@@ -314,7 +324,9 @@ static void paging_title(struct pane *p, char *buf, size_t n)
 }
 
 const struct pane_ops pane_paging = {
-    .name = "paging", .about = "the walk from gla to gpa to hva, what changed in the tables, a map of pages",
-    .state_bytes = sizeof(struct paging_pane), .keys = paging_keys, .guest_stopped = paging_stopped, .open = paging_open, .close = paging_close, .title = paging_title,
+    .name = "paging", .about =
+        "the walk from gla to gpa to hva, what changed in the tables, a map of pages",
+    .state_bytes = sizeof(struct paging_pane), .keys = paging_keys, .guest_stopped = paging_stopped,
+        .open = paging_open, .close = paging_close, .title = paging_title,
     .draw = paging_draw, .follow_selection = paging_follow, .work = paging_work,
 };

@@ -33,7 +33,7 @@ static void learn(struct past *p, uint64_t reg, uint64_t value, bool last)
 }
 
 /* A REG belongs to the INSN before it, so what comes up to the first INSN is the last one's. */
-static void take(struct past *p, const struct trace_event *e)
+static void take_event(struct past *p, const struct trace_event *e)
 {
     bool insn = e->kind == TRACE_INSN;
     learn(p, e->arg[0], e->arg[1], !p->any);
@@ -52,7 +52,7 @@ bool past_work(struct past *p, struct tui *t, uint64_t budget_ns)
         enum store_found f = store_prev(t->store, p->insns, &p->at, budget_ns);
         const struct trace_event *e = f == STORE_FOUND ? store_at(t->store, p->at) : NULL;
         if (e)
-            take(p, e);
+            take_event(p, e);
         p->done = f == STORE_NONE || (f == STORE_FOUND && p->at == 0) || p->known == 0xffff ||
                   p->looked >= MAX_LOOKED;
         if (f == STORE_FOUND && p->at)

@@ -13,8 +13,10 @@
 
 /* What stands before the text; and the console's command whose words can stand there. */
 static const struct { const char *lead, *command; } kinds[N_PROMPTS] = {
-    [PROMPT_NONE] = { "", NULL }, [PROMPT_SEARCH] = { "/", NULL }, [PROMPT_FILTER] = { "\\", "count " },
-    [PROMPT_COMMAND] = { ":", "" }, [PROMPT_UNTIL] = { "until ", "until " }, [PROMPT_FIND] = { "find in memory: ", NULL },
+    [PROMPT_NONE] = { "", NULL }, [PROMPT_SEARCH] = { "/", NULL },
+        [PROMPT_FILTER] = { "\\", "count " },
+    [PROMPT_COMMAND] = { ":", "" }, [PROMPT_UNTIL] = { "until ", "until " },
+        [PROMPT_FIND] = { "find in memory: ", NULL },
     [PROMPT_BREAK] = { "break ", "break " },
 };
 

@@ -37,7 +37,8 @@ static void make_room_above(struct rows *r)
     r->down = r->at[r->hi - 1] + 1;
 }
 
-enum store_found rows_up(struct rows *r, struct store *s, const struct filter *f, uint64_t budget_ns)
+enum store_found rows_up(struct rows *r, struct store *s, const struct filter *f,
+                         uint64_t budget_ns)
 {
     if (r->top)
         return STORE_NONE;
@@ -54,7 +55,8 @@ enum store_found rows_up(struct rows *r, struct store *s, const struct filter *f
     return found;
 }
 
-enum store_found rows_down(struct rows *r, struct store *s, const struct filter *f, uint64_t budget_ns)
+enum store_found rows_down(struct rows *r, struct store *s, const struct filter *f,
+                           uint64_t budget_ns)
 {
     enum store_found found = store_next(s, f, &r->down, budget_ns);
     if (found != STORE_FOUND)

@@ -25,8 +25,10 @@ void rows_reset(struct rows *r, uint64_t index);
 
 /* One more above or below.  FOUND: it is at[lo], or at[hi - 1].  NONE below may
  * change when the trace grows. */
-enum store_found rows_up(struct rows *r, struct store *s, const struct filter *f, uint64_t budget_ns);
-enum store_found rows_down(struct rows *r, struct store *s, const struct filter *f, uint64_t budget_ns);
+enum store_found rows_up(struct rows *r, struct store *s, const struct filter *f,
+                         uint64_t budget_ns);
+enum store_found rows_down(struct rows *r, struct store *s, const struct filter *f,
+                           uint64_t budget_ns);
 
 /* Where event `index` is in at[], or SIZE_MAX. */
 size_t rows_find(const struct rows *r, uint64_t index);

@@ -40,7 +40,8 @@ static void draw_cells(const struct screen *s, const struct area *a)
                 text[0] = ' ';
             else if (draw_is_utf8())
                 utf8(cp437_to_unicode[c], text);
-            draw_text(a, (int)y, (int)x, cursor ? ROLE_FOUND : reverse ? ROLE_BAR : ROLE_TEXT, text);
+            draw_text(a, (int)y, (int)x, cursor ? ROLE_FOUND : reverse ? ROLE_BAR : ROLE_TEXT,
+                      text);
         }
 }
 
@@ -49,7 +50,9 @@ static void screen_draw(struct pane *p, const struct area *a)
     struct screen *s = p->state;
     draw_clear(a);
     if (!p->tui->link) {
-        draw_wrapped(a, 0, ROLE_DIM, "The screen is memory, and memory is not recorded. Run the guest live to see it; "
+        draw_wrapped(a, 0, ROLE_DIM,
+                     "The screen is memory, and memory is not recorded. Run the guest live to "
+                     "see it; "
                                      "the serial pane works on recordings.");
         return;
     }
@@ -82,6 +85,7 @@ static const struct key screen_keys[] = {
 
 const struct pane_ops pane_screen = {
     .name = "screen", .about = "the guest's text screen, to type into",
-    .state_bytes = sizeof(struct screen), .keys = screen_keys, .title = screen_title, .draw = screen_draw,
+    .state_bytes = sizeof(struct screen), .keys = screen_keys, .title = screen_title,
+        .draw = screen_draw,
     .typed = screen_typed,
 };

@@ -69,7 +69,7 @@ static void settle(struct serial *s, uint8_t lcr)
     s->n = s->maybe_from = to;
 }
 
-static void take(struct serial *s, const struct trace_event *e)
+static void take_event(struct serial *s, const struct trace_event *e)
 {
     if (e->arg[0] == LCR) {
         settle(s, (uint8_t)e->arg[2]);
@@ -88,7 +88,7 @@ static bool serial_work(struct pane *p, uint64_t budget_ns)
         enum store_found f = store_prev(p->tui->store, s->writes, &s->at, budget_ns);
         const struct trace_event *e = f == STORE_FOUND ? store_at(p->tui->store, s->at) : NULL;
         if (e)
-            take(s, e);
+            take_event(s, e);
         s->done = f == STORE_NONE || (f == STORE_FOUND && s->at == 0) || s->n == MAX_BYTES;
         if (f == STORE_FOUND && s->at)
             s->at--;
@@ -173,6 +173,8 @@ static const struct key serial_keys[] = {
 
 const struct pane_ops pane_serial = {
     .name = "serial", .about = "what the guest wrote to COM1 and the debug console until then",
-    .state_bytes = sizeof(struct serial), .keys = serial_keys, .open = serial_open, .close = serial_close,
-    .title = serial_title, .draw = serial_draw, .follow_selection = serial_follow, .typed = serial_typed, .work = serial_work,
+    .state_bytes = sizeof(struct serial), .keys = serial_keys, .open = serial_open,
+        .close = serial_close,
+    .title = serial_title, .draw = serial_draw, .follow_selection = serial_follow,
+        .typed = serial_typed, .work = serial_work,
 };

@@ -101,12 +101,17 @@ static void draw_now(struct pane *p, const struct area *a, int y)
     }
     const struct sample *last = &s->sample[s->n_samples - 1];
     int x = draw_format(a, y, 1, ROLE_STRONG, "now %.0f exits/s", rate(last - 1, last, false));
-    x = draw_format(a, y, x, ROLE_TEXT, ", %.1f M instructions/s of the host's time ", rate(last - 1, last, true) / 1e6);
-    unsigned room = x + 3 < a->w ? (unsigned)(a->w - x - 2) : 0, from = s->n_samples > room ? s->n_samples - room : 1;
+    x = draw_format(a, y, x, ROLE_TEXT, ", %.1f M instructions/s of the host's time ",
+                    rate(last - 1, last, true) / 1e6);
+    unsigned room = x + 3 < a->w ? (unsigned)(a->w - x - 2) : 0, from = s->n_samples > room
+        ? s->n_samples - room : 1;
     for (unsigned i = from; room && i < s->n_samples; i++)
-        most = rate(&s->sample[i - 1], &s->sample[i], false) > most ? rate(&s->sample[i - 1], &s->sample[i], false) : most;
+        most = rate(&s->sample[i - 1], &s->sample[i], false) > most
+            ? rate(&s->sample[i - 1], &s->sample[i], false) : most;
     for (unsigned i = from; room && i < s->n_samples; i++)
-        x = draw_text(a, y, x, ROLE_IO, draw_spark((uint64_t)rate(&s->sample[i - 1], &s->sample[i], false), (uint64_t)most));
+        x = draw_text(a, y, x, ROLE_IO,
+                      draw_spark((uint64_t)rate(&s->sample[i - 1], &s->sample[i], false),
+                                 (uint64_t)most));
 }
 
 /*
@@ -234,7 +239,8 @@ static void scroll_rows(struct tui *t, struct pane *p, int by)
 }
 
 static const struct key stat_keys[] = {
-    { 'b', KEY_RIGHT, NULL, "the next table: by reason, port, device memory, place", next_table, 0, ALWAYS },
+    { 'b', KEY_RIGHT, NULL, "the next table: by reason, port, device memory, place", next_table, 0,
+      ALWAYS },
     { 'j', KEY_DOWN, NULL, "scroll down", scroll_rows, 1, ALWAYS },
     { 'k', KEY_UP, NULL, "scroll up", scroll_rows, -1, ALWAYS },
     { 0 }

@@ -308,7 +308,6 @@ static void draw_event(const struct tui *t, const struct area *a, int y, uint64_
     }
 }
 
-
 static void stream_draw(struct pane *p, const struct area *a)
 {
     struct stream *s = p->state;

@@ -53,7 +53,8 @@ static void count_time(struct survey *v, const struct trace_event *e)
     struct survey_bucket *b = &v->bucket[ns / v->bucket_ns];
     b->events++;
     b->exits += e->kind == TRACE_EXIT;
-    b->faults += e->kind == TRACE_FAULT_TRUE || e->kind == TRACE_SHADOW_FILL || e->kind == TRACE_NESTED_FILL;
+    b->faults += e->kind == TRACE_FAULT_TRUE || e->kind == TRACE_SHADOW_FILL ||
+        e->kind == TRACE_NESTED_FILL;
     b->irqs += e->kind == TRACE_INJECT;
 }
 

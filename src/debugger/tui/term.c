@@ -53,7 +53,8 @@ const char *draw_spark(uint64_t part, uint64_t whole)
 {
     static const char *const fine[] = { " ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
     static const char *const ink[] = { " ", ".", ".", ":", ":", "=", "+", "#", "#" };
-    unsigned step = !part || !whole ? 0 : part >= whole ? 8 : 1 + (unsigned)((double)part / (double)whole * 7.99);
+    unsigned step = !part || !whole ? 0 : part >= whole
+        ? 8 : 1 + (unsigned)((double)part / (double)whole * 7.99);
     return term.fine_bars ? fine[step] : ink[step];
 }
 
@@ -159,7 +160,8 @@ static void set_colours(enum tui_colours c)
 {
     bool some = c != COLOURS_NONE && start_color() == OK && use_default_colors() == OK;
     for (short i = 0; i < N_ROLES; i++) {
-        short fg = c == COLOURS_8 ? roles[i].fg8 : roles[i].fg, bg = c == COLOURS_8 ? roles[i].bg8 : roles[i].bg;
+        short fg = c == COLOURS_8 ? roles[i].fg8 : roles[i].fg, bg = c == COLOURS_8
+            ? roles[i].bg8 : roles[i].bg;
         term.role[i] = some ? roles[i].attr : roles[i].mono;
         if (some && (fg >= 0 || bg >= 0) && init_pair((short)(i + 1), fg, bg) == OK)
             term.role[i] |= COLOR_PAIR(i + 1);

@@ -113,7 +113,8 @@ static void timeline_draw(struct pane *p, const struct area *a)
 static void timeline_title(struct pane *p, char *buf, size_t n)
 {
     const struct survey *v = p->tui->survey;
-    int at = snprintf(buf, n, "%.6f s of virtual time, %zu MARK%s", (double)(v->last_ns - v->first_ns) / 1e9,
+    int at = snprintf(buf, n, "%.6f s of virtual time, %zu MARK%s",
+                      (double)(v->last_ns - v->first_ns) / 1e9,
                       v->n_marks, v->n_marks == 1 ? "" : "s");
     if (v->done < tui_n_events(p->tui))
         snprintf(buf + at, n - (size_t)at, ", read %.0f%%",

@@ -85,7 +85,8 @@ void tui_select(struct tui *t, uint64_t index, bool jump)
 void tui_set_filter(struct tui *t, const char *text)
 {
     struct filter_error err;
-    struct filter *f = text[0] ? filter_compile(text, store_text(t->store), &err) : filter_both(NULL, NULL);
+    struct filter *f = text[0] ? filter_compile(text, store_text(t->store),
+                                                &err) : filter_both(NULL, NULL);
     if (!f) {
         tui_say(t, ROLE_ERROR, "%s", err.text);
         return;
@@ -252,7 +253,7 @@ static void look_outside(struct tui *t)
 }
 
 /* What a key did is shown at once, what a guest does when it is time. */
-static void show(struct tui *t, bool keyed)
+static void draw_screen(struct tui *t, bool keyed)
 {
     if (t->dirty && (keyed || !live_running(t) || host_monotonic_ns() - t->shown_ns >= FRAME_NS))
         draw(t);
@@ -262,7 +263,7 @@ static void loop(struct tui *t)
 {
     bool more = true;
     while (!t->quit) {
-        show(t, false);
+        draw_screen(t, false);
         int fd = t->link ? link_fd(t->link) : -1;
         int key = tui_term_key(!more ? wait_ms(t) : is_typing(t) ? BREATH_MS : 0, fd);
         bool keyed = key != ERR;
@@ -275,7 +276,7 @@ static void loop(struct tui *t)
         take_signal(t);
         look_outside(t);
         if (!tui_term_pending())
-            show(t, keyed);
+            draw_screen(t, keyed);
         more = work(t);
     }
 }

@@ -52,7 +52,8 @@ bool tui_layout_exists(const char *name);
 struct slot { uint8_t pane, y0, x0, y1, x1; };      /* in 24ths of the screen */
 
 /* What is being typed in the last line. */
-enum prompt_kind { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_COMMAND, PROMPT_UNTIL, PROMPT_FIND,
+enum prompt_kind { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_COMMAND, PROMPT_UNTIL,
+                   PROMPT_FIND,
                    PROMPT_BREAK, N_PROMPTS };
 struct prompt {
     enum prompt_kind kind;
@@ -90,7 +91,8 @@ struct live {
     bool     past;                      /* it stands where it has been before             */
     bool     stepping;                  /* it goes, and not until something happens       */
     bool     asked;                     /* whether to end it: q again does                */
-    bool     deaf;                      /* it did not answer while it ran: not asked again before it stops */
+    /* it did not answer while it ran: not asked again before it stops */
+    bool     deaf;
 };
 
 struct tui {
@@ -140,7 +142,8 @@ struct tui {
 
 /* Another event; `jump`: Esc leads back. */
 void tui_select(struct tui *t, uint64_t index, bool jump);
-void tui_say(struct tui *t, enum role role, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void tui_say(struct tui *t, enum role role, const char *fmt,
+             ...) __attribute__((format(printf, 3, 4)));
 void tui_set_filter(struct tui *t, const char *text);
 uint64_t tui_n_events(const struct tui *t);
 
@@ -156,13 +159,16 @@ bool tui_begins_chain(const struct trace_event *e);
 /* tui/live.c */
 void live_begin(struct tui *t);
 void live_poll(struct tui *t);                  /* take what has come from the VMM */
-int  live_wait_ms(const struct tui *t);         /* how soon to poll again; -1: when its descriptor says so */
+/* how soon to poll again; -1: when its descriptor says so */
+int  live_wait_ms(const struct tui *t);
 bool live_running(const struct tui *t);
 uint64_t live_new_from(const struct tui *t);    /* index of the first event since the last stop */
 void live_go(struct tui *t, int how, uint64_t n);       /* enum link_run */
-void live_to_event(struct tui *t);              /* take the guest to the selected event, back or on */
+/* take the guest to the selected event, back or on */
+void live_to_event(struct tui *t);
 void live_exit_back(struct tui *t);
-bool live_can_step(struct tui *t);              /* it stands, and nobody holds the monitor; else says why not */
+/* it stands, and nobody holds the monitor; else says why not */
+bool live_can_step(struct tui *t);
 void live_run_or_pause(struct tui *t);
 void live_until(struct tui *t, const char *what);       /* a place, an event; doc/tui.md */
 void live_break(struct tui *t, const char *what);
@@ -180,7 +186,8 @@ void live_state_text(struct tui *t, char *buf, size_t n);
 struct source_place;
 void beside_toggle(struct tui *t);              /* watch it, or not */
 void beside_poll(struct tui *t);
-bool beside_stands(const struct tui *t);        /* in the handler of an exit: the step keys are for it */
+/* in the handler of an exit: the step keys are for it */
+bool beside_stands(const struct tui *t);
 void beside_go(struct tui *t, int how);         /* enum stepper_go */
 bool beside_where(struct tui *t, unsigned level, struct source_place *p);
 const char *beside_exit(const struct tui *t);   /* which exit it answers */
@@ -208,9 +215,12 @@ void prompt_draw(struct tui *t, const struct area *line, int *cursor_y, int *cur
 /* tui/command.c: `:` */
 void tui_command(struct tui *t, const char *text);
 void tui_step_line(struct tui *t, bool into);   /* to another source line */
-enum console_result tui_ask(struct tui *t, const char *line, char **answer);    /* the console; answer: to be freed */
-bool tui_place(const struct tui *t, const char *text, uint64_t *at);     /* a symbol, a register, a number */
-bool tui_complete(struct tui *t, const char *command, char *text, size_t n);    /* text behind that command */
+/* the console; answer: to be freed */
+enum console_result tui_ask(struct tui *t, const char *line, char **answer);
+/* a symbol, a register, a number */
+bool tui_place(const struct tui *t, const char *text, uint64_t *at);
+/* text behind that command */
+bool tui_complete(struct tui *t, const char *command, char *text, size_t n);
 
 /* tui/key.c */
 extern const struct key tui_keys[];             /* those that work everywhere; ends with code 0 */

@@ -43,7 +43,8 @@ static void look(struct tui *t, struct walk_view *v, uint64_t gla)
     v->known = true;
     link_walk(t->link, gla, WALK_READ, &v->walk);
     bool shadow = is_shadowed(t);
-    v->err = shadow || v->walk.result == WALK_OK ? ask_second(t, shadow ? gla : v->walk.gpa, &v->second) : -ENOENT;
+    v->err = shadow || v->walk.result == WALK_OK
+           ? ask_second(t, shadow ? gla : v->walk.gpa, &v->second) : -ENOENT;
     for (unsigned i = 0; i < v->walk.depth && !shadow; i++)
         ask_second(t, v->walk.step[i].at, &v->of_step[i]);
 }
@@ -67,8 +68,10 @@ void walk_look(struct tui *t, struct walk_view *v, uint64_t gla)
 
 const char *walk_bits(uint64_t e, char *buf, size_t n)
 {
-    snprintf(buf, n, "%s%s%s%s%s%s%s", e & PTE_P ? "P" : "-", e & PTE_W ? "W" : "-", e & PTE_U ? "U" : "-",
-             e & PTE_A ? "A" : "-", e & PTE_D ? "D" : "-", e & PTE_PS ? " large" : "", e & PTE_NX ? " NX" : "");
+    snprintf(buf, n, "%s%s%s%s%s%s%s", e & PTE_P ? "P" : "-", e & PTE_W ? "W" : "-", e & PTE_U
+             ? "U" : "-",
+             e & PTE_A ? "A" : "-", e & PTE_D ? "D" : "-", e & PTE_PS ? " large" : "", e & PTE_NX
+                 ? " NX" : "");
     return buf;
 }
 
@@ -90,9 +93,11 @@ static void draw_address(struct tui *t, const struct area *a, int y, uint64_t gl
     unsigned levels = levels_now(t), bits = levels == 2 ? 10 : 9;
     int x = draw_format(a, y, 1, ROLE_STRONG, "gla %#" PRIx64, gla);
     for (unsigned level = levels; level > 0; level--)
-        x = draw_format(a, y, x, ROLE_DIM, "%s%s %03" PRIx64, level == levels ? "  is " : " + ", walk_level_name(level),
+        x = draw_format(a, y, x, ROLE_DIM, "%s%s %03" PRIx64, level == levels ? "  is " : " + ",
+                        walk_level_name(level),
                         gla >> (12 + bits * (level - 1)) & (BIT(bits) - 1));
-    draw_format(a, y, x, ROLE_DIM, levels ? " + offset %03" PRIx64 : "  paging is off: it is the gpa as well", gla & 0xfff);
+    draw_format(a, y, x, ROLE_DIM, levels
+                ? " + offset %03" PRIx64 : "  paging is off: it is the gpa as well", gla & 0xfff);
 }
 
 static int draw_guest(struct tui *t, const struct walk_view *v, const struct area *a, int y)
@@ -104,7 +109,8 @@ static int draw_guest(struct tui *t, const struct walk_view *v, const struct are
         draw_format(a, y++, 1, ROLE_GUEST, "the guest's tables, from CR3 %" PRIx64,
                     t->live.now.cr3);
     for (unsigned i = 0; i < w->depth; i++, y++) {
-        bool changed = v->has_before && (i >= v->before.depth || v->before.step[i].entry != w->step[i].entry);
+        bool changed = v->has_before &&
+            (i >= v->before.depth || v->before.step[i].entry != w->step[i].entry);
         int x = draw_format(a, y, 1 + (int)i, ROLE_DIM, "%s", glyph(GLYPH_LAST));
         x = draw_format(a, y, x, ROLE_GUEST, " %-5s", walk_level_name(levels - i));
         x = draw_format(a, y, x, ROLE_DIM, " at %" PRIx64 ": ", w->step[i].at);
@@ -115,7 +121,8 @@ static int draw_guest(struct tui *t, const struct walk_view *v, const struct are
     }
     if (w->result == WALK_OK)
         draw_format(a, y, 1, ROLE_STRONG, "gpa %#" PRIx64 "  %s%s%s, %" PRIu64 " KiB", w->gpa,
-                    w->writable ? "writable" : "read-only", w->user ? ", user" : "", w->executable ? "" : ", no code",
+                    w->writable ? "writable" : "read-only", w->user ? ", user" : "", w->executable
+                        ? "" : ", no code",
                     w->page_size / 1024);
     else
         draw_format(a, y, 1, ROLE_BAD, "no page: #PF, error code %#x (a true fault)", w->error);
@@ -129,20 +136,25 @@ static int draw_second(const struct walk_view *v, const struct area *a, int y)
     if (v->err < 0) {
         const char *why = v->err == -ENOENT ? "no gpa, so nothing to look up in the nested table"
                         : v->err == -ESRCH ? "the monitor is gone, and its tables with it"
-                        : v->err == -ENOTSUP ? "the second table is the kernel's, and cannot be seen" : "the monitor does not answer";
+                        : v->err == -ENOTSUP ? "the second table is the kernel's, and cannot be "
+                                               "seen" : "the monitor does not answer";
         return draw_wrapped(a, y, ROLE_DIM, why);
     }
-    draw_text(a, y++, 1, ROLE_MEM, s->is_shadow ? "the shadow, which the CPU walks instead" : "the nested table (EPT), walked for this gpa");
+    draw_text(a, y++, 1, ROLE_MEM, s->is_shadow
+              ? "the shadow, which the CPU walks instead"
+                  : "the nested table (EPT), walked for this gpa");
     for (unsigned i = 0; i < s->depth && i < 4; i++, y++) {
         uint64_t e = s->step[i].entry;
-        bool changed = v->has_before && (i >= v->second_before.depth || v->second_before.step[i].entry != e);
+        bool changed = v->has_before && (i >= v->second_before.depth ||
+                                         v->second_before.step[i].entry != e);
         int x = draw_format(a, y, 1 + (int)i, ROLE_DIM, "%s", glyph(GLYPH_LAST));
         x = draw_format(a, y, x, ROLE_MEM, " %-5s ", walk_level_name(s->step[i].level));
         x = draw_format(a, y, x, changed ? ROLE_CHANGED : ROLE_TEXT, "%" PRIx64, e);
         if (s->is_shadow)
             draw_format(a, y, x, ROLE_TEXT, "  %s", walk_bits(e, bits, sizeof bits));
         else
-            draw_format(a, y, x, ROLE_TEXT, "  %c%c%c", e & 1 ? 'r' : '-', e & 2 ? 'w' : '-', e & 4 ? 'x' : '-');
+            draw_format(a, y, x, ROLE_TEXT, "  %c%c%c", e & 1 ? 'r' : '-', e & 2 ? 'w' : '-', e & 4
+                        ? 'x' : '-');
     }
     if (s->ok)
         draw_format(a, y, 1, ROLE_STRONG, "hva %#" PRIx64 "  in the monitor, %" PRIu64 " KiB",

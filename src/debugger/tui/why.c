@@ -100,7 +100,8 @@ static void why_title(struct pane *p, char *buf, size_t n)
     int came = w->n - w->first - 1;
     if (w->n > w->first)
         snprintf(buf, n, "what came of %s %" PRIu64 ": %d event%s",
-                 w->step[w->first].e.kind == TRACE_EXIT ? "exit" : "event", w->step[w->first].e.seq, came,
+                 w->step[w->first].e.kind == TRACE_EXIT ? "exit" : "event", w->step[w->first].e.seq,
+                     came,
                  came == 1 ? "" : "s");
 }
 
