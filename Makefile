@@ -53,40 +53,51 @@ cpu := \
     cpu/exit.c \
     cpu/state.c \
     cpu/operands.c \
+    cpu/soft/soft.c \
+    cpu/soft/state.c \
     cpu/soft/run.c \
+    cpu/soft/raise.c \
+    cpu/soft/exits.c \
+    cpu/soft/mode.c \
     cpu/soft/debug.c \
     cpu/soft/insn_log.c \
     cpu/soft/save.c \
     cpu/soft/block.c \
+    cpu/soft/code_page.c \
     cpu/soft/tlb.c \
     cpu/soft/operand.c \
     cpu/soft/flags.c \
     cpu/soft/decode.c \
-    cpu/soft/ops_alu.c \
-    cpu/soft/ops_move.c \
-    cpu/soft/ops_branch.c \
-    cpu/soft/ops_stack.c \
-    cpu/soft/ops_shift.c \
-    cpu/soft/ops_bits.c \
-    cpu/soft/ops_muldiv.c \
-    cpu/soft/ops_string.c \
-    cpu/soft/ops_atomic.c \
-    cpu/soft/ops_misc.c \
-    cpu/soft/ops_bcd.c \
-    cpu/soft/x87.c \
-    cpu/soft/x87_env.c \
-    cpu/soft/sse_table.c \
-    cpu/soft/sse.c \
-    cpu/soft/fxsave.c \
-    cpu/soft/segment.c \
-    cpu/soft/far.c \
-    cpu/soft/task.c \
-    cpu/soft/event.c \
-    cpu/soft/control.c \
-    cpu/soft/msr.c \
-    cpu/soft/syscall.c \
-    cpu/soft/port.c \
-    cpu/soft/system.c \
+    cpu/soft/ops/alu.c \
+    cpu/soft/ops/move.c \
+    cpu/soft/ops/branch.c \
+    cpu/soft/ops/stack.c \
+    cpu/soft/ops/shift.c \
+    cpu/soft/ops/bits.c \
+    cpu/soft/ops/muldiv.c \
+    cpu/soft/ops/string.c \
+    cpu/soft/ops/atomic.c \
+    cpu/soft/ops/misc.c \
+    cpu/soft/ops/bcd.c \
+    cpu/soft/ops/x87.c \
+    cpu/soft/ops/x87_env.c \
+    cpu/soft/ops/sse_table.c \
+    cpu/soft/ops/sse.c \
+    cpu/soft/system/fxsave.c \
+    cpu/soft/system/segment.c \
+    cpu/soft/system/far.c \
+    cpu/soft/system/task.c \
+    cpu/soft/system/event.c \
+    cpu/soft/system/int.c \
+    cpu/soft/system/iret.c \
+    cpu/soft/system/control_regs.c \
+    cpu/soft/system/debug_regs.c \
+    cpu/soft/system/table_regs.c \
+    cpu/soft/system/privileged.c \
+    cpu/soft/system/msr.c \
+    cpu/soft/system/syscall.c \
+    cpu/soft/system/port.c \
+    cpu/soft/system/table.c \
     cpu/soft/conclude.c
 io := \
     io/device.c \
@@ -252,7 +263,7 @@ cmd := \
 SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(cmd))
 MAIN    := src/cmd/main.c
 # Assembly that is data to us: the 16-bit code of our BIOS.
-ASM     := vm/bios.S cpu/soft/x87_host.S debugger/gdb/script.S cpu/soft/sse_host.S
+ASM     := vm/bios.S cpu/soft/ops/x87_host.S debugger/gdb/script.S cpu/soft/ops/sse_host.S
 OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o) $(ASM:%.S=$(BUILD)/obj/%.o)
 HEADERS := $(shell find src -name '*.h')
 

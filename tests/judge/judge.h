@@ -21,7 +21,7 @@
 
 #include "base/x86.h"
 #include "cpu/engine.h"
-#include "cpu/soft/x87.h"
+#include "cpu/soft/ops/x87.h"
 
 #include <Zydis/Zydis.h>
 

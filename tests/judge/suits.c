@@ -5,7 +5,7 @@
  * what Unicorn is known to do wrong: suits_unicorn(), entry by entry.
  */
 #include "cpu/soft/mnemonics.h"
-#include "cpu/soft/sse.h"
+#include "cpu/soft/ops/sse.h"
 #include "generate.h"
 
 #define X(m, family) [ZYDIS_MNEMONIC_##m] = true,

@@ -5,7 +5,7 @@
  * adds: #UD, #NM, #MF and #XM, alignment, MXCSR, the image of FXSAVE, and that
  * no encoding at all harms the monitor.
  */
-#include "cpu/soft/sse.h"
+#include "cpu/soft/ops/sse.h"
 #include "fpu_board.h"
 
 enum { READY = CR4_OSFXSR | CR4_OSXMMEXCPT };

@@ -5,7 +5,7 @@
  * operands, #NM and #MF, EFLAGS and AX, the layouts in memory, and that no
  * encoding at all harms the monitor.
  */
-#include "cpu/soft/x87.h"
+#include "cpu/soft/ops/x87.h"
 #include "fpu_board.h"
 
 static void computes(void **state)

@@ -11,7 +11,8 @@
  * while an event was being delivered, s->delivering still holds that event:
  * run() then delivers it again (RETRY) or escalates (REFLECT).
  */
-#include "cpu/soft/system.h"
+#include "cpu/soft/run.h"
+#include "cpu/soft/system/system.h"
 
 static unsigned operand_size(const struct soft *s)
 {
@@ -20,10 +21,10 @@ static unsigned operand_size(const struct soft *s)
 
 static void finish_cpuid(struct soft *s, const struct vmexit *x)
 {
-    write_gpr(s, RAX, 4, x->cpuid.eax);
-    write_gpr(s, RBX, 4, x->cpuid.ebx);
-    write_gpr(s, RCX, 4, x->cpuid.ecx);
-    write_gpr(s, RDX, 4, x->cpuid.edx);
+    soft_write_reg(s, RAX, 4, x->cpuid.eax);
+    soft_write_reg(s, RBX, 4, x->cpuid.ebx);
+    soft_write_reg(s, RCX, 4, x->cpuid.ecx);
+    soft_write_reg(s, RDX, 4, x->cpuid.edx);
 }
 
 static void finish_nothing(struct soft *s, const struct vmexit *x)
@@ -39,14 +40,14 @@ static void finish_page(struct soft *s, const struct vmexit *x)
 
 static void finish_vmcall(struct soft *s, const struct vmexit *x)
 {
-    write_gpr(s, RAX, operand_size(s), low_bytes(x->call.result, operand_size(s)));
+    soft_write_reg(s, RAX, operand_size(s), low_bytes(x->call.result, operand_size(s)));
 }
 
 static void finish_cr(struct soft *s, const struct vmexit *x)
 {
     switch (x->cr.type) {
     case CR_MOV_FROM:
-        write_gpr(s, x->cr.gpr & 15, operand_size(s), low_bytes(x->cr.value, operand_size(s)));
+        soft_write_reg(s, x->cr.gpr & 15, operand_size(s), low_bytes(x->cr.value, operand_size(s)));
         break;
     case CR_CLTS:
         write_cr(s, 0, s->cr0 & ~CR0_TS);
@@ -66,10 +67,10 @@ static void finish_dr(struct soft *s, const struct vmexit *x)
 
 static void finish_read_msr(struct soft *s, const struct vmexit *x)
 {
-    write_gpr(s, RAX, 4, x->msr.value & 0xffffffff);
-    write_gpr(s, RDX, 4, x->msr.value >> 32);
+    soft_write_reg(s, RAX, 4, x->msr.value & 0xffffffff);
+    soft_write_reg(s, RDX, 4, x->msr.value >> 32);
     if (x->reason == EXIT_RDTSC && x->msr.index == (uint32_t)MSR_TSC_AUX)
-        write_gpr(s, RCX, 4, s->tsc_aux);
+        soft_write_reg(s, RCX, 4, s->tsc_aux);
 }
 
 /* The time counts this instruction, as it does when WRMSR has not exited; icount
@@ -187,4 +188,6 @@ void soft_conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
         supply(s, x);
     else if (verdict == RETIRE)
         retire(s, x);
+    /* The answer may stand in an interrupt's way: a reflected exception, a trap. */
+    v->irq_ready = v->irq_ready && soft_irq_possible(s);
 }

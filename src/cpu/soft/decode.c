@@ -3,7 +3,7 @@
  *
  * Zydis says what the instruction is.  Here that becomes a struct uop: operands
  * as indices, the addressing variant, and a handler, chosen by the family's
- * select function (ops_*.c) from the table in mnemonics.h.  What no family of user-mode
+ * select function (ops/) from the table in mnemonics.h.  What no family of user-mode
  * integer instructions wants goes to the system side; what that does not know
  * either is #UD, as on a CPU that does not have it.
  *
@@ -201,18 +201,6 @@ static void fill_prefixes(struct uop *u, const ZydisDecodedInstruction *in)
 }
 
 /* ---- one instruction ---- */
-
-void op_ud(struct soft *s, const struct uop *u)
-{
-    s->cur = u;
-    soft_fault(s, VEC_UD, 0);
-}
-
-void op_gp(struct soft *s, const struct uop *u)
-{
-    s->cur = u;
-    soft_fault(s, VEC_GP, 0);
-}
 
 void op_fall(struct soft *s, const struct uop *u)
 {

@@ -1,7 +1,7 @@
 /*
  * cpu/soft/exec.h -- how micro-operations run: dispatch, operands, the TLB's fast path.
  *
- * For the core's own files (run.c, block.c, tlb.c, ops_*.c).  A handler is a
+ * For the core's own files (run.c, block.c, tlb.c, ops/).  A handler is a
  * function of (s, u) that ends with NEXT, JUMP or a plain return to the run
  * loop.
  *
@@ -27,7 +27,7 @@
 
 #include "cpu/soft/flags.h"
 #include "cpu/soft/soft.h"
-#include "cpu/soft/sse.h"
+#include "cpu/soft/ops/sse.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer)
@@ -83,12 +83,18 @@ enum { JUMP_ENTRIES = 1, TLB_ENTRIES = 1, BLOCK_INSNS = 1 };
 enum { JUMP_ENTRIES = 4096, TLB_ENTRIES = 2048, BLOCK_INSNS = 32 };
 #endif
 
+/* Where in soft.jumps a block at `rip` is remembered. */
+INLINE size_t jump_index(uint64_t rip)
+{
+    return (rip ^ rip >> 12) & (JUMP_ENTRIES - 1);
+}
+
 /* The block at s->rip, decoded if need be.  May fault (s->cur is NULL then). */
 struct block *block_find(struct soft *s);
 /* The same, only if the jump cache has it. */
 INLINE struct block *block_cached(const struct soft *s, uint64_t rip)
 {
-    const struct jump_entry *j = &s->jumps[(rip ^ rip >> 12) & (JUMP_ENTRIES - 1)];
+    const struct jump_entry *j = &s->jumps[jump_index(rip)];
 
     if (LIKELY(j->rip == rip && j->gen == s->map_gen) && LIKELY(j->block->ctx == s->code_ctx))
         return j->block;
@@ -131,6 +137,12 @@ void soft_decode_init(void);
 INLINE uint64_t rip_mask(const struct soft *s, uint64_t rip)
 {
     return s->mode == MODE_LONG64 ? rip : (uint32_t)rip;
+}
+
+/* The linear address of code at `rip`: outside 64-bit mode CS has a base. */
+INLINE gla_t code_linear(const struct soft *s, uint64_t rip)
+{
+    return s->mode == MODE_LONG64 ? rip : (uint32_t)(s->seg[SEG_CS].base + rip);
 }
 
 INLINE uint64_t uop_rip(const struct soft *s, const struct uop *u)
@@ -329,7 +341,7 @@ uint8_t *tlb_span(struct soft *s, gla_t gla, unsigned n, unsigned access);
 
 enum form { F_NONE, F_R, F_M, F_I, F_RR, F_RI, F_RM, F_MR, F_MI, F_OTHER };
 
-/* What the ops_*.c need to know to choose a handler. */
+/* What the files of ops/ need to know to choose a handler. */
 struct insn {
     enum form form;
     enum addressing av;

@@ -3,7 +3,7 @@
  * registers it changed.
  *
  * Only if the trace wants INSN; then instructions are executed one by one
- * (run.c, must_step), and nothing of this is in the fast path.  An instruction
+ * (run.c, must_run_one), and nothing of this is in the fast path.  An instruction
  * is logged when the next one begins: one that exits retires in the monitor,
  * and the register it reads into changes there.
  *

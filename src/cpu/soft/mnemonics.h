@@ -2,7 +2,7 @@
  * cpu/soft/mnemonics.h -- the user-mode integer instructions, and the family of each.
  *
  * X(mnemonic, family): ZYDIS_MNEMONIC_mnemonic is chosen for by select_family()
- * (exec.h).  The rest is in system.c, or undefined.  tests/judge counts by it.
+ * (exec.h).  The rest is in system/table.c, or undefined.  tests/judge counts by it.
  */
 #ifndef CPU_SOFT_MNEMONICS_H
 #define CPU_SOFT_MNEMONICS_H

@@ -150,14 +150,6 @@ uint64_t soft_read_rm(struct soft *s, const struct uop *u, unsigned size)
     return u->mem ? gen_load(s, u, size) : reg_get(s, u->rm, u->rm8, size);
 }
 
-void soft_write_rm(struct soft *s, const struct uop *u, unsigned size, uint64_t value)
-{
-    if (u->mem)
-        gen_store(s, u, size, value);
-    else
-        reg_set(s, u->rm, u->rm8, size, value);
-}
-
 /* ---- the stack ---- */
 
 static unsigned sp_size(const struct soft *s)

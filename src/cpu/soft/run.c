@@ -1,38 +1,38 @@
 /*
- * cpu/soft/run.c -- the engine struct, and the loop that everything returns to.
+ * cpu/soft/run.c -- the run loop: what happens between two instructions.
  *
- * The loop stands between instructions.  It sees to what can only happen
- * there -- traps, the interrupt window, the budget, a kick -- then runs a block;
- * blocks run on into others by themselves (exec.h) and come back when they
- * cannot: a system operation, code not yet decoded, the budget nearly used up.
+ * soft_run() is VM entry and VM exit of the simulated CPU.  In between, run_loop() stands
+ * between instructions.  It sees to what can only happen there -- traps, the interrupt
+ * window, the budget, a kick -- then runs a block; blocks run on into others by
+ * themselves (exec.h) and come back when they cannot: a system operation, code not yet
+ * decoded, the budget nearly used up.
  *
  * The count of instructions is exact.  A block is counted when it is entered;
- * who leaves in the middle takes back what did not run (uop.left).  When the
- * rest of the budget does not cover a block, or something must happen after the
+ * an instruction that leaves in the middle takes back what did not run (uop.left).
+ * When the rest of the budget does not cover a block, or something must happen after the
  * very next instruction (TF, MTF, breakpoints, an interrupt shadow, a device
  * access that is being repeated), blocks of a single instruction are used.
  *
  * A fault or an exit in mid-instruction comes back by longjmp: setjmp is done
- * once in run(), not per instruction.  A delivered exception counts as one
+ * once in soft_run(), not per instruction.  A delivered exception counts as one
  * instruction, so that no guest can loop without using up its budget.
+ *
+ * Not here: raising exceptions (raise.c), exit records (exits.c), delivery (event.c).
+ * Begin with run_loop().
  */
-#include <errno.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include <Zydis/Mnemonic.h>
 
-#include "base/host.h"
-#include "base/trace.h"
 #include "cpu/soft/exec.h"
+#include "cpu/soft/run.h"
 
-enum { ESCAPE_FAULT = 1, ESCAPE_EXIT, ESCAPE_AGAIN };
+/* ---- between instructions ---- */
 
-/* ---- leaving an instruction ---- */
-
-/* Back to before the current instruction. */
-static void unwind(struct soft *s)
+/* A fault must leave the CPU as it was before the instruction, so that the handler can
+ * repair the cause and execute it again.  Handlers see to registers and memory themselves
+ * (soft.h); RIP and the counts are put back here. */
+void soft_unwind(struct soft *s)
 {
     if (!s->cur)
         return;
@@ -46,145 +46,7 @@ static void unwind(struct soft *s)
     s->in_system = false;
 }
 
-_Noreturn static void raise(struct soft *s, const struct event *e)
-{
-    s->raised = *e;
-    longjmp(s->escape, ESCAPE_FAULT);
-}
-
-static bool has_error_code(unsigned vector)
-{
-    static const uint32_t with_error = 0
-#define X(nr, name, err, about) | (uint32_t)(err) << nr
-        VECTOR_LIST(X)
-#undef X
-        ;
-    return with_error >> vector & 1;
-}
-
-void soft_fault(struct soft *s, unsigned vector, uint32_t error)
-{
-    bool has = has_error_code(vector);
-
-    raise(s, &(struct event){ .type = EVENT_EXCEPTION, .vector = (uint8_t)vector,
-                              .has_error = has, .error = has ? error : 0 });
-}
-
-void soft_page_fault(struct soft *s, gla_t gla, uint32_t error)
-{
-    raise(s, &(struct event){ .type = EVENT_EXCEPTION, .vector = VEC_PF, .has_error = true,
-                              .error = error, .cr2 = gla });
-}
-
-/* The bytes of the current instruction, from where it was decoded. */
-static void copy_bytes(const struct soft *s, struct vmexit *x)
-{
-    const struct block *b = s->block;
-    uintptr_t start = (uintptr_t)b->hva + s->cur->off;
-
-    for (unsigned i = 0; i < x->len; i++) {
-        bool second = b->hva2 && ((start + i) & PAGE_MASK) != ((uintptr_t)b->hva & PAGE_MASK);
-        x->bytes[i] = second ? b->hva2[(start + i) & ~PAGE_MASK] : *(const uint8_t *)(start + i);
-    }
-}
-
-struct vmexit *soft_exit_record(struct soft *s, enum exit_reason reason)
-{
-    struct vmexit *x = s->x;
-    /* INT1 is over when its event is on the way, which may be told in several exits. */
-    bool at_insn = s->cur && s->delivering.type == EVENT_NONE;
-
-    memset(x, 0, sizeof *x);
-    x->reason = reason;
-    x->raw = reason;
-    x->rip = at_insn ? rip_mask(s, uop_rip(s, s->cur)) : s->rip;
-    if (at_insn) {
-        x->len = s->cur->len;
-        copy_bytes(s, x);
-    }
-    return x;
-}
-
-void soft_leave(struct soft *s)
-{
-    longjmp(s->escape, ESCAPE_EXIT);
-}
-
-void soft_again(struct soft *s)
-{
-    longjmp(s->escape, ESCAPE_AGAIN);
-}
-
-void op_system(struct soft *s, const struct uop *u)
-{
-    s->cur = u;
-    s->restart_rip = rip_mask(s, uop_rip(s, u));
-    s->rip = rip_mask(s, s->restart_rip + u->len);
-    s->in_system = true;
-    u->sys(s, u);
-    s->in_system = false;
-    s->cur = NULL;
-}
-
-void op_steady(struct soft *s, const struct uop *u)
-{
-    op_system(s, u);
-    JUMP(s, s->rip);
-}
-
-/* ---- what the mode is ---- */
-
-static enum cpu_mode mode_of(const struct soft *s)
-{
-    uint16_t cs = s->seg[SEG_CS].attr;
-
-    if (!(s->cr0 & CR0_PE))
-        return MODE_REAL;
-    if (s->flags & FLAG_VM)
-        return MODE_V86;
-    if (s->efer & EFER_LMA)
-        return cs & SEG_L ? MODE_LONG64 : cs & SEG_DB ? MODE_LONG32 : MODE_LONG16;
-    return cs & SEG_DB ? MODE_PROT32 : MODE_PROT16;
-}
-
-/* Data and stack: base 0, limit 4 GiB, present, writable, not expand-down. */
-static bool flat_data(const struct segment *g)
-{
-    return g->base == 0 && g->limit == 0xffffffff && (g->attr & SEG_P) &&
-           (g->attr & (SEG_S | 0xe)) == (SEG_S | 2);
-}
-
-static bool is_flat(const struct soft *s)
-{
-    const struct segment *cs = &s->seg[SEG_CS];
-
-    if (s->mode == MODE_LONG64)
-        return true;
-    return (s->mode == MODE_PROT32 || s->mode == MODE_LONG32) &&
-           cs->base == 0 && cs->limit == 0xffffffff && (s->seg[SEG_SS].attr & SEG_DB) &&
-           flat_data(&s->seg[SEG_DS]) && flat_data(&s->seg[SEG_ES]) && flat_data(&s->seg[SEG_SS]);
-}
-
-void soft_mode_changed(struct soft *s)
-{
-    enum cpu_mode old = s->mode;
-    const struct segment *cs = &s->seg[SEG_CS];
-
-    s->mode = (uint8_t)mode_of(s);
-    /* CPL is the DPL of SS, as in a VMCS.  [SDM 3C "Guest Register State"] */
-    s->cpl = s->mode == MODE_REAL ? 0 : s->mode == MODE_V86 ? 3 : s->seg[SEG_SS].attr >> 5 & 3;
-    s->flat = is_flat(s);
-    s->code_ctx = (uint64_t)s->mode | (uint64_t)s->flat << 3 | (uint64_t)(s->cpl == 3) << 4 |
-                  (uint64_t)(cs->limit == 0xffff) << 5 |
-                  (s->mode == MODE_LONG64 ? 0 : cs->base << 32);
-    tlb_choose(s);
-    if (s->mode != old)
-        trace_emit(s->v->trace, TRACE_MODE, old, s->mode, 0);
-}
-
-/* ---- between instructions ---- */
-
-static void deliver(struct soft *s, const struct event *e)
+void soft_take_event(struct soft *s, const struct event *e)
 {
     struct event event = *e;
 
@@ -196,81 +58,26 @@ static void deliver(struct soft *s, const struct event *e)
         insn_log_skip(s);
 }
 
-static bool intercepted(const struct soft *s, unsigned vector)
-{
-    if (vector == VEC_PF && s->v->mmu == MMU_SHADOW)
-        return true;                    /* it may be hidden: only the monitor knows */
-    return s->ctl.exception_bitmap >> (vector & 31) & 1;
-}
-
-static bool exit_exception(struct soft *s, const struct event *e)
-{
-    struct vmexit *x = soft_exit_record(s, EXIT_EXCEPTION);
-
-    x->fault.vector = e->vector;
-    x->fault.has_error = e->has_error;
-    x->fault.error = e->error;
-    x->fault.gla = e->cr2;
-    return true;
-}
-
-/* An exception was raised; true: exit to the monitor. */
-static bool take_fault(struct soft *s)
-{
-    struct event e = s->raised;
-
-    if (intercepted(s, e.vector)) {
-        exit_exception(s, &e);          /* with the instruction's bytes: before unwinding */
-        unwind(s);
-        return true;
-    }
-    unwind(s);
-    s->n_supplied = s->next_supplied = 0;
-    s->in_shadow = false;
-    if (s->delivering.type != EVENT_NONE) {
-        s->rip = s->restart_rip;
-        if (!soft_escalate(s, &e)) {
-            soft_exit_record(s, EXIT_TRIPLE_FAULT);
-            return true;
-        }
-    }
-    deliver(s, &e);
-    return false;
-}
-
-/* A trap: #DB after the instruction that caused it. */
-static bool take_debug_trap(struct soft *s)
-{
-    struct event e = { .type = EVENT_EXCEPTION, .vector = VEC_DB };
-
-    if (intercepted(s, VEC_DB)) {
-        s->dr[6] = (s->dr[6] & ~UINT64_C(15)) | s->pending_db;
-        s->pending_db = 0;
-        return exit_exception(s, &e);
-    }
-    deliver(s, &e);
-    return false;
-}
-
-/* Not before a trap of the instruction just done, which has priority, nor in
- * the midst of one that a device is answering, which would ask it twice.
- * [SDM 3A "Prioritization of Concurrent Events"] */
-static bool irq_possible(const struct soft *s)
+/* RFLAGS.IF is the guest's own switch.  STI and loads of SS hold interrupts off for one
+ * instruction more (the "interrupt shadow"), so that "STI; HLT" cannot be torn apart and
+ * SS:RSP never is half loaded when a handler pushes on it.  Besides, no interrupt comes
+ * before a trap of the instruction just done, which has priority, nor in the midst of an
+ * instruction that a device is answering, which would be asked twice.
+ * [SDM 3A "Masking Maskable Hardware Interrupts", "Prioritization of Concurrent Events"] */
+bool soft_irq_possible(const struct soft *s)
 {
     return (s->flags & FLAG_IF) && !s->irq_shadow && !s->in_shadow &&
            s->delivering.type == EVENT_NONE && s->inject.type == EVENT_NONE &&
            !(s->pending_db && !s->db_shadow) && !s->n_supplied;
 }
 
-static gla_t linear_rip(const struct soft *s)
-{
-    return s->mode == MODE_LONG64 ? s->rip : (uint32_t)(s->seg[SEG_CS].base + s->rip);
-}
-
-/* Instruction breakpoints that match here.  [SDM 3B "Instruction-Breakpoint Exception Condition"] */
+/* The guest's own instruction breakpoints that match here, as B0-B3 of DR6.  Of breakpoint i,
+ * bits 2i and 2i + 1 of DR7 switch it on (for this task, for all), and bits 16 + 4i to
+ * 19 + 4i say which accesses it stops, and of what length: all 0 for execution.
+ * [SDM 3B "Debug Registers", "Instruction-Breakpoint Exception Condition"] */
 static uint64_t code_breakpoints(const struct soft *s)
 {
-    gla_t at = linear_rip(s);
+    gla_t at = code_linear(s, s->rip);
     uint64_t hit = 0;
 
     for (unsigned i = 0; i < 4; i++)
@@ -281,6 +88,7 @@ static uint64_t code_breakpoints(const struct soft *s)
 
 /* ---- running ---- */
 
+/* Run block b and what follows it, until a handler returns here (exec.h). */
 static void execute(struct soft *s, struct block *b)
 {
     s->block = b;
@@ -299,15 +107,17 @@ static void execute(struct soft *s, struct block *b)
 }
 
 /* Does something have to happen after the very next instruction? */
-static bool must_step(const struct soft *s)
+static bool must_run_one(const struct soft *s)
 {
     return (s->flags & FLAG_TF) || (s->dr[7] & 0xff) || s->irq_shadow || s->in_shadow ||
            s->db_shadow || s->ctl.monitor_trap_flag || s->n_supplied || s->log_insns ||
            s->creep;
 }
 
-/* INT n, INT3 and INTO clear TF on the way to their handler, SYSCALL if its mask says so,
- * and then there is no trap after them.  [SDM 3B "Single-Step Exception Condition"] */
+/* The trap of TF comes after an instruction that began with TF set.  But INT n, INT3 and
+ * INTO clear TF on the way to their handler, and SYSCALL does if its mask says so: then
+ * there is no trap after them, or a debugger within the guest would single-step the
+ * kernel it has called.  [SDM 3B "Single-Step Exception Condition"] */
 static bool enters_handler(const struct uop *u)
 {
     return u->mnemonic == ZYDIS_MNEMONIC_INT || u->mnemonic == ZYDIS_MNEMONIC_INT1 ||
@@ -315,15 +125,22 @@ static bool enters_handler(const struct uop *u)
            u->mnemonic == ZYDIS_MNEMONIC_SYSCALL;
 }
 
-/* One instruction, and what follows from it; true: exit. */
-static bool step(struct soft *s)
+/* One instruction, alone, and what follows from it; true: exit.
+ *
+ * First the guest's breakpoints on this address: unlike all other debug exceptions they
+ * are faults, told before the instruction, and RFLAGS.RF is how their handler gets past
+ * the instruction: IRET sets it from the stack, it holds back the breakpoint once, and
+ * the CPU clears it again.  The monitor trap flag comes last: it is the monitor's single
+ * step, which the guest cannot see.  [SDM 3B "Instruction-Breakpoint Exception Condition";
+ * SDM 3C "Monitor Trap Flag"] */
+static bool run_one(struct soft *s)
 {
     bool trap = s->flags & FLAG_TF;
     bool mtf = s->ctl.monitor_trap_flag;
 
     if ((s->dr[7] & 0xff) && !(s->flags & FLAG_RF) && !s->db_shadow && code_breakpoints(s)) {
         s->pending_db = code_breakpoints(s);
-        return take_debug_trap(s);
+        return soft_take_debug_trap(s);
     }
     s->in_shadow |= s->irq_shadow;
     s->irq_shadow = s->db_shadow = false;
@@ -352,7 +169,10 @@ static bool step(struct soft *s)
     return false;
 }
 
-/* Run until there is an exit record. */
+/* Run until there is an exit record.  The order is that of the manual's table of
+ * priorities: first what belongs to the instruction just done (the debugger's watchpoints,
+ * the guest's traps), then what wants to come in before the next (interrupts), then the
+ * next one itself.  [SDM 3A "Prioritization of Concurrent Events"] */
 static void run_loop(struct soft *s)
 {
     for (;;) {
@@ -370,26 +190,26 @@ static void run_loop(struct soft *s)
             return;
         }
         if (UNLIKELY(s->pending_db && !s->db_shadow)) {
-            if (take_debug_trap(s))
+            if (soft_take_debug_trap(s))
                 return;
             continue;
         }
-        if (UNLIKELY(s->ctl.irq_window_exiting) && irq_possible(s)) {
+        if (UNLIKELY(s->ctl.irq_window_exiting) && soft_irq_possible(s)) {
             soft_exit_record(s, EXIT_IRQ_WINDOW);
             return;
         }
-        if (UNLIKELY(s->debug_code || s->debug_range) && debug_tell_code(s, linear_rip(s)))
+        if (UNLIKELY(s->debug_code || s->debug_range) && debug_tell_code(s, code_linear(s, s->rip)))
             return;
-        if (UNLIKELY(must_step(s))) {
-            if (step(s))
+        if (UNLIKELY(must_run_one(s))) {
+            if (run_one(s))
                 return;
             continue;
         }
         s->flags &= ~FLAG_RF;           /* matters to instruction breakpoints only */
         struct block *b = block_find(s);
         if (UNLIKELY(s->icount + b->n > s->icount_end || !b->n) ||
-            (UNLIKELY(s->debug_range) && !debug_in_range(s, linear_rip(s), b->bytes))) {
-            if (step(s))
+            (UNLIKELY(s->debug_range) && !debug_in_range(s, code_linear(s, s->rip), b->bytes))) {
+            if (run_one(s))
                 return;
             continue;
         }
@@ -402,9 +222,12 @@ static void run_loop(struct soft *s)
     }
 }
 
-/* What the monitor asked for at this entry, or an event whose delivery an exit
- * interrupted.  [SDM 3C "Event Injection"] */
-static bool enter(struct soft *s)
+/* VM entry: what comes before the first instruction.  That is the event the monitor
+ * injects, or the one whose delivery an exit interrupted, which is begun again (the page
+ * of the handler's stack was missing in the nested tables, say).  If there are both, the
+ * injected one is a fault met during that delivery.  An event wakes a halted CPU; a CPU
+ * that stays halted exits at once.  True: run.  [SDM 3C "Event Injection", "Activity State"] */
+static bool enter_guest(struct soft *s)
 {
     struct event e = s->inject, first = s->delivering;
 
@@ -421,14 +244,14 @@ static bool enter(struct soft *s)
     }
     if (e.type != EVENT_NONE) {
         s->halted = false;
-        deliver(s, &e);
+        soft_take_event(s, &e);
     }
     if (s->halted)
         soft_exit_record(s, EXIT_HLT);
     return !s->halted;
 }
 
-static void soft_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
+void soft_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
 {
     struct soft *s = v->priv;
     int why;
@@ -446,13 +269,13 @@ static void soft_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
     if (why == ESCAPE_FAULT || (why == ESCAPE_EXIT && x->reason != EXIT_IO))
         debug_untouch(s);
     if (why == ESCAPE_EXIT || why == ESCAPE_AGAIN)
-        unwind(s);
+        soft_unwind(s);
     s->creep = why == ESCAPE_AGAIN;
     if (why == ESCAPE_EXIT)
         ;                               /* its record is made */
     else if (why == ESCAPE_AGAIN)
         run_loop(s);
-    else if (why == ESCAPE_FAULT ? !take_fault(s) : enter(s))
+    else if (why == ESCAPE_FAULT ? !soft_take_fault(s) : enter_guest(s))
         run_loop(s);
     s->cur = NULL;
     s->irq_shadow |= s->in_shadow;      /* the instruction in the shadow is still to come */
@@ -460,185 +283,5 @@ static void soft_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
     s->next_supplied = 0;
     v->icount = s->icount;
     v->n_exits++;
-    v->irq_ready = irq_possible(s);
+    v->irq_ready = soft_irq_possible(s);
 }
-
-/* ---- state ---- */
-
-#define COPY_CRS(X)  X(cr0) X(cr2) X(cr3) X(cr4) X(cr8) X(efer)
-#define COPY_MSRS(X) X(star) X(lstar) X(cstar) X(sfmask) X(kernel_gs_base) X(tsc_aux) \
-                     X(sysenter_cs) X(sysenter_esp) X(sysenter_eip) X(pat)
-
-static int soft_get_state(struct vcpu *v, unsigned groups, struct cpu_state *c)
-{
-    struct soft *s = v->priv;
-
-    if (groups & ST_GPRS) {
-        memcpy(c->gpr, s->gpr, sizeof c->gpr);
-        c->rip = s->rip;
-        c->rflags = soft_flags(s);
-    }
-    if (groups & ST_SEGS) {
-        memcpy(c->seg, s->seg, sizeof c->seg);
-        c->gdtr = s->gdtr;
-        c->idtr = s->idtr;
-    }
-#define X(name) c->name = s->name;
-    if (groups & ST_CRS) {
-        COPY_CRS(X)
-    }
-    if (groups & ST_MSRS) {
-        COPY_MSRS(X)
-        c->tsc = v->tsc_base + s->icount;
-    }
-#undef X
-    if (groups & ST_DRS)
-        memcpy(c->dr, s->dr, sizeof c->dr);
-    if (groups & ST_FPU)
-        memcpy(c->fpu, &s->fpu, sizeof c->fpu);
-    return 0;
-}
-
-static int soft_set_state(struct vcpu *v, unsigned groups, const struct cpu_state *c)
-{
-    struct soft *s = v->priv;
-
-    if (groups & ST_GPRS) {
-        memcpy(s->gpr, c->gpr, sizeof c->gpr);
-        s->rip = c->rip;
-        soft_set_flags(s, c->rflags);
-        s->halted = s->irq_shadow = s->db_shadow = false;
-        s->delivering.type = EVENT_NONE;
-        s->n_supplied = 0;
-        s->pending_db = 0;
-    }
-    if (groups & ST_SEGS) {
-        memcpy(s->seg, c->seg, sizeof c->seg);
-        s->gdtr = c->gdtr;
-        s->idtr = c->idtr;
-    }
-#define X(name) s->name = c->name;
-    if (groups & ST_CRS) {
-        COPY_CRS(X)
-    }
-    if (groups & ST_MSRS) {
-        COPY_MSRS(X)
-        v->tsc_base = c->tsc - s->icount;
-    }
-#undef X
-    if (groups & ST_DRS)
-        memcpy(s->dr, c->dr, sizeof c->dr);
-    if (groups & ST_FPU) {
-        memcpy(&s->fpu, c->fpu, sizeof s->fpu);
-        x87_sanitize(&s->fpu);
-    }
-    soft_tlb_flush(s, true);
-    soft_mode_changed(s);
-    v->irq_ready = irq_possible(s);
-    return 0;
-}
-
-/* ---- the engine ---- */
-
-static int soft_probe(struct engine_caps *caps)
-{
-    *caps = (struct engine_caps){
-        .ok = true, .real_mode = true, .protected_mode = true, .paging32 = true, .pae = true,
-        .long_mode = true, .v86 = true, .iret32 = true, .int64 = true, .syscall64 = true,
-        .sse = true, .single_step = true, .steps_into_handlers = true, .breakpoints = true, .user_breakpoints = true, .watchpoints = true,
-        .deterministic = true, .sees_cr_access = true, .sees_cpuid = true, .sees_msr = true,
-        .sees_first_touch = true, .sees_vmcall = true,
-        .mmus = BIT(MMU_NESTED) | BIT(MMU_SHADOW),
-    };
-    snprintf(caps->why, sizeof caps->why,
-             "an interpreter with simulated VMX and EPT: needs nothing of the host");
-    return 0;
-}
-
-static void soft_destroy(struct vcpu *v)
-{
-    struct soft *s = v->priv;
-
-    if (!s)
-        return;
-    debug_free(s);
-    tlb_free(s);
-    blocks_free(s);
-    free(s);
-    v->priv = NULL;
-}
-
-static int soft_create(struct vcpu *v)
-{
-    struct soft *s = aligned_alloc(64, (sizeof *s + 63) / 64 * 64);
-    struct cpu_state reset;
-    int err;
-
-    if (!s)
-        return -ENOMEM;
-    memset(s, 0, sizeof *s);
-    s->v = v;
-    v->priv = s;
-    soft_decode_init();
-    err = tlb_new(s);
-    if (!err)
-        err = blocks_new(s);
-    if (err) {
-        host_say("no memory for the interpreter's caches");
-        soft_destroy(v);
-        return err;
-    }
-    memset(&reset, 0, sizeof reset);
-    cpu_state_reset(&reset);
-    return soft_set_state(v, ST_ALL, &reset);
-}
-
-static void soft_kick(struct vcpu *v)
-{
-    struct soft *s = v->priv;
-
-    atomic_store(&s->kicked, true);
-    atomic_store(&s->icount_limit, 0);
-}
-
-/* The answer may stand in an interrupt's way: a reflected exception, a trap. */
-static void conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
-{
-    soft_conclude(v, x, verdict);
-    v->irq_ready = v->irq_ready && irq_possible(v->priv);
-}
-
-static int soft_inject(struct vcpu *v, const struct event *e)
-{
-    struct soft *s = v->priv;
-
-    if (e->type == EVENT_IRQ && !irq_possible(s))
-        return -EAGAIN;
-    s->inject = *e;
-    v->irq_ready = false;
-    return 0;
-}
-
-static int soft_set_controls(struct vcpu *v, const struct controls *c)
-{
-    ((struct soft *)v->priv)->ctl = *c;
-    return 0;
-}
-
-static void soft_flush(struct vcpu *v)
-{
-    soft_tlb_flush(v->priv, true);
-}
-
-const struct engine engine_soft = {
-    .name = "soft",
-    .about = "our interpreter, with simulated hardware virtualization; deterministic",
-    .counts = true, .walks_tables = true,
-    .probe = soft_probe, .create = soft_create, .destroy = soft_destroy,
-    .run = soft_run, .conclude = conclude, .kick = soft_kick,
-    .get_state = soft_get_state, .set_state = soft_set_state,
-    .inject = soft_inject, .set_controls = soft_set_controls,
-    .set_debug = soft_set_debug,
-    .flush_tlb = soft_flush, .forget = blocks_forget_range,
-    .save = soft_save_all, .load = soft_load_all, .rearm_dirty = tlb_rearm_dirty,
-};

@@ -2,18 +2,20 @@
  * cpu/soft/soft.h -- the interpreter's own view of one x86 CPU in VMX non-root mode.
  *
  * Where things are:
- *   run.c      the engine struct, the run loop, budget, exits, fault recovery
- *   decode.c   Zydis instruction -> struct uop;  block.c  the cache of decoded blocks
+ *   soft.c     the engine struct;  run.c  the run loop;  raise.c  exceptions are raised
+ *   exits.c    leaving for the monitor;  conclude.c  what becomes of the instruction then
+ *   decode.c   bytes -> struct uop;  block.c, code_page.c  the cache of decoded blocks
  *   tlb.c      linear -> host translation, all memory access
- *   debug.c    a debugger's stops
- *   ops_*.c    instructions of user programs, one family a file
- *   x87.c      floating point;  x87_env.c, x87_host.S
- *   sse.c      MMX, SSE and SSE2;  sse_table.c, sse_host.S, fxsave.c
- *   save.c     all of it for snapshots
- *   segment.c  descriptors and segment loads;  far.c  far transfers and gates;  task.c  TSS
- *   event.c    delivery of interrupts and exceptions, IRET, double and triple faults
- *   control.c  CR, DR, descriptor tables;  msr.c;  syscall.c;  port.c  IN and OUT
- *   system.c   the table of all those;  conclude.c  what becomes of an exit
+ *   mode.c     real, protected, 64-bit ...;  state.c, save.c  registers out and in
+ *   debug.c    a debugger's stops;  insn_log.c  the log of all instructions
+ *   ops/       instructions of user programs, one family a file
+ *     x87.c    floating point;  x87_env.c, x87_host.S
+ *     sse.c    MMX, SSE and SSE2;  sse_table.c, sse_host.S
+ *   system/    instructions of kernels, and what the CPU does by itself
+ *     segment.c  descriptors and segment loads;  far.c  far transfers and gates;  task.c  TSS
+ *     event.c    delivery of interrupts and exceptions;  iret.c  the way back
+ *     fxsave.c   FXSAVE and FXRSTOR
+ *     table.c    the table of all handlers there
  *
  * An instruction either completes or leaves no trace: handlers make every
  * access that can fault before they change a register (or put it back).
@@ -29,7 +31,7 @@
 #include "base/types.h"
 #include "base/x86.h"
 #include "cpu/engine.h"
-#include "cpu/soft/x87.h"
+#include "cpu/soft/ops/x87.h"
 #include "mem/walk.h"
 
 struct soft;
@@ -160,7 +162,7 @@ struct soft {
     bool     creep;             /* the next instruction touches one: alone                     */
 };
 
-/* ---- leaving an instruction (run.c) ---- */
+/* ---- leaving an instruction (raise.c, exits.c) ---- */
 
 /* Raise an exception at the current instruction: state as before it.
  * VECTOR_LIST says whether `error` is pushed. */
@@ -234,14 +236,13 @@ gla_t soft_linear(struct soft *s, enum seg seg, uint64_t off, unsigned size, uns
 void soft_tlb_flush(struct soft *s, bool globals_too);
 void soft_tlb_flush_page(struct soft *s, gla_t gla);
 
-/* ---- registers (run.c, or inline here) ---- */
+/* ---- registers (flags.c, operand.c, mode.c) ---- */
 
 uint64_t soft_flags(struct soft *s);                    /* RFLAGS, arithmetic flags worked out */
 void soft_set_flags(struct soft *s, uint64_t rflags);   /* all of them; bit 1 forced to 1      */
 
 /* Operand r/m of u at `size` (memory or register); 32-bit register writes zero the upper half. */
 uint64_t soft_read_rm(struct soft *s, const struct uop *u, unsigned size);
-void soft_write_rm(struct soft *s, const struct uop *u, unsigned size, uint64_t value);
 uint64_t soft_read_reg(const struct soft *s, unsigned reg, unsigned size);      /* size 2, 4, 8 */
 void soft_write_reg(struct soft *s, unsigned reg, unsigned size, uint64_t value);
 

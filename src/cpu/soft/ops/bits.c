@@ -1,0 +1,150 @@
+/*
+ * cpu/soft/ops/bits.c -- BT and its kin, BSF, BSR, POPCNT.
+ *
+ * With a memory operand and the bit number in a register, the number reaches
+ * beyond the operand, in both directions: a bit string.  [SDM 2A "BT-Bit Test"]
+ */
+#include "cpu/soft/exec.h"
+
+#include <Zydis/Zydis.h>
+
+enum bt { BT, BTS, BTR, BTC };
+
+/* Only CF changes: the others are undefined except ZF, which stays; Intel's
+ * processors leave them all. */
+static void set_cf(struct soft *s, bool cf)
+{
+    cc_set_flags(s, (cc_flags(s) & ~FLAG_CF) | cf);
+}
+
+INLINE uint64_t bt_apply(enum bt op, uint64_t v, unsigned bit)
+{
+    switch (op) {
+    case BTS: return v | BIT(bit);
+    case BTR: return v & ~BIT(bit);
+    case BTC: return v ^ BIT(bit);
+    default:  return v;
+    }
+}
+
+INLINE void bt_register(struct soft *s, const struct uop *u, enum bt op, uint64_t number)
+{
+    unsigned n = u->opsize, bit = (unsigned)number & (8 * n - 1);
+    uint64_t v = reg_get(s, u->rm, 0, n);
+
+    if (op != BT)
+        reg_set(s, u->rm, 0, n, bt_apply(op, v, bit));
+    set_cf(s, v >> bit & 1);
+}
+
+INLINE void bt_memory(struct soft *s, const struct uop *u, enum bt op, uint64_t number)
+{
+    unsigned n = u->opsize, bit = (unsigned)number & (8 * n - 1);
+    int64_t element = (int64_t)number >> (3 + cc_log2(n));
+    uint64_t ea = low_bytes(soft_ea(s, u) + (uint64_t)(element * (int64_t)n), u->asize), v;
+    unsigned user = s->cpl == 3 ? WALK_USER : 0;
+
+    s->cur = u;
+    if (op == BT) {
+        v = soft_load(s, u->seg, ea, n);
+    } else {
+        v = soft_lin_load(s, soft_linear(s, u->seg, ea, n, WALK_WRITE), n, user | WALK_WRITE);
+        soft_store(s, u->seg, ea, n, bt_apply(op, v, bit));
+    }
+    set_cf(s, v >> bit & 1);
+}
+
+#define BTS_OF(op)                                                              \
+static void op##_ri(struct soft *s, const struct uop *u)                        \
+{                                                                               \
+    bt_register(s, u, op, u->imm);                                              \
+    NEXT(s, u);                                                                 \
+}                                                                               \
+static void op##_rr(struct soft *s, const struct uop *u)                        \
+{                                                                               \
+    bt_register(s, u, op, s->gpr[u->reg]);                                      \
+    NEXT(s, u);                                                                 \
+}                                                                               \
+static void op##_mi(struct soft *s, const struct uop *u)                        \
+{                                                                               \
+    bt_memory(s, u, op, u->imm & (8 * u->opsize - 1));                          \
+    NEXT(s, u);                                                                 \
+}                                                                               \
+static void op##_mr(struct soft *s, const struct uop *u)                        \
+{                                                                               \
+    bt_memory(s, u, op, cc_sx(s->gpr[u->reg], u->opsize));                      \
+    NEXT(s, u);                                                                 \
+}
+BTS_OF(BT)
+BTS_OF(BTS)
+BTS_OF(BTR)
+BTS_OF(BTC)
+
+op_fn *select_bt(struct uop *u, const struct insn *i, bool *ends)
+{
+#define CASE(op) case ZYDIS_MNEMONIC_##op: \
+        return i->form == F_RI ? op##_ri : i->form == F_RR ? op##_rr : i->form == F_MI ? op##_mi : op##_mr;
+    (void)ends;
+    switch (u->mnemonic) {
+    CASE(BT)
+    CASE(BTS)
+    CASE(BTR)
+    CASE(BTC)
+    default: return NULL;
+    }
+#undef CASE
+}
+
+/* ---- BSF, BSR, POPCNT ---- */
+
+static uint64_t source(struct soft *s, const struct uop *u)
+{
+    return u->mem ? gen_load(s, u, u->opsize) : reg_get(s, u->reg, 0, u->opsize);
+}
+
+static void put(struct soft *s, const struct uop *u, uint64_t v)
+{
+    reg_set(s, u->mem ? u->reg : u->rm, 0, u->opsize, v);
+}
+
+/* A source of 0 leaves the destination as it was (Intel documents it so for
+ * its processors, AMD promises it) and sets ZF; the other flags are undefined. */
+static void scan(struct soft *s, const struct uop *u, bool reverse)
+{
+    uint64_t v = source(s, u);
+
+    if (v)
+        put(s, u, reverse ? 63 - (unsigned)__builtin_clzll(v) : (unsigned)__builtin_ctzll(v));
+    cc_set_logic(s, v != 0);
+}
+
+static void bsf(struct soft *s, const struct uop *u)
+{
+    scan(s, u, false);
+    NEXT(s, u);
+}
+
+static void bsr(struct soft *s, const struct uop *u)
+{
+    scan(s, u, true);
+    NEXT(s, u);
+}
+
+static void popcnt(struct soft *s, const struct uop *u)
+{
+    uint64_t v = source(s, u);
+
+    put(s, u, (unsigned)__builtin_popcountll(v));
+    cc_set_flags(s, v ? 0 : FLAG_ZF);
+    NEXT(s, u);
+}
+
+op_fn *select_bits(struct uop *u, const struct insn *i, bool *ends)
+{
+    (void)i, (void)ends;
+    switch (u->mnemonic) {
+    case ZYDIS_MNEMONIC_BSF: return bsf;
+    case ZYDIS_MNEMONIC_BSR: return bsr;
+    default:                 return popcnt;
+    }
+}

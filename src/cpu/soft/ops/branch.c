@@ -1,0 +1,282 @@
+/*
+ * cpu/soft/ops/branch.c -- near jumps, calls and returns; Jcc, LOOP, JCXZ.
+ *
+ * The last micro-operation of a block.  A direct branch has its targets worked
+ * out by the decoder: taken in u->imm, not taken (or the return address) in
+ * u->disp; FOLLOW remembers the blocks there.  An indirect one goes by JUMP.
+ * A target beyond the CS limit, or not canonical, is #GP(0) at the branch.
+ */
+#include "cpu/soft/exec.h"
+
+#include <Zydis/Zydis.h>
+
+/* ---- Jcc and JMP ---- */
+
+#define JCC(cc)                                                                 \
+static void jcc##cc(struct soft *s, const struct uop *u)                        \
+{                                                                               \
+    BRANCH(s, u, cc_cond(s, cc));                                               \
+}
+JCC_CONDITIONS(JCC)
+#define JCC_ROW(cc) jcc##cc,
+static op_fn *const jcc_rows[16] = { JCC_CONDITIONS(JCC_ROW) };
+
+bool is_jcc(op_fn *fn, unsigned *cc)
+{
+    for (*cc = 0; *cc < 16; ++*cc)
+        if (jcc_rows[*cc] == fn)
+            return true;
+    return false;
+}
+
+static void jmp_rel(struct soft *s, const struct uop *u)
+{
+    FOLLOW(s, u, 0);
+}
+
+/* ---- LOOP and JCXZ: the counter is as wide as addresses ---- */
+
+INLINE bool loop_counts(struct soft *s, const struct uop *u)
+{
+    uint64_t left = low_bytes(s->gpr[RCX] - 1, u->asize);
+
+    reg_set(s, RCX, 0, u->asize, left);
+    return left != 0;
+}
+
+static void loop(struct soft *s, const struct uop *u)
+{
+    if (loop_counts(s, u))
+        FOLLOW(s, u, 0);
+    FOLLOW(s, u, 1);
+}
+
+static void loope(struct soft *s, const struct uop *u)
+{
+    if (loop_counts(s, u) && cc_zf(s))
+        FOLLOW(s, u, 0);
+    FOLLOW(s, u, 1);
+}
+
+static void loopne(struct soft *s, const struct uop *u)
+{
+    if (loop_counts(s, u) && !cc_zf(s))
+        FOLLOW(s, u, 0);
+    FOLLOW(s, u, 1);
+}
+
+static void jcxz(struct soft *s, const struct uop *u)
+{
+    if (low_bytes(s->gpr[RCX], u->asize) == 0)
+        FOLLOW(s, u, 0);
+    FOLLOW(s, u, 1);
+}
+
+/* ---- the general ways, any stack and any mode ---- */
+
+static void check_target(struct soft *s, uint64_t to)
+{
+    bool ok = s->mode == MODE_LONG64 ? (uint64_t)((int64_t)(to << 16) >> 16) == to
+                                     : to <= s->seg[SEG_CS].limit;
+
+    if (!ok)
+        soft_fault(s, VEC_GP, 0);
+}
+
+/* Direct branches whose target the decoder found to be outside. */
+static void branch_outside(struct soft *s, const struct uop *u)
+{
+    s->cur = u;
+    soft_fault(s, VEC_GP, 0);
+}
+
+/* Conditional ones fault when they are taken, and have counted nothing then. */
+SLOW void branch_outside_if(struct soft *s, const struct uop *u)
+{
+    uint64_t count = low_bytes(s->gpr[RCX], u->asize);
+    bool taken;
+
+    s->cur = u;
+    switch (u->mnemonic) {
+    case ZYDIS_MNEMONIC_LOOP:   taken = count != 1; break;
+    case ZYDIS_MNEMONIC_LOOPE:  taken = count != 1 && cc_zf(s); break;
+    case ZYDIS_MNEMONIC_LOOPNE: taken = count != 1 && !cc_zf(s); break;
+    case ZYDIS_MNEMONIC_JCXZ: case ZYDIS_MNEMONIC_JECXZ: case ZYDIS_MNEMONIC_JRCXZ:
+        taken = count == 0; break;
+    default: taken = cc_cond(s, u->imm2); break;
+    }
+    if (taken)
+        soft_fault(s, VEC_GP, 0);
+    if (u->mnemonic == ZYDIS_MNEMONIC_LOOP || u->mnemonic == ZYDIS_MNEMONIC_LOOPE ||
+        u->mnemonic == ZYDIS_MNEMONIC_LOOPNE)
+        loop_counts(s, u);
+    FOLLOW(s, u, 1);
+}
+
+SLOW void call_rel(struct soft *s, const struct uop *u)
+{
+    s->cur = u;
+    soft_push(s, u->opsize, (uint64_t)u->disp);
+    FOLLOW(s, u, 0);
+}
+
+SLOW void call_indirect(struct soft *s, const struct uop *u)
+{
+    uint64_t to;
+
+    s->cur = u;
+    to = soft_read_rm(s, u, u->opsize);
+    check_target(s, to);
+    soft_push(s, u->opsize, u->imm);
+    JUMP(s, to);
+}
+
+SLOW void jmp_indirect(struct soft *s, const struct uop *u)
+{
+    uint64_t to;
+
+    s->cur = u;
+    to = soft_read_rm(s, u, u->opsize);
+    check_target(s, to);
+    JUMP(s, to);
+}
+
+SLOW void ret(struct soft *s, const struct uop *u)
+{
+    uint64_t sp = s->gpr[RSP], to;
+
+    s->cur = u;
+    to = soft_pop(s, u->opsize);
+    if (s->mode == MODE_LONG64 ? (uint64_t)((int64_t)(to << 16) >> 16) != to
+                               : to > s->seg[SEG_CS].limit) {
+        s->gpr[RSP] = sp;
+        soft_fault(s, VEC_GP, 0);
+    }
+    if (u->imm)
+        reg_set(s, RSP, 0, s->mode == MODE_LONG64 ? 8 : s->seg[SEG_SS].attr & SEG_DB ? 4 : 2,
+                s->gpr[RSP] + u->imm);
+    JUMP(s, to);
+}
+
+/* ---- flat stacks of n bytes an element: 8 in 64-bit mode, 4 in flat 32-bit ---- */
+
+INLINE bool target_ok(unsigned n, uint64_t to)
+{
+    return n == 4 || (uint64_t)((int64_t)(to << 16) >> 16) == to;
+}
+
+#define FLAT_STACK(n)                                                           \
+static void call_rel##n(struct soft *s, const struct uop *u)                    \
+{                                                                               \
+    uint64_t sp = low_bytes(s->gpr[RSP] - n, n);                                \
+    uint8_t *p;                                                                 \
+    if (UNLIKELY(!tlb_hit(s, sp, n, TAG_W, &p)))                                \
+        TAIL(call_rel, s, u);                                                   \
+    mem_put(p, n, (uint64_t)u->disp);                                           \
+    s->gpr[RSP] = sp;                                                           \
+    FOLLOW(s, u, 0);                                                            \
+}                                                                               \
+static void ret##n(struct soft *s, const struct uop *u)                         \
+{                                                                               \
+    uint64_t to;                                                                \
+    uint8_t *p;                                                                 \
+    if (UNLIKELY(!tlb_hit(s, low_bytes(s->gpr[RSP], n), n, TAG_R, &p)))         \
+        TAIL(ret, s, u);                                                        \
+    to = mem_get(p, n);                                                         \
+    if (UNLIKELY(!target_ok(n, to)))                                            \
+        TAIL(ret, s, u);                                                        \
+    s->gpr[RSP] = low_bytes(s->gpr[RSP] + n + u->imm, n);                       \
+    JUMP(s, to);                                                                \
+}                                                                               \
+static void call_r##n(struct soft *s, const struct uop *u)                      \
+{                                                                               \
+    uint64_t sp = low_bytes(s->gpr[RSP] - n, n), to = reg_get(s, u->rm, 0, n);  \
+    uint8_t *p;                                                                 \
+    if (UNLIKELY(!target_ok(n, to) || !tlb_hit(s, sp, n, TAG_W, &p)))           \
+        TAIL(call_indirect, s, u);                                              \
+    mem_put(p, n, u->imm);                                                      \
+    s->gpr[RSP] = sp;                                                           \
+    JUMP(s, to);                                                                \
+}                                                                               \
+static void jmp_r##n(struct soft *s, const struct uop *u)                       \
+{                                                                               \
+    uint64_t to = reg_get(s, u->rm, 0, n);                                      \
+    if (UNLIKELY(!target_ok(n, to)))                                            \
+        TAIL(jmp_indirect, s, u);                                               \
+    JUMP(s, to);                                                                \
+}
+FLAT_STACK(4)
+FLAT_STACK(8)
+
+#define FLAT_JMP_M(n, av)                                                       \
+static void jmp_m##n##_##av(struct soft *s, const struct uop *u)                \
+{                                                                               \
+    uint8_t *p;                                                                 \
+    if (UNLIKELY(!tlb_hit(s, flat_address(s, u, av), n, TAG_R, &p)))            \
+        TAIL(jmp_indirect, s, u);                                               \
+    uint64_t to = mem_get(p, n);                                                \
+    if (UNLIKELY(!target_ok(n, to)))                                            \
+        TAIL(jmp_indirect, s, u);                                               \
+    JUMP(s, to);                                                                \
+}
+FLAT_JMP_M(4, A32)
+FLAT_JMP_M(8, A64)
+
+/* ---- choosing ---- */
+
+/* Where a relative branch goes: truncated to the operand size. */
+static uint64_t target(const struct uop *u, const struct insn *i)
+{
+    return low_bytes(i->next + u->imm, i->mode == MODE_LONG64 ? 8 : u->opsize == 2 ? 2 : 4);
+}
+
+static op_fn *indirect(struct uop *u, const struct insn *i, bool call)
+{
+    unsigned n = i->n;
+
+    u->imm = i->next;
+    if (n == i->stack && i->form == F_R)
+        return call ? n == 4 ? call_r4 : call_r8 : n == 4 ? jmp_r4 : jmp_r8;
+    if (!call && n == i->stack && n == 8 && i->av == A64)
+        return jmp_m8_A64;
+    if (!call && n == i->stack && n == 4 && i->av == A32)
+        return jmp_m4_A32;
+    return call ? call_indirect : jmp_indirect;
+}
+
+static op_fn *select_loop(unsigned mnemonic)
+{
+    switch (mnemonic) {
+    case ZYDIS_MNEMONIC_LOOP:   return loop;
+    case ZYDIS_MNEMONIC_LOOPE:  return loope;
+    case ZYDIS_MNEMONIC_LOOPNE: return loopne;
+    default:                    return jcxz;
+    }
+}
+
+op_fn *select_branch(struct uop *u, const struct insn *i, bool *ends)
+{
+    *ends = true;
+    if (i->mode == MODE_LONG64)
+        u->opsize = 8;                  /* near branches: 66 is ignored, as on Intel */
+    if (u->mnemonic == ZYDIS_MNEMONIC_RET) {
+        u->imm &= 0xffff;
+        return u->opsize == i->stack ? u->opsize == 4 ? ret4 : ret8 : ret;
+    }
+    if (i->form != F_I)
+        return indirect(u, i, u->mnemonic == ZYDIS_MNEMONIC_CALL);
+    u->imm = target(u, i);
+    u->disp = (int64_t)i->next;
+    if (i->mode == MODE_LONG64 ? !target_ok(8, u->imm) : u->imm > i->cs_limit) {
+        u->imm2 = (uint16_t)i->cc;
+        return u->mnemonic == ZYDIS_MNEMONIC_JMP || u->mnemonic == ZYDIS_MNEMONIC_CALL
+               ? branch_outside : branch_outside_if;
+    }
+    if (u->mnemonic == ZYDIS_MNEMONIC_JMP)
+        return jmp_rel;
+    if (u->mnemonic == ZYDIS_MNEMONIC_CALL)
+        return u->opsize == i->stack ? u->opsize == 4 ? call_rel4 : call_rel8 : call_rel;
+    if (i->cc_branch)
+        return jcc_rows[i->cc];
+    return select_loop(u->mnemonic);
+}

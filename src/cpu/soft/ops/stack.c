@@ -1,0 +1,290 @@
+/*
+ * cpu/soft/ops/stack.c -- PUSH, POP, PUSHA, POPA, PUSHF, POPF, ENTER, LEAVE.
+ *
+ * The common ones, general registers on a flat stack, have fast variants.  The
+ * others go element by element through SS with a copy of SP, which becomes SP
+ * when nothing can fault any more.
+ */
+#include "cpu/soft/exec.h"
+
+#include <Zydis/Zydis.h>
+
+/* ---- general: any mode, any operand ---- */
+
+static unsigned sp_size(const struct soft *s)
+{
+    return s->mode == MODE_LONG64 ? 8 : s->seg[SEG_SS].attr & SEG_DB ? 4 : 2;
+}
+
+static void push_at(struct soft *s, uint64_t *sp, unsigned n, uint64_t v)
+{
+    *sp = low_bytes(*sp - n, sp_size(s));
+    soft_store(s, SEG_SS, *sp, n, v);
+}
+
+static uint64_t pop_at(struct soft *s, uint64_t *sp, unsigned n)
+{
+    uint64_t v = soft_load(s, SEG_SS, low_bytes(*sp, sp_size(s)), n);
+
+    *sp = low_bytes(*sp + n, sp_size(s));
+    return v;
+}
+
+static void commit_sp(struct soft *s, uint64_t sp)
+{
+    reg_set(s, RSP, 0, sp_size(s), sp);
+}
+
+SLOW void push_rm(struct soft *s, const struct uop *u)
+{
+    s->cur = u;
+    soft_push(s, u->opsize, soft_read_rm(s, u, u->opsize));
+    NEXT(s, u);
+}
+
+SLOW void push_imm(struct soft *s, const struct uop *u)
+{
+    s->cur = u;
+    soft_push(s, u->opsize, low_bytes(u->imm, u->opsize));
+    NEXT(s, u);
+}
+
+SLOW void pop_r(struct soft *s, const struct uop *u)
+{
+    uint64_t v;
+
+    s->cur = u;
+    v = soft_pop(s, u->opsize);
+    reg_set(s, u->rm, u->rm8, u->opsize, v);
+    NEXT(s, u);
+}
+
+/* "If the ESP register is used as a base register ... the effective address is
+ * computed after the POP increments ESP."  [SDM 2B "POP"] */
+static void pop_m(struct soft *s, const struct uop *u)
+{
+    uint64_t old = s->gpr[RSP], sp = old, v, ea;
+
+    s->cur = u;
+    v = pop_at(s, &sp, u->opsize);
+    commit_sp(s, sp);
+    ea = soft_ea(s, u);
+    s->gpr[RSP] = old;
+    soft_store(s, u->seg, ea, u->opsize, v);
+    commit_sp(s, sp);
+    NEXT(s, u);
+}
+
+static void pusha(struct soft *s, const struct uop *u)
+{
+    uint64_t sp = s->gpr[RSP];
+
+    s->cur = u;
+    for (unsigned r = RAX; r <= RDI; r++)
+        push_at(s, &sp, u->opsize, low_bytes(s->gpr[r], u->opsize));
+    commit_sp(s, sp);
+    NEXT(s, u);
+}
+
+static void popa(struct soft *s, const struct uop *u)
+{
+    uint64_t sp = s->gpr[RSP], v[8];
+
+    s->cur = u;
+    for (unsigned r = 0; r < 8; r++)
+        v[r] = pop_at(s, &sp, u->opsize);
+    for (unsigned r = RAX; r <= RDI; r++)
+        if (r != RSP)
+            reg_set(s, r, 0, u->opsize, v[7 - r]);
+    commit_sp(s, sp);
+    NEXT(s, u);
+}
+
+/* [SDM 2A "ENTER-Make Stack Frame for Procedure Parameters"] */
+static void enter(struct soft *s, const struct uop *u)
+{
+    unsigned level = (unsigned)u->disp & 31, n = u->opsize;
+    uint64_t sp = s->gpr[RSP], bp = s->gpr[RBP], frame;
+
+    s->cur = u;
+    push_at(s, &sp, n, low_bytes(bp, n));
+    frame = (s->gpr[RSP] & ~low_bytes(~UINT64_C(0), sp_size(s))) | sp;      /* all of ESP */
+    for (unsigned i = 1; i < level; i++) {
+        bp = low_bytes(bp - n, sp_size(s));
+        push_at(s, &sp, n, soft_load(s, SEG_SS, bp, n));
+    }
+    if (level)
+        push_at(s, &sp, n, low_bytes(frame, n));
+    sp = low_bytes(sp - (u->imm & 0xffff), sp_size(s));
+    /* A fault must come now, not at the first use of the frame: "a write using
+     * the final value of the stack pointer". */
+    soft_lin_load(s, soft_linear(s, SEG_SS, sp, n, WALK_WRITE), n,
+                  WALK_WRITE | (s->cpl == 3 ? WALK_USER : 0));
+    soft_write_reg(s, RBP, n, frame);
+    commit_sp(s, sp);
+    NEXT(s, u);
+}
+
+SLOW void leave(struct soft *s, const struct uop *u)
+{
+    uint64_t sp = low_bytes(s->gpr[RBP], sp_size(s)), v;
+
+    s->cur = u;
+    v = pop_at(s, &sp, u->opsize);
+    commit_sp(s, sp);
+    reg_set(s, RBP, 0, u->opsize, v);
+    NEXT(s, u);
+}
+
+/* ---- flags ---- */
+
+static unsigned iopl(const struct soft *s)
+{
+    return (unsigned)(s->flags >> 12) & 3;
+}
+
+/* PUSHF in V86 mode with IOPL < 3: only its 16-bit form, and only with VME,
+ * which shows VIF in the place of IF.  [SDM 3B "Virtual-8086 Mode Extensions"] */
+static void pushf(struct soft *s, const struct uop *u)
+{
+    uint64_t f = soft_flags(s) & ~(FLAG_VM | FLAG_RF);
+
+    s->cur = u;
+    if (s->mode == MODE_V86 && iopl(s) < 3) {
+        if (!(s->cr4 & CR4_VME) || u->opsize != 2)
+            soft_fault(s, VEC_GP, 0);
+        f = (f & ~FLAG_IF) | FLAG_IOPL | (f & FLAG_VIF ? FLAG_IF : 0);
+    }
+    soft_push(s, u->opsize, low_bytes(f, u->opsize));
+    NEXT(s, u);
+}
+
+#define FLAGS_POPF16 (FLAGS_ARITH | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT)
+#define FLAGS_POPF32 (FLAGS_POPF16 | FLAG_RF | FLAG_AC | FLAG_ID)
+
+/* The flags POPF may change here.  [SDM 2B "POPF/POPFD/POPFQ"] */
+static uint64_t popf_mask(const struct soft *s, unsigned n)
+{
+    uint64_t mask = n == 2 ? FLAGS_POPF16 : FLAGS_POPF32;
+
+    if (s->cpl > 0)
+        mask &= ~FLAG_IOPL;
+    if (s->cpl > iopl(s))
+        mask &= ~FLAG_IF;
+    return mask;
+}
+
+static void popf_vme(struct soft *s, uint64_t f)
+{
+    uint64_t mask = FLAGS_POPF16 & ~(FLAG_IF | FLAG_IOPL);
+    uint64_t old = soft_flags(s);
+
+    soft_set_flags(s, (old & ~(mask | FLAG_VIF)) | (f & mask) | (f & FLAG_IF ? FLAG_VIF : 0));
+}
+
+static void popf(struct soft *s, const struct uop *u)
+{
+    bool vme = s->mode == MODE_V86 && iopl(s) < 3;
+    uint64_t sp = s->gpr[RSP], f, mask = popf_mask(s, u->opsize);
+
+    s->cur = u;
+    if (vme && (!(s->cr4 & CR4_VME) || u->opsize != 2))
+        soft_fault(s, VEC_GP, 0);
+    f = pop_at(s, &sp, u->opsize);
+    if (vme && ((f & FLAG_TF) || ((f & FLAG_IF) && (s->flags & FLAG_VIP))))
+        soft_fault(s, VEC_GP, 0);
+    commit_sp(s, sp);
+    if (vme)
+        popf_vme(s, f);
+    else
+        soft_set_flags(s, ((soft_flags(s) & ~mask) | (f & mask)) & ~FLAG_RF);
+    s->rip = u->imm;                    /* IF, TF or AC may have changed: see the run loop */
+    s->cur = NULL;
+}
+
+/* ---- fast: flat stacks ---- */
+
+#define FLAT(n)                                                                 \
+static void push_r##n(struct soft *s, const struct uop *u)                      \
+{                                                                               \
+    uint64_t sp = low_bytes(s->gpr[RSP] - n, n);                                \
+    uint8_t *p;                                                                 \
+    if (UNLIKELY(!tlb_hit(s, sp, n, TAG_W, &p)))                                \
+        TAIL(push_rm, s, u);                                                    \
+    mem_put(p, n, s->gpr[u->rm]);                                               \
+    s->gpr[RSP] = sp;                                                           \
+    NEXT(s, u);                                                                 \
+}                                                                               \
+static void push_i##n(struct soft *s, const struct uop *u)                      \
+{                                                                               \
+    uint64_t sp = low_bytes(s->gpr[RSP] - n, n);                                \
+    uint8_t *p;                                                                 \
+    if (UNLIKELY(!tlb_hit(s, sp, n, TAG_W, &p)))                                \
+        TAIL(push_imm, s, u);                                                   \
+    mem_put(p, n, u->imm);                                                      \
+    s->gpr[RSP] = sp;                                                           \
+    NEXT(s, u);                                                                 \
+}                                                                               \
+static void pop_r##n(struct soft *s, const struct uop *u)                       \
+{                                                                               \
+    uint64_t sp = low_bytes(s->gpr[RSP], n);                                    \
+    uint8_t *p;                                                                 \
+    if (UNLIKELY(!tlb_hit(s, sp, n, TAG_R, &p)))                                \
+        TAIL(pop_r, s, u);                                                      \
+    s->gpr[RSP] = low_bytes(sp + n, n);                                         \
+    s->gpr[u->rm] = mem_get(p, n);                                              \
+    NEXT(s, u);                                                                 \
+}                                                                               \
+static void leave##n(struct soft *s, const struct uop *u)                       \
+{                                                                               \
+    uint64_t sp = low_bytes(s->gpr[RBP], n);                                    \
+    uint8_t *p;                                                                 \
+    if (UNLIKELY(!tlb_hit(s, sp, n, TAG_R, &p)))                                \
+        TAIL(leave, s, u);                                                      \
+    s->gpr[RSP] = low_bytes(sp + n, n);                                         \
+    s->gpr[RBP] = mem_get(p, n);                                                \
+    NEXT(s, u);                                                                 \
+}
+FLAT(4)
+FLAT(8)
+
+/* ---- choosing ---- */
+
+static op_fn *select_push(const struct uop *u, const struct insn *i)
+{
+    bool flat = u->opsize == i->stack, four = u->opsize == 4;
+
+    if (i->form == F_I)
+        return flat ? four ? push_i4 : push_i8 : push_imm;
+    return flat && i->form == F_R ? four ? push_r4 : push_r8 : push_rm;
+}
+
+static op_fn *select_pop(const struct uop *u, const struct insn *i)
+{
+    bool flat = u->opsize == i->stack, four = u->opsize == 4;
+
+    if (i->form == F_M)
+        return pop_m;
+    return flat ? four ? pop_r4 : pop_r8 : pop_r;
+}
+
+op_fn *select_stack(struct uop *u, const struct insn *i, bool *ends)
+{
+    if (i->mode == MODE_LONG64 && u->opsize == 4)
+        u->opsize = 8;                  /* no 32-bit stack operations there */
+    switch (u->mnemonic) {
+    case ZYDIS_MNEMONIC_PUSH:  return select_push(u, i);
+    case ZYDIS_MNEMONIC_POP:   return select_pop(u, i);
+    case ZYDIS_MNEMONIC_PUSHA: case ZYDIS_MNEMONIC_PUSHAD: return pusha;
+    case ZYDIS_MNEMONIC_POPA:  case ZYDIS_MNEMONIC_POPAD:  return popa;
+    case ZYDIS_MNEMONIC_PUSHF: case ZYDIS_MNEMONIC_PUSHFD: case ZYDIS_MNEMONIC_PUSHFQ:
+        return pushf;
+    case ZYDIS_MNEMONIC_ENTER: return enter;
+    case ZYDIS_MNEMONIC_LEAVE:
+        return u->opsize == i->stack ? u->opsize == 4 ? leave4 : leave8 : leave;
+    default:
+        *ends = true;
+        u->imm = i->next;
+        return popf;
+    }
+}

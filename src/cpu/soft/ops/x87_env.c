@@ -1,0 +1,165 @@
+/*
+ * cpu/soft/ops/x87_env.c -- the FPU's environment in memory, in its four layouts.
+ *
+ * Seven words or doublewords by operand size: control, status and tag word,
+ * then the pointers to the last instruction and operand, which real and
+ * virtual-8086 mode pack as 20-bit or 32-bit linear addresses.  FNSAVE lets the
+ * registers follow, ten bytes each, ST(0) first.
+ * [SDM 1 "Saving the x87 FPU's State with FSTENV/FNSTENV and FSAVE/FNSAVE"]
+ */
+#include "cpu/soft/exec.h"
+#include "cpu/soft/ops/x87.h"
+
+enum { VALID, ZERO, SPECIAL, EMPTY };           /* two bits of the full tag word */
+
+static unsigned top_of(const struct fxsave *f)
+{
+    return f->fsw >> 11 & 7;
+}
+
+static unsigned classify(const uint8_t st[16])
+{
+    uint64_t mantissa;
+    uint16_t exponent;
+
+    memcpy(&mantissa, st, 8);
+    memcpy(&exponent, st + 8, 2);
+    exponent &= 0x7fff;
+    if (!exponent && !mantissa)
+        return ZERO;
+    return exponent == 0x7fff || !(mantissa >> 63) ? SPECIAL : VALID;
+}
+
+static uint16_t full_tags(const struct fxsave *f)
+{
+    unsigned tags = 0;
+
+    for (unsigned r = 0; r < 8; r++) {
+        unsigned tag = f->ftw >> r & 1 ? classify(f->st[(r - top_of(f)) & 7]) : EMPTY;
+        tags |= tag << 2 * r;
+    }
+    return (uint16_t)tags;
+}
+
+static uint8_t short_tags(uint16_t tags)
+{
+    unsigned bits = 0;
+
+    for (unsigned r = 0; r < 8; r++)
+        bits |= (unsigned)((tags >> 2 * r & 3) != EMPTY) << r;
+    return (uint8_t)bits;
+}
+
+/* ---- the seven fields ---- */
+
+enum { N_FIELDS = 7 };
+
+static bool packed(const struct soft *s)
+{
+    return s->mode == MODE_REAL || s->mode == MODE_V86;
+}
+
+static void to_fields(const struct soft *s, const struct fxsave *f, unsigned n,
+                      uint32_t out[N_FIELDS])
+{
+    unsigned high = n == 2 ? 0xf : 0xffff;      /* of the pointers, above bit 15 */
+
+    out[0] = f->fcw;
+    out[1] = f->fsw;
+    out[2] = full_tags(f);
+    if (packed(s)) {
+        out[3] = f->fip & 0xffff;
+        out[4] = (uint32_t)(f->fip >> 16 & high) << 12 | (f->fop & 0x7ff);
+        out[5] = f->fdp & 0xffff;
+        out[6] = (uint32_t)(f->fdp >> 16 & high) << 12;
+    } else {
+        out[3] = (uint32_t)f->fip;
+        out[4] = n == 4 ? (uint32_t)(f->fop & 0x7ff) << 16 : 0;
+        out[5] = (uint32_t)f->fdp;
+        out[6] = 0;
+    }
+    for (unsigned i = 0; n == 4 && i < 3; i++)
+        out[i] |= 0xffff0000;                   /* reserved; processors write ones */
+    if (n == 4 && !packed(s))
+        out[6] |= 0xffff0000;
+}
+
+static void from_fields(const struct soft *s, struct fxsave *f, unsigned n,
+                        const uint32_t in[N_FIELDS])
+{
+    f->fcw = (uint16_t)in[0];
+    x87_set_status(f, (uint16_t)in[1]);
+    f->ftw = short_tags((uint16_t)in[2]);
+    if (packed(s)) {
+        f->fip = (in[3] & 0xffff) | (in[4] >> 12) << 16;
+        f->fop = in[4] & 0x7ff;
+        f->fdp = (in[5] & 0xffff) | (in[6] >> 12) << 16;
+    } else {
+        f->fip = in[3];
+        f->fdp = in[5];
+        if (n == 4)
+            f->fop = in[4] >> 16 & 0x7ff;
+    }
+    x87_sanitize(f);
+}
+
+/* ---- to and from memory ---- */
+
+static unsigned field_size(const struct uop *u)
+{
+    return u->opsize == 2 ? 2 : 4;
+}
+
+static unsigned access_of(const struct soft *s)
+{
+    return s->cpl == 3 ? WALK_USER : 0;
+}
+
+static gla_t place(struct soft *s, const struct uop *u, bool and_registers, unsigned access)
+{
+    unsigned bytes = N_FIELDS * field_size(u) + (and_registers ? 80 : 0);
+
+    return soft_linear(s, u->seg, soft_ea(s, u), bytes, access);
+}
+
+void x87_store_env(struct soft *s, const struct uop *u, struct fxsave *f, bool and_registers)
+{
+    unsigned n = field_size(u), access = access_of(s) | WALK_WRITE;
+    gla_t at = place(s, u, and_registers, access);
+    uint32_t field[N_FIELDS];
+
+    soft_lin_probe(s, at, N_FIELDS * n + (and_registers ? 80 : 0), access);
+    to_fields(s, f, n, field);
+    for (unsigned i = 0; i < N_FIELDS; i++, at += n)
+        soft_lin_store(s, at, n, field[i], access);
+    if (!and_registers) {
+        f->fcw |= X87_EXCEPTIONS;
+        x87_summarize(f);
+        return;
+    }
+    for (unsigned i = 0; i < 8; i++, at += 10) {
+        uint64_t mantissa = 0, exponent = 0;
+        memcpy(&mantissa, f->st[i], 8);
+        memcpy(&exponent, f->st[i] + 8, 2);
+        soft_lin_store(s, at, 8, mantissa, access);
+        soft_lin_store(s, at + 8, 2, exponent, access);
+    }
+    x87_init(f);
+}
+
+void x87_load_env(struct soft *s, const struct uop *u, struct fxsave *f, bool and_registers)
+{
+    unsigned n = field_size(u), access = access_of(s);
+    gla_t at = place(s, u, and_registers, access);
+    uint32_t field[N_FIELDS];
+
+    for (unsigned i = 0; i < N_FIELDS; i++, at += n)
+        field[i] = (uint32_t)soft_lin_load(s, at, n, access);
+    from_fields(s, f, n, field);
+    for (unsigned i = 0; and_registers && i < 8; i++, at += 10) {
+        uint64_t mantissa = soft_lin_load(s, at, 8, access);
+        uint64_t exponent = soft_lin_load(s, at + 8, 2, access);
+        memcpy(f->st[i], &mantissa, 8);
+        memcpy(f->st[i] + 8, &exponent, 2);
+    }
+}

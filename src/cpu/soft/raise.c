@@ -1,0 +1,139 @@
+/*
+ * cpu/soft/raise.c -- an instruction raises an exception, and who gets it.
+ *
+ * Raising is what an instruction does when it finds that it cannot be executed:
+ * soft_fault() and its kin note the exception in s->raised and leave the instruction
+ * by longjmp.  The run loop then calls soft_take_fault(), which undoes what the
+ * instruction had begun and either exits to the monitor, if the exception bitmap asks
+ * for it, or delivers the exception through the guest's IDT.  How delivery works is
+ * in event.c.
+ *
+ * Three kinds of exception differ in what RIP the handler finds on its stack:
+ *   fault   RIP of the instruction, which can be executed again (#PF, #GP)
+ *   trap    RIP of the next one (#BP, #OF, single step)
+ *   abort   no useful RIP (#DF)
+ * [SDM 3A "Exception Classifications", "Error Code"]
+ */
+#include "cpu/soft/run.h"
+#include "cpu/soft/system/system.h"
+
+#include "cpu/soft/exec.h"
+
+/* ---- raising ---- */
+
+_Noreturn static void raise_event(struct soft *s, const struct event *e)
+{
+    s->raised = *e;
+    longjmp(s->escape, ESCAPE_FAULT);
+}
+
+static bool has_error_code(unsigned vector)
+{
+    static const uint32_t with_error = 0
+#define X(nr, name, err, about) | (uint32_t)(err) << nr
+        VECTOR_LIST(X)
+#undef X
+        ;
+    return with_error >> vector & 1;
+}
+
+void soft_fault(struct soft *s, unsigned vector, uint32_t error)
+{
+    bool has = has_error_code(vector);
+
+    raise_event(s, &(struct event){ .type = EVENT_EXCEPTION, .vector = (uint8_t)vector,
+                                    .has_error = has, .error = has ? error : 0 });
+}
+
+/* A page fault also tells which address was meant: CR2 gets it as the exception is
+ * delivered, not now, because a monitor that intercepts the fault may repair its cause,
+ * and then the guest must see nothing of it. */
+void soft_page_fault(struct soft *s, gla_t gla, uint32_t error)
+{
+    raise_event(s, &(struct event){ .type = EVENT_EXCEPTION, .vector = VEC_PF, .has_error = true,
+                                    .error = error, .cr2 = gla });
+}
+
+/* A selector error code is the selector with its two lowest bits put to another use:
+ *
+ *     15                3  2   1   0
+ *     index in the table   TI IDT EXT      TI: in the LDT; IDT: a gate's number, not a selector
+ *
+ * EXT says that the program is not to blame: the fault came up while an interrupt or an
+ * earlier exception was being delivered.  [SDM 3A "Error Code"] */
+void fault_sel(struct soft *s, unsigned vector, unsigned sel)
+{
+    unsigned ext = s->delivering.type != EVENT_NONE;
+
+    soft_fault(s, vector, (sel & 0xfffc) | ext);
+}
+
+/* The handlers of bytes that are no instruction, and of an instruction of more than
+ * 15 bytes, which is #GP(0).  [SDM 3A "Interrupt 6-Invalid Opcode Exception (#UD)"] */
+void op_ud(struct soft *s, const struct uop *u)
+{
+    s->cur = u;
+    soft_fault(s, VEC_UD, 0);
+}
+
+void op_gp(struct soft *s, const struct uop *u)
+{
+    s->cur = u;
+    soft_fault(s, VEC_GP, 0);
+}
+
+/* ---- who gets it ---- */
+
+/* The exception bitmap of the VMCS has a bit for each vector: set, the exception goes to
+ * the monitor instead of the guest's handler.  With shadow page tables every #PF must go
+ * there, because the guest's own tables may well allow what the shadow does not: then the
+ * guest has done nothing wrong and must not hear of it.  [SDM 3C "Exception Bitmap"] */
+static bool intercepted(const struct soft *s, unsigned vector)
+{
+    if (vector == VEC_PF && s->v->mmu == MMU_SHADOW)
+        return true;
+    return s->ctl.exception_bitmap >> (vector & 31) & 1;
+}
+
+/* If the instruction was in the midst of delivering another event, two exceptions have
+ * met, and soft_escalate() says what becomes of them: one after the other, a double
+ * fault, or the shutdown that is called a triple fault. */
+bool soft_take_fault(struct soft *s)
+{
+    struct event e = s->raised;
+
+    if (intercepted(s, e.vector)) {
+        soft_exit_exception(s, &e);     /* with the instruction's bytes: before unwinding */
+        soft_unwind(s);
+        return true;
+    }
+    soft_unwind(s);
+    s->n_supplied = s->next_supplied = 0;
+    s->in_shadow = false;
+    if (s->delivering.type != EVENT_NONE) {
+        s->rip = s->restart_rip;
+        if (!soft_escalate(s, &e)) {
+            soft_exit_record(s, EXIT_TRIPLE_FAULT);
+            return true;
+        }
+    }
+    soft_take_event(s, &e);
+    return false;
+}
+
+/* #DB as a trap: it comes after the instruction that caused it, with the next one's RIP.
+ * The monitor gets the causes in DR6, as the guest's handler would have found them there
+ * (note_debug() in event.c).  [SDM 3B "Debug Exceptions"] */
+bool soft_take_debug_trap(struct soft *s)
+{
+    struct event e = { .type = EVENT_EXCEPTION, .vector = VEC_DB };
+
+    if (intercepted(s, VEC_DB)) {
+        s->dr[6] = (s->dr[6] & ~UINT64_C(15)) | s->pending_db;
+        s->pending_db = 0;
+        soft_exit_exception(s, &e);
+        return true;
+    }
+    soft_take_event(s, &e);
+    return false;
+}

@@ -1,0 +1,51 @@
+/*
+ * cpu/soft/system/debug_regs.c -- MOV to and from debug registers.
+ *
+ * DR0 to DR3 hold addresses, DR7 says what stops at them, DR6 what it was that stopped:
+ * these are the guest's own breakpoints.  run.c looks for the ones on instructions, tlb.c
+ * for the ones on data.  A debugger outside of the guest uses others (debug.c).
+ * [SDM 3B "Debug Registers"; SDM 2B "MOV-Move to/from Debug Registers"]
+ */
+#include "cpu/soft/system/system.h"
+
+#define DR6_WRITABLE UINT64_C(0xe00f)
+#define DR7_WRITABLE UINT64_C(0xffff23ff)
+
+void write_dr(struct soft *s, unsigned nr, uint64_t value)
+{
+    if (nr >= 4 && value >> 32)
+        fault_sel(s, VEC_GP, 0);
+    if (nr == 6)
+        value = (value & DR6_WRITABLE) | DR6_INIT;
+    else if (nr == 7)
+        value = (value & DR7_WRITABLE) | DR7_INIT;
+    s->dr[nr] = value;
+    soft_mode_changed(s);
+}
+
+void op_mov_dr(struct soft *s, const struct uop *u)
+{
+    unsigned size = code64(s) ? 8 : 4, nr = u->reg;
+    bool load = u->opcode == 0x0f23;
+
+    if (nr > 7 || ((nr == 4 || nr == 5) && (s->cr4 & CR4_DE)))
+        soft_fault(s, VEC_UD, 0);
+    require_cpl0(s);
+    nr = nr == 4 || nr == 5 ? nr + 2 : nr;
+    if (s->dr[7] & DR7_GD) {
+        s->pending_db |= DR6_BD;
+        soft_fault(s, VEC_DB, 0);
+    }
+    if (s->ctl.mov_dr_exiting) {
+        struct vmexit *x = soft_exit_record(s, EXIT_DR_ACCESS);
+        x->cr.type = load ? CR_MOV_TO : CR_MOV_FROM;
+        x->cr.nr = (uint8_t)nr;
+        x->cr.gpr = u->rm;
+        x->cr.value = load ? low_bytes(s->gpr[u->rm], size) : s->dr[nr];
+        system_leave(s, u);
+    }
+    if (load)
+        write_dr(s, nr, low_bytes(s->gpr[u->rm], size));
+    else
+        soft_write_reg(s, u->rm, size, s->dr[nr]);
+}

@@ -1,0 +1,358 @@
+/*
+ * cpu/soft/system/event.c -- interrupts and exceptions going in, IRET coming back.
+ *
+ * soft_deliver() takes one event through the IVT (real mode), the IDT (gates
+ * of protected mode) or the IDT of long mode.  A fault on the way leaves by
+ * longjmp with s->delivering still set; the run loop then asks
+ * soft_escalate() what to deliver instead: the second fault, a double fault,
+ * or nothing at all: triple fault.
+ *
+ * INT n and its kin are instructions, not events: s->delivering stays empty,
+ * so their faults are ordinary faults, without EXT.
+ *
+ * [SDM 3A "Interrupt and Exception Handling"; SDM 2A "INT n/INTO/INT3/INT1",
+ * "IRET/IRETD/IRETQ"; SDM 3B "8086 Emulation"]
+ */
+#include "cpu/soft/system/system.h"
+
+#include "base/trace.h"
+
+/* Vectors whose handler returns to the instruction, with RF set so that it is
+ * not stopped again: every exception but these. */
+#define NOT_FAULTS (BIT(VEC_DB) | BIT(VEC_NMI) | BIT(VEC_BP) | BIT(VEC_OF) | BIT(VEC_MC))
+
+/* "In the IDT", not in the GDT or LDT */
+#define ERROR_IDT 2
+
+_Noreturn static void fault_gate(struct soft *s, unsigned vector, unsigned gate)
+{
+    unsigned ext = s->delivering.type != EVENT_NONE;
+
+    soft_fault(s, vector, gate * 8 | ERROR_IDT | ext);
+}
+
+/* RFLAGS as the handler will find it on the stack. */
+static uint64_t pushed_flags(struct soft *s, const struct event *e, bool software)
+{
+    uint64_t f = soft_flags(s);
+
+    if (software)
+        return f & ~FLAG_RF;
+    if (e->type == EVENT_EXCEPTION && !(NOT_FAULTS >> e->vector & 1))
+        return f | FLAG_RF;
+    return f;
+}
+
+/* ---- real mode and V86 through the interrupt vector table ---- */
+
+static void enter_vector(struct soft *s, uint32_t entry, uint64_t flags)
+{
+    struct stack st = stack_current(s);
+    struct segment cs = real_segment(s, SEG_CS, (uint16_t)(entry >> 16));
+
+    stack_require(s, &st, 3, 2);
+    if ((entry & 0xffff) > cs.limit)
+        fault_sel(s, VEC_GP, 0);
+    stack_push(s, &st, 2, flags);
+    stack_push(s, &st, 2, s->seg[SEG_CS].sel);
+    stack_push(s, &st, 2, s->rip);
+    soft_write_reg(s, RSP, st.width, st.sp);
+    enter_code(s, &cs, entry & 0xffff);
+}
+
+static void deliver_real(struct soft *s, const struct event *e)
+{
+    unsigned at = e->vector * 4u;
+
+    if (at + 3 > s->idtr.limit)
+        fault_gate(s, VEC_GP, e->vector);
+    enter_vector(s, (uint32_t)soft_lin_load(s, (uint32_t)(s->idtr.base + at), 4, WALK_SYSTEM),
+                 soft_flags(s));
+    soft_set_flags(s, soft_flags(s) & ~(FLAG_IF | FLAG_TF | FLAG_RF | FLAG_AC));
+}
+
+/* Bit `vector` of the map below the I/O bitmap: set, or out of reach: not redirected. */
+static bool redirected(struct soft *s, unsigned vector)
+{
+    const struct segment *tr = &s->seg[SEG_TR];
+    uint32_t base;
+
+    if (tr->limit < 0x67)
+        return false;
+    base = (uint32_t)soft_lin_load(s, (uint32_t)(tr->base + 0x66), 2, WALK_SYSTEM);
+    base += vector / 8 - 32;
+    if (base > tr->limit)
+        return false;
+    return !(soft_lin_load(s, (uint32_t)(tr->base + base), 1, WALK_SYSTEM) >> (vector & 7) & 1);
+}
+
+/* [SDM 3B "Software Interrupt Handling Methods While Operating in Virtual-8086 Mode"] */
+bool deliver_v86_redirected(struct soft *s, unsigned vector)
+{
+    uint64_t f = soft_flags(s) & ~FLAG_RF, pushed = f;
+
+    if (!(s->cr4 & CR4_VME) || !redirected(s, vector)) {
+        if (iopl(s) < 3)
+            fault_sel(s, VEC_GP, 0);
+        return false;
+    }
+    if (iopl(s) < 3)            /* the program sees VIF as its IF, and IOPL 3 */
+        pushed = (f & ~FLAG_IF) | FLAG_IOPL | (f & FLAG_VIF ? FLAG_IF : 0);
+    enter_vector(s, (uint32_t)soft_lin_load(s, vector * 4, 4, WALK_USER), pushed);
+    soft_set_flags(s, f & ~(FLAG_TF | FLAG_NT | (iopl(s) < 3 ? FLAG_VIF : FLAG_IF)));
+    return true;
+}
+
+/* ---- protected mode ---- */
+
+/* One delivery under way. */
+struct delivery {
+    const struct event *e;
+    bool     software, trap;    /* trap: IF stays           */
+    unsigned size;              /* of a pushed element      */
+    uint64_t rip;               /* of the handler           */
+    uint64_t flags;             /* to push                  */
+};
+
+static void finish(struct soft *s, const struct delivery *d, const struct segment *cs)
+{
+    uint64_t clear = FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | (d->trap ? 0 : FLAG_IF);
+
+    soft_set_flags(s, soft_flags(s) & ~clear);
+    enter_code(s, cs, d->rip);
+}
+
+static void push_return(struct soft *s, struct stack *st, const struct delivery *d)
+{
+    stack_push(s, st, d->size, d->flags);
+    stack_push(s, st, d->size, s->seg[SEG_CS].sel);
+    stack_push(s, st, d->size, s->rip);
+    if (d->e->has_error)
+        stack_push(s, st, d->size, d->e->error);
+}
+
+static void deliver_same_ring(struct soft *s, struct delivery *d, struct segment *cs)
+{
+    struct stack st = stack_current(s);
+
+    stack_require(s, &st, d->e->has_error ? 4 : 3, d->size);
+    check_target(s, cs, d->rip);
+    push_return(s, &st, d);
+    soft_write_reg(s, RSP, st.width, st.sp);
+    finish(s, d, cs);
+}
+
+/* The order in which V86 segments lie above SS:ESP  [SDM 3B "Entering Virtual-8086 Mode"] */
+static const enum seg v86_frame[] = { SEG_GS, SEG_FS, SEG_DS, SEG_ES };
+
+static void deliver_inner_ring(struct soft *s, struct delivery *d, struct segment *cs, unsigned cpl)
+{
+    bool from_v86 = v86_mode(s);
+    struct stack st = tss_stack(s, cpl);
+
+    stack_require(s, &st, (from_v86 ? 9 : 5) + d->e->has_error, d->size);
+    check_target(s, cs, d->rip);
+    for (unsigned i = 0; from_v86 && i < NELEM(v86_frame); i++)
+        stack_push(s, &st, d->size, s->seg[v86_frame[i]].sel);
+    stack_push(s, &st, d->size, s->seg[SEG_SS].sel);
+    stack_push(s, &st, d->size, s->gpr[RSP]);
+    push_return(s, &st, d);
+    for (unsigned i = 0; from_v86 && i < NELEM(v86_frame); i++)
+        s->seg[v86_frame[i]] = null_segment(0, 0);
+    stack_commit(s, &st);
+    finish(s, d, cs);
+}
+
+/* The code segment a gate names: all checks but the ring's. */
+static struct descriptor handler_code(struct soft *s, const struct descriptor *gate)
+{
+    uint16_t sel = gate_sel(gate);
+    struct descriptor c;
+
+    if (null_selector(sel))
+        fault_sel(s, VEC_GP, 0);
+    if (!desc_fetch(s, sel, &c) || !desc_code(&c) || desc_dpl(&c) > s->cpl)
+        fault_sel(s, VEC_GP, sel);
+    if (long_mode(s) && (!desc_long(&c) || desc_big(&c)))
+        fault_sel(s, VEC_GP, sel);
+    if (!desc_present(&c))
+        fault_sel(s, VEC_NP, sel);
+    return c;
+}
+
+static void through_idt_gate(struct soft *s, const struct descriptor *gate, struct delivery *d)
+{
+    struct descriptor c = handler_code(s, gate);
+    bool inner = !desc_conforming(&c) && desc_dpl(&c) < s->cpl;
+    unsigned cpl = inner ? desc_dpl(&c) : s->cpl;
+    struct segment cs;
+
+    if (v86_mode(s) && !(inner && cpl == 0))    /* only ring 0 serves V86 */
+        fault_sel(s, VEC_GP, c.sel);
+    d->rip = gate_offset(gate, false);
+    if (desc_type(gate) & 8)
+        d->rip |= (gate->raw >> 48) << 16;
+    d->size = desc_type(gate) & 8 ? 4 : 2;
+    d->trap = desc_type(gate) & 1;
+    desc_set_accessed(s, &c);
+    cs = desc_segment(&c);
+    cs.sel = (uint16_t)((cs.sel & ~3u) | cpl);
+    if (inner)
+        deliver_inner_ring(s, d, &cs, cpl);
+    else
+        deliver_same_ring(s, d, &cs);
+}
+
+static void deliver_protected(struct soft *s, struct delivery *d)
+{
+    unsigned vector = d->e->vector;
+    struct descriptor gate = { .at = (uint32_t)(s->idtr.base + vector * 8u) };
+    unsigned type;
+
+    if (vector * 8u + 7 > s->idtr.limit)
+        fault_gate(s, VEC_GP, vector);
+    gate.raw = soft_lin_load(s, gate.at, 8, WALK_SYSTEM);
+    type = desc_type(&gate);
+    if (!desc_system(&gate) || (type != SYS_TASK_GATE && (type & 7) != 6 && (type & 7) != 7))
+        fault_gate(s, VEC_GP, vector);
+    if (d->software && desc_dpl(&gate) < s->cpl)
+        fault_gate(s, VEC_GP, vector);
+    if (!desc_present(&gate))
+        fault_gate(s, VEC_NP, vector);
+    if (type != SYS_TASK_GATE) {
+        through_idt_gate(s, &gate, d);
+        return;
+    }
+    if (d->flags & FLAG_RF)     /* saved in the TSS, not pushed */
+        soft_set_flags(s, soft_flags(s) | FLAG_RF);
+    task_gate(s, &gate, TASK_INT, d->e->has_error ? &d->e->error : NULL);
+}
+
+/* ---- long mode  [SDM 3A "64-Bit Mode Stack Frame", "Interrupt Stack Table"] ---- */
+
+static void deliver_long(struct soft *s, struct delivery *d)
+{
+    unsigned vector = d->e->vector, ist, cpl;
+    struct descriptor gate = { .at = s->idtr.base + vector * 16u }, c;
+    struct stack st;
+    struct segment cs;
+    bool inner;
+
+    if (vector * 16u + 15 > s->idtr.limit || !canonical(gate.at))
+        fault_gate(s, VEC_GP, vector);
+    gate.raw = soft_lin_load(s, gate.at, 8, WALK_SYSTEM);
+    gate.upper = soft_lin_load(s, gate.at + 8, 8, WALK_SYSTEM);
+    if (!desc_system(&gate) || (desc_type(&gate) != SYS_INT32 && desc_type(&gate) != SYS_TRAP32))
+        fault_gate(s, VEC_GP, vector);
+    if (d->software && desc_dpl(&gate) < s->cpl)
+        fault_gate(s, VEC_GP, vector);
+    if (!desc_present(&gate))
+        fault_gate(s, VEC_NP, vector);
+    c = handler_code(s, &gate);
+    inner = !desc_conforming(&c) && desc_dpl(&c) < s->cpl;
+    cpl = inner ? desc_dpl(&c) : s->cpl;
+    ist = gate.raw >> 32 & 7;
+    if (ist || inner) {
+        st = tss_stack64(s, ist ? 3 + ist : cpl, cpl);
+        if (!inner)             /* an IST alone does not touch SS */
+            st.ss = s->seg[SEG_SS];
+    } else {
+        st = stack_current(s);
+        st.width = 8;
+    }
+    d->size = 8;
+    d->trap = desc_type(&gate) & 1;
+    d->rip = gate_offset(&gate, true);
+    desc_set_accessed(s, &c);
+    cs = desc_segment(&c);
+    cs.sel = (uint16_t)((cs.sel & ~3u) | cpl);
+    if (!canonical(st.sp))
+        fault_sel(s, VEC_SS, 0);
+    st.sp &= ~UINT64_C(15);
+    stack_require(s, &st, 5 + d->e->has_error, 8);
+    check_target(s, &cs, d->rip);
+    stack_push(s, &st, 8, s->seg[SEG_SS].sel);
+    stack_push(s, &st, 8, s->gpr[RSP]);
+    push_return(s, &st, d);
+    stack_commit(s, &st);
+    finish(s, d, &cs);
+}
+
+/* ---- the two functions of soft.h ---- */
+
+/* "The processor clears DR7.GD upon entering a debug exception handler"; the
+ * cause goes into DR6, whose B0-B3 tell of this exception only. */
+static void note_debug(struct soft *s)
+{
+    if (s->pending_db)
+        s->dr[6] = (s->dr[6] & ~UINT64_C(15)) | s->pending_db;
+    s->pending_db = 0;
+    s->dr[7] &= ~DR7_GD;
+}
+
+void soft_deliver(struct soft *s, const struct event *e, bool software)
+{
+    struct event event = *e;    /* e may be s->inject or s->delivering */
+    struct delivery d = { .e = &event, .software = software,
+                          .flags = pushed_flags(s, e, software) };
+
+    if (!software) {
+        s->delivering = event;
+        s->restart_rip = s->rip;
+    }
+    if (event.type == EVENT_EXCEPTION && event.vector == VEC_PF)
+        s->cr2 = event.cr2;
+    if (real_mode(s))
+        deliver_real(s, &event);
+    else if (long_mode(s))
+        deliver_long(s, &d);
+    else
+        deliver_protected(s, &d);
+    if (event.type == EVENT_EXCEPTION && event.vector == VEC_DB && !software)
+        note_debug(s);
+    s->delivering = (struct event){ .type = EVENT_NONE };
+    s->halted = false;
+    s->irq_shadow = s->db_shadow = false;
+    trace_emit(s->v->trace, TRACE_DELIVER, event.vector, s->rip, event.error);
+}
+
+enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
+
+static enum fault_class class_of(const struct event *e)
+{
+    if (e->type != EVENT_EXCEPTION)
+        return BENIGN;
+    switch (e->vector) {
+    case VEC_DE: case VEC_TS: case VEC_NP: case VEC_SS: case VEC_GP:
+        return CONTRIBUTORY;
+    case VEC_PF:
+        return PAGE_FAULT;
+    case VEC_DF:
+        return DOUBLE_FAULT;
+    default:
+        return BENIGN;
+    }
+}
+
+enum outcome { SERIAL, DOUBLE, TRIPLE };
+
+/* "Conditions for Generating a Double Fault": [first][second] */
+static const enum outcome outcomes[4][4] = {
+    [BENIGN]       = { SERIAL, SERIAL, SERIAL, SERIAL },
+    [CONTRIBUTORY] = { SERIAL, DOUBLE, SERIAL, SERIAL },
+    [PAGE_FAULT]   = { SERIAL, DOUBLE, DOUBLE, SERIAL },
+    [DOUBLE_FAULT] = { SERIAL, TRIPLE, TRIPLE, TRIPLE },
+};
+
+bool soft_escalate(struct soft *s, struct event *e)
+{
+    enum outcome o = outcomes[class_of(&s->delivering)][class_of(e)];
+
+    s->delivering = (struct event){ .type = EVENT_NONE };
+    if (o == DOUBLE) {
+        if (e->vector == VEC_PF)        /* the second page fault has already said where */
+            s->cr2 = e->cr2;
+        *e = (struct event){ .type = EVENT_EXCEPTION, .vector = VEC_DF, .has_error = true };
+    }
+    return o != TRIPLE;
+}

@@ -1,0 +1,294 @@
+/*
+ * cpu/soft/system/task.c -- switching tasks by hardware.
+ *
+ * A TSS holds the registers of a task that is not running.  JMP, CALL, IRET
+ * with NT set, and interrupts through a task gate exchange the running task
+ * for another: save here, load there.  Who may come back to whom is kept in
+ * three places: the busy bit of each TSS descriptor, the back link in the new
+ * TSS, and EFLAGS.NT:
+ *
+ *              old busy   new busy           new NT     new link
+ *    JMP       cleared    set (was clear)    as saved   untouched
+ *    CALL,INT  stays      set (was clear)    set        old TR
+ *    IRET      cleared    stays (was set)    as saved   untouched
+ *
+ * Everything that can fault on the old task's account (limits, pages of both
+ * TSSs) comes before the first change.  Afterwards the new task is running:
+ * a bad segment in its TSS is its own fault, and RIP is already its own.
+ *
+ * [SDM 3A "Task Switching", "Task-State Segment (TSS)"]
+ */
+#include "cpu/soft/system/system.h"
+
+#define TSS32_MIN 0x67          /* smallest limit */
+#define TSS16_MIN 0x2b
+#define TSS_LINK  0
+#define TSS32_CR3 0x1c
+#define TSS32_TRAP 0x64         /* bit 0: #DB on entry */
+
+/* Where things are in the two kinds of TSS. */
+struct layout {
+    unsigned min, size, ip, flags, gpr, seg, n_segs, ldt;
+};
+static const struct layout layouts[2] = {
+    { TSS16_MIN, 2, 0x0e, 0x10, 0x12, 0x22, 4, 0x2a },
+    { TSS32_MIN, 4, 0x20, 0x24, 0x28, 0x48, 6, 0x60 },
+};
+
+/* What is read from the new TSS before anything is changed. */
+struct image {
+    uint64_t cr3, ip, flags, gpr[8];
+    uint16_t seg[6], ldt;
+    bool     trap;
+};
+
+static const struct layout *layout_of(unsigned type)
+{
+    return &layouts[(type & 8) != 0];
+}
+
+static uint64_t get(struct soft *s, uint64_t base, unsigned off, unsigned size)
+{
+    return soft_lin_load(s, (uint32_t)(base + off), size, WALK_SYSTEM);
+}
+
+static void put(struct soft *s, uint64_t base, unsigned off, unsigned size, uint64_t value)
+{
+    soft_lin_store(s, (uint32_t)(base + off), size, low_bytes(value, size), WALK_SYSTEM);
+}
+
+static void read_image(struct soft *s, uint64_t base, const struct layout *l, struct image *m)
+{
+    bool wide = l->size == 4;
+
+    *m = (struct image){ .cr3 = s->cr3 };
+    if (wide) {
+        m->cr3 = get(s, base, TSS32_CR3, 4);
+        m->trap = get(s, base, TSS32_TRAP, 1) & 1;
+    }
+    m->ip = get(s, base, l->ip, l->size);
+    m->flags = get(s, base, l->flags, l->size);
+    for (unsigned i = 0; i < 8; i++)    /* a 16-bit TSS leaves the upper halves all ones */
+        m->gpr[i] = get(s, base, l->gpr + l->size * i, l->size) | (wide ? 0 : 0xffff0000);
+    for (unsigned i = 0; i < l->n_segs; i++)
+        m->seg[i] = (uint16_t)get(s, base, l->seg + l->size * i, 2);
+    m->ldt = (uint16_t)get(s, base, l->ldt, 2);
+}
+
+/* The dynamic fields of the running task go back to its TSS. */
+static void save_task(struct soft *s, uint64_t base, const struct layout *l, uint64_t flags)
+{
+    put(s, base, l->ip, l->size, s->rip);
+    put(s, base, l->flags, l->size, flags);
+    for (unsigned i = 0; i < 8; i++)
+        put(s, base, l->gpr + l->size * i, l->size, s->gpr[i]);
+    for (unsigned i = 0; i < l->n_segs; i++)
+        put(s, base, l->seg + l->size * i, 2, s->seg[i].sel);
+}
+
+/* The busy bit of the task being left. */
+static void leave_tss(struct soft *s)
+{
+    struct descriptor d;
+
+    if (desc_fetch(s, s->seg[SEG_TR].sel, &d))
+        desc_set_busy(s, &d, false);
+}
+
+/* ---- the new task's segments: faults are its own ---- */
+
+static void load_task_ldt(struct soft *s, uint16_t sel)
+{
+    struct descriptor d;
+
+    s->seg[SEG_LDTR] = null_segment(sel, 0);
+    if (null_selector(sel))
+        return;
+    if ((sel & 4) || !desc_fetch(s, sel, &d) || !desc_system(&d) || desc_type(&d) != SYS_LDT ||
+        !desc_present(&d))
+        fault_sel(s, VEC_TS, sel);
+    s->seg[SEG_LDTR] = desc_segment(&d);
+}
+
+static void load_task_code(struct soft *s, uint16_t sel)
+{
+    unsigned rpl = sel & 3;
+    struct descriptor d;
+
+    if (null_selector(sel))
+        fault_sel(s, VEC_TS, 0);
+    if (!desc_fetch(s, sel, &d) || !desc_code(&d) ||
+        (desc_conforming(&d) ? desc_dpl(&d) > rpl : desc_dpl(&d) != rpl))
+        fault_sel(s, VEC_TS, sel);
+    if (!desc_present(&d))
+        fault_sel(s, VEC_NP, sel);
+    desc_set_accessed(s, &d);
+    s->seg[SEG_CS] = desc_segment(&d);
+}
+
+static void load_task_stack(struct soft *s, uint16_t sel, unsigned cpl)
+{
+    struct descriptor d;
+
+    if (null_selector(sel) || !desc_fetch(s, sel, &d) || (sel & 3) != cpl ||
+        !desc_writable(&d) || desc_dpl(&d) != cpl)
+        fault_sel(s, VEC_TS, sel);
+    if (!desc_present(&d))
+        fault_sel(s, VEC_SS, sel);
+    desc_set_accessed(s, &d);
+    s->seg[SEG_SS] = desc_segment(&d);
+}
+
+static void load_task_data(struct soft *s, enum seg seg, uint16_t sel)
+{
+    struct descriptor d;
+
+    if (null_selector(sel))
+        return;
+    if (!desc_fetch(s, sel, &d) || !desc_readable(&d) ||
+        (!desc_conforming(&d) && ((sel & 3) > desc_dpl(&d) || s->cpl > desc_dpl(&d))))
+        fault_sel(s, VEC_TS, sel);
+    if (!desc_present(&d))
+        fault_sel(s, VEC_NP, sel);
+    desc_set_accessed(s, &d);
+    s->seg[seg] = desc_segment(&d);
+}
+
+static void load_task_segments(struct soft *s, const struct image *m)
+{
+    static const enum seg data[] = { SEG_ES, SEG_DS, SEG_FS, SEG_GS };
+    unsigned cpl = m->flags & FLAG_VM ? 3 : m->seg[SEG_CS] & 3;
+
+    for (unsigned i = SEG_ES; i <= SEG_GS; i++)         /* the hidden parts follow one by one */
+        s->seg[i] = null_segment(m->seg[i], i == SEG_SS ? cpl : 0);
+    soft_mode_changed(s);
+    load_task_ldt(s, m->ldt);
+    if (m->flags & FLAG_VM) {
+        for (unsigned i = SEG_ES; i <= SEG_GS; i++)
+            s->seg[i] = real_segment(s, (enum seg)i, m->seg[i]);
+        soft_mode_changed(s);
+        return;
+    }
+    load_task_code(s, m->seg[SEG_CS]);
+    load_task_stack(s, m->seg[SEG_SS], cpl);
+    soft_mode_changed(s);
+    for (unsigned i = 0; i < NELEM(data); i++)
+        load_task_data(s, data[i], m->seg[data[i]]);
+    soft_mode_changed(s);
+}
+
+/* ---- the switch ---- */
+
+static void load_cr3(struct soft *s, uint64_t cr3)
+{
+    if (!(s->cr0 & CR0_PG) || cr3 == s->cr3)
+        return;
+    s->cr3 = cr3;
+    soft_tlb_flush(s, false);
+}
+
+static void push_error(struct soft *s, unsigned size, uint32_t error)
+{
+    struct stack st = stack_current(s);
+
+    stack_push(s, &st, size, error);
+    soft_write_reg(s, RSP, st.width, st.sp);
+}
+
+/* From here on the new task runs. */
+static void become(struct soft *s, const struct image *m, const struct segment *tr, uint64_t flags)
+{
+    s->seg[SEG_TR] = *tr;
+    s->cr0 |= CR0_TS;
+    load_cr3(s, m->cr3);
+    soft_set_flags(s, flags);
+    for (unsigned i = 0; i < 8; i++)
+        s->gpr[i] = m->gpr[i];
+    s->rip = s->restart_rip = m->ip;
+    s->dr[7] &= ~UINT64_C(0x155);       /* the local breakpoints were the old task's */
+}
+
+/* The monitor wants to see CR3 loads.  A task switch is seen before it begins:
+ * the exit has no length, so RETIRE only loads CR3, and the second time round
+ * it is the right one already. */
+static void show_cr3(struct soft *s, uint64_t cr3)
+{
+    struct vmexit *x;
+
+    if (!(s->cr0 & CR0_PG) || cr3 == s->cr3 || !s->ctl.cr3_load_exiting)
+        return;
+    x = soft_exit_record(s, EXIT_CR_ACCESS);
+    x->len = 0;
+    x->cr.type = CR_MOV_TO;
+    x->cr.nr = 3;
+    x->cr.value = cr3;
+    soft_leave(s);
+}
+
+void task_switch(struct soft *s, struct descriptor *d, enum task_cause cause,
+                 const uint32_t *error)
+{
+    const struct segment old = s->seg[SEG_TR];
+    const struct layout *from = layout_of(old.attr & 0xf), *to = layout_of(desc_type(d));
+    struct segment tr = desc_segment(d);
+    uint64_t old_flags = soft_flags(s), flags;
+    struct image m;
+
+    if (tr.limit < to->min)
+        fault_sel(s, VEC_TS, d->sel);
+    if (old.limit < from->min || !(old.attr & SEG_P))
+        fault_sel(s, VEC_TS, old.sel);
+    read_image(s, tr.base, to, &m);
+    if (to->size == 4 && (s->cr0 & CR0_PG) && m.cr3 != s->cr3)
+        check_pdptes(s, s->cr0, m.cr3, s->cr4);
+    soft_lin_probe(s, (uint32_t)(old.base + from->ip), from->ldt - from->ip,
+                   WALK_WRITE | WALK_SYSTEM);
+    show_cr3(s, m.cr3);
+    flags = (m.flags & 0x3f7fd7) | FLAG_ONE;
+    if (cause == TASK_CALL || cause == TASK_INT) {
+        put(s, tr.base, TSS_LINK, 2, old.sel);
+        flags |= FLAG_NT;
+    }
+    if (cause == TASK_IRET)
+        old_flags &= ~FLAG_NT;
+    save_task(s, old.base, from, old_flags);
+    if (cause == TASK_JMP || cause == TASK_IRET)
+        leave_tss(s);
+    if (cause != TASK_IRET)
+        desc_set_busy(s, d, true);
+    tr.attr |= TSS_BUSY;
+    become(s, &m, &tr, flags);
+    load_task_segments(s, &m);
+    if (error)
+        push_error(s, to->size, *error);
+    check_target(s, &s->seg[SEG_CS], s->rip);
+    if (m.trap)
+        s->pending_db |= DR6_BT;
+}
+
+void task_gate(struct soft *s, const struct descriptor *gate, enum task_cause cause,
+               const uint32_t *error)
+{
+    uint16_t sel = gate_sel(gate);
+    struct descriptor d;
+
+    if (null_selector(sel) || (sel & 4) || !desc_fetch(s, sel, &d) || !desc_system(&d) ||
+        (desc_type(&d) != SYS_TSS16 && desc_type(&d) != SYS_TSS32))
+        fault_sel(s, VEC_GP, sel);
+    if (!desc_present(&d))
+        fault_sel(s, VEC_NP, sel);
+    task_switch(s, &d, cause, error);
+}
+
+void task_return(struct soft *s)
+{
+    uint16_t link = (uint16_t)get(s, s->seg[SEG_TR].base, TSS_LINK, 2);
+    struct descriptor d;
+
+    if (null_selector(link) || (link & 4) || !desc_fetch(s, link, &d) || !desc_system(&d) ||
+        (desc_type(&d) != SYS_TSS16_BUSY && desc_type(&d) != SYS_TSS32_BUSY))
+        fault_sel(s, VEC_TS, link);
+    if (!desc_present(&d))
+        fault_sel(s, VEC_NP, link);
+    task_switch(s, &d, TASK_IRET, NULL);
+}
