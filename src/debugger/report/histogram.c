@@ -128,16 +128,3 @@ void histogram_print(struct histogram *h, size_t rows, FILE *out)
                 100.0 * (double)(h->total - shown) / (double)h->total);
     fprintf(out, "%24s %12" PRIu64 "\n", "all", h->total);
 }
-
-void histogram_json(struct histogram *h, FILE *out)
-{
-    size_t n;
-    uint64_t others;
-    const struct tally_row *row = histogram_rows(h, &n, &others);
-    char label[240];
-    for (size_t i = 0; i < n; i++)      /* labels hold nothing that needs escaping */
-        fprintf(out, "{\"%s\":\"%s\",\"count\":%" PRIu64 "}\n", h->field->name,
-                histogram_label(h, row[i].key, label, sizeof label), row[i].count);
-    if (others)
-        fprintf(out, "{\"%s\":null,\"count\":%" PRIu64 "}\n", h->field->name, others);
-}

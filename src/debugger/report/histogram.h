@@ -21,7 +21,6 @@ void histogram_free(struct histogram *h);
 
 void histogram_add(struct histogram *h, const struct trace_event *e);
 void histogram_print(struct histogram *h, size_t rows, FILE *out);     /* rows 0: all */
-void histogram_json(struct histogram *h, FILE *out);        /* a line per value */
 
 /* The rows, settled: most frequent first (times: ascending). */
 const struct tally_row *histogram_rows(struct histogram *h, size_t *n, uint64_t *others);

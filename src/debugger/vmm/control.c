@@ -322,11 +322,3 @@ struct control *control_new(struct vm *vm, const struct symbols *symbols, struct
     }
     return c;
 }
-
-void control_free(struct control *c)
-{
-    if (!c)
-        return;
-    stops_free(c->stops);
-    free(c);
-}

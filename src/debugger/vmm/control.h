@@ -21,7 +21,6 @@ struct stops;
 
 /* symbols and info, for conditions and filters, may be NULL.  NULL: out of memory. */
 struct control *control_new(struct vm *vm, const struct symbols *symbols, struct debuginfo *info);
-void control_free(struct control *c);
 
 /* Its breakpoints (debugger/vmm/stops.h). */
 struct stops *control_stops(struct control *c);
