@@ -113,7 +113,7 @@ static void show_instruction(struct vm *vm)
     ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
     ZydisFormatter formatter;
 
-    if (vm->cpu.ops->get_state(&vm->cpu, ST_ALL, &s))
+    if (boot_cpu(vm)->ops->get_state(boot_cpu(vm), ST_ALL, &s))
         return;
     uint64_t rip = s.rip;
     bool long64 = (s.efer & EFER_LMA) && (s.seg[SEG_CS].attr & SEG_L);
@@ -173,7 +173,7 @@ static int compare(struct side side[2], struct vm_config config[2], const struct
     else if (!o->quiet)
         fprintf(stderr, "vitrine: %s and %s agree: %" PRIu64 " comparisons, %" PRIu64
                 " guest-visible exits, %" PRIu64 " instructions; %s\n", side[0].name, side[1].name,
-                l.n_compared, l.n_visible, l.leader->cpu.icount, vm_stops[l.leader->stop].about);
+                l.n_compared, l.n_visible, boot_cpu(l.leader)->icount, vm_stops[l.leader->stop].about);
     return status;
 }
 

@@ -214,7 +214,7 @@ static uint64_t play_idle(void *arg, uint64_t ns)
     struct session *s = arg;
     const struct recording *r = s->o->replay;
     uint64_t now = vclock_now_ns(s->vm->clock);
-    bool last = was_interrupted(r) && !r->end.kicked && s->vm->cpu.icount == r->end.icount &&
+    bool last = was_interrupted(r) && !r->end.kicked && boot_cpu(s->vm)->icount == r->end.icount &&
                 s->vm->n_exits == r->end.n_exits;
     play(s, INPUT_IDLE);
     uint64_t passed = last && now >= r->end.vtime_ns ? 0 : input_play_sleep(&s->o->replay->log, ns);
@@ -229,10 +229,10 @@ static bool is_there(const struct session *s, bool in_turn)
 {
     const struct recording_end *end = &s->o->replay->end;
     const struct vm *vm = s->vm;
-    if (!was_interrupted(s->o->replay) || vm->cpu.icount < end->icount ||
-        in_turn != (end->kicked != 0) || vm->halted)
+    if (!was_interrupted(s->o->replay) || boot_cpu(vm)->icount < end->icount ||
+        in_turn != (end->kicked != 0) || boot_cpu(vm)->halted)
         return false;
-    return vm->cpu.icount > end->icount || vm->n_exits + end->kicked >= end->n_exits;
+    return boot_cpu(vm)->icount > end->icount || vm->n_exits + end->kicked >= end->n_exits;
 }
 
 static void replay_turn(struct session *s)
@@ -240,13 +240,13 @@ static void replay_turn(struct session *s)
     struct vm *vm = s->vm;
     const struct recording_end *end = &s->o->replay->end;
     struct vmexit x;
-    if (!vm->in_turn && is_there(s, false))
+    if (!boot_cpu(vm)->turn.unfinished && is_there(s, false))
         interrupt_again(s);
     if (!vm_prepare(vm))
         return;
     if (is_there(s, true))
         interrupt_again(s);
-    vm->debug_until = was_interrupted(s->o->replay) && vm->cpu.icount < end->icount ? end->icount : 0;
+    vm->debug_wants.until = was_interrupted(s->o->replay) && boot_cpu(vm)->icount < end->icount ? end->icount : 0;
     vm_turn(vm, &x);
 }
 
@@ -274,13 +274,13 @@ static int compare_ends(const struct session *s)
         if (!s->o->quiet)
             host_say("it ended as it was recorded: %" PRIu64 " instructions, %" PRIu64
                      " exits, sum %016" PRIx64,
-                     vm->cpu.icount, vm->n_exits, hash);
+                     boot_cpu(vm)->icount, vm->n_exits, hash);
         return 0;
     }
     host_say("it ended otherwise than it was recorded: \"%s\" at instruction %" PRIu64
              ", exit %" PRIu64 ", and not"
              " \"%s\" at %" PRIu64 ", exit %" PRIu64 " (sum %016" PRIx64 ", not %016" PRIx64 ")",
-             vm_stops[vm->stop].about, vm->cpu.icount, vm->n_exits, vm_stops[r->end.stop].about,
+             vm_stops[vm->stop].about, boot_cpu(vm)->icount, vm->n_exits, vm_stops[r->end.stop].about,
              r->end.icount, r->end.n_exits, hash, r->end.hash);
     return 1;
 }
@@ -396,7 +396,7 @@ static void last_words(struct session *s)
     if (s->o->quiet || (expected && !wants_live_text(s->o)))
         return;
     host_say("%s%s%s (%" PRIu64 " exits, %" PRIu64 " instructions)", vm_stops[vm->stop].about,
-             vm->why[0] ? ": " : "", vm->why, vm->n_exits, vm->cpu.icount);
+             vm->why[0] ? ": " : "", vm->why, vm->n_exits, boot_cpu(vm)->icount);
     open_symbols(s);
     explain_vm(s->vm, s->symbols, stderr);
 }

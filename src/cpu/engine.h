@@ -21,11 +21,7 @@
 
 struct bytes_in;
 struct bytes_out;
-struct gmem;
-struct nested;
-struct shadow;
-struct dirty;
-struct trace;
+struct vcpu;                    /* cpu/vcpu.h */
 
 enum mmu_kind { MMU_NESTED, MMU_SHADOW, MMU_PV };
 extern const char *const mmu_names[3];
@@ -55,25 +51,6 @@ struct engine_caps {
     bool sees_cr_access, sees_cpuid, sees_msr, sees_first_touch, sees_vmcall;
     unsigned mmus;                  /* BIT(enum mmu_kind) */
     char why[900];                  /* a sentence the user can act on; always set */
-};
-
-struct vcpu {
-    const struct engine *ops;
-    void          *priv;            /* the engine's own                              */
-    struct gmem   *gmem;
-    struct dirty  *dirty;           /* may be NULL                                   */
-    struct trace  *trace;           /* may be NULL                                   */
-    enum mmu_kind  mmu;
-    struct nested *nested;          /* walked by engines that simulate EPT           */
-    struct shadow *shadow;          /* walked instead if mmu == MMU_SHADOW           */
-
-    /* Written by the engine before run() returns: */
-    uint64_t       icount;          /* instructions retired so far; 0 where unknown  */
-    uint64_t       n_exits;         /* how often run() returned: the engine's own count */
-    bool           irq_ready;       /* an interrupt injected now would be taken      */
-
-    /* TSC the guest reads = tsc_base + virtual ns (1 GHz).  Set by the monitor when time skips. */
-    uint64_t       tsc_base;
 };
 
 /* Where a debugger wants to be asked, unseen by the guest: EXIT_BREAKPOINT before

@@ -163,7 +163,7 @@ static bool keep_page(struct checkpoints *all, struct checkpoint *c, uint32_t pa
 /* Which pages differ from `here` is to be known. */
 static void collect(struct checkpoints *all)
 {
-    struct vcpu *v = &all->vm->cpu;
+    struct vcpu *v = boot_cpu(all->vm);
     if (v->ops->collect_dirty)
         v->ops->collect_dirty(v);
 }
@@ -185,7 +185,7 @@ static bool take_dirty(struct checkpoints *all, struct checkpoint *c,
 
 static void rearm(struct checkpoints *all)
 {
-    struct vcpu *v = &all->vm->cpu;
+    struct vcpu *v = boot_cpu(all->vm);
     if (v->ops->rearm_dirty)
         v->ops->rearm_dirty(v);
 }
@@ -450,8 +450,8 @@ bool checkpoints_return(struct checkpoints *all, struct checkpoint *c)
     uint64_t mask = t ? t->mask : 0;
     if (t)
         t->mask = 0;                    /* shadows that are dropped on the way are no events */
-    if (all->vm->cpu.ops->drop)
-        all->vm->cpu.ops->drop(&all->vm->cpu);
+    if (boot_cpu(all->vm)->ops->drop)
+        boot_cpu(all->vm)->ops->drop(boot_cpu(all->vm));
     collect(all);
     take_dirty(all, NULL, touch);
     touch_between(all, all->here, c);

@@ -28,43 +28,44 @@
 
 /* With shadow paging the monitor must hear of everything that changes what a
  * linear address means.  [SDM 3C "Guest-Host Masks and Read Shadows"] */
-void vm_initial_controls(struct vm *vm)
+void vm_initial_controls(const struct vm *vm, struct vcpu *v)
 {
-    vm->controls = (struct controls){ 0 };
+    struct controls *c = &v->controls;
+    *c = (struct controls){ 0 };
     if (vm->cfg.mmu != MMU_SHADOW)
         return;
-    vm->controls.exception_bitmap = (uint32_t)BIT(VEC_PF);
-    vm->controls.cr3_load_exiting = true;
-    vm->controls.invlpg_exiting = true;
-    vm->controls.msr_exiting = true;            /* EFER.LME and EFER.NXE */
-    vm->controls.cr0_mask = CR0_PG | CR0_PE | CR0_WP;
-    vm->controls.cr4_mask = CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_LA57 | CR4_PCIDE;
+    c->exception_bitmap = (uint32_t)BIT(VEC_PF);
+    c->cr3_load_exiting = true;
+    c->invlpg_exiting = true;
+    c->msr_exiting = true;                      /* EFER.LME and EFER.NXE */
+    c->cr0_mask = CR0_PG | CR0_PE | CR0_WP;
+    c->cr4_mask = CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_LA57 | CR4_PCIDE;
 }
 
-static int read_paging(struct vm *vm, struct paging *pg)
+static int read_paging(struct vcpu *v, struct paging *pg)
 {
     struct cpu_state s;
-    int err = vm->cpu.ops->get_state(&vm->cpu, ST_CRS | ST_GPRS, &s);
+    int err = v->ops->get_state(v, ST_CRS | ST_GPRS, &s);
     if (err)
         return err;
     *pg = paging_of(&s);
     return 0;
 }
 
-void vm_paging_changed(struct vm *vm)
+void vm_paging_changed(struct vm *vm, struct vcpu *v)
 {
     struct paging pg;
-    if (!vm->shadow || read_paging(vm, &pg))
+    if (!vm->shadow || read_paging(v, &pg))
         return;
     shadow_switch(vm->shadow, &pg);
     shadow_take_flush(vm->shadow);
-    vm->cpu.ops->flush_tlb(&vm->cpu);
+    v->ops->flush_tlb(v);
 }
 
 int vm_read_linear(struct vm *vm, gla_t gla, void *buf, uint64_t len)
 {
     struct paging pg;
-    if (read_paging(vm, &pg))
+    if (read_paging(boot_cpu(vm), &pg))
         return -14;
     return linear_read(&pg, vm->gmem, gla, buf, len) == len ? 0 : -14;
 }
@@ -78,8 +79,9 @@ unsigned vm_read_code(struct vm *vm, const struct cpu_state *s, uint8_t *buf, un
 /* ---- memory: the nested and the shadow way ---- */
 
 /* First touch of a guest-physical page: enter it into the nested tables. */
-static enum verdict on_ept_violation(struct vm *vm, struct vmexit *x)
+static enum verdict on_ept_violation(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
+    (void)v;
     const struct gmem_region *r = gmem_find(vm->gmem, x->page.gpa);
     if (!vm->nested)
         return RETRY;                           /* the host's own tables: KVM has filled them */
@@ -98,19 +100,19 @@ static enum verdict on_ept_violation(struct vm *vm, struct vmexit *x)
 }
 
 /* The shadowed guest faulted: repair it (hidden), or it is the guest's own (true). */
-static enum verdict on_shadow_fault(struct vm *vm, struct vmexit *x)
+static enum verdict on_shadow_fault(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     struct walk w;
-    enum shadow_verdict v = shadow_fault(vm->shadow, x->fault.gla, shadow_access(x->fault.error), &w);
+    enum shadow_verdict shadow = shadow_fault(vm->shadow, x->fault.gla, shadow_access(x->fault.error), &w);
     if (shadow_take_flush(vm->shadow))
-        vm->cpu.ops->flush_tlb(&vm->cpu);
+        v->ops->flush_tlb(v);
     for (unsigned i = 0; i < w.depth; i++)      /* its A and D bits may have been set */
         dirty_mark(vm->dirty, w.step[i].at, 8);
-    if (v == SHADOW_FAILED) {
+    if (shadow == SHADOW_FAILED) {
         vm_stop(vm, VM_HOST, "no memory for shadow tables");
         return STOP;
     }
-    if (v != SHADOW_TRUE)
+    if (shadow != SHADOW_TRUE)
         return RETRY;
     trace_emit(vm->trace, TRACE_FAULT_TRUE, x->fault.gla, w.error, VEC_PF);
     exit_reflect(x, VEC_PF, true, w.error);
@@ -118,30 +120,31 @@ static enum verdict on_shadow_fault(struct vm *vm, struct vmexit *x)
     return REFLECT;
 }
 
-static enum verdict on_exception(struct vm *vm, struct vmexit *x)
+static enum verdict on_exception(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     if (vm->shadow && x->fault.vector == VEC_PF)
-        return on_shadow_fault(vm, x);
+        return on_shadow_fault(vm, v, x);
     trace_emit(vm->trace, TRACE_FAULT_TRUE, x->fault.gla, x->fault.error, x->fault.vector);
     exit_reflect(x, x->fault.vector, x->fault.has_error, x->fault.error);
     x->reflect.cr2 = x->fault.gla;
     return REFLECT;
 }
 
-static enum verdict on_invlpg(struct vm *vm, struct vmexit *x)
+static enum verdict on_invlpg(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     if (vm->shadow) {
         shadow_invlpg(vm->shadow, x->page.gla);
         /* Of a table above the last level went more than the retired INVLPG drops. */
         if (shadow_take_flush(vm->shadow))
-            vm->cpu.ops->flush_tlb(&vm->cpu);
+            v->ops->flush_tlb(v);
     }
     return RETIRE;
 }
 
 /* Somebody's memory that is no memory: a device's, or nobody's. */
-static enum verdict on_mmio(struct vm *vm, struct vmexit *x)
+static enum verdict on_mmio(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
+    (void)v;
     bool claimed;
     if (x->mmio.write && gmem_find(vm->gmem, x->mmio.gpa))
         return RETIRE;                          /* a write to ROM: lost, as on the bus */
@@ -159,8 +162,9 @@ static enum verdict on_mmio(struct vm *vm, struct vmexit *x)
 
 /* ---- ports ---- */
 
-static enum verdict on_io(struct vm *vm, struct vmexit *x)
+static enum verdict on_io(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
+    (void)v;
     bool claimed;
     if (x->io.in)
         claimed = bus_read(vm->ports, from_cpu(0), x->io.port, x->io.size, &x->io.value);
@@ -176,11 +180,11 @@ static enum verdict on_io(struct vm *vm, struct vmexit *x)
 
 /* ---- instructions that ask for something ---- */
 
-static enum verdict on_cpuid(struct vm *vm, struct vmexit *x)
+static enum verdict on_cpuid(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     struct cpu_state s = { 0 };
     uint32_t out[4];
-    vm->cpu.ops->get_state(&vm->cpu, ST_CRS, &s);
+    v->ops->get_state(v, ST_CRS, &s);
     cpuid_answer(x->cpuid.leaf, x->cpuid.subleaf, !vm->cfg.no_vmcall, s.cr4, out);
     if (vm->peer && vm->peer->ops->limit_cpuid)
         vm->peer->ops->limit_cpuid(vm->peer, x->cpuid.leaf, out);
@@ -188,35 +192,37 @@ static enum verdict on_cpuid(struct vm *vm, struct vmexit *x)
     return RETIRE;
 }
 
-static enum verdict on_hlt(struct vm *vm, struct vmexit *x)
+static enum verdict on_hlt(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
-    (void)x;
-    vm->halted = true;
+    (void)vm, (void)x;
+    v->halted = true;
     return RETIRE;
 }
 
-static enum verdict on_vmcall(struct vm *vm, struct vmexit *x)
+static enum verdict on_vmcall(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
+    (void)v;
     x->call.result = vm_hypercall(vm, x->call.nr, x->call.arg);
     return RETIRE;
 }
 
 /* The engine performs the access; the shadow follows afterwards. */
-static enum verdict on_cr_access(struct vm *vm, struct vmexit *x)
-{
-    (void)x;
-    vm->paging_stale = true;
-    return RETIRE;
-}
-
-static enum verdict on_dr_access(struct vm *vm, struct vmexit *x)
+static enum verdict on_cr_access(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     (void)vm, (void)x;
+    v->turn.paging_stale = true;
     return RETIRE;
 }
 
-static enum verdict on_rdtsc(struct vm *vm, struct vmexit *x)
+static enum verdict on_dr_access(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
+    (void)vm, (void)v, (void)x;
+    return RETIRE;
+}
+
+static enum verdict on_rdtsc(struct vm *vm, struct vcpu *v, struct vmexit *x)
+{
+    (void)v;
     x->msr.value = vclock_now_ns(vm->clock);
     return RETIRE;
 }
@@ -237,11 +243,11 @@ static const struct machine_msr {
     { MSR_MTRR_DEF_TYPE, 0,                true  },
 };
 
-void vm_reset_msrs(struct vm *vm)
+void vm_reset_msrs(struct vcpu *v)
 {
-    _Static_assert(NELEM(machine_msrs) <= NELEM(vm->msr), "room for each");
+    _Static_assert(NELEM(machine_msrs) <= VCPU_MSRS, "room for each");
     for (size_t i = 0; i < NELEM(machine_msrs); i++)
-        vm->msr[i] = machine_msrs[i].reset;
+        v->msr[i] = machine_msrs[i].reset;
 }
 
 static const uint32_t core_msrs[] = {
@@ -265,58 +271,62 @@ static int machine_msr(uint32_t index)
     return -1;
 }
 
-static enum verdict on_rdmsr(struct vm *vm, struct vmexit *x)
+static enum verdict on_rdmsr(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
+    (void)vm;
     if (is_core_msr(x->msr.index))
         return RETIRE;
     int i = machine_msr(x->msr.index);
     if (i < 0)
         return exit_reflect(x, VEC_GP, true, 0);
-    x->msr.value = vm->msr[i];
+    x->msr.value = v->msr[i];
     return RETIRE;
 }
 
-static enum verdict on_wrmsr(struct vm *vm, struct vmexit *x)
+static enum verdict on_wrmsr(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
+    (void)vm;
     if (is_core_msr(x->msr.index)) {
-        vm->paging_stale = true;
+        v->turn.paging_stale = true;
         return RETIRE;
     }
     int i = machine_msr(x->msr.index);
     if (i < 0 || !machine_msrs[i].writable)
         return exit_reflect(x, VEC_GP, true, 0);
-    vm->msr[i] = x->msr.value;
+    v->msr[i] = x->msr.value;
     return RETIRE;
 }
 
-static enum verdict on_wbinvd(struct vm *vm, struct vmexit *x)
+static enum verdict on_wbinvd(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
-    (void)vm, (void)x;
+    (void)vm, (void)v, (void)x;
     return RETIRE;                              /* there is no cache to write back */
 }
 
-static enum verdict on_xsetbv(struct vm *vm, struct vmexit *x)
+static enum verdict on_xsetbv(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
-    (void)vm;
+    (void)vm, (void)v;
     return exit_reflect(x, VEC_UD, false, 0);   /* CPUID offers no XSAVE */
 }
 
 /* ---- changes and failures ---- */
 
-static enum verdict on_change(struct vm *vm, struct vmexit *x)
+static enum verdict on_change(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
-    (void)vm, (void)x;
+    (void)vm, (void)v, (void)x;
     return RETRY;                               /* the loop looks at time, irqs and stops */
 }
 
-static enum verdict on_triple_fault(struct vm *vm, struct vmexit *x)
+static enum verdict on_triple_fault(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
+    (void)v;
     vm_stop(vm, VM_TRIPLE_FAULT, "at rip %#" PRIx64, x->rip);
     return STOP;
 }
 
-static enum verdict on_failure(struct vm *vm, struct vmexit *x)
+static enum verdict on_failure(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
+    (void)v;
     vm_stop(vm, x->reason == EXIT_HOST ? VM_HOST : VM_ENGINE, "%s, at rip %#" PRIx64,
             x->fail.what ? x->fail.what : exit_name(x->reason), x->rip);
     return STOP;
@@ -357,7 +367,7 @@ exit_handler_fn *vm_exit_handler(unsigned reason)
     return i < 0 ? NULL : on_exit_reason[i];
 }
 
-enum verdict vm_answer(struct vm *vm, struct vmexit *x)
+enum verdict vm_answer(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     int i = exit_index(x->reason);
     if (i < 0 || !on_exit_reason[i]) {
@@ -365,5 +375,5 @@ enum verdict vm_answer(struct vm *vm, struct vmexit *x)
         return STOP;
     }
     vm->exits_by[i]++;
-    return on_exit_reason[i](vm, x);
+    return on_exit_reason[i](vm, v, x);
 }

@@ -56,10 +56,10 @@ void vm_hypercall_port(void *arg, uint32_t eax)
 {
     struct vm *vm = arg;
     struct cpu_state s;
-    if (vm->cpu.ops->get_state(&vm->cpu, ST_GPRS, &s))
+    if (boot_cpu(vm)->ops->get_state(boot_cpu(vm), ST_GPRS, &s))
         return;
     const uint64_t args[4] = { s.gpr[RBX], s.gpr[RCX], s.gpr[RDX], s.gpr[RSI] };
     s.gpr[RAX] = vm_hypercall(vm, eax, args);
-    vm->cpu.ops->set_state(&vm->cpu, ST_GPRS, &s);
-    vm->registers_changed = true;
+    boot_cpu(vm)->ops->set_state(boot_cpu(vm), ST_GPRS, &s);
+    boot_cpu(vm)->turn.registers_changed = true;
 }

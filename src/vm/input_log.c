@@ -37,7 +37,7 @@ void input_log_drop(struct input_log *log, size_t n)
 
 static struct input here(const struct input_log *log, enum input_hook hook, enum input_kind kind)
 {
-    return (struct input){ .icount = log->vm->cpu.icount, .vtime_ns = vclock_now_ns(log->vm->clock),
+    return (struct input){ .icount = boot_cpu(log->vm)->icount, .vtime_ns = vclock_now_ns(log->vm->clock),
                            .hook = (uint8_t)hook, .kind = (uint8_t)kind };
 }
 

@@ -73,7 +73,7 @@ static void drop_null_segments(struct cpu_state *s)
 static bool same_state(struct lockstep *l)
 {
     struct cpu_state a, b;
-    struct vcpu *va = &l->leader->cpu, *vb = &l->follower->cpu;
+    struct vcpu *va = boot_cpu(l->leader), *vb = boot_cpu(l->follower);
     unsigned groups = ST_GPRS | ST_SEGS | ST_CRS | ST_DRS | ST_MSRS | ST_FPU;
     l->n_compared++;
     if (va->ops->get_state(va, groups, &a) || vb->ops->get_state(vb, groups, &b))
@@ -192,16 +192,16 @@ static bool follow_once(struct lockstep *l, uint64_t budget, bool *visible)
 {
     struct vm *f = l->follower;
     struct vmexit *x = &l->exit[1];
-    f->cpu.ops->run(&f->cpu, budget, x);
+    boot_cpu(f)->ops->run(boot_cpu(f), budget, x);
     f->n_exits++;
     *visible = is_visible(x->reason);
     if (*visible)
         return true;
-    enum verdict v = vm_answer(f, x);
-    f->cpu.ops->conclude(&f->cpu, x, v);
-    if (f->paging_stale) {
-        f->paging_stale = false;
-        vm_paging_changed(f);
+    enum verdict v = vm_answer(f, boot_cpu(f), x);
+    boot_cpu(f)->ops->conclude(boot_cpu(f), x, v);
+    if (boot_cpu(f)->turn.paging_stale) {
+        boot_cpu(f)->turn.paging_stale = false;
+        vm_paging_changed(f, boot_cpu(f));
     }
     if (f->stop != VM_RUNNING)
         return differ(l, "the follower stopped: %s %s", vm_stops[f->stop].about, f->why);
@@ -212,14 +212,14 @@ static bool follow_once(struct lockstep *l, uint64_t budget, bool *visible)
 static bool catch_up(struct lockstep *l, uint64_t icount)
 {
     struct vm *f = l->follower;
-    while (both_count(l) && f->cpu.icount < icount) {
+    while (both_count(l) && boot_cpu(f)->icount < icount) {
         bool visible;
-        if (!follow_once(l, icount - f->cpu.icount, &visible))
+        if (!follow_once(l, icount - boot_cpu(f)->icount, &visible))
             return false;
         if (visible) {
             char b[100];
             return differ(l, "only the follower exits: %s at %#" PRIx64 ", instruction %" PRIu64,
-                          exit_describe(&l->exit[1], b, sizeof b), l->exit[1].rip, f->cpu.icount);
+                          exit_describe(&l->exit[1], b, sizeof b), l->exit[1].rip, boot_cpu(f)->icount);
         }
     }
     return true;
@@ -237,7 +237,7 @@ static bool follow_exit(struct lockstep *l, uint64_t icount)
             return false;
         if (l->exit[1].reason == EXIT_KICKED && !may_go_on(l, until))
             return false;
-        if (!visible && both_count(l) && f->cpu.icount > icount)
+        if (!visible && both_count(l) && boot_cpu(f)->icount > icount)
             return differ(l, "only the leader exits, at instruction %" PRIu64, icount);
     }
     return same_exit(l);
@@ -264,10 +264,10 @@ static bool follow(struct lockstep *l, uint64_t icount_at_exit)
     l->abreast = false;
     /* What the leader slept or waited before this exit; what the exit itself took
      * comes next time. */
-    f->cpu.tsc_base += a->time_base_at_exit_ns - f->time_base_ns;
-    f->time_base_ns = a->time_base_at_exit_ns;
-    if (a->injected.type != EVENT_NONE && f->cpu.ops->inject(&f->cpu, &a->injected))
-        return differ(l, "the follower does not take interrupt %u", a->injected.vector);
+    boot_cpu(f)->tsc_base += boot_cpu(a)->turn.time_base_at_exit_ns - f->time_base_ns;
+    f->time_base_ns = boot_cpu(a)->turn.time_base_at_exit_ns;
+    if (boot_cpu(a)->turn.injected.type != EVENT_NONE && boot_cpu(f)->ops->inject(boot_cpu(f), &boot_cpu(a)->turn.injected))
+        return differ(l, "the follower does not take interrupt %u", boot_cpu(a)->turn.injected.vector);
     if (!catch_up(l, icount_at_exit))
         return false;
     bool visible = is_visible(l->exit[0].reason);
@@ -275,7 +275,7 @@ static bool follow(struct lockstep *l, uint64_t icount_at_exit)
         if (!follow_exit(l, icount_at_exit))
             return false;
         share_answer(l);
-        f->cpu.ops->conclude(&f->cpu, &l->exit[1], a->verdict);
+        boot_cpu(f)->ops->conclude(boot_cpu(f), &l->exit[1], boot_cpu(a)->turn.verdict);
         l->n_visible++;
     }
     if (!visible && !both_count(l))
@@ -285,16 +285,16 @@ static bool follow(struct lockstep *l, uint64_t icount_at_exit)
     if (l->exit[0].reason == EXIT_EPT_VIOLATION || l->exit[0].reason == EXIT_EXCEPTION)
         return true;
     /* An interrupt the leader has taken and the follower has yet to: not comparable. */
-    if (!visible && f->n_exits == follower_exits && a->injected.type != EVENT_NONE)
+    if (!visible && f->n_exits == follower_exits && boot_cpu(a)->turn.injected.type != EVENT_NONE)
         return true;
     /* A port that changed the CPU's registers (a hypercall) changed the leader's only. */
-    if (visible && a->registers_changed) {
+    if (visible && boot_cpu(a)->turn.registers_changed) {
         struct cpu_state s;
-        a->cpu.ops->get_state(&a->cpu, ST_GPRS, &s);
-        f->cpu.ops->set_state(&f->cpu, ST_GPRS, &s);
+        boot_cpu(a)->ops->get_state(boot_cpu(a), ST_GPRS, &s);
+        boot_cpu(f)->ops->set_state(boot_cpu(f), ST_GPRS, &s);
     }
     /* Same counts now, unless one side's exit is half an instruction away. */
-    if (both_count(l) && a->cpu.icount != f->cpu.icount && !catch_up(l, a->cpu.icount))
+    if (both_count(l) && boot_cpu(a)->icount != boot_cpu(f)->icount && !catch_up(l, boot_cpu(a)->icount))
         return false;
     l->abreast = true;
     return same_state(l) && good_shadow(l);
@@ -305,8 +305,8 @@ int lockstep_run(struct lockstep *l)
     struct vm *a = l->leader;
     vm_begin(a);
     vm_begin(l->follower);
-    a->peer = &l->follower->cpu;
-    l->follower->peer = &a->cpu;
+    a->peer = boot_cpu(l->follower);
+    l->follower->peer = boot_cpu(a);
     a->sync_insns = both_count(l) ? l->every_insns : 0;
     while (a->stop == VM_RUNNING) {
         uint64_t before = a->n_exits;
@@ -315,7 +315,7 @@ int lockstep_run(struct lockstep *l)
             break;                              /* stopped before it ran */
         if (a->stop == VM_TRIPLE_FAULT || a->stop == VM_RUNNING || a->stop == VM_EXIT_PORT ||
             a->stop == VM_POWER_OFF)
-            if (!follow(l, a->icount_at_exit))
+            if (!follow(l, boot_cpu(a)->turn.icount_at_exit))
                 return l->differ ? 1 : a->status;
     }
     /* A limit may have stopped the leader where the other cannot be brought to. */

@@ -119,7 +119,7 @@ int recorder_close(struct recorder *r, struct vm *vm)
     struct entry e = { .raw = { 0 } };
     put_inputs(r, 0);
     e.end = (struct recording_end){
-        .icount = vm->cpu.icount, .vtime_ns = vclock_now_ns(vm->clock), .n_exits = vm->n_exits,
+        .icount = boot_cpu(vm)->icount, .vtime_ns = vclock_now_ns(vm->clock), .n_exits = vm->n_exits,
         .hash = vm_hash(vm), .stop = (uint16_t)vm->stop, .kicked = vm->exits_by[EXIT_IDX_KICKED] > 0,
         .status = vm->status,
     };

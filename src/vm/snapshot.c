@@ -86,7 +86,7 @@ void snapshot_describe(const struct vm *vm, struct snapshot_head *h)
     h->rtc_start_s = c->rtc_start_s;
     h->flags = (c->strict ? SNAPSHOT_STRICT : 0) | (c->no_reboot ? SNAPSHOT_NO_REBOOT : 0) |
                (c->no_vmcall ? SNAPSHOT_NO_VMCALL : 0);
-    h->icount = vm->cpu.icount;
+    h->icount = boot_cpu(vm)->icount;
     h->vtime_ns = vclock_now_ns(vm->clock);
     if (vm->files)
         describe_guest(vm->files, h);

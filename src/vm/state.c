@@ -28,11 +28,13 @@
 
 /* Numbers of which every value is harmless, and truths. */
 #define NUMBERS(X) \
-    X(time_base_ns) X(next_poll_ns) X(n_exits) X(n_irqs) X(exits_by) X(msr) X(icount_at_exit) \
-    X(icount_concluded) X(time_base_at_exit_ns) X(status) X(why) X(cpu.tsc_base) X(cpu.n_exits)
+    X(time_base_ns) X(next_poll_ns) X(n_exits) X(n_irqs) X(exits_by) X(vcpu[0].msr) \
+    X(vcpu[0].turn.icount_at_exit) X(vcpu[0].turn.icount_concluded) \
+    X(vcpu[0].turn.time_base_at_exit_ns) X(status) X(why) X(vcpu[0].tsc_base) X(vcpu[0].n_exits)
 #define BOOLS(X) \
-    X(halted) X(reset_wanted) X(paging_stale) X(after_visible) X(registers_changed) X(in_turn) \
-    X(cpu.irq_ready) X(controls.irq_window_exiting)
+    X(vcpu[0].halted) X(reset_wanted) X(vcpu[0].turn.paging_stale) X(vcpu[0].turn.after_visible) \
+    X(vcpu[0].turn.registers_changed) X(vcpu[0].turn.unfinished) \
+    X(vcpu[0].irq_ready) X(vcpu[0].controls.irq_window_exiting)
 
 /* ---- saving ---- */
 
@@ -64,13 +66,13 @@ static void put_devices(const struct vm *vm, struct bytes_out *o)
 static void put_cpu(struct vm *vm, struct bytes_out *o)
 {
     struct cpu_state s;
-    const struct engine *e = vm->cpu.ops;
+    const struct engine *e = boot_cpu(vm)->ops;
     if (e->save) {
-        e->save(&vm->cpu, o);
+        e->save(boot_cpu(vm), o);
         return;
     }
     memset(&s, 0, sizeof s);
-    o->bad |= e->get_state(&vm->cpu, ST_ALL, &s) != 0;
+    o->bad |= e->get_state(boot_cpu(vm), ST_ALL, &s) != 0;
     BYTES_PUT(o, s);
 }
 
@@ -94,8 +96,8 @@ void vm_save_state(struct vm *vm, struct bytes_out *o)
     BOOLS(X)
 #undef X
     bytes_put_u64(o, vm->stop);
-    bytes_put_u64(o, vm->verdict);
-    event_save(o, &vm->injected);
+    bytes_put_u64(o, boot_cpu(vm)->turn.verdict);
+    event_save(o, &boot_cpu(vm)->turn.injected);
     put_cpu(vm, o);
     /* Last what varies most in size: what is before it stays where it is. */
     if (vm->nested)
@@ -135,18 +137,18 @@ static const char *get_devices(struct vm *vm, struct bytes_in *in)
 static int get_cpu(struct vm *vm, struct bytes_in *in)
 {
     struct cpu_state s;
-    const struct engine *e = vm->cpu.ops;
+    const struct engine *e = boot_cpu(vm)->ops;
     if (e->load)
-        return e->load(&vm->cpu, in);
+        return e->load(boot_cpu(vm), in);
     BYTES_GET(in, s);
-    return in->bad ? -EINVAL : e->set_state(&vm->cpu, ST_ALL, &s);
+    return in->bad ? -EINVAL : e->set_state(boot_cpu(vm), ST_ALL, &s);
 }
 
 /* Time that makes sense, and a look for input that comes. */
 static bool good_times(const struct vm *vm, uint64_t now)
 {
-    uint64_t at = vm->time_base_ns + vm->cpu.icount;
-    return now < LATEST_NS && vm->time_base_ns < LATEST_NS && vm->cpu.icount < LATEST_NS &&
+    uint64_t at = vm->time_base_ns + boot_cpu(vm)->icount;
+    return now < LATEST_NS && vm->time_base_ns < LATEST_NS && boot_cpu(vm)->icount < LATEST_NS &&
            vm->next_poll_ns <= now + POLL_MEASURED_NS &&
            (!vm->cfg.engine->counts || (at >= now && at - now < POLL_MEASURED_NS));
 }
@@ -183,14 +185,14 @@ static const char *load(struct vm *vm, struct bytes_in *in)
 #undef X
     uint64_t stop = bytes_get_u64(in), verdict = bytes_get_u64(in);
     vm->stop = stop < N_VM_STOPS ? (enum vm_stop)stop : VM_RUNNING;
-    vm->verdict = verdict <= STOP ? (enum verdict)verdict : RETRY;
+    boot_cpu(vm)->turn.verdict = verdict <= STOP ? (enum verdict)verdict : RETRY;
     vm->why[sizeof vm->why - 1] = 0;
-    event_load(in, &vm->injected);
-    bool ready = vm->cpu.irq_ready;
-    vm->cpu.ops->set_controls(&vm->cpu, &vm->controls);
+    event_load(in, &boot_cpu(vm)->turn.injected);
+    bool ready = boot_cpu(vm)->irq_ready;
+    boot_cpu(vm)->ops->set_controls(boot_cpu(vm), &boot_cpu(vm)->controls);
     if (get_cpu(vm, in))
         return "its CPU";
-    vm->cpu.irq_ready = ready;
+    boot_cpu(vm)->irq_ready = ready;
     if (vm->nested && !nested_load(vm->nested, vm->gmem, in))
         return "its nested tables";
     if (vm->shadow && !shadow_load(vm->shadow, in))
@@ -208,7 +210,7 @@ int vm_load_state(struct vm *vm, struct bytes_in *in, char *why, size_t n)
         vm->trace->mask = mask;
     vm_rebase_time(vm);
     vm->alarm_ns = 0;
-    vm->debug_exit = vm->debug_due = false;
+    vm->debug_news.exit = vm->debug_news.due = false;
     if (!wrong)
         return 0;
     snprintf(why, n, "the state makes no sense for this machine: %s", wrong);
@@ -246,7 +248,7 @@ static uint64_t hash_cpu(struct vm *vm, uint64_t h)
 {
     struct cpu_state s;
     memset(&s, 0, sizeof s);
-    vm->cpu.ops->get_state(&vm->cpu, ST_ALL, &s);
+    boot_cpu(vm)->ops->get_state(boot_cpu(vm), ST_ALL, &s);
     if (!vm->cfg.engine->counts)
         s.tsc = 0;                      /* the host's time, which goes on */
     struct table_reg gdtr = s.gdtr, idtr = s.idtr;
@@ -261,6 +263,6 @@ static uint64_t hash_cpu(struct vm *vm, uint64_t h)
 
 uint64_t vm_hash(struct vm *vm)
 {
-    uint64_t now[] = { vclock_now_ns(vm->clock), vm->cpu.icount, vm->n_exits };
+    uint64_t now[] = { vclock_now_ns(vm->clock), boot_cpu(vm)->icount, vm->n_exits };
     return hash_devices(vm, hash_cpu(vm, fnv(gmem_hash(vm->gmem), now, sizeof now)));
 }

@@ -67,13 +67,13 @@ static void on_memory_changed(void *arg, gpa_t gpa, uint64_t len)
     struct vm *vm = arg;
     if (vm->shadow) {
         shadow_forget(vm->shadow, gpa, len);
-        if (shadow_take_flush(vm->shadow) && vm->cpu.ops)
-            vm->cpu.ops->flush_tlb(&vm->cpu);
+        if (shadow_take_flush(vm->shadow) && boot_cpu(vm)->ops)
+            boot_cpu(vm)->ops->flush_tlb(boot_cpu(vm));
     }
     if (vm->dirty)
         dirty_mark(vm->dirty, gpa, len);
-    if (vm->cpu.ops && vm->cpu.ops->forget)
-        vm->cpu.ops->forget(&vm->cpu, gpa, len);
+    if (boot_cpu(vm)->ops && boot_cpu(vm)->ops->forget)
+        boot_cpu(vm)->ops->forget(boot_cpu(vm), gpa, len);
 }
 
 static bool make_parts(struct vm *vm)
@@ -96,19 +96,20 @@ static bool make_parts(struct vm *vm)
 
 static int make_cpu(struct vm *vm)
 {
-    struct vcpu *v = &vm->cpu;
+    struct vcpu *v = boot_cpu(vm);
     *v = (struct vcpu){
         .ops = vm->cfg.engine, .gmem = vm->gmem, .dirty = vm->dirty, .trace = vm->trace,
         .mmu = vm->cfg.mmu, .nested = vm->nested, .shadow = vm->shadow,
     };
+    vm->n_vcpus = 1;
     int err = v->ops->create(v);
     if (err) {
         v->ops = NULL;
         return err;
     }
-    vm_initial_controls(vm);
-    vm_reset_msrs(vm);
-    return v->ops->set_controls(v, &vm->controls);
+    vm_initial_controls(vm, v);
+    vm_reset_msrs(boot_cpu(vm));
+    return v->ops->set_controls(v, &v->controls);
 }
 
 struct vm *vm_new(const struct vm_config *cfg, char *why, size_t n)
@@ -145,8 +146,8 @@ void vm_free(struct vm *vm)
 {
     if (!vm)
         return;
-    if (vm->cpu.ops)
-        vm->cpu.ops->destroy(&vm->cpu);
+    if (boot_cpu(vm)->ops)
+        boot_cpu(vm)->ops->destroy(boot_cpu(vm));
     pc_free(vm->pc);
     bus_free(vm->ports);
     bus_free(vm->mmio);
@@ -168,13 +169,13 @@ static int place_guest(struct vm *vm, char *why, size_t n)
     int err = load_files_place(vm->files, vm->gmem, &vm->loaded, why, n);
     if (err)
         return err;
-    err = vm->cpu.ops->set_state(&vm->cpu, ST_ALL, &vm->loaded.cpu);
+    err = boot_cpu(vm)->ops->set_state(boot_cpu(vm), ST_ALL, &vm->loaded.cpu);
     if (err) {
         snprintf(why, n, "engine %s refuses the entry state of a guest in %s format",
                  vm->cfg.engine->name, vm->loaded.about);
         return err;
     }
-    vm_paging_changed(vm);
+    vm_paging_changed(vm, boot_cpu(vm));
     return 0;
 }
 
@@ -205,8 +206,8 @@ void vm_stop(struct vm *vm, enum vm_stop stop, const char *fmt, ...)
 void vm_kick(void *machine)
 {
     struct vm *vm = machine;
-    if (vm->cpu.ops)
-        vm->cpu.ops->kick(&vm->cpu);
+    if (boot_cpu(vm)->ops)
+        boot_cpu(vm)->ops->kick(boot_cpu(vm));
 }
 
 void vm_interrupt(struct vm *vm, int signo)
@@ -220,8 +221,8 @@ static void check_limits(struct vm *vm)
     const struct vm_config *c = &vm->cfg;
     if (vm->interrupted)
         vm_stop(vm, vm->interrupted == 15 ? VM_TERMINATED : VM_INTERRUPTED, NULL);
-    else if (c->limit_insns && vm->cpu.icount >= c->limit_insns)
-        vm_stop(vm, VM_LIMIT_INSNS, "%llu instructions", (unsigned long long)vm->cpu.icount);
+    else if (c->limit_insns && boot_cpu(vm)->icount >= c->limit_insns)
+        vm_stop(vm, VM_LIMIT_INSNS, "%llu instructions", (unsigned long long)boot_cpu(vm)->icount);
     else if (c->limit_exits && vm->n_exits >= c->limit_exits)
         vm_stop(vm, VM_LIMIT_EXITS, "%llu exits", (unsigned long long)vm->n_exits);
 }
@@ -236,8 +237,8 @@ static void reset_machine(struct vm *vm)
         return;
     }
     pc_reset(vm->pc);
-    vm->halted = false;
-    vm_reset_msrs(vm);
+    boot_cpu(vm)->halted = false;
+    vm_reset_msrs(boot_cpu(vm));
     if (place_guest(vm, why, sizeof why))
         vm_stop(vm, VM_HOST, "cannot load the guest again after its reset: %s", why);
 }
@@ -247,7 +248,7 @@ static void reset_machine(struct vm *vm)
 static void time_passes(struct vm *vm)
 {
     const struct vm_config *c = &vm->cfg;
-    uint64_t ran = c->engine->counts ? vm->cpu.icount : host_monotonic_ns() - vm->host_base_ns;
+    uint64_t ran = c->engine->counts ? boot_cpu(vm)->icount : host_monotonic_ns() - vm->host_base_ns;
     uint64_t now = vm->time_base_ns + ran;
     vclock_set_ns(vm->clock, c->engine->counts || !c->measured ? now : c->measured(c->hook_arg, now));
 }
@@ -263,14 +264,14 @@ void vm_rebase_time(struct vm *vm)
 
 uint64_t vm_progress(const struct vm *vm)
 {
-    return vm->cfg.engine->counts ? vm->cpu.icount : vm->n_exits;
+    return vm->cfg.engine->counts ? boot_cpu(vm)->icount : vm->n_exits;
 }
 
 static void skip_time(struct vm *vm, uint64_t ns)
 {
     if (vm->cfg.engine->counts) {
         vm->time_base_ns += ns;
-        vm->cpu.tsc_base += ns;         /* not "=": the guest may have written its TSC */
+        boot_cpu(vm)->tsc_base += ns;         /* not "=": the guest may have written its TSC */
     }
     time_passes(vm);
 }
@@ -326,29 +327,29 @@ static uint64_t budget(struct vm *vm)
     uint64_t until = vclock_next_ns(vm->clock);
     if (vm->cfg.poll && vm->next_poll_ns < until)
         until = vm->next_poll_ns;
-    vm->debug_due = false;
+    vm->debug_news.due = false;
     if (!vm->cfg.engine->counts) {
         set_alarm(vm, until);
         return UINT64_MAX;
     }
     uint64_t ns = until == VCLOCK_NEVER ? UINT64_MAX : until > now ? until - now : 1;
-    if (vm->cfg.limit_insns && vm->cfg.limit_insns - vm->cpu.icount < ns)
-        ns = vm->cfg.limit_insns - vm->cpu.icount;
-    if (vm->sync_insns && vm->sync_insns - vm->cpu.icount % vm->sync_insns < ns)
-        ns = vm->sync_insns - vm->cpu.icount % vm->sync_insns;
-    vm->debug_due = vm->debug_until && vm->debug_until - vm->cpu.icount < ns;
-    return vm->debug_due ? vm->debug_until - vm->cpu.icount : ns;
+    if (vm->cfg.limit_insns && vm->cfg.limit_insns - boot_cpu(vm)->icount < ns)
+        ns = vm->cfg.limit_insns - boot_cpu(vm)->icount;
+    if (vm->sync_insns && vm->sync_insns - boot_cpu(vm)->icount % vm->sync_insns < ns)
+        ns = vm->sync_insns - boot_cpu(vm)->icount % vm->sync_insns;
+    vm->debug_news.due = vm->debug_wants.until && vm->debug_wants.until - boot_cpu(vm)->icount < ns;
+    return vm->debug_news.due ? vm->debug_wants.until - boot_cpu(vm)->icount : ns;
 }
 
 /* ---- interrupts ---- */
 
 static void want_irq_window(struct vm *vm, bool want)
 {
-    want &= !vm->debug_no_window;
-    if (vm->controls.irq_window_exiting == want)
+    want &= !vm->debug_wants.no_window;
+    if (boot_cpu(vm)->controls.irq_window_exiting == want)
         return;
-    vm->controls.irq_window_exiting = want;
-    vm->cpu.ops->set_controls(&vm->cpu, &vm->controls);
+    boot_cpu(vm)->controls.irq_window_exiting = want;
+    boot_cpu(vm)->ops->set_controls(boot_cpu(vm), &boot_cpu(vm)->controls);
 }
 
 /* The PIC has something: inject it, or ask to hear when that can be done. */
@@ -356,12 +357,12 @@ static void deliver_irq(struct vm *vm)
 {
     struct pic *pic = pc_pic(vm->pc);
     bool pending = pic_pending(pic);
-    vm->injected.type = EVENT_NONE;
-    if ((vm->cfg.irq_at_visible_exits && !vm->after_visible) || (vm->debug_hold_irqs && !vm->debug_woken)) {
+    boot_cpu(vm)->turn.injected.type = EVENT_NONE;
+    if ((vm->cfg.irq_at_visible_exits && !boot_cpu(vm)->turn.after_visible) || (vm->debug_wants.hold_irqs && !vm->debug_news.woken)) {
         want_irq_window(vm, false);
         return;
     }
-    if (!pending || !vm->cpu.irq_ready) {
+    if (!pending || !boot_cpu(vm)->irq_ready) {
         want_irq_window(vm, pending);
         return;
     }
@@ -371,10 +372,10 @@ static void deliver_irq(struct vm *vm)
     uint64_t seq = trace_emit(vm->trace, TRACE_INJECT, e.vector, 0, e.type);
     trace_leave(vm->trace, old);
     trace_enter(vm->trace, seq);                /* what the guest does next answers it */
-    if (vm->cpu.ops->inject(&vm->cpu, &e))
+    if (boot_cpu(vm)->ops->inject(boot_cpu(vm), &e))
         vm_stop(vm, VM_ENGINE, "it does not take interrupt %u", e.vector);
-    vm->injected = e;
-    vm->debug_woken = false;
+    boot_cpu(vm)->turn.injected = e;
+    vm->debug_news.woken = false;
     vm->n_irqs++;
 }
 
@@ -382,7 +383,7 @@ static void deliver_irq(struct vm *vm)
 static void sleep_until_irq(struct vm *vm)
 {
     struct cpu_state s;
-    if (vm->cpu.ops->get_state(&vm->cpu, ST_GPRS, &s) || !(s.rflags & FLAG_IF)) {
+    if (boot_cpu(vm)->ops->get_state(boot_cpu(vm), ST_GPRS, &s) || !(s.rflags & FLAG_IF)) {
         vm_stop(vm, VM_HALTED, "HLT with interrupts off");
         return;
     }
@@ -402,7 +403,7 @@ static void sleep_until_irq(struct vm *vm)
         skip_time(vm, passed);
         vclock_run_due(vm->clock);
     }
-    vm->halted = vm->pause_wanted && !pic_pending(pc_pic(vm->pc)) && vm->stop == VM_RUNNING &&
+    boot_cpu(vm)->halted = vm->pause_wanted && !pic_pending(pc_pic(vm->pc)) && vm->stop == VM_RUNNING &&
                  !vm->reset_wanted;
 }
 
@@ -410,21 +411,21 @@ static void sleep_until_irq(struct vm *vm)
 
 bool vm_prepare(struct vm *vm)
 {
-    if (vm->in_turn)
+    if (boot_cpu(vm)->turn.unfinished)
         return vm->stop == VM_RUNNING;
     if (vm->reset_wanted)
         reset_machine(vm);
     time_passes(vm);
     vclock_run_due(vm->clock);
     poll_input(vm);
-    vm->debug_woken |= vm->halted;
-    if (vm->halted && vm->stop == VM_RUNNING)
+    vm->debug_news.woken |= boot_cpu(vm)->halted;
+    if (boot_cpu(vm)->halted && vm->stop == VM_RUNNING)
         sleep_until_irq(vm);
     check_limits(vm);
-    if (vm->stop != VM_RUNNING || vm->halted)
+    if (vm->stop != VM_RUNNING || boot_cpu(vm)->halted)
         return false;
     deliver_irq(vm);
-    vm->in_turn = true;
+    boot_cpu(vm)->turn.unfinished = true;
     return true;
 }
 
@@ -433,19 +434,19 @@ bool vm_prepare(struct vm *vm)
  * unfinished turn keep their stamp. */
 static bool is_debug_exit(struct vm *vm, const struct vmexit *x)
 {
-    vm->debug_exit = x->reason == EXIT_BREAKPOINT || (x->reason == EXIT_BUDGET && vm->debug_due) ||
-                     (x->reason == EXIT_MTF && vm->debug_step) ||
-                     (x->reason == EXIT_KICKED && vm->debug_kick);
-    vm->debug_kick &= x->reason != EXIT_KICKED;
-    if (!vm->debug_exit)
+    vm->debug_news.exit = x->reason == EXIT_BREAKPOINT || (x->reason == EXIT_BUDGET && vm->debug_news.due) ||
+                     (x->reason == EXIT_MTF && vm->debug_wants.step) ||
+                     (x->reason == EXIT_KICKED && vm->debug_wants.kick);
+    vm->debug_wants.kick &= x->reason != EXIT_KICKED;
+    if (!vm->debug_news.exit)
         return false;
     uint64_t stamp = vm->trace ? vm->trace->ctx.vtime_ns : 0;
     time_passes(vm);
     if (vm->trace)
         vm->trace->ctx.vtime_ns = stamp;
-    vm->n_debug_exits++;
-    vm->in_turn = vm->cfg.engine->counts;
-    vm->cpu.ops->conclude(&vm->cpu, x, RETRY);
+    vm->debug_news.n_exits++;
+    boot_cpu(vm)->turn.unfinished = vm->cfg.engine->counts;
+    boot_cpu(vm)->ops->conclude(boot_cpu(vm), x, RETRY);
     return true;
 }
 
@@ -455,17 +456,17 @@ static uint64_t log_exit(struct vm *vm, const struct vmexit *x)
     if (!t)
         return 0;
     t->ctx.rip = x->rip;
-    t->ctx.icount = vm->cpu.icount;
+    t->ctx.icount = boot_cpu(vm)->icount;
     return trace_emit(t, TRACE_EXIT, x->reason, exit_qualification(x), exit_extra(x));
 }
 
 static void conclude(struct vm *vm, struct vmexit *x, enum verdict verdict, uint64_t entered_ns)
 {
-    vm->cpu.ops->conclude(&vm->cpu, x, verdict);
-    vm->icount_concluded = vm->cpu.icount;
-    if (vm->paging_stale) {
-        vm->paging_stale = false;
-        vm_paging_changed(vm);
+    boot_cpu(vm)->ops->conclude(boot_cpu(vm), x, verdict);
+    boot_cpu(vm)->turn.icount_concluded = boot_cpu(vm)->icount;
+    if (boot_cpu(vm)->turn.paging_stale) {
+        boot_cpu(vm)->turn.paging_stale = false;
+        vm_paging_changed(vm, boot_cpu(vm));
     }
     uint64_t took = vm->cfg.timing ? host_monotonic_ns() - entered_ns : 0;
     trace_emit(vm->trace, TRACE_RESUME, verdict, x->rip, took);
@@ -475,7 +476,7 @@ static void conclude(struct vm *vm, struct vmexit *x, enum verdict verdict, uint
  * the monitor's way to measure time, and no exit of the guest's. */
 static bool is_tick(const struct vm *vm, const struct vmexit *x)
 {
-    return x->reason == EXIT_KICKED && !vm->interrupted && vm->injected.type == EVENT_NONE &&
+    return x->reason == EXIT_KICKED && !vm->interrupted && boot_cpu(vm)->turn.injected.type == EVENT_NONE &&
            vclock_next_ns(vm->clock) > vclock_now_ns(vm->clock);
 }
 
@@ -484,35 +485,35 @@ static bool is_tick(const struct vm *vm, const struct vmexit *x)
 static bool is_after_visible(const struct vm *vm, const struct vmexit *x)
 {
     if (x->reason == EXIT_IRQ_WINDOW)
-        return vm->after_visible && vm->cfg.engine->counts &&
-               vm->cpu.icount == vm->icount_concluded;
+        return boot_cpu(vm)->turn.after_visible && vm->cfg.engine->counts &&
+               boot_cpu(vm)->icount == boot_cpu(vm)->turn.icount_concluded;
     return x->reason == EXIT_IO || x->reason == EXIT_MMIO || x->reason == EXIT_HLT;
 }
 
 bool vm_turn(struct vm *vm, struct vmexit *x)
 {
-    vm->cpu.ops->run(&vm->cpu, budget(vm), x);
+    boot_cpu(vm)->ops->run(boot_cpu(vm), budget(vm), x);
     if (is_debug_exit(vm, x))
         return false;
-    vm->after_visible = is_after_visible(vm, x);
+    boot_cpu(vm)->turn.after_visible = is_after_visible(vm, x);
     time_passes(vm);
-    vm->in_turn = false;
+    boot_cpu(vm)->turn.unfinished = false;
     if (is_tick(vm, x)) {
-        vm->cpu.ops->conclude(&vm->cpu, x, RETRY);
+        boot_cpu(vm)->ops->conclude(boot_cpu(vm), x, RETRY);
         return false;
     }
     uint64_t entered_ns = vm->cfg.timing ? host_monotonic_ns() : 0;
     vm->n_exits++;
-    vm->icount_at_exit = vm->cpu.icount;
-    vm->time_base_at_exit_ns = vm->time_base_ns;
-    vm->registers_changed = false;
+    boot_cpu(vm)->turn.icount_at_exit = boot_cpu(vm)->icount;
+    boot_cpu(vm)->turn.time_base_at_exit_ns = vm->time_base_ns;
+    boot_cpu(vm)->turn.registers_changed = false;
     uint64_t seq = log_exit(vm, x);
     trace_enter(vm->trace, seq);
     if (vm->cfg.before_answer)
         vm->cfg.before_answer(vm->cfg.hook_arg, x);
-    vm->verdict = vm_answer(vm, x);
+    boot_cpu(vm)->turn.verdict = vm_answer(vm, boot_cpu(vm), x);
     charge_port_access(vm, x);
-    conclude(vm, x, vm->verdict, entered_ns);
+    conclude(vm, x, boot_cpu(vm)->turn.verdict, entered_ns);
     if (vm->cfg.after_exit)
         vm->cfg.after_exit(vm->cfg.after_exit_arg);
     trace_leave(vm->trace, 0);                  /* what comes next starts a chain of its own */

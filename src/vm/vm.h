@@ -11,7 +11,7 @@
 #define VM_VM_H
 
 #include "base/types.h"
-#include "cpu/engine.h"
+#include "cpu/vcpu.h"
 #include "io/device.h"
 #include "vm/load.h"
 
@@ -84,6 +84,26 @@ struct vm_config {
     void     *after_exit_arg;
 };
 
+/* What a debugger wants of the loop.  It writes, the loop reads.  An exit that only it asked for
+ * is neither logged nor counted, and the turn goes on as if it had not been. */
+struct debug_wants {
+    uint64_t until;         /* an exit at this icount; 0: no                                */
+    bool     hold_irqs;     /* inject no interrupts, except one that ends a HLT             */
+    bool     no_window;     /* nor ask the engine for an interrupt window                   */
+    bool     step;          /* the monitor trap flag was set for the debugger's sake        */
+    bool     kick;          /* the next kick is the debugger's; the loop clears it          */
+};
+
+/* What the loop tells it. */
+struct debug_news {
+    bool     due;           /* the engine's budget ends at debug_wants.until                */
+    bool     woken;         /* the CPU has left HLT for an interrupt that is not injected yet */
+    bool     exit;          /* the latest exit was one that only the debugger asked for     */
+    uint64_t n_exits;       /* how many of those there were                                 */
+};
+
+#define VM_MAX_CPUS 1
+
 struct vm {
     struct vm_config  cfg;
     struct gmem      *gmem;
@@ -94,9 +114,9 @@ struct vm {
     struct vclock    *clock;
     struct pc        *pc;
     struct trace     *trace;
-    struct vcpu       cpu;
+    struct vcpu       vcpu[VM_MAX_CPUS];
+    unsigned          n_vcpus;
     struct vcpu      *peer;         /* in lockstep: the other CPU, which must look the same */
-    struct controls   controls;
     struct load_files *files;       /* what a reset loads again  */
     struct load_result  loaded;
 
@@ -104,7 +124,7 @@ struct vm {
     uint64_t time_base_ns, host_base_ns;
     uint64_t next_poll_ns;
     uint64_t alarm_ns, slice_ns;    /* host time of the latest alarm; the least that a guest gets */
-    bool     halted, reset_wanted, paging_stale, after_visible;
+    bool     reset_wanted;
     volatile bool pause_wanted;     /* a halted CPU need not wait for its interrupt now */
 
     enum vm_stop stop;              /* VM_RUNNING while the loop goes on */
@@ -112,29 +132,15 @@ struct vm {
     char         why[160];          /* more about the stop, or empty     */
     uint64_t     n_exits, n_irqs;
     uint64_t     exits_by[N_EXITS];
-    uint64_t     msr[8];            /* the monitor's own MSRs, exits.c   */
-    /* The last turn of the loop, for lockstep and the debugger: */
-    struct event injected;          /* given to the guest before it ran          */
-    enum verdict verdict;
-    uint64_t icount_at_exit;        /* before the exit's instruction was retired */
-    uint64_t icount_concluded;      /* and after it                              */
-    uint64_t time_base_at_exit_ns;  /* before the access was charged             */
-    bool     registers_changed;     /* the answer changed the vCPU's registers   */
-    uint64_t sync_insns;            /* exit at every multiple of so many; 0: no  */
-    /* The debugger's.  An exit that only it asked for is neither logged nor counted,
-     * and the turn goes on as if it had not been. */
-    uint64_t debug_until;           /* it wants a look at this icount; 0: no     */
-    bool     debug_hold_irqs;       /* none are injected, but to wake from HLT:  */
-    bool     debug_no_window;       /* nor is an interrupt window asked for      */
-    bool     debug_woken;           /* by one that is still to be injected       */
-    bool     debug_step;            /* the monitor trap flag is the debugger's   */
-    bool     debug_due;             /* the budget ends for the debugger's sake   */
-    bool     debug_kick;            /* it has kicked the engine                  */
-    bool     debug_exit;            /* the last exit was one of its own          */
-    bool     in_turn;               /* ... and the turn is still to be finished  */
-    uint64_t n_debug_exits;
+    uint64_t     sync_insns;        /* exit at every multiple of so many instructions; 0: no */
+    struct debug_wants debug_wants;
+    struct debug_news  debug_news;
     volatile int interrupted;       /* a signal number, set by vm_interrupt() */
 };
+
+/* The CPU that runs after power-on.  Used where only one CPU can be meant; code that answers
+ * a CPU is given that one.  A macro, so that it is const if vm is. */
+#define boot_cpu(vm) (&(vm)->vcpu[0])
 
 #define POLL_NS           1000000u
 #define POLL_MEASURED_NS 10000000u      /* where virtual time is the host's */

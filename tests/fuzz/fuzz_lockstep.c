@@ -178,8 +178,8 @@ static struct vm *machine(const struct vm_config *cfg, const struct cpu_state *c
 
     bug_if(!vm, "%s", why);
     gmem_write(vm->gmem, 0, image, SIZE);
-    bug_if(vm->cpu.ops->set_state(&vm->cpu, ST_ALL, c), "the state is refused");
-    vm_paging_changed(vm);
+    bug_if(boot_cpu(vm)->ops->set_state(boot_cpu(vm), ST_ALL, c), "the state is refused");
+    vm_paging_changed(vm, boot_cpu(vm));
     return vm;
 }
 
@@ -191,7 +191,7 @@ static bool changed_tables(struct vm *vm)
     const uint8_t *now = gmem_ptr(vm->gmem, TABLES, STACK0 - TABLES);
     struct cpu_state c;
 
-    vm->cpu.ops->get_state(&vm->cpu, ST_CRS, &c);
+    boot_cpu(vm)->ops->get_state(boot_cpu(vm), ST_CRS, &c);
     for (unsigned i = TABLES; i < TABLES + 0x4000; i++)
         if ((now[i - TABLES] ^ image[i]) & (i % 4 ? 0xff : (uint8_t)~(PTE_A | PTE_D)))
             return true;

@@ -47,7 +47,7 @@ static void run(struct vm *vm, uint64_t n)
 {
     struct vmexit x;
     for (unsigned turns = 0; vm->stop == VM_RUNNING && turns < n; turns++) {
-        vm->debug_until = vm->cpu.icount + 200;
+        vm->debug_wants.until = boot_cpu(vm)->icount + 200;
         if (vm_prepare(vm))
             vm_turn(vm, &x);
     }
@@ -67,7 +67,7 @@ static void make(struct machine *m, enum mmu_kind mmu)
     s.cr0 |= 1;
     s.rip = CODE;
     gmem_write(m->vm->gmem, CODE, code, sizeof code);
-    bug_if(m->vm->cpu.ops->set_state(&m->vm->cpu, ST_ALL, &s), "no state");
+    bug_if(boot_cpu(m->vm)->ops->set_state(boot_cpu(m->vm), ST_ALL, &s), "no state");
     vm_begin(m->vm);
     run(m->vm, 300);
     bug_if(m->vm->stop != VM_RUNNING, "the guest has stopped: %s", m->vm->why);

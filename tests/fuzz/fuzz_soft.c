@@ -59,7 +59,7 @@ static void set_up_case(struct vm *vm, const uint8_t *in, size_t n)
     p.setup = (in[1] & 4 ? SET_IOPL3 : 0) | (in[1] & 8 ? SET_PVI | SET_VIP : 0) |
               (in[1] & 16 ? SET_VME : 0) | (in[1] & 32 ? SET_UMIP : 0) | SET_SYSCALL | SET_SYSENTER;
     ram = gmem_ptr(vm->gmem, 0, RAM);
-    cpu = vm->cpu;
+    cpu = vm->vcpu[0];
     make_memory(&p);
     memcpy(ram + CODE, in + HEADER, n - HEADER < CODE_BYTES ? n - HEADER : CODE_BYTES);
     put(PD, 0x87, 4);
@@ -70,7 +70,7 @@ static void set_up_case(struct vm *vm, const uint8_t *in, size_t n)
             c.gpr[i] = values[in[2 + i / 2] >> 4 * (i & 1) & 15];
     set_switches(&c, in);
     cpu.ops->set_state(&cpu, ST_ALL, &c);
-    vm_paging_changed(vm);
+    vm_paging_changed(vm, boot_cpu(vm));
 }
 
 struct end { struct cpu_state c; uint64_t icount; enum vm_stop stop; uint8_t ram[RAM]; };
@@ -90,8 +90,8 @@ static void run(const uint8_t *in, size_t n, bool singly, struct end *e)
         vm->sync_insns = 1, vm->cfg.limit_exits = 100 * EXITS;
     vm_run(vm);
     memset(&e->c, 0, sizeof e->c);
-    vm->cpu.ops->get_state(&vm->cpu, ST_ALL, &e->c);
-    e->icount = vm->cpu.icount;
+    boot_cpu(vm)->ops->get_state(boot_cpu(vm), ST_ALL, &e->c);
+    e->icount = boot_cpu(vm)->icount;
     e->stop = vm->stop;
     memcpy(e->ram, ram, RAM);
     vm_free(vm);

@@ -20,8 +20,8 @@
 #define JUDGE_H
 
 #include "base/x86.h"
-#include "cpu/engine.h"
 #include "cpu/soft/ops/x87.h"
+#include "cpu/vcpu.h"
 
 #include <Zydis/Zydis.h>
 

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/x86.h"
-#include "cpu/engine.h"
+#include "cpu/vcpu.h"
 #include "mem/gmem.h"
 #include "mem/nested.h"
 

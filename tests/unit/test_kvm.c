@@ -4,7 +4,7 @@
  *
  * Skipped, and says so, where there is no usable /dev/kvm.
  */
-#include "cpu/engine.h"
+#include "cpu/vcpu.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -709,13 +709,13 @@ static int load(struct guest *g, const struct bytes_out *o)
 }
 
 /* Some turns of a guest: what it did at the port, and where it was. */
-struct turn { uint64_t rip, value; unsigned reason, port; };
+struct a_turn { uint64_t rip, value; unsigned reason, port; };
 
-static void take_turns(struct guest *g, struct turn *t, size_t n)
+static void take_turns(struct guest *g, struct a_turn *t, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct vmexit *x = run(g);
-        t[i] = (struct turn){ x->rip, 0, x->reason, 0 };
+        t[i] = (struct a_turn){ x->rip, 0, x->reason, 0 };
         if (x->reason == EXIT_IO) {
             t[i].port = x->io.port;
             t[i].value = x->io.in ? 0 : x->io.value;
@@ -734,7 +734,7 @@ static const uint8_t summing[] = { 0xe4, 0x60,                  /* 1000 in al, 0
 static void a_past_comes_again(void **st)
 {
     (void)st;
-    struct turn first[40], then[40], skipped[40];
+    struct a_turn first[40], then[40], skipped[40];
     uint8_t before[PAGE_SIZE], after[PAGE_SIZE], again[PAGE_SIZE];
     struct guest *g = start(summing, sizeof summing);
     for (unsigned at = 0; at < 7; at++) {       /* behind an IN, and behind an OUT */
@@ -923,7 +923,7 @@ static void nonsense_is_refused(void **st)
     assert_int_equal(load(g, &bad), -EINVAL);
     assert_true(refused > 20);
     assert_int_equal(load(g, &good), 0);
-    struct turn t;
+    struct a_turn t;
     take_turns(g, &t, 1);
     assert_int_equal(t.rip, 0x1000);
     free(good.data);

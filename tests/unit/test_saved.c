@@ -32,12 +32,13 @@ static const struct { const char *path, *why; } not_saved[] = {
     /* how the machine was made */
     { "vm.cfg", "another machine is made with the same" },
     { "vm.loaded", "what a reset loads again: from the guest's file" },
-    { "vm.cpu.mmu", "as in cfg" },
-    { "vm.controls.exception_bitmap", "by cfg.mmu, as all that exits are wanted of but interrupt windows" },
-    { "vm.controls.cr3_load_exiting", "as above" }, { "vm.controls.cr3_store_exiting", "as above" },
-    { "vm.controls.invlpg_exiting", "as above" }, { "vm.controls.rdtsc_exiting", "as above" },
-    { "vm.controls.mov_dr_exiting", "as above" }, { "vm.controls.msr_exiting", "as above" },
-    { "vm.controls.cr0_mask", "as above" }, { "vm.controls.cr4_mask", "as above" },
+    { "vm.vcpu[0].mmu", "as in cfg" },
+    { "vm.vcpu[0].number", "as the machine is made" }, { "vm.n_vcpus", "as the machine is made" },
+    { "vm.vcpu[0].controls.exception_bitmap", "by cfg.mmu, as all that exits are wanted of but interrupt windows" },
+    { "vm.vcpu[0].controls.cr3_load_exiting", "as above" }, { "vm.vcpu[0].controls.cr3_store_exiting", "as above" },
+    { "vm.vcpu[0].controls.invlpg_exiting", "as above" }, { "vm.vcpu[0].controls.rdtsc_exiting", "as above" },
+    { "vm.vcpu[0].controls.mov_dr_exiting", "as above" }, { "vm.vcpu[0].controls.msr_exiting", "as above" },
+    { "vm.vcpu[0].controls.cr0_mask", "as above" }, { "vm.vcpu[0].controls.cr4_mask", "as above" },
     { "vm.sync_insns", "lockstep's, which has no snapshots" },
     { "uart.char_ns", "the machine's maker sets it" },
     { "pic.intr", "wiring" }, { "pit.irq0", "wiring" }, { "i8042.irq1", "wiring" }, { "i8042.irq12", "wiring" },
@@ -51,16 +52,16 @@ static const struct { const char *path, *why; } not_saved[] = {
     { "soft.kicked", "somebody's who is there now" },
 
     /* the debugger's: it is another's when the state is loaded */
-    { "vm.controls.monitor_trap_flag", "its step" }, { "vm.debug_step", "its step" },
-    { "vm.debug_until", "its next look" }, { "vm.debug_due", "its next look" },
-    { "vm.debug_hold_irqs", "how it steps" }, { "vm.debug_woken", "how it steps" },
-    { "vm.debug_no_window", "inside the past" },
-    { "vm.debug_kick", "its kick" }, { "vm.debug_exit", "its exit" }, { "vm.n_debug_exits", "counts its exits" },
+    { "vm.vcpu[0].controls.monitor_trap_flag", "its step" }, { "vm.debug_wants.step", "its step" },
+    { "vm.debug_wants.until", "its next look" }, { "vm.debug_news.due", "its next look" },
+    { "vm.debug_wants.hold_irqs", "how it steps" }, { "vm.debug_news.woken", "how it steps" },
+    { "vm.debug_wants.no_window", "inside the past" },
+    { "vm.debug_wants.kick", "its kick" }, { "vm.debug_news.exit", "its exit" }, { "vm.debug_news.n_exits", "counts its exits" },
     { "soft.debug_code", "its stops" }, { "soft.debug_data", "its stops" }, { "soft.debug_range", "its stops" },
     { "soft.touched", "its stops" }, { "soft.creep", "its stops" },
 
     /* what follows from the rest */
-    { "vm.cpu.icount", "soft.icount" },
+    { "vm.vcpu[0].icount", "soft.icount" },
     { "vclock.n_armed", "the devices' timers arm themselves" },
     { "soft.gpr[16]", "always 0" },
     { "soft.cc_result", "flags are saved worked out" }, { "soft.cc_src", "flags are saved worked out" },
@@ -225,7 +226,7 @@ static void no_member_is_forgotten(void **state)
         l.before = save(l.vm);
         look_into(&l, "vm", l.vm, (const void *)(uintptr_t)vm_turn);
         look_into(&l, "vclock", l.vm->clock, (const void *)(uintptr_t)vclock_new);
-        look_into(&l, "soft", l.vm->cpu.priv, (const void *)(uintptr_t)vm_turn);
+        look_into(&l, "soft", boot_cpu(l.vm)->priv, (const void *)(uintptr_t)vm_turn);
         look_into_devices(&l);
         if (l.vm->shadow)
             look_into(&l, "shadow", l.vm->shadow, (const void *)(uintptr_t)vm_turn);

@@ -96,11 +96,11 @@ static void unmake(struct run *r)
 static void run_to(struct run *r, uint64_t icount)
 {
     struct vmexit x;
-    while (r->vm->stop == VM_RUNNING && r->vm->cpu.icount < icount) {
-        r->vm->debug_until = icount;
+    while (r->vm->stop == VM_RUNNING && boot_cpu(r->vm)->icount < icount) {
+        r->vm->debug_wants.until = icount;
         if (vm_prepare(r->vm))
             vm_turn(r->vm, &x);
-        r->vm->debug_until = 0;
+        r->vm->debug_wants.until = 0;
     }
     drain(r);
 }
@@ -145,7 +145,7 @@ static uint64_t length_of(unsigned g, enum mmu_kind mmu)
     struct run *r = make(guests[g].name, mmu, guests[g].append);
     begin(r);
     run_to(r, UINT64_MAX);
-    uint64_t n = r->vm->cpu.icount;
+    uint64_t n = boot_cpu(r->vm)->icount;
     unmake(r);
     return n;
 }

@@ -44,7 +44,7 @@ static void put_code(struct vm *vm, const char *code, size_t n)
     c.rip = CODE;
     c.gpr[RSP] = CODE;
     assert_int_equal(gmem_write(vm->gmem, CODE, code, n), 0);
-    assert_int_equal(vm->cpu.ops->set_state(&vm->cpu, ST_ALL, &c), 0);
+    assert_int_equal(boot_cpu(vm)->ops->set_state(boot_cpu(vm), ST_ALL, &c), 0);
 }
 
 /* Run these bytes until they halt; the registers then. */
@@ -53,7 +53,7 @@ static void run(struct vm *vm, const char *code, size_t n, struct cpu_state *c)
     put_code(vm, code, n);
     vm_run(vm);
     assert_int_equal(vm->stop, VM_HALTED);
-    vm->cpu.ops->get_state(&vm->cpu, ST_ALL, c);
+    boot_cpu(vm)->ops->get_state(boot_cpu(vm), ST_ALL, c);
 }
 
 #define RUN(vm, code, c) run(vm, code, sizeof(code) - 1, c)
@@ -101,15 +101,15 @@ static enum vm_stop run_under_smap(enum mmu_kind mmu, const char *code, size_t n
 
     put_code(vm, code, n);
     gmem_write(vm->gmem, DIRECTORY, &pde, 4);
-    vm->cpu.ops->get_state(&vm->cpu, ST_ALL, &c);
+    boot_cpu(vm)->ops->get_state(boot_cpu(vm), ST_ALL, &c);
     for (int i = 0; i < 6; i++)
         c.seg[i] = (struct segment){ .sel = 8, .limit = 0xffffffff,
                                      .attr = i == SEG_CS ? 0xc09b : 0xc093 };
     c.cr0 = CR0_PE | CR0_PG | CR0_WP | CR0_ET;
     c.cr3 = DIRECTORY;
     c.cr4 = CR4_PSE | CR4_SMAP;
-    vm->cpu.ops->set_state(&vm->cpu, ST_ALL, &c);
-    vm_paging_changed(vm);
+    boot_cpu(vm)->ops->set_state(boot_cpu(vm), ST_ALL, &c);
+    vm_paging_changed(vm, boot_cpu(vm));
     vm_run(vm);
     stop = vm->stop;
     gmem_read(vm->gmem, 0x9000, cell, 4);
@@ -235,7 +235,7 @@ static void test_lockstep_tells_the_time(void **state)
     l.follower = vm_new(&b, why, sizeof why);
     put_code(l.leader, code, sizeof code - 1);
     put_code(l.follower, code, sizeof code - 1);
-    vm_paging_changed(l.follower);
+    vm_paging_changed(l.follower, boot_cpu(l.follower));
     lockstep_run(&l);
     if (l.differ)
         fail_msg("%s\n%s", l.what, l.states);

@@ -32,7 +32,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-#include "cpu/engine.h"
+#include "cpu/vcpu.h"
 
 struct kvm_pager;
 

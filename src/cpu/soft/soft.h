@@ -30,8 +30,8 @@
 #include "base/bytes.h"
 #include "base/types.h"
 #include "base/x86.h"
-#include "cpu/engine.h"
 #include "cpu/soft/ops/x87.h"
+#include "cpu/vcpu.h"
 #include "mem/walk.h"
 
 struct soft;

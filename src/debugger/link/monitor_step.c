@@ -278,7 +278,8 @@ static void at_answer(struct stepper *s)
 {
     struct vmexit x;
     exit_handler_fn *handler = NULL;
-    if (read_own(s, false, s->regs.rsi, &x, sizeof x) == 0) {
+    /* The exit is the third argument of vm_answer(): in RDX.  [System V ABI "Parameter Passing"] */
+    if (read_own(s, false, s->regs.rdx, &x, sizeof x) == 0) {
         s->reason = (unsigned)x.reason;
         handler = vm_exit_handler(s->reason);
     }

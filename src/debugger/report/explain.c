@@ -273,7 +273,7 @@ static const struct trace_event *last_unclaimed(const struct trace *t)
 void explain_vm(struct vm *vm, const struct symbols *symbols, FILE *out)
 {
     struct cpu_state c;
-    if (vm->cpu.ops->get_state(&vm->cpu, ST_ALL, &c) != 0)
+    if (boot_cpu(vm)->ops->get_state(boot_cpu(vm), ST_ALL, &c) != 0)
         return;
     struct reader r = { .vm = vm, .paging = paging_of(&c) };
     struct explain_input in = { .stop = vm->stop, .cpu = &c, .read = read_linear, .arg = &r,

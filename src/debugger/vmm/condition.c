@@ -30,7 +30,7 @@ static int read_for_agent(void *arg, uint64_t at, void *buf, unsigned n)
 static bool reg_for_agent(void *arg, unsigned nr, uint64_t *value)
 {
     struct asking *a = arg;
-    struct vcpu *v = &a->w->vm->cpu;
+    struct vcpu *v = boot_cpu(a->w->vm);
     uint8_t image[GDB_REG_BYTES];
     const struct gdb_reg *r = gdb_reg_at(a->arch, nr);
     if (!r || r->wire > 8)
@@ -57,7 +57,7 @@ bool condition_holds(const struct condition_world *w, const struct link_break *b
                      struct expr_names **names, char *why, size_t n)
 {
     struct cpu_state cpu = { 0 };
-    struct vcpu *v = &w->vm->cpu;
+    struct vcpu *v = boot_cpu(w->vm);
     uint64_t value;
     size_t at;
     why[0] = 0;

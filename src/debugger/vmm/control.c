@@ -42,7 +42,7 @@ struct control {
 
 static bool get_cpu(const struct control *c, unsigned groups, struct cpu_state *s)
 {
-    struct vcpu *v = &c->vm->cpu;
+    struct vcpu *v = boot_cpu(c->vm);
     memset(s, 0, sizeof *s);
     return v->ops->get_state(v, groups, s) == 0;
 }
@@ -68,7 +68,7 @@ static bool stepped(struct control *c, const char *text)
 static bool step_done(struct control *c, bool retired_one)
 {
     struct cpu_state s;
-    const struct vcpu *v = &c->vm->cpu;
+    const struct vcpu *v = boot_cpu(c->vm);
     c->begun |= retired_one || v->icount != c->begin_icount;
     switch (c->how) {
     case LINK_FREE:
@@ -133,7 +133,7 @@ static bool look_at_debug_exit(struct control *c, struct vmexit *x)
     if (x->reason != EXIT_BREAKPOINT)
         return step_done(c, x->reason != EXIT_KICKED);
     /* One where we began is none; an engine that cannot count tells of such once. */
-    bool at_begin = c->vm->cfg.engine->counts ? !c->begun && c->vm->cpu.icount == c->begin_icount
+    bool at_begin = c->vm->cfg.engine->counts ? !c->begun && boot_cpu(c->vm)->icount == c->begin_icount
                                               : c->first_run && !c->told_here && x->fault.gla == c->begin_pc;
     if (c->how == LINK_NEXT && c->has_next && step_done(c, false))
         return true;
@@ -154,7 +154,7 @@ static bool look_around(struct control *c)
 
 static bool look_at_exit(struct control *c)
 {
-    bool retired = c->vm->verdict == RETIRE;
+    bool retired = boot_cpu(c->vm)->turn.verdict == RETIRE;
     if (stops_events_hit(c->stops, &c->stop))
         return true;
     if (c->how == LINK_STEP_EXIT && !--c->left)
@@ -165,24 +165,24 @@ static bool look_at_exit(struct control *c)
 static void set_stepping(struct control *c, bool on)
 {
     struct vm *vm = c->vm;
-    c->stepping = vm->debug_step = on;
-    if (vm->controls.monitor_trap_flag == on)
+    c->stepping = vm->debug_wants.step = on;
+    if (boot_cpu(vm)->controls.monitor_trap_flag == on)
         return;
-    vm->controls.monitor_trap_flag = on;
-    vm->cpu.ops->set_controls(&vm->cpu, &vm->controls);
+    boot_cpu(vm)->controls.monitor_trap_flag = on;
+    boot_cpu(vm)->ops->set_controls(boot_cpu(vm), &boot_cpu(vm)->controls);
 }
 
 /* Step with the trap flag where the engine does not count, or has no stops for us. */
 static void choose_stepping(struct control *c)
 {
     bool steps = c->how != LINK_FREE && c->how != LINK_STEP_EXIT;
-    c->vm->debug_hold_irqs = steps && !c->step_irqs;
+    c->vm->debug_wants.hold_irqs = steps && !c->step_irqs;
     set_stepping(c, stops_need_steps(c->stops) || (steps && !c->vm->cfg.engine->counts));
 }
 
 void control_steps_no_more(struct control *c)
 {
-    c->vm->debug_hold_irqs = false;
+    c->vm->debug_wants.hold_irqs = false;
     set_stepping(c, false);
 }
 
@@ -211,15 +211,15 @@ static bool one_turn(struct control *c)
     look_ahead(c);
     if (c->stepping && stops_need_steps(c->stops))
         stops_look_ahead(c->stops);
-    vm->debug_until = c->until;
+    vm->debug_wants.until = c->until;
     if (c->how == LINK_FINISH && vm->cfg.engine->counts)
-        vm->debug_until = vm->cpu.icount + 1;
-    if (c->horizon && (!vm->debug_until || c->horizon < vm->debug_until))
-        vm->debug_until = c->horizon;
+        vm->debug_wants.until = boot_cpu(vm)->icount + 1;
+    if (c->horizon && (!vm->debug_wants.until || c->horizon < vm->debug_wants.until))
+        vm->debug_wants.until = c->horizon;
     bool counted = vm_turn(vm, &x);
-    vm->debug_until = 0;
+    vm->debug_wants.until = 0;
     bool stopped = counted ? look_at_exit(c) :
-                   vm->debug_exit && (stops_events_hit(c->stops, &c->stop) || look_at_debug_exit(c, &x) ||
+                   vm->debug_news.exit && (stops_events_hit(c->stops, &c->stop) || look_at_debug_exit(c, &x) ||
                                       look_around(c));
     c->first_run = false;
     c->told_here = !counted && x.reason == EXIT_BREAKPOINT && x.fault.vector == 0;
@@ -258,7 +258,7 @@ static void prepare_next(struct control *c, const struct cpu_state *s)
 void control_go(struct control *c, enum link_run how, uint64_t n, gla_t lo, gla_t hi)
 {
     struct cpu_state s;
-    const struct vcpu *v = &c->vm->cpu;
+    const struct vcpu *v = boot_cpu(c->vm);
     get_cpu(c, ST_GPRS | ST_SEGS | ST_CRS, &s);
     c->how = how;
     c->lo = lo;
@@ -289,12 +289,12 @@ void control_horizon(struct control *c, uint64_t icount, bool (*reached)(const v
 
 bool control_at_horizon(const struct control *c)
 {
-    return (c->horizon && c->vm->cpu.icount >= c->horizon) || (c->reached && c->reached(c->reached_arg));
+    return (c->horizon && boot_cpu(c->vm)->icount >= c->horizon) || (c->reached && c->reached(c->reached_arg));
 }
 
 bool control_holds_irqs(const struct control *c)
 {
-    return c->vm->debug_hold_irqs && c->vm->cfg.engine->counts;
+    return c->vm->debug_wants.hold_irqs && c->vm->cfg.engine->counts;
 }
 
 void control_step_irqs(struct control *c, bool on)

@@ -99,8 +99,8 @@ struct checkpoint *past_take(struct reverse *r, bool wall)
     if (!c)
         return NULL;
     c->note = r->inside ? r->log.at : r->log.n;
-    c->between = r->by_exit && (!r->known || r->vm->in_turn);
-    c->told = c->between && r->vm->debug_exit;
+    c->between = r->by_exit && (!r->known || boot_cpu(r->vm)->turn.unfinished);
+    c->told = c->between && r->vm->debug_news.exit;
     r->known = true;
     return c;
 }
@@ -149,13 +149,13 @@ void past_return_to(struct reverse *r, struct checkpoint *c)
 bool past_at_wall(const void *arg)
 {
     const struct reverse *r = arg;
-    return r->by_exit && r->inside && r->log.at >= r->log.limit && (!r->wall->between || r->vm->in_turn);
+    return r->by_exit && r->inside && r->log.at >= r->log.limit && (!r->wall->between || boot_cpu(r->vm)->turn.unfinished);
 }
 
 bool past_stop_at(struct reverse *r, const struct checkpoint *c, struct link_stop *why)
 {
     struct cpu_state s = { 0 };
-    if (!c->told || r->vm->cpu.ops->get_state(&r->vm->cpu, ST_GPRS | ST_SEGS | ST_CRS, &s))
+    if (!c->told || boot_cpu(r->vm)->ops->get_state(boot_cpu(r->vm), ST_GPRS | ST_SEGS | ST_CRS, &s))
         return false;
     return stops_code_hit(r->stops, state_pc(&s), why);
 }
@@ -212,7 +212,7 @@ static void leave_past(struct reverse *r)
     stops_elsewhere(r->stops);
     if (r->by_exit) {
         r->vm->cfg.alarm = r->alarm;
-        r->vm->debug_kick = r->vm->debug_no_window = false;
+        r->vm->debug_wants.kick = r->vm->debug_wants.no_window = false;
         vm_rebase_time(r->vm);
     }
 }

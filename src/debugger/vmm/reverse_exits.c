@@ -43,7 +43,7 @@ static uint64_t sum_registers(struct reverse *r, uint64_t *rip)
 {
     struct cpu_state s = { 0 };
     uint64_t h = 0;
-    r->vm->cpu.ops->get_state(&r->vm->cpu, ST_GPRS, &s);
+    boot_cpu(r->vm)->ops->get_state(boot_cpu(r->vm), ST_GPRS, &s);
     for (unsigned i = 0; i < 16; i++)
         h = (h ^ s.gpr[i]) * UINT64_C(0x9e3779b97f4a7c15);
     *rip = s.rip;
@@ -133,9 +133,9 @@ static void note(struct reverse *r, enum input_kind kind, uint64_t now)
 static uint64_t note_entry(struct reverse *r, uint64_t now)
 {
     struct vm *vm = r->vm;
-    bool held = vm->debug_hold_irqs && !vm->debug_woken;
+    bool held = vm->debug_wants.hold_irqs && !vm->debug_news.woken;
     bool due = vclock_next_ns(vm->clock) <= now;
-    bool irq = pic_pending(pc_pic(vm->pc)) && (vm->cpu.irq_ready || vm->halted);
+    bool irq = pic_pending(pc_pic(vm->pc)) && (boot_cpu(vm)->irq_ready || boot_cpu(vm)->halted);
     bool enters = due || (irq && !held) || r->kicked || r->input_waits;
     r->kicked = false;
     if (enters && !r->known)
@@ -201,9 +201,9 @@ static uint64_t play_entry(struct reverse *r)
     struct vm *vm = r->vm;
     uint64_t now = vclock_now_ns(vm->clock);
     stay_awake(r);
-    vm->debug_kick = true;              /* the alarm is ours, and no exit of the guest's, */
-    vm->debug_no_window = true;         /* and where a window opened there is a wall      */
-    vm->debug_hold_irqs = take_if(r, INPUT_HELD);
+    vm->debug_wants.kick = true;              /* the alarm is ours, and no exit of the guest's, */
+    vm->debug_wants.no_window = true;         /* and where a window opened there is a wall      */
+    vm->debug_wants.hold_irqs = take_if(r, INPUT_HELD);
     if (take_if(r, INPUT_TIME))
         now = r->log.in[r->log.at - 1].vtime_ns;
     const struct input *next = upcoming(r);
@@ -215,8 +215,8 @@ static uint64_t play_entry(struct reverse *r)
 static uint64_t play_exit(struct reverse *r)
 {
     uint64_t now = vclock_now_ns(r->vm->clock);
-    r->known = !r->vm->debug_exit;
-    if (r->vm->debug_exit) {
+    r->known = !r->vm->debug_news.exit;
+    if (r->vm->debug_news.exit) {
         r->vm->next_poll_ns = 0;
         return now;
     }
@@ -234,7 +234,7 @@ uint64_t reverse_measured(struct reverse *r, uint64_t now)
 {
     if (!r || !r->by_exit || !checkpoints_first(r->all))
         return now;
-    if (!r->vm->in_turn)
+    if (!boot_cpu(r->vm)->turn.unfinished)
         return r->inside ? play_entry(r) : note_entry(r, now);
     if (r->inside)
         return play_exit(r);
@@ -274,7 +274,7 @@ void exits_note_stop(struct reverse *r, const struct link_stop *why)
     struct cpu_state s = { 0 };
     if (!r->by_exit || !checkpoints_first(r->all) || why->why != LINK_BREAK)
         return;
-    r->vm->cpu.ops->get_state(&r->vm->cpu, ST_GPRS | ST_SEGS | ST_CRS, &s);
+    boot_cpu(r->vm)->ops->get_state(boot_cpu(r->vm), ST_GPRS | ST_SEGS | ST_CRS, &s);
     if (!stops_there(r, state_pc(&s)))
         return;
     struct place here = { .goal = GOAL_CODE, .progress = vm_progress(r->vm), .pc = state_pc(&s),
@@ -299,7 +299,7 @@ bool exits_at_sum(struct reverse *r, const struct place *p)
 /* What was touched first behind the place where the machine stands now is to be so again. */
 void exits_elsewhere(struct reverse *r)
 {
-    struct vcpu *v = &r->vm->cpu;
+    struct vcpu *v = boot_cpu(r->vm);
     if (!r->by_exit)
         return;
     r->astray = r->drifted = r->midway = r->kicked = false;

@@ -50,7 +50,7 @@ static void look_for_events(struct reverse *r)
 static gla_t stack_pointer(struct reverse *r)
 {
     struct cpu_state s = { 0 };
-    r->vm->cpu.ops->get_state(&r->vm->cpu, ST_GPRS | ST_SEGS | ST_CRS, &s);
+    boot_cpu(r->vm)->ops->get_state(boot_cpu(r->vm), ST_GPRS | ST_SEGS | ST_CRS, &s);
     return state_sp(&s);
 }
 
@@ -102,11 +102,11 @@ static bool half_turn(struct reverse *r, uint64_t until, struct vmexit *x)
         return true;
     if (!may)
         return false;
-    vm->debug_until = until;
+    vm->debug_wants.until = until;
     bool counted = vm_turn(vm, x);
-    vm->debug_until = 0;
+    vm->debug_wants.until = 0;
     look_for_events(r);
-    if (!counted && vm->debug_exit && x->reason == EXIT_BREAKPOINT) {
+    if (!counted && vm->debug_news.exit && x->reason == EXIT_BREAKPOINT) {
         r->hits++;
         look_at_stop(r, x);
     }
@@ -122,7 +122,7 @@ static void tell_engine(struct reverse *r)
     }
     struct debug_stops own = { .code = r->op.code, .n_code = r->op.n_code };
     if (e->set_debug)
-        e->set_debug(&r->vm->cpu, &own);
+        e->set_debug(boot_cpu(r->vm), &own);
 }
 
 /* ---- the passes ---- */
@@ -246,7 +246,7 @@ bool pass_search_from(struct reverse *r, struct checkpoint *c)
 bool pass_instruction(struct reverse *r, struct cpu_state *s, struct insn *i, uint8_t bytes[15])
 {
     memset(s, 0, sizeof *s);
-    if (r->vm->cpu.ops->get_state(&r->vm->cpu, ST_GPRS | ST_SEGS | ST_CRS, s))
+    if (boot_cpu(r->vm)->ops->get_state(boot_cpu(r->vm), ST_GPRS | ST_SEGS | ST_CRS, s))
         return false;
     unsigned n = vm_read_code(r->vm, s, bytes, 15);
     disasm(bytes, n, state_code_bits(s), s->rip, s->seg[SEG_CS].base, NULL, i);

@@ -53,7 +53,7 @@ static void on_event(void *arg, const struct trace_event *e)
     struct stops *s = arg;
     for (size_t i = 0; i < s->n; i++)
         if (s->point[i].b.enabled && s->point[i].filter && filter_match(s->point[i].filter, e)) {
-            s->vm->debug_kick = true;
+            s->vm->debug_wants.kick = true;
             vm_kick(s->vm);
             return;
         }
@@ -161,7 +161,7 @@ void stops_tell_engine(struct stops *s, const gla_t *extra, gla_t lo, gla_t hi)
     s->told.hi = hi;
     list_code(s);
     if (vm->cfg.engine->set_debug)
-        s->refused = vm->cfg.engine->set_debug(&vm->cpu, &s->told) != 0;
+        s->refused = vm->cfg.engine->set_debug(boot_cpu(vm), &s->told) != 0;
 }
 
 bool stops_need_steps(const struct stops *s)
@@ -324,7 +324,7 @@ struct stops *stops_new(struct vm *vm, const struct symbols *symbols, struct deb
     s->next_nr = 1;
     s->stale = true;
     if (vm->cfg.engine->set_debug)
-        vm->cfg.engine->set_debug(&vm->cpu, NULL);
+        vm->cfg.engine->set_debug(boot_cpu(vm), NULL);
     if (grow(s)) {
         stops_free(s);
         return NULL;

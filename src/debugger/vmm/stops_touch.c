@@ -27,7 +27,7 @@ void stops_look_ahead(struct stops *s)
     struct insn i;
     uint8_t bytes[15];
     a->n = 0;
-    if (!somebody_wants_accesses(s) || s->vm->cpu.ops->get_state(&s->vm->cpu, STATE, &a->before))
+    if (!somebody_wants_accesses(s) || boot_cpu(s->vm)->ops->get_state(boot_cpu(s->vm), STATE, &a->before))
         return;
     unsigned n = vm_read_code(s->vm, &a->before, bytes, sizeof bytes);
     unsigned bits = state_code_bits(&a->before);
@@ -41,7 +41,7 @@ void stops_look_behind(struct stops *s)
 {
     struct stops_ahead *a = &s->ahead;
     struct cpu_state now;
-    if (!a->n || s->vm->cpu.ops->get_state(&s->vm->cpu, STATE, &now))
+    if (!a->n || boot_cpu(s->vm)->ops->get_state(boot_cpu(s->vm), STATE, &now))
         return;
     gla_t from = state_pc(&a->before), pc = state_pc(&now);
     uint64_t times = (a->before.gpr[RCX] - now.gpr[RCX]) & UINT32_MAX;

@@ -133,9 +133,9 @@ static void fill_status(struct vmm *m, struct link_status *s)
 {
     const struct vm *vm = m->vm;
     *s = (struct link_status){
-        .icount = vm->cpu.icount, .vtime_ns = vclock_now_ns(vm->clock),
+        .icount = boot_cpu(vm)->icount, .vtime_ns = vclock_now_ns(vm->clock),
         .n_exits = vm->n_exits, .n_irqs = vm->n_irqs, .heartbeat = ++m->heartbeat,
-        .halted = vm->halted, .injected = vm->in_turn ? vm->injected : (struct event){ 0 },
+        .halted = boot_cpu(vm)->halted, .injected = boot_cpu(vm)->turn.unfinished ? boot_cpu(vm)->turn.injected : (struct event){ 0 },
     };
     memcpy(s->exits_by, vm->exits_by, sizeof s->exits_by);
     if (vm->shadow) {
@@ -154,7 +154,7 @@ static void fill_status(struct vmm *m, struct link_status *s)
 static void publish(struct vmm *m)
 {
     struct wire_page *p = m->page;
-    struct vcpu *v = &m->vm->cpu;
+    struct vcpu *v = boot_cpu(m->vm);
     unsigned groups = m->state == LINK_RUNNING || m->all_wanted ? ST_ALL : ST_ALL & ~v->ops->slow_state;
     __atomic_store_n(&p->sequence, p->sequence | 1, __ATOMIC_SEQ_CST);
     fill_status(m, &p->status);
@@ -322,12 +322,12 @@ static int serve_GET_STATE(struct vmm *m, size_t *n)
 
 static int serve_SET_STATE(struct vmm *m, size_t *n)
 {
-    struct vcpu *v = &m->vm->cpu;
+    struct vcpu *v = boot_cpu(m->vm);
     (void)n;
     if (m->inside || reverse_busy(m->reverse))
         return -EBUSY;                  /* the answer to the exit, or the way back, will change them, too */
     int err = v->ops->set_state(v, m->in.state.groups & ST_ALL, &m->in.state.cpu);
-    vm_paging_changed(m->vm);
+    vm_paging_changed(m->vm, boot_cpu(m->vm));
     control_touched(m->control);
     reverse_changed(m->reverse);
     return err;
@@ -336,7 +336,7 @@ static int serve_SET_STATE(struct vmm *m, size_t *n)
 static int write_linear(struct vmm *m, gla_t gla, const uint8_t *from, uint64_t n)
 {
     struct cpu_state s;
-    struct vcpu *v = &m->vm->cpu;
+    struct vcpu *v = boot_cpu(m->vm);
     if (v->ops->get_state(v, ST_CRS | ST_GPRS, &s))
         return -EIO;
     struct paging pg = paging_for_debugger(&s);
