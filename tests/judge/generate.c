@@ -82,7 +82,7 @@ static unsigned bits_of(const struct test *t)
     return t->world == W64 ? 64 : t->world == W32 || t->world == W32S ? 32 : 16;
 }
 
-static const ZydisDecoder *decoder(const struct test *t)
+const ZydisDecoder *decoder(const struct test *t)
 {
     return &decoders[bits_of(t) == 16 ? 0 : bits_of(t) == 32 ? 1 : 2];
 }
@@ -228,6 +228,7 @@ static bool append_illegal(struct test *t, ZyanStatus z, uint8_t opcode)
     if (vex || (z != ZYDIS_STATUS_ILLEGAL_LOCK && z != ZYDIS_STATUS_INSTRUCTION_TOO_LONG))
         return false;
     strcpy(t->text, z == ZYDIS_STATUS_ILLEGAL_LOCK ? "illegal LOCK" : "too long");
+    t->vendor_rows = z == ZYDIS_STATUS_ILLEGAL_LOCK ? vendor_rows_illegal_lock(t->code, 16) : 0;
     t->len += 24;
     t->n = 1;
     return true;
@@ -260,6 +261,7 @@ static bool append(struct test *t, bool run)
     if (run && (f || (who == UNICORN && in.mnemonic == ZYDIS_MNEMONIC_CMPXCHG)))
         return false;                       /* the next one might read it */
     t->ignore |= f;
+    t->vendor_rows |= vendor_rows(t, &in, op);
     t->mnemonic = in.mnemonic;
     t->width = in.operand_width;
     for (unsigned k = 0; k < in.operand_count; k++)

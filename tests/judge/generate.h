@@ -14,6 +14,7 @@ uint64_t rnd(void);
 bool one_in(unsigned n);
 uint64_t value(void);                       /* often near an edge */
 uint64_t origin(const struct test *t, uint16_t sel);
+const ZydisDecoder *decoder(const struct test *t);     /* of the mode of its world */
 uint16_t selector_of(const struct test *t, ZydisRegister seg);
 
 /* suits.c */
@@ -22,6 +23,10 @@ bool suitable(const struct test *t, const ZydisDecodedInstruction *in,
               const ZydisDecodedOperand *op, bool run);
 uint64_t undefined(const ZydisDecodedInstruction *in, const ZydisDecodedOperand *op,
                    const struct test *t);
+
+/* vendor.c: the rows, as bits, that are about an instruction; about one that Zydis refuses. */
+uint32_t vendor_rows(const struct test *t, const ZydisDecodedInstruction *in, const ZydisDecodedOperand *op);
+uint32_t vendor_rows_illegal_lock(const uint8_t *code, unsigned n);
 
 /* aim.c: false if it cannot be done. */
 bool aim_all(struct test *t, const ZydisDecodedInstruction *in, const ZydisDecodedOperand *op);

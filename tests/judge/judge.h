@@ -65,6 +65,7 @@ struct test {
     unsigned mnemonic;                      /* of the last instruction; 0: none valid */
     uint8_t  width;                         /* its operand width, in bits             */
     bool     wide_memory;                       /* its memory operand has 16 bytes or more */
+    uint32_t vendor_rows;                   /* bit n: row n of vendor.c's table is about it    */
     char     text[512];
 };
 
@@ -98,6 +99,20 @@ void ours(const struct test *t, struct outcome *o);
 
 bool unicorn_init(void);
 void unicorn(const struct test *t, struct outcome *o);
+
+/* vendor.c: where processors of another maker do otherwise than ours. */
+enum vendor { VENDOR_INTEL, VENDOR_AMD, N_VENDORS };
+enum { MAX_VENDOR_ROWS = 32 };
+extern const char *const vendor_names[N_VENDORS];
+enum vendor host_vendor(void);
+/* The row for which a case is not to be compared, with what our CPU made of it; -1: none. */
+int vendor_excuse(enum vendor v, const struct test *t, const struct outcome *our);
+/* Only the low halves of registers are to be compared. */
+bool vendor_low_half(enum vendor v, const struct test *t);
+/* Print the table, each row with how often it was the excuse. */
+void vendor_list(const uint64_t excused[MAX_VENDOR_ROWS]);
+/* Is each row about the instructions it should be about, and no others?  Prints what is not. */
+bool vendor_test(void);
 
 /* NULL, or why this host cannot judge. */
 const char *silicon_init(void);

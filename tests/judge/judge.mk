@@ -1,6 +1,6 @@
 # The interpreter's instructions before independent judges: see judge.c.
 JUDGE         := $(BUILD)/tests/judge
-JUDGE_OBJECTS := $(addprefix $(BUILD)/judge/,judge.o generate.o suits.o aim.o ours.o unicorn.o silicon.o)
+JUDGE_OBJECTS := $(addprefix $(BUILD)/judge/,judge.o generate.o suits.o aim.o vendor.o ours.o unicorn.o silicon.o)
 JUDGE_CASES   ?= 2000000
 JUDGE_SEED    ?= $(shell date +%s)
 
