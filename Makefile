@@ -375,16 +375,30 @@ deps:
 run: all
 	$(BUILD)/vitrine run --trace - $(BUILD)/guests/hello.elf
 
-# What `make check` runs, quick suites first.
-SUITES := $(UNIT_BINS) tests/static tests/matrix tests/stories tests/lockstep \
-    "tests/lockstep soft/nested kvm" tests/deterministic tests/signals \
-    tests/trace tests/debug tests/reverse tests/gdb tests/kvm-debug tests/gdbpair tests/tui tests/robot/run \
-    $(if $(SAN)$(HARD),,tests/fuzz-short tests/kvm-sim/run)
+# Suites run side by side, started in this order: what takes long comes first.  Those with
+# a short form have it in `make check`; each says what it leaves to `make check-all`.
+JOBS     ?= $(shell nproc)
+TINY     := $(SAN)$(HARD)
+WIDE     := tests/static tests/gdb tests/tui tests/matrix tests/trace tests/gdbpair tests/kvm-debug \
+    tests/reverse "tests/lockstep soft/nested kvm" tests/debug tests/signals tests/robot/run \
+    tests/lockstep tests/stories tests/deterministic tests/self $(UNIT_BINS)
+SHORT    := $(if $(TINY),,tests/fuzz-short tests/kvm-sim/run "tests/memtest --short" "tests/linux --short") \
+    "$(JUDGE) --cases $(if $(TINY),20000,100000)" "$(JUDGE) --silicon --vendor amd --cases 10000"
+LONG     := $(if $(TINY),,tests/memtest tests/linux tests/fuzz-short tests/kvm-sim/run tests/kernel-session) \
+    "$(JUDGE) --cases $(if $(TINY),20000,$(JUDGE_CASES))" "$(JUDGE) --silicon --vendor amd --cases 500000"
+RUN_JOBS  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
-##  check      build everything and run every test that takes seconds; see doc/testing.md
-.PHONY: check
-check: all $(UNIT_BINS) $(BUILD)/tests/robot $(JUDGE) $(BUILD)/guests/linux.cpio
-	BUILD=$(BUILD) tests/run $(SUITES) "$(JUDGE) --cases $(if $(SAN)$(HARD),20000,100000)" $(if $(SAN)$(HARD),,"tests/memtest --short" "tests/linux --short")
+##  check      build everything and run every test in its short form (minutes); see doc/testing.md
+.PHONY: check check-all tested
+tested: all $(UNIT_BINS) $(BUILD)/tests/robot $(JUDGE) $(BUILD)/guests/linux.cpio
+check:
+	@+$(MAKE) --no-print-directory $(RUN_JOBS) tested
+	BUILD=$(BUILD) tests/run -j $(JOBS) $(SHORT) $(WIDE)
+
+##  check-all  the same with every suite in its long form (half an hour)
+check-all:
+	@+$(MAKE) --no-print-directory $(RUN_JOBS) tested
+	BUILD=$(BUILD) tests/run -j $(JOBS) $(LONG) $(WIDE)
 
 ##  check-kvm-sim   the kvm tests on a complete KVM, inside QEMU (a minute)
 .PHONY: check-kvm-sim
