@@ -183,6 +183,10 @@ debugger := \
     debugger/vmm/control.c \
     debugger/vmm/sandbox.c \
     debugger/vmm/vmm.c \
+    debugger/vmm/make.c \
+    debugger/vmm/hooks.c \
+    debugger/vmm/serve.c \
+    debugger/vmm/wire.c \
     debugger/vmm/gdb_agent.c \
     debugger/link/linear_map.c \
     debugger/link/start.c \

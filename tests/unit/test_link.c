@@ -3,6 +3,7 @@
  * and a VMM that is killed.
  *   run    make unit
  */
+#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 
 #include "base/trace.h"
 #include "debugger/vmm/sandbox.h"
+#include "debugger/vmm/wire.h"
 #include "link_board.h"
 
 /* 16-bit code at 1000h: counts in BX and at [2000h], writes "A" to COM1 each time round.
@@ -348,6 +350,74 @@ static void refused(void **state)
     assert_non_null(strstr(why, "/nonexistent"));
 }
 
+/* A VMM without a link: we hold the other end of its socket ourselves. */
+static pid_t start_bare(int *sock)
+{
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        static struct wire_page page;
+        const struct link_options o = {
+            .machine = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = 2 << 20 },
+            .guest = { .path = path, .format = "flat@0x1000:16" },
+        };
+        close(pair[0]);
+        vmm_serve(&o, pair[1], trace_new(64), &page);
+    }
+    close(pair[1]);
+    *sock = pair[0];
+    return pid;
+}
+
+static unsigned count_descriptors(pid_t pid)
+{
+    char name[64];
+    unsigned n = 0;
+    snprintf(name, sizeof name, "/proc/%d/fd", (int)pid);
+    DIR *d = opendir(name);
+    assert_non_null(d);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+/* Send a head that promises a body, without the body; and our stdin along with it. */
+static void send_torn(int sock)
+{
+    struct wire_head h = { .type = WIRE_SAVE, .id = 7, .bytes = 100 };
+    struct iovec part = { &h, sizeof h };
+    union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } control = { .head = {
+        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+    struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+                          .msg_controllen = sizeof control };
+    memcpy(CMSG_DATA(&control.head), &(int){ STDIN_FILENO }, sizeof(int));
+    assert_true(sendmsg(sock, &msg, MSG_NOSIGNAL) > 0);
+}
+
+/* What does not have the length of its type is refused, and its file is closed. */
+static void malformed(void **state)
+{
+    (void)state;
+    static char buf[WIRE_MAX];
+    int sock;
+    const struct wire_head *h = (void *)buf;
+    pid_t pid = start_bare(&sock);
+    assert_true(recv(sock, buf, sizeof buf, 0) > 0);
+    assert_int_equal(h->type, WIRE_READY);
+    unsigned before = count_descriptors(pid);
+    for (unsigned i = 0; i < 10; i++) {
+        send_torn(sock);
+        assert_true(recv(sock, buf, sizeof buf, 0) > 0);
+        assert_int_equal(h->error, -EBADMSG);
+        assert_int_equal(h->id, 7);
+    }
+    assert_int_equal(count_descriptors(pid), before);
+    close(sock);
+    waitpid(pid, NULL, 0);
+}
+
 /* What does a process in the sandbox come to that does this? */
 static int fate(void (*forbidden)(void))
 {
@@ -392,6 +462,7 @@ int main(void)
         cmocka_unit_test(steps), cmocka_unit_test(follow), cmocka_unit_test(ranges), cmocka_unit_test(memory_and_registers), cmocka_unit_test(breakpoints),
         cmocka_unit_test(pause_and_output), cmocka_unit_test(ends), cmocka_unit_test(devices),
         cmocka_unit_test(killed), cmocka_unit_test(hangs), cmocka_unit_test(refused),
+        cmocka_unit_test(malformed),
         cmocka_unit_test(sandbox),
     };
     int fd = mkstemp(path);

@@ -4,7 +4,7 @@
  *   the debugger's process                      the VMM's process
  *   terminal, files, symbols                    guest memory, engine, devices
  *     command.c, tui, gdb                         vmm.c, control.c, vm/
- *         link.c   <---- one SOCK_SEQPACKET ---->   vmm.c      requests, replies, notices
+ *         link.c   <---- one SOCK_SEQPACKET ---->   serve.c    requests, replies, notices
  *                  <-- trace ring (memfd) -------              every event
  *                  <-- state page (memfd) -------              registers, counts, screen mode
  *                  <-> guest memory (memfds) ----              read here without asking

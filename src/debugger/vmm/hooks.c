@@ -1,0 +1,172 @@
+/*
+ * debugger/vmm/hooks.c -- what the running machine asks its host for, answered on behalf of a
+ * debugger: input, sleep, room for output and for trace events.
+ *
+ * The machine calls these in the midst of its loop, where its state may be half changed.  So
+ * no request is served here.  If one waits, `request_waits` ends the turns of the loop, and
+ * vmm.c serves it between two of them.
+ *
+ * A guest that was taken back is inside its past (reverse.h): its input then comes from the
+ * log, it does not really sleep, and what it prints was printed when it did so first.
+ */
+#include <errno.h>
+#include <time.h>
+
+#include "base/trace.h"
+#include "base/vclock.h"
+#include "debugger/vmm/vmm_private.h"
+#include "io/uart.h"
+#include "vm/pc.h"
+
+/* ---- output, and events ---- */
+
+static void put(struct vmm *m, enum link_output which, uint8_t byte)
+{
+    if (!reverse_inside(m->reverse))
+        wire_put_output(m, which, byte);
+}
+
+static void put_serial(void *arg, uint8_t byte)   { put(arg, LINK_SERIAL, byte); }
+static void put_debugcon(void *arg, uint8_t byte) { put(arg, LINK_DEBUGCON, byte); }
+
+/* The trace ring is full.  The debugger's process empties it; until it has, the guest waits,
+ * since an event that is not written is lost. */
+static void wait_for_room(void *arg)
+{
+    struct vmm *m = arg;
+    const struct timespec nap = { 0, 50000 };
+    const struct trace_ring *r = m->trace->ring;
+    wire_send(m, WIRE_RING_FULL, 0, 0, NULL, 0);
+    while (r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) >= r->size)
+        nanosleep(&nap, NULL);
+}
+
+/* ---- input ---- */
+
+static bool something_is_typed(const struct vmm *m)
+{
+    return m->typed[LINK_TO_SERIAL].n || m->typed[LINK_TO_KEYBOARD].n;
+}
+
+/* Give the guest what was typed, as far as its devices have room, and log each byte. */
+static void feed(struct vmm *m, enum input_hook hook)
+{
+    static const enum input_kind kinds[] = { [LINK_TO_SERIAL] = INPUT_SERIAL, [LINK_TO_KEYBOARD] = INPUT_KEYBOARD };
+    if (reverse_inside(m->reverse)) {
+        reverse_play(m->reverse, hook);
+        return;
+    }
+    if (!something_is_typed(m) || !reverse_takes_input(m->reverse, hook))
+        return;
+    for (unsigned to = 0; to < NELEM(m->typed); to++) {
+        struct typed *t = &m->typed[to];
+        while (t->n && input_give(m->vm, kinds[to], t->byte[t->head]) != -EAGAIN) {
+            reverse_note_byte(m->reverse, hook, kinds[to], t->byte[t->head]);
+            t->head = (t->head + 1) % TYPED_MAX;
+            t->n--;
+        }
+    }
+}
+
+static void on_room(void *arg)
+{
+    feed(arg, INPUT_ROOM);
+}
+
+/* ---- a look around, every millisecond of virtual time, and when the guest halts ---- */
+
+static void look_around(struct vmm *m, enum input_hook hook)
+{
+    feed(m, hook);
+    wire_answer_run(m);
+    wire_flush_output(m);
+    wire_publish(m);
+    m->request_waits |= wire_request_waits(m, 0) || reverse_due(m->reverse);
+}
+
+static void on_poll(void *arg)
+{
+    look_around(arg, INPUT_POLL);
+}
+
+/* ---- sleep ---- */
+
+/* Not an instant more: the request is served before the guest sleeps on. */
+static uint64_t interrupt_idling(struct vmm *m)
+{
+    m->request_waits = m->vm->pause_wanted = true;
+    return 0;
+}
+
+/* As long as the guest's clock says, in pieces of 10 ms at most. */
+static uint64_t idle_paced(struct vmm *m, uint64_t ns)
+{
+    uint64_t before = host_monotonic_ns();
+    if (wire_request_waits(m, ns > 10000000 ? 10 : (int)(ns / 1000000)))
+        return interrupt_idling(m);
+    uint64_t passed = host_monotonic_ns() - before;
+    return passed < ns ? passed : ns;
+}
+
+/* Nobody watches the clock: jump to the next timer.  If no timer runs only input can wake the
+ * guest, and that comes with a request. */
+static uint64_t idle_jumping(struct vmm *m, uint64_t ns)
+{
+    if (ns != VCLOCK_NEVER)
+        return ns;
+    if (something_is_typed(m))
+        return 1;
+    m->starved = true;
+    return interrupt_idling(m);
+}
+
+static uint64_t on_idle(void *arg, uint64_t ns)
+{
+    struct vmm *m = arg;
+    look_around(m, INPUT_IDLE);
+    if (m->request_waits)
+        return interrupt_idling(m);
+    if (reverse_inside(m->reverse))
+        return reverse_play_sleep(m->reverse, ns);
+    uint64_t passed = m->o->paced ? idle_paced(m, ns) : idle_jumping(m, ns);
+    reverse_note_sleep(m->reverse, ns, passed);
+    return passed;
+}
+
+/* ---- what going back wants to see ---- */
+
+static void after_exit(void *arg)
+{
+    struct vmm *m = arg;
+    reverse_exit_answered(m->reverse);
+}
+
+static uint64_t on_measured(void *arg, uint64_t ns)
+{
+    struct vmm *m = arg;
+    return reverse_measured(m->reverse, ns);
+}
+
+/* ---- setting them ---- */
+
+void hooks_set(struct vmm *m, struct vm_config *c)
+{
+    c->trace = m->trace;
+    c->serial = (struct char_sink){ put_serial, m };
+    c->debugcon = (struct char_sink){ put_debugcon, m };
+    c->idle = on_idle;
+    c->measured = on_measured;
+    c->poll = on_poll;
+    c->alarm = host_alarm_at;
+    c->hook_arg = m;
+    c->before_answer = vmm_before_answer;
+    c->after_exit = after_exit;
+    c->after_exit_arg = m;
+    m->trace->drain = wait_for_room;
+    m->trace->drain_arg = m;
+}
+
+void hooks_attach(struct vmm *m)
+{
+    uart_on_room(pc_uart(m->vm->pc), on_room, m);
+}

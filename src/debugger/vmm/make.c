@@ -1,0 +1,76 @@
+/*
+ * debugger/vmm/make.c -- the beginning of the VMM's process: build the machine, give up the
+ * rights that running it does not need, and tell the debugger.
+ *
+ * Everything that opens a file, maps guest memory or asks what the host supports happens
+ * here, before sandbox_enter().  Afterwards the process can only compute, talk over its
+ * socket, and on kvm run its vCPU.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "debugger/vmm/sandbox.h"
+#include "debugger/vmm/vmm_private.h"
+#include "mem/gmem.h"
+
+#define CHECKPOINT_BYTES (UINT64_C(256) << 20)
+
+static bool build(struct vmm *m, char *why, size_t n)
+{
+    const struct link_options *o = m->o;
+    struct vm_config c = o->machine;
+    hooks_set(m, &c);
+    m->vm = vm_new(&c, why, n);
+    if (!m->vm || vm_load(m->vm, &o->guest, why, n))
+        return false;
+    hooks_attach(m);
+    m->control = control_new(m->vm, o->symbols, o->info);
+    snprintf(why, n, "out of memory");
+    if (!m->control)
+        return false;
+    m->reverse = reverse_new(m->vm, m->control, o->checkpoint_bytes ? o->checkpoint_bytes : CHECKPOINT_BYTES);
+    return m->reverse != NULL;
+}
+
+/* Guest memory as the debugger is to map it: what each region is, and the file it lies in. */
+static void describe_memory(const struct vmm *m, struct wire_ready *r, int fd[WIRE_REGIONS])
+{
+    for (size_t i = 0; i < gmem_count(m->vm->gmem) && i < WIRE_REGIONS; i++) {
+        const struct gmem_region *g = gmem_region(m->vm->gmem, i);
+        snprintf(r->region[i].name, sizeof r->region[i].name, "%s", g->name);
+        r->region[i].base = g->base;
+        r->region[i].size = g->size;
+        r->region[i].memfd_off = g->memfd_off;
+        r->region[i].kind = g->kind;
+        fd[i] = g->memfd;
+        r->n++;
+    }
+}
+
+static void tell_ready(struct vmm *m)
+{
+    struct wire_ready *r = &m->out.ready;
+    int fd[WIRE_REGIONS] = { 0 };
+    memset(r, 0, sizeof *r);
+    describe_memory(m, r, fd);
+    snprintf(r->about, sizeof r->about, "%s", m->vm->loaded.about ? m->vm->loaded.about : "");
+    if (!m->o->no_sandbox)
+        r->sandbox_error = sandbox_enter(m->vm->cfg.engine == &engine_kvm, r->sandbox, sizeof r->sandbox);
+    wire_publish(m);
+    wire_send_ready(m, r, fd);
+}
+
+void make_machine(struct vmm *m)
+{
+    char why[300] = "";
+    if (!build(m, why, sizeof why)) {
+        wire_send(m, WIRE_FAILED, 0, -EINVAL, why, strlen(why) + 1);
+        _exit(1);
+    }
+    host_alarm_init(vm_kick, m->vm);
+    vm_begin(m->vm);
+    m->all_state_asked = true;
+    tell_ready(m);
+}
