@@ -19,6 +19,8 @@
 
 #define PAD 8           /* see trace/writer.c */
 
+/* The block that is open, and what of it has been unpacked so far.  Rooms are kept from
+ * block to block and grow to the largest block seen. */
 struct trace_columns {
     const struct trace_file *file;
     const struct trace_block *block;
@@ -63,6 +65,7 @@ void trace_columns_free(struct trace_columns *c)
     free(c);
 }
 
+/* Room for a block of n events; false if there is no memory (then there is no room at all). */
 static bool make_room(struct trace_columns *c, size_t n)
 {
     if (n <= c->cap)
@@ -83,6 +86,9 @@ static bool make_room(struct trace_columns *c, size_t n)
     return true;
 }
 
+/* Where the numbers of a column go once they are unpacked.  PAD numbers lie between two
+ * columns: columns a power of two apart would all fall into the same few sets of the
+ * processor's cache. */
 static uint64_t *room_of(struct trace_columns *c, size_t column)
 {
     return c->value + column * (c->cap + PAD);
@@ -158,6 +164,7 @@ static const uint8_t *decompress(struct trace_columns *c, size_t column, size_t 
     return NULL;
 }
 
+/* How many bits are set in a bitmap of n_bytes, a multiple of 8. */
 static size_t count_bits(const uint8_t *bitmap, size_t n_bytes)
 {
     size_t n = 0;
@@ -168,6 +175,9 @@ static size_t count_bits(const uint8_t *bitmap, size_t n_bytes)
     return n;
 }
 
+/* Columns leave out numbers that are 0 and have a bitmap instead (format.h). Spreading puts
+ * each number that is there at its place in `to`, which was zeroed before: one jump from
+ * set bit to set bit, for each width its own copy of the loop. */
 #define SPREAD(name, type)                                                                  \
     static void spread_##name(uint8_t *to, const uint8_t *bitmap, const uint8_t *from,      \
                               size_t n_words)                                               \
@@ -251,12 +261,14 @@ static bool unpack_kinds(struct trace_columns *c)
     return true;
 }
 
+/* DELTA: every number is the difference from the one before. */
 static void sum_up(const struct column_header *h, const uint8_t *from, uint64_t *to, size_t n)
 {
     uint64_t now = h->base, step = h->step;
     FOR_EACH_NUMBER(from, h->width, n, to[i] = now += unzigzag(z) + step);
 }
 
+/* KIND_DELTA: every number is the difference from the last event of the same kind. */
 static void sum_up_by_kind(const struct column_header *h, const uint8_t *from, uint64_t *to,
                            size_t n, const uint8_t *kind)
 {
@@ -264,6 +276,9 @@ static void sum_up_by_kind(const struct column_header *h, const uint8_t *from, u
     FOR_EACH_NUMBER(from, h->width, n, to[i] = last[kind[i]] += unzigzag(z));
 }
 
+/* The values of a column, unpacked at the first request and kept until another block is
+ * opened.  A column may need another one first: differences by kind need the kinds,
+ * differences from the time need the time.  NULL: damaged, c->complaint says how. */
 static const uint64_t *unpack(struct trace_columns *c, size_t column)
 {
     const struct column_header *h = &c->head[column];
@@ -295,7 +310,8 @@ const uint8_t *trace_columns_kinds(struct trace_columns *c)
     return unpack_kinds(c) ? c->our_kind : NULL;
 }
 
-/* The last word is put together of three columns. */
+/* The last word of an event (cause, kind, layer, engine, CPU) lies in three columns of the
+ * file. */
 static const uint64_t *unpack_meta(struct trace_columns *c)
 {
     uint64_t *to = room_of(c, N_COLUMNS);

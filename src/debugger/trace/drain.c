@@ -13,12 +13,17 @@
 
 #include "base/host.h"
 
+/* Hand a run of events that lie one behind the other in memory to every sink. */
 static void pass_on(struct trace_drain *d, const struct trace_event *events, size_t n)
 {
     for (size_t i = 0; n && i < d->n_sinks; i++)
         d->sink[i].fn(d->sink[i].arg, events, n);
 }
 
+/* Give the sinks everything from the ring's tail up to `head`. The ring is an array used in
+ * a circle: if the events run past its end they come in two pieces.  Only when the sinks
+ * are done is the tail moved, which tells the writer that the places may be used again; the
+ * store is a release, so that the writer cannot see it before the sinks' reads are over. */
 static void pass_on_to(struct trace_drain *d, uint64_t head)
 {
     struct trace_ring *r = d->trace->ring;
@@ -31,7 +36,9 @@ static void pass_on_to(struct trace_drain *d, uint64_t head)
     __atomic_store_n(&r->tail, head, __ATOMIC_RELEASE);
 }
 
-/* What there is up to `head`; the lock is held before and after, but not meanwhile. */
+/* Take what there is up to `head`. Called with the lock held and returns with it held, but
+ * lets go of it while the sinks work: the VMM must be able to say how far it has come
+ * meanwhile. */
 static void take_events(struct trace_drain *d, uint64_t head)
 {
     d->busy = true;
@@ -57,6 +64,7 @@ void trace_drain_run(struct trace_drain *d)
     pthread_mutex_unlock(&d->lock);
 }
 
+/* What the trace calls when its ring is full and there is no thread: make room now. */
 static void drain_hook(void *arg)
 {
     trace_drain_run(arg);
@@ -83,11 +91,14 @@ void trace_drain_add(struct trace_drain *d, trace_sink_fn *fn, void *arg)
  * The thread
  */
 
+/* One batch, half of the ring. */
 static void take_batch(struct trace_drain *d)
 {
     take_events(d, d->trace->ring->tail + d->trace->batch);
 }
 
+/* The thread: sleep until a whole batch has come, take it, and so on until the end is
+ * announced.  What is less than a batch at the end is left to trace_drain_detach(). */
 static void *drain_thread(void *arg)
 {
     struct trace_drain *d = arg;
@@ -101,8 +112,9 @@ static void *drain_thread(void *arg)
     return NULL;
 }
 
-/* Signals that ask for something are for the VMM's thread, whose waits they end;
- * a crash is the business of whoever crashes. */
+/* The thread blocks all signals but those of a crash.  Signals that ask for something
+ * (Ctrl-C, the alarm) must reach the VMM's thread, whose waits they interrupt; a crash
+ * belongs to whoever crashes. */
 static int create_thread(struct trace_drain *d)
 {
     static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS };
@@ -116,7 +128,10 @@ static int create_thread(struct trace_drain *d)
     return -err;
 }
 
-/* In the VMM's thread, after every batch. */
+/* What the trace calls, in the VMM's thread, whenever another batch is complete.  It tells
+ * the thread (and makes it at the first time). If the ring is full, the VMM waits for the
+ * batch that the thread is working on, or, if the thread has not come to it, does that
+ * batch itself. */
 static void thread_hook(void *arg)
 {
     struct trace_drain *d = arg;
@@ -146,6 +161,7 @@ void trace_drain_start(struct trace_drain *d)
     t->room_to = 0;                         /* ask at the next event */
 }
 
+/* Tell the thread that no more will come, and wait until it has ended. */
 static void stop_thread(struct trace_drain *d)
 {
     pthread_mutex_lock(&d->lock);

@@ -131,6 +131,8 @@ static struct trace_field fields[MAX_FIELDS];
 static size_t n_fields;
 static pthread_once_t built = PTHREAD_ONCE_INIT;
 
+/* The field of that name, made if there is none yet.  Fields come from several tables:
+ * arguments of different kinds that have one name are one field. */
 static struct trace_field *named(const char *name)
 {
     for (size_t i = 0; i < n_fields; i++)
@@ -142,6 +144,9 @@ static struct trace_field *named(const char *name)
     return &fields[n_fields++];
 }
 
+/* The three arguments of a kind become fields by the names that TRACE_LIST gives them.  An
+ * argument called rip (where RESUME goes on) would be mistaken for the event's own rip; as
+ * a field it is called "to". */
 static void add_arguments(enum trace_kind kind)
 {
     for (uint8_t i = 0; i < 3; i++) {
@@ -159,6 +164,7 @@ enum known_field {
 #undef X
 };
 
+/* BIT(kind) of those kinds that have the field; all bits where every event has it. */
 static uint64_t kinds_of(const struct trace_field *f)
 {
     uint64_t kinds = 0;
@@ -172,6 +178,7 @@ static uint64_t kinds_of(const struct trace_field *f)
     return kinds;
 }
 
+/* Put the table of fields together, once for the process; see pthread_once() below. */
 static void build(void)
 {
     for (size_t i = 0; i < NELEM(known); i++) {
@@ -260,6 +267,7 @@ enum look trace_field_look(const char *arg)
     return HEX;
 }
 
+/* The engine's name, or NULL if x has none for it. */
 static const char *engine_name(const struct trace_text *x, uint64_t engine)
 {
     const char *name = engine <= UINT8_MAX ? trace_text_engine(x, (unsigned)engine) : "?";

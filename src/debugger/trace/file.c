@@ -26,6 +26,7 @@
 #include "debugger/trace/format.h"
 #include "debugger/trace/index.h"
 
+/* An open trace file: its bytes, mapped, and the list of its blocks. */
 struct trace_file {
     const uint8_t      *bytes;
     uint64_t            n_bytes;
@@ -155,6 +156,8 @@ static int read_engines(struct trace_file *f)
     return 0;
 }
 
+/* The header's lines become strings one behind the other.  Characters that a terminal would
+ * obey are replaced: they will be shown to people. */
 static int read_info(struct trace_file *f, const struct file_header *h)
 {
     f->info_bytes = (size_t)h->info_bytes + 1;
@@ -182,6 +185,9 @@ enum found { FOUND_BLOCK, FOUND_DAMAGE, FOUND_TORN };
 #define BLOCK_BYTES_MAX (TRACE_INDEX_MAX + N_COLUMNS * (sizeof(struct column_header) \
                                                        + (size_t)TRACE_BLOCK_MAX * 8))
 
+/* Is this the header of a block, and can its numbers be true?  The checksum alone is no
+ * proof: whoever forges a file can compute it.  So every length is checked against the
+ * largest there can be. */
 static bool header_sane(const struct block_header *h)
 {
     if (h->magic != TRACE_BLOCK_MAGIC ||
@@ -196,6 +202,8 @@ static bool header_sane(const struct block_header *h)
         && h->index_bytes <= h->packed_bytes && h->packed_bytes <= BLOCK_BYTES_MAX;
 }
 
+/* What stands at byte `at`: a whole block, something that is no block, or the beginning of
+ * one that the file's end cuts off. */
 static enum found look_at(const struct trace_file *f, uint64_t at, struct block_header *h)
 {
     uint64_t left = f->n_bytes - at;
@@ -207,6 +215,7 @@ static enum found look_at(const struct trace_file *f, uint64_t at, struct block_
     return h->packed_bytes <= left - sizeof *h ? FOUND_BLOCK : FOUND_TORN;
 }
 
+/* The file's mask of kinds in this program's numbering. */
 static uint64_t map_kinds(const struct trace_file *f, uint64_t file_mask)
 {
     uint64_t mask = 0;
@@ -216,6 +225,7 @@ static uint64_t map_kinds(const struct trace_file *f, uint64_t file_mask)
     return mask;
 }
 
+/* Append to the list of blocks.  0 or -ENOMEM. */
 static int add_block(struct trace_file *f, uint64_t at, const struct block_header *h)
 {
     if (f->n_blocks == f->cap_blocks) {
@@ -277,6 +287,8 @@ static int take_block(struct trace_file *f, const struct block_header *h)
     return err;
 }
 
+/* Go on from where the list ends.  Blocks must have rising numbers: one that does not is
+ * left out like a damaged one.  0 or -ENOMEM. */
 static int read_blocks(struct trace_file *f)
 {
     struct block_header h;
@@ -318,6 +330,7 @@ void trace_file_close(struct trace_file *f)
     free(f);
 }
 
+/* Read header and list of blocks; frees f and says why if that cannot be done. */
 static struct trace_file *read_all(struct trace_file *f, char *why, size_t n)
 {
     struct file_header h = { .magic = "" };
@@ -448,6 +461,7 @@ const uint8_t *trace_file_content(const struct trace_file *f, size_t i, struct b
 }
 
 /* The first block whose last event is `seq` or later. */
+/* A binary search: blocks are in the order of their events. */
 static size_t block_from(const struct trace_file *f, uint64_t seq)
 {
     size_t lo = 0, hi = f->n_blocks;

@@ -18,25 +18,34 @@
 #define TRACE_BLOCK_EVENTS 4096     /* in the blocks we write; readers take up to TRACE_BLOCK_MAX */
 #define TRACE_BLOCK_MAX    65536
 
-/* A new file to write to, O_WRONLY or O_RDWR: -1 and errno.  A trace that is open in a reader
- * stays whole there, for the name gets another file.  A device or pipe is opened as it is. */
+/* A new file to write to; access is O_WRONLY or O_RDWR. The descriptor, or -1 and errno.
+ * If a reader has a trace of that name open it keeps the old file, for the name is given to
+ * a new one.  A device or a pipe is opened as it is. */
 int trace_file_create(const char *path, int access);
 
-/* Writing.  `info` is lines "key=value\n" that a reader may want ("guest=...",
- * "timing=1"); may be NULL.  NULL and errno; a host_say() tells why. */
 struct trace_writer;
-struct trace_writer *trace_writer_open(const char *path, const struct trace *t, const char *info);
-/* for a drain */
-void trace_writer_sink(void *writer, const struct trace_event *events, size_t n);
-struct trace_writer *trace_writer_open_fd(int fd, const char *name, const struct trace *t,
-                                          const char *info);    /* takes fd, also if it fails */
-/* so far; if there is no `t` to tell */
-void trace_writer_lost(struct trace_writer *w, uint64_t lost);
-/* the events so far are in the file: 0, -errno */
-int  trace_writer_flush(struct trace_writer *w);
-int  trace_writer_close(struct trace_writer *w);    /* flushes; the first error there was */
 
-/* Reading.  What a block says about itself; the events are read by trace/columns.h. */
+/* Begin a trace file at `path`. `t` is the ring whose lost events are counted (may be
+ * NULL); `info` is lines "key=value\n" that a reader may want ("guest=...", "timing=1"), or
+ * NULL. NULL and errno on failure, after host_say() has told why. */
+struct trace_writer *trace_writer_open(const char *path, const struct trace *t, const char *info);
+/* The same on a descriptor, which the writer takes over even if this fails; `name` is for
+ * messages. */
+struct trace_writer *trace_writer_open_fd(int fd, const char *name, const struct trace *t,
+                                          const char *info);
+
+/* Append n events; `writer` is a struct trace_writer, so that this is a trace_sink_fn
+ * (drain.h). Errors are kept until trace_writer_close(). */
+void trace_writer_sink(void *writer, const struct trace_event *events, size_t n);
+/* Events lost by the ring so far, where there is no `t` to ask. */
+void trace_writer_lost(struct trace_writer *w, uint64_t lost);
+/* Write what is there as a (short) block: 0, or -errno of the first error. */
+int  trace_writer_flush(struct trace_writer *w);
+/* Flush, write the mark of a proper end, close and free: 0, or -errno of the first error
+ * there was. */
+int  trace_writer_close(struct trace_writer *w);
+
+/* What a block says about itself.  The events are read by trace/columns.h. */
 struct trace_block {
     uint64_t offset;                    /* of its header in the file      */
     uint64_t first_index;               /* events in the blocks before it */
@@ -44,21 +53,23 @@ struct trace_block {
     uint64_t min_ns, max_ns;            /* virtual time                   */
     uint64_t min_icount, max_icount;
     uint64_t min_rip, max_rip;
-    /* BIT(kind) of those inside; bit 63: kinds not known here */
-    uint64_t kinds;
+    uint64_t kinds;                     /* BIT(kind) of those inside; bit 63: others */
     uint64_t lost;                      /* lost by the ring so far        */
     uint32_t n_events, packed_bytes;
 };
 
 struct trace_file;
 
-/* NULL, and in `why` a sentence about what is wrong with the file. */
+/* Open for reading.  NULL, and in `why` a sentence about what is wrong with the file. */
 struct trace_file *trace_file_open(const char *path, char *why, size_t n);
+/* The same of bytes in memory, which must stay until trace_file_close(). */
 struct trace_file *trace_file_open_bytes(const void *bytes, uint64_t n_bytes, char *why, size_t n);
-struct trace_file *trace_file_open_fd(int fd, char *why, size_t n);     /* fd stays the caller's */
+/* The same of an open file; fd stays the caller's. */
+struct trace_file *trace_file_open_fd(int fd, char *why, size_t n);
 void trace_file_close(struct trace_file *f);
 
-/* See what has been appended since it was opened: how many blocks. */
+/* Look whether blocks have been appended since: how many new ones.  Pointers to blocks end
+ * here. */
 size_t trace_file_refresh(struct trace_file *f);
 
 /* "" or what was found damaged and left out: a torn last block, ... */

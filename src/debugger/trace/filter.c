@@ -9,6 +9,7 @@
 #include "debugger/trace/filter_tree.h"
 #include "debugger/trace/format.h"
 
+/* A comparison.  A field that the event does not have makes it false, whatever it asks. */
 static bool test_matches(const struct filter_node *n, const struct trace_event *e)
 {
     uint64_t v;
@@ -52,6 +53,8 @@ static uint64_t kinds_of_test(const struct filter_node *n)
     return kinds;
 }
 
+/* Which kinds of events can make this node true?  Of a negation nothing is known: an event
+ * without the field makes it true as well. */
 static uint64_t node_kinds(const struct filter *f, size_t i)
 {
     const struct filter_node *n = &f->node[i];
@@ -72,6 +75,8 @@ uint64_t filter_kinds(const struct filter *f)
  * Blocks, by what they say of themselves
  */
 
+/* Can a block hold an event that passes this test?  Ranges are looked up in its summary and
+ * index; for other tests it is enough that kinds with that field occur. */
 static bool test_may_match(const struct filter_node *n, const struct trace_file *file, size_t i)
 {
     if (n->op == F_RANGE)
@@ -105,8 +110,11 @@ bool filter_may_match(const struct filter *f, const struct trace_file *file, siz
  * and columns that no test has wanted are never unpacked.
  */
 
+/* Events first to first + n - 1 of a block, n at most 64. */
 struct window { struct trace_columns *columns; size_t first, n; };
 
+/* Does the value pass the test?  `v - lo <= hi - lo` is lo <= v <= hi with one comparison:
+ * below lo the subtraction wraps around to a large number. */
 static bool holds(const struct filter_node *n, uint64_t v)
 {
     return n->op == F_RANGE ? v - n->lo <= n->hi - n->lo
@@ -136,6 +144,7 @@ static bool select_plain(const struct filter_node *n, const struct window *w, ui
     return true;
 }
 
+/* The field "cause" is the event's number minus the distance that is stored; 0 means none. */
 static bool select_cause(const struct filter_node *n, const struct window *w, uint64_t *bits)
 {
     const uint64_t *seq = trace_columns_word(w->columns, 0),
@@ -163,6 +172,8 @@ static const struct trace_field_source *find_in_exit(struct finder *d, const str
     return d->s;
 }
 
+/* A field that different kinds of events have in different places: go from wanted event to
+ * wanted event.  Columns are unpacked when the first event needs one. */
 static bool select_by_kind(const struct filter_node *n, const struct window *w, uint64_t wanted,
                            uint64_t *bits)
 {
@@ -190,6 +201,7 @@ static bool select_by_kind(const struct filter_node *n, const struct window *w, 
     return true;
 }
 
+/* One comparison over a window: the fastest way that the field allows. */
 static bool select_test(const struct filter_node *n, const struct window *w, uint64_t wanted,
                         uint64_t *bits)
 {

@@ -32,9 +32,10 @@
 #define MAX_SHOWN   40          /* of a word, in a complaint */
 
 enum token { END, NAME, NUMBER, AND, OR, NOT, IN, EQ, NE, LT, LE, GT, GE, BITS, LPAREN, RPAREN,
-             DOTS, COMMA,
-             PLUS };
+             DOTS, COMMA, PLUS };
 
+/* One run of the parser.  `bad` is set by the first complaint; from then on everything
+ * returns at once. */
 struct parser {
     const char *text, *at;          /* at: after the token */
     enum token  token;
@@ -64,12 +65,11 @@ static void complain(struct parser *p, const char *where, const char *fmt, ...)
  * Tokens
  */
 
+/* Longer signs come before shorter ones that they begin with. */
 static const struct { const char *text; enum token token; } signs[] = {
     { "&&", AND }, { "||", OR }, { "==", EQ }, { "!=", NE }, { "<=", LE }, { ">=", GE },
-        { "..", DOTS },
-    { "<", LT }, { ">", GT }, { "=", EQ }, { "!", NOT }, { "&", BITS }, { "(", LPAREN },
-        { ")", RPAREN },
-    { ",", COMMA }, { "+", PLUS },
+    { "..", DOTS }, { "<", LT }, { ">", GT }, { "=", EQ }, { "!", NOT }, { "&", BITS },
+    { "(", LPAREN }, { ")", RPAREN }, { ",", COMMA }, { "+", PLUS },
 }, words[] = {
     { "and", AND }, { "or", OR }, { "not", NOT }, { "in", IN },
 };
@@ -80,6 +80,7 @@ static bool is_name_char(const char *p)
         || (*p == '.' && p[1] != '.' && (isalnum((unsigned char)p[1]) || p[1] == '_'));
 }
 
+/* "name with blanks": for symbols that are no single word. */
 static void take_quoted(struct parser *p)
 {
     const char *end = strchr(p->at + 1, '"');
@@ -93,6 +94,7 @@ static void take_quoted(struct parser *p)
     p->at = end + 1;
 }
 
+/* A word, a number or one of the operators that are words. */
 static void take_name(struct parser *p)
 {
     p->start = p->at;
@@ -105,6 +107,7 @@ static void take_name(struct parser *p)
             p->token = words[i].token;
 }
 
+/* Read the next token into p->token, p->start and p->len. */
 static void next_token(struct parser *p)
 {
     while (isspace((unsigned char)*p->at))
@@ -135,6 +138,7 @@ static void next_token(struct parser *p)
     p->token = END;
 }
 
+/* If the next token is this one, go past it. */
 static bool accept(struct parser *p, enum token token)
 {
     if (p->bad || p->token != token)
@@ -143,6 +147,7 @@ static bool accept(struct parser *p, enum token token)
     return true;
 }
 
+/* How much of the token a complaint quotes. */
 static int shown(const struct parser *p)
 {
     return p->len < MAX_SHOWN ? (int)p->len : MAX_SHOWN;
@@ -152,6 +157,8 @@ static int shown(const struct parser *p)
  * Nodes
  */
 
+/* The number of the new node.  Once there are too many it is 0, and a complaint has been
+ * made. */
 static uint16_t add_node(struct parser *p, struct filter_node node)
 {
     if (p->f->n == FILTER_MAX_NODES) {
@@ -218,7 +225,8 @@ static void complain_field(struct parser *p)
              best ? "'?" : "");
 }
 
-/* "1.5ms" for times, plain numbers for all. */
+/* Decimal, or hexadecimal behind 0x; a leading 0 is octal as in C only if digits follow.
+ * Times may have a unit and a fraction. */
 static bool number_value(struct parser *p, const struct trace_field *field, uint64_t *value)
 {
     static const struct { const char *unit; double ns; } units[] = {
@@ -308,6 +316,7 @@ static bool value(struct parser *p, const struct trace_field *field, uint64_t *l
  * Tests
  */
 
+/* VALUE, VALUE..VALUE or SYMBOL (all its bytes): always a range. */
 static uint16_t item(struct parser *p, const struct trace_field *field)
 {
     uint64_t lo = 0, hi = 0, unused, to;
@@ -326,6 +335,7 @@ static uint16_t item(struct parser *p, const struct trace_field *field)
     return add_test(p, F_RANGE, field, lo, hi);
 }
 
+/* What stands behind "in": an item, or several in parentheses, any of which may hold it. */
 static uint16_t membership(struct parser *p, const struct trace_field *field)
 {
     if (!accept(p, LPAREN))
@@ -340,11 +350,13 @@ static uint16_t membership(struct parser *p, const struct trace_field *field)
     return left;
 }
 
+/* A test that nothing passes ("x < 0"): none of no bits is set. */
 static uint16_t add_never(struct parser *p, const struct trace_field *field)
 {
     return add_node(p, (struct filter_node){ .op = F_BITS, .field = field });
 }
 
+/* Every comparison becomes a range, the outside of a range, or a test of bits. */
 static uint16_t comparison(struct parser *p, const struct trace_field *field, enum token op)
 {
     uint64_t v = 0, unused;
@@ -367,6 +379,7 @@ static bool kind_named(const struct parser *p, uint64_t *kind)
     return trace_field_parse_word(NULL, KIND, p->start, p->len, kind);
 }
 
+/* FIELD, KIND, or FIELD compared with something. */
 static uint16_t test(struct parser *p)
 {
     uint64_t kind;
@@ -405,6 +418,8 @@ static uint16_t test(struct parser *p)
 
 static uint16_t or_list(struct parser *p);
 
+/* The deepest level of the grammar, where parentheses open again: the nesting is counted
+ * here. */
 static uint16_t negation(struct parser *p)
 {
     uint16_t inner = 0;

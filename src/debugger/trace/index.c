@@ -21,6 +21,8 @@
 #define MAX_KEYS   4            /* of one kind of event */
 #define RANGE_MAX  64           /* values of a range that are tried one by one */
 
+/* One field of one kind of event: how to get its value out of the event, and the value that
+ * was added last. */
 struct key {
     uint64_t mask, add;         /* of the event's word `word` */
     uint8_t  word, shift, grain;
@@ -39,6 +41,8 @@ struct trace_index {
     int         exit;
 };
 
+/* Different fields must set different bits for the same value; the field's name makes the
+ * difference. */
 static uint64_t salt_of(const struct trace_field *f)
 {
     return trace_sum(TRACE_SUM_START, f->name, strlen(f->name));
@@ -83,6 +87,8 @@ void trace_index_free(struct trace_index *x)
     free(x);
 }
 
+/* Two bits for each value, from the two halves of a hash of it.  [Bloom, "Space/Time
+ * Trade-offs in Hash Coding with Allowable Errors", CACM 1970] */
 static void set_bits(uint64_t *bits, uint64_t salt, uint64_t value)
 {
     uint64_t h = trace_mix(value ^ salt);
@@ -110,6 +116,8 @@ static inline void add_all(struct trace_index *x, struct keys *keys, const struc
     }
 }
 
+/* Enter all indexed fields of an event.  Where an EXIT has its fields depends on its
+ * reason, which is looked up once for a row of exits with the same one. */
 static inline void add_event(struct trace_index *x, const struct trace_event *e)
 {
     add_value(x, &x->rip, e->rip);
@@ -140,6 +148,7 @@ static size_t count_bits(const uint64_t *bits, size_t n_words)
     return n;
 }
 
+/* The next block begins with an empty index, so no value counts as entered. */
 static void forget(struct keys *keys, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -147,6 +156,9 @@ static void forget(struct keys *keys, size_t n)
             keys[i].key[k].seen = false;
 }
 
+/* Fold the table in half as long as at most half of its bits are set afterwards (each fold
+ * can double the share of set bits, and a filter that is more than half full says "perhaps"
+ * too often). */
 size_t trace_index_take(struct trace_index *x, uint8_t *bytes)
 {
     size_t n_words = NELEM(x->bits), set = count_bits(x->bits, n_words);
@@ -168,6 +180,9 @@ static bool has_bit(const uint8_t *index, uint64_t bit)
     return index[bit / 8] >> bit % 8 & 1;
 }
 
+/* A range is tried value by value, up to RANGE_MAX of them; of a longer range nothing is
+ * known.  The hash is taken modulo the folded size: that is the same bit, because folding
+ * only drops the highest bits of the place. */
 bool trace_index_may_hold(const uint8_t *index, size_t n_bytes, const struct trace_field *f,
                           uint64_t lo, uint64_t hi)
 {

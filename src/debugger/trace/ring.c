@@ -27,6 +27,8 @@ static bool name_of(const char *path, char *name, size_t n)
     return len > 0 && (size_t)len < n;
 }
 
+/* May a file of this name be made or removed?  Yes if it is a plain file or not there at
+ * all; a device, a pipe or a symbolic link is somebody's, and is left alone. */
 static bool is_ordinary(const char *path)
 {
     struct stat st;
@@ -61,6 +63,9 @@ int trace_ring_open(const char *path)
     return name_of(path, name, sizeof name) ? open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
 }
 
+/* The copy is made while the writer goes on.  The head is read before the events and again
+ * after them: the writer may have overwritten every event up to (new head + 1 - size) while
+ * we copied, so those are declared gone by raising the copy's tail. */
 struct trace_ring *trace_ring_copy(int fd)
 {
     struct stat st;

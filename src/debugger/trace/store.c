@@ -28,6 +28,8 @@
  * Opening and closing
  */
 
+/* For struct trace_text: engines are named by the file, whose writer may have had other
+ * ones. */
 static const char *engine_of(const void *arg, unsigned engine)
 {
     return trace_file_engine(arg, engine);
@@ -49,6 +51,7 @@ static struct store *store_new(char *why, size_t n)
     return s;
 }
 
+/* Complete a store with its file; without one, there is no store. */
 static struct store *with_file(struct store *s, struct trace_file *f)
 {
     if (!f) {
@@ -169,7 +172,10 @@ static void tail_from_ring(struct store *s, const struct trace_ring *r)
     }
 }
 
-/* A ring that goes on from where this file is, now or a block ago. */
+/* Of a file that its writer has not closed, the newest events lie in FILE.ring.  The ring
+ * is copied first and the file looked at again after that, so that an event which leaves
+ * the ring in between is found in the file.  The ring counts only if it goes on exactly
+ * from a block that this file has. */
 static void look_into_ring(struct store *s)
 {
     struct trace_ring *r = s->ring >= 0 ? trace_ring_copy(s->ring) : NULL;
@@ -194,6 +200,8 @@ uint64_t store_refresh(struct store *s)
     return store_n_events(s) > before ? store_n_events(s) - before : 0;
 }
 
+/* Events both to the writer and to our own tail.  When they fill a block the writer has
+ * written it, and it is read back from the file from now on. */
 static void add_to_tail(struct store *s, const struct trace_event *events, size_t n)
 {
     size_t before = trace_file_blocks(s->file);
@@ -240,6 +248,9 @@ static size_t take_sane(struct store *s, const struct trace_event *events, size_
     return taken;
 }
 
+/* The ring lies in memory that the VMM's process can write, and a guest may have taken that
+ * process over.  So head and tail are only hints: never more than `size` events are looked
+ * at, and each is copied before it is checked. */
 size_t store_take(struct store *s, struct trace_ring *r, uint64_t size)
 {
     uint64_t head = __atomic_load_n(&r->head, __ATOMIC_ACQUIRE);
@@ -280,6 +291,7 @@ uint64_t store_lost(const struct store *s)
 
 const char *store_warning(const struct store *s) { return trace_file_warning(s->file); }
 
+/* A binary search; the last block whose first event is not after `index`. */
 size_t store_block_of_index(const struct trace_file *f, uint64_t index)
 {
     size_t lo = 0, hi = trace_file_blocks(f);
@@ -293,6 +305,7 @@ size_t store_block_of_index(const struct trace_file *f, uint64_t index)
     return lo;
 }
 
+/* The place in the cache that was not used for the longest time. */
 static struct cached *oldest(struct store *s)
 {
     struct cached *c = &s->cache[0];
@@ -334,6 +347,8 @@ const struct trace_event *store_at(struct store *s, uint64_t index)
     return events ? &events[index - trace_file_block(s->file, block)->first_index] : NULL;
 }
 
+/* Events are in order by number, by time and by instruction count, so each can be searched
+ * by halving. */
 enum order { BY_SEQ, BY_TIME, BY_ICOUNT };
 
 static uint64_t order_of_event(const struct trace_event *e, enum order by)
@@ -346,6 +361,7 @@ static uint64_t order_of_block(const struct trace_block *b, enum order by)
     return by == BY_SEQ ? b->last_seq : by == BY_TIME ? b->max_ns : b->max_icount;
 }
 
+/* The first of n events that is not before `value`; n if all are. */
 static size_t first_in(const struct trace_event *events, size_t n, enum order by, uint64_t value)
 {
     size_t lo = 0, hi = n;
@@ -359,6 +375,8 @@ static size_t first_in(const struct trace_event *events, size_t n, enum order by
     return lo;
 }
 
+/* First the block by the summaries, then the event within it.  Of a damaged block its
+ * beginning. */
 static uint64_t seek(struct store *s, enum order by, uint64_t value)
 {
     size_t lo = 0, n = trace_file_blocks(s->file), hi = n;

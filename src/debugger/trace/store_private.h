@@ -9,8 +9,11 @@
 struct trace_columns;
 struct trace_writer;
 
-#define N_CACHED 9          /* one more than store_at() promises */
+/* Unpacked blocks that are kept: one more than store_at() promises, because the one that is
+ * being unpacked takes the place of the oldest. */
+#define N_CACHED 9
 
+/* A block that has been unpacked into events. */
 struct cached {
     size_t              block;          /* SIZE_MAX: none */
     uint64_t            used;           /* when last; the oldest makes room */
@@ -18,6 +21,7 @@ struct cached {
     bool                damaged;
 };
 
+/* A trace: the blocks of a file, then `tail`, the events that are in no block yet. */
 struct store {
     struct trace_file   *file;
     struct trace_writer *writer;        /* NULL: not recording */

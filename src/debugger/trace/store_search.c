@@ -14,8 +14,11 @@
 #include "debugger/trace/file.h"
 #include "debugger/trace/filter.h"
 
+/* A piece of the trace that is searched at once: events first to first + n - 1, which are a
+ * block or the tail. */
 struct run { uint64_t first, n; size_t block; bool in_tail; };
 
+/* The run that event `index` is in. */
 static struct run run_at(const struct store *s, uint64_t index)
 {
     uint64_t in_file = trace_file_events(s->file);
@@ -38,6 +41,8 @@ static bool select_bits(const struct store *s, const struct filter *f, struct tr
     return true;
 }
 
+/* What came of opening a run for a search: its header and index rule a match out, or it
+ * cannot be read, or it is open. */
 enum look_result { NOTHING_THERE, DAMAGED, OPENED };
 
 static enum look_result open_run(const struct store *s, const struct filter *f,
@@ -106,6 +111,8 @@ static uint64_t last_match(struct store *s, const struct filter *f, const struct
 
 #define ALONE_NS 500000         /* most searches are over before a thread would have begun */
 
+/* A search over many blocks.  Both threads take block numbers 0, 1, 2, ... from `next`;
+ * number k is the block k further from `start`. */
 struct team {
     struct store        *s;
     const struct filter *f;
@@ -118,11 +125,14 @@ struct team {
     uint64_t             from, to, count;   /* of a count */
 };
 
+/* Has the time that the caller allowed been used up?  end_ns 0: there is no limit. */
 static bool is_late(uint64_t end_ns)
 {
     return end_ns && host_monotonic_ns() >= end_ns;
 }
 
+/* Take one block after the other, until there are no more, somebody says stop, or time is
+ * up. */
 static void team_work(struct team *t, struct trace_columns *c, uint64_t end_ns)
 {
     size_t k;
@@ -132,6 +142,7 @@ static void team_work(struct team *t, struct trace_columns *c, uint64_t end_ns)
             __atomic_store_n(&t->stop, true, __ATOMIC_RELAXED);
 }
 
+/* The second thread. */
 static void *team_second(void *arg)
 {
     struct team *t = arg;
@@ -139,6 +150,8 @@ static void *team_second(void *arg)
     return NULL;
 }
 
+/* Begin alone: most searches end within half a millisecond, before a thread would have
+ * started. */
 static void team_run(struct team *t)
 {
     struct store *s = t->s;
@@ -161,6 +174,9 @@ static struct run run_of_block(const struct store *s, size_t block)
     return (struct run){ .first = b->first_index, .n = b->n_events, .block = block };
 }
 
+/* Look at block number k.  The first match counts, so hit becomes the least k that has one;
+ * blocks behind a known hit need not be looked at.  Both threads may find one at the same
+ * time: compare-and-exchange keeps the lesser. */
 static bool look_for_match(struct team *t, struct trace_columns *c, size_t k)
 {
     struct run r = run_of_block(t->s, t->backward ? t->start - k : t->start + k);
@@ -267,6 +283,8 @@ int store_each(struct store *s, const struct filter *f, uint64_t from, uint64_t 
     return damaged;
 }
 
+/* Matches in a run, but only those with an index in [from, to): the windows of 64 at both
+ * ends are cut by masks. */
 static uint64_t count_in_run(const struct team *t, struct trace_columns *c, const struct run *r)
 {
     uint64_t n = 0, bits;
@@ -284,6 +302,7 @@ static uint64_t count_in_run(const struct team *t, struct trace_columns *c, cons
     return n;
 }
 
+/* The same for one block of a team; block numbers are in the order of the trace. */
 static bool look_and_count(struct team *t, struct trace_columns *c, size_t k)
 {
     struct run r = run_of_block(t->s, t->start + k);

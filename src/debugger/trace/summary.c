@@ -10,12 +10,15 @@
 #include "debugger/trace/format.h"
 #include "debugger/trace/index.h"
 
+/* Have lo..hi and min..max a value in common? */
 static bool overlap(uint64_t lo, uint64_t hi, uint64_t min, uint64_t max)
 {
     return lo <= max && hi >= min;
 }
 
-/* Is the index there, whole, and is the field in it? */
+/* Does the Bloom filter rule the values lo..hi out?  Only if the filter is there, has this
+ * field, and is whole.  The checksum is computed last, because it is needed only where the
+ * filter says no. */
 static bool index_says_no(const struct trace_file *f, size_t i, const struct trace_field *field,
                           uint64_t lo, uint64_t hi)
 {
@@ -33,6 +36,8 @@ static bool has_range(const struct trace_field_source *s)
         && s->hi == 63 && s->lo == 0 && s->add == 0;
 }
 
+/* Can events of this kind have a value from lo to hi in that place?  KIND_DELTA columns
+ * carry their least and greatest value where other columns have base and step (format.h). */
 static bool may_be_in(const struct trace_field_source *s, const struct column_header *column,
                       uint64_t lo, uint64_t hi)
 {

@@ -49,6 +49,7 @@ static void append(char *buf, size_t n, const char *fmt, ...)
     va_end(ap);
 }
 
+/* A value as its argument's name asks for: as a word, in decimal, or in hexadecimal. */
 static void append_value(const struct trace_text *x, const char *arg, uint64_t v, char *buf,
                          size_t n)
 {
@@ -150,6 +151,7 @@ static void json_string(FILE *out, const char *key, const char *text)
     fputc('"', out);
 }
 
+/* The three arguments as members of a JSON object. */
 static void json_args(const struct trace_text *x, const struct trace_event *e, FILE *out)
 {
     for (unsigned i = 0; i < 3; i++) {

@@ -24,6 +24,10 @@
 #include "debugger/trace/format.h"
 #include "debugger/trace/index.h"
 
+/* zstd's fast levels are negative.  Against level 1 this one makes files larger by a
+ * seventh and takes a quarter less time to read them.  Columns under ZSTD_LEAST bytes are
+ * not compressed; a column that did not get smaller by a third is left uncompressed for the
+ * next ZSTD_PAUSE blocks. */
 #define ZSTD_LEVEL -1       /* than 1: a seventh more bytes, a quarter less time to read them */
 #define ZSTD_LEAST 64       /* bytes that are worth it */
 #define ZSTD_PAUSE 15       /* blocks, after one where it was not */
@@ -53,10 +57,8 @@ struct trace_writer {
     uint64_t            last[N_COLUMNS - COLUMN_ARG0][256];     /* by kind, of KIND_DELTA columns */
     uint8_t             coding[N_COLUMNS];
     uint8_t             pause[N_COLUMNS];   /* blocks until it is worth trying to compress again */
-    /* set in any number of the column */
-    uint64_t            bits[N_COLUMNS];
-    /* numbers in the column, and whose */
-    size_t              n_there[N_COLUMNS];
+    uint64_t            bits[N_COLUMNS];    /* the OR of all numbers of the column: its width */
+    size_t              n_there[N_COLUMNS]; /* numbers that are not 0, and which events have one: */
     uint64_t            there[N_COLUMNS][TRACE_BLOCK_EVENTS / 64];
     uint64_t            column[N_COLUMNS][TRACE_BLOCK_EVENTS + COLUMN_PAD];
     uint8_t             narrow[TRACE_BLOCK_EVENTS * 8 + TRACE_BLOCK_EVENTS / 8 + 8];
@@ -64,6 +66,8 @@ struct trace_writer {
     uint8_t            *out;                /* a block as it goes out */
 };
 
+/* Remember and report the first error only.  The run goes on: a full disk must not end a
+ * guest. */
 static int writer_fail(struct trace_writer *w, int error)
 {
     char end[50] = "";
@@ -76,6 +80,7 @@ static int writer_fail(struct trace_writer *w, int error)
     return w->error = -error;
 }
 
+/* write() may take less than it was given, or be interrupted by a signal. */
 static int write_all(struct trace_writer *w, const void *bytes, size_t n)
 {
     const char *p = bytes;
@@ -91,7 +96,9 @@ static int write_all(struct trace_writer *w, const void *bytes, size_t n)
     return 0;
 }
 
-/* Who finds the ring without us knows by this what it goes on from. */
+/* Note in the ring which event was the last to get into the file.  A reader that finds the
+ * ring of a killed run knows by this, and by the block's checksum, that ring and file
+ * belong together and where the file ends (trace/ring.h). */
 static void tell_ring(struct trace_writer *w, uint64_t seq, uint64_t sum)
 {
     if (!w->trace)
@@ -144,6 +151,8 @@ static int write_header(struct trace_writer *w, const char *info)
     return w->error;
 }
 
+/* An existing plain file is unlinked, not truncated: a reader that has the old trace mapped
+ * keeps it, and does not die of SIGBUS. O_APPEND because blocks are only ever added. */
 int trace_file_create(const char *path, int access)
 {
     struct stat st;
@@ -196,6 +205,8 @@ void trace_writer_lost(struct trace_writer *w, uint64_t lost)
     w->lost = lost;
 }
 
+/* The least number of bytes, a power of two, that holds all numbers of a column; `bits` is
+ * the OR of all of them.  0: all are 0 and need not be stored. */
 static unsigned width_of(uint64_t bits)
 {
     return bits == 0 ? 0 : bits <= UINT8_MAX ? 1 : bits <= UINT16_MAX ? 2 : bits <= UINT32_MAX
@@ -275,6 +286,9 @@ static void write_out(struct trace_writer *w)
     *h = (struct block_header){ 0 };
 }
 
+/* A full block, or the rest at the end: index, table of columns, columns; then the header
+ * before them and out.  The places of header and table are left free until their contents
+ * are known. */
 static void write_block(struct trace_writer *w)
 {
     struct column_header columns[N_COLUMNS];
@@ -289,6 +303,8 @@ static void write_block(struct trace_writer *w)
     write_out(w);
 }
 
+/* Every block stands alone: it can be unpacked without those before it.  So differences
+ * start anew, from values that its header says. */
 static void begin_block(struct trace_writer *w, const struct trace_event *e)
 {
     struct block_header *h = &w->head;
@@ -320,11 +336,14 @@ static void begin_block(struct trace_writer *w, const struct trace_event *e)
 /* A column that is being added to.  A 0 is stored too, where the next number goes. */
 struct adder { uint64_t *to, there, bits; };
 
+/* Begin to add to column c; added() ends it. */
 static inline struct adder adder_of(struct trace_writer *w, enum column c)
 {
     return (struct adder){ .to = w->column[c] + w->n_there[c] };
 }
 
+/* Number i of the 64. It is written to memory in any case, and the place moves on only if
+ * it is not 0: no branch that the processor could guess wrong. */
 static inline void add_number(struct adder *a, size_t i, uint64_t z)
 {
     *a->to = z;
@@ -333,6 +352,7 @@ static inline void add_number(struct adder *a, size_t i, uint64_t z)
     a->bits |= z;
 }
 
+/* Put what an adder has gathered back into the writer. */
 static inline void added(struct trace_writer *w, enum column c, const struct adder *a)
 {
     size_t at = w->head.n_events;
@@ -341,6 +361,7 @@ static inline void added(struct trace_writer *w, enum column c, const struct add
     w->bits[c] |= a->bits;
 }
 
+/* Word c of an event: columns are numbered as the words of struct trace_event. */
 static inline uint64_t word_of(const struct trace_event *e, enum column c)
 {
     uint64_t v;
@@ -367,11 +388,14 @@ static inline void add_deltas(struct trace_writer *w, enum column c, bool agains
     *max = greatest;
 }
 
+/* Layer, engine and CPU in one number, which hardly ever changes. */
 static inline uint64_t who_of(const struct trace_event *e)
 {
     return e->layer | (uint64_t)e->engine << 8 | (uint64_t)e->vcpu << 16;
 }
 
+/* A column coded by kind: the difference from the last event of the same kind, and the
+ * least and the greatest value for the block's summary. */
 static inline void add_by_kind(struct trace_writer *w, enum column c, const struct trace_event *e,
                                size_t n)
 {
@@ -390,6 +414,7 @@ static inline void add_by_kind(struct trace_writer *w, enum column c, const stru
     w->greatest[c] = greatest;
 }
 
+/* Kinds are stored as they are; the mask of those that occur goes into the header. */
 static void add_kinds(struct trace_writer *w, const struct trace_event *e, size_t n)
 {
     uint64_t *to = w->column[COLUMN_KIND] + w->head.n_events, bits = 0, mask = 0;
@@ -427,6 +452,7 @@ static void add_events(struct trace_writer *w, const struct trace_event *e, size
         write_block(w);
 }
 
+/* In pieces that end at multiples of 64 events, as the bitmaps of the columns do. */
 void trace_writer_sink(void *writer, const struct trace_event *events, size_t n)
 {
     struct trace_writer *w = writer;
