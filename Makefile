@@ -102,6 +102,7 @@ cpu := \
 io := \
     io/device.c \
     io/bus.c \
+    io/irq_net.c \
     io/pic.c \
     io/pit.c \
     io/rtc.c \
@@ -120,6 +121,7 @@ vm := \
     vm/load_multiboot.c \
     vm/load_linux.c \
     vm/load_flat.c \
+    vm/dma.c \
     vm/pc.c \
     vm/exits.c \
     vm/hypercall.c \
@@ -279,6 +281,8 @@ UNIT_TESTS := \
     test_x87 \
     test_sse \
     test_bus \
+    test_irq_net \
+    test_dma \
     test_device \
     test_rtc \
     test_i8042 \

@@ -3,8 +3,9 @@
  *
  * A device sees offsets, not addresses; a virtual clock, not the host's; an
  * irq line, not a controller.  It knows neither the CPU nor the machine, so
- * a test can drive it with nothing but this header.  It is told who asks
- * (struct requester), which nearly all of them ignore.
+ * a test can drive it with nothing but its struct device_ops and a slot
+ * (io/slot.h).  It is told who asks (struct requester), which nearly all of
+ * them ignore.
  *
  * Its state is one struct, described once by a table of fields; snapshots,
  * `info DEVICE`, the TUI's device pane and the debugger are made from it.
@@ -72,6 +73,8 @@ struct bus_access {
     struct requester from;
 };
 
+struct slot;                            /* io/slot.h */
+
 struct device_ops {
     const char *name;                                           /* "uart16550" */
     const char *about;                                          /* one line, with the datasheet */
@@ -80,6 +83,12 @@ struct device_ops {
     size_t    state_bytes;      /* sizeof the whole struct: what a peek must not change        */
     unsigned  width;            /* widest access it decodes (0: any); the bus splits the rest */
 
+    /* Build one and connect it to what the slot offers (which is only good during the call).
+     * NULL: out of memory. */
+    void    *(*create)(const struct slot *s);
+
+    /* As after power-on, or as a BIOS leaves it.  Called once the whole machine is built, and
+     * for each reset of the machine. */
     void     (*reset)(void *dev);
     uint64_t (*read)(void *dev, struct bus_access a);
     void     (*write)(void *dev, struct bus_access a, uint64_t value);
@@ -92,18 +101,6 @@ struct device_ops {
     void     (*after_load)(void *dev);      /* may be NULL: restore what follows from the fields */
     void     (*free)(void *dev);
 };
-
-struct irq_line {                       /* an output pin */
-    void   (*set)(void *arg, unsigned n, bool level);
-    void    *arg;
-    unsigned n;
-};
-
-static inline void irq_set(const struct irq_line *l, bool level)
-{
-    if (l->set)
-        l->set(l->arg, l->n, level);
-}
 
 /* Where a device's bytes go to and come from; the far side is the host's. */
 struct char_sink { void (*put)(void *arg, uint8_t byte); void *arg; };

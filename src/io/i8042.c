@@ -22,6 +22,7 @@
 
 #include "io/keyboard.h"
 #include "io/oddity.h"
+#include "io/slot.h"
 #include "io/sysport.h"
 
 #define ST_OBF      BIT(0)
@@ -312,19 +313,18 @@ static void i8042_after_load(void *dev)
     listen(k);
 }
 
-struct i8042 *i8042_new(struct vclock *c, struct trace *t, struct irq_line irq1,
-                        struct irq_line irq12, struct irq_line a20, struct port_hook reset)
+static void *i8042_create(const struct slot *s)
 {
     struct i8042 *k = calloc(1, sizeof *k);
     if (!k)
         return NULL;
-    k->clock = c;
-    k->trace = t;
-    k->irq1 = irq1;
-    k->irq12 = irq12;
-    k->a20 = a20;
-    k->reset = reset;
-    vtimer_init(&k->cable, c, byte_arrived, k);
+    k->clock = s->clock;
+    k->trace = s->trace;
+    k->irq1 = s->pin[0];
+    k->irq12 = s->pin[1];
+    k->a20 = s->a20;
+    k->reset = s->ask.reset;
+    vtimer_init(&k->cable, s->clock, byte_arrived, k);
     i8042_reset(k);
     return k;
 }
@@ -345,6 +345,7 @@ const struct device_ops i8042_ops = {
     .n_fields = NELEM(i8042_fields),
     .state_bytes = sizeof(struct i8042),
     .width = 1,
+    .create = i8042_create,
     .reset = i8042_reset,
     .read = i8042_read,
     .write = i8042_write,

@@ -12,14 +12,11 @@
 #include "base/vclock.h"
 #include "io/device.h"
 
-struct trace;
 struct i8042;
 
+/* From its slot: pins for IRQ 1 (keyboard) and IRQ 12 (mouse); a20, bit 1 of the output port;
+ * ask.reset, when the guest pulses the CPU's reset pin. */
 extern const struct device_ops i8042_ops;
-
-/* a20: bit 1 of the output port.  reset: the guest pulsed the CPU's reset pin. */
-struct i8042 *i8042_new(struct vclock *c, struct trace *t, struct irq_line irq1,
-                        struct irq_line irq12, struct irq_line a20, struct port_hook reset);
 
 /* Press and release what types this character on a US keyboard: 0, -EAGAIN if
  * the keyboard's buffer has no room for it (nothing was queued), -EINVAL if no

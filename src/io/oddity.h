@@ -27,7 +27,9 @@
     X(KBD_BAD_COMMAND,   "byte",    "",        "a keyboard command that is none")   \
     X(KBD_OVERFLOW,      "byte",    "",        "the keyboard's buffer is full")     \
     X(VGA_NO_REGISTER,   "port",    "index",   "an index with no register behind")  \
-    X(PORT_READ_ONLY,    "port",    "value",   "a write where only reads go")
+    X(PORT_READ_ONLY,    "port",    "value",   "a write where only reads go")      \
+    X(IRQ_MESSAGE_LOST,  "address", "data",    "an interrupt message that no controller takes") \
+    X(DMA_REFUSED,       "address", "bytes",   "a device reached for memory that is not RAM")
 
 enum oddity {
 #define X(name, a, b, about) ODDITY_##name,

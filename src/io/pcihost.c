@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "io/slot.h"
 #include "io/sysport.h"
 
 #define OFF_RESET   1
@@ -26,11 +27,11 @@ static const struct field pcihost_fields[] = {
     DEV_FIELD(struct pcihost, control, "RST_CNT", FIELD_RW, "bit 2 reset now, bit 1 hard"),
 };
 
-struct pcihost *pcihost_new(struct port_hook reset)
+static void *pcihost_create(const struct slot *s)
 {
     struct pcihost *p = calloc(1, sizeof *p);
     if (p)
-        p->reset = reset;
+        p->reset = s->ask.reset;
     return p;
 }
 
@@ -76,6 +77,7 @@ const struct device_ops pcihost_ops = {
     .n_fields = NELEM(pcihost_fields),
     .state_bytes = sizeof(struct pcihost),
     .width = 4,
+    .create = pcihost_create,
     .reset = pcihost_reset,
     .read = pcihost_read,
     .write = pcihost_write,

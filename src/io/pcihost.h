@@ -13,10 +13,8 @@
 
 #include "io/device.h"
 
-struct pcihost;
+/* From its slot: ask.reset, for a rising bit 2 of CF9h; told RESET_CF9_HARD if bit 1 is set,
+ * else RESET_CF9. */
 extern const struct device_ops pcihost_ops;
-
-/* reset: a rising bit 2 of CF9h; told RESET_CF9_HARD if bit 1 is set, else RESET_CF9. */
-struct pcihost *pcihost_new(struct port_hook reset);
 
 #endif

@@ -29,7 +29,9 @@
 #include <stdlib.h>
 
 #include "base/host.h"
+#include "io/irq_net.h"
 #include "io/oddity.h"
+#include "io/slot.h"
 
 #define ICW1        BIT(4)
 #define ICW1_LEVEL  BIT(3)
@@ -76,8 +78,6 @@ struct pic {
 
     struct chip chip[2];
     uint8_t     int_level;
-    uint64_t    raised_by[16];      /* trace event of each line's last rise */
-    uint64_t    cause;              /* the one behind the last acknowledge  */
 };
 
 #define CHIP_FIELDS(i, n)                                                                     \
@@ -101,8 +101,6 @@ static const struct field pic_fields[] = {
     CHIP_FIELDS(0, ".1"),
     CHIP_FIELDS(1, ".2"),
     DEV_FIELD(struct pic, int_level, "INT", FIELD_RO, "the output to the CPU"),
-    DEV_ARRAY(struct pic, raised_by, "RAISED_BY", FIELD_HIDDEN | FIELD_TRACE, "trace events of the lines"),
-    DEV_FIELD(struct pic, cause, "CAUSE", FIELD_HIDDEN | FIELD_TRACE, "trace event behind the last INTA"),
 };
 
 /* A chip nobody has initialized keeps quiet.  [8259A "Initialization Command Words"] */
@@ -173,18 +171,14 @@ void pic_set_line(void *pic, unsigned n, bool level)
     uint8_t bit = (uint8_t)BIT(n % 8);
     if (level == !!(c->pins & bit))
         return;
-    uint64_t seq = trace_emit(p->trace, TRACE_IRQ_LINE, n, level, 0);
-    uint64_t old = trace_enter(p->trace, seq);
     if (level) {
         c->pins |= bit;
         c->edge |= bit;
-        p->raised_by[n] = seq;
     } else {
         c->pins &= (uint8_t)~bit;
         c->edge &= (uint8_t)~bit;
     }
     settle(p);
-    trace_leave(p->trace, old);
 }
 
 /* The chip's half of an acknowledge: into service, out of the edge latch.  The
@@ -216,44 +210,32 @@ bool pic_is_deaf(const struct pic *p)
     return chip_request(&first, true) == NONE;
 }
 
-uint64_t pic_cause(const struct pic *p)
+/* The request was gone before the INTA came: line 7 of the chip stands in for it, and is not in
+ * service.  [8259A "Interrupt Sequence"] */
+static struct irq_ack spurious(struct pic *p, unsigned i)
 {
-    return p->cause;
+    uint8_t vector = p->chip[i].icw2 | SPURIOUS;
+    oddity(p->trace, ODDITY_PIC_SPURIOUS, vector, 0);
+    return (struct irq_ack){ vector, (uint8_t)(8 * i + SPURIOUS), true };
 }
 
-static int spurious(struct pic *p, unsigned line)
+struct irq_ack pic_ack(struct pic *p)
 {
-    int vector = p->chip[line / 8].icw2 | SPURIOUS;
-    p->cause = 0;
-    oddity(p->trace, ODDITY_PIC_SPURIOUS, (uint64_t)vector, 0);
-    trace_emit(p->trace, TRACE_IRQ_ACK, (uint64_t)vector, line, 0);
-    return vector;
-}
-
-int pic_ack(struct pic *p)
-{
-    struct chip *c = &p->chip[0];
-    unsigned line = chip_request(c, true), n = line;
+    unsigned i = 0, line = chip_request(&p->chip[0], true);
     if (line == NONE)
-        return spurious(p, SPURIOUS);
+        return spurious(p, 0);
     chip_take(p, 0, line);
     if (line == CASCADE) {
-        c = &p->chip[1];
-        line = chip_request(c, false);
-        n = 8 + line;
+        i = 1;
+        line = chip_request(&p->chip[1], false);
         if (line == NONE) {
             settle(p);
-            return spurious(p, 8 + SPURIOUS);
+            return spurious(p, 1);
         }
         chip_take(p, 1, line);
     }
-    int vector = (int)(c->icw2 | line);
-    p->cause = p->raised_by[n];
-    uint64_t old = trace_enter(p->trace, p->cause);
-    trace_emit(p->trace, TRACE_IRQ_ACK, (uint64_t)vector, n, 0);
     settle(p);
-    trace_leave(p->trace, old);
-    return vector;
+    return (struct irq_ack){ (uint8_t)(p->chip[i].icw2 | line), (uint8_t)(8 * i + line), false };
 }
 
 /* ICW1 starts the sequence and clears what the data sheet lists. */
@@ -424,17 +406,18 @@ static void pic_reset(void *dev)
         p->chip[i] = chip_at_reset;
         p->chip[i].pins = pins;
     }
-    p->cause = 0;
     settle(p);
 }
 
-struct pic *pic_new(struct trace *t, struct irq_line intr)
+static void *pic_create(const struct slot *s)
 {
     struct pic *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
-    p->trace = t;
-    p->intr = intr;
+    p->trace = s->trace;
+    p->intr = s->pin[0];
+    if (s->nets)
+        irq_nets_listen(s->nets, pic_set_line, p);
     pic_reset(p);
     return p;
 }
@@ -457,6 +440,7 @@ const struct device_ops pic_ops = {
     .n_fields = NELEM(pic_fields),
     .state_bytes = sizeof(struct pic),
     .width = 1,
+    .create = pic_create,
     .reset = pic_reset,
     .read = pic_read,
     .write = pic_write,

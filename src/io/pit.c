@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "io/oddity.h"
+#include "io/slot.h"
 
 #define CONTROL_CHANNEL(v)  ((v) >> 6)
 #define CONTROL_RW(v)       ((v) >> 4 & 3)
@@ -532,15 +533,15 @@ static void pit_after_load(void *dev)
     irq_set(&p->irq0, p->out0);     /* and the timer is a field: it is armed already */
 }
 
-struct pit *pit_new(struct vclock *c, struct trace *t, struct irq_line irq0)
+static void *pit_create(const struct slot *s)
 {
     struct pit *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
-    p->clock = c;
-    p->trace = t;
-    p->irq0 = irq0;
-    vtimer_init(&p->edge, c, edge_due, p);
+    p->clock = s->clock;
+    p->trace = s->trace;
+    p->irq0 = s->pin[0];
+    vtimer_init(&p->edge, s->clock, edge_due, p);
     pit_reset(p);
     return p;
 }
@@ -561,6 +562,7 @@ const struct device_ops pit_ops = {
     .n_fields = NELEM(pit_fields),
     .state_bytes = sizeof(struct pit),
     .width = 1,
+    .create = pit_create,
     .reset = pit_reset,
     .read = pit_read,
     .write = pit_write,

@@ -11,14 +11,12 @@
 #include "base/vclock.h"
 #include "io/device.h"
 
-struct trace;
 struct pit;
 
 #define PIT_HZ 1193182      /* 14.31818 MHz / 12 */
 
+/* From its slot: a pin for IRQ 0, the output of channel 0. */
 extern const struct device_ops pit_ops;
-
-struct pit *pit_new(struct vclock *c, struct trace *t, struct irq_line irq0);
 
 /* For somebody with a loudspeaker: is it on, and at how many Hz (0: no tone)? */
 bool pit_speaker(const struct pit *p, unsigned *hz);

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #include "io/oddity.h"
+#include "io/slot.h"
 
 enum { SECONDS, ALARM_S, MINUTES, ALARM_M, HOURS, ALARM_H, WEEKDAY, DAY, MONTH, YEAR,
        REG_A, REG_B, REG_C, REG_D, NVRAM };
@@ -477,18 +478,18 @@ static void rtc_after_load(void *dev)
     settle(r);
 }
 
-struct rtc *rtc_new(struct vclock *c, struct trace *t, struct irq_line irq8, int64_t start_s)
+static void *rtc_create(const struct slot *s)
 {
     struct rtc *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
-    r->clock = c;
-    r->trace = t;
-    r->irq8 = irq8;
+    r->clock = s->clock;
+    r->trace = s->trace;
+    r->irq8 = s->pin[0];
     r->r = rtc_at_reset;
     r->r.base_tick = r->r.done_tick = tick_now(r);
-    set_clock(&r->r, start_s);
-    vtimer_init(&r->event, c, event_due, r);
+    set_clock(&r->r, s->rtc_start_s);
+    vtimer_init(&r->event, s->clock, event_due, r);
     rtc_reset(r);
     return r;
 }
@@ -509,6 +510,7 @@ const struct device_ops rtc_ops = {
     .n_fields = NELEM(rtc_fields),
     .state_bytes = sizeof(struct rtc),
     .width = 1,
+    .create = rtc_create,
     .reset = rtc_reset,
     .read = rtc_read,
     .write = rtc_write,

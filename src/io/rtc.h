@@ -13,13 +13,10 @@
 #include "base/vclock.h"
 #include "io/device.h"
 
-struct trace;
 struct rtc;
 
+/* From its slot: a pin for IRQ 8, and rtc_start_s, the time of day at power-on. */
 extern const struct device_ops rtc_ops;
-
-/* start_s: seconds since 1970 (UTC) at power-on. */
-struct rtc *rtc_new(struct vclock *c, struct trace *t, struct irq_line irq8, int64_t start_s);
 
 /* The memory behind the clock, for the machine: sizes, drive types, the
  * checksum.  Index 0x0e-0x7f; others are ignored. */

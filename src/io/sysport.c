@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#include "io/slot.h"
+
 #include "base/abi.h"
 #include "base/trace.h"
 
@@ -30,11 +32,11 @@ static const struct field port92_fields[] = {
     DEV_FIELD(struct port92, control, "CONTROL", FIELD_RW, "bit 1 A20 gate, bit 0 fast reset"),
 };
 
-struct port92 *port92_new(struct irq_line a20, struct port_hook reset)
+static void *port92_create(const struct slot *s)
 {
     struct port92 *p = calloc(1, sizeof *p);
     if (p)
-        *p = (struct port92){ .a20 = a20, .reset = reset };
+        *p = (struct port92){ .a20 = s->a20, .reset = s->ask.reset };
     return p;
 }
 
@@ -80,6 +82,7 @@ const struct device_ops port92_ops = {
     .n_fields = NELEM(port92_fields),
     .state_bytes = sizeof(struct port92),
     .width = 1,
+    .create = port92_create,
     .reset = port92_reset,
     .read = port92_read,
     .write = port92_write,
@@ -99,11 +102,11 @@ static const struct field markport_fields[] = {
     DEV_FIELD(struct markport, last, "LAST", FIELD_RW, "the phase the run is in"),
 };
 
-struct markport *markport_new(struct trace *t, struct port_hook mark)
+static void *markport_create(const struct slot *s)
 {
     struct markport *p = calloc(1, sizeof *p);
     if (p)
-        *p = (struct markport){ .trace = t, .mark = mark };
+        *p = (struct markport){ .trace = s->trace, .mark = s->ask.mark };
     return p;
 }
 
@@ -140,10 +143,58 @@ const struct device_ops markport_ops = {
     .n_fields = NELEM(markport_fields),
     .state_bytes = sizeof(struct markport),
     .width = 4,
+    .create = markport_create,
     .reset = markport_reset,
     .read = markport_read,
     .write = markport_write,
     .peek = markport_peek,
+    .free = free,
+};
+
+/* Hypercalls, E4h-E7h: 32 bits at once; what they mean is the machine's affair. */
+struct hypercall_port { struct port_hook hook; };
+
+static void *hypercall_create(const struct slot *s)
+{
+    struct hypercall_port *p = calloc(1, sizeof *p);
+    if (p)
+        p->hook = s->ask.hypercall;
+    return p;
+}
+
+static void hypercall_reset(void *dev)
+{
+    (void)dev;
+}
+
+static uint64_t hypercall_peek(const void *dev, struct bus_access a)
+{
+    (void)dev;
+    return low_bytes(~UINT64_C(0), a.size);
+}
+
+static uint64_t hypercall_read(void *dev, struct bus_access a)
+{
+    return hypercall_peek(dev, a);
+}
+
+static void hypercall_write(void *dev, struct bus_access a, uint64_t value)
+{
+    struct hypercall_port *p = dev;
+    if (a.off == 0 && a.size == 4)
+        port_call(&p->hook, (uint32_t)value);
+}
+
+const struct device_ops hypercall_ops = {
+    .name = "hypercall",
+    .about = "hypercalls by OUT",
+    .state_bytes = sizeof(struct hypercall_port),
+    .width = 4,
+    .create = hypercall_create,
+    .reset = hypercall_reset,
+    .read = hypercall_read,
+    .write = hypercall_write,
+    .peek = hypercall_peek,
     .free = free,
 };
 
@@ -157,11 +208,11 @@ static const struct field debugcon_fields[] = {
     DEV_FIELD(struct debugcon, count, "COUNT", FIELD_RO, "bytes written so far"),
 };
 
-struct debugcon *debugcon_new(struct char_sink out)
+static void *debugcon_create(const struct slot *s)
 {
     struct debugcon *p = calloc(1, sizeof *p);
     if (p)
-        p->out = out;
+        p->out = s->debugcon;
     return p;
 }
 
@@ -196,6 +247,7 @@ const struct device_ops debugcon_ops = {
     .n_fields = NELEM(debugcon_fields),
     .state_bytes = sizeof(struct debugcon),
     .width = 1,
+    .create = debugcon_create,
     .reset = debugcon_reset,
     .read = debugcon_read,
     .write = debugcon_write,
@@ -213,11 +265,11 @@ static const struct field exitport_fields[] = {
     DEV_FIELD(struct exitport, status, "STATUS", FIELD_RW, "the last exit status written"),
 };
 
-struct exitport *exitport_new(struct port_hook exit)
+static void *exitport_create(const struct slot *s)
 {
     struct exitport *p = calloc(1, sizeof *p);
     if (p)
-        p->exit = exit;
+        p->exit = s->ask.exit;
     return p;
 }
 
@@ -252,6 +304,7 @@ const struct device_ops exitport_ops = {
     .n_fields = NELEM(exitport_fields),
     .state_bytes = sizeof(struct exitport),
     .width = 1,
+    .create = exitport_create,
     .reset = exitport_reset,
     .read = exitport_read,
     .write = exitport_write,
@@ -276,11 +329,11 @@ static const struct field pm1a_fields[] = {
     DEV_FIELD(struct pm1a, control, "PM1a_CNT", FIELD_RW, "bits 12-10 SLP_TYP, bit 0 SCI_EN"),
 };
 
-struct pm1a *pm1a_new(struct port_hook power_off)
+static void *pm1a_create(const struct slot *s)
 {
     struct pm1a *p = calloc(1, sizeof *p);
     if (p)
-        p->power_off = power_off;
+        p->power_off = s->ask.power_off;
     return p;
 }
 
@@ -318,6 +371,7 @@ const struct device_ops pm1a_ops = {
     .n_fields = NELEM(pm1a_fields),
     .state_bytes = sizeof(struct pm1a),
     .width = 2,
+    .create = pm1a_create,
     .reset = pm1a_reset,
     .read = pm1a_read,
     .write = pm1a_write,

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 
 #include "io/oddity.h"
+#include "io/slot.h"
 
 #define IER_RDA     BIT(0)
 #define IER_THRE    BIT(1)
@@ -567,18 +568,18 @@ static void uart_after_load(void *dev)
     update_irq(u);
 }
 
-struct uart *uart_new(struct vclock *c, struct trace *t, struct irq_line irq, struct char_sink out)
+static void *uart_create(const struct slot *s)
 {
     struct uart *u = calloc(1, sizeof *u);
     if (!u)
         return NULL;
-    u->clock = c;
-    u->trace = t;
-    u->irq = irq;
-    u->out = out;
-    vtimer_init(&u->tx_timer, c, tx_step, u);
-    vtimer_init(&u->rx_timer, c, rx_wire_free, u);
-    vtimer_init(&u->idle_timer, c, idle_expired, u);
+    u->clock = s->clock;
+    u->trace = s->trace;
+    u->irq = s->pin[0];
+    u->out = s->serial;
+    vtimer_init(&u->tx_timer, s->clock, tx_step, u);
+    vtimer_init(&u->rx_timer, s->clock, rx_wire_free, u);
+    vtimer_init(&u->idle_timer, s->clock, idle_expired, u);
     uart_reset(u);
     return u;
 }
@@ -601,6 +602,7 @@ const struct device_ops uart_ops = {
     .n_fields = NELEM(uart_fields),
     .state_bytes = sizeof(struct uart),
     .width = 1,
+    .create = uart_create,
     .reset = uart_reset,
     .read = uart_read,
     .write = uart_write,

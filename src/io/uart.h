@@ -12,12 +12,10 @@
 #include "base/vclock.h"
 #include "io/device.h"
 
-struct trace;
 struct uart;
 
+/* From its slot: a pin for the interrupt, and serial, where transmitted bytes go. */
 extern const struct device_ops uart_ops;
-
-struct uart *uart_new(struct vclock *c, struct trace *t, struct irq_line irq, struct char_sink out);
 
 /* A byte from the line: 0, or -EAGAIN if the receiver is full (back-pressure). */
 int uart_receive(struct uart *u, uint8_t byte);

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "io/oddity.h"
+#include "io/slot.h"
 #include "io/vga_regs.h"
 
 enum {                                  /* offsets from 3B0h */
@@ -285,13 +286,13 @@ static void vga_after_load(void *dev)
         r->dac_part = 0;
 }
 
-struct vga *vga_new(struct vclock *c, struct trace *t)
+static void *vga_create(const struct slot *s)
 {
     struct vga *v = calloc(1, sizeof *v);
     if (!v)
         return NULL;
-    v->clock = c;
-    v->trace = t;
+    v->clock = s->clock;
+    v->trace = s->trace;
     vga_reset(v);
     return v;
 }
@@ -303,6 +304,7 @@ const struct device_ops vga_ops = {
     .n_fields = NELEM(vga_fields),
     .state_bytes = sizeof(struct vga),
     .width = 1,
+    .create = vga_create,
     .reset = vga_reset,
     .read = vga_read,
     .write = vga_write,

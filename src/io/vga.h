@@ -14,15 +14,12 @@
 #include "base/vclock.h"
 #include "io/device.h"
 
-struct trace;
 struct vga;
 
 extern const struct device_ops vga_ops;
 
 #define VGA_OFF(port) ((port) - 0x3b0)
 #define VGA_VRAM_BYTES 0x20000          /* A0000-BFFFF */
-
-struct vga *vga_new(struct vclock *c, struct trace *t);
 
 /* What is on the screen, as the registers say. */
 struct vga_text {

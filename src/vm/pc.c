@@ -1,146 +1,123 @@
 /*
- * vm/pc.c -- the wiring of the PC: two tables, and the loop that reads them.
+ * vm/pc.c -- the wiring of the PC: one table of devices, and the loops that read it.
  *
- * Parts are listed once with their interrupt line; ports once in address
- * order with the part that answers, or the reason why nothing does.  Nothing
- * registers itself: what is not in these tables is not in the machine.
+ * A row is a device: what it is, its interrupt lines, and the ports where it
+ * answers.  The order of the rows is the order in which devices are made, and
+ * reset; they are saved and freed backwards.  A second table says why nobody
+ * answers at other well-known ports.  Nothing registers itself: what is not
+ * in these tables is not in the machine.
  *   [IBM PC/AT Technical Reference "I/O Address Map"]
+ *
+ * To add a device, write its file in io/ (a struct device_ops) and add a row;
+ * doc/architecture.md goes through it step by step.
  */
 #include "vm/pc.h"
 
 #include <stdlib.h>
 
-#include "base/abi.h"
 #include "io/bus.h"
 #include "io/i8042.h"
+#include "io/irq_net.h"
 #include "io/pcihost.h"
 #include "io/pic.h"
 #include "io/pit.h"
 #include "io/rtc.h"
+#include "io/slot.h"
 #include "io/sysport.h"
 #include "io/uart.h"
 #include "io/vga.h"
 #include "mem/gmem.h"
+#include "vm/dma.h"
 #include "vm/exits.h"
 #include "vm/vm.h"
 
-/* ---- the parts ---- */
+#define MAX_PORTS 3                     /* ranges of ports of one device */
 
-/*    part      ops            irqs  one line */
-#define PART_LIST(X)                                                              \
-    X(PIC,      pic_ops,        -1, -1, "interrupt controllers")                      \
-    X(PIT,      pit_ops,         0, -1, "interval timer and loudspeaker")             \
-    X(KEYBOARD, i8042_ops,       1, 12, "keyboard controller with a keyboard")        \
-    X(COM1,     uart_ops,        4, -1, "serial line: the user's terminal")           \
-    X(RTC,      rtc_ops,         8, -1, "clock and CMOS memory")                      \
-    X(VGA,      vga_ops,        -1, -1, "text screen")                                \
-    X(PORT92,   port92_ops,     -1, -1, "A20 gate (a wire to nowhere: the line is always on) and fast reset") \
-    X(MARK,     markport_ops,   -1, -1, "MARK: the guest names a phase of its run")   \
-    X(HYPERCALL, hypercall_ops, -1, -1, "hypercalls where VMCALL does not reach the monitor") \
-    X(DEBUGCON, debugcon_ops,   -1, -1, "debug console")                              \
-    X(EXIT,     exitport_ops,   -1, -1, "ends the run with a status")                 \
-    X(PM1A,     pm1a_ops,       -1, -1, "ACPI power off")                             \
-    X(PCI,      pcihost_ops,    -1, -1, "PCI configuration, empty, and the reset control register")
-
-enum part {
-#define X(part, ops, irq, irq2, about) PART_##part,
-    PART_LIST(X)
-#undef X
-    N_PARTS,
-    NOBODY = -1
+struct port_range {
+    uint16_t    base, len;              /* len 0: no more */
+    uint8_t     offset;                 /* what the device sees for `base` */
+    const char *why;
 };
 
-/* The hypercall port is a device like any other, with no state of its own. */
-struct hypercall_port { struct port_hook hook; };
+#define IRQ(line) ((line) + 1)          /* so that 0 is "no pin" */
 
-static void hypercall_reset(void *dev)
-{
-    (void)dev;
-}
-
-static uint64_t hypercall_read(void *dev, struct bus_access a)
-{
-    (void)dev;
-    return low_bytes(~UINT64_C(0), a.size);
-}
-
-static uint64_t hypercall_peek(const void *dev, struct bus_access a)
-{
-    (void)dev;
-    return low_bytes(~UINT64_C(0), a.size);
-}
-
-static void hypercall_write(void *dev, struct bus_access a, uint64_t value)
-{
-    struct hypercall_port *h = dev;
-    if (a.off == 0 && a.size == 4)
-        port_call(&h->hook, (uint32_t)value);
-}
-
-static const struct device_ops hypercall_ops = {
-    .name = "hypercall", .about = "hypercalls by OUT",
-    .state_bytes = sizeof(struct hypercall_port), .width = 4,
-    .reset = hypercall_reset, .read = hypercall_read, .write = hypercall_write,
-    .peek = hypercall_peek, .free = free,
-};
-
-static const struct part_info {
+/* The PIC is first because the others' pins lead to it. */
+static const struct pc_device {
     const char *name;
     const struct device_ops *ops;
-    int irq, irq2;              /* -1: none */
+    uint8_t     irq[SLOT_PINS];
     const char *about;
-} parts[N_PARTS] = {
-#define X(part, ops, irq, irq2, about) [PART_##part] = { #part, &ops, irq, irq2, about },
-    PART_LIST(X)
-#undef X
+    struct port_range port[MAX_PORTS];
+} devices[] = {
+    { "PIC", &pic_ops, { 0 }, "interrupt controllers",
+      { { 0x020, 2, 0, "first 8259A" },
+        { 0x0a0, 2, 2, "second 8259A" },
+        { 0x4d0, 2, 4, "8259A edge/level control" } } },
+    { "PIT", &pit_ops, { IRQ(0) }, "interval timer and loudspeaker",
+      { { 0x040, 4, 0, "8254" },
+        { 0x061, 1, 4, "system port B: timer 2 gate, loudspeaker, refresh" } } },
+    { "KEYBOARD", &i8042_ops, { IRQ(1), IRQ(12) }, "keyboard controller with a keyboard",
+      { { 0x060, 1, 0, "8042 data" },
+        { 0x064, 1, 4, "8042 command and status" } } },
+    { "COM1", &uart_ops, { IRQ(4) }, "serial line: the user's terminal",
+      { { 0x3f8, 8, 0, "COM1" } } },
+    { "RTC", &rtc_ops, { IRQ(8) }, "clock and CMOS memory",
+      { { 0x070, 2, 0, "MC146818 index and data" } } },
+    { "VGA", &vga_ops, { 0 }, "text screen",
+      { { 0x3b0, 12, 0x00, "VGA, monochrome addresses" },
+        { 0x3c0, 32, 0x10, "VGA, colour addresses" } } },
+    { "PORT92", &port92_ops, { 0 },
+      "A20 gate (a wire to nowhere: the line is always on) and fast reset",
+      { { 0x092, 1, 0, "system port A: A20, fast reset" } } },
+    { "MARK", &markport_ops, { 0 }, "MARK: the guest names a phase of its run",
+      { { 0x0e0, 4, 0, "MARK n" } } },
+    { "HYPERCALL", &hypercall_ops, { 0 }, "hypercalls where VMCALL does not reach the monitor",
+      { { 0x0e4, 4, 0, "hypercall" } } },
+    { "DEBUGCON", &debugcon_ops, { 0 }, "debug console",
+      { { 0x0e9, 1, 0, "debug console, as on Bochs" } } },
+    { "EXIT", &exitport_ops, { 0 }, "ends the run with a status",
+      { { 0x0f4, 1, 0, "exit status, as QEMU's isa-debug-exit" } } },
+    { "PM1A", &pm1a_ops, { 0 }, "ACPI power off",
+      { { 0x604, 2, 0, "ACPI PM1a control: power off" } } },
+    { "PCI", &pcihost_ops, { 0 }, "PCI configuration, empty, and the reset control register",
+      { { 0xcf8, 8, 0, "PCI configuration; a byte at CF9 resets" } } },
 };
 
-/* ---- the ports, in address order ---- */
+#define N_DEVICES NELEM(devices)
 
-static const struct pc_port {
-    uint16_t  base, len;
-    enum part part;
-    uint8_t   offset;           /* what the part sees for `base` */
-    const char *why;
-} pc_ports[] = {
-    { 0x000, 16, NOBODY,        0, "first 8237 DMA controller: nothing here uses DMA" },
-    { 0x020,  2, PART_PIC,      0, "first 8259A" },
-    { 0x040,  4, PART_PIT,      0, "8254" },
-    { 0x060,  1, PART_KEYBOARD, 0, "8042 data" },
-    { 0x061,  1, PART_PIT,      4, "system port B: timer 2 gate, loudspeaker, refresh" },
-    { 0x064,  1, PART_KEYBOARD, 4, "8042 command and status" },
-    { 0x070,  2, PART_RTC,      0, "MC146818 index and data" },
-    { 0x080,  1, NOBODY,        0, "POST code: written for its delay of about 1 us" },
-    { 0x081, 15, NOBODY,        0, "DMA page registers" },
-    { 0x092,  1, PART_PORT92,   0, "system port A: A20, fast reset" },
-    { 0x0a0,  2, PART_PIC,      2, "second 8259A" },
-    { 0x0c0, 32, NOBODY,        0, "second 8237 DMA controller" },
-    { 0x0e0,  4, PART_MARK,     0, "MARK n" },
-    { 0x0e4,  4, PART_HYPERCALL,0, "hypercall" },
-    { 0x0e9,  1, PART_DEBUGCON, 0, "debug console, as on Bochs" },
-    { 0x0ed,  1, NOBODY,        0, "written for its delay, where 80h is taken" },
-    { 0x0f0,  2, NOBODY,        0, "coprocessor busy and reset: no coprocessor" },
-    { 0x0f4,  1, PART_EXIT,     0, "exit status, as QEMU's isa-debug-exit" },
-    { 0x1f0,  8, NOBODY,        0, "first ATA channel: probed by everybody, not there" },
-    { 0x2e8,  8, NOBODY,        0, "COM4: not there" },
-    { 0x2f8,  8, NOBODY,        0, "COM2: not there" },
-    { 0x378,  3, NOBODY,        0, "LPT1: not there" },
-    { 0x3b0, 12, PART_VGA,   0x00, "VGA, monochrome addresses" },
-    { 0x3c0, 32, PART_VGA,   0x10, "VGA, colour addresses" },
-    { 0x3e8,  8, NOBODY,        0, "COM3: not there" },
-    { 0x3f0,  6, NOBODY,        0, "floppy controller: not there" },
-    { 0x3f8,  8, PART_COM1,     0, "COM1" },
-    { 0x4d0,  2, PART_PIC,      4, "8259A edge/level control" },
-    { 0x604,  2, PART_PM1A,     0, "ACPI PM1a control: power off" },
-    { 0xcf8,  8, PART_PCI,      0, "PCI configuration; a byte at CF9 resets" },
+/* Ports that guests are known to try, and why nothing is there.  They read as all ones and are
+ * no UNCLAIMED event. */
+static const struct port_range nobody[] = {
+    { 0x000, 16, 0, "first 8237 DMA controller: nothing here uses DMA" },
+    { 0x080,  1, 0, "POST code: written for its delay of about 1 us" },
+    { 0x081, 15, 0, "DMA page registers" },
+    { 0x0c0, 32, 0, "second 8237 DMA controller" },
+    { 0x0ed,  1, 0, "written for its delay, where 80h is taken" },
+    { 0x0f0,  2, 0, "coprocessor busy and reset: no coprocessor" },
+    { 0x1f0,  8, 0, "first ATA channel: probed by everybody, not there" },
+    { 0x2e8,  8, 0, "COM4: not there" },
+    { 0x2f8,  8, 0, "COM2: not there" },
+    { 0x378,  3, 0, "LPT1: not there" },
+    { 0x3e8,  8, 0, "COM3: not there" },
+    { 0x3f0,  6, 0, "floppy controller: not there" },
 };
 
 struct pc {
-    struct vm *vm;
-    void      *part[N_PARTS];
+    struct vm       *vm;
+    struct irq_nets *nets;
+    void            *dev[N_DEVICES];
 };
 
-/* ---- what the parts tell the machine ---- */
+/* The device behind a row, by its kind.  There is one of each of those asked for here. */
+static void *device_of(const struct pc *pc, const struct device_ops *ops)
+{
+    for (size_t i = 0; i < N_DEVICES; i++)
+        if (devices[i].ops == ops)
+            return pc->dev[i];
+    return NULL;
+}
+
+/* ---- what devices may ask of the machine ---- */
 
 static void on_reset(void *arg, uint32_t source)
 {
@@ -149,9 +126,12 @@ static void on_reset(void *arg, uint32_t source)
     vm->reset_wanted = true;
 }
 
+/* The first of two writes is the one that counts, as for every reason to stop. */
 static void on_exit_port(void *arg, uint32_t value)
 {
     struct vm *vm = arg;
+    if (vm->stop != VM_RUNNING)
+        return;
     vm_stop(vm, VM_EXIT_PORT, "status %u", value & 0xff);
     vm->status = (int)(value & 0xff);
 }
@@ -162,82 +142,60 @@ static void on_power_off(void *arg, uint32_t sleep_type)
     vm_stop(arg, VM_POWER_OFF, NULL);
 }
 
-static void *hypercall_new(struct vm *vm)
-{
-    struct hypercall_port *h = calloc(1, sizeof *h);
-    if (h)
-        h->hook = (struct port_hook){ vm_hypercall_port, vm };
-    return h;
-}
+/* ---- making, resetting, taking apart ---- */
 
-/* In the order of PART_LIST: the PIC is first because all others need its pins. */
-static bool create_parts(struct pc *pc)
+/* A20 leads nowhere, and a MARK is in the log already: both stay zero. */
+static struct slot slot_for(struct pc *pc, const struct pc_device *row)
 {
     struct vm *vm = pc->vm;
-    struct vclock *c = vm->clock;
-    struct trace *t = vm->trace;
-    struct port_hook reset = { on_reset, vm };
-    void **part = pc->part;
-#define PIN_OF(line) ((struct irq_line){ pic_set_line, part[PART_PIC], (unsigned)(line) })
-#define PIN(p)       PIN_OF(parts[p].irq)
-#define PIN2(p)      PIN_OF(parts[p].irq2)
-    static const struct irq_line no_pin;
+    struct slot s = {
+        .clock = vm->clock, .trace = vm->trace,
+        .message = irq_nets_messages(pc->nets), .nets = pc->nets,
+        .ports = vm->ports, .mmio = vm->mmio, .dma = dma_to(vm->gmem, vm->trace),
+        .serial = vm->cfg.serial, .debugcon = vm->cfg.debugcon,
+        .ask = { .reset = { on_reset, vm }, .exit = { on_exit_port, vm },
+                 .power_off = { on_power_off, vm }, .hypercall = { vm_hypercall_port, vm } },
+        .rtc_start_s = vm->cfg.rtc_start_s,
+    };
+    for (size_t i = 0; i < SLOT_PINS; i++)
+        if (row->irq[i])
+            s.pin[i] = irq_nets_join(pc->nets, row->irq[i] - 1u);
+    return s;
+}
 
-    part[PART_PIC]       = pic_new(t, no_pin);
-    part[PART_PIT]       = pit_new(c, t, PIN(PART_PIT));
-    part[PART_KEYBOARD]  = i8042_new(c, t, PIN(PART_KEYBOARD), PIN2(PART_KEYBOARD), no_pin,
-                                     reset);
-    part[PART_COM1]      = uart_new(c, t, PIN(PART_COM1), vm->cfg.serial);
-    part[PART_RTC]       = rtc_new(c, t, PIN(PART_RTC), vm->cfg.rtc_start_s);
-    part[PART_VGA]       = vga_new(c, t);
-    part[PART_PORT92]    = port92_new(no_pin, reset);
-    part[PART_MARK]      = markport_new(t, (struct port_hook){ 0 });
-    part[PART_HYPERCALL] = hypercall_new(vm);
-    part[PART_DEBUGCON]  = debugcon_new(vm->cfg.debugcon);
-    part[PART_EXIT]      = exitport_new((struct port_hook){ on_exit_port, vm });
-    part[PART_PM1A]      = pm1a_new((struct port_hook){ on_power_off, vm });
-    part[PART_PCI]       = pcihost_new(reset);
-#undef PIN_OF
-#undef PIN
-#undef PIN2
-    for (unsigned i = 0; i < N_PARTS; i++)
-        if (!part[i])
+static bool claim_ports(struct pc *pc, const struct port_range *p, const struct device_ops *ops,
+                        void *dev)
+{
+    return bus_claim(pc->vm->ports, &(struct bus_range){
+        .base = p->base, .len = p->len, .why = p->why, .offset = p->offset, .ops = ops, .dev = dev,
+    }) == 0;
+}
+
+/* Make the device of row i and connect it. */
+static bool plug_in(struct pc *pc, size_t i)
+{
+    const struct pc_device *row = &devices[i];
+    struct slot s = slot_for(pc, row);
+    pc->dev[i] = row->ops->create(&s);
+    if (!pc->dev[i])
+        return false;
+    for (size_t k = 0; k < MAX_PORTS && row->port[k].len; k++)
+        if (!claim_ports(pc, &row->port[k], row->ops, pc->dev[i]))
             return false;
     return true;
 }
 
-static const struct pc_port *port_row(uint16_t port)
+static bool build(struct pc *pc)
 {
-    for (size_t i = 0; i < NELEM(pc_ports); i++)
-        if (port >= pc_ports[i].base && port - pc_ports[i].base < pc_ports[i].len)
-            return &pc_ports[i];
-    return NULL;
-}
-
-const char *pc_port_name(uint16_t port)
-{
-    const struct pc_port *p = port_row(port);
-    return p ? p->why : NULL;
-}
-
-const struct device_ops *pc_port_device(uint16_t port)
-{
-    const struct pc_port *p = port_row(port);
-    return p && p->part != NOBODY ? parts[p->part].ops : NULL;
-}
-
-static bool claim_ports(struct pc *pc)
-{
-    for (size_t i = 0; i < NELEM(pc_ports); i++) {
-        const struct pc_port *p = &pc_ports[i];
-        struct bus_range r = {
-            .base = p->base, .len = p->len, .why = p->why, .offset = p->offset,
-            .ops = p->part == NOBODY ? NULL : parts[p->part].ops,
-            .dev = p->part == NOBODY ? NULL : pc->part[p->part],
-        };
-        if (bus_claim(pc->vm->ports, &r))
+    pc->nets = irq_nets_new(pc->vm->trace);
+    if (!pc->nets)
+        return false;
+    for (size_t i = 0; i < N_DEVICES; i++)
+        if (!plug_in(pc, i))
             return false;
-    }
+    for (size_t i = 0; i < NELEM(nobody); i++)
+        if (!claim_ports(pc, &nobody[i], NULL, NULL))
+            return false;
     return true;
 }
 
@@ -247,7 +205,7 @@ struct pc *pc_new(struct vm *vm)
     if (!pc)
         return NULL;
     pc->vm = vm;
-    if (!create_parts(pc) || !claim_ports(pc)) {
+    if (!build(pc)) {
         pc_free(pc);
         return NULL;
     }
@@ -259,52 +217,65 @@ void pc_free(struct pc *pc)
 {
     if (!pc)
         return;
-    for (unsigned i = N_PARTS; i-- > 0; )
-        if (pc->part[i])
-            parts[i].ops->free(pc->part[i]);
+    for (size_t i = N_DEVICES; i-- > 0; )
+        if (pc->dev[i])
+            devices[i].ops->free(pc->dev[i]);
+    free(pc->nets);
     free(pc);
 }
 
-/* As a BIOS would find it: what lies below 4 GiB, and what above. */
+/* What a BIOS would have found and written into the CMOS memory: how much RAM lies below
+ * 4 GiB, and how much above. */
 static void tell_memory(struct pc *pc)
 {
     const struct gmem_region *high = gmem_find(pc->vm->gmem, UINT64_C(4) << 30);
     uint64_t above = high ? high->size : 0;
-    rtc_set_memory(pc->part[PART_RTC], pc->vm->cfg.ram_bytes - above, above);
+    rtc_set_memory(device_of(pc, &rtc_ops), pc->vm->cfg.ram_bytes - above, above);
 }
 
 void pc_reset(struct pc *pc)
 {
-    for (unsigned i = 0; i < N_PARTS; i++)
-        parts[i].ops->reset(pc->part[i]);
+    for (size_t i = 0; i < N_DEVICES; i++)
+        devices[i].ops->reset(pc->dev[i]);
     tell_memory(pc);
 }
 
+/* ---- for the rest of the monitor ---- */
+
 struct pic *pc_pic(struct pc *pc)
 {
-    return pc->part[PART_PIC];
+    return device_of(pc, &pic_ops);
 }
 
 struct uart *pc_uart(struct pc *pc)
 {
-    return pc->part[PART_COM1];
+    return device_of(pc, &uart_ops);
 }
 
 struct vga *pc_vga(struct pc *pc)
 {
-    return pc->part[PART_VGA];
+    return device_of(pc, &vga_ops);
 }
 
 struct i8042 *pc_keyboard(struct pc *pc)
 {
-    return pc->part[PART_KEYBOARD];
+    return device_of(pc, &i8042_ops);
+}
+
+uint8_t pc_ack_irq(struct pc *pc, uint64_t *cause)
+{
+    struct irq_ack ack = pic_ack(pc_pic(pc));
+    *cause = irq_nets_log_ack(pc->nets, &ack);
+    return ack.vector;
 }
 
 size_t pc_parts(const struct pc *pc, struct pc_part *out, size_t n)
 {
     size_t i;
-    for (i = 0; i < N_PARTS && i < n; i++)
-        out[i] = (struct pc_part){ parts[i].name, parts[i].ops, pc ? pc->part[i] : NULL };
+    for (i = 0; i < N_DEVICES && i < n; i++)
+        out[i] = (struct pc_part){ devices[i].name, devices[i].ops, pc ? pc->dev[i] : NULL };
+    if (i < n)
+        out[i++] = (struct pc_part){ "IRQ", &irq_nets_ops, pc ? pc->nets : NULL };
     return i;
 }
 
@@ -312,24 +283,80 @@ void pc_screen(const struct pc *pc, FILE *out)
 {
     const uint8_t *vram = gmem_ptr(pc->vm->gmem, 0xa0000, VGA_VRAM_BYTES);
     if (vram)
-        vga_text_dump(pc->part[PART_VGA], vram, out);
+        vga_text_dump(device_of(pc, &vga_ops), vram, out);
+}
+
+/* ---- the tables, for those who have no machine ---- */
+
+/* What the tables say of a range of ports; device: NULL, nobody. */
+struct port_entry { const struct port_range *range; const struct pc_device *device; };
+
+/* The i-th of all ranges in both tables, in no particular order; false if there are no more. */
+static bool port_entry_at(size_t i, struct port_entry *e)
+{
+    size_t n = N_DEVICES * MAX_PORTS;
+    if (i < n)
+        *e = (struct port_entry){ &devices[i / MAX_PORTS].port[i % MAX_PORTS],
+                                  &devices[i / MAX_PORTS] };
+    else if (i - n < NELEM(nobody))
+        *e = (struct port_entry){ &nobody[i - n], NULL };
+    else
+        return false;
+    return true;
+}
+
+static bool find_port(uint16_t port, struct port_entry *e)
+{
+    for (size_t i = 0; port_entry_at(i, e); i++)
+        if (port >= e->range->base && port - e->range->base < e->range->len)
+            return true;
+    return false;
+}
+
+const char *pc_port_name(uint16_t port)
+{
+    struct port_entry e;
+    return find_port(port, &e) ? e.range->why : NULL;
+}
+
+const struct device_ops *pc_port_device(uint16_t port)
+{
+    struct port_entry e;
+    return find_port(port, &e) && e.device ? e.device->ops : NULL;
+}
+
+/* The range with the lowest address from `from` up. */
+static bool next_port(uint32_t from, struct port_entry *next)
+{
+    struct port_entry e;
+    bool found = false;
+    for (size_t i = 0; port_entry_at(i, &e); i++)
+        if (e.range->len && e.range->base >= from &&
+            (!found || e.range->base < next->range->base)) {
+            *next = e;
+            found = true;
+        }
+    return found;
+}
+
+static void document_devices(FILE *out)
+{
+    fprintf(out, "| part | IRQ | what it is |\n| --- | --- | --- |\n");
+    for (size_t i = 0; i < N_DEVICES; i++) {
+        fprintf(out, "| %s | ", devices[i].name);
+        for (size_t k = 0; k < SLOT_PINS && devices[i].irq[k]; k++)
+            fprintf(out, "%s%d", k ? ", " : "", devices[i].irq[k] - 1);
+        fprintf(out, " | %s |\n", devices[i].about);
+    }
 }
 
 void pc_document(FILE *out)
 {
-    fprintf(out, "| part | IRQ | what it is |\n| --- | --- | --- |\n");
-    for (unsigned i = 0; i < N_PARTS; i++) {
-        char irq[24] = "";
-        if (parts[i].irq2 >= 0)
-            snprintf(irq, sizeof irq, "%d, %d", parts[i].irq, parts[i].irq2);
-        else if (parts[i].irq >= 0)
-            snprintf(irq, sizeof irq, "%d", parts[i].irq);
-        fprintf(out, "| %s | %s | %s |\n", parts[i].name, irq, parts[i].about);
-    }
+    struct port_entry e;
+    document_devices(out);
     fprintf(out, "\n| ports | part | what for |\n| --- | --- | --- |\n");
-    for (size_t i = 0; i < NELEM(pc_ports); i++) {
-        const struct pc_port *p = &pc_ports[i];
-        fprintf(out, "| %03x-%03x | %s | %s |\n", p->base, p->base + p->len - 1,
-                p->part == NOBODY ? "nobody" : parts[p->part].name, p->why);
-    }
+    for (uint32_t at = 0; next_port(at, &e); at = e.range->base + 1u)
+        fprintf(out, "| %03x-%03x | %s | %s |\n", e.range->base,
+                e.range->base + e.range->len - 1, e.device ? e.device->name : "nobody",
+                e.range->why);
 }

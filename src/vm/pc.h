@@ -1,8 +1,8 @@
 /*
  * vm/pc.h -- the machine: which device answers where.
  *
- * One table of parts and one of ports (pc.c); doc/machine.md is printed from
- * them by `vitrine engines --machine`.
+ * One table of devices and one of ports where nothing is (pc.c);
+ * doc/machine.md is printed from them by `vitrine engines --machine`.
  */
 #ifndef VM_PC_H
 #define VM_PC_H
@@ -17,27 +17,36 @@ struct uart;
 struct vga;
 struct i8042;
 
-struct pc *pc_new(struct vm *vm);       /* NULL: out of memory */
-void pc_free(struct pc *pc);
+/* Make all devices, connect them to vm's buses, clock and trace, and reset them.
+ * NULL: out of memory. */
+struct pc *pc_new(struct vm *vm);
+void pc_free(struct pc *pc);            /* pc may be NULL */
+
+/* All devices as after power-on, in the order of the table. */
 void pc_reset(struct pc *pc);
 
+/* The devices that the monitor itself talks to. */
 struct pic   *pc_pic(struct pc *pc);
 struct uart  *pc_uart(struct pc *pc);
 struct vga   *pc_vga(struct pc *pc);
 struct i8042 *pc_keyboard(struct pc *pc);
 
-/* Every part by name, for `info`, snapshots and the debugger.  pc may be NULL:
- * then dev is. */
+/* The CPU takes an interrupt: acknowledge it at the controller and log that.  Returns the
+ * vector; *cause is the trace event that the interrupt comes from (0: none, or not traced). */
+uint8_t pc_ack_irq(struct pc *pc, uint64_t *cause);
+
+/* Every part by name, for `info`, snapshots and the debugger: the devices, and the interrupt
+ * nets.  At most n are put into out; returns how many were.  pc may be NULL: then dev is. */
 struct pc_part { const char *name; const struct device_ops *ops; void *dev; };
 size_t pc_parts(const struct pc *pc, struct pc_part *out, size_t n);
 
-/* What answers at a port, or why nothing does; NULL if the table does not list it. */
+/* What answers at a port, or why nothing does; NULL if the tables do not list it. */
 const char *pc_port_name(uint16_t port);
 
 /* The device that answers at a port; NULL: none. */
 const struct device_ops *pc_port_device(uint16_t port);
 
-/* The screen as text. */
+/* The screen as text (UTF-8). */
 void pc_screen(const struct pc *pc, FILE *out);
 
 /* The tables as Markdown, for doc/machine.md. */

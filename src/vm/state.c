@@ -58,7 +58,8 @@ static void put_devices(const struct vm *vm, struct bytes_out *o)
     struct pc_part part[MAX_PARTS];
     size_t n = pc_parts(vm->pc, part, MAX_PARTS);
     bytes_put_u64(o, n);
-    /* Backwards: the PIC is first and knows best how its pins are. */
+    /* Backwards.  So the interrupt nets are loaded first, and devices that drive their pins
+     * again find them as they are; the PIC comes last and knows best what it has latched. */
     for (size_t i = n; i-- > 0; )
         put_part(&part[i], o);
 }

@@ -355,8 +355,7 @@ static void want_irq_window(struct vm *vm, bool want)
 /* The PIC has something: inject it, or ask to hear when that can be done. */
 static void deliver_irq(struct vm *vm)
 {
-    struct pic *pic = pc_pic(vm->pc);
-    bool pending = pic_pending(pic);
+    bool pending = pic_pending(pc_pic(vm->pc));
     boot_cpu(vm)->turn.injected.type = EVENT_NONE;
     if ((vm->cfg.irq_at_visible_exits && !boot_cpu(vm)->turn.after_visible) || (vm->debug_wants.hold_irqs && !vm->debug_news.woken)) {
         want_irq_window(vm, false);
@@ -367,8 +366,9 @@ static void deliver_irq(struct vm *vm)
         return;
     }
     want_irq_window(vm, false);
-    struct event e = { .type = EVENT_IRQ, .vector = (uint8_t)pic_ack(pic) };
-    uint64_t old = trace_enter(vm->trace, pic_cause(pic));
+    uint64_t cause;
+    struct event e = { .type = EVENT_IRQ, .vector = pc_ack_irq(vm->pc, &cause) };
+    uint64_t old = trace_enter(vm->trace, cause);
     uint64_t seq = trace_emit(vm->trace, TRACE_INJECT, e.vector, 0, e.type);
     trace_leave(vm->trace, old);
     trace_enter(vm->trace, seq);                /* what the guest does next answers it */

@@ -16,11 +16,13 @@
 #include "base/vclock.h"
 #include "io/bus.h"
 #include "io/i8042.h"
+#include "io/irq_net.h"
 #include "io/oddity.h"
 #include "io/pcihost.h"
 #include "io/pic.h"
 #include "io/pit.h"
 #include "io/rtc.h"
+#include "io/slot.h"
 #include "io/sysport.h"
 #include "io/uart.h"
 #include "io/vga.h"
@@ -34,6 +36,8 @@ struct board {
     struct vclock *clock;
     struct trace  *trace;
     struct bus    *bus;
+    struct irq_nets *nets;
+    struct irq_line pin[IRQ_NETS];  /* one source on each, for whoever has that line */
     struct { const struct device_ops *ops; void *dev; } part[N_BOARD_PARTS];
     char     out[4096];             /* what left UART and debug console */
     size_t   n_out;
@@ -77,31 +81,33 @@ static inline void board_claim(struct board *b, uint64_t base, uint64_t len, int
         abort();
 }
 
+/* A slot of the board.  Only the first PIC listens to the nets: the others are copies. */
+static inline struct slot board_slot(struct board *b, int part)
+{
+    struct port_hook hook = { board_hook, b };
+    struct char_sink sink = { board_put, b };
+    static const struct { int first, second; } pins[N_BOARD_PARTS] = {
+        [B_PIT] = { 1 + 0, 0 }, [B_KBD] = { 1 + 1, 1 + 12 }, [B_UART] = { 1 + 4, 0 },
+        [B_RTC] = { 1 + 8, 0 },
+    };
+    struct slot s = {
+        .clock = b->clock, .trace = b->trace, .nets = b->part[B_PIC].dev ? NULL : b->nets,
+        .message = irq_nets_messages(b->nets), .ports = b->bus,
+        .serial = sink, .debugcon = sink, .a20 = { board_a20, b, 0 },
+        .ask = { hook, hook, hook, hook, hook }, .rtc_start_s = BOARD_START_S,
+    };
+    if (pins[part].first)
+        s.pin[0] = b->pin[pins[part].first - 1];
+    if (pins[part].second)
+        s.pin[1] = b->pin[pins[part].second - 1];
+    return s;
+}
+
 /* A fresh device of the kind, wired to the board but not on its bus. */
 static inline void *board_make(struct board *b, int part)
 {
-    struct vclock *c = b->clock;
-    struct trace *t = b->trace;
-    struct port_hook hook = { board_hook, b };
-    struct char_sink sink = { board_put, b };
-    struct irq_line none = { 0 }, a20 = { board_a20, b, 0 };
-    struct pic *pic = b->part[B_PIC].dev;
-#define LINE(n) ((struct irq_line){ pic_set_line, pic, n })
-    switch (part) {
-    case B_PIC:      return pic_new(t, none);
-    case B_PIT:      return pit_new(c, t, LINE(0));
-    case B_KBD:      return i8042_new(c, t, LINE(1), LINE(12), a20, hook);
-    case B_UART:     return uart_new(c, t, LINE(4), sink);
-    case B_RTC:      return rtc_new(c, t, LINE(8), BOARD_START_S);
-    case B_VGA:      return vga_new(c, t);
-    case B_PORT92:   return port92_new(a20, hook);
-    case B_MARK:     return markport_new(t, hook);
-    case B_DEBUGCON: return debugcon_new(sink);
-    case B_EXIT:     return exitport_new(hook);
-    case B_PM1A:     return pm1a_new(hook);
-    default:         return pcihost_new(hook);
-    }
-#undef LINE
+    struct slot s = board_slot(b, part);
+    return b->part[part].ops->create(&s);
 }
 
 static inline struct board *board_new(void)
@@ -125,6 +131,9 @@ static inline struct board *board_new(void)
     b->trace->drain_arg = b->trace;
     b->clock = vclock_new(b->trace);
     b->bus = bus_new("port", TRACE_IO_READ, TRACE_IO_WRITE, b->trace);
+    b->nets = irq_nets_new(b->trace);
+    for (unsigned i = 0; i < IRQ_NETS; i++)
+        b->pin[i] = irq_nets_join(b->nets, i);
     for (int i = 0; i < N_BOARD_PARTS; i++) {
         b->part[i].ops = ops[i];
         b->part[i].dev = board_make(b, i);
@@ -138,6 +147,7 @@ static inline void board_free(struct board *b)
 {
     for (int i = N_BOARD_PARTS; i-- > 0;)
         b->part[i].ops->free(b->part[i].dev);
+    free(b->nets);
     bus_free(b->bus);
     vclock_free(b->clock);
     trace_free(b->trace);

@@ -129,12 +129,12 @@ static void irq1_once_per_byte(void **state)
     assert_false(irr(0x20, 2));
     pass(b, CABLE_NS);
     assert_true(irr(0x20, 2));
-    assert_int_equal(pic_ack(b->part[B_PIC].dev), 0x21);
+    assert_int_equal(pic_ack(b->part[B_PIC].dev).vector, 0x21);
     out(b, 0x20, 0x20);
     assert_int_equal(in(b, 0x60), 0x1e);
     assert_int_equal(in(b, 0x64) & 1, 0);
     pass(b, CABLE_NS);
-    assert_int_equal(pic_ack(b->part[B_PIC].dev), 0x21);    /* a new edge */
+    assert_int_equal(pic_ack(b->part[B_PIC].dev).vector, 0x21);    /* a new edge */
     out(b, 0x64, 0x60);                                     /* interrupts off */
     out(b, 0x60, 0x44);
     assert_false(irr(0x20, 2));

@@ -89,7 +89,8 @@ static void other_starts(void **state)
         { INT64_C(-5), 0x70, 0x01, 0x01, 5, 0x19 },
     };
     for (size_t i = 0; i < NELEM(t); i++) {
-        struct rtc *r = rtc_new(b->clock, b->trace, (struct irq_line){ 0 }, t[i].s);
+        void *r = rtc_ops.create(&(struct slot){ .clock = b->clock, .trace = b->trace,
+                                                 .rtc_start_s = t[i].s });
         const uint8_t reg[] = { 9, 8, 7, 6 };
         const uint8_t want[] = { t[i].yy, t[i].mm, t[i].dd, t[i].day };
         for (size_t k = 0; k < NELEM(reg); k++) {
