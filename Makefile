@@ -112,6 +112,7 @@ io := \
     io/keyboard.c \
     io/i8042.c \
     io/sysport.c \
+    io/debug_exit.c \
     io/pcihost.c
 vm := \
     vm/load.c \
@@ -283,6 +284,7 @@ UNIT_TESTS := \
     test_bus \
     test_irq_net \
     test_dma \
+    test_debug_exit \
     test_device \
     test_rtc \
     test_i8042 \

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "io/bus.h"
+#include "io/debug_exit.h"
 #include "io/i8042.h"
 #include "io/irq_net.h"
 #include "io/pcihost.h"
@@ -77,6 +78,8 @@ static const struct pc_device {
       { { 0x0e9, 1, 0, "debug console, as on Bochs" } } },
     { "EXIT", &exitport_ops, { 0 }, "ends the run with a status",
       { { 0x0f4, 1, 0, "exit status, as QEMU's isa-debug-exit" } } },
+    { "DEBUG_EXIT", &debug_exit_ops, { 0 }, "ends the run as QEMU's isa-debug-exit does",
+      { { 0x501, 2, 0, "isa-debug-exit: a write of v gives status 2v + 1" } } },
     { "PM1A", &pm1a_ops, { 0 }, "ACPI power off",
       { { 0x604, 2, 0, "ACPI PM1a control: power off" } } },
     { "PCI", &pcihost_ops, { 0 }, "PCI configuration, empty, and the reset control register",
