@@ -29,6 +29,8 @@ mem := \
     mem/walk.c \
     mem/linear.c \
     mem/table.c \
+    mem/hmem.c \
+    mem/ept_walk.c \
     mem/nested.c \
     mem/dirty.c \
     mem/shadow_page.c \

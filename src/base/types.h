@@ -1,12 +1,13 @@
 /*
  * base/types.h -- the words every other file is written in.
  *
- * Four kinds of address meet in a hypervisor.  They are kept apart by name
+ * Five kinds of address meet in a hypervisor.  They are kept apart by name
  * and, where C allows it, by type:
  *
  *   seg:off  what guest code writes              (only cpu/ adds them)
  *   gla_t    guest linear address, after segmentation
  *   gpa_t    guest physical address, after the guest's own paging
+ *   hpa_t    host-physical address, as the monitor's tables name frames (mem/hmem.h)
  *   void *   host pointer, always called hva     (only gmem_hva() makes one)
  */
 #ifndef BASE_TYPES_H
@@ -18,6 +19,7 @@
 
 typedef uint64_t gla_t;
 typedef uint64_t gpa_t;
+typedef uint64_t hpa_t;
 
 #define NELEM(a)        (sizeof(a) / sizeof((a)[0]))
 #define BIT(n)          (UINT64_C(1) << (n))

@@ -75,7 +75,7 @@ struct engine {
      * Without it time is measured by the host's clock. */
     bool counts;
     unsigned slow_state;        /* ST_ groups that get_state() must ask the host for  */
-    bool walks_tables;          /* reaches memory through v->nested or v->shadow */
+    bool walks_tables;          /* reaches memory through v->hmem and tables in it */
 
     /* Find out by trying, not by trusting.  0 or -errno; caps->why either way. */
     int  (*probe)(struct engine_caps *caps);

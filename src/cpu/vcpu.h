@@ -11,7 +11,7 @@
 #include "cpu/engine.h"
 
 struct gmem;
-struct nested;
+struct hmem;
 struct shadow;
 struct dirty;
 struct trace;
@@ -39,7 +39,8 @@ struct vcpu {
     struct dirty  *dirty;           /* may be NULL                                   */
     struct trace  *trace;           /* may be NULL                                   */
     enum mmu_kind  mmu;
-    struct nested *nested;          /* walked by engines that simulate EPT           */
+    struct hmem   *hmem;            /* where engines that walk tables find their frames */
+    hpa_t          eptp;            /* root of the nested tables, if mmu == MMU_NESTED */
     struct shadow *shadow;          /* walked instead if mmu == MMU_SHADOW           */
 
     /* Written by the engine before run() returns: */

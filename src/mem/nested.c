@@ -1,12 +1,11 @@
 /*
- * mem/nested.c -- EPT-format tables: made lazily, walked by simulated hardware.
+ * mem/nested.c -- monitor: makes and changes the nested (EPT) tables.
  *
  * A table is created when something is first mapped under it and lives until
  * a 2 MiB page replaces it or nested_free(); unmapping leaves empty tables
  * behind, because the guest's next touch would make them again.
  *
  * Rights sit in leaves only: entries that point to a table allow everything.
- * A and D are set when a walk succeeded, as mem/walk.c does for the guest's.
  */
 #include "mem/nested.h"
 
@@ -16,15 +15,13 @@
 #include "base/bytes.h"
 #include "base/host.h"
 #include "base/trace.h"
-#include "mem/gmem.h"
-#include "mem/table.h"
+#include "mem/hmem.h"
 
-#define EPT_FRAME   FIELD(51, 12)
-#define GPA_LIMIT   BIT(48)
 #define LARGE_SIZE  (UINT64_C(1) << 21)
 
 struct nested {
-    uint64_t     *root;
+    struct hmem  *hmem;
+    hpa_t         root;
     size_t        n_leaves;
     struct trace *trace;
 };
@@ -34,9 +31,18 @@ static inline uint64_t size_at(unsigned level)
     return BIT(12 + 9 * (level - 1));
 }
 
-static inline uint64_t *table_under(uint64_t entry)
+static inline uint64_t *table_at(const struct nested *n, hpa_t hpa)
 {
-    return (uint64_t *)(uintptr_t)(entry & EPT_FRAME);
+    uint64_t *table = hmem_table(n->hmem, hpa);
+
+    bug_if(!table, "a nested table at host-physical %#llx, where none was made",
+           (unsigned long long)hpa);
+    return table;
+}
+
+static inline uint64_t *table_under(const struct nested *n, uint64_t entry)
+{
+    return table_at(n, entry & EPT_FRAME);
 }
 
 static inline bool is_leaf(uint64_t entry, unsigned level)
@@ -44,34 +50,55 @@ static inline bool is_leaf(uint64_t entry, unsigned level)
     return level == 1 || (entry & EPT_LARGE);
 }
 
-struct nested *nested_new(struct trace *t)
+static inline uint64_t table_entry(hpa_t table)
+{
+    return table | EPT_RWX;
+}
+
+static inline uint64_t leaf_entry(hpa_t page, unsigned perm)
+{
+    return page | EPT_WB | perm;
+}
+
+struct nested *nested_new(struct hmem *h, struct trace *t)
 {
     struct nested *n = calloc(1, sizeof *n);
     if (!n)
         return NULL;
+    n->hmem = h;
     n->trace = t;
-    n->root = table_new();
-    if (!n->root) {
+    n->root = hmem_table_new(h);
+    if (n->root == HMEM_NONE) {
+        errno = ENOMEM;
         free(n);
         return NULL;
     }
     return n;
 }
 
-/* Free a table and all below it; how many leaves went with it. */
-static size_t free_tree(uint64_t *table, unsigned level)
+static size_t free_tree(struct nested *n, hpa_t at, unsigned level);
+
+/* Empty a table and free all below it; how many leaves went with it. */
+static size_t clear_table(struct nested *n, hpa_t at, unsigned level)
 {
+    uint64_t *table = table_at(n, at);
     size_t leaves = 0;
 
     for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
-        if (!(table[i] & EPT_RWX))
+        uint64_t entry = table[i];
+        table[i] = 0;
+        if (!(entry & EPT_RWX))
             continue;
-        if (is_leaf(table[i], level))
-            leaves++;
-        else
-            leaves += free_tree(table_under(table[i]), level - 1);
+        leaves += is_leaf(entry, level) ? 1 : free_tree(n, entry & EPT_FRAME, level - 1);
     }
-    table_free(table);
+    return leaves;
+}
+
+static size_t free_tree(struct nested *n, hpa_t at, unsigned level)
+{
+    size_t leaves = clear_table(n, at, level);
+
+    hmem_table_free(n->hmem, at);
     return leaves;
 }
 
@@ -79,91 +106,107 @@ void nested_free(struct nested *n)
 {
     if (!n)
         return;
-    free_tree(n->root, 4);
+    free_tree(n, n->root, 4);
     free(n);
+}
+
+hpa_t nested_root(const struct nested *n)
+{
+    return n->root;
 }
 
 /* The entry that decides about gpa: a leaf, or what is not present where the
  * way ends.  *level says where it is. */
 static uint64_t *find(const struct nested *n, gpa_t gpa, unsigned *level)
 {
-    uint64_t *table = n->root;
+    uint64_t *table = table_at(n, n->root);
 
     for (*level = 4;; --*level) {
         uint64_t *e = &table[table_index(gpa, *level)];
         if (!(*e & EPT_RWX) || is_leaf(*e, *level))
             return e;
-        table = table_under(*e);
+        table = table_under(n, *e);
     }
 }
 
 /* Turn a 2 MiB leaf into a table of 512 small ones that say the same. */
 static int split(struct nested *n, uint64_t *large)
 {
-    uint64_t *table = table_new();
-    if (!table)
+    hpa_t at = hmem_table_new(n->hmem);
+    if (at == HMEM_NONE)
         return -ENOMEM;
+    uint64_t *table = table_at(n, at);
     for (unsigned i = 0; i < TABLE_ENTRIES; i++)
         table[i] = (*large & ~EPT_LARGE) + i * PAGE_SIZE;
-    *large = (uint64_t)(uintptr_t)table | EPT_RWX;
+    *large = table_entry(at);
     n->n_leaves += TABLE_ENTRIES - 1;
     return 0;
 }
 
-/* The slot for gpa at `want` (1 or 2), making the tables above it; NULL if the
- * host has no memory. */
+/* The slot for gpa at `want` (1 or 2), making the tables above it; NULL if
+ * there is no frame for them. */
 static uint64_t *slot(struct nested *n, gpa_t gpa, unsigned want)
 {
-    uint64_t *table = n->root;
+    uint64_t *table = table_at(n, n->root);
 
     for (unsigned level = 4; level > want; level--) {
         uint64_t *e = &table[table_index(gpa, level)];
         if (!(*e & EPT_RWX)) {
-            uint64_t *below = table_new();
-            if (!below)
+            hpa_t below = hmem_table_new(n->hmem);
+            if (below == HMEM_NONE)
                 return NULL;
-            *e = (uint64_t)(uintptr_t)below | EPT_RWX;
+            *e = table_entry(below);
         } else if (is_leaf(*e, level) && split(n, e) < 0) {
             return NULL;
         }
-        table = table_under(*e);
+        table = table_under(n, *e);
     }
     return &table[table_index(gpa, want)];
 }
 
-/* A processor refuses entries that can be written but not read: "EPT
- * misconfiguration". */
+/* A processor refuses entries that can be written but not read (ept_walk.c). */
 static bool perm_makes_sense(unsigned perm)
 {
     return !(perm & ~(unsigned)EPT_RWX) && (!(perm & EPT_W) || (perm & EPT_R));
 }
 
-int nested_map(struct nested *n, gpa_t gpa, void *hva, uint64_t size, unsigned perm)
+/* Put a leaf at `level`; what was there goes. */
+static int put_leaf(struct nested *n, gpa_t gpa, unsigned level, uint64_t entry)
 {
-    uint64_t at = (uint64_t)(uintptr_t)hva;
-
-    if ((size != PAGE_SIZE && size != LARGE_SIZE) || ((gpa | at) & (size - 1)) ||
-        gpa >= GPA_LIMIT || (at & ~EPT_FRAME) || !perm || !perm_makes_sense(perm))
-        return -EINVAL;
-    unsigned level = size == LARGE_SIZE ? 2 : 1;
     uint64_t *e = slot(n, gpa, level);
+
     if (!e)
         return -ENOMEM;
-    if (!(*e & EPT_RWX))
-        n->n_leaves++;
-    else if (!is_leaf(*e, level))
-        n->n_leaves += 1 - free_tree(table_under(*e), level - 1);
-    *e = at | perm | (level == 2 ? EPT_LARGE : 0);
-    trace_emit(n->trace, TRACE_NESTED_FILL, gpa, size, perm);
+    if ((*e & EPT_RWX) && !is_leaf(*e, level))
+        n->n_leaves -= free_tree(n, *e & EPT_FRAME, level - 1);
+    else if (*e & EPT_RWX)
+        n->n_leaves--;
+    *e = entry;
+    n->n_leaves += (entry & EPT_RWX) != 0;
     return 0;
+}
+
+int nested_map(struct nested *n, gpa_t gpa, hpa_t hpa, uint64_t size, unsigned perm)
+{
+    if ((size != PAGE_SIZE && size != LARGE_SIZE) || ((gpa | hpa) & (size - 1)) ||
+        gpa >= EPT_GPA_LIMIT || (hpa & ~EPT_FRAME) || !perm || !perm_makes_sense(perm))
+        return -EINVAL;
+    if (size == LARGE_SIZE)
+        return put_leaf(n, gpa, 2, leaf_entry(hpa, perm) | EPT_LARGE);
+    return put_leaf(n, gpa, 1, leaf_entry(hpa, perm));
+}
+
+int nested_put_entry(struct nested *n, gpa_t gpa, uint64_t entry)
+{
+    return gpa < EPT_GPA_LIMIT ? put_leaf(n, gpa, 1, entry) : -EINVAL;
 }
 
 /* The end of [gpa, gpa+len), not beyond what the tables can say. */
 static gpa_t range_end(gpa_t gpa, uint64_t len)
 {
-    if (gpa >= GPA_LIMIT)
+    if (gpa >= EPT_GPA_LIMIT)
         return gpa;
-    return len < GPA_LIMIT - gpa ? gpa + len : GPA_LIMIT;
+    return len < EPT_GPA_LIMIT - gpa ? gpa + len : EPT_GPA_LIMIT;
 }
 
 size_t nested_unmap(struct nested *n, gpa_t gpa, uint64_t len)
@@ -217,49 +260,7 @@ size_t nested_protect(struct nested *n, gpa_t gpa, uint64_t len, unsigned perm)
         }
         changed += protect_one(n, e, perm);
     }
-    if (changed)
-        trace_emit(n->trace, TRACE_NESTED_FILL, gpa, len, perm);
     return changed;
-}
-
-void nested_walk(const struct nested *n, gpa_t gpa, unsigned access, bool peek,
-                 struct nested_walk *w)
-{
-    uint64_t *used[4], *table = n->root;
-    uint64_t common = ~UINT64_C(0);         /* bits set in all entries on the way */
-    unsigned level = 4;
-
-    w->ok = false;
-    w->hva = NULL;
-    w->perm = 0;
-    w->page_size = 0;
-    w->depth = 0;
-    if (gpa >= GPA_LIMIT)
-        return;
-    for (;; level--) {
-        uint64_t *e = &table[table_index(gpa, level)];
-        used[w->depth] = e;
-        w->step[w->depth].level = level;
-        w->step[w->depth].entry = *e;
-        w->depth++;
-        common &= *e;
-        if (!(*e & EPT_RWX))
-            return;
-        if (is_leaf(*e, level))
-            break;
-        table = table_under(*e);
-    }
-    uint64_t leaf = w->step[w->depth - 1].entry;
-    w->page_size = size_at(level);
-    w->hva = (char *)table_under(leaf) + (gpa & (w->page_size - 1));
-    w->perm = common & EPT_RWX;
-    w->ok = (common & access) == access;
-    if (!w->ok || peek)
-        return;
-    for (unsigned i = 0; i < w->depth && !(common & EPT_A); i++)
-        *used[i] |= EPT_A;
-    if ((access & EPT_W) && !(leaf & EPT_D))
-        *used[w->depth - 1] |= EPT_D;
 }
 
 size_t nested_count(const struct nested *n)
@@ -278,7 +279,8 @@ static uint8_t saved_page(uint64_t entry)
     return (uint8_t)((entry & EPT_RWX) | (entry & EPT_A ? SAVED_A : 0) | (entry & EPT_D ? SAVED_D : 0));
 }
 
-static void save_tree(const uint64_t *table, unsigned level, gpa_t base, struct bytes_out *o)
+static void save_tree(const struct nested *n, const uint64_t *table, unsigned level, gpa_t base,
+                      struct bytes_out *o)
 {
     for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
         gpa_t at = base + i * size_at(level);
@@ -286,13 +288,14 @@ static void save_tree(const uint64_t *table, unsigned level, gpa_t base, struct 
             continue;
         if (level > 2) {
             bug_if(is_leaf(table[i], level), "a nested leaf at level %u", level);
-            save_tree(table_under(table[i]), level - 1, at, o);
+            save_tree(n, table_under(n, table[i]), level - 1, at, o);
             continue;
         }
         struct saved_table t = { .base = at };
         bool large = is_leaf(table[i], level);      /* saved as the small ones it stands for */
+        const uint64_t *below = large ? NULL : table_under(n, table[i]);
         for (unsigned k = 0; k < TABLE_ENTRIES; k++)
-            t.page[k] = saved_page(large ? table[i] : table_under(table[i])[k]);
+            t.page[k] = saved_page(large ? table[i] : below[k]);
         BYTES_PUT(o, t);
     }
 }
@@ -301,15 +304,15 @@ void nested_save(const struct nested *n, struct bytes_out *o)
 {
     size_t at = o->n;
     bytes_put_u64(o, 0);
-    save_tree(n->root, 4, 0, o);
+    save_tree(n, table_at(n, n->root), 4, 0, o);
     uint64_t count = (o->n - at - sizeof count) / sizeof(struct saved_table);
     if (!o->bad)
         memcpy(o->data + at, &count, sizeof count);
 }
 
-static bool load_table(struct nested *n, const struct gmem *m, const struct saved_table *t)
+static bool load_table(struct nested *n, const struct saved_table *t)
 {
-    uint64_t *table = (t->base & (LARGE_SIZE - 1)) || t->base >= GPA_LIMIT ? NULL : slot(n, t->base, 1);
+    uint64_t *table = (t->base & (LARGE_SIZE - 1)) || t->base >= EPT_GPA_LIMIT ? NULL : slot(n, t->base, 1);
     if (!table)
         return false;
     for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
@@ -317,25 +320,21 @@ static bool load_table(struct nested *n, const struct gmem *m, const struct save
         unsigned perm = t->page[i] & EPT_RWX;
         if (!perm)
             continue;
-        const struct gmem_region *r = gmem_find(m, at);
-        if (!r || !perm_makes_sense(perm) || ((perm & EPT_W) && r->kind == GMEM_ROM) ||
-            (table[i] & EPT_RWX))
+        const struct gmem_region *r = gmem_find(n->hmem->gmem, at);
+        if (!r || ((perm & EPT_W) && r->kind == GMEM_ROM) || (table[i] & EPT_RWX))
             return false;
-        table[i] = (uint64_t)(uintptr_t)gmem_hva(r, at, PAGE_SIZE) + perm +
-                   (t->page[i] & SAVED_A ? EPT_A : 0) + (t->page[i] & SAVED_D ? EPT_D : 0);
+        table[i] = leaf_entry(HMEM_GUEST + at, perm) | (t->page[i] & SAVED_A ? EPT_A : 0) |
+                   (t->page[i] & SAVED_D ? EPT_D : 0);
         n->n_leaves++;
     }
     return true;
 }
 
-bool nested_load(struct nested *n, const struct gmem *m, struct bytes_in *in)
+bool nested_load(struct nested *n, struct bytes_in *in)
 {
     uint64_t count = bytes_get_u64(in);
-    uint64_t *root = table_new();
-    if (!root)
-        return false;
-    free_tree(n->root, 4);
-    n->root = root;
+
+    clear_table(n, n->root, 4);
     n->n_leaves = 0;
     for (; count && !in->bad; count--) {
         const struct saved_table *t = bytes_take(in, sizeof *t);
@@ -343,7 +342,7 @@ bool nested_load(struct nested *n, const struct gmem *m, struct bytes_in *in)
         if (!t)
             break;
         memcpy(&copy, t, sizeof copy);              /* it may lie anywhere */
-        if (!load_table(n, m, &copy))
+        if (!load_table(n, &copy))
             break;
     }
     if (!count && !in->bad)

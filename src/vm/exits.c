@@ -19,6 +19,7 @@
 #include "io/bus.h"
 #include "mem/dirty.h"
 #include "mem/gmem.h"
+#include "mem/hmem.h"
 #include "mem/linear.h"
 #include "mem/nested.h"
 #include "mem/shadow.h"
@@ -92,7 +93,7 @@ static enum verdict on_ept_violation(struct vm *vm, struct vcpu *v, struct vmexi
     }
     gpa_t page = x->page.gpa & PAGE_MASK;
     unsigned perm = r->kind == GMEM_ROM ? EPT_R | EPT_X : EPT_RWX;
-    if (nested_map(vm->nested, page, gmem_ptr(vm->gmem, page, PAGE_SIZE), PAGE_SIZE, perm)) {
+    if (nested_map(vm->nested, page, HMEM_GUEST + page, PAGE_SIZE, perm)) {
         vm_stop(vm, VM_HOST, "no memory for nested tables");
         return STOP;
     }

@@ -194,7 +194,7 @@ static const char *load(struct vm *vm, struct bytes_in *in)
     if (get_cpu(vm, in))
         return "its CPU";
     boot_cpu(vm)->irq_ready = ready;
-    if (vm->nested && !nested_load(vm->nested, vm->gmem, in))
+    if (vm->nested && !nested_load(vm->nested, in))
         return "its nested tables";
     if (vm->shadow && !shadow_load(vm->shadow, in))
         return "its shadow tables";

@@ -22,6 +22,7 @@
 #include "io/uart.h"
 #include "mem/dirty.h"
 #include "mem/gmem.h"
+#include "mem/hmem.h"
 #include "mem/nested.h"
 #include "mem/shadow.h"
 #include "vm/exits.h"
@@ -83,10 +84,13 @@ static bool make_parts(struct vm *vm)
     vm->ports = bus_new("port", TRACE_IO_READ, TRACE_IO_WRITE, t);
     vm->mmio = bus_new("mmio", TRACE_MMIO_READ, TRACE_MMIO_WRITE, t);
     vm->dirty = dirty_new(vm->gmem);
+    vm->hmem = hmem_new(vm->gmem);
+    if (!vm->hmem)
+        return false;
     if (vm->cfg.mmu == MMU_SHADOW)
         vm->shadow = shadow_new(vm->gmem, t);
     else if (vm->cfg.engine->walks_tables)
-        vm->nested = nested_new(t);
+        vm->nested = nested_new(vm->hmem, t);
     if (!vm->clock || !vm->ports || !vm->mmio || !vm->dirty || !(vm->shadow || vm->nested ||
         !vm->cfg.engine->walks_tables))
         return false;
@@ -99,7 +103,8 @@ static int make_cpu(struct vm *vm)
     struct vcpu *v = boot_cpu(vm);
     *v = (struct vcpu){
         .ops = vm->cfg.engine, .gmem = vm->gmem, .dirty = vm->dirty, .trace = vm->trace,
-        .mmu = vm->cfg.mmu, .nested = vm->nested, .shadow = vm->shadow,
+        .mmu = vm->cfg.mmu, .hmem = vm->hmem, .shadow = vm->shadow,
+        .eptp = vm->nested ? nested_root(vm->nested) : HMEM_NONE,
     };
     vm->n_vcpus = 1;
     int err = v->ops->create(v);
@@ -153,6 +158,7 @@ void vm_free(struct vm *vm)
     bus_free(vm->mmio);
     nested_free(vm->nested);
     shadow_free(vm->shadow);
+    hmem_free(vm->hmem);
     dirty_free(vm->dirty);
     vclock_free(vm->clock);
     gmem_free(vm->gmem);

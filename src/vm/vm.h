@@ -107,6 +107,7 @@ struct debug_news {
 struct vm {
     struct vm_config  cfg;
     struct gmem      *gmem;
+    struct hmem      *hmem;         /* what frame numbers in the tables below mean */
     struct nested    *nested;       /* if cfg.mmu == MMU_NESTED on an engine that walks it */
     struct shadow    *shadow;       /* if cfg.mmu == MMU_SHADOW */
     struct dirty     *dirty;

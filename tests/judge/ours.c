@@ -10,6 +10,7 @@
 
 #include "judge.h"
 #include "mem/gmem.h"
+#include "mem/hmem.h"
 #include "mem/nested.h"
 
 /* Physical: the window at 0, then tables.  Linear: the window at WINDOW, the
@@ -65,9 +66,11 @@ void ours_init(void)
     gmem_add(vcpu.gmem, "RAM", 0, RAM, GMEM_RAM);
     gmem_freeze(vcpu.gmem);
     ram = gmem_ptr(vcpu.gmem, 0, RAM);
-    vcpu.nested = nested_new(NULL);
+    vcpu.hmem = hmem_new(vcpu.gmem);
+    struct nested *nested = nested_new(vcpu.hmem, NULL);
+    vcpu.eptp = nested_root(nested);
     for (gpa_t at = 0; at < RAM; at += PAGE_SIZE)
-        nested_map(vcpu.nested, at, ram + at, PAGE_SIZE, EPT_RWX);
+        nested_map(nested, at, HMEM_GUEST + at, PAGE_SIZE, EPT_RWX);
     make_page_tables();
     memcpy(ram + GDT, gdt, sizeof gdt);
     for (unsigned i = 0; i < LDT_ROWS; i++)

@@ -18,11 +18,13 @@
 #include "base/x86.h"
 #include "cpu/vcpu.h"
 #include "mem/gmem.h"
+#include "mem/hmem.h"
 #include "mem/nested.h"
 
 enum { RAM = 1 << 20, CODE = 0x1000, DATA = 0x2000, READ_ONLY = 0x5000 };
 
 static struct vcpu cpu;
+static struct nested *nested;
 static struct vmexit out;
 
 static int set_up(void **state)
@@ -33,9 +35,11 @@ static int set_up(void **state)
     cpu.gmem = gmem_new();
     gmem_add(cpu.gmem, "RAM", 0, RAM, GMEM_RAM);
     gmem_freeze(cpu.gmem);
-    cpu.nested = nested_new(NULL);
+    cpu.hmem = hmem_new(cpu.gmem);
+    nested = nested_new(cpu.hmem, NULL);
+    cpu.eptp = nested_root(nested);
     for (gpa_t at = 0; at < RAM; at += PAGE_SIZE)
-        nested_map(cpu.nested, at, gmem_ptr(cpu.gmem, at, PAGE_SIZE), PAGE_SIZE,
+        nested_map(nested, at, HMEM_GUEST + at, PAGE_SIZE,
                    at == READ_ONLY ? EPT_R : EPT_RWX);
     return engine_soft.create(&cpu);
 }
@@ -44,7 +48,8 @@ static int tear_down(void **state)
 {
     (void)state;
     engine_soft.destroy(&cpu);
-    nested_free(cpu.nested);
+    nested_free(nested);
+    hmem_free(cpu.hmem);
     gmem_free(cpu.gmem);
     return 0;
 }

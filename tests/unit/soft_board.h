@@ -16,6 +16,7 @@
 #include "base/x86.h"
 #include "cpu/vcpu.h"
 #include "mem/gmem.h"
+#include "mem/hmem.h"
 #include "mem/nested.h"
 
 enum {                          /* where things are, linear = physical */
@@ -74,6 +75,7 @@ static const uint64_t gdt[(GDT_LIMIT + 1) / 8] = {
 };
 
 static struct vcpu cpu;
+static struct nested *nested;
 static uint8_t *ram;
 
 static void put(uint32_t at, uint64_t value, unsigned size)
@@ -273,9 +275,11 @@ __attribute__((unused)) static int set_up(void **state)
     gmem_freeze(m);
     ram = gmem_ptr(m, 0, RAM);
     cpu = (struct vcpu){ .ops = &engine_soft, .gmem = m, .mmu = MMU_NESTED,
-                         .nested = nested_new(NULL) };
+                         .hmem = hmem_new(m) };
+    nested = nested_new(cpu.hmem, NULL);
+    cpu.eptp = nested_root(nested);
     for (uint32_t at = 0; at < RAM; at += PAGE_SIZE)
-        nested_map(cpu.nested, at, ram + at, PAGE_SIZE, EPT_RWX);
+        nested_map(nested, at, HMEM_GUEST + at, PAGE_SIZE, EPT_RWX);
     return cpu.ops->create(&cpu);
 }
 
@@ -283,7 +287,8 @@ __attribute__((unused)) static int tear_down(void **state)
 {
     (void)state;
     cpu.ops->destroy(&cpu);
-    nested_free(cpu.nested);
+    nested_free(nested);
+    hmem_free(cpu.hmem);
     gmem_free(cpu.gmem);
     return 0;
 }

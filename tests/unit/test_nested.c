@@ -14,167 +14,197 @@
 #include <cmocka.h>
 
 #include "base/trace.h"
+#include "mem/hmem.h"
 #include "mem/nested.h"
 
 #define K4 UINT64_C(0x1000)
 #define M2 UINT64_C(0x200000)
 
-/* Nothing is ever read through these: any aligned address will do. */
-#define HVA(x) ((void *)(uintptr_t)(UINT64_C(0x7f0000000000) + (x)))
+#define HPA(x) (HMEM_GUEST + (x))
+#define RAM    (512 * M2)               /* nobody touches more than a few pages of it */
 
-static struct nested_walk look(struct nested *n, gpa_t gpa, unsigned access)
+static struct gmem *ram;
+static struct hmem *hmem;
+
+/* Tables for memory that begins at 0; what they are told to map is up to the test. */
+static struct nested *new_tables(struct trace *t)
 {
-    struct nested_walk w;
-    nested_walk(n, gpa, access, true, &w);
+    ram = gmem_new();
+    assert_int_equal(gmem_add(ram, "RAM", 0, RAM, GMEM_RAM), 0);
+    gmem_freeze(ram);
+    hmem = hmem_new(ram);
+    struct nested *n = nested_new(hmem, t);
+    assert_non_null(n);
+    return n;
+}
+
+static void free_tables(struct nested *n)
+{
+    nested_free(n);
+    hmem_free(hmem);
+    gmem_free(ram);
+}
+
+static void *host(uint64_t at) { return gmem_ptr(ram, at, 1); }
+
+static struct ept_walk walk_for(struct nested *n, gpa_t gpa, unsigned access, bool peek)
+{
+    struct ept_walk w;
+    ept_walk(hmem, nested_root(n), gpa, access, peek, &w);
     return w;
+}
+
+static struct ept_walk look(struct nested *n, gpa_t gpa, unsigned access)
+{
+    return walk_for(n, gpa, access, true);
 }
 
 static void test_map_refuses(void **state)
 {
     (void)state;
-    struct nested *n = nested_new(NULL);
-    assert_int_equal(nested_map(n, 0x800, HVA(0), K4, EPT_RWX), -EINVAL);
-    assert_int_equal(nested_map(n, 0, HVA(0x800), K4, EPT_RWX), -EINVAL);
-    assert_int_equal(nested_map(n, 0, HVA(0), 2 * K4, EPT_RWX), -EINVAL);
-    assert_int_equal(nested_map(n, K4, HVA(0), M2, EPT_RWX), -EINVAL);
-    assert_int_equal(nested_map(n, 0, HVA(K4), M2, EPT_RWX), -EINVAL);
-    assert_int_equal(nested_map(n, BIT(48), HVA(0), K4, EPT_RWX), -EINVAL);
-    assert_int_equal(nested_map(n, 0, HVA(0), K4, 0), -EINVAL);
-    assert_int_equal(nested_map(n, 0, HVA(0), K4, EPT_W), -EINVAL);         /* misconfig. */
-    assert_int_equal(nested_map(n, 0, HVA(0), K4, EPT_W | EPT_X), -EINVAL);
-    assert_int_equal(nested_map(n, 0, HVA(0), K4, EPT_LARGE | EPT_R), -EINVAL);
+    struct nested *n = new_tables(NULL);
+    assert_int_equal(nested_map(n, 0x800, HPA(0), K4, EPT_RWX), -EINVAL);
+    assert_int_equal(nested_map(n, 0, HPA(0x800), K4, EPT_RWX), -EINVAL);
+    assert_int_equal(nested_map(n, 0, HPA(0), 2 * K4, EPT_RWX), -EINVAL);
+    assert_int_equal(nested_map(n, K4, HPA(0), M2, EPT_RWX), -EINVAL);
+    assert_int_equal(nested_map(n, 0, HPA(K4), M2, EPT_RWX), -EINVAL);
+    assert_int_equal(nested_map(n, BIT(48), HPA(0), K4, EPT_RWX), -EINVAL);
+    assert_int_equal(nested_map(n, 0, HPA(0), K4, 0), -EINVAL);
+    assert_int_equal(nested_map(n, 0, HPA(0), K4, EPT_W), -EINVAL);         /* misconfig. */
+    assert_int_equal(nested_map(n, 0, HPA(0), K4, EPT_W | EPT_X), -EINVAL);
+    assert_int_equal(nested_map(n, 0, HPA(0), K4, EPT_LARGE | EPT_R), -EINVAL);
     assert_int_equal(nested_count(n), 0);
-    nested_free(n);
+    free_tables(n);
 }
 
 static void test_walk(void **state)
 {
     (void)state;
-    struct nested *n = nested_new(NULL);
-    struct nested_walk w = look(n, 0x1234, EPT_R);
-    assert_false(w.ok);
+    struct nested *n = new_tables(NULL);
+    struct ept_walk w = look(n, 0x1234, EPT_R);
+    assert_false(w.result == EPT_OK);
     assert_null(w.hva);
     assert_int_equal(w.perm, 0);
     assert_int_equal(w.depth, 1);
 
-    assert_int_equal(nested_map(n, 0x1000, HVA(0x5000), K4, EPT_R | EPT_X), 0);
+    assert_int_equal(nested_map(n, 0x1000, HPA(0x5000), K4, EPT_R | EPT_X), 0);
     w = look(n, 0x1234, EPT_R);
-    assert_true(w.ok);
-    assert_ptr_equal(w.hva, HVA(0x5234));
+    assert_true(w.result == EPT_OK);
+    assert_ptr_equal(w.hva, host(0x5234));
     assert_int_equal(w.page_size, K4);
     assert_int_equal(w.perm, EPT_R | EPT_X);
     assert_int_equal(w.depth, 4);
     assert_int_equal(w.step[0].level, 4);
     assert_int_equal(w.step[3].level, 1);
     w = look(n, 0x1234, EPT_R | EPT_W);
-    assert_false(w.ok);
-    assert_ptr_equal(w.hva, HVA(0x5234));           /* mapped, but not so */
+    assert_false(w.result == EPT_OK);
+    assert_ptr_equal(w.hva, host(0x5234));           /* mapped, but not so */
 
-    assert_int_equal(nested_map(n, M2, HVA(4 * M2), M2, EPT_RWX), 0);
+    assert_int_equal(nested_map(n, M2, HPA(4 * M2), M2, EPT_RWX), 0);
     w = look(n, M2 + 0x123456, EPT_W);
-    assert_true(w.ok);
-    assert_ptr_equal(w.hva, HVA(4 * M2 + 0x123456));
+    assert_true(w.result == EPT_OK);
+    assert_ptr_equal(w.hva, host(4 * M2 + 0x123456));
     assert_int_equal(w.page_size, M2);
     assert_int_equal(w.depth, 3);
     assert_int_equal(nested_count(n), 2);
-    assert_false(look(n, BIT(48) + 0x1000, EPT_R).ok);  /* no wrapping round */
-    assert_false(look(n, UINT64_MAX, EPT_R).ok);
-    nested_free(n);
+    assert_false(look(n, BIT(48) + 0x1000, EPT_R).result == EPT_OK);  /* no wrapping round */
+    assert_false(look(n, UINT64_MAX, EPT_R).result == EPT_OK);
+    free_tables(n);
 }
 
 static void test_accessed_and_dirty(void **state)
 {
     (void)state;
-    struct nested *n = nested_new(NULL);
-    struct nested_walk w;
-    nested_map(n, 0, HVA(0), K4, EPT_R);
-    nested_map(n, K4, HVA(0), K4, EPT_RWX);
+    struct nested *n = new_tables(NULL);
+    struct ept_walk w;
+    nested_map(n, 0, HPA(0), K4, EPT_R);
+    nested_map(n, K4, HPA(0), K4, EPT_RWX);
 
-    nested_walk(n, 0, EPT_W, false, &w);            /* refused: leaves no trace */
+    walk_for(n, 0, EPT_W, false);                   /* refused: leaves no trace */
     w = look(n, 0, EPT_R);
     for (unsigned i = 0; i < w.depth; i++)
         assert_int_equal(w.step[i].entry & (EPT_A | EPT_D), 0);
 
-    nested_walk(n, K4, EPT_R, false, &w);
+    walk_for(n, K4, EPT_R, false);
     w = look(n, K4, EPT_R);
     for (unsigned i = 0; i < w.depth; i++)
         assert_int_equal(w.step[i].entry & (EPT_A | EPT_D), EPT_A);
 
-    nested_walk(n, K4, EPT_W, false, &w);
+    walk_for(n, K4, EPT_W, false);
     w = look(n, K4, EPT_R);
     for (unsigned i = 0; i < w.depth; i++)
         assert_int_equal(w.step[i].entry & EPT_D, i == 3 ? EPT_D : 0);
     assert_int_equal(look(n, 0, EPT_R).step[3].entry & EPT_A, 0);
-    nested_free(n);
+    free_tables(n);
 }
 
 static void test_replace(void **state)
 {
     (void)state;
-    struct nested *n = nested_new(NULL);
+    struct nested *n = new_tables(NULL);
     for (unsigned i = 0; i < 512; i += 2)
-        nested_map(n, i * K4, HVA(i * K4), K4, EPT_RWX);
+        nested_map(n, i * K4, HPA(i * K4), K4, EPT_RWX);
     assert_int_equal(nested_count(n), 256);
 
     /* A large page over small ones, then a small one into the large. */
-    assert_int_equal(nested_map(n, 0, HVA(M2), M2, EPT_RWX), 0);
+    assert_int_equal(nested_map(n, 0, HPA(M2), M2, EPT_RWX), 0);
     assert_int_equal(nested_count(n), 1);
-    assert_ptr_equal(look(n, 0x1008, EPT_R).hva, HVA(M2 + 0x1008));
-    assert_int_equal(nested_map(n, 0x3000, HVA(0x9000), K4, EPT_R), 0);
+    assert_ptr_equal(look(n, 0x1008, EPT_R).hva, host(M2 + 0x1008));
+    assert_int_equal(nested_map(n, 0x3000, HPA(0x9000), K4, EPT_R), 0);
     assert_int_equal(nested_count(n), 512);
-    assert_ptr_equal(look(n, 0x3001, EPT_R).hva, HVA(0x9001));
-    assert_false(look(n, 0x3001, EPT_W).ok);
-    assert_ptr_equal(look(n, 0x2001, EPT_R).hva, HVA(M2 + 0x2001));
-    assert_true(look(n, 0x4fff, EPT_W).ok);
-    assert_int_equal(nested_map(n, 0x3000, HVA(0xa000), K4, EPT_RWX), 0);
+    assert_ptr_equal(look(n, 0x3001, EPT_R).hva, host(0x9001));
+    assert_false(look(n, 0x3001, EPT_W).result == EPT_OK);
+    assert_ptr_equal(look(n, 0x2001, EPT_R).hva, host(M2 + 0x2001));
+    assert_true(look(n, 0x4fff, EPT_W).result == EPT_OK);
+    assert_int_equal(nested_map(n, 0x3000, HPA(0xa000), K4, EPT_RWX), 0);
     assert_int_equal(nested_count(n), 512);
-    nested_free(n);
+    free_tables(n);
 }
 
 static void test_unmap(void **state)
 {
     (void)state;
-    struct nested *n = nested_new(NULL);
-    nested_map(n, 0, HVA(0), M2, EPT_RWX);
-    nested_map(n, M2, HVA(0), K4, EPT_RWX);
-    nested_map(n, M2 + K4, HVA(0), K4, EPT_RWX);
-    nested_map(n, BIT(39), HVA(0), K4, EPT_RWX);
+    struct nested *n = new_tables(NULL);
+    nested_map(n, 0, HPA(0), M2, EPT_RWX);
+    nested_map(n, M2, HPA(0), K4, EPT_RWX);
+    nested_map(n, M2 + K4, HPA(0), K4, EPT_RWX);
+    nested_map(n, BIT(39), HPA(0), K4, EPT_RWX);
     assert_int_equal(nested_unmap(n, 4 * M2, M2), 0);
     assert_int_equal(nested_unmap(n, M2 + K4 + 5, 0), 0);
     assert_int_equal(nested_unmap(n, M2 + K4 + 5, 1), 1);
     assert_int_equal(nested_unmap(n, 5, 1), 1);     /* all of the large page */
-    assert_false(look(n, M2 - 1, EPT_R).ok);
-    assert_true(look(n, M2, EPT_R).ok);
+    assert_false(look(n, M2 - 1, EPT_R).result == EPT_OK);
+    assert_true(look(n, M2, EPT_R).result == EPT_OK);
     assert_int_equal(nested_unmap(n, 0, UINT64_MAX), 2);
     assert_int_equal(nested_count(n), 0);
     assert_int_equal(nested_unmap(n, UINT64_MAX, 8), 0);
-    nested_free(n);
+    free_tables(n);
 }
 
 static void test_protect(void **state)
 {
     (void)state;
-    struct nested *n = nested_new(NULL);
-    nested_map(n, 0, HVA(0), M2, EPT_RWX);
-    nested_map(n, M2, HVA(0), M2, EPT_RWX);
+    struct nested *n = new_tables(NULL);
+    nested_map(n, 0, HPA(0), M2, EPT_RWX);
+    nested_map(n, M2, HPA(0), M2, EPT_RWX);
 
     /* All of a large page: no need to split.  Part of one: split. */
     assert_int_equal(nested_protect(n, 0, M2, EPT_R | EPT_X), 1);
     assert_int_equal(nested_count(n), 2);
-    assert_false(look(n, M2 - 1, EPT_W).ok);
+    assert_false(look(n, M2 - 1, EPT_W).result == EPT_OK);
     assert_int_equal(nested_protect(n, 0, M2, EPT_R | EPT_X), 0);
     assert_int_equal(nested_protect(n, M2 + K4, 2 * K4, EPT_R), 2);
     assert_int_equal(nested_count(n), 1 + 512);
-    assert_true(look(n, M2, EPT_W).ok);
-    assert_false(look(n, M2 + K4, EPT_W).ok);
-    assert_false(look(n, M2 + 3 * K4 - 1, EPT_X).ok);
-    assert_true(look(n, M2 + 3 * K4, EPT_W).ok);
+    assert_true(look(n, M2, EPT_W).result == EPT_OK);
+    assert_false(look(n, M2 + K4, EPT_W).result == EPT_OK);
+    assert_false(look(n, M2 + 3 * K4 - 1, EPT_X).result == EPT_OK);
+    assert_true(look(n, M2 + 3 * K4, EPT_W).result == EPT_OK);
     assert_int_equal(nested_protect(n, M2 + K4, K4, EPT_RWX), 1);
-    assert_true(look(n, M2 + K4, EPT_W).ok);
+    assert_true(look(n, M2 + K4, EPT_W).result == EPT_OK);
     assert_int_equal(nested_protect(n, M2 + 2 * K4, K4, 0), 1);
     assert_int_equal(nested_count(n), 512);
     assert_int_equal(nested_protect(n, 8 * M2, M2, EPT_RWX), 0);   /* gives nothing to holes */
-    nested_free(n);
+    free_tables(n);
 }
 
 static void test_events(void **state)
@@ -182,21 +212,114 @@ static void test_events(void **state)
     (void)state;
     struct trace *t = trace_new(16);
     t->mask = UINT64_MAX;
-    struct nested *n = nested_new(t);
-    nested_map(n, M2, HVA(0), M2, EPT_R | EPT_X);
+    struct nested *n = new_tables(t);
+    nested_map(n, M2, HPA(0), M2, EPT_R | EPT_X);   /* the hardware tells when it meets it */
     nested_unmap(n, M2, K4);
     nested_unmap(n, M2, K4);                        /* nothing there: no event */
-    assert_int_equal(t->ring->head, 2);
+    assert_int_equal(t->ring->head, 1);
     const struct trace_event *e = &t->ring->event[1];
-    assert_int_equal(e[0].kind, TRACE_NESTED_FILL);
+    assert_int_equal(e[0].kind, TRACE_NESTED_ZAP);
     assert_int_equal(e[0].layer, LAYER_MEM);
     assert_int_equal(e[0].arg[0], M2);
-    assert_int_equal(e[0].arg[1], M2);
-    assert_int_equal(e[0].arg[2], EPT_R | EPT_X);
-    assert_int_equal(e[1].kind, TRACE_NESTED_ZAP);
-    assert_int_equal(e[1].arg[0], M2);
-    nested_free(n);
+    free_tables(n);
     trace_free(t);
+}
+
+/* What a processor says of an entry, and that it says nothing of the same bits where
+ * they are not present.  [SDM 3C "EPT Misconfigurations"] */
+static void test_misconfigured(void **state)
+{
+    (void)state;
+    static const struct { const char *what; uint64_t entry; enum ept_result result; } row[] = {
+        { "as it should be",               HPA(K4) | EPT_WB | EPT_RWX,              EPT_OK },
+        { "execute only",                  HPA(K4) | EPT_WB | EPT_X,                EPT_VIOLATION },
+        { "write only",                    HPA(K4) | EPT_WB | EPT_W,                EPT_MISCONFIG },
+        { "write and execute",             HPA(K4) | EPT_WB | EPT_W | EPT_X,        EPT_MISCONFIG },
+        { "memory type 2",                 HPA(K4) | 2 << 3 | EPT_RWX,              EPT_MISCONFIG },
+        { "memory type 3",                 HPA(K4) | 3 << 3 | EPT_RWX,              EPT_MISCONFIG },
+        { "memory type 7",                 HPA(K4) | 7 << 3 | EPT_RWX,              EPT_MISCONFIG },
+        { "uncached",                      HPA(K4) | EPT_RWX,                       EPT_OK },
+        { "address bit 46",                HPA(K4) | BIT(46) | EPT_WB | EPT_RWX,    EPT_MISCONFIG },
+        { "address bit 51",                HPA(K4) | BIT(51) | EPT_WB | EPT_RWX,    EPT_MISCONFIG },
+        { "bits above the address",        HPA(K4) | FIELD(63, 52) | EPT_WB | EPT_RWX, EPT_OK },
+        { "the last frame of memory",      HPA(RAM - K4) | EPT_WB | EPT_RWX,        EPT_OK },
+        { "the first frame behind it",     HPA(RAM) | EPT_WB | EPT_RWX,             EPT_MISCONFIG },
+        { "frame 0",                       0 | EPT_WB | EPT_RWX,                    EPT_MISCONFIG },
+        { "a gpa, not an hpa",             K4 * 9 | EPT_WB | EPT_RWX,               EPT_MISCONFIG },
+        { "the monitor's tables",          HMEM_TABLES | EPT_WB | EPT_RWX,          EPT_MISCONFIG },
+        { "a host pointer",                0x7f1234567000 | EPT_WB | EPT_RWX,       EPT_MISCONFIG },
+        { "nothing, with such a frame",    HPA(RAM) | EPT_WB,                       EPT_VIOLATION },
+    };
+    struct nested *n = new_tables(NULL);
+    for (size_t i = 0; i < NELEM(row); i++) {
+        assert_int_equal(nested_put_entry(n, 0x3000, row[i].entry), 0);
+        struct ept_walk w = walk_for(n, 0x3123, EPT_R, false);
+        if (w.result != row[i].result)
+            fail_msg("%s: result %d, expected %d", row[i].what, w.result, row[i].result);
+        assert_int_equal(w.hva != NULL, w.perm != 0);
+        assert_int_equal(w.step[w.depth - 1].entry, row[i].entry);
+        assert_int_equal(ept_entry_is_misconfigured(hmem, row[i].entry, 1),
+                         row[i].result == EPT_MISCONFIG);
+    }
+    free_tables(n);
+}
+
+/* The same of entries above the last level. */
+static void test_misconfigured_above(void **state)
+{
+    (void)state;
+    struct nested *n = new_tables(NULL);
+    uint64_t table = nested_root(n);
+    static const struct { uint64_t bits; unsigned level; bool bad; } row[] = {
+        { 0, 4, false },         { 0, 3, false },         { 0, 2, false },
+        { BIT(3), 4, true },     { BIT(6), 3, true },     { BIT(5), 2, true },
+        { EPT_LARGE, 4, true },  { EPT_LARGE, 3, true },  { BIT(46), 4, true },
+        { BIT(50), 2, true },    { BIT(62), 4, false },   { EPT_A, 3, false },
+        { HMEM_GUEST, 3, true }, { 16 * M2, 2, true },
+    };
+    for (size_t i = 0; i < NELEM(row); i++)
+        assert_int_equal(ept_entry_is_misconfigured(hmem, (table | EPT_RWX) + row[i].bits,
+                                                    row[i].level), row[i].bad);
+    /* A large page lies in memory with all its bytes, at a multiple of its size. */
+    assert_false(ept_entry_is_misconfigured(hmem, HPA(RAM - M2) | EPT_LARGE | EPT_R, 2));
+    assert_true(ept_entry_is_misconfigured(hmem, HPA(RAM) | EPT_LARGE | EPT_R, 2));
+    assert_true(ept_entry_is_misconfigured(hmem, HPA(K4) | EPT_LARGE | EPT_R, 2));
+    free_tables(n);
+}
+
+/* A root that was never made, and one that was. */
+static void test_no_root(void **state)
+{
+    (void)state;
+    struct nested *n = new_tables(NULL);
+    struct ept_walk w;
+    static const hpa_t roots[] = { HMEM_NONE, 0x1234567000, HMEM_GUEST, UINT64_MAX };
+    for (size_t i = 0; i < NELEM(roots); i++) {
+        ept_walk(hmem, roots[i], 0x1000, EPT_R, false, &w);
+        assert_int_equal(w.result, EPT_VIOLATION);
+        assert_null(w.hva);
+    }
+    free_tables(n);
+}
+
+/* Frames come empty, run out, and come back. */
+static void test_frames(void **state)
+{
+    (void)state;
+    struct nested *n = new_tables(NULL);
+    hpa_t first = hmem_table_new(hmem), last = first, at;
+    hmem_table(hmem, first)[511] = UINT64_MAX;
+    while ((at = hmem_table_new(hmem)) != HMEM_NONE)
+        last = at;
+    assert_null(hmem_table(hmem, last + K4));
+    assert_int_equal(nested_map(n, 0, HPA(0), K4, EPT_RWX), -ENOMEM);
+    hmem_table_free(hmem, last);
+    hmem_table_free(hmem, first);
+    assert_int_equal(hmem_table_new(hmem), first);
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+        assert_int_equal(hmem_table(hmem, first)[i], 0);
+    assert_int_equal(hmem_table_new(hmem), last);
+    free_tables(n);
 }
 
 /* Against a plain array of 2048 pages: what each page maps to and allows. */
@@ -223,13 +346,13 @@ static void random_step(struct nested *n, struct model *p)
     static const unsigned perms[] = { EPT_R, EPT_R | EPT_W, EPT_R | EPT_X, EPT_RWX };
     unsigned page = (unsigned)rand() % PAGES, perm = perms[rand() % 4];
     unsigned first = page & ~511u, count = 1 + (unsigned)rand() % 700;
-    uint64_t at = ((uint64_t)rand() % 4096) * M2;
+    uint64_t at = ((uint64_t)rand() % (RAM / M2)) * M2;
 
     if (page + count > PAGES)
         count = PAGES - page;
     switch (rand() % 8) {
     case 0:
-        assert_int_equal(nested_map(n, first * K4, HVA(at), M2, perm), 0);
+        assert_int_equal(nested_map(n, first * K4, HPA(at), M2, perm), 0);
         model_set(p, first, 512, at, perm);
         break;
     case 1:
@@ -249,7 +372,7 @@ static void random_step(struct nested *n, struct model *p)
         }
         break;
     default:
-        assert_int_equal(nested_map(n, page * K4, HVA(at), K4, perm), 0);
+        assert_int_equal(nested_map(n, page * K4, HPA(at), K4, perm), 0);
         model_split(p, page);
         model_set(p, page, 1, at, perm);
     }
@@ -261,7 +384,7 @@ static void test_random(void **state)
     const char *env = getenv("SEED");
     unsigned seed = env ? (unsigned)strtoul(env, NULL, 0) : 20;
     static struct model p[PAGES];
-    struct nested *n = nested_new(NULL);
+    struct nested *n = new_tables(NULL);
 
     print_message("seed %u (set SEED to change)\n", seed);
     srand(seed);
@@ -269,16 +392,16 @@ static void test_random(void **state)
         random_step(n, p);
         size_t leaves = 0;
         for (unsigned i = 0; i < PAGES; i++) {
-            struct nested_walk w = look(n, i * K4 + 7, EPT_R);
+            struct ept_walk w = look(n, i * K4 + 7, EPT_R);
             assert_int_equal(w.perm, p[i].perm);
-            assert_int_equal(w.ok, p[i].perm != 0);
-            if (w.ok)
-                assert_ptr_equal(w.hva, HVA(p[i].at + 7));
-            leaves += w.ok && (w.page_size == K4 || i % 512 == 0);
+            assert_int_equal(w.result == EPT_OK, p[i].perm != 0);
+            if (w.result == EPT_OK)
+                assert_ptr_equal(w.hva, host(p[i].at + 7));
+            leaves += w.result == EPT_OK && (w.page_size == K4 || i % 512 == 0);
         }
         assert_int_equal(nested_count(n), leaves);
     }
-    nested_free(n);
+    free_tables(n);
 }
 
 int main(void)
@@ -291,6 +414,10 @@ int main(void)
         cmocka_unit_test(test_unmap),
         cmocka_unit_test(test_protect),
         cmocka_unit_test(test_events),
+        cmocka_unit_test(test_misconfigured),
+        cmocka_unit_test(test_misconfigured_above),
+        cmocka_unit_test(test_no_root),
+        cmocka_unit_test(test_frames),
         cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,6 +33,7 @@ static const struct { const char *path, *why; } not_saved[] = {
     { "vm.cfg", "another machine is made with the same" },
     { "vm.loaded", "what a reset loads again: from the guest's file" },
     { "vm.vcpu[0].mmu", "as in cfg" },
+    { "vm.vcpu[0].eptp", "the root table is made once and stays" },
     { "vm.vcpu[0].number", "as the machine is made" }, { "vm.n_vcpus", "as the machine is made" },
     { "vm.vcpu[0].controls.exception_bitmap", "by cfg.mmu, as all that exits are wanted of but interrupt windows" },
     { "vm.vcpu[0].controls.cr3_load_exiting", "as above" }, { "vm.vcpu[0].controls.cr3_store_exiting", "as above" },

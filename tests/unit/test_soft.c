@@ -18,13 +18,14 @@
 #include "base/x86.h"
 #include "cpu/vcpu.h"
 #include "mem/gmem.h"
+#include "mem/hmem.h"
 #include "mem/nested.h"
 
 #define RAM   (1 << 20)
 #define CODE  0x1000
 #define STACK 0x8000
 
-struct machine { struct vcpu v; struct vmexit x; };
+struct machine { struct vcpu v; struct nested *nested; struct vmexit x; };
 
 enum bits { B16, B32, B64 };
 
@@ -80,9 +81,11 @@ static struct machine *machine_new(enum bits bits)
     m->v.gmem = gmem_new();
     gmem_add(m->v.gmem, "RAM", 0, RAM, GMEM_RAM);
     gmem_freeze(m->v.gmem);
-    m->v.nested = nested_new(NULL);
+    m->v.hmem = hmem_new(m->v.gmem);
+    m->nested = nested_new(m->v.hmem, NULL);
+    m->v.eptp = nested_root(m->nested);
     for (gpa_t at = 0; at < RAM; at += PAGE_SIZE)
-        nested_map(m->v.nested, at, gmem_ptr(m->v.gmem, at, PAGE_SIZE), PAGE_SIZE, EPT_RWX);
+        nested_map(m->nested, at, HMEM_GUEST + at, PAGE_SIZE, EPT_RWX);
     assert_int_equal(engine_soft.create(&m->v), 0);
     set_mode(m, bits);
     return m;
@@ -91,7 +94,8 @@ static struct machine *machine_new(enum bits bits)
 static void machine_free(struct machine *m)
 {
     engine_soft.destroy(&m->v);
-    nested_free(m->v.nested);
+    nested_free(m->nested);
+    hmem_free(m->v.hmem);
     gmem_free(m->v.gmem);
     free(m);
 }
@@ -234,13 +238,13 @@ static void violates_ept(void **state)
 
     (void)state;
     PUT(m, CODE, "\xa3\x00\x50\x00\x00\xf4");       /* mov [0x5000],eax */
-    nested_unmap(m->v.nested, 0x5000, 1);
+    nested_unmap(m->nested, 0x5000, 1);
     m->v.ops->flush_tlb(&m->v);
     assert_int_equal(run(m, 100), EXIT_EPT_VIOLATION);
     assert_int_equal(m->x.page.gpa, 0x5000);
     assert_int_equal(m->x.page.access, ACCESS_R | ACCESS_W);
     assert_int_equal(m->v.icount, 0);
-    nested_map(m->v.nested, 0x5000, gmem_ptr(m->v.gmem, 0x5000, 1), PAGE_SIZE, EPT_RWX);
+    nested_map(m->nested, 0x5000, HMEM_GUEST + 0x5000, PAGE_SIZE, EPT_RWX);
     m->v.ops->conclude(&m->v, &m->x, RETRY);
     assert_int_equal(run(m, 100), EXIT_HLT);
     assert_int_equal(m->v.icount, 1);

@@ -4,6 +4,8 @@
  */
 #include "soft_board.h"
 
+#include "base/trace.h"
+
 static struct vmexit x;
 static struct cpu_state c;
 
@@ -143,20 +145,81 @@ static void test_late_input(void **state)
     start(P0, 0, "6c");
     set_reg(RDI, SCRATCH);
     go(EXIT_IO);
-    nested_unmap(cpu.nested, SCRATCH, PAGE_SIZE);
+    nested_unmap(nested, SCRATCH, PAGE_SIZE);
     cpu.ops->flush_tlb(&cpu);
     x.io.value = 0x77;
     conclude(RETIRE);
     assert_int_equal(c.rip, CODE);
     go(EXIT_EPT_VIOLATION);
     assert_int_equal(x.page.gpa, SCRATCH);
-    nested_map(cpu.nested, SCRATCH, ram + SCRATCH, PAGE_SIZE, EPT_RWX);
+    nested_map(nested, SCRATCH, HMEM_GUEST + SCRATCH, PAGE_SIZE, EPT_RWX);
     conclude(RETRY);
     go(EXIT_HLT);
     assert_int_equal(x.rip, CODE + 1);
     assert_int_equal(ram[SCRATCH], 0x77);
     cpu.ops->get_state(&cpu, ST_GPRS, &c);
     assert_int_equal(c.gpr[RDI], SCRATCH + 1);
+}
+
+/* An entry that no processor accepts is the monitor's mistake, and is told as such. */
+static void test_ept_misconfig(void **state)
+{
+    (void)state;
+    static const struct { uint64_t entry; unsigned perm; } row[] = {
+        { HMEM_GUEST | SCRATCH | EPT_WB | EPT_W, EPT_W },                   /* W without R      */
+        { HMEM_GUEST | SCRATCH | EPT_RWX | 7 << 3, EPT_RWX },               /* no such type     */
+        { HMEM_GUEST | SCRATCH | EPT_RWX | EPT_WB | BIT(50), EPT_RWX },     /* a reserved bit   */
+        { (HMEM_GUEST + RAM) | EPT_R | EPT_WB, EPT_R },                     /* no such frame    */
+        { 0x7f5500001000 | EPT_RWX | EPT_WB, EPT_RWX },                     /* a host pointer   */
+    };
+    for (size_t i = 0; i < NELEM(row); i++) {
+        start(P0, 0, "aaf4");               /* stosb; hlt */
+        set_reg(RDI, SCRATCH + 5);
+        set_reg(RAX, 0x5a);
+        ram[SCRATCH + 5] = 0;
+        nested_put_entry(nested, SCRATCH, row[i].entry);
+        cpu.ops->flush_tlb(&cpu);
+        go(EXIT_EPT_MISCONFIG);
+        assert_int_equal(x.page.gpa, SCRATCH + 5);
+        assert_int_equal(x.page.gla, SCRATCH + 5);
+        assert_int_equal(x.page.access, EPT_R | EPT_W);
+        assert_int_equal(x.page.perm, row[i].perm);
+        assert_int_equal(ram[SCRATCH + 5], 0);
+        nested_map(nested, SCRATCH, HMEM_GUEST + SCRATCH, PAGE_SIZE, EPT_RWX);
+        conclude(RETRY);
+        go(EXIT_HLT);
+        assert_int_equal(ram[SCRATCH + 5], 0x5a);
+    }
+}
+
+/* The engine logs a fill if there is one, whatever the monitor says. */
+static void test_fill_is_seen(void **state)
+{
+    (void)state;
+    struct trace *t = trace_new(64);
+    t->mask = BIT(TRACE_NESTED_FILL);
+    cpu.trace = t;
+    start(P0, 0, "aaf4");
+    set_reg(RDI, SCRATCH + 5);
+    nested_unmap(nested, SCRATCH, PAGE_SIZE);
+    cpu.ops->flush_tlb(&cpu);
+    go(EXIT_EPT_VIOLATION);
+    conclude(RETRY);                        /* said, and not done */
+    go(EXIT_EPT_VIOLATION);
+    assert_int_equal(t->ring->head, 0);
+    nested_map(nested, SCRATCH, HMEM_GUEST + SCRATCH, PAGE_SIZE, EPT_R);
+    conclude(RETRY);                        /* done, but this access is a write */
+    go(EXIT_EPT_VIOLATION);
+    assert_int_equal(t->ring->head, 0);
+    nested_map(nested, SCRATCH, HMEM_GUEST + SCRATCH, PAGE_SIZE, EPT_RWX);
+    conclude(RETRY);
+    go(EXIT_HLT);
+    assert_int_equal(t->ring->head, 1);
+    assert_int_equal(t->ring->event[1].arg[0], SCRATCH);
+    assert_int_equal(t->ring->event[1].arg[1], PAGE_SIZE);
+    assert_int_equal(t->ring->event[1].arg[2], EPT_RWX);
+    cpu.trace = NULL;
+    trace_free(t);
 }
 
 static void test_hlt_and_shadow(void **state)
@@ -267,10 +330,10 @@ static void test_delivery_resumes(void **state)
 {
     (void)state;
     start(P0, 0, "0f0b");
-    nested_unmap(cpu.nested, IDT, PAGE_SIZE);
+    nested_unmap(nested, IDT, PAGE_SIZE);
     cpu.ops->flush_tlb(&cpu);
     go(EXIT_EPT_VIOLATION);
-    nested_map(cpu.nested, IDT, ram + IDT, PAGE_SIZE, EPT_RWX);
+    nested_map(nested, IDT, HMEM_GUEST + IDT, PAGE_SIZE, EPT_RWX);
     conclude(RETRY);
     at_handler(VEC_UD);
     assert_int_equal(get((uint32_t)c.gpr[RSP], 4), CODE);
@@ -285,10 +348,10 @@ static void test_breakpoint_after_exit(void **state)
     c.dr[0] = SCRATCH;
     c.dr[7] = DR7_INIT | 0x10001;
     cpu.ops->set_state(&cpu, ST_DRS, &c);
-    nested_unmap(cpu.nested, SCRATCH, PAGE_SIZE);
+    nested_unmap(nested, SCRATCH, PAGE_SIZE);
     cpu.ops->flush_tlb(&cpu);
     go(EXIT_EPT_VIOLATION);
-    nested_map(cpu.nested, SCRATCH, ram + SCRATCH, PAGE_SIZE, EPT_RWX);
+    nested_map(nested, SCRATCH, HMEM_GUEST + SCRATCH, PAGE_SIZE, EPT_RWX);
     conclude(RETRY);
     at_handler(VEC_DB);
     assert_int_equal(get((uint32_t)c.gpr[RSP], 4), CODE + 3);
@@ -519,7 +582,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cpuid), cmocka_unit_test(test_in_merges),
         cmocka_unit_test(test_out), cmocka_unit_test(test_rep_ins), cmocka_unit_test(test_outs),
-        cmocka_unit_test(test_late_input), cmocka_unit_test(test_hlt_and_shadow),
+        cmocka_unit_test(test_late_input), cmocka_unit_test(test_ept_misconfig),
+        cmocka_unit_test(test_fill_is_seen), cmocka_unit_test(test_hlt_and_shadow),
         cmocka_unit_test(test_vmcall), cmocka_unit_test(test_reflect),
         cmocka_unit_test(test_cr_access), cmocka_unit_test(test_int3_intercepted),
         cmocka_unit_test(test_trap_after_exit), cmocka_unit_test(test_delivery_resumes),

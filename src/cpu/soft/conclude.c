@@ -11,6 +11,7 @@
  * while an event was being delivered, s->delivering still holds that event:
  * run() then delivers it again (RETRY) or escalates (REFLECT).
  */
+#include "cpu/soft/exec.h"
 #include "cpu/soft/run.h"
 #include "cpu/soft/system/system.h"
 
@@ -182,7 +183,9 @@ void soft_conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
 {
     struct soft *s = v->priv;
 
-    if (verdict == REFLECT)
+    if (verdict == RETRY)
+        tlb_see_repair(s, x);
+    else if (verdict == REFLECT)
         reflect(s, x);
     else if (verdict == RETIRE && x->reason == EXIT_MMIO)
         supply(s, x);

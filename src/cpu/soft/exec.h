@@ -333,6 +333,9 @@ void tlb_guard_page(struct soft *s, const uint8_t *hva);
 uint8_t *tlb_fetch(struct soft *s, gla_t gla);
 /* Choose tlb_now for CPL, SMAP, AC and watchpoints. */
 void tlb_choose(struct soft *s);
+
+/* The monitor says that the cause of this exit is repaired (RETRY). */
+void tlb_see_repair(struct soft *s, const struct vmexit *x);
 /* Host address of n bytes at gla if they are plain memory within a page with
  * nothing to watch, for string instructions; else NULL.  May fault or exit. */
 uint8_t *tlb_span(struct soft *s, gla_t gla, unsigned n, unsigned access);

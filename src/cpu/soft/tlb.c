@@ -24,9 +24,11 @@
 #include <stdlib.h>
 
 #include "base/host.h"
+#include "base/trace.h"
 #include "mem/dirty.h"
 #include "mem/gmem.h"
-#include "mem/nested.h"
+#include "mem/ept_walk.h"
+#include "mem/hmem.h"
 #include "mem/shadow.h"
 
 enum tlb_set { SET_SUPERVISOR, SET_USER, SET_SUPERVISOR_AC, N_SETS };
@@ -279,17 +281,28 @@ struct place {                  /* where an access goes */
 
 struct walk_context { struct soft *s; gla_t gla; };
 
-static _Noreturn void ept_violation(struct soft *s, gla_t gla, gpa_t gpa, unsigned access,
-                                    unsigned perm, bool in_walk)
+/* A misconfigured entry is told with the rights that it has. */
+static _Noreturn void ept_exit(struct soft *s, gla_t gla, gpa_t gpa, unsigned access,
+                               const struct ept_walk *n, bool in_walk)
 {
-    struct vmexit *x = soft_exit_record(s, EXIT_EPT_VIOLATION);
+    bool misconfig = n->result == EPT_MISCONFIG;
+    struct vmexit *x = soft_exit_record(s, misconfig ? EXIT_EPT_MISCONFIG : EXIT_EPT_VIOLATION);
 
     x->page.gla = gla;
     x->page.gpa = gpa;
     x->page.access = (uint8_t)access;
-    x->page.perm = (uint8_t)perm;
+    x->page.perm = (uint8_t)(misconfig ? n->step[n->depth - 1].entry & EPT_RWX : n->perm);
     x->page.in_walk = in_walk;
     soft_leave(s);
+}
+
+/* Must the monitor hear of a walk that failed?  Not where it can map nothing: what
+ * lies there is a device, or a ROM that is written to. */
+static bool monitor_maps(const struct soft *s, gpa_t gpa, bool write, const struct ept_walk *n)
+{
+    const struct gmem_region *r = gmem_find(s->v->gmem, gpa);
+
+    return n->result == EPT_MISCONFIG || (r && !(write && r->kind == GMEM_ROM));
 }
 
 /* The second dimension: a guest table entry at a guest-physical address. */
@@ -298,16 +311,16 @@ static void *walk_entry(void *arg, gpa_t at, unsigned size, bool write)
     struct walk_context *c = arg;
     struct soft *s = c->s;
     unsigned access = EPT_R | (write ? EPT_W : 0);
-    struct nested_walk n;
+    struct ept_walk n;
 
-    nested_walk(s->v->nested, at, access, false, &n);
-    if (n.ok && write && s->v->dirty)
-        dirty_mark(s->v->dirty, at, size);
-    if (n.ok)
+    ept_walk(s->v->hmem, s->v->eptp, at, access, false, &n);
+    if (LIKELY(n.result == EPT_OK)) {
+        if (write && s->v->dirty)
+            dirty_mark(s->v->dirty, at, size);
         return n.hva;
-    const struct gmem_region *r = gmem_find(s->v->gmem, at);
-    if (r && !(write && r->kind == GMEM_ROM))
-        ept_violation(s, c->gla, at, access, n.perm, true);
+    }
+    if (monitor_maps(s, at, write, &n))
+        ept_exit(s, c->gla, at, access, &n, true);
     return walk_bus_entry(s->v->gmem, at, size, write, &s->tlb->scratch);
 }
 
@@ -318,23 +331,22 @@ static void translate_nested(struct soft *s, gla_t gla, unsigned access, struct 
     struct walk_context context = { s, gla };
     struct walk_source source = { walk_entry, &context };
     unsigned want = access & WALK_FETCH ? EPT_X : access & WALK_WRITE ? EPT_R | EPT_W : EPT_R;
-    struct nested_walk n;
+    struct ept_walk n;
     struct walk w;
 
     walk_from(&pg, &source, gla, access, &w);
     if (w.result == WALK_FAULT)
         soft_page_fault(s, gla, w.error);
-    nested_walk(s->v->nested, w.gpa, want, false, &n);
+    ept_walk(s->v->hmem, s->v->eptp, w.gpa, want, false, &n);
     p->gpa = w.gpa;
     p->hva = n.hva;
     p->global = w.global && (s->cr4 & CR4_PGE);
     p->large = w.page_size > PAGE_SIZE;
-    if (n.ok)
+    if (n.result == EPT_OK)
         return;
     p->hva = NULL;
-    const struct gmem_region *r = gmem_find(s->v->gmem, w.gpa);
-    if (r && !(r->kind == GMEM_ROM && (access & WALK_WRITE)))
-        ept_violation(s, gla, w.gpa, want, n.perm, false);
+    if (monitor_maps(s, w.gpa, access & WALK_WRITE, &n))
+        ept_exit(s, gla, w.gpa, want, &n, false);
 }
 
 /* The host page back to guest-physical: for dirty marks and devices. */
@@ -455,6 +467,23 @@ static void locate(struct soft *s, gla_t gla, unsigned access, struct place *p)
         translate(s, gla, access, p);
     if (UNLIKELY(p->guarded) && tag == TAG_W && s->tlb->clean[set][i])
         mark_again(s, gla, set, i, p);
+}
+
+/* ---- what the monitor repaired ---- */
+
+/* The processor is about to go back to the address it left at.  What it finds there now,
+ * and did not before, the monitor has made: that is logged here and not where it is
+ * made, so that a monitor's own word is not needed for it. */
+void tlb_see_repair(struct soft *s, const struct vmexit *x)
+{
+    struct ept_walk n;
+
+    if (x->reason != EXIT_EPT_VIOLATION || s->v->mmu != MMU_NESTED)
+        return;
+    ept_walk(s->v->hmem, s->v->eptp, x->page.gpa, x->page.access, true, &n);
+    if (n.result == EPT_OK)
+        trace_emit(s->v->trace, TRACE_NESTED_FILL, x->page.gpa & ~(n.page_size - 1), n.page_size,
+                   n.perm);
 }
 
 uint8_t *tlb_fetch(struct soft *s, gla_t gla)

@@ -145,8 +145,8 @@ static int serve_PEEK(struct vmm *m, size_t *n)
 
 static int serve_nested(struct vmm *m, struct link_second *s)
 {
-    struct nested_walk w;
-    nested_walk(m->vm->nested, m->in.peek.at, 0, true, &w);
+    struct ept_walk w;
+    ept_walk(m->vm->hmem, nested_root(m->vm->nested), m->in.peek.at, 0, true, &w);
     s->ok = w.perm != 0;
     s->perm = w.perm;
     s->page_size = w.page_size;
