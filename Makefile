@@ -131,6 +131,7 @@ vm := \
     vm/vm.c \
     vm/state.c \
     vm/snapshot.c \
+    vm/live_flags.c \
     vm/lockstep.c \
     vm/input_log.c \
     vm/recording.c \

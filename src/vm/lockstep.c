@@ -13,6 +13,7 @@
 #include "mem/gmem.h"
 #include "mem/shadow.h"
 #include "vm/exits.h"
+#include "vm/live_flags.h"
 
 /* The exits a guest can tell from outside: what it says to devices and to the
  * monitor.  Everything else is how an engine happens to work. */
@@ -70,6 +71,22 @@ static void drop_null_segments(struct cpu_state *s)
     }
 }
 
+/* Flags that an instruction leaves undefined are one thing in soft, which does as Intel's
+ * processors do, and another in the host's processor.  Where only flags differ that the
+ * guest writes before it reads them, the follower is given the leader's, so that an
+ * interrupt that comes next pushes the same on both sides; b is then like a. */
+static void level_dead_flags(struct lockstep *l, const struct cpu_state *a, struct cpu_state *b)
+{
+    struct vcpu *follower = boot_cpu(l->follower);
+    uint64_t differing = (a->rflags ^ b->rflags) & FLAGS_ARITH;
+    struct cpu_state s;
+    if (!differing || live_flags(l->leader, a, differing) || follower->ops->get_state(follower, ST_GPRS, &s))
+        return;
+    s.rflags ^= differing;
+    if (!follower->ops->set_state(follower, ST_GPRS, &s))
+        b->rflags ^= differing;
+}
+
 static bool same_state(struct lockstep *l)
 {
     struct cpu_state a, b;
@@ -85,6 +102,7 @@ static bool same_state(struct lockstep *l)
     if (!both_count(l)) {
         drop_null_segments(&a);
         drop_null_segments(&b);
+        level_dead_flags(l, &a, &b);
     }
     unsigned n = cpu_state_diff(&a, &b, groups, l->states, sizeof l->states);
     if (n)

@@ -9,7 +9,8 @@
  * fault, a CR access, CPUID) each side answers for itself.
  *
  * A follower that cannot count instructions (kvm) is compared at guest-visible
- * exits only, and interrupts are given to both only there.
+ * exits only, and interrupts are given to both only there.  Its processor may leave other
+ * values in undefined flags: those that the guest does not read are not compared.
  */
 #ifndef VM_LOCKSTEP_H
 #define VM_LOCKSTEP_H

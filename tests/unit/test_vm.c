@@ -244,6 +244,75 @@ static void test_lockstep_tells_the_time(void **state)
     vm_free(l.follower);
 }
 
+/* A processor of another maker: it leaves another AF behind after each OUT and HLT, and does
+ * not count its instructions. */
+static void conclude_otherwise(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
+{
+    struct cpu_state s;
+
+    engine_soft.conclude(v, x, verdict);
+    if (x->reason != EXIT_IO && x->reason != EXIT_HLT)
+        return;
+    assert_int_equal(engine_soft.get_state(v, ST_GPRS, &s), 0);
+    s.rflags ^= FLAG_AF;
+    assert_int_equal(engine_soft.set_state(v, ST_GPRS, &s), 0);
+}
+
+/* Does lockstep find a difference?  Its exit and what it looks at begin after the OUT. */
+static bool differs_from_other_maker(const char *code, size_t n)
+{
+    struct engine other = engine_soft;
+    struct vm_config a = { .engine = &engine_soft, .ram_bytes = MiB, .limit_insns = 100 }, b = a;
+    struct lockstep l = { 0 };
+    char why[200];
+
+    other.counts = false;
+    other.conclude = conclude_otherwise;
+    b.engine = &other;
+    lockstep_prepare(&a, &b);
+    l.leader = vm_new(&a, why, sizeof why);
+    l.follower = vm_new(&b, why, sizeof why);
+    put_code(l.leader, code, n);
+    put_code(l.follower, code, n);
+    vm_paging_changed(l.follower, boot_cpu(l.follower));
+    lockstep_run(&l);
+    if (l.differ)
+        assert_non_null(strstr(l.states, "rflags"));
+    vm_free(l.leader);
+    vm_free(l.follower);
+    return l.differ;
+}
+
+static void test_lockstep_and_undefined_flags(void **state)
+{
+    static const struct { const char *what, *code; size_t n; bool differs; } cases[] = {
+#define CASE(what, code, differs) { what, "\xe6\x80" code "\xf4\x31\xc0", sizeof(code) + 4, differs }
+        CASE("XOR writes it", "\x31\xc0", false),
+        CASE("a HLT between, or a MOV", "\xf4\x89\xd8\x39\xc0", false),
+        CASE("DAA reads it", "\x27", true),
+        CASE("LAHF reads it", "\x9f", true),
+        CASE("PUSHF stores it", "\x9c", true),
+        CASE("INT3 stores it", "\xcc", true),
+        CASE("JZ does not read it, both ways write it", "\x74\x02\x31\xc0\x31\xc0", false),
+        CASE("JZ, and PUSHF where it leads", "\x74\x04\x31\xc0\xf4\xf4\x9c", true),
+        CASE("JZ, and PUSHF where it does not lead", "\x74\x01\x9c\x31\xc0", true),
+        CASE("JMP is followed", "\xeb\x01\x9c\x31\xc0", false),
+        CASE("JMP to a PUSHF", "\xeb\x02\x31\xc0\x9c", true),
+        CASE("a loop that reads nothing", "\x39\xc0\x40\x75\xfd", false),
+        CASE("INC writes it", "\x40", false),
+        CASE("SHL by CL may do nothing", "\xd3\xe0\x9c", true),
+        CASE("SHL by 1 does something", "\xd1\xe0\x9c", false),
+        CASE("REPE CMPSB may do nothing", "\xf3\xa6\x9c", true),
+        CASE("a computed jump", "\xff\xe0", true),
+#undef CASE
+    };
+
+    (void)state;
+    for (size_t i = 0; i < NELEM(cases); i++)
+        if (differs_from_other_maker(cases[i].code, cases[i].n) != cases[i].differs)
+            fail_msg("%s: %s", cases[i].what, cases[i].differs ? "not found to differ" : "found to differ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_mouse_interrupt),
         cmocka_unit_test(test_halted_for_good),
         cmocka_unit_test(test_lockstep_tells_the_time),
+        cmocka_unit_test(test_lockstep_and_undefined_flags),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
