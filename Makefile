@@ -23,7 +23,8 @@ base := \
     base/host.c \
     base/trace.c \
     base/vclock.c \
-    base/bytes.c
+    base/bytes.c \
+    base/sandbox.c
 mem := \
     mem/gmem.c \
     mem/walk.c \
@@ -187,7 +188,6 @@ debugger := \
     debugger/vmm/reverse_go.c \
     debugger/vmm/reverse_pass.c \
     debugger/vmm/control.c \
-    debugger/vmm/sandbox.c \
     debugger/vmm/vmm.c \
     debugger/vmm/make.c \
     debugger/vmm/hooks.c \

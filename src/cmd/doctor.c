@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/host.h"
+#include "base/sandbox.h"
 #include "cmd/cmd.h"
 #include "cpu/engine.h"
 
@@ -137,6 +138,24 @@ static void check_ptrace(struct finding *f, const char *arg)
     SAY(mend, "sudo sysctl kernel.yama.ptrace_scope=1; a container wants --cap-add=SYS_PTRACE");
 }
 
+/* In a process of its own, since there is no way back out. */
+static void check_sandbox(struct finding *f, const char *arg)
+{
+    char why[200];
+    int status = 0;
+    (void)arg;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(-sandbox_enter(SANDBOX_TERMINAL, why, sizeof why));
+    if (pid > 0)
+        waitpid(pid, &status, 0);
+    f->good = pid > 0 && status == 0;
+    int err = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    SAY(found, f->good ? "the monitor can be locked in" : "the monitor runs with all its rights: %s",
+        strerror(err));
+    SAY(mend, "a kernel with CONFIG_SECCOMP_FILTER; in a container, a profile that allows seccomp()");
+}
+
 static void check_guests(struct finding *f, const char *arg)
 {
     (void)arg;
@@ -151,6 +170,7 @@ static void check_guests(struct finding *f, const char *arg)
     X("engine soft",     true,   check_engine,    "soft",               "every guest")         \
     X("engine kvm",      false,  check_engine,    "kvm",                "--cpu kvm")           \
     X("terminal",        false,  check_terminal,  NULL,                 "a guest's console")   \
+    X("sandbox",         false,  check_sandbox,   NULL,                 "a guest that breaks out") \
     X("guests",          false,  check_guests,    NULL,                 "the examples")        \
     X("gcc",             false,  check_program,   "gcc",                "building")            \
     X("ld",              false,  check_program,   "ld",                 "building guests")     \

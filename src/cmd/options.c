@@ -60,7 +60,7 @@
     X(SYMBOLS, "symbols",     "FILE",    DEBUG,   "names by these symbols: an ELF or System.map, FILE@OFFSET if it was loaded elsewhere") \
     X(BATCH,   "batch",       NULL,      DEBUG,   "leave after these commands; status 1 if one failed") \
     X(JSON,    "json",        NULL,      DEBUG,   "answer in JSON, an object on each line")      \
-    X(SANDBOX, "no-sandbox",  NULL,      DEBUG | GDB, "do not lock the monitor's process in")        \
+    X(SANDBOX, "no-sandbox",  NULL,      RUN | DEBUG | GDB | REPLAY, "do not lock the monitor's process in")        \
     X(RECORD,  "record",      "FILE",    RUN,     "keep what comes from outside: `vitrine replay FILE` does it again (soft)") \
     X(FROM,    "from",        "SNAPSHOT", RUN | DEBUG, "go on from what `save` of `vitrine debug` wrote; GUEST may be left out") \
     X(HELP,    "help",        NULL,      ANY | REPLAY,     "this help")

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/host.h"
+#include "base/sandbox.h"
 #include "base/trace.h"
 #include "base/vclock.h"
 #include "cmd/terminal.h"
@@ -37,6 +38,8 @@
 
 struct session {
     const struct run_options *o;
+    FILE                *screen_out;    /* --screen-dump, open before the guest runs */
+    int                  ring_keeper;   /* of the trace file's ring; -1: there is none */
     struct vm           *vm;
     struct terminal     *terminal;
     struct trace        *trace;
@@ -94,6 +97,10 @@ static bool open_trace_file(struct session *s)
         trace_ring_remove(s->o->trace_path);
         return false;                       /* it has said why */
     }
+    if (!s->o->no_sandbox && (s->ring_keeper = trace_ring_keeper(s->o->trace_path)) < 0) {
+        host_say("cannot start a process: %s", strerror(errno));
+        return false;
+    }
     trace_drain_add(&s->drain, trace_writer_sink, s->writer);
     return true;
 }
@@ -147,7 +154,9 @@ static int close_trace(struct session *s)
     trace_drain_detach(&s->drain);
     if (s->writer)
         err = trace_writer_close(s->writer);
-    if (s->writer)
+    if (s->writer && s->ring_keeper >= 0)
+        trace_ring_release(s->ring_keeper);
+    else if (s->writer)
         trace_ring_remove(s->o->trace_path);
     if (err)
         host_say("the trace file %s is incomplete: %s", s->o->trace_path, strerror(-err));
@@ -342,6 +351,17 @@ static bool close_recording(struct session *s)
     return !err;
 }
 
+/* From the guest's file as the machine has it in memory, for no file can be opened now. */
+static void open_symbols(struct session *s)
+{
+    char why[200];
+    uint64_t n;
+    const void *image = s->vm->files ? load_files_image(s->vm->files, &n) : NULL;
+    if (!s->symbols && image)
+        s->symbols = symbols_read(image, n, why, sizeof why);
+    s->text.symbols = s->symbols;
+}
+
 static bool build(struct session *s)
 {
     char why[256];
@@ -359,6 +379,8 @@ static bool build(struct session *s)
     }
     s->vm = vm_new(&c, why, sizeof why);
     if (s->vm && load(s, why, sizeof why)) {
+        if (wants_live_text(s->o))
+            open_symbols(s);
         terminal_attach(s->terminal, s->vm, s->o->keyboard);
         return attach_recording(s);
     }
@@ -367,26 +389,26 @@ static bool build(struct session *s)
     return false;
 }
 
-static bool dump_screen(const struct session *s)
+static bool open_screen_dump(struct session *s)
 {
     const char *path = s->o->screen_dump;
-    FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
-    if (!out) {
+    if (path)
+        s->screen_out = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+    if (path && !s->screen_out)
         host_say("cannot write the screen to %s: %s", path, strerror(errno));
-        return false;
-    }
-    pc_screen(s->vm->pc, out);
-    if (out != stdout)
-        fclose(out);
-    return true;
+    return !path || s->screen_out;
 }
 
-static void open_symbols(struct session *s)
+static bool dump_screen(struct session *s)
 {
-    char why[200];
-    if (!s->symbols)
-        s->symbols = symbols_open(s->o->guest.path, why, sizeof why);
-    s->text.symbols = s->symbols;
+    bool ok = true;
+    pc_screen(s->vm->pc, s->screen_out);
+    if (s->screen_out != stdout)
+        ok = fclose(s->screen_out) == 0;
+    s->screen_out = NULL;
+    if (!ok)
+        host_say("cannot write the screen to %s: %s", s->o->screen_dump, strerror(errno));
+    return ok;
 }
 
 static void last_words(struct session *s)
@@ -405,7 +427,7 @@ static void last_words(struct session *s)
 static bool report(struct session *s)
 {
     last_words(s);
-    bool ok = !s->o->screen_dump || dump_screen(s);
+    bool ok = !s->screen_out || dump_screen(s);
     if (s->stat) {
         open_symbols(s);
         stat_print(stdout, s->stat, s->symbols);
@@ -431,6 +453,17 @@ static void show_recent(void)
         trace_text_recent(bug_session->trace, 20, stderr);
 }
 
+/* Files, terminal, threads and the alarm are there: from here on the guest's monitor needs
+ * few rights.  A kernel that cannot take them away is no reason not to run; `vitrine doctor`
+ * tells. */
+static void shut_in(const struct session *s)
+{
+    char why[200];
+    bool kvm = s->o->machine.engine == &engine_kvm;
+    if (!s->o->no_sandbox)
+        sandbox_enter(SANDBOX_TERMINAL | (kvm ? SANDBOX_KVM : 0), why, sizeof why);
+}
+
 static int run(struct session *s)
 {
     running = s->vm;
@@ -440,6 +473,7 @@ static int run(struct session *s)
     catch_signals();
     if (s->trace && !wants_live_text(s->o))
         trace_drain_start(&s->drain);
+    shut_in(s);
     int status = s->o->replay ? replay(s) : vm_run(s->vm);
     host_alarm_at(0);
     running = NULL;
@@ -455,14 +489,12 @@ static int run(struct session *s)
 
 int session_run(const struct run_options *o)
 {
-    struct session s = { .o = o };
+    struct session s = { .o = o, .ring_keeper = -1 };
     int status = EXIT_CANNOT;
     ignore_signals();
     s.terminal = terminal_open();
     if (s.terminal && open_trace(&s)) {
-        if (s.trace && wants_live_text(o))
-            open_symbols(&s);
-        if (build(&s))
+        if (build(&s) && open_screen_dump(&s))
             status = run(&s);
         else
             close_trace(&s);

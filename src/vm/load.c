@@ -219,6 +219,12 @@ static uint64_t hash_file(uint64_t h, const struct load_file *f)
     return h;
 }
 
+const void *load_files_image(const struct load_files *f, uint64_t *n_bytes)
+{
+    *n_bytes = f->image.size;
+    return f->image.bytes;
+}
+
 uint64_t load_files_hash(const struct load_files *f)
 {
     uint64_t h = hash_file(UINT64_C(0xcbf29ce484222325), &f->image);

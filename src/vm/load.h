@@ -77,6 +77,9 @@ int load_files_place(const struct load_files *f, struct gmem *m, struct load_res
 const struct load_request *load_files_request(const struct load_files *f);
 uint64_t load_files_hash(const struct load_files *f);
 
+/* The bytes of r->path, which the files keep; valid as long as they are. */
+const void *load_files_image(const struct load_files *f, uint64_t *n_bytes);
+
 /* The same with the files' contents already in memory; r->path is only a name. */
 struct load_file { const void *bytes; uint64_t size; const char *name; };
 #define LOAD_MAX_MODULES 16

@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
+#include "base/sandbox.h"
 #include "base/trace.h"
-#include "debugger/vmm/sandbox.h"
 #include "debugger/vmm/wire.h"
 #include "link_board.h"
 
@@ -426,7 +426,7 @@ static int fate(void (*forbidden)(void))
     pid_t pid = fork();
     if (pid == 0) {
         close(STDERR_FILENO);
-        if (sandbox_enter(false, why, sizeof why))
+        if (sandbox_enter(0, why, sizeof why))
             _exit(1);
         forbidden();
         _exit(0);

@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,7 @@ struct kvm_pager {
     pthread_t            thread;
     pthread_mutex_t      serving;       /* a page is noted and not supplied yet */
     bool                 started;
+    sem_t                runs;          /* the thread is there and waits for faults */
     void               (*notify)(void *arg);
     void                *arg;
 };
@@ -149,6 +151,7 @@ static void *serve(void *arg)
                              { .fd = p->stop_fd, .events = POLLIN } };
     struct uffd_msg msg;
 
+    sem_post(&p->runs);
     for (;;) {
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
             bug("poll: %s", strerror(errno));
@@ -273,9 +276,13 @@ int pager_start(struct kvm_pager *p, void (*notify)(void *arg), void *arg)
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
+    sem_init(&p->runs, 0, 0);
     int err = pthread_create(&p->thread, NULL, serve, p);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     p->started = err == 0;
+    /* A thread begins with system calls of the C library's that a sandbox may forbid later. */
+    while (p->started && sem_wait(&p->runs))
+        ;
     return -err;
 }
 

@@ -19,9 +19,9 @@
 #include <unistd.h>
 
 #include "base/host.h"
+#include "base/sandbox.h"
 #include "base/trace.h"
 #include "debugger/link/private.h"
-#include "debugger/vmm/sandbox.h"
 
 #define DEATH_MS      1000              /* between its last word and its end  */
 #define AT_ONCE       1024              /* messages, before others have a turn */

@@ -10,7 +10,7 @@
  *                  <-> guest memory (memfds) ----              read here without asking
  *
  * link_start() forks the VMM.  The machine is built and loaded there; then the
- * VMM locks itself in (debugger/vmm/sandbox.h) and waits for requests, the guest
+ * VMM locks itself in (base/sandbox.h) and waits for requests, the guest
  * before its first instruction.  Nothing here touches a device other than by
  * peek, and looking changes nothing that the guest could see.
  *

@@ -216,16 +216,11 @@ static bool add_line(struct symbols *s, const char *line)
            symbols_add_typed(s, addr, type, name);
 }
 
-static const char *read_text(struct symbols *s, int fd)
+static const char *read_text(struct symbols *s, FILE *f)
 {
     char line[MAX_LINE];
-    int copy = dup(fd);
-    FILE *f = copy < 0 ? NULL : fdopen(copy, "r");
-    if (!f) {
-        if (copy >= 0)
-            close(copy);
+    if (!f)
         return "there is not enough memory to read it";
-    }
     rewind(f);
     for (size_t lines = 0; lines < MAX_SYMBOLS && fgets(line, sizeof line, f) && add_line(s, line);
          lines++)
@@ -233,6 +228,15 @@ static const char *read_text(struct symbols *s, int fd)
     fclose(f);
     symbols_settle(s);
     return s->n ? NULL : "it is neither an ELF file nor a list of symbols as System.map is";
+}
+
+static FILE *open_copy(int fd)
+{
+    int copy = dup(fd);
+    FILE *f = copy < 0 ? NULL : fdopen(copy, "r");
+    if (!f && copy >= 0)
+        close(copy);
+    return f;
 }
 
 static int read_elf(struct symbols *s, Elf *elf)
@@ -248,20 +252,47 @@ static int read_elf(struct symbols *s, Elf *elf)
     return settle(s);
 }
 
-static const char *read_fd(struct symbols *s, int fd)
+/* NULL if elf is one, and has symbols; else a complaint.  Of what is no ELF *is_elf is false. */
+static const char *read_if_elf(struct symbols *s, Elf *elf, bool *is_elf)
 {
-    if (elf_version(EV_CURRENT) == EV_NONE)
-        return "libelf is too old";
-    Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
     const char *complaint = NULL;
-    if (!elf || elf_kind(elf) != ELF_K_ELF)
-        complaint = read_text(s, fd);
-    else if (read_elf(s, elf) < 0)
+    *is_elf = elf && elf_kind(elf) == ELF_K_ELF;
+    if (*is_elf && read_elf(s, elf) < 0)
         complaint = "there is not enough memory to read it";
-    else if (s->n == 0)
+    else if (*is_elf && s->n == 0)
         complaint = "it has no symbols (stripped?)";
     elf_end(elf);
     return complaint;
+}
+
+static const char *read_fd(struct symbols *s, int fd)
+{
+    bool is_elf;
+    if (elf_version(EV_CURRENT) == EV_NONE)
+        return "libelf is too old";
+    const char *complaint = read_if_elf(s, elf_begin(fd, ELF_C_READ, NULL), &is_elf);
+    return is_elf ? complaint : read_text(s, open_copy(fd));
+}
+
+static const char *read_memory(struct symbols *s, char *bytes, size_t n)
+{
+    bool is_elf;
+    if (elf_version(EV_CURRENT) == EV_NONE)
+        return "libelf is too old";
+    if (!n)
+        return "it is empty";
+    const char *complaint = read_if_elf(s, elf_memory(bytes, n), &is_elf);
+    return is_elf ? complaint : read_text(s, fmemopen(bytes, n, "r"));
+}
+
+/* What was read into s, if there is no complaint. */
+static struct symbols *good_or_none(struct symbols *s, const char *complaint, char *why, size_t n)
+{
+    if (!complaint)
+        return s;
+    snprintf(why, n, "%s", complaint);
+    symbols_close(s);
+    return NULL;
 }
 
 struct symbols *symbols_open(const char *path, char *why, size_t n)
@@ -272,11 +303,14 @@ struct symbols *symbols_open(const char *path, char *why, size_t n)
                                                                        : read_fd(s, fd);
     if (fd >= 0)
         close(fd);
-    if (!complaint)
-        return s;
-    snprintf(why, n, "%s", complaint);
-    symbols_close(s);
-    return NULL;
+    return good_or_none(s, complaint, why, n);
+}
+
+struct symbols *symbols_read(const void *bytes, uint64_t n_bytes, char *why, size_t n)
+{
+    struct symbols *s = calloc(1, sizeof *s);
+    return good_or_none(s, s ? read_memory(s, (char *)(uintptr_t)bytes, n_bytes)
+                             : "there is not enough memory", why, n);
 }
 
 void symbols_close(struct symbols *s)

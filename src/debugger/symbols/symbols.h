@@ -12,6 +12,10 @@ struct symbols;
  * NULL, and in `why` a sentence, if it has none or cannot be read. */
 struct symbols *symbols_open(const char *path, char *why, size_t n);
 
+/* The same of a file's contents that are in memory already; for a process that can open no file
+ * any more. */
+struct symbols *symbols_read(const void *bytes, uint64_t n_bytes, char *why, size_t n);
+
 /* One by one: new, add with nm's letter, settle.  add: false if there is no room for more. */
 struct symbols *symbols_new(void);
 bool symbols_add_typed(struct symbols *s, uint64_t addr, char type, const char *name);

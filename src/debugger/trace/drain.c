@@ -103,6 +103,8 @@ static void *drain_thread(void *arg)
 {
     struct trace_drain *d = arg;
     pthread_mutex_lock(&d->lock);
+    d->is_running = true;
+    pthread_cond_broadcast(&d->changed);
     while (!d->end)
         if (!d->busy && d->head - d->trace->ring->tail >= d->trace->batch)
             take_batch(d);
@@ -138,13 +140,22 @@ static void thread_hook(void *arg)
     const struct trace_ring *r = d->trace->ring;
     pthread_mutex_lock(&d->lock);
     d->head = r->head;
-    if (!d->is_running && d->head - r->tail >= d->trace->batch)
-        d->is_running = create_thread(d) == 0;  /* if not: the ring gets full, see below */
     pthread_cond_broadcast(&d->changed);
     while (d->busy && r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) >= r->size)
         pthread_cond_wait(&d->changed, &d->lock);
     if (r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) >= r->size)
         take_batch(d);
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* Until it runs, since its first system calls are the C library's own, which a sandbox that is
+ * entered next need not allow.  Without a thread the ring gets full, and the VMM empties it. */
+static void start_thread(struct trace_drain *d)
+{
+    pthread_mutex_lock(&d->lock);
+    bool made = create_thread(d) == 0;
+    while (made && !d->is_running)
+        pthread_cond_wait(&d->changed, &d->lock);
     pthread_mutex_unlock(&d->lock);
 }
 
@@ -159,6 +170,7 @@ void trace_drain_start(struct trace_drain *d)
     t->batch = t->ring->size / 2;
     t->drain = thread_hook;
     t->room_to = 0;                         /* ask at the next event */
+    start_thread(d);
 }
 
 /* Tell the thread that no more will come, and wait until it has ended. */

@@ -35,7 +35,7 @@ struct trace_drain {
     pthread_mutex_t lock;
     pthread_cond_t  changed;
     uint64_t        head;           /* events up to here may be taken */
-    bool            is_running;     /* the thread has been made       */
+    bool            is_running;     /* the thread has begun           */
     bool            busy;           /* somebody is at a batch         */
     bool            end;            /* no more will come */
 };
@@ -45,8 +45,7 @@ void trace_drain_attach(struct trace_drain *d, struct trace *t);
 void trace_drain_detach(struct trace_drain *d);         /* ends the thread, runs once more */
 void trace_drain_add(struct trace_drain *d, trace_sink_fn *fn, void *arg);
 
-/* From now on the sinks, all added, work in a thread, which is made when there is a batch for
- * it. */
+/* From now on the sinks, all added, work in a thread, which runs when this returns. */
 void trace_drain_start(struct trace_drain *d);
 
 /* Pass on what is in the ring now.  From the VMM's thread, which then has the

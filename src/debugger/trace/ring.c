@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,6 +56,48 @@ void trace_ring_remove(const char *path)
     char name[4096];
     if (is_ordinary(path) && name_of(path, name, sizeof name) && is_ordinary(name))
         unlink(name);
+}
+
+/* ---- who removes it, when the run itself may not ---- */
+
+/* In the child: away from the run's terminal and descriptors, so that no signal and no reader
+ * of its output takes it for the run. */
+static _Noreturn void keep_ring(const char *path, int sock)
+{
+    char byte;
+    int null = open("/dev/null", O_RDWR);
+    setsid();
+    dup2(sock, STDIN_FILENO);
+    dup2(null, STDOUT_FILENO);
+    dup2(null, STDERR_FILENO);
+    for (int fd = STDERR_FILENO + 1; fd < 1024; fd++)
+        close(fd);
+    if (host_read_some(STDIN_FILENO, &byte, 1) == 1)    /* else the run was killed */
+        trace_ring_remove(path);
+    _exit(0);
+}
+
+int trace_ring_keeper(const char *path)
+{
+    int sock[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock))
+        return -1;
+    pid_t pid = fork();
+    if (pid == 0)
+        keep_ring(path, sock[1]);
+    close(sock[1]);
+    if (pid > 0)
+        return sock[0];
+    close(sock[0]);
+    return -1;
+}
+
+void trace_ring_release(int keeper)
+{
+    char byte = 0;
+    if (host_write_all(keeper, &byte, 1) == 0)
+        host_read_some(keeper, &byte, 1);               /* the end: the keeper has ended */
+    close(keeper);
 }
 
 int trace_ring_open(const char *path)

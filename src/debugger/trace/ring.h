@@ -22,6 +22,12 @@ struct trace *trace_ring_new(const char *path, size_t n_events);
 /* The run has closed its file: nothing is in the ring that is not there. */
 void trace_ring_remove(const char *path);
 
+/* The same for a run that will have no right to remove a file: a process of its own waits outside
+ * of the sandbox.  keeper: start it; a descriptor, or -1 and errno.  release: it removes the
+ * ring now, and returns when that is done.  If the run is killed the ring stays. */
+int  trace_ring_keeper(const char *path);
+void trace_ring_release(int keeper);
+
 /* The ring beside `path`, to look into; -1: there is none. */
 int trace_ring_open(const char *path);
 

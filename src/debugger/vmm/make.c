@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "debugger/vmm/sandbox.h"
+#include "base/sandbox.h"
 #include "debugger/vmm/vmm_private.h"
 #include "mem/gmem.h"
 
@@ -56,8 +56,9 @@ static void tell_ready(struct vmm *m)
     memset(r, 0, sizeof *r);
     describe_memory(m, r, fd);
     snprintf(r->about, sizeof r->about, "%s", m->vm->loaded.about ? m->vm->loaded.about : "");
+    unsigned rights = SANDBOX_SOCKET | (m->vm->cfg.engine == &engine_kvm ? SANDBOX_KVM : 0);
     if (!m->o->no_sandbox)
-        r->sandbox_error = sandbox_enter(m->vm->cfg.engine == &engine_kvm, r->sandbox, sizeof r->sandbox);
+        r->sandbox_error = sandbox_enter(rights, r->sandbox, sizeof r->sandbox);
     wire_publish(m);
     wire_send_ready(m, r, fd);
 }
