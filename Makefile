@@ -184,6 +184,7 @@ debugger := \
     debugger/vmm/stops_hit.c \
     debugger/vmm/stops_touch.c \
     debugger/vmm/reverse.c \
+    debugger/vmm/reverse_insns.c \
     debugger/vmm/reverse_exits.c \
     debugger/vmm/reverse_go.c \
     debugger/vmm/reverse_pass.c \

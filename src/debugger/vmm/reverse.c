@@ -23,18 +23,19 @@
 
 void reverse_note_byte(struct reverse *r, enum input_hook hook, enum input_kind kind, uint8_t byte)
 {
-    if (r->ok)
+    if (r->can_go_back)
         input_log_byte(&r->log, hook, kind, byte);
-    r->unfaithful |= r->log.full;       /* what is not in the log cannot be done again */
+    r->cannot_be_repeated |= r->log.full;       /* what is not in the log cannot be done again */
 }
 
-/* A checkpoint knows how much of the log was before it: no sleep grows over one. */
+/* A sleep that goes on makes its entry longer, but not one that is before a checkpoint: that
+ * knows how many entries the log had. */
 void reverse_note_sleep(struct reverse *r, uint64_t ns, uint64_t passed)
 {
     r->log.closed = checkpoints_last(r->all) ? checkpoints_last(r->all)->note : 0;
-    if (r->ok && !r->by_exit)
-        input_log_sleep(&r->log, ns, passed);
-    r->unfaithful |= r->log.full;
+    if (r->can_go_back)
+        r->axis->note_sleep(r, ns, passed);
+    r->cannot_be_repeated |= r->log.full;
 }
 
 void reverse_play(struct reverse *r, enum input_hook hook)
@@ -47,11 +48,32 @@ void reverse_play(struct reverse *r, enum input_hook hook)
 
 uint64_t reverse_play_sleep(struct reverse *r, uint64_t ns)
 {
-    uint64_t passed = r->by_exit ? 0 : input_play_sleep(&r->log, ns);
-    if (r->by_exit ? exits_sleep_on(r) : passed != VCLOCK_NEVER)
+    uint64_t passed = r->axis->play_sleep(r, ns);
+    if (passed != VCLOCK_NEVER)
         return passed;
     r->vm->pause_wanted = true;         /* here the log ends, and so the past */
     return 0;
+}
+
+uint64_t reverse_measured(struct reverse *r, uint64_t now)
+{
+    return r && checkpoints_first(r->all) ? r->axis->measured(r, now) : now;
+}
+
+void reverse_note_exit(struct reverse *r, const struct vmexit *x)
+{
+    if (checkpoints_first(r->all))
+        r->axis->exit_comes(r, x);
+}
+
+void reverse_exit_answered(struct reverse *r)
+{
+    r->axis->exit_answered(r);
+}
+
+bool reverse_takes_input(struct reverse *r, enum input_hook hook)
+{
+    return !checkpoints_first(r->all) || r->axis->takes_input(r, hook);
 }
 
 /* ---- in and out of the past ---- */
@@ -65,8 +87,8 @@ static void forget_nearby(struct reverse *r)
             r->nearby[i]->pins--;
         r->nearby[i] = NULL;
     }
-    exits_set_stop(&r->last_stop, NULL);
-    exits_set_stop(&r->present_stop, NULL);
+    exits_set_stop(&r->exits.last_stop, NULL);
+    exits_set_stop(&r->exits.present_stop, NULL);
 }
 
 /* Where exits are logged the log is soon full: its older half goes. */
@@ -82,7 +104,8 @@ static void trim_log(struct reverse *r)
     forget_nearby(r);
     checkpoints_cut_older(r->all, c);
     uint64_t n = c->note;
-    exits_forget_past(r, n);
+    r->axis->log_dropped(r, n);
+    input_log_drop(&r->log, n);
     for (; c; c = c->newer)
         c->note -= n;
 }
@@ -99,9 +122,7 @@ struct checkpoint *past_take(struct reverse *r, bool wall)
     if (!c)
         return NULL;
     c->note = r->inside ? r->log.at : r->log.n;
-    c->between = r->by_exit && (!r->known || boot_cpu(r->vm)->turn.unfinished);
-    c->told = c->between && r->vm->debug_news.exit;
-    r->known = true;
+    r->axis->mark(r, c);
     return c;
 }
 
@@ -141,15 +162,9 @@ void past_return_to(struct reverse *r, struct checkpoint *c)
         r->vm->trace->mask = c->mask;
     }
     stops_elsewhere(r->stops);
-    exits_elsewhere(r);
+    r->hits = 0;
+    r->axis->elsewhere(r);
     find_wall(r);
-}
-
-/* If it is one between two exits, what happened before the CPU ran there happens once more. */
-bool past_at_wall(const void *arg)
-{
-    const struct reverse *r = arg;
-    return r->by_exit && r->inside && r->log.at >= r->log.limit && (!r->wall->between || boot_cpu(r->vm)->turn.unfinished);
 }
 
 bool past_stop_at(struct reverse *r, const struct checkpoint *c, struct link_stop *why)
@@ -179,21 +194,18 @@ bool past_enter(struct reverse *r)
             return false;
         r->own->size = OWN_EVENTS;
     }
-    r->present = past_take(r, r->wall_due || (r->by_exit && !r->known));
+    r->present = past_take(r, r->next_is_wall || !r->axis->at_position(r));
     if (!r->present)
         return false;
-    r->wall_due = false;
+    r->next_is_wall = false;
     r->present->pins++;
-    exits_set_stop(&r->present_stop, &r->last_stop);
+    exits_set_stop(&r->exits.present_stop, &r->exits.last_stop);
     r->live = t ? t->ring : NULL;
     r->live_mask = t ? t->mask : 0;
     r->inside = true;
     r->wall = r->present;
     r->log.limit = r->present->note;
-    if (r->by_exit) {
-        r->alarm = r->vm->cfg.alarm;
-        r->vm->cfg.alarm = NULL;
-    }
+    r->axis->entered(r);
     if (t) {
         r->own->head = r->own->tail = r->live->head;
         use_ring(r, r->own, r->live_mask);
@@ -207,20 +219,16 @@ static void leave_past(struct reverse *r)
     r->present->pins--;
     r->present = r->wall = NULL;
     r->inside = false;
-    exits_set_stop(&r->present_stop, NULL);
+    exits_set_stop(&r->exits.present_stop, NULL);
     control_horizon(r->control, 0, NULL, NULL);
     stops_elsewhere(r->stops);
-    if (r->by_exit) {
-        r->vm->cfg.alarm = r->alarm;
-        r->vm->debug_wants.kick = r->vm->debug_wants.no_window = false;
-        vm_rebase_time(r->vm);
-    }
+    r->axis->left(r);
 }
 
 void past_to_present(struct reverse *r)
 {
     past_return_to(r, r->present);
-    exits_set_stop(&r->last_stop, &r->present_stop);
+    exits_set_stop(&r->exits.last_stop, &r->exits.present_stop);
     leave_past(r);
 }
 
@@ -232,24 +240,24 @@ static void cut(struct reverse *r)
     forget_nearby(r);
     checkpoints_cut_future(r->all);
     r->log.n = r->log.at;
-    exits_forget_future(r);
+    r->axis->log_cut(r);
     trace_emit(r->vm->trace, TRACE_CUT, seq, vm_progress(r->vm), 0);
 }
 
 void reverse_changed(struct reverse *r)
 {
-    if (!r->ok || !checkpoints_first(r->all))
+    if (!r->can_go_back || !checkpoints_first(r->all))
         return;
     if (r->inside)
         cut(r);
-    r->wall_due = true;
+    r->next_is_wall = true;
 }
 
 void reverse_kinds_changed(struct reverse *r)
 {
     struct trace *t = r->vm->trace;
     if (!r->inside) {
-        r->wall_due |= r->ok && checkpoints_last(r->all) && checkpoints_last(r->all)->mask != t->mask;
+        r->next_is_wall |= r->can_go_back && checkpoints_last(r->all) && checkpoints_last(r->all)->mask != t->mask;
         return;
     }
     r->live_mask |= t->mask;            /* in the past only what was logged then can be found */
@@ -258,18 +266,10 @@ void reverse_kinds_changed(struct reverse *r)
 
 void reverse_unfaithful(struct reverse *r)
 {
-    r->unfaithful = r->ok;
+    r->cannot_be_repeated = r->can_go_back;
 }
 
 /* ---- forwards ---- */
-
-static void set_horizon(struct reverse *r)
-{
-    if (r->by_exit && r->inside)
-        control_horizon(r->control, 0, past_at_wall, r);
-    else
-        control_horizon(r->control, r->inside ? r->wall->progress : 0, NULL, NULL);
-}
 
 /* The recording begins anew where nobody knows how the machine came. */
 void past_begin_again(struct reverse *r)
@@ -277,10 +277,11 @@ void past_begin_again(struct reverse *r)
     struct checkpoint *c = past_take(r, false);
     if (!c)
         return;
-    r->unfaithful = r->wall_due = false;
+    r->cannot_be_repeated = r->next_is_wall = false;
     forget_nearby(r);
     checkpoints_cut_older(r->all, c);
-    exits_forget_past(r, r->log.n);
+    r->axis->log_dropped(r, r->log.n);
+    input_log_drop(&r->log, r->log.n);
     c->note = 0;
     r->log.full = false;
 }
@@ -288,29 +289,29 @@ void past_begin_again(struct reverse *r)
 /* Without its wall what comes cannot be told from what was to come before the user's hand. */
 static void take_due(struct reverse *r)
 {
-    if (!past_take(r, r->wall_due))
-        r->unfaithful |= r->wall_due;
-    r->wall_due = false;
+    if (!past_take(r, r->next_is_wall))
+        r->cannot_be_repeated |= r->next_is_wall;
+    r->next_is_wall = false;
 }
 
 void reverse_before_run(struct reverse *r)
 {
-    if (!r->ok)
+    if (!r->can_go_back)
         return;
-    if (r->unfaithful && !r->inside)
+    if (r->cannot_be_repeated && !r->inside)
         past_begin_again(r);
-    if (!checkpoints_first(r->all) || r->wall_due)
+    if (!checkpoints_first(r->all) || r->next_is_wall)
         take_due(r);
-    set_horizon(r);
+    r->axis->set_horizon(r);
 }
 
 bool reverse_due(const struct reverse *r)
 {
-    return r->ok && !r->inside && host_cpu_ns() - r->mark_ns >= r->spacing_ns;
+    return r->can_go_back && !r->inside && host_cpu_ns() - r->mark_ns >= r->spacing_ns;
 }
 
 /* Running forwards inside the past: the guest does not do again what it did. */
-static bool went_astray(struct reverse *r, struct link_stop *why)
+static bool end_diverged(struct reverse *r, struct link_stop *why)
 {
     past_to_present(r);
     stops_say(why, LINK_PAUSED, "now: the guest did not do again what it did (it reads its clock?)");
@@ -321,21 +322,19 @@ static bool went_astray(struct reverse *r, struct link_stop *why)
 
 bool reverse_forwards(struct reverse *r, bool stopped, struct link_stop *why)
 {
-    if (!r->ok)
+    if (!r->can_go_back)
         return false;
-    if (r->inside && r->astray)
-        return went_astray(r, why);
-    if (stopped && r->by_exit) {
-        exits_note_stop(r, why);
-        return false;                   /* behind the wall is somewhere else */
-    }
+    if (r->inside && r->exits.replay_diverged)
+        return end_diverged(r, why);
+    if (stopped && r->axis->note_stop(r, why))
+        return false;
     while (r->inside && control_at_horizon(r->control)) {
         const struct checkpoint *wall = r->wall;
         past_pass_wall(r);
         if (past_stop_at(r, wall, why))
             return true;
         if (r->inside) {
-            set_horizon(r);
+            r->axis->set_horizon(r);
             continue;
         }
         if (r->vm->stop == VM_RUNNING)          /* *why may be that of a step that ends here */
@@ -344,12 +343,12 @@ bool reverse_forwards(struct reverse *r, bool stopped, struct link_stop *why)
         return true;
     }
     if (control_holds_irqs(r->control) && !r->inside)
-        r->unfaithful = true;
-    if (r->by_exit && !r->known)
-        return false;                   /* no place for a checkpoint that one could come to */
-    if (r->by_exit && r->unfaithful && !r->inside && reverse_due(r))
+        r->cannot_be_repeated = true;
+    if (!r->axis->at_position(r))
+        return false;                   /* a checkpoint here could not be run to */
+    if (r->axis->restarts_by_itself && r->cannot_be_repeated && !r->inside && reverse_due(r))
         past_begin_again(r);
-    if ((reverse_due(r) || r->wall_due) && !r->unfaithful)
+    if ((reverse_due(r) || r->next_is_wall) && !r->cannot_be_repeated)
         take_due(r);
     return false;
 }
@@ -370,13 +369,13 @@ void past_newest(const struct reverse *r, uint64_t *progress, uint64_t *seq)
 
 void reverse_status(const struct reverse *r, struct link_past *p)
 {
-    const struct checkpoint *first = r->ok ? checkpoints_first(r->all) : NULL;
-    *p = (struct link_past){ .ok = r->ok && first, .inside = r->inside, .max_bytes = r->max_bytes,
+    const struct checkpoint *first = r->can_go_back ? checkpoints_first(r->all) : NULL;
+    *p = (struct link_past){ .ok = r->can_go_back && first, .inside = r->inside, .max_bytes = r->max_bytes,
                              .seq = r->vm->trace ? r->vm->trace->ring->head : 0 };
     if (!first)
         return;
     past_newest(r, &p->newest_progress, &p->newest_seq);
-    p->by_exit = r->by_exit;
+    p->by_exit = r->axis->is_by_exit;
     p->begin_progress = first->progress;
     p->begin_seq = first->seq;
     p->checkpoints = checkpoints_count(r->all);
@@ -395,9 +394,9 @@ struct reverse *reverse_new(struct vm *vm, struct control *c, uint64_t max_bytes
     r->control = c;
     r->stops = control_stops(c);
     r->max_bytes = max_bytes;
-    r->by_exit = !vm->cfg.engine->counts;
-    r->ok = vm->cfg.engine->save && !vm->peer && (vm->cfg.engine->counts || vm->cfg.engine->collect_dirty);
-    r->by_exit &= r->ok;
+    r->can_go_back = vm->cfg.engine->save && !vm->peer &&
+                     (vm->cfg.engine->counts || vm->cfg.engine->collect_dirty);
+    r->axis = r->can_go_back && !vm->cfg.engine->counts ? &axis_exits : &axis_insns;
     r->all = checkpoints_new(vm, max_bytes);
     if (r->all)
         return r;

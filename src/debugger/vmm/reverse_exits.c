@@ -19,6 +19,8 @@
  */
 #include "debugger/vmm/reverse_private.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/host.h"
@@ -29,7 +31,7 @@
 #include "io/pic.h"
 #include "vm/pc.h"
 
-#define LOOK_NS 10000000u               /* inside the past: how often somebody looks for a request */
+#define LOOK_NS 10000000u               /* inside the past: look for a request so often */
 
 /* ---- exits ---- */
 
@@ -66,58 +68,58 @@ static struct input describe(struct reverse *r, const struct vmexit *x)
 
 static void note_touch(struct reverse *r, gpa_t gpa)
 {
-    if (r->n_touches == r->room_for_touches) {
-        size_t room = r->n_touches ? 2 * r->n_touches : 256;
-        struct touch_note *more = realloc(r->touches, room * sizeof *more);
-        r->unfaithful |= !more;
+    if (r->exits.n_touches == r->exits.room_for_touches) {
+        size_t room = r->exits.n_touches ? 2 * r->exits.n_touches : 256;
+        struct touch_note *more = realloc(r->exits.touches, room * sizeof *more);
+        r->cannot_be_repeated |= !more;
         if (!more)
             return;
-        r->touches = more;
-        r->room_for_touches = room;
+        r->exits.touches = more;
+        r->exits.room_for_touches = room;
     }
-    r->touches[r->n_touches++] = (struct touch_note){ gpa, r->log.n };
+    r->exits.touches[r->exits.n_touches++] = (struct touch_note){ gpa, r->log.n };
 }
 
 static void compare(struct reverse *r, const struct vmexit *x)
 {
-    const struct input *was = r->expected;
+    const struct input *was = r->exits.expected;
     struct input is = describe(r, x);
-    r->expected = NULL;
-    r->astray |= !was || was->byte != is.byte || was->passed != is.passed || was->check != is.check ||
-                 was->seq != is.seq;
+    r->exits.expected = NULL;
+    r->exits.replay_diverged |= !was || was->byte != is.byte || was->passed != is.passed ||
+                                was->check != is.check || was->seq != is.seq;
     bool differs = was && was->registers != is.registers;
-    r->midway = differs && x->reason == EXIT_EPT_VIOLATION;
-    r->drifted |= differs && !r->midway;
+    r->exits.inside_instruction = differs && x->reason == EXIT_EPT_VIOLATION;
+    r->exits.registers_diverged |= differs && !r->exits.inside_instruction;
 }
 
-void reverse_note_exit(struct reverse *r, const struct vmexit *x)
+static void exit_comes(struct reverse *r, const struct vmexit *x)
 {
-    if (!r->by_exit || !checkpoints_first(r->all))
-        return;
     if (r->inside) {
         compare(r, x);
         return;
     }
-    /* These come anywhere; not every KVM opens the window at the first place there is. */
-    exits_set_stop(&r->last_stop, NULL);
-    r->kicked = x->reason == EXIT_KICKED || x->reason == EXIT_IRQ_WINDOW;
-    if (r->kicked)
+    /* A kick comes at any place, and so does an interrupt window: not every KVM opens it at the
+     * first instruction that could be interrupted. */
+    exits_set_stop(&r->exits.last_stop, NULL);
+    r->exits.last_is_no_position = x->reason == EXIT_KICKED || x->reason == EXIT_IRQ_WINDOW;
+    if (r->exits.last_is_no_position)
         return;
     if (x->reason == EXIT_EPT_VIOLATION)
         note_touch(r, x->page.gpa);
     struct input in = describe(r, x);
     input_log_note(&r->log, &in);
-    r->unfaithful |= r->log.full;
-    r->known = true;
+    r->cannot_be_repeated |= r->log.full;
+    r->exits.at_position = true;
 }
 
-/* A reset takes the CPU from behind this exit to its first instruction: that is a place of its own. */
-void reverse_exit_answered(struct reverse *r)
+/* A reset takes the CPU from behind this exit to its first instruction.  Replaying the exit does
+ * not lead there, for inside the past nothing is reset: a wall will be taken. */
+static void exit_answered(struct reverse *r)
 {
-    if (!r->by_exit || r->inside || !r->vm->reset_wanted)
+    if (r->inside || !r->vm->reset_wanted)
         return;
-    r->known = false;
-    r->kicked = true;
+    r->exits.at_position = false;
+    r->exits.last_is_no_position = true;
 }
 
 /* ---- time, when it happens first ---- */
@@ -126,7 +128,7 @@ static void note(struct reverse *r, enum input_kind kind, uint64_t now)
 {
     struct input in = { .kind = (uint8_t)kind, .vtime_ns = now };
     input_log_note(&r->log, &in);
-    r->unfaithful |= r->log.full;
+    r->cannot_be_repeated |= r->log.full;
 }
 
 /* The guest is about to go on: does anything enter here? */
@@ -136,17 +138,17 @@ static uint64_t note_entry(struct reverse *r, uint64_t now)
     bool held = vm->debug_wants.hold_irqs && !vm->debug_news.woken;
     bool due = vclock_next_ns(vm->clock) <= now;
     bool irq = pic_pending(pc_pic(vm->pc)) && (boot_cpu(vm)->irq_ready || boot_cpu(vm)->halted);
-    bool enters = due || (irq && !held) || r->kicked || r->input_waits;
-    r->kicked = false;
-    if (enters && !r->known)
-        r->unfaithful |= !past_take(r, true);
-    if (r->input_waits && r->known) {
-        r->input_waits = false;
+    bool enters = due || (irq && !held) || r->exits.last_is_no_position || r->exits.input_waits;
+    r->exits.last_is_no_position = false;
+    if (enters && !r->exits.at_position)
+        r->cannot_be_repeated |= !past_take(r, true);
+    if (r->exits.input_waits && r->exits.at_position) {
+        r->exits.input_waits = false;
         vm->next_poll_ns = 0;
     }
-    if (held && r->known && (due || irq))
+    if (held && r->exits.at_position && (due || irq))
         note(r, INPUT_HELD, now);
-    if (enters || (irq && r->known))
+    if (enters || (irq && r->exits.at_position))
         note(r, INPUT_TIME, now);
     return now;
 }
@@ -160,15 +162,13 @@ static bool is_timed(const struct reverse *r, enum input_hook hook)
 }
 
 /* What is typed may go in here: this is a place that will be known. */
-bool reverse_takes_input(struct reverse *r, enum input_hook hook)
+static bool takes_input(struct reverse *r, enum input_hook hook)
 {
-    if (!r->by_exit || !checkpoints_first(r->all))
-        return true;
-    if (!r->known)
-        r->input_waits = true;
+    if (!r->exits.at_position)
+        r->exits.input_waits = true;
     else if (!is_timed(r, hook))
         note(r, INPUT_TIME, vclock_now_ns(r->vm->clock));
-    return r->known;
+    return r->exits.at_position;
 }
 
 /* ---- and when it is played ---- */
@@ -190,10 +190,10 @@ static bool take_if(struct reverse *r, enum input_kind kind)
 static void stay_awake(struct reverse *r)
 {
     uint64_t now = host_monotonic_ns();
-    if (now < r->look_ns && r->look_ns < now + LOOK_NS)
+    if (now < r->exits.look_ns && r->exits.look_ns < now + LOOK_NS)
         return;
-    r->look_ns = now + LOOK_NS;
-    host_alarm_at(r->look_ns);
+    r->exits.look_ns = now + LOOK_NS;
+    host_alarm_at(r->exits.look_ns);
 }
 
 static uint64_t play_entry(struct reverse *r)
@@ -215,30 +215,37 @@ static uint64_t play_entry(struct reverse *r)
 static uint64_t play_exit(struct reverse *r)
 {
     uint64_t now = vclock_now_ns(r->vm->clock);
-    r->known = !r->vm->debug_news.exit;
+    r->exits.at_position = !r->vm->debug_news.exit;
     if (r->vm->debug_news.exit) {
         r->vm->next_poll_ns = 0;
         return now;
     }
-    r->expected = take_if(r, INPUT_EXIT) ? &r->log.in[r->log.at - 1] : NULL;
-    return r->expected ? r->expected->vtime_ns : now;
+    r->exits.expected = take_if(r, INPUT_EXIT) ? &r->log.in[r->log.at - 1] : NULL;
+    return r->exits.expected ? r->exits.expected->vtime_ns : now;
 }
 
-bool exits_sleep_on(struct reverse *r)
+/* Time is in the log as such, so a sleep need not be noted. */
+static void note_no_sleep(struct reverse *r, uint64_t ns, uint64_t passed)
+{
+    (void)r, (void)ns, (void)passed;
+}
+
+static uint64_t play_sleep(struct reverse *r, uint64_t ns)
 {
     const struct input *next = upcoming(r);
-    return next && (next->kind == INPUT_TIME || next->kind == INPUT_HELD || next->kind < INPUT_SLEEP);
+    (void)ns;
+    bool goes_on = next && (next->kind == INPUT_TIME || next->kind == INPUT_HELD ||
+                            next->kind < INPUT_SLEEP);
+    return goes_on ? 0 : VCLOCK_NEVER;
 }
 
-uint64_t reverse_measured(struct reverse *r, uint64_t now)
+static uint64_t measured(struct reverse *r, uint64_t now)
 {
-    if (!r || !r->by_exit || !checkpoints_first(r->all))
-        return now;
     if (!boot_cpu(r->vm)->turn.unfinished)
         return r->inside ? play_entry(r) : note_entry(r, now);
     if (r->inside)
         return play_exit(r);
-    r->known = false;
+    r->exits.at_position = false;
     return now;
 }
 
@@ -269,22 +276,25 @@ void exits_set_stop(struct place *at, const struct place *p)
     *at = p ? *p : (struct place){ 0 };
 }
 
-void exits_note_stop(struct reverse *r, const struct link_stop *why)
+/* A stop is in front of the next wall, and what is to be done at the wall does not concern it. */
+static bool note_stop(struct reverse *r, const struct link_stop *why)
 {
+    struct vcpu *v = boot_cpu(r->vm);
     struct cpu_state s = { 0 };
-    if (!r->by_exit || !checkpoints_first(r->all) || why->why != LINK_BREAK)
-        return;
-    boot_cpu(r->vm)->ops->get_state(boot_cpu(r->vm), ST_GPRS | ST_SEGS | ST_CRS, &s);
+    if (!checkpoints_first(r->all) || why->why != LINK_BREAK)
+        return true;
+    v->ops->get_state(v, ST_GPRS | ST_SEGS | ST_CRS, &s);
     if (!stops_there(r, state_pc(&s)))
-        return;
+        return true;
     struct place here = { .goal = GOAL_CODE, .progress = vm_progress(r->vm), .pc = state_pc(&s),
                           .sum = standing(r), .why = *why, .base = checkpoints_here(r->all) };
-    exits_set_stop(&r->last_stop, &here);
+    exits_set_stop(&r->exits.last_stop, &here);
+    return true;
 }
 
 bool exits_passed_stop(struct reverse *r)
 {
-    const struct place *p = &r->last_stop;
+    const struct place *p = &r->exits.last_stop;
     return p->base && p->progress == vm_progress(r->vm) && p->sum != standing(r) &&
            stops_there(r, p->pc);
 }
@@ -294,35 +304,168 @@ bool exits_at_sum(struct reverse *r, const struct place *p)
     return p->sum && p->progress == vm_progress(r->vm) && p->sum == standing(r);
 }
 
-/* ---- elsewhere ---- */
+/* ---- positions, and walls ---- */
 
-/* What was touched first behind the place where the machine stands now is to be so again. */
-void exits_elsewhere(struct reverse *r)
+static bool at_position(const struct reverse *r)
+{
+    return r->exits.at_position;
+}
+
+/* A checkpoint makes a position of any place.  One that is between two exits is marked so, and
+ * whether the debugger alone had stopped the guest there. */
+static void mark(struct reverse *r, struct checkpoint *c)
+{
+    c->between = !r->exits.at_position || boot_cpu(r->vm)->turn.unfinished;
+    c->told = c->between && r->vm->debug_news.exit;
+    r->exits.at_position = true;
+}
+
+/* The log has no more up to the wall.  If the wall is between two exits, what happens before the
+ * CPU runs there (timers, an injection) happens once more first. */
+static bool at_wall(const struct reverse *r)
+{
+    return r->inside && r->log.at >= r->log.limit &&
+           (!r->wall->between || boot_cpu(r->vm)->turn.unfinished);
+}
+
+static bool reached_wall(const void *arg)
+{
+    return at_wall(arg);
+}
+
+static void set_horizon(struct reverse *r)
+{
+    control_horizon(r->control, 0, r->inside ? reached_wall : NULL, r->inside ? r : NULL);
+}
+
+/* ---- in and out of the past ---- */
+
+/* The machine's own alarm would ring by the host's time, which has nothing to say there. */
+static void entered(struct reverse *r)
+{
+    r->exits.alarm = r->vm->cfg.alarm;
+    r->vm->cfg.alarm = NULL;
+}
+
+static void left(struct reverse *r)
+{
+    r->vm->cfg.alarm = r->exits.alarm;
+    r->vm->debug_wants.kick = r->vm->debug_wants.no_window = false;
+    vm_rebase_time(r->vm);
+}
+
+/* A page that the guest had not touched yet at this place must be untouched again, so that its
+ * first touch is an exit again; one that it had, must not. */
+static void elsewhere(struct reverse *r)
 {
     struct vcpu *v = boot_cpu(r->vm);
-    if (!r->by_exit)
-        return;
-    r->astray = r->drifted = r->midway = r->kicked = false;
-    r->known = true;
-    r->hits = 0;
-    exits_set_stop(&r->last_stop, NULL);
-    for (size_t i = 0; v->ops->touch_again && i < r->n_touches; i++)
-        v->ops->touch_again(v, r->touches[i].gpa, r->touches[i].at >= r->log.at);
+    struct exit_past *p = &r->exits;
+    p->replay_diverged = p->registers_diverged = p->inside_instruction = false;
+    p->last_is_no_position = false;
+    p->at_position = true;
+    exits_set_stop(&p->last_stop, NULL);
+    for (size_t i = 0; v->ops->touch_again && i < p->n_touches; i++)
+        v->ops->touch_again(v, p->touches[i].gpa, p->touches[i].at >= r->log.at);
 }
 
-void exits_forget_future(struct reverse *r)
+static void log_cut(struct reverse *r)
 {
-    while (r->n_touches && r->touches[r->n_touches - 1].at >= r->log.n)
-        r->n_touches--;
+    struct exit_past *p = &r->exits;
+    while (p->n_touches && p->touches[p->n_touches - 1].at >= r->log.n)
+        p->n_touches--;
 }
 
-/* The log is long: its first n entries go, and what was before them. */
-void exits_forget_past(struct reverse *r, uint64_t n)
+static void log_dropped(struct reverse *r, uint64_t n)
 {
+    struct exit_past *p = &r->exits;
     size_t kept = 0;
-    for (size_t i = 0; i < r->n_touches; i++)
-        if (r->touches[i].at >= n)
-            r->touches[kept++] = (struct touch_note){ r->touches[i].gpa, r->touches[i].at - n };
-    r->n_touches = kept;
-    input_log_drop(&r->log, n);
+    for (size_t i = 0; i < p->n_touches; i++)
+        if (p->touches[i].at >= n)
+            p->touches[kept++] = (struct touch_note){ p->touches[i].gpa, p->touches[i].at - n };
+    p->n_touches = kept;
 }
+
+/* ---- requests and passes ---- */
+
+#define REQUESTS \
+    (BIT(LINK_TO_EVENT) | BIT(LINK_TO_BEGIN) | BIT(LINK_TO_NOW) | BIT(LINK_REVERSE_CONTINUE))
+
+static int check(const struct reverse *r, enum link_run how, char *why, size_t size)
+{
+    const char *text = NULL;
+    if (!(REQUESTS & BIT(how)))
+        text = "this engine counts no instructions and goes back by exit: "
+               "`back exit SEQ`, `back event SEQ`, `reverse-continue`, `back now`";
+    else if (how == LINK_REVERSE_CONTINUE && checkpoints_first(r->all) &&
+             stops_need_steps(r->stops))
+        text = "one of the breakpoints is looked for by stepping here (`info breakpoints`: a "
+               "watchpoint, or more than four in code); such are not found backwards";
+    if (text)
+        snprintf(why, size, "%s", text);
+    return text ? -ENOTSUP : 0;
+}
+
+/* The instruction that touched cannot be found by its number, but the stop behind it can. */
+static void note_data_hit(struct reverse *r, gla_t at, const struct link_stop *why)
+{
+    pass_note_hit(r, GOAL_CODE, vm_progress(r->vm), at, why);
+}
+
+static bool is_at_code(struct reverse *r, const struct vmexit *x)
+{
+    const struct place *to = &r->op.to;
+    (void)x;
+    return to->sum ? exits_at_sum(r, to) : r->hits == to->nth;
+}
+
+/* A code stop with neither a number nor registers is where its base is. */
+static bool has_arrived(struct reverse *r)
+{
+    const struct place *to = &r->op.to;
+    return exits_at_sum(r, to) || (to->goal == GOAL_CODE && !to->nth && !to->sum);
+}
+
+/* Between the last exit before op.limit and the wall there may still be code stops. */
+static bool searches_to_wall(const struct reverse *r)
+{
+    return r->wall->progress <= r->op.limit;
+}
+
+static void say_lost(struct reverse *r, struct link_stop *why)
+{
+    reverse_give_up(r, why);
+    stops_say(why, LINK_PAUSED,
+              "now: on the way the guest did not do again what it did (it reads its clock?)");
+}
+
+const struct axis axis_exits = {
+    .is_by_exit = true,
+    .takes_checkpoints_anywhere = false,
+    .approaches_from_here = false,
+    .code_stops_need_base = true,
+    .restarts_by_itself = true,
+    .cannot_enter = "the machine is in the midst of an instruction: "
+                    "let it come to its next exit first",
+    .at_position = at_position,
+    .mark = mark,
+    .at_wall = at_wall,
+    .set_horizon = set_horizon,
+    .entered = entered,
+    .left = left,
+    .elsewhere = elsewhere,
+    .log_cut = log_cut,
+    .log_dropped = log_dropped,
+    .measured = measured,
+    .exit_comes = exit_comes,
+    .exit_answered = exit_answered,
+    .takes_input = takes_input,
+    .note_sleep = note_no_sleep,
+    .play_sleep = play_sleep,
+    .check = check,
+    .note_data_hit = note_data_hit,
+    .is_at_code = is_at_code,
+    .has_arrived = has_arrived,
+    .searches_to_wall = searches_to_wall,
+    .note_stop = note_stop,
+    .say_lost = say_lost,
+};

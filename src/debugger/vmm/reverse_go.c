@@ -49,15 +49,15 @@ static int begin_search(struct reverse *r, bool was_inside)
 {
     struct op *op = &r->op;
     if (exits_passed_stop(r)) {
-        op->to = r->last_stop;
+        op->to = r->exits.last_stop;
         pass_approach(r);
         return 0;
     }
     op->limit = op->begin_progress;
     if (!was_inside)
         op->origin = r->present;
-    else if (!r->by_exit)
-        op->origin = past_take(r, false);       /* between two exits none can be taken */
+    else if (r->axis->takes_checkpoints_anywhere)
+        op->origin = past_take(r, false);
     if (op->origin)
         op->origin->pins++;
     struct checkpoint *c = op->limit ? checkpoints_at(r->all, op->limit - 1) : NULL;
@@ -108,7 +108,7 @@ static int begin(struct reverse *r, bool was_inside, uint64_t n, char *why, size
         pass_instruction(r, &s, &i, bytes);
         op->least_sp = state_sp(&s);
         begin_insn(r, op->begin_progress - (op->begin_progress > 0), !op->begin_progress);
-        op->looked = op->to.why.why == LINK_AT_BEGINNING;
+        op->return_checked = op->to.why.why == LINK_AT_BEGINNING;
         op->to.pc = state_pc(&s);
         return 0;
     case LINK_REVERSE_CONTINUE: return begin_search(r, was_inside);
@@ -122,24 +122,19 @@ static int begin(struct reverse *r, bool was_inside, uint64_t n, char *why, size
     }
 }
 
-#define BY_EXIT (BIT(LINK_TO_EVENT) | BIT(LINK_TO_BEGIN) | BIT(LINK_TO_NOW) | BIT(LINK_REVERSE_CONTINUE))
-
 static int check_request(const struct reverse *r, enum link_run how, uint64_t n, char *why, size_t size)
 {
     uint64_t progress, seq;
-    if (!r->ok)
+    if (!r->can_go_back)
         return cannot(-ENOTSUP, why, size, "this engine cannot be taken back here");
-    if (r->by_exit && !(BY_EXIT & BIT(how)))
-        return cannot(-ENOTSUP, why, size, "this engine counts no instructions and goes back by exit: "
-                      "`back exit SEQ`, `back event SEQ`, `reverse-continue`, `back now`");
+    int err = r->axis->check(r, how, why, size);
+    if (err)
+        return err;
     if (!checkpoints_first(r->all))
         return cannot(-ENODATA, why, size, "the guest has not run yet: there is no past");
     past_newest(r, &progress, &seq);
     if ((how == LINK_TO_INSN && n > progress) || (how == LINK_TO_EVENT && n > seq))
         return cannot(-ERANGE, why, size, "that has not happened yet");
-    if (r->by_exit && how == LINK_REVERSE_CONTINUE && stops_need_steps(r->stops))
-        return cannot(-ENOTSUP, why, size, "one of the breakpoints is looked for by stepping here (`info "
-                      "breakpoints`: a watchpoint, or more than four in code); such are not found backwards");
     if (how == LINK_TO_EVENT && !r->vm->trace)
         return cannot(-ENOTSUP, why, size, "without a trace there are no events");
     return 0;
@@ -151,13 +146,12 @@ int reverse_go(struct reverse *r, enum link_run how, uint64_t n, char *why, size
     int err = check_request(r, how, n, why, size);
     if (err)
         return err;
-    if (r->unfaithful && !r->inside)
+    if (r->cannot_be_repeated && !r->inside)
         past_begin_again(r);
     past_newest(r, &progress, &seq);
     bool was_inside = r->inside;
     if (!past_enter(r))
-        return cannot(-ENOMEM, why, size, r->by_exit ? "the machine is in the midst of an instruction: "
-                      "let it come to its next exit first" : "no memory for going back");
+        return cannot(-ENOMEM, why, size, r->axis->cannot_enter);
     bool to_now = how == LINK_TO_NOW || (how == LINK_TO_INSN && n == progress);
     r->op = (struct op){ .how = how, .begin_progress = vm_progress(r->vm),
                          .begin_seq = r->own ? r->own->head : 0 };

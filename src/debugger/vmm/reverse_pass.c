@@ -28,12 +28,12 @@
 
 /* ---- half a turn in the past ---- */
 
-static void note_hit(struct reverse *r, enum goal goal, uint64_t progress, gla_t pc,
-                     const struct link_stop *why)
+void pass_note_hit(struct reverse *r, enum goal goal, uint64_t progress, gla_t pc,
+                   const struct link_stop *why)
 {
     r->op.to = (struct place){ .goal = goal, .progress = progress, .pc = pc, .seq = why->seq,
                                .why = *why, .base = checkpoints_here(r->all), .nth = r->hits,
-                               .found = true };
+                               .is_hit = true };
 }
 
 static void look_for_events(struct reverse *r)
@@ -44,7 +44,7 @@ static void look_for_events(struct reverse *r)
         return;
     bool here_already = t->ring->head >= r->op.begin_seq && vm_progress(r->vm) >= r->op.begin_progress;
     if (!here_already)
-        note_hit(r, GOAL_EVENT, vm_progress(r->vm), 0, &why);
+        pass_note_hit(r, GOAL_EVENT, vm_progress(r->vm), 0, &why);
 }
 
 static gla_t stack_pointer(struct reverse *r)
@@ -63,15 +63,12 @@ static void look_at_stop(struct reverse *r, const struct vmexit *x)
         return;
     if (r->op.n_code) {
         if (x->fault.vector == 0 && progress < r->op.limit && stack_pointer(r) >= r->op.least_sp)
-            note_hit(r, GOAL_CODE, progress, at, &why);
+            pass_note_hit(r, GOAL_CODE, progress, at, &why);
     } else if (x->fault.vector == 0) {
         if (progress < r->op.limit && stops_code_hit(r->stops, at, &why))
-            note_hit(r, GOAL_CODE, progress, at, &why);
+            pass_note_hit(r, GOAL_CODE, progress, at, &why);
     } else if (stops_data_hit(r->stops, x, &why) && progress) {
-        if (r->by_exit)
-            note_hit(r, GOAL_CODE, progress, at, &why);
-        else
-            note_hit(r, GOAL_INSN, progress - 1, 0, &why);   /* before it touched */
+        r->axis->note_data_hit(r, at, &why);
     }
 }
 
@@ -86,7 +83,7 @@ static bool at_wall(const struct reverse *r)
 {
     const struct op *op = &r->op;
     bool comes = op->phase == APPROACH && op->to.sum && op->to.progress == vm_progress(r->vm);
-    return past_at_wall(r) && !comes;
+    return r->axis->at_wall(r) && !comes;
 }
 
 /* False: the machine cannot go on here. */
@@ -110,7 +107,7 @@ static bool half_turn(struct reverse *r, uint64_t until, struct vmexit *x)
         r->hits++;
         look_at_stop(r, x);
     }
-    return !r->astray;
+    return !r->exits.replay_diverged;
 }
 
 static void tell_engine(struct reverse *r)
@@ -163,15 +160,16 @@ void pass_approach(struct reverse *r)
     op->phase = APPROACH;
     /* What is older than the checkpoint of the search need not lead there: that may be a wall. */
     const struct checkpoint *base = op->to.goal == GOAL_CODE ? op->to.base : NULL;
-    if (base && (r->by_exit || !c || c->progress < base->progress))
+    if (base && (r->axis->code_stops_need_base || !c || c->progress < base->progress))
         c = op->to.base;
     if (!c)
         c = op->from ? op->from : checkpoints_first(r->all);
     if (op->to.goal != GOAL_CODE)
         op->n_code = 0;
     uint64_t now = vm_progress(r->vm);
-    bool on_the_way = !r->by_exit && op->to.goal == GOAL_INSN && r->vm->stop == VM_RUNNING && now <= op->to.progress &&
-                      now >= c->progress && c == checkpoints_at(r->all, now) && op->from;
+    bool on_the_way = r->axis->approaches_from_here && op->to.goal == GOAL_INSN && op->from &&
+                      r->vm->stop == VM_RUNNING && now <= op->to.progress &&
+                      now >= c->progress && c == checkpoints_at(r->all, now);
     if (!on_the_way)
         begin_at(r, c);
     op->stopover = stopover(r);
@@ -191,18 +189,10 @@ static void make_nearby(struct reverse *r)
     *slot = c;
 }
 
-/* Lost: what was done before does not happen again.  That is a bug, but not one to
- * lose the machine over. */
+/* The guest has not come to where it was: the way back ends. */
 static bool lost(struct reverse *r, struct link_stop *why)
 {
-    if (r->by_exit) {
-        reverse_give_up(r, why);
-        stops_say(why, LINK_PAUSED, "now: on the way the guest did not do again what it did (it reads its clock?)");
-        return true;
-    }
-    host_say("going back failed: the guest does not do again what it did before instruction %" PRIu64,
-             vm_progress(r->vm));
-    reverse_give_up(r, why);
+    r->axis->say_lost(r, why);
     return true;
 }
 
@@ -219,9 +209,9 @@ bool pass_finish(struct reverse *r, const struct link_stop *why, struct link_sto
     r->op.origin = NULL;
     *out = *why;
     size_t n = strlen(out->text);
-    if ((r->drifted || r->midway) && r->inside)
+    if ((r->exits.registers_diverged || r->exits.inside_instruction) && r->inside)
         snprintf(out->text + n, sizeof out->text - n, "; registers are not as they were (%s)",
-                 r->drifted ? "the guest reads its clock?" : "it is in the midst of an instruction");
+                 r->exits.registers_diverged ? "the guest reads its clock?" : "it is in the midst of an instruction");
     return true;
 }
 
@@ -238,7 +228,7 @@ bool pass_search_from(struct reverse *r, struct checkpoint *c)
     if (!c)
         return false;
     r->op.phase = SEARCH;
-    r->op.to.found = false;
+    r->op.to.is_hit = false;
     begin_at(r, c);
     return true;
 }
@@ -280,7 +270,7 @@ static bool over_calls(struct reverse *r, struct link_stop *why)
     struct insn i;
     uint8_t bytes[15];
     struct place back = op->to;
-    op->looked = true;
+    op->return_checked = true;
     if (!pass_instruction(r, &s, &i, bytes) || !i.is_return)
         return pass_finish(r, &back.why, why);
     bool pops = bytes[0] == 0xc2 || bytes[0] == 0xca;
@@ -297,23 +287,12 @@ static bool over_calls(struct reverse *r, struct link_stop *why)
 static bool arrived(struct reverse *r, struct link_stop *why)
 {
     struct op *op = &r->op;
-    if (op->how == LINK_REVERSE_NEXT && !op->looked)
+    if (op->how == LINK_REVERSE_NEXT && !op->return_checked)
         return over_calls(r, why);
     if (op->to.sum)
         stops_code_hit(r->stops, op->to.pc, &op->to.why);       /* it may have another number now */
-    exits_note_stop(r, &op->to.why);
+    r->axis->note_stop(r, &op->to.why);
     return pass_finish(r, &op->to.why, why);
-}
-
-/* By exit, a stop is known by its number behind a checkpoint. */
-static bool at_code(struct reverse *r, const struct vmexit *x)
-{
-    const struct place *to = &r->op.to;
-    if (x->reason != EXIT_BREAKPOINT)
-        return false;
-    if (r->by_exit)
-        return to->sum ? exits_at_sum(r, to) : r->hits == to->nth;
-    return !x->fault.vector && x->fault.gla == to->pc && vm_progress(r->vm) == to->progress;
 }
 
 /* True: it is over, and why. */
@@ -324,8 +303,7 @@ static bool approach_on(struct reverse *r, struct link_stop *why)
     struct vmexit x;
     if (op->to.goal == GOAL_INSN && progress >= op->to.progress)
         return arrived(r, why);
-    if (event_reached(r) || exits_at_sum(r, &op->to) ||
-        (r->by_exit && op->to.goal == GOAL_CODE && !op->to.nth && !op->to.sum))
+    if (event_reached(r) || r->axis->has_arrived(r))
         return arrived(r, why);
     if (at_wall(r)) {
         past_pass_wall(r);
@@ -340,7 +318,7 @@ static bool approach_on(struct reverse *r, struct link_stop *why)
         make_nearby(r);
     if (op->to.goal != GOAL_CODE)
         return false;
-    if (at_code(r, &x))
+    if (x.reason == EXIT_BREAKPOINT && r->axis->is_at_code(r, &x))
         return arrived(r, why);
     return vm_progress(r->vm) > op->to.progress && lost(r, why);
 }
@@ -349,7 +327,7 @@ static bool approach_on(struct reverse *r, struct link_stop *why)
 static bool end_of_pass(struct reverse *r, struct link_stop *why)
 {
     struct op *op = &r->op;
-    if (op->to.found) {
+    if (op->to.is_hit) {
         if (op->how == LINK_REVERSE_FINISH && op->to.progress)
             op->to = (struct place){ .goal = GOAL_INSN, .progress = op->to.progress - 1, .why = op->to.why };
         if (op->how == LINK_REVERSE_FINISH)
@@ -372,7 +350,7 @@ static void look_at_wall(struct reverse *r)
         return;
     past_return_to(r, wall);
     if (past_stop_at(r, wall, &why))
-        note_hit(r, GOAL_CODE, wall->progress, 0, &why);
+        pass_note_hit(r, GOAL_CODE, wall->progress, 0, &why);
 }
 
 static bool search_on(struct reverse *r, struct link_stop *why)
@@ -380,12 +358,11 @@ static bool search_on(struct reverse *r, struct link_stop *why)
     struct op *op = &r->op;
     struct vmexit x;
     uint64_t progress = vm_progress(r->vm);
-    if (past_at_wall(r)) {
+    if (r->axis->at_wall(r)) {
         look_at_wall(r);
         return end_of_pass(r, why);
     }
-    bool wall_first = r->by_exit && r->wall->progress <= op->limit;
-    if (progress >= op->limit && !wall_first)
+    if (progress >= op->limit && !r->axis->searches_to_wall(r))
         return end_of_pass(r, why);
     if (!half_turn(r, op->limit, &x))
         return lost(r, why);
