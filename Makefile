@@ -40,6 +40,7 @@ mem := \
     mem/shadow_check.c
 cpu := \
     cpu/cpuid.c \
+    cpu/controls.c \
     cpu/engine.c \
     cpu/regs.c \
     cpu/kvm/kvm.c \
@@ -54,6 +55,7 @@ cpu := \
     cpu/kvm/setup.c \
     cpu/kvm/probe.c \
     cpu/exit.c \
+    cpu/exit_text.c \
     cpu/state.c \
     cpu/operands.c \
     cpu/soft/soft.c \
@@ -395,7 +397,7 @@ JOBS     ?= $(shell nproc)
 TINY     := $(SAN)$(HARD)
 WIDE     := tests/static tests/gdb tests/tui tests/matrix tests/trace tests/gdbpair tests/kvm-debug \
     tests/reverse "tests/lockstep soft/nested kvm" tests/debug tests/signals tests/robot/run \
-    tests/lockstep tests/stories tests/deterministic tests/self $(UNIT_BINS)
+    tests/lockstep tests/exit-on tests/stories tests/deterministic tests/self $(UNIT_BINS)
 SHORT    := $(if $(TINY),,tests/fuzz-short tests/kvm-sim/run "tests/memtest --short" "tests/linux --short") \
     "$(JUDGE) --cases $(if $(TINY),20000,100000)" "$(JUDGE) --silicon --vendor amd --cases 10000"
 LONG     := $(if $(TINY),,tests/memtest tests/linux tests/fuzz-short tests/kvm-sim/run tests/kernel-session) \

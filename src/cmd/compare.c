@@ -202,7 +202,7 @@ int cmd_compare(int argc, char **argv)
     }
     for (int i = 0; i < 2; i++) {
         config[i] = o.machine;
-        if (!parse_side(side[i].name, &config[i]))
+        if (!parse_side(side[i].name, &config[i]) || !options_exit_on_ok(&config[i]))
             return EXIT_USAGE;
     }
     int status = compare(side, config, &o);

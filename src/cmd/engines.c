@@ -36,7 +36,8 @@
     X(sees_msr,         "shows RDMSR and WRMSR")                             \
     X(sees_cpuid,       "shows CPUID")                                       \
     X(sees_cr_access,   "shows control register access")                     \
-    X(sees_vmcall,      "shows VMCALL (else by a port)")
+    X(sees_vmcall,      "shows VMCALL (else by a port)")                    \
+    X(exits_on_demand,  "exits on demand (--exit-on)")
 
 static const struct ability { size_t offset; const char *name, *question; } abilities[] = {
 #define X(field, question) { offsetof(struct engine_caps, field), #field, question },

@@ -45,6 +45,7 @@
     X(STRICT,  "strict",      NULL,      ANY,     "stop at the first access that no device answers") \
     X(INSNS,   "limit-insns", "N",       ANY,     "stop after N guest instructions (soft)")      \
     X(EXITS,   "limit-exits", "N",       ANY,     "stop after N exits")                          \
+    X(EXIT_ON, "exit-on",     "LIST",    ANY,     "exit for these too, for example cr3,pf; the names are below (soft)") \
     X(SEED,    "seed",        "N",       ANY,     "a number recorded with the run")              \
     X(RTC,     "rtc",         "TIME",    ANY,     "clock at power-on: host, or seconds since 1970 (default 2000-01-01)") \
     X(SCREEN,  "screen-dump", "FILE",    RUN | REPLAY,     "at the end, write the VGA text screen to FILE or `-`") \
@@ -87,6 +88,15 @@ static const struct option long_options[] = {
     { 0 }
 };
 
+static void exit_on_help(FILE *out)
+{
+    fputs("\n--exit-on LIST, with commas between:\n", out);
+    for (size_t i = 0; i < NELEM(exit_on_infos); i++)
+        fprintf(out, "  %-20s %s\n", exit_on_infos[i].name, exit_on_infos[i].about);
+    fprintf(out, "  %-20s %s\n  %-20s %s\n  %-20s %s\n", "pf, gp, ud, 6 ...",
+            "one exception, by name or number", "exceptions", "all of them", "all", "all of the above");
+}
+
 void options_help(enum option_user user, FILE *out)
 {
     fputs("\noptions:\n", out);
@@ -98,6 +108,8 @@ void options_help(enum option_user user, FILE *out)
                  option_infos[i].arg ? option_infos[i].arg : "");
         fprintf(out, "  %-20s %s\n", left, option_infos[i].help);
     }
+    if (option_infos[OPT_EXIT_ON - OPT_BASE - 1].users & user)
+        exit_on_help(out);
 }
 
 bool parse_size(const char *text, uint64_t *bytes)
@@ -225,6 +237,16 @@ bool parse_kinds(const char *list, uint64_t *mask)
     return true;
 }
 
+static bool parse_exit_on(const char *list, struct vm_config *c)
+{
+    const char *bad;
+    if (exit_on_parse(list, &c->exit_on, &bad))
+        return true;
+    host_say("--exit-on: '%.*s' is nothing that can exit; `vitrine run --help` lists what can",
+             (int)strcspn(bad, ","), bad);
+    return false;
+}
+
 static bool parse_gdb_at(const char *where, struct run_options *o)
 {
     char why[200];
@@ -265,6 +287,7 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
     case OPT_RTC:      return parse_rtc(arg, c);
     case OPT_INSNS:    return parse_number("limit-insns", arg, &c->limit_insns);
     case OPT_EXITS:    return parse_number("limit-exits", arg, &c->limit_exits);
+    case OPT_EXIT_ON:  return parse_exit_on(arg, c);
     case OPT_SEED:     return parse_number("seed", arg, &c->seed);
     case OPT_APPEND:   o->guest.append = arg;   break;
     case OPT_INITRD:   o->guest.initrd = arg;   break;
@@ -327,6 +350,15 @@ static bool is_of(int opt, enum option_user user)
     return false;
 }
 
+bool options_exit_on_ok(const struct vm_config *c)
+{
+    if (!(c->exit_on & ~c->engine->exit_on))
+        return true;
+    host_say("--exit-on is for soft: under kvm the host's kernel decides what exits, and answers the "
+             "rest by itself");
+    return false;
+}
+
 /* What contradicts itself, or asks kvm for what its kernel keeps to itself. */
 static bool fits_together(enum option_user user, const struct run_options *o)
 {
@@ -335,6 +367,8 @@ static bool fits_together(enum option_user user, const struct run_options *o)
         host_say("--mmu shadow is for --cpu soft: under kvm the kernel translates");
     else if (c->engine == &engine_kvm && c->limit_insns)
         host_say("--limit-insns is for --cpu soft: kvm does not count instructions");
+    else if (!options_exit_on_ok(c))
+        return false;                   /* it has said so */
     else if (c->engine == &engine_kvm && o->insns)
         host_say("--trace-insns is for --cpu soft: under kvm instructions run unseen");
     else if ((o->kinds != ALL_KINDS || o->insns) && !o->trace_path && user == FOR_RUN)

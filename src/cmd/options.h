@@ -52,6 +52,9 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
  * long as o.  False after telling the user. */
 bool options_from(struct run_options *o, struct snapshot_head *h);
 
+/* Can its engine exit for what --exit-on asks for?  False after telling the user. */
+bool options_exit_on_ok(const struct vm_config *c);
+
 /* What --help says of the options. */
 void options_help(enum option_user user, FILE *out);
 

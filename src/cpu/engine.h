@@ -16,6 +16,7 @@
 #define CPU_ENGINE_H
 
 #include "base/types.h"
+#include "cpu/controls.h"
 #include "cpu/exit.h"
 #include "cpu/state.h"
 
@@ -26,20 +27,6 @@ struct vcpu;                    /* cpu/vcpu.h */
 enum mmu_kind { MMU_NESTED, MMU_SHADOW, MMU_PV };
 extern const char *const mmu_names[3];
 
-/* What makes the guest exit: the controls of a VMCS, by their SDM names.
- * CPUID, I/O, HLT, MSR (those the monitor owns) and VMCALL always exit.  [SDM 3C "VM-Execution Control Fields"] */
-struct controls {
-    uint32_t exception_bitmap;      /* bit n: exception n exits                     */
-    bool     cr3_load_exiting, cr3_store_exiting;
-    bool     invlpg_exiting;
-    bool     rdtsc_exiting;
-    bool     mov_dr_exiting;
-    bool     irq_window_exiting;    /* exit as soon as an interrupt could be taken  */
-    bool     monitor_trap_flag;     /* exit after one instruction                   */
-    uint64_t cr0_mask, cr4_mask;    /* set: the monitor owns the bit; a MOV that would change it exits */
-    bool     msr_exiting;           /* every RDMSR/WRMSR exits, not only the monitor's */
-};
-
 /* What an engine turned out to be able to do on this host. */
 struct engine_caps {
     bool ok;
@@ -49,15 +36,16 @@ struct engine_caps {
     bool steps_into_handlers;       /* a step over INT n ends before the handler's first instruction */
     bool breakpoints, user_breakpoints, watchpoints;        /* set_debug(); in ring 3 too */
     bool sees_cr_access, sees_cpuid, sees_msr, sees_first_touch, sees_vmcall;
+    bool exits_on_demand;       /* engine.exit_on is all there is */
     unsigned mmus;                  /* BIT(enum mmu_kind) */
     char why[900];                  /* a sentence the user can act on; always set */
 };
 
-/* Where a debugger wants to be asked, unseen by the guest: EXIT_BREAKPOINT before
- * the instruction at one of `code` or outside [lo, hi) (fault.vector 0), once for
- * each time the CPU comes there; and after an instruction or delivery that touched
- * a byte of one of `data` (fault.vector 1), once for each of them: fault.error is
- * its index, fault.has_error says that more were touched.  fault.gla is the address. */
+/* Where a debugger wants to be asked, unseen by the guest.  The engine returns EXIT_BREAKPOINT
+ *   - before the instruction at one of `code`, and before one outside [lo, hi): once for each
+ *     time the CPU comes there;
+ *   - after an instruction, or the delivery of an event, that touched a byte of one of `data`:
+ *     once for each of those that were touched (see `breakpoint` in cpu/exit.h). */
 struct data_stop { gla_t at; uint64_t len; uint8_t access; /* ACCESS_R, ACCESS_W */ };
 struct debug_stops {
     const gla_t *code;              /* in ascending order, each once           */
@@ -75,6 +63,7 @@ struct engine {
      * Without it time is measured by the host's clock. */
     bool counts;
     unsigned slow_state;        /* ST_ groups that get_state() must ask the host for  */
+    uint64_t exit_on;           /* what it can be made to exit for: a mask of cpu/controls.h */
     bool walks_tables;          /* reaches memory through v->hmem and tables in it */
 
     /* Find out by trying, not by trusting.  0 or -errno; caps->why either way. */

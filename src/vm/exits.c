@@ -33,14 +33,15 @@ void vm_initial_controls(const struct vm *vm, struct vcpu *v)
 {
     struct controls *c = &v->controls;
     *c = (struct controls){ 0 };
+    exit_on_apply(vm->cfg.exit_on, c);
     if (vm->cfg.mmu != MMU_SHADOW)
         return;
-    c->exception_bitmap = (uint32_t)BIT(VEC_PF);
+    c->exception_bitmap |= (uint32_t)BIT(VEC_PF);
     c->cr3_load_exiting = true;
     c->invlpg_exiting = true;
     c->msr_exiting = true;                      /* EFER.LME and EFER.NXE */
-    c->cr0_mask = CR0_PG | CR0_PE | CR0_WP;
-    c->cr4_mask = CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_LA57 | CR4_PCIDE;
+    c->cr0_mask |= CR0_PG | CR0_PE | CR0_WP;
+    c->cr4_mask |= CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_LA57 | CR4_PCIDE;
 }
 
 static int read_paging(struct vcpu *v, struct paging *pg)
@@ -210,8 +211,8 @@ static enum verdict on_vmcall(struct vm *vm, struct vcpu *v, struct vmexit *x)
 /* The engine performs the access; the shadow follows afterwards. */
 static enum verdict on_cr_access(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
-    (void)vm, (void)x;
-    v->turn.paging_stale = true;
+    (void)vm;
+    v->turn.paging_stale |= x->cr.type != CR_MOV_FROM;
     return RETIRE;
 }
 
@@ -221,10 +222,15 @@ static enum verdict on_dr_access(struct vm *vm, struct vcpu *v, struct vmexit *x
     return RETIRE;
 }
 
+/* The time-stamp counter is a count of instructions plus a base: the base holds the time that
+ * passed while none ran (the guest slept, a port was waited for) and what the guest may have
+ * written into the counter.  A processor adds such an offset by itself when RDTSC does not exit
+ * [SDM 3C "TSC-offset field"]; a monitor that has RDTSC exit must add it, or time jumps.  The 1 is
+ * this RDTSC: an instruction is counted when it retires, and it has read the counter by then. */
 static enum verdict on_rdtsc(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
-    (void)v;
-    x->msr.value = vclock_now_ns(vm->clock);
+    (void)vm;
+    x->msr.value = v->tsc_base + v->icount + 1;
     return RETIRE;
 }
 
@@ -304,12 +310,6 @@ static enum verdict on_wbinvd(struct vm *vm, struct vcpu *v, struct vmexit *x)
     return RETIRE;                              /* there is no cache to write back */
 }
 
-static enum verdict on_xsetbv(struct vm *vm, struct vcpu *v, struct vmexit *x)
-{
-    (void)vm, (void)v;
-    return exit_reflect(x, VEC_UD, false, 0);   /* CPUID offers no XSAVE */
-}
-
 /* ---- changes and failures ---- */
 
 static enum verdict on_change(struct vm *vm, struct vcpu *v, struct vmexit *x)
@@ -335,7 +335,6 @@ static enum verdict on_failure(struct vm *vm, struct vcpu *v, struct vmexit *x)
 
 static exit_handler_fn *const on_exit_reason[N_EXITS] = {
     [EXIT_IDX_EXCEPTION]     = on_exception,
-    [EXIT_IDX_EXTERNAL_IRQ]  = on_change,
     [EXIT_IDX_TRIPLE_FAULT]  = on_triple_fault,
     [EXIT_IDX_IRQ_WINDOW]    = on_change,
     [EXIT_IDX_CPUID]         = on_cpuid,
@@ -351,9 +350,7 @@ static exit_handler_fn *const on_exit_reason[N_EXITS] = {
     [EXIT_IDX_MTF]           = on_change,
     [EXIT_IDX_EPT_VIOLATION] = on_ept_violation,
     [EXIT_IDX_EPT_MISCONFIG] = on_failure,
-    [EXIT_IDX_PREEMPTION]    = on_change,
     [EXIT_IDX_WBINVD]        = on_wbinvd,
-    [EXIT_IDX_XSETBV]        = on_xsetbv,
     [EXIT_IDX_KICKED]        = on_change,
     [EXIT_IDX_BUDGET]        = on_change,
     [EXIT_IDX_UNHANDLED]     = on_failure,

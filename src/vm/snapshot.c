@@ -83,6 +83,7 @@ void snapshot_describe(const struct vm *vm, struct snapshot_head *h)
     h->mmu = c->mmu;
     h->ram_bytes = c->ram_bytes;
     h->seed = c->seed;
+    h->exit_on = c->exit_on;
     h->rtc_start_s = c->rtc_start_s;
     h->flags = (c->strict ? SNAPSHOT_STRICT : 0) | (c->no_reboot ? SNAPSHOT_NO_REBOOT : 0) |
                (c->no_vmcall ? SNAPSHOT_NO_VMCALL : 0);
@@ -151,6 +152,7 @@ int snapshot_machine(const struct snapshot_head *h, struct vm_config *c, struct 
     c->mmu = (enum mmu_kind)h->mmu;
     c->ram_bytes = h->ram_bytes;
     c->seed = h->seed;
+    c->exit_on = h->exit_on & EXIT_ON_ALL;
     c->rtc_start_s = h->rtc_start_s;
     c->strict = h->flags & SNAPSHOT_STRICT;
     c->no_reboot = h->flags & SNAPSHOT_NO_REBOOT;

@@ -24,7 +24,7 @@ struct snapshot_head {
     uint32_t version, head_bytes;
     char     engine[16];
     uint32_t mmu, flags;
-    uint64_t ram_bytes, seed;
+    uint64_t ram_bytes, seed, exit_on;
     int64_t  rtc_start_s;
     uint64_t icount, vtime_ns;          /* when it was taken: for people               */
     uint64_t guest_hash;                /* of the guest's files; 0: there were none    */

@@ -51,6 +51,7 @@ struct vm_config {
     enum mmu_kind mmu;
     uint64_t ram_bytes;             /* a multiple of 1 MiB, at least 1 MiB         */
     uint64_t seed;                  /* what RDRAND-like things would be made from  */
+    uint64_t exit_on;               /* what exits only to be seen: cpu/controls.h  */
     uint64_t limit_insns;           /* 0: none                                     */
     uint64_t limit_exits;           /* 0: none                                     */
     int64_t  rtc_start_s;           /* seconds since 1970 at power-on              */

@@ -511,8 +511,8 @@ static void single_steps(void **st)
 static void expect_stop(struct guest *g, gla_t at)
 {
     assert_int_equal(run(g)->reason, EXIT_BREAKPOINT);
-    assert_int_equal(g->x.fault.vector, 0);
-    assert_int_equal(g->x.fault.gla, at);
+    assert_int_equal(g->x.breakpoint.data, false);
+    assert_int_equal(g->x.breakpoint.at, at);
     assert_int_equal(state(g).rip, at);
     conclude(g, RETRY);
 }
@@ -548,7 +548,7 @@ static void hidden_stops(void **st)
             conclude(g, RETRY);
         }
         assert_int_equal(g->x.reason, EXIT_BREAKPOINT);
-        assert_int_equal(g->x.fault.gla, at[i]);
+        assert_int_equal(g->x.breakpoint.at, at[i]);
         assert_int_equal(rip, at[i]);
         conclude(g, RETRY);
     }
@@ -576,8 +576,8 @@ static void hidden_watch(void **st)
     assert_int_equal(engine_kvm.set_debug(&g->v, &(struct debug_stops){ .data = data, .n_data = 2 }), 0);
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(run(g)->reason, EXIT_BREAKPOINT);
-        assert_int_equal(g->x.fault.vector, 1);
-        assert_int_equal(g->x.fault.error, i);
+        assert_int_equal(g->x.breakpoint.data, true);
+        assert_int_equal(g->x.breakpoint.index, i);
         assert_int_equal(state(g).rip, 0x1003 + 3 * i);
         conclude(g, RETRY);
     }

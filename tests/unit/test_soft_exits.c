@@ -315,6 +315,89 @@ static void test_int3_intercepted(void **state)
     assert_int_equal(get((uint32_t)c.gpr[RSP], 4), CODE + 1);
 }
 
+/* The gate of #BP is ring 0's: INT3 of a user is #GP at the instruction, with the vector in its
+ * error code and no EXT, whether it exits first or not. */
+static void test_int3_not_allowed(void **state)
+{
+    (void)state;
+    for (unsigned exits = 0; exits < 2; exits++) {
+        start(P3, 0, "cc");
+        ram[IDT + VEC_BP * 8 + 5] &= 0x9f;
+        cpu.ops->set_controls(&cpu, &(struct controls){ .exception_bitmap = exits << VEC_BP });
+        if (exits) {
+            go(EXIT_EXCEPTION);
+            assert_int_equal(x.fault.type, EVENT_SOFTWARE);
+            conclude(exit_reflect(&x, VEC_BP, false, 0));
+        }
+        at_handler(VEC_GP);
+        assert_int_equal(get((uint32_t)c.gpr[RSP], 4), VEC_BP * 8 + 2);
+        assert_int_equal(get((uint32_t)c.gpr[RSP] + 4, 4), CODE);
+    }
+}
+
+/* Time goes on as if RDTSC had not exited. */
+static void test_rdtsc(void **state)
+{
+    uint64_t tsc[2];
+
+    (void)state;
+    for (unsigned exits = 0; exits < 2; exits++) {
+        start(P0, 0, "90" "0f31");
+        cpu.tsc_base = 1000000 - cpu.icount;
+        cpu.ops->set_controls(&cpu, &(struct controls){ .rdtsc_exiting = exits });
+        if (exits) {
+            go(EXIT_RDTSC);
+            x.msr.value = cpu.tsc_base + cpu.icount + 1;
+            conclude(RETIRE);
+        }
+        go(EXIT_HLT);
+        cpu.ops->get_state(&cpu, ST_GPRS, &c);
+        tsc[exits] = c.gpr[RDX] << 32 | c.gpr[RAX];
+    }
+    assert_int_equal(tsc[0], 1000002);
+    assert_int_equal(tsc[1], tsc[0]);
+}
+
+/* The exit comes before the guest's own guard over its debug registers. */
+static void test_dr_guarded(void **state)
+{
+    (void)state;
+    for (unsigned exits = 0; exits < 2; exits++) {
+        start(P0, 0, "0f23c0");
+        cpu.ops->get_state(&cpu, ST_DRS, &c);
+        c.dr[7] = DR7_INIT | DR7_GD;
+        cpu.ops->set_state(&cpu, ST_DRS, &c);
+        cpu.ops->set_controls(&cpu, &(struct controls){ .mov_dr_exiting = exits });
+        if (exits) {
+            go(EXIT_DR_ACCESS);
+            conclude(RETIRE);
+        }
+        at_handler(VEC_DB);
+        assert_int_equal(get((uint32_t)c.gpr[RSP], 4), CODE);
+        assert_true(c.dr[6] & DR6_BD);
+        assert_false(c.dr[7] & DR7_GD);
+    }
+}
+
+/* Two faults that exited one after the other are a double fault, which exits too. */
+static void test_double_fault_exits(void **state)
+{
+    (void)state;
+    start(P0, 0, "0f32");
+    ram[IDT + VEC_GP * 8 + 5] &= 0x7f;          /* its gate is not present */
+    cpu.ops->set_controls(&cpu, &(struct controls){ .exception_bitmap = ~0u });
+    set_reg(RCX, 0x12345);
+    go(EXIT_RDMSR);
+    conclude(exit_reflect(&x, VEC_GP, true, 0));
+    go(EXIT_EXCEPTION);
+    assert_int_equal(x.fault.vector, VEC_NP);
+    conclude(exit_reflect(&x, VEC_NP, true, x.fault.error));
+    go(EXIT_EXCEPTION);
+    assert_int_equal(x.fault.vector, VEC_DF);
+    conclude(exit_reflect(&x, VEC_DF, true, 0));
+    at_handler(VEC_DF);
+}
+
 static void test_trap_after_exit(void **state)
 {
     (void)state;
@@ -586,6 +669,8 @@ int main(void)
         cmocka_unit_test(test_fill_is_seen), cmocka_unit_test(test_hlt_and_shadow),
         cmocka_unit_test(test_vmcall), cmocka_unit_test(test_reflect),
         cmocka_unit_test(test_cr_access), cmocka_unit_test(test_int3_intercepted),
+        cmocka_unit_test(test_int3_not_allowed), cmocka_unit_test(test_rdtsc),
+        cmocka_unit_test(test_dr_guarded), cmocka_unit_test(test_double_fault_exits),
         cmocka_unit_test(test_trap_after_exit), cmocka_unit_test(test_delivery_resumes),
         cmocka_unit_test(test_breakpoint_after_exit),
         cmocka_unit_test(test_frame_v86), cmocka_unit_test(test_frame_v86_redirected),

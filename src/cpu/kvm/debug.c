@@ -82,8 +82,6 @@ int kvm_debug_choose(struct kvm_cpu *k)
     struct kvm_guest_debug d = { 0 };
     bool step = kvm_debug_steps(k), stepped = kvm_stepping(k);
 
-    if (k->controls.exception_bitmap & BIT(VEC_BP))
-        d.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP;
     if (step)
         d.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP;
     for (unsigned i = 0; i < k->n_stops; i++) {
@@ -136,8 +134,7 @@ static void tell_code(struct kvm_cpu *k, struct vmexit *x)
     x->reason = EXIT_BREAKPOINT;
     x->raw = KVM_EXIT_DEBUG;
     x->rip = k->run->s.regs.regs.rip;
-    x->fault.vector = 0;
-    x->fault.gla = k->told_at;
+    x->breakpoint.at = k->told_at;
 }
 
 /* One of those in k->hits; the others next time. */
@@ -148,10 +145,10 @@ static void tell_data(struct kvm_cpu *k, struct vmexit *x)
     x->reason = EXIT_BREAKPOINT;
     x->raw = KVM_EXIT_DEBUG;
     x->rip = k->run->s.regs.regs.rip;
-    x->fault.vector = 1;
-    x->fault.gla = k->stop[i].at;
-    x->fault.error = k->stop[i].index;
-    x->fault.has_error = k->hits != 0;
+    x->breakpoint.at = k->stop[i].at;
+    x->breakpoint.index = k->stop[i].index;
+    x->breakpoint.data = true;
+    x->breakpoint.more = k->hits != 0;
 }
 
 static void tell_step(struct kvm_cpu *k, struct vmexit *x)

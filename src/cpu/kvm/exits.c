@@ -291,9 +291,7 @@ static void record_debug(struct vcpu *v, struct vmexit *x)
         return;
     x->reason = EXIT_EXCEPTION;
     x->fault.vector = (uint8_t)d->exception;
-    x->fault.has_error = false;
-    x->fault.error = 0;
-    x->fault.gla = 0;
+    x->fault.type = d->exception == VEC_BP ? EVENT_SOFTWARE : EVENT_EXCEPTION;
 }
 
 /* What KVM could not do, in words.  The strings live as long as the program. */

@@ -299,11 +299,11 @@ static int kvm_inject(struct vcpu *v, const struct event *e)
         return ioctl(k->fd, KVM_INTERRUPT, &irq) ? -errno : 0;
     case EVENT_NMI:
         return ioctl(k->fd, KVM_NMI) ? -errno : 0;
-    case EVENT_EXCEPTION:
+    case EVENT_EXCEPTION: case EVENT_SOFTWARE: case EVENT_INT1:
         v->irq_ready = false;
         err = kvm_settle(k);
         return err ? err : kvm_queue_exception(k, e);
-    case EVENT_NONE:
+    case EVENT_NONE: case N_EVENT_TYPES:
         break;
     }
     return -EINVAL;
@@ -313,9 +313,9 @@ static int kvm_inject(struct vcpu *v, const struct event *e)
 
 static bool beyond_kvm(const struct controls *c)
 {
-    return (c->exception_bitmap & ~BIT(VEC_BP)) || c->cr3_load_exiting || c->cr3_store_exiting ||
+    return c->exception_bitmap || c->cr3_load_exiting || c->cr3_store_exiting ||
            c->invlpg_exiting || c->rdtsc_exiting || c->mov_dr_exiting || c->cr0_mask ||
-           c->cr4_mask || c->msr_exiting;
+           c->cr4_mask || c->msr_exiting || c->wbinvd_exiting;
 }
 
 static int kvm_set_controls(struct vcpu *v, const struct controls *c)
@@ -326,8 +326,7 @@ static int kvm_set_controls(struct vcpu *v, const struct controls *c)
 
     k->controls = *c;
     k->run->request_interrupt_window = c->irq_window_exiting;
-    if (c->monitor_trap_flag != old.monitor_trap_flag ||
-        (c->exception_bitmap ^ old.exception_bitmap) & BIT(VEC_BP)) {
+    if (c->monitor_trap_flag != old.monitor_trap_flag) {
         err = kvm_settle(k);
         if (!err)
             err = kvm_debug_choose(k);

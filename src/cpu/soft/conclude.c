@@ -60,6 +60,7 @@ static void finish_cr(struct soft *s, const struct vmexit *x)
 
 static void finish_dr(struct soft *s, const struct vmexit *x)
 {
+    check_dr_guard(s);          /* the exit comes before the guest's own guard */
     if (x->cr.type == CR_MOV_FROM)
         finish_cr(s, x);
     else
@@ -99,7 +100,6 @@ static finish_fn *const finishers[N_EXITS] = {
     [EXIT_IDX_RDMSR]     = finish_read_msr,
     [EXIT_IDX_WRMSR]     = finish_wrmsr,
     [EXIT_IDX_WBINVD]    = finish_nothing,
-    [EXIT_IDX_XSETBV]    = finish_nothing,
 };
 
 /* The instruction is done (or one element of a REP: then RIP stays). */
@@ -167,14 +167,9 @@ static void supply(struct soft *s, const struct vmexit *x)
         s->supplied[s->n_supplied++] = x->mmio.value;
 }
 
+/* The monitor says: this is the guest's own business.  The next run() delivers it. */
 static void reflect(struct soft *s, const struct vmexit *x)
 {
-    unsigned v = x->reflect.vector;
-    bool trap = x->reason == EXIT_EXCEPTION && x->len && v == x->fault.vector &&
-                (v == VEC_BP || v == VEC_OF || v == VEC_DB);
-
-    if (trap)                   /* INT3, INTO, INT1 are reported after the instruction */
-        s->rip = code64(s) ? x->rip + x->len : (uint32_t)(x->rip + x->len);
     s->inject = x->reflect;
     s->n_supplied = s->next_supplied = 0;
 }

@@ -65,11 +65,10 @@ bool debug_in_range(const struct soft *s, gla_t from, unsigned bytes)
     return from - d->lo < d->hi - d->lo && d->hi - from >= bytes;
 }
 
-static struct vmexit *tell(struct soft *s, uint8_t vector, gla_t gla)
+static struct vmexit *stop_record(struct soft *s, gla_t at)
 {
     struct vmexit *x = soft_exit_record(s, EXIT_BREAKPOINT);
-    x->fault.vector = vector;
-    x->fault.gla = gla;
+    x->breakpoint.at = at;
     return x;
 }
 
@@ -82,7 +81,7 @@ bool debug_tell_code(struct soft *s, gla_t pc)
         return false;
     d->told_icount = s->icount;
     d->told_rip = s->rip;
-    tell(s, 0, pc);
+    stop_record(s, pc);
     return true;
 }
 
@@ -171,11 +170,12 @@ void debug_elsewhere(struct soft *s)
 void debug_tell_data(struct soft *s)
 {
     struct soft_debug *d = s->debug;
-    struct vmexit *x = tell(s, 1, d->touched[0].at);
-    x->fault.error = (uint32_t)d->touched[0].i;
+    struct vmexit *x = stop_record(s, d->touched[0].at);
+    x->breakpoint.data = true;
+    x->breakpoint.index = (uint32_t)d->touched[0].i;
     d->n_touched--;
     memmove(d->touched, d->touched + 1, d->n_touched * sizeof d->touched[0]);
-    x->fault.has_error = s->touched = d->n_touched > 0;
+    x->breakpoint.more = s->touched = d->n_touched > 0;
 }
 
 /* ---- what is asked for ---- */

@@ -33,7 +33,8 @@ struct vmexit *soft_exit_record(struct soft *s, enum exit_reason reason)
     memset(x, 0, sizeof *x);
     x->reason = reason;
     x->raw = reason;
-    x->rip = at_insn ? rip_mask(s, uop_rip(s, s->cur)) : s->rip;
+    x->rip = at_insn ? rip_mask(s, uop_rip(s, s->cur)) :
+             s->delivering.type == EVENT_SOFTWARE ? s->restart_rip : s->rip;
     if (at_insn) {
         x->len = s->cur->len;
         copy_bytes(s, x);
@@ -58,12 +59,15 @@ void system_leave(struct soft *s, const struct uop *u)
     soft_leave(s);
 }
 
+/* Of a page fault the qualification is the address, of a debug exception what DR6 will say.
+ * [SDM 3C "Exit Qualification for Debug Exceptions"] */
 void soft_exit_exception(struct soft *s, const struct event *e)
 {
     struct vmexit *x = soft_exit_record(s, EXIT_EXCEPTION);
 
     x->fault.vector = e->vector;
+    x->fault.type = EVENT_EXCEPTION;
     x->fault.has_error = e->has_error;
     x->fault.error = e->error;
-    x->fault.gla = e->cr2;
+    x->fault.gla = e->vector == VEC_DB ? s->pending_db : e->cr2;
 }

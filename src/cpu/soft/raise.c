@@ -63,7 +63,7 @@ void soft_page_fault(struct soft *s, gla_t gla, uint32_t error)
  * earlier exception was being delivered.  [SDM 3A "Error Code"] */
 void fault_sel(struct soft *s, unsigned vector, unsigned sel)
 {
-    unsigned ext = s->delivering.type != EVENT_NONE;
+    unsigned ext = delivers_external(s);
 
     soft_fault(s, vector, (sel & 0xfffc) | ext);
 }
@@ -95,9 +95,24 @@ static bool intercepted(const struct soft *s, unsigned vector)
     return s->ctl.exception_bitmap >> (vector & 31) & 1;
 }
 
-/* If the instruction was in the midst of delivering another event, two exceptions have
- * met, and soft_escalate() says what becomes of them: one after the other, a double
- * fault, or the shutdown that is called a triple fault. */
+/* Two exceptions have met, and soft_escalate() says what becomes of them: one after the
+ * other, a double fault, or the shutdown that is called a triple fault.  A double fault has
+ * a bit of its own in the exception bitmap. */
+bool soft_take_second_fault(struct soft *s, struct event *e)
+{
+    uint8_t vector = e->vector;
+
+    s->rip = s->restart_rip;
+    if (!soft_escalate(s, e)) {
+        soft_exit_record(s, EXIT_TRIPLE_FAULT);
+        return true;
+    }
+    if (e->vector == vector || !intercepted(s, e->vector))
+        return false;
+    soft_exit_exception(s, e);
+    return true;
+}
+
 bool soft_take_fault(struct soft *s)
 {
     struct event e = s->raised;
@@ -110,13 +125,8 @@ bool soft_take_fault(struct soft *s)
     soft_unwind(s);
     s->n_supplied = s->next_supplied = 0;
     s->in_shadow = false;
-    if (s->delivering.type != EVENT_NONE) {
-        s->rip = s->restart_rip;
-        if (!soft_escalate(s, &e)) {
-            soft_exit_record(s, EXIT_TRIPLE_FAULT);
-            return true;
-        }
-    }
+    if (s->delivering.type != EVENT_NONE && soft_take_second_fault(s, &e))
+        return true;
     soft_take_event(s, &e);
     return false;
 }
@@ -129,9 +139,9 @@ bool soft_take_debug_trap(struct soft *s)
     struct event e = { .type = EVENT_EXCEPTION, .vector = VEC_DB };
 
     if (intercepted(s, VEC_DB)) {
+        soft_exit_exception(s, &e);
         s->dr[6] = (s->dr[6] & ~UINT64_C(15)) | s->pending_db;
         s->pending_db = 0;
-        soft_exit_exception(s, &e);
         return true;
     }
     soft_take_event(s, &e);

@@ -34,6 +34,8 @@
  * (soft.h); RIP and the counts are put back here. */
 void soft_unwind(struct soft *s)
 {
+    if (s->delivering.type == EVENT_SOFTWARE)
+        s->rip = s->restart_rip;        /* the INT3 or INTO whose delivery has to begin again */
     if (!s->cur)
         return;
     /* A task switch moves restart_rip: its later faults belong to the new task. */
@@ -50,9 +52,17 @@ void soft_take_event(struct soft *s, const struct event *e)
 {
     struct event event = *e;
 
-    soft_deliver(s, &event, false);
+    if (event.type == EVENT_SOFTWARE || event.type == EVENT_INT1) {
+        s->restart_rip = s->rip;
+        s->rip = rip_mask(s, s->rip + event.len);       /* the handler returns behind it */
+    }
+    if (event.type == EVENT_INT1)
+        event.type = EVENT_EXCEPTION;
+    if (event.type == EVENT_SOFTWARE)
+        s->delivering = event;
+    soft_deliver(s, &event, event.type == EVENT_SOFTWARE);
     s->n_supplied = s->next_supplied = 0;
-    if (event.type == EVENT_EXCEPTION)
+    if (event.type == EVENT_EXCEPTION || event.type == EVENT_SOFTWARE)
         s->icount++;
     if (UNLIKELY(s->log_insns))
         insn_log_skip(s);
@@ -233,11 +243,8 @@ static bool enter_guest(struct soft *s)
 
     s->inject.type = EVENT_NONE;
     if (e.type != EVENT_NONE && first.type != EVENT_NONE) {
-        s->rip = s->restart_rip;
-        if (!soft_escalate(s, &e)) {
-            soft_exit_record(s, EXIT_TRIPLE_FAULT);
+        if (soft_take_second_fault(s, &e))
             return false;
-        }
     } else if (e.type == EVENT_NONE && first.type != EVENT_NONE) {
         s->rip = s->restart_rip;
         e = first;

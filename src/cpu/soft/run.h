@@ -37,6 +37,10 @@ int  soft_set_state(struct vcpu *v, unsigned groups, const struct cpu_state *c);
  * it.  True: there is an exit record. */
 bool soft_take_fault(struct soft *s);
 
+/* Fault *e happened while s->delivering was being delivered: *e becomes what to deliver.
+ * True: there is an exit record instead. */
+bool soft_take_second_fault(struct soft *s, struct event *e);
+
 /* Deliver the debug exception that s->pending_db is about, in the same way. */
 bool soft_take_debug_trap(struct soft *s);
 

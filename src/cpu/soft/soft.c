@@ -22,7 +22,7 @@ static int soft_probe(struct engine_caps *caps)
         .sse = true, .single_step = true, .steps_into_handlers = true,
         .breakpoints = true, .user_breakpoints = true, .watchpoints = true,
         .deterministic = true, .sees_cr_access = true, .sees_cpuid = true, .sees_msr = true,
-        .sees_first_touch = true, .sees_vmcall = true,
+        .sees_first_touch = true, .sees_vmcall = true, .exits_on_demand = true,
         .mmus = BIT(MMU_NESTED) | BIT(MMU_SHADOW),
     };
     snprintf(caps->why, sizeof caps->why,
@@ -101,7 +101,7 @@ static void soft_flush(struct vcpu *v)
 const struct engine engine_soft = {
     .name = "soft",
     .about = "our interpreter, with simulated hardware virtualization; deterministic",
-    .counts = true, .walks_tables = true,
+    .counts = true, .walks_tables = true, .exit_on = EXIT_ON_ALL,
     .probe = soft_probe, .create = soft_create, .destroy = soft_destroy,
     .run = soft_run, .conclude = soft_conclude, .kick = soft_kick,
     .get_state = soft_get_state, .set_state = soft_set_state,

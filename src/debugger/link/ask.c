@@ -96,9 +96,7 @@ ssize_t link_type(struct link *l, enum link_input to, const char *bytes, size_t 
 static uint64_t guest_exits(void)
 {
     static const enum exit_index ours[] = {
-        EXIT_IDX_EXTERNAL_IRQ, EXIT_IDX_IRQ_WINDOW, EXIT_IDX_MTF, EXIT_IDX_PREEMPTION,
-            EXIT_IDX_KICKED,
-        EXIT_IDX_BUDGET, EXIT_IDX_BREAKPOINT,
+        EXIT_IDX_IRQ_WINDOW, EXIT_IDX_MTF, EXIT_IDX_KICKED, EXIT_IDX_BUDGET, EXIT_IDX_BREAKPOINT,
     };
     uint64_t mask = BIT(N_EXITS) - 1;
     for (size_t i = 0; i < NELEM(ours); i++)

@@ -55,7 +55,7 @@ void link_get_status(const struct link *l, struct link_status *s)
     s->past.ok = ok != 0;
     s->past.inside = inside != 0;
     s->past.by_exit = by_exit != 0;
-    if ((unsigned)s->injected.type > EVENT_EXCEPTION)
+    if ((unsigned)s->injected.type >= N_EVENT_TYPES)
         s->injected.type = EVENT_NONE;
     s->injected.has_error = false;              /* not told */
 }

@@ -99,7 +99,7 @@ static const struct { uint8_t exit; const char *name; struct trace_field_source 
     { EXIT_IDX_EXCEPTION,     "gla",     { true, Q, 63,  0, false, 0 } },
     { EXIT_IDX_EXCEPTION,     "vector",  { true, E,  7,  0, false, 0 } },
     { EXIT_IDX_EXCEPTION,     "error",   { true, E, 63, 32, false, 0 } },
-    { EXIT_IDX_BREAKPOINT,    "vector",  { true, E,  7,  0, false, 0 } },
+    { EXIT_IDX_BREAKPOINT,    "gla",     { true, Q, 63,  0, false, 0 } },
     { EXIT_IDX_CPUID,         "leaf",    { true, Q, 31,  0, false, 0 } },
     { EXIT_IDX_CPUID,         "subleaf", { true, Q, 63, 32, false, 0 } },
     { EXIT_IDX_INVLPG,        "gla",     { true, Q, 63,  0, false, 0 } },
@@ -280,11 +280,6 @@ static const char *const stops[] = {
 #undef X
 };
 
-static const char *const event_types[] = {
-    [EVENT_NONE] = "NONE", [EVENT_IRQ] = "IRQ", [EVENT_NMI] = "NMI",
-        [EVENT_EXCEPTION] = "EXCEPTION",
-};
-
 static const char *const modes[] = {
     [MODE_REAL] = "REAL", [MODE_V86] = "V86", [MODE_PROT16] = "PROT16", [MODE_PROT32] = "PROT32",
     [MODE_LONG16] = "LONG16", [MODE_LONG32] = "LONG32", [MODE_LONG64] = "LONG64",
@@ -305,7 +300,7 @@ const char *trace_field_word(const struct trace_text *x, enum look look, uint64_
     case YES_NO:  return v < 2 ? (v ? "yes" : "no") : NULL;
     case ODDITY:  return v < N_ODDITIES ? oddities[v].name : NULL;
     case STOPPED: return v < NELEM(stops) ? stops[v] : NULL;
-    case EVENT:   return v < NELEM(event_types) ? event_types[v] : NULL;
+    case EVENT:   return v < N_EVENT_TYPES ? event_type_names[v] : NULL;
     case MODE:    return v < NELEM(modes) ? modes[v] : NULL;
     case GPR:     return v < N_GPRS ? gpr_names[v] : v == TRACE_NO_REGISTER ? "none" : NULL;
     case HEX: case DEC: case ADDRESS: case TIME: return NULL;

@@ -115,7 +115,7 @@ static void look_ahead(struct control *c)
 static bool look_at_data(struct control *c, struct vmexit *x)
 {
     bool stopped = stops_data_hit(c->stops, x, &c->stop);
-    while (x->fault.has_error && !vm_turn(c->vm, x) && x->reason == EXIT_BREAKPOINT) {
+    while (x->breakpoint.more && !vm_turn(c->vm, x) && x->reason == EXIT_BREAKPOINT) {
         struct link_stop another;
         bool hit = stops_data_hit(c->stops, x, &another);
         if (hit && !stopped)
@@ -128,16 +128,16 @@ static bool look_at_data(struct control *c, struct vmexit *x)
 /* The CPU came back for our own sake. */
 static bool look_at_debug_exit(struct control *c, struct vmexit *x)
 {
-    if (x->reason == EXIT_BREAKPOINT && x->fault.vector == 1)
+    if (x->reason == EXIT_BREAKPOINT && x->breakpoint.data)
         return look_at_data(c, x) || step_done(c, false);
     if (x->reason != EXIT_BREAKPOINT)
         return step_done(c, x->reason != EXIT_KICKED);
     /* One where we began is none; an engine that cannot count tells of such once. */
     bool at_begin = c->vm->cfg.engine->counts ? !c->begun && boot_cpu(c->vm)->icount == c->begin_icount
-                                              : c->first_run && !c->told_here && x->fault.gla == c->begin_pc;
+                                              : c->first_run && !c->told_here && x->breakpoint.at == c->begin_pc;
     if (c->how == LINK_NEXT && c->has_next && step_done(c, false))
         return true;
-    return !at_begin && (stops_code_hit(c->stops, x->fault.gla, &c->stop) || step_done(c, false));
+    return !at_begin && (stops_code_hit(c->stops, x->breakpoint.at, &c->stop) || step_done(c, false));
 }
 
 /* Where the engine has no stops for us it was stepped: look for ourselves. */
@@ -222,7 +222,7 @@ static bool one_turn(struct control *c)
                    vm->debug_news.exit && (stops_events_hit(c->stops, &c->stop) || look_at_debug_exit(c, &x) ||
                                       look_around(c));
     c->first_run = false;
-    c->told_here = !counted && x.reason == EXIT_BREAKPOINT && x.fault.vector == 0;
+    c->told_here = !counted && x.reason == EXIT_BREAKPOINT && !x.breakpoint.data;
     return vm->stop != VM_RUNNING ? guest_ended(c) : stopped;
 }
 

@@ -88,7 +88,7 @@ static void note_data_hit(struct reverse *r, gla_t at, const struct link_stop *w
 static bool is_at_code(struct reverse *r, const struct vmexit *x)
 {
     const struct place *to = &r->op.to;
-    return !x->fault.vector && x->fault.gla == to->pc && vm_progress(r->vm) == to->progress;
+    return !x->breakpoint.data && x->breakpoint.at == to->pc && vm_progress(r->vm) == to->progress;
 }
 
 static bool not_yet(struct reverse *r)

@@ -58,13 +58,13 @@ static void look_at_stop(struct reverse *r, const struct vmexit *x)
 {
     struct link_stop why = { .why = LINK_STEPPED };
     uint64_t progress = vm_progress(r->vm);
-    gla_t at = x->fault.gla;
+    gla_t at = x->breakpoint.at;
     if (r->op.phase != SEARCH)
         return;
     if (r->op.n_code) {
-        if (x->fault.vector == 0 && progress < r->op.limit && stack_pointer(r) >= r->op.least_sp)
+        if (!x->breakpoint.data && progress < r->op.limit && stack_pointer(r) >= r->op.least_sp)
             pass_note_hit(r, GOAL_CODE, progress, at, &why);
-    } else if (x->fault.vector == 0) {
+    } else if (!x->breakpoint.data) {
         if (progress < r->op.limit && stops_code_hit(r->stops, at, &why))
             pass_note_hit(r, GOAL_CODE, progress, at, &why);
     } else if (stops_data_hit(r->stops, x, &why) && progress) {

@@ -129,9 +129,9 @@ static bool one_data_hit(struct stops *s, struct point *p, gla_t at, struct link
 
 bool stops_data_hit(struct stops *s, const struct vmexit *x, struct link_stop *why)
 {
-    size_t k = x->fault.error;
+    size_t k = x->breakpoint.index;
     struct point *p = k < s->told.n_data ? stops_find(s, s->data_point[k]) : NULL;
-    return p && one_data_hit(s, p, x->fault.gla, why);
+    return p && one_data_hit(s, p, x->breakpoint.at, why);
 }
 
 bool stops_changed(struct stops *s, struct link_stop *why)

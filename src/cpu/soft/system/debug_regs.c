@@ -23,6 +23,16 @@ void write_dr(struct soft *s, unsigned nr, uint64_t value)
     soft_mode_changed(s);
 }
 
+/* "General detect": a debugger in the guest has the registers to itself.  The #DB is a fault, so
+ * the access has not happened.  [SDM 3B "General-Detect Exception Condition"] */
+void check_dr_guard(struct soft *s)
+{
+    if (s->dr[7] & DR7_GD) {
+        s->pending_db |= DR6_BD;
+        soft_fault(s, VEC_DB, 0);
+    }
+}
+
 void op_mov_dr(struct soft *s, const struct uop *u)
 {
     unsigned size = code64(s) ? 8 : 4, nr = u->reg;
@@ -32,10 +42,6 @@ void op_mov_dr(struct soft *s, const struct uop *u)
         soft_fault(s, VEC_UD, 0);
     require_cpl0(s);
     nr = nr == 4 || nr == 5 ? nr + 2 : nr;
-    if (s->dr[7] & DR7_GD) {
-        s->pending_db |= DR6_BD;
-        soft_fault(s, VEC_DB, 0);
-    }
     if (s->ctl.mov_dr_exiting) {
         struct vmexit *x = soft_exit_record(s, EXIT_DR_ACCESS);
         x->cr.type = load ? CR_MOV_TO : CR_MOV_FROM;
@@ -44,6 +50,7 @@ void op_mov_dr(struct soft *s, const struct uop *u)
         x->cr.value = load ? low_bytes(s->gpr[u->rm], size) : s->dr[nr];
         system_leave(s, u);
     }
+    check_dr_guard(s);
     if (load)
         write_dr(s, nr, low_bytes(s->gpr[u->rm], size));
     else

@@ -26,7 +26,7 @@
 
 _Noreturn static void fault_gate(struct soft *s, unsigned vector, unsigned gate)
 {
-    unsigned ext = s->delivering.type != EVENT_NONE;
+    unsigned ext = delivers_external(s);
 
     soft_fault(s, vector, gate * 8 | ERROR_IDT | ext);
 }

@@ -4,6 +4,8 @@
  * They go through the IDT as events do (event.c), with two differences: the gate's DPL
  * must allow it, so that a program cannot call the kernel's own handlers, and a fault on
  * the way is the instruction's own: s->delivering stays empty, and the error code has no EXT.
+ * If the monitor made INT3 or INTO exit and reflects it, soft_take_event() in run.c delivers it in
+ * the same way, with s->delivering set, so that an exit on the way can begin it again.
  * [SDM 2A "INT n/INTO/INT3/INT1-Call to Interrupt Procedure"]
  */
 #include "cpu/soft/system/system.h"
@@ -26,6 +28,7 @@ static void trap_instruction(struct soft *s, const struct uop *u, unsigned vecto
     if (s->ctl.exception_bitmap >> vector & 1) {
         struct vmexit *x = soft_exit_record(s, EXIT_EXCEPTION);
         x->fault.vector = (uint8_t)vector;
+        x->fault.type = vector == VEC_DB ? EVENT_INT1 : EVENT_SOFTWARE;
         system_leave(s, u);
     }
     soft_deliver(s, &e, vector != VEC_DB);

@@ -43,11 +43,15 @@ void op_invlpg(struct soft *s, const struct uop *u)
     finish_invlpg(s, gla);
 }
 
-/* WBINVD and INVD: there is no cache to write back. */
+/* WBINVD and INVD: there is no cache to write back.  A monitor on real hardware wants to know if
+ * the guest has a device that reads memory behind the caches' back. */
 void op_wbinvd(struct soft *s, const struct uop *u)
 {
-    (void)u;
     require_cpl0(s);
+    if (s->ctl.wbinvd_exiting) {
+        soft_exit_record(s, EXIT_WBINVD);
+        system_leave(s, u);
+    }
 }
 
 /* ---- flags of the kernel ---- */

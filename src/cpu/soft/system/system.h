@@ -41,6 +41,13 @@ static inline bool canonical(uint64_t a)
     return (uint64_t)((int64_t)(a << 16) >> 16) == a;
 }
 
+/* Is an event being delivered that no instruction asked for?  Then a fault on the way sets EXT in
+ * its error code.  [SDM 3A "Error Code"] */
+static inline bool delivers_external(const struct soft *s)
+{
+    return s->delivering.type != EVENT_NONE && s->delivering.type != EVENT_SOFTWARE;
+}
+
 /* Leave for the monitor with s->x filled in; conclude() will find u. */
 _Noreturn void system_leave(struct soft *s, const struct uop *u);
 
@@ -183,6 +190,8 @@ void task_return(struct soft *s);                       /* IRET with NT set */
 void write_cr(struct soft *s, unsigned nr, uint64_t value);
 uint64_t read_cr(const struct soft *s, unsigned nr);
 void write_dr(struct soft *s, unsigned nr, uint64_t value);
+/* #DB if the guest guards its debug registers (DR7.GD). */
+void check_dr_guard(struct soft *s);
 /* #GP(0) if these PDPTEs cannot be loaded. */
 void check_pdptes(struct soft *s, uint64_t cr0, uint64_t cr3, uint64_t cr4);
 void finish_invlpg(struct soft *s, gla_t gla);
