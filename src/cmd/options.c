@@ -46,7 +46,7 @@
     X(INSNS,   "limit-insns", "N",       ANY,     "stop after N guest instructions (soft)")      \
     X(EXITS,   "limit-exits", "N",       ANY,     "stop after N exits")                          \
     X(EXIT_ON, "exit-on",     "LIST",    ANY,     "exit for these too, for example cr3,pf; the names are below (soft)") \
-    X(SEED,    "seed",        "N",       ANY,     "a number recorded with the run")              \
+    X(SEED,    "seed",        "N",       ANY,     "RAM holds noise made of N at power-on; 0 (default): zeros") \
     X(RTC,     "rtc",         "TIME",    ANY,     "clock at power-on: host, or seconds since 1970 (default 2000-01-01)") \
     X(SCREEN,  "screen-dump", "FILE",    RUN | REPLAY,     "at the end, write the VGA text screen to FILE or `-`") \
     X(KEYBOARD,"keyboard",    NULL,      RUN | GDB,     "type on the PS/2 keyboard instead of the serial line") \

@@ -72,6 +72,24 @@ int gmem_add(struct gmem *m, const char *name, gpa_t base, uint64_t size, enum g
     return 0;
 }
 
+/* A counter, stirred until every bit of it has changed every bit of the result (the finalizer
+ * of MurmurHash3): noise that can be made at any address without what comes before it. */
+static uint64_t noise(uint64_t v)
+{
+    v = (v ^ v >> 33) * UINT64_C(0xff51afd7ed558ccd);
+    v = (v ^ v >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return v ^ v >> 33;
+}
+
+void gmem_fill_noise(struct gmem *m, gpa_t base, uint64_t seed)
+{
+    const struct gmem_region *r = gmem_find(m, base);
+    uint64_t *word = r ? gmem_hva(r, r->base, r->size) : NULL, key = noise(seed);
+
+    for (uint64_t i = 0; word && i < r->size / sizeof *word; i++)
+        word[i] = noise(key + r->base + i * sizeof *word);
+}
+
 void gmem_freeze(struct gmem *m)
 {
     m->frozen = true;

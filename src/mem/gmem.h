@@ -66,6 +66,10 @@ int  gmem_read(const struct gmem *m, gpa_t gpa, void *buf, uint64_t len);
 int  gmem_write(struct gmem *m, gpa_t gpa, const void *buf, uint64_t len);
 int  gmem_load_rom(struct gmem *m, gpa_t gpa, const void *buf, uint64_t len);   /* ROM too */
 
+/* What RAM may hold when the power comes on: noise.  Fills the region at `base`, before any vCPU
+ * exists; each word depends on its address and on seed, and on nothing else. */
+void gmem_fill_noise(struct gmem *m, gpa_t base, uint64_t seed);
+
 /* Regions in address order, for KVM slots, E820 and `info mem`. */
 size_t gmem_count(const struct gmem *m);
 const struct gmem_region *gmem_region(const struct gmem *m, size_t i);

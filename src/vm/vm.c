@@ -37,6 +37,7 @@ const struct vm_stop_info vm_stops[N_VM_STOPS] = {
 /* ---- making one ---- */
 
 #define MiB (UINT64_C(1) << 20)
+#define VGA_MEMORY 0xa0000u
 #define PCI_HOLE 0xc0000000u        /* RAM above this goes to 4 GiB, as on a PC */
 
 static int add_memory(struct vm *vm)
@@ -45,7 +46,7 @@ static int add_memory(struct vm *vm)
     uint64_t below = ram > PCI_HOLE ? PCI_HOLE : ram;
     struct { const char *name; gpa_t base; uint64_t size; enum gmem_kind kind; } const layout[] = {
         { "low RAM",    0,               0xa0000,            GMEM_RAM },
-        { "VGA memory", 0xa0000,         0x20000,            GMEM_RAM },
+        { "VGA memory", VGA_MEMORY,         0x20000,            GMEM_RAM },
         { "BIOS",       BIOS_BASE,       BIOS_SIZE,          GMEM_ROM },
         { "RAM",        MiB,             below - MiB,        GMEM_RAM },
         { "BIOS at the top of 4 GiB", BIOS_ALIAS_BASE, BIOS_SIZE, GMEM_ROM },
@@ -57,6 +58,9 @@ static int add_memory(struct vm *vm)
         int err = gmem_add(vm->gmem, layout[i].name, layout[i].base, layout[i].size, layout[i].kind);
         if (err)
             return err;
+        /* Of the screen the video BIOS has made a clean one by the time a guest begins. */
+        if (vm->cfg.seed && layout[i].kind == GMEM_RAM && layout[i].base != VGA_MEMORY)
+            gmem_fill_noise(vm->gmem, layout[i].base, vm->cfg.seed);
     }
     gmem_freeze(vm->gmem);
     return 0;

@@ -50,7 +50,7 @@ struct vm_config {
     const struct engine *engine;
     enum mmu_kind mmu;
     uint64_t ram_bytes;             /* a multiple of 1 MiB, at least 1 MiB         */
-    uint64_t seed;                  /* what RDRAND-like things would be made from  */
+    uint64_t seed;                  /* RAM holds noise made of it at power-on; 0: zeros */
     uint64_t exit_on;               /* what exits only to be seen: cpu/controls.h  */
     uint64_t limit_insns;           /* 0: none                                     */
     uint64_t limit_exits;           /* 0: none                                     */

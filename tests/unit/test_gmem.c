@@ -192,6 +192,24 @@ static void test_hash(void **state)
     gmem_free(m);
 }
 
+/* A word of noise depends on its address and the seed: not on the size of the memory. */
+static void test_noise(void **state)
+{
+    (void)state;
+    uint64_t word[4];
+    for (unsigned i = 0; i < 4; i++) {
+        struct gmem *m = gmem_new();
+        gmem_add(m, "RAM", 0x100000, i == 1 ? 0x8000 : 0x4000, GMEM_RAM);
+        gmem_fill_noise(m, 0x100000, i == 2 ? 8 : 7);
+        gmem_freeze(m);
+        assert_int_equal(gmem_read(m, i == 3 ? 0x102348 : 0x102340, &word[i], sizeof word[i]), 0);
+        gmem_free(m);
+    }
+    assert_int_equal(word[0], word[1]);
+    assert_int_not_equal(word[0], word[2]);
+    assert_int_not_equal(word[0], word[3]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_copies_cross_regions),
         cmocka_unit_test(test_listeners),
         cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
