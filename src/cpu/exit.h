@@ -39,7 +39,7 @@
     X(0x20,   WRMSR,         REQUEST,  msr,        "WRMSR")                                      \
     X(0x25,   MTF,           CHANGE,   none,       "monitor trap flag: one instruction done")    \
     X(0x30,   EPT_VIOLATION, FAULT,    page,       "a guest-physical address not mapped so")     \
-    X(0x31,   EPT_MISCONFIG, FAILURE,  page,       "an EPT entry that makes no sense")           \
+    X(0x31,   EPT_MISCONFIG, FAULT,    page,       "an EPT entry that no processor accepts")     \
     X(0x36,   WBINVD,        REQUEST,  none,       "WBINVD or INVD")                             \
     X(0x8000, KICKED,        CHANGE,   none,       "another thread asked the vCPU to stop")      \
     X(0x8001, BUDGET,        CHANGE,   none,       "the instruction budget is used up")          \

@@ -80,7 +80,19 @@ unsigned vm_read_code(struct vm *vm, const struct cpu_state *s, uint8_t *buf, un
 
 /* ---- memory: the nested and the shadow way ---- */
 
-/* First touch of a guest-physical page: enter it into the nested tables. */
+/* Enter a page of RAM or ROM into the nested tables, with all the rights that it can have. */
+static enum verdict map_page(struct vm *vm, const struct gmem_region *r, gpa_t page)
+{
+    unsigned perm = r->kind == GMEM_ROM ? EPT_R | EPT_X : EPT_RWX;
+
+    if (nested_map(vm->nested, page, HMEM_GUEST + page, PAGE_SIZE, perm)) {
+        vm_stop(vm, VM_HOST, "no memory for nested tables");
+        return STOP;
+    }
+    return RETRY;
+}
+
+/* First touch of a guest-physical page. */
 static enum verdict on_ept_violation(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     (void)v;
@@ -92,13 +104,21 @@ static enum verdict on_ept_violation(struct vm *vm, struct vcpu *v, struct vmexi
                 x->page.gpa);
         return STOP;
     }
-    gpa_t page = x->page.gpa & PAGE_MASK;
-    unsigned perm = r->kind == GMEM_ROM ? EPT_R | EPT_X : EPT_RWX;
-    if (nested_map(vm->nested, page, HMEM_GUEST + page, PAGE_SIZE, perm)) {
-        vm_stop(vm, VM_HOST, "no memory for nested tables");
-        return STOP;
-    }
-    return RETRY;
+    return map_page(vm, r, x->page.gpa & PAGE_MASK);
+}
+
+/* An entry that may be written and not read is the mark of HC_TRAP_PAGE (hypercall.c): the trap has
+ * done its work and goes.  Any other entry that the processor refuses is a mistake of the monitor's
+ * own, and going on would hide it. */
+static enum verdict on_ept_misconfig(struct vm *vm, struct vcpu *v, struct vmexit *x)
+{
+    (void)v;
+    const struct gmem_region *r = gmem_find(vm->gmem, x->page.gpa);
+    if (vm->nested && r && x->page.perm == EPT_W)
+        return map_page(vm, r, x->page.gpa & PAGE_MASK);
+    vm_stop(vm, VM_ENGINE, "the nested tables' entry for %#" PRIx64 " makes no sense, and it is no trap",
+            x->page.gpa);
+    return STOP;
 }
 
 /* The shadowed guest faulted: repair it (hidden), or it is the guest's own (true). */
@@ -349,7 +369,7 @@ static exit_handler_fn *const on_exit_reason[N_EXITS] = {
     [EXIT_IDX_WRMSR]         = on_wrmsr,
     [EXIT_IDX_MTF]           = on_change,
     [EXIT_IDX_EPT_VIOLATION] = on_ept_violation,
-    [EXIT_IDX_EPT_MISCONFIG] = on_failure,
+    [EXIT_IDX_EPT_MISCONFIG] = on_ept_misconfig,
     [EXIT_IDX_WBINVD]        = on_wbinvd,
     [EXIT_IDX_KICKED]        = on_change,
     [EXIT_IDX_BUDGET]        = on_change,

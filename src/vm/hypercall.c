@@ -5,9 +5,14 @@
  * string is read through the guest's own page tables, bounded, and a bad
  * pointer gets an error back.
  */
+#include <errno.h>
+
 #include "base/abi.h"
 #include "base/vclock.h"
 #include "base/trace.h"
+#include "mem/gmem.h"
+#include "mem/hmem.h"
+#include "mem/nested.h"
 #include "vm/exits.h"
 #include "vm/vm.h"
 
@@ -37,10 +42,31 @@ static uint64_t hc_time(struct vm *vm, const uint64_t arg[4])
     return vclock_now_ns(vm->clock);
 }
 
+/* A trap for the next touch of a page: an entry that may be written and not read, which no
+ * processor accepts (on_ept_misconfig() in exits.c mends it).  A processor that has the old entry in
+ * its TLB would not look at the new one, so the TLBs of all CPUs must forget it: INVEPT on real
+ * hardware.  [SDM 3C "EPT Misconfigurations", "INVEPT-Invalidate Translations Derived from EPT"] */
+static uint64_t hc_trap_page(struct vm *vm, const uint64_t arg[4])
+{
+    gpa_t page = arg[0] & PAGE_MASK;
+    const struct gmem_region *r = gmem_find(vm->gmem, page);
+
+    if (!vm->nested)
+        return (uint64_t)(int64_t)HC_BADCALL;
+    if (!r || r->kind != GMEM_RAM)
+        return (uint64_t)(int64_t)-EFAULT;
+    if (nested_put_entry(vm->nested, page, (HMEM_GUEST + page) | EPT_WB | EPT_W))
+        return (uint64_t)(int64_t)-ENOMEM;
+    for (unsigned i = 0; i < vm->n_vcpus; i++)
+        vm->vcpu[i].ops->flush_tlb(&vm->vcpu[i]);
+    return 0;
+}
+
 static uint64_t (*const hypercalls[])(struct vm *vm, const uint64_t arg[4]) = {
     [HC_PING] = hc_ping,
     [HC_PUTS] = hc_puts,
     [HC_TIME] = hc_time,
+    [HC_TRAP_PAGE] = hc_trap_page,
 };
 
 uint64_t vm_hypercall(struct vm *vm, uint64_t nr, const uint64_t arg[4])

@@ -300,7 +300,8 @@ static bool follow(struct lockstep *l, uint64_t icount_at_exit)
         return true;
     /* In the midst of an instruction or a delivery that begins again after the
      * repair: CR2 or a REP count may be ahead of the follower's. */
-    if (l->exit[0].reason == EXIT_EPT_VIOLATION || l->exit[0].reason == EXIT_EXCEPTION)
+    if (l->exit[0].reason == EXIT_EPT_VIOLATION || l->exit[0].reason == EXIT_EPT_MISCONFIG ||
+        l->exit[0].reason == EXIT_EXCEPTION)
         return true;
     /* An interrupt the leader has taken and the follower has yet to: not comparable. */
     if (!visible && f->n_exits == follower_exits && boot_cpu(a)->turn.injected.type != EVENT_NONE)
