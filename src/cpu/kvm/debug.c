@@ -4,11 +4,15 @@
  * KVM_SET_GUEST_DEBUG lends the debugger the CPU's trap flag and its four debug
  * registers; the guest's own four do nothing meanwhile.  Whether that works is
  * not to be had from capability bits: the trials of probe.c find out, when a
- * debugger first asks.  What does not fit into four registers, and what this
- * KVM cannot do, is refused; the debugger then steps and looks for itself.
+ * debugger first asks.  A wish that does not fit into four registers, or that this
+ * KVM cannot fulfil, is refused with -ENOTSUP; the debugger then steps and looks for itself.
  *
  * A breakpoint is met before its instruction, so to go on from there it is
- * stepped over (step.c) with the registers off.  Steps of that kind nobody sees.
+ * stepped over (step.c) with the registers off.  Steps of that kind are not reported.
+ *
+ * Begin with kvm_debug_choose(), which tells the kernel what is wanted now, and
+ * kvm_debug_record(), which reads what comes back.
+ * [Linux Documentation/virt/kvm/api.rst "KVM_SET_GUEST_DEBUG"]
  */
 #include "cpu/kvm/kvm.h"
 
@@ -41,6 +45,7 @@ static bool stop_at(const struct kvm_cpu *k, gla_t pc)
 
 /* ---- what KVM is told ---- */
 
+/* The length field of a debug register: 0, 1, 3, 2 for 1, 2, 4, 8 bytes. */
 static uint64_t dr7_length(unsigned i, uint64_t bytes)
 {
     static const uint8_t code[9] = { [1] = 0, [2] = 1, [4] = 3, [8] = 2 };
@@ -77,6 +82,7 @@ bool kvm_debug_steps(struct kvm_cpu *k)
     return k->controls.monitor_trap_flag || k->told;
 }
 
+/* Tell KVM what is wanted now, if that has changed since it was told last. */
 int kvm_debug_choose(struct kvm_cpu *k)
 {
     struct kvm_guest_debug d = { 0 };
@@ -173,6 +179,8 @@ bool kvm_debug_due(struct kvm_cpu *k, struct vmexit *x)
     return true;
 }
 
+/* DR6 says which of the four registers were met: B0 to B3.  A code stop is told at once; of data
+ * stops there may be several, which kvm_debug_due() tells one after the other. */
 bool kvm_debug_record(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
@@ -263,6 +271,7 @@ static void take_none(struct kvm_cpu *k)
     k->owes_step = false;
 }
 
+/* All or nothing: a debugger that has to look for some of its stops itself steps anyway. */
 int kvm_set_stops(struct vcpu *v, const struct debug_stops *d)
 {
     struct kvm_cpu *k = v->priv;

@@ -50,7 +50,7 @@ static uint64_t pio_value(const struct kvm_run *run, unsigned part)
     return value;
 }
 
-/* Could this instruction have made this exit? */
+/* Could this instruction have made this exit?  Direction, size and port must be the same. */
 static EXIT_PATH bool fits(const struct kvm_cpu *k, const struct io_insn *i)
 {
     const struct kvm_run *run = k->run;
@@ -112,6 +112,9 @@ static bool rep_at_rip(const struct kvm_cpu *k, const struct io_insn *before)
            pio_value(run, 0) != low_bytes(run->s.regs.regs.rax, run->io.size);
 }
 
+/* Which instruction made the port exit, and where is it?  Candidates are the instruction at RIP and,
+ * of an OUT, the one that ends just before RIP.  If only one of them fits, it is that one, and its
+ * exit teaches how this KVM behaves (out_moves); if both fit, the functions above decide. */
 static EXIT_PATH void port_insn(struct vcpu *v, struct vmexit *x, struct io_insn *insn)
 {
     struct kvm_cpu *k = v->priv;
@@ -156,6 +159,8 @@ static gla_t string_gla(const struct kvm_cpu *k, const struct io_insn *i)
     return (uint32_t)(off + segs[seg]->base);
 }
 
+/* KVM may collect several elements of a string instruction in one exit; each of them becomes a
+ * record of ours, counted by `part`. */
 static EXIT_PATH void record_io(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
@@ -217,6 +222,7 @@ static void answer_mmio(struct kvm_cpu *k, const struct vmexit *x)
 
 /* ---- the others ---- */
 
+/* KVM has moved past the one byte of HLT when it tells. */
 static void record_hlt(struct vcpu *v, struct vmexit *x)
 {
     x->reason = EXIT_HLT;
@@ -224,6 +230,7 @@ static void record_hlt(struct vcpu *v, struct vmexit *x)
     fetch_bytes(v, x, 1);
 }
 
+/* error: what the kernel is to do when it goes on.  0: the access is done; 1: #GP(0). */
 static void record_msr(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
@@ -249,6 +256,8 @@ static void record_irq_window(struct vcpu *v, struct vmexit *x)
     set_rip(v->priv, x, 0);
 }
 
+/* A CPU that meets a fault while it delivers a double fault stops in the shutdown state.
+ * [SDM 3A "Interrupt 8-Double Fault Exception (#DF)"] */
 static void record_shutdown(struct vcpu *v, struct vmexit *x)
 {
     x->reason = EXIT_TRIPLE_FAULT;
@@ -267,7 +276,7 @@ bool kvm_is_late_halt(struct vcpu *v)
     return !kvm_fetch(v, current_rip(k) - 1, &op, 1) || op != 0xf4;
 }
 
-
+/* Was a HLT stepped, which KVM tells as a step and not as a halt?  f4 is the opcode of HLT. */
 bool kvm_stepped_over_hlt(struct vcpu *v)
 {
     const struct kvm_cpu *k = v->priv;
@@ -341,6 +350,8 @@ static void record_unknown(struct vcpu *v, struct vmexit *x)
     x->fail.what = "KVM stopped for a reason this engine does not know";
 }
 
+/* A row for each exit of KVM's that we know: how it becomes our record, and what goes back to the
+ * kernel with the answer.  [Linux Documentation/virt/kvm/api.rst "The kvm_run structure"] */
 static const struct kvm_exit_row {
     void (*record)(struct vcpu *v, struct vmexit *x);
     void (*answer)(struct kvm_cpu *k, const struct vmexit *x);  /* NULL: nothing to hand back */
@@ -392,6 +403,7 @@ static int undo(struct kvm_cpu *k, const struct vmexit *x)
     return ioctl(k->fd, KVM_SET_REGS, &regs) ? -1 : 0;
 }
 
+/* Deliver an exception at the instruction that exited, which must not have happened then. */
 static void reflect(struct vcpu *v, const struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
@@ -406,6 +418,8 @@ static void reflect(struct vcpu *v, const struct vmexit *x)
         host_say("kvm: exception %u could not be delivered", e->vector);
 }
 
+/* RETIRE: hand the answer back; the kernel finishes the instruction when it is entered next (`half`).
+ * RETRY and REFLECT: the instruction has not happened, so what KVM has begun is undone. */
 EXIT_PATH void kvm_answer(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
 {
     struct kvm_cpu *k = v->priv;

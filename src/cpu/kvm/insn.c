@@ -3,6 +3,13 @@
  *
  * KVM tells of a port access, not of the instruction that made it.  Eight
  * opcodes can, behind any prefixes; that is all this file knows.
+ *
+ *   prefixes  REX   opcode      immediate
+ *   66 f3 2e  4x    e4-e7 IN, OUT with the port in the instruction   ib
+ *                   ec-ef IN, OUT with the port in DX                -
+ *                   6c-6f INS, OUTS                                  -
+ *
+ * In an opcode, bit 0 set means that the operand is of 16 or 32 bits, and bit 1 that the data go out.
  * [SDM 2A "Instruction Format"; "IN", "INS", "OUT", "OUTS"]
  */
 #include "cpu/kvm/kvm.h"
@@ -13,6 +20,7 @@
 
 struct prefixes { bool rep, size16_32, addr; uint8_t rex; int8_t seg; size_t n; };
 
+/* Is this byte a prefix?  Then note what it means here. */
 static EXIT_PATH bool is_prefix(uint8_t b, struct prefixes *p)
 {
     static const uint8_t seg_prefix[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65 };  /* ES CS SS DS FS GS */
@@ -41,6 +49,7 @@ EXIT_PATH void io_insn_parse(const uint8_t *bytes, size_t n, unsigned code_bytes
         n = MAX_INSN;
     while (p.n < n && is_prefix(bytes[p.n], &p))
         p.n++;
+    /* REX comes last of the prefixes, and exists in 64-bit mode alone. */
     if (code_bytes == 8 && p.n < n && (bytes[p.n] & 0xf0) == 0x40)
         p.rex = bytes[p.n++];
     if (p.n >= n)

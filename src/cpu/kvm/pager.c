@@ -66,6 +66,7 @@ static int refuse(char *why, size_t n, const char *what)
     return -err;
 }
 
+/* MINOR_SHMEM: a page that is in the file already, but not in KVM's mapping, is told too. */
 static int open_uffd(char *why, size_t n)
 {
     struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_MINOR_SHMEM };
@@ -144,6 +145,7 @@ static void supply(struct kvm_pager *p, const struct pager_region *pr, uint64_t 
     ioctl(p->uffd, UFFDIO_WAKE, &range);
 }
 
+/* The thread: it sleeps until a page is missed, or stop_fd says that the VM goes. */
 static void *serve(void *arg)
 {
     struct kvm_pager *p = arg;
@@ -205,6 +207,7 @@ void pager_forget_notes(struct kvm_pager *p)
         pager_again(p, t.gpa, true);
 }
 
+/* NULL and a sentence in why: guests run all the same, and their first touches are not seen. */
 struct kvm_pager *pager_new(const struct gmem *m, char *why, size_t n)
 {
     struct kvm_pager *p = calloc(1, sizeof(*p));

@@ -252,6 +252,8 @@ static const struct trial trials[] = {
 
 struct outcome { bool ok; char what[120]; };
 
+/* A trial that hangs is kicked after TRIAL_MS, by a timer of its own: there is no machine around it
+ * that would set an alarm.  It fires again and again, for a signal that comes just before KVM_RUN. */
 static timer_t start_alarm(struct kvm_cpu *k)
 {
     timer_t t;
@@ -267,6 +269,7 @@ static timer_t start_alarm(struct kvm_cpu *k)
     return t;
 }
 
+/* Did it pass?  If not, say what became of it, for people. */
 static void judge(const struct trial *t, struct outcome *o, uint32_t said, unsigned seen,
                   const struct vmexit *last)
 {
@@ -289,6 +292,7 @@ static void judge(const struct trial *t, struct outcome *o, uint32_t said, unsig
                  exit_describe(last, line, sizeof(line)));
 }
 
+/* Run until it has said 32 bits, or made an exit that ends it. */
 static void run_trial(struct vcpu *v, const struct trial *t, struct outcome *o)
 {
     struct kvm_cpu *k = v->priv;
@@ -371,6 +375,7 @@ static void append(char *buf, size_t n, const char *fmt, ...)
     va_end(ap);
 }
 
+/* Which module drives this KVM: the limits of each are known. */
 static const char *kind_of_kvm(void)
 {
     if (access("/sys/module/kvm_pvm", F_OK) == 0)

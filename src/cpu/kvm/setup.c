@@ -1,5 +1,15 @@
 /*
  * cpu/kvm/setup.c -- what the kernel is told once: memory, MSRs, CPUID, TSC.
+ *
+ * A VM of KVM is a file descriptor.  It gets memory slots (which range of
+ * guest-physical addresses is which range of our own address space), and a list
+ * of MSRs whose accesses are to come out to us.  A vCPU is another descriptor; it
+ * gets the answers to CPUID, which the kernel then gives by itself.
+ *
+ * Nothing here runs guest code.  Where an old kernel refuses a wish that only
+ * makes less visible, it is let pass: probe.c finds out what is missing.
+ * [Linux Documentation/virt/kvm/api.rst "KVM_SET_USER_MEMORY_REGION",
+ * "KVM_X86_SET_MSR_FILTER", "KVM_SET_CPUID2"]
  */
 #include "cpu/kvm/kvm.h"
 
@@ -40,6 +50,8 @@ int kvm_open(char *why, size_t n)
 
 /* ---- the VM ---- */
 
+/* KVM maps our own pages into the guest, so what the guest writes is in our memory at once.  With a
+ * pager it is given the pager's mapping, in which every page is missing at first. */
 int kvm_set_slot(struct vcpu *v, size_t i, uint32_t flags)
 {
     const struct kvm_cpu *k = v->priv;
@@ -69,6 +81,8 @@ static const struct { uint32_t base, n; } core_msrs[] = {
     { (uint32_t)MSR_FS_BASE, 4 },           /* FS_BASE, GS_BASE, KERNEL_GS_BASE, TSC_AUX */
 };
 
+/* The filter lets these MSRs pass to the kernel and denies all others.  A denied access would be #GP
+ * for the guest; KVM_CAP_X86_USER_SPACE_MSR makes it an exit to us instead. */
 static void set_msr_filter(struct kvm_cpu *k)
 {
     uint8_t all = 0xff;
@@ -185,6 +199,7 @@ void kvm_limit_cpuid(struct vcpu *v, uint32_t leaf, uint32_t out[4])
     say_tsc_rate(leaf, out, k->tsc_khz);
 }
 
+/* The table of cpuid.c, less what this host's KVM cannot give the guest. */
 static int set_cpuid(struct kvm_cpu *k, struct vcpu *v)
 {
     struct kvm_cpuid2 *ours = new_cpuid_list();
@@ -230,6 +245,8 @@ static void disable_apic(struct kvm_cpu *k)
     }
 }
 
+/* A TSC of 1 GHz makes one tick a nanosecond, as on `soft`.  It takes a CPU that can scale it; where
+ * it cannot, CPUID tells the guest the real rate (say_tsc_rate). */
 int kvm_setup_vcpu(struct kvm_cpu *k, struct vcpu *v)
 {
     k->tsc_scaled = ioctl(k->fd, KVM_SET_TSC_KHZ, 1000000ul) == 0;

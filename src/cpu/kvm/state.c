@@ -81,6 +81,8 @@ static int set_gprs(struct kvm_cpu *k, const struct cpu_state *s)
 
 /* ---- segments and control registers ---- */
 
+/* The attributes of a segment are bits of one word with us, as in a VMCS, and members of a struct
+ * with KVM.  [SDM 3C "Guest Register State"] */
 static void seg_from_kvm(struct segment *s, const struct kvm_segment *k)
 {
     *s = (struct segment){ .sel = k->selector, .base = k->base, .limit = k->limit };
@@ -124,6 +126,7 @@ static void get_sregs(struct kvm_cpu *k, unsigned groups, struct cpu_state *s)
     }
 }
 
+/* The kernel refuses control registers that no CPU could hold; then the mirror keeps what it had. */
 static int set_sregs(struct kvm_cpu *k, unsigned groups, const struct cpu_state *s)
 {
     struct kvm_sregs *r = &k->run->s.regs.sregs, old = *r;
@@ -149,6 +152,7 @@ static int set_sregs(struct kvm_cpu *k, unsigned groups, const struct cpu_state 
 
 /* ---- debug registers, MSRs, FPU ---- */
 
+/* DR4 and DR5 are other names of DR6 and DR7 and have no place of their own. */
 static int get_drs(struct kvm_cpu *k, struct cpu_state *s)
 {
     struct kvm_debugregs d;
