@@ -137,6 +137,7 @@ vm := \
     vm/live_flags.c \
     vm/lockstep.c \
     vm/input_log.c \
+    vm/host_io.c \
     vm/recording.c \
     vm/checkpoint.c
 debugger := \

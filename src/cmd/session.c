@@ -28,7 +28,7 @@
 #include "debugger/trace/file.h"
 #include "debugger/trace/ring.h"
 #include "debugger/trace/text.h"
-#include "io/uart.h"
+#include "vm/host_io.h"
 #include "vm/pc.h"
 #include "vm/recording.h"
 #include "vm/state.h"
@@ -49,7 +49,7 @@ struct session {
     struct symbols      *symbols;
     struct trace_text    text;
     struct recorder     *recorder;      /* --record */
-    enum input_hook      hook;          /* that is asking for input now */
+    struct host_io       io;            /* input and sleep */
 };
 
 /* ---- signals; a handler has no other way to reach the machine ---- */
@@ -165,43 +165,43 @@ static int close_trace(struct session *s)
 
 /* ---- the machine ---- */
 
-static void poll_host(void *arg)
+/* Input: the terminal's, which takes its own while the guest sleeps. */
+static void feed(void *arg, enum input_hook hook)
 {
     struct session *s = arg;
-    s->hook = INPUT_POLL;
-    terminal_poll(s->terminal);
-    s->hook = INPUT_ROOM;
+    if (hook == INPUT_POLL)
+        terminal_poll(s->terminal);
+    else if (hook == INPUT_ROOM && !s->o->keyboard)
+        terminal_feed(s->terminal);
 }
 
 static uint64_t idle(void *arg, uint64_t ns)
 {
     struct session *s = arg;
-    s->hook = INPUT_IDLE;
-    uint64_t passed = terminal_idle(s->terminal, ns);
-    s->hook = INPUT_ROOM;
-    if (s->recorder)
-        recorder_sleep(s->recorder, ns, passed);
-    return passed;
+    return terminal_idle(s->terminal, ns);
 }
 
-static void on_taken(void *arg, bool keyboard, uint8_t byte)
+static void note_byte(void *arg, enum input_hook hook, enum input_kind kind, uint8_t byte)
 {
     struct session *s = arg;
-    recorder_byte(s->recorder, s->hook, keyboard ? INPUT_KEYBOARD : INPUT_SERIAL, byte);
+    if (s->recorder)
+        recorder_byte(s->recorder, hook, kind, byte);
+}
+
+static void note_sleep(void *arg, uint64_t ns, uint64_t passed)
+{
+    struct session *s = arg;
+    if (s->recorder)
+        recorder_sleep(s->recorder, ns, passed);
 }
 
 /* ---- a recording, done again ---- */
 
-static void play(struct session *s, enum input_hook hook)
+static bool is_playing(const void *arg)
 {
-    enum input_kind kind;
-    uint8_t byte;
-    while (input_play_byte(&s->o->replay->log, hook, &kind, &byte))
-        input_give(s->vm, kind, byte);
+    const struct session *s = arg;
+    return s->o->replay;
 }
-
-static void play_poll(void *arg) { play(arg, INPUT_POLL); }
-static void play_room(void *arg) { play(arg, INPUT_ROOM); }
 
 /* Was the run interrupted by somebody, and is it there now? */
 static bool was_interrupted(const struct recording *r)
@@ -217,20 +217,24 @@ static void interrupt_again(struct session *s)
         vm_kick(s->vm);
 }
 
-/* While it slept? */
-static uint64_t play_idle(void *arg, uint64_t ns)
+/* How long it slept, or how long until it was interrupted in its sleep. */
+static uint64_t play_sleep(void *arg, uint64_t ns)
 {
     struct session *s = arg;
     const struct recording *r = s->o->replay;
     uint64_t now = vclock_now_ns(s->vm->clock);
     bool last = was_interrupted(r) && !r->end.kicked && boot_cpu(s->vm)->icount == r->end.icount &&
                 s->vm->n_exits == r->end.n_exits;
-    play(s, INPUT_IDLE);
     uint64_t passed = last && now >= r->end.vtime_ns ? 0 : input_play_sleep(&s->o->replay->log, ns);
     if (last && now + passed >= r->end.vtime_ns)
         interrupt_again(s);
     return passed;
 }
+
+static const struct host_ops host_ops = {
+    .is_playing = is_playing, .feed = feed, .sleep = idle, .play_sleep = play_sleep,
+    .note_byte = note_byte, .note_sleep = note_sleep,
+};
 
 /* Where it was interrupted: in the midst of a turn, and the kick is an exit of its own, or
  * between two turns. */
@@ -325,7 +329,7 @@ static bool attach_recording(struct session *s)
     char why[300];
     if (s->o->replay) {
         s->o->replay->log.vm = s->vm;
-        uart_on_room(pc_uart(s->vm->pc), play_room, s);
+        s->io.log = &s->o->replay->log;
         if (recording_is_of(s->o->replay, s->vm))
             return true;
         host_say("%s is not the guest that was recorded: its contents differ", s->o->guest.path);
@@ -333,12 +337,9 @@ static bool attach_recording(struct session *s)
     }
     if (!s->o->record)
         return true;
-    s->hook = INPUT_ROOM;
     s->recorder = recorder_open(s->o->record, s->vm, why, sizeof why);
     if (!s->recorder)
         host_say("%s", why);
-    else
-        terminal_on_taken(s->terminal, on_taken, s);
     return s->recorder != NULL;
 }
 
@@ -368,10 +369,9 @@ static bool build(struct session *s)
     struct vm_config c = s->o->machine;
     c.trace = s->trace;
     c.serial = c.debugcon = (struct char_sink){ terminal_put, s->terminal };
-    c.idle = s->o->replay ? play_idle : idle;
-    c.poll = s->o->replay ? play_poll : poll_host;
     c.alarm = host_alarm_at;
-    c.hook_arg = s;
+    s->io = (struct host_io){ .ops = &host_ops, .arg = s };
+    host_io_hook(&s->io, &c);
     if (wants_live_text(s->o)) {
         terminal_set_prefix(s->terminal, "guest> ");
         c.after_exit = drain_now;
@@ -381,7 +381,8 @@ static bool build(struct session *s)
     if (s->vm && load(s, why, sizeof why)) {
         if (wants_live_text(s->o))
             open_symbols(s);
-        terminal_attach(s->terminal, s->vm, s->o->keyboard);
+        host_io_attach(&s->io, s->vm);
+        terminal_attach(s->terminal, &s->io, s->o->keyboard);
         return attach_recording(s);
     }
     if (why[0])

@@ -16,21 +16,18 @@
 #include "base/host.h"
 #include "base/vclock.h"
 #include "debugger/link/link.h"
-#include "io/i8042.h"
-#include "io/uart.h"
+#include "vm/host_io.h"
 #include "vm/pc.h"
 #include "vm/vm.h"
 
 #define ESCAPE 0x01             /* Ctrl-A */
 
 struct terminal {
-    struct vm *vm;              /* one of these two                */
+    struct host_io *io;         /* one of these two                */
     struct link *link;
     bool  interactive, keyboard, eof, escaped;
     uint8_t queue[256];         /* read, not yet taken by the guest */
     size_t head, count;
-    void (*taken)(void *arg, bool keyboard, uint8_t byte);
-    void *taken_arg;
     uint8_t last;               /* byte the guest printed          */
     const char *prefix;
     char   line[512];
@@ -125,8 +122,8 @@ static void enqueue(struct terminal *t, uint8_t byte)
 
 static void end_run(const struct terminal *t)
 {
-    if (t->vm)
-        vm_interrupt(t->vm, SIGINT);
+    if (t->io)
+        vm_interrupt(t->io->vm, SIGINT);
     else
         raise(SIGINT);
 }
@@ -153,8 +150,8 @@ static void escape_command(struct terminal *t, uint8_t key)
     case 'c': enqueue(t, 0x03);                     break;
     case 'a': enqueue(t, ESCAPE);                   break;
     case 's':
-        if (t->vm)
-            pc_screen(t->vm->pc, stderr);
+        if (t->io)
+            pc_screen(t->io->vm->pc, stderr);
         else
             show_linked_screen(t);
         break;
@@ -209,39 +206,21 @@ static int give(struct terminal *t, uint8_t byte)
 {
     if (t->link)
         return give_link(t, byte);
-    if (t->keyboard)
-        return keyboard_type(pc_keyboard(t->vm->pc), (char)(byte == '\r' ? '\n' : byte));
-    return uart_receive(pc_uart(t->vm->pc), byte);
+    return host_io_give(t->io, t->keyboard ? INPUT_KEYBOARD : INPUT_SERIAL, byte);
 }
 
-static void feed(struct terminal *t)
+void terminal_feed(struct terminal *t)
 {
     while (t->count && give(t, t->queue[t->head]) != -EAGAIN) {
-        if (t->taken)
-            t->taken(t->taken_arg, t->keyboard, t->queue[t->head]);
         t->head = (t->head + 1) % sizeof t->queue;
         t->count--;
     }
 }
 
-void terminal_on_taken(struct terminal *t, void (*fn)(void *arg, bool keyboard, uint8_t byte),
-                       void *arg)
+void terminal_attach(struct terminal *t, struct host_io *io, bool keyboard)
 {
-    t->taken = fn;
-    t->taken_arg = arg;
-}
-
-static void on_room(void *arg)
-{
-    feed(arg);
-}
-
-void terminal_attach(struct terminal *t, struct vm *vm, bool keyboard)
-{
-    t->vm = vm;
+    t->io = io;
     t->keyboard = keyboard;
-    if (!keyboard)
-        uart_on_room(pc_uart(vm->pc), on_room, t);
 }
 
 void terminal_attach_link(struct terminal *t, struct link *l, bool keyboard)
@@ -263,7 +242,7 @@ void terminal_poll(void *arg)
     struct terminal *t = arg;
     if (wait_for_input(t, 0))
         read_input(t);
-    feed(t);
+    terminal_feed(t);
 }
 
 #define LONGEST_WAIT_NS 10000000u
@@ -273,7 +252,7 @@ void terminal_poll(void *arg)
 uint64_t terminal_idle(void *arg, uint64_t ns)
 {
     struct terminal *t = arg;
-    bool jump = !t->interactive && t->vm->cfg.engine->counts;
+    bool jump = !t->interactive && t->io->vm->cfg.engine->counts;
     if (ns == VCLOCK_NEVER && t->eof && !t->count)
         return VCLOCK_NEVER;
     if (jump && ns != VCLOCK_NEVER) {
@@ -283,7 +262,7 @@ uint64_t terminal_idle(void *arg, uint64_t ns)
     uint64_t before = host_monotonic_ns();
     if (wait_for_input(t, ns < LONGEST_WAIT_NS ? ns : LONGEST_WAIT_NS))
         read_input(t);
-    feed(t);
+    terminal_feed(t);
     uint64_t passed = jump ? 1 : host_monotonic_ns() - before;
     return passed < ns ? passed : ns;
 }
@@ -296,8 +275,8 @@ void terminal_send(struct terminal *t)
         return;
     if (errno == EINTR || errno == EAGAIN)
         clearerr(stdout);
-    else if (t->vm)
-        vm_stop(t->vm, VM_HOST, "output cannot be written: %s", strerror(errno));
+    else if (t->io)
+        vm_stop(t->io->vm, VM_HOST, "output cannot be written: %s", strerror(errno));
 }
 
 void terminal_set_prefix(struct terminal *t, const char *prefix)

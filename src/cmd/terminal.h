@@ -12,29 +12,27 @@
 
 #include "base/types.h"
 
+struct host_io;
 struct link;
-struct vm;
 struct terminal;
 
 struct terminal *terminal_open(void);               /* NULL: out of memory */
 void terminal_close(struct terminal *t);            /* t may be NULL       */
 
 /* Input goes to this machine: its serial port, or its keyboard. */
-void terminal_attach(struct terminal *t, struct vm *vm, bool keyboard);
+void terminal_attach(struct terminal *t, struct host_io *io, bool keyboard);
 
 /* Or to one in another process.  Ctrl-A x then sends SIGINT to our own. */
 void terminal_attach_link(struct terminal *t, struct link *l, bool keyboard);
-/* Call fn with each byte that a machine of our own has taken. */
-void terminal_on_taken(struct terminal *t, void (*fn)(void *arg, bool keyboard, uint8_t byte),
-                       void *arg);
-/* its descriptor, 0, may be polled: not at the end */
 bool terminal_wants_input(const struct terminal *t);
 /* something waits for the guest to take it */
 bool terminal_has_input(const struct terminal *t);
 bool terminal_is_interactive(const struct terminal *t);
 
-/* For struct vm_config: arg is the terminal. */
+/* For struct host_ops.  poll: read what was typed and give it to the guest; feed: give it what
+ * was read before; idle: the guest is halted, wait for ns at most and do the same. */
 void     terminal_poll(void *terminal);
+void     terminal_feed(struct terminal *t);
 uint64_t terminal_idle(void *terminal, uint64_t ns);
 
 /* A byte of guest output, for struct char_sink. */

@@ -15,8 +15,6 @@
 #include "base/trace.h"
 #include "base/vclock.h"
 #include "debugger/vmm/vmm_private.h"
-#include "io/uart.h"
-#include "vm/pc.h"
 
 /* ---- output, and events ---- */
 
@@ -48,45 +46,33 @@ static bool something_is_typed(const struct vmm *m)
     return m->typed[LINK_TO_SERIAL].n || m->typed[LINK_TO_KEYBOARD].n;
 }
 
-/* Give the guest what was typed, as far as its devices have room, and log each byte. */
-static void feed(struct vmm *m, enum input_hook hook)
+/* Give the guest what was typed, as far as its devices have room. */
+static void feed(void *arg, enum input_hook hook)
 {
-    static const enum input_kind kinds[] = { [LINK_TO_SERIAL] = INPUT_SERIAL, [LINK_TO_KEYBOARD] = INPUT_KEYBOARD };
-    if (reverse_inside(m->reverse)) {
-        reverse_play(m->reverse, hook);
-        return;
-    }
+    static const enum input_kind kinds[] = {
+        [LINK_TO_SERIAL] = INPUT_SERIAL, [LINK_TO_KEYBOARD] = INPUT_KEYBOARD,
+    };
+    struct vmm *m = arg;
     if (!something_is_typed(m) || !reverse_takes_input(m->reverse, hook))
         return;
     for (unsigned to = 0; to < NELEM(m->typed); to++) {
         struct typed *t = &m->typed[to];
-        while (t->n && input_give(m->vm, kinds[to], t->byte[t->head]) != -EAGAIN) {
-            reverse_note_byte(m->reverse, hook, kinds[to], t->byte[t->head]);
+        while (t->n && host_io_give(&m->io, kinds[to], t->byte[t->head]) != -EAGAIN) {
             t->head = (t->head + 1) % TYPED_MAX;
             t->n--;
         }
     }
 }
 
-static void on_room(void *arg)
+/* Every millisecond of virtual time, and when the guest halts. */
+static bool look_around(void *arg)
 {
-    feed(arg, INPUT_ROOM);
-}
-
-/* ---- a look around, every millisecond of virtual time, and when the guest halts ---- */
-
-static void look_around(struct vmm *m, enum input_hook hook)
-{
-    feed(m, hook);
+    struct vmm *m = arg;
     wire_answer_run(m);
     wire_flush_output(m);
     wire_publish(m);
     m->request_waits |= wire_request_waits(m, 0) || reverse_due(m->reverse);
-}
-
-static void on_poll(void *arg)
-{
-    look_around(arg, INPUT_POLL);
+    return m->request_waits;
 }
 
 /* ---- sleep ---- */
@@ -120,17 +106,10 @@ static uint64_t idle_jumping(struct vmm *m, uint64_t ns)
     return interrupt_idling(m);
 }
 
-static uint64_t on_idle(void *arg, uint64_t ns)
+static uint64_t idle(void *arg, uint64_t ns)
 {
     struct vmm *m = arg;
-    look_around(m, INPUT_IDLE);
-    if (m->request_waits)
-        return interrupt_idling(m);
-    if (reverse_inside(m->reverse))
-        return reverse_play_sleep(m->reverse, ns);
-    uint64_t passed = m->o->paced ? idle_paced(m, ns) : idle_jumping(m, ns);
-    reverse_note_sleep(m->reverse, ns, passed);
-    return passed;
+    return m->o->paced ? idle_paced(m, ns) : idle_jumping(m, ns);
 }
 
 /* ---- what going back wants to see ---- */
@@ -141,11 +120,50 @@ static void after_exit(void *arg)
     reverse_exit_answered(m->reverse);
 }
 
+static struct vmm *vmm_of(void *arg)
+{
+    struct host_io *io = arg;
+    return io->arg;
+}
+
 static uint64_t on_measured(void *arg, uint64_t ns)
 {
-    struct vmm *m = arg;
-    return reverse_measured(m->reverse, ns);
+    return reverse_measured(vmm_of(arg)->reverse, ns);
 }
+
+static void before_answer(void *arg, const struct vmexit *x)
+{
+    vmm_before_answer(vmm_of(arg), x);
+}
+
+static bool is_playing(const void *arg)
+{
+    const struct vmm *m = arg;
+    return reverse_inside(m->reverse);
+}
+
+static uint64_t play_sleep(void *arg, uint64_t ns)
+{
+    struct vmm *m = arg;
+    return reverse_play_sleep(m->reverse, ns);
+}
+
+static void note_byte(void *arg, enum input_hook hook, enum input_kind kind, uint8_t byte)
+{
+    struct vmm *m = arg;
+    reverse_note_byte(m->reverse, hook, kind, byte);
+}
+
+static void note_sleep(void *arg, uint64_t ns, uint64_t passed)
+{
+    struct vmm *m = arg;
+    reverse_note_sleep(m->reverse, ns, passed);
+}
+
+static const struct host_ops ops = {
+    .is_playing = is_playing, .feed = feed, .look = look_around, .sleep = idle,
+    .play_sleep = play_sleep, .note_byte = note_byte, .note_sleep = note_sleep,
+};
 
 /* ---- setting them ---- */
 
@@ -154,12 +172,11 @@ void hooks_set(struct vmm *m, struct vm_config *c)
     c->trace = m->trace;
     c->serial = (struct char_sink){ put_serial, m };
     c->debugcon = (struct char_sink){ put_debugcon, m };
-    c->idle = on_idle;
+    m->io = (struct host_io){ .ops = &ops, .arg = m };
+    host_io_hook(&m->io, c);
     c->measured = on_measured;
-    c->poll = on_poll;
+    c->before_answer = before_answer;
     c->alarm = host_alarm_at;
-    c->hook_arg = m;
-    c->before_answer = vmm_before_answer;
     c->after_exit = after_exit;
     c->after_exit_arg = m;
     m->trace->drain = wait_for_room;
@@ -168,5 +185,6 @@ void hooks_set(struct vmm *m, struct vm_config *c)
 
 void hooks_attach(struct vmm *m)
 {
-    uart_on_room(pc_uart(m->vm->pc), on_room, m);
+    m->io.log = reverse_log(m->reverse);
+    host_io_attach(&m->io, m->vm);
 }

@@ -25,12 +25,14 @@ static bool build(struct vmm *m, char *why, size_t n)
     m->vm = vm_new(&c, why, n);
     if (!m->vm || vm_load(m->vm, &o->guest, why, n))
         return false;
-    hooks_attach(m);
     m->control = control_new(m->vm, o->symbols, o->info);
     snprintf(why, n, "out of memory");
     if (!m->control)
         return false;
-    m->reverse = reverse_new(m->vm, m->control, o->checkpoint_bytes ? o->checkpoint_bytes : CHECKPOINT_BYTES);
+    m->reverse = reverse_new(m->vm, m->control,
+                             o->checkpoint_bytes ? o->checkpoint_bytes : CHECKPOINT_BYTES);
+    if (m->reverse)
+        hooks_attach(m);
     return m->reverse != NULL;
 }
 

@@ -38,12 +38,9 @@ void reverse_note_sleep(struct reverse *r, uint64_t ns, uint64_t passed)
     r->cannot_be_repeated |= r->log.full;
 }
 
-void reverse_play(struct reverse *r, enum input_hook hook)
+struct input_log *reverse_log(struct reverse *r)
 {
-    enum input_kind kind;
-    uint8_t byte;
-    while (input_play_byte(&r->log, hook, &kind, &byte))
-        input_give(r->vm, kind, byte);
+    return &r->log;
 }
 
 uint64_t reverse_play_sleep(struct reverse *r, uint64_t ns)

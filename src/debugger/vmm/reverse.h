@@ -60,11 +60,12 @@ void reverse_note_exit(struct reverse *r, const struct vmexit *x);
 void reverse_exit_answered(struct reverse *r);
 bool reverse_takes_input(struct reverse *r, enum input_hook hook);
 
-/* The outside.  Inside the past `play` gives what came then, and the outside is silent. */
+/* What came from outside, for vm/host_io.h: inside the past it is played from this log, and the
+ * outside is silent; else it is noted. */
+struct input_log *reverse_log(struct reverse *r);
 bool reverse_inside(const struct reverse *r);
 void reverse_note_byte(struct reverse *r, enum input_hook hook, enum input_kind kind, uint8_t byte);
 void reverse_note_sleep(struct reverse *r, uint64_t ns, uint64_t passed);
-void reverse_play(struct reverse *r, enum input_hook hook);
 /* How long it slept then; ns is until the next timer. */
 uint64_t reverse_play_sleep(struct reverse *r, uint64_t ns);
 

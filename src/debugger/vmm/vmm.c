@@ -43,9 +43,8 @@ void vmm_give_up_way_back(struct vmm *m)
  * about to step through the answer.  So the guest stops before it, with the machine half way
  * through its turn, and only requests that change nothing are served.  That gdb finds the end
  * of the answer by a breakpoint in vmm_guest_stopped(). */
-void vmm_before_answer(void *arg, const struct vmexit *x)
+void vmm_before_answer(struct vmm *m, const struct vmexit *x)
 {
-    struct vmm *m = arg;
     struct link_stop why = { .why = LINK_AT_EXIT, .seq = m->trace->ctx.cause };
     char text[200];
     int i = exit_index(x->reason);

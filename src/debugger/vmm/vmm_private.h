@@ -16,6 +16,7 @@
 #include "debugger/vmm/control.h"
 #include "debugger/vmm/reverse.h"
 #include "debugger/vmm/wire.h"
+#include "vm/host_io.h"
 
 #define TYPED_MAX 4096                  /* bytes that wait for the guest to take them */
 
@@ -36,6 +37,7 @@ struct vmm {
     const struct link_options *o;
     struct trace     *trace;
     struct vm        *vm;
+    struct host_io    io;
     struct control   *control;
     struct reverse   *reverse;
 
@@ -111,8 +113,8 @@ void vmm_tell_stop(struct vmm *m, const struct link_stop *why);
 /* Going back takes long; end it where the guest is then, and tell that. */
 void vmm_give_up_way_back(struct vmm *m);
 
-/* struct vm_config's before_answer: stop here, in the midst of a turn, if the debugger follows
+/* An exit is about to be answered: stop here, in the midst of a turn, if the debugger follows
  * exits of this kind. */
-void vmm_before_answer(void *arg, const struct vmexit *x);
+void vmm_before_answer(struct vmm *m, const struct vmexit *x);
 
 #endif
