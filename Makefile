@@ -24,6 +24,7 @@ base := \
     base/trace.c \
     base/vclock.c \
     base/bytes.c \
+    base/saved.c \
     base/sandbox.c
 mem := \
     mem/gmem.c \

@@ -1,10 +1,13 @@
 /*
  * vm/state.c -- a machine's state out and in; see state.h.
  *
- * Who adds a field to struct vm that the next turn depends on adds it to a
- * list here; tests/unit/test_saved.c finds a member that was forgotten, here or in
- * the CPU or a device.  tests/unit/test_snapshot.c runs guests with and without an
- * interruption and compares their traces event by event.
+ * Begin reading with parts[]: each row is a part of the machine, with the function that saves
+ * it and the one that loads it.  Which members a part has is a table, too: here (members,
+ * context), in the CPU (cpu/soft/save.c), in each device (its fields).  Snapshots, checkpoints
+ * and going back all come here, so a row that is added is added for all of them.
+ *
+ * tests/unit/test_saved.c finds a member that was forgotten; tests/unit/test_snapshot.c runs
+ * guests with and without an interruption and compares their traces event by event.
  */
 #include "vm/state.h"
 
@@ -13,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/host.h"
+#include "base/saved.h"
 #include "base/trace.h"
 #include "base/vclock.h"
 #include "io/bus.h"
@@ -26,17 +30,61 @@
 #define MAX_PARTS 32
 #define LATEST_NS BIT(58)               /* nine years: no guest gets there, and no sum overflows */
 
-/* Numbers of which every value is harmless, and truths. */
-#define NUMBERS(X) \
-    X(time_base_ns) X(next_poll_ns) X(n_exits) X(n_irqs) X(exits_by) X(vcpu[0].msr) \
-    X(vcpu[0].turn.icount_at_exit) X(vcpu[0].turn.icount_concluded) \
-    X(vcpu[0].turn.time_base_at_exit_ns) X(status) X(why) X(vcpu[0].tsc_base) X(vcpu[0].n_exits)
-#define BOOLS(X) \
-    X(vcpu[0].halted) X(reset_wanted) X(vcpu[0].turn.paging_stale) X(vcpu[0].turn.after_visible) \
-    X(vcpu[0].turn.registers_changed) X(vcpu[0].turn.unfinished) \
-    X(vcpu[0].irq_ready) X(vcpu[0].controls.irq_window_exiting)
+/* What of struct vm is state, and of what belongs to its one CPU.  The rest is wiring, the host's
+ * or the debugger's; tests/unit/test_saved.c has the reason for each. */
+#define NUMBER(member) SAVED(struct vm, member)
+#define TRUTH(member)  SAVED_TRUTH(struct vm, member)
+static const struct saved members[] = {
+    NUMBER(time_base_ns), NUMBER(next_poll_ns), NUMBER(n_exits), NUMBER(n_irqs), NUMBER(exits_by),
+    NUMBER(vcpu[0].msr), NUMBER(vcpu[0].turn.icount_at_exit), NUMBER(vcpu[0].turn.icount_concluded),
+    NUMBER(vcpu[0].turn.time_base_at_exit_ns), NUMBER(status), NUMBER(why),
+    NUMBER(vcpu[0].tsc_base), NUMBER(vcpu[0].n_exits),
+    TRUTH(vcpu[0].halted), TRUTH(reset_wanted), TRUTH(vcpu[0].turn.paging_stale),
+    TRUTH(vcpu[0].turn.after_visible), TRUTH(vcpu[0].turn.registers_changed),
+    TRUTH(vcpu[0].turn.unfinished), TRUTH(vcpu[0].irq_ready),
+    TRUTH(vcpu[0].controls.irq_window_exiting),
+};
 
-/* ---- saving ---- */
+/* Of the trace: in the midst of a turn its events still have the stamp of its beginning. */
+static const struct saved context[] = {
+    SAVED(struct trace_context, vtime_ns), SAVED(struct trace_context, icount),
+    SAVED(struct trace_context, rip), SAVED(struct trace_context, cause),
+};
+
+/* A load under way: what was read that a later part still needs. */
+struct loading { struct bytes_in *in; uint64_t now, armings; };
+
+/* ---- the clock ---- */
+
+static void put_clock(struct vm *vm, struct bytes_out *o)
+{
+    bytes_put_u64(o, vclock_now_ns(vm->clock));
+    bytes_put_u64(o, vclock_armings(vm->clock));
+}
+
+static const char *get_clock(struct vm *vm, struct loading *l)
+{
+    l->now = bytes_get_u64(l->in);
+    l->armings = bytes_get_u64(l->in);
+    if (l->now >= LATEST_NS)
+        return "its clock";
+    vclock_restore(vm->clock, l->now, l->armings);
+    return NULL;
+}
+
+/* Loaded devices have armed their timers, and the clock has counted that. */
+static void put_nothing(struct vm *vm, struct bytes_out *o)
+{
+    (void)vm, (void)o;
+}
+
+static const char *get_clock_again(struct vm *vm, struct loading *l)
+{
+    vclock_restore(vm->clock, l->now, l->armings);
+    return NULL;
+}
+
+/* ---- devices ---- */
 
 /* A length, and so many bytes. */
 static void put_part(const struct pc_part *p, struct bytes_out *o)
@@ -53,7 +101,7 @@ static void put_part(const struct pc_part *p, struct bytes_out *o)
     free(text);
 }
 
-static void put_devices(const struct vm *vm, struct bytes_out *o)
+static void put_devices(struct vm *vm, struct bytes_out *o)
 {
     struct pc_part part[MAX_PARTS];
     size_t n = pc_parts(vm->pc, part, MAX_PARTS);
@@ -63,51 +111,6 @@ static void put_devices(const struct vm *vm, struct bytes_out *o)
     for (size_t i = n; i-- > 0; )
         put_part(&part[i], o);
 }
-
-static void put_cpu(struct vm *vm, struct bytes_out *o)
-{
-    struct cpu_state s;
-    const struct engine *e = boot_cpu(vm)->ops;
-    if (e->save) {
-        e->save(boot_cpu(vm), o);
-        return;
-    }
-    memset(&s, 0, sizeof s);
-    o->bad |= e->get_state(boot_cpu(vm), ST_ALL, &s) != 0;
-    BYTES_PUT(o, s);
-}
-
-static void put_context(const struct vm *vm, struct bytes_out *o)
-{
-    struct trace_context c = vm->trace ? vm->trace->ctx : (struct trace_context){ 0 };
-    bytes_put_u64(o, c.vtime_ns);           /* in mid-turn still that of its beginning */
-    bytes_put_u64(o, c.icount);
-    bytes_put_u64(o, c.rip);
-    bytes_put_u64(o, c.cause);
-}
-
-void vm_save_state(struct vm *vm, struct bytes_out *o)
-{
-    bytes_put_u64(o, vclock_now_ns(vm->clock));
-    bytes_put_u64(o, vclock_armings(vm->clock));
-    put_devices(vm, o);
-    put_context(vm, o);
-#define X(member) BYTES_PUT(o, vm->member);
-    NUMBERS(X)
-    BOOLS(X)
-#undef X
-    bytes_put_u64(o, vm->stop);
-    bytes_put_u64(o, boot_cpu(vm)->turn.verdict);
-    event_save(o, &boot_cpu(vm)->turn.injected);
-    put_cpu(vm, o);
-    /* Last what varies most in size: what is before it stays where it is. */
-    if (vm->nested)
-        nested_save(vm->nested, o);
-    if (vm->shadow)
-        shadow_save(vm->shadow, o);
-}
-
-/* ---- loading ---- */
 
 static bool get_part(const struct pc_part *p, struct bytes_in *in)
 {
@@ -120,29 +123,134 @@ static bool get_part(const struct pc_part *p, struct bytes_in *in)
     return ok;
 }
 
-static const char *get_devices(struct vm *vm, struct bytes_in *in)
+static const char *get_devices(struct vm *vm, struct loading *l)
 {
     struct pc_part part[MAX_PARTS];
     size_t n = pc_parts(vm->pc, part, MAX_PARTS);
-    if (bytes_get_u64(in) != n)
+    if (bytes_get_u64(l->in) != n)
         return "it has other devices";
     /* Each device claims anew what its registers say. */
     bus_release_movable(vm->ports);
     bus_release_movable(vm->mmio);
     for (size_t i = n; i-- > 0; )
-        if (!get_part(&part[i], in))
+        if (!get_part(&part[i], l->in))
             return part[i].name;
     return NULL;
 }
 
-static int get_cpu(struct vm *vm, struct bytes_in *in)
+/* ---- where the run loop stands ---- */
+
+static void put_context(struct vm *vm, struct bytes_out *o)
+{
+    const struct trace_context none = { 0 };
+    saved_put(context, NELEM(context), vm->trace ? &vm->trace->ctx : &none, o);
+}
+
+static const char *get_context(struct vm *vm, struct loading *l)
+{
+    struct trace_context unused;
+    saved_get(context, NELEM(context), vm->trace ? &vm->trace->ctx : &unused, l->in);
+    return NULL;
+}
+
+static void put_loop(struct vm *vm, struct bytes_out *o)
+{
+    saved_put(members, NELEM(members), vm, o);
+    bytes_put_u64(o, vm->stop);
+    bytes_put_u64(o, boot_cpu(vm)->turn.verdict);
+    event_save(o, &boot_cpu(vm)->turn.injected);
+}
+
+static const char *get_loop(struct vm *vm, struct loading *l)
+{
+    struct turn *turn = &boot_cpu(vm)->turn;
+    saved_get(members, NELEM(members), vm, l->in);
+    uint64_t stop = bytes_get_u64(l->in), verdict = bytes_get_u64(l->in);
+    vm->stop = stop < N_VM_STOPS ? (enum vm_stop)stop : VM_RUNNING;
+    turn->verdict = verdict <= STOP ? (enum verdict)verdict : RETRY;
+    vm->why[sizeof vm->why - 1] = 0;
+    event_load(l->in, &turn->injected);
+    return NULL;
+}
+
+/* ---- the CPU ---- */
+
+static void put_cpu(struct vm *vm, struct bytes_out *o)
 {
     struct cpu_state s;
-    const struct engine *e = boot_cpu(vm)->ops;
-    if (e->load)
-        return e->load(boot_cpu(vm), in);
+    struct vcpu *v = boot_cpu(vm);
+    if (v->ops->save) {
+        v->ops->save(v, o);
+        return;
+    }
+    memset(&s, 0, sizeof s);
+    o->bad |= v->ops->get_state(v, ST_ALL, &s) != 0;
+    BYTES_PUT(o, s);
+}
+
+static int load_cpu(struct vcpu *v, struct bytes_in *in)
+{
+    struct cpu_state s;
+    if (v->ops->load)
+        return v->ops->load(v, in);
     BYTES_GET(in, s);
-    return in->bad ? -EINVAL : e->set_state(boot_cpu(vm), ST_ALL, &s);
+    return in->bad ? -EINVAL : v->ops->set_state(v, ST_ALL, &s);
+}
+
+/* Its registers as they are set may say that it takes no interrupt; what was saved counts. */
+static const char *get_cpu(struct vm *vm, struct loading *l)
+{
+    struct vcpu *v = boot_cpu(vm);
+    bool ready = v->irq_ready;
+    v->ops->set_controls(v, &v->controls);
+    if (load_cpu(v, l->in))
+        return "its CPU";
+    v->irq_ready = ready;
+    return NULL;
+}
+
+/* ---- the monitor's own tables ---- */
+
+static void put_tables(struct vm *vm, struct bytes_out *o)
+{
+    if (vm->nested)
+        nested_save(vm->nested, o);
+    if (vm->shadow)
+        shadow_save(vm->shadow, o);
+}
+
+static const char *get_tables(struct vm *vm, struct loading *l)
+{
+    if (vm->nested && !nested_load(vm->nested, l->in))
+        return "its nested tables";
+    if (vm->shadow && !shadow_load(vm->shadow, l->in))
+        return "its shadow tables";
+    return NULL;
+}
+
+/* ---- all of it ---- */
+
+/* In this order a state is written and read: the clock before the devices, whose timers count
+ * by it; the loop's members before the CPU, which is told the controls among them; last what
+ * varies most in size, so that in two states all before it is at the same place, where
+ * checkpoints share what is the same. */
+static const struct part {
+    void        (*put)(struct vm *vm, struct bytes_out *o);
+    const char *(*get)(struct vm *vm, struct loading *l);       /* what is wrong, or NULL */
+} parts[] = {
+    { put_clock,   get_clock },
+    { put_devices, get_devices },
+    { put_nothing, get_clock_again },
+    { put_context, get_context },
+    { put_loop,    get_loop },
+    { put_cpu,     get_cpu },
+    { put_tables,  get_tables },
+};
+
+void vm_save_state(struct vm *vm, struct bytes_out *o)
+{
+    for (size_t i = 0; i < NELEM(parts); i++)
+        parts[i].put(vm, o);
 }
 
 /* Time that makes sense, and a look for input that comes. */
@@ -154,51 +262,15 @@ static bool good_times(const struct vm *vm, uint64_t now)
            (!vm->cfg.engine->counts || (at >= now && at - now < POLL_MEASURED_NS));
 }
 
-static void get_context(struct vm *vm, struct bytes_in *in)
-{
-    struct trace_context c = { .vtime_ns = bytes_get_u64(in), .icount = bytes_get_u64(in),
-                               .rip = bytes_get_u64(in), .cause = bytes_get_u64(in) };
-    if (!vm->trace)
-        return;
-    vm->trace->ctx.vtime_ns = c.vtime_ns;
-    vm->trace->ctx.icount = c.icount;
-    vm->trace->ctx.rip = c.rip;
-    vm->trace->ctx.cause = c.cause;
-}
-
-/* Everything in the order of saving; what is wrong with it, or NULL. */
 static const char *load(struct vm *vm, struct bytes_in *in)
 {
-    uint64_t now = bytes_get_u64(in), armings = bytes_get_u64(in);
-    if (now >= LATEST_NS)
-        return "its clock";
-    vclock_restore(vm->clock, now, armings);
-    const char *wrong = get_devices(vm, in);
-    if (wrong)
-        return wrong;
-    vclock_restore(vm->clock, now, armings);    /* devices have settled */
-    get_context(vm, in);
-#define X(member) BYTES_GET(in, vm->member);
-    NUMBERS(X)
-#undef X
-#define X(member) vm->member = bytes_get_bool(in);
-    BOOLS(X)
-#undef X
-    uint64_t stop = bytes_get_u64(in), verdict = bytes_get_u64(in);
-    vm->stop = stop < N_VM_STOPS ? (enum vm_stop)stop : VM_RUNNING;
-    boot_cpu(vm)->turn.verdict = verdict <= STOP ? (enum verdict)verdict : RETRY;
-    vm->why[sizeof vm->why - 1] = 0;
-    event_load(in, &boot_cpu(vm)->turn.injected);
-    bool ready = boot_cpu(vm)->irq_ready;
-    boot_cpu(vm)->ops->set_controls(boot_cpu(vm), &boot_cpu(vm)->controls);
-    if (get_cpu(vm, in))
-        return "its CPU";
-    boot_cpu(vm)->irq_ready = ready;
-    if (vm->nested && !nested_load(vm->nested, in))
-        return "its nested tables";
-    if (vm->shadow && !shadow_load(vm->shadow, in))
-        return "its shadow tables";
-    return in->bad || in->at != in->end ? "its length" : good_times(vm, now) ? NULL : "its clock";
+    struct loading l = { .in = in };
+    for (size_t i = 0; i < NELEM(parts); i++) {
+        const char *wrong = parts[i].get(vm, &l);
+        if (wrong)
+            return wrong;
+    }
+    return in->bad || in->at != in->end ? "its length" : good_times(vm, l.now) ? NULL : "its clock";
 }
 
 int vm_load_state(struct vm *vm, struct bytes_in *in, char *why, size_t n)

@@ -7,20 +7,23 @@
  */
 #include <errno.h>
 
+#include "base/saved.h"
 #include "cpu/soft/exec.h"
 
-/* Plain registers and counts: any value is one that a guest could have made. */
-#define PLAIN_STATE(X)                                                                  \
-    X(rip) X(restart_rip) X(icount) X(seg)                                            \
-    X(gdtr.base) X(gdtr.limit) X(idtr.base) X(idtr.limit)                               \
-    X(cr0) X(cr2) X(cr3) X(cr4) X(cr8) X(efer) X(dr)                                    \
-    X(star) X(lstar) X(cstar) X(sfmask) X(kernel_gs_base) X(tsc_aux)                    \
-    X(sysenter_cs) X(sysenter_esp) X(sysenter_eip) X(pat) X(fpu)                        \
-    X(pending_db) X(kept_db) X(late_input_at) X(late_input_value) X(supplied)           \
-    X(logged_icount) X(logged_rip) X(logged_gpr) X(run_icount)
-
-#define BOOL_STATE(X) \
-    X(irq_shadow) X(db_shadow) X(halted) X(late_input) X(in_shadow) X(log_insns)
+/* Plain registers and counts (any value is one that a guest could have made), and truths. */
+#define PLAIN(member) SAVED(struct soft, member)
+#define TRUTH(member) SAVED_TRUTH(struct soft, member)
+static const struct saved members[] = {
+    PLAIN(rip), PLAIN(restart_rip), PLAIN(icount), PLAIN(seg), PLAIN(gdtr.base),
+    PLAIN(gdtr.limit), PLAIN(idtr.base), PLAIN(idtr.limit), PLAIN(cr0), PLAIN(cr2), PLAIN(cr3),
+    PLAIN(cr4), PLAIN(cr8), PLAIN(efer), PLAIN(dr), PLAIN(star), PLAIN(lstar), PLAIN(cstar),
+    PLAIN(sfmask), PLAIN(kernel_gs_base), PLAIN(tsc_aux), PLAIN(sysenter_cs), PLAIN(sysenter_esp),
+    PLAIN(sysenter_eip), PLAIN(pat), PLAIN(fpu), PLAIN(pending_db), PLAIN(kept_db),
+    PLAIN(late_input_at), PLAIN(late_input_value), PLAIN(supplied), PLAIN(logged_icount),
+    PLAIN(logged_rip), PLAIN(logged_gpr), PLAIN(run_icount),
+    TRUTH(irq_shadow), TRUTH(db_shadow), TRUTH(halted), TRUTH(late_input), TRUTH(in_shadow),
+    TRUTH(log_insns),
+};
 
 void soft_save_all(struct vcpu *v, struct bytes_out *o)
 {
@@ -28,10 +31,7 @@ void soft_save_all(struct vcpu *v, struct bytes_out *o)
 
     bytes_put(o, s->gpr, N_GPRS * sizeof s->gpr[0]);
     bytes_put_u64(o, soft_flags(s));
-#define X(member) BYTES_PUT(o, s->member);
-    PLAIN_STATE(X)
-    BOOL_STATE(X)
-#undef X
+    saved_put(members, NELEM(members), s, o);
     bytes_put_u64(o, s->n_supplied);
     event_save(o, &s->inject);
     event_save(o, &s->delivering);
@@ -44,12 +44,7 @@ int soft_load_all(struct vcpu *v, struct bytes_in *in)
 
     bytes_get(in, s->gpr, N_GPRS * sizeof s->gpr[0]);
     soft_set_flags(s, bytes_get_u64(in));
-#define X(member) BYTES_GET(in, s->member);
-    PLAIN_STATE(X)
-#undef X
-#define X(member) s->member = bytes_get_bool(in);
-    BOOL_STATE(X)
-#undef X
+    saved_get(members, NELEM(members), s, in);
     uint64_t n_supplied = bytes_get_u64(in);
     s->n_supplied = n_supplied < NELEM(s->supplied) ? (unsigned)n_supplied : NELEM(s->supplied);
     s->next_supplied = 0;
