@@ -395,14 +395,16 @@ run: all
 
 # Suites run side by side, started in this order: what takes long comes first.  Those with
 # a short form have it in `make check`; each says what it leaves to `make check-all`.
+# One more than there are processors: some wait for a terminal most of the time.
 JOBS     ?= $(shell nproc)
+SUITES_AT_A_TIME = $(shell expr $(JOBS) + 1)
 TINY     := $(SAN)$(HARD)
 WIDE     := tests/static tests/gdb tests/tui tests/matrix tests/trace tests/gdbpair tests/kvm-debug \
     tests/reverse "tests/lockstep soft/nested kvm" tests/debug tests/signals tests/robot/run \
     tests/lockstep tests/exit-on tests/stories tests/deterministic tests/self $(UNIT_BINS)
-SHORT    := $(if $(TINY),,tests/fuzz-short tests/kvm-sim/run "tests/memtest --short" "tests/linux --short") \
+SHORT    := $(if $(TINY),,tests/fuzz-short "tests/kvm-sim/run --short" "tests/memtest --short" "tests/linux --short") \
     "$(JUDGE) --cases $(if $(TINY),20000,100000)" "$(JUDGE) --silicon --vendor amd --cases 10000"
-LONG     := $(if $(TINY),,tests/memtest tests/linux tests/fuzz-short tests/kvm-sim/run tests/kernel-session) \
+LONG     := $(if $(TINY),,tests/memtest tests/kvm-sim/run tests/linux tests/fuzz-short tests/kernel-session) \
     "$(JUDGE) --cases $(if $(TINY),20000,$(JUDGE_CASES))" "$(JUDGE) --silicon --vendor amd --cases 500000"
 RUN_JOBS  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
@@ -411,12 +413,12 @@ RUN_JOBS  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 tested: all $(UNIT_BINS) $(BUILD)/tests/robot $(JUDGE) $(BUILD)/guests/linux.cpio
 check:
 	@+$(MAKE) --no-print-directory $(RUN_JOBS) tested
-	BUILD=$(BUILD) tests/run -j $(JOBS) $(SHORT) $(WIDE)
+	BUILD=$(BUILD) tests/run -j $(SUITES_AT_A_TIME) $(SHORT) $(WIDE)
 
 ##  check-all  the same with every suite in its long form (half an hour)
 check-all:
 	@+$(MAKE) --no-print-directory $(RUN_JOBS) tested
-	BUILD=$(BUILD) tests/run -j $(JOBS) $(LONG) $(WIDE)
+	BUILD=$(BUILD) tests/run -j $(SUITES_AT_A_TIME) $(LONG) $(WIDE)
 
 ##  check-kvm-sim   the kvm tests on a complete KVM, inside QEMU (a minute)
 .PHONY: check-kvm-sim
