@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 
 #include "debugger/gdb/stub.h"
+#include "debugger/link/link.h"
 #include "one_process.h"
 #include "vm/state.h"
 
