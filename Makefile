@@ -110,6 +110,7 @@ io := \
     io/bus.c \
     io/irq_net.c \
     io/pic.c \
+    io/pit_channel.c \
     io/pit.c \
     io/rtc.c \
     io/uart.c \

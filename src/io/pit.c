@@ -1,10 +1,10 @@
 /*
- * io/pit.c -- the 8254: three counters that nobody has to count.
+ * io/pit.c -- the 8254 as the guest sees it: four ports, port 61h, and IRQ 0.
  *
- * A counter's value and output are functions of the time since it was loaded
- * (value_of, out_of), so nothing happens between two looks at it.  Only the
- * output of channel 0, which is IRQ 0, must move by itself: a timer waits for
- * its next change.  Time is kept in ticks of the 1.193182 MHz input.
+ * What the counters do in time is io/pit_channel.c; here are the registers in
+ * front of them.  The output of channel 0, which is IRQ 0, must move by
+ * itself: a timer waits for its next change.  All else is computed when
+ * somebody looks.
  *
  *   7 6 5 4 3 2 1 0
  *   c c r r m m m B    control word: channel, byte(s) read and written, mode, BCD
@@ -12,27 +12,30 @@
  *   1 1 n s 2 1 0 .    read-back: latch (0) count n, status s, of channels 2 1 0
  *   O N r r m m m B    status: output, no count loaded yet, and as programmed
  *
- * A new count in modes 2 and 3 waits for the end of the (half) cycle, hence
- * `pending`; whoever looks at a channel first brings it up to date (at_tick).
- * [8254 "Mode Definitions", "Read Operations"]
+ * A count has two bytes and the bus one, so between reading the low and the
+ * high byte a running counter moves on: the low byte of 0100h and then the
+ * high byte of 00FFh look like 0000h.  A latch holds the count still for both.
+ * [8254 "Programming the 8254", "Read Operations"]
  */
 #include "io/pit.h"
 
 #include <stdlib.h>
 
 #include "io/oddity.h"
+#include "io/pit_channel.h"
 #include "io/slot.h"
 
 #define CONTROL_CHANNEL(v)  ((v) >> 6)
-#define CONTROL_RW(v)       ((v) >> 4 & 3)
-#define CONTROL_MODE(v)     ((v) >> 1 & 7)
-#define CONTROL_BCD         BIT(0)
 #define READ_BACK           3           /* as a channel number       */
 #define READ_BACK_NO_COUNT  BIT(5)
 #define READ_BACK_NO_STATUS BIT(4)
 #define STATUS_OUT          BIT(7)
 #define STATUS_NULL         BIT(6)
 
+/*   7 6 5 4 3 2 1 0
+ *   . . O R x x S G    port 61h: G gate of channel 2, S its way to the loudspeaker; to be read:
+ *                      R refresh toggles, O output of channel 2; x is kept
+ * Guests of the AT time short delays by R.  [PC/AT Technical Reference "System Control Port"] */
 #define P61_GATE2           BIT(0)
 #define P61_SPEAKER         BIT(1)
 #define P61_WRITABLE        FIELD(3, 0)
@@ -41,34 +44,13 @@
 #define REFRESH_TICKS       18          /* every 15 us, whatever channel 1 is told */
 
 enum { RW_LATCH, RW_LOW, RW_HIGH, RW_BOTH };
-enum { MODE_TERMINAL, MODE_ONE_SHOT, MODE_RATE, MODE_SQUARE, MODE_SOFT_STROBE, MODE_HARD_STROBE };
-
-struct channel {
-    int64_t  start;         /* tick at which the count was loaded               */
-    int64_t  switch_tick;   /* when a pending count takes over                  */
-    int64_t  held;          /* ticks counted when the gate closed               */
-    uint32_t n;             /* the count in use, 1-65536                        */
-    uint32_t cr;            /* the count last written                           */
-    uint16_t latch;         /* latched count, as it will be read                */
-    uint8_t  control;       /* low six bits of the control word                 */
-    uint8_t  gate;
-    uint8_t  running;       /* loaded, and triggered if the mode wants that     */
-    uint8_t  pending;       /* cr waits for the end of the cycle                */
-    uint8_t  null_count;    /* cr is not loaded yet                             */
-    uint8_t  low_written;   /* RW_BOTH: the low byte is here, the high is due   */
-    uint8_t  low;
-    uint8_t  low_read;      /* RW_BOTH: the next read gives the high byte       */
-    uint8_t  latched;       /* bytes of the latched count still to be read      */
-    uint8_t  status_latched;
-    uint8_t  status;
-};
 
 struct pit {
     struct vclock  *clock;
     struct trace   *trace;
     struct irq_line irq0;
 
-    struct channel  ch[3];
+    struct pit_channel  ch[3];
     uint8_t         port61;
     uint8_t         out0;       /* what IRQ 0 was last told */
     struct vtimer   edge;       /* OUT of channel 0 changes */
@@ -106,6 +88,7 @@ static const struct field pit_fields[] = {
 
 #define NS_PER_S INT64_C(1000000000)
 
+/* Whole seconds and the rest apart: nanoseconds times 1193182 would not fit 64 bits. */
 static int64_t tick_now(const struct pit *p)
 {
     int64_t ns = (int64_t)vclock_now_ns(p->clock);
@@ -119,108 +102,9 @@ static uint64_t ns_of_tick(int64_t tick)
     return (uint64_t)(s * NS_PER_S + (rest * NS_PER_S + PIT_HZ - 1) / PIT_HZ);
 }
 
-/* --- One channel, as a function of time --- */
-
-/* Modes 6 and 7 are 2 and 3: the top bit is ignored there. */
-static unsigned mode_of(const struct channel *c)
-{
-    unsigned mode = CONTROL_MODE(c->control);
-    return mode >= 6 ? mode - 4 : mode;
-}
-
-static bool is_periodic(const struct channel *c)
-{
-    return mode_of(c) == MODE_RATE || mode_of(c) == MODE_SQUARE;
-}
-
-/* In modes 1 and 5 the gate triggers, in the others it lets count. */
-static bool is_triggered(const struct channel *c)
-{
-    return mode_of(c) == MODE_ONE_SHOT || mode_of(c) == MODE_HARD_STROBE;
-}
-
-static int64_t elapsed(const struct channel *c, int64_t tick)
-{
-    return c->gate || is_triggered(c) ? tick - c->start : c->held;
-}
-
-static int64_t high_half(uint32_t n)
-{
-    return (n + 1) / 2;
-}
-
-/* The channel with everything done that was due by `tick`. */
-static struct channel at_tick(const struct channel *ch, int64_t tick)
-{
-    struct channel c = *ch;
-    if (c.pending && tick >= c.switch_tick) {
-        bool half = (c.switch_tick - c.start) % c.n != 0;
-        c.n = c.cr;
-        c.start = c.switch_tick - (half ? high_half(c.n) : 0);
-        c.pending = c.null_count = 0;
-    }
-    if (c.running && !c.pending && tick >= c.start)
-        c.null_count = 0;
-    return c;
-}
-
-static bool out_of(const struct channel *c, int64_t tick)
-{
-    unsigned mode = mode_of(c);
-    int64_t e = elapsed(c, tick), n = c->n;
-    if (!c->running || e < 0)
-        return mode != MODE_TERMINAL;
-    switch (mode) {
-    case MODE_TERMINAL:
-    case MODE_ONE_SHOT:
-        return e >= n;
-    case MODE_RATE:
-        return !c->gate || n == 1 || e % n != n - 1;
-    case MODE_SQUARE:
-        return !c->gate || e % n < high_half(c->n);
-    default:
-        return e != n;
-    }
-}
-
-/* The tick after `tick` at which OUT changes, or -1: not by itself. */
-static int64_t next_change(const struct channel *c, int64_t tick)
-{
-    int64_t e = elapsed(c, tick), n = c->n;
-    if (!c->running || (!c->gate && !is_triggered(c)))
-        return -1;
-    if (e < 0 && mode_of(c) == MODE_ONE_SHOT)
-        return c->start;
-    if (is_periodic(c)) {
-        int64_t falls = mode_of(c) == MODE_RATE ? n - 1 : high_half(c->n);
-        int64_t in = e < 0 ? e : e % n;
-        return n == 1 ? -1 : tick - in + (in < falls ? falls : n);
-    }
-    if (e < n)
-        return c->start + n;
-    if (e == n && mode_of(c) >= MODE_SOFT_STROBE)
-        return c->start + n + 1;
-    return -1;
-}
-
-/* The counting element.  Mode 3 counts down by two, twice in a period. */
-static uint32_t value_of(const struct channel *c, int64_t tick)
-{
-    int64_t e = elapsed(c, tick), n = c->n;
-    int64_t wrap = c->control & CONTROL_BCD ? 10000 : 65536;
-    if (!c->running || e < 0)
-        e = 0;
-    if (mode_of(c) == MODE_SQUARE) {
-        int64_t in = e % n, high = high_half(c->n);
-        return (uint32_t)((n & ~INT64_C(1)) - 2 * (in < high ? in : in - high));
-    }
-    if (mode_of(c) == MODE_RATE)
-        return (uint32_t)(n - e % n);
-    return (uint32_t)(((n - e) % wrap + wrap) % wrap);
-}
-
 /* --- Numbers as the bus sees them --- */
 
+/* BCD: four decimal digits, one in each half byte.  [8254 "Control Word Format"] */
 static uint32_t from_bcd(uint32_t v)
 {
     return (v >> 12 & 15) * 1000 + (v >> 8 & 15) * 100 + (v >> 4 & 15) * 10 + (v & 15);
@@ -239,29 +123,29 @@ static bool is_bcd(uint32_t v)
     return true;
 }
 
-static uint16_t bus_value(const struct channel *c, int64_t tick)
+static uint16_t bus_value(const struct pit_channel *c, int64_t tick)
 {
-    uint32_t v = value_of(c, tick);
-    return (uint16_t)(c->control & CONTROL_BCD ? to_bcd(v) : v);
+    uint32_t v = pit_channel_value(c, tick);
+    return (uint16_t)(c->control & PIT_CONTROL_BCD ? to_bcd(v) : v);
 }
 
 /* Zero stands for the largest count. */
 static uint32_t count_from(struct pit *p, unsigned i, uint16_t written)
 {
-    struct channel *c = &p->ch[i];
-    bool bcd = c->control & CONTROL_BCD;
+    struct pit_channel *c = &p->ch[i];
+    bool bcd = c->control & PIT_CONTROL_BCD;
     uint32_t n = bcd ? from_bcd(written) : written;
     if (bcd && !is_bcd(written))
         oddity(p->trace, ODDITY_PIT_BAD_BCD, i, written);
-    if (n == 1 && is_periodic(c))
-        oddity(p->trace, ODDITY_PIT_COUNT_1, i, mode_of(c));
+    if (n == 1 && pit_channel_is_periodic(c))
+        oddity(p->trace, ODDITY_PIT_COUNT_1, i, pit_channel_mode(c));
     return n ? n : bcd ? 10000 : 65536;
 }
 
-static uint8_t status_of(const struct channel *c, int64_t tick)
+static uint8_t status_of(const struct pit_channel *c, int64_t tick)
 {
-    return (uint8_t)((out_of(c, tick) ? STATUS_OUT : 0) | (c->null_count ? STATUS_NULL : 0) |
-                     (c->control & 0x3f));
+    return (uint8_t)((pit_channel_out(c, tick) ? STATUS_OUT : 0) |
+                     (c->null_count ? STATUS_NULL : 0) | (c->control & 0x3f));
 }
 
 /* --- IRQ 0 --- */
@@ -273,13 +157,13 @@ static void settle(struct pit *p, bool timer_fired)
 {
     int64_t tick = tick_now(p);
     for (unsigned i = 0; i < 3; i++)
-        p->ch[i] = at_tick(&p->ch[i], tick);
-    bool out = out_of(&p->ch[0], tick);
+        p->ch[i] = pit_channel_at(&p->ch[i], tick);
+    bool out = pit_channel_out(&p->ch[0], tick);
     if (timer_fired && out == p->out0)
         irq_set(&p->irq0, !out);
     p->out0 = out;
     irq_set(&p->irq0, out);
-    int64_t next = next_change(&p->ch[0], tick);
+    int64_t next = pit_channel_next_change(&p->ch[0], tick);
     uint64_t deadline = next < 0 ? VCLOCK_NEVER : ns_of_tick(next);
     if (deadline == VCLOCK_NEVER)
         vtimer_cancel(&p->edge);
@@ -294,45 +178,16 @@ static void edge_due(void *arg)
 
 /* --- Writes --- */
 
-static void load_now(struct channel *c, int64_t tick)
-{
-    c->n = c->cr;
-    c->start = tick + 1;        /* with the next pulse of the input */
-    c->held = 0;
-    c->running = 1;
-    c->pending = 0;
-    c->null_count = 1;
-}
-
-/* Where the cycle (mode 2) or half cycle (mode 3) that `tick` is in ends. */
-static int64_t cycle_end(const struct channel *c, int64_t tick)
-{
-    int64_t e = elapsed(c, tick), n = c->n;
-    int64_t in = e < 0 ? 0 : e % n, base = e < 0 ? c->start : tick - in;
-    if (mode_of(c) == MODE_SQUARE && in < high_half(c->n))
-        return base + high_half(c->n);
-    return base + n;
-}
-
 static void count_written(struct pit *p, unsigned i, uint16_t written, int64_t tick)
 {
-    struct channel *c = &p->ch[i];
-    c->cr = count_from(p, i, written);
-    c->null_count = 1;
-    if (is_triggered(c))
-        return;
-    if (!is_periodic(c) || !c->running || !c->gate || c->n == 1) {
-        load_now(c, tick);
-    } else if (!c->pending) {
-        c->pending = 1;
-        c->switch_tick = cycle_end(c, tick);
-    }
+    pit_channel_set_count(&p->ch[i], count_from(p, i, written), tick);
 }
 
+/* Low byte, high byte, or first the one and then the other, as the control word says. */
 static void data_write(struct pit *p, unsigned i, uint8_t v, int64_t tick)
 {
-    struct channel *c = &p->ch[i];
-    switch (CONTROL_RW(c->control)) {
+    struct pit_channel *c = &p->ch[i];
+    switch (PIT_CONTROL_RW(c->control)) {
     case RW_LOW:
         count_written(p, i, v, tick);
         break;
@@ -343,7 +198,7 @@ static void data_write(struct pit *p, unsigned i, uint8_t v, int64_t tick)
         if (!c->low_written) {
             c->low = v;
             c->low_written = 1;
-            if (mode_of(c) == MODE_TERMINAL)
+            if (pit_channel_mode(c) == PIT_TERMINAL)
                 c->running = 0;     /* the first byte stops the count */
         } else {
             c->low_written = 0;
@@ -354,19 +209,20 @@ static void data_write(struct pit *p, unsigned i, uint8_t v, int64_t tick)
 }
 
 /* A count that is latched already stays: the second command is ignored. */
-static void latch_count(struct channel *c, int64_t tick)
+static void latch_count(struct pit_channel *c, int64_t tick)
 {
     if (c->latched)
         return;
     c->latch = bus_value(c, tick);
-    c->latched = CONTROL_RW(c->control) == RW_BOTH ? 2 : 1;
+    c->latched = PIT_CONTROL_RW(c->control) == RW_BOTH ? 2 : 1;
     c->low_read = 0;
 }
 
+/* One command for several channels, and the only way to read a status. */
 static void read_back(struct pit *p, uint8_t v, int64_t tick)
 {
     for (unsigned i = 0; i < 3; i++) {
-        struct channel *c = &p->ch[i];
+        struct pit_channel *c = &p->ch[i];
         if (!(v & BIT(i + 1)))
             continue;
         if (!(v & READ_BACK_NO_COUNT))
@@ -378,6 +234,7 @@ static void read_back(struct pit *p, uint8_t v, int64_t tick)
     }
 }
 
+/* A control word stops the channel until a count follows; its old counts stay readable. */
 static void control_write(struct pit *p, uint8_t v, int64_t tick)
 {
     unsigned i = CONTROL_CHANNEL(v);
@@ -385,33 +242,13 @@ static void control_write(struct pit *p, uint8_t v, int64_t tick)
         read_back(p, v, tick);
         return;
     }
-    struct channel *c = &p->ch[i];
-    if (CONTROL_RW(v) == RW_LATCH) {
+    struct pit_channel *c = &p->ch[i];
+    if (PIT_CONTROL_RW(v) == RW_LATCH) {
         latch_count(c, tick);
         return;
     }
-    *c = (struct channel){ .control = v & 0x3f, .gate = c->gate, .n = c->n, .cr = c->cr,
+    *c = (struct pit_channel){ .control = v & 0x3f, .gate = c->gate, .n = c->n, .cr = c->cr,
                            .null_count = 1 };
-}
-
-static void gate_write(struct channel *c, bool gate, int64_t tick)
-{
-    if (gate == c->gate)
-        return;
-    if (!gate) {
-        int64_t e = elapsed(c, tick);
-        c->held = e < 0 ? 0 : e;
-        c->gate = 0;
-        c->pending = 0;         /* the trigger will load it */
-        return;
-    }
-    c->gate = 1;
-    if (is_triggered(c) || is_periodic(c)) {
-        if (c->running || c->null_count)
-            load_now(c, tick);
-    } else {
-        c->start = tick - c->held;
-    }
 }
 
 static void pit_write(void *dev, struct bus_access a, uint64_t value)
@@ -426,24 +263,26 @@ static void pit_write(void *dev, struct bus_access a, uint64_t value)
         control_write(p, v, tick);
     } else {
         p->port61 = v & P61_WRITABLE;
-        gate_write(&p->ch[2], v & P61_GATE2, tick);
+        pit_channel_set_gate(&p->ch[2], v & P61_GATE2, tick);
     }
     settle(p, false);
 }
 
 /* --- Reads --- */
 
-static uint8_t data_peek(const struct channel *c, int64_t tick)
+/* A latched status comes before a latched count, and that before the counter as it runs.
+ * [8254 "Read-Back Command"] */
+static uint8_t data_peek(const struct pit_channel *c, int64_t tick)
 {
     uint16_t value = c->latched ? c->latch : bus_value(c, tick);
     if (c->status_latched)
         return c->status;
-    bool high = CONTROL_RW(c->control) == RW_HIGH ||
-                (CONTROL_RW(c->control) == RW_BOTH && c->low_read);
+    bool high = PIT_CONTROL_RW(c->control) == RW_HIGH ||
+                (PIT_CONTROL_RW(c->control) == RW_BOTH && c->low_read);
     return (uint8_t)(high ? value >> 8 : value);
 }
 
-static void data_taken(struct channel *c)
+static void data_taken(struct pit_channel *c)
 {
     if (c->status_latched) {
         c->status_latched = 0;
@@ -451,15 +290,15 @@ static void data_taken(struct channel *c)
     }
     if (c->latched)
         c->latched--;
-    if (CONTROL_RW(c->control) == RW_BOTH)
+    if (PIT_CONTROL_RW(c->control) == RW_BOTH)
         c->low_read = !c->low_read;
 }
 
 static uint8_t port61_peek(const struct pit *p, int64_t tick)
 {
-    struct channel c = at_tick(&p->ch[2], tick);
+    struct pit_channel c = pit_channel_at(&p->ch[2], tick);
     return (uint8_t)(p->port61 | (tick / REFRESH_TICKS & 1 ? P61_REFRESH : 0) |
-                     (out_of(&c, tick) ? P61_OUT2 : 0));
+                     (pit_channel_out(&c, tick) ? P61_OUT2 : 0));
 }
 
 static uint64_t pit_peek(const void *dev, struct bus_access a)
@@ -470,7 +309,7 @@ static uint64_t pit_peek(const void *dev, struct bus_access a)
         return 0xff;            /* the control word cannot be read */
     if (a.off > 3)
         return port61_peek(p, tick);
-    struct channel c = at_tick(&p->ch[a.off], tick);
+    struct pit_channel c = pit_channel_at(&p->ch[a.off], tick);
     return data_peek(&c, tick);
 }
 
@@ -485,8 +324,8 @@ static uint64_t pit_read(void *dev, struct bus_access a)
 
 bool pit_speaker(const struct pit *p, unsigned *hz)
 {
-    struct channel c = at_tick(&p->ch[2], tick_now(p));
-    bool tone = c.running && c.gate && mode_of(&c) == MODE_SQUARE;
+    struct pit_channel c = pit_channel_at(&p->ch[2], tick_now(p));
+    bool tone = c.running && c.gate && pit_channel_mode(&c) == PIT_SQUARE;
     *hz = tone ? PIT_HZ / c.n : 0;
     return p->port61 & P61_SPEAKER;
 }
@@ -495,7 +334,7 @@ bool pit_speaker(const struct pit *p, unsigned *hz)
 
 /* Nothing counts before it is told to; what the chip really holds after
  * power-on is undefined.  Only the gate of channel 2 can be closed. */
-static const struct channel channel_at_reset = { .n = 65536, .cr = 65536, .gate = 1 };
+static const struct pit_channel channel_at_reset = { .n = 65536, .cr = 65536, .gate = 1 };
 
 static void pit_reset(void *dev)
 {
@@ -514,7 +353,7 @@ static void pit_after_load(void *dev)
     struct pit *p = dev;
     int64_t tick = tick_now(p), far = 1 << 17;
     for (unsigned i = 0; i < 3; i++) {
-        struct channel *c = &p->ch[i];
+        struct pit_channel *c = &p->ch[i];
         if (c->n < 1 || c->n > 65536)
             c->n = 65536;
         if (c->cr < 1 || c->cr > 65536)
