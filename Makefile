@@ -112,6 +112,7 @@ io := \
     io/pic.c \
     io/pit_channel.c \
     io/pit.c \
+    io/rtc_clock.c \
     io/rtc.c \
     io/uart.c \
     io/vga.c \
