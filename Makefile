@@ -114,6 +114,7 @@ io := \
     io/pit.c \
     io/rtc_clock.c \
     io/rtc.c \
+    io/uart_line.c \
     io/uart.c \
     io/vga.c \
     io/vga_text.c \
