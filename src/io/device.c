@@ -27,6 +27,8 @@ const struct oddity_info oddities[N_ODDITIES] = {
 #undef X
 };
 
+/* ---- one field ---- */
+
 static bool is_timer(const struct field *f)
 {
     return f->flags & FIELD_TIMER;
@@ -46,6 +48,7 @@ static unsigned stored_count(const struct field *f)
     return is_timer(f) ? TIMER_VALUES * f->count : f->count;
 }
 
+/* The timer that is element i of the field. */
 static struct vtimer *timer_at(const struct field *f, const void *dev, unsigned i)
 {
     const uint8_t *at = (const uint8_t *)dev + f->offset + (size_t)i * f->size;
@@ -73,6 +76,8 @@ void field_set(const struct field *f, void *dev, unsigned i, uint64_t value)
     bug_if(f->size > 8 || i >= f->count, "field %s[%u] of %u bytes", f->name, i, f->size);
     memcpy(at, &value, f->size);
 }
+
+/* ---- shown ---- */
 
 static void show_timer(uint64_t deadline, FILE *out)
 {
@@ -126,6 +131,8 @@ void device_show(const struct device_ops *ops, const void *dev, FILE *out)
     free(values);
 }
 
+/* ---- saved ---- */
+
 static void put_number(uint64_t v, unsigned bytes, FILE *out)
 {
     for (unsigned i = 0; i < bytes; i++)
@@ -168,6 +175,8 @@ int device_save(const struct device_ops *ops, const void *dev, FILE *out)
         return errno ? -errno : -EIO;
     return 0;
 }
+
+/* ---- loaded ---- */
 
 /* A little-endian number of `bytes`; false at the end of the file. */
 static bool get_number(FILE *in, unsigned bytes, uint64_t *v)
@@ -240,6 +249,8 @@ static void take_over(const struct device_ops *ops, void *dev, const uint64_t *v
     }
 }
 
+/* In three steps: everything is read and compared; taken over, and the device settles; timers get
+ * back the rank they had among timers of the same time, so that they fire in the same order. */
 int device_load(const struct device_ops *ops, void *dev, FILE *in)
 {
     size_t n = 0;

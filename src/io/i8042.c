@@ -90,6 +90,7 @@ static const struct field i8042_fields[] = {
 
 /* --- From the keyboard to the guest --- */
 
+/* One output buffer, two senders: the byte in it is announced by its sender's line. */
 static void update_irqs(struct i8042 *k)
 {
     bool full = k->status & ST_OBF, aux = k->status & ST_AUX;
@@ -98,7 +99,7 @@ static void update_irqs(struct i8042 *k)
 }
 
 /* Start the transfer of the keyboard's next byte, if one may come. */
-static void listen(struct i8042 *k)
+static void start_transfer(struct i8042 *k)
 {
     bool may = !(k->status & ST_OBF) && !(k->command_byte & CB_NO_KBD);
     if (!may || !keyboard_has_byte(&k->kbd))
@@ -133,11 +134,11 @@ static void byte_arrived(void *arg)
         break;
     }
     update_irqs(k);
-    listen(k);
+    start_transfer(k);
 }
 
 /* An answer of the controller itself. */
-static void answer(struct i8042 *k, uint8_t byte, bool aux)
+static void put_answer(struct i8042 *k, uint8_t byte, bool aux)
 {
     k->data = byte;
     k->status |= ST_OBF;
@@ -146,6 +147,7 @@ static void answer(struct i8042 *k, uint8_t byte, bool aux)
 
 /* --- Commands --- */
 
+/* Bits 4 and 5 mirror the two interrupt lines. */
 static uint8_t output_port(const struct i8042 *k)
 {
     uint8_t v = k->output_port & (uint8_t)~(OUT_OBF | OUT_AUX_OBF);
@@ -154,6 +156,8 @@ static uint8_t output_port(const struct i8042 *k)
     return v;
 }
 
+/* The AT had pins to spare here, so A20 and the CPU's reset hang on the keyboard controller.
+ * [PC/AT Technical Reference "Keyboard Controller"] */
 static void write_output_port(struct i8042 *k, uint8_t v)
 {
     k->output_port = v;
@@ -168,30 +172,31 @@ static void write_command_byte(struct i8042 *k, uint8_t v)
     k->status = v & CB_SYS ? k->status | ST_SYS : k->status & (uint8_t)~ST_SYS;
 }
 
+/* AAh answers 55h if all is well, and leaves keyboard and mouse off. */
 static void self_test(struct i8042 *k)
 {
     write_command_byte(k, CB_SYS | CB_NO_KBD | CB_NO_AUX | CB_XLATE);
     k->command = k->release = 0;
-    answer(k, 0x55, false);
+    put_answer(k, 0x55, false);
 }
 
 /* Commands that are done at once; those with an argument wait for it. */
-static void command(struct i8042 *k, uint8_t v)
+static void write_command(struct i8042 *k, uint8_t v)
 {
     k->command = 0;
     k->status |= ST_COMMAND;
     switch (v) {
-    case CMD_READ_CB:   answer(k, k->command_byte, false); break;
+    case CMD_READ_CB:   put_answer(k, k->command_byte, false); break;
     case CMD_AUX_OFF:   k->command_byte |= CB_NO_AUX; break;
     case CMD_AUX_ON:    k->command_byte &= (uint8_t)~CB_NO_AUX; break;
-    case CMD_AUX_TEST:  answer(k, 0x00, false); break;      /* the wires are fine */
+    case CMD_AUX_TEST:  put_answer(k, 0x00, false); break;      /* the wires are fine */
     case CMD_SELF_TEST: self_test(k); break;
-    case CMD_KBD_TEST:  answer(k, 0x00, false); break;
+    case CMD_KBD_TEST:  put_answer(k, 0x00, false); break;
     case CMD_KBD_OFF:   k->command_byte |= CB_NO_KBD; break;
     case CMD_KBD_ON:    k->command_byte &= (uint8_t)~CB_NO_KBD; break;
-    case CMD_READ_IN:   answer(k, INPUT_PORT, false); break;
-    case CMD_READ_OUT:  answer(k, output_port(k), false); break;
-    case CMD_TEST_IN:   answer(k, 0x00, false); break;
+    case CMD_READ_IN:   put_answer(k, INPUT_PORT, false); break;
+    case CMD_READ_OUT:  put_answer(k, output_port(k), false); break;
+    case CMD_TEST_IN:   put_answer(k, 0x00, false); break;
     case CMD_WRITE_CB:
     case CMD_WRITE_OUT:
     case CMD_ECHO_KBD:
@@ -208,7 +213,8 @@ static void command(struct i8042 *k, uint8_t v)
     }
 }
 
-static void data(struct i8042 *k, uint8_t v)
+/* Port 60h: the argument of a command that waits for one; else a byte for the keyboard. */
+static void write_data(struct i8042 *k, uint8_t v)
 {
     uint8_t waiting = k->command;
     k->command = 0;
@@ -216,9 +222,9 @@ static void data(struct i8042 *k, uint8_t v)
     switch (waiting) {
     case CMD_WRITE_CB:  write_command_byte(k, v); break;
     case CMD_WRITE_OUT: write_output_port(k, v); break;
-    case CMD_ECHO_KBD:  answer(k, v, false); break;
-    case CMD_ECHO_AUX:  answer(k, v, true); break;
-    case CMD_TO_AUX:    answer(k, 0xfe, true); break;       /* nobody there: time-out */
+    case CMD_ECHO_KBD:  put_answer(k, v, false); break;
+    case CMD_ECHO_AUX:  put_answer(k, v, true); break;
+    case CMD_TO_AUX:    put_answer(k, 0xfe, true); break;       /* nobody there: time-out */
     default:
         k->command_byte &= (uint8_t)~CB_NO_KBD;     /* talking to it enables it */
         keyboard_command(&k->kbd, k->trace, v);
@@ -230,11 +236,11 @@ static void i8042_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct i8042 *k = dev;
     if (a.off)
-        command(k, (uint8_t)value);
+        write_command(k, (uint8_t)value);
     else
-        data(k, (uint8_t)value);
+        write_data(k, (uint8_t)value);
     update_irqs(k);
-    listen(k);
+    start_transfer(k);
 }
 
 static uint64_t i8042_peek(const void *dev, struct bus_access a)
@@ -243,6 +249,7 @@ static uint64_t i8042_peek(const void *dev, struct bus_access a)
     return a.off ? k->status | ST_UNLOCKED : k->data;
 }
 
+/* Reading the data port empties the buffer and so lets the next byte come. */
 static uint64_t i8042_read(void *dev, struct bus_access a)
 {
     struct i8042 *k = dev;
@@ -250,7 +257,7 @@ static uint64_t i8042_read(void *dev, struct bus_access a)
     if (!a.off) {
         k->status &= (uint8_t)~(ST_OBF | ST_AUX);
         update_irqs(k);
-        listen(k);
+        start_transfer(k);
     }
     return value;
 }
@@ -260,10 +267,11 @@ static uint64_t i8042_read(void *dev, struct bus_access a)
 int i8042_key(struct i8042 *k, uint16_t set1_code, bool down)
 {
     int err = keyboard_key(&k->kbd, k->trace, set1_code, down);
-    listen(k);
+    start_transfer(k);
     return err;
 }
 
+/* Shift or Ctrl down, the key down and up, Shift or Ctrl up: all of it or nothing. */
 int keyboard_type(struct i8042 *k, char ascii)
 {
     /* ROOM: four bytes, and what keyboard_key() wants free for the fourth key. */
@@ -310,7 +318,7 @@ static void i8042_after_load(void *dev)
     k->status &= ST_OBF | ST_SYS | ST_COMMAND | ST_AUX;
     irq_set(&k->a20, k->output_port & OUT_A20);
     update_irqs(k);
-    listen(k);
+    start_transfer(k);
 }
 
 static void *i8042_create(const struct slot *s)

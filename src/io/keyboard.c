@@ -56,12 +56,14 @@ static const char plain[] =
 static const char shifted[] =
     "\0\0!@#$%^&*()_+\0\0QWERTYUIOP{}\0\0ASDFGHJKL:\"~\0|ZXCVBNM<>?";
 
-static uint16_t find(const char *table, size_t n, char c)
+/* The characters stand where their key's code is: the index is the set-1 code; 0: not there. */
+static uint16_t index_of(const char *table, size_t n, char c)
 {
     const char *at = c ? memchr(table, c, n) : NULL;
     return at ? (uint16_t)(at - table) : 0;
 }
 
+/* Plain first, then with Shift; ^A to ^Z are what is left. */
 uint16_t keyboard_key_for(char ascii, bool *shift, bool *ctrl)
 {
     if (ascii == '\r')
@@ -69,15 +71,15 @@ uint16_t keyboard_key_for(char ascii, bool *shift, bool *ctrl)
     if (ascii == 0x7f)
         ascii = '\b';
     *shift = *ctrl = false;
-    uint16_t code = find(plain, sizeof plain - 1, ascii);
+    uint16_t code = index_of(plain, sizeof plain - 1, ascii);
     if (code)
         return code;
-    code = find(shifted, sizeof shifted - 1, ascii);
+    code = index_of(shifted, sizeof shifted - 1, ascii);
     *shift = code != 0;
     if (code || ascii < 1 || ascii > 26)
         return code;
     *ctrl = true;
-    return find(plain, sizeof plain - 1, (char)('a' + ascii - 1));
+    return index_of(plain, sizeof plain - 1, (char)('a' + ascii - 1));
 }
 
 /* --- The queue --- */
@@ -87,7 +89,7 @@ static unsigned room(const struct keyboard *k)
     return KEYBOARD_QUEUE - k->count;
 }
 
-static void put(struct keyboard *k, struct trace *t, uint8_t byte)
+static void queue_byte(struct keyboard *k, struct trace *t, uint8_t byte)
 {
     if (!room(k)) {
         oddity(t, ODDITY_KBD_OVERFLOW, byte, 0);
@@ -101,6 +103,7 @@ bool keyboard_has_byte(const struct keyboard *k)
     return k->count;
 }
 
+/* What was sent is kept for "resend". */
 uint8_t keyboard_take(struct keyboard *k)
 {
     if (!k->count)
@@ -113,6 +116,8 @@ uint8_t keyboard_take(struct keyboard *k)
     return byte;
 }
 
+/* A key that goes up sends its code as well, marked; so the guest knows what is held.
+ * [PS/2 Keyboard "Scan Code Tables"] */
 int keyboard_key(struct keyboard *k, struct trace *t, uint16_t set1_code, bool down)
 {
     bool extended = set1_code >> 8 == EXTENDED;
@@ -124,14 +129,14 @@ int keyboard_key(struct keyboard *k, struct trace *t, uint16_t set1_code, bool d
     if (room(k) < ANSWERS + 3)
         return -EAGAIN;
     if (extended)
-        put(k, t, EXTENDED);
+        queue_byte(k, t, EXTENDED);
     if (k->set == 1) {
-        put(k, t, code | (down ? 0 : RELEASED_1));
+        queue_byte(k, t, code | (down ? 0 : RELEASED_1));
         return 0;
     }
     if (!down)
-        put(k, t, RELEASED);
-    put(k, t, code2);
+        queue_byte(k, t, RELEASED);
+    queue_byte(k, t, code2);
     return 0;
 }
 
@@ -144,23 +149,24 @@ enum { CMD_LEDS = 0xed, CMD_ECHO = 0xee, CMD_SCANSET = 0xf0, CMD_IDENTIFY = 0xf2
 static const struct keyboard keyboard_at_reset = { .scanning = 1, .set = 2, .typematic = 0x2b };
 
 /* The settings only: what is queued stays. */
-static void defaults(struct keyboard *k, bool scanning)
+static void set_defaults(struct keyboard *k, bool scanning)
 {
     k->set = keyboard_at_reset.set;
     k->typematic = keyboard_at_reset.typematic;
     k->scanning = scanning;
 }
 
-static void argument(struct keyboard *k, struct trace *t, uint8_t byte)
+/* LEDs, rate, or scan code set; of the last, 0 asks which it is. */
+static void take_argument(struct keyboard *k, struct trace *t, uint8_t byte)
 {
     uint8_t command = k->command;
     k->command = 0;
     if (command == CMD_SCANSET && byte > 2) {
         oddity(t, ODDITY_KBD_BAD_COMMAND, byte, 0);
-        put(k, t, RESEND);      /* set 3 is for terminals */
+        queue_byte(k, t, RESEND);   /* set 3 is for terminals */
         return;
     }
-    put(k, t, ACK);
+    queue_byte(k, t, ACK);
     if (command == CMD_LEDS)
         k->leds = byte & 7;
     else if (command == CMD_TYPEMATIC)
@@ -168,21 +174,21 @@ static void argument(struct keyboard *k, struct trace *t, uint8_t byte)
     else if (byte)
         k->set = byte;
     else
-        put(k, t, k->set);
+        queue_byte(k, t, k->set);
 }
 
-static void identify(struct keyboard *k, struct trace *t)
+static void tell_kind(struct keyboard *k, struct trace *t)
 {
-    put(k, t, ACK);
-    put(k, t, 0xab);            /* "MF2 keyboard"; the controller shows its 83h as 41h */
-    put(k, t, 0x83);
+    queue_byte(k, t, ACK);
+    queue_byte(k, t, 0xab);     /* "MF2 keyboard"; the controller shows its 83h as 41h */
+    queue_byte(k, t, 0x83);
 }
 
-static void restart(struct keyboard *k, struct trace *t)
+static void self_test(struct keyboard *k, struct trace *t)
 {
     *k = keyboard_at_reset;
-    put(k, t, ACK);
-    put(k, t, SELF_TEST);
+    queue_byte(k, t, ACK);
+    queue_byte(k, t, SELF_TEST);
 }
 
 /* A command clears what is queued: its answer comes first. */
@@ -191,33 +197,33 @@ void keyboard_command(struct keyboard *k, struct trace *t, uint8_t byte)
     if (byte != CMD_RESEND)
         k->count = 0;
     if (k->command && byte < CMD_LEDS) {
-        argument(k, t, byte);
+        take_argument(k, t, byte);
         return;
     }
     k->command = 0;
     switch (byte) {
-    case CMD_ECHO:      put(k, t, CMD_ECHO); break;
-    case CMD_IDENTIFY:  identify(k, t); break;
-    case CMD_RESEND:    put(k, t, k->last); break;
-    case CMD_RESET:     restart(k, t); break;
+    case CMD_ECHO:      queue_byte(k, t, CMD_ECHO); break;
+    case CMD_IDENTIFY:  tell_kind(k, t); break;
+    case CMD_RESEND:    queue_byte(k, t, k->last); break;
+    case CMD_RESET:     self_test(k, t); break;
     case CMD_LEDS:
     case CMD_SCANSET:
     case CMD_TYPEMATIC:
         k->command = byte;
-        put(k, t, ACK);
+        queue_byte(k, t, ACK);
         break;
     case CMD_ENABLE:
         k->scanning = 1;
-        put(k, t, ACK);
+        queue_byte(k, t, ACK);
         break;
     case CMD_DISABLE:
     case CMD_DEFAULTS:
-        defaults(k, byte == CMD_DEFAULTS);
-        put(k, t, ACK);
+        set_defaults(k, byte == CMD_DEFAULTS);
+        queue_byte(k, t, ACK);
         break;
     default:
         oddity(t, ODDITY_KBD_BAD_COMMAND, byte, 0);
-        put(k, t, RESEND);
+        queue_byte(k, t, RESEND);
         break;
     }
 }

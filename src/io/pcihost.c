@@ -1,5 +1,11 @@
 /*
  * io/pcihost.c -- CONFIG_ADDRESS, an empty CONFIG_DATA, and RST_CNT between them.
+ *
+ * A guest writes to CF8h (32 bits) which register of which device it means, and
+ * reads or writes that register at CFCh.  A device that is not there reads as
+ * all ones, and that is how a bus is searched.  A byte at CF9h never was part
+ * of the address, so chip sets put their reset register there.
+ * [PCI Local Bus Specification "Configuration Mechanism #1"]
  */
 #include "io/pcihost.h"
 
@@ -57,6 +63,7 @@ static uint64_t pcihost_read(void *dev, struct bus_access a)
     return pcihost_peek(dev, a);
 }
 
+/* Bit 2 rising resets; bit 1 says how thoroughly. */
 static void pcihost_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct pcihost *p = dev;

@@ -144,7 +144,8 @@ static unsigned chip_request(const struct chip *c, bool first)
     return serving == NONE || rank_of(c, line) < rank_of(c, serving) ? line : NONE;
 }
 
-/* Carry the second chip's output to the first, and the first's to the CPU. */
+/* Carry the second chip's output to the first, and the first's to the CPU.  Called after every
+ * change of either chip.  [8259A "Cascade Mode"] */
 static void settle(struct pic *p)
 {
     struct chip *first = &p->chip[0];
@@ -163,6 +164,9 @@ static void settle(struct pic *p)
     }
 }
 
+/* A rising pin also sets the edge latch, which an acknowledge clears: with the pin still up there
+ * is no second interrupt.  A falling pin clears it too, so the request is taken back.
+ * [8259A "Edge and Level Triggered Modes"] */
 void pic_set_line(void *pic, unsigned n, bool level)
 {
     struct pic *p = pic;
@@ -201,6 +205,7 @@ bool pic_pending(const struct pic *p)
     return p->int_level;
 }
 
+/* Try it: would anything get through if all lines of both chips asked at once? */
 bool pic_is_deaf(const struct pic *p)
 {
     struct chip first = p->chip[0], second = p->chip[1];
@@ -219,6 +224,9 @@ static struct irq_ack spurious(struct pic *p, unsigned i)
     return (struct irq_ack){ vector, (uint8_t)(8 * i + SPURIOUS), true };
 }
 
+/* Of a request on line 2 the first chip does not know who it was: the second one answers in its
+ * place, with its own vector.  Both are in service then, so the guest owes two EOIs.
+ * [8259A "Interrupt Sequence"] */
 struct irq_ack pic_ack(struct pic *p)
 {
     unsigned i = 0, line = chip_request(&p->chip[0], true);
@@ -251,6 +259,7 @@ static void write_icw1(struct chip *c, uint8_t value)
     c->wait = WAIT_ICW2;
 }
 
+/* The guest is done with a line: lines of the same and lower priority may interrupt again. */
 static void end_of_interrupt(struct pic *p, unsigned i, unsigned line, uint8_t ocw2)
 {
     struct chip *c = &p->chip[i];
@@ -297,6 +306,7 @@ static void write_ocw2(struct pic *p, unsigned i, uint8_t value)
     }
 }
 
+/* Which register the next reads show, the poll command, and the special mask mode. */
 static void write_ocw3(struct chip *c, uint8_t value)
 {
     if (value & OCW3_ESMM)
@@ -307,6 +317,7 @@ static void write_ocw3(struct chip *c, uint8_t value)
         c->read_isr = !!(value & OCW3_RIS);
 }
 
+/* Port 20h or A0h: bit 4 tells an ICW1, bit 3 an OCW3, neither an OCW2. */
 static void write_even(struct pic *p, unsigned i, uint8_t value)
 {
     struct chip *c = &p->chip[i];
@@ -322,6 +333,8 @@ static void write_even(struct pic *p, unsigned i, uint8_t value)
         write_ocw2(p, i, value);
 }
 
+/* Port 21h or A1h: the rest of the initialization, one ICW after the other, and from then on the
+ * mask.  [8259A "Initialization Sequence"] */
 static void write_odd(struct pic *p, unsigned i, uint8_t value)
 {
     struct chip *c = &p->chip[i];
@@ -398,6 +411,7 @@ static uint64_t pic_read(void *dev, struct bus_access a)
     return value;
 }
 
+/* An 8259A has no reset pin: a BIOS initializes it anew.  Here it is as if nobody had yet. */
 static void pic_reset(void *dev)
 {
     struct pic *p = dev;

@@ -1,9 +1,10 @@
 /*
  * io/sysport.c -- the small ports.
  *
- * Each is a struct of a few bytes and one wire.  The hooks are requests: the
- * machine notes them and acts when the access is over, so that no device is
- * reset while it is in the middle of a write.
+ * Each is a struct of a few bytes and one wire, and made in the same steps:
+ * state, the table that names it, create, reset, peek, read, write.  The hooks
+ * are requests: the machine notes them and acts when the access is over, so
+ * that no device is reset while it is in the middle of a write.
  */
 #include "io/sysport.h"
 
@@ -58,6 +59,7 @@ static uint64_t port92_read(void *dev, struct bus_access a)
     return port92_peek(dev, a);
 }
 
+/* Only the rising bit resets: a guest may read, change the A20 bit and write back. */
 static void port92_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct port92 *p = dev;
@@ -221,6 +223,7 @@ static void debugcon_reset(void *dev)
     ((struct debugcon *)dev)->count = 0;
 }
 
+/* Bochs answers with the port's own number, and guests look for it. */
 static uint64_t debugcon_peek(const void *dev, struct bus_access a)
 {
     (void)dev, (void)a;
@@ -278,6 +281,7 @@ static void exitport_reset(void *dev)
     ((struct exitport *)dev)->status = 0;
 }
 
+/* Write only: reads as an empty bus does. */
 static uint64_t exitport_peek(const void *dev, struct bus_access a)
 {
     (void)dev, (void)a;
@@ -353,6 +357,8 @@ static uint64_t pm1a_read(void *dev, struct bus_access a)
     return pm1a_peek(dev, a);
 }
 
+/* Written as a word or byte by byte.  SLP_EN is a command and reads as 0; which SLP_TYP means
+ * "off" the firmware's tables would say, so any will do. */
 static void pm1a_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct pm1a *p = dev;

@@ -114,6 +114,7 @@ static uint8_t byte_at(const struct vga_regs *r, size_t offset)
     return ((const uint8_t *)r)[offset];
 }
 
+/* Few ports, many registers: the index port chooses, the data port is the chosen one. */
 static uint8_t bank_peek(const struct vga_regs *r, const struct bank *b, bool data)
 {
     uint8_t index = byte_at(r, b->index);
@@ -155,6 +156,8 @@ static unsigned crtc_place(const struct vga_regs *r, unsigned off)
     return mono_place == colour ? 0 : mono_place ? off + 0x20 : off;
 }
 
+/* One port for index and data, in turns: whoever lost count reads 3DAh, and the index is next.
+ * [PS/2 Video Subsystem "Attribute Controller Registers"] */
 static void attr_write(struct vga_regs *r, uint8_t v)
 {
     unsigned index = r->attr_index & ATTR_INDEX;
@@ -181,6 +184,7 @@ static void dac_start(struct vga_regs *r, uint8_t index, uint8_t state)
     r->dac_part = 0;
 }
 
+/* The ports that are one register each. */
 static void plain_write(struct vga *v, unsigned off, uint8_t value)
 {
     struct vga_regs *r = &v->r;
@@ -211,6 +215,7 @@ static void vga_write(void *dev, struct bus_access a, uint64_t value)
         plain_write(v, at, (uint8_t)value);
 }
 
+/* Guests wait for the retrace before they touch the screen, and measure time by it. */
 static uint8_t status1(const struct vga *v)
 {
     uint64_t in_frame = vclock_now_ns(v->clock) % ((uint64_t)LINES * LINE_NS);
@@ -275,6 +280,7 @@ static void vga_reset(void *dev)
     default_palette(&v->r);
 }
 
+/* The indices are used as such: whatever the file said, they stay inside their banks. */
 static void vga_after_load(void *dev)
 {
     struct vga_regs *r = &((struct vga *)dev)->r;

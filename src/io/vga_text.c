@@ -43,6 +43,8 @@ static const struct { uint32_t at, bytes; } window[4] = {
     { 0x00000, 0x20000 }, { 0x00000, 0x10000 }, { 0x10000, 0x08000 }, { 0x18000, 0x08000 },
 };
 
+/* The last line shown has ten bits, two of them in the "overflow" register; a row is as many lines
+ * as a character is high.  [PS/2 Video Subsystem "CRT Controller Registers"] */
 static unsigned rows_of(const struct vga_regs *r)
 {
     unsigned last = r->crtc[CRTC_V_END] | (r->crtc[CRTC_OVERFLOW] & 0x02) << 7 |
@@ -81,6 +83,7 @@ uint32_t vga_text_cell(const struct vga_text *m, unsigned column, unsigned row)
     return m->window + at % m->window_bytes;
 }
 
+/* One to three bytes: code page 437 has nothing beyond FFFFh. */
 static void put_utf8(unsigned c, FILE *out)
 {
     if (c < 0x80) {
