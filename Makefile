@@ -296,6 +296,7 @@ UNIT_TESTS := \
     test_irq_net \
     test_dma \
     test_debug_exit \
+    test_pc \
     test_device \
     test_rtc \
     test_i8042 \

@@ -51,20 +51,9 @@ struct requester {
     unsigned            n;      /* which CPU (of a debugger: whose eyes), or which device */
 };
 
-static inline struct requester from_cpu(unsigned n)
-{
-    return (struct requester){ REQUESTER_CPU, n };
-}
-
-static inline struct requester from_device(unsigned n)
-{
-    return (struct requester){ REQUESTER_DEVICE, n };
-}
-
-static inline struct requester from_debugger(unsigned cpu)
-{
-    return (struct requester){ REQUESTER_DEBUGGER, cpu };
-}
+#define from_cpu(n)         ((struct requester){ REQUESTER_CPU, (n) })
+#define from_device(n)      ((struct requester){ REQUESTER_DEVICE, (n) })
+#define from_debugger(cpu)  ((struct requester){ REQUESTER_DEBUGGER, (cpu) })
 
 /* One access, as the device sees it. */
 struct bus_access {
