@@ -2,8 +2,8 @@
  * tests/fuzz/fuzz_devices.c -- a guest that knows no manners, for every device.
  *
  * The input is a program of small steps: port accesses of any size, time that
- * passes, bytes and keys from outside, interrupts acknowledged, resets, and
- * states loaded from nonsense.  The first byte chooses one device to be busy
+ * passes, bytes and keys from outside, interrupts acknowledged, ranges of the
+ * bus that move, resets, and states loaded from nonsense.  The first byte chooses one device to be busy
  * with, or all of them.
  *
  *   run   make fuzz            (each target for FUZZ_SECONDS)
@@ -138,6 +138,28 @@ static void from_outside(struct board *b, struct input *in)
     }
 }
 
+/* The UART at a second place, claimed, moved or released, as PCI devices do: the ranges must stay
+ * in order and apart.  And a second source on some interrupt line. */
+static void rewire(struct board *b, struct input *in)
+{
+    uint8_t what = take(in);
+    uint64_t base = UINT64_C(0x1000) + take(in), to = UINT64_C(0x1000) + take(in);
+    struct bus_range r = {
+        .base = base, .len = what / 4 % 32 + 1, .ops = b->part[B_UART].ops,
+        .dev = b->part[B_UART].dev, .why = "moves", .movable = true,
+    };
+    switch (what % 4) {
+    case 0: bus_claim(b->bus, &r); break;
+    case 1: bus_move(b->bus, base, to); break;
+    case 2: bus_release(b->bus, base); break;
+    default: irq_set(&b->shared, what & 4); break;
+    }
+    for (size_t i = 1; i < bus_count(b->bus); i++) {
+        const struct bus_range *low = bus_range_at(b->bus, i - 1), *high = low + 1;
+        check_same(low->base + low->len <= high->base, "its range overlaps another", high->ops);
+    }
+}
+
 static void step(struct board *b, int part, struct input *in)
 {
     uint8_t op = take(in);
@@ -164,6 +186,8 @@ static void step(struct board *b, int part, struct input *in)
     default:
         if (op == 0xff)
             b->part[one].ops->reset(b->part[one].dev);
+        else
+            rewire(b, in);
         break;
     }
 }

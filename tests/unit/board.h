@@ -38,6 +38,7 @@ struct board {
     struct bus    *bus;
     struct irq_nets *nets;
     struct irq_line pin[IRQ_NETS];  /* one source on each, for whoever has that line */
+    struct irq_line shared;         /* a second source of line 4, the UART's */
     struct { const struct device_ops *ops; void *dev; } part[N_BOARD_PARTS];
     char     out[4096];             /* what left UART and debug console */
     size_t   n_out;
@@ -134,6 +135,7 @@ static inline struct board *board_new(void)
     b->nets = irq_nets_new(b->trace);
     for (unsigned i = 0; i < IRQ_NETS; i++)
         b->pin[i] = irq_nets_join(b->nets, i);
+    b->shared = irq_nets_join(b->nets, 4);
     for (int i = 0; i < N_BOARD_PARTS; i++) {
         b->part[i].ops = ops[i];
         b->part[i].dev = board_make(b, i);
