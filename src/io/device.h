@@ -87,11 +87,13 @@ struct device_ops {
      * the bus asks it first, so that a read's event can precede its effects. */
     uint64_t (*peek)(const void *dev, struct bus_access a);
 
-    void     (*after_load)(void *dev);      /* may be NULL: restore what follows from the fields */
+    /* The fields have been loaded from a file that may say anything.  Bound what is used as an
+     * index, drive the pins, claim the ranges of the bus that the registers name.  May be NULL. */
+    void     (*after_load)(void *dev);
     void     (*free)(void *dev);
 };
 
-/* Where a device's bytes go to and come from; the far side is the host's. */
+/* Where the bytes go that a device sends: a terminal, a file.  All zero: nowhere. */
 struct char_sink { void (*put)(void *arg, uint8_t byte); void *arg; };
 
 static inline void char_put(const struct char_sink *s, uint8_t byte)
@@ -100,8 +102,8 @@ static inline void char_put(const struct char_sink *s, uint8_t byte)
         s->put(s->arg, byte);
 }
 
-/* A request to the machine: end the run, reset, power off.  It comes from
- * within a device's write, so note it and act when the access is over. */
+/* A request to the machine: end the run, reset, power off.  It comes from within a device's
+ * write, so whoever is called notes it and acts when the access is over.  All zero: ignored. */
 struct port_hook { void (*call)(void *arg, uint32_t value); void *arg; };
 
 static inline void port_call(const struct port_hook *h, uint32_t value)
@@ -110,19 +112,24 @@ static inline void port_call(const struct port_hook *h, uint32_t value)
         h->call(h->arg, value);
 }
 
-/* One element of a field, for tables, panes and debugger registers. */
+/* Element i of a field, as a number: of a timer its deadline.  Setting a timer arms it.  i must
+ * be below the field's count. */
 uint64_t field_get(const struct field *f, const void *dev, unsigned i);
 void     field_set(const struct field *f, void *dev, unsigned i, uint64_t value);
 
-/* Made from the field table, for every device alike (io/device.c).  device_save
- * returns 0 or -errno; device_load 0 or, if the file is not this device's
- * state, -EINVAL with the device left as it was. */
-void device_show(const struct device_ops *ops, const void *dev, FILE *out);
+/* ---- made from the field table, for every device alike (io/device.c) ---- */
 
-/* All elements of all fields in the table's order; how many there are, n at most
- * of which are put into out.  And the same shown, by who has only these. */
+/* All elements of all fields in the table's order, hidden ones included: at most n are put into
+ * out; returns how many there are. */
 size_t device_values(const struct device_ops *ops, const void *dev, uint64_t *out, size_t n);
+
+/* The registers as text, with their meaning; the second form for a debugger in another process,
+ * which has only the values that device_values() gave. */
+void device_show(const struct device_ops *ops, const void *dev, FILE *out);
 void device_show_values(const struct device_ops *ops, const uint64_t *values, FILE *out);
+
+/* The state to a file: 0 or -errno.  And back: 0; -EINVAL with the device left as it was if the
+ * file is not this device's state; -ENOMEM. */
 int  device_save(const struct device_ops *ops, const void *dev, FILE *out);
 int  device_load(const struct device_ops *ops, void *dev, FILE *in);
 

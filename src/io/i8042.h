@@ -23,7 +23,8 @@ extern const struct device_ops i8042_ops;
  * key does. */
 int keyboard_type(struct i8042 *k, char ascii);
 
-/* One key by its set-1 make code (0xe0xx for the extended ones). */
+/* One key by its set-1 make code (0xe0xx for the extended ones) goes down or up.  0, -EAGAIN or
+ * -EINVAL as above. */
 int i8042_key(struct i8042 *k, uint16_t set1_code, bool down);
 
 #endif

@@ -25,12 +25,13 @@ struct keyboard {
     uint8_t last;               /* last byte sent, for FEh "resend"   */
 };
 
+/* As after power-on: set 2, keys are sent, nothing queued. */
 void keyboard_reset(struct keyboard *k);
 
 /* A byte from the controller; the answers are queued. */
 void keyboard_command(struct keyboard *k, struct trace *t, uint8_t byte);
 
-/* The next byte for the controller. */
+/* Is there a byte for the controller?  Take it; 0 if there is none. */
 bool    keyboard_has_byte(const struct keyboard *k);
 uint8_t keyboard_take(struct keyboard *k);
 

@@ -41,6 +41,7 @@ enum oddity {
 struct oddity_info { const char *name, *a, *b, *about; };
 extern const struct oddity_info oddities[N_ODDITIES];      /* io/device.c */
 
+/* Log one; t may be NULL. */
 static inline void oddity(struct trace *t, enum oddity what, uint64_t a, uint64_t b)
 {
     trace_emit(t, TRACE_ODDITY, what, a, b);

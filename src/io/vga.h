@@ -32,14 +32,16 @@ struct vga_text {
     unsigned cursor_column, cursor_row;
 };
 
+/* Fills in *m. */
 void vga_text_mode(const struct vga *v, struct vga_text *m);
 
-/* Offset from A0000h of a cell: character, then attribute. */
+/* Offset from A0000h of a cell: its character, and in the next byte its colours. */
 uint32_t vga_text_cell(const struct vga_text *m, unsigned column, unsigned row);
 
 /* The screen as UTF-8 lines without trailing blanks.  vram: what is at A0000h. */
 void vga_text_dump(const struct vga *v, const uint8_t *vram, FILE *out);
 
+/* What the character generator draws for each code, as Unicode code points. */
 extern const uint16_t cp437_to_unicode[256];
 
 #endif

@@ -30,6 +30,7 @@ struct vga_regs {
     uint8_t dac[768];
 };
 
+/* The registers of a VGA, to look at. */
 const struct vga_regs *vga_regs(const struct vga *v);
 
 #endif
