@@ -118,7 +118,7 @@ static void the_log_is_written_in_front_of_the_chip(void **state)
 }
 
 static bool heard;
-static void listen(void *arg, unsigned net, bool level)
+static void on_net(void *arg, unsigned net, bool level)
 {
     assert_ptr_equal(arg, &heard);
     assert_int_equal(net, 11);
@@ -128,7 +128,7 @@ static void listen(void *arg, unsigned net, bool level)
 static void several_controllers_can_listen(void **state)
 {
     (void)state;
-    irq_nets_listen(b->nets, listen, &heard);
+    irq_nets_listen(b->nets, on_net, &heard);
     irq_set(&two, true);
     assert_true(heard);
     assert_true(pic_pending(pic));

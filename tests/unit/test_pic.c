@@ -31,12 +31,12 @@ static int tear_down(void **state)
 }
 
 /* As devices do, by way of the nets. */
-static void raise(unsigned n)
+static void raise_line(unsigned n)
 {
     irq_set(&b->pin[n], true);
 }
 
-static void lower(unsigned n)
+static void lower_line(unsigned n)
 {
     irq_set(&b->pin[n], false);
 }
@@ -67,7 +67,7 @@ static void says_nothing_before_initialization(void **state)
 {
     (void)state;
     b->part[B_PIC].ops->reset(pic);
-    raise(3);
+    raise_line(3);
     assert_false(pic_pending(pic));
 }
 
@@ -76,29 +76,29 @@ static void initialization_clears_mask_and_edges(void **state)
     (void)state;
     out(b, 0x21, 0xff);
     assert_int_equal(in(b, 0x21), 0xff);
-    raise(3);
+    raise_line(3);
     start_pics(b);
     assert_int_equal(in(b, 0x21), 0);
     assert_false(pic_pending(pic));         /* the edge came before ICW1 */
-    lower(3);
-    raise(3);
+    lower_line(3);
+    raise_line(3);
     assert_true(pic_pending(pic));
 }
 
 static void vector_is_icw2_plus_line(void **state)
 {
     (void)state;
-    raise(4);
+    raise_line(4);
     assert_int_equal(ack(), 0x24);
-    raise(14);
+    raise_line(14);
     assert_false(pic_pending(pic) && ack() == 0x24);
-    lower(14);
+    lower_line(14);
 }
 
 static void second_chip_comes_through_line_2(void **state)
 {
     (void)state;
-    raise(12);
+    raise_line(12);
     assert_int_equal(irr(0x20), 0x04);
     assert_int_equal(irr(0xa0), 0x10);
     assert_int_equal(ack(), 0x2c);
@@ -113,11 +113,11 @@ static void second_chip_comes_through_line_2(void **state)
 static void higher_priority_interrupts_lower(void **state)
 {
     (void)state;
-    raise(4);
+    raise_line(4);
     assert_int_equal(ack(), 0x24);
-    raise(5);
+    raise_line(5);
     assert_false(pic_pending(pic));         /* lower than what is in service */
-    raise(1);
+    raise_line(1);
     assert_int_equal(ack(), 0x21);
     out(b, 0x20, 0x20);                     /* ends 1, the highest */
     assert_int_equal(isr(0x20), 0x10);
@@ -129,7 +129,7 @@ static void mask_holds_a_request_back(void **state)
 {
     (void)state;
     out(b, 0x21, 0x10);
-    raise(4);
+    raise_line(4);
     assert_false(pic_pending(pic));
     assert_int_equal(irr(0x20), 0x10);
     out(b, 0x21, 0x00);
@@ -139,12 +139,12 @@ static void mask_holds_a_request_back(void **state)
 static void an_edge_gives_one_interrupt(void **state)
 {
     (void)state;
-    raise(4);
+    raise_line(4);
     ack();
     out(b, 0x20, 0x20);
     assert_false(pic_pending(pic));         /* still high, but no new edge */
-    lower(4);
-    raise(4);
+    lower_line(4);
+    raise_line(4);
     assert_true(pic_pending(pic));
 }
 
@@ -155,11 +155,11 @@ static void a_level_gives_interrupts_until_it_drops(void **state)
     assert_int_equal(in(b, 0x4d0), 0xf8);   /* 0-2 are edges whatever is written */
     out(b, 0x4d1, 0xff);
     assert_int_equal(in(b, 0x4d1), 0xde);
-    raise(5);
+    raise_line(5);
     assert_int_equal(ack(), 0x25);
     out(b, 0x20, 0x20);
     assert_int_equal(ack(), 0x25);
-    lower(5);
+    lower_line(5);
     out(b, 0x20, 0x20);
     assert_false(pic_pending(pic));
 }
@@ -167,8 +167,8 @@ static void a_level_gives_interrupts_until_it_drops(void **state)
 static void a_request_taken_back_is_spurious(void **state)
 {
     (void)state;
-    raise(3);
-    lower(3);
+    raise_line(3);
+    lower_line(3);
     assert_false(pic_pending(pic));
     assert_int_equal(ack(), 0x27);
     assert_int_equal(isr(0x20), 0);         /* a spurious 7 is not in service */
@@ -179,9 +179,9 @@ static void a_request_taken_back_is_spurious(void **state)
 static void specific_eoi_ends_the_named_line(void **state)
 {
     (void)state;
-    raise(4);
+    raise_line(4);
     ack();
-    raise(1);
+    raise_line(1);
     ack();
     out(b, 0x20, 0x64);
     assert_int_equal(isr(0x20), 0x02);
@@ -193,12 +193,12 @@ static void specific_eoi_ends_the_named_line(void **state)
 static void rotation_moves_the_served_line_last(void **state)
 {
     (void)state;
-    raise(4);
+    raise_line(4);
     ack();
-    lower(4);
+    lower_line(4);
     out(b, 0x20, 0xa0);                     /* rotate on non-specific EOI: 5 is first now */
-    raise(4);
-    raise(6);
+    raise_line(4);
+    raise_line(6);
     assert_int_equal(ack(), 0x26);
 }
 
@@ -206,8 +206,8 @@ static void set_priority_names_the_lowest(void **state)
 {
     (void)state;
     out(b, 0x20, 0xc4);                     /* 4 lowest, so 5 highest */
-    raise(0);
-    raise(5);
+    raise_line(0);
+    raise_line(5);
     assert_int_equal(ack(), 0x25);
 }
 
@@ -218,10 +218,10 @@ static void automatic_eoi_leaves_nothing_in_service(void **state)
     out(b, 0x21, 0x20);
     out(b, 0x21, 0x04);
     out(b, 0x21, 0x03);
-    raise(4);
+    raise_line(4);
     assert_int_equal(ack(), 0x24);
     assert_int_equal(isr(0x20), 0);
-    raise(5);
+    raise_line(5);
     assert_int_equal(ack(), 0x25);
 }
 
@@ -233,20 +233,20 @@ static void rotating_automatic_eoi_takes_turns(void **state)
     out(b, 0x21, 0x04);
     out(b, 0x21, 0x03);
     out(b, 0x20, 0x80);
-    raise(4);
+    raise_line(4);
     ack();
-    lower(4);
-    raise(4);
-    raise(6);
+    lower_line(4);
+    raise_line(4);
+    raise_line(6);
     assert_int_equal(ack(), 0x26);
 }
 
 static void special_mask_lets_lower_lines_in(void **state)
 {
     (void)state;
-    raise(3);
+    raise_line(3);
     ack();
-    raise(5);
+    raise_line(5);
     assert_false(pic_pending(pic));
     out(b, 0x21, 0x08);
     out(b, 0x20, 0x68);
@@ -260,21 +260,21 @@ static void special_mask_lets_lower_lines_in(void **state)
 static void special_full_nesting_lets_the_second_chip_in_again(void **state)
 {
     (void)state;
-    raise(14);
+    raise_line(14);
     ack();
-    raise(8);
+    raise_line(8);
     assert_false(pic_pending(pic));         /* line 2 is in service */
-    lower(8);
+    lower_line(8);
     out(b, 0xa0, 0x20);
     out(b, 0x20, 0x20);
-    lower(14);
+    lower_line(14);
     out(b, 0x20, 0x11);
     out(b, 0x21, 0x20);
     out(b, 0x21, 0x04);
     out(b, 0x21, 0x11);                     /* SFNM */
-    raise(14);
+    raise_line(14);
     ack();
-    raise(8);
+    raise_line(8);
     assert_true(pic_pending(pic));
     assert_int_equal(ack(), 0x28);
 }
@@ -284,7 +284,7 @@ static void poll_reads_and_acknowledges(void **state)
     (void)state;
     out(b, 0x20, 0x0c);
     assert_int_equal(in(b, 0x20), 0x00);
-    raise(6);
+    raise_line(6);
     out(b, 0x20, 0x0c);
     assert_int_equal(in(b, 0x20), 0x86);
     assert_int_equal(isr(0x20), 0x40);
@@ -293,8 +293,8 @@ static void poll_reads_and_acknowledges(void **state)
 static void two_requests_of_the_second_chip_in_turn(void **state)
 {
     (void)state;
-    raise(9);
-    raise(15);
+    raise_line(9);
+    raise_line(15);
     assert_int_equal(ack(), 0x29);
     out(b, 0xa0, 0x20);
     out(b, 0x20, 0x20);
@@ -304,9 +304,9 @@ static void two_requests_of_the_second_chip_in_turn(void **state)
 static void the_cause_is_the_event_that_raised_the_line(void **state)
 {
     (void)state;
-    raise(4);
+    raise_line(4);
     uint64_t raised = last_event(b, TRACE_IRQ_LINE)->seq;
-    raise(7);
+    raise_line(7);
     assert_int_equal(ack(), 0x24);
     assert_int_equal(cause, raised);
     const struct trace_event *acked = last_event(b, TRACE_IRQ_ACK);
@@ -320,9 +320,9 @@ static void the_cause_is_the_event_that_raised_the_line(void **state)
 static void a_line_that_does_not_move_is_no_event(void **state)
 {
     (void)state;
-    raise(4);
+    raise_line(4);
     uint64_t seq = b->trace->ring->head;
-    raise(4);
+    raise_line(4);
     assert_int_equal(b->trace->ring->head, seq);
 }
 
