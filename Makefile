@@ -136,6 +136,9 @@ vm := \
     vm/exits.c \
     vm/hypercall.c \
     vm/vm.c \
+    vm/time.c \
+    vm/interrupts.c \
+    vm/loop.c \
     vm/state.c \
     vm/snapshot.c \
     vm/live_flags.c \

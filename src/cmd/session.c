@@ -259,7 +259,7 @@ static void replay_turn(struct session *s)
         return;
     if (is_there(s, true))
         interrupt_again(s);
-    vm->debug_wants.until = was_interrupted(s->o->replay) && boot_cpu(vm)->icount < end->icount ? end->icount : 0;
+    vm->replay_until = was_interrupted(s->o->replay) && boot_cpu(vm)->icount < end->icount ? end->icount : 0;
     vm_turn(vm, &x);
 }
 

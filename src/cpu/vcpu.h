@@ -16,12 +16,17 @@ struct shadow;
 struct dirty;
 struct trace;
 
+/* Whose wish it is that the engine comes back when its budget is used up.  In this order where two
+ * wish the same: exits for a replay or a debugger are not logged. */
+enum turn_end { ENDS_FOR_TIME, ENDS_FOR_LIMIT, ENDS_FOR_LOCKSTEP, ENDS_FOR_REPLAY, ENDS_FOR_DEBUGGER };
+
 /* What one turn of the run loop leaves behind: for the next one, for lockstep and for a debugger. */
 struct turn {
     bool         unfinished;        /* a debugger interrupted it: the guest is still to run on */
     bool         after_visible;     /* it ended at an exit that the guest can tell            */
     bool         registers_changed; /* the answer changed the CPU's registers                 */
     bool         paging_stale;      /* the answer is one after which paging may be different   */
+    enum turn_end ends_for;         /* who has set the budget                                  */
     struct event injected;          /* given to the guest before it ran                        */
     enum verdict verdict;
     uint64_t     icount_at_exit;    /* before the exit's instruction was retired               */

@@ -214,8 +214,8 @@ static enum verdict on_cpuid(struct vm *vm, struct vcpu *v, struct vmexit *x)
     uint32_t out[4];
     v->ops->get_state(v, ST_CRS, &s);
     cpuid_answer(x->cpuid.leaf, x->cpuid.subleaf, !vm->cfg.no_vmcall, s.cr4, out);
-    if (vm->peer && vm->peer->ops->limit_cpuid)
-        vm->peer->ops->limit_cpuid(vm->peer, x->cpuid.leaf, out);
+    if (vm->cpuid_like && vm->cpuid_like->ops->limit_cpuid)
+        vm->cpuid_like->ops->limit_cpuid(vm->cpuid_like, x->cpuid.leaf, out);
     x->cpuid.eax = out[0], x->cpuid.ebx = out[1], x->cpuid.ecx = out[2], x->cpuid.edx = out[3];
     return RETIRE;
 }

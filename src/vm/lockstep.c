@@ -319,13 +319,20 @@ static bool follow(struct lockstep *l, uint64_t icount_at_exit)
     return same_state(l) && good_shadow(l);
 }
 
+/* Neither is to show its guest what the other could not. */
+static void pair(struct vm *a, struct vm *b)
+{
+    a->in_lockstep = b->in_lockstep = true;
+    a->cpuid_like = boot_cpu(b);
+    b->cpuid_like = boot_cpu(a);
+}
+
 int lockstep_run(struct lockstep *l)
 {
     struct vm *a = l->leader;
     vm_begin(a);
     vm_begin(l->follower);
-    a->peer = boot_cpu(l->follower);
-    l->follower->peer = boot_cpu(a);
+    pair(a, l->follower);
     a->sync_insns = both_count(l) ? l->every_insns : 0;
     while (a->stop == VM_RUNNING) {
         uint64_t before = a->n_exits;

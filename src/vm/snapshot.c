@@ -244,7 +244,7 @@ int snapshot_save(struct vm *vm, const struct snapshot_io *io, char *why, size_t
     struct bytes_out state = { 0 };
     struct packer *p = calloc(1, sizeof *p);
     int err = -ENOMEM;
-    if (vm->peer) {
+    if (vm->in_lockstep) {
         free(p);
         return refuse(-ENOTSUP, why, n, "a machine in lockstep has two CPUs, and a snapshot one");
     }
@@ -424,7 +424,7 @@ static int check_machine(const struct vm *vm, const struct snapshot_head *h, cha
 {
     const struct vm_config *c = &vm->cfg;
     unsigned long long mib = h->ram_bytes >> 20;
-    if (vm->peer)
+    if (vm->in_lockstep)
         return refuse(-ENOTSUP, why, n, "a machine in lockstep has two CPUs, and a snapshot one");
     if (strcmp(h->engine, c->engine->name))
         return refuse(-EINVAL, why, n, "it was taken on engine %s, and this is %s", h->engine,

@@ -283,7 +283,7 @@ int vm_load_state(struct vm *vm, struct bytes_in *in, char *why, size_t n)
         vm->trace->mask = mask;
     vm_rebase_time(vm);
     vm->alarm_ns = 0;
-    vm->debug_news.exit = vm->debug_news.due = false;
+    vm->debug_news.exit = false;
     if (!wrong)
         return 0;
     snprintf(why, n, "the state makes no sense for this machine: %s", wrong);

@@ -5,7 +5,7 @@
  *
  * Time, terminals and files are the caller's: they reach the machine through
  * the hooks of struct vm_config, so that this layer needs no operating system.
- * Begin reading with vm_run() in vm.c, then exits.c, then pc.c.
+ * Begin reading with vm_step() in loop.c, then exits.c, then pc.c.
  */
 #ifndef VM_VM_H
 #define VM_VM_H
@@ -17,6 +17,7 @@
 
 struct trace;
 struct vclock;
+struct timekeeping;
 struct bus;
 struct pc;
 
@@ -97,7 +98,6 @@ struct debug_wants {
 
 /* What the loop tells it. */
 struct debug_news {
-    bool     due;           /* the engine's budget ends at debug_wants.until                */
     bool     woken;         /* the CPU has left HLT for an interrupt that is not injected yet */
     bool     exit;          /* the latest exit was one that only the debugger asked for     */
     uint64_t n_exits;       /* how many of those there were                                 */
@@ -118,7 +118,7 @@ struct vm {
     struct trace     *trace;
     struct vcpu       vcpu[VM_MAX_CPUS];
     unsigned          n_vcpus;
-    struct vcpu      *peer;         /* in lockstep: the other CPU, which must look the same */
+    const struct timekeeping *time; /* counted or measured: vm/time.h */
     struct load_files *files;       /* what a reset loads again  */
     struct load_result  loaded;
 
@@ -134,7 +134,12 @@ struct vm {
     char         why[160];          /* more about the stop, or empty     */
     uint64_t     n_exits, n_irqs;
     uint64_t     exits_by[N_EXITS];
-    uint64_t     sync_insns;        /* exit at every multiple of so many instructions; 0: no */
+    /* Of two machines in lockstep (vm/lockstep.c): */
+    bool         in_lockstep;       /* it depends on the other: no snapshot, no going back       */
+    uint64_t     sync_insns;        /* exit at every multiple of so many instructions; 0: no     */
+    struct vcpu *cpuid_like;        /* the guest is shown no CPU feature that this one lacks     */
+    /* Of a recording that is played again: come back at this icount, unlogged; 0: no.           */
+    uint64_t     replay_until;
     struct debug_wants debug_wants;
     struct debug_news  debug_news;
     volatile int interrupted;       /* a signal number, set by vm_interrupt() */
@@ -170,6 +175,9 @@ void vm_step(struct vm *vm, struct vmexit *x);
  * but with no exit of the guest's: go on as before). */
 bool vm_prepare(struct vm *vm);
 bool vm_turn(struct vm *vm, struct vmexit *x);
+
+/* Everything as after power-on, and the guest loaded anew (not with cfg.no_reboot: then stop). */
+void vm_reset(struct vm *vm);
 
 /* The end of the run, once vm->stop says so: last bytes go out, the trace is told. */
 void vm_finish(struct vm *vm);

@@ -42,6 +42,8 @@ static const struct { const char *path, *why; } not_saved[] = {
     { "vm.vcpu[0].controls.wbinvd_exiting", "as above" },
     { "vm.vcpu[0].controls.cr0_mask", "as above" }, { "vm.vcpu[0].controls.cr4_mask", "as above" },
     { "vm.sync_insns", "lockstep's, which has no snapshots" },
+    { "vm.in_lockstep", "lockstep's, which has no snapshots" },
+    { "vm.replay_until", "a recording that is played has no snapshots" },
     { "uart.char_ns", "the machine's maker sets it" },
     { "pic.intr", "wiring" }, { "irq_nets.listener", "wiring" }, { "irq_nets.n_listeners", "wiring" },
     { "irq_nets.n_sources", "wiring" }, { "pit.irq0", "wiring" }, { "i8042.irq1", "wiring" }, { "i8042.irq12", "wiring" },
@@ -56,7 +58,7 @@ static const struct { const char *path, *why; } not_saved[] = {
 
     /* the debugger's: it is another's when the state is loaded */
     { "vm.vcpu[0].controls.monitor_trap_flag", "its step" }, { "vm.debug_wants.step", "its step" },
-    { "vm.debug_wants.until", "its next look" }, { "vm.debug_news.due", "its next look" },
+    { "vm.debug_wants.until", "its next look" }, { "vm.vcpu[0].turn.ends_for", "chosen anew before the CPU runs" },
     { "vm.debug_wants.hold_irqs", "how it steps" }, { "vm.debug_news.woken", "how it steps" },
     { "vm.debug_wants.no_window", "inside the past" },
     { "vm.debug_wants.kick", "its kick" }, { "vm.debug_news.exit", "its exit" }, { "vm.debug_news.n_exits", "counts its exits" },

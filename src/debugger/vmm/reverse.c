@@ -391,7 +391,7 @@ struct reverse *reverse_new(struct vm *vm, struct control *c, uint64_t max_bytes
     r->control = c;
     r->stops = control_stops(c);
     r->max_bytes = max_bytes;
-    r->can_go_back = vm->cfg.engine->save && !vm->peer &&
+    r->can_go_back = vm->cfg.engine->save && !vm->in_lockstep &&
                      (vm->cfg.engine->counts || vm->cfg.engine->collect_dirty);
     r->axis = r->can_go_back && !vm->cfg.engine->counts ? &axis_exits : &axis_insns;
     r->all = checkpoints_new(vm, max_bytes);

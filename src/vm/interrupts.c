@@ -1,0 +1,112 @@
+/*
+ * vm/interrupts.c -- when the guest gets an interrupt, and how it sleeps until there is one.
+ *
+ * A CPU takes an external interrupt between two instructions, if RFLAGS.IF is set and the
+ * instruction before was no STI or load of SS.  A monitor that injects does the CPU's work and
+ * must keep to the same rules; if they forbid it now, it asks for an exit at the first moment
+ * at which they do not: the interrupt window.
+ * [SDM 3C "Event Injection", "Interrupt-Window Exiting"; SDM 3A "Masking Maskable Hardware
+ * Interrupts", "Masking Exceptions and Interrupts When Switching Stacks"]
+ */
+#include "vm/interrupts.h"
+
+#include "base/trace.h"
+#include "base/vclock.h"
+#include "base/x86.h"
+#include "io/pic.h"
+#include "vm/pc.h"
+#include "vm/time.h"
+#include "vm/vm.h"
+
+static void want_irq_window(struct vm *vm, struct vcpu *v, bool want)
+{
+    want &= !vm->debug_wants.no_window;
+    if (v->controls.irq_window_exiting == want)
+        return;
+    v->controls.irq_window_exiting = want;
+    v->ops->set_controls(v, &v->controls);
+}
+
+/* Whether the monitor itself has a reason to keep interrupts back, whatever the guest could
+ * take.  Two have one:
+ *   lockstep   two engines that cannot be stopped at the same instruction are at the same
+ *              point of the guest only right behind an exit that the guest can tell;
+ *   a debugger that steps through the guest does not want to step into a timer's handler.  But
+ *              an interrupt that has ended a HLT belongs to the step over the HLT. */
+static bool may_inject(const struct vm *vm, const struct vcpu *v)
+{
+    if (vm->cfg.irq_at_visible_exits && !v->turn.after_visible)
+        return false;
+    return !vm->debug_wants.hold_irqs || vm->debug_news.woken;
+}
+
+static void inject(struct vm *vm, struct vcpu *v)
+{
+    uint64_t cause;
+    struct event e = { .type = EVENT_IRQ, .vector = pc_ack_irq(vm->pc, &cause) };
+    uint64_t old = trace_enter(vm->trace, cause);
+    uint64_t seq = trace_emit(vm->trace, TRACE_INJECT, e.vector, 0, e.type);
+    trace_leave(vm->trace, old);
+    trace_enter(vm->trace, seq);                /* what the guest does next answers it */
+    if (v->ops->inject(v, &e))
+        vm_stop(vm, VM_ENGINE, "it does not take interrupt %u", e.vector);
+    v->turn.injected = e;
+    vm->debug_news.woken = false;
+    vm->n_irqs++;
+}
+
+void offer_interrupt(struct vm *vm, struct vcpu *v)
+{
+    bool pending = may_inject(vm, v) && pic_pending(pc_pic(vm->pc));
+    bool now = pending && v->irq_ready;
+    v->turn.injected.type = EVENT_NONE;
+    want_irq_window(vm, v, pending && !now);
+    if (now)
+        inject(vm, v);
+}
+
+/* Can anything end this HLT?  An interrupt does, if RFLAGS.IF is set; NMI, INIT and SMI would,
+ * too, but nothing in this machine raises them.  [SDM 2A "HLT-Halt"] */
+static bool can_wake(struct vm *vm, struct vcpu *v)
+{
+    struct cpu_state s;
+    struct pic *pic = pc_pic(vm->pc);
+    if (v->ops->get_state(v, ST_GPRS, &s) || !(s.rflags & FLAG_IF))
+        vm_stop(vm, VM_HALTED, "HLT with interrupts off");
+    else if (!pic_pending(pic) && pic_is_deaf(pic))
+        vm_stop(vm, VM_HALTED,
+                "the 8259A lets no interrupt through (masked, or one without its EOI)");
+    return vm->stop == VM_RUNNING;
+}
+
+static bool sleeps(const struct vm *vm)
+{
+    return !pic_pending(pc_pic(vm->pc)) && vm->stop == VM_RUNNING && !vm->reset_wanted;
+}
+
+/* To the next timer, or until input comes: the caller of vm_run() waits, or says at once that
+ * the time has passed.  False: there is nothing to wait for. */
+static bool sleep_once(struct vm *vm)
+{
+    uint64_t now = vclock_now_ns(vm->clock), next = vclock_next_ns(vm->clock);
+    uint64_t ns = next == VCLOCK_NEVER ? VCLOCK_NEVER : next - now;
+    uint64_t passed = vm->cfg.idle ? vm->cfg.idle(vm->cfg.hook_arg, ns) : ns;
+    if (passed == VCLOCK_NEVER) {
+        vm_stop(vm, VM_HALTED, "no timer runs and no input can come");
+        return false;
+    }
+    vm->time->skip(vm, passed);
+    vclock_run_due(vm->clock);
+    return true;
+}
+
+void wait_for_interrupt(struct vm *vm, struct vcpu *v)
+{
+    vm->debug_news.woken = true;
+    if (!can_wake(vm, v))
+        return;
+    while (sleeps(vm) && !vm->interrupted && !vm->pause_wanted)
+        if (!sleep_once(vm))
+            return;
+    v->halted = vm->pause_wanted && sleeps(vm);
+}
