@@ -43,6 +43,7 @@ cpu := \
     cpu/cpuid.c \
     cpu/controls.c \
     cpu/engine.c \
+    cpu/vcpu.c \
     cpu/regs.c \
     cpu/kvm/kvm.c \
     cpu/kvm/exits.c \
@@ -138,6 +139,7 @@ vm := \
     vm/vm.c \
     vm/time.c \
     vm/interrupts.c \
+    vm/came_back.c \
     vm/loop.c \
     vm/state.c \
     vm/snapshot.c \

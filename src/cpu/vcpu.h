@@ -8,13 +8,13 @@
 #ifndef CPU_VCPU_H
 #define CPU_VCPU_H
 
+#include "base/trace.h"
 #include "cpu/engine.h"
 
 struct gmem;
 struct hmem;
 struct shadow;
 struct dirty;
-struct trace;
 
 /* Whose wish it is that the engine comes back when its budget is used up.  In this order where two
  * wish the same: exits for a replay or a debugger are not logged. */
@@ -32,6 +32,18 @@ struct turn {
     uint64_t     icount_at_exit;    /* before the exit's instruction was retired               */
     uint64_t     icount_concluded;  /* and after it                                            */
     uint64_t     time_base_at_exit_ns;      /* before the access was charged                  */
+};
+
+/* What the owner of a CPU -- the monitor, or a test -- is asked by vcpu_run() and vcpu_conclude(). */
+struct vcpu_owner {
+    /* The engine's run() is over: bring virtual time up to date.  False: it came back for a reason
+     * of the owner's alone (an alarm clock, a debugger's stop): the guest has not exited, nothing
+     * is logged, and the CPU is to run on. */
+    bool (*came_back)(void *arg, struct vcpu *v, const struct vmexit *x);
+
+    /* The verdict was carried out, and the guest's paging registers may be new. */
+    void (*paging_changed)(void *arg, struct vcpu *v);
+    void *arg;
 };
 
 #define VCPU_MSRS 8
@@ -61,6 +73,40 @@ struct vcpu {
     bool           halted;          /* waits for an interrupt after HLT              */
     uint64_t       msr[VCPU_MSRS];  /* those the monitor answers for: vm/exits.c      */
     struct turn    turn;
+    struct vcpu_owner owner;
+    bool           timing;          /* RESUME tells how long the answer took         */
+    uint64_t       entered_ns;      /* host time of the exit, with timing            */
+    uint64_t       injection;       /* the event INJECT of the latest vcpu_inject()   */
 };
+
+/* Run the guest until it exits, and log that as EXIT: events that follow carry its place and have
+ * it as their cause.  False: there was no exit of the guest's (see came_back()). */
+bool vcpu_run(struct vcpu *v, uint64_t budget, struct vmexit *x);
+
+/* Carry out the verdict on x, the exit that vcpu_run() has told: its instruction is retired,
+ * repeated or given up for an exception.  Logs RESUME. */
+void vcpu_conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict);
+
+/* Give the guest e as it goes on, because of the event `cause` (0: no event).  The engine logs
+ * INJECT, and what the guest does next is caused by that.  0, or -errno: it does not take it now. */
+int vcpu_inject(struct vcpu *v, const struct event *e, uint64_t cause);
+
+/* For engines: log something with its own place.  Others that follow are stamped as before. */
+static inline uint64_t vcpu_log_at(struct vcpu *v, uint64_t rip, uint64_t icount,
+                                   enum trace_kind kind, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+    struct trace *t = v->trace;
+    if (!t || !(t->mask & BIT(kind)))
+        return 0;
+    struct trace_context before = t->ctx;
+    t->ctx.rip = rip;
+    t->ctx.icount = icount;
+    uint64_t seq = trace_write(t, kind, a0, a1, a2);
+    t->ctx = before;
+    return seq;
+}
+
+/* For an engine's inject(): it will deliver e to a guest that stands at rip. */
+void vcpu_log_injection(struct vcpu *v, uint64_t rip, const struct event *e);
 
 #endif

@@ -10,7 +10,6 @@
  */
 #include "vm/interrupts.h"
 
-#include "base/trace.h"
 #include "base/vclock.h"
 #include "base/x86.h"
 #include "io/pic.h"
@@ -44,13 +43,8 @@ static void inject(struct vm *vm, struct vcpu *v)
 {
     uint64_t cause;
     struct event e = { .type = EVENT_IRQ, .vector = pc_ack_irq(vm->pc, &cause) };
-    uint64_t old = trace_enter(vm->trace, cause);
-    uint64_t seq = trace_emit(vm->trace, TRACE_INJECT, e.vector, 0, e.type);
-    trace_leave(vm->trace, old);
-    trace_enter(vm->trace, seq);                /* what the guest does next answers it */
-    if (v->ops->inject(v, &e))
+    if (vcpu_inject(v, &e, cause))
         vm_stop(vm, VM_ENGINE, "it does not take interrupt %u", e.vector);
-    v->turn.injected = e;
     vm->debug_news.woken = false;
     vm->n_irqs++;
 }

@@ -91,6 +91,8 @@ static void counted_rebase(struct vm *vm)
  * debugger's: those of a debugger are not logged, and looking must not change the trace. */
 static uint64_t nearest_claim(struct vm *vm, struct vcpu *v, uint64_t budget)
 {
+    if (!(vm->cfg.limit_insns | vm->sync_insns | vm->replay_until | vm->debug_wants.until))
+        return budget;                  /* nobody, as in most runs */
     const uint64_t at[] = {
         [ENDS_FOR_LIMIT]    = vm->cfg.limit_insns,
         [ENDS_FOR_LOCKSTEP] = vm->sync_insns ? v->icount - v->icount % vm->sync_insns +

@@ -20,6 +20,7 @@
 #include "mem/hmem.h"
 #include "mem/nested.h"
 #include "mem/shadow.h"
+#include "vm/came_back.h"
 #include "vm/exits.h"
 #include "vm/pc.h"
 #include "vm/time.h"
@@ -108,6 +109,7 @@ static int make_cpu(struct vm *vm)
         .gmem = vm->gmem, .dirty = vm->dirty, .trace = vm->trace,
         .mmu = vm->cfg.mmu, .hmem = vm->hmem, .shadow = vm->shadow,
         .eptp = vm->nested ? nested_root(vm->nested) : HMEM_NONE,
+        .owner = vm_as_owner(vm), .timing = vm->cfg.timing,
     };
     int err = v->ops->create(v);
     if (err)

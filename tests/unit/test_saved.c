@@ -34,6 +34,8 @@ static const struct { const char *path, *why; } not_saved[] = {
     { "vm.loaded", "what a reset loads again: from the guest's file" },
     { "vm.vcpu[0].mmu", "as in cfg" },
     { "vm.vcpu[0].eptp", "the root table is made once and stays" },
+    { "vm.vcpu[0].timing", "as in cfg" }, { "vm.vcpu[0].entered_ns", "the host's time" },
+    { "vm.vcpu[0].injection", "in the trace's context, as the cause" },
     { "vm.vcpu[0].number", "as the machine is made" }, { "vm.n_vcpus", "as the machine is made" },
     { "vm.vcpu[0].controls.exception_bitmap", "by cfg.mmu and cfg.exit_on, as all that exits are wanted of but interrupt windows" },
     { "vm.vcpu[0].controls.cr3_load_exiting", "as above" }, { "vm.vcpu[0].controls.cr3_store_exiting", "as above" },

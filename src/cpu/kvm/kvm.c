@@ -284,7 +284,7 @@ int kvm_queue_exception(struct kvm_cpu *k, const struct event *e)
     return ioctl(k->fd, KVM_SET_SREGS, &k->run->s.regs.sregs) ? -errno : 0;
 }
 
-static int kvm_inject(struct vcpu *v, const struct event *e)
+static int inject_event(struct vcpu *v, const struct event *e)
 {
     struct kvm_cpu *k = v->priv;
     struct kvm_interrupt irq = { .irq = e->vector };
@@ -307,6 +307,17 @@ static int kvm_inject(struct vcpu *v, const struct event *e)
         break;
     }
     return -EINVAL;
+}
+
+/* KVM delivers it and does not tell when: there is an INJECT, and no DELIVER.  If the instruction of
+ * the last exit is still half done, KVM finishes it first, and RIP is that one's. */
+static int kvm_inject(struct vcpu *v, const struct event *e)
+{
+    struct kvm_cpu *k = v->priv;
+    int err = inject_event(v, e);
+    if (!err)
+        vcpu_log_injection(v, k->run->s.regs.regs.rip, e);
+    return err;
 }
 
 /* ---- controls ---- */

@@ -290,11 +290,20 @@ static void note_debug(struct soft *s)
     s->dr[7] &= ~DR7_GD;
 }
 
+/* The handler is about to run.  The event's own place is where the guest was taken from: the
+ * instruction that faulted or asked for it, or the one that an interrupt came before. */
+static void log_delivery(struct soft *s, const struct event *e, uint64_t from, uint64_t retired)
+{
+    vcpu_log_at(s->v, from, retired, TRACE_DELIVER, e->vector, s->rip, e->error);
+}
+
 void soft_deliver(struct soft *s, const struct event *e, bool software)
 {
     struct event event = *e;    /* e may be s->inject or s->delivering */
     struct delivery d = { .e = &event, .software = software,
                           .flags = pushed_flags(s, e, software) };
+    uint64_t from = software ? s->restart_rip : s->rip;
+    uint64_t retired = s->cur ? s->icount - s->cur->left : s->icount;
 
     if (!software) {
         s->delivering = event;
@@ -313,7 +322,7 @@ void soft_deliver(struct soft *s, const struct event *e, bool software)
     s->delivering = (struct event){ .type = EVENT_NONE };
     s->halted = false;
     s->irq_shadow = s->db_shadow = false;
-    trace_emit(s->v->trace, TRACE_DELIVER, event.vector, s->rip, event.error);
+    log_delivery(s, &event, from, retired);
 }
 
 enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };

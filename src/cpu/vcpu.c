@@ -1,0 +1,69 @@
+/*
+ * cpu/vcpu.c -- what the trace says of a CPU: it went into the guest, came out, went on.
+ *
+ * The monitor runs its guest through these functions and not through the engine's table, so
+ * that its account of a run is written below it: whatever the run loop makes of an exit, that
+ * there was one, where and when, is logged here.  The engine itself logs what it gives the
+ * guest (INJECT) and where the guest's handler is entered (DELIVER).
+ */
+#include "cpu/vcpu.h"
+
+#include "base/host.h"
+#include "base/trace.h"
+
+/* From here on events carry this place, until the next exit. */
+static void log_exit(struct vcpu *v, const struct vmexit *x)
+{
+    struct trace *t = v->trace;
+    if (!t)
+        return;
+    t->ctx.rip = x->rip;
+    t->ctx.icount = v->icount;
+    t->ctx.vcpu = (uint8_t)v->number;
+    trace_enter(t, trace_emit(t, TRACE_EXIT, x->reason, exit_qualification(x), exit_extra(x)));
+}
+
+EXIT_PATH bool vcpu_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
+{
+    v->ops->run(v, budget, x);
+    if (!v->owner.came_back(v->owner.arg, v, x)) {
+        v->ops->conclude(v, x, RETRY);
+        return false;
+    }
+    v->turn.icount_at_exit = v->icount;
+    v->turn.registers_changed = false;
+    v->entered_ns = v->timing ? host_monotonic_ns() : 0;
+    log_exit(v, x);
+    return true;
+}
+
+EXIT_PATH void vcpu_conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
+{
+    v->ops->conclude(v, x, verdict);
+    v->turn.verdict = verdict;
+    v->turn.icount_concluded = v->icount;
+    if (v->turn.paging_stale) {
+        v->turn.paging_stale = false;
+        v->owner.paging_changed(v->owner.arg, v);
+    }
+    uint64_t took = v->timing ? host_monotonic_ns() - v->entered_ns : 0;
+    trace_emit(v->trace, TRACE_RESUME, verdict, x->rip, took);
+    trace_leave(v->trace, 0);           /* what comes next starts a chain of its own */
+}
+
+int vcpu_inject(struct vcpu *v, const struct event *e, uint64_t cause)
+{
+    uint64_t old = trace_enter(v->trace, cause);
+    v->injection = 0;
+    int err = v->ops->inject(v, e);
+    trace_leave(v->trace, old);
+    trace_enter(v->trace, v->injection);        /* what the guest does next answers it */
+    if (!err)
+        v->turn.injected = *e;
+    return err;
+}
+
+void vcpu_log_injection(struct vcpu *v, uint64_t rip, const struct event *e)
+{
+    v->injection = vcpu_log_at(v, rip, v->icount, TRACE_INJECT, e->vector, e->error, e->type);
+}

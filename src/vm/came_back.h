@@ -1,0 +1,15 @@
+/*
+ * vm/came_back.h -- what the monitor answers when vcpu_run() asks whether the guest has exited;
+ * private to vm/.
+ */
+#ifndef VM_CAME_BACK_H
+#define VM_CAME_BACK_H
+
+#include "cpu/vcpu.h"
+
+struct vm;
+
+/* The owner of vm's CPUs, for struct vcpu. */
+struct vcpu_owner vm_as_owner(struct vm *vm);
+
+#endif
