@@ -17,7 +17,7 @@ const struct exit_on_info exit_on_infos[N_EXIT_ONS] = {
 #undef X
 };
 
-/* Words and their masks, the general ones first.  Exceptions are known by the names of VECTOR_LIST. */
+/* Words and their masks, the general ones first.  VECTOR_LIST has the names of exceptions. */
 #define EXCEPTIONS UINT64_C(0xffffffff)
 
 static const struct { const char *name; uint64_t mask; } words[] = {
@@ -61,9 +61,9 @@ bool exit_on_parse(const char *list, uint64_t *mask, const char **bad)
     }
 }
 
-/* A CR3 exit shows both directions: one reads how the guest finds its tables, too.  The masks of CR0
- * and CR4 take all bits, so that every write that changes something exits; one that changes nothing
- * does not, with a processor as with us. */
+/* A guest that reads CR3 is as interesting as one that writes it, so `cr3` sets both controls.  The
+ * masks of CR0 and CR4 get all bits: every write that changes something exits; one that changes
+ * nothing does not, on a processor neither. */
 void exit_on_apply(uint64_t mask, struct controls *c)
 {
     uint64_t rows = mask >> 32;

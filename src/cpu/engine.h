@@ -66,7 +66,8 @@ struct engine {
     uint64_t exit_on;           /* what it can be made to exit for: a mask of cpu/controls.h */
     bool walks_tables;          /* reaches memory through v->hmem and tables in it */
 
-    /* Find out by trying, not by trusting.  0 or -errno; caps->why either way. */
+    /* Find out what the engine can do on this host by running tiny guests, not by trusting
+     * feature bits.  0 or -errno; caps->why is set in both cases. */
     int  (*probe)(struct engine_caps *caps);
 
     /* v's fields up to `shadow` are set.  0 or -errno (host_say()s the reason). */
@@ -88,42 +89,47 @@ struct engine {
     int  (*inject)(struct vcpu *v, const struct event *e);
     int  (*set_controls)(struct vcpu *v, const struct controls *c);
 
-    /* From now on stop there; copied (NULL: nowhere).  May be NULL, and may
-     * be refused with -ENOTSUP (then it stops nowhere): the debugger then steps
-     * with the monitor trap flag and looks for itself.  Who will do so says NULL once
-     * before the process gives up its rights: what works may have to be tried. */
+    /* From now on stop at these places (NULL: nowhere); *d is copied.  -ENOTSUP: the engine
+     * cannot, and stops nowhere; the debugger then steps with the monitor trap flag and
+     * compares by itself.  The function pointer may be NULL: never possible.  A process that
+     * is going to give up its rights calls set_debug(NULL) once before: finding out what the
+     * host supports may need system calls that are forbidden afterwards. */
     int  (*set_debug)(struct vcpu *v, const struct debug_stops *d);
 
-    /* Cached translations are out of date: of everything, or (may be NULL)
-     * code and translations of a guest-physical range somebody else wrote. */
+    /* flush_tlb: all cached translations are out of date.  forget: somebody other than the
+     * guest wrote this guest-physical range, so decoded code and translations made from it
+     * are out of date; the pointer may be NULL if the engine keeps neither. */
     void (*flush_tlb)(struct vcpu *v);
     void (*forget)(struct vcpu *v, gpa_t gpa, uint64_t len);
 
-    /* All there is of the vCPU, between two run()s, so that load() goes on exactly as
-     * save() would have: registers, shadows, what is still to be delivered, the TLB.
-     * load() gives -EINVAL if it is not that, and then the vCPU is good for nothing but
-     * another load().  May be NULL: get_state and set_state have to do.
-     * Where an engine cannot save between two parts of one instruction (kvm: the elements of
-     * a REP INS, two accesses to devices, a first touch on the way to another exit) it says
-     * o->not_now, and bad: after the next turn, or the one after that, it can. */
+    /* save() writes all of the vCPU's state, between two run()s: registers, interrupt shadows,
+     * events still to be delivered, the TLB.  After load() of it the vCPU behaves exactly as
+     * the saved one would have.  load() returns -EINVAL for bytes that are no such state; the
+     * vCPU can then only be used for another load().  Both may be NULL: the caller uses
+     * get_state and set_state instead.
+     * An engine may be unable to save between two parts of one instruction (kvm: the elements
+     * of a REP INS, two accesses to devices, a first touch on the way to another exit).  Then
+     * save() sets o->not_now and o->bad; after one or two more turns it succeeds. */
     void (*save)(struct vcpu *v, struct bytes_out *o);
     int  (*load)(struct vcpu *v, struct bytes_in *in);
 
-    /* The vCPU will be given another state: finish or forget what it is in the midst of, now, before
-     * memory is put in order for that, since to finish may be to write.  Until the next load() or
-     * set_state() it must not run.  load() does it, too.  May be NULL: it is never in the midst. */
+    /* The vCPU is about to be given another state, and memory with it.  Finish or give up an
+     * instruction that has begun, now: finishing it may write to memory.  Until the next load()
+     * or set_state() the vCPU must not run.  load() includes this.  May be NULL: the engine
+     * never stops in the middle of an instruction. */
     void (*drop)(struct vcpu *v);
 
-    /* Mark in v->dirty what the guest has written since this was called last, or ever; and
-     * perhaps what it has only touched, for the first time.  May be NULL: it is marked when
-     * it is written. */
+    /* Mark in v->dirty the pages that the guest has written since the last call (at the first
+     * call: since it was made).  Pages that it only read for the first time may be marked too.
+     * May be NULL: the engine marks a page at once when it is written. */
     void (*collect_dirty)(struct vcpu *v);
 
-    /* The dirty marks were taken: the next write to any page marks it again.  May be NULL. */
+    /* Somebody has read and cleared the dirty marks: the next write to any page must mark it
+     * again.  May be NULL. */
     void (*rearm_dirty)(struct vcpu *v);
 
-    /* Of engines that show first touches: the next access to this page is one (again), or is
-     * not (known already).  May be NULL. */
+    /* For engines that show first touches: the next access to this page counts as its first
+     * one (again), or as a repeated one (!again).  May be NULL. */
     void (*touch_again)(struct vcpu *v, gpa_t gpa, bool again);
 
     /* Take from an answer of cpuid.h (EAX EBX ECX EDX) what this host cannot give

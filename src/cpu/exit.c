@@ -389,7 +389,8 @@ void event_save(struct bytes_out *o, const struct event *e)
 void event_load(struct bytes_in *in, struct event *e)
 {
     uint64_t v = bytes_get_u64(in);
-    *e = (struct event){ .type = (v & 0xff) < N_EVENT_TYPES ? (enum event_type)(v & 0xff) : EVENT_NONE,
+    unsigned type = v & 0xff;
+    *e = (struct event){ .type = type < N_EVENT_TYPES ? (enum event_type)type : EVENT_NONE,
                          .vector = (uint8_t)(v >> 8), .has_error = v >> 16 & 1,
                          .len = (uint8_t)(v >> 24) & 15,
                          .error = (uint32_t)(v >> 32), .cr2 = bytes_get_u64(in) };

@@ -116,7 +116,7 @@ struct event {
     gla_t    cr2;               /* for #PF */
 };
 
-/* Bits 2:0 of an EPT violation's qualification.  [SDM 3C "Exit Qualification for EPT Violations"] */
+/* Bits 2:0 of the qualification.  [SDM 3C "Exit Qualification for EPT Violations"] */
 enum { ACCESS_R = 1, ACCESS_W = 2, ACCESS_X = 4 };
 
 enum cr_access { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
@@ -135,7 +135,8 @@ struct vmexit {
         struct { gpa_t gpa; uint64_t value; /* (out) on read */ uint8_t size; bool write; } mmio;
         struct { uint64_t value; /* (out) on in */ gla_t gla; uint16_t port; uint8_t size;
                  bool in, string, rep; } io;
-        struct { uint64_t value; /* (out) on MOV_FROM */ uint8_t nr; enum cr_access type; uint8_t gpr; } cr;
+        struct { uint64_t value; /* (out) on MOV_FROM */ uint8_t nr; enum cr_access type;
+                 uint8_t gpr; } cr;
         struct { uint64_t value; /* (out) on RDMSR, RDTSC */ uint32_t index; } msr;
         struct { uint64_t nr, arg[4], result; /* (out) */ } call;
         struct { int error; const char *what; } fail;

@@ -27,6 +27,7 @@ static bool decode(const struct cpu_state *s, unsigned bits, const uint8_t *byte
            ZYAN_SUCCESS(ZydisDecoderDecodeFull(&d, bytes, n, i, o));
 }
 
+/* What a register holds; RIP counts from the end of the instruction. */
 static uint64_t value(const struct cpu_state *s, const ZydisDecodedInstruction *i, ZydisRegister r)
 {
     if (r == ZYDIS_REGISTER_NONE)
@@ -41,6 +42,7 @@ static uint64_t value(const struct cpu_state *s, const ZydisDecodedInstruction *
     return bits < 64 ? v & (BIT(bits) - 1) : v;
 }
 
+/* In 64-bit mode only FS and GS have a base.  [SDM 3A "Segmentation in IA-32e Mode"] */
 static gla_t segment_base(const struct cpu_state *s, unsigned code_bits, ZydisRegister r)
 {
     static const struct { ZydisRegister r; int seg; } segs[] = {
@@ -71,6 +73,8 @@ static int64_t bit_displacement(const struct cpu_state *s, const ZydisDecodedIns
     return (bit >> (bytes == 8 ? 6 : bytes == 4 ? 5 : 4)) * (int64_t)bytes;
 }
 
+/* Segment base + (base + index * scale + displacement), cut to the address size.  A push writes below
+ * the stack pointer, of which Zydis knows nothing. */
 static void address(const struct cpu_state *s, unsigned code_bits, const ZydisDecodedInstruction *i,
                     const ZydisDecodedOperand *all, const ZydisDecodedOperand *o, struct operand *out)
 {
@@ -91,6 +95,7 @@ static void address(const struct cpu_state *s, unsigned code_bits, const ZydisDe
         out->at = (uint32_t)out->at;
 }
 
+/* A REP with a count of 0 touches nothing, whatever its registers hold. */
 unsigned operands_of(const struct cpu_state *s, unsigned bits, const uint8_t *bytes, size_t n,
                      struct operand out[MAX_OPERANDS])
 {

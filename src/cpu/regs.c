@@ -1,5 +1,10 @@
 /*
  * cpu/regs.c -- the table of registers by name.
+ *
+ * A row says where in struct cpu_state a register lies and which bits of it are
+ * meant.  AX is bits 15:0 of the member that holds RAX, AH its bits 15:8, the
+ * carry flag bit 0 of RFLAGS: so one pair of functions reads and writes them all.
+ * A register comes before its parts; searching takes the first row that fits.
  */
 #include "cpu/regs.h"
 
@@ -25,6 +30,8 @@
                             WHOLE(#nm ".attr", seg[SEG_##id].attr, ST_SEGS),
 #define FLAG_ROW(nm, bit)   PART(nm, rflags, bit, 1, ST_GPRS)
 
+/* GPR_OLD: the registers that a 386 has, with names for their parts by letters.  GPR_NEW: R8 to R15
+ * of 64-bit mode, whose parts are named by suffixes.  [SDM 1 "General-Purpose Registers in 64-Bit Mode"] */
 static const struct reg regs[] = {
     GPR_LIST(GPR_WHOLE)
     WHOLE("rip", rip, ST_GPRS), WHOLE("rflags", rflags, ST_GPRS),
@@ -92,6 +99,8 @@ uint64_t reg_get(const struct reg *r, const struct cpu_state *s)
     return member(r, s) >> r->lo & mask_of(r);
 }
 
+/* A write to the 32-bit part of a general register clears the upper half; smaller parts leave the
+ * rest alone.  [SDM 1 "General-Purpose Registers in 64-Bit Mode"] */
 void reg_set(const struct reg *r, struct cpu_state *s, uint64_t value)
 {
     bool is_gpr = r->offset < offsetof(struct cpu_state, rip);
@@ -114,6 +123,8 @@ static bool is_protected(const struct cpu_state *s)
     return (s->cr0 & CR0_PE) && !(s->rflags & FLAG_VM);
 }
 
+/* In 64-bit mode CS.L is set; otherwise CS.D alone tells 16 bits from 32.  [SDM 3A "Code-Segment
+ * Descriptor in 64-bit Mode"] */
 unsigned state_code_bits(const struct cpu_state *s)
 {
     uint16_t attr = s->seg[SEG_CS].attr;
@@ -127,6 +138,7 @@ gla_t state_pc(const struct cpu_state *s)
     return state_code_bits(s) == 64 ? s->rip : (uint32_t)(s->seg[SEG_CS].base + s->rip);
 }
 
+/* SS.B says how many bits of the stack pointer count, except in 64-bit mode, where all do. */
 gla_t state_sp(const struct cpu_state *s)
 {
     if (state_code_bits(s) == 64)

@@ -261,7 +261,11 @@ static EXIT_PATH void kvm_conclude(struct vcpu *v, const struct vmexit *x, enum 
     k->in_record = false;
 }
 
-/* ---- injection ---- */
+/* ---- injection ----
+ *
+ * An interrupt is handed over when the guest can take it (ready_for_interrupt_injection); the kernel
+ * puts it into the VMCS at the next entry.  [Linux Documentation/virt/kvm/api.rst "KVM_INTERRUPT",
+ * "KVM_SET_VCPU_EVENTS"; SDM 3C "Event Injection"] */
 
 /* As if the guest's own instruction had raised it. */
 int kvm_queue_exception(struct kvm_cpu *k, const struct event *e)
@@ -322,6 +326,7 @@ static int kvm_inject(struct vcpu *v, const struct event *e)
 
 /* ---- controls ---- */
 
+/* What only the host's kernel could ask the processor for, and does not ask for us. */
 static bool beyond_kvm(const struct controls *c)
 {
     return c->exception_bitmap || c->cr3_load_exiting || c->cr3_store_exiting ||
@@ -375,6 +380,7 @@ static void kvm_destroy(struct vcpu *v)
     v->priv = NULL;
 }
 
+/* The page that a vCPU shares with the kernel, struct kvm_run, is mapped from its descriptor. */
 static int make_vcpu(struct kvm_cpu *k)
 {
     k->fd = ioctl(k->vm, KVM_CREATE_VCPU, 0);

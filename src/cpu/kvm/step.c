@@ -176,6 +176,7 @@ static void land_in_fault_handlers(struct vcpu *v)
         land_in_handler(v, faults[i]);
 }
 
+/* Does the instruction show, load or clear TF, or enter a handler by itself? */
 static void find_kind(struct vcpu *v, const ZydisDecodedInstruction *i, const ZydisDecodedOperand *o)
 {
     struct kvm_cpu *k = v->priv;
@@ -228,6 +229,7 @@ static void look_at_instruction(struct vcpu *v, uint8_t bytes[15], size_t *n)
 
 /* ---- landings ---- */
 
+/* Lay HLT at each landing that the instruction itself does not touch. */
 static void lay(struct vcpu *v, const uint8_t *bytes, size_t n)
 {
     struct kvm_cpu *k = v->priv;
@@ -249,6 +251,7 @@ static void lay(struct vcpu *v, const uint8_t *bytes, size_t n)
     }
 }
 
+/* Take the landings away again: the guest's own bytes are back before anybody looks. */
 static void take_up(struct kvm_step *s)
 {
     for (unsigned i = s->n_landings; i-- > 0; )
@@ -321,6 +324,7 @@ static void correct_frame(struct vcpu *v)
     }
 }
 
+/* A handler has been entered: the delivery has cleared TF, for the guest as well. */
 static void delivered(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
@@ -339,6 +343,7 @@ static void correct_r11(struct kvm_cpu *k)
     k->step.lost = true;
 }
 
+/* The instruction is done: put right what it showed of TF, and note what the guest's TF is now. */
 static void retired(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
