@@ -118,7 +118,9 @@ static int complain(char *why, size_t n, const char *what)
  * without Landlock is no error. */
 static void forbid_files(void)
 {
-    struct landlock_ruleset_attr all = { .handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1 };
+    struct landlock_ruleset_attr all = {
+        .handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1,
+    };
     int fd = (int)syscall(__NR_landlock_create_ruleset, &all, sizeof all, 0);
     if (fd < 0)
         return;
@@ -198,7 +200,8 @@ static int install(const struct filter *f)
 {
     struct sock_fprog program = { f->n, (struct sock_filter *)(uintptr_t)f->code };
     unsigned flags = SECCOMP_FILTER_FLAG_TSYNC;         /* all threads */
-    if (!syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program))
+    if (!syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+                 &program))
         return 0;
     return (int)syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 }

@@ -69,7 +69,8 @@ static void catch_signals(void)
     sigaction(SIGTERM, &a, NULL);
 }
 
-/* Who cannot write any more is told so by write(). */
+/* A reader that has gone, or a limit on the size of files, is no reason to die: write() fails, and
+ * the run ends in order. */
 static void ignore_signals(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -203,7 +204,8 @@ static bool is_playing(const void *arg)
     return s->o->replay;
 }
 
-/* Was the run interrupted by somebody, and is it there now? */
+/* Did the recorded run end because somebody interrupted it?  Then the replay must be interrupted
+ * at the same place, which the next functions look for. */
 static bool was_interrupted(const struct recording *r)
 {
     return r->ended && (r->end.stop == VM_INTERRUPTED || r->end.stop == VM_TERMINATED);
@@ -236,8 +238,8 @@ static const struct host_ops host_ops = {
     .note_byte = note_byte, .note_sleep = note_sleep,
 };
 
-/* Where it was interrupted: in the midst of a turn, and the kick is an exit of its own, or
- * between two turns. */
+/* Is the machine where the recorded run was interrupted?  That may be in the midst of a turn: the
+ * kick was an exit of its own (end->kicked); or between two turns. */
 static bool is_there(const struct session *s, bool in_turn)
 {
     const struct recording_end *end = &s->o->replay->end;
@@ -248,6 +250,8 @@ static bool is_there(const struct session *s, bool in_turn)
     return boot_cpu(vm)->icount > end->icount || vm->n_exits + end->kicked >= end->n_exits;
 }
 
+/* One turn of the loop, so that between its halves the place of the interruption is not missed.
+ * If that is ahead, the engine runs no farther than to it. */
 static void replay_turn(struct session *s)
 {
     struct vm *vm = s->vm;
@@ -259,7 +263,8 @@ static void replay_turn(struct session *s)
         return;
     if (is_there(s, true))
         interrupt_again(s);
-    vm->replay_until = was_interrupted(s->o->replay) && boot_cpu(vm)->icount < end->icount ? end->icount : 0;
+    bool is_ahead = was_interrupted(s->o->replay) && boot_cpu(vm)->icount < end->icount;
+    vm->replay_until = is_ahead ? end->icount : 0;
     vm_turn(vm, &x);
 }
 
@@ -278,7 +283,8 @@ static int compare_ends(const struct session *s)
     const struct recording *r = s->o->replay;
     const struct vm *vm = s->vm;
     if (!r->ended) {
-        host_say("the recording ends without the end of its run, which was killed; this one ended so: %s",
+        host_say("the recording ends without the end of its run, which was killed; "
+                 "this one ended so: %s",
                  vm_stops[vm->stop].about);
         return 0;
     }
@@ -293,7 +299,8 @@ static int compare_ends(const struct session *s)
     host_say("it ended otherwise than it was recorded: \"%s\" at instruction %" PRIu64
              ", exit %" PRIu64 ", and not"
              " \"%s\" at %" PRIu64 ", exit %" PRIu64 " (sum %016" PRIx64 ", not %016" PRIx64 ")",
-             vm_stops[vm->stop].about, boot_cpu(vm)->icount, vm->n_exits, vm_stops[r->end.stop].about,
+             vm_stops[vm->stop].about, boot_cpu(vm)->icount, vm->n_exits,
+             vm_stops[r->end.stop].about,
              r->end.icount, r->end.n_exits, hash, r->end.hash);
     return 1;
 }
@@ -412,6 +419,7 @@ static bool dump_screen(struct session *s)
     return ok;
 }
 
+/* How the guest ended, if that was not its own wish, with what its registers say about it. */
 static void last_words(struct session *s)
 {
     const struct vm *vm = s->vm;
@@ -438,6 +446,8 @@ static bool report(struct session *s)
     return ok;
 }
 
+/* The guest's output is only written when nobody complains: a full disk must not look like a run
+ * that printed nothing. */
 static bool output_arrived(const struct session *s)
 {
     bool ok = fflush(stdout) == 0 && !ferror(stdout);
@@ -465,6 +475,8 @@ static void shut_in(const struct session *s)
         sandbox_enter(SANDBOX_TERMINAL | (kvm ? SANDBOX_KVM : 0), why, sizeof why);
 }
 
+/* Everything between the last preparation and the report; only this part runs locked in, and the
+ * report, which needs nothing that it has not got. */
 static int run(struct session *s)
 {
     running = s->vm;

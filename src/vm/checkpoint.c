@@ -1,11 +1,20 @@
 /*
- * vm/checkpoint.c -- see checkpoint.h.
+ * vm/checkpoint.c -- checkpoints in memory; see checkpoint.h for what they are.
  *
- * The versions of a page are chained from the youngest to the oldest; a page
- * without any is zero, for the first checkpoint has all others.  RAM descends
- * from one checkpoint, `here`: what differs from that is dirty (mem/dirty.h).
+ * Begin reading with checkpoints_take() and checkpoints_return(), at the end.
  *
- * State is cut into chunks, and a chunk that is as in the checkpoint before is
+ * Pages.  The contents that a page had at some checkpoint are a *version*.  The versions of a
+ * page are chained from the youngest to the oldest, and a checkpoint's contents of the page are
+ * those of the youngest version that is not younger than the checkpoint.  A page without any
+ * version is zero: the first checkpoint has versions of all others.
+ *
+ *     checkpoint      A        B        C        D      (D is the youngest)
+ *     page 7          v1 <---------- -- v2               A, B mean v1; C, D mean v2
+ *
+ * RAM as it is now descends from one checkpoint, `here`.  What the guest has written since is
+ * dirty (mem/dirty.h), so only dirty pages need be compared when one is taken.
+ *
+ * State (vm/state.h) is cut into chunks, and a chunk that is the same in the checkpoint before is
  * shared with it: shadow pages and TLB entries mostly stay where they were.
  */
 #include "vm/checkpoint.h"
@@ -21,8 +30,10 @@
 #include "vm/state.h"
 
 #define NEAR_NS   25000000u             /* neighbours closer than that are thinned out anywhere */
-#define FAR_PART  16                    /* farther away, closer than this part of the distance, or */
-#define FAR_NS    160000000u            /* than that: nobody waits longer, while there is memory */
+/* Farther away: closer than this part of the distance.  But while there is memory no gap becomes
+ * wider than FAR_NS, since that is how long somebody waits who goes there. */
+#define FAR_PART  16
+#define FAR_NS    160000000u
 #define MAX_WALLS 4096
 #define CHUNK     4096
 
@@ -85,7 +96,7 @@ static bool is_zero(const uint8_t *page)
     return !page[0] && !memcmp(page, page + 1, PAGE_SIZE - 1);
 }
 
-/* Is the version that a checkpoint with this key means the same as what is there? */
+/* The version that a checkpoint with this key means; NULL: the page was zero. */
 static struct version *version_at(const struct checkpoints *all, uint32_t page, uint64_t key)
 {
     struct version *v = all->page[page];
@@ -125,7 +136,8 @@ static void unchain(struct checkpoints *all, struct version *v)
 }
 
 /* data NULL: zero. */
-static bool add_version(struct checkpoints *all, struct checkpoint *c, uint32_t page, const uint8_t *data)
+static bool add_version(struct checkpoints *all, struct checkpoint *c, uint32_t page,
+                        const uint8_t *data)
 {
     struct version *v = malloc(sizeof *v);
     uint8_t *copy = v && data ? malloc(PAGE_SIZE) : NULL;
@@ -142,8 +154,9 @@ static bool add_version(struct checkpoints *all, struct checkpoint *c, uint32_t 
     return true;
 }
 
-/* What c does not say of the page, the one after it goes by what the one before it says: if c
- * comes between and says something, the one after must say it itself. */
+/* c is new and may stand between two others.  Where it has no version the checkpoint after it
+ * shares that of the one before; if c now gets its own, the one after would mean that, too, so
+ * first it gets a copy of what it has meant so far. */
 static bool keep_page(struct checkpoints *all, struct checkpoint *c, uint32_t page)
 {
     const uint8_t *now = page_hva(all, page);
@@ -151,7 +164,8 @@ static bool keep_page(struct checkpoints *all, struct checkpoint *c, uint32_t pa
     if (is_same(before, now))
         return true;
     const struct version *after = c->newer ? version_at(all, page, c->newer->key) : NULL;
-    if (c->newer && after == before && !add_version(all, c->newer, page, before ? before->data : NULL))
+    if (c->newer && after == before &&
+        !add_version(all, c->newer, page, before ? before->data : NULL))
         return false;
     return add_version(all, c, page, is_zero(now) ? NULL : now);
 }
@@ -217,7 +231,8 @@ static struct chunk *make_chunk(struct checkpoints *all, const uint8_t *from, si
 }
 
 /* The chunk of `before` at this place, if it is the same. */
-static struct chunk *shared_chunk(const struct checkpoint *before, size_t i, const uint8_t *from, size_t n)
+static struct chunk *shared_chunk(const struct checkpoint *before, size_t i,
+                                  const uint8_t *from, size_t n)
 {
     if (!before || i >= before->state_bytes / CHUNK || n < CHUNK ||
         memcmp(before->state[i]->byte, from, CHUNK))
@@ -226,7 +241,8 @@ static struct chunk *shared_chunk(const struct checkpoint *before, size_t i, con
     return before->state[i];
 }
 
-static bool keep_state(struct checkpoints *all, struct checkpoint *c, const struct checkpoint *before)
+static bool keep_state(struct checkpoints *all, struct checkpoint *c,
+                       const struct checkpoint *before)
 {
     struct bytes_out o = { 0 };
     vm_save_state(all->vm, &o);
@@ -286,7 +302,8 @@ static void free_one(struct checkpoints *all, struct checkpoint *c)
     free(c);
 }
 
-/* Its versions become those of the next younger, where that has none of its own. */
+/* The next younger may have meant versions of c's: it inherits those of pages of which it has
+ * none of its own. */
 static void remove_one(struct checkpoints *all, struct checkpoint *c)
 {
     struct checkpoint *to = c->newer;
@@ -382,7 +399,8 @@ static void give_key(struct checkpoints *all, struct checkpoint *c, const struct
     if (newer && newer->key - older->key < 2)
         for (struct checkpoint *i = all->first; i; i = i->newer)
             i->key = key += KEY_STEP;
-    c->key = !older ? KEY_STEP : newer ? older->key + (newer->key - older->key) / 2 : older->key + KEY_STEP;
+    c->key = !older ? KEY_STEP : newer ? older->key + (newer->key - older->key) / 2
+                                       : older->key + KEY_STEP;
 }
 
 struct checkpoint *checkpoints_take(struct checkpoints *all, uint64_t ran_ns, bool wall)
@@ -422,8 +440,10 @@ static bool touch(struct checkpoints *all, struct checkpoint *c, uint32_t page)
     return true;
 }
 
-/* Pages that differ between two checkpoints: who is younger than the elder has versions of them. */
-static void touch_between(struct checkpoints *all, const struct checkpoint *a, const struct checkpoint *b)
+/* Pages that may differ between two checkpoints: those of which a checkpoint that is younger than
+ * the elder, and not younger than the younger, has a version. */
+static void touch_between(struct checkpoints *all, const struct checkpoint *a,
+                          const struct checkpoint *b)
 {
     const struct checkpoint *elder = a->key < b->key ? a : b, *younger = a->key < b->key ? b : a;
     for (const struct checkpoint *c = younger; c != elder; c = c->older)

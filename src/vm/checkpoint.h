@@ -12,8 +12,9 @@
  * run until there, so that the distance of two is what it takes to run from one
  * to the other.  Near the present place of the machine they are dense; with
  * distance they are thinned out, so that their number grows with the logarithm
- * of the run.  One that is a wall is not thinned: what led to it is known to
- * nobody (the user wrote to memory), and it cannot be reached by running.
+ * of the run.  One that is a wall is not thinned: it cannot be reached by running
+ * on from the one before (the user had written to memory, say), so without it the
+ * part of the past behind it would be lost.
  */
 #ifndef VM_CHECKPOINT_H
 #define VM_CHECKPOINT_H
@@ -27,11 +28,11 @@ struct checkpoint {
     uint64_t progress, seq;             /* vm_progress() and events before it            */
     uint64_t mask;                      /* of the trace                                  */
     uint64_t axis;
-    uint64_t note;                      /* the caller's                                  */
-    unsigned pins;                      /* not to be removed                             */
-    bool     wall;
-    bool     between, told;             /* the caller's: the CPU was between two exits; and
-                                           had come back for the debugger's sake          */
+    uint64_t note;                      /* the caller's: entries in its log              */
+    unsigned pins;                      /* of the caller's; while not 0 it is not removed */
+    bool     wall;                      /* running on from the one before does not lead here */
+    bool     is_between_exits;          /* the caller's: the CPU was between two exits,  */
+    bool     was_debug_exit;            /* and had come back for the debugger alone      */
     /* checkpoint.c's own: */
     uint64_t key;                       /* ascending with age                            */
     struct version *versions;
@@ -57,9 +58,10 @@ struct checkpoint *checkpoints_before_event(const struct checkpoints *all, uint6
 
 struct checkpoint *checkpoints_first(const struct checkpoints *all);
 struct checkpoint *checkpoints_last(const struct checkpoints *all);
-struct checkpoint *checkpoints_here(const struct checkpoints *all);    /* the one that was taken or returned to last */
+/* The one that was taken or returned to last: RAM descends from it. */
+struct checkpoint *checkpoints_here(const struct checkpoints *all);
 
-/* What the machine has not run past goes; or what is older than c. */
+/* Remove those that the machine has not run past yet; those older than c. */
 void checkpoints_cut_future(struct checkpoints *all);
 void checkpoints_cut_older(struct checkpoints *all, struct checkpoint *c);
 

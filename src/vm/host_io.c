@@ -1,5 +1,9 @@
 /*
  * vm/host_io.c -- the three hooks of host_io.h.
+ *
+ * At each hook the order is: input first, since it may be what the guest is waiting for; then the
+ * look around; then, at idle only, the sleep.  A replay keeps the same order, so bytes meet the
+ * machine in the same state as then.
  */
 #include "vm/host_io.h"
 
@@ -35,6 +39,7 @@ static void take_input(struct host_io *io, enum input_hook hook)
         io->ops->feed(io->arg, hook);
 }
 
+/* True: somebody wants the loop back, so a halted CPU must not begin to wait. */
 static bool look(struct host_io *io)
 {
     return io->ops->look && io->ops->look(io->arg);
@@ -62,7 +67,8 @@ static void on_poll(void *arg)
     leave_hook(io);
 }
 
-static uint64_t wait(struct host_io *io, uint64_t ns)
+/* How long the CPU slept.  Only a sleep in the world is noted: a played one is in the log. */
+static uint64_t sleep_or_play(struct host_io *io, uint64_t ns)
 {
     if (io->ops->is_playing(io->arg))
         return io->ops->play_sleep(io->arg, ns);
@@ -79,7 +85,7 @@ static uint64_t on_idle(void *arg, uint64_t ns)
     if (look(io))
         io->vm->pause_wanted = true;
     else
-        passed = wait(io, ns);
+        passed = sleep_or_play(io, ns);
     leave_hook(io);
     return passed;
 }

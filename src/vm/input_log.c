@@ -1,5 +1,9 @@
 /*
  * vm/input_log.c -- see input_log.h.
+ *
+ * The place of an entry is compared with where the machine stands now (next_here); an entry
+ * is played only if all of it is the same.  So an entry whose place was missed is never played
+ * later, and all behind it neither: the two runs were not the same, and the end will tell.
  */
 #include "vm/input_log.h"
 
@@ -37,7 +41,8 @@ void input_log_drop(struct input_log *log, size_t n)
 
 static struct input here(const struct input_log *log, enum input_hook hook, enum input_kind kind)
 {
-    return (struct input){ .icount = boot_cpu(log->vm)->icount, .vtime_ns = vclock_now_ns(log->vm->clock),
+    return (struct input){ .icount = boot_cpu(log->vm)->icount,
+                           .vtime_ns = vclock_now_ns(log->vm->clock),
                            .hook = (uint8_t)hook, .kind = (uint8_t)kind };
 }
 
@@ -55,7 +60,7 @@ bool input_log_sleep(struct input_log *log, uint64_t ns, uint64_t passed)
     in.passed = passed;
     if (!passed || passed == ns)
         return false;
-    /* Sleeps in pieces are one, if nothing was in between. */
+    /* The host sleeps in pieces of some milliseconds; without anything in between they are one. */
     if (last && last->kind == INPUT_SLEEP && last->icount == in.icount &&
         last->vtime_ns + last->passed == in.vtime_ns) {
         last->passed += passed;
@@ -73,7 +78,8 @@ static const struct input *next_here(const struct input_log *log, enum input_hoo
            (in->kind == INPUT_SLEEP) == sleep ? in : NULL;
 }
 
-bool input_play_byte(struct input_log *log, enum input_hook hook, enum input_kind *kind, uint8_t *byte)
+bool input_play_byte(struct input_log *log, enum input_hook hook, enum input_kind *kind,
+                     uint8_t *byte)
 {
     const struct input *in = next_here(log, hook, false);
     if (!in)

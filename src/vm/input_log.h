@@ -1,12 +1,14 @@
 /*
  * vm/input_log.h -- what came to a machine from outside, and where.
  *
- * On an engine that counts instructions a run is a function of the guest and of
- * this: the bytes that were typed and how long the host really slept while the
- * guest was halted.  Each stands with the place where it went in: instructions,
- * virtual time, and which of the machine's hooks it was.  Played, it goes in
- * there again.  On one that does not, the log has its exits and times, too
- * (reverse_exits.c), and their order is the place.
+ * On an engine that counts instructions a run is a function of two things: the guest, and what
+ * came from outside, which is the bytes that were typed and how long the host really slept
+ * while the guest was halted.  An entry of the log has the place where it went in: the number
+ * of retired instructions, the virtual time, and which hook of the machine's was running.
+ * Played, it goes in at the same place, and the run is the same to the last event.
+ *
+ * On an engine that does not count, an entry's place is its order: the log then has the exits
+ * and the times at which something entered, too (debugger/vmm/reverse_exits.c).
  */
 #ifndef VM_INPUT_LOG_H
 #define VM_INPUT_LOG_H
@@ -24,10 +26,12 @@ enum input_kind {
 
 struct input {
     uint64_t icount, vtime_ns;
-    uint64_t passed;                    /* of a sleep                    */
-    uint8_t  hook, kind, byte;
-    uint8_t  seq;                       /* INPUT_EXIT: of its event, the low byte; passed is RIP, byte */
-    uint16_t check, registers;          /* the exit's index; and sums of what it was, and of those     */
+    uint64_t passed;                    /* INPUT_SLEEP: ns; INPUT_EXIT: RIP                  */
+    uint8_t  hook, kind;
+    uint8_t  byte;                      /* that was typed; INPUT_EXIT: the exit's index      */
+    uint8_t  seq;                       /* INPUT_EXIT: the low byte of its event's number    */
+    uint16_t check, registers;          /* INPUT_EXIT: sums of its qualification and of the
+                                           registers, to see whether the same one came again */
 };
 
 #define INPUT_LOG_MAX (1u << 20)
@@ -36,30 +40,35 @@ struct input_log {
     struct vm    *vm;
     struct input *in;
     size_t        n, room;
-    uint64_t      at;                   /* playing: the next             */
-    uint64_t      limit;                /* of whom play INPUT_EXITs: no farther than that   */
-    size_t        closed;               /* sleeps before this one are not made longer */
-    bool          full;                 /* something is missing: no memory, or too much */
+    uint64_t      at;                   /* playing: index of the next entry                  */
+    uint64_t      limit;                /* playing INPUT_EXITs: not this one, nor later ones */
+    size_t        closed;               /* entries before this index do not change any more  */
+    bool          full;                 /* an entry is missing: no memory, or INPUT_LOG_MAX  */
 };
 
-/* Anything, as it is; log->full says if it could not be. */
+/* Append an entry as it is.  If that fails log->full is set, and the run cannot be repeated. */
 void input_log_note(struct input_log *log, const struct input *in);
-/* The first n are forgotten. */
+/* Forget the first n entries. */
 void input_log_drop(struct input_log *log, size_t n);
 
-void input_log_byte(struct input_log *log, enum input_hook hook, enum input_kind kind, uint8_t byte);
+/* Append: this byte went in here. */
+void input_log_byte(struct input_log *log, enum input_hook hook, enum input_kind kind,
+                    uint8_t byte);
 
-/* ns is until the next timer.  To sleep as long is what a guest does that is left alone: no need
- * to note it.  True if there is a new entry, and not a longer one. */
+/* Append: the guest was halted for `passed` ns; its next timer was due in ns.  If both are the
+ * same nothing is appended, since a guest that is left alone sleeps as long.  Sleeps that follow
+ * each other become one entry.  True if there is a new entry. */
 bool input_log_sleep(struct input_log *log, uint64_t ns, uint64_t passed);
 
-/* The next byte that goes in here; false if none does. */
-bool input_play_byte(struct input_log *log, enum input_hook hook, enum input_kind *kind, uint8_t *byte);
+/* Take the next entry if it is a byte that goes in at this place; else false. */
+bool input_play_byte(struct input_log *log, enum input_hook hook, enum input_kind *kind,
+                     uint8_t *byte);
 
-/* How long it slept here; VCLOCK_NEVER: for want of a timer and of anything that is noted. */
+/* How long the guest slept at this place, its next timer being due in ns: what the log says, else
+ * ns (which is VCLOCK_NEVER if no timer runs). */
 uint64_t input_play_sleep(struct input_log *log, uint64_t ns);
 
-/* Give a byte as somebody who types.  -EAGAIN: later. */
+/* Give the guest a byte on its serial line or keyboard.  0; -EAGAIN: its device has no room now. */
 int input_give(struct vm *vm, enum input_kind kind, uint8_t byte);
 
 #endif

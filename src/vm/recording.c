@@ -46,7 +46,10 @@ static uint64_t chain(uint64_t sum, const struct entry *e, uint8_t what)
     return (fnv(sum, e->raw, sizeof e->raw) & ~UINT64_C(0xff)) | what;
 }
 
-/* ---- writing ---- */
+/* ---- writing ----
+ *
+ * The recorder has a log like any other, whose entries it writes out as soon as they cannot change
+ * any more.  Each is flushed at once: what a run that is killed leaves is all that it did. */
 
 struct recorder {
     FILE            *out;
@@ -63,7 +66,7 @@ static void put(struct recorder *r, struct entry *e, uint8_t what)
         r->err = errno ? -errno : -EIO;
 }
 
-/* All but the last `keep`, which may yet change. */
+/* Write all entries but the last `keep`, which may yet become longer. */
 static void put_inputs(struct recorder *r, size_t keep)
 {
     while (r->written + keep < r->log.n) {
@@ -71,7 +74,7 @@ static void put_inputs(struct recorder *r, size_t keep)
         e.in = r->log.in[r->written++];
         put(r, &e, 0);
     }
-    if (r->written > 4096) {            /* nobody asks for them again */
+    if (r->written > 4096) {            /* they are in the file: forget them */
         memmove(r->log.in, r->log.in + r->written, (r->log.n - r->written) * sizeof *r->log.in);
         r->log.n -= r->written;
         r->written = 0;
@@ -94,8 +97,8 @@ void recorder_sleep(struct recorder *r, uint64_t ns, uint64_t passed)
 struct recorder *recorder_open(const char *path, const struct vm *vm, char *why, size_t n)
 {
     struct recorder *r = calloc(1, sizeof *r);
-    struct head h = { .version = RECORDING_VERSION, .bytes = sizeof h, .limit_insns = vm->cfg.limit_insns,
-                      .limit_exits = vm->cfg.limit_exits };
+    struct head h = { .version = RECORDING_VERSION, .bytes = sizeof h,
+                      .limit_insns = vm->cfg.limit_insns, .limit_exits = vm->cfg.limit_exits };
     struct snapshot_head machine;
     memcpy(h.magic, RECORDING_MAGIC, sizeof h.magic);
     snapshot_describe(vm, &machine);
@@ -114,13 +117,16 @@ struct recorder *recorder_open(const char *path, const struct vm *vm, char *why,
     return r;
 }
 
+/* The end says how the run ended, with a hash of the whole machine: a replay that ends with the
+ * same one was the same run. */
 int recorder_close(struct recorder *r, struct vm *vm)
 {
     struct entry e = { .raw = { 0 } };
     put_inputs(r, 0);
     e.end = (struct recording_end){
-        .icount = boot_cpu(vm)->icount, .vtime_ns = vclock_now_ns(vm->clock), .n_exits = vm->n_exits,
-        .hash = vm_hash(vm), .stop = (uint16_t)vm->stop, .kicked = vm->exits_by[EXIT_IDX_KICKED] > 0,
+        .icount = boot_cpu(vm)->icount, .vtime_ns = vclock_now_ns(vm->clock),
+        .n_exits = vm->n_exits, .hash = vm_hash(vm), .stop = (uint16_t)vm->stop,
+        .kicked = vm->exits_by[EXIT_IDX_KICKED] > 0,
         .status = vm->status,
     };
     put(r, &e, ENTRY_END);
@@ -144,7 +150,8 @@ static int refuse(char *why, size_t n, const char *fmt, ...)
     return -EINVAL;
 }
 
-/* Later than the one before, and nothing that the log does not know. */
+/* An entry of a file, which anybody may have written: is it of a kind that the log knows, and not
+ * before the one that precedes it? */
 static bool makes_sense(const struct recording *r, const struct input *in)
 {
     const struct input *last = r->log.n ? &r->log.in[r->log.n - 1] : NULL;
@@ -154,6 +161,7 @@ static bool makes_sense(const struct recording *r, const struct input *in)
            (!last || (in->icount >= last->icount && in->vtime_ns >= last->vtime_ns));
 }
 
+/* As input_log_note(), but without its limit: the file's size is one already. */
 static bool keep(struct recording *r, const struct input *in)
 {
     struct input_log *log = &r->log;
@@ -188,7 +196,7 @@ static int read_entries(FILE *in, struct recording *r, uint64_t sum, char *why, 
             return refuse(why, n, "out of memory");
         }
     }
-    return 0;                           /* a piece of an entry is what a killed run leaves */
+    return 0;                           /* a killed run may leave half an entry at the end */
 }
 
 static int64_t get(void *arg, void *data, size_t n)
@@ -202,14 +210,17 @@ int recording_read(FILE *in, struct recording *r, char *why, size_t n)
     struct snapshot_io io = { .get = get, .arg = in };
     *r = (struct recording){ .ended = false };
     if (fread(&h, sizeof h, 1, in) != 1 || memcmp(h.magic, RECORDING_MAGIC, sizeof h.magic))
-        return refuse(why, n, "it is no recording of Vitrine's; `vitrine run --record FILE` makes one");
+        return refuse(why, n, "it is no recording of Vitrine's; "
+                              "`vitrine run --record FILE` makes one");
     if (h.version != RECORDING_VERSION || h.bytes != sizeof h)
-        return refuse(why, n, "it is of version %u, and this Vitrine reads version %u", h.version, RECORDING_VERSION);
+        return refuse(why, n, "it is of version %u, and this Vitrine reads version %u", h.version,
+                      RECORDING_VERSION);
     r->limit_insns = h.limit_insns;
     r->limit_exits = h.limit_exits;
     int err = snapshot_read_head(&io, &r->machine, why, n);
     if (!err)
-        err = read_entries(in, r, fnv(fnv(0, &h, sizeof h), &r->machine, sizeof r->machine), why, n);
+        err = read_entries(in, r, fnv(fnv(0, &h, sizeof h), &r->machine, sizeof r->machine),
+                           why, n);
     if (err)
         recording_free(r);
     return err;
@@ -226,7 +237,8 @@ int recording_machine(const struct recording *r, struct vm_config *c, struct loa
 {
     int err = snapshot_machine(&r->machine, c, q, why, n);
     if (!err && (!c->engine->counts || r->machine.mmu > MMU_SHADOW))
-        return refuse(why, n, "it is of engine %s, and only soft can do the same again", c->engine->name);
+        return refuse(why, n, "it is of engine %s, and only soft can do the same again",
+                      c->engine->name);
     c->limit_insns = r->limit_insns;
     c->limit_exits = r->limit_exits;
     return err;

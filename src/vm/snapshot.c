@@ -33,8 +33,15 @@
 #define MAX_STATE   (UINT64_C(1) << 28)
 static const char magic[8] = "VITRINE\x1a";
 
-static int io_put(void *arg, const void *data, size_t n) { return host_write_all(*(int *)arg, data, n); }
-static int64_t io_get(void *arg, void *data, size_t n)   { return host_read_some(*(int *)arg, data, n); }
+static int io_put(void *arg, const void *data, size_t n)
+{
+    return host_write_all(*(int *)arg, data, n);
+}
+
+static int64_t io_get(void *arg, void *data, size_t n)
+{
+    return host_read_some(*(int *)arg, data, n);
+}
 
 struct snapshot_io snapshot_fd(int *fd)
 {
@@ -175,6 +182,7 @@ struct packer {
     int        err;
 };
 
+/* Give n bytes to the compressor, and what it has ready to the file. */
 static void pack(struct packer *p, const void *data, size_t n, ZSTD_EndDirective end)
 {
     ZSTD_inBuffer in = { data, n, 0 };
@@ -199,6 +207,8 @@ static bool is_zero(const uint8_t page[PAGE_SIZE])
     return !page[0] && !memcmp(page, page + 1, PAGE_SIZE - 1);
 }
 
+/* Each page that is not zero, with its address.  It is read through the region's file, not the
+ * mapping: a read of a page that nobody has touched gives zeros and does not make it exist. */
 static void pack_memory(struct packer *p, const struct gmem *m)
 {
     uint8_t page[PAGE_SIZE];
@@ -280,6 +290,7 @@ static void refill(struct unpacker *u)
     u->have = (ZSTD_inBuffer){ u->in, n > 0 ? (size_t)n : 0, 0 };
 }
 
+/* n bytes, decompressed; false if there are fewer, or the file is no zstd frame. */
 static bool unpack(struct unpacker *u, void *data, size_t n)
 {
     ZSTD_outBuffer out = { data, n, 0 };
@@ -337,6 +348,8 @@ static bool ends_here(struct unpacker *u)
     return !unpack(u, &more, 1) && !u->err && u->ended;
 }
 
+/* The file may be anybody's.  Nothing of it is put into the machine before all of it was read, its
+ * checksum compared, and each page found to be one that this machine has, in ascending order. */
 static int unpack_all(const struct vm *vm, struct unpacker *u, struct contents *c)
 {
     uint64_t n, gpa, least = 0;
@@ -420,6 +433,7 @@ static int try_state(struct vm *vm, const struct contents *c, char *why, size_t 
     return err;
 }
 
+/* State is only meant for a machine that was made in the same way. */
 static int check_machine(const struct vm *vm, const struct snapshot_head *h, char *why, size_t n)
 {
     const struct vm_config *c = &vm->cfg;

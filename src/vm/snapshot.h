@@ -57,10 +57,12 @@ int snapshot_save(struct vm *vm, const struct snapshot_io *io, char *why, size_t
 int snapshot_read_head(const struct snapshot_io *io, struct snapshot_head *h, char *why, size_t n);
 int snapshot_load(struct vm *vm, const struct snapshot_io *io, char *why, size_t n);
 
-/* Its two halves.  NULL, -errno in err and a sentence: it cannot be loaded into this machine.  Of
- * what was read the other half fails only if the host has no memory, and then the machine is lost. */
+/* The two halves of snapshot_load().  read: NULL, -errno in err and a sentence if the snapshot
+ * cannot be loaded into this machine, which is then as before.  put: what was read can be put in;
+ * it fails only if the host has no memory, and then the machine is lost. */
 struct snapshot;
-struct snapshot *snapshot_read(struct vm *vm, const struct snapshot_io *io, int *err, char *why, size_t n);
+struct snapshot *snapshot_read(struct vm *vm, const struct snapshot_io *io, int *err, char *why,
+                               size_t n);
 int  snapshot_put(struct vm *vm, const struct snapshot *s, char *why, size_t n);
 void snapshot_free(struct snapshot *s);
 

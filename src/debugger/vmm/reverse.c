@@ -21,6 +21,8 @@
 
 /* ---- what came from outside ---- */
 
+/* Everything that enters the machine must be in the log, or replaying leads somewhere else.  If an
+ * entry found no room, nothing recorded so far can be used. */
 void reverse_note_byte(struct reverse *r, enum input_hook hook, enum input_kind kind, uint8_t byte)
 {
     if (r->can_go_back)
@@ -88,7 +90,8 @@ static void forget_nearby(struct reverse *r)
     exits_set_stop(&r->exits.present_stop, NULL);
 }
 
-/* Where exits are logged the log is soon full: its older half goes. */
+/* Where exits are logged the log is soon full.  Then its older half is dropped, and with it the
+ * checkpoints that were taken before: the recording begins later. */
 static void trim_log(struct reverse *r)
 {
     struct checkpoint *c = checkpoints_first(r->all);
@@ -123,6 +126,9 @@ struct checkpoint *past_take(struct reverse *r, bool wall)
     return c;
 }
 
+/* Events that happen inside the past have their numbers already, and are in the trace.  So the
+ * machine writes them into a ring of our own, where breakpoints on events look, and nobody else:
+ * room_to says that there is always room, and old events are overwritten. */
 static void use_ring(struct reverse *r, struct trace_ring *ring, uint64_t mask)
 {
     struct trace *t = r->vm->trace;
@@ -133,8 +139,7 @@ static void use_ring(struct reverse *r, struct trace_ring *ring, uint64_t mask)
     t->room_to = ring == r->own ? UINT64_MAX : 0;
 }
 
-/* The next place that cannot be run into: a wall, or the present.  (Where the machine has come as
- * far as that without being there, a checkpoint may stand behind it in the row.) */
+/* Running on inside the past ends at the next wall, or at the present, which is one too. */
 static void find_wall(struct reverse *r)
 {
     struct checkpoint *c = checkpoints_here(r->all);
@@ -147,7 +152,7 @@ static void find_wall(struct reverse *r)
     r->log.limit = r->wall->note;
 }
 
-/* To a checkpoint, without asking whether that is the present. */
+/* Put the machine to a checkpoint.  If that is the present it is still inside the past. */
 void past_return_to(struct reverse *r, struct checkpoint *c)
 {
     control_steps_no_more(r->control);
@@ -164,14 +169,19 @@ void past_return_to(struct reverse *r, struct checkpoint *c)
     find_wall(r);
 }
 
+/* A breakpoint between two exits is not met again by running (where the guest stood was no
+ * position), but a wall may have been taken just there. */
 bool past_stop_at(struct reverse *r, const struct checkpoint *c, struct link_stop *why)
 {
     struct cpu_state s = { 0 };
-    if (!c->told || boot_cpu(r->vm)->ops->get_state(boot_cpu(r->vm), ST_GPRS | ST_SEGS | ST_CRS, &s))
+    struct vcpu *v = boot_cpu(r->vm);
+    if (!c->was_debug_exit || v->ops->get_state(v, ST_GPRS | ST_SEGS | ST_CRS, &s))
         return false;
     return stops_code_hit(r->stops, state_pc(&s), why);
 }
 
+/* The guest has come to a wall.  Running on would lead elsewhere than it did then, so the machine
+ * is put to the checkpoint behind it, which costs what has changed, and goes on from there. */
 void past_pass_wall(struct reverse *r)
 {
     if (r->wall == r->present)
@@ -180,6 +190,8 @@ void past_pass_wall(struct reverse *r)
         past_return_to(r, r->wall);
 }
 
+/* Take a checkpoint of the present, to come back to, and from here on let the machine be silent:
+ * its events go into our own ring, its output nowhere. */
 bool past_enter(struct reverse *r)
 {
     struct trace *t = r->vm->trace;
@@ -210,6 +222,7 @@ bool past_enter(struct reverse *r)
     return true;
 }
 
+/* The machine goes on as if it had never been in the past. */
 static void leave_past(struct reverse *r)
 {
     use_ring(r, r->live, r->live_mask);
@@ -229,7 +242,8 @@ void past_to_present(struct reverse *r)
     leave_past(r);
 }
 
-/* What was to come is not to come any more. */
+/* The user has changed the guest inside its past: what came after this place then will not come
+ * now.  Forget it; the place becomes the present, and the trace gets a CUT event. */
 static void cut(struct reverse *r)
 {
     uint64_t seq = r->own ? r->own->head : 0;
@@ -254,7 +268,8 @@ void reverse_kinds_changed(struct reverse *r)
 {
     struct trace *t = r->vm->trace;
     if (!r->inside) {
-        r->next_is_wall |= r->can_go_back && checkpoints_last(r->all) && checkpoints_last(r->all)->mask != t->mask;
+        const struct checkpoint *last = checkpoints_last(r->all);
+        r->next_is_wall |= r->can_go_back && last && last->mask != t->mask;
         return;
     }
     r->live_mask |= t->mask;            /* in the past only what was logged then can be found */
@@ -268,7 +283,7 @@ void reverse_unfaithful(struct reverse *r)
 
 /* ---- forwards ---- */
 
-/* The recording begins anew where nobody knows how the machine came. */
+/* Nothing that was recorded leads to where the machine is: begin a new recording here. */
 void past_begin_again(struct reverse *r)
 {
     struct checkpoint *c = past_take(r, false);
@@ -283,7 +298,8 @@ void past_begin_again(struct reverse *r)
     r->log.full = false;
 }
 
-/* Without its wall what comes cannot be told from what was to come before the user's hand. */
+/* If a wall was due and there is no memory for it, replaying would run on without what the user
+ * had changed there: then nothing recorded so far can be used. */
 static void take_due(struct reverse *r)
 {
     if (!past_take(r, r->next_is_wall))
@@ -307,16 +323,20 @@ bool reverse_due(const struct reverse *r)
     return r->can_go_back && !r->inside && host_cpu_ns() - r->mark_ns >= r->spacing_ns;
 }
 
-/* Running forwards inside the past: the guest does not do again what it did. */
+/* Running forwards inside the past, the guest has done something else than it did then. */
 static bool end_diverged(struct reverse *r, struct link_stop *why)
 {
     past_to_present(r);
-    stops_say(why, LINK_PAUSED, "now: the guest did not do again what it did (it reads its clock?)");
+    stops_say(why, LINK_PAUSED,
+              "now: the guest did not do again what it did (it reads its clock?)");
     if (r->vm->stop != VM_RUNNING)
         *why = r->ended;
     return true;
 }
 
+/* Three things can end a slice of running inside the past: a stop, a guest that did something
+ * else than then, and a wall.  Outside, this is where checkpoints are taken; their distance is a
+ * multiple of what the last one cost, so that recording takes a fixed share of the time. */
 bool reverse_forwards(struct reverse *r, bool stopped, struct link_stop *why)
 {
     if (!r->can_go_back)
@@ -342,7 +362,7 @@ bool reverse_forwards(struct reverse *r, bool stopped, struct link_stop *why)
     if (control_holds_irqs(r->control) && !r->inside)
         r->cannot_be_repeated = true;
     if (!r->axis->at_position(r))
-        return false;                   /* a checkpoint here could not be run to */
+        return false;                   /* replaying would not come to a checkpoint here */
     if (r->axis->restarts_by_itself && r->cannot_be_repeated && !r->inside && reverse_due(r))
         past_begin_again(r);
     if ((reverse_due(r) || r->next_is_wall) && !r->cannot_be_repeated)
@@ -367,7 +387,8 @@ void past_newest(const struct reverse *r, uint64_t *progress, uint64_t *seq)
 void reverse_status(const struct reverse *r, struct link_past *p)
 {
     const struct checkpoint *first = r->can_go_back ? checkpoints_first(r->all) : NULL;
-    *p = (struct link_past){ .ok = r->can_go_back && first, .inside = r->inside, .max_bytes = r->max_bytes,
+    *p = (struct link_past){ .ok = r->can_go_back && first, .inside = r->inside,
+                             .max_bytes = r->max_bytes,
                              .seq = r->vm->trace ? r->vm->trace->ring->head : 0 };
     if (!first)
         return;

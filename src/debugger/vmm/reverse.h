@@ -32,29 +32,36 @@ struct reverse;
 /* NULL: no memory.  On an engine that cannot, everything is refused with -ENOTSUP. */
 struct reverse *reverse_new(struct vm *vm, struct control *c, uint64_t max_bytes);
 
-/* Before the guest runs, whether forwards or (-errno and a sentence) back. */
+/* Call before the guest runs forwards; and to begin to go back (-errno and a sentence if that
+ * cannot be), which reverse_turns() then carries out. */
 void reverse_before_run(struct reverse *r);
 int  reverse_go(struct reverse *r, enum link_run how, uint64_t n, char *why, size_t size);
 
-/* Going back: some milliseconds of it; true if it is there, or cannot, and why says. */
+/* Going back, some milliseconds of it: true if the guest has arrived or cannot, and *why says
+ * which.  *attention set ends the slice early. */
 bool reverse_busy(const struct reverse *r);
 bool reverse_turns(struct reverse *r, const bool *attention, struct link_stop *why);
-void reverse_give_up(struct reverse *r, struct link_stop *why);     /* where it came from, then */
+/* End it; the guest stands where it was when the request came. */
+void reverse_give_up(struct reverse *r, struct link_stop *why);
 
-/* After each slice of running forwards: take a checkpoint if one is due; inside, see whether
- * the known part ends here.  True: it does, with the end of the guest, which why says. */
+/* Call after each slice of running forwards, `stopped` by a breakpoint or not.  Takes a checkpoint
+ * if one is due; inside the past, passes the wall if the guest has come to one.  True: the guest
+ * is to stop here, and *why says why. */
 bool reverse_forwards(struct reverse *r, bool stopped, struct link_stop *why);
 bool reverse_due(const struct reverse *r);
+/* The guest has ended, and why: what is to be told when somebody comes back to the present. */
 void reverse_ended(struct reverse *r, const struct link_stop *why);
 
 /* The user changed the machine (just now), or which events are logged. */
 void reverse_changed(struct reverse *r);
 void reverse_kinds_changed(struct reverse *r);
-/* What the guest does now, it would not do again: steps with interrupts held. */
+/* What the guest does now it would not do again if the past were replayed (a snapshot was loaded):
+ * the recording begins anew. */
 void reverse_unfaithful(struct reverse *r);
 
-/* Of engines that do not count.  Virtual time is measured (vm.h, `measured`); an exit is about
- * to be answered, and was; may what is typed go in now?  (If not, soon.) */
+/* What an engine that does not count has to tell.  measured: virtual time is read (vm.h,
+ * `measured`).  note_exit, exit_answered: before and after the monitor's answer to an exit.
+ * takes_input: may what was typed go in now?  If not, ask again at the next hook. */
 uint64_t reverse_measured(struct reverse *r, uint64_t now);
 void reverse_note_exit(struct reverse *r, const struct vmexit *x);
 void reverse_exit_answered(struct reverse *r);

@@ -315,8 +315,8 @@ static bool at_position(const struct reverse *r)
  * whether the debugger alone had stopped the guest there. */
 static void mark(struct reverse *r, struct checkpoint *c)
 {
-    c->between = !r->exits.at_position || boot_cpu(r->vm)->turn.unfinished;
-    c->told = c->between && r->vm->debug_news.exit;
+    c->is_between_exits = !r->exits.at_position || boot_cpu(r->vm)->turn.unfinished;
+    c->was_debug_exit = c->is_between_exits && r->vm->debug_news.exit;
     r->exits.at_position = true;
 }
 
@@ -325,7 +325,7 @@ static void mark(struct reverse *r, struct checkpoint *c)
 static bool at_wall(const struct reverse *r)
 {
     return r->inside && r->log.at >= r->log.limit &&
-           (!r->wall->between || boot_cpu(r->vm)->turn.unfinished);
+           (!r->wall->is_between_exits || boot_cpu(r->vm)->turn.unfinished);
 }
 
 static bool reached_wall(const void *arg)

@@ -1,5 +1,18 @@
 /*
  * debugger/vmm/reverse_go.c -- requests to go back, and what they become; see reverse.h.
+ *
+ * Begin reading with reverse_go(), at the end: it checks the request, enters the past, and sets
+ * up struct op for the passes, which reverse_pass.c then makes.
+ *
+ *     request                    becomes
+ *     reverse-step n             APPROACH the count n lower
+ *     reverse-next               APPROACH the count one lower; if a return stands there,
+ *                                SEARCH for the call that it returned from
+ *     reverse-continue           SEARCH for the last stop before here
+ *     reverse-finish             SEARCH for the last time the function's first instruction was
+ *                                executed with a stack as high as now, then one back
+ *     to an event, a count       APPROACH it
+ *     to the present             no pass: that is a checkpoint
  */
 #include "debugger/vmm/reverse_private.h"
 
@@ -44,7 +57,8 @@ static int begin_begin(struct reverse *r)
     return 0;
 }
 
-/* A search: for what would stop the guest, or for op.code. */
+/* A search: for what would stop the guest, or for op.code.  If nothing is found the user is told
+ * "the beginning", and a pause on the way leaves the guest at the origin. */
 static int begin_search(struct reverse *r, bool was_inside)
 {
     struct op *op = &r->op;
@@ -67,7 +81,8 @@ static int begin_search(struct reverse *r, bool was_inside)
     return 0;
 }
 
-/* The debugger knows where the function begins: it may have been given other symbols since. */
+/* `start` is where the function begins, by the debugger's symbols.  A CPU that stands there has
+ * just been called: then the call is one instruction back. */
 static int begin_finish(struct reverse *r, bool was_inside, gla_t start)
 {
     struct cpu_state s;
@@ -81,7 +96,8 @@ static int begin_finish(struct reverse *r, bool was_inside, gla_t start)
         return begin_search(r, was_inside);
     r->op.n_code = 0;
     r->op.how = LINK_REVERSE_STEP;
-    r->op.to = (struct place){ .goal = GOAL_INSN, .progress = r->op.begin_progress - (r->op.begin_progress > 0) };
+    r->op.to = (struct place){ .goal = GOAL_INSN,
+                               .progress = r->op.begin_progress - (r->op.begin_progress > 0) };
     stops_say(&r->op.to.why, LINK_STEPPED, "before the call");
     pass_approach(r);
     return 0;
@@ -118,11 +134,13 @@ static int begin(struct reverse *r, bool was_inside, uint64_t n, char *why, size
     case LINK_TO_BEGIN:         return begin_begin(r);
     default:
         n = n ? n : 1;
-        return begin_insn(r, op->begin_progress >= n ? op->begin_progress - n : 0, op->begin_progress < n);
+        return begin_insn(r, op->begin_progress >= n ? op->begin_progress - n : 0,
+                          op->begin_progress < n);
     }
 }
 
-static int check_request(const struct reverse *r, enum link_run how, uint64_t n, char *why, size_t size)
+static int check_request(const struct reverse *r, enum link_run how, uint64_t n, char *why,
+                         size_t size)
 {
     uint64_t progress, seq;
     if (!r->can_go_back)

@@ -107,8 +107,8 @@ static bool note_stop(struct reverse *r, const struct link_stop *why)
  * user's machine over. */
 static void say_lost(struct reverse *r, struct link_stop *why)
 {
-    host_say("going back failed: the guest does not do again what it did before instruction %" PRIu64,
-             vm_progress(r->vm));
+    host_say("going back failed: the guest does not do again what it did before instruction %"
+             PRIu64, vm_progress(r->vm));
     reverse_give_up(r, why);
 }
 

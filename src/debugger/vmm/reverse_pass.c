@@ -23,8 +23,9 @@
 #include "cpu/regs.h"
 
 #define SLICE_NS     15000000u
-#define NEARBY_NS    2000000u           /* a checkpoint is made so far before a place that was farther
-                                           from one: who steps back once steps back again */
+/* People who step back once step back again.  So on the way to a place that is far from the next
+ * checkpoint one is taken so many nanoseconds of guest time before it. */
+#define NEARBY_NS    2000000u
 
 /* ---- half a turn in the past ---- */
 
@@ -36,13 +37,16 @@ void pass_note_hit(struct reverse *r, enum goal goal, uint64_t progress, gla_t p
                                .is_hit = true };
 }
 
+/* Breakpoints on events are filters over the trace (stops.h).  One that is met now counts as a hit
+ * only if it is before the place where the user asked. */
 static void look_for_events(struct reverse *r)
 {
     struct link_stop why;
     const struct trace *t = r->vm->trace;
     if (r->op.phase != SEARCH || r->op.n_code || !stops_events_hit(r->stops, &why))
         return;
-    bool here_already = t->ring->head >= r->op.begin_seq && vm_progress(r->vm) >= r->op.begin_progress;
+    bool here_already = t->ring->head >= r->op.begin_seq &&
+                        vm_progress(r->vm) >= r->op.begin_progress;
     if (!here_already)
         pass_note_hit(r, GOAL_EVENT, vm_progress(r->vm), 0, &why);
 }
@@ -54,6 +58,8 @@ static gla_t stack_pointer(struct reverse *r)
     return state_sp(&s);
 }
 
+/* The engine has stopped for a breakpoint on the way.  A search goes on all the same: what it looks
+ * for is the *last* hit before where it began, and it cannot know that until it is there. */
 static void look_at_stop(struct reverse *r, const struct vmexit *x)
 {
     struct link_stop why = { .why = LINK_STEPPED };
@@ -75,10 +81,12 @@ static void look_at_stop(struct reverse *r, const struct vmexit *x)
 static bool event_reached(const struct reverse *r)
 {
     const struct op *op = &r->op;
-    return op->phase == APPROACH && op->to.goal == GOAL_EVENT && r->vm->trace->ring->head >= op->to.seq;
+    return op->phase == APPROACH && op->to.goal == GOAL_EVENT &&
+           r->vm->trace->ring->head >= op->to.seq;
 }
 
-/* But the last code stop is known to come, at the end of the log, too, before anything else does. */
+/* The log is played to its end.  If the goal is the last code stop, the guest may run on all the
+ * same: that stop is known to come before anything that is not in the log. */
 static bool at_wall(const struct reverse *r)
 {
     const struct op *op = &r->op;
@@ -94,7 +102,7 @@ static bool half_turn(struct reverse *r, uint64_t until, struct vmexit *x)
     bool may = vm_prepare(vm);
     look_for_events(r);
     if (event_reached(r))
-        return true;                    /* what happens before the guest runs: an injection */
+        return true;                    /* an injection, say, which is before the guest runs */
     if (at_wall(r))
         return true;
     if (!may)
@@ -110,6 +118,8 @@ static bool half_turn(struct reverse *r, uint64_t until, struct vmexit *x)
     return !r->exits.replay_diverged;
 }
 
+/* Which addresses the engine is to stop at: the user's breakpoints, or those of this request
+ * (where a function was called from). */
 static void tell_engine(struct reverse *r)
 {
     const struct engine *e = r->vm->cfg.engine;
@@ -137,7 +147,8 @@ static uint64_t nearby(const struct checkpoint *c)
     const struct checkpoint *next = c->newer ? c->newer : c, *before = c->newer ? c : c->older;
     if (!before || next->axis <= before->axis)
         return 100000;
-    return (uint64_t)((double)(next->progress - before->progress) * NEARBY_NS / (double)(next->axis - before->axis));
+    double insns = (double)(next->progress - before->progress);
+    return (uint64_t)(insns * NEARBY_NS / (double)(next->axis - before->axis));
 }
 
 /* Where to take a checkpoint on the way; 0: it is too near for that. */
@@ -177,6 +188,8 @@ void pass_approach(struct reverse *r)
     op->total = op->to.progress > vm_progress(r->vm) ? op->to.progress - vm_progress(r->vm) : 0;
 }
 
+/* The last few such checkpoints are pinned: thinning would take them first, since they stand so
+ * close together. */
 static void make_nearby(struct reverse *r)
 {
     struct checkpoint **slot = &r->nearby[r->next_nearby++ % N_NEARBY];
@@ -196,6 +209,7 @@ static bool lost(struct reverse *r, struct link_stop *why)
     return true;
 }
 
+/* The request is done, and *out is what the user is told. */
 bool pass_finish(struct reverse *r, const struct link_stop *why, struct link_stop *out)
 {
     r->op.phase = IDLE;
@@ -211,7 +225,8 @@ bool pass_finish(struct reverse *r, const struct link_stop *why, struct link_sto
     size_t n = strlen(out->text);
     if ((r->exits.registers_diverged || r->exits.inside_instruction) && r->inside)
         snprintf(out->text + n, sizeof out->text - n, "; registers are not as they were (%s)",
-                 r->exits.registers_diverged ? "the guest reads its clock?" : "it is in the midst of an instruction");
+                 r->exits.registers_diverged ? "the guest reads its clock?"
+                                             : "it is in the midst of an instruction");
     return true;
 }
 
@@ -254,7 +269,8 @@ static void list_calls(struct reverse *r, const struct cpu_state *s, gla_t pc, b
     for (unsigned len = 7; len >= 1; len--) {
         if (vm_read_linear(r->vm, pc - len, bytes, len))
             continue;
-        disasm(bytes, len, state_code_bits(s), pc - len - s->seg[SEG_CS].base, s->seg[SEG_CS].base, NULL, &i);
+        disasm(bytes, len, state_code_bits(s), pc - len - s->seg[SEG_CS].base,
+               s->seg[SEG_CS].base, NULL, &i);
         if (i.ok && i.is_call && i.len == len)
             op->code[op->n_code++] = pc - len;
     }
@@ -329,7 +345,8 @@ static bool end_of_pass(struct reverse *r, struct link_stop *why)
     struct op *op = &r->op;
     if (op->to.is_hit) {
         if (op->how == LINK_REVERSE_FINISH && op->to.progress)
-            op->to = (struct place){ .goal = GOAL_INSN, .progress = op->to.progress - 1, .why = op->to.why };
+            op->to = (struct place){ .goal = GOAL_INSN, .progress = op->to.progress - 1,
+                                     .why = op->to.why };
         if (op->how == LINK_REVERSE_FINISH)
             stops_say(&op->to.why, LINK_STEPPED, "before the call");
         if (op->how == LINK_REVERSE_NEXT)
@@ -346,13 +363,16 @@ static void look_at_wall(struct reverse *r)
 {
     struct checkpoint *wall = r->wall;
     struct link_stop why;
-    if (r->op.n_code || !wall->told || wall->seq >= r->op.begin_seq)
+    if (r->op.n_code || !wall->was_debug_exit || wall->seq >= r->op.begin_seq)
         return;
     past_return_to(r, wall);
     if (past_stop_at(r, wall, &why))
         pass_note_hit(r, GOAL_CODE, wall->progress, 0, &why);
 }
 
+/* A part of the search: from op.from on up to op.limit.  If the pass has had no hit the search
+ * begins anew one checkpoint earlier, with this pass's beginning as its limit; so in the end all
+ * of the past has been executed once, and the part with the hit twice. */
 static bool search_on(struct reverse *r, struct link_stop *why)
 {
     struct op *op = &r->op;
@@ -375,6 +395,7 @@ bool reverse_busy(const struct reverse *r)
     return r->op.phase != IDLE;
 }
 
+/* So that a pause is answered within some milliseconds, however far the way back is. */
 bool reverse_turns(struct reverse *r, const bool *attention, struct link_stop *why)
 {
     uint64_t late = host_monotonic_ns() + SLICE_NS;

@@ -146,8 +146,10 @@ struct axis {
     bool (*is_at_code)(struct reverse *r, const struct vmexit *x);  /* a stop: is it op.to?      */
     bool (*has_arrived)(struct reverse *r);         /* at op.to, and no stop needs to say so     */
     bool (*searches_to_wall)(const struct reverse *r);  /* farther than op.limit                 */
-    bool (*note_stop)(struct reverse *r, const struct link_stop *why);  /* true: the wall is not here */
-    void (*say_lost)(struct reverse *r, struct link_stop *why);     /* the guest did something else */
+    /* The guest was stopped.  True: in front of the wall, which is not to be passed now. */
+    bool (*note_stop)(struct reverse *r, const struct link_stop *why);
+    /* The guest did something else than it did then: end the way back and say so. */
+    void (*say_lost)(struct reverse *r, struct link_stop *why);
 };
 
 extern const struct axis axis_insns, axis_exits;

@@ -36,7 +36,8 @@ static size_t body_of(const struct vmm *m) { return m->in.head.bytes; }
 /* The guest goes back in slices of the main loop's; the reply comes now. */
 static int run_back(struct vmm *m, const struct wire_run *r)
 {
-    int err = m->inside_turn ? -EBUSY : reverse_go(m->reverse, r->how, r->n, m->out.text, sizeof m->out.text);
+    int err = m->inside_turn ? -EBUSY
+            : reverse_go(m->reverse, r->how, r->n, m->out.text, sizeof m->out.text);
     if (err)
         return err;
     m->state = LINK_RUNNING;
@@ -94,12 +95,15 @@ static int serve_GET_STATE(struct vmm *m, size_t *n)
     return 0;
 }
 
+/* Registers by the user's hand.  The monitor's shadow tables follow CR0, CR3 and CR4 as if the
+ * guest had written them; what was remembered for breakpoints on change is void, and so is the
+ * future if the guest is inside its past. */
 static int serve_SET_STATE(struct vmm *m, size_t *n)
 {
     struct vcpu *v = boot_cpu(m->vm);
     (void)n;
     if (m->inside_turn || reverse_busy(m->reverse))
-        return -EBUSY;                  /* the exit's answer, or the way back, would overwrite them */
+        return -EBUSY;                  /* the answer or the way back would overwrite them */
     int err = v->ops->set_state(v, m->in.state.groups & ST_ALL, &m->in.state.cpu);
     vm_paging_changed(m->vm, v);
     control_touched(m->control);
@@ -166,7 +170,8 @@ static int serve_shadow(struct vmm *m, struct link_second *s)
     uint32_t error;
     uint64_t entry = 0, path[4];
     s->is_shadow = true;
-    s->ok = shadow_walk(m->vm->shadow, m->in.peek.at, WALK_READ | WALK_SYSTEM, true, &hva, &entry, &error);
+    s->ok = shadow_walk(m->vm->shadow, m->in.peek.at, WALK_READ | WALK_SYSTEM, true, &hva, &entry,
+                        &error);
     s->hva = s->ok ? (uintptr_t)hva : 0;
     s->page_size = PAGE_SIZE;
     s->depth = shadow_path(m->vm->shadow, m->in.peek.at, WALK_READ | WALK_SYSTEM, path);
@@ -179,6 +184,9 @@ static int serve_shadow(struct vmm *m, struct link_second *s)
     return 0;
 }
 
+/* The table that the hardware walks, besides the guest's own or instead of it: with --mmu nested it
+ * maps guest-physical addresses [SDM 3C "The Extended Page Table Mechanism (EPT)"], with --mmu
+ * shadow linear ones. */
 static int serve_SECOND(struct vmm *m, size_t *n)
 {
     memset(&m->out.second, 0, sizeof m->out.second);
@@ -187,6 +195,7 @@ static int serve_SECOND(struct vmm *m, size_t *n)
          : m->vm->shadow ? serve_shadow(m, &m->out.second) : -ENOTSUP;
 }
 
+/* A device's fields, in the order of its table, which the debugger has too: names stay there. */
 static int serve_DEVICE(struct vmm *m, size_t *n)
 {
     struct pc_part part[32];
@@ -275,6 +284,7 @@ static int serve_TYPE(struct vmm *m, size_t *n)
     return 0;
 }
 
+/* The debugger opens the file, since this process can open none, and sends it along. */
 static int serve_SAVE(struct vmm *m, size_t *n)
 {
     struct snapshot_io io = snapshot_fd(&m->fd);
@@ -324,7 +334,8 @@ static serve_fn *const services[N_WIRE_REQUESTS] = {
 };
 
 /* Refusals of these come with a sentence. */
-#define EXPLAINED (BIT(WIRE_BREAK_ADD) | BIT(WIRE_BREAK_CHANGE) | BIT(WIRE_RUN) | BIT(WIRE_SAVE) | BIT(WIRE_LOAD))
+#define EXPLAINED (BIT(WIRE_BREAK_ADD) | BIT(WIRE_BREAK_CHANGE) | BIT(WIRE_RUN) | \
+                   BIT(WIRE_SAVE) | BIT(WIRE_LOAD))
 
 /* The file that came with the request, if one did. */
 static void close_file(struct vmm *m)

@@ -51,7 +51,8 @@ void vmm_before_answer(struct vmm *m, const struct vmexit *x)
     reverse_note_exit(m->reverse, x);
     if (i < 0 || !(m->follow >> i & 1) || reverse_busy(m->reverse))
         return;
-    snprintf(why.text, sizeof why.text, "the monitor is about to answer: %s", exit_describe(x, text, sizeof text));
+    snprintf(why.text, sizeof why.text, "the monitor is about to answer: %s",
+             exit_describe(x, text, sizeof text));
     m->inside_turn = true;
     vmm_tell_stop(m, &why);
     while (m->state != LINK_RUNNING)
@@ -81,7 +82,8 @@ static void let_run(struct vmm *m)
         vmm_tell_stop(m, &why);
     } else if (m->starved) {
         why.why = LINK_STARVED;
-        snprintf(why.text, sizeof why.text, "the guest has halted and waits for input (`type` gives it some)");
+        snprintf(why.text, sizeof why.text,
+                 "the guest has halted and waits for input (`type` gives it some)");
         vmm_tell_stop(m, &why);
     }
 }

@@ -27,7 +27,8 @@ struct typed { uint8_t byte[TYPED_MAX]; size_t head, n; };
 struct message {
     struct wire_head head;
     union {
-        struct wire_run run; struct wire_state state; struct wire_peek peek; struct wire_bytes bytes;
+        struct wire_run run; struct wire_state state; struct wire_peek peek;
+        struct wire_bytes bytes;
         struct wire_values values; struct link_break brk; struct link_second second;
         struct wire_ready ready; struct link_stop stop; char text[400];
     };
@@ -66,7 +67,8 @@ struct vmm {
 /* ---- wire.c ---- */
 
 /* Send a message.  If the debugger is gone the process ends. */
-void wire_send(struct vmm *m, uint32_t type, uint32_t id, int error, const void *body, size_t bytes);
+void wire_send(struct vmm *m, uint32_t type, uint32_t id, int error, const void *body,
+               size_t bytes);
 
 /* READY, with the descriptors of guest memory. */
 void wire_send_ready(struct vmm *m, const struct wire_ready *r, const int *fd);

@@ -40,7 +40,10 @@ void wire_send_ready(struct vmm *m, const struct wire_ready *r, const int *fd)
 {
     struct wire_head h = { WIRE_READY, 0, 0, sizeof *r };
     struct iovec part[2] = { { &h, sizeof h }, { (void *)(uintptr_t)r, sizeof *r } };
-    union { struct cmsghdr head; char room[CMSG_SPACE(WIRE_REGIONS * sizeof *fd)]; } control = { 0 };
+    union {
+        struct cmsghdr head;
+        char           room[CMSG_SPACE(WIRE_REGIONS * sizeof *fd)];
+    } control = { 0 };
     struct msghdr msg = { .msg_iov = part, .msg_iovlen = 2, .msg_control = &control,
                           .msg_controllen = CMSG_SPACE(r->n * sizeof *fd) };
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
@@ -102,8 +105,9 @@ static bool is_whole(const struct vmm *m, size_t got)
     const struct wire_head *h = &m->in.head;
     if (got < sizeof *h || h->type >= N_WIRE_REQUESTS || got != sizeof *h + h->bytes)
         return false;
-    return bodies[h->type].is_open_ended ? h->bytes >= WIRE_BYTES_HEAD && h->bytes <= bodies[h->type].bytes
-                                         : h->bytes == bodies[h->type].bytes;
+    size_t most = bodies[h->type].bytes;
+    size_t least = bodies[h->type].is_open_ended ? WIRE_BYTES_HEAD : most;
+    return h->bytes >= least && h->bytes <= most;
 }
 
 /* The one file that a message may bring along.  The kernel has put it among our descriptors
@@ -113,7 +117,8 @@ static int descriptor_in(struct msghdr *msg)
 {
     int fd = -1;
     struct cmsghdr *c = CMSG_FIRSTHDR(msg);
-    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof fd))
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+        c->cmsg_len == CMSG_LEN(sizeof fd))
         memcpy(&fd, CMSG_DATA(c), sizeof fd);
     return fd;
 }
@@ -167,7 +172,8 @@ void wire_publish(struct vmm *m)
 {
     struct wire_page *p = m->page;
     struct vcpu *v = boot_cpu(m->vm);
-    unsigned groups = m->state == LINK_RUNNING || m->all_state_asked ? ST_ALL : ST_ALL & ~v->ops->slow_state;
+    bool all = m->state == LINK_RUNNING || m->all_state_asked;
+    unsigned groups = all ? ST_ALL : ST_ALL & ~v->ops->slow_state;
     __atomic_store_n(&p->sequence, p->sequence | 1, __ATOMIC_SEQ_CST);
     fill_status(m, &p->status);
     p->lacks = ST_ALL & ~groups;

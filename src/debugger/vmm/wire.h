@@ -15,7 +15,7 @@
 #define WIRE_REGIONS   16
 #define WIRE_VALUES    4096             /* of a device              */
 
-/* (RUN: by nothing, or by STOPPED if that comes first.)
+/* A RUN that is over before its reply was sent has none: STOPPED says enough.
  *    request       carries               is answered by */
 #define WIRE_LIST(X)                                                     \
     X(RUN,          struct wire_run,      struct wire_none)              \
@@ -60,8 +60,9 @@ struct wire_none  { char nothing[1]; };
 struct wire_run   { uint32_t how; uint64_t n, lo, hi; };
 struct wire_state { uint32_t groups; struct cpu_state cpu; };
 struct wire_peek  { uint32_t what, size; uint64_t at, value; };
-struct wire_bytes { uint32_t to, n; uint64_t at; uint8_t byte[32768]; };     /* sent as long as it is */
-struct wire_values { uint32_t n; uint64_t value[WIRE_VALUES]; };             /* likewise              */
+/* These two are sent only as long as they are filled. */
+struct wire_bytes { uint32_t to, n; uint64_t at; uint8_t byte[32768]; };
+struct wire_values { uint32_t n; uint64_t value[WIRE_VALUES]; };
 
 struct wire_ready {
     uint32_t n;
@@ -76,7 +77,7 @@ struct wire_ready {
 struct wire_page {
     uint32_t           sequence;
     struct link_status status;
-    uint32_t           lacks;           /* ST_ groups of `cpu` that are older: GET_STATE fetches them */
+    uint32_t           lacks;           /* ST_ groups of `cpu` that are old: GET_STATE */
     struct cpu_state   cpu;
     struct vga_text    screen;
 };
@@ -87,7 +88,7 @@ struct wire_page {
 /* Called in the VMM whenever the guest has stopped and the debugger was told. */
 void vmm_guest_stopped(void);
 
-/* The VMM's side (vmm.c): makes the machine, tells READY or FAILED, and serves
+/* The VMM's process (vmm.c): makes the machine, tells READY or FAILED, and serves
  * until QUIT.  Runs in the forked child; `trace` and `page` are shared. */
 _Noreturn void vmm_serve(const struct link_options *o, int sock, struct trace *trace,
                          struct wire_page *page);
