@@ -23,9 +23,8 @@ static void log_exit(struct vcpu *v, const struct vmexit *x)
     trace_enter(t, trace_emit(t, TRACE_EXIT, x->reason, exit_qualification(x), exit_extra(x)));
 }
 
-EXIT_PATH bool vcpu_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
+EXIT_PATH bool vcpu_came_back(struct vcpu *v, const struct vmexit *x)
 {
-    v->ops->run(v, budget, x);
     if (!v->owner.came_back(v->owner.arg, v, x)) {
         v->ops->conclude(v, x, RETRY);
         return false;

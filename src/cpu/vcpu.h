@@ -81,7 +81,18 @@ struct vcpu {
 
 /* Run the guest until it exits, and log that as EXIT: events that follow carry its place and have
  * it as their cause.  False: there was no exit of the guest's (see came_back()). */
-bool vcpu_run(struct vcpu *v, uint64_t budget, struct vmexit *x);
+static inline bool vcpu_run(struct vcpu *v, uint64_t budget, struct vmexit *x);
+
+/* Its second half, for vcpu_run() only: the engine has come back. */
+bool vcpu_came_back(struct vcpu *v, const struct vmexit *x);
+
+/* Inline because soft leaves the guest by longjmp(): the host CPU, which foretells where a function
+ * returns to, is wrong for every function that was on the stack then.  One less is 20 ns less. */
+static inline bool vcpu_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
+{
+    v->ops->run(v, budget, x);
+    return vcpu_came_back(v, x);
+}
 
 /* Carry out the verdict on x, the exit that vcpu_run() has told: its instruction is retired,
  * repeated or given up for an exception.  Logs RESUME. */
