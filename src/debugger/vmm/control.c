@@ -53,7 +53,8 @@ static bool guest_ended(struct control *c)
 {
     const struct vm *vm = c->vm;
     vm_finish(c->vm);
-    stops_say(&c->stop, LINK_GUEST_ENDED, "%s%s%s", vm_stops[vm->stop].about, vm->why[0] ? ": " : "", vm->why);
+    stops_say(&c->stop, LINK_GUEST_ENDED, "%s%s%s", vm_stops[vm->stop].about,
+              vm->why[0] ? ": " : "", vm->why);
     c->stop.vm_stop = vm->stop;
     c->stop.status = vm->status;
     return true;
@@ -93,7 +94,8 @@ static bool step_done(struct control *c, bool retired_one)
     return false;
 }
 
-/* LINK_FINISH: does the instruction we stand before return? */
+/* LINK_FINISH ends behind a return to a caller of this function.  So before each instruction see
+ * whether it is one that returns; behind it, step_done() looks at the stack pointer. */
 static void look_ahead(struct control *c)
 {
     struct cpu_state s;
@@ -111,7 +113,8 @@ static void look_ahead(struct control *c)
     c->was_return = i.is_return;
 }
 
-/* All that one instruction touched is told before it is left; the first that stops is the reason. */
+/* One instruction may touch several watched ranges.  The engine tells one after the other before
+ * it goes on; all are counted, and the first that stops the guest is the reason that is told. */
 static bool look_at_data(struct control *c, struct vmexit *x)
 {
     bool stopped = stops_data_hit(c->stops, x, &c->stop);
@@ -125,7 +128,8 @@ static bool look_at_data(struct control *c, struct vmexit *x)
     return stopped;
 }
 
-/* The CPU came back for our own sake. */
+/* The CPU has left the guest for the debugger alone: a breakpoint, a watchpoint, the end of a
+ * step, or a kick. */
 static bool look_at_debug_exit(struct control *c, struct vmexit *x)
 {
     if (x->reason == EXIT_BREAKPOINT && x->breakpoint.data)
@@ -140,7 +144,8 @@ static bool look_at_debug_exit(struct control *c, struct vmexit *x)
     return !at_begin && (stops_code_hit(c->stops, x->breakpoint.at, &c->stop) || step_done(c, false));
 }
 
-/* Where the engine has no stops for us it was stepped: look for ourselves. */
+/* An engine without breakpoints of its own was stepped one instruction: see by ourselves whether
+ * that changed what is watched, or came to a breakpoint. */
 static bool look_around(struct control *c)
 {
     struct cpu_state s;
@@ -172,7 +177,8 @@ static void set_stepping(struct control *c, bool on)
     boot_cpu(vm)->ops->set_controls(boot_cpu(vm), &boot_cpu(vm)->controls);
 }
 
-/* Step with the trap flag where the engine does not count, or has no stops for us. */
+/* The monitor trap flag makes the CPU exit after each instruction [SDM 3C "Monitor Trap Flag"].  It
+ * is needed where the engine cannot stop after a count, or has no breakpoints of its own. */
 static void choose_stepping(struct control *c)
 {
     bool steps = c->how != LINK_FREE && c->how != LINK_STEP_EXIT;
@@ -229,7 +235,8 @@ static bool one_turn(struct control *c)
 bool control_turns(struct control *c, const bool *attention, struct link_stop *why)
 {
     uint64_t late = host_monotonic_ns() + 20000000;
-    for (unsigned i = 0; !*attention && !control_at_horizon(c) && (i % 256 || host_monotonic_ns() < late); i++) {
+    for (unsigned i = 0; !*attention && !control_at_horizon(c) &&
+                         (i % 256 || host_monotonic_ns() < late); i++) {
         if (one_turn(c)) {
             *why = c->stop;
             return true;
@@ -242,7 +249,8 @@ bool control_turns(struct control *c, const bool *attention, struct link_stop *w
 
 /* ---- going ---- */
 
-/* Over a call: a hidden stop behind it, good for the same or a higher stack. */
+/* LINK_NEXT over a call runs to a hidden stop behind it.  The stack pointer tells the return of this
+ * call from one of a deeper recursion, whose stack is lower. */
 static void prepare_next(struct control *c, const struct cpu_state *s)
 {
     struct insn i;
@@ -280,7 +288,8 @@ void control_touched(struct control *c)
     stops_remember(c->stops);
 }
 
-void control_horizon(struct control *c, uint64_t icount, bool (*reached)(const void *arg), const void *arg)
+void control_horizon(struct control *c, uint64_t icount, bool (*reached)(const void *arg),
+                     const void *arg)
 {
     c->horizon = icount;
     c->reached = reached;
@@ -289,7 +298,8 @@ void control_horizon(struct control *c, uint64_t icount, bool (*reached)(const v
 
 bool control_at_horizon(const struct control *c)
 {
-    return (c->horizon && boot_cpu(c->vm)->icount >= c->horizon) || (c->reached && c->reached(c->reached_arg));
+    return (c->horizon && boot_cpu(c->vm)->icount >= c->horizon) ||
+           (c->reached && c->reached(c->reached_arg));
 }
 
 bool control_holds_irqs(const struct control *c)

@@ -25,16 +25,19 @@ struct control *control_new(struct vm *vm, const struct symbols *symbols, struct
 /* Its breakpoints (debugger/vmm/stops.h). */
 struct stops *control_stops(struct control *c);
 
-/* Begin to run so, as link_run() and link_run_range() say; then control_turns() until it returns true. */
+/* Begin to run as link_run() and link_run_range() say.  Then call control_turns() until it returns
+ * true. */
 void control_go(struct control *c, enum link_run how, uint64_t n, gla_t lo, gla_t hi);
 
 /* Some turns, a few milliseconds' worth at most: true if the guest has stopped, and
  * why.  *attention set (by the machine's poll hook) ends it sooner. */
 bool control_turns(struct control *c, const bool *attention, struct link_stop *why);
 
-/* Run no farther than to where so many instructions are retired (0: no such), or where reached(arg)
- * says so (NULL: nowhere): control_turns() gives false there, and goes on when the machine is elsewhere. */
-void control_horizon(struct control *c, uint64_t icount, bool (*reached)(const void *arg), const void *arg);
+/* Run no farther than to where icount instructions are retired (0: no limit), or where reached(arg)
+ * is true (NULL: nowhere).  There control_turns() returns false without running, until the machine
+ * was put elsewhere. */
+void control_horizon(struct control *c, uint64_t icount, bool (*reached)(const void *arg),
+                     const void *arg);
 bool control_at_horizon(const struct control *c);
 bool control_holds_irqs(const struct control *c);
 
