@@ -105,7 +105,8 @@ cpu := \
     cpu/soft/system/syscall.c \
     cpu/soft/system/port.c \
     cpu/soft/system/table.c \
-    cpu/soft/conclude.c
+    cpu/soft/conclude.c \
+    cpu/soft/one_insn.c
 io := \
     io/device.c \
     io/bus.c \
@@ -295,6 +296,7 @@ UNIT_TESTS := \
     test_soft \
     test_soft_sys \
     test_soft_exits \
+    test_one_insn \
     test_x87 \
     test_sse \
     test_bus \

@@ -15,6 +15,7 @@
 #include "base/vclock.h"
 #include "base/x86.h"
 #include "cpu/cpuid.h"
+#include "cpu/msr.h"
 #include "cpu/regs.h"
 #include "io/bus.h"
 #include "mem/dirty.h"
@@ -283,19 +284,6 @@ void vm_reset_msrs(struct vcpu *v)
         v->msr[i] = machine_msrs[i].reset;
 }
 
-static const uint32_t core_msrs[] = {
-    MSR_TSC, MSR_EFER, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK, MSR_FS_BASE, MSR_GS_BASE,
-    MSR_KERNEL_GS_BASE, MSR_TSC_AUX, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_PAT,
-};
-
-static bool is_core_msr(uint32_t index)
-{
-    for (size_t i = 0; i < NELEM(core_msrs); i++)
-        if (core_msrs[i] == index)
-            return true;
-    return false;
-}
-
 static int machine_msr(uint32_t index)
 {
     for (size_t i = 0; i < NELEM(machine_msrs); i++)
@@ -307,7 +295,7 @@ static int machine_msr(uint32_t index)
 static enum verdict on_rdmsr(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     (void)vm;
-    if (is_core_msr(x->msr.index))
+    if (msr_is_cpus(x->msr.index))
         return RETIRE;
     int i = machine_msr(x->msr.index);
     if (i < 0)
@@ -319,7 +307,7 @@ static enum verdict on_rdmsr(struct vm *vm, struct vcpu *v, struct vmexit *x)
 static enum verdict on_wrmsr(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     (void)vm;
-    if (is_core_msr(x->msr.index)) {
+    if (msr_is_cpus(x->msr.index)) {
         v->turn.paging_stale = true;
         return RETIRE;
     }

@@ -48,16 +48,23 @@ void blocks_free(struct soft *s)
         host_page_free(s->jumps, JUMPS_BYTES);
 }
 
+/* The tables are emptied entry by entry: that is little work if there is little code
+ * (one_insn.c), and if there is much, decoding it has cost a hundred times as much. */
 void blocks_forget_all(struct soft *s)
 {
     struct soft_blocks *c = s->blocks;
 
-    memset(c->hash, 0, sizeof c->hash);
-    memset(c->page_hash, 0, sizeof c->page_hash);
+    for (size_t off = 0; off < c->used; ) {
+        const struct block *b = (const struct block *)(c->arena + off);
+        *hash_slot(c, b->hva) = NULL;
+        s->jumps[jump_index(b->rip)].gen = 0;
+        off += sizeof *b + b->uop[0].n_uops * sizeof(struct uop);
+    }
+    for (unsigned i = 0; i < c->n_pages; i++)
+        *page_slot(c, c->pages[i].page) = NULL;
     c->used = 0;
     c->n_pages = 0;
     c->epoch++;
-    memset(s->jumps, 0, JUMPS_BYTES);
     s->block = NULL;
 }
 

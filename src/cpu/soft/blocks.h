@@ -51,6 +51,12 @@ static inline struct block **hash_slot(struct soft_blocks *c, const uint8_t *hva
     return &c->hash[(h ^ h >> 12) & (HASH - 1)];
 }
 
+/* The chain that the record of a page is on. */
+static inline struct code_page **page_slot(struct soft_blocks *c, uintptr_t page)
+{
+    return &c->page_hash[page >> 12 & (PAGE_HASH - 1)];
+}
+
 /* ---- code_page.c ---- */
 
 /* Put a new block on the lists of the pages it has bytes on; there is room for their records. */

@@ -18,11 +18,6 @@
 
 /* ---- pages with code ---- */
 
-static struct code_page **page_slot(struct soft_blocks *c, uintptr_t page)
-{
-    return &c->page_hash[page >> 12 & (PAGE_HASH - 1)];
-}
-
 static struct code_page *page_find(const struct soft *s, const void *hva)
 {
     uintptr_t page = (uintptr_t)hva & PAGE_MASK;

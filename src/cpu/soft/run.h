@@ -31,6 +31,10 @@ void soft_run(struct vcpu *v, uint64_t budget, struct vmexit *x);
 int  soft_get_state(struct vcpu *v, unsigned groups, struct cpu_state *c);
 int  soft_set_state(struct vcpu *v, unsigned groups, const struct cpu_state *c);
 
+/* Forget decoded code and everything half done (soft.c): guest memory may be another's by
+ * now.  Registers are put in with soft_set_state() afterwards, which empties the TLB. */
+void soft_start_over(struct soft *s);
+
 /* ---- raise.c ---- */
 
 /* s->raised was raised: deliver it to the guest, or to the monitor if it wants to see

@@ -68,6 +68,16 @@ static int soft_create(struct vcpu *v)
     return soft_set_state(v, ST_ALL, &reset);
 }
 
+void soft_start_over(struct soft *s)
+{
+    s->inject.type = s->delivering.type = s->raised.type = EVENT_NONE;
+    s->pending_db = s->kept_db = 0;
+    s->n_supplied = s->next_supplied = 0;
+    s->irq_shadow = s->db_shadow = s->in_shadow = s->in_system = false;
+    s->late_input = s->creep = s->halted = false;
+    blocks_forget_all(s);
+}
+
 static void soft_kick(struct vcpu *v)
 {
     struct soft *s = v->priv;

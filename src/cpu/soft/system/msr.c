@@ -2,35 +2,24 @@
  * cpu/soft/system/msr.c -- RDMSR, WRMSR, RDTSC.
  *
  * Two kinds of model-specific register.  The CPU's own (EFER, the SYSCALL and
- * SYSENTER entry points, segment bases, PAT, TSC) live in struct soft and need
+ * SYSENTER entry points, segment bases, PAT, TSC: cpu/msr.h) live in struct soft and need
  * no monitor.  All others belong to the machine around it, so the instruction
  * exits and the monitor answers, or reflects #GP.  With ctl.msr_exiting the
  * first kind exits too, and conclude.c performs the access after all.
  *
  * [SDM 2B "RDMSR-Read From Model Specific Register"; SDM 4 "MSRs"]
  */
+#include "cpu/msr.h"
 #include "cpu/soft/system/system.h"
 
-enum rule { ANY, CANONICAL, LOW32, OWN };
-
 /* The simple ones: a 64-bit field and what may be written to it. */
-static const struct own_msr { uint32_t index; enum rule rule; size_t field; } own[] = {
-    { MSR_SYSENTER_CS,    LOW32,     offsetof(struct soft, sysenter_cs) },
-    { MSR_SYSENTER_ESP,   CANONICAL, offsetof(struct soft, sysenter_esp) },
-    { MSR_SYSENTER_EIP,   CANONICAL, offsetof(struct soft, sysenter_eip) },
-    { MSR_STAR,           ANY,       offsetof(struct soft, star) },
-    { MSR_LSTAR,          CANONICAL, offsetof(struct soft, lstar) },
-    { MSR_CSTAR,          CANONICAL, offsetof(struct soft, cstar) },
-    { MSR_SFMASK,         LOW32,     offsetof(struct soft, sfmask) },
-    { MSR_FS_BASE,        CANONICAL, offsetof(struct soft, seg[SEG_FS].base) },
-    { MSR_GS_BASE,        CANONICAL, offsetof(struct soft, seg[SEG_GS].base) },
-    { MSR_KERNEL_GS_BASE, CANONICAL, offsetof(struct soft, kernel_gs_base) },
-    { MSR_TSC_AUX,        LOW32,     offsetof(struct soft, tsc_aux) },
-    { MSR_PAT,            OWN,       offsetof(struct soft, pat) },
-    { MSR_EFER,           OWN,       offsetof(struct soft, efer) },
+static const struct own_msr { uint32_t index; enum msr_rule rule; size_t field; } own[] = {
+#define X(name, rule, field) { (uint32_t)MSR_##name, MSR_##rule, offsetof(struct soft, field) },
+    CPU_MSR_LIST(X)
+#undef X
 };
 
-static const struct own_msr *find(uint32_t index)
+static const struct own_msr *find_own(uint32_t index)
 {
     for (size_t i = 0; i < NELEM(own); i++)
         if (own[i].index == index)
@@ -46,7 +35,7 @@ uint64_t read_tsc(const struct soft *s)
 
 bool msr_read(struct soft *s, uint32_t index, uint64_t *value)
 {
-    const struct own_msr *m = find(index);
+    const struct own_msr *m = find_own(index);
 
     if (index == (uint32_t)MSR_TSC) {
         *value = read_tsc(s);
@@ -82,7 +71,7 @@ static uint64_t checked_pat(struct soft *s, uint64_t value)
 
 bool msr_write(struct soft *s, uint32_t index, uint64_t value)
 {
-    const struct own_msr *m = find(index);
+    const struct own_msr *m = find_own(index);
 
     if (index == (uint32_t)MSR_TSC) {
         s->v->tsc_base = value - s->icount;
@@ -90,7 +79,7 @@ bool msr_write(struct soft *s, uint32_t index, uint64_t value)
     }
     if (!m)
         return false;
-    if ((m->rule == CANONICAL && !canonical(value)) || (m->rule == LOW32 && value >> 32))
+    if ((m->rule == MSR_CANONICAL && !canonical(value)) || (m->rule == MSR_LOW32 && value >> 32))
         fault_sel(s, VEC_GP, 0);
     if (index == (uint32_t)MSR_EFER) {
         value = checked_efer(s, value);
