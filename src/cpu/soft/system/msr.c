@@ -28,12 +28,12 @@ static const struct own_msr *find_own(uint32_t index)
 }
 
 /* 1 retired instruction = 1 ns of virtual time = 1 tick. */
-uint64_t read_tsc(const struct soft *s)
+static uint64_t read_tsc(const struct soft *s)
 {
     return s->v->tsc_base + s->icount;
 }
 
-bool msr_read(struct soft *s, uint32_t index, uint64_t *value)
+static bool msr_read(struct soft *s, uint32_t index, uint64_t *value)
 {
     const struct own_msr *m = find_own(index);
 
