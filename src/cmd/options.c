@@ -112,7 +112,8 @@ void options_help(enum option_user user, FILE *out)
         exit_on_help(out);
 }
 
-bool parse_size(const char *text, uint64_t *bytes)
+/* "64M", "1G", "4096K" in bytes; false if it is not a size. */
+static bool parse_size(const char *text, uint64_t *bytes)
 {
     char *end;
     errno = 0;

@@ -61,7 +61,4 @@ void options_help(enum option_user user, FILE *out);
 /* "EXIT,MARK" in BIT(kind)s; false, after telling the user, if one is none. */
 bool parse_kinds(const char *list, uint64_t *mask);
 
-/* "64M", "1G", "4096K" in bytes; false if it is not a size. */
-bool parse_size(const char *text, uint64_t *bytes);
-
 #endif

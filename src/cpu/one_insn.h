@@ -25,6 +25,8 @@
 
 #include "cpu/engine.h"
 
+struct dirty;
+struct gmem;
 struct one_insn;
 
 /* One instance serves any number of calls, from one thread.  m is frozen and outlives it.

@@ -173,7 +173,7 @@ static uint64_t rtc_read(void *dev, struct bus_access a)
 
 /* --- What a BIOS does --- */
 
-void rtc_set_nvram(struct rtc *r, unsigned index, uint8_t value)
+static void rtc_set_nvram(struct rtc *r, unsigned index, uint8_t value)
 {
     if (index >= NVRAM && index < sizeof r->r.cmos)
         r->r.cmos[index] = value;

@@ -18,9 +18,8 @@ struct rtc;
 /* From its slot: a pin for IRQ 8, and rtc_start_s, the time of day at power-on. */
 extern const struct device_ops rtc_ops;
 
-/* The memory behind the clock, for the machine: sizes, drive types, the
- * checksum.  Index 0x0e-0x7f; others are ignored. */
-void    rtc_set_nvram(struct rtc *r, unsigned index, uint8_t value);
+/* The memory behind the clock: sizes, drive types, the checksum.  Index 0x0e-0x7f;
+ * others read as 0. */
 uint8_t rtc_nvram(const struct rtc *r, unsigned index);
 
 /* What a BIOS would have written at power-on: the sizes of base and extended

@@ -195,6 +195,8 @@ static size_t count_entries(const struct spage *p)
     return n;
 }
 
+static void spage_drop(struct shadow *s, struct spage *p);
+
 size_t frame_drop_tables(struct shadow *s, gpa_t gpa, unsigned keep_size)
 {
     uint32_t i = *bucket_of(s, gpa);
@@ -295,7 +297,7 @@ struct spage *spage_get(struct shadow *s, struct key k)
     return p;
 }
 
-void spage_drop(struct shadow *s, struct spage *p)
+static void spage_drop(struct shadow *s, struct spage *p)
 {
     while (p->parents) {
         uint32_t ref = p->parents - 1;

@@ -107,7 +107,6 @@ void shadow_set_paging(struct shadow *s, const struct paging *pg);
 /* In shadow_page.c: */
 struct spage *spage_find(const struct shadow *s, struct key k);
 struct spage *spage_get(struct shadow *s, struct key k);    /* NULL: none left */
-void spage_drop(struct shadow *s, struct spage *p);
 void shadow_drop_all(struct shadow *s);
 void shadow_enter(struct shadow *s, struct spage *p, struct key k);     /* an unused page gets a name */
 struct spage *shadow_take_page(struct shadow *s);                       /* unused, empty; NULL: none left */

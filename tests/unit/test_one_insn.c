@@ -23,6 +23,7 @@
 #include "base/x86.h"
 #include "cpu/engine.h"
 #include "cpu/one_insn.h"
+#include "cpu/vcpu.h"
 #include "mem/dirty.h"
 #include "mem/gmem.h"
 #include "mem/hmem.h"

@@ -85,7 +85,7 @@ static void host_failure(struct kvm_cpu *k, struct vmexit *x, int err)
 
 /* One KVM_RUN.  False: there is nothing to translate, x is complete (or, with
  * reason 0 and raw EINTR, somebody's signal ended it). */
-EXIT_PATH bool kvm_enter(struct kvm_cpu *k, struct vmexit *x)
+static EXIT_PATH bool kvm_enter(struct kvm_cpu *k, struct vmexit *x)
 {
     k->entry_rip = k->run->s.regs.regs.rip;
     k->entered = true;

@@ -108,7 +108,6 @@ struct kvm_cpu {
 #define KVM_KICK_SIGNAL (SIGRTMIN + 1)
 
 /* kvm.c */
-bool kvm_enter(struct kvm_cpu *k, struct vmexit *x);
 int  kvm_settle(struct kvm_cpu *k);
 int  kvm_mirror_registers(struct kvm_cpu *k);
 int  kvm_queue_exception(struct kvm_cpu *k, const struct event *e);

@@ -116,6 +116,13 @@ static unsigned decode_crossing(struct soft *s, struct block *b, unsigned here,
     return soft_decode(s, both, avail, s->rip, 1, b->uop, n, bytes);
 }
 
+/* The micro-operation of a debugger's stop: back to the run loop, before the instruction. */
+static void op_hidden_stop(struct soft *s, const struct uop *u)
+{
+    s->rip = rip_mask(s, uop_rip(s, u));
+    s->cur = NULL;
+}
+
 /* At most `max` instructions from hva, up to a debugger's stop; one that such a
  * stop lies in is alone. */
 static unsigned decode_to_stop(struct soft *s, struct block *b, unsigned max, unsigned avail,
@@ -233,17 +240,11 @@ void op_link1(struct soft *s, const struct uop *u)
     ENTER(s, b);
 }
 
-/* ---- micro-operations that find no block, or must not ---- */
+/* ---- code that was written while it ran ---- */
 
 void op_stale(struct soft *s, const struct uop *u)
 {
     s->rip = rip_mask(s, uop_rip(s, u));
     s->icount -= u->left;
-    s->cur = NULL;
-}
-
-void op_hidden_stop(struct soft *s, const struct uop *u)
-{
-    s->rip = rip_mask(s, uop_rip(s, u));
     s->cur = NULL;
 }

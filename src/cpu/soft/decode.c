@@ -202,7 +202,8 @@ static void fill_prefixes(struct uop *u, const ZydisDecodedInstruction *in)
 
 /* ---- one instruction ---- */
 
-void op_fall(struct soft *s, const struct uop *u)
+/* Ends a block that ends at no branch: go on behind it. */
+static void op_fall(struct soft *s, const struct uop *u)
 {
     FOLLOW(s, u, 0);
 }

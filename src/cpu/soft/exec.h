@@ -113,8 +113,6 @@ void blocks_forget_linear(struct soft *s, const gla_t *at, size_t n);
 
 /* A write killed the running block: go on by looking up what follows. */
 op_fn op_stale;
-/* A debugger's stop: back to the run loop, before the instruction. */
-op_fn op_hidden_stop;
 /* A system operation; then the run loop looks what it has done. */
 op_fn op_system;
 /* One that the run loop need not look at: mode, privilege and RFLAGS, but for
@@ -122,7 +120,7 @@ op_fn op_system;
 op_fn op_steady;
 op_fn sse_compute, sse_compare, sse_shift, sse_shift_bytes, sse_load, sse_store, sse_maskmov,
       sse_emms;
-op_fn op_ud, op_gp, op_x87, op_fwait, op_link0, op_link1, op_fall;
+op_fn op_ud, op_gp, op_x87, op_fwait, op_link0, op_link1;
 
 /* Decode at most `max` instructions at rip from [hva, hva+avail) into u.
  * Returns micro-operations made; *n_insns, *n_bytes.  0: the first instruction

@@ -257,9 +257,6 @@ uint64_t soft_pop(struct soft *s, unsigned size);
 
 /* ---- system side (segment.c, far.c, task.c, event.c ...) ---- */
 
-/* Load ES, SS, DS, FS, GS as MOV and POP do, with all checks, in any mode. */
-void soft_load_seg(struct soft *s, enum seg seg, uint16_t sel);
-
 /* Deliver through the IDT (or IVT): pushes s->rip, which the caller has put at
  * the instruction for a fault or at the next one for a trap, interrupt or
  * software INT.  May itself fault (longjmp): the run loop then escalates. */

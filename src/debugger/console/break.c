@@ -12,6 +12,9 @@
 #include "cpu/regs.h"
 #include "debugger/console/private.h"
 
+static command_fn break_port, break_mmio, break_exit, break_irq, break_fault, break_mark,
+                  break_mode, break_triple, break_event, break_code;
+
 const struct command_row break_rows[] = {
     { "port", NULL, "PORT[..PORT]", "a port is read or written",
       "break port 0x3f8..0x3ff", break_port, true, true, WITH_NOTHING },
@@ -66,7 +69,7 @@ static bool arg_range(struct console *c, const char *args, uint64_t *from, uint6
     return !b || (arg_value(c, &b, to) && !nothing_more(c, b));
 }
 
-enum console_result break_port(struct console *c, const char *args)
+static enum console_result break_port(struct console *c, const char *args)
 {
     uint64_t a, b;
     if (!arg_range(c, args, &a, &b))
@@ -77,7 +80,7 @@ enum console_result break_port(struct console *c, const char *args)
                  " || kind==UNCLAIMED && address in %#" PRIx64 "..%#" PRIx64 ")", a, b, a, b);
 }
 
-enum console_result break_mmio(struct console *c, const char *args)
+static enum console_result break_mmio(struct console *c, const char *args)
 {
     uint64_t a, b;
     if (!arg_range(c, args, &a, &b))
@@ -86,7 +89,7 @@ enum console_result break_mmio(struct console *c, const char *args)
                  " || exit==mmio && gpa in %#" PRIx64 "..%#" PRIx64, a, b, a, b);
 }
 
-enum console_result break_exit(struct console *c, const char *args)
+static enum console_result break_exit(struct console *c, const char *args)
 {
     return *args ? event(c, "exit==%s", args) : event(c, "EXIT");
 }
@@ -101,37 +104,37 @@ static enum console_result event_numbered(struct console *c, const char *args, c
          ? event(c, "%s && %s==%" PRIu64, kind, field, n) : CONSOLE_ERROR;
 }
 
-enum console_result break_irq(struct console *c, const char *args)
+static enum console_result break_irq(struct console *c, const char *args)
 {
     return event_numbered(c, args, "INJECT", "vector");
 }
 
-enum console_result break_fault(struct console *c, const char *args)
+static enum console_result break_fault(struct console *c, const char *args)
 {
     return event_numbered(c, args, "DELIVER", "vector");
 }
 
-enum console_result break_mark(struct console *c, const char *args)
+static enum console_result break_mark(struct console *c, const char *args)
 {
     return event_numbered(c, args, "MARK", "n");
 }
 
-enum console_result break_mode(struct console *c, const char *args)
+static enum console_result break_mode(struct console *c, const char *args)
 {
     return nothing_more(c, args) ? CONSOLE_ERROR : event(c, "MODE");
 }
 
-enum console_result break_triple(struct console *c, const char *args)
+static enum console_result break_triple(struct console *c, const char *args)
 {
     return nothing_more(c, args) ? CONSOLE_ERROR : event(c, "exit==TRIPLE_FAULT");
 }
 
-enum console_result break_event(struct console *c, const char *args)
+static enum console_result break_event(struct console *c, const char *args)
 {
     return *args ? event(c, "%s", args) : fail(c, "which event? for example IRQ_LINE && line==4");
 }
 
-enum console_result break_code(struct console *c, const char *args)
+static enum console_result break_code(struct console *c, const char *args)
 {
     c->making.kind = BREAK_CODE;
     c->making.at = state_pc(&c->cpu);

@@ -134,8 +134,7 @@ command_fn cmd_reverse_stepi, cmd_reverse_nexti, cmd_reverse_step, cmd_reverse_n
 /* break.c */
 command_fn cmd_break, cmd_tbreak, cmd_delete, cmd_enable, cmd_disable, cmd_condition, cmd_ignore,
            cmd_watch, cmd_rwatch, cmd_awatch, info_breakpoints;
-command_fn break_code, break_port, break_mmio, break_exit, break_irq, break_mark, break_mode,
-           break_event, break_triple, break_fault, watch_writes;
+command_fn watch_writes;
 
 /* value.c */
 command_fn cmd_print, cmd_ptype, cmd_whatis, cmd_set;

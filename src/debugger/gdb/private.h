@@ -95,7 +95,6 @@ gdb_fn gdb_stop_reason, gdb_vcont_query, gdb_vcont, gdb_continue, gdb_step, gdb_
        gdb_vkill, gdb_vattach, gdb_back_step, gdb_back;
 void gdb_attach(struct gdb_stub *s);
 void gdb_interrupt(struct gdb_stub *s);
-void gdb_let_go(struct gdb_stub *s);
 enum gdb_when gdb_go_on(struct gdb_stub *s);       /* `monitor answer` */
 const char *gdb_thread(const struct gdb_stub *s);
 

@@ -440,7 +440,7 @@ void gdb_attach(struct gdb_stub *s)
 }
 
 /* The guest runs on as if nobody had ever looked. */
-void gdb_let_go(struct gdb_stub *s)
+static void gdb_let_go(struct gdb_stub *s)
 {
     gdb_remove_all(s);
     if (s->how != LINK_FREE)            /* a step, or a way back, would end and nobody send it on */

@@ -228,7 +228,8 @@ static void explain_unclaimed(const struct explain_input *in, FILE *out)
                 what);
 }
 
-void explain_stop(const struct explain_input *in, FILE *out)
+/* Lines of text, or nothing if the end needs no explanation. */
+static void explain_stop(const struct explain_input *in, FILE *out)
 {
     switch (in->stop) {
     case VM_TRIPLE_FAULT: explain_triple_fault(in, out); break;

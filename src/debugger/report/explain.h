@@ -24,10 +24,8 @@ struct explain_input {
     const struct trace_event *unclaimed;    /* the last UNCLAIMED, or NULL: not known */
 };
 
-/* Lines of text, or nothing if the end needs no explanation. */
-void explain_stop(const struct explain_input *in, FILE *out);
-
-/* The machine itself as input: for a debugger in the same process. */
+/* Lines of text on why the machine stopped, or nothing if the end needs no explanation.  The
+ * machine itself is the input: for a debugger in the same process. */
 void explain_vm(struct vm *vm, const struct symbols *symbols, FILE *out);
 
 #endif

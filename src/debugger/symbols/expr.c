@@ -75,7 +75,7 @@ static bool accept_token(struct parser *p, const char *token)
     return true;
 }
 
-bool is_name_char(char c)
+static bool is_name_char(char c)
 {
     return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '$' || c == '@';
 }

@@ -34,7 +34,6 @@ enum op { OP_MUL, OP_DIV, OP_MOD, OP_ADD, OP_SUB, OP_SHL, OP_SHR, OP_LE, OP_GE, 
 struct value plain(uint64_t bits);
 struct value complain(struct parser *p, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-bool is_name_char(char c);
 size_t name_length(const char *at);
 /* The number that a value stands for. */
 uint64_t expr_load(struct parser *p, const struct value *v);

@@ -412,7 +412,8 @@ static void declare(struct type t, char *text, size_t n, unsigned depth)
         declare(to, text, n, depth + 1);
 }
 
-char *type_declare(const struct type *t, const char *name, char *buf, size_t n)
+/* type_name() around a name, as in a declaration. */
+static char *type_declare(const struct type *t, const char *name, char *buf, size_t n)
 {
     buf[0] = 0;
     append(buf, n, name);

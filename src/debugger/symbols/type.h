@@ -64,8 +64,6 @@ const char *type_enumerator(const struct type *t, uint64_t value, char *buf, siz
 
 /* "struct task *", "char [16]": always terminated, always printable. */
 char *type_name(const struct type *t, char *buf, size_t n);
-/* The same, around a name as in a declaration. */
-char *type_declare(const struct type *t, const char *name, char *buf, size_t n);
 /* All that it is: members with their offsets. */
 void type_describe(const struct debuginfo *d, const struct type *t, FILE *out);
 

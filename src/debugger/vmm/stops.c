@@ -310,6 +310,22 @@ int stops_at(const struct stops *s, size_t i, struct link_break *b)
     return 0;
 }
 
+static void stops_free(struct stops *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->n; i++) {
+        filter_free(s->point[i].filter);
+        free(s->point[i].names);
+    }
+    free(s->point);
+    free(s->code);
+    free(s->data);
+    free(s->code_point);
+    free(s->data_point);
+    free(s);
+}
+
 /* ---- made and freed ---- */
 
 struct stops *stops_new(struct vm *vm, const struct symbols *symbols, struct debuginfo *info)
@@ -330,20 +346,4 @@ struct stops *stops_new(struct vm *vm, const struct symbols *symbols, struct deb
         return NULL;
     }
     return s;
-}
-
-void stops_free(struct stops *s)
-{
-    if (!s)
-        return;
-    for (size_t i = 0; i < s->n; i++) {
-        filter_free(s->point[i].filter);
-        free(s->point[i].names);
-    }
-    free(s->point);
-    free(s->code);
-    free(s->data);
-    free(s->code_point);
-    free(s->data_point);
-    free(s);
 }

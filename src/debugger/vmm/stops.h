@@ -17,7 +17,6 @@ struct stops;
 struct vmexit;
 
 struct stops *stops_new(struct vm *vm, const struct symbols *symbols, struct debuginfo *info);
-void stops_free(struct stops *s);
 
 /* 0 and b->nr; -EINVAL, -ENOMEM and a sentence. */
 int  stops_add(struct stops *s, struct link_break *b, char *why, size_t n);

@@ -150,7 +150,7 @@ void write_cr(struct soft *s, unsigned nr, uint64_t value)
     }
 }
 
-uint64_t read_cr(const struct soft *s, unsigned nr)
+static uint64_t read_cr(const struct soft *s, unsigned nr)
 {
     switch (nr) {
     case 0:  return s->cr0;

@@ -8,7 +8,7 @@
  * written; limit and attributes stay what they were.  That is all there is
  * to "unreal mode": enter protected mode, load a 4 GiB limit, go back.
  *
- * Begin with soft_load_seg().
+ * Begin with load_seg().
  * [SDM 3A "Segment Descriptors"; SDM 2B "MOV-Move"; 2A "LAR", "LSL"]
  */
 #include "cpu/soft/system/system.h"
@@ -143,7 +143,8 @@ static void load_data(struct soft *s, enum seg seg, uint16_t sel)
     s->seg[seg] = desc_segment(&d);
 }
 
-void soft_load_seg(struct soft *s, enum seg seg, uint16_t sel)
+/* Load ES, SS, DS, FS, GS as MOV and POP do, with all checks, in any mode. */
+static void load_seg(struct soft *s, enum seg seg, uint16_t sel)
 {
     if (real_mode(s) || v86_mode(s))
         s->seg[seg] = real_segment(s, seg, sel);
@@ -185,7 +186,7 @@ void op_mov_sreg(struct soft *s, const struct uop *u)
     if (seg > SEG_GS || (load && seg == SEG_CS))
         soft_fault(s, VEC_UD, 0);
     if (load) {
-        soft_load_seg(s, seg, (uint16_t)(u->mem ? soft_load(s, u->seg, soft_ea(s, u), 2)
+        load_seg(s, seg, (uint16_t)(u->mem ? soft_load(s, u->seg, soft_ea(s, u), 2)
                                                : s->gpr[u->rm]));
         if (seg == SEG_SS)
             shadow_after_ss(s);
@@ -228,7 +229,7 @@ void op_pop_sreg(struct soft *s, const struct uop *u)
     unsigned width = st.width;
 
     stack_skip(&st, u->opsize - 2u);
-    soft_load_seg(s, seg, sel);
+    load_seg(s, seg, sel);
     soft_write_reg(s, RSP, width, st.sp);
     if (seg == SEG_SS)
         shadow_after_ss(s);
@@ -243,7 +244,7 @@ void op_load_far_pointer(struct soft *s, const struct uop *u)
     uint64_t off = soft_load(s, u->seg, ea, u->opsize);
     uint16_t sel = (uint16_t)soft_load(s, u->seg, low_bytes(ea + u->opsize, u->asize), 2);
 
-    soft_load_seg(s, seg, sel);
+    load_seg(s, seg, sel);
     soft_write_reg(s, u->reg, u->opsize, off);
 }
 

@@ -188,7 +188,6 @@ void task_return(struct soft *s);                       /* IRET with NT set */
 
 /* As MOV to CRn, with its faults but not its privilege check or exits. */
 void write_cr(struct soft *s, unsigned nr, uint64_t value);
-uint64_t read_cr(const struct soft *s, unsigned nr);
 void write_dr(struct soft *s, unsigned nr, uint64_t value);
 /* #DB if the guest guards its debug registers (DR7.GD). */
 void check_dr_guard(struct soft *s);
@@ -197,9 +196,7 @@ void check_pdptes(struct soft *s, uint64_t cr0, uint64_t cr3, uint64_t cr4);
 void finish_invlpg(struct soft *s, gla_t gla);
 
 /* The engine's own MSRs; false if index is not one of them. */
-bool msr_read(struct soft *s, uint32_t index, uint64_t *value);
 bool msr_write(struct soft *s, uint32_t index, uint64_t value);   /* may #GP(0) */
-uint64_t read_tsc(const struct soft *s);
 
 /* The guest half of an I/O access that the monitor has made; true: the
  * instruction is over (else a REP that goes on). */
@@ -210,7 +207,7 @@ bool deliver_v86_redirected(struct soft *s, unsigned vector);
 
 /* ---- the handlers, by file; the table is in table.c ---- */
 
-op_fn op_mov_special, op_mov_sreg, op_pop_sreg, op_push_sreg, op_load_far_pointer, op_lldt, op_ltr, op_lar,
+op_fn op_mov_sreg, op_pop_sreg, op_push_sreg, op_load_far_pointer, op_lldt, op_ltr, op_lar,
     op_lsl, op_verr, op_verw, op_arpl;
 op_fn op_jmp_far, op_call_far, op_ret_far;
 op_fn op_int, op_int3, op_int1, op_into, op_iret;

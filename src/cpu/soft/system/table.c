@@ -11,6 +11,17 @@
 #include "cpu/soft/exec.h"
 #include "cpu/soft/system/system.h"
 
+/* MOV is three instructions: 8C 8E with Sreg, 0F 20 0F 22 with CR, 0F 21 0F 23 with DR. */
+static void op_mov_special(struct soft *s, const struct uop *u)
+{
+    if (u->opcode < 0x0f00)
+        op_mov_sreg(s, u);
+    else if (u->opcode & 1)
+        op_mov_dr(s, u);
+    else
+        op_mov_cr(s, u);
+}
+
 #define OP(mnemonic, fn)     { ZYDIS_MNEMONIC_##mnemonic, fn, false },
 #define STEADY(mnemonic, fn) { ZYDIS_MNEMONIC_##mnemonic, fn, true },       /* see exec.h */
 
@@ -74,17 +85,6 @@ op_fn *soft_system_op(unsigned mnemonic, bool *steady)
             return ops[i].fn;
         }
     return NULL;
-}
-
-/* MOV is three instructions: 8C 8E with Sreg, 0F 20 0F 22 with CR, 0F 21 0F 23 with DR. */
-void op_mov_special(struct soft *s, const struct uop *u)
-{
-    if (u->opcode < 0x0f00)
-        op_mov_sreg(s, u);
-    else if (u->opcode & 1)
-        op_mov_dr(s, u);
-    else
-        op_mov_cr(s, u);
 }
 
 /* ---- how they are run ---- */
