@@ -60,6 +60,7 @@ cpu := \
     cpu/exit_text.c \
     cpu/state.c \
     cpu/operands.c \
+    cpu/decode.c \
     cpu/soft/soft.c \
     cpu/soft/state.c \
     cpu/soft/run.c \
@@ -75,6 +76,7 @@ cpu := \
     cpu/soft/operand.c \
     cpu/soft/flags.c \
     cpu/soft/decode.c \
+    cpu/soft/choose.c \
     cpu/soft/ops/alu.c \
     cpu/soft/ops/move.c \
     cpu/soft/ops/branch.c \

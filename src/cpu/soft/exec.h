@@ -129,6 +129,11 @@ unsigned soft_decode(struct soft *s, const uint8_t *hva, size_t avail, uint64_t 
                      unsigned max, struct uop *u, unsigned *n_insns, unsigned *n_bytes);
 void soft_decode_init(void);
 
+/* The handler of *d, an instruction at rip, whose operands are put into *u (choose.c).
+ * *ends: no other instruction can follow it in a block. */
+op_fn *choose_handler(struct soft *s, struct uop *u, const struct decoded *d, uint64_t rip,
+                      bool *ends);
+
 /* ---- going on ---- */
 
 /* RIP as the mode has it. */
@@ -338,7 +343,7 @@ void tlb_see_repair(struct soft *s, const struct vmexit *x);
  * nothing to watch, for string instructions; else NULL.  May fault or exit. */
 uint8_t *tlb_span(struct soft *s, gla_t gla, unsigned n, unsigned access);
 
-/* ---- choosing handlers (decode.c) ---- */
+/* ---- choosing handlers (choose.c) ---- */
 
 enum form { F_NONE, F_R, F_M, F_I, F_RR, F_RI, F_RM, F_MR, F_MI, F_OTHER };
 

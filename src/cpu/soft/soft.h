@@ -4,7 +4,8 @@
  * Where things are:
  *   soft.c     the engine struct;  run.c  the run loop;  raise.c  exceptions are raised
  *   exits.c    leaving for the monitor;  conclude.c  what becomes of the instruction then
- *   decode.c   bytes -> struct uop;  block.c, code_page.c  the cache of decoded blocks
+ *   decode.c   bytes -> a block of struct uop;  choose.c  the handler of each
+ *   block.c, code_page.c  the cache of decoded blocks
  *   tlb.c      linear -> host translation, all memory access
  *   mode.c     real, protected, 64-bit ...;  state.c, save.c  registers out and in
  *   debug.c    a debugger's stops;  insn_log.c  the log of all instructions
@@ -30,6 +31,7 @@
 #include "base/bytes.h"
 #include "base/types.h"
 #include "base/x86.h"
+#include "cpu/decode.h"
 #include "cpu/soft/ops/x87.h"
 #include "cpu/vcpu.h"
 #include "mem/walk.h"
@@ -39,8 +41,6 @@ struct uop;
 
 /* An instruction handler. */
 typedef void op_fn(struct soft *s, const struct uop *u);
-
-enum { NO_REG = 16 };           /* gpr[NO_REG] is always 0: "no base", "no index" */
 
 struct block;
 struct sse_op;
@@ -85,7 +85,7 @@ _Static_assert(sizeof(struct uop) == 64, "a micro-operation fills a cache line")
 
 struct soft {
     /* -- hot: what most instructions touch -- */
-    uint64_t gpr[N_GPRS + 1];
+    uint64_t gpr[N_GPRS + 1];   /* gpr[NO_REG] is always 0                    */
     uint64_t rip;               /* see soft_system_op()                       */
     const struct uop *cur;      /* the instruction being executed; NULL: between two */
     struct block *block;        /* the one cur is in                          */
