@@ -167,7 +167,7 @@ static void settle(struct pic *p)
 /* A rising pin also sets the edge latch, which an acknowledge clears: with the pin still up there
  * is no second interrupt.  A falling pin clears it too, so the request is taken back.
  * [8259A "Edge and Level Triggered Modes"] */
-void pic_set_line(void *pic, unsigned n, bool level)
+static void pic_set_line(void *pic, unsigned n, bool level)
 {
     struct pic *p = pic;
     bug_if(n > 15 || n == CASCADE, "the PC has no interrupt line %u", n);

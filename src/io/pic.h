@@ -5,7 +5,7 @@
  * One device: offsets 0-1 are the first chip (ports 20h, 21h), 2-3 the second
  * (A0h, A1h), 4-5 the edge/level registers (4D0h, 4D1h).
  *
- * Devices drive nets (io/irq_net.h), and those lead here, to pic_set_line();
+ * Devices drive nets (io/irq_net.h), and those lead here;
  * the run loop asks pic_pending() and, when the CPU takes interrupts, has the
  * machine acknowledge one with pic_ack().  Neither is logged here: the wire
  * in front of the chip does that.
@@ -20,10 +20,6 @@ struct pic;
 
 /* Its slot's first pin is INT, the output to the CPU. */
 extern const struct device_ops pic_ops;
-
-/* An input of a struct pic: n is 0-15, without 2: that is where the second chip is.  For
- * irq_nets_listen(). */
-void pic_set_line(void *pic, unsigned n, bool level);
 
 /* Is INT up?  Then the CPU should acknowledge, once it takes interrupts. */
 bool pic_pending(const struct pic *p);
