@@ -12,23 +12,29 @@
 #include "base/x86.h"
 #include "cpu/exit.h"
 
-static bool decode(const struct cpu_state *s, unsigned bits, const uint8_t *bytes, size_t n, ZydisDecodedInstruction *i,
-                   ZydisDecodedOperand *o)
+/* The width of the stack matters here, which decode.h leaves out: the hidden operands of PUSH and
+ * POP depend on it. */
+static bool decode_all(const struct cpu_state *s, unsigned bits, const uint8_t *bytes, size_t n,
+                       ZydisDecodedInstruction *i, ZydisDecodedOperand *o)
 {
     static const struct { ZydisMachineMode mode; ZydisStackWidth stack; } modes[] = {
-        { ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16 }, { ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32 },
+        { ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16 },
+        { ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32 },
         { ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64 },
     };
     ZydisDecoder d;
     unsigned m = bits / 32;
-    ZydisStackWidth stack = m < 2 && (s->seg[SEG_SS].attr & SEG_DB) && (s->cr0 & CR0_PE) && !(s->rflags & FLAG_VM)
-                          ? ZYDIS_STACK_WIDTH_32 : m < 2 ? ZYDIS_STACK_WIDTH_16 : modes[m].stack;
+    bool protected = (s->cr0 & CR0_PE) && !(s->rflags & FLAG_VM);
+    bool wide = protected && (s->seg[SEG_SS].attr & SEG_DB);
+    ZydisStackWidth stack = m == 2 ? modes[m].stack
+                          : wide ? ZYDIS_STACK_WIDTH_32 : ZYDIS_STACK_WIDTH_16;
     return ZYAN_SUCCESS(ZydisDecoderInit(&d, modes[m].mode, stack)) &&
            ZYAN_SUCCESS(ZydisDecoderDecodeFull(&d, bytes, n, i, o));
 }
 
 /* What a register holds; RIP counts from the end of the instruction. */
-static uint64_t value(const struct cpu_state *s, const ZydisDecodedInstruction *i, ZydisRegister r)
+static uint64_t register_value(const struct cpu_state *s, const ZydisDecodedInstruction *i,
+                               ZydisRegister r)
 {
     if (r == ZYDIS_REGISTER_NONE)
         return 0;
@@ -60,7 +66,8 @@ static bool is_stack_register(ZydisRegister r)
     return r == ZYDIS_REGISTER_RSP || r == ZYDIS_REGISTER_ESP || r == ZYDIS_REGISTER_SP;
 }
 
-/* BT and its like reach beyond their operand, by a bit number in a register.  [SDM 2A "BT-Bit Test"] */
+/* BT and its like reach beyond their operand, by a bit number in a register.
+ * [SDM 2A "BT-Bit Test"] */
 static int64_t bit_displacement(const struct cpu_state *s, const ZydisDecodedInstruction *i,
                                 const ZydisDecodedOperand *o, unsigned bytes)
 {
@@ -68,17 +75,19 @@ static int64_t bit_displacement(const struct cpu_state *s, const ZydisDecodedIns
               i->mnemonic == ZYDIS_MNEMONIC_BTR || i->mnemonic == ZYDIS_MNEMONIC_BTC;
     if (!bt || i->operand_count_visible < 2 || o[1].type != ZYDIS_OPERAND_TYPE_REGISTER || !bytes)
         return 0;
-    uint64_t v = value(s, i, o[1].reg.value);
+    uint64_t v = register_value(s, i, o[1].reg.value);
     int64_t bit = bytes == 8 ? (int64_t)v : bytes == 4 ? (int32_t)v : (int16_t)v;
     return (bit >> (bytes == 8 ? 6 : bytes == 4 ? 5 : 4)) * (int64_t)bytes;
 }
 
-/* Segment base + (base + index * scale + displacement), cut to the address size.  A push writes below
- * the stack pointer, of which Zydis knows nothing. */
-static void address(const struct cpu_state *s, unsigned code_bits, const ZydisDecodedInstruction *i,
-                    const ZydisDecodedOperand *all, const ZydisDecodedOperand *o, struct operand *out)
+/* Segment base + (base + index * scale + displacement), cut to the address size.  A push writes
+ * below the stack pointer, of which Zydis knows nothing. */
+static void linear_address(const struct cpu_state *s, unsigned code_bits,
+                           const ZydisDecodedInstruction *i, const ZydisDecodedOperand *all,
+                           const ZydisDecodedOperand *o, struct operand *out)
 {
-    uint64_t off = value(s, i, o->mem.base) + value(s, i, o->mem.index) * (o->mem.index ? o->mem.scale : 0) +
+    uint64_t off = register_value(s, i, o->mem.base) +
+                   (o->mem.index ? register_value(s, i, o->mem.index) * o->mem.scale : 0) +
                    (o->mem.disp.has_displacement ? (uint64_t)o->mem.disp.value : 0);
     unsigned bits = i->address_width;
     bool stack = is_stack_register(o->mem.base) && o->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN;
@@ -102,18 +111,22 @@ unsigned operands_of(const struct cpu_state *s, unsigned bits, const uint8_t *by
     ZydisDecodedInstruction i;
     ZydisDecodedOperand o[ZYDIS_MAX_OPERAND_COUNT];
     unsigned found = 0;
-    if (!decode(s, bits, bytes, n, &i, o))
+    if (!decode_all(s, bits, bytes, n, &i, o))
         return 0;
-    bool rep = i.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE);
-    bool idle_rep = rep && !(i.address_width < 64 ? s->gpr[RCX] & (BIT(i.address_width) - 1) : s->gpr[RCX]);
+    bool rep = i.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE |
+                               ZYDIS_ATTRIB_HAS_REPNE);
+    bool idle_rep = rep && !low_bytes(s->gpr[RCX], i.address_width / 8);
     for (unsigned k = 0; k < i.operand_count && found < MAX_OPERANDS && !idle_rep; k++) {
         if (o[k].type != ZYDIS_OPERAND_TYPE_MEMORY ||
             (o[k].mem.type != ZYDIS_MEMOP_TYPE_MEM && o[k].mem.type != ZYDIS_MEMOP_TYPE_MIB))
             continue;
-        bool r = o[k].actions & ZYDIS_OPERAND_ACTION_MASK_READ, w = o[k].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
-        out[found] = (struct operand){ .len = o[k].size / 8, .strides = rep,
-                                       .access = (uint8_t)((r ? ACCESS_R : 0) | (w ? ACCESS_W : 0)) };
-        address(s, bits, &i, o, &o[k], &out[found]);
+        bool r = o[k].actions & ZYDIS_OPERAND_ACTION_MASK_READ;
+        bool w = o[k].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
+        out[found] = (struct operand){
+            .len = o[k].size / 8, .strides = rep,
+            .access = (uint8_t)((r ? ACCESS_R : 0) | (w ? ACCESS_W : 0)),
+        };
+        linear_address(s, bits, &i, o, &o[k], &out[found]);
         if (out[found].access && out[found].len)
             found++;
     }

@@ -11,7 +11,12 @@
 #include "cpu/state.h"
 
 enum { MAX_OPERANDS = 8 };
-struct operand { gla_t at; uint32_t len; uint8_t access; /* ACCESS_R, ACCESS_W */ bool strides; /* with REP */ };
+struct operand {
+    gla_t    at;
+    uint32_t len;               /* bytes                                       */
+    uint8_t  access;            /* ACCESS_R, ACCESS_W                          */
+    bool     strides;           /* with REP: each iteration is at the next one */
+};
 
 /* How many; none if it is no instruction.  bits: of the code, 16, 32 or 64. */
 unsigned operands_of(const struct cpu_state *s, unsigned bits, const uint8_t *bytes, size_t n,

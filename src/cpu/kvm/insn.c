@@ -23,7 +23,8 @@ struct prefixes { bool rep, size16_32, addr; uint8_t rex; int8_t seg; size_t n; 
 /* Is this byte a prefix?  Then note what it means here. */
 static EXIT_PATH bool is_prefix(uint8_t b, struct prefixes *p)
 {
-    static const uint8_t seg_prefix[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65 };  /* ES CS SS DS FS GS */
+    /* ES CS SS DS FS GS, in the order of enum seg */
+    static const uint8_t seg_prefix[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65 };
 
     for (size_t i = 0; i < NELEM(seg_prefix); i++)
         if (b == seg_prefix[i]) {
@@ -40,7 +41,11 @@ static EXIT_PATH bool is_prefix(uint8_t b, struct prefixes *p)
     }
 }
 
-EXIT_PATH void io_insn_parse(const uint8_t *bytes, size_t n, unsigned code_bytes, struct io_insn *out)
+/* Prefixes in any order, then REX if code is 64 bits wide, then the opcode:
+ *   6C 6D INS   6E 6F OUTS   E4 E5 IN imm8   E6 E7 OUT imm8   EC ED IN DX   EE EF OUT DX
+ * Bit 0 of the opcode says "not a byte", bit 1 "out". */
+EXIT_PATH void io_insn_parse(const uint8_t *bytes, size_t n, unsigned code_bytes,
+                             struct io_insn *out)
 {
     struct prefixes p = { .seg = -1 };
 

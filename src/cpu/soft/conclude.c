@@ -20,6 +20,7 @@ static unsigned operand_size(const struct soft *s)
     return code64(s) ? 8 : 4;
 }
 
+/* The upper halves are cleared, as in all 32-bit writes of 64-bit mode. */
 static void finish_cpuid(struct soft *s, const struct vmexit *x)
 {
     soft_write_reg(s, RAX, 4, x->cpuid.eax);
@@ -44,6 +45,7 @@ static void finish_vmcall(struct soft *s, const struct vmexit *x)
     soft_write_reg(s, RAX, operand_size(s), low_bytes(x->call.result, operand_size(s)));
 }
 
+/* The access that was only watched is made now.  It may fault, as it would have unwatched. */
 static void finish_cr(struct soft *s, const struct vmexit *x)
 {
     switch (x->cr.type) {
@@ -128,6 +130,9 @@ static void keep_input(struct soft *s, const struct vmexit *x)
     s->late_input_value = x->io.value;
 }
 
+/* Whatever the access raises comes back to the setjmp here, because the run loop's is gone: it
+ * stays in s->inject until the next entry.  `over` is false for an element of a REP that
+ * has others behind it. */
 static void retire(struct soft *s, const struct vmexit *x)
 {
     int index = exit_index(x->reason);

@@ -21,13 +21,13 @@
 
 #include "cpu/soft/exec.h"
 
-#define MAX_TOUCHED 16                  /* of one instruction: who touches more is told of so many */
+#define MAX_TOUCHED 16                  /* stops of one instruction; others go untold */
 
 struct soft_debug {
     gla_t            *code;
     size_t            n_code;
     struct data_stop *data;
-    gla_t            *reach;            /* the last byte of data[0] to data[i], the greatest of them */
+    gla_t            *reach;            /* the last byte of data[0] to data[i], at most */
     size_t            n_data;
     gla_t             lo, hi;
     uint64_t          told_rip, told_icount;        /* the stop told last: not twice */
@@ -126,7 +126,7 @@ bool debug_watches(const struct soft *s, gla_t gla, unsigned access)
            next_touched(d, last_touched(d, first, last), first, last, access) < d->n_data;
 }
 
-static void note(struct soft_debug *d, size_t i, gla_t at)
+static void note_touched(struct soft_debug *d, size_t i, gla_t at)
 {
     for (unsigned k = 0; k < d->n_touched; k++)
         if (d->touched[k].i == i)
@@ -147,7 +147,7 @@ void debug_touch(struct soft *s, gla_t gla, unsigned size, unsigned access)
     if (s->cur && !s->in_system && !s->single)
         soft_again(s);                  /* other instructions follow it in its block */
     for (; i < d->n_data; i = next_touched(d, i - 1, gla, last, access))
-        note(d, i, gla > d->data[i].at ? gla : d->data[i].at);
+        note_touched(d, i, gla > d->data[i].at ? gla : d->data[i].at);
     s->touched = true;
     atomic_store(&s->icount_limit, 0);
 }

@@ -141,7 +141,8 @@ static inline void cc_set_sub(struct soft *s, uint64_t dst, uint64_t src, uint64
     s->cc_op = CC_SUB;
 }
 
-static inline void cc_set_add(struct soft *s, unsigned n, uint64_t dst, uint64_t src, uint64_t result)
+static inline void cc_set_add(struct soft *s, unsigned n, uint64_t dst, uint64_t src,
+                              uint64_t result)
 {
     s->cc_dst = dst;
     s->cc_src = src;

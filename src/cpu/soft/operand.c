@@ -12,6 +12,8 @@ static bool canonical(uint64_t a)
     return (uint64_t)((int64_t)(a << 16) >> 16) == a;
 }
 
+/* Addresses that a segment does not have: #SS for the stack, so that a kernel can tell a stack
+ * that must grow from a wild pointer; #GP(0) for all others. */
 static _Noreturn void segment_fault(struct soft *s, enum seg seg)
 {
     soft_fault(s, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
@@ -29,6 +31,8 @@ static bool type_allows(const struct segment *g, unsigned access)
     return !(access & WALK_WRITE) || (type & 2);
 }
 
+/* The limit is the last byte that may be touched, so it is compared with the last byte of the
+ * access.  A segment that grows downward has it below itself. */
 static bool limit_allows(const struct segment *g, uint64_t off, unsigned size)
 {
     uint64_t last = off + size - 1;
@@ -40,6 +44,9 @@ static bool limit_allows(const struct segment *g, uint64_t off, unsigned size)
     return last <= g->limit || g->limit == 0xffffffff;
 }
 
+/* Segmentation: from an offset to a linear address, with all it checks on the way.  64-bit
+ * mode has none of it but the bases of FS and GS; there an address must be canonical, bits
+ * 63:48 all equal to bit 47.  [SDM 3A "Using Segments", "Segmentation in IA-32e Mode"] */
 gla_t soft_linear(struct soft *s, enum seg seg, uint64_t off, unsigned size, unsigned access)
 {
     const struct segment *g = &s->seg[seg];
@@ -72,6 +79,8 @@ void soft_store(struct soft *s, enum seg seg, uint64_t off, unsigned size, uint6
     soft_lin_store(s, soft_linear(s, seg, off, size, WALK_WRITE), size, value, data_access(s));
 }
 
+/* base + index * scale + displacement, cut to the address size before the segment's base is
+ * added: a 16-bit address wraps within its 64 KiB.  [SDM 1 "Specifying an Offset"] */
 uint64_t soft_ea(const struct soft *s, const struct uop *u)
 {
     uint64_t a = s->gpr[u->base] + s->gpr[u->index] * u->scale + (uint64_t)u->disp;
@@ -85,7 +94,8 @@ gla_t gen_address(struct soft *s, const struct uop *u, unsigned n, unsigned acce
     return soft_linear(s, u->seg, soft_ea(s, u), n, access);
 }
 
-/* For SSE and CMPXCHG16B: misalignment is #GP(0), before a limit or a canonical address is #SS(0). */
+/* For SSE and CMPXCHG16B: misalignment is #GP(0), and comes before what segment_fault() would
+ * raise. */
 gla_t gen_aligned_address(struct soft *s, const struct uop *u, unsigned n, unsigned align,
                           unsigned access)
 {
@@ -113,6 +123,8 @@ uint64_t gen_load(struct soft *s, const struct uop *u, unsigned n)
     return soft_lin_load(s, gen_address(s, u, n, 0), n, data_access(s));
 }
 
+/* An instruction that will write back what it has read must fault as a write, at once: else a
+ * device or a debugger would see a read that never led to anything. */
 uint64_t gen_load_rmw(struct soft *s, const struct uop *u, unsigned n)
 {
     uint8_t *p;

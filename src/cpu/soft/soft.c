@@ -43,6 +43,8 @@ static void soft_destroy(struct vcpu *v)
     v->priv = NULL;
 }
 
+/* A new CPU is in the state after reset: real mode, RIP 16 bytes below 4 GiB.
+ * The caches come first, since to set the state is to empty them. */
 static int soft_create(struct vcpu *v)
 {
     struct soft *s = aligned_alloc(64, (sizeof *s + 63) / 64 * 64);
@@ -78,6 +80,9 @@ void soft_start_over(struct soft *s)
     blocks_forget_all(s);
 }
 
+/* The order matters: the loop stores icount_limit and then reads `kicked`, this does it the
+ * other way round, so one of the two sees the other.  It runs in another thread, or in a
+ * signal handler. */
 static void soft_kick(struct vcpu *v)
 {
     struct soft *s = v->priv;
@@ -86,6 +91,7 @@ static void soft_kick(struct vcpu *v)
     atomic_store(&s->icount_limit, 0);
 }
 
+/* An external interrupt must wait until the guest can take it; an exception or an NMI need not. */
 static int soft_inject(struct vcpu *v, const struct event *e)
 {
     struct soft *s = v->priv;

@@ -167,7 +167,8 @@ struct soft {
 /* Raise an exception at the current instruction: state as before it.
  * VECTOR_LIST says whether `error` is pushed. */
 _Noreturn void soft_fault(struct soft *s, unsigned vector, uint32_t error);
-_Noreturn void soft_page_fault(struct soft *s, gla_t gla, uint32_t error);      /* CR2 is set on delivery */
+/* The same for #PF; CR2 is set when it is delivered. */
+_Noreturn void soft_page_fault(struct soft *s, gla_t gla, uint32_t error);
 
 /* Fill in the common part of s->x (reason, rip, len, bytes) for an exit at the
  * current instruction, zero the rest, and return it. */
@@ -196,7 +197,7 @@ bool debug_watches(const struct soft *s, gla_t gla, unsigned access);
 /* If s->debug_data: an access is about to be made. */
 void debug_touch(struct soft *s, gla_t gla, unsigned size, unsigned access);
 void debug_untouch(struct soft *s);     /* the instruction has not happened */
-void debug_elsewhere(struct soft *s);   /* another state was loaded: nothing was told of this place */
+void debug_elsewhere(struct soft *s);   /* another state was loaded: no stop was told here */
 /* If s->touched: the exit record. */
 void debug_tell_data(struct soft *s);
 

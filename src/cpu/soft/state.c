@@ -12,6 +12,7 @@
 #define COPY_MSRS(X) X(star) X(lstar) X(cstar) X(sfmask) X(kernel_gs_base) X(tsc_aux) \
                      X(sysenter_cs) X(sysenter_esp) X(sysenter_eip) X(pat)
 
+/* RFLAGS costs something: the arithmetic flags must be worked out (flags.h). */
 int soft_get_state(struct vcpu *v, unsigned groups, struct cpu_state *c)
 {
     struct soft *s = v->priv;

@@ -139,6 +139,7 @@ struct alu_row { op_fn *rr, *ri, *rm[3], *mr[3], *mi[3]; };
 #define ROWS(op) [op] = { SIZES(ROW, op) },
 static const struct alu_row rows[N_ALU][4] = { ALL_OPS(ROWS) };
 
+/* From the forms that exist, the one of this instruction. */
 static op_fn *alu_form(const struct alu_row *r, const struct insn *i)
 {
     switch (i->form) {
@@ -206,6 +207,8 @@ op_fn *alu_and_jcc(op_fn *fn, unsigned cc)
 
 /* ---- one operand ---- */
 
+/* INC and DEC leave CF as it was, so that they can count in a loop that adds long numbers with
+ * ADC.  NOT touches no flag at all.  NEG is 0 - a. */
 enum unary { INC, DEC, NOT, NEG, N_UNARY };
 
 INLINE uint64_t unary(struct soft *s, enum unary op, unsigned n, uint64_t a)

@@ -25,6 +25,8 @@ static void xadd(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* If the accumulator has what memory has, store the new value, else load what is there: the loop
+ * around it is how lock-free code is written. */
 static void cmpxchg(struct soft *s, const struct uop *u)
 {
     unsigned n = u->opsize;

@@ -9,12 +9,16 @@
 
 #include <Zydis/Zydis.h>
 
+/* BCD keeps a decimal digit in each half of a byte.  A binary addition of two such bytes comes out
+ * wrong by 6 for each digit that passed 9, and AF tells of a carry between the halves: these
+ * instructions repair that. */
 static void set_al(struct soft *s, uint64_t al, uint64_t bits)
 {
     reg_set(s, RAX, 0, 1, al);
     cc_set_bits(s, cc_sx(al, 1), bits);
 }
 
+/* Packed: two digits in AL. */
 INLINE void decimal_adjust(struct soft *s, bool sub)
 {
     uint64_t old = (uint8_t)s->gpr[RAX], al = old, f = cc_flags(s), bits = 0;
@@ -44,6 +48,7 @@ static void das(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* Unpacked: a digit in AL, the next in AH, so that both can become ASCII by adding 30h. */
 INLINE void ascii_adjust(struct soft *s, bool sub)
 {
     uint64_t ax = s->gpr[RAX] & 0xffff, bits = 0;
@@ -68,6 +73,8 @@ static void aas(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* After a multiplication: AL in decimal, the tens into AH.  The base is an immediate, and 0 is
+ * a division by zero. */
 static void aam(struct soft *s, const struct uop *u)
 {
     uint64_t al = s->gpr[RAX] & 0xff, base = u->imm & 0xff;

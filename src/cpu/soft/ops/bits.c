@@ -27,6 +27,7 @@ INLINE uint64_t bt_apply(enum bt op, uint64_t v, unsigned bit)
     }
 }
 
+/* In a register the bit number is taken modulo the width. */
 INLINE void bt_register(struct soft *s, const struct uop *u, enum bt op, uint64_t number)
 {
     unsigned n = u->opsize, bit = (unsigned)number & (8 * n - 1);
@@ -37,6 +38,7 @@ INLINE void bt_register(struct soft *s, const struct uop *u, enum bt op, uint64_
     set_cf(s, v >> bit & 1);
 }
 
+/* In memory it is a signed distance: the element that holds the bit is found first. */
 INLINE void bt_memory(struct soft *s, const struct uop *u, enum bt op, uint64_t number)
 {
     unsigned n = u->opsize, bit = (unsigned)number & (8 * n - 1);
@@ -83,7 +85,8 @@ BTS_OF(BTC)
 op_fn *select_bt(struct uop *u, const struct insn *i, bool *ends)
 {
 #define CASE(op) case ZYDIS_MNEMONIC_##op: \
-        return i->form == F_RI ? op##_ri : i->form == F_RR ? op##_rr : i->form == F_MI ? op##_mi : op##_mr;
+        return i->form == F_RI ? op##_ri : i->form == F_RR ? op##_rr                  \
+             : i->form == F_MI ? op##_mi : op##_mr;
     (void)ends;
     switch (u->mnemonic) {
     CASE(BT)
@@ -102,7 +105,7 @@ static uint64_t source(struct soft *s, const struct uop *u)
     return u->mem ? gen_load(s, u, u->opsize) : reg_get(s, u->reg, 0, u->opsize);
 }
 
-static void put(struct soft *s, const struct uop *u, uint64_t v)
+static void put_result(struct soft *s, const struct uop *u, uint64_t v)
 {
     reg_set(s, u->mem ? u->reg : u->rm, 0, u->opsize, v);
 }
@@ -114,7 +117,8 @@ static void scan(struct soft *s, const struct uop *u, bool reverse)
     uint64_t v = source(s, u);
 
     if (v)
-        put(s, u, reverse ? 63 - (unsigned)__builtin_clzll(v) : (unsigned)__builtin_ctzll(v));
+        put_result(s, u, reverse ? 63 - (unsigned)__builtin_clzll(v)
+                                 : (unsigned)__builtin_ctzll(v));
     cc_set_logic(s, v != 0);
 }
 
@@ -130,11 +134,12 @@ static void bsr(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* POPCNT defines every flag: ZF by the source, the others 0. */
 static void popcnt(struct soft *s, const struct uop *u)
 {
     uint64_t v = source(s, u);
 
-    put(s, u, (unsigned)__builtin_popcountll(v));
+    put_result(s, u, (unsigned)__builtin_popcountll(v));
     cc_set_flags(s, v ? 0 : FLAG_ZF);
     NEXT(s, u);
 }

@@ -74,6 +74,7 @@ static void jcxz(struct soft *s, const struct uop *u)
 
 /* ---- the general ways, any stack and any mode ---- */
 
+/* Checked before anything is pushed: the fault is the branch's, with the stack as before it. */
 static void check_target(struct soft *s, uint64_t to)
 {
     bool ok = s->mode == MODE_LONG64 ? (uint64_t)((int64_t)(to << 16) >> 16) == to
@@ -120,6 +121,7 @@ SLOW void call_rel(struct soft *s, const struct uop *u)
     FOLLOW(s, u, 0);
 }
 
+/* The target is read before the push: it may lie on the stack, "CALL [ESP]". */
 SLOW void call_indirect(struct soft *s, const struct uop *u)
 {
     uint64_t to;
@@ -141,6 +143,7 @@ SLOW void jmp_indirect(struct soft *s, const struct uop *u)
     JUMP(s, to);
 }
 
+/* RET n takes n bytes of parameters off the stack, behind the return address. */
 SLOW void ret(struct soft *s, const struct uop *u)
 {
     uint64_t sp = s->gpr[RSP], to;
@@ -225,6 +228,7 @@ FLAT_JMP_M(8, A64)
 /* ---- choosing ---- */
 
 /* Where a relative branch goes: truncated to the operand size. */
+/* With a 16-bit operand a near branch clears the upper half of EIP. */
 static uint64_t target(const struct uop *u, const struct insn *i)
 {
     return low_bytes(i->next + u->imm, i->mode == MODE_LONG64 ? 8 : u->opsize == 2 ? 2 : 4);

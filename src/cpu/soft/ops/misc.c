@@ -23,6 +23,7 @@ EXTEND(cqo,  RDX, 8, s->gpr[RAX] & BIT(63) ? ~UINT64_C(0) : 0)
 
 /* ---- XLAT, BOUND ---- */
 
+/* AL = table[AL], the table at RBX. */
 static void xlat(struct soft *s, const struct uop *u)
 {
     uint64_t at = low_bytes(s->gpr[RBX] + (uint8_t)s->gpr[RAX], u->asize);
@@ -32,6 +33,7 @@ static void xlat(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* An array index against two limits in memory; beyond them #BR. */
 static void bound(struct soft *s, const struct uop *u)
 {
     unsigned n = u->opsize;
@@ -82,20 +84,20 @@ op_fn *select_misc(struct uop *u, const struct insn *i, bool *ends)
 /* ---- single flags ---- */
 
 /* One of the low eight bits of RFLAGS changes. */
-static void change(struct soft *s, uint64_t clear, uint64_t set)
+static void change_low_flags(struct soft *s, uint64_t clear, uint64_t set)
 {
     cc_set_flags(s, (cc_flags(s) & ~clear) | set);
 }
 
 static void clc(struct soft *s, const struct uop *u)
 {
-    change(s, FLAG_CF, 0);
+    change_low_flags(s, FLAG_CF, 0);
     NEXT(s, u);
 }
 
 static void stc(struct soft *s, const struct uop *u)
 {
-    change(s, 0, FLAG_CF);
+    change_low_flags(s, 0, FLAG_CF);
     NEXT(s, u);
 }
 
@@ -125,10 +127,11 @@ static void lahf(struct soft *s, const struct uop *u)
 
 static void sahf(struct soft *s, const struct uop *u)
 {
-    change(s, FLAGS_ARITH & 0xff, s->gpr[RAX] >> 8 & FLAGS_ARITH & 0xff);
+    change_low_flags(s, FLAGS_ARITH & 0xff, s->gpr[RAX] >> 8 & FLAGS_ARITH & 0xff);
     NEXT(s, u);
 }
 
+/* Undocumented, and on every Intel processor: AL = FFh if CF, else 0. */
 static void salc(struct soft *s, const struct uop *u)
 {
     reg_set(s, RAX, 0, 1, cc_cf(s) ? 0xff : 0);

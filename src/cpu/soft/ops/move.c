@@ -11,6 +11,8 @@
 
 /* ---- MOV ---- */
 
+/* Writing a 32-bit register clears the upper half of the 64-bit one; 8- and 16-bit writes leave
+ * the rest alone (reg_set()).  [SDM 1 "General-Purpose Registers in 64-Bit Mode"] */
 #define MOV(n)                                                                  \
 static void mov_rr##n(struct soft *s, const struct uop *u)                      \
 {                                                                               \
@@ -73,7 +75,7 @@ SIZES(MOV_FASTS)
 static const struct { op_fn *rr, *ri, *rm[3], *mr[3], *mi[3]; } mov_rows[4] = { SIZES(MOV_ROW) };
 
 /* MOVBE is rare: one handler each way, the size looked up.  BSWAP likewise. */
-static uint64_t swap(uint64_t v, unsigned n)
+static uint64_t swap_bytes(uint64_t v, unsigned n)
 {
     return n == 2 ? __builtin_bswap16((uint16_t)v) : n == 4 ? __builtin_bswap32((uint32_t)v)
                                                    : __builtin_bswap64(v);
@@ -81,13 +83,13 @@ static uint64_t swap(uint64_t v, unsigned n)
 
 static void movbe_rm(struct soft *s, const struct uop *u)
 {
-    soft_write_reg(s, u->reg, u->opsize, swap(gen_load(s, u, u->opsize), u->opsize));
+    soft_write_reg(s, u->reg, u->opsize, swap_bytes(gen_load(s, u, u->opsize), u->opsize));
     NEXT(s, u);
 }
 
 static void movbe_mr(struct soft *s, const struct uop *u)
 {
-    gen_store(s, u, u->opsize, swap(soft_read_reg(s, u->reg, u->opsize), u->opsize));
+    gen_store(s, u, u->opsize, swap_bytes(soft_read_reg(s, u->reg, u->opsize), u->opsize));
     NEXT(s, u);
 }
 
@@ -165,6 +167,8 @@ op_fn *select_movx(struct uop *u, const struct insn *i, bool *ends)
 
 /* ---- LEA ---- */
 
+/* LEA works out an address and does not use it: no segment, no check, no access.  Compilers use
+ * it to add. */
 #define LEA(n, a)                                                               \
 static void lea##n##_##a(struct soft *s, const struct uop *u)                   \
 {                                                                               \
@@ -188,6 +192,8 @@ op_fn *select_lea(struct uop *u, const struct insn *i, bool *ends)
 
 /* ---- XCHG and BSWAP ---- */
 
+/* With a memory operand XCHG is locked even without a prefix, so it is the oldest way to make a
+ * lock.  Here one CPU runs at a time and every instruction is atomic. */
 #define XCHG(n)                                                                 \
 static void xchg_rr##n(struct soft *s, const struct uop *u)                     \
 {                                                                               \
@@ -211,7 +217,7 @@ static void bswap(struct soft *s, const struct uop *u)
 {
     /* "When the BSWAP instruction references a 16-bit register, the result is
      * undefined": processors give zero. */
-    uint64_t v = u->opsize == 2 ? 0 : swap(soft_read_reg(s, u->rm, u->opsize), u->opsize);
+    uint64_t v = u->opsize == 2 ? 0 : swap_bytes(soft_read_reg(s, u->rm, u->opsize), u->opsize);
 
     soft_write_reg(s, u->rm, u->opsize, v);
     NEXT(s, u);

@@ -36,6 +36,7 @@ INLINE u128 get_wide(const struct soft *s, unsigned n)
     return (u128)reg_get(s, RDX, 0, n) << (8 * n) | reg_get(s, RAX, 0, n);
 }
 
+/* CF and OF say whether the product needs more than n bytes. */
 #define MUL(n)                                                                  \
 static void mul##n(struct soft *s, const struct uop *u)                         \
 {                                                                               \

@@ -85,6 +85,8 @@ INLINE uint64_t shift(struct soft *s, enum shift op, unsigned n, uint64_t a, uns
     }
 }
 
+/* The 8086 shifted as often as the count said, up to 255 times; since the 286 only five bits of
+ * it count, so that an instruction cannot delay an interrupt for long. */
 INLINE unsigned count_mask(unsigned n, uint64_t count)
 {
     return (unsigned)count & (n == 8 ? 63 : 31);
@@ -139,6 +141,7 @@ op_fn *select_shift(struct uop *u, const struct insn *i, bool *ends)
 
 /* With 16-bit operands and a count over 16 the result is undefined; Intel's
  * processors rotate the three words dst:src:dst. */
+/* Bits shifted in come from a second operand instead of being zeros: for long shifts. */
 static uint64_t shift_double(struct soft *s, bool left, unsigned n, uint64_t a, uint64_t b,
                              unsigned count)
 {

@@ -364,7 +364,8 @@ void sse_store(struct soft *s, const struct uop *u)
 
 void sse_compute(struct soft *s, const struct uop *u)
 {
-    const uint8_t *rm = u->sse->flags & SSE_FP || u->sse->reg != SSE_X ? NULL : whole_rm(s, u, TAG_R);
+    const uint8_t *rm = u->sse->flags & SSE_FP || u->sse->reg != SSE_X ? NULL
+                      : whole_rm(s, u, TAG_R);
 
     if (LIKELY(rm != NULL))
         sse_in_place_on_host(s->fpu.xmm[u->reg], rm, u->host);

@@ -55,7 +55,8 @@ struct sse_io {
 };
 
 void sse_on_host(struct sse_io *io, const uint8_t *form);
-void sse_in_place_on_host(uint8_t reg[16], const uint8_t rm[16], const uint8_t *form);  /* XMM only */
+/* XMM registers only, and no copies of them. */
+void sse_in_place_on_host(uint8_t reg[16], const uint8_t rm[16], const uint8_t *form);
 void sse_fp_on_host(struct sse_io *io, const uint8_t *form);        /* under io->mxcsr     */
 void sse_mmx_on_host(struct sse_io *io, const uint8_t *form);       /* with the MMX registers too */
 

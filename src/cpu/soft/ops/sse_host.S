@@ -6,7 +6,8 @@
  * 0 and that in ModRM.rm register 1, whatever the guest named.  Begin with sse.c.
  */
     .text
-    .globl  sse_on_host, sse_in_place_on_host, sse_fp_on_host, sse_mmx_on_host, sse_forms, sse_imm_forms
+    .globl  sse_on_host, sse_in_place_on_host, sse_fp_on_host, sse_mmx_on_host
+    .globl  sse_forms, sse_imm_forms
 
     .set    XMM0, 0                     /* struct sse_io */
     .set    XMM1, 16

@@ -17,7 +17,8 @@
 /* Arithmetic: packed and scalar, single and double. */
 #define PACKED(op)  HOST(NP, op, X, X, 16, RMA | SSE_FP) HOST(66, op, X, X, 16, RMA | SSE_FP)
 #define SINGLES(op) HOST(NP, op, X, X, 16, RMA | SSE_FP) HOST(F3, op, X, X, 4, RM | SSE_FP)
-#define ALL_FOUR(op) SINGLES(op) HOST(66, op, X, X, 16, RMA | SSE_FP) HOST(F2, op, X, X, 8, RM | SSE_FP)
+#define ALL_FOUR(op) SINGLES(op) HOST(66, op, X, X, 16, RMA | SSE_FP) \
+                     HOST(F2, op, X, X, 8, RM | SSE_FP)
 /* On bits: MXCSR does not matter. */
 #define BITS(op)    HOST(NP, op, X, X, 16, RMA) HOST(66, op, X, X, 16, RMA)
 /* Integers: MMX and XMM. */

@@ -11,6 +11,7 @@
 
 /* ---- general: any mode, any operand ---- */
 
+/* How much of RSP is the stack pointer: SS.B says so, not the operand size. */
 static unsigned sp_size(const struct soft *s)
 {
     return s->mode == MODE_LONG64 ? 8 : s->seg[SEG_SS].attr & SEG_DB ? 4 : 2;
@@ -75,6 +76,8 @@ static void pop_m(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* All eight registers, ESP among them as it was before.  POPA drops that one: it would change
+ * the stack under its own feet. */
 static void pusha(struct soft *s, const struct uop *u)
 {
     uint64_t sp = s->gpr[RSP];
@@ -100,7 +103,9 @@ static void popa(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
-/* [SDM 2A "ENTER-Make Stack Frame for Procedure Parameters"] */
+/* ENTER builds the frame of a procedure.  With a nesting level, as Pascal has, it copies the
+ * frame pointers of the procedures around it, so that their variables can be found.
+ * [SDM 2A "ENTER-Make Stack Frame for Procedure Parameters"] */
 static void enter(struct soft *s, const struct uop *u)
 {
     unsigned level = (unsigned)u->disp & 31, n = u->opsize;
@@ -182,6 +187,9 @@ static void popf_vme(struct soft *s, uint64_t f)
     soft_set_flags(s, (old & ~(mask | FLAG_VIF)) | (f & mask) | (f & FLAG_IF ? FLAG_VIF : 0));
 }
 
+/* POPF is the classic of what cannot be virtualized by trapping: in an outer ring the change of
+ * IF is ignored without a fault, so a kernel that was moved there never notices, and neither
+ * does its monitor.  [Robin and Irvine 2000; SDM 2B "POPF/POPFD/POPFQ"] */
 static void popf(struct soft *s, const struct uop *u)
 {
     bool vme = s->mode == MODE_V86 && iopl(s) < 3;

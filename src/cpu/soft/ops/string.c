@@ -71,7 +71,7 @@ INLINE void iterate(struct soft *s, const struct uop *u, enum string_op op, unsi
 
 /* ---- many iterations at once ---- */
 
-static uint64_t min(uint64_t a, uint64_t b)
+static uint64_t smaller(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
@@ -83,7 +83,7 @@ static uint64_t room(uint64_t at, unsigned n)
 }
 
 /* A forward copy onto its own source repeats it: element by element. */
-static void copy(uint8_t *to, const uint8_t *from, uint64_t bytes, unsigned n)
+static void copy_elements(uint8_t *to, const uint8_t *from, uint64_t bytes, unsigned n)
 {
     if (to <= from || to >= from + bytes) {
         memmove(to, from, bytes);
@@ -93,7 +93,7 @@ static void copy(uint8_t *to, const uint8_t *from, uint64_t bytes, unsigned n)
         mem_put(to + i, n, mem_get(from + i, n));
 }
 
-static void fill(uint8_t *to, uint64_t v, uint64_t bytes, unsigned n)
+static void fill_elements(uint8_t *to, uint64_t v, uint64_t bytes, unsigned n)
 {
     if (n == 1) {
         memset(to, (int)(v & 0xff), bytes);
@@ -111,9 +111,9 @@ static uint64_t bulk(struct soft *s, const struct uop *u, bool moves, unsigned n
 
     if (!s->flat || u->asize == 2 || u->seg >= SEG_FS || (s->flags & FLAG_DF))
         return 0;
-    k = min(max, room(to, n));
+    k = smaller(max, room(to, n));
     if (moves)
-        k = min(k, room(from, n));
+        k = smaller(k, room(from, n));
     if (k < 2)
         return 0;
     if (s->mode == MODE_LONG64 && u->asize == 8 &&
@@ -126,9 +126,9 @@ static uint64_t bulk(struct soft *s, const struct uop *u, bool moves, unsigned n
     if (!dest)
         return 0;
     if (moves)
-        copy(dest, source, k * n, n);
+        copy_elements(dest, source, k * n, n);
     else
-        fill(dest, s->gpr[RAX], k * n, n);
+        fill_elements(dest, s->gpr[RAX], k * n, n);
     if (moves)
         advance(s, u, RSI, (unsigned)(k * n));
     advance(s, u, RDI, (unsigned)(k * n));
@@ -160,7 +160,7 @@ INLINE bool repeat(struct soft *s, const struct uop *u, enum string_op op, unsig
     while (count) {
         k = 0;
         if (op == MOVS || op == STOS)
-            k = bulk(s, u, op == MOVS, n, min(count, budget(s) + 1));
+            k = bulk(s, u, op == MOVS, n, smaller(count, budget(s) + 1));
         if (!k) {
             iterate(s, u, op, n);
             k = 1;

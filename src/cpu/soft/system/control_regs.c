@@ -30,6 +30,7 @@ static const struct { uint64_t bits; uint32_t leaf; uint8_t reg, bit; } cr4_feat
     { CR4_UMIP, 7, 2, 2 },
 };
 
+/* A kernel may set a bit of CR4 to see whether it faults; so what CPUID denies must fault. */
 static uint64_t cr4_defined(void)
 {
     uint64_t bits = CR4_PCE;
@@ -77,6 +78,9 @@ static void switch_long_mode(struct soft *s, uint64_t value)
     }
 }
 
+/* Some combinations make no sense and are refused: paging needs protected mode, and "not
+ * write-through" needs the cache off.  ET is hardwired to 1 since the 486.  Every change of
+ * PE, PG or WP changes what an address means or who may use it, so the TLB is emptied. */
 static void write_cr0(struct soft *s, uint64_t value)
 {
     const uint64_t paging = CR0_PG | CR0_WP | CR0_PE, pae = CR0_PG | CR0_CD | CR0_NW;
@@ -97,6 +101,9 @@ static void write_cr0(struct soft *s, uint64_t value)
     soft_mode_changed(s);
 }
 
+/* A new address space.  Entries marked global (a kernel's own, the same in every space) stay in
+ * the TLB: that is what they are for.  [SDM 3A "Invalidation of TLBs and Paging-Structure
+ * Caches"] */
 static void write_cr3(struct soft *s, uint64_t value)
 {
     if (long_mode(s)) {
@@ -110,6 +117,7 @@ static void write_cr3(struct soft *s, uint64_t value)
     soft_tlb_flush(s, false);
 }
 
+/* In long mode PAE cannot be switched off, since its tables are an extension of PAE's. */
 static void write_cr4(struct soft *s, uint64_t value)
 {
     const uint64_t paging = CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_SMAP;
@@ -125,6 +133,8 @@ static void write_cr4(struct soft *s, uint64_t value)
     soft_mode_changed(s);
 }
 
+/* CR8 is the task priority, the upper half of the local APIC's TPR; without an APIC nobody
+ * looks at it. */
 void write_cr(struct soft *s, unsigned nr, uint64_t value)
 {
     switch (nr) {
@@ -171,6 +181,8 @@ static bool cr_write_exits(const struct soft *s, unsigned nr, uint64_t value)
     return nr == 3 && s->ctl.cr3_load_exiting;
 }
 
+/* The record says which register and which general register, so that the monitor need not
+ * decode the instruction. */
 _Noreturn static void exit_cr(struct soft *s, const struct uop *u, enum cr_access type,
                               unsigned nr, unsigned gpr, uint64_t value)
 {
@@ -205,6 +217,7 @@ void op_mov_cr(struct soft *s, const struct uop *u)
     write_cr(s, nr, value);
 }
 
+/* CLTS ends what a task switch began: the kernel has exchanged the registers of the FPU. */
 void op_clts(struct soft *s, const struct uop *u)
 {
     require_cpl0(s);

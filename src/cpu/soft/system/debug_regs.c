@@ -11,6 +11,8 @@
 #define DR6_WRITABLE UINT64_C(0xe00f)
 #define DR7_WRITABLE UINT64_C(0xffff23ff)
 
+/* DR6 and DR7 have bits that always read as 1 or 0.  soft_mode_changed() sees to what data
+ * breakpoints cost: with any, no access may take the fast way. */
 void write_dr(struct soft *s, unsigned nr, uint64_t value)
 {
     if (nr >= 4 && value >> 32)

@@ -24,6 +24,8 @@
 /* "In the IDT", not in the GDT or LDT */
 #define ERROR_IDT 2
 
+/* The handler's gate itself is at fault.  The error code then names the gate, by its
+ * vector, instead of a selector: bit 1 says so.  [SDM 3A "Error Code"] */
 _Noreturn static void fault_gate(struct soft *s, unsigned vector, unsigned gate)
 {
     unsigned ext = delivers_external(s);
@@ -45,6 +47,9 @@ static uint64_t pushed_flags(struct soft *s, const struct event *e, bool softwar
 
 /* ---- real mode and V86 through the interrupt vector table ---- */
 
+/* The interrupt vector table of the 8086: four bytes a vector, the offset below and the
+ * segment above.  No privilege, no gate, no error code: FLAGS, CS and IP are pushed, 16
+ * bits each, and that is all.  [SDM 3B "Interrupt and Exception Handling" (8086 emulation)] */
 static void enter_vector(struct soft *s, uint32_t entry, uint64_t flags)
 {
     struct stack st = stack_current(s);
@@ -60,6 +65,9 @@ static void enter_vector(struct soft *s, uint32_t entry, uint64_t flags)
     enter_code(s, &cs, entry & 0xffff);
 }
 
+/* In real mode the table lies at IDTR.base, which is 0 after reset; LIDT can move it.  IF
+ * is cleared so that the handler is not interrupted before it has looked around, TF so that
+ * it is not single-stepped. */
 static void deliver_real(struct soft *s, const struct event *e)
 {
     unsigned at = e->vector * 4u;
@@ -114,7 +122,12 @@ struct delivery {
     uint64_t flags;             /* to push                  */
 };
 
-static void finish(struct soft *s, const struct delivery *d, const struct segment *cs)
+/* The last step of a delivery, when nothing can fail any more.  TF off: the handler is not
+ * single-stepped.  NT off: its IRET shall return to the program, not to another task.  VM
+ * off: handlers run in protected mode.  Through an interrupt gate IF goes off as well; a
+ * trap gate leaves it, and that is the only difference between the two kinds.
+ * [SDM 3A "Flag Usage By Exception- or Interrupt-Handler Procedure"] */
+static void enter_handler(struct soft *s, const struct delivery *d, const struct segment *cs)
 {
     uint64_t clear = FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | (d->trap ? 0 : FLAG_IF);
 
@@ -122,6 +135,8 @@ static void finish(struct soft *s, const struct delivery *d, const struct segmen
     enter_code(s, cs, d->rip);
 }
 
+/* What IRET will pop, and above it (at a lower address) the error code, which the handler
+ * must take off the stack itself. */
 static void push_return(struct soft *s, struct stack *st, const struct delivery *d)
 {
     stack_push(s, st, d->size, d->flags);
@@ -131,6 +146,15 @@ static void push_return(struct soft *s, struct stack *st, const struct delivery 
         stack_push(s, st, d->size, d->e->error);
 }
 
+/* The interrupted code is as privileged as the handler: its stack goes on being used, so
+ * SS:RSP need not be saved.
+ *
+ *     before ->  +----------+
+ *                | EFLAGS   |
+ *                | CS       |
+ *                | EIP      |
+ *                | (error)  |  <- ESP in the handler
+ * [SDM 3A "Exception- or Interrupt-Handler Procedures"] */
 static void deliver_same_ring(struct soft *s, struct delivery *d, struct segment *cs)
 {
     struct stack st = stack_current(s);
@@ -139,12 +163,19 @@ static void deliver_same_ring(struct soft *s, struct delivery *d, struct segment
     check_target(s, cs, d->rip);
     push_return(s, &st, d);
     soft_write_reg(s, RSP, st.width, st.sp);
-    finish(s, d, cs);
+    enter_handler(s, d, cs);
 }
 
 /* The order in which V86 segments lie above SS:ESP  [SDM 3B "Entering Virtual-8086 Mode"] */
 static const enum seg v86_frame[] = { SEG_GS, SEG_FS, SEG_DS, SEG_ES };
 
+/* The handler is more privileged: it must not depend on a stack that the program may have
+ * set to anything, so the CPU takes SS:ESP for the inner ring from the TSS and saves the
+ * old pair there first.  Coming from virtual-8086 mode, GS, FS, DS and ES are saved too
+ * and become null, since their values there are no selectors.
+ *
+ *     from TSS -> (GS FS DS ES of V86), SS, ESP, EFLAGS, CS, EIP, (error)  <- ESP in the handler
+ * [SDM 3A "Exception- or Interrupt-Handler Procedures"] */
 static void deliver_inner_ring(struct soft *s, struct delivery *d, struct segment *cs, unsigned cpl)
 {
     bool from_v86 = v86_mode(s);
@@ -160,7 +191,7 @@ static void deliver_inner_ring(struct soft *s, struct delivery *d, struct segmen
     for (unsigned i = 0; from_v86 && i < NELEM(v86_frame); i++)
         s->seg[v86_frame[i]] = null_segment(0, 0);
     stack_commit(s, &st);
-    finish(s, d, cs);
+    enter_handler(s, d, cs);
 }
 
 /* The code segment a gate names: all checks but the ring's. */
@@ -180,6 +211,8 @@ static struct descriptor handler_code(struct soft *s, const struct descriptor *g
     return c;
 }
 
+/* An interrupt or trap gate holds selector and offset of the handler.  The ring it runs in
+ * is that of its code segment, never an outer one: an interrupt cannot lower privilege. */
 static void through_idt_gate(struct soft *s, const struct descriptor *gate, struct delivery *d)
 {
     struct descriptor c = handler_code(s, gate);
@@ -203,6 +236,14 @@ static void through_idt_gate(struct soft *s, const struct descriptor *gate, stru
         deliver_same_ring(s, d, &cs);
 }
 
+/* Eight bytes a gate:
+ *
+ *     63          48 47 46 45 44 43  40 39    32 31       16 15         0
+ *     offset 31:16   P  DPL   0  type   -        selector    offset 15:0
+ *
+ * DPL is asked of INT n only: it says from which rings a program may call this handler.
+ * Hardware is not asked.  [SDM 3A "IDT Descriptors", "Protection of Exception- and
+ * Interrupt-Handler Procedures"] */
 static void deliver_protected(struct soft *s, struct delivery *d)
 {
     unsigned vector = d->e->vector;
@@ -230,6 +271,12 @@ static void deliver_protected(struct soft *s, struct delivery *d)
 
 /* ---- long mode  [SDM 3A "64-Bit Mode Stack Frame", "Interrupt Stack Table"] ---- */
 
+/* Long mode: 16 bytes a gate (the upper half has offset 63:32), no task gates, no 16-bit
+ * ones.  SS:RSP is always pushed, even without a change of ring, so that every frame has
+ * the same shape and one IRETQ fits all; RSP is first aligned to 16 bytes, which lets
+ * handlers store XMM registers at once.  A gate may name one of seven stacks in the TSS
+ * (IST 1 to 7): it is used whatever the ring, for events that must find a good stack even
+ * if the kernel's is broken, such as NMI and double fault. */
 static void deliver_long(struct soft *s, struct delivery *d)
 {
     unsigned vector = d->e->vector, ist, cpl;
@@ -275,7 +322,7 @@ static void deliver_long(struct soft *s, struct delivery *d)
     stack_push(s, &st, 8, s->gpr[RSP]);
     push_return(s, &st, d);
     stack_commit(s, &st);
-    finish(s, d, &cs);
+    enter_handler(s, d, &cs);
 }
 
 /* ---- the two functions of soft.h ---- */
@@ -297,6 +344,10 @@ static void log_delivery(struct soft *s, const struct event *e, uint64_t from, u
     vcpu_log_at(s->v, from, retired, TRACE_DELIVER, e->vector, s->rip, e->error);
 }
 
+/* The order matters to what a guest can see if this faults half way: s->delivering is set
+ * before the first access and cleared behind the last, so that whatever is raised in
+ * between is known to be a second fault; CR2 is written first, as on processors, where it
+ * stays even if the page fault's handler cannot be entered. */
 void soft_deliver(struct soft *s, const struct event *e, bool software)
 {
     struct event event = *e;    /* e may be s->inject or s->delivering */
@@ -325,6 +376,16 @@ void soft_deliver(struct soft *s, const struct event *e, bool software)
     log_delivery(s, &event, from, retired);
 }
 
+/* ---- a fault on the way to a handler ---- */
+
+/* Two exceptions meet when delivering the first raises the second: the handler's stack is
+ * missing, say.  Most pairs are handled one after the other: the second is delivered, its
+ * handler returns, and the first comes up again as the instruction is repeated.  But some
+ * pairs show that the handlers cannot work at all (a page fault while entering the
+ * page-fault handler would only repeat itself); then a double fault is delivered instead,
+ * with a handler of its own.  If that cannot be entered either, nothing is left to try:
+ * the CPU shuts down, which is called a triple fault and makes a PC reset.
+ * [SDM 3A "Interrupt 8-Double Fault Exception (#DF)"] */
 enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
 
 static enum fault_class class_of(const struct event *e)

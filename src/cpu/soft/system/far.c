@@ -21,12 +21,16 @@ static bool is_code64(const struct soft *s, const struct segment *cs)
 }
 
 /* Outside 64-bit mode, bits 63:32 of a target are not looked at. */
+/* The first instruction must lie in the segment, or the transfer is refused as a whole: the
+ * fault belongs to the JMP, whose address a programmer can find, not to the place it led to. */
 void check_target(struct soft *s, const struct segment *cs, uint64_t rip)
 {
     if (is_code64(s, cs) ? !canonical(rip) : (uint32_t)rip > cs->limit)
         fault_sel(s, VEC_GP, 0);
 }
 
+/* CPL changes here: soft_mode_changed() takes it from SS, and the L and D bits of CS say
+ * from the next instruction on how wide code is. */
 void enter_code(struct soft *s, const struct segment *cs, uint64_t rip)
 {
     s->seg[SEG_CS] = *cs;
@@ -53,6 +57,8 @@ static struct segment code_segment(struct soft *s, struct descriptor *d, unsigne
 
 /* ---- the stack ---- */
 
+/* The stack as the current mode has it.  SS.B says whether SP or ESP counts; the other half
+ * of the register is left alone.  In 64-bit mode RSP counts and SS has no base. */
 struct stack stack_current(const struct soft *s)
 {
     unsigned width = code64(s) ? 8 : s->seg[SEG_SS].attr & SEG_DB ? 4 : 2;
@@ -61,6 +67,8 @@ struct stack stack_current(const struct soft *s)
                            .width = width, .access = s->cpl == 3 ? WALK_USER : 0 };
 }
 
+/* A stack segment may grow down: then the limit is its lowest address, not its highest, and
+ * what lies above belongs to it, up to 64 KiB or 4 GiB as SS.B says.  [SDM 3A "Limit Checking"] */
 static bool in_stack(const struct stack *st, uint64_t off, unsigned size)
 {
     const struct segment *g = &st->ss;
@@ -83,6 +91,8 @@ static gla_t stack_linear(struct soft *s, const struct stack *st, uint64_t off, 
     return st->width == 8 ? off : (uint32_t)(st->ss.base + off);
 }
 
+/* Before the first push: is there room for all?  Else the frame would be half written when
+ * #SS is raised. */
 void stack_require(struct soft *s, const struct stack *st, unsigned n, unsigned size)
 {
     for (unsigned i = 1; i <= n; i++)
@@ -118,6 +128,8 @@ void stack_commit(struct soft *s, const struct stack *st)
 
 /* ---- an inner ring's stack, from the TSS ---- */
 
+/* Read with the rights of a supervisor, whatever the CPL: the TSS is the kernel's and the CPU
+ * itself looks into it. */
 static uint64_t tss_field(struct soft *s, unsigned off, unsigned size)
 {
     const struct segment *tr = &s->seg[SEG_TR];
@@ -177,6 +189,8 @@ struct transfer {
     uint64_t off;
 };
 
+/* To code of the same ring: JMP leaves nothing behind, CALL pushes CS and the address behind
+ * itself.  All that can be refused is refused before the first push. */
 static void enter_same_ring(struct soft *s, struct descriptor *d, const struct transfer *t)
 {
     struct segment cs = desc_segment(d);
@@ -199,7 +213,12 @@ static void enter_same_ring(struct soft *s, struct descriptor *d, const struct t
     enter_code(s, &cs, t->off);
 }
 
-static void direct(struct soft *s, struct descriptor *d, const struct transfer *t)
+/* A code segment is named directly.  Code of the same ring may be entered, or conforming
+ * code of an inner one, which then runs with the caller's CPL: shared libraries of old.  To
+ * really change privilege a gate is needed.  RPL must not exceed CPL, so that a selector
+ * handed down from an outer ring cannot borrow this ring's rights.
+ * [SDM 3A "Direct Calls or Jumps to Code Segments"] */
+static void to_code_segment(struct soft *s, struct descriptor *d, const struct transfer *t)
 {
     bool ok = !bad_code(s, d);
 
@@ -226,6 +245,12 @@ static unsigned read_parameters(struct soft *s, const struct descriptor *gate, u
     return n;
 }
 
+/* A CALL that raises privilege.  The stack comes from the TSS for the reason told in event.c;
+ * a 16- or 32-bit gate also copies up to 31 parameters from the old stack to the new one, so
+ * that the callee finds them where its own calling convention expects them.
+ *
+ *     new stack:  SS, ESP, parameters, CS, EIP  <- ESP
+ * [SDM 3A "Stack Switching"] */
 static void enter_inner_ring(struct soft *s, struct descriptor *d, const struct descriptor *gate,
                              const struct transfer *t)
 {
@@ -248,6 +273,11 @@ static void enter_inner_ring(struct soft *s, struct descriptor *d, const struct 
     enter_code(s, &cs, t->off);
 }
 
+/* A call gate is a door in the wall between rings: the kernel says where it leads (selector
+ * and offset are in the gate, the caller's offset is ignored) and who may use it (the gate's
+ * DPL, against both CPL and RPL).  The code behind it must be at least as privileged as the
+ * caller: a gate never leads outward.  JMP may not change the ring, for nobody could return.
+ * [SDM 3A "Accessing a Code Segment Through a Call Gate"] */
 static void through_gate(struct soft *s, struct descriptor *gate, bool call)
 {
     bool wide = long_mode(s);
@@ -277,6 +307,8 @@ static void through_gate(struct soft *s, struct descriptor *gate, bool call)
         enter_inner_ring(s, &d, gate, &t);
 }
 
+/* The selector names no segment but something that the CPU follows by itself.  Long mode has
+ * call gates of 16 bytes and no task switches. */
 static void far_to_system(struct soft *s, struct descriptor *d, bool call)
 {
     enum task_cause cause = call ? TASK_CALL : TASK_JMP;
@@ -305,6 +337,8 @@ static void far_to_system(struct soft *s, struct descriptor *d, bool call)
     }
 }
 
+/* In real and virtual-8086 mode a selector is a paragraph number and nothing is checked but
+ * the limit. */
 static void far_real(struct soft *s, uint16_t sel, const struct transfer *t)
 {
     struct segment cs = real_segment(s, SEG_CS, sel);
@@ -337,7 +371,7 @@ static void far_transfer(struct soft *s, uint16_t sel, const struct transfer *t)
     if (desc_system(&d))
         far_to_system(s, &d, t->call);
     else
-        direct(s, &d, t);
+        to_code_segment(s, &d, t);
 }
 
 /* Opcodes 9A and EA hold the pointer; FF /3 and /5 find it in memory. */
@@ -366,6 +400,8 @@ void op_call_far(struct soft *s, const struct uop *u)
 
 /* ---- RET ---- */
 
+/* RET and IRET go to the ring that is the RPL of the popped CS.  An inner one than now is
+ * refused: the word comes from a stack that the program could have written to. */
 struct segment return_code(struct soft *s, uint16_t sel)
 {
     unsigned rpl = sel & 3;
@@ -381,6 +417,8 @@ struct segment return_code(struct soft *s, uint16_t sel)
     return code_segment(s, &d, rpl);
 }
 
+/* The stack pushed when the inner ring was entered.  In 64-bit mode SS may be null, except in
+ * ring 3: a kernel does not need it there. */
 struct stack outer_stack(struct soft *s, uint16_t sel, uint64_t sp, const struct segment *cs)
 {
     unsigned rpl = cs->sel & 3;
@@ -417,6 +455,10 @@ static void ret_real(struct soft *s, struct stack *st, unsigned size, unsigned e
     enter_code(s, &cs, rip);
 }
 
+/* RET n releases n bytes of parameters, on both stacks if the ring changes: the gate had
+ * copied them.  Returning outward, data segments that the outer ring may not use become null
+ * (drop_inner_segments()), or a kernel's pointers would be left lying about.
+ * [SDM 2B "RET-Return From Procedure"] */
 void op_ret_far(struct soft *s, const struct uop *u)
 {
     unsigned size = u->opsize;

@@ -14,6 +14,8 @@
 #define FLAGS_IRET16 (FLAGS_ARITH | FLAG_TF | FLAG_DF | FLAG_NT)
 #define FLAGS_IRET32 (FLAGS_IRET16 | FLAG_RF | FLAG_AC | FLAG_ID)
 
+/* Of the popped word only the bits in `mask` count; the others stay.  A 16-bit IRET cannot
+ * reach the upper half. */
 static void load_flags(struct soft *s, uint64_t value, uint64_t mask, unsigned size)
 {
     if (size == 2)
@@ -22,6 +24,10 @@ static void load_flags(struct soft *s, uint64_t value, uint64_t mask, unsigned s
 }
 
 /* Which flags a return may change at this CPL and IOPL. */
+/* A program that executes IRET must not gain by it: IF may be changed only with a CPL that
+ * IOPL allows, IOPL itself only in ring 0.  The word is not refused, these bits are ignored:
+ * an operating system in a ring it does not expect finds out nothing.  That such differences
+ * do not trap is what makes the x86 hard to virtualize by trapping alone. */
 static uint64_t return_mask(const struct soft *s)
 {
     uint64_t mask = FLAGS_IRET32;
@@ -33,6 +39,7 @@ static uint64_t return_mask(const struct soft *s)
     return mask;
 }
 
+/* The 8086's IRET: IP, CS, FLAGS, no checks but the limit. */
 static void iret_real(struct soft *s, unsigned size)
 {
     struct stack st = stack_current(s);
@@ -63,6 +70,8 @@ static void iret_vme(struct soft *s)
     enter_code(s, &cs, rip);
 }
 
+/* In virtual-8086 mode IRET is sensitive, since it would change IF.  With IOPL below 3 it
+ * traps to the kernel, which emulates it; with VME the CPU itself does, on VIF. */
 static void iret_v86(struct soft *s, unsigned size)
 {
     struct stack st = stack_current(s);
@@ -105,6 +114,8 @@ static void iret_to_v86(struct soft *s, struct stack *st, uint64_t rip, uint16_t
     enter_code(s, &code, rip);
 }
 
+/* Back to the same ring or outward.  The flags are loaded late, when no check can fail any
+ * more, but by the rights of the ring that executes IRET: hence the mask is worked out first. */
 static void iret_protected(struct soft *s, unsigned size)
 {
     struct stack st = stack_current(s);

@@ -94,6 +94,7 @@ bool msr_write(struct soft *s, uint32_t index, uint64_t value)
     return true;
 }
 
+/* 64-bit values went through EDX:EAX long before there was RAX; the upper halves are cleared. */
 static void set_edx_eax(struct soft *s, uint64_t value)
 {
     soft_write_reg(s, RAX, 4, value & 0xffffffff);
@@ -110,6 +111,8 @@ _Noreturn static void exit_msr(struct soft *s, const struct uop *u, enum exit_re
     system_leave(s, u);
 }
 
+/* Reading performs no access outside the CPU, so the value is put into the record even if the
+ * access only exits because the monitor wants to see it. */
 void op_rdmsr(struct soft *s, const struct uop *u)
 {
     uint32_t index = (uint32_t)s->gpr[RCX];
@@ -133,6 +136,8 @@ void op_wrmsr(struct soft *s, const struct uop *u)
 
 /* ---- RDTSC, RDTSCP ---- */
 
+/* A kernel can keep programs from the time stamp counter (CR4.TSD), a monitor can keep guests
+ * from it; here it counts instructions, so a guest cannot tell how fast its host is. */
 static void rdtsc(struct soft *s, const struct uop *u, bool aux)
 {
     if (s->cpl && (s->cr4 & CR4_TSD))

@@ -31,6 +31,9 @@ static bool bitmap_allows(struct soft *s, uint16_t port, unsigned size)
     return !(bits & ((1u << size) - 1));
 }
 
+/* Ports are open to a ring that IOPL allows.  To others single ports can be opened, by a zero
+ * bit for each in the TSS; virtual-8086 mode is always asked there.  An operand of several
+ * bytes needs all their bits. */
 static void check_port(struct soft *s, uint16_t port, unsigned size)
 {
     if (real_mode(s) || (!v86_mode(s) && s->cpl <= iopl(s)))
@@ -50,6 +53,8 @@ static unsigned element_size(const struct uop *u)
     return u->opsize > 4 ? 4 : u->opsize;
 }
 
+/* The exit is made before anything is read; conclude() writes the register when the device
+ * has answered. */
 void op_in(struct soft *s, const struct uop *u)
 {
     uint16_t port = port_of(s, u);
@@ -118,6 +123,8 @@ static bool take_late_input(struct soft *s, const struct uop *u)
     return true;
 }
 
+/* The device must not be asked before it is certain that the value has a place: what was read
+ * from a port cannot be put back. */
 void op_ins(struct soft *s, const struct uop *u)
 {
     unsigned size = element_size(u);
@@ -147,7 +154,8 @@ void op_outs(struct soft *s, const struct uop *u)
     system_leave(s, u);
 }
 
-static void step(struct soft *s, const struct uop *u, enum gpr reg, unsigned size)
+/* RSI or RDI by one element, up or down as DF says. */
+static void advance_index(struct soft *s, const struct uop *u, enum gpr reg, unsigned size)
 {
     uint64_t by = s->flags & FLAG_DF ? (uint64_t)0 - size : size;
 
@@ -166,7 +174,7 @@ bool finish_io(struct soft *s, const struct uop *u, const struct vmexit *x)
     if (x->io.in)
         soft_lin_store(s, x->io.gla, x->io.size, low_bytes(x->io.value, x->io.size),
                        s->cpl == 3 ? WALK_USER : 0);
-    step(s, u, x->io.in ? RDI : RSI, x->io.size);
+    advance_index(s, u, x->io.in ? RDI : RSI, x->io.size);
     if (x->io.rep)
         soft_write_reg(s, RCX, u->asize, low_bytes(s->gpr[RCX] - 1, u->asize));
     return !x->io.rep;

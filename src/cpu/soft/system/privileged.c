@@ -19,6 +19,7 @@ void require_cpl0(struct soft *s)
 
 /* ---- caches and TLB ---- */
 
+/* INVLPG of an address that is not canonical does nothing: no such entry can exist. */
 void finish_invlpg(struct soft *s, gla_t gla)
 {
     if (canonical(gla))
@@ -72,12 +73,17 @@ static bool on_vif(struct soft *s)
     fault_sel(s, VEC_GP, 0);
 }
 
+/* CLI and STI belong to whoever IOPL allows.  In a kernel that runs at CPL 0 they just work,
+ * which a monitor cannot see: it asks to be told when interrupts become possible instead
+ * (controls.irq_window_exiting). */
 void op_cli(struct soft *s, const struct uop *u)
 {
     (void)u;
     change_flags(s, on_vif(s) ? FLAG_VIF : FLAG_IF, 0);
 }
 
+/* Interrupts come only behind the instruction after STI.  So "STI; HLT" cannot miss the one it
+ * waits for, and "STI; RET" leaves the function first.  [SDM 2B "STI-Set Interrupt Flag"] */
 void op_sti(struct soft *s, const struct uop *u)
 {
     (void)u;
@@ -92,6 +98,7 @@ void op_sti(struct soft *s, const struct uop *u)
     change_flags(s, 0, FLAG_IF);
 }
 
+/* CLAC and STAC exist if CPUID says SMAP does. */
 static void require_smap(struct soft *s)
 {
     uint32_t out[4];
@@ -101,6 +108,8 @@ static void require_smap(struct soft *s)
         soft_fault(s, VEC_UD, 0);
 }
 
+/* With SMAP a kernel cannot touch user pages by accident.  Where it means to, it says so with
+ * STAC, and CLAC ends that.  [SDM 3A "Determination of Access Rights"] */
 void op_clac(struct soft *s, const struct uop *u)
 {
     (void)u;
@@ -119,6 +128,7 @@ void op_stac(struct soft *s, const struct uop *u)
 
 /* ---- the rest ---- */
 
+/* HLT always exits.  What waiting means, and what time it is afterwards, is the monitor's. */
 void op_hlt(struct soft *s, const struct uop *u)
 {
     require_cpl0(s);
@@ -140,6 +150,8 @@ void op_rdpmc(struct soft *s, const struct uop *u)
     fault_sel(s, VEC_GP, 0);
 }
 
+/* SYSCALL leaves a kernel without any register that it can trust.  SWAPGS exchanges GS.base with
+ * an MSR, and behind that address the kernel keeps its stack pointer. */
 void op_swapgs(struct soft *s, const struct uop *u)
 {
     uint64_t base = s->seg[SEG_GS].base;
@@ -169,6 +181,7 @@ void op_fsgsbase(struct soft *s, const struct uop *u)
     g->base = value;
 }
 
+/* CPUID always exits: which CPU the guest has is the monitor's decision (cpu/cpuid.h). */
 void op_cpuid(struct soft *s, const struct uop *u)
 {
     struct vmexit *x = soft_exit_record(s, EXIT_CPUID);
@@ -178,6 +191,8 @@ void op_cpuid(struct soft *s, const struct uop *u)
     system_leave(s, u);
 }
 
+/* A call of the monitor by name, number in RAX, arguments in RBX, RCX, RDX, RSI: a convention
+ * between this monitor and its guests, the CPU only exits. */
 void op_vmcall(struct soft *s, const struct uop *u)
 {
     static const enum gpr args[4] = { RBX, RCX, RDX, RSI };

@@ -24,6 +24,14 @@ static gla_t table_linear(const struct soft *s, gla_t a)
     return long_mode(s) ? a : (uint32_t)a;
 }
 
+/* A selector:
+ *
+ *     15            3  2   1   0
+ *     index            TI  RPL       TI: 0 the GDT, 1 the LDT; index * 8 is the offset in it
+ *
+ * All eight bytes must lie within the table's limit.  The read is a supervisor's whatever
+ * the CPL, since programs may use descriptors that they cannot see.
+ * [SDM 3A "Segment Selectors"] */
 bool desc_fetch(struct soft *s, uint16_t sel, struct descriptor *d)
 {
     const struct segment *ldt = &s->seg[SEG_LDTR];
@@ -51,6 +59,13 @@ bool desc_fetch_upper(struct soft *s, struct descriptor *d)
     return !(d->upper >> 40 & 0x1f);
 }
 
+/* The 386 had to keep the 286's format, so base and limit lie scattered:
+ *
+ *     63     56 55 54 53 52  51    48 47 46 45 44 43  40 39      16 15       0
+ *     base      G  D  L  AVL limit    P  DPL   S  type   base       limit
+ *     31:24                  19:16                       23:0       15:0
+ *
+ * G: the limit counts pages of 4 KiB.  [SDM 3A "Segment Descriptors"] */
 struct segment desc_segment(const struct descriptor *d)
 {
     uint32_t limit = (d->raw & 0xffff) | (d->raw >> 32 & 0xf0000);
@@ -65,6 +80,8 @@ struct segment desc_segment(const struct descriptor *d)
     };
 }
 
+/* The A bit tells a kernel which segments were loaded since it last looked; the CPU never
+ * clears it.  Only the byte that holds it is written. */
 void desc_set_accessed(struct soft *s, struct descriptor *d)
 {
     if (d->raw & ACCESSED)
@@ -73,6 +90,8 @@ void desc_set_accessed(struct soft *s, struct descriptor *d)
     soft_lin_store(s, d->at + 5, 1, d->raw >> 40 & 0xff, WALK_SYSTEM);
 }
 
+/* A TSS in use is marked busy, so that a task cannot be entered twice: its one TSS could hold
+ * only one set of registers. */
 void desc_set_busy(struct soft *s, struct descriptor *d, bool busy)
 {
     d->raw = busy ? d->raw | (uint64_t)TSS_BUSY << 40 : d->raw & ~((uint64_t)TSS_BUSY << 40);
@@ -108,6 +127,9 @@ static void load_null_ss(struct soft *s, uint16_t sel)
     s->seg[SEG_SS] = null_segment(sel, s->cpl);
 }
 
+/* SS is checked most strictly: its DPL and RPL must be exactly the CPL.  If a program could
+ * load a stack of another ring, entering or leaving a ring would mean nothing.  A segment
+ * that is not present is #SS here, and #NP for all other registers. */
 static void load_ss(struct soft *s, uint16_t sel)
 {
     struct descriptor d;
@@ -125,6 +147,10 @@ static void load_ss(struct soft *s, uint16_t sel)
     s->seg[SEG_SS] = desc_segment(&d);
 }
 
+/* A null selector may be loaded, and only using it faults: that is how a kernel makes a
+ * register unusable.  A segment must be at most as privileged as both the CPL and the RPL;
+ * conforming code is for everybody.  [SDM 3A "Privilege Level Checking When Accessing Data
+ * Segments"] */
 static void load_data(struct soft *s, enum seg seg, uint16_t sel)
 {
     struct descriptor d;
@@ -178,6 +204,7 @@ static void shadow_after_ss(struct soft *s)
     s->db_shadow = true;
 }
 
+/* CS cannot be loaded by MOV: code and RIP change together or not at all. */
 void op_mov_sreg(struct soft *s, const struct uop *u)
 {
     enum seg seg = (enum seg)(u->reg & 7);
@@ -262,6 +289,7 @@ static uint16_t read_selector(struct soft *s, const struct uop *u)
     return (uint16_t)(u->mem ? soft_load(s, u->seg, soft_ea(s, u), 2) : s->gpr[u->rm]);
 }
 
+/* The LDT has a descriptor in the GDT and is a table of the same kind, for one process. */
 void op_lldt(struct soft *s, const struct uop *u)
 {
     struct descriptor d;
@@ -285,6 +313,8 @@ void op_lldt(struct soft *s, const struct uop *u)
     s->seg[SEG_LDTR] = desc_segment(&d);
 }
 
+/* LTR names the TSS in which the CPU finds stacks for inner rings and the I/O bitmap.  It
+ * switches no task; the busy bit is set all the same. */
 void op_ltr(struct soft *s, const struct uop *u)
 {
     struct descriptor d;
@@ -334,6 +364,7 @@ static bool visible(struct soft *s, uint16_t sel, struct descriptor *d)
                          BIT(SYS_TSS32_BUSY))
 #define LSL_TYPES_LONG  (BIT(SYS_LDT) | BIT(SYS_TSS32) | BIT(SYS_TSS32_BUSY))
 
+/* In long mode the system types have 16-byte descriptors, and fewer types exist. */
 static bool answered(struct soft *s, struct descriptor *d, uint64_t legacy, uint64_t in_long)
 {
     if (!desc_system(d))
@@ -343,6 +374,9 @@ static bool answered(struct soft *s, struct descriptor *d, uint64_t legacy, uint
     return !long_mode(s) || desc_fetch_upper(s, d);
 }
 
+/* LAR tells DPL and type, LSL the limit; VERR and VERW whether reading or writing would be
+ * allowed.  A kernel asks before it uses a selector that a program gave it.  The answer is in
+ * ZF and nothing faults: that is the point of them. */
 void op_lar(struct soft *s, const struct uop *u)
 {
     struct descriptor d;
@@ -390,6 +424,9 @@ void op_verw(struct soft *s, const struct uop *u)
     set_zf(s, visible(s, read_selector(s, u), &d) && desc_writable(&d));
 }
 
+/* A kernel that got a selector from a program raises its RPL to the program's, so that the
+ * checks of load_data() are made for the program and not for the kernel.  In 64-bit mode the
+ * opcode is MOVSXD.  [SDM 2A "ARPL-Adjust RPL Field of Segment Selector"] */
 void op_arpl(struct soft *s, const struct uop *u)
 {
     uint16_t dst, rpl = s->gpr[u->reg] & 3;

@@ -11,7 +11,9 @@
 
 enum { TYPE_CODE = 11, TYPE_DATA = 3 };         /* accessed */
 
-static struct segment flat(uint64_t sel, unsigned type, unsigned dpl, uint64_t size_bit)
+/* The descriptors in the GDT are not read, which is where the speed comes from; the kernel
+ * has to keep them equal to these, or a later IRET would load something else. */
+static struct segment flat_segment(uint64_t sel, unsigned type, unsigned dpl, uint64_t size_bit)
 {
     return (struct segment){
         .sel = (uint16_t)((sel & 0xfffc) | dpl), .limit = 0xffffffff,
@@ -19,14 +21,17 @@ static struct segment flat(uint64_t sel, unsigned type, unsigned dpl, uint64_t s
     };
 }
 
-static void load(struct soft *s, uint64_t cs, uint64_t ss, unsigned dpl, bool to64, uint64_t rip)
+static void enter_flat(struct soft *s, uint64_t cs, uint64_t ss, unsigned dpl, bool to64,
+                       uint64_t rip)
 {
-    struct segment code = flat(cs, TYPE_CODE, dpl, to64 ? SEG_L : SEG_DB);
+    struct segment code = flat_segment(cs, TYPE_CODE, dpl, to64 ? SEG_L : SEG_DB);
 
-    s->seg[SEG_SS] = flat(ss, TYPE_DATA, dpl, SEG_DB);
+    s->seg[SEG_SS] = flat_segment(ss, TYPE_DATA, dpl, SEG_DB);
     enter_code(s, &code, rip);
 }
 
+/* SYSENTER saves nothing at all, not even the return address: the program has put RIP and RSP
+ * where the kernel expects them, by convention in registers.  Both come from MSRs. */
 void op_sysenter(struct soft *s, const struct uop *u)
 {
     bool to64 = long_mode(s);
@@ -36,10 +41,11 @@ void op_sysenter(struct soft *s, const struct uop *u)
         fault_sel(s, VEC_GP, 0);
     soft_set_flags(s, soft_flags(s) & ~(FLAG_VM | FLAG_IF | FLAG_RF));
     s->gpr[RSP] = low_bytes(s->sysenter_esp, to64 ? 8 : 4);
-    load(s, s->sysenter_cs, s->sysenter_cs + 8, 0, to64,
+    enter_flat(s, s->sysenter_cs, s->sysenter_cs + 8, 0, to64,
          low_bytes(s->sysenter_eip, to64 ? 8 : 4));
 }
 
+/* RDX becomes RIP, RCX becomes RSP.  The selectors are at fixed distances from SYSENTER_CS. */
 void op_sysexit(struct soft *s, const struct uop *u)
 {
     bool to64 = u->opsize == 8;
@@ -52,9 +58,12 @@ void op_sysexit(struct soft *s, const struct uop *u)
     if (to64 && (!canonical(rip) || !canonical(rsp)))
         fault_sel(s, VEC_GP, 0);
     s->gpr[RSP] = rsp;
-    load(s, cs, cs + 8, 3, to64, rip);
+    enter_flat(s, cs, cs + 8, 3, to64, rip);
 }
 
+/* SYSCALL keeps RIP in RCX and RFLAGS in R11, and does not touch RSP: the kernel begins on the
+ * program's stack and must find its own before anything can go wrong.  That is what SWAPGS is
+ * for, and why SFMASK should clear IF.  STAR has the selectors in its upper half. */
 void op_syscall(struct soft *s, const struct uop *u)
 {
     uint64_t flags = soft_flags(s);
@@ -65,9 +74,12 @@ void op_syscall(struct soft *s, const struct uop *u)
     s->gpr[RCX] = s->rip;
     s->gpr[R11] = flags & ~FLAG_RF;
     soft_set_flags(s, flags & ~(s->sfmask | FLAG_RF));
-    load(s, s->star >> 32, (s->star >> 32) + 8, 0, true, s->lstar);
+    enter_flat(s, s->star >> 32, (s->star >> 32) + 8, 0, true, s->lstar);
 }
 
+/* On Intel's processors the address is checked while still in ring 0, before anything has
+ * changed: a kernel that lets a program choose RCX gets #GP with the program's RSP.  Real
+ * kernels have been broken by that; so the canonical check here is part of the lesson. */
 void op_sysret(struct soft *s, const struct uop *u)
 {
     bool to64 = u->opsize == 8;
@@ -79,5 +91,5 @@ void op_sysret(struct soft *s, const struct uop *u)
     if (to64 && !canonical(rip))
         fault_sel(s, VEC_GP, 0);
     soft_set_flags(s, (s->gpr[R11] & 0x3c7fd7) | FLAG_ONE);
-    load(s, base + (to64 ? 16 : 0), base + 8, 3, to64, rip);
+    enter_flat(s, base + (to64 ? 16 : 0), base + 8, 3, to64, rip);
 }

@@ -14,11 +14,14 @@ static void check_umip(struct soft *s)
         fault_sel(s, VEC_GP, 0);
 }
 
+/* The address `bytes` behind ea, which wraps at the address size as the CPU's adder does. */
 static uint64_t after(const struct uop *u, uint64_t ea, unsigned bytes)
 {
     return low_bytes(ea + bytes, u->asize);
 }
 
+/* With a 16-bit operand the base has 24 bits, as on the 286.  Nothing is read from the table
+ * now: a bad one is found at the next segment load, or at the next interrupt. */
 static void load_table(struct soft *s, const struct uop *u, struct table_reg *t)
 {
     uint64_t ea = soft_ea(s, u), base;

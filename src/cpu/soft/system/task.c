@@ -47,12 +47,14 @@ static const struct layout *layout_of(unsigned type)
     return &layouts[(type & 8) != 0];
 }
 
-static uint64_t get(struct soft *s, uint64_t base, unsigned off, unsigned size)
+/* The CPU accesses a TSS as a supervisor.  Outside of long mode, the only place for task
+ * switches, addresses have 32 bits. */
+static uint64_t tss_get(struct soft *s, uint64_t base, unsigned off, unsigned size)
 {
     return soft_lin_load(s, (uint32_t)(base + off), size, WALK_SYSTEM);
 }
 
-static void put(struct soft *s, uint64_t base, unsigned off, unsigned size, uint64_t value)
+static void tss_put(struct soft *s, uint64_t base, unsigned off, unsigned size, uint64_t value)
 {
     soft_lin_store(s, (uint32_t)(base + off), size, low_bytes(value, size), WALK_SYSTEM);
 }
@@ -63,27 +65,29 @@ static void read_image(struct soft *s, uint64_t base, const struct layout *l, st
 
     *m = (struct image){ .cr3 = s->cr3 };
     if (wide) {
-        m->cr3 = get(s, base, TSS32_CR3, 4);
-        m->trap = get(s, base, TSS32_TRAP, 1) & 1;
+        m->cr3 = tss_get(s, base, TSS32_CR3, 4);
+        m->trap = tss_get(s, base, TSS32_TRAP, 1) & 1;
     }
-    m->ip = get(s, base, l->ip, l->size);
-    m->flags = get(s, base, l->flags, l->size);
+    m->ip = tss_get(s, base, l->ip, l->size);
+    m->flags = tss_get(s, base, l->flags, l->size);
     for (unsigned i = 0; i < 8; i++)    /* a 16-bit TSS leaves the upper halves all ones */
-        m->gpr[i] = get(s, base, l->gpr + l->size * i, l->size) | (wide ? 0 : 0xffff0000);
+        m->gpr[i] = tss_get(s, base, l->gpr + l->size * i, l->size) | (wide ? 0 : 0xffff0000);
     for (unsigned i = 0; i < l->n_segs; i++)
-        m->seg[i] = (uint16_t)get(s, base, l->seg + l->size * i, 2);
-    m->ldt = (uint16_t)get(s, base, l->ldt, 2);
+        m->seg[i] = (uint16_t)tss_get(s, base, l->seg + l->size * i, 2);
+    m->ldt = (uint16_t)tss_get(s, base, l->ldt, 2);
 }
 
 /* The dynamic fields of the running task go back to its TSS. */
+/* CR3 and the LDT are not saved: nothing that runs in the task can have changed them but a
+ * kernel, which is supposed to write the TSS too. */
 static void save_task(struct soft *s, uint64_t base, const struct layout *l, uint64_t flags)
 {
-    put(s, base, l->ip, l->size, s->rip);
-    put(s, base, l->flags, l->size, flags);
+    tss_put(s, base, l->ip, l->size, s->rip);
+    tss_put(s, base, l->flags, l->size, flags);
     for (unsigned i = 0; i < 8; i++)
-        put(s, base, l->gpr + l->size * i, l->size, s->gpr[i]);
+        tss_put(s, base, l->gpr + l->size * i, l->size, s->gpr[i]);
     for (unsigned i = 0; i < l->n_segs; i++)
-        put(s, base, l->seg + l->size * i, 2, s->seg[i].sel);
+        tss_put(s, base, l->seg + l->size * i, 2, s->seg[i].sel);
 }
 
 /* The busy bit of the task being left. */
@@ -97,6 +101,8 @@ static void leave_tss(struct soft *s)
 
 /* ---- the new task's segments: faults are its own ---- */
 
+/* A selector in a TSS was put there by a kernel, so a bad one is #TS, invalid TSS, where a MOV
+ * would raise #GP.  The LDT comes first, because the others may be in it. */
 static void load_task_ldt(struct soft *s, uint16_t sel)
 {
     struct descriptor d;
@@ -154,6 +160,9 @@ static void load_task_data(struct soft *s, enum seg seg, uint16_t sel)
     s->seg[seg] = desc_segment(&d);
 }
 
+/* The visible parts are loaded all at once and marked unusable, then checked one by one.  If
+ * one fails, the handler of the new task sees all selectors and can put the bad one right.
+ * [SDM 3A "Task Switching", step 12 and following] */
 static void load_task_segments(struct soft *s, const struct image *m)
 {
     static const enum seg data[] = { SEG_ES, SEG_DS, SEG_FS, SEG_GS };
@@ -179,6 +188,7 @@ static void load_task_segments(struct soft *s, const struct image *m)
 
 /* ---- the switch ---- */
 
+/* Each task may have page tables of its own. */
 static void load_cr3(struct soft *s, uint64_t cr3)
 {
     if (!(s->cr0 & CR0_PG) || cr3 == s->cr3)
@@ -196,7 +206,11 @@ static void push_error(struct soft *s, unsigned size, uint32_t error)
 }
 
 /* From here on the new task runs. */
-static void become(struct soft *s, const struct image *m, const struct segment *tr, uint64_t flags)
+/* TS is set so that the first floating-point instruction of the new task raises #NM: the
+ * kernel then saves the old task's registers of the FPU, which no TSS has room for, and only
+ * if somebody needs them.  [SDM 3A "Control Registers", CR0.TS] */
+static void become_task(struct soft *s, const struct image *m, const struct segment *tr,
+                        uint64_t flags)
 {
     s->seg[SEG_TR] = *tr;
     s->cr0 |= CR0_TS;
@@ -225,6 +239,8 @@ static void show_cr3(struct soft *s, uint64_t cr3)
     soft_leave(s);
 }
 
+/* The steps are those of the manual, in its order.  Up to show_cr3() a fault belongs to the
+ * old task, which has not been left; from become() on, to the new one. */
 void task_switch(struct soft *s, struct descriptor *d, enum task_cause cause,
                  const uint32_t *error)
 {
@@ -246,7 +262,7 @@ void task_switch(struct soft *s, struct descriptor *d, enum task_cause cause,
     show_cr3(s, m.cr3);
     flags = (m.flags & 0x3f7fd7) | FLAG_ONE;
     if (cause == TASK_CALL || cause == TASK_INT) {
-        put(s, tr.base, TSS_LINK, 2, old.sel);
+        tss_put(s, tr.base, TSS_LINK, 2, old.sel);
         flags |= FLAG_NT;
     }
     if (cause == TASK_IRET)
@@ -257,7 +273,7 @@ void task_switch(struct soft *s, struct descriptor *d, enum task_cause cause,
     if (cause != TASK_IRET)
         desc_set_busy(s, d, true);
     tr.attr |= TSS_BUSY;
-    become(s, &m, &tr, flags);
+    become_task(s, &m, &tr, flags);
     load_task_segments(s, &m);
     if (error)
         push_error(s, to->size, *error);
@@ -266,6 +282,8 @@ void task_switch(struct soft *s, struct descriptor *d, enum task_cause cause,
         s->pending_db |= DR6_BT;
 }
 
+/* A task gate is an indirection: a descriptor that names a TSS.  In the IDT it makes a task of
+ * an interrupt handler; a double fault is served so, since that needs no usable stack. */
 void task_gate(struct soft *s, const struct descriptor *gate, enum task_cause cause,
                const uint32_t *error)
 {
@@ -280,9 +298,11 @@ void task_gate(struct soft *s, const struct descriptor *gate, enum task_cause ca
     task_switch(s, &d, cause, error);
 }
 
+/* IRET with NT set: back to the task whose TSS the link field names.  That one was left by a
+ * CALL or an interrupt and is still busy; anything else there is #TS. */
 void task_return(struct soft *s)
 {
-    uint16_t link = (uint16_t)get(s, s->seg[SEG_TR].base, TSS_LINK, 2);
+    uint16_t link = (uint16_t)tss_get(s, s->seg[SEG_TR].base, TSS_LINK, 2);
     struct descriptor d;
 
     if (null_selector(link) || (link & 4) || !desc_fetch(s, link, &d) || !desc_system(&d) ||
