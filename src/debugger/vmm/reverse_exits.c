@@ -299,7 +299,7 @@ bool exits_passed_stop(struct reverse *r)
            stops_there(r, p->pc);
 }
 
-bool exits_at_sum(struct reverse *r, const struct place *p)
+static bool exits_at_sum(struct reverse *r, const struct place *p)
 {
     return p->sum && p->progress == vm_progress(r->vm) && p->sum == standing(r);
 }

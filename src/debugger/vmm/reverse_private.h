@@ -171,11 +171,9 @@ void past_pass_wall(struct reverse *r);
 /* ---- reverse_exits.c ---- */
 
 /* Steps are not counted, so the place of the last code stop is remembered.  set: at becomes p
- * (NULL: none).  passed: the guest has run past it, with no exit between.  at_sum: it stands
- * at p. */
+ * (NULL: none).  passed: the guest has run past it, with no exit between. */
 void exits_set_stop(struct place *at, const struct place *p);
 bool exits_passed_stop(struct reverse *r);
-bool exits_at_sum(struct reverse *r, const struct place *p);
 
 /* ---- reverse_pass.c ---- */
 
