@@ -66,7 +66,7 @@ uint64_t field_get(const struct field *f, const void *dev, unsigned i)
     return value;
 }
 
-static void field_set(const struct field *f, void *dev, unsigned i, uint64_t value)
+void field_set(const struct field *f, void *dev, unsigned i, uint64_t value)
 {
     uint8_t *at = (uint8_t *)dev + f->offset + (size_t)i * f->size;
     if (is_timer(f)) {

@@ -115,6 +115,7 @@ static inline void port_call(const struct port_hook *h, uint32_t value)
 /* Element i of a field, as a number: of a timer its deadline.  Setting a timer arms it.  i must
  * be below the field's count. */
 uint64_t field_get(const struct field *f, const void *dev, unsigned i);
+void     field_set(const struct field *f, void *dev, unsigned i, uint64_t value);
 
 /* ---- made from the field table, for every device alike (io/device.c) ---- */
 
