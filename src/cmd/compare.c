@@ -21,6 +21,7 @@
 #define RING_EVENTS 4096
 #define SHOW_EVENTS 12
 
+/* One of the two engines: its machine and its own trace. */
 struct side {
     const char  *name;
     struct trace *trace;
@@ -31,6 +32,7 @@ struct side {
 /* Signal handlers have no other way to reach the machines. */
 static struct vm *volatile leader, *volatile follower;
 
+/* Both machines come back to their monitor: the alarm rings for whichever is running. */
 static void kick_both(void *arg)
 {
     (void)arg;
@@ -83,6 +85,7 @@ static bool parse_side(const char *text, struct vm_config *c)
     return false;
 }
 
+/* A machine of this side, loaded.  False after the user was told. */
 static bool build(struct side *s, struct vm_config *c, const struct load_request *guest)
 {
     char why[256];
@@ -132,6 +135,7 @@ static void show_instruction(struct vm *vm)
     fprintf(stderr, "next instruction at %#" PRIx64 ": %s\n", rip, text);
 }
 
+/* What differs, where the guest was, and the last events of both. */
 static void show_difference(const struct lockstep *l, struct side side[2])
 {
     fprintf(stderr, "vitrine: the engines differ: %s\n", l->what);
@@ -150,6 +154,7 @@ static void put_stdout(void *arg, uint8_t byte)
     putchar(byte);
 }
 
+/* Run both until the leader stops or they differ.  The exit status of the process. */
 static int compare(struct side side[2], struct vm_config config[2], const struct run_options *o)
 {
     struct lockstep l = { .every_insns = o->every, .check_shadow = o->check_shadow };

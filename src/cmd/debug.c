@@ -187,6 +187,7 @@ static bool run_line(struct debug *d, const char *line)
     return r != CONSOLE_QUIT && !ferror(stdout);
 }
 
+/* The commands of -ex and -x, in order; false if one of them was quit. */
 static bool run_commands(struct debug *d)
 {
     for (unsigned i = 0; i < d->o.n_commands; i++) {
@@ -206,6 +207,7 @@ static bool run_commands(struct debug *d)
     return true;
 }
 
+/* Commands from a file or a pipe: no prompt, no editing. */
 static void read_plainly(struct debug *d)
 {
     char *line = NULL;
@@ -225,6 +227,7 @@ static void read_plainly(struct debug *d)
 
 /* ---- readline ---- */
 
+/* readline calls back without an argument of ours, so what it needs lies at file scope. */
 static struct console *completing;
 static char **words;
 static size_t next_word;
@@ -236,6 +239,7 @@ static char *give_word(const char *text, int again)
     return words && words[next_word] ? strdup(words[next_word++]) : NULL;
 }
 
+/* The console says what could stand at the cursor; readline wants its own kind of list. */
 static char **complete(const char *text, int start, int end)
 {
     size_t at;
@@ -279,6 +283,7 @@ static int on_readline_interrupt(void)
     return 0;
 }
 
+/* An empty line repeats the last command, as in gdb. */
 static void read_with_readline(struct debug *d)
 {
     char path[600], *line;
@@ -339,6 +344,7 @@ static bool open_symbols(struct debug *d, const char *guest)
     return true;
 }
 
+/* A recorded trace instead of a guest: the same console, without a machine. */
 static bool open_trace(struct debug *d)
 {
     char why[300];
@@ -353,15 +359,14 @@ static bool open_trace(struct debug *d)
     return true;
 }
 
+/* The guest in its own process, before its first instruction. */
 static bool start_machine(struct debug *d)
 {
-    char why[400], info[600];
+    char why[400], info[OPTIONS_TRACE_INFO];
     const struct run_options *o = &d->o;
     if (!open_symbols(d, o->guest.path))
         return false;
-    snprintf(info, sizeof info, "guest=%s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n",
-             o->guest.path, o->machine.engine->name, mmu_names[o->machine.mmu],
-             o->machine.ram_bytes, o->machine.seed);
+    options_trace_info(o, info);
     struct link_options l = {
         .machine = o->machine, .guest = o->guest,
         .kinds = o->kinds | (o->insns ? TRACE_INSN_KINDS : 0),
@@ -379,7 +384,7 @@ static bool start_machine(struct debug *d)
     return true;
 }
 
-/* --from */
+/* --from: the machine as a snapshot has it. */
 static bool load_snapshot(struct debug *d)
 {
     char why[300];
@@ -392,6 +397,7 @@ static bool load_snapshot(struct debug *d)
     return !err;
 }
 
+/* The console from its first command to its last. */
 static int session(struct debug *d)
 {
     d->console = console_new(&(struct console_options){

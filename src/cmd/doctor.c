@@ -23,12 +23,14 @@
 
 #define GDB_OLDEST 12
 
+/* What a check found, and what to type to mend it ("": nothing). */
 struct finding { bool good; char found[920]; char mend[200]; };
 
 #define SAY(field, ...) snprintf(f->field, sizeof(f->field), __VA_ARGS__)
 
 /* ---- the checks ---- */
 
+/* Guest memory is shared between processes, so it must come from memfd_create(). */
 static void check_memory(struct finding *f, const char *arg)
 {
     int fd;
@@ -44,6 +46,7 @@ static void check_memory(struct finding *f, const char *arg)
     }
 }
 
+/* The engine's own probe runs tiny guests and says what works. */
 static void check_engine(struct finding *f, const char *arg)
 {
     const struct engine *e = engine_find(arg);
@@ -58,6 +61,7 @@ static void check_engine(struct finding *f, const char *arg)
     SAY(mend, "nothing to mend: --cpu soft runs every guest; `vitrine engines` tells more");
 }
 
+/* The TUI wants a terminal that is large enough and can move the cursor. */
 static void check_terminal(struct finding *f, const char *arg)
 {
     struct winsize w;
@@ -89,6 +93,7 @@ static bool on_path(const char *name, char *where, size_t n)
     return false;
 }
 
+/* A program that is needed for building or for tests. */
 static void check_program(struct finding *f, const char *arg)
 {
     f->good = on_path(arg, f->found, sizeof(f->found));
@@ -120,6 +125,8 @@ static void check_gdb(struct finding *f, const char *arg)
     SAY(mend, "a gdb of version %d or younger, with Python: sudo apt-get install gdb", GDB_OLDEST);
 }
 
+/* Stepping the monitor means tracing another process.  Yama or a container may forbid that:
+ * try it on a child. */
 static void check_ptrace(struct finding *f, const char *arg)
 {
     (void)arg;
@@ -156,6 +163,7 @@ static void check_sandbox(struct finding *f, const char *arg)
     SAY(mend, "a kernel with CONFIG_SECCOMP_FILTER; in a container, a profile that allows seccomp()");
 }
 
+/* The examples in the documentation name guests of build/guests. */
 static void check_guests(struct finding *f, const char *arg)
 {
     (void)arg;

@@ -45,6 +45,7 @@ static const struct ability { size_t offset; const char *name, *question; } abil
 #undef X
 };
 
+/* The abilities are bools of struct engine_caps, found by their offsets. */
 static bool has(const struct engine_caps *c, const struct ability *a)
 {
     return *(const bool *)((const char *)c + a->offset);
@@ -59,6 +60,8 @@ static void print_mmus(const struct engine_caps *c)
     printf("%*s", width < 15 ? 15 - width : 1, "");
 }
 
+/* A row for each question, a column for each engine; "." where the engine does not work at
+ * all. */
 static void print_table(const struct engine_caps *caps, size_t n)
 {
     printf("%-34s", "");

@@ -35,6 +35,7 @@
 
 extern const char gdb_script[];         /* printers.py and vitrine.py of debugger/gdb */
 
+/* The two programs that are started: the server with the guest, and gdb. */
 struct pair {
     int    argc;                        /* ours, without what is gdb's */
     char **argv;
@@ -49,6 +50,7 @@ static volatile sig_atomic_t gdb_pid;
 
 /* ---- the directory ---- */
 
+/* The files in the directory that server and gdb share. */
 static bool make_paths(struct pair *p, const char *dir)
 {
     snprintf(p->dir, sizeof p->dir, "%s", dir);
@@ -75,6 +77,7 @@ static bool make_dir(struct pair *p)
     return false;
 }
 
+/* Everything that was made; what is not there does not matter. */
 static void remove_dir(const struct pair *p)
 {
     unlink(p->socket);
@@ -85,6 +88,7 @@ static void remove_dir(const struct pair *p)
 
 /* ---- the server ---- */
 
+/* The server: vitrine run --gdb, with gdb's process allowed to trace the monitor. */
 static int serve(struct pair *p, pid_t tracer)
 {
     struct run_options o;
@@ -126,6 +130,7 @@ static void quote(FILE *out, const char *text)
     fputc('\'', out);
 }
 
+/* Run a program to its end; true if its status was 0. */
 static bool run_and_wait(char *const argv[])
 {
     int status;
@@ -138,6 +143,8 @@ static bool run_and_wait(char *const argv[])
         WEXITSTATUS(status) == 0;
 }
 
+/* The server in a new pane of tmux.  tmux hands the line to a shell, so every word is
+ * quoted. */
 static bool split_window(struct pair *p)
 {
     char *line = NULL, pid[16];
@@ -214,6 +221,7 @@ static void dismiss(const struct pair *p)
     close(fd);
 }
 
+/* Ask it to end, wait END_MS for that, then kill it. */
 static void end_server(struct pair *p)
 {
     const struct timespec nap = { 0, 5000000 };
@@ -234,6 +242,7 @@ static void end_server(struct pair *p)
 
 /* ---- gdb ---- */
 
+/* SIGTERM or a hang-up for us is one for gdb; when it has ended we clean up. */
 static void pass_on(int signo)
 {
     (void)signo;
@@ -241,6 +250,7 @@ static void pass_on(int signo)
         kill(gdb_pid, SIGTERM);
 }
 
+/* The child becomes gdb.  Our Python finds socket, monitor and guest in the environment. */
 static _Noreturn void be_gdb(const struct pair *p, pid_t vmm, const char *guest)
 {
     char pid[16], *args[MAX_ARGS + 8] = { "gdb", "-q", "-x", (char *)(uintptr_t)p->script };
@@ -279,6 +289,7 @@ static int run_gdb(const struct pair *p, pid_t vmm, const char *guest)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* Server first, then gdb, then everything is removed, however it ended. */
 static int debug_guest(struct pair *p, const char *guest)
 {
     int status = EXIT_CANNOT;

@@ -41,6 +41,7 @@ static void help(FILE *out)
                  "Start with:  vitrine run --trace - build/guests/hello.elf\n");
 }
 
+/* argv[0] is the command's name. */
 static int run_command(int argc, char **argv)
 {
     for (size_t i = 0; i < NELEM(commands); i++)

@@ -21,6 +21,7 @@
 
 #define EXIT_USAGE 2
 
+/* Which commands know an option: short names for the column "of" of the table. */
 #define RUN     FOR_RUN
 #define COMPARE FOR_COMPARE
 #define DEBUG   FOR_DEBUG
@@ -66,6 +67,8 @@
     X(FROM,    "from",        "SNAPSHOT", RUN | DEBUG, "go on from what `save` of `vitrine debug` wrote; GUEST may be left out") \
     X(HELP,    "help",        NULL,      ANY | REPLAY,     "this help")
 
+/* The numbers that getopt_long() returns for the options of the table, in its order.  They
+ * begin above every character, which stands for a short option. */
 enum {
     OPT_BASE = 256,
 #define X(key, name, arg, users, help) OPT_##key,
@@ -88,6 +91,7 @@ static const struct option long_options[] = {
     { 0 }
 };
 
+/* The names behind --exit-on have a table of their own (cpu/controls.h). */
 static void exit_on_help(FILE *out)
 {
     fputs("\n--exit-on LIST, with commas between:\n", out);
@@ -112,7 +116,9 @@ void options_help(enum option_user user, FILE *out)
         exit_on_help(out);
 }
 
-/* "64M", "1G", "4096K" in bytes; false if it is not a size. */
+/* "64M", "1G", "4096K" in bytes: a number and a unit, each 1024 times the one before; "i" and
+ * "B" may follow as in "64MiB".  False if it is not a size or does not fit into 64 bits, where
+ * shifting would drop its high bits. */
 static bool parse_size(const char *text, uint64_t *bytes)
 {
     char *end;
@@ -139,6 +145,8 @@ static bool parse_size(const char *text, uint64_t *bytes)
     return true;
 }
 
+/* strtoull() takes a minus sign and wraps the value around; a number of options is never
+ * negative. */
 static bool parse_number(const char *name, const char *text, uint64_t *value)
 {
     char *end;
@@ -150,6 +158,8 @@ static bool parse_number(const char *name, const char *text, uint64_t *value)
     return false;
 }
 
+/* auto is kvm only if a trial shows that it can run any guest of ours: some KVMs have no
+ * 32-bit paging (doc/engines.md). */
 static bool parse_cpu(const char *name, struct vm_config *c)
 {
     if (strcmp(name, "auto") == 0) {
@@ -189,6 +199,8 @@ static bool parse_mem(const char *text, struct vm_config *c)
     return false;
 }
 
+/* The host's time is read once, here: from then on the guest's clock goes by virtual time,
+ * and the run can be repeated by giving the same number. */
 static bool parse_rtc(const char *text, struct vm_config *c)
 {
     uint64_t s;
@@ -268,6 +280,7 @@ static bool parse_gdb_arch(const char *name, struct run_options *o)
     return false;
 }
 
+/* -ex and -x, in the order in which they were given. */
 static bool add_command(struct run_options *o, bool is_file, const char *text)
 {
     if (o->n_commands == MAX_COMMANDS) {
@@ -278,6 +291,7 @@ static bool add_command(struct run_options *o, bool is_file, const char *text)
     return true;
 }
 
+/* What one option means.  False after the user was told. */
 static bool parse_one(int opt, const char *arg, struct run_options *o)
 {
     struct vm_config *c = &o->machine;
@@ -333,6 +347,7 @@ static const struct { enum option_user user; char *name, *command; } users[] = {
     { FOR_REPLAY, "replay", "vitrine replay" },
 };
 
+/* The first command that has an option, to be named in a complaint. */
 static size_t user_index(unsigned of)
 {
     size_t i = 0;
@@ -349,6 +364,15 @@ static bool is_of(int opt, enum option_user user)
     host_say("--%s is an option of `vitrine %s`", option_infos[opt - OPT_BASE - 1].name,
              users[user_index(option_infos[opt - OPT_BASE - 1].users)].name);
     return false;
+}
+
+void options_trace_info(const struct run_options *o, char info[OPTIONS_TRACE_INFO])
+{
+    const struct vm_config *c = &o->machine;
+    snprintf(info, OPTIONS_TRACE_INFO,
+             "guest=%.4200s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n%s",
+             o->guest.path, c->engine->name, mmu_names[c->mmu], c->ram_bytes, c->seed,
+             c->timing ? "timing=1\n" : "");
 }
 
 bool options_exit_on_ok(const struct vm_config *c)

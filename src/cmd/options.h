@@ -55,6 +55,10 @@ bool options_from(struct run_options *o, struct snapshot_head *h);
 /* Can its engine exit for what --exit-on asks for?  False after telling the user. */
 bool options_exit_on_ok(const struct vm_config *c);
 
+/* The lines that a trace of this run carries in its head: guest, engine, mmu, mem, seed. */
+#define OPTIONS_TRACE_INFO 4600
+void options_trace_info(const struct run_options *o, char info[OPTIONS_TRACE_INFO]);
+
 /* What --help says of the options. */
 void options_help(enum option_user user, FILE *out);
 

@@ -27,6 +27,7 @@ static const char usage[] =
     "  vitrine run --trace t.trace build/guests/ptchurn64.elf\n"
     "  vitrine report t.trace --symbols build/guests/ptchurn64.elf -o t.html\n";
 
+/* The exit status: 1 if the page could not be written, or blocks of the trace are damaged. */
 static int write_page(struct store *s, const char *name, const char *path)
 {
     FILE *out = path ? fopen(path, "w") : stdout;
@@ -44,6 +45,7 @@ static int write_page(struct store *s, const char *name, const char *path)
     return err != 0;
 }
 
+/* Open trace and symbols, write the page, close them. */
 static int make_report(const char *file, const char *symbols_of, const char *path)
 {
     char why[300];

@@ -79,6 +79,7 @@ static void ignore_signals(void)
 
 /* ---- the trace: who reads the ring ---- */
 
+/* --trace -: events as text while they happen, between the lines that the guest prints. */
 static void print_events(void *arg, const struct trace_event *e, size_t n)
 {
     struct session *s = arg;
@@ -87,12 +88,12 @@ static void print_events(void *arg, const struct trace_event *e, size_t n)
     terminal_send(s->terminal);
 }
 
+/* --trace FILE. The file's ring lies beside it until the file is closed; the process is
+ * locked in by then and may remove nothing, so a helper process is asked to (trace/ring.h). */
 static bool open_trace_file(struct session *s)
 {
-    char info[600];
-    snprintf(info, sizeof info, "guest=%s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n",
-             s->o->guest.path, s->o->machine.engine->name, mmu_names[s->o->machine.mmu],
-             s->o->machine.ram_bytes, s->o->machine.seed);
+    char info[OPTIONS_TRACE_INFO];
+    options_trace_info(s->o, info);
     s->writer = trace_writer_open(s->o->trace_path, s->trace, info);
     if (!s->writer) {
         trace_ring_remove(s->o->trace_path);
@@ -111,6 +112,8 @@ static bool wants_live_text(const struct run_options *o)
     return o->trace_path && strcmp(o->trace_path, "-") == 0;
 }
 
+/* Make the ring and its readers: statistics, text, a file.  Without any of them there is no
+ * trace and the guest runs without logging. */
 static bool open_trace(struct session *s)
 {
     const struct run_options *o = s->o;
@@ -141,12 +144,15 @@ static bool open_trace(struct session *s)
     return true;
 }
 
+/* With --trace - the events of an exit are printed before the guest goes on, so that its
+ * output and the log are in order. */
 static void drain_now(void *arg)
 {
     struct session *s = arg;
     trace_drain_run(&s->drain);
 }
 
+/* The last events go to the readers, the file is closed.  0 or -errno of writing it. */
 static int close_trace(struct session *s)
 {
     int err = 0;
@@ -176,6 +182,7 @@ static void feed(void *arg, enum input_hook hook)
         terminal_feed(s->terminal);
 }
 
+/* The guest is halted: wait for input or for its next timer, whichever comes first. */
 static uint64_t idle(void *arg, uint64_t ns)
 {
     struct session *s = arg;
@@ -198,6 +205,7 @@ static void note_sleep(void *arg, uint64_t ns, uint64_t passed)
 
 /* ---- a recording, done again ---- */
 
+/* Does input come from a recording instead of the terminal? */
 static bool is_playing(const void *arg)
 {
     const struct session *s = arg;
@@ -268,6 +276,7 @@ static void replay_turn(struct session *s)
     vm_turn(vm, &x);
 }
 
+/* vm_run(), for a recording. */
 static int replay(struct session *s)
 {
     vm_begin(s->vm);
@@ -324,6 +333,7 @@ static bool load_snapshot(struct session *s, char *why, size_t n)
     return !err;
 }
 
+/* Put the guest into the machine: from its file or from a snapshot. */
 static bool load(struct session *s, char *why, size_t n)
 {
     if (s->o->from)
@@ -331,6 +341,8 @@ static bool load(struct session *s, char *why, size_t n)
     return vm_load(s->vm, &s->o->guest, why, n) == 0;
 }
 
+/* Begin to write a recording, or to read one.  A recording belongs to one guest, whose
+ * contents it has a sum of. */
 static bool attach_recording(struct session *s)
 {
     char why[300];
@@ -370,6 +382,8 @@ static void open_symbols(struct session *s)
     s->text.symbols = s->symbols;
 }
 
+/* The machine with its hooks to this process: output to the terminal, input and waiting
+ * through struct host_io, alarms by a timer of the host. */
 static bool build(struct session *s)
 {
     char why[256];
@@ -397,6 +411,7 @@ static bool build(struct session *s)
     return false;
 }
 
+/* Opened before the run, because a process that is locked in can open nothing. */
 static bool open_screen_dump(struct session *s)
 {
     const char *path = s->o->screen_dump;
@@ -458,6 +473,7 @@ static bool output_arrived(const struct session *s)
 
 static const struct session *bug_session;
 
+/* If the monitor itself has a bug, bug() shows the last events before it aborts. */
 static void show_recent(void)
 {
     if (bug_session && bug_session->trace)
@@ -500,6 +516,7 @@ static int run(struct session *s)
     return !ok && !status ? EXIT_CANNOT : status;
 }
 
+/* Order matters: files, terminal and threads first, then run() locks the process in. */
 int session_run(const struct run_options *o)
 {
     struct session s = { .o = o, .ring_keeper = -1 };

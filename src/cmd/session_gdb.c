@@ -33,6 +33,7 @@
 #define STEP_MS     1
 #define LONELY_MS   500                 /* between looks whether anybody still wants it */
 
+/* Everything one run needs; the machine itself is in the process behind `link`. */
 struct session {
     const struct run_options *o;
     struct link       *link;
@@ -55,6 +56,7 @@ static void on_signal(int signo)
  * at `signalled` and the wait. */
 static sigset_t while_waiting;
 
+/* ppoll() unblocks them while it waits, and only then. */
 static void catch_signals(void)
 {
     struct sigaction a = { .sa_handler = on_signal };
@@ -70,6 +72,7 @@ static void catch_signals(void)
 
 /* ---- the loop ---- */
 
+/* What the guest wrote goes to the terminal, what the monitor has to say to stderr. */
 static void show_output(struct session *s)
 {
     char buf[4096];
@@ -95,6 +98,8 @@ static bool lonely(const struct session *s)
     return gdb_server_served(s->server) || (!gdb_stub_looking(s->stub) && kill(s->o->tracer, 0));
 }
 
+/* Over is the run if it was interrupted, if gdb said so, or if the guest has ended and
+ * nobody looks at what is left. */
 static bool is_over(const struct session *s)
 {
     enum link_state state = link_state(s->link);
@@ -103,8 +108,11 @@ static bool is_over(const struct session *s)
            (ended && !gdb_stub_looking(s->stub) && gdb_server_flushed(s->server));
 }
 
+/* Places in the array that poll() gets: the machine, the keyboard, then the sockets. */
 enum { LINK, INPUT, SOCKET, N_FDS = SOCKET + GDB_SERVER_FDS };
 
+/* A running machine is looked after every LOOK_MS, because its trace ring must be emptied;
+ * one that stands still can wait for ever. */
 static void wait_for_something(struct session *s, struct pollfd fds[N_FDS])
 {
     enum link_state state = link_state(s->link);
@@ -129,6 +137,8 @@ static void wait_for_step(struct session *s)
         link_wait(s->link, STEP_MS);
 }
 
+/* One turn: wait, hear the debugger, hear the machine, answer the debugger, pass on what
+ * was typed. */
 static void loop(struct session *s)
 {
     struct pollfd fds[N_FDS];
@@ -150,6 +160,7 @@ static void loop(struct session *s)
 
 /* ---- the end ---- */
 
+/* --screen-dump, by the console's own command. */
 static bool dump_screen(const struct session *s)
 {
     char line[5000];
@@ -163,6 +174,7 @@ static bool dump_screen(const struct session *s)
     return ok;
 }
 
+/* Why the run ended, to the user; the exit status of the process. */
 static int last_words(struct session *s)
 {
     const struct link_stop *why = link_stopped(s->link);
@@ -187,16 +199,15 @@ static bool is_interrupted(void *arg)
     return s->server && gdb_server_interrupted(s->server);
 }
 
+/* Start the machine in its process, and open the socket for the debugger. */
 static bool start(struct session *s)
 {
-    char why[400], info[600];
+    char why[400], info[OPTIONS_TRACE_INFO];
     const struct run_options *o = s->o;
     s->path = realpath(o->guest.path, NULL);
     s->symbols = symbols_open(o->guest.path, why, sizeof why);
     s->info = debuginfo_open(o->guest.path);
-    snprintf(info, sizeof info, "guest=%s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n",
-             o->guest.path, o->machine.engine->name, mmu_names[o->machine.mmu],
-             o->machine.ram_bytes, o->machine.seed);
+    options_trace_info(o, info);
     const struct link_options l = {
         .machine = o->machine, .guest = o->guest,
         .kinds = o->kinds | (o->insns ? TRACE_INSN_KINDS : 0),
@@ -229,6 +240,7 @@ static bool start(struct session *s)
     return s->server;
 }
 
+/* vitrine gdb waits for this file: it holds the monitor's process id. */
 static bool tell_ready(const struct session *s)
 {
     FILE *f = fopen(s->o->gdb_ready, "w");

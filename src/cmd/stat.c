@@ -12,6 +12,7 @@
 #include "cmd/cmd.h"
 #include "debugger/trace/format.h"
 
+/* By its first bytes, the magic number of trace files. */
 bool is_trace(const char *path)
 {
     char magic[sizeof TRACE_FILE_MAGIC - 1] = "";

@@ -22,6 +22,8 @@
 
 #define ESCAPE 0x01             /* Ctrl-A */
 
+/* Either `io` (the machine is in this process) or `link` (it is in another) takes the
+ * input. */
 struct terminal {
     struct host_io *io;         /* one of these two                */
     struct link *link;
@@ -36,15 +38,20 @@ struct terminal {
 
 /* ---- raw mode; signal handlers need it at file scope ---- */
 
+/* A signal handler gets no argument, so the modes are at file scope.  There is one
+ * terminal. */
 static struct termios saved_mode, raw_mode;
 static volatile sig_atomic_t is_raw;
 
+/* tcsetattr() may be called from a signal handler.  [POSIX "Signal Concepts"] */
 static void restore(void)
 {
     if (is_raw)
         tcsetattr(STDIN_FILENO, TCSANOW, &saved_mode);
 }
 
+/* Ctrl-Z: the shell gets its terminal back, then the signal does what it does by default,
+ * which is to stop us. */
 static void on_stop(int signo)
 {
     restore();
@@ -52,6 +59,7 @@ static void on_stop(int signo)
     raise(signo);
 }
 
+/* And forward again: the guest's mode, and the handler that on_stop() had taken away. */
 static void on_continue(int signo)
 {
     (void)signo;
@@ -67,6 +75,8 @@ static void on_crash(int signo)
     raise(signo);
 }
 
+/* Keys one by one, without echo, Enter as CR, no flow control: the guest does all that
+ * itself.  Ctrl-C and Ctrl-Z stay ours.  False if standard input is no terminal. */
 static bool enter_raw_mode(void)
 {
     if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &saved_mode))
@@ -114,6 +124,7 @@ static const char escape_help[] =
     "  Ctrl-A a   send Ctrl-A to the guest\r\n  Ctrl-A s   show the VGA screen\r\n"
     "  Ctrl-A h   this help\r\n";
 
+/* A full queue drops the byte; read_input() reads only what has room. */
 static void enqueue(struct terminal *t, uint8_t byte)
 {
     if (t->count < sizeof t->queue)
@@ -128,6 +139,7 @@ static void end_run(const struct terminal *t)
         raise(SIGINT);
 }
 
+/* Ctrl-A s, for a machine in another process. */
 static void show_linked_screen(const struct terminal *t)
 {
     static uint16_t cells[LINK_CELLS];
@@ -143,6 +155,7 @@ static void show_linked_screen(const struct terminal *t)
     }
 }
 
+/* The key behind Ctrl-A. */
 static void escape_command(struct terminal *t, uint8_t key)
 {
     switch (key) {
@@ -186,6 +199,7 @@ static void read_input(struct terminal *t)
 }
 
 /* At most so long; after the end of input that is all there is to wait for. */
+/* True if there is something to read. */
 static bool wait_for_input(const struct terminal *t, uint64_t ns)
 {
     struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
@@ -202,6 +216,7 @@ static int give_link(struct terminal *t, uint8_t byte)
     return took == 1 ? 0 : -EAGAIN;
 }
 
+/* To the guest: 0, or -EAGAIN if it has no room now. */
 static int give(struct terminal *t, uint8_t byte)
 {
     if (t->link)
@@ -209,6 +224,7 @@ static int give(struct terminal *t, uint8_t byte)
     return host_io_give(t->io, t->keyboard ? INPUT_KEYBOARD : INPUT_SERIAL, byte);
 }
 
+/* In order: the first byte that the guest has no room for stops the rest. */
 void terminal_feed(struct terminal *t)
 {
     while (t->count && give(t, t->queue[t->head]) != -EAGAIN) {

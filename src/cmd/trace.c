@@ -29,6 +29,7 @@
 #include "debugger/trace/why.h"
 #include "vm/pc.h"
 
+/* What is done with the events: one of these. */
 enum action { AS_TEXT, AS_JSON, AS_STAT, AS_WHY, AS_INFO, AS_STORY, AS_COUNT, AS_HISTOGRAM,
               AS_CHROME, AS_CTF };
 
@@ -79,6 +80,7 @@ static const char usage[] =
     "  vitrine trace t.trace --export chrome --output t.json     for ui.perfetto.dev\n"
     "  vitrine trace --exit HLT --json t.trace | jq .\n";
 
+/* Tell the user; -1, for callers that return it. */
 static int complain(const char *fmt, const char *what)
 {
     host_say(fmt, what);
@@ -95,6 +97,7 @@ static int parse_number(const char *text, uint64_t *n)
     return 0;
 }
 
+/* Numbers of the long options, above all characters. */
 enum { OPT_TEXT = 256, OPT_JSON, OPT_STAT, OPT_STORY, OPT_WHY, OPT_INFO, OPT_KIND, OPT_EXIT,
        OPT_FROM,
        OPT_TO, OPT_SYMBOLS, OPT_KINDS, OPT_MARKDOWN, OPT_COUNT, OPT_HISTOGRAM,
@@ -161,6 +164,7 @@ static int parse_option(struct options *o, int c)
     return complain("%s", "`vitrine trace --help` lists the options");
 }
 
+/* 0, 1 if help was asked for, -1 after a complaint. */
 static int parse_options(struct options *o, int argc, char **argv)
 {
     int c, err = 0;
@@ -220,6 +224,7 @@ static struct trace_event timed(struct job *j, const struct trace_event *e)
     return own;
 }
 
+/* One event that passed the filter.  False ends the pass: nobody reads the output any more. */
 static bool do_event(void *arg, uint64_t index, const struct trace_event *found)
 {
     struct job *j = arg;
@@ -236,6 +241,7 @@ static bool do_event(void *arg, uint64_t index, const struct trace_event *found)
     return !ferror(stdout);     /* a reader like head(1) that went away */
 }
 
+/* --why: the chain of causes of one event. */
 static int do_why(struct job *j)
 {
     struct trace_event e;
@@ -255,6 +261,7 @@ static int do_why(struct job *j)
     return 1;
 }
 
+/* --info: what the head says, and a row for each block. */
 static int do_info(const struct store *s)
 {
     static const char *const keys[] = { "writer", "guest", "engine", "engines", "mmu", "mem",
@@ -274,12 +281,14 @@ static int do_info(const struct store *s)
     return 0;
 }
 
+/* --from and --to are numbers of events; the store counts places. */
 static void range_of(const struct job *j, uint64_t *from, uint64_t *to)
 {
     *from = store_seek_seq(j->store, j->o->from);
     *to = j->o->to == UINT64_MAX ? UINT64_MAX : store_seek_seq(j->store, j->o->to + 1);
 }
 
+/* Damaged blocks were left out, or reading failed: status 1. */
 static int tell_damage(int damaged)
 {
     if (damaged > 0)
@@ -289,6 +298,7 @@ static int tell_damage(int damaged)
     return damaged != 0;
 }
 
+/* What an action needs before the first event; false: no memory. */
 static bool prepare(struct job *j)
 {
     switch (j->o->action) {
@@ -311,6 +321,7 @@ static bool prepare(struct job *j)
     }
 }
 
+/* The actions that look at every event. */
 static int do_each(struct job *j)
 {
     uint64_t from, to;
@@ -333,6 +344,7 @@ static int do_each(struct job *j)
     return tell_damage(damaged);
 }
 
+/* --count needs no event, only how many: the store counts faster than it unpacks. */
 static int do_count(const struct job *j)
 {
     uint64_t from, to;
@@ -341,6 +353,7 @@ static int do_count(const struct job *j)
     return 0;
 }
 
+/* --export: for Perfetto one file, for babeltrace2 a directory. */
 static int do_export(const struct job *j)
 {
     const char *path = j->o->output;
@@ -359,6 +372,8 @@ static int do_export(const struct job *j)
     return 1;
 }
 
+/* What the reader should know before believing the trace: damage, a killed writer, lost
+ * events. */
 static void warn_about(const struct store *s, const char *name)
 {
     if (store_warning(s)[0])
@@ -409,6 +424,7 @@ static struct filter *make_filter(const struct options *o, const struct trace_te
     return f;
 }
 
+/* The exit status.  A reader that went away (EPIPE) is no failure of ours. */
 static int do_action(struct job *j)
 {
     if (j->o->histogram && !trace_field_find(j->o->histogram, strlen(j->o->histogram))) {
@@ -429,6 +445,7 @@ static int do_action(struct job *j)
     return status;
 }
 
+/* Open everything, do it, close everything. */
 static int look_into(const struct options *o)
 {
     char why[300];

@@ -30,6 +30,7 @@ static const char usage[] =
 
 struct diff_options { uint64_t kinds; unsigned lines; const char *symbols; };
 
+/* The exit status, as diff(1) has it: 0 the same, 1 different, 2 trouble. */
 static int compare(const struct diff_options *o, char **file)
 {
     char why[300];

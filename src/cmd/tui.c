@@ -65,6 +65,7 @@ static bool parse_colours(const char *text, enum tui_colours *c)
     return *c != COLOURS_AUTO;
 }
 
+/* The TUI's own options; all others say which guest runs on which machine. */
 enum own { OWN_SYMBOLS, OWN_FILTER, OWN_LAYOUT, OWN_MONO, OWN_COLOURS, OWN_ASCII, OWN_MOUSE,
            OWN_KEYS,
            N_OWN };
@@ -76,6 +77,7 @@ static const struct { const char *name; bool argument; } own_options[N_OWN] = {
     [OWN_MOUSE] = { "--mouse", false }, [OWN_KEYS] = { "--keys", false },
 };
 
+/* What one of them means.  False after the user was told. */
 static bool parse_own(struct options *o, enum own which, const char *arg)
 {
     switch (which) {
@@ -193,17 +195,9 @@ static int show_trace(struct options *o, const char *path)
     return status;
 }
 
-/* The same lines that `vitrine run --trace` puts into a file. */
-static void describe(const struct run_options *r, char *info, size_t n)
-{
-    snprintf(info, n, "guest=%s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n%s",
-             r->guest.path, r->machine.engine->name, mmu_names[r->machine.mmu],
-             r->machine.ram_bytes, r->machine.seed, r->machine.timing ? "timing=1\n" : "");
-}
-
 static int show_guest(struct options *o)
 {
-    char why[400], info[600];
+    char why[400], info[OPTIONS_TRACE_INFO];
     const struct run_options *r = &o->run;
     const char *elf = o->symbols ? o->symbols : r->guest.path;
     struct symbols *symbols = symbols_open(elf, why, sizeof why);
@@ -211,7 +205,7 @@ static int show_guest(struct options *o)
         host_say("cannot read symbols of %s: %s", o->symbols, why);
         return 1;
     }
-    describe(r, info, sizeof info);
+    options_trace_info(r, info);
     o->tui.info = debuginfo_open(elf);
     struct link *l = link_start(&(struct link_options){
         .machine = r->machine, .guest = r->guest,
