@@ -30,9 +30,9 @@ mem := \
     mem/gmem.c \
     mem/walk.c \
     mem/linear.c \
-    mem/table.c \
     mem/hmem.c \
     mem/ept_walk.c \
+    mem/shadow_walk.c \
     mem/nested.c \
     mem/dirty.c \
     mem/shadow_page.c \

@@ -13,7 +13,7 @@
 
 struct gmem;
 struct hmem;
-struct shadow;
+struct shadow_regs;
 struct dirty;
 
 /* Whose wish it is that the engine comes back when its budget is used up.  In this order where two
@@ -58,7 +58,7 @@ struct vcpu {
     enum mmu_kind  mmu;
     struct hmem   *hmem;            /* where engines that walk tables find their frames */
     hpa_t          eptp;            /* root of the nested tables, if mmu == MMU_NESTED */
-    struct shadow *shadow;          /* walked instead if mmu == MMU_SHADOW           */
+    const struct shadow_regs *shadow_regs;  /* instead, if mmu == MMU_SHADOW: roots of the shadow */
 
     /* Written by the engine before run() returns: */
     uint64_t       icount;          /* instructions retired so far; 0 where unknown  */

@@ -34,7 +34,7 @@
 #include "base/trace.h"
 #include "mem/shadow_page.h"
 
-struct shadow *shadow_new(struct gmem *m, struct trace *t)
+struct shadow *shadow_new(struct gmem *m, struct hmem *h, struct trace *t)
 {
     struct shadow *s = calloc(1, sizeof *s);
     uint64_t frames = 0;
@@ -42,13 +42,13 @@ struct shadow *shadow_new(struct gmem *m, struct trace *t)
     if (!s)
         return NULL;
     s->gmem = m;
+    s->hmem = h;
     s->trace = t;
     s->n_spans = gmem_count(m);
     s->span = calloc(s->n_spans + 1, sizeof *s->span);
     for (size_t i = 0; s->span && i < s->n_spans; i++) {
         const struct gmem_region *r = gmem_region(m, i);
-        s->span[i] = (struct span){ r->base, r->size, (uint32_t)frames, r->hva_base,
-                                    r->kind == GMEM_ROM };
+        s->span[i] = (struct span){ r->base, r->size, (uint32_t)frames, r->kind == GMEM_ROM };
         frames += r->size / PAGE_SIZE;
     }
     s->mappings = calloc(frames + 1, sizeof *s->mappings);
@@ -56,7 +56,7 @@ struct shadow *shadow_new(struct gmem *m, struct trace *t)
         shadow_free(s);
         return NULL;
     }
-    s->gla_mask = FIELD(31, 0);             /* no paging: mode 0 */
+    s->regs = (struct shadow_regs){ .gla_mask = FIELD(31, 0), .wp = true };  /* no paging: mode 0 */
     return s;
 }
 
@@ -65,7 +65,7 @@ void shadow_free(struct shadow *s)
     if (!s)
         return;
     for (uint32_t i = 0; i < s->n_made; i++) {
-        table_free(s->page[i].table);
+        hmem_table_free(s->hmem, s->page[i].frame);
         free(s->page[i].node);
     }
     free(s->span);
@@ -170,7 +170,7 @@ static uint64_t make_leaf(struct shadow *s, uint32_t rights, const struct walk *
 
     if (!r)
         return e | page | SHADOW_MMIO | (rights & ROLE_W ? PTE_W : 0);
-    e |= PTE_P | (uint64_t)(uintptr_t)gmem_hva(r, page, PAGE_SIZE);
+    e |= PTE_P | (HMEM_GUEST + page);
     if (!(rights & ROLE_W))
         return e;
     if (r->kind == GMEM_ROM)
@@ -178,31 +178,44 @@ static uint64_t make_leaf(struct shadow *s, uint32_t rights, const struct walk *
     return frame_is_protected(s, page) ? e : e | PTE_W;
 }
 
-/* Make the way to gla as the walk says; false if shadow pages have run out. */
+/* The shadow page of this name, made if there is none; NULL if they have run out.  From
+ * now on the guest must not write the table it is made from without our knowing. */
+static struct spage *get_page(struct shadow *s, struct key k)
+{
+    struct spage *p = spage_find(s, k);
+
+    if (p)
+        return p;
+    p = spage_new(s, k);
+    if (p && !(k.role & ROLE_DIRECT) && !frame_is_unsync(s, k.gpa))
+        frame_protect(s, k.gpa);
+    return p;
+}
+
+/* Make the way to gla as the walk says; false if shadow pages have run out.  The hardware
+ * tells of the new entry (SHADOW_FILL) when it comes back to gla and meets it. */
 static bool fill(struct shadow *s, gla_t gla, bool user, const struct walk *w)
 {
     unsigned levels = guest_levels(s);
     uint32_t mode = view_mode(s, user);
-    struct spage *p = spage_get(s, root_key(s, user));
+    struct spage *p = get_page(s, root_key(s, user));
 
     if (!p)
         return false;
-    s->root[user] = p;
+    shadow_set_root(s, user, p);
     if (!(s->mode & ROLE_EVERY_WRITE))
-        s->root[!user] = p;
+        shadow_set_root(s, !user, p);
     for (unsigned level = 4; level > 1; level--) {
         unsigned slot = table_index(gla, level);
-        struct spage *child = spage_get(s, key_for(mode, levels, gla, level - 1, w));
+        struct spage *child = get_page(s, key_for(mode, levels, gla, level - 1, w));
         if (!child)
             return false;
         if (entry_child(s, p, slot) != child)
             entry_set_child(s, p, slot, child);
         p = child;
     }
-    uint64_t leaf = make_leaf(s, leaf_rights(mode, levels, w), w);
-    entry_set_leaf(s, p, table_index(gla, 1), leaf);
+    entry_set_leaf(s, p, table_index(gla, 1), make_leaf(s, leaf_rights(mode, levels, w), w));
     s->stats.fills++;
-    trace_emit(s->trace, TRACE_SHADOW_FILL, gla, w->gpa, leaf & ~PTE_ADDR);
     return true;
 }
 
@@ -245,7 +258,7 @@ enum shadow_verdict shadow_fault(struct shadow *s, gla_t gla, unsigned access, s
     struct paging pg = s->pg;
     bool user = walk_is_user(access);
 
-    gla &= s->gla_mask;
+    gla &= s->regs.gla_mask;
     pg.ac = access & WALK_AC;
     walk(&pg, s->gmem, gla, access & ~(unsigned)WALK_PEEK, w);
     if (w->result != WALK_OK) {
@@ -279,7 +292,9 @@ void shadow_set_paging(struct shadow *s, const struct paging *pg)
 
     s->pg = *pg;
     s->mode = ROLE_LEVELS(levels);
-    s->gla_mask = levels == 4 ? FIELD(47, 0) : FIELD(31, 0);
+    s->regs.gla_mask = levels == 4 ? FIELD(47, 0) : FIELD(31, 0);
+    s->regs.smep = levels && (pg->cr4 & CR4_SMEP);
+    s->regs.smap = levels && (pg->cr4 & CR4_SMAP);
     if (levels && !(pg->cr0 & CR0_WP))
         s->mode |= ROLE_EVERY_WRITE;
     if (levels > 2 && (pg->efer & EFER_NXE))
@@ -295,7 +310,7 @@ void shadow_switch(struct shadow *s, const struct paging *pg)
     resync(s);
     shadow_set_paging(s, pg);
     for (unsigned user = 0; user < 2; user++) {
-        s->root[user] = spage_find(s, root_key(s, user));
+        shadow_set_root(s, user, spage_find(s, root_key(s, user)));
         cached &= s->root[user] != NULL;
     }
     if (!cached)
@@ -350,67 +365,7 @@ void shadow_get_stats(const struct shadow *s, struct shadow_stats *st)
     *st = s->stats;
 }
 
-/* ---- the hardware ---- */
-
-/* Does the leaf allow this access?  [SDM 3A "Determination of Access Rights"] */
-static bool leaf_allows(const struct shadow *s, uint64_t leaf, unsigned access)
+const struct shadow_regs *shadow_registers(const struct shadow *s)
 {
-    bool user = walk_is_user(access);
-    bool paging = guest_levels(s) != 0;
-
-    if (user && !(leaf & PTE_U))
-        return false;
-    if (access & WALK_FETCH)
-        return !(leaf & PTE_NX) &&
-               !(paging && !user && (leaf & PTE_U) && (s->pg.cr4 & CR4_SMEP));
-    if ((access & WALK_WRITE) && !(leaf & PTE_W))
-        return false;
-    if (!paging || user || !(leaf & PTE_U) || !(s->pg.cr4 & CR4_SMAP))
-        return true;
-    return (access & (WALK_AC | WALK_SYSTEM)) == WALK_AC;
-}
-
-/* A write refused by a ROM leaf goes to the bus: show it as a device's. */
-static uint64_t rom_as_device(const struct shadow *s, uint64_t leaf)
-{
-    const char *hva = (const char *)(uintptr_t)(leaf & PTE_ADDR);
-    const struct span *span = span_of_hva(s, hva);
-    return SHADOW_MMIO | (span->base + (gpa_t)(hva - span->hva));
-}
-
-unsigned shadow_path(const struct shadow *s, gla_t gla, unsigned access, uint64_t entry[4])
-{
-    const struct spage *root = s->root[walk_is_user(access)];
-    const uint64_t *table = root ? root->table : NULL;
-    unsigned n = 0;
-    gla &= s->gla_mask;
-    for (unsigned level = 4; table; level--) {
-        entry[n] = table[table_index(gla, level)];
-        table = level > 1 && entry[n] & PTE_P ? (const uint64_t *)(uintptr_t)(entry[n] & PTE_ADDR)
-                                              : NULL;
-        n++;
-    }
-    return n;
-}
-
-bool shadow_walk(const struct shadow *s, gla_t gla, unsigned access, bool cr0_wp,
-                 void **hva, uint64_t *entry, uint32_t *error)
-{
-    uint64_t path[4];
-    unsigned n = shadow_path(s, gla, access, path);
-    uint64_t e = n ? path[n - 1] : 0;
-
-    bug_if(!cr0_wp, "the hardware under shadow paging must run with CR0.WP set");
-    if ((e & PTE_P) && leaf_allows(s, e, access)) {
-        *hva = (char *)(uintptr_t)(e & PTE_ADDR) + (gla & (PAGE_SIZE - 1));
-        *entry = e;
-        return true;
-    }
-    *entry = e;
-    *error = shadow_error(access, e & PTE_P);
-    if ((e & SHADOW_ROM) && leaf_allows(s, e | PTE_W, access))
-        *entry = rom_as_device(s, e);
-    else if ((e & SHADOW_MMIO) && !leaf_allows(s, e, access))
-        *entry = 0;
-    return false;
+    return &s->regs;
 }

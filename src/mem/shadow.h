@@ -13,25 +13,23 @@
  * A page fault of the shadowed guest is *true* (the guest's own tables forbid
  * it: reflect) or *hidden* (ours to repair: fill, retry).
  *
- * Entries have the format of 4-level paging [SDM 3A "4-Level Paging"]: P, W, U,
- * NX, 51:12 frame (an hva); and in bits the hardware ignores:
+ * What an entry looks like, and how the processor follows it, is shadow_walk.h's.
  */
 #ifndef MEM_SHADOW_H
 #define MEM_SHADOW_H
 
 #include "base/types.h"
 #include "base/x86.h"
+#include "mem/shadow_walk.h"
 #include "mem/walk.h"
-
-#define SHADOW_MMIO  BIT(9)     /* not present, and no RAM there: a device's. 51:12 is the gpa */
 
 struct bytes_in;
 struct bytes_out;
 struct shadow;
 struct trace;
 
-/* m must outlive the shadow. */
-struct shadow *shadow_new(struct gmem *m, struct trace *t);
+/* Shadows of tables in m, made in h (which is of the same m); both must outlive it. */
+struct shadow *shadow_new(struct gmem *m, struct hmem *h, struct trace *t);
 void shadow_free(struct shadow *s);
 
 /* The guest loaded CR3 (even with the same value) or changed the paging bits of
@@ -64,32 +62,9 @@ void shadow_forget(struct shadow *s, gpa_t gpa, uint64_t len);
  * shadow has any more would escape later write protection.  Reading clears it. */
 bool shadow_take_flush(struct shadow *s);
 
-/* What the hardware does: follow the current root.  access is of WALK_ bits, with
- * WALK_AC; SMEP and SMAP are the guest's, but CR0.WP is the monitor's and must be
- * set, or the guest's kernel could write through the protection.  Returns true
- * and *hva, *entry if allowed.  Else false, *error (see shadow_access) and *entry:
- * if it has SHADOW_MMIO, the access is allowed, but to a device at its 51:12. */
-bool shadow_walk(const struct shadow *s, gla_t gla, unsigned access, bool cr0_wp,
-                 void **hva, uint64_t *entry, uint32_t *error);
-
-/* The entries that such a walk passes, from the root down: how many.  The last one is
- * the leaf, or is not present; their 51:12 are hvas of the next table. */
-unsigned shadow_path(const struct shadow *s, gla_t gla, unsigned access, uint64_t entry[4]);
-
-/* The error code of the hardware's #PF, with two things in its upper half that a
- * real one does not tell and the monitor needs to judge SMAP; and back. */
-static inline uint32_t shadow_error(unsigned access, bool present)
-{
-    return (uint32_t)((present ? PF_P : 0) | (access & WALK_WRITE ? PF_W : 0) |
-                      (access & WALK_USER ? PF_U : 0) | (access & WALK_FETCH ? PF_I : 0) |
-                      (access & (WALK_SYSTEM | WALK_AC)) << 16);
-}
-
-static inline unsigned shadow_access(uint32_t error)
-{
-    return (error & PF_W ? WALK_WRITE : 0) | (error & PF_U ? WALK_USER : 0) |
-           (error & PF_I ? WALK_FETCH : 0) | (error >> 16 & (WALK_SYSTEM | WALK_AC));
-}
+/* What the processor's registers must hold for the guest to run on: its roots among
+ * them.  The pointer stays good as long as s lives; what it shows changes. */
+const struct shadow_regs *shadow_registers(const struct shadow *s);
 
 /* Check the invariant over all shadows; 0, or the number of bad entries, the
  * first described in why.  For tests and `make hard`. */

@@ -28,7 +28,7 @@ static void __attribute__((format(printf, 2, 3))) complain(struct check *c, cons
 }
 
 /* The registers under which the tree of this root was made. */
-static struct paging paging_of(struct key root)
+static struct paging paging_of_root(struct key root)
 {
     struct paging pg = { .cr3 = root.gpa };
     unsigned levels = key_guest_levels(root);
@@ -52,7 +52,7 @@ static bool way_is_synced(const struct shadow *s, const struct walk *w)
 static void check_access(struct check *c, struct key root, gla_t gla, uint64_t leaf,
                          unsigned access)
 {
-    struct paging pg = paging_of(root);
+    struct paging pg = paging_of_root(root);
     struct walk w;
 
     walk(&pg, c->s->gmem, gla, access | WALK_PEEK, &w);
@@ -63,9 +63,9 @@ static void check_access(struct check *c, struct key root, gla_t gla, uint64_t l
                  (unsigned long long)gla, access, (unsigned long long)leaf, w.error);
         return;
     }
-    const char *hva = gmem_ptr(c->s->gmem, w.gpa & PAGE_MASK, PAGE_SIZE);
-    uint64_t want = leaf & PTE_P ? (uint64_t)(uintptr_t)hva : hva ? 0 : w.gpa & PAGE_MASK;
-    if ((leaf & PTE_ADDR) != want)
+    gpa_t page = w.gpa & PAGE_MASK;
+    bool memory = gmem_find(c->s->gmem, page);
+    if (memory != (bool)(leaf & PTE_P) || (leaf & PTE_ADDR) != (memory ? HMEM_GUEST + page : page))
         complain(c, "gla %#llx: shadow %#llx, but the guest maps it to gpa %#llx",
                  (unsigned long long)gla, (unsigned long long)leaf, (unsigned long long)w.gpa);
     if ((access & WALK_WRITE) && !w.dirty)
@@ -104,7 +104,7 @@ static void check_tree(struct check *c, struct key root, const struct spage *p, 
         if (!child)
             continue;
         if (!child->used || key_level(child->key) != level - 1 ||
-            (p->table[slot] & PTE_ADDR) != (uint64_t)(uintptr_t)child->table)
+            (p->table[slot] & PTE_ADDR) != child->frame)
             complain(c, "gla %#llx level %u: entry %#llx leads to no shadow page",
                      (unsigned long long)gla, level, (unsigned long long)p->table[slot]);
         else
@@ -119,13 +119,12 @@ static void check_protection(struct check *c, const struct spage *p)
         uint64_t e = p->table[slot];
         if (!(e & PTE_P) || !(e & PTE_W))
             continue;
-        const char *hva = (const char *)(uintptr_t)(e & PTE_ADDR);
-        const struct span *span = span_of_hva(c->s, hva);
+        const struct span *span = span_of_gpa(c->s, leaf_page(e));
         if (!span || span->rom)
             complain(c, "leaf %#llx writes to what is not RAM", (unsigned long long)e);
-        else if (frame_is_protected(c->s, span->base + (gpa_t)(hva - span->hva)))
+        else if (frame_is_protected(c->s, leaf_page(e)))
             complain(c, "guest table at %#llx can be written unseen",
-                     (unsigned long long)(span->base + (gpa_t)(hva - span->hva)));
+                     (unsigned long long)leaf_page(e));
     }
 }
 

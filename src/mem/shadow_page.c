@@ -42,12 +42,18 @@ static struct node *node_of(struct shadow *s, uint32_t ref)
     return &s->page[ref / TABLE_ENTRIES].node[ref % TABLE_ENTRIES];
 }
 
-const struct span *span_of_hva(const struct shadow *s, const void *hva)
+const struct span *span_of_gpa(const struct shadow *s, gpa_t gpa)
 {
     for (size_t i = 0; i < s->n_spans; i++)
-        if ((uint64_t)((uintptr_t)hva - (uintptr_t)s->span[i].hva) < s->span[i].size)
+        if (gpa - s->span[i].base < s->span[i].size)
             return &s->span[i];
     return NULL;
+}
+
+/* Number of a page of guest memory, over all regions. */
+static uint32_t frame_index(const struct span *span, gpa_t gpa)
+{
+    return span->first + (uint32_t)((gpa - span->base) / PAGE_SIZE);
 }
 
 static bool is_linked(uint64_t entry)
@@ -96,8 +102,8 @@ static void entry_age(struct shadow *s, struct spage *p, unsigned slot)
 void entry_set_child(struct shadow *s, struct spage *p, unsigned slot, struct spage *child)
 {
     entry_clear(s, p, slot);
-    relink(s, p, slot, (uint64_t)page_index(s, child) << 52 | (uint64_t)(uintptr_t)child->table |
-                       PTE_P | PTE_W | PTE_U, REF_PAGE_HEAD | page_index(s, child));
+    relink(s, p, slot, (uint64_t)page_index(s, child) << 52 | child->frame | PTE_P | PTE_W | PTE_U,
+           REF_PAGE_HEAD | page_index(s, child));
 }
 
 void entry_set_leaf(struct shadow *s, struct spage *p, unsigned slot, uint64_t entry)
@@ -111,10 +117,9 @@ void entry_set_leaf(struct shadow *s, struct spage *p, unsigned slot, uint64_t e
     if (old && !wider)
         s->flush = true;
     if (is_linked(entry)) {
-        char *hva = (char *)(uintptr_t)(entry & PTE_ADDR);
-        const struct span *span = span_of_hva(s, hva);
+        const struct span *span = span_of_gpa(s, leaf_page(entry));
         bug_if(!span, "shadow leaf %#llx leads out of guest memory", (unsigned long long)entry);
-        head = REF_FRAME_HEAD | (span->first + (uint32_t)((size_t)(hva - span->hva) / PAGE_SIZE));
+        head = REF_FRAME_HEAD | frame_index(span, leaf_page(entry));
     }
     relink(s, p, slot, entry, head);
 }
@@ -126,14 +131,6 @@ struct spage *entry_child(const struct shadow *s, const struct spage *p, unsigne
 }
 
 /* ---- frames of guest memory ---- */
-
-static const struct span *span_of_gpa(const struct shadow *s, gpa_t gpa)
-{
-    for (size_t i = 0; i < s->n_spans; i++)
-        if (gpa - s->span[i].base < s->span[i].size)
-            return &s->span[i];
-    return NULL;
-}
 
 static uint32_t *bucket_of(const struct shadow *s, gpa_t gpa)
 {
@@ -167,16 +164,14 @@ bool frame_is_protected(const struct shadow *s, gpa_t gpa)
     return frame_is_table(s, gpa) && !frame_is_unsync(s, gpa);
 }
 
-/* Take the write permission from every entry that maps this page, and from a
- * translation that only the TLB has still. */
-static void frame_protect(struct shadow *s, gpa_t gpa)
+void frame_protect(struct shadow *s, gpa_t gpa)
 {
     const struct span *span = span_of_gpa(s, gpa);
 
     if (!span)
         return;
     s->flush |= s->aged;
-    uint32_t frame = span->first + (uint32_t)((gpa - span->base) / PAGE_SIZE);
+    uint32_t frame = frame_index(span, gpa);
     for (uint32_t ref = s->mappings[frame]; ref; ref = node_of(s, ref)->next) {
         uint64_t *e = &s->page[(ref - 1) / TABLE_ENTRIES].table[(ref - 1) % TABLE_ENTRIES];
         if (*e & PTE_W) {
@@ -257,16 +252,14 @@ struct spage *shadow_take_page(struct shadow *s)
     if (s->n_made == MAX_PAGES)
         return NULL;
     struct spage *p = &s->page[s->n_made];
-    p->table = table_new();
     p->node = malloc(NODES_BYTES);
-    if (!p->table || !p->node) {
-        if (p->table)
-            table_free(p->table);
+    p->frame = p->node ? hmem_table_new(s->hmem) : HMEM_NONE;
+    if (p->frame == HMEM_NONE) {
         free(p->node);
-        p->table = NULL;
         p->node = NULL;
         return NULL;
     }
+    p->table = hmem_table(s->hmem, p->frame);
     s->n_made++;
     return p;
 }
@@ -282,18 +275,12 @@ void shadow_enter(struct shadow *s, struct spage *p, struct key k)
     s->stats.pages++;
 }
 
-struct spage *spage_get(struct shadow *s, struct key k)
+struct spage *spage_new(struct shadow *s, struct key k)
 {
-    struct spage *p = spage_find(s, k);
+    struct spage *p = shadow_take_page(s);
 
     if (p)
-        return p;
-    p = shadow_take_page(s);
-    if (!p)
-        return NULL;
-    shadow_enter(s, p, k);
-    if (!(k.role & ROLE_DIRECT) && !frame_is_unsync(s, k.gpa))
-        frame_protect(s, k.gpa);
+        shadow_enter(s, p, k);
     return p;
 }
 
@@ -316,7 +303,7 @@ static void spage_drop(struct shadow *s, struct spage *p)
     s->stats.pages--;
     for (unsigned user = 0; user < 2; user++)
         if (s->root[user] == p) {
-            s->root[user] = NULL;
+            shadow_set_root(s, user, NULL);
             s->flush = true;
         }
 }

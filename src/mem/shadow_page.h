@@ -19,8 +19,8 @@
 #include "base/types.h"
 #include "base/x86.h"
 #include "mem/gmem.h"
+#include "mem/hmem.h"
 #include "mem/shadow.h"
-#include "mem/table.h"
 
 /* An instruction may need some ten pages of memory at once, each four tables
  * deep; the limits stay well above that even where they are made small. */
@@ -54,8 +54,6 @@
 
 /* In an entry that points to a shadow page, which one: bits hardware ignores. */
 #define CHILD_INDEX     FIELD(62, 52)
-/* In a present leaf: the guest may write here, but to ROM. */
-#define SHADOW_ROM      BIT(10)
 
 struct key { gpa_t gpa; uint32_t role; };
 
@@ -68,23 +66,25 @@ static inline unsigned key_guest_levels(struct key k) { return k.role >> 6 & 7; 
 
 struct spage {
     struct key key;
-    uint64_t  *table;
+    hpa_t      frame;                               /* of its table, for entries    */
+    uint64_t  *table;                               /* and where we write it        */
     struct node { uint32_t next, prev; } *node;     /* beside each entry           */
     uint32_t   parents;                             /* head: entries that point here */
     uint32_t   next;                                /* in bucket or free list: index + 1 */
     bool       used;
 };
 
-struct span { gpa_t base; uint64_t size; uint32_t first; char *hva; bool rom; };
+struct span { gpa_t base; uint64_t size; uint32_t first; bool rom; };
 
 struct shadow {
     struct gmem  *gmem;
+    struct hmem  *hmem;
     struct trace *trace;
 
     struct paging pg;               /* the guest's, as of the last switch          */
     uint32_t      mode;             /* ROLE_MODE bits of that                       */
-    uint64_t      gla_mask;         /* linear addresses have 32 or 48 bits          */
     struct spage *root[2];          /* for supervisor and user accesses; may be NULL */
+    struct shadow_regs regs;        /* for the hardware; follows pg and root        */
     bool          flush;            /* see shadow_take_flush()                     */
     bool          aged;             /* the TLB may have what no shadow has any more */
 
@@ -104,9 +104,16 @@ struct shadow {
 /* In shadow.c: what follows from the guest's registers. */
 void shadow_set_paging(struct shadow *s, const struct paging *pg);
 
+/* The tree for supervisor or user accesses; NULL: none yet, and all of them fault. */
+static inline void shadow_set_root(struct shadow *s, bool user, struct spage *p)
+{
+    s->root[user] = p;
+    s->regs.cr3[user] = p ? p->frame : HMEM_NONE;
+}
+
 /* In shadow_page.c: */
 struct spage *spage_find(const struct shadow *s, struct key k);
-struct spage *spage_get(struct shadow *s, struct key k);    /* NULL: none left */
+struct spage *spage_new(struct shadow *s, struct key k);    /* there is none yet.  NULL: none left */
 void shadow_drop_all(struct shadow *s);
 void shadow_enter(struct shadow *s, struct spage *p, struct key k);     /* an unused page gets a name */
 struct spage *shadow_take_page(struct shadow *s);                       /* unused, empty; NULL: none left */
@@ -128,6 +135,17 @@ size_t frame_forget_page(struct shadow *s, gpa_t gpa, unsigned slot);
 bool frame_is_table(const struct shadow *s, gpa_t gpa);
 bool frame_is_unsync(const struct shadow *s, gpa_t gpa);
 bool frame_is_protected(const struct shadow *s, gpa_t gpa);
-const struct span *span_of_hva(const struct shadow *s, const void *hva);
+const struct span *span_of_gpa(const struct shadow *s, gpa_t gpa);
+
+/* Take the write permission from every entry that maps the page at gpa, and from
+ * translations that only the TLB has still.  Who makes a shadow of a table must do so,
+ * or the guest changes the table unseen: shadow_check() finds that. */
+void frame_protect(struct shadow *s, gpa_t gpa);
+
+/* The guest-physical page that a present leaf leads to. */
+static inline gpa_t leaf_page(uint64_t leaf)
+{
+    return (leaf & PTE_ADDR) - HMEM_GUEST;
+}
 
 #endif

@@ -31,19 +31,16 @@ struct saved_head {
 
 /* ---- saving ---- */
 
-static uint64_t saved_entry(const struct shadow *s, const struct spage *p, uint64_t e)
+static uint64_t saved_entry(const struct spage *p, uint64_t e)
 {
     if (!(e & PTE_P))
         return e;
     if (key_level(p->key) > 1)
         return e & ~PTE_ADDR;
-    const char *hva = (const char *)(uintptr_t)(e & PTE_ADDR);
-    const struct span *span = span_of_hva(s, hva);
-    bug_if(!span, "a shadow leads out of guest memory");
-    return (e & ~PTE_ADDR) | (span->base + (gpa_t)(hva - span->hva));
+    return (e & ~PTE_ADDR) | leaf_page(e);
 }
 
-static void save_page(const struct shadow *s, const struct spage *p, struct bytes_out *o)
+static void save_page(const struct spage *p, struct bytes_out *o)
 {
     struct saved_page out = { .used = p->used };
     if (p->used) {
@@ -51,7 +48,7 @@ static void save_page(const struct shadow *s, const struct spage *p, struct byte
         out.role = p->key.role;
         for (unsigned i = 0; i < TABLE_ENTRIES; i++)
             if (p->table[i])
-                out.entry[i] = saved_entry(s, p, p->table[i]);
+                out.entry[i] = saved_entry(p, p->table[i]);
     }
     BYTES_PUT(o, out);
 }
@@ -86,7 +83,7 @@ void shadow_save(const struct shadow *s, struct bytes_out *o)
     BYTES_PUT(o, h);
     pages_at = o->n;
     for (uint32_t i = 0; i < h.n_pages; i++)
-        save_page(s, &s->page[i], o);
+        save_page(&s->page[i], o);
     if (!o->bad)
         save_order(s, o->data + pages_at);
 }
@@ -148,7 +145,7 @@ static void put_entry(struct shadow *s, struct spage *p, unsigned slot, uint64_t
         return;
     }
     if (e & PTE_P)
-        e = (e & ~PTE_ADDR) | (uint64_t)(uintptr_t)gmem_ptr(s->gmem, e & PTE_ADDR, 1);
+        e += HMEM_GUEST;
     entry_set_leaf(s, p, slot, e);
 }
 
@@ -183,7 +180,7 @@ static void take_over(struct shadow *s, const struct saved_head *h, const struct
             if (all[i].entry[k])
                 put_entry(s, &s->page[i], k, all[i].entry[k]);
     for (unsigned i = 0; i < 2; i++)
-        s->root[i] = h->root[i] ? &s->page[h->root[i] - 1] : NULL;
+        shadow_set_root(s, i, h->root[i] ? &s->page[h->root[i] - 1] : NULL);
     shadow_set_paging(s, &(struct paging){ .cr0 = h->cr0, .cr3 = h->cr3, .cr4 = h->cr4, .efer = h->efer });
     s->n_unsync = h->n_unsync;
     memcpy(s->unsync, h->unsync, sizeof s->unsync);

@@ -126,6 +126,11 @@ static enum verdict on_ept_misconfig(struct vm *vm, struct vcpu *v, struct vmexi
 static enum verdict on_shadow_fault(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     struct walk w;
+    if (x->fault.error & PF_RSVD) {             /* the guest's reserved bits get into no shadow */
+        vm_stop(vm, VM_ENGINE, "the shadow table has an entry that no processor accepts, for gla %#"
+                PRIx64, x->fault.gla);
+        return STOP;
+    }
     enum shadow_verdict shadow = shadow_fault(vm->shadow, x->fault.gla, shadow_access(x->fault.error), &w);
     if (shadow_take_flush(vm->shadow))
         v->ops->flush_tlb(v);

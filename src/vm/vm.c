@@ -91,7 +91,7 @@ static bool make_parts(struct vm *vm)
     if (!vm->hmem)
         return false;
     if (vm->cfg.mmu == MMU_SHADOW)
-        vm->shadow = shadow_new(vm->gmem, t);
+        vm->shadow = shadow_new(vm->gmem, vm->hmem, t);
     else if (vm->cfg.engine->walks_tables)
         vm->nested = nested_new(vm->hmem, t);
     if (!vm->clock || !vm->ports || !vm->mmio || !vm->dirty || !(vm->shadow || vm->nested ||
@@ -107,7 +107,8 @@ static int make_cpu(struct vm *vm)
     *v = (struct vcpu){
         .ops = vm->cfg.engine, .number = vm->n_vcpus,
         .gmem = vm->gmem, .dirty = vm->dirty, .trace = vm->trace,
-        .mmu = vm->cfg.mmu, .hmem = vm->hmem, .shadow = vm->shadow,
+        .mmu = vm->cfg.mmu, .hmem = vm->hmem,
+        .shadow_regs = vm->shadow ? shadow_registers(vm->shadow) : NULL,
         .eptp = vm->nested ? nested_root(vm->nested) : HMEM_NONE,
         .owner = vm_as_owner(vm), .timing = vm->cfg.timing,
     };

@@ -80,7 +80,7 @@ static const struct { const char *path, *why; } not_saved[] = {
     { "soft.map_gen", "decoded code, of which there is none after loading" },
     { "soft.single", "how code is decoded" },
     { "shadow.pg.ac", "RFLAGS.AC as of the access, taken anew for each" },
-    { "shadow.mode", "of CR0, CR4, EFER" }, { "shadow.gla_mask", "of CR0, CR4, EFER" },
+    { "shadow.mode", "of CR0, CR4, EFER" }, { "shadow.regs", "of those and the roots" },
     { "shadow.bucket", "made anew as pages are entered" }, { "shadow.free", "made anew" },
     { "shadow.n_made", "made anew" }, { "shadow.n_spans", "guest memory's regions" },
 

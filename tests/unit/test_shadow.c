@@ -22,6 +22,7 @@
 #include "base/trace.h"
 #include "base/x86.h"
 #include "mem/gmem.h"
+#include "mem/hmem.h"
 #include "mem/shadow.h"
 
 #define RAM_PAGES 64
@@ -33,6 +34,7 @@
 struct pair {
     struct gmem   *oracle, *guest;
     struct shadow *s;
+    struct hmem   *hmem;
     struct trace  *t;
     struct paging  pg;
     unsigned       n_verdicts[5];
@@ -54,13 +56,15 @@ static void pair_new(struct pair *p)
     p->oracle = new_memory();
     p->guest = new_memory();
     p->t = trace_new(64);
-    p->s = shadow_new(p->guest, p->t);
+    p->hmem = hmem_new(p->guest);
+    p->s = shadow_new(p->guest, p->hmem, p->t);
     assert_non_null(p->s);
 }
 
 static void pair_free(struct pair *p)
 {
     shadow_free(p->s);
+    hmem_free(p->hmem);
     trace_free(p->t);
     gmem_free(p->oracle);
     gmem_free(p->guest);
@@ -120,29 +124,32 @@ static struct end through_walk(struct pair *p, gla_t gla, unsigned access)
     return (struct end){ RAM, gmem_ptr(p->oracle, w.gpa, 1), w.gpa, 0 };
 }
 
+static struct shadow_walk hardware(const struct pair *p, gla_t gla, unsigned access)
+{
+    struct shadow_walk h;
+    shadow_walk(p->hmem, shadow_registers(p->s), gla, access, &h);
+    return h;
+}
+
 /* What engine and monitor do together. */
 static struct end through_shadow(struct pair *p, gla_t gla, unsigned access)
 {
     unsigned ac = p->pg.ac ? WALK_AC : 0;
 
     for (int tries = 0; tries < 8; tries++) {
-        uint64_t entry;
-        uint32_t error;
-        void *hva;
+        struct shadow_walk h = hardware(p, gla, access | ac);
         struct walk w;
-        if (shadow_walk(p->s, gla, access | ac, true, &hva, &entry, &error)) {
-            for (size_t i = 0; i < gmem_count(p->guest); i++) {
-                const struct gmem_region *r = gmem_region(p->guest, i);
-                uint64_t off = (uint64_t)((char *)hva - (char *)r->hva_base);
-                if (off < r->size)
-                    return (struct end){ RAM, hva, r->base + off, 0 };
-            }
-            fail_msg("the shadow leads out of memory");
+        if (h.ok) {
+            gpa_t gpa;
+            assert_true(gmem_gpa(p->guest, h.hva, &gpa));
+            assert_int_equal(gpa, h.gpa);
+            return (struct end){ RAM, h.hva, gpa, 0 };
         }
-        if (entry & SHADOW_MMIO)
-            return (struct end){ DEVICE, NULL, (entry & PTE_ADDR) | (gla & 0xfff), 0 };
-        assert_int_equal(shadow_access(error), access | ac);
-        enum shadow_verdict v = shadow_fault(p->s, gla, shadow_access(error), &w);
+        if (h.device)
+            return (struct end){ DEVICE, NULL, h.gpa, 0 };
+        assert_int_equal(h.error & PF_RSVD, 0);
+        assert_int_equal(shadow_access(h.error), access | ac);
+        enum shadow_verdict v = shadow_fault(p->s, gla, shadow_access(h.error), &w);
         p->n_verdicts[v]++;
         assert_int_not_equal(v, SHADOW_FAILED);
         if (v == SHADOW_TRUE)
@@ -352,19 +359,88 @@ static void test_needs_what_it_writes(void **state)
     poke(&p, 0x3000, 0x9000 | RW, 4);
     load_cr3(&p);
     for (tries = 0; tries < 8; tries++) {
-        uint64_t entry;
-        uint32_t error;
-        void *hva;
+        struct shadow_walk h = hardware(&p, 0x400000, WALK_READ);
         struct walk w;
         gla_t gla = 0x400000;
-        if (shadow_walk(p.s, gla, WALK_READ, true, &hva, &entry, &error)) {
+        if (h.ok) {
             gla = 0x3000;
-            if (shadow_walk(p.s, gla, WALK_WRITE, true, &hva, &entry, &error))
+            h = hardware(&p, gla, WALK_WRITE);
+            if (h.ok)
                 break;
         }
-        shadow_fault(p.s, gla, shadow_access(error), &w);
+        shadow_fault(p.s, gla, shadow_access(h.error), &w);
     }
     assert_in_range(tries, 0, 4);
+    pair_free(&p);
+}
+
+/* Entries that the keeper never writes, put into its tables at each level: the hardware
+ * refuses them, and what it refuses is told apart from a missing page. */
+static void test_hardware_checks_entries(void **state)
+{
+    (void)state;
+    static const struct { const char *what; unsigned step; uint64_t entry; bool ok, reserved; } row[] = {
+        { "another page of RAM",       3, HMEM_GUEST + 0x7000 + PTE_P, true, false },
+        { "the last page of RAM",      3, HMEM_GUEST + RAM_SIZE - PAGE_SIZE + PTE_P, true, false },
+        { "behind all memory",         3, HMEM_GUEST + HIGH_BASE + HIGH_SIZE + PTE_P, false, true },
+        { "frame 0",                   3, PTE_P, false, true },
+        { "a table of the monitor's",  3, HMEM_TABLES + PTE_P, false, true },
+        { "a host pointer",            3, 0x7f1234567000 + PTE_P, false, true },
+        { "address bit 46",            3, HMEM_GUEST + 0x7000 + BIT(46) + PTE_P, false, true },
+        { "address bit 51",            3, HMEM_GUEST + 0x7000 + BIT(51) + PTE_P, false, true },
+        { "ignored bits",              3, HMEM_GUEST + 0x7000 + FIELD(62, 52) + PTE_P, true, false },
+        { "not present",               3, 0x7f1234567000, false, false },
+        { "a table that is none",      2, HMEM_GUEST + 0x7000 + PTE_P, false, true },
+        { "a large page",              2, HMEM_GUEST + PTE_PS + PTE_P, false, true },
+        { "a table never made",        1, 0xff000000 + PTE_P, false, true },
+        { "a reserved bit at the top", 0, HMEM_TABLES + BIT(50) + PTE_P, false, true },
+        { "PS at the top",             0, HMEM_TABLES + PTE_PS + PTE_P, false, true },
+    };
+    for (size_t i = 0; i < NELEM(row); i++) {
+        struct pair p;
+        pair_new(&p);
+        load_cr3(&p);                       /* no paging: gla is gpa */
+        access_both(&p, 0x5123, WALK_READ, 0, 1);
+        struct shadow_walk h = hardware(&p, 0x5123, WALK_READ);
+        assert_true(h.ok);
+        hpa_t table = row[i].step ? h.step[row[i].step - 1] & PTE_ADDR
+                                  : shadow_registers(p.s)->cr3[0];
+        hmem_table(p.hmem, table)[table_index(0x5123, 4 - row[i].step)] = row[i].entry;
+        h = hardware(&p, 0x5123, WALK_READ);
+        if (h.ok != row[i].ok || (!h.ok && !(h.error & PF_RSVD) != !row[i].reserved))
+            fail_msg("%s: ok %d, error %#x", row[i].what, h.ok, h.error);
+        assert_false(h.device);
+        if (h.ok)
+            assert_ptr_equal(h.hva, gmem_ptr(p.guest, (row[i].entry & PTE_ADDR & ~BIT(46)) -
+                                             HMEM_GUEST + 0x123, 1));
+        hmem_table(p.hmem, table)[table_index(0x5123, 4 - row[i].step)] = 0;    /* for pair_free */
+        pair_free(&p);
+    }
+}
+
+/* With CR0.WP clear the supervisor writes through the protection: the monitor must set it. */
+static void test_hardware_obeys_wp(void **state)
+{
+    (void)state;
+    struct pair p;
+    pair_new(&p);
+    identity_2level(&p);
+    load_cr3(&p);
+    access_both(&p, 0x1000, WALK_READ, 0, 4);   /* the directory: protected */
+    struct shadow_regs r = *shadow_registers(p.s);
+    struct shadow_walk h;
+    assert_true(r.wp);
+    shadow_walk(p.hmem, &r, 0x1000, WALK_WRITE, &h);
+    assert_false(h.ok);
+    r.wp = false;
+    shadow_walk(p.hmem, &r, 0x1000, WALK_WRITE, &h);
+    assert_true(h.ok);
+    shadow_walk(p.hmem, &r, 0x1000, WALK_WRITE | WALK_USER, &h);
+    assert_false(h.ok);
+    r.cr3[0] = HMEM_NONE;
+    shadow_walk(p.hmem, &r, 0x1000, WALK_READ, &h);
+    assert_false(h.ok);
+    assert_int_equal(h.error, 0);
     pair_free(&p);
 }
 
@@ -678,6 +754,8 @@ int main(void)
         cmocka_unit_test(test_pdpts_share_a_page),
         cmocka_unit_test(test_one_table_two_formats),
         cmocka_unit_test(test_needs_what_it_writes),
+        cmocka_unit_test(test_hardware_checks_entries),
+        cmocka_unit_test(test_hardware_obeys_wp),
         cmocka_unit_test(test_device_and_rom),
         cmocka_unit_test(test_wp_clear),
         cmocka_unit_test(test_roots_are_cached),

@@ -29,7 +29,7 @@
 #include "mem/gmem.h"
 #include "mem/ept_walk.h"
 #include "mem/hmem.h"
-#include "mem/shadow.h"
+#include "mem/shadow_walk.h"
 
 enum tlb_set { SET_SUPERVISOR, SET_USER, SET_SUPERVISOR_AC, N_SETS };
 
@@ -358,28 +358,20 @@ static gpa_t gpa_of(struct soft *s, const uint8_t *hva)
     return gpa;
 }
 
-/* Write protection must hold whatever the guest's CR0.WP is, so the shadowed
- * hardware always runs with WP set, as a real one would. */
 static void translate_shadow(struct soft *s, gla_t gla, unsigned access, struct place *p)
 {
-    void *hva;
-    uint64_t entry;
-    uint32_t error;
+    struct shadow_walk w;
 
     if (s->flags & FLAG_AC)
         access |= WALK_AC;
     p->global = p->large = false;
-    if (shadow_walk(s->v->shadow, gla, access, true, &hva, &entry, &error)) {
-        p->hva = hva;
-        p->gpa = gpa_of(s, hva);
-        return;
-    }
-    if (!(entry & PTE_P) && (entry & SHADOW_MMIO)) {
+    shadow_walk(s->v->hmem, s->v->shadow_regs, gla, access, &w);
+    if (UNLIKELY(!w.ok && !w.device))
+        soft_page_fault(s, gla, w.error);
+    p->hva = w.hva;
+    if (w.device)
         p->hva = NULL;
-        p->gpa = (entry & PTE_ADDR) | (gla & ~PAGE_MASK);
-        return;
-    }
-    soft_page_fault(s, gla, error);
+    p->gpa = w.gpa;
 }
 
 static void grant(struct soft_tlb *t, unsigned set, unsigned i, unsigned tag, gla_t page,
@@ -471,19 +463,38 @@ static void locate(struct soft *s, gla_t gla, unsigned access, struct place *p)
 
 /* ---- what the monitor repaired ---- */
 
-/* The processor is about to go back to the address it left at.  What it finds there now,
- * and did not before, the monitor has made: that is logged here and not where it is
- * made, so that a monitor's own word is not needed for it. */
-void tlb_see_repair(struct soft *s, const struct vmexit *x)
+static void see_nested_fill(struct soft *s, const struct vmexit *x)
 {
     struct ept_walk n;
 
-    if (x->reason != EXIT_EPT_VIOLATION || s->v->mmu != MMU_NESTED)
-        return;
     ept_walk(s->v->hmem, s->v->eptp, x->page.gpa, x->page.access, true, &n);
     if (n.result == EPT_OK)
         trace_emit(s->v->trace, TRACE_NESTED_FILL, x->page.gpa & ~(n.page_size - 1), n.page_size,
                    n.perm);
+}
+
+static void see_shadow_fill(struct soft *s, const struct vmexit *x)
+{
+    const struct shadow_regs *r = s->v->shadow_regs;
+    struct shadow_walk w;
+
+    shadow_walk(s->v->hmem, r, x->fault.gla, shadow_access(x->fault.error), &w);
+    if (w.ok || w.device)
+        trace_emit(s->v->trace, TRACE_SHADOW_FILL, x->fault.gla & r->gla_mask, w.gpa,
+                   w.entry & ~PTE_ADDR);
+}
+
+/* The processor is about to go back to the address it left at.  What it finds there now,
+ * and did not before, the monitor has made: that is logged here and not where it is
+ * made, so that nobody has to take the monitor's word for it. */
+void tlb_see_repair(struct soft *s, const struct vmexit *x)
+{
+    bool shadow = s->v->mmu == MMU_SHADOW;
+
+    if (x->reason == EXIT_EPT_VIOLATION && !shadow)
+        see_nested_fill(s, x);
+    else if (x->reason == EXIT_EXCEPTION && shadow && x->fault.vector == VEC_PF)
+        see_shadow_fill(s, x);
 }
 
 uint8_t *tlb_fetch(struct soft *s, gla_t gla)

@@ -166,21 +166,20 @@ static int serve_nested(struct vmm *m, struct link_second *s)
 /* The shadow's entries for a linear address, as a supervisor's read finds them. */
 static int serve_shadow(struct vmm *m, struct link_second *s)
 {
-    void *hva = NULL;
-    uint32_t error;
-    uint64_t entry = 0, path[4];
+    struct shadow_walk w;
+    shadow_walk(m->vm->hmem, shadow_registers(m->vm->shadow), m->in.peek.at,
+                WALK_READ | WALK_SYSTEM, &w);
     s->is_shadow = true;
-    s->ok = shadow_walk(m->vm->shadow, m->in.peek.at, WALK_READ | WALK_SYSTEM, true, &hva, &entry,
-                        &error);
-    s->hva = s->ok ? (uintptr_t)hva : 0;
+    s->ok = w.ok;
+    s->hva = w.ok ? (uintptr_t)w.hva : 0;
     s->page_size = PAGE_SIZE;
-    s->depth = shadow_path(m->vm->shadow, m->in.peek.at, WALK_READ | WALK_SYSTEM, path);
-    for (unsigned i = 0; i < s->depth; i++) {
+    s->depth = w.depth;
+    for (unsigned i = 0; i < w.depth; i++) {
         s->step[i].level = 4 - i;
-        s->step[i].entry = path[i];
+        s->step[i].entry = w.step[i];
     }
-    s->perm = (unsigned)((entry & PTE_W ? PF_W : 0) | (entry & PTE_U ? PF_U : 0) |
-                         (entry & PTE_NX ? 0 : PF_I));
+    s->perm = (unsigned)((w.entry & PTE_W ? PF_W : 0) | (w.entry & PTE_U ? PF_U : 0) |
+                         (w.entry & PTE_NX ? 0 : PF_I));
     return 0;
 }
 
