@@ -61,20 +61,77 @@ bool ept_entry_is_misconfigured(const struct hmem *h, uint64_t entry, unsigned l
     return (entry & EPT_RWX) && misconfigured(h, entry, level);
 }
 
-/* One entry, read from its table.  True: go on to the next level. */
-static inline bool take_step(const struct hmem *h, uint64_t entry, unsigned level,
-                             struct ept_walk *w)
+/* An entry that points to a table and allows everything, as ours do, passes by one
+ * comparison; so does a readable leaf of write-back memory.  Both were used before. */
+#define TABLE_BITS  (HIGH_RSVD | FIELD(6, 3) | EPT_LARGE | EPT_RWX | EPT_A)
+#define LEAF_BITS   (HIGH_RSVD | EPT_TYPE | EPT_R | EPT_A)
+
+/* The entry of `level`, if it passes so; else 0. */
+static inline uint64_t table_entry(const uint64_t *table, gpa_t gpa, unsigned level)
 {
-    w->step[w->depth].level = level;
-    w->step[w->depth].entry = entry;
-    w->depth++;
-    if (!(entry & EPT_RWX))
+    uint64_t e = table[table_index(gpa, level)];
+
+    return (e & TABLE_BITS) == (EPT_RWX | EPT_A) ? e : 0;
+}
+
+/* Nearly every walk: four plain entries, and no bit to be set.  False: walk_any() must look
+ * closer. */
+static inline bool walk_plain(const struct hmem *h, hpa_t root, gpa_t gpa, unsigned access,
+                              struct ept_walk *w)
+{
+    const uint64_t *table = hmem_table(h, root & EPT_FRAME);
+
+    if (gpa >= EPT_GPA_LIMIT || !table)
         return false;
-    if (misconfigured(h, entry, level)) {
-        w->result = EPT_MISCONFIG;
-        return false;
+    for (unsigned level = 4; level > 1; level--) {
+        table = hmem_table(h, table_entry(table, gpa, level) & EPT_FRAME);
+        if (!table)
+            return false;
     }
-    return !is_leaf(entry, level);
+    uint64_t leaf = table[table_index(gpa, 1)];
+    uint64_t need = access | (access & EPT_W ? EPT_D : 0);
+    if ((leaf & LEAF_BITS) != (EPT_WB | EPT_R | EPT_A) || (leaf & need) != need)
+        return false;
+    w->hva = hmem_guest_byte(h, (leaf & EPT_FRAME) + (gpa & ~PAGE_MASK));
+    w->page_size = PAGE_SIZE;
+    w->perm = leaf & EPT_RWX;
+    w->depth = 0;
+    w->result = EPT_OK;
+    return w->hva != NULL;
+}
+
+/* Where a walk is: the table of this level, and the entries that led here. */
+struct way {
+    uint64_t *table;
+    uint64_t *used[4];
+    uint64_t  entry;            /* the last one read                          */
+    uint64_t  common;           /* bits that are set in all entries so far    */
+    unsigned  level;            /* of the last one                            */
+};
+
+/* Read the entry of way->level. */
+static void read_entry(gpa_t gpa, struct way *way)
+{
+    uint64_t *e = &way->table[table_index(gpa, way->level)];
+
+    way->used[4 - way->level] = e;
+    way->entry = *e;
+    way->common &= way->entry;
+}
+
+/* Down to the entry that decides: a leaf (true), one that is not present, or one that a
+ * processor refuses. */
+static bool reach_leaf(const struct hmem *h, gpa_t gpa, struct way *way, bool *misconfig)
+{
+    for (;; way->level--) {
+        read_entry(gpa, way);
+        *misconfig = ept_entry_is_misconfigured(h, way->entry, way->level);
+        if (*misconfig || !(way->entry & EPT_RWX))
+            return false;
+        if (is_leaf(way->entry, way->level))
+            return true;
+        way->table = hmem_table(h, way->entry & EPT_FRAME);
+    }
 }
 
 /* Locked, because another CPU may set a bit in the same entry. */
@@ -83,37 +140,54 @@ static inline void set_bits(uint64_t *entry, uint64_t bits)
     __atomic_fetch_or(entry, bits, __ATOMIC_SEQ_CST);
 }
 
+static void mark_used(const struct way *way, bool write)
+{
+    unsigned n = 5 - way->level;
+
+    for (unsigned i = 0; i < n && !(way->common & EPT_A); i++)
+        set_bits(way->used[i], EPT_A);
+    if (write && !(way->entry & EPT_D))
+        set_bits(way->used[n - 1], EPT_D);
+}
+
+static void tell_steps(const struct way *way, struct ept_walk *w)
+{
+    for (w->depth = 0; w->depth < 5 - way->level; w->depth++) {
+        w->step[w->depth].level = 4 - w->depth;
+        w->step[w->depth].entry = *way->used[w->depth];
+    }
+}
+
+/* Any walk, with all its ends. */
+static __attribute__((noinline))
+void walk_any(const struct hmem *h, hpa_t root, gpa_t gpa, unsigned access, bool peek,
+              struct ept_walk *w)
+{
+    struct way way = { .table = hmem_table(h, root & EPT_FRAME), .common = ~UINT64_C(0),
+                       .level = 4 };
+    bool misconfig;
+
+    *w = (struct ept_walk){ .result = EPT_VIOLATION };
+    if (gpa >= EPT_GPA_LIMIT || !way.table)
+        return;
+    if (reach_leaf(h, gpa, &way, &misconfig)) {
+        w->page_size = bytes_under_entry(way.level);
+        w->hva = hmem_guest_byte(h, (way.entry & EPT_FRAME) + (gpa & (w->page_size - 1)));
+        w->perm = way.common & EPT_RWX;
+        if ((way.common & access) == access)
+            w->result = EPT_OK;
+    } else if (misconfig) {
+        w->result = EPT_MISCONFIG;
+    }
+    if (peek || w->result != EPT_OK)
+        tell_steps(&way, w);
+    else
+        mark_used(&way, access & EPT_W);
+}
+
 void ept_walk(const struct hmem *h, hpa_t root, gpa_t gpa, unsigned access, bool peek,
               struct ept_walk *w)
 {
-    uint64_t *table = hmem_table(h, root & EPT_FRAME), *used[4], entry = 0;
-    uint64_t common = ~UINT64_C(0);         /* bits set in all entries on the way */
-    unsigned level = 4;
-
-    *w = (struct ept_walk){ .result = EPT_VIOLATION };
-    if (gpa >= EPT_GPA_LIMIT || !table)
-        return;
-    for (bool more = true; more; level--) {
-        used[w->depth] = &table[table_index(gpa, level)];
-        entry = *used[w->depth];
-        common &= entry;
-        more = take_step(h, entry, level, w);
-        if (more)
-            table = hmem_table(h, entry & EPT_FRAME);
-    }
-    level++;
-    if (!(entry & EPT_RWX) || w->result == EPT_MISCONFIG)
-        return;
-    w->page_size = bytes_under_entry(level);
-    w->hva = hmem_guest(h, (entry & EPT_FRAME) + (gpa & (w->page_size - 1)), 1);
-    w->perm = common & EPT_RWX;
-    if ((common & access) != access)
-        return;
-    w->result = EPT_OK;
-    if (peek)
-        return;
-    for (unsigned i = 0; i < w->depth && !(common & EPT_A); i++)
-        set_bits(used[i], EPT_A);
-    if ((access & EPT_W) && !(entry & EPT_D))
-        set_bits(used[w->depth - 1], EPT_D);
+    if (peek || !walk_plain(h, root, gpa, access, w))
+        walk_any(h, root, gpa, access, peek, w);
 }

@@ -48,6 +48,7 @@ struct ept_walk {
     void    *hva;               /* of the byte at gpa; NULL if not mapped    */
     uint64_t page_size;         /* 4096 or 2 MiB, if mapped                  */
     unsigned perm;              /* R, W, X of all levels; 0: not mapped      */
+    /* Only if the walk peeked or did not end in EPT_OK: */
     unsigned depth;             /* steps taken, 1 to 4 (0: gpa beyond the limit) */
     struct { unsigned level; uint64_t entry; } step[4];     /* as found      */
 };

@@ -15,6 +15,8 @@
 /* More than shadow_page.h has pages; and in small machines for tests. */
 #define LEAST_TABLES  4096
 
+static const struct gmem_region no_region = { .name = "nothing" };
+
 /* At most so many tables of one level lie on the way to the regions of m, if each
  * table covers `bytes`. */
 static uint64_t tables_over(const struct gmem *m, uint64_t bytes)
@@ -35,6 +37,7 @@ struct hmem *hmem_new(const struct gmem *m)
     uint64_t n = LEAST_TABLES + tables_over(m, BIT(21)) + tables_over(m, BIT(30)) +
                  tables_over(m, BIT(39));
     h->gmem = m;
+    h->last = &no_region;
     h->tables_max = n * PAGE_SIZE;
     h->tables = host_page_alloc(h->tables_max);
     if (!h->tables) {
@@ -50,6 +53,15 @@ void hmem_free(struct hmem *h)
         return;
     host_page_free(h->tables, h->tables_max);
     free(h);
+}
+
+EXIT_PATH const struct gmem_region *hmem_region(const struct hmem *h, hpa_t hpa)
+{
+    const struct gmem_region *r = gmem_find(h->gmem, hpa - HMEM_GUEST);
+
+    if (r)
+        __atomic_store_n(&((struct hmem *)h)->last, r, __ATOMIC_RELAXED);
+    return r;
 }
 
 hpa_t hmem_table_new(struct hmem *h)

@@ -38,6 +38,7 @@ struct hmem {
     uint64_t  tables_bytes;     /* how much of it was handed out at some time */
     uint64_t  tables_max;
     hpa_t     free;             /* the first frame given back, or HMEM_NONE   */
+    const struct gmem_region *last;     /* hint: where hmem_guest_byte() looks first */
 };
 
 /* Room for the tables that map all of m once, and for every shadow page there can be.
@@ -57,6 +58,21 @@ static inline uint64_t *hmem_table(const struct hmem *h, hpa_t hpa)
 static inline void *hmem_guest(const struct hmem *h, hpa_t hpa, uint64_t len)
 {
     return gmem_ptr(h->gmem, hpa - HMEM_GUEST, len);
+}
+
+/* The region of guest memory that hpa lies in, or NULL; it is looked at first next time. */
+const struct gmem_region *hmem_region(const struct hmem *h, hpa_t hpa);
+
+/* One byte of it, quickly: most lie in the region of the one before. */
+static inline void *hmem_guest_byte(const struct hmem *h, hpa_t hpa)
+{
+    const struct gmem_region *r = __atomic_load_n(&h->last, __ATOMIC_RELAXED);
+    void *hva = gmem_hva(r, hpa - HMEM_GUEST, 1);
+
+    if (hva)
+        return hva;
+    r = hmem_region(h, hpa);
+    return r ? gmem_hva(r, hpa - HMEM_GUEST, 1) : NULL;
 }
 
 /* Index of `address` in a table of `level`: 4 (root) to 1 (leaf). */

@@ -60,7 +60,7 @@ void shadow_walk(const struct hmem *h, const struct shadow_regs *r, gla_t gla, u
     bool reserved = !follow(h, r->cr3[walk_is_user(access)], gla & r->gla_mask, w);
     uint64_t e = w->entry;
     if (!reserved && (e & PTE_P)) {
-        w->hva = hmem_guest(h, (e & PTE_ADDR) + offset, 1);
+        w->hva = hmem_guest_byte(h, (e & PTE_ADDR) + offset);
         w->gpa = (e & PTE_ADDR) + offset - HMEM_GUEST;
         reserved = !w->hva;
         w->ok = !reserved && leaf_allows(r, e, access);

@@ -490,7 +490,10 @@ static void see_shadow_fill(struct soft *s, const struct vmexit *x)
 void tlb_see_repair(struct soft *s, const struct vmexit *x)
 {
     bool shadow = s->v->mmu == MMU_SHADOW;
+    uint64_t kinds = BIT(TRACE_NESTED_FILL) | BIT(TRACE_SHADOW_FILL);
 
+    if (!s->v->trace || !(s->v->trace->mask & kinds))
+        return;
     if (x->reason == EXIT_EPT_VIOLATION && !shadow)
         see_nested_fill(s, x);
     else if (x->reason == EXIT_EXCEPTION && shadow && x->fault.vector == VEC_PF)
