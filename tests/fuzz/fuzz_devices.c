@@ -13,6 +13,7 @@
  * if a saved device loaded again is not the same.
  */
 #include "../unit/board.h"
+#include "world.h"
 
 #define MAX_TIMERS_FIRED 500    /* then the clock jumps, as on a host that was suspended */
 
@@ -62,44 +63,51 @@ static void advance(struct board *b, unsigned log_ns)
     vclock_run_due(b->clock);
 }
 
-static size_t save(const struct device_ops *ops, const void *dev, char *buf, size_t n)
+/* One stream for all: to open one costs more than to use it. */
+struct image { FILE *f; char bytes[8192]; };
+
+static FILE *rewound(struct image *i)
 {
-    FILE *f = fmemopen(buf, n, "w");
-    int err = device_save(ops, dev, f);
-    size_t bytes = (size_t)ftell(f);
-    fclose(f);
-    check_same(err == 0, "cannot be saved", ops);
-    return bytes;
+    if (!i->f)
+        i->f = fmemopen(i->bytes, sizeof i->bytes, "r+");
+    rewind(i->f);
+    return i->f;
 }
 
-static void load(struct board *b, int part, char *buf, size_t n)
+static size_t save(const struct device_ops *ops, const void *dev, struct image *i)
 {
-    FILE *f = fmemopen(buf, n, "r");
-    device_load(b->part[part].ops, b->part[part].dev, f);
-    fclose(f);
+    FILE *f = rewound(i);
+    int err = device_save(ops, dev, f);
+    check_same(err == 0, "cannot be saved", ops);
+    return (size_t)ftell(f);
 }
+
+static void load(struct board *b, int part, struct image *i)
+{
+    device_load(b->part[part].ops, b->part[part].dev, rewound(i));
+}
+
+static struct image one, two;
 
 /* Save, load into the same device, save: nothing may have changed. */
 static void roundtrip(struct board *b, int part)
 {
-    char one[8192] = { 0 }, two[8192] = { 0 };
     const struct device_ops *ops = b->part[part].ops;
-    size_t n = save(ops, b->part[part].dev, one, sizeof one);
-    load(b, part, one, n);
-    size_t m = save(ops, b->part[part].dev, two, sizeof two);
-    check_same(n == m && !memcmp(one, two, n), "loading what was saved changed it", ops);
+    size_t n = save(ops, b->part[part].dev, &one);
+    load(b, part, &one);
+    size_t m = save(ops, b->part[part].dev, &two);
+    check_same(n == m && !memcmp(one.bytes, two.bytes, n), "loading what was saved changed it", ops);
 }
 
 /* A well-formed file with wrong numbers in it. */
 static void load_nonsense(struct board *b, int part, struct input *in)
 {
-    char buf[8192];
-    size_t n = save(b->part[part].ops, b->part[part].dev, buf, sizeof buf);
+    size_t n = save(b->part[part].ops, b->part[part].dev, &one);
     for (unsigned i = take(in) % 8; i > 0; i--) {
         size_t at = (size_t)(take(in) << 8 | take(in)) % n;
-        buf[at] = (char)take(in);
+        one.bytes[at] = (char)take(in);
     }
-    load(b, part, buf, n);
+    load(b, part, &one);
 }
 
 static void access_port(struct board *b, int part, struct input *in, bool write)
@@ -163,7 +171,7 @@ static void rewire(struct board *b, struct input *in)
 static void step(struct board *b, int part, struct input *in)
 {
     uint8_t op = take(in);
-    int one = part < N_BOARD_PARTS ? part : (op >> 4) % N_BOARD_PARTS;
+    int some = part < N_BOARD_PARTS ? part : (op >> 4) % N_BOARD_PARTS;
     switch (op % 16) {
     case 0: case 1: case 2: case 3: case 4:
         access_port(b, part, in, true);
@@ -178,14 +186,14 @@ static void step(struct board *b, int part, struct input *in)
         from_outside(b, in);
         break;
     case 13:
-        roundtrip(b, one);
+        roundtrip(b, some);
         break;
     case 14:
-        load_nonsense(b, one, in);
+        load_nonsense(b, some, in);
         break;
     default:
         if (op == 0xff)
-            b->part[one].ops->reset(b->part[one].dev);
+            b->part[some].ops->reset(b->part[some].dev);
         else
             rewire(b, in);
         break;
@@ -195,29 +203,76 @@ static void step(struct board *b, int part, struct input *in)
 static void look_at_all(struct board *b)
 {
     static uint8_t vram[VGA_VRAM_BYTES];
+    static FILE *nowhere;
     unsigned hz;
-    char *text = NULL;
-    size_t n = 0;
-    FILE *f = open_memstream(&text, &n);
+    if (!nowhere)
+        nowhere = fopen("/dev/null", "w");
     for (int i = 0; i < N_BOARD_PARTS; i++)
-        device_show(b->part[i].ops, b->part[i].dev, f);
-    vga_text_dump(b->part[B_VGA].dev, vram, f);
+        device_show(b->part[i].ops, b->part[i].dev, nowhere);
+    vga_text_dump(b->part[B_VGA].dev, vram, nowhere);
     pit_speaker(b->part[B_PIT].dev, &hz);
-    fclose(f);
-    free(text);
+}
+
+static struct board *make(void)
+{
+    struct board *b = board_new();
+    start_pics(b);
+    return b;
+}
+
+static void run(struct board *b, const uint8_t *data, size_t size)
+{
+    struct input in = { data, size < 4096 ? size : 4096 };
+    int part = take(&in) % (N_BOARD_PARTS + 1);
+    while (in.left)
+        step(b, part, &in);
+    look_at_all(b);
+}
+
+/* ---- the same, whatever ran before? ---- */
+
+/* A number for the end: the newest events, all state, all that went out. */
+static uint64_t sum_up(const struct board *b)
+{
+    const struct trace_ring *r = b->trace->ring;
+    uint64_t sum = world_sum(r->head, b->out, b->n_out);
+    for (uint64_t seq = r->head; seq && r->head - seq < r->size; seq--)
+        sum = world_sum(sum, &r->event[seq & (r->size - 1)], sizeof r->event[0]);
+    for (int i = 0; i < N_BOARD_PARTS; i++)
+        sum = world_sum(sum, one.bytes, save(b->part[i].ops, b->part[i].dev, &one));
+    return sum;
+}
+
+static uint64_t run_fresh_and_sum(const uint8_t *data, size_t size)
+{
+    struct board *b = make();
+    run(b, data, size);
+    uint64_t sum = sum_up(b);
+    board_free(b);
+    return sum;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct input in = { data, size < 4096 ? size : 4096 };
-    int part = take(&in) % (N_BOARD_PARTS + 1);
-    struct board *b = board_new();
-    start_pics(b);
-    while (in.left)
-        step(b, part, &in);
-    look_at_all(b);
-    board_free(b);
+    static struct world world;
+    static struct board *b;
+    static struct trace_ring ring;          /* its head, as it is at first */
+    if (!b) {
+        run_fresh_and_sum(data, 0);         /* streams get their buffers, which stay */
+        save(&pic_ops, (b = make())->part[B_PIC].dev, &two);
+        board_free(b);
+        world_begin(&world);
+        b = make();
+        world_end(&world, NULL, NULL);
+        ring = *b->trace->ring;
+    }
+    world_enter(&world);
+    run(b, data, size);
+    uint64_t sum = world_check_due() ? sum_up(b) : 0;
+    bug_if(!world_put_back(&world), "a device has freed what its constructor made");
+    *b->trace->ring = ring;
+    bug_if(sum && sum != run_fresh_and_sum(data, size), "the end depends on the inputs before");
     return 0;
 }

@@ -13,10 +13,12 @@
 #include <string.h>
 
 #include "base/host.h"
+#include "base/trace.h"
 #include "mem/gmem.h"
 #include "vm/recording.h"
 #include "vm/snapshot.h"
 #include "vm/state.h"
+#include "world.h"
 
 #define CODE 0x1000
 
@@ -35,7 +37,10 @@ static const uint8_t code[] = {
     0xeb, 0xe1,                                 /* jmp 1b                               */
 };
 
-static struct machine { struct vm *vm; struct bytes_out good; } machines[2];
+enum { RAM = 2 << 20, EVENTS = 1 << 12, TURNS = 30 };
+
+static struct machine { struct vm *vm; struct bytes_out good; uint64_t hash; struct world world; } machines[2];
+static struct trace *trace;             /* of both, and silent but for the check */
 
 static uint64_t idle(void *arg, uint64_t ns)
 {
@@ -53,36 +58,57 @@ static void run(struct vm *vm, uint64_t n)
     }
 }
 
-static void make(struct machine *m, enum mmu_kind mmu)
+static struct vm *make(enum mmu_kind mmu)
 {
-    struct vm_config c = { .engine = &engine_soft, .mmu = mmu, .ram_bytes = 4u << 20, .idle = idle,
-                           .no_reboot = true };
+    struct vm_config c = { .engine = &engine_soft, .mmu = mmu, .ram_bytes = RAM, .idle = idle,
+                           .no_reboot = true, .trace = trace };
     struct cpu_state s;
     char why[200];
-    m->vm = vm_new(&c, why, sizeof why);
+    struct vm *vm = vm_new(&c, why, sizeof why);
+    bug_if(!vm, "%s", why);
     cpu_state_reset(&s);
     for (unsigned i = 0; i < SEG_LDTR; i++)
         s.seg[i] = (struct segment){ .sel = (uint16_t)(i == SEG_CS ? 8 : 16), .limit = 0xffffffff,
                                      .attr = (uint16_t)(i == SEG_CS ? 0xc09b : 0xc093) };
     s.cr0 |= 1;
     s.rip = CODE;
-    gmem_write(m->vm->gmem, CODE, code, sizeof code);
-    bug_if(boot_cpu(m->vm)->ops->set_state(boot_cpu(m->vm), ST_ALL, &s), "no state");
-    vm_begin(m->vm);
-    run(m->vm, 300);
-    bug_if(m->vm->stop != VM_RUNNING, "the guest has stopped: %s", m->vm->why);
-    vm_save_state(m->vm, &m->good);
+    gmem_write(vm->gmem, CODE, code, sizeof code);
+    bug_if(boot_cpu(vm)->ops->set_state(boot_cpu(vm), ST_ALL, &s), "no state");
+    vm_begin(vm);
+    run(vm, 300);
+    bug_if(vm->stop != VM_RUNNING, "the guest has stopped: %s", vm->why);
+    return vm;
 }
 
-static void load_good(struct machine *m)
+/* The machine for this input; it is built anew if the last one has spoilt it. */
+static struct machine *machine(enum mmu_kind mmu)
+{
+    struct machine *m = &machines[mmu == MMU_SHADOW];
+    if (m->world.broken) {
+        world_drop(&m->world);
+        vm_free(m->vm);
+        free(m->good.data);
+        memset(m, 0, sizeof *m);
+    }
+    if (!m->vm) {
+        world_begin(&m->world);
+        m->vm = make(mmu);
+        world_end(&m->world, m->vm->gmem, m->vm->dirty);
+        vm_save_state(m->vm, &m->good);
+        m->hash = vm_hash(m->vm);
+    }
+    return m;
+}
+
+static void load_good(struct machine *m, struct vm *vm)
 {
     struct bytes_in in = { m->good.data, m->good.data + m->good.n, false };
     char why[200];
-    bug_if(vm_load_state(m->vm, &in, why, sizeof why), "its own state is refused: %s", why);
+    bug_if(vm_load_state(vm, &in, why, sizeof why), "its own state is refused: %s", why);
 }
 
 /* Three bytes of offset and one to put there, again and again. */
-static void changed_state(struct machine *m, const uint8_t *data, size_t size)
+static void changed_state(struct machine *m, struct vm *vm, const uint8_t *data, size_t size)
 {
     uint8_t *state = malloc(m->good.n);
     char why[200] = "";
@@ -90,12 +116,13 @@ static void changed_state(struct machine *m, const uint8_t *data, size_t size)
     for (; size >= 4; data += 4, size -= 4)
         state[(data[0] | data[1] << 8 | data[2] << 16) % m->good.n] = data[3];
     struct bytes_in in = { state, state + m->good.n - size, false };    /* and perhaps some are missing */
-    if (vm_load_state(m->vm, &in, why, sizeof why))
+    if (vm_load_state(vm, &in, why, sizeof why)) {
         bug_if(!why[0], "refused without a word");
-    else
-        run(m->vm, 300);
+        load_good(m, vm);
+    } else {
+        run(vm, TURNS);
+    }
     free(state);
-    load_good(m);
 }
 
 struct given { const uint8_t *at; size_t n; };
@@ -110,15 +137,26 @@ static int64_t get(void *arg, void *data, size_t n)
     return (int64_t)n;
 }
 
-static void any_file(struct machine *m, const uint8_t *data, size_t size)
+/* Is it as it was built?  If not byte for byte (the TLB may have forgotten entries), then by
+ * vm_hash(), which is slow. */
+static bool is_unchanged(struct machine *m, struct vm *vm)
+{
+    struct bytes_out now = { 0 };
+    vm_save_state(vm, &now);
+    bool same = now.n == m->good.n && !memcmp(now.data, m->good.data, now.n);
+    free(now.data);
+    return world_same_ram(&m->world, vm->gmem) && (same || vm_hash(vm) == m->hash);
+}
+
+static void any_file(struct machine *m, struct vm *vm, const uint8_t *data, size_t size)
 {
     struct given in = { data, size };
     struct snapshot_io io = { .get = get, .arg = &in };
     char why[300] = "";
-    uint64_t before = vm_hash(m->vm);
-    if (snapshot_load(m->vm, &io, why, sizeof why))
-        bug_if(!why[0] || vm_hash(m->vm) != before, "refused, but not as if nothing had been");
-    load_good(m);
+    if (snapshot_load(vm, &io, why, sizeof why))
+        bug_if(!why[0] || !is_unchanged(m, vm), "refused, but not as if nothing had been");
+    else
+        run(vm, TURNS);
 }
 
 static void any_recording(const uint8_t *data, size_t size)
@@ -135,19 +173,51 @@ static void any_recording(const uint8_t *data, size_t size)
     fclose(f);
 }
 
+static void one(struct machine *m, struct vm *vm, const uint8_t *data, size_t size)
+{
+    switch (data[0] >> 1 & 3) {
+    case 0:  any_file(m, vm, data + 1, size - 1); break;
+    case 1:  any_recording(data + 1, size - 1); break;
+    default: changed_state(m, vm, data + 1, size - 1);
+    }
+}
+
+/* With its events; a number for the end. */
+static uint64_t one_and_sum(struct machine *m, struct vm *vm, const uint8_t *data, size_t size)
+{
+    struct trace_ring *r = trace->ring;
+    r->head = r->tail = r->lost = 0;
+    memset(&trace->ctx, 0, sizeof trace->ctx);
+    trace->room_to = 0;
+    trace->mask = ~UINT64_C(0);
+    one(m, vm, data, size);
+    trace->mask = 0;
+    uint64_t n = r->head < r->size ? r->head : r->size;
+    return world_sum(vm_hash(vm), r->event + 1, n ? (n - 1) * sizeof r->event[0] : 0);
+}
+
+static void check(struct machine *m, enum mmu_kind mmu, const uint8_t *data, size_t size)
+{
+    struct vm *fresh = make(mmu);
+    world_enter(&m->world);
+    uint64_t a = one_and_sum(m, m->vm, data, size);
+    world_put_back(&m->world);
+    uint64_t b = one_and_sum(m, fresh, data, size);
+    bug_if(a != b, "the end depends on the inputs before");
+    vm_free(fresh);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (!machines[0].vm) {
-        make(&machines[0], MMU_NESTED);
-        make(&machines[1], MMU_SHADOW);
-    }
+    if (!trace)
+        trace = trace_new(EVENTS);
     if (!size)
         return 0;
-    struct machine *m = &machines[data[0] & 1];
-    switch (data[0] >> 1 & 3) {
-    case 0:  any_file(m, data + 1, size - 1); break;
-    case 1:  any_recording(data + 1, size - 1); break;
-    default: changed_state(m, data + 1, size - 1);
-    }
+    enum mmu_kind mmu = data[0] & 1 ? MMU_SHADOW : MMU_NESTED;
+    struct machine *m = machine(mmu);
+    world_enter(&m->world);
+    one(m, m->vm, data, size);
+    if (world_put_back(&m->world) && world_check_due())
+        check(m, mmu, data, size);
     return 0;
 }

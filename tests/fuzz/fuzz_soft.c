@@ -17,10 +17,14 @@
 #include <stdlib.h>
 
 #include "../unit/soft_board.h"
+#include "base/trace.h"
 #include "vm/exits.h"
+#include "vm/state.h"
 #include "vm/vm.h"
+#include "world.h"
 
-enum { INSNS = 300, EXITS = 200, HEADER = 10, CODE_BYTES = 512, PD = TABLES + 0x3000 };
+enum { INSNS = 300, EXITS = 200, HEADER = 10, CODE_BYTES = 512, PD = TABLES + 0x3000,
+       BOARD_END = PD + 0x1000, EVENTS = 1 << 14 };
 
 static const uint64_t values[16] = {
     0, 1, ~UINT64_C(0), 0x80, SCRATCH, SCRATCH + 0xffc, CODE + 4, TABLES + 0x2000, GDT + 0x10, TSS,
@@ -61,8 +65,10 @@ static void set_up_case(struct vm *vm, const uint8_t *in, size_t n)
     ram = gmem_ptr(vm->gmem, 0, RAM);
     cpu = vm->vcpu[0];
     make_memory(&p);
+    memset(ram + CODE, 0xf4, HANDLERS - CODE);          /* HLT: behind the code is no more code */
     memcpy(ram + CODE, in + HEADER, n - HEADER < CODE_BYTES ? n - HEADER : CODE_BYTES);
     put(PD, 0x87, 4);
+    dirty_mark(vm->dirty, 0, BOARD_END);
     set_cpu(&p);
     cpu.ops->get_state(&cpu, ST_ALL, &c);
     for (unsigned i = 0; i < 16; i++)
@@ -73,28 +79,97 @@ static void set_up_case(struct vm *vm, const uint8_t *in, size_t n)
     vm_paging_changed(vm, boot_cpu(vm));
 }
 
-struct end { struct cpu_state c; uint64_t icount; enum vm_stop stop; uint8_t ram[RAM]; };
+/* ---- machines: nested and shadow tables, in blocks and singly ---- */
 
-static void run(const uint8_t *in, size_t n, bool singly, struct end *e)
+struct machine { struct vm *vm; struct world world; };
+struct end { struct cpu_state c; uint64_t icount; enum vm_stop stop; uint64_t sum; };
+
+static struct vm *make(enum mmu_kind mmu, bool singly)
 {
-    struct vm_config cfg = { .engine = &engine_soft, .mmu = in[0] & 8 ? MMU_SHADOW : MMU_NESTED,
-                             .ram_bytes = 1 << 20, .limit_insns = INSNS, .limit_exits = EXITS,
-                             .no_reboot = true };
+    struct vm_config cfg = { .engine = &engine_soft, .mmu = mmu, .ram_bytes = 1 << 20,
+                             .limit_insns = INSNS, .limit_exits = singly ? 100 * EXITS : EXITS,
+                             .no_reboot = true, .trace = trace_new(EVENTS) };
     char why[200];
     struct vm *vm = vm_new(&cfg, why, sizeof why);
 
-    if (!vm)
+    if (!vm || !cfg.trace)
         abort();
+    vm->sync_insns = singly;
+    return vm;
+}
+
+static struct machine *machine(enum mmu_kind mmu, bool singly)
+{
+    static struct machine machines[2][2];
+    struct machine *m = &machines[mmu == MMU_SHADOW][singly];
+
+    if (m->world.broken) {
+        world_drop(&m->world);
+        vm_free(m->vm);
+        m->vm = NULL;
+    }
+    if (!m->vm) {
+        world_begin(&m->world);
+        m->vm = make(mmu, singly);
+        world_end(&m->world, m->vm->gmem, m->vm->dirty);
+    }
+    return m;
+}
+
+static void run(struct vm *vm, const uint8_t *in, size_t n, struct end *e)
+{
     set_up_case(vm, in, n);
-    if (singly)
-        vm->sync_insns = 1, vm->cfg.limit_exits = 100 * EXITS;
     vm_run(vm);
     memset(&e->c, 0, sizeof e->c);
     boot_cpu(vm)->ops->get_state(boot_cpu(vm), ST_ALL, &e->c);
     e->icount = boot_cpu(vm)->icount;
     e->stop = vm->stop;
-    memcpy(e->ram, ram, RAM);
-    vm_free(vm);
+}
+
+/* ---- the same, whatever ran before? ---- */
+
+static void sum_up(struct vm *vm, struct end *e)
+{
+    const struct trace_ring *r = vm->trace->ring;
+    uint64_t n = r->head < r->size ? r->head : r->size;
+
+    e->sum = world_sum(vm_hash(vm), r->event + 1, n ? (n - 1) * sizeof r->event[0] : 0);
+}
+
+static void run_and_sum(struct vm *vm, const uint8_t *in, size_t n, struct end *e)
+{
+    vm->trace->mask = ~UINT64_C(0);
+    vm->trace->ring->head = vm->trace->ring->tail = vm->trace->ring->lost = 0;
+    run(vm, in, n, e);
+    sum_up(vm, e);
+}
+
+static void check(const uint8_t *in, size_t n, bool singly)
+{
+    enum mmu_kind mmu = in[0] & 8 ? MMU_SHADOW : MMU_NESTED;
+    struct machine *old = machine(mmu, singly);
+    struct vm *fresh = make(mmu, singly);
+    struct end a, b;
+
+    world_enter(&old->world);
+    run_and_sum(old->vm, in, n, &a);
+    world_put_back(&old->world);
+    run_and_sum(fresh, in, n, &b);
+    bug_if(a.stop != b.stop || a.icount != b.icount || a.sum != b.sum,
+           "the end depends on the inputs before: %s after %lu, else %s after %lu",
+           vm_stops[a.stop].name, (long)a.icount, vm_stops[b.stop].name, (long)b.icount);
+    struct trace *t = fresh->trace;
+    vm_free(fresh);
+    trace_free(t);
+}
+
+static bool same_ram(const struct vm *a, const struct vm *b)
+{
+    for (gpa_t at = 0; at < RAM; at += PAGE_SIZE)
+        if ((dirty_test(a->dirty, at) || dirty_test(b->dirty, at)) &&
+            memcmp(gmem_ptr(a->gmem, at, PAGE_SIZE), gmem_ptr(b->gmem, at, PAGE_SIZE), PAGE_SIZE))
+            return false;
+    return true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n);
@@ -103,21 +178,29 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 {
     static struct end blocks, singly;
     char diff[2000];
-    bool same_ram;
 
     if (n <= HEADER)
         return 0;
-    run(in, n, false, &blocks);
-    run(in, n, true, &singly);
-    if (blocks.stop == VM_LIMIT_EXITS || singly.stop == VM_LIMIT_EXITS)
-        return 0;
-    same_ram = !memcmp(blocks.ram, singly.ram, RAM);
-    if (blocks.stop != singly.stop || blocks.icount != singly.icount || !same_ram ||
-        cpu_state_diff(&blocks.c, &singly.c, ST_ALL, diff, sizeof diff)) {
+    enum mmu_kind mmu = in[0] & 8 ? MMU_SHADOW : MMU_NESTED;
+    struct machine *a = machine(mmu, false), *b = machine(mmu, true);
+    world_enter(&a->world);
+    run(a->vm, in, n, &blocks);
+    world_enter(&b->world);
+    run(b->vm, in, n, &singly);
+    bool alike = same_ram(a->vm, b->vm);
+    if (blocks.stop != VM_LIMIT_EXITS && singly.stop != VM_LIMIT_EXITS &&
+        (blocks.stop != singly.stop || blocks.icount != singly.icount || !alike ||
+         cpu_state_diff(&blocks.c, &singly.c, ST_ALL, diff, sizeof diff))) {
         fprintf(stderr, "in blocks %s after %lu, singly %s after %lu; memory %s\n%s\n",
                 vm_stops[blocks.stop].name, (long)blocks.icount, vm_stops[singly.stop].name,
-                (long)singly.icount, same_ram ? "agrees" : "differs", diff);
+                (long)singly.icount, alike ? "agrees" : "differs", diff);
         abort();
+    }
+    world_put_back(&a->world);
+    world_put_back(&b->world);
+    if (world_check_due()) {
+        check(in, n, false);
+        check(in, n, true);
     }
     return 0;
 }

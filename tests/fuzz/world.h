@@ -1,0 +1,340 @@
+/*
+ * tests/fuzz/world.h -- what a fuzz target builds once, and puts back after each input.
+ *
+ * To build a machine takes milliseconds: mappings are made, and each of their pages is
+ * touched for the first time.  To put one back takes microseconds.  A world is all memory
+ * that was allocated between world_begin() and world_end():
+ *
+ *     malloc()             told by AddressSanitizer's hooks        compared, copied back
+ *     host_page_alloc()    the linker puts __wrap_ functions       the same; above SCRATCH_BYTES
+ *                          here in its place (fuzz.mk)             only the pages up to the first
+ *                                                                  that was never written
+ *     guest memory         vm->dirty says which pages              copied back
+ *
+ * So it knows nothing of what the memory means, and whoever adds a field to a struct need
+ * not think of it.  What an input allocates and leaves is freed.  What it frees of the world
+ * cannot come back: then world_put_back() says false, and the caller builds another.
+ *
+ * Invariant: an input's end does not depend on the inputs before it.  Each CHECK_EVERYth
+ * input (all, with FUZZ_CHECK=1) is run again in a new world, and the ends must be the same:
+ * world_check_due().
+ */
+#ifndef TESTS_FUZZ_WORLD_H
+#define TESTS_FUZZ_WORLD_H
+
+#include <stdlib.h>
+#include <string.h>
+#include <sanitizer/allocator_interface.h>
+#include <sanitizer/asan_interface.h>
+
+#include "base/host.h"
+#include "mem/dirty.h"
+#include "mem/gmem.h"
+
+#define WORLD_BLOCKS  1024
+#define WORLD_LEFT    4096
+#define SCRATCH_BYTES (4u << 20)
+#define CHECK_EVERY   1000
+
+struct world_block { uint8_t *at, *image; size_t n; bool pages; };
+struct world_left  { void *at; size_t pages; };     /* pages: its bytes, of host_page_alloc() */
+
+struct world {
+    struct world_block block[WORLD_BLOCKS];         /* by address, once it is built */
+    size_t             n_blocks;
+    struct world_left  left[WORLD_LEFT];            /* of the input that runs       */
+    size_t             n_left;
+    bool               building, broken;
+    struct gmem       *gmem;                        /* may be NULL                  */
+    struct dirty      *dirty;
+    uint8_t           *ram_image[8];                /* of each region               */
+};
+
+static struct world *world_now;                     /* whose allocations are noted; or NULL */
+
+/* ---- pages: small ones are used again, cleared, for a mapping costs more than the input ---- */
+
+static struct { void *at[256]; size_t n; } world_pool;
+
+void *__real_host_page_alloc(uint64_t bytes);
+void *__wrap_host_page_alloc(uint64_t bytes);
+void __real_host_page_free(void *hva, uint64_t bytes);
+void __wrap_host_page_free(void *hva, uint64_t bytes);
+
+static void *world_take_pages(uint64_t bytes)
+{
+    if (bytes != PAGE_SIZE || !world_pool.n)
+        return __real_host_page_alloc(bytes);
+    void *hva = world_pool.at[--world_pool.n];
+    __asan_unpoison_memory_region(hva, PAGE_SIZE);
+    return memset(hva, 0, PAGE_SIZE);
+}
+
+static void world_give_pages(void *hva, uint64_t bytes)
+{
+    if (bytes != PAGE_SIZE || world_pool.n == NELEM(world_pool.at)) {
+        __real_host_page_free(hva, bytes);
+        return;
+    }
+    __asan_poison_memory_region(hva, PAGE_SIZE);
+    world_pool.at[world_pool.n++] = hva;
+}
+
+/* ---- noting ---- */
+
+static void world_note(const void *at, size_t n, bool pages)
+{
+    struct world *w = world_now;
+    if (!w || !at)
+        return;
+    if (w->building) {
+        if (w->n_blocks == WORLD_BLOCKS)
+            abort();
+        w->block[w->n_blocks++] = (struct world_block){ .at = (uint8_t *)(uintptr_t)at, .n = n,
+                                                        .pages = pages };
+    } else if (w->n_left == WORLD_LEFT) {
+        w->broken = true;
+    } else {
+        w->left[w->n_left++] = (struct world_left){ (void *)(uintptr_t)at, pages ? n : 0 };
+    }
+}
+
+/* The block that begins there; NULL: none. */
+static struct world_block *world_find(struct world *w, const void *at)
+{
+    size_t from = 0, to = w->n_blocks;
+    if (w->building) {
+        while (to-- > 0)
+            if (w->block[to].at == at)
+                return &w->block[to];
+        return NULL;
+    }
+    while (from < to) {
+        size_t mid = (from + to) / 2;
+        if (w->block[mid].at == at)
+            return &w->block[mid];
+        if (w->block[mid].at < (const uint8_t *)at)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return NULL;
+}
+
+static void world_forget(const void *at)
+{
+    struct world *w = world_now;
+    if (!w || !at)
+        return;
+    for (size_t i = w->n_left; i-- > 0; )
+        if (w->left[i].at == at) {
+            w->left[i] = w->left[--w->n_left];
+            return;
+        }
+    struct world_block *b = world_find(w, at);
+    if (b && w->building)
+        *b = w->block[--w->n_blocks];
+    else if (b)
+        w->broken = true;
+}
+
+static void world_malloc_hook(const volatile void *at, size_t n)
+{
+    world_note((const void *)(uintptr_t)at, n, false);
+}
+
+static void world_free_hook(const volatile void *at)
+{
+    world_forget((const void *)(uintptr_t)at);
+}
+
+void *__wrap_host_page_alloc(uint64_t bytes)
+{
+    void *hva = world_take_pages(bytes);
+    world_note(hva, bytes, true);
+    return hva;
+}
+
+void __wrap_host_page_free(void *hva, uint64_t bytes)
+{
+    world_forget(hva);
+    if (hva)
+        world_give_pages(hva, bytes);
+}
+
+/* ---- building ---- */
+
+/* From here all that is allocated belongs to w, which is all zero. */
+static void world_begin(struct world *w)
+{
+    static bool hooked;
+    if (!hooked && !__sanitizer_install_malloc_and_free_hooks(world_malloc_hook, world_free_hook))
+        abort();
+    hooked = true;
+    w->building = true;
+    world_now = w;
+}
+
+static int world_by_address(const void *a, const void *b)
+{
+    const struct world_block *x = a, *y = b;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+static void world_keep_ram(struct world *w)
+{
+    gpa_t gpa[64];
+    while (dirty_take(w->dirty, gpa, NELEM(gpa)))
+        ;
+    for (size_t i = 0; i < gmem_count(w->gmem) && i < NELEM(w->ram_image); i++) {
+        const struct gmem_region *r = gmem_region(w->gmem, i);
+        if (r->kind != GMEM_RAM)
+            continue;
+        w->ram_image[i] = __real_host_page_alloc(r->size);
+        if (!w->ram_image[i])
+            abort();
+        memcpy(w->ram_image[i], r->hva, r->size);
+    }
+}
+
+/* The world is as it shall be at the beginning of each input.  gmem and dirty may be NULL. */
+static void world_end(struct world *w, struct gmem *gmem, struct dirty *dirty)
+{
+    world_now = NULL;
+    w->building = false;
+    w->gmem = gmem;
+    w->dirty = dirty;
+    if (gmem)
+        world_keep_ram(w);
+    qsort(w->block, w->n_blocks, sizeof w->block[0], world_by_address);
+    for (size_t i = 0; i < w->n_blocks; i++) {
+        struct world_block *b = &w->block[i];
+        b->image = __real_host_page_alloc(b->n + PAGE_SIZE);
+        if (!b->image)
+            abort();
+        if (b->n < SCRATCH_BYTES)
+            memcpy(b->image, b->at, b->n);
+    }
+}
+
+/* An input begins: what it allocates is to be noted. */
+static void world_enter(struct world *w)
+{
+    world_now = w;
+}
+
+/* ---- putting back ---- */
+
+static void world_free_left(struct world *w)
+{
+    for (size_t i = 0; i < w->n_left; i++)
+        if (w->left[i].pages)
+            world_give_pages(w->left[i].at, w->left[i].pages);
+        else
+            free(w->left[i].at);
+    w->n_left = 0;
+}
+
+static void world_put_page(struct world *w, gpa_t gpa)
+{
+    for (size_t i = 0; i < gmem_count(w->gmem); i++) {
+        const struct gmem_region *r = gmem_region(w->gmem, i);
+        if (gpa - r->base < r->size && w->ram_image[i])
+            memcpy((uint8_t *)r->hva + (gpa - r->base), w->ram_image[i] + (gpa - r->base), PAGE_SIZE);
+    }
+}
+
+static void world_put_ram(struct world *w)
+{
+    gpa_t gpa[64];
+    size_t n;
+    while ((n = dirty_take(w->dirty, gpa, NELEM(gpa))))
+        for (size_t i = 0; i < n; i++)
+            world_put_page(w, gpa[i]);
+}
+
+/* A scratch area begins zero, and is filled from its beginning. */
+static void world_clear_scratch(struct world_block *b)
+{
+    for (size_t at = 0; at < b->n; at += PAGE_SIZE) {
+        const uint8_t *p = b->at + at;
+        if (!p[0] && !memcmp(p, p + 1, PAGE_SIZE - 1))
+            break;
+        memset(b->at + at, 0, PAGE_SIZE);
+    }
+}
+
+__attribute__((no_sanitize("all")))
+static void world_put_block(struct world_block *b)
+{
+    for (size_t at = 0; at < b->n; at += PAGE_SIZE) {
+        size_t n = b->n - at < PAGE_SIZE ? b->n - at : PAGE_SIZE;
+        if (memcmp(b->at + at, b->image + at, n))
+            memcpy(b->at + at, b->image + at, n);
+    }
+}
+
+/* As it was at world_end().  False: the input has freed what cannot come back. */
+static bool world_put_back(struct world *w)
+{
+    world_now = NULL;
+    if (w->broken)
+        return false;
+    world_free_left(w);
+    if (w->gmem)
+        world_put_ram(w);
+    for (size_t i = 0; i < w->n_blocks; i++)
+        if (w->block[i].n < SCRATCH_BYTES)
+            world_put_block(&w->block[i]);
+        else
+            world_clear_scratch(&w->block[i]);
+    return true;
+}
+
+/* Its images go, so that the caller can free what it is made of, and then build another. */
+__attribute__((unused))
+static void world_drop(struct world *w)
+{
+    world_now = NULL;
+    for (size_t i = 0; i < w->n_blocks; i++)
+        __real_host_page_free(w->block[i].image, w->block[i].n + PAGE_SIZE);
+    for (size_t i = 0; w->gmem && i < NELEM(w->ram_image); i++)
+        if (w->ram_image[i])
+            __real_host_page_free(w->ram_image[i], gmem_region(w->gmem, i)->size);
+    memset(w, 0, sizeof *w);
+}
+
+/* Is guest memory as in the world's image?  Of the world's own, or of another that was built alike. */
+__attribute__((unused, no_sanitize("all")))
+static bool world_same_ram(const struct world *w, const struct gmem *m)
+{
+    for (size_t i = 0; i < gmem_count(m); i++) {
+        const struct gmem_region *r = gmem_region(m, i);
+        if (w->ram_image[i] && memcmp(r->hva, w->ram_image[i], r->size))
+            return false;
+    }
+    return true;
+}
+
+/* ---- the check ---- */
+
+/* Is this input to be run again, in a new world? */
+static bool world_check_due(void)
+{
+    static uint64_t n;
+    static int every;
+    if (!every)
+        every = getenv("FUZZ_CHECK") ? atoi(getenv("FUZZ_CHECK")) : CHECK_EVERY;
+    return every > 0 && ++n % (uint64_t)every == 0;
+}
+
+/* Part of a number for "the same end". */
+static uint64_t world_sum(uint64_t h, const void *data, size_t n)
+{
+    const uint8_t *at = data;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ at[i]) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+#endif
