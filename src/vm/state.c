@@ -334,8 +334,18 @@ static uint64_t hash_cpu(struct vm *vm, uint64_t h)
     return fnv(h, &s, sizeof s);
 }
 
-uint64_t vm_hash(struct vm *vm)
+static uint64_t hash_parts(struct vm *vm, uint64_t h)
 {
     uint64_t now[] = { vclock_now_ns(vm->clock), boot_cpu(vm)->icount, vm->n_exits };
-    return hash_devices(vm, hash_cpu(vm, fnv(gmem_hash(vm->gmem), now, sizeof now)));
+    return hash_devices(vm, hash_cpu(vm, fnv(h, now, sizeof now)));
+}
+
+uint64_t vm_hash(struct vm *vm)
+{
+    return hash_parts(vm, gmem_hash(vm->gmem));
+}
+
+uint64_t vm_hash_parts(struct vm *vm)
+{
+    return hash_parts(vm, 0);
 }

@@ -20,9 +20,9 @@ FUZZ_SAN     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recove
 FUZZ_BINS    := $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 FUZZ_OBJECTS := $(patsubst $(BUILD)/obj/%,$(BUILD)/fuzz/obj/%,$(filter-out %/cmd/main.o,$(OBJECTS)))
 
-# What the CPU and the devices compare is not told to the mutator: that took half of the time,
-# and their numbers are short enough to be met by chance.
-UNTOLD := $(filter $(foreach d,cpu mem io,$(BUILD)/fuzz/obj/$d/%),$(FUZZ_OBJECTS))
+# What the CPU, the devices and the columns of a trace compare is not told to the mutator: that
+# took half of the time, and their numbers are short enough to be met by chance.
+UNTOLD := $(filter $(foreach d,cpu mem io debugger/trace,$(BUILD)/fuzz/obj/$d/%),$(FUZZ_OBJECTS))
 $(UNTOLD): FUZZ_SAN += -fno-sanitize-coverage=trace-cmp
 
 $(BUILD)/fuzz/obj/%.o: src/%.c
@@ -53,6 +53,9 @@ WORLD := host_page_alloc host_page_free
 $(foreach t,soft devices snapshot lockstep,$(BUILD)/fuzz/fuzz_$t): \
     LDLIBS += $(WORLD:%=-Wl,--wrap=%)
 
+# Large blocks are used again: tests/fuzz/big_blocks.h
+$(BUILD)/fuzz/fuzz_trace_file: LDLIBS += -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=free
+
 $(BUILD)/fuzz/fuzz_soft: LDLIBS += -lcmocka     # soft_board.h's
 
 .PHONY: fuzz-targets fuzz-names
@@ -67,6 +70,6 @@ fuzz: $(FUZZ_BINS)
 	    mkdir -p $(BUILD)/fuzz/corpus/$$t; seeds=tests/fuzz/seeds/$${t#fuzz_}; \
 	    [ -d $$seeds ] || seeds=; echo "fuzz: $$t for $(FUZZ_SECONDS) s"; \
 	    $(BUILD)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
-	        -print_final_stats=1 -verbosity=0 -artifact_prefix=$(BUILD)/fuzz/$$t- \
+	        -print_final_stats=1 -verbosity=0 -entropic=0 -artifact_prefix=$(BUILD)/fuzz/$$t- \
 	        $(BUILD)/fuzz/corpus/$$t $$seeds || exit 1; \
 	done

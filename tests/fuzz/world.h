@@ -12,8 +12,9 @@
  *     guest memory         vm->dirty says which pages              copied back
  *
  * So it knows nothing of what the memory means, and whoever adds a field to a struct need
- * not think of it.  What an input allocates and leaves is freed.  What it frees of the world
- * cannot come back: then world_put_back() says false, and the caller builds another.
+ * not think of it.  What an input allocates and leaves is freed; pages of the world that it frees
+ * are poisoned until they come back.  What it gives back to malloc() cannot come back: then
+ * world_put_back() says false, and the caller builds another.
  *
  * Invariant: an input's end does not depend on the inputs before it.  Each CHECK_EVERYth
  * input (all, with FUZZ_CHECK=1) is run again in a new world, and the ends must be the same:
@@ -36,7 +37,7 @@
 #define SCRATCH_BYTES (4u << 20)
 #define CHECK_EVERY   1000
 
-struct world_block { uint8_t *at, *image; size_t n; bool pages; };
+struct world_block { uint8_t *at, *image; size_t n; bool pages, gone; };
 struct world_left  { void *at; size_t pages; };     /* pages: its bytes, of host_page_alloc() */
 
 struct world {
@@ -157,6 +158,12 @@ void *__wrap_host_page_alloc(uint64_t bytes)
 
 void __wrap_host_page_free(void *hva, uint64_t bytes)
 {
+    struct world_block *b = world_now && !world_now->building ? world_find(world_now, hva) : NULL;
+    if (b) {                            /* it will be back */
+        b->gone = true;
+        __asan_poison_memory_region(hva, bytes);
+        return;
+    }
     world_forget(hva);
     if (hva)
         world_give_pages(hva, bytes);
@@ -193,7 +200,7 @@ static void world_keep_ram(struct world *w)
         w->ram_image[i] = __real_host_page_alloc(r->size);
         if (!w->ram_image[i])
             abort();
-        memcpy(w->ram_image[i], r->hva, r->size);
+        memcpy(w->ram_image[i], gmem_ptr(w->gmem, r->base, r->size), r->size);
     }
 }
 
@@ -240,7 +247,7 @@ static void world_put_page(struct world *w, gpa_t gpa)
     for (size_t i = 0; i < gmem_count(w->gmem); i++) {
         const struct gmem_region *r = gmem_region(w->gmem, i);
         if (gpa - r->base < r->size && w->ram_image[i])
-            memcpy((uint8_t *)r->hva + (gpa - r->base), w->ram_image[i] + (gpa - r->base), PAGE_SIZE);
+            memcpy(gmem_ptr(w->gmem, gpa, PAGE_SIZE), w->ram_image[i] + (gpa - r->base), PAGE_SIZE);
     }
 }
 
@@ -283,11 +290,15 @@ static bool world_put_back(struct world *w)
     world_free_left(w);
     if (w->gmem)
         world_put_ram(w);
-    for (size_t i = 0; i < w->n_blocks; i++)
+    for (size_t i = 0; i < w->n_blocks; i++) {
+        if (w->block[i].gone)
+            __asan_unpoison_memory_region(w->block[i].at, w->block[i].n);
+        w->block[i].gone = false;
         if (w->block[i].n < SCRATCH_BYTES)
             world_put_block(&w->block[i]);
         else
             world_clear_scratch(&w->block[i]);
+    }
     return true;
 }
 
@@ -310,7 +321,7 @@ static bool world_same_ram(const struct world *w, const struct gmem *m)
 {
     for (size_t i = 0; i < gmem_count(m); i++) {
         const struct gmem_region *r = gmem_region(m, i);
-        if (w->ram_image[i] && memcmp(r->hva, w->ram_image[i], r->size))
+        if (w->ram_image[i] && memcmp(gmem_ptr(m, r->base, r->size), w->ram_image[i], r->size))
             return false;
     }
     return true;

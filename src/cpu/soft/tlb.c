@@ -566,7 +566,8 @@ static void watch(struct soft *s, gla_t gla, unsigned size, unsigned access)
 {
     if (access & WALK_SYSTEM)
         return;
-    if (alignment_checked(s) && (gla & (size - 1)))
+    /* The pushes onto an inner ring's stack are that ring's, though the CPL is still 3. */
+    if ((access & WALK_USER) && alignment_checked(s) && (gla & (size - 1)))
         soft_fault(s, VEC_AC, 0);
     for (unsigned i = 0; i < 4; i++) {
         unsigned type = (unsigned)(s->dr[7] >> (16 + 4 * i)) & 3;
