@@ -50,7 +50,7 @@ $(BUILD)/fuzz/fuzz_gdb: LDLIBS += $(ONE_PROCESS:%=-Wl,--wrap=%)
 
 # What is built once and put back after each input: tests/fuzz/world.h
 WORLD := host_page_alloc host_page_free
-$(foreach t,soft devices snapshot lockstep,$(BUILD)/fuzz/fuzz_$t): \
+$(foreach t,soft devices snapshot,$(BUILD)/fuzz/fuzz_$t): \
     LDLIBS += $(WORLD:%=-Wl,--wrap=%)
 
 # Large blocks are used again: tests/fuzz/big_blocks.h

@@ -7,8 +7,8 @@
  *
  *     malloc()             told by AddressSanitizer's hooks        compared, copied back
  *     host_page_alloc()    the linker puts __wrap_ functions       the same; above SCRATCH_BYTES
- *                          here in its place (fuzz.mk)             only the pages up to the first
- *                                                                  that was never written
+ *                          here in its place (fuzz.mk)             only what was written of it: it
+ *                                                                  is filled from its beginning
  *     guest memory         vm->dirty says which pages              copied back
  *
  * So it knows nothing of what the memory means, and whoever adds a field to a struct need
@@ -35,9 +35,10 @@
 #define WORLD_BLOCKS  1024
 #define WORLD_LEFT    4096
 #define SCRATCH_BYTES (4u << 20)
+#define SCRATCH_GAP   32            /* so many zero pages in a row were never written */
 #define CHECK_EVERY   1000
 
-struct world_block { uint8_t *at, *image; size_t n; bool pages, gone; };
+struct world_block { uint8_t *at, *image; size_t n, used /* of image */; bool pages, gone; };
 struct world_left  { void *at; size_t pages; };     /* pages: its bytes, of host_page_alloc() */
 
 struct world {
@@ -204,6 +205,18 @@ static void world_keep_ram(struct world *w)
     }
 }
 
+/* The bytes of a scratch area up to the last that is not zero, in pages. */
+static size_t world_written(const struct world_block *b)
+{
+    size_t n = b->n & PAGE_MASK;
+    for (; n; n -= PAGE_SIZE) {
+        const uint8_t *p = b->at + n - PAGE_SIZE;
+        if (p[0] || memcmp(p, p + 1, PAGE_SIZE - 1))
+            break;
+    }
+    return n;
+}
+
 /* The world is as it shall be at the beginning of each input.  gmem and dirty may be NULL. */
 static void world_end(struct world *w, struct gmem *gmem, struct dirty *dirty)
 {
@@ -219,8 +232,8 @@ static void world_end(struct world *w, struct gmem *gmem, struct dirty *dirty)
         b->image = __real_host_page_alloc(b->n + PAGE_SIZE);
         if (!b->image)
             abort();
-        if (b->n < SCRATCH_BYTES)
-            memcpy(b->image, b->at, b->n);
+        b->used = b->n < SCRATCH_BYTES ? b->n : world_written(b);
+        memcpy(b->image, b->at, b->used);
     }
 }
 
@@ -260,24 +273,25 @@ static void world_put_ram(struct world *w)
             world_put_page(w, gpa[i]);
 }
 
-/* A scratch area begins zero, and is filled from its beginning. */
-static void world_clear_scratch(struct world_block *b)
-{
-    for (size_t at = 0; at < b->n; at += PAGE_SIZE) {
-        const uint8_t *p = b->at + at;
-        if (!p[0] && !memcmp(p, p + 1, PAGE_SIZE - 1))
-            break;
-        memset(b->at + at, 0, PAGE_SIZE);
-    }
-}
-
 __attribute__((no_sanitize("all")))
 static void world_put_block(struct world_block *b)
 {
-    for (size_t at = 0; at < b->n; at += PAGE_SIZE) {
-        size_t n = b->n - at < PAGE_SIZE ? b->n - at : PAGE_SIZE;
+    for (size_t at = 0; at < b->used; at += PAGE_SIZE) {
+        size_t n = b->used - at < PAGE_SIZE ? b->used - at : PAGE_SIZE;
         if (memcmp(b->at + at, b->image + at, n))
             memcpy(b->at + at, b->image + at, n);
+    }
+}
+
+/* Behind what was used of it a scratch area was zero. */
+static void world_clear_scratch(struct world_block *b)
+{
+    unsigned clean = 0;
+    for (size_t at = b->used; at < b->n && clean < SCRATCH_GAP; at += PAGE_SIZE) {
+        const uint8_t *p = b->at + at;
+        clean = !p[0] && !memcmp(p, p + 1, PAGE_SIZE - 1) ? clean + 1 : 0;
+        if (!clean)
+            memset(b->at + at, 0, PAGE_SIZE);
     }
 }
 
@@ -294,10 +308,8 @@ static bool world_put_back(struct world *w)
         if (w->block[i].gone)
             __asan_unpoison_memory_region(w->block[i].at, w->block[i].n);
         w->block[i].gone = false;
-        if (w->block[i].n < SCRATCH_BYTES)
-            world_put_block(&w->block[i]);
-        else
-            world_clear_scratch(&w->block[i]);
+        world_put_block(&w->block[i]);
+        world_clear_scratch(&w->block[i]);
     }
     return true;
 }
@@ -315,7 +327,7 @@ static void world_drop(struct world *w)
     memset(w, 0, sizeof *w);
 }
 
-/* Is guest memory as in the world's image?  Of the world's own, or of another that was built alike. */
+/* Is guest memory as in the world's image?  Its own, or that of a machine that was built alike. */
 __attribute__((unused, no_sanitize("all")))
 static bool world_same_ram(const struct world *w, const struct gmem *m)
 {
