@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
+#include "base/trace.h"
 #include "debugger/gdb/stub.h"
 #include "debugger/link/link.h"
 #include "one_process.h"
