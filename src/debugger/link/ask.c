@@ -1,7 +1,7 @@
 /*
- * debugger/link/ask.c -- what is asked of the VMM: the machine's parts, typing,
- * snapshots, breakpoints.  Whatever comes in answer may be anything, and is made
- * sane here.
+ * debugger/link/ask.c -- one function for each question to the VMM: the machine's parts,
+ * typing, snapshots, breakpoints.  An answer may contain anything, for the VMM's process is
+ * not trusted (link.h); what it must be is checked or enforced here.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,8 @@
 #include "debugger/link/private.h"
 #include "vm/pc.h"
 
-/* A bool that came over the wire may hold anything. */
+/* A bool that came over the wire may hold any byte, and in C to read one that is neither 0
+ * nor 1 is undefined.  Look at it as a byte and make it one of the two. */
 static void clean_bool(bool *b)
 {
     unsigned char raw;
@@ -44,6 +45,7 @@ size_t link_parts(struct pc_part *out, size_t n)
     return pc_parts(NULL, out, n);
 }
 
+/* The number of values is believed only if it is exactly what the message has room for. */
 int link_device(struct link *l, unsigned part, uint64_t *values, size_t *n)
 {
     struct wire_peek p = { .what = part };
@@ -78,6 +80,7 @@ int link_peek_mmio(struct link *l, gpa_t gpa, unsigned size, uint64_t *value)
     return peek(l, true, gpa, size, value);
 }
 
+/* A message carries only so many bytes; the caller sees by the result how many were taken. */
 ssize_t link_type(struct link *l, enum link_input to, const char *bytes, size_t n)
 {
     static struct wire_bytes b;
@@ -92,7 +95,8 @@ ssize_t link_type(struct link *l, enum link_input to, const char *bytes, size_t 
 
 /* ---- how it runs ---- */
 
-/* Exits that happen to a guest for the monitor's sake are not among "all". */
+/* The exits that LINK_FOLLOW_ALL means.  Left out are those that the monitor has asked for
+ * itself and that the guest's code does not cause. */
 static uint64_t guest_exits(void)
 {
     static const enum exit_index ours[] = {
@@ -123,8 +127,11 @@ int link_set_step_irqs(struct link *l, bool on)
 
 /* ---- snapshots ---- */
 
-#define SNAPSHOT_MS 120000              /* a file may be long in coming */
+#define SNAPSHOT_MS 120000              /* a slow disk must not look like a VMM that hangs */
 
+/* The file goes along with the request as a descriptor (SCM_RIGHTS): the VMM's sandbox does
+ * not let it open files.  A snapshot takes longer than other requests, so wait longer for
+ * the answer.  [unix(7)] */
 static int ask_with_file(struct link *l, enum wire_type type, int fd, char *why, size_t n)
 {
     int patience = l->patience_ms;
@@ -148,6 +155,7 @@ int link_load(struct link *l, int fd, char *why, size_t n)
 
 /* ---- breakpoints ---- */
 
+/* A breakpoint out of the latest answer, with everything in it made sane. */
 static void take_break(struct link *l, struct link_break *b)
 {
     *b = l->in.brk;
@@ -185,7 +193,7 @@ int link_break_delete(struct link *l, unsigned nr)
 int link_break_at(const struct link *l, size_t i, struct link_break *b)
 {
     struct wire_peek p = { .at = i };
-    /* asking changes nothing one could see */
+    /* const for the caller: a question changes only the buffer for answers */
     struct link *asking = (struct link *)(uintptr_t)l;
     int err = link_ask(asking, WIRE_BREAK_AT, &p, sizeof p, sizeof *b);
     if (!err)

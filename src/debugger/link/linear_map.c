@@ -19,7 +19,8 @@ void linear_map_begin(struct linear_map *m, const struct link *l)
     m->pg.cr4 &= ~(CR4_SMEP | CR4_SMAP);
 }
 
-/* A table's page, of which the last four are kept: a walk down and the next entries are there. */
+/* The 4 KiB of page table at `at`. The last four are kept: going up through the addresses,
+ * the walk meets the same upper tables again and again, and each time would be a pread(). */
 static const uint64_t *table_page(struct linear_map *m, gpa_t at)
 {
     for (unsigned i = 0; i < NELEM(m->at); i++)
@@ -29,10 +30,12 @@ static const uint64_t *table_page(struct linear_map *m, gpa_t at)
     m->filled[i] = true;
     m->at[i] = at;
     if (link_read_phys(m->link, at, m->cached[i], PAGE_SIZE))
-        memset(m->cached[i], 0xff, PAGE_SIZE);      /* what the bus gives where nothing is */
+        memset(m->cached[i], 0xff, PAGE_SIZE);  /* no memory: the bus reads as ones */
     return m->cached[i];
 }
 
+/* The walker's way to an entry (struct walk_source, mem/walk.h). Nothing is ever written:
+ * the walk only peeks. */
 static void *read_entry(void *arg, gpa_t at, unsigned size, bool write)
 {
     struct linear_map *m = arg;
@@ -42,7 +45,9 @@ static void *read_entry(void *arg, gpa_t at, unsigned size, bool write)
     return &m->entry;
 }
 
-/* No farther than the region, or the gap between two, goes. */
+/* What memory is behind the piece at address `at`? A large page may cover RAM, ROM and a
+ * gap; the piece is then cut down to the region, or the gap between two regions, that
+ * contains `at`. */
 static void look_behind(const struct linear_map *m, gla_t at, struct linear_piece *p)
 {
     const struct gmem_region *r;
@@ -65,7 +70,9 @@ static void look_behind(const struct linear_map *m, gla_t at, struct linear_piec
     p->gpa = lowest;
 }
 
-/* Where there are no linear addresses: true, and the hole. */
+/* Is `at` no linear address at all?  With 4-level paging only addresses whose bits 63 to 47
+ * are all equal exist, otherwise only those below 4 GiB. If it is none, the piece is the
+ * whole hole. */
 static bool outside(unsigned levels, gla_t at, struct linear_piece *p)
 {
     p->from = levels == 4 ? BIT(47) : BIT(32);      /* [SDM 1 "Canonical Addressing"] */
@@ -86,6 +93,9 @@ void linear_map_at(struct linear_map *m, gla_t at, struct linear_piece *p)
         return;
     }
     walk_from(&m->pg, &(struct walk_source){ read_entry, m }, at, WALK_READ | WALK_PEEK, &w);
+    /* If the walk ended at a missing entry, w.depth says at which level.  The hole is as
+     * large as what that entry would translate: 512 (or 1024) pages for each level below
+     * it. */
     unsigned below = levels - (w.depth ? w.depth : 1);
     uint64_t size = w.result == WALK_OK ? w.page_size : UINT64_C(1) << (12 + bits * below);
     p->from = at & ~(size - 1);

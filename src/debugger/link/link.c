@@ -1,10 +1,14 @@
 /*
- * debugger/link/link.c -- the debugger's side of the link: ask, wait, believe nothing.
+ * debugger/link/link.c -- the debugger's side of the channel: send a request, wait for its
+ * answer, take notices.
  *
- * One request is under way at a time.  While its answer is waited for, notices
- * that come are taken: the ring is emptied, output kept, a stop noted.
- * What there is to ask is in link/ask.c; memory is read by link/memory.c; the process
- * begins and ends in link/start.c.
+ * One request is under way at a time.  A message with id 0 is a notice, which the VMM sends by
+ * itself.  Notices that come while an answer is awaited are handled at once: the ring is
+ * emptied, output kept, a stop noted; link_poll() reports them later.
+ *
+ * Not here: the questions themselves (link/ask.c), reading memory and registers
+ * (link/memory.c), the beginning and end of the process (link/start.c).  Begin reading with
+ * link_ask().
  */
 #include "debugger/link/link.h"
 
@@ -23,8 +27,8 @@
 #include "base/trace.h"
 #include "debugger/link/private.h"
 
-#define DEATH_MS      1000              /* between its last word and its end  */
-#define AT_ONCE       1024              /* messages, before others have a turn */
+#define DEATH_MS      1000              /* from closing its socket to its end */
+#define AT_ONCE       1024              /* messages that one poll takes at most */
 
 const char *const link_state_names[4] = { "stopped", "running", "ended", "dead" };
 
@@ -38,6 +42,7 @@ void link_clean(char *text, size_t n)
             *c = '?';
 }
 
+/* Append; if that is too much the oldest bytes go. */
 static void keep_text(struct text_queue *q, const void *bytes, size_t n)
 {
     if (n > sizeof q->byte) {
@@ -53,6 +58,7 @@ static void keep_text(struct text_queue *q, const void *bytes, size_t n)
     q->n += n;
 }
 
+/* Move up to n bytes from the front of the queue to buf. */
 static size_t take_text(struct text_queue *q, char *buf, size_t n)
 {
     if (n > q->n)
@@ -80,6 +86,8 @@ unsigned link_take_events(struct link *l)
     return store_take(l->store, l->trace->ring, RING_EVENTS) ? LINK_NEWS_EVENTS : 0;
 }
 
+/* The pipe does not block.  Control characters are replaced, so that a VMM that a guest has
+ * taken over cannot send escape sequences to our terminal. */
 unsigned link_read_words(struct link *l)
 {
     char buf[1024];
@@ -95,6 +103,8 @@ unsigned link_read_words(struct link *l)
 
 /* ---- death ---- */
 
+/* The sentence of a VMM's end, from the status that waitpid() gave.  Its sandbox ends it
+ * with an exit status of its own (base/sandbox.h); SIGABRT is a failed assertion. */
 static void describe_death(struct link *l, int status)
 {
     char *t = l->stop.text;
@@ -114,6 +124,9 @@ static void describe_death(struct link *l, int status)
         snprintf(t, n, "the monitor ended by itself with status %d", WEXITSTATUS(status));
 }
 
+/* The VMM has closed its end of the socket.  Wait up to DEATH_MS for its process to end;
+ * one that goes on without a socket is killed.  What it still said, and the events still in
+ * the ring, are taken, for they often tell what happened. */
 unsigned link_note_death(struct link *l)
 {
     int status = 0;
@@ -122,7 +135,7 @@ unsigned link_note_death(struct link *l)
     for (int ms = 0; ms < DEATH_MS && waitpid(l->pid, &status, WNOHANG) == 0; ms++)
         poll(NULL, 0, 1);
     if (kill(l->pid, 0) == 0 && waitpid(l->pid, &status, WNOHANG) == 0) {
-        kill(l->pid, SIGKILL);              /* it closed its end and lives: no use to anybody */
+        kill(l->pid, SIGKILL);              /* alive without a socket: of no use */
         waitpid(l->pid, &status, 0);
     }
     l->state = LINK_DEAD;
@@ -139,6 +152,7 @@ unsigned link_note_death(struct link *l)
 
 /* ---- receiving ---- */
 
+/* The guest has stopped or ended.  A message with values out of range is ignored. */
 static unsigned on_stopped(struct link *l)
 {
     struct link_stop *s = &l->in.stop;
@@ -170,7 +184,8 @@ static unsigned on_notice(struct link *l)
     }
 }
 
-/* One message, if there is one: 1, 0 or (it is gone) -1. */
+/* Receive one message into l->in without waiting: 1, 0 if there is none, -1 if the VMM is
+ * gone.  A message whose length does not fit its header is dropped. */
 static int receive(struct link *l)
 {
     for (;;) {
@@ -186,6 +201,8 @@ static int receive(struct link *l)
     }
 }
 
+/* AT_ONCE limits how long a guest that prints without end keeps the caller from the
+ * keyboard.  Answers (their id is not 0) to requests that were given up are dropped. */
 unsigned link_poll(struct link *l, int timeout_ms)
 {
     unsigned news = l->news;
@@ -210,7 +227,9 @@ unsigned link_poll(struct link *l, int timeout_ms)
 
 /* ---- asking ---- */
 
-/* In /proc/PID/stat the state comes behind the name, which is in brackets. */
+/* In /proc/PID/stat the state comes behind the program's name, which is in brackets and may
+ * contain brackets itself, so look for the last one.  `t` means stopped by a tracer.
+ * [proc(5)] */
 bool link_held(const struct link *l)
 {
     char text[128];
@@ -225,7 +244,8 @@ bool link_held(const struct link *l)
     return end && end[1] == ' ' && end[2] == 't';
 }
 
-/* Does our own stepper (monitor_step.c) hold it, which will be seen at its next poll? */
+/* Has our own stepper (monitor_step.c) stopped the VMM at one of its breakpoints, without
+ * having noticed yet?  WNOWAIT leaves the news for the stepper to take. */
 static bool is_trapped(const struct link *l)
 {
     siginfo_t i = { .si_pid = 0 };
@@ -233,7 +253,10 @@ static bool is_trapped(const struct link *l)
         i.si_code == CLD_TRAPPED;
 }
 
-/* Wait for the answer to request l->id; notices on the way are taken. */
+/* Wait for the answer to request l->id; notices that come before it are handled on the way.
+ * RUN is special: the guest may stop so soon that the notice of the stop comes first, or
+ * our own stepper may catch the VMM in the first exit, so that it cannot answer.  Both mean
+ * that RUN was accepted. */
 static int await(struct link *l)
 {
     uint64_t late = host_monotonic_ns() + (uint64_t)l->patience_ms * 1000000;
@@ -251,7 +274,7 @@ static int await(struct link *l)
             l->in.head.bytes = 0;       /* stopped already: that is the answer */
             return 0;
         }
-        if (got && host_monotonic_ns() <= late)     /* one that only ever gives notice hangs, too */
+        if (got && host_monotonic_ns() <= late)     /* notices alone do not prolong the wait */
             continue;
         struct pollfd p = { .fd = l->sock, .events = POLLIN };
         if (!host_ready_soon(&p, 1) && poll(&p, 1, l->going ? 5 : 100) == 0)
@@ -267,6 +290,8 @@ static int await(struct link *l)
     }
 }
 
+/* Send a request, together with l->send_fd if there is one.  The socket never blocks us: if
+ * it is full, the VMM has not even read our earlier requests, which counts as no answer. */
 static int request(struct link *l, enum wire_type type, const void *body, size_t n)
 {
     if (l->state == LINK_DEAD)
@@ -286,7 +311,7 @@ static int request(struct link *l, enum wire_type type, const void *body, size_t
     }
     while (sendmsg(l->sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
         if (errno == EAGAIN)
-            return -ETIMEDOUT;          /* it has not read the last ones yet */
+            return -ETIMEDOUT;          /* the socket is full of requests it has not read */
         if (errno != EINTR) {
             l->news |= link_note_death(l);
             return -ESRCH;
@@ -295,7 +320,6 @@ static int request(struct link *l, enum wire_type type, const void *body, size_t
     return 0;
 }
 
-/* The answer is in l->in; `bytes` is what it must have if it is no error. */
 int link_ask(struct link *l, enum wire_type type, const void *body, size_t n, size_t bytes)
 {
     int err = link_held(l) ? -EAGAIN : request(l, type, body, n);
@@ -310,7 +334,6 @@ int link_ask_nothing(struct link *l, enum wire_type type)
     return link_ask(l, type, &none, sizeof none, 0);
 }
 
-/* The sentence that came with a refusal, or one of our own. */
 int link_refused(struct link *l, int err, char *why, size_t n)
 {
     if (err != -ESRCH && err != -ETIMEDOUT && err != -EAGAIN && l->in.head.bytes && l->in.text[0]) {
@@ -333,6 +356,10 @@ const char *link_refusal(const struct link *l)
 
 /* ---- running ---- */
 
+/* The state becomes RUNNING before the request is sent, because the notice of the stop may
+ * come before the answer and must not be overwritten by it.  If the VMM refuses, the state
+ * before is put back; after a timeout it is not, because a VMM that hangs may yet take the
+ * request up. */
 static int send_run(struct link *l, const struct wire_run *r, bool wait)
 {
     static const int refusals[4] = { [LINK_RUNNING] = -EBUSY, [LINK_ENDED] = -EOWNERDEAD,
@@ -379,6 +406,7 @@ int link_pause(struct link *l)
     return err;
 }
 
+/* Polls often: the trace ring must be emptied meanwhile, which link_fd() does not announce. */
 int link_wait(struct link *l, int timeout_ms)
 {
     uint64_t late = host_monotonic_ns() + (uint64_t)timeout_ms * 1000000;

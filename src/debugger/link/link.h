@@ -26,9 +26,9 @@
  * A VMM that does not answer within a few seconds gives -ETIMEDOUT, and the
  * caller may go on asking, or link_kill() it.
  *
- * Neither side believes the other: a guest may have taken over the VMM.  What
- * comes from there is checked for size and range, and its text for control
- * characters, before anybody here sees it.
+ * The debugger trusts nothing that comes from the VMM's process, because a guest may
+ * have found a bug and taken that process over.  Every message is checked for size and
+ * range, and control characters in its text are replaced, before a caller sees it.
  *
  * A program's main loop:
  *
@@ -63,19 +63,23 @@ struct symbols;
  * Beginning and end
  */
 
-/* Fork, build, load, lock in.  NULL, and a sentence in why: "" if the VMM has said it itself. */
+/* Fork the VMM's process, let it build the machine and load the guest, and wait until it
+ * has shut itself in.  NULL if that failed: `why` is then a sentence to show, or "" if the
+ * VMM has explained itself on stderr already.  The caller ends the link with link_end(). */
 struct link *link_start(const struct link_options *o, char *why, size_t n);
 
-/* Ends the VMM if it lives; closes the trace file.  l may be NULL. */
+/* Kill the VMM if it lives, close the trace file, free everything.  l may be NULL. */
 void link_end(struct link *l);
 
 pid_t link_pid(const struct link *l);           /* of the VMM */
 void  link_patience(struct link *l, int ms);    /* how long to wait for an answer (5000)  */
-/* the VMM itself is stopped: requests get -EAGAIN at once */
+/* Say that the VMM's process is stopped by our own ptrace() (monitor_step.c), or runs
+ * again.  While it is stopped every request gives -EAGAIN at once instead of waiting for an
+ * answer. */
 void  link_hold(struct link *l, bool on);
 void  link_kill(struct link *l);                /* the way out for a VMM that hangs */
 
-/* Everything recorded so far, and what comes: link_poll() adds to it. */
+/* The events recorded so far; link_poll() adds those that come.  It belongs to the link. */
 struct store *link_store(struct link *l);
 
 /*
@@ -91,131 +95,154 @@ enum {
     LINK_NEWS_WORDS  = 8,               /* the monitor said something on its stderr */
 };
 
-/* Readable when link_poll() has something to do (the trace ring besides: a
- * running machine should be polled every 20 ms or so, for the VMM waits when
- * the ring is full). */
+/* A descriptor that poll() reports readable when link_poll() has something to do.  New
+ * events in the trace ring do not make it readable: while the guest runs, call link_poll()
+ * every 20 ms or so, because the VMM waits when the ring is full. */
 int link_fd(const struct link *l);
 
-/* Take what has come, waiting at most timeout_ms for the first (0: not at all,
- * -1: for ever).  LINK_NEWS_ bits. */
+/* Take everything that has come, waiting at most timeout_ms for the first thing (0: do not
+ * wait, -1: for ever). The result says what is new, as LINK_NEWS_ bits. */
 unsigned link_poll(struct link *l, int timeout_ms);
 
 enum link_state link_state(const struct link *l);
 
-/* Why it is not running. */
+/* Why the guest is not running.  Means nothing while it is LINK_RUNNING. */
 const struct link_stop *link_stopped(const struct link *l);
 
-/* Guest output since the last call, at most n bytes; how many.  At most the last
- * 64 KiB are kept for who does not ask. */
+/* Copy guest output that came since the last call into buf, at most n bytes, and say how
+ * many.  If nobody asks, the last 64 KiB are kept and older bytes are dropped. */
 size_t link_take_output(struct link *l, enum link_output which, char *buf, size_t n);
-size_t link_take_words(struct link *l, char *buf, size_t n);    /* the monitor's own stderr */
+/* The same of what the VMM's process wrote to its stderr. */
+size_t link_take_words(struct link *l, char *buf, size_t n);
 
 /*
  * Running
  */
 
-/* Go; -EBUSY if it runs already, -EOWNERDEAD if the guest has ended.  Returns at
- * once; LINK_NEWS_STATE follows. */
+/* Send the guest running; `n` is a count, an address or a place, as enum link_run says of
+ * `how`. Returns as soon as the VMM has accepted; the stop is reported later by
+ * LINK_NEWS_STATE. -EBUSY: it runs already.  -EOWNERDEAD: the guest has ended, and `how` is
+ * not a way back. */
 int link_run(struct link *l, enum link_run how, uint64_t n);
 
-/* How it was sent running last. */
+/* The `how` of the latest link_run(), link_run_range() or link_go_on(). */
 enum link_run link_how(const struct link *l);
 
-/* At least one instruction, and until the pc (linear) has left [lo, hi): into a
- * function that is called from there, or an interrupt's handler, too.  Runs at
- * nearly full speed on an engine that counts. */
+/* Run at least one instruction, then until the program counter (a linear address) is
+ * outside [lo, hi). A call out of the range ends it too, and so does an interrupt's
+ * handler.  Runs at nearly full speed on an engine that counts instructions. */
 int link_run_range(struct link *l, gla_t lo, gla_t hi);
 
-/* Does a guest that is stepped take interrupts?  (LINK_STEP, _STEP_RANGE, _NEXT, _FINISH; what
- * is held back comes when it runs on, or wakes it from HLT.)  At first: where
- * instructions are counted, yes, for the guest must not notice; where time is the
- * host's, no, or the timer would be due at every step. */
+/* May a guest that is being stepped take interrupts?  Concerns LINK_STEP, _STEP_RANGE,
+ * _NEXT and _FINISH; an interrupt that is held back comes when the guest runs on, or when
+ * it wakes the guest from HLT. The default is yes for an engine that counts instructions,
+ * since there stepping must not change what the guest does, and no where time is the
+ * host's, since there the timer would be due at every single step. */
 int link_set_step_irqs(struct link *l, bool on);
-int link_pause(struct link *l);         /* the same: LINK_NEWS_STATE follows.  One that is
-                                           LINK_STARVED is LINK_PAUSED at once */
+/* Ask the guest to stop; LINK_NEWS_STATE follows.  A guest that halts and waits for input
+ * (LINK_STARVED) counts as LINK_PAUSED at once. */
+int link_pause(struct link *l);
 
-/*
- * Guest and monitor side by side: stop the guest when the monitor is about to answer one of
- * these exits (BIT of its index in exit_infos; 0: none), the instruction half done.  To
- * run on from there answers the exit first.  Until then the registers cannot be set.
- */
+/* Guest and monitor side by side: stop the guest when the monitor is about to answer one of
+ * these exits (BIT of its index in exit_infos, LINK_FOLLOW_ALL, or 0 for none). The
+ * instruction is then half done, so the registers cannot be set; running on answers the
+ * exit first. */
 int      link_follow(struct link *l, uint64_t exits);
 uint64_t link_following(const struct link *l);
 
-/* From LINK_AT_EXIT on to the end of the instruction, told to a VMM that a tracer holds and
- * that cannot answer: it starts as soon as it is let go. */
+/* From LINK_AT_EXIT, finish the instruction.  The request is sent without waiting for an
+ * answer, so it may be made while a tracer holds the VMM, which starts as soon as it is
+ * released. */
 int link_go_on(struct link *l);
 
-/* The VMM is held by its tracer (link_options.tracer): what needs an answer gives -EAGAIN. */
+/* Is the VMM stopped by a tracer: by our own (link_hold()) or by that of
+ * link_options.tracer?  Then whatever needs an answer gives -EAGAIN. */
 bool link_held(const struct link *l);
 
-/* Why the last of these, or of the snapshots below, was refused: a sentence, or "". */
+/* A sentence about why the latest request to run was refused, or "". It belongs to the link
+ * and lasts until the next such request. */
 const char *link_refusal(const struct link *l);
 
-/* Poll until it is not running, at most timeout_ms (-1: for ever): 0, -ETIMEDOUT,
- * or -EINTR if a signal handler was run meanwhile (Ctrl-C). */
+/* Poll until the guest is not running, at most timeout_ms (-1: for ever). 0, -ETIMEDOUT, or
+ * -EINTR if a signal arrived meanwhile (Ctrl-C). */
 int link_wait(struct link *l, int timeout_ms);
 
 /*
- * The CPU.  Asks nobody: as of now if it is not running, else at most 1 ms of
- * virtual time old; of a dead VMM the last.
+ * The CPU.  Read from the state page, so it works while the VMM cannot answer.  If the guest
+ * is not running the registers are those of now; while it runs they are at most 1 ms of
+ * virtual time old; of a dead VMM they are the last it wrote.
  */
 
+/* All registers. */
 void link_get_state(const struct link *l, struct cpu_state *s);
 
-/* Only these ST_ groups are wanted, others may be older.  Asks nobody for GPRS, SEGS and
- * CRS; what else an engine has to ask the host for comes when it is wanted. */
+/* Only these ST_ groups are needed, the others may be older.  GPRS, SEGS and CRS come from
+ * the state page at no cost; for the rest an engine may have to ask the host's kernel,
+ * which costs a request to the VMM. */
 void link_get_groups(const struct link *l, unsigned groups, struct cpu_state *s);
+/* Write these ST_ groups of registers.  Only while the guest does not run. */
 int  link_set_state(struct link *l, unsigned groups, const struct cpu_state *s);
 
-/* Numbers that live in the state page; the same age as the registers. */
+/* Counters of the machine from the state page, as old as the registers are. */
 void link_get_status(const struct link *l, struct link_status *s);
 
 /*
  * Memory
  *
- * Reads come straight from the memfds: no answer needed, no page populated, no
- * device disturbed.  Writes are done by the VMM, which tells its caches.
+ * Reads come straight from the memfds: they need no answer, allocate no page and disturb no
+ * device.  Writes are done by the VMM, which must tell its code cache and its tables of them.
  */
 
-/* hva is NULL, memfd is good */
+/* The machine's memory regions, which belong to the link; how many.  Their hva is NULL:
+ * this process has not mapped them, it reads their memfd. */
 size_t link_regions(const struct link *l, const struct gmem_region **r);
-/* -EFAULT: no memory there */
+/* Copy between buf and guest-physical memory.  -EFAULT: part of the range is no memory. */
 int link_read_phys(const struct link *l, gpa_t gpa, void *buf, uint64_t n);
 int link_write_phys(struct link *l, gpa_t gpa, const void *buf, uint64_t n);
 
-/* By the guest's tables as they are; -EFAULT where they lead nowhere. */
+/* The same by linear address, through the guest's page tables as they are now.  -EFAULT: a
+ * page is not mapped, or mapped to where there is no memory. */
 int link_read_linear(const struct link *l, gla_t gla, void *buf, uint64_t n);
 int link_write_linear(struct link *l, gla_t gla, const void *buf, uint64_t n);
 
-/* How many of the n bytes at gla can be read. */
+/* How many bytes from gla on, at most n, link_read_linear() could read. */
 uint64_t link_readable(const struct link *l, gla_t gla, uint64_t n);
 
-/* The guest's walk, peeking; access of WALK_ bits. */
+/* Walk the guest's page tables for gla and keep each step (mem/walk.h). No accessed or
+ * dirty bit is set.  access is made of WALK_ bits. */
 void link_walk(const struct link *l, gla_t gla, unsigned access, struct walk *w);
 
-/* The monitor's own table: EPT of a gpa (--mmu nested), the shadow of a gla. */
-/* -ENOTSUP: kvm's own */
+/* The monitor's own table for an address: the EPT entry of a guest-physical address with
+ * --mmu nested, the shadow entry of a linear address with --mmu shadow.  -ENOTSUP: on the
+ * kvm engine these tables are inside the host's kernel. */
 int link_second(struct link *l, uint64_t address, struct link_second *out);
 
 /*
  * Devices: by peek only
  */
 
-/* Field tables; `dev` is NULL, the values come by link_device(). */
+/* The machine's devices and what their fields are called: at most n rows into `out`; how
+ * many there are.  `dev` of each is NULL, since the device itself is in the other process:
+ * the values of its fields come by link_device(). */
 size_t link_parts(struct pc_part *out, size_t n);
 
-/* The values of all elements of all fields of part i, in the table's order;
- * *n is the room, then how many there are. */
+/* The values of all fields of part number `part`, element by element in the order of the
+ * part's table.  *n is the room in `values`, and becomes the number of values there are.
+ * -E2BIG if they did not fit. */
 int link_device(struct link *l, unsigned part, uint64_t *values, size_t *n);
 
-/* What reading a port or a device's memory would give.  -ENXIO: nobody is there. */
+/* What the guest would get if it read `size` bytes from a port or from a device's memory
+ * now, but without the side effects of a read.  -ENXIO: no device is there; *value is then
+ * all ones, as on the bus. */
 int link_peek_port(struct link *l, uint16_t port, unsigned size, uint64_t *value);
 int link_peek_mmio(struct link *l, gpa_t gpa, unsigned size, uint64_t *value);
 
 /* The text screen: its shape, checked; then cells[row * columns + column], the
  * character (code page 437) in the low byte, the attribute in the high. */
 #define LINK_CELLS (132 * 60)
+/* The text screen.  *m is its shape, checked to be sane; if m->text, cells[row * columns +
+ * column] has the character (code page 437) in the low byte and the attribute in the high
+ * byte. */
 int link_screen(const struct link *l, struct vga_text *m, uint16_t cells[LINK_CELLS]);
 
 /*
@@ -236,12 +263,14 @@ ssize_t link_type(struct link *l, enum link_input to, const char *bytes, size_t 
  * Breakpoints: struct link_break (vmm/protocol.h)
  */
 
-/* -EINVAL: what is wrong with it is in why. */
+/* Add a breakpoint and put its number into b->nr.  -EINVAL: `why` says what is wrong with
+ * it. */
 int  link_break_add(struct link *l, struct link_break *b, char *why, size_t n);
-/* Of breakpoint b->nr: enabled, ignore, condition and agent become those of b. */
+/* Give breakpoint b->nr the enabled, ignore, condition and agent of b. */
 int  link_break_change(struct link *l, const struct link_break *b, char *why, size_t n);
-int  link_break_delete(struct link *l, unsigned nr);                           /* -ENOENT */
-/* The i-th, with its hits so far; -ENOENT: there are not so many. */
+/* -ENOENT: there is no breakpoint of that number. */
+int  link_break_delete(struct link *l, unsigned nr);
+/* Copy the i-th breakpoint, with its hits so far, into b.  -ENOENT: there are fewer. */
 int  link_break_at(const struct link *l, size_t i, struct link_break *b);
 
 #endif

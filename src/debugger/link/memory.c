@@ -1,10 +1,11 @@
 /*
- * debugger/link/memory.c -- the guest's memory, registers and screen, read by the
- * debugger for itself: through the memfds and the state page, asking nobody
- * (but for registers that an engine must ask the host for).
+ * debugger/link/memory.c -- the guest's memory, registers and screen, read by the debugger
+ * itself from the memfds and the state page.  The VMM is asked only for those registers that
+ * its engine must ask the host's kernel for.
  *
- * pread() and not a mapping: looking then populates no page, and a file that
- * the other side has shortened is an error and not a SIGBUS.
+ * Memory is read with pread() and not through a mapping: reading a mapping would allocate
+ * pages that the guest has never touched, and if the VMM's process had shortened the file,
+ * the reader would die of SIGBUS; pread() returns an error.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,8 +15,10 @@
 
 /* ---- the state page ---- */
 
-/* The writer is never held up by us; should it die in the middle, the torn page is what there
- * is. */
+/* The state page is guarded by a sequence counter ("seqlock"): the VMM makes it odd,
+ * writes, and makes it even.  A reader copies, and tries again if the counter was odd or
+ * has changed meanwhile.  So the writer never waits for us.  If the VMM dies in the middle
+ * of a write the counter stays odd for ever; after TRIES the page is taken as it is. */
 #define TRIES 10000
 
 static void read_page(const struct link *l, size_t offset, void *to, size_t n)
@@ -30,6 +33,7 @@ static void read_page(const struct link *l, size_t offset, void *to, size_t n)
     }
 }
 
+/* Some groups the engine writes to the page only when asked (`lacks` names them). */
 void link_get_groups(const struct link *l, unsigned groups, struct cpu_state *s)
 {
     struct wire_none none = { { 0 } };
@@ -47,7 +51,7 @@ void link_get_status(const struct link *l, struct link_status *s)
 {
     unsigned char halted, ok, inside, by_exit;
     read_page(l, offsetof(struct wire_page, status), s, sizeof *s);
-    memcpy(&halted, &s->halted, 1);             /* it may hold anything */
+    memcpy(&halted, &s->halted, 1);             /* a bool from there may hold any byte */
     s->halted = halted != 0;
     memcpy(&ok, &s->past.ok, 1);
     memcpy(&inside, &s->past.inside, 1);
@@ -57,7 +61,7 @@ void link_get_status(const struct link *l, struct link_status *s)
     s->past.by_exit = by_exit != 0;
     if ((unsigned)s->injected.type >= N_EVENT_TYPES)
         s->injected.type = EVENT_NONE;
-    s->injected.has_error = false;              /* not told */
+    s->injected.has_error = false;              /* the page does not say */
 }
 
 /* ---- memory ---- */
@@ -68,6 +72,8 @@ size_t link_regions(const struct link *l, const struct gmem_region **r)
     return l->n_regions;
 }
 
+/* The region that contains gpa, or NULL. If gpa is below the base the difference wraps to a
+ * huge number, so one comparison tests both ends. */
 static const struct gmem_region *region_at(const struct link *l, gpa_t gpa)
 {
     for (size_t i = 0; i < l->n_regions; i++)
@@ -103,6 +109,8 @@ static void *read_entry(void *arg, gpa_t at, unsigned size, bool write)
     return &e->value;
 }
 
+/* Walk the tables as a debugger does: rights are not checked, and WALK_PEEK leaves the
+ * accessed and dirty bits alone. */
 static void walk_with(const struct link *l, const struct cpu_state *s, gla_t gla, unsigned access,
                       struct walk *w)
 {
@@ -118,6 +126,7 @@ void link_walk(const struct link *l, gla_t gla, unsigned access, struct walk *w)
     walk_with(l, &s, gla, access, w);
 }
 
+/* Page by page, for neighbouring pages may lie anywhere in physical memory. */
 int link_read_linear(const struct link *l, gla_t gla, void *buf, uint64_t n)
 {
     struct cpu_state s;
@@ -149,6 +158,7 @@ uint64_t link_readable(const struct link *l, gla_t gla, uint64_t n)
     return done < n ? done : n;
 }
 
+/* In as many messages as it takes.  A failure leaves what came before it written. */
 static int write_pieces(struct link *l, bool physical, uint64_t at, const void *buf, uint64_t n)
 {
     static struct wire_bytes b;
@@ -179,6 +189,8 @@ int link_write_linear(struct link *l, gla_t gla, const void *buf, uint64_t n)
 
 #define VGA_BASE 0xa0000
 
+/* May the screen's shape be used to index memory?  Its numbers come from the VMM, and are
+ * read from a page that it can write at any time: *m is a copy. */
 static bool is_sane(struct vga_text *m)
 {
     unsigned char text, cursor;
@@ -190,6 +202,8 @@ static bool is_sane(struct vga_text *m)
            m->window <= VGA_VRAM_BYTES && m->window_bytes <= VGA_VRAM_BYTES - m->window;
 }
 
+/* The window on 0xa0000 holds the video memory as the text modes see it: the low byte of a
+ * cell is its character, the next its attribute. */
 int link_screen(const struct link *l, struct vga_text *m, uint16_t cells[LINK_CELLS])
 {
     static uint8_t vram[VGA_VRAM_BYTES];

@@ -1,17 +1,18 @@
 /*
- * debugger/link/monitor_step.c -- ptrace(), a few debug registers, and our own DWARF.
+ * debugger/link/monitor_step.c -- step the monitor with ptrace(), a few debug registers, and the
+ * debug information of our own program.
  *
- * Three debug registers are used, as execution breakpoints of the monitor's main
- * thread, which runs the guest:
+ * Three debug registers are used, as execution breakpoints of the monitor's main thread, which
+ * runs the guest:
  *
  *     DR0  vm_answer(), where every exit passes; from there the table in vm/exits.c
- *          says which handler comes
+ *          says which handler will be called
  *     DR1  that handler's first instruction
  *     DR2  where a step or a finish comes back to
  *
- * Begin reading with stepper_poll(): a stop of the process is taken, and by what
- * was under way either it goes on at once or it stands.
- * [Linux ptrace(2); SDM 3B "Debug Registers"]
+ * Begin reading with stepper_poll(): it takes a stop of the process, and depending on what is
+ * under way (enum doing) either resumes it at once or leaves it standing for the user.
+ * [ptrace(2); SDM 3B "Debug Registers"]
  */
 #include "debugger/link/monitor_step.h"
 
@@ -41,34 +42,46 @@
 
 enum { AT_ANSWER, AT_HANDLER, AT_RETURN, N_POINTS };
 
-/* What is under way. */
-enum doing { DOING_NOTHING, DOING_LINE, DOING_CALL, DOING_RETURN };
+/* What is under way while the process is not standing. */
+enum doing {
+    DOING_NOTHING,                      /* it runs until an exit comes                     */
+    DOING_LINE,                         /* single steps, until another source line         */
+    DOING_CALL,                         /* runs to AT_RETURN, and then the line goes on    */
+    DOING_RETURN,                       /* runs to AT_RETURN, and stands there             */
+};
 
 struct stepper {
     struct link      *link;
     pid_t             pid;
     struct debuginfo *info;
     struct symbols   *symbols;
-    bool              follow, stands, gone, interrupting;
-    uint64_t          point[N_POINTS];          /* 0: not set */
-    struct user_regs_struct regs;
+    bool              follow;                   /* stop in the handler of each exit */
+    bool              stands, gone;             /* the process: stopped for the user; ended */
+    bool              interrupting;             /* PTRACE_INTERRUPT is on its way */
+    uint64_t          point[N_POINTS];          /* addresses for the debug registers; 0: not set */
+    struct user_regs_struct regs;               /* as of the latest stop */
     struct cpu_state  cpu;                      /* the same, for expressions */
-    unsigned          reason;                   /* of the exit               */
-    bool              in_exit;
-    uint64_t          handler_cfa;
 
+    /* The exit that is being answered. */
+    unsigned          reason;
+    bool              in_exit;
+    uint64_t          handler_cfa;              /* of the handler's frame, or vm_answer()'s */
+
+    /* The step that is under way. */
     enum doing        doing;
-    bool              into;                     /* a step, not a next                     */
-    uint64_t          from, to;                 /* the line's code                        */
-    struct source_place line;
-    uint64_t          cfa;                      /* of the function stepped in             */
-    uint64_t          return_sp;                /* AT_RETURN counts with at least this sp */
-    unsigned          steps;
-    int               pass_signal;
+    bool              into;                     /* into called functions, too: step */
+    uint64_t          from, to;                 /* the line's code: [from, to) */
+    struct source_place line;                   /* where it began */
+    uint64_t          cfa;                      /* of the function in which it began */
+    uint64_t          return_sp;                /* AT_RETURN counts if sp is at least this */
+    unsigned          steps;                    /* single steps made so far */
+    int               pass_signal;              /* to hand on when it is resumed; 0: none */
 };
 
 /* ---- the process ---- */
 
+/* Memory of the monitor's process, for the expressions and frames of debugger/symbols.
+ * There is no physical address space here. */
 static int read_own(void *arg, bool physical, uint64_t at, void *buf, unsigned n)
 {
     const struct stepper *s = arg;
@@ -78,6 +91,7 @@ static int read_own(void *arg, bool physical, uint64_t at, void *buf, unsigned n
     return process_vm_readv(s->pid, &here, 1, &there, 1, 0) == (ssize_t)n ? 0 : -EFAULT;
 }
 
+/* The monitor's process as something that expressions can be evaluated over. */
 static struct expr_machine machine(struct stepper *s)
 {
     return (struct expr_machine){
@@ -85,6 +99,8 @@ static struct expr_machine machine(struct stepper *s)
     };
 }
 
+/* Fetch the registers, also in the form that the code for guests understands: a CPU in
+ * 64-bit mode at privilege level 3 (L bit, selector 3). */
 static bool load_regs(struct stepper *s)
 {
     if (ptrace(PTRACE_GETREGS, s->pid, NULL, &s->regs))
@@ -99,12 +115,16 @@ static bool load_regs(struct stepper *s)
     return true;
 }
 
+/* Where ptrace() keeps the process's debug register n: an offset into struct user.
+ * [ptrace(2)] */
 static size_t debug_register(unsigned n)
 {
     return offsetof(struct user, u_debugreg) + n * sizeof(((struct user *)0)->u_debugreg[0]);
 }
 
-/* Write the points that are set; each is a byte of code to be executed. */
+/* Load the breakpoints into DR0 to DR2. DR7 enables register i by bit 2i; its other bits
+ * stay 0, which means "one byte, when executed".  It is cleared first, so that no breakpoint
+ * is enabled while the addresses change.  [SDM 3B "Debug Control Register (DR7)"] */
 static bool load_points(struct stepper *s)
 {
     uint64_t dr7 = 0;
@@ -118,6 +138,7 @@ static bool load_points(struct stepper *s)
     return ok && ptrace(PTRACE_POKEUSER, s->pid, debug_register(7), dr7) == 0;
 }
 
+/* Let it run, or make one step, and hand it the signal that was kept for it. */
 static bool resume(struct stepper *s, bool one_step)
 {
     long signal = s->pass_signal;
@@ -132,6 +153,7 @@ static bool resume(struct stepper *s, bool one_step)
 
 /* ---- standing ---- */
 
+/* It stands: whatever was under way is done.  From now on link calls give -EAGAIN. */
 static void stand(struct stepper *s)
 {
     s->doing = DOING_NOTHING;
@@ -140,6 +162,7 @@ static void stand(struct stepper *s)
     link_hold(s->link, true);
 }
 
+/* It leaves the exit, if it was in one, and runs to the next (if exits are followed). */
 static void run_on(struct stepper *s)
 {
     s->doing = DOING_NOTHING;
@@ -156,6 +179,8 @@ static bool frame_now(struct stepper *s, struct frame *f)
     return frame_innermost(&m, f);
 }
 
+/* The source line and the function's name of a code address.  The line table knows the
+ * first, the symbol table may know a better name for the second. */
 static bool place_at(struct stepper *s, uint64_t at, struct source_place *p)
 {
     struct source_place by_name;
@@ -168,7 +193,8 @@ static bool place_at(struct stepper *s, uint64_t at, struct source_place *p)
 
 /* ---- going on ---- */
 
-/* Run until `at` is reached with the stack no deeper than sp. */
+/* Run until `at` is reached with the stack pointer at least sp.  In a recursion, a deeper
+ * call returns to the same address with a lower stack pointer, and does not count. */
 static void run_to(struct stepper *s, enum doing doing, uint64_t at, uint64_t sp)
 {
     s->doing = doing;
@@ -177,7 +203,8 @@ static void run_to(struct stepper *s, enum doing doing, uint64_t at, uint64_t sp
     resume(s, false);
 }
 
-/* The next instruction of the line; a call that is not stepped into as a whole. */
+/* Make the next single step of a source line.  A call that the user does not want to step
+ * into is run as a whole, up to the instruction behind it. */
 static void step_on(struct stepper *s)
 {
     uint8_t bytes[15];
@@ -199,7 +226,13 @@ static bool in_line(const struct stepper *s)
     return s->regs.rip >= s->from && s->regs.rip < s->to;
 }
 
-/* A step was made: is this another line? */
+/* After each single step: is the source line done?  Compare the frame's CFA (the stack
+ * pointer before the call, which identifies a call) with the one where the step began.  A
+ * lower CFA is a function that was called: stand there if the user wants to step into it
+ * and it has source lines, else run to its return address.  A higher one is the caller.  In
+ * the same function the step is done at the first instruction of another line; an
+ * instruction in the middle of a line's code is a jump back, as in a loop, and goes on.
+ * [DWARF 5 "Call Frame Information"] */
 static void look_at_line(struct stepper *s)
 {
     struct source_place p;
@@ -232,6 +265,8 @@ static void look_at_line(struct stepper *s)
         step_on(s);
 }
 
+/* Note the line's range of code and the frame, then make single steps.  Where there is no
+ * line the range is one byte: one instruction. */
 static void begin_line(struct stepper *s, bool into)
 {
     struct frame f;
@@ -246,6 +281,8 @@ static void begin_line(struct stepper *s, bool into)
     step_on(s);
 }
 
+/* Run to the caller; for the handler, and what is outside of it, that means to answer the
+ * exit. */
 static void begin_finish(struct stepper *s)
 {
     struct expr_machine m = machine(s);
@@ -273,12 +310,14 @@ int stepper_go(struct stepper *s, enum stepper_go how)
 
 /* ---- stops ---- */
 
-/* An exit is about to be answered: by whom? */
+/* An exit is about to be answered.  Read its record out of the monitor's memory to learn
+ * its reason, and with that which handler the table in vm/exits.c has for it; the next stop
+ * is there.  The record is the third argument of vm_answer(), which is in RDX. [System V
+ * ABI for AMD64 "Parameter Passing"] */
 static void at_answer(struct stepper *s)
 {
     struct vmexit x;
     exit_handler_fn *handler = NULL;
-    /* The exit is the third argument of vm_answer(): in RDX.  [System V ABI "Parameter Passing"] */
     if (read_own(s, false, s->regs.rdx, &x, sizeof x) == 0) {
         s->reason = (unsigned)x.reason;
         handler = vm_exit_handler(s->reason);
@@ -293,6 +332,8 @@ static void at_answer(struct stepper *s)
         resume(s, false);
 }
 
+/* At a function's first instruction the return address is on top of the stack, so the CFA
+ * is 8 above it. */
 static void at_handler(struct stepper *s)
 {
     s->handler_cfa = s->regs.rsp + 8;
@@ -300,6 +341,8 @@ static void at_handler(struct stepper *s)
     stand(s);
 }
 
+/* SIGTRAP: a breakpoint was met or a single step is done.  Which one it was follows from
+ * what is under way. */
 static void at_trap(struct stepper *s)
 {
     uint64_t rip = s->regs.rip;
@@ -324,8 +367,9 @@ static void at_trap(struct stepper *s)
     }
 }
 
-/* A signal of the monitor's own (its alarm clock, a kick) reaches it; a step waits until
- * its handler is done. */
+/* A signal of the monitor's own (its alarm clock, a kick) is handed on.  During a single
+ * step that would land in the signal's handler; so run until the handler has come back to
+ * where the step is. */
 static void at_signal(struct stepper *s, int signal)
 {
     s->pass_signal = signal;
@@ -335,6 +379,8 @@ static void at_signal(struct stepper *s, int signal)
         resume(s, false);
 }
 
+/* The process has stopped.  si_status has the signal, and above it the event of a PTRACE_
+ * option or of PTRACE_INTERRUPT. [ptrace(2)] */
 static void take_stop(struct stepper *s, int status)
 {
     int signal = status & 0xff, event = status >> 8;
@@ -354,7 +400,8 @@ static void take_stop(struct stepper *s, int status)
     }
 }
 
-/* Without taking the exit status, which is link.c's.  A stop may be told here too. */
+/* Has the process ended?  WNOWAIT leaves its exit status to link.c, which tells the user.
+ * A stop may be reported here too, hence the look at si_code. */
 static bool has_ended(const struct stepper *s)
 {
     siginfo_t i = { .si_pid = 0 };
@@ -364,6 +411,8 @@ static bool has_ended(const struct stepper *s)
            (i.si_code == CLD_EXITED || i.si_code == CLD_KILLED || i.si_code == CLD_DUMPED);
 }
 
+/* While a source line is being stepped, a stop follows a resumption within microseconds, so
+ * this looks again for a while (`idle`) before it returns to the main loop. */
 enum stepper_state stepper_poll(struct stepper *s)
 {
     uint64_t late = host_monotonic_ns() + SLICE_NS;
@@ -395,7 +444,8 @@ enum stepper_state stepper_wait(struct stepper *s, int timeout_ms)
     return state;
 }
 
-/* Stop it wherever it is, for a moment; false: it is gone, or does not stop. */
+/* Stop it wherever it is, for a moment.  The flag makes take_stop() see that this stop was
+ * asked for.  false: it is gone, or does not stop. */
 static bool interrupt(struct stepper *s)
 {
     if (s->stands)
@@ -406,16 +456,18 @@ static bool interrupt(struct stepper *s)
     return stepper_wait(s, ATTACH_MS) == STEPPER_STANDS;
 }
 
+/* DR0 can only be changed while the process is stopped, so it is interrupted, and sent on. */
 int stepper_follow(struct stepper *s, bool on)
 {
     bool stood = s->stands && s->in_exit;
     s->follow = on;
     if (stood)
-        return 0;                               /* from the next exit on */
+        return 0;                               /* resuming will set DR0 anyhow */
     if (!interrupt(s))
         return s->gone ? -ESRCH : -ETIMEDOUT;
     s->interrupting = false;
-    if (s->in_exit) return 0; /* it stood in a handler before it could be interrupted */
+    if (s->in_exit)
+        return 0;                               /* it reached a handler before the interrupt */
     run_on(s);
     return s->gone ? -ESRCH : 0;
 }
@@ -427,6 +479,7 @@ bool stepper_follows(const struct stepper *s)
 
 /* ---- attaching ---- */
 
+/* Does /proc/PID/status name a tracer?  [proc(5)] */
 static bool is_traced(pid_t pid)
 {
     char path[40], line[200];
@@ -440,6 +493,7 @@ static bool is_traced(pid_t pid)
     return tracer > 0;
 }
 
+/* What the errno of PTRACE_SEIZE means to the user. */
 static const char *refusal(pid_t pid, int err)
 {
     if (err == ESRCH)
@@ -448,10 +502,11 @@ static const char *refusal(pid_t pid, int err)
         return strerror(err);
     return is_traced(pid) ? "another debugger traces it already"
          : "this system does not permit one process to trace another (Yama's ptrace_scope, or a "
-           "container "
-           "without CAP_SYS_PTRACE)";
+           "container without CAP_SYS_PTRACE)";
 }
 
+/* The symbols of our own program, moved to where it was loaded (it is
+ * position-independent). */
 static struct symbols *own_symbols(const struct debuginfo *info)
 {
     char why[200];
@@ -460,6 +515,9 @@ static struct symbols *own_symbols(const struct debuginfo *info)
     return s;
 }
 
+/* PTRACE_SEIZE, unlike PTRACE_ATTACH, does not stop the process, and makes PTRACE_INTERRUPT
+ * possible.  EXITKILL: if the debugger dies, the monitor dies with it and is not left
+ * standing. */
 struct stepper *stepper_attach(struct link *l, char *why, size_t n)
 {
     struct stepper *s = calloc(1, sizeof *s);
@@ -469,9 +527,8 @@ struct stepper *stepper_attach(struct link *l, char *why, size_t n)
     }
     *s = (struct stepper){ .link = l, .pid = link_pid(l), .info = debuginfo_own() };
     if (link_state(l) == LINK_DEAD || !s->info) {
-        snprintf(why, n,
-                 s->info ? "the monitor is gone"
-                         : "this program has no debug information of its own");
+        snprintf(why, n, s->info ? "the monitor is gone"
+                                 : "this program has no debug information of its own");
     } else if (ptrace(PTRACE_SEIZE, s->pid, NULL, PTRACE_O_EXITKILL)) {
         snprintf(why, n, "the monitor cannot be stepped: %s", refusal(s->pid, errno));
     } else {
@@ -488,6 +545,8 @@ struct stepper *stepper_attach(struct link *l, char *why, size_t n)
     return NULL;
 }
 
+/* The debug registers must be cleared first: a breakpoint that is met without a tracer
+ * would kill the process with SIGTRAP. */
 void stepper_detach(struct stepper *s)
 {
     if (!s)
@@ -532,6 +591,7 @@ const char *stepper_exit(const struct stepper *s)
     return s->in_exit ? exit_name(s->reason) : "";
 }
 
+/* The frame gives access to local variables; without one, only globals are known. */
 static bool print_value(struct stepper *s, const char *expr, bool json, FILE *out)
 {
     struct expr_machine m = machine(s);
@@ -567,6 +627,8 @@ bool stepper_print(struct stepper *s, const char *expr, bool json, FILE *out)
     return ok;
 }
 
+/* Names are printed as "sym:NAME" expressions, so that a variable called `rax` or `vm` is
+ * not taken for a register or a flag. */
 void stepper_locals(struct stepper *s, FILE *out)
 {
     struct frame f;

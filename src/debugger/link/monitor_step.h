@@ -19,8 +19,8 @@
  *
  * While the monitor stands it answers no request: link calls that need an answer
  * give -EAGAIN at once (link_hold()); memory, registers and trace can be read as
- * always.  Nothing here blocks but stepper_wait(), and that as long as it is told.
- * All calls come from one thread.
+ * always.  Nothing here blocks but stepper_wait(), and that for timeout_ms at most.
+ * All calls must come from the thread that attached, as ptrace(2) demands.
  */
 #ifndef DEBUGGER_LINK_MONITOR_STEP_H
 #define DEBUGGER_LINK_MONITOR_STEP_H
@@ -31,46 +31,51 @@
 
 struct stepper;
 
-/* NULL, and in why a sentence: the system does not permit it, no debug information. */
+/* Begin to trace the VMM's process.  NULL, with a sentence in `why`: the host does not
+ * permit it, another debugger does so already, or this program has no debug information. */
 struct stepper *stepper_attach(struct link *l, char *why, size_t n);
 void stepper_detach(struct stepper *s);         /* the monitor runs on; s may be NULL */
 
-/* Stop in the handler of each exit from now on, or let them pass. */
+/* Stop in the handler of each exit from now on (on), or let exits pass.  0, -ESRCH or
+ * -ETIMEDOUT. */
 int stepper_follow(struct stepper *s, bool on);
 bool stepper_follows(const struct stepper *s);
 
 enum stepper_state {
-    STEPPER_RUNS,                       /* or waits for requests: as if nobody traced it */
+    STEPPER_RUNS,                       /* it runs, or waits for requests, undisturbed   */
     STEPPER_STANDS,
     STEPPER_GONE,                       /* it has ended; detach                          */
 };
 
-/* What is new?  Takes some milliseconds at most, for steps under way. */
+/* Look what has become of the monitor, and do what steps are under way; takes some
+ * milliseconds at most. */
 enum stepper_state stepper_poll(struct stepper *s);
-/* The same until it does not run, at most timeout_ms. */
+/* Poll until it does not run any more, at most timeout_ms. */
 enum stepper_state stepper_wait(struct stepper *s, int timeout_ms);
 
 enum stepper_go {
     STEPPER_STEP,                       /* to another source line, into our own functions too */
     STEPPER_NEXT,                       /* to another source line of this function            */
-    /* until this function has returned; of the handler: continue */
-    STEPPER_FINISH,
-    STEPPER_CONTINUE,                   /* answer the exit, back to the guest                 */
+    STEPPER_FINISH,                     /* until this function has returned; in the handler
+                                           itself: continue                                  */
+    STEPPER_CONTINUE,                   /* answer the exit, and back to the guest             */
 };
-/* Begin; then poll.  -EBUSY: it runs already; -ESRCH: it is gone. */
+/* Begin one of these; then poll until it stands.  -EBUSY: it runs already; -ESRCH: it is
+ * gone. */
 int stepper_go(struct stepper *s, enum stepper_go how);
 
-/* Where it stands: level 0 is the innermost function, 1 its caller, ...; false: none. */
+/* The source line where it stands: level 0 is the innermost function, 1 its caller, and so
+ * on; false: there is no such level, or it does not stand. */
 bool stepper_where(struct stepper *s, unsigned level, struct source_place *p);
-/* Lines of its source; valid as long as s. */
+/* The monitor's line table and source files; they belong to the stepper. */
 struct source *stepper_source(struct stepper *s);
-/* The exit that is being answered ("CPUID"), or "". */
+/* The name of the exit that is being answered ("CPUID"), or "" if it does not stand in one. */
 const char *stepper_exit(const struct stepper *s);
 
-/* A C expression over the monitor's variables, printed with its type.  false: a
- * sentence was printed instead. */
+/* Evaluate a C expression over the monitor's variables and print it with its type, or as
+ * JSON. false: a sentence about what is wrong was printed instead (null in JSON). */
 bool stepper_print(struct stepper *s, const char *expr, bool json, FILE *out);
-/* The variables and parameters of the innermost function, one on each line. */
+/* Print the variables and parameters of the innermost function, one on each line. */
 void stepper_locals(struct stepper *s, FILE *out);
 
 #endif

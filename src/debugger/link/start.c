@@ -1,5 +1,6 @@
 /*
- * debugger/link/start.c -- the VMM's process: forked, its memory taken over, ended.
+ * debugger/link/start.c -- the VMM's process begins and ends: fork it, wait for its first
+ * message, take the descriptors of guest memory that came with it; at the end kill it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,10 @@
 
 /* ---- the child ---- */
 
-/* The child: away from the terminal, with nothing open but what it needs. */
+/* The child becomes the VMM. It dies with the debugger (PDEATHSIG), has a session of its
+ * own so that Ctrl-C and Ctrl-Z in the terminal reach the debugger alone, and keeps no
+ * descriptor open but those it needs: what is open here would be open to a guest that takes
+ * the VMM over. */
 static _Noreturn void be_vmm(const struct link_options *o, int sock, int words, struct trace *t,
                              struct wire_page *page)
 {
@@ -30,7 +34,7 @@ static _Noreturn void be_vmm(const struct link_options *o, int sock, int words, 
     prctl(PR_SET_NAME, "vitrine-vmm");
     if (o->tracer)
         prctl(PR_SET_PTRACER, o->tracer);   /* where Yama lets only parents trace */
-    setsid();                               /* Ctrl-C and Ctrl-Z are the debugger's */
+    setsid();
     for (int s = 1; s < 32; s++)
         signal(s, s == SIGPIPE ? SIG_IGN : SIG_DFL);
     dup2(null, STDIN_FILENO);
@@ -44,7 +48,8 @@ static _Noreturn void be_vmm(const struct link_options *o, int sock, int words, 
 
 /* ---- its first answer ---- */
 
-/* The memfds that came with READY, in order; the rest is closed. */
+/* The memfds that came with READY, in the order of the regions.  Descriptors beyond `room`
+ * are closed, or they would stay open unseen.  [cmsg(3)] */
 static size_t take_fds(struct msghdr *msg, int *fd, size_t room)
 {
     size_t n = 0;
@@ -64,6 +69,7 @@ static size_t take_fds(struct msghdr *msg, int *fd, size_t room)
     return n;
 }
 
+/* Believe READY only if each region has its descriptor and no region wraps around. */
 static bool take_regions(struct link *l, const int *fd, size_t n_fds)
 {
     const struct wire_ready *r = &l->in.ready;
@@ -84,7 +90,9 @@ static bool take_regions(struct link *l, const int *fd, size_t n_fds)
     return true;
 }
 
-/* READY or FAILED. */
+/* Wait for the child's first word: READY with its memory, or FAILED with a reason.  Loading
+ * a guest may already log more events than the ring holds, so RING_FULL can come before.
+ * If nothing comes the child has died. */
 static bool await_ready(struct link *l, char *why, size_t n)
 {
     union { struct cmsghdr head; char room[CMSG_SPACE(WIRE_REGIONS * sizeof(int))]; } control;
@@ -129,6 +137,8 @@ static void watch_fd(struct link *l, int fd)
     epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
+/* What both processes share must exist before the fork: the trace ring and the state page.
+ * The state page's descriptor is not needed, since the child inherits the mapping. */
 static bool make_parts(struct link *l, const struct link_options *o, char *why, size_t n)
 {
     int page_fd;
@@ -145,6 +155,9 @@ static bool make_parts(struct link *l, const struct link_options *o, char *why, 
     return l->store && l->epoll >= 0;
 }
 
+/* The socket is a SOCK_SEQPACKET: it keeps the limits between messages, so a message is
+ * either whole or not there.  stdio is flushed before fork(), or the child would write our
+ * buffered output a second time. */
 static bool spawn(struct link *l, const struct link_options *o, char *why, size_t n)
 {
     int sock[2], words[2];
@@ -175,7 +188,7 @@ static bool spawn(struct link *l, const struct link_options *o, char *why, size_
     return await_ready(l, why, n);
 }
 
-/* What a VMM that could not begin said on its way is the user's to read. */
+/* Show the user what a VMM that could not begin wrote to its stderr. */
 static void pass_on_words(struct link *l)
 {
     char buf[1024];
@@ -208,7 +221,7 @@ void link_end(struct link *l)
     if (!l)
         return;
     if (l->pid > 0 && l->state != LINK_DEAD) {
-        kill(l->pid, SIGKILL);              /* it has nothing to lose */
+        kill(l->pid, SIGKILL);              /* nothing of it needs saving: the trace is ours */
         waitpid(l->pid, NULL, 0);
         link_take_events(l);
     }

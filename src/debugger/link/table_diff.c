@@ -3,8 +3,9 @@
  *
  * A shot keeps its tables in the order in which a walk through all addresses
  * meets them: by first address, and of the same address the upper level first.
- * So two shots are compared as two sorted lists.  A guest may point its tables
- * at themselves; the level goes down with every step, and MAX_TABLES is the end.
+ * So two shots are compared as two sorted lists.  A guest may point a table at itself:
+ * the copying still ends, because the level goes down with every step and MAX_TABLES
+ * limits how many tables there are.
  */
 #include "debugger/link/table_diff.h"
 
@@ -16,6 +17,7 @@
 
 #define MAX_TABLES 2048
 
+/* One page table.  gla is the first address that its first entry translates. */
 struct table {
     uint64_t gla;               /* of its first entry */
     unsigned level, n;          /* entries, widened to 64 bits: */
@@ -30,12 +32,14 @@ struct table_shot {
     struct table **table;
 };
 
-/* How many low bits of an address an entry of that level leaves alone. */
+/* An entry of this level translates 2^shift bytes.  Entries of 4 bytes: 10 bits of address
+ * for each level above 12; entries of 8 bytes: 9 bits.  [SDM 3A "Paging"] */
 static unsigned shift_of(const struct table_shot *s, unsigned level)
 {
     return s->entry_bytes == 4 ? (level == 1 ? 12 : 22) : 12 + 9 * (level - 1);
 }
 
+/* NULL: the shot is full, or memory is. */
 static struct table *add_table(struct table_shot *s, uint64_t gla, unsigned level, unsigned n)
 {
     if (s->n == s->room) {
@@ -56,12 +60,15 @@ static struct table *add_table(struct table_shot *s, uint64_t gla, unsigned leve
     return t;
 }
 
-/* Addresses above bit 47 repeat it. */
+/* Addresses of 4-level paging have 48 bits; bit 47 is repeated in those above it. */
 static uint64_t canonical(const struct table_shot *s, uint64_t gla)
 {
     return s->entry_bytes == 8 && gla & BIT(47) ? gla | ~(BIT(48) - 1) : gla;
 }
 
+/* Copy the table of n entries at `at`, and then each table that a present entry points to.
+ * An entry with PS is a large page and points to none; at level 4, and in the 4-entry table
+ * of PAE, that bit is reserved and means nothing here.  [SDM 3A "Paging"] */
 static void take_table(struct table_shot *s, gpa_t at, uint64_t gla, unsigned level, unsigned n)
 {
     uint8_t bytes[4096];
@@ -84,6 +91,8 @@ static void take_table(struct table_shot *s, gpa_t at, uint64_t gla, unsigned le
     }
 }
 
+/* Three kinds of paging, by CR4.PAE and EFER.LMA: 4 levels of 512 entries; PAE, with 4
+ * entries at the top; or 2 levels of 1024 entries of 4 bytes. */
 struct table_shot *table_shot_take(const struct link *l, const struct cpu_state *c)
 {
     struct table_shot *s = calloc(1, sizeof *s);
@@ -114,7 +123,8 @@ void table_shot_free(struct table_shot *s)
 size_t table_shot_tables(const struct table_shot *s) { return s ? s->n : 0; }
 bool table_shot_is_whole(const struct table_shot *s) { return !s || s->whole; }
 
-/* Which comes first?  Both may be NULL: at the end of their lists. */
+/* Which table comes first in a walk through all addresses?  -1: a, 1: b, 0: they are the
+ * same table in both shots.  NULL stands for the end of a list. */
 static int order(const struct table *a, const struct table *b)
 {
     if (!a || !b)
@@ -124,6 +134,8 @@ static int order(const struct table *a, const struct table *b)
     return a->level == b->level ? 0 : a->level > b->level ? -1 : 1;
 }
 
+/* Note every entry that differs.  A table that exists in one shot only is compared with
+ * zeros. */
 static size_t compare(const struct table_shot *s, const struct table *a, const struct table *b,
                       struct table_change *out, size_t n, size_t found)
 {
@@ -140,6 +152,7 @@ static size_t compare(const struct table_shot *s, const struct table *a, const s
     return found;
 }
 
+/* Go along both sorted lists at once, as in the merge step of a merge sort. */
 size_t table_diff(const struct table_shot *a, const struct table_shot *b, struct table_change *out,
                   size_t n)
 {
