@@ -262,15 +262,18 @@ static bool good_times(const struct vm *vm, uint64_t now)
            (!vm->cfg.engine->counts || (at >= now && at - now < POLL_MEASURED_NS));
 }
 
-static const char *load(struct vm *vm, struct bytes_in *in)
+/* What is wrong with the state, or NULL.  That it was read to its end and no further is only known
+ * behind the last part. */
+static const char *load(struct vm *vm, struct loading *l)
 {
-    struct loading l = { .in = in };
     for (size_t i = 0; i < NELEM(parts); i++) {
-        const char *wrong = parts[i].get(vm, &l);
+        const char *wrong = parts[i].get(vm, l);
         if (wrong)
             return wrong;
     }
-    return in->bad || in->at != in->end ? "its length" : good_times(vm, l.now) ? NULL : "its clock";
+    if (l->in->bad || l->in->at != l->in->end)
+        return "its length";
+    return good_times(vm, l->now) ? NULL : "its clock";
 }
 
 int vm_load_state(struct vm *vm, struct bytes_in *in, char *why, size_t n)
@@ -278,7 +281,8 @@ int vm_load_state(struct vm *vm, struct bytes_in *in, char *why, size_t n)
     uint64_t mask = vm->trace ? vm->trace->mask : 0;
     if (vm->trace)
         vm->trace->mask = 0;
-    const char *wrong = load(vm, in);
+    struct loading l = { .in = in };
+    const char *wrong = load(vm, &l);
     if (vm->trace)
         vm->trace->mask = mask;
     vm_rebase_time(vm);
