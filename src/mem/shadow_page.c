@@ -50,10 +50,15 @@ const struct span *span_of_gpa(const struct shadow *s, gpa_t gpa)
     return NULL;
 }
 
-/* Number of a page of guest memory, over all regions. */
-static uint32_t frame_index(const struct span *span, gpa_t gpa)
+/* The list of the leaves that map the page at gpa; false if no memory is there. */
+static bool mappings_of(const struct shadow *s, gpa_t gpa, uint32_t *frame)
 {
-    return span->first + (uint32_t)((gpa - span->base) / PAGE_SIZE);
+    const struct span *span = span_of_gpa(s, gpa);
+
+    if (!span)
+        return false;
+    *frame = span->first + (uint32_t)((gpa - span->base) / PAGE_SIZE);
+    return true;
 }
 
 static bool is_linked(uint64_t entry)
@@ -117,9 +122,10 @@ void entry_set_leaf(struct shadow *s, struct spage *p, unsigned slot, uint64_t e
     if (old && !wider)
         s->flush = true;
     if (is_linked(entry)) {
-        const struct span *span = span_of_gpa(s, leaf_page(entry));
-        bug_if(!span, "shadow leaf %#llx leads out of guest memory", (unsigned long long)entry);
-        head = REF_FRAME_HEAD | frame_index(span, leaf_page(entry));
+        uint32_t frame = 0;
+        bug_if(!mappings_of(s, leaf_page(entry), &frame),
+               "shadow leaf %#llx leads out of guest memory", (unsigned long long)entry);
+        head = REF_FRAME_HEAD | frame;
     }
     relink(s, p, slot, entry, head);
 }
@@ -166,12 +172,11 @@ bool frame_is_protected(const struct shadow *s, gpa_t gpa)
 
 void frame_protect(struct shadow *s, gpa_t gpa)
 {
-    const struct span *span = span_of_gpa(s, gpa);
+    uint32_t frame;
 
-    if (!span)
+    if (!mappings_of(s, gpa, &frame))
         return;
     s->flush |= s->aged;
-    uint32_t frame = frame_index(span, gpa);
     for (uint32_t ref = s->mappings[frame]; ref; ref = node_of(s, ref)->next) {
         uint64_t *e = &s->page[(ref - 1) / TABLE_ENTRIES].table[(ref - 1) % TABLE_ENTRIES];
         if (*e & PTE_W) {
