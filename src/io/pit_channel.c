@@ -27,7 +27,7 @@ bool pit_channel_is_periodic(const struct pit_channel *c)
 }
 
 /* In modes 1 and 5 the gate triggers, in the others it lets count. */
-bool pit_channel_is_triggered(const struct pit_channel *c)
+static bool is_triggered_by_gate(const struct pit_channel *c)
 {
     return pit_channel_mode(c) == PIT_ONE_SHOT || pit_channel_mode(c) == PIT_HARD_STROBE;
 }
@@ -35,7 +35,7 @@ bool pit_channel_is_triggered(const struct pit_channel *c)
 /* Ticks counted since the count was loaded; negative before the first pulse. */
 static int64_t elapsed(const struct pit_channel *c, int64_t tick)
 {
-    return c->gate || pit_channel_is_triggered(c) ? tick - c->start : c->held;
+    return c->gate || is_triggered_by_gate(c) ? tick - c->start : c->held;
 }
 
 /* Of an odd count a square wave is high one tick longer than low. */
@@ -82,7 +82,7 @@ bool pit_channel_out(const struct pit_channel *c, int64_t tick)
 int64_t pit_channel_next_change(const struct pit_channel *c, int64_t tick)
 {
     int64_t e = elapsed(c, tick), n = c->n;
-    if (!c->running || (!c->gate && !pit_channel_is_triggered(c)))
+    if (!c->running || (!c->gate && !is_triggered_by_gate(c)))
         return -1;
     if (e < 0 && pit_channel_mode(c) == PIT_ONE_SHOT)
         return c->start;
@@ -144,7 +144,7 @@ void pit_channel_set_count(struct pit_channel *c, uint32_t count, int64_t tick)
 {
     c->cr = count;
     c->null_count = 1;
-    if (pit_channel_is_triggered(c))
+    if (is_triggered_by_gate(c))
         return;
     if (!pit_channel_is_periodic(c) || !c->running || !c->gate || c->n == 1) {
         load_now(c, tick);
@@ -168,7 +168,7 @@ void pit_channel_set_gate(struct pit_channel *c, bool gate, int64_t tick)
         return;
     }
     c->gate = 1;
-    if (pit_channel_is_triggered(c) || pit_channel_is_periodic(c)) {
+    if (is_triggered_by_gate(c) || pit_channel_is_periodic(c)) {
         if (c->running || c->null_count)
             load_now(c, tick);
     } else {

@@ -51,9 +51,8 @@ struct pit_channel {
 /* The mode it is in. */
 enum pit_mode pit_channel_mode(const struct pit_channel *c);
 
-/* Does it start over by itself (modes 2, 3)?  Does the gate start it (1, 5)? */
+/* Does it start over by itself (modes 2, 3)? */
 bool pit_channel_is_periodic(const struct pit_channel *c);
-bool pit_channel_is_triggered(const struct pit_channel *c);
 
 /* The channel with everything done that was due by `tick`: look at this, not at *c, whose
  * pending count may have taken over meanwhile. */
