@@ -1,10 +1,15 @@
 /*
- * debugger/symbols/debuginfo.c -- a sorted table of the outermost names, made when first
- * asked for, and the two tables that tell how to unwind.
+ * debugger/symbols/debuginfo.c -- DWARF by libdw and libdwfl: a sorted table of the names at
+ * file scope, which scopes contain an address, and the tables that tell how to unwind.
  *
- * Our 64-bit guests come in an ELF32 file, for Multiboot loaders take no other.
- * Most of DWARF says itself how long an address is; .debug_frame does not, so
- * libdw gets that section again in an ELF64 file of its own.
+ * Entries are found here and read elsewhere (type.c, frame.c, expr_name.c).  What libdw hands
+ * out belongs to libdw and lives until debuginfo_close(); the arrays of scopes are ours to
+ * free and are kept in a small cache.
+ *
+ * One thing is odd.  Our 64-bit guests come in ELF32 files, because Multiboot loaders take no
+ * others.  Most of DWARF says itself how wide an address is, but .debug_frame does not: libdw
+ * takes the width from the ELF file's class and would read 64-bit frames wrongly.  So libdw
+ * gets that section a second time, in an ELF64 file that we write into memory.
  */
 #include "debugger/symbols/debuginfo.h"
 
@@ -19,9 +24,10 @@
 #include "debugger/symbols/line_table.h"
 
 #define MAX_NAMES (1u << 20)
-#define N_PLACES  64                    /* conditions ask for the same ones again and again */
+#define N_PLACES  64                    /* slots of the cache, one for a pc each */
 
-/* What is known of a pc. */
+/* What was found for a pc.  A condition at a breakpoint asks for the same pc each time, and a
+ * backtrace for a dozen. */
 struct place {
     uint64_t     pc;
     bool         has_scopes, has_unwind;
@@ -31,24 +37,31 @@ struct place {
 };
 
 struct debuginfo {
-    struct source *source;
+    struct source *source;          /* lines and text; it owns `module` */
     Dwfl_Module   *module;
     Dwarf         *dwarf;
     Dwarf_Addr     bias;
     unsigned       address_bytes;
-    bool           listed;
+
+    /* The names at file scope, sorted. */
+    bool           listed;          /* the table was made */
     struct debuginfo_name *name;
     size_t         n, cap;
+
+    /* How to unwind, and what is known of some pcs. */
     Dwarf_CFI     *cfi[2];          /* .debug_frame, .eh_frame */
     Dwarf_Addr     cfi_bias[2];
     struct place   place[N_PLACES];
-    int            wrap_fd;
-    Elf           *wrap_elf;        /* .debug_frame again, as ELF64 */
+
+    /* .debug_frame once more, as an ELF64 file in memory. */
+    int            wrap_fd;         /* -1: not needed */
+    Elf           *wrap_elf;
     Dwarf         *wrap;
 };
 
 /* ---- .debug_frame of 64-bit code in an ELF32 file ---- */
 
+/* The bytes of the section with this name; NULL: there is none.  They belong to `elf`. */
 static Elf_Data *section_named(Elf *elf, const char *name)
 {
     size_t strings;
@@ -78,6 +91,8 @@ static bool add_section(Elf *elf, unsigned name, unsigned type, void *bytes, siz
     return true;
 }
 
+/* Write an ELF64 file that has nothing but this section and the table of section names, in
+ * which ".debug_frame" begins at 1 and ".shstrtab" at 14. */
 static bool write_wrap(int fd, const Elf_Data *frame)
 {
     static char strings[] = "\0.debug_frame\0.shstrtab";
@@ -98,6 +113,8 @@ static bool write_wrap(int fd, const Elf_Data *frame)
     return ok;
 }
 
+/* Open .debug_frame once more from an ELF64 file in memory.  If anything fails there is no
+ * unwind information; debuginfo_close() frees what was made. */
 static void wrap_frames(struct debuginfo *d)
 {
     Elf *elf = dwarf_getelf(d->dwarf);
@@ -112,6 +129,9 @@ static void wrap_frames(struct debuginfo *d)
     d->cfi[0] = d->wrap ? dwarf_getcfi(d->wrap) : NULL;
 }
 
+/* Unwind information may be in two sections: .debug_frame is for debuggers, .eh_frame for
+ * exceptions of C++ and loaded with the program.  The first that covers a pc is used.  [DWARF
+ * 5 "Call Frame Information"; x86-64 psABI "The .eh_frame section"] */
 static void find_frames(struct debuginfo *d)
 {
     GElf_Ehdr e;
@@ -126,6 +146,7 @@ static void find_frames(struct debuginfo *d)
 
 /* ---- opened and closed ---- */
 
+/* How wide addresses are, as the first compilation unit says; 0: there is no unit. */
 static unsigned address_bytes(struct debuginfo *d)
 {
     Dwarf_Die cu;
@@ -136,7 +157,8 @@ static unsigned address_bytes(struct debuginfo *d)
     return address;
 }
 
-static struct debuginfo *opened(struct source *source)
+/* Takes over `source`, which is closed if there is no debug information in it. */
+static struct debuginfo *make_debuginfo(struct source *source)
 {
     struct debuginfo *d = source ? calloc(1, sizeof *d) : NULL;
     if (!d) {
@@ -158,12 +180,12 @@ static struct debuginfo *opened(struct source *source)
 
 struct debuginfo *debuginfo_open(const char *elf)
 {
-    return elf ? opened(source_open_file(elf)) : NULL;
+    return elf ? make_debuginfo(source_open_file(elf)) : NULL;
 }
 
 struct debuginfo *debuginfo_own(void)
 {
-    return opened(source_open());
+    return make_debuginfo(source_open());
 }
 
 void debuginfo_close(struct debuginfo *d)
@@ -191,6 +213,8 @@ uint64_t debuginfo_bias(const struct debuginfo *d)                 { return d->b
 
 /* ---- names ---- */
 
+/* Append a name; false: there is no room for more.  An entry without a name is no error.
+ * Names are not copied: libdw keeps them as long as the file is open. */
 static bool add_name(struct debuginfo *d, Dwarf_Die *die, unsigned kind, Dwarf_Off parent)
 {
     const char *name = dwarf_diename(die);
@@ -208,6 +232,8 @@ static bool add_name(struct debuginfo *d, Dwarf_Die *die, unsigned kind, Dwarf_O
     return true;
 }
 
+/* The enumerators of an enumeration are names of the file in C, though they are children of
+ * its entry in DWARF. */
 static void add_enumerators(struct debuginfo *d, Dwarf_Die *type)
 {
     Dwarf_Die child;
@@ -220,6 +246,8 @@ static void add_enumerators(struct debuginfo *d, Dwarf_Die *type)
         while (dwarf_siblingof(&child, &child) == 0);
 }
 
+/* Which sort of name it is; 0: none that we list.  Declarations say nothing about where a
+ * thing is; its definition is in another unit. */
 static unsigned kind_of(Dwarf_Die *die)
 {
     if (dwarf_hasattr(die, DW_AT_declaration))
@@ -236,6 +264,8 @@ static unsigned kind_of(Dwarf_Die *die)
     }
 }
 
+/* Orders for qsort(): by name, then by place in .debug_info, so that the order is always the
+ * same. */
 static int by_name(const void *pa, const void *pb)
 {
     const struct debuginfo_name *a = pa, *b = pb;
@@ -243,6 +273,8 @@ static int by_name(const void *pa, const void *pb)
     return order ? order : a->die < b->die ? -1 : a->die > b->die;
 }
 
+/* Make the sorted table, from the children of all compilation units.  Done when a name is
+ * first asked for, because it reads all units. */
 static void list_names(struct debuginfo *d)
 {
     Dwarf_Die die;
@@ -262,6 +294,7 @@ static void list_names(struct debuginfo *d)
         qsort(d->name, d->n, sizeof *d->name, by_name);
 }
 
+/* As strcmp(), but of `name` only the first len bytes count. */
 static int compare_name(const char *is, const char *name, size_t len)
 {
     int order = strncmp(is, name, len);
@@ -276,6 +309,7 @@ static Dwarf_Off unit_of(struct debuginfo *d, uint64_t pc)
     return cu ? dwarf_dieoffset(cu) : 0;
 }
 
+/* The compilation unit that an entry is in; 0: not known. */
 static Dwarf_Off unit_of_die(struct debuginfo *d, Dwarf_Off off)
 {
     Dwarf_Die die, cu;
@@ -283,6 +317,7 @@ static Dwarf_Off unit_of_die(struct debuginfo *d, Dwarf_Off off)
                                                                              : 0;
 }
 
+/* Binary search for the first of this name.  Units are compared only if there are several. */
 const struct debuginfo_name *debuginfo_find(struct debuginfo *d, unsigned kinds, const char *name,
                                             size_t len, uint64_t pc)
 {
@@ -302,7 +337,7 @@ const struct debuginfo_name *debuginfo_find(struct debuginfo *d, unsigned kinds,
         if (!(d->name[i].kind & kinds))
             continue;
         if (found && !unit && !(unit = unit_of(d, pc)))
-            break;                          /* several, and no reason to choose */
+            break;                          /* pc is in no file: the first it is */
         if (!found || unit_of_die(d, d->name[i].die) == unit)
             found = &d->name[i];
     }
@@ -324,6 +359,7 @@ size_t debuginfo_names(struct debuginfo *d, const struct debuginfo_name **names)
 
 /* ---- code ---- */
 
+/* The slot for pc in the cache, emptied if another pc had it. */
 static struct place *place_at(struct debuginfo *d, uint64_t pc)
 {
     struct place *p = &d->place[(pc ^ pc >> 6 ^ pc >> 12) % N_PLACES];

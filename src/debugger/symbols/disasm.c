@@ -1,5 +1,8 @@
 /*
- * debugger/symbols/disasm.c -- Zydis behind half a screen.
+ * debugger/symbols/disasm.c -- the disassembler: the library Zydis behind one function.
+ *
+ * Zydis decodes and prints (Intel syntax); added here are what the debugger wants to know of
+ * an instruction, and the names of branch targets.  No state is kept between calls.
  */
 #include "debugger/symbols/disasm.h"
 
@@ -9,6 +12,7 @@
 
 #include "debugger/symbols/symbols.h"
 
+/* A decoder for the mode; false: Zydis does not have it. */
 static bool set_up(ZydisDecoder *d, unsigned bits)
 {
     switch (bits) {
@@ -21,6 +25,8 @@ static bool set_up(ZydisDecoder *d, unsigned bits)
     }
 }
 
+/* Zydis puts INT n and IRET into one category; for the debugger one calls and the other
+ * returns. */
 static void classify(const ZydisDecodedInstruction *i, struct insn *out)
 {
     ZydisInstructionCategory c = i->meta.category;
@@ -34,6 +40,8 @@ static void classify(const ZydisDecodedInstruction *i, struct insn *out)
                      c == ZYDIS_CATEGORY_COND_BR;
 }
 
+/* Direct branches tell their target relative to the instruction behind them.  In 16- and
+ * 32-bit code the sum wraps round at the operand size.  [SDM 2A "JMP-Jump"] */
 static void find_target(const ZydisDecodedInstruction *i, const ZydisDecodedOperand *o,
                         uint64_t rip, unsigned bits, struct insn *out)
 {
@@ -46,6 +54,7 @@ static void find_target(const ZydisDecodedInstruction *i, const ZydisDecodedOper
         out->target &= i->operand_width == 16 ? 0xffff : 0xffffffff;
 }
 
+/* Append " <name+0x12>", the symbol that the branch goes to. */
 static void add_symbol(const struct symbols *symbols, uint64_t cs_base, struct insn *out)
 {
     char name[100];

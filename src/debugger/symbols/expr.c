@@ -1,10 +1,23 @@
 /*
- * debugger/symbols/expr.c -- evaluate while parsing: one table of binary operators by
- * precedence, and `dead` for the side of && || ?: that does not count.
+ * debugger/symbols/expr.c -- the grammar of expressions: they are evaluated while they are
+ * parsed.
  *
- * Names, members and types are looked up by expr_name.c, operators carried out by
- * expr_op.c.  A variable stays in memory until its number is needed, so that & and
- * sizeof read nothing.
+ * One function for each kind of expression, each of which calls the next tighter one:
+ *
+ *     ternary     binary ? ternary : ternary
+ *     binary      unary OPERATOR unary ...            (operators[], by precedence)
+ *     unary       ! ~ - * & sizeof (TYPE) unary, or postfix
+ *     postfix     primary [index] ->member .member
+ *     primary     (ternary), 12, 'c', u32[ternary], a name
+ *
+ * There is no tree: each function returns the value of what it has read.  For the side of &&
+ * || ?: that does not count, p->skipping is raised meanwhile; then the text is still checked,
+ * but no memory is read.  A variable stays in memory until its number is needed (expr_load()),
+ * so that & and sizeof read nothing.
+ *
+ * After an error the functions go on with zeros and return soon; only the first is reported.
+ *
+ * Names, members and types are looked up by expr_name.c, operators carried out by expr_op.c.
  */
 #include "debugger/symbols/expr_private.h"
 
@@ -17,7 +30,7 @@
 #include "cpu/regs.h"
 #include "debugger/symbols/symbols.h"
 
-#define MAX_DEPTH 64                    /* of brackets and unary operators */
+#define MAX_DEPTH 64                    /* of brackets and unary operators, for our stack */
 
 static struct value ternary(struct parser *p);
 static struct value unary(struct parser *p);
@@ -31,7 +44,7 @@ struct value complain(struct parser *p, int err, const char *fmt, ...)
 {
     va_list ap;
     if (p->err)
-        return plain(0);                /* the first is the reason */
+        return plain(0);                /* only the first is reported */
     p->err = err;
     p->err_at = (size_t)(p->at - p->text);
     va_start(ap, fmt);
@@ -45,7 +58,7 @@ uint64_t expr_load(struct parser *p, const struct value *v)
 {
     uint64_t bits;
     char name[100];
-    if (p->dead || p->err)
+    if (p->skipping || p->err)
         return 0;
     int err = value_load(p->m, v, &bits);
     if (err == -EINVAL)
@@ -57,14 +70,16 @@ uint64_t expr_load(struct parser *p, const struct value *v)
 
 /* ---- the lexer ---- */
 
+/* Where a blank ends the expression it is not skipped, except within brackets. */
 static void skip_blanks(struct parser *p)
 {
-    if (p->word && !p->brackets)
+    if (p->ends_at_blank && !p->brackets)
         return;
     while (isspace((unsigned char)*p->at))
         p->at++;
 }
 
+/* Go past the token if it stands here. */
 static bool accept_token(struct parser *p, const char *token)
 {
     skip_blanks(p);
@@ -90,11 +105,12 @@ size_t name_length(const char *at)
 
 /* ---- memory ---- */
 
+/* The number of so many bytes in memory at a linear or guest-physical address. */
 static struct value load_word(struct parser *p, bool physical, bool is_signed, unsigned bytes,
                               uint64_t at)
 {
     uint64_t v = 0;
-    if (p->dead || p->err)
+    if (p->skipping || p->err)
         return plain(0);
     if (!p->m->read || p->m->read(p->m->arg, physical, at, &v, bytes))
         return complain(p, -EFAULT, "there is no memory to read at %s %#llx",
@@ -103,7 +119,8 @@ static struct value load_word(struct parser *p, bool physical, bool is_signed, u
     return plain(is_signed ? sign_extend(v, bytes) : v);
 }
 
-/* "u32[" and its relatives: what to read there; false if it is none. */
+/* Is the name in front of a '[' one of u8 u16 u32 u64 i8 ... p64?  Then what is to be read
+ * there. */
 static bool memory_word(const char *at, size_t len, bool *physical, bool *is_signed,
                         unsigned *bytes)
 {
@@ -122,6 +139,7 @@ static bool memory_word(const char *at, size_t len, bool *physical, bool *is_sig
     return false;
 }
 
+/* What stands between brackets, of which the first was read already. */
 static struct value bracketed(struct parser *p, const char *close)
 {
     p->brackets++;
@@ -134,7 +152,8 @@ static struct value bracketed(struct parser *p, const char *close)
 
 /* ---- operands ---- */
 
-static struct value number(struct parser *p)
+/* 12, 0x1f, 0b101.  A number that does not fit is an error rather than cut. */
+static struct value number_literal(struct parser *p)
 {
     unsigned base = 10;
     uint64_t v = 0;
@@ -159,8 +178,10 @@ static struct value number(struct parser *p)
     return plain(v);
 }
 
-static struct value character(struct parser *p)
+/* 'a', or '\n' and the like. */
+static struct value character_literal(struct parser *p)
 {
+    /* Pairs of a letter behind a backslash and the character that it means. */
     static const char escapes[] = "n\nr\rt\t0\0\\\\''";
     const char *c = p->at + 1;
     uint64_t v = (unsigned char)*c;
@@ -180,7 +201,7 @@ static struct value character(struct parser *p)
 }
 
 /* u32[ADDRESS], or a name */
-static struct value name(struct parser *p)
+static struct value name_or_memory(struct parser *p)
 {
     const char *at = p->at;
     size_t len = name_length(at);
@@ -200,17 +221,19 @@ static struct value primary(struct parser *p)
     if (accept_token(p, "("))
         return bracketed(p, ")");
     if (isdigit((unsigned char)*p->at))
-        return number(p);
+        return number_literal(p);
     if (*p->at == '\'')
-        return character(p);
+        return character_literal(p);
     if (is_name_char(*p->at))
-        return name(p);
+        return name_or_memory(p);
     return complain(p, -EINVAL, *p->at ? "a number, register or symbol should stand here"
                                        : "the expression ends too early");
 }
 
 /* What a pointer points to, or an array begins with; `index` elements further. */
-static struct value element(struct parser *p, const struct value *v, uint64_t index)
+/* The value in memory at pointer + index, not read yet.  An array and a pointer are the same
+ * here: the number of an array is its address. */
+static struct value element_at(struct parser *p, const struct value *v, uint64_t index)
 {
     struct value e = { .in_memory = true };
     char name[100];
@@ -224,24 +247,27 @@ static struct value element(struct parser *p, const struct value *v, uint64_t in
     return e;
 }
 
-/* *a without a type: as wide as the CPU's addresses are. */
-static struct value star(struct parser *p, const struct value *v)
+/* A number without a type can be followed too (*rsp): what is there is as wide as the CPU's
+ * addresses are now. */
+static struct value dereference(struct parser *p, const struct value *v)
 {
     if (type_kind(&v->type) != TYPE_NONE)
-        return element(p, v, 0);
+        return element_at(p, v, 0);
     return load_word(p, false, false, p->m->cpu ? state_code_bits(p->m->cpu) / 8 : 8,
                      expr_load(p, v));
 }
 
+/* [index], ->member and .member, as many as there are.  An untyped number takes no index, so
+ * that "rax [" is an error rather than a guess. */
 static struct value postfix(struct parser *p)
 {
     struct value v = primary(p);
     for (unsigned n = 0; !p->err && n < MAX_DEPTH; n++) {
         if (type_kind(&v.type) != TYPE_NONE && accept_token(p, "[")) {
             struct value index = bracketed(p, "]");
-            v = element(p, &v, expr_load(p, &index));
+            v = element_at(p, &v, expr_load(p, &index));
         } else if (accept_token(p, "->")) {
-            struct value to = element(p, &v, 0);
+            struct value to = element_at(p, &v, 0);
             v = expr_member(p, &to);
         } else if (accept_token(p, ".")) {
             v = expr_member(p, &v);
@@ -252,13 +278,14 @@ static struct value postfix(struct parser *p)
     return v;
 }
 
+/* &x of a variable in memory is its address with the type "pointer to"; nothing is read. */
 static struct value address_of(struct parser *p, const struct value *v)
 {
     struct value a = { .bits = v->at };
     if (p->err)
         return plain(0);
-    if (!v->in_memory && type_kind(&v->type) == TYPE_NONE && p->named)
-        return *v;                              /* a symbol is its address already */
+    if (!v->in_memory && type_kind(&v->type) == TYPE_NONE && p->was_symbol)
+        return *v;                              /* a bare symbol is its own address */
     if (!v->in_memory || v->bit_size)
         return complain(p, -EINVAL,
                         v->bit_size ? "a bit field has no address"
@@ -267,7 +294,8 @@ static struct value address_of(struct parser *p, const struct value *v)
     return a;
 }
 
-/* (TYPE) in front of an operand. */
+/* Is this (TYPE), in front of the operand of a cast or of sizeof?  If not, p->at stays where
+ * it is: it may be an expression in brackets. */
 static bool take_type(struct parser *p, struct type *t)
 {
     const char *from = p->at;
@@ -286,6 +314,8 @@ static bool take_type(struct parser *p, struct type *t)
     return whole;
 }
 
+/* (TYPE) operand.  Only to types that have a number; pointers of 32-bit programs are cut to 32
+ * bits. */
 static struct value cast(struct parser *p, const struct type *t)
 {
     struct value v = unary(p), out = { .type = *t };
@@ -301,18 +331,20 @@ static struct value cast(struct parser *p, const struct type *t)
     return out;
 }
 
+/* sizeof(TYPE) or sizeof operand.  The operand is not evaluated, as in C. */
 static struct value size_of(struct parser *p)
 {
     struct type t;
-    p->dead++;
+    p->skipping++;
     if (!take_type(p, &t)) {
         struct value v = unary(p);
         t = v.type;
     }
-    p->dead--;
+    p->skipping--;
     return plain(type_kind(&t) == TYPE_NONE ? 8 : type_bytes(p->m->info, &t));
 }
 
+/* ! ~ and -, in the type that arithmetic would have. */
 static struct value negate(struct parser *p, char op)
 {
     struct value v = unary(p), out = { .type = expr_promoted(&v) };
@@ -323,6 +355,7 @@ static struct value negate(struct parser *p, char op)
     return out;
 }
 
+/* Go past a word such as sizeof, if it does not merely begin a longer name. */
 static bool take_word(struct parser *p, const char *word)
 {
     skip_blanks(p);
@@ -333,6 +366,8 @@ static bool take_word(struct parser *p, const char *word)
     return true;
 }
 
+/* Prefix operators, which bind from right to left.  All recursion of the grammar passes here
+ * or through ternary(), which both count its depth. */
 static struct value unary(struct parser *p)
 {
     struct value v = plain(0);
@@ -347,9 +382,9 @@ static struct value unary(struct parser *p)
         v = negate(p, '-');
     } else if (accept_token(p, "*")) {
         v = unary(p);
-        v = star(p, &v);
+        v = dereference(p, &v);
     } else if (accept_token(p, "&")) {
-        p->named = false;
+        p->was_symbol = false;
         v = unary(p);
         v = address_of(p, &v);
     } else if (take_word(p, "sizeof")) {
@@ -363,8 +398,10 @@ static struct value unary(struct parser *p)
     return v;
 }
 
-/* ---- binary operators, loosest last; longer tokens first ---- */
+/* ---- binary operators ---- */
 
+/* Binary operators by precedence: level 0 binds tightest, as in C.  `but_not` is a longer
+ * operator that begins the same and is meant instead. */
 static const struct infix {
     const char *token, *but_not;
     enum op op;
@@ -381,7 +418,8 @@ static const struct infix {
 };
 #define LOOSEST 9
 
-/* The operator that stands here, or NULL.  Where there is none its first byte mostly says so. */
+/* The operator that stands here, or NULL.  The first byte tells that mostly, which makes the
+ * usual case, the end of the expression, quick. */
 static const struct infix *look_operator(struct parser *p)
 {
     skip_blanks(p);
@@ -396,8 +434,10 @@ static const struct infix *look_operator(struct parser *p)
     return NULL;
 }
 
-/* Operands with operators up to this level between them: those that bind tighter than the one
- * just seen belong to its right side. */
+/* Read operands with operators up to this level between them ("precedence climbing").  Behind
+ * an operator all that binds tighter belongs to its right side, so that is read by a call with
+ * the next lower level.  If && or || is decided by its left side, the right side is parsed all
+ * the same, but skipped: its mistakes are errors, its memory is not read. */
 static struct value binary(struct parser *p, unsigned level)
 {
     const struct infix *o;
@@ -405,17 +445,18 @@ static struct value binary(struct parser *p, unsigned level)
     while (!p->err && (o = look_operator(p)) && o->level <= level) {
         bool lazy = o->op == OP_LAND || o->op == OP_LOR;
         p->at += strlen(o->token);
-        bool dead = lazy && (o->op == OP_LAND ? !expr_load(p, &a) : !!expr_load(p, &a));
-        p->dead += dead;
+        bool skip_right = lazy && (o->op == OP_LAND ? !expr_load(p, &a) : !!expr_load(p, &a));
+        p->skipping += skip_right;
         struct value b = o->level ? binary(p, o->level - 1) : unary(p);
-        uint64_t y = dead ? 0 : expr_load(p, &b);
-        p->dead -= dead;
+        uint64_t y = skip_right ? 0 : expr_load(p, &b);
+        p->skipping -= skip_right;
         struct value known = { .type = b.type, .bits = y };
         a = expr_apply(p, o->op, &a, lazy ? &known : &b);
     }
     return a;
 }
 
+/* CONDITION ? A : B, the loosest of all.  Both sides are parsed, one of them is skipped. */
 static struct value ternary(struct parser *p)
 {
     if (++p->depth > MAX_DEPTH) {
@@ -428,20 +469,21 @@ static struct value ternary(struct parser *p)
         return which;
     }
     bool first = expr_load(p, &which);
-    p->dead += !first;
+    p->skipping += !first;
     struct value a = ternary(p);
-    p->dead -= !first;
+    p->skipping -= !first;
     if (!accept_token(p, ":"))
         complain(p, -EINVAL, "':' is missing here");
-    p->dead += first;
+    p->skipping += first;
     struct value b = ternary(p);
-    p->dead -= first;
+    p->skipping -= first;
     p->depth--;
     return first ? a : b;
 }
 
-/* ---- in ---- */
+/* ---- what callers call ---- */
 
+/* Blanks in front are always allowed. */
 static void begin_parsing(struct parser *p)
 {
     if (p->n)
@@ -451,10 +493,12 @@ static void begin_parsing(struct parser *p)
         p->at++;
 }
 
+/* What is left of the text must be nothing, or where a word was to be read, a blank or comma. */
 static int finish(struct parser *p)
 {
     skip_blanks(p);
-    if (!p->err && *p->at && !(p->word && (isspace((unsigned char)*p->at) || *p->at == ',')))
+    bool may_go_on = p->ends_at_blank && (isspace((unsigned char)*p->at) || *p->at == ',');
+    if (!p->err && *p->at && !may_go_on)
         complain(p, -EINVAL, "an operator should stand before '%.20s'", p->at);
     return p->err;
 }
@@ -466,7 +510,7 @@ static int parse_and_evaluate(struct parser *p, struct value *value)
     return finish(p);
 }
 
-/* Run it, and make a number of it. */
+/* The same, and load the number. */
 static int run_number(struct parser *p, uint64_t *value)
 {
     struct value v;
@@ -496,7 +540,7 @@ int expr_eval_value(const char *text, const struct expr_machine *m, struct value
 int expr_type(const char *text, const struct expr_machine *m, struct type *type,
               size_t *at, char *why, size_t n)
 {
-    struct parser p = { .text = text, .m = m, .why = why, .n = n, .dead = 1 };
+    struct parser p = { .text = text, .m = m, .why = why, .n = n, .skipping = 1 };
     struct value v = plain(0);
     begin_parsing(&p);
     size_t used = type_parse(m->info, expr_address_bytes(&p), expr_pc(&p), p.at, type, NULL);
@@ -513,7 +557,7 @@ int expr_type(const char *text, const struct expr_machine *m, struct type *type,
 
 int expr_check(const char *text, const struct expr_machine *m, size_t *at, char *why, size_t n)
 {
-    struct parser p = { .text = text, .m = m, .why = why, .n = n, .dead = 1 };
+    struct parser p = { .text = text, .m = m, .why = why, .n = n, .skipping = 1 };
     uint64_t value;
     int err = run_number(&p, &value);
     *at = p.err_at;
@@ -523,7 +567,7 @@ int expr_check(const char *text, const struct expr_machine *m, size_t *at, char 
 int expr_eval_word_value(const char *text, const struct expr_machine *m, struct value *value,
                          size_t *end, char *why, size_t n)
 {
-    struct parser p = { .text = text, .m = m, .why = why, .n = n, .word = true };
+    struct parser p = { .text = text, .m = m, .why = why, .n = n, .ends_at_blank = true };
     int err = parse_and_evaluate(&p, value);
     *end = (size_t)((err ? text + p.err_at : p.at) - text);
     return err;
@@ -532,7 +576,7 @@ int expr_eval_word_value(const char *text, const struct expr_machine *m, struct 
 int expr_eval_word(const char *text, const struct expr_machine *m, uint64_t *value,
                    size_t *end, char *why, size_t n)
 {
-    struct parser p = { .text = text, .m = m, .why = why, .n = n, .word = true };
+    struct parser p = { .text = text, .m = m, .why = why, .n = n, .ends_at_blank = true };
     int err = run_number(&p, value);
     *end = (size_t)((err ? text + p.err_at : p.at) - text);
     return err;

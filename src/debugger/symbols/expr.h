@@ -1,5 +1,6 @@
 /*
- * debugger/symbols/expr.h -- expressions over a machine: registers, variables, memory.
+ * debugger/symbols/expr.h -- expressions that people type into the debugger: arithmetic over a
+ * machine's registers, variables and memory.
  *
  *     rax + 8            $rax, eax, al, cs.base, cr0, zf ... (cpu/regs.h)
  *     main               a symbol's address; 'c' a character; 12, 0x1f, 0b101
@@ -12,11 +13,16 @@
  *     *(rsp)             as wide as the CPU's addresses are now
  *     ! ~ - * / % + - << >> < <= > >= == != & ^ | && || ?:   as in C, on 64 bits
  *
- * Registers, symbols and literals are unsigned 64-bit numbers without a type;
- * i8 ... i64 are sign-extended.  With an operand that has a type arithmetic is
- * signed as C's is, in 64 bits.  A register's name comes before any other;
- * `sym:rax` is the variable or symbol for sure.  What cannot be read is an error,
- * but not on the side of && || ?: that is not evaluated.
+ * Registers, symbols and literals are unsigned 64-bit numbers without a type; i8 ... i64 are
+ * sign-extended.  If an operand has a type, arithmetic is signed or unsigned as C's would be,
+ * but always in 64 bits.  A register's name comes before any other meaning; `sym:rax` is the
+ * variable or symbol of that name.  Memory that cannot be read is an error, except on a side
+ * of && || ?: that does not count: that side is not evaluated.
+ *
+ * Evaluating never changes the machine.  Assignments are the console's commands, not
+ * operators.
+ *
+ * Begin reading with expr_eval() below, then ternary() in expr.c.
  */
 #ifndef DEBUGGER_SYMBOLS_EXPR_H
 #define DEBUGGER_SYMBOLS_EXPR_H
@@ -28,55 +34,70 @@ struct symbols;
 struct frame;
 struct reg;
 
-/* What the names of one text stand for at one place in the code, found once: registers,
- * what has a fixed address, and how locals are found in their frame.  Begins as zeroes. */
+/* A memory of what the names in one text stand for, for texts that are evaluated very often:
+ * the condition of a breakpoint.  The caller keeps one for each text and each place in the
+ * code and zeroes it at first.  The first evaluation fills it; later ones find registers,
+ * things with a fixed address, and the way to local variables without looking up names again. */
 #define EXPR_NAMES 8
 struct expr_names {
     unsigned n;
     struct expr_known {
-        size_t at, end;                 /* in the text                              */
-        const struct reg *reg;          /* or NULL: the value                       */
-        struct value value;
-        const Dwarf_Op *way;            /* of a local, to where its value is now, so many */
-        size_t n_way;                   /* steps; 0: the value stays                */
-        bool named;
+        size_t at, end;                 /* where the name stands in the text: [at, end)     */
+        const struct reg *reg;          /* it is this register; NULL: no register           */
+        struct value value;             /* it is this value, or a local of this type        */
+        const Dwarf_Op *way;            /* the expression that finds the local in its frame */
+        size_t n_way;                   /* how many operations that has; 0: no local        */
+        bool was_symbol;                /* it is a bare symbol, which & leaves as it is     */
     } name[EXPR_NAMES];
 };
 
+/* What an expression is about.  All pointers belong to the caller; a field of zero means that
+ * the machine does not have the thing. */
 struct expr_machine {
-    const struct cpu_state *cpu;        /* NULL: there are no registers             */
-    const struct symbols   *symbols;    /* may be NULL                              */
-    struct debuginfo       *info;       /* for C types and variables; may be NULL   */
-    const struct orc       *orc;        /* the frames of a kernel without; may be NULL */
-    const struct frame     *frame;      /* whose locals; NULL: the innermost        */
-    int  (*read)(void *arg, bool physical, uint64_t at, void *buf, unsigned n);     /* 0, -errno */
+    /* Where names are looked up. */
+    const struct cpu_state *cpu;        /* registers                                        */
+    const struct symbols   *symbols;
+    struct debuginfo       *info;       /* C types and variables                            */
+    const struct orc       *orc;        /* how to unwind a kernel that has no `info`        */
+    const struct frame     *frame;      /* whose locals are meant; NULL: the innermost's    */
+
+    /* Read n bytes of memory at a linear or a guest-physical address: 0 or -errno. */
+    int  (*read)(void *arg, bool physical, uint64_t at, void *buf, unsigned n);
     void  *arg;
 
-    struct expr_names *names;           /* of this text here, to be faster next time; may be NULL */
+    struct expr_names *names;           /* to be faster next time, see above                */
 
-    /* Other names ($, last); false: not known.  May be NULL. */
+    /* Names that only the caller knows ("$", "last").  False: it does not know this one
+     * either. */
     bool (*name)(void *arg, const char *name, size_t len, uint64_t *value);
 };
 
-/* 0 and *value; or -EINVAL (it makes no sense) or -EFAULT (memory), *at the byte
- * in text that it is about, and a sentence in why.  Arrays and structs give
- * their address. */
+/*
+ * All functions return 0; or -EINVAL (the text makes no sense) or -EFAULT (memory cannot be
+ * read), and then *at is the offset in the text of the byte that it is about, and `why`, a
+ * buffer of n bytes, holds a sentence.
+ */
+
+/* The number that the text stands for.  Arrays and structs give their address. */
 int expr_eval(const char *text, const struct expr_machine *m, uint64_t *value,
               size_t *at, char *why, size_t n);
 
-/* The same with its type; a variable is left in memory. */
+/* The value with its type.  A variable is not read: the value says where it is. */
 int expr_eval_value(const char *text, const struct expr_machine *m, struct value *value,
                     size_t *at, char *why, size_t n);
 
-/* Only the type, of an expression or a type's name: nothing is read. */
+/* Only the type, of an expression or of the type that the text names ("struct task").  No
+ * memory is read. */
 int expr_type(const char *text, const struct expr_machine *m, struct type *type,
               size_t *at, char *why, size_t n);
 
-/* Only whether it makes sense: nothing is read, unknown names are refused. */
+/* Only whether the text makes sense.  No memory is read; names that nobody knows are an error.
+ */
 int expr_check(const char *text, const struct expr_machine *m, size_t *at, char *why, size_t n);
 
-/* As expr_eval(), for a text that goes on behind: *end is where the expression
- * ends (at a blank outside brackets, or a comma). */
+/* The same as expr_eval() and expr_eval_value() for a text that goes on behind the expression,
+ * as in the command "rwatch rsp+8 2": the expression ends at a blank outside brackets or at a
+ * comma, and *end is where (on an error, where that is). */
 int expr_eval_word(const char *text, const struct expr_machine *m, uint64_t *value,
                    size_t *end, char *why, size_t n);
 int expr_eval_word_value(const char *text, const struct expr_machine *m, struct value *value,

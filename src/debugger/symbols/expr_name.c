@@ -1,10 +1,14 @@
 /*
  * debugger/symbols/expr_name.c -- what a name in an expression stands for.
  *
- * In this order: a register, one of the caller's own names, a local variable or
- * parameter of the frame, a variable, function or enumerator of the program, a
- * symbol.  The text is cut as late as possible: "cs.base" is a register and
- * "counter.0" a symbol before "task.state" is a member of task.
+ * In this order: a register, one of the caller's own names, a local variable or parameter of
+ * the frame, a variable, function or enumerator of the program, a symbol.
+ *
+ * Names may contain dots, and members are told by dots too.  The longest name that exists is
+ * taken: "cs.base" is a register and "counter.0" a symbol (compilers name static locals so),
+ * but in "task.state" only "task" is a name, and "state" its member.
+ *
+ * Begin reading with expr_name() at the end of the file.
  */
 #include <ctype.h>
 #include <dwarf.h>
@@ -22,7 +26,8 @@ unsigned expr_address_bytes(const struct parser *p)
                        : 8;
 }
 
-/* The frame is looked for when a name first needs one. */
+/* Find the frame whose locals are meant, when a name first needs one: most expressions ask
+ * only for registers. */
 static void need_frame(struct parser *p)
 {
     if (p->has_frame || !p->m->info)
@@ -35,24 +40,28 @@ static void need_frame(struct parser *p)
         frame_open_scopes(p->m->info, p->frame, &p->scopes);
 }
 
+/* An address inside the function, not the return address behind it. */
 uint64_t expr_pc(struct parser *p)
 {
     return p->m->frame ? frame_lookup_pc(p->m->frame) : p->m->cpu ? state_pc(p->m->cpu) : 0;
 }
 
-/* The name that "sym:" says is none of a register; at itself where it is not there. */
+/* "sym:" in front says that the name is not a register's.  Returns the name behind it, or `at`
+ * itself if there is no "sym:".  (A colon is no part of a name, so the name before it ends at
+ * 3.) */
 static const char *behind_sym(const char *at)
 {
     return name_length(at) == 3 && !strncmp(at, "sym:", 4) ? at + 4 : at;
 }
 
-/* A variable of this type, where it is now; l NULL: nowhere. */
+/* The value of a variable of this type at p->at, which is where l says; l NULL: it is nowhere.
+ * Where nothing is evaluated, as in a check before the guest runs, that is no error. */
 static struct value variable_at(struct parser *p, const struct type *t, const struct location *l)
 {
     struct value v = { .type = *t, .in_memory = true };
     const char *name = behind_sym(p->at);
     int len = (int)name_length(name);
-    if (!l && p->dead)
+    if (!l && p->skipping)
         return v;
     if (!l)
         return complain(p, -EINVAL, "'%.*s' has no place here (optimized out)", len, name);
@@ -66,7 +75,8 @@ static struct value variable_at(struct parser *p, const struct type *t, const st
     return v;
 }
 
-static struct value variable(struct parser *p, Dwarf_Die *die, bool local)
+/* The variable that an entry describes.  For a local the way to it is noted in p->way. */
+static struct value variable_value(struct parser *p, Dwarf_Die *die, bool local)
 {
     struct location l;
     struct type t;
@@ -76,18 +86,19 @@ static struct value variable(struct parser *p, Dwarf_Die *die, bool local)
     return variable_at(p, &t, found ? &l : NULL);
 }
 
+/* The local variable or parameter of this name that can be seen from the frame. */
 static bool local_named(struct parser *p, const char *name, size_t len, struct value *v)
 {
     Dwarf_Die die;
     need_frame(p);
     if (!p->frame || !frame_variable_named(&p->scopes, name, len, &die))
         return false;
-    *v = variable(p, &die, true);
+    *v = variable_value(p, &die, true);
     return true;
 }
 
-/* Where a function begins. */
-static bool function(struct parser *p, Dwarf_Die *die, struct value *v)
+/* A function: a value in memory where it begins.  False: it has no code of its own (inlined). */
+static bool function_value(struct parser *p, Dwarf_Die *die, struct value *v)
 {
     Dwarf_Addr entry;
     *v = (struct value){ .in_memory = true };
@@ -97,8 +108,9 @@ static bool function(struct parser *p, Dwarf_Die *die, struct value *v)
     return true;
 }
 
-static bool enumerator(struct parser *p, const struct debuginfo_name *name, Dwarf_Die *die,
-                       struct value *v)
+/* An enumerator: its number, with the type of its enum. */
+static bool enumerator_value(struct parser *p, const struct debuginfo_name *name, Dwarf_Die *die,
+                             struct value *v)
 {
     Dwarf_Attribute a;
     Dwarf_Sword value;
@@ -111,7 +123,8 @@ static bool enumerator(struct parser *p, const struct debuginfo_name *name, Dwar
     return true;
 }
 
-static bool of_program(struct parser *p, const char *name, size_t len, struct value *v)
+/* A variable, function or enumerator at file scope. */
+static bool name_of_program(struct parser *p, const char *name, size_t len, struct value *v)
 {
     Dwarf_Die die;
     const struct debuginfo_name *found =
@@ -119,28 +132,32 @@ static bool of_program(struct parser *p, const char *name, size_t len, struct va
                        name, len, expr_pc(p));
     if (!found || !debuginfo_die(p->m->info, found->die, &die))
         return false;
-    p->fixed = true;
+    p->is_fixed = true;
     if (found->kind == DEBUGINFO_FUNCTION)
-        return function(p, &die, v);
+        return function_value(p, &die, v);
     if (found->kind == DEBUGINFO_ENUMERATOR)
-        return enumerator(p, found, &die, v);
-    *v = variable(p, &die, false);
+        return enumerator_value(p, found, &die, v);
+    *v = variable_value(p, &die, false);
     return true;
 }
 
-static bool symbol(struct parser *p, const char *name, size_t len, struct value *v)
+/* A symbol is a number without a type: its address. */
+static bool symbol_value(struct parser *p, const char *name, size_t len, struct value *v)
 {
     uint64_t end;
     *v = plain(0);
-    return p->fixed = p->named = symbols_extent(p->m->symbols, name, len, &v->bits, &end);
+    return p->is_fixed = p->was_symbol = symbols_extent(p->m->symbols, name, len, &v->bits, &end);
 }
 
 static bool variable_or_symbol(struct parser *p, const char *name, size_t len, struct value *v)
 {
-    return local_named(p, name, len, v) || of_program(p, name, len, v) || symbol(p, name, len, v);
+    return local_named(p, name, len, v) || name_of_program(p, name, len, v) ||
+           symbol_value(p, name, len, v);
 }
 
-static bool known(struct parser *p, const char *at, size_t len, struct value *v)
+/* Everything that a name can be, in the order of the file's head.  A '$' in front of a
+ * register is allowed, as in gdb. */
+static bool any_name(struct parser *p, const char *at, size_t len, struct value *v)
 {
     size_t skip = at[0] == '$';
     const struct reg *r = reg_find(at + skip, len - skip);
@@ -154,9 +171,10 @@ static bool known(struct parser *p, const char *at, size_t len, struct value *v)
            variable_or_symbol(p, at, len, v);
 }
 
-/* Try the whole, then cut at the dots from behind. */
-static bool longest(struct parser *p, const char *at, size_t len, struct value *v,
-                    bool (*find)(struct parser *, const char *, size_t, struct value *))
+/* Ask `find` for the whole name, then for what is left when the part behind the last dot is
+ * cut off, and so on. p->at is moved behind what was found; the rest is members. */
+static bool longest_name(struct parser *p, const char *at, size_t len, struct value *v,
+                         bool (*find)(struct parser *, const char *, size_t, struct value *))
 {
     for (size_t n = len; n; ) {
         if (find(p, at, n, v)) {
@@ -171,7 +189,7 @@ static bool longest(struct parser *p, const char *at, size_t len, struct value *
 
 /* ---- names found before ---- */
 
-/* A local's value now. */
+/* The value that a local has now, by the way that was found before. */
 static struct value recall_local(struct parser *p, const struct expr_known *k)
 {
     struct location l;
@@ -181,6 +199,8 @@ static struct value recall_local(struct parser *p, const struct expr_known *k)
     return variable_at(p, &k->value.type, found ? &l : NULL);
 }
 
+/* Was the name at this place of the text found before (struct expr_names)?  False: no, or
+ * nobody keeps such a memory. */
 static bool recall(struct parser *p, struct value *v)
 {
     const struct expr_names *names = p->m->names;
@@ -191,34 +211,38 @@ static bool recall(struct parser *p, struct value *v)
             continue;
         *v = k->reg ? plain(reg_get(k->reg, p->m->cpu)) : k->n_way ? recall_local(p, k) : k->value;
         p->at = p->text + k->end;
-        p->named = k->named;
+        p->was_symbol = k->was_symbol;
         return true;
     }
     return false;
 }
 
-/* What is not evaluated need not have been found out. */
+/* Keep what was found, if it will be found in the same way next time.  On a side that is
+ * skipped nothing was found out, so there is nothing to keep.  The type is reduced, because
+ * type_kind() and the like would search the debug information each time. */
 static void remember(struct parser *p, const char *from, const struct value *v)
 {
     struct expr_names *names = p->m->names;
-    if (!names || names->n == EXPR_NAMES || p->err || p->dead || !(p->reg || p->fixed || p->way.n))
+    if (!names || names->n == EXPR_NAMES || p->err || p->skipping ||
+        !(p->reg || p->is_fixed || p->way.n))
         return;
     struct expr_known *k = &names->name[names->n++];
     *k = (struct expr_known){ .at = (size_t)(from - p->text), .end = (size_t)(p->at - p->text),
                               .reg = p->reg, .value = *v, .way = p->way.op, .n_way = p->way.n,
-                              .named = p->named };
+                              .was_symbol = p->was_symbol };
     k->value.type = type_plain(p->m->info, &v->type);
 }
 
+/* Look the name up, or say as well as we can why it is not there. */
 static struct value find_name(struct parser *p)
 {
     const char *at = behind_sym(p->at);
     size_t len = name_length(at);
     struct value v = plain(0);
     if (at != p->at)
-        return longest(p, at, len, &v, variable_or_symbol) ? v
+        return longest_name(p, at, len, &v, variable_or_symbol) ? v
              : complain(p, -EINVAL, "the guest has no symbol '%.*s'", (int)len, at);
-    if (longest(p, at, len, &v, known))
+    if (longest_name(p, at, len, &v, any_name))
         return v;
     if (debuginfo_find(p->m->info, DEBUGINFO_FUNCTION, at, len, 0))
         return complain(p, -EINVAL,
@@ -235,7 +259,7 @@ struct value expr_name(struct parser *p)
 {
     const char *from = p->at;
     struct value v;
-    p->named = p->fixed = false;
+    p->was_symbol = p->is_fixed = false;
     p->reg = NULL;
     p->way = (struct frame_way){ NULL, 0 };
     if (recall(p, &v))

@@ -1,5 +1,14 @@
 /*
- * debugger/symbols/frame.c -- unwinding by call frame information, and variables by scope.
+ * debugger/symbols/frame.c -- unwinding from frame to frame, and finding variables by scope.
+ *
+ * What a frame is and how unwinding goes is told in frame.h.  The expressions that come out of
+ * the debug information are computed by location.c.
+ *
+ * Unwinding must end, whatever the guest has on its stack: a caller's frame is accepted only
+ * if it lies above its callee's, except across an interrupt, which may have switched stacks;
+ * those who show a backtrace bound the number of frames too.
+ *
+ * Begin reading with frame_innermost(), then frame_caller().
  *
  * [DWARF 5 "Call Frame Information", "Location Descriptions"]
  */
@@ -15,23 +24,27 @@
 
 #define MAX_VARIABLES 1000
 
-/* DWARF's numbers of registers  [x86-64 psABI "DWARF Register Number Mapping"]; i386 has the
- * manual's order. */
+/* DWARF numbers registers in an order of its own: in 64-bit code rax, rdx, rcx, rbx, ...
+ * [x86-64 psABI "DWARF Register Number Mapping"].  In 32-bit code it is the manual's: eax,
+ * ecx, edx, ebx, esp, ebp, esi, edi. */
 static const uint8_t gprs64[16] = {
     RAX, RDX, RCX, RBX, RSI, RDI, RBP, RSP, R8, R9, R10, R11, R12, R13, R14, R15,
 };
 
+/* How many general registers there are; the program counter has the number behind them. */
 static unsigned n_gprs(const struct expr_machine *m)
 {
     return debuginfo_address_bytes(m->info) == 8 ? 16 : 8;
 }
 
+/* DWARF's number of the stack pointer. */
 static unsigned sp_number(const struct expr_machine *m)
 {
     return n_gprs(m) == 16 ? 7 : 4;
 }
 
-static uint64_t truncate(const struct expr_machine *m, uint64_t v)
+/* Addresses of a 32-bit program wrap round at 4 GiB. */
+static uint64_t cut_to_width(const struct expr_machine *m, uint64_t v)
 {
     return n_gprs(m) == 16 ? v : (uint32_t)v;
 }
@@ -41,7 +54,7 @@ uint64_t frame_lookup_pc(const struct frame *f)
     return f->level && !f->interrupted ? f->pc - 1 : f->pc;
 }
 
-/* The cfa of a frame whose other registers are known; 0: not known. */
+/* The CFA by the call frame information, mostly "register + number"; 0: not known. */
 static uint64_t find_cfa(const struct expr_machine *m, const struct frame *f, Dwarf_Frame *unwind)
 {
     Dwarf_Op *op;
@@ -50,11 +63,12 @@ static uint64_t find_cfa(const struct expr_machine *m, const struct frame *f, Dw
     struct location_machine lm = { m, f, NULL };
     if (!unwind || dwarf_frame_cfa(unwind, &op, &n) || !location_eval(&lm, op, n, &l))
         return 0;
-    return truncate(m, l.value);
+    return cut_to_width(m, l.value);
 }
 
-/* Code without such information, mostly assembly: at a function's first
- * instruction the return address is on top of the stack. */
+/* Code without call frame information is mostly assembly.  If the CPU is at the first
+ * instruction of a function (at a symbol), nothing has been pushed yet: the return address is
+ * on top of the stack.  Anywhere else we do not guess. */
 static uint64_t guess_cfa(const struct expr_machine *m, const struct frame *f)
 {
     uint64_t offset;
@@ -65,6 +79,7 @@ static uint64_t guess_cfa(const struct expr_machine *m, const struct frame *f)
                : 0;
 }
 
+/* Find the CFA of a frame whose pc and registers are known. */
 static void finish_frame(const struct expr_machine *m, struct frame *f)
 {
     Dwarf_Frame *unwind = debuginfo_unwind(m->info, frame_lookup_pc(f));
@@ -79,7 +94,7 @@ bool frame_innermost(const struct expr_machine *m, struct frame *f)
     if ((!m->info && !m->orc) || !m->cpu)
         return false;
     for (unsigned i = 0; i < n_gprs(m); i++)
-        f->reg[i] = truncate(m, m->cpu->gpr[n_gprs(m) == 16 ? gprs64[i] : i]);
+        f->reg[i] = cut_to_width(m, m->cpu->gpr[n_gprs(m) == 16 ? gprs64[i] : i]);
     f->known = (uint32_t)(BIT(n_gprs(m)) - 1);
     f->pc = state_pc(m->cpu);
     f->reg[n_gprs(m)] = f->pc;
@@ -88,15 +103,19 @@ bool frame_innermost(const struct expr_machine *m, struct frame *f)
     return true;
 }
 
+/* Read an address or register that the guest saved on its stack. */
 static bool load_saved(const struct expr_machine *m, uint64_t at, uint64_t *v)
 {
     *v = 0;
     return m->read && m->read(m->arg, false, at, v, debuginfo_address_bytes(m->info)) == 0;
 }
 
-/* Register n as the caller has it. */
-static void restore(const struct expr_machine *m, const struct frame *f, Dwarf_Frame *unwind,
-                    unsigned n, struct frame *caller)
+/* Find register n as the caller has it, by the rule that holds at f's pc. libdw answers with
+ * an expression, or with none at all: then, if op is NULL the register was not changed, else
+ * it is lost.  A register that a function is free to change, and for which there is no rule,
+ * is lost. */
+static void restore_register(const struct expr_machine *m, const struct frame *f,
+                             Dwarf_Frame *unwind, unsigned n, struct frame *caller)
 {
     Dwarf_Op mem[3], *op;
     size_t n_ops;
@@ -106,7 +125,8 @@ static void restore(const struct expr_machine *m, const struct frame *f, Dwarf_F
     if (dwarf_frame_register(unwind, (int)n, mem, &op, &n_ops))
         return;
     bool same = !n_ops && !op, undefined = !n_ops && op;
-    /* libdw's defaults have rax for rbx */
+    /* libdw has default rules for registers without one.  They keep those that the ABI says a
+     * function must preserve, but have 0 (rax) where they mean 3 (rbx). */
     if (n_gprs(m) == 16 && (n == 0 || n == 3) && !n_ops) {
         same = n == 3;
         undefined = n == 0;
@@ -120,10 +140,13 @@ static void restore(const struct expr_machine *m, const struct frame *f, Dwarf_F
         if (l.kind == LOCATION_MEMORY && !load_saved(m, l.value, &v))
             return;
     }
-    caller->reg[n] = truncate(m, v);
+    caller->reg[n] = cut_to_width(m, v);
     caller->known |= (uint32_t)BIT(n);
 }
 
+/* Three sources, as in finish_frame(): DWARF, ORC, or the guess, for which all registers but
+ * the program counter are still the caller's.  A return address of 0 ends the chain: start-up
+ * code pushes it for that. */
 bool frame_caller(const struct expr_machine *m, const struct frame *f, struct frame *caller)
 {
     unsigned ra = n_gprs(m), sp = sp_number(m);
@@ -134,7 +157,7 @@ bool frame_caller(const struct expr_machine *m, const struct frame *f, struct fr
     if (unwind) {
         Dwarf_Addr start, end;
         for (unsigned i = 0; i <= ra; i++)
-            restore(m, f, unwind, i, caller);
+            restore_register(m, f, unwind, i, caller);
         dwarf_frame_info(unwind, &start, &end, &caller->interrupted);
     } else if (m->orc) {
         if (!orc_caller(m->orc, m, f, caller))
@@ -152,7 +175,8 @@ bool frame_caller(const struct expr_machine *m, const struct frame *f, struct fr
         caller->reg[sp] = f->cfa;
     caller->known |= (uint32_t)BIT(sp);
     finish_frame(m, caller);
-    /* A stack that does not grow is none, but an interrupt may have changed stacks. */
+    /* The stack grows downwards, so a caller's frame is higher; an interrupt may have switched
+     * to another stack. */
     return !caller->cfa || caller->cfa > f->cfa || caller->interrupted;
 }
 
@@ -165,6 +189,7 @@ void frame_open_scopes(struct debuginfo *d, const struct frame *f, struct frame_
         s->n = 0;
 }
 
+/* A declaration of a variable of another file is none: it has no place here. */
 static bool is_variable(Dwarf_Die *die)
 {
     int tag = dwarf_tag(die);
@@ -172,7 +197,9 @@ static bool is_variable(Dwarf_Die *die)
            !dwarf_hasattr(die, DW_AT_declaration);
 }
 
-/* The innermost function, and no further: what is outside are the file's names. */
+/* How many of the scopes belong to the innermost function, itself included.  Those further out
+ * are the file, whose names are looked up elsewhere.  (An inlined function is a scope within
+ * the function that it was inlined into.) */
 static int n_inner(const struct frame_scopes *s)
 {
     for (int i = 0; i < s->n; i++)
@@ -181,6 +208,7 @@ static int n_inner(const struct frame_scopes *s)
     return 0;
 }
 
+/* The innermost block first, and within a block in the order of the source. */
 bool frame_variable(const struct frame_scopes *s, unsigned i, Dwarf_Die *variable)
 {
     unsigned seen = 0;
@@ -218,7 +246,8 @@ bool frame_function(const struct frame_scopes *s, Dwarf_Die *function)
     return n > 0;
 }
 
-static bool constant(Dwarf_Die *variable, struct location *l)
+/* A variable that the compiler has replaced by a constant has a value but no place. */
+static bool constant_value(Dwarf_Die *variable, struct location *l)
 {
     Dwarf_Attribute a;
     Dwarf_Sword v;
@@ -238,6 +267,9 @@ bool frame_follow(const struct expr_machine *m, const struct frame *f, const str
     return location_eval(&lm, way->op, way->n, l);
 }
 
+/* A variable may have several locations, each for a part of its function;
+ * dwarf_getlocation_addr() takes the one that holds at pc.  The same address without the bias,
+ * as DWARF has it. */
 bool frame_locate(const struct expr_machine *m, const struct frame *f, const struct frame_scopes *s,
                   Dwarf_Die *variable, struct location *l, struct frame_way *way)
 {
@@ -250,7 +282,7 @@ bool frame_locate(const struct expr_machine *m, const struct frame *f, const str
     *way = (struct frame_way){ NULL, 0 };
     *l = (struct location){ .kind = LOCATION_NONE };
     if (!dwarf_attr_integrate(variable, DW_AT_location, &a))
-        return constant(variable, l);
+        return constant_value(variable, l);
     uint64_t pc = f ? frame_lookup_pc(f) - debuginfo_bias(m->info) : 0;
     if (dwarf_getlocation_addr(&a, pc, &op, &n, 1) != 1 || !n)
         return false;

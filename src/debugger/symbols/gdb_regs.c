@@ -1,5 +1,10 @@
 /*
- * debugger/symbols/gdb_regs.c -- register tables and target descriptions; see gdb_regs.h.
+ * debugger/symbols/gdb_regs.c -- the tables of registers for GDB, the bytes of a register, and
+ * the XML text.
+ *
+ * A row of a table says where a register is in struct cpu_state and how wide it is there and
+ * on the wire; nearly all registers are then copied byte for byte, since both are
+ * little-endian.
  *
  * Begin reading with make_table().
  */
@@ -16,28 +21,36 @@
 
 const char *const gdb_arch_names[N_GDB_ARCHS] = { "i8086", "i386", "i386:x86-64" };
 
+/* Registers that are more than a copy: the program counter gets the base of CS added, and the
+ * x87 tag word is packed differently in memory and on the wire. */
 enum { PLAIN, PC, TAGS };               /* special */
 enum { CORE, SSE, SEGMENTS, SYSTEM, N_FEATURES };
 
+/* GDB knows registers by the feature they are listed in; those of org.gnu.gdb.i386 must have
+ * GDB's names, and it works with them.  Ours (system) it only shows.  [GDB manual "i386
+ * Features"] */
 static const char *const features[N_FEATURES] = {
     "org.gnu.gdb.i386.core", "org.gnu.gdb.i386.sse", "org.gnu.gdb.i386.segments",
     "org.vitrine.system",
 };
 
+/* Made when first needed, and kept as long as the program runs. */
 static struct table {
     struct gdb_reg reg[MAX_REGS];
-    size_t         n, in_g;
-    char          *xml;
+    size_t         n, in_g;             /* rows; how many of them are in `g` */
+    char          *xml;                 /* NULL: not made yet */
     size_t         n_xml;
 } tables[N_GDB_ARCHS];
 
 /* ---- making the tables ---- */
 
+/* Offset and width of a member of cpu_state; and the offset of a byte of its FXSAVE image. */
 #define AT(member) offsetof(struct cpu_state, member), sizeof(((struct cpu_state *)0)->member)
 #define FX(at)     (uint16_t)(offsetof(struct cpu_state, fpu) + (at))
 
-static void add_register(struct table *t, const char *name, const char *type, size_t offset, size_t bytes,
-                size_t wire, unsigned st, unsigned feature)
+/* Append a row.  Its place in the table is its number in the protocol. */
+static void add_register(struct table *t, const char *name, const char *type, size_t offset,
+                         size_t bytes, size_t wire, unsigned st, unsigned feature)
 {
     struct gdb_reg *r = &t->reg[t->n];
     if (t->n == MAX_REGS)
@@ -48,7 +61,8 @@ static void add_register(struct table *t, const char *name, const char *type, si
     snprintf(r->name, sizeof r->name, "%s", name);
 }
 
-/* The manual's order and GDB's are not the same. */
+/* The manual numbers the registers A C D B; GDB does so in 32-bit code, but in 64-bit code it
+ * has A B C D and SI DI before BP SP. */
 static void add_general(struct table *t, bool wide)
 {
     static const uint8_t order32[] = { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
@@ -59,7 +73,8 @@ static void add_general(struct table *t, bool wide)
         char name[8];
         const char *type = g == RSP || g == RBP ? "data_ptr" : wide ? "int64" : "int32";
         snprintf(name, sizeof name, "%s%s", wide ? "" : "e", gpr_names[g] + !wide);
-        add_register(t, name, type, offsetof(struct cpu_state, gpr) + 8 * g, 8, wide ? 8 : 4, ST_GPRS, CORE);
+        add_register(t, name, type, offsetof(struct cpu_state, gpr) + 8 * g, 8, wide ? 8 : 4,
+                     ST_GPRS, CORE);
     }
     add_register(t, wide ? "rip" : "eip", "code_ptr", AT(rip), wide ? 8 : 4, ST_GPRS, CORE);
     t->reg[t->n - 1].special = PC;
@@ -72,7 +87,14 @@ static void add_general(struct table *t, bool wide)
             2, 4, ST_SEGS, CORE);
 }
 
-/* [SDM 1 "FXSAVE Area"] */
+/* Where x87 and SSE registers lie in the FXSAVE image, which is how cpu_state keeps them [SDM
+ * 1 "FXSAVE Area"]:
+ *
+ *       0 FCW   2 FSW   4 FTW (1 byte)   6 FOP   8 FIP  12 FCS  16 FDP  20 FDS  24 MXCSR
+ *      32 ST0   48 ST1   ...  144 ST7           10 bytes each, 16 apart
+ *     160 XMM0 176 XMM1  ...                    16 bytes each
+ *
+ * GDB wants the x87 control registers as 32-bit numbers. */
 static void add_fpu(struct table *t, bool wide)
 {
     static const struct { const char *name; uint8_t at, bytes; } x87[] = {
@@ -97,6 +119,7 @@ static void add_fpu(struct table *t, bool wide)
     t->reg[t->n - 1].group = "vector";
 }
 
+/* The XML type that shows a system register bit by bit; NULL: as a number. */
 static const char *system_type(const char *name)
 {
     static const struct { const char *name, *type; } typed[] = {
@@ -108,14 +131,17 @@ static const char *system_type(const char *name)
     return NULL;
 }
 
-/* The hidden parts as structures: struct segment and struct table_reg as they are. */
+/* The hidden parts of segment registers, as structures in GDB: struct segment and struct
+ * table_reg go over the wire byte for byte.  LDTR and TR are named without "_seg": GDB has no
+ * registers of those names. */
 static void add_segments(struct table *t)
 {
     char name[16];
     for (unsigned i = 0; i < N_SEGS; i++) {
         snprintf(name, sizeof name, i < SEG_LDTR ? "%s_seg" : "%s", seg_names[i]);
-        add_register(t, name, "x86_segment", offsetof(struct cpu_state, seg) + i * sizeof(struct segment),
-            sizeof(struct segment), sizeof(struct segment), ST_SEGS, SYSTEM);
+        add_register(t, name, "x86_segment",
+                     offsetof(struct cpu_state, seg) + i * sizeof(struct segment),
+                     sizeof(struct segment), sizeof(struct segment), ST_SEGS, SYSTEM);
     }
     add_register(t, "gdtr", "x86_table", offsetof(struct cpu_state, gdtr), 10, 10, ST_SEGS, SYSTEM);
     add_register(t, "idtr", "x86_table", offsetof(struct cpu_state, idtr), 10, 10, ST_SEGS, SYSTEM);
@@ -129,10 +155,13 @@ static void add_system(struct table *t)
         const struct reg *r = reg_at(i);
         if (r->part || r->group == ST_GPRS || r->group == ST_SEGS)
             continue;
-        add_register(t, r->name, system_type(r->name), r->offset, r->bytes, r->bytes, r->group, SYSTEM);
+        add_register(t, r->name, system_type(r->name), r->offset, r->bytes, r->bytes, r->group,
+                     SYSTEM);
     }
 }
 
+/* The order of the calls is the order of GDB's numbers.  What comes before in_g is sent with
+ * each `g`; GDB asks for the others only if somebody wants to see them. */
 static void make_table(enum gdb_arch a)
 {
     struct table *t = &tables[a];
@@ -169,7 +198,8 @@ enum gdb_arch gdb_arch_of(const struct cpu_state *s)
     return bits == 64 ? GDB_X86_64 : bits == 32 ? GDB_I386 : GDB_I8086;
 }
 
-/* Stack and frame pointer, program counter; flags and CS, which unwinding asks for. */
+/* All general registers, the program counter, flags and selectors: the first 16 or 24 rows of
+ * add_general().  Unwinding and most commands need no more. */
 size_t gdb_reg_expedited(enum gdb_arch a, const uint8_t **numbers)
 {
     static const uint8_t narrow[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
@@ -181,7 +211,10 @@ size_t gdb_reg_expedited(enum gdb_arch a, const uint8_t **numbers)
 
 /* ---- the images ---- */
 
-/* The tag word as FSAVE has it: two bits a register, of which FXSAVE keeps one.
+/* The x87 tag word says for each physical register in two bits what it holds: 0 a number, 1
+ * zero, 2 special (infinity, NaN, denormal), 3 empty.  FXSAVE keeps one bit, "not empty", so
+ * the rest is computed from the contents.  The image has the registers by their distance from
+ * the top of the stack, the tags by physical number; TOP is bits 11 to 13 of the status word.
  * [SDM 1 "x87 FPU Tag Word"] */
 static uint16_t full_tags(const struct cpu_state *s)
 {
@@ -216,6 +249,7 @@ void gdb_reg_read(const struct gdb_reg *r, const struct cpu_state *s, uint8_t ou
     }
 }
 
+/* The other way only "empty or not" is kept. */
 static void write_tags(struct cpu_state *s, const uint8_t *in)
 {
     uint16_t tags = (uint16_t)(in[0] | in[1] << 8);
@@ -225,6 +259,7 @@ static void write_tags(struct cpu_state *s, const uint8_t *in)
             s->fpu[4] |= (uint8_t)(1u << phys);
 }
 
+/* In 16- and 32-bit code RIP is an offset in CS: take the base off again. */
 void gdb_reg_write(const struct gdb_reg *r, struct cpu_state *s, const uint8_t in[GDB_REG_BYTES])
 {
     if (r->special == PC) {
@@ -240,6 +275,8 @@ void gdb_reg_write(const struct gdb_reg *r, struct cpu_state *s, const uint8_t i
 
 /* ---- the text ---- */
 
+/* The types for each feature, which say how GDB shows a register: flags as [ ZF PF ], SSE
+ * registers as a union of vectors.  [GDB manual "Target Description Format"] */
 static const char types_xml[] =
     "<flags id=\"i386_eflags\" size=\"4\">"
     "<field name=\"CF\" start=\"0\" end=\"0\"/><field name=\"\" start=\"1\" end=\"1\"/>"
@@ -327,6 +364,8 @@ static void print_reg(FILE *out, const struct gdb_reg *r, size_t nr)
     fputs("/>", out);
 }
 
+/* A <feature> begins whenever the next row belongs to another one; so rows of one feature must
+ * stand together. */
 const char *gdb_reg_xml(enum gdb_arch a, size_t *n)
 {
     struct table *t = table_of(a);
@@ -339,7 +378,7 @@ const char *gdb_reg_xml(enum gdb_arch a, size_t *n)
     fprintf(out, "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\">"
             "<target version=\"1.0\"><architecture>%s</architecture><osabi>none</osabi>",
             gdb_arch_names[a]);
-    for (unsigned i = 0; i < N_GDB_ARCHS; i++)      /* whatever the guest's ELF says it is */
+    for (unsigned i = 0; i < N_GDB_ARCHS; i++)      /* the guest's ELF may be of any mode */
         if (i != a)
             fprintf(out, "<compatible>%s</compatible>", gdb_arch_names[i]);
     for (size_t i = 0; i < t->n; i++) {
@@ -358,6 +397,9 @@ const char *gdb_reg_xml(enum gdb_arch a, size_t *n)
 
 /* ---- LLDB ---- */
 
+/* `offset` counts as if all registers lay one behind the other, and `generic` tells which one
+ * is the program counter and so on.  [LLDB "Extensions to the GDB Remote Protocol",
+ * qRegisterInfo] */
 bool gdb_reg_info(enum gdb_arch a, size_t nr, char *buf, size_t n)
 {
     static const struct { const char *name, *generic; } generic[] = {

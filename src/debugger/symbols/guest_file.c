@@ -1,8 +1,9 @@
 /*
- * debugger/symbols/guest_file.c -- loaded segments by libelf, lines by symbols/line_table.c.
+ * debugger/symbols/guest_file.c -- the guest's loaded segments by libelf, its source lines by
+ * line_table.c.
  *
- * The file may be hostile: libelf checks what it hands out, and what lies
- * outside the file is not read.
+ * The file may be hostile: libelf checks the headers that it hands out, and add_segments()
+ * sees to it that nothing outside of the file is read.
  */
 #include "debugger/symbols/guest_file.h"
 
@@ -14,16 +15,19 @@
 
 #define MAX_SEGMENTS 64
 
+/* Segments are kept as (virtual address, bytes in the file, offset in the file). */
 struct guest_file {
     int    fd;
     Elf   *elf;
     size_t n;
     struct { uint64_t at, bytes, offset; } segment[MAX_SEGMENTS];
-    const char *raw;
+    const char *raw;            /* the whole file, mapped */
     size_t raw_bytes;
     struct source *source;      /* NULL: no debug information */
 };
 
+/* Note the segments that are loaded; one that would reach behind the end of the file is left
+ * out.  [ELF "Program Header"] */
 static void add_segments(struct guest_file *g)
 {
     size_t n = 0;

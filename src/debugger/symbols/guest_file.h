@@ -1,9 +1,10 @@
 /*
- * debugger/symbols/guest_file.h -- the guest's ELF file: its bytes as they were loaded,
+ * debugger/symbols/guest_file.h -- the guest's ELF file: the bytes that were loaded from it,
  * and the source lines that its debug information tells.
  *
- * What the guest's memory held at some moment is another matter: who shows
- * these bytes says where they are from.
+ * It serves a debugger that looks at a trace: there is no machine then, and the file is the
+ * only place where the guest's code can be read.  A guest may have overwritten its memory
+ * since it was loaded, so whoever shows these bytes must say that they are the file's.
  */
 #ifndef DEBUGGER_SYMBOLS_GUEST_FILE_H
 #define DEBUGGER_SYMBOLS_GUEST_FILE_H
@@ -12,13 +13,21 @@
 
 struct guest_file;
 
-struct guest_file *guest_file_open(const char *path);       /* NULL: no ELF, or not there */
-void guest_file_close(struct guest_file *g);                /* g may be NULL, as below */
+/* NULL: `path` is NULL, or names no file that can be read, or that is no ELF file. */
+struct guest_file *guest_file_open(const char *path);
 
-/* How many of the n bytes at this virtual address are in the file. */
+/* g may be NULL, here and below. */
+void guest_file_close(struct guest_file *g);
+
+/* Copy up to n bytes from virtual address `at` of the program, as the file has them.  Returns
+ * how many: fewer than n at the end of a segment, 0 outside of all. */
 unsigned guest_file_read(const struct guest_file *g, uint64_t at, uint8_t *buf, unsigned n);
 
+/* The source file and line that the code at virtual address `at` was compiled from.  False,
+ * and an empty *p: not known. */
 bool guest_file_place(struct guest_file *g, uint64_t at, struct source_place *p);
+
+/* The text of that line; NULL: the source is not on this machine.  Lives as long as g. */
 const char *guest_file_line(struct guest_file *g, const struct source_place *p);
 
 #endif

@@ -1,7 +1,9 @@
 /*
- * debugger/symbols/kallsyms.c -- finding the tables of scripts/kallsyms.c without being told where.
+ * debugger/symbols/kallsyms.c -- finding a Linux kernel's own symbol tables in its memory
+ * without being told where they are.
  *
- * As Linux 4.6 to 6.3 lays them out, each aligned to 8 bytes:
+ * Linux's build script scripts/kallsyms.c writes them.  From Linux 4.6 to 6.3 they lie one
+ * behind the other, each aligned to 8 bytes:
  *
  *     offsets        s32 for each symbol   >= 0: the address itself (a per-CPU variable's offset);
  *                                          < 0: base - 1 - offset
@@ -13,9 +15,18 @@
  *     token_table    256 strings, each ending in NUL; a name begins with its type's letter
  *     token_index    u16 for each: where in token_table it is
  *
- * The token table is recognized by the digits, which stand for themselves; the
- * rest is found from there, backwards, and believed only if all of it fits together.
- * The bytes may be a guest's: every index is checked, and what is tried is counted.
+ * Names are compressed: a byte stands for a string that is frequent in names (a "token"), so
+ * that for example "Tvfs_read" may be the three bytes of "T", "vfs_" and "read".
+ *
+ * The token table can be recognized, because the digits are tokens for themselves: "0", "1"
+ * ... "9" stand there one behind the other.  From there we go backwards through the other
+ * tables.  A place is accepted only if every table fits to all others, since memory is full of
+ * numbers.
+ *
+ * The bytes may be a guest's invention: every index is checked, and all searching together is
+ * bounded by MAX_WORK.
+ *
+ * Begin reading with kallsyms_find().
  */
 #include "debugger/symbols/kallsyms.h"
 
@@ -27,10 +38,12 @@
 #define TOKENS       256
 #define MAX_TABLE    4096               /* bytes of token_table           */
 #define MAX_SYMS     (1u << 19)
+/* The kernel's own limit, KSYM_NAME_LEN, since 6.1; before it was less. */
 #define MAX_NAME     512
-#define MIN_SYMS     512                /* a kernel with less is none     */
-#define MAX_WORK     (1u << 26)         /* steps of looking in all        */
+#define MIN_SYMS     512                /* no kernel has fewer            */
+#define MAX_WORK     (1u << 26)         /* steps of all searches together */
 
+/* What has been found so far, as offsets into the bytes. */
 struct kernel {
     const uint8_t *bytes;
     size_t   n;
@@ -39,6 +52,7 @@ struct kernel {
     uint64_t base;
 };
 
+/* Little-endian numbers at an offset that the caller has checked. */
 static uint16_t u16(const struct kernel *k, size_t at)
 {
     uint16_t v;
@@ -60,7 +74,10 @@ static uint64_t u64(const struct kernel *k, size_t at)
     return v;
 }
 
-/* `digits` is where "0\0001\0...9\0" stands: is there a token table around it? */
+/* The digits "0\0001\0...9\0" were found at `digits`.  Are they in the middle of a token
+ * table?  Each character that is a token for itself stands at its own number, so behind the
+ * digits 256 - '0' strings must end, the index must follow, its entry for '0' tells how far in
+ * front of the digits the table begins, and all entries must agree with the strings. */
 static bool token_table_around(struct kernel *k, size_t digits)
 {
     size_t end = digits;
@@ -79,7 +96,7 @@ static bool token_table_around(struct kernel *k, size_t digits)
     if (before > digits || end - (digits - before) > MAX_TABLE * 4)
         return false;
     k->token_table = digits - before;
-    for (unsigned i = 1; i < TOKENS; i++) {     /* each begins behind another's end */
+    for (unsigned i = 1; i < TOKENS; i++) {     /* each begins where another ends */
         size_t at = k->token_table + u16(k, k->token_index + 2 * i);
         if (at >= end || at <= k->token_table || k->bytes[at - 1])
             return false;
@@ -87,7 +104,10 @@ static bool token_table_around(struct kernel *k, size_t digits)
     return true;
 }
 
-/* Do markers end at `at`?  They rise from 0; an odd number of them is padded. */
+/* Do markers end at `at`?  Going backwards, each must be less than the one behind it, by at
+ * least 512 (256 symbols have a length and at least one token each) and at most 256 names of
+ * full length, and the first is 0.  They are padded to 8 bytes, so if their number is odd
+ * there are 4 bytes behind them. */
 static bool markers_before(struct kernel *k, size_t at)
 {
     for (unsigned pad = 0; pad < 2 && at >= 16; pad++) {
@@ -112,7 +132,9 @@ static bool markers_before(struct kernel *k, size_t at)
     return false;
 }
 
-/* A symbol's length at *at, which moves behind it; 0: it does not fit. */
+/* Read the length of a name at *at, in tokens, and move *at behind it.  One byte; if its bit 7
+ * is set, that byte's other bits are the low seven and the next byte has the higher ones.  0:
+ * the name would not end before `end`. */
 static size_t length_at(const struct kernel *k, size_t *at, size_t end)
 {
     if (*at >= end)
@@ -126,7 +148,8 @@ static size_t length_at(const struct kernel *k, size_t *at, size_t end)
     return len <= end - *at ? len : 0;
 }
 
-/* Do the names that begin here end at the markers, and say the markers so too? */
+/* Could `names` be where n names begin?  Skip to the last 256 of them with the help of the
+ * markers, go through those one by one, and see whether the end is where the markers begin. */
 static bool names_fit(struct kernel *k, size_t names, uint32_t n)
 {
     size_t last = 256 * (k->n_markers - 1),
@@ -143,6 +166,8 @@ static bool names_fit(struct kernel *k, size_t names, uint32_t n)
     return k->markers - at < 8;
 }
 
+/* Going backwards from the markers in steps of 8: a place with the number of symbols in front
+ * of it and names behind it that fit.  In front of that number are the base and the offsets. */
 static bool find_names(struct kernel *k)
 {
     uint32_t last = u32(k, k->markers + 4 * (k->n_markers - 1));
@@ -171,7 +196,8 @@ static size_t align8(size_t n)
     return (n + 7) & ~(size_t)7;
 }
 
-/* Backwards from the token table: markers, at once or behind three bytes for each symbol. */
+/* Going backwards from the token table: the markers, which lie directly in front of it or with
+ * the table of three bytes for each symbol between. */
 static bool find_tables(struct kernel *k)
 {
     size_t end = k->token_table & ~(size_t)7;
@@ -185,7 +211,8 @@ static bool find_tables(struct kernel *k)
 
 /* ---- names ---- */
 
-static void expand(const struct kernel *k, size_t at, size_t len, char *name, size_t room)
+/* Replace len tokens by their strings.  At most room - 1 characters, always terminated. */
+static void expand_name(const struct kernel *k, size_t at, size_t len, char *name, size_t room)
 {
     size_t n = 0;
     for (size_t i = 0; i < len; i++) {
@@ -196,12 +223,15 @@ static void expand(const struct kernel *k, size_t at, size_t len, char *name, si
     name[n] = 0;
 }
 
-static uint64_t address(const struct kernel *k, uint32_t i)
+/* What an offset means, see the table above: per-CPU variables have small positive numbers,
+ * all else is counted down from the base. */
+static uint64_t symbol_address(const struct kernel *k, uint32_t i)
 {
     int32_t offset = (int32_t)u32(k, k->offsets + 4 * (size_t)i);
     return offset >= 0 ? (uint64_t)offset : k->base - 1 - (uint64_t)(int64_t)offset;
 }
 
+/* Expand all names, one behind the other.  The first letter of each is its type as nm has it. */
 static struct symbols *read_symbols(const struct kernel *k)
 {
     char name[MAX_NAME];
@@ -211,15 +241,17 @@ static struct symbols *read_symbols(const struct kernel *k)
         size_t len = length_at(k, &at, k->markers);
         if (!len || len > MAX_NAME)
             break;
-        expand(k, at, len, name, sizeof name);
+        expand_name(k, at, len, name, sizeof name);
         at += len;
-        if (name[0] && name[1] && !symbols_add_typed(s, address(k, i), name[0], name + 1))
+        if (name[0] && name[1] && !symbols_add_typed(s, symbol_address(k, i), name[0], name + 1))
             break;
     }
     symbols_settle(s);
     return s;
 }
 
+/* The digits may stand in memory by chance, or as the copy of a table that was not yet
+ * relocated: go on until one place has everything. */
 struct symbols *kallsyms_find(const uint8_t *bytes, size_t n, char *why, size_t n_why)
 {
     static const char digits[] = "0\0001\0002\0003\0004\0005\0006\0007\0008\0009";

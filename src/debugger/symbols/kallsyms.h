@@ -1,9 +1,11 @@
 /*
- * debugger/symbols/kallsyms.h -- the symbols a Linux kernel carries within itself.
+ * debugger/symbols/kallsyms.h -- the symbols that a Linux kernel carries within itself.
  *
- * A distribution's kernel has no symbol table to read, but for its own reports it keeps
- * all names, compressed, in its read-only data.  Once it has unpacked and
- * relocated itself in the guest's memory they are there with their addresses.
+ * The kernel image of a distribution has no ELF symbol table.  But the kernel wants to print
+ * names in its own reports (an "oops", /proc/kallsyms), so it keeps all of them, compressed,
+ * in its read-only data.  Once the kernel has unpacked and relocated itself in the guest's
+ * memory, the names are there with the addresses that are valid in this run.  We look for them
+ * without being told where they are.
  */
 #ifndef DEBUGGER_SYMBOLS_KALLSYMS_H
 #define DEBUGGER_SYMBOLS_KALLSYMS_H
@@ -12,7 +14,9 @@
 
 struct symbols;
 
-/* Look through n bytes, which may be anything: the symbols, or NULL and a sentence. */
+/* Search n bytes of guest memory, which may hold anything.  The caller frees the table with
+ * symbols_close().  NULL: no kernel's names are in them; `why` (n_why bytes) says so in a
+ * sentence. */
 struct symbols *kallsyms_find(const uint8_t *bytes, size_t n, char *why, size_t n_why);
 
 #endif

@@ -1,10 +1,16 @@
 /*
- * debugger/symbols/line_table.c -- our own functions and files, by libdwfl.
+ * debugger/symbols/line_table.c -- lines, source files and functions, by libdwfl; the text of
+ * source files by reading them.
  *
- * Where a kind of event is emitted is not in the debug information: it is
- * looked for in the text of every file below the debugger, as the name
- * TRACE_KIND in a line of code.  The names are unique enough to be grepped,
- * which is how a person would find them.
+ * libdwfl calls a program or library, together with the address it was loaded at, a module.
+ * Here there is always one module: this program, or one ELF file.
+ *
+ * Where a kind of trace event is written is not in the debug information.  It is looked for in
+ * the text of every source file outside of the debugger, as the name TRACE_KIND in a line of
+ * code.  The names are unique enough for that; it is how a person would find them with grep.
+ *
+ * The files may be a guest's: their number and sizes are bounded, and control characters in
+ * them become blanks, so that they do nothing to a terminal.
  */
 #include "debugger/symbols/line_table.h"
 
@@ -16,30 +22,37 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Bounds for hostile files.  The monitor has some 300 source files. */
 #define MAX_FILES  400
 #define MAX_PLACES 4            /* of one kind */
 #define MAX_TEXT   (1u << 20)   /* of one file */
 
+/* A source file: its names from the debug information, and its text once that was asked for. */
 struct text {
-    char  name[200];            /* as compiled           */
-    char  path[PATH_MAX];       /* where it should be    */
-    char *bytes;                /* lines end in NUL      */
+    char  name[200];            /* as the compiler had it */
+    char  path[PATH_MAX];       /* where it should be     */
+    char *bytes;                /* lines end in NUL       */
     const char **line;
-    int   n_lines;              /* -1: not read yet      */
-    Dwarf_Die cu;
+    int   n_lines;              /* -1: not read yet       */
+    Dwarf_Die cu;               /* its compilation unit   */
 };
 
 struct source {
     Dwfl       *dwfl;
     Dwfl_Module *module;
     Dwarf_Addr  bias;
+
     size_t      n_texts;
     struct text text[MAX_FILES];
+
+    /* Where each kind of event is written, once the texts were scanned for that. */
     bool        scanned;
     unsigned    n_places[N_TRACE_KINDS];
     struct source_place place[N_TRACE_KINDS][MAX_PLACES];
 };
 
+/* Note the source file of a compilation unit.  Names may be relative to the directory in which
+ * the compiler ran (DW_AT_comp_dir). */
 static void add_file(struct source *s, Dwarf_Die *cu)
 {
     const char *name = dwarf_diename(cu), *dir = "";
@@ -55,11 +68,15 @@ static void add_file(struct source *s, Dwarf_Die *cu)
              ? "" : "/", name);
 }
 
+/* How libdwfl finds files: of the running process by /proc/self/maps, of a file on its own by
+ * its name. */
 static const Dwfl_Callbacks own_callbacks = { .find_elf = dwfl_linux_proc_find_elf,
                                               .find_debuginfo = dwfl_standard_find_debuginfo };
 static const Dwfl_Callbacks file_callbacks = { .section_address = dwfl_offline_section_address,
                                                .find_debuginfo = dwfl_standard_find_debuginfo };
 
+/* Begin a session of libdwfl; the module is reported by the caller, between
+ * dwfl_report_begin() here and dwfl_report_end(). */
 static struct source *source_new(const Dwfl_Callbacks *callbacks)
 {
     struct source *s = calloc(1, sizeof *s);
@@ -71,7 +88,7 @@ static struct source *source_new(const Dwfl_Callbacks *callbacks)
     return s;
 }
 
-/* The module is there: what files was it made of? */
+/* Note all source files of the module. s is closed if there is no debug information in it. */
 static struct source *with_module(struct source *s, Dwfl_Module *module)
 {
     s->module = module;
@@ -84,6 +101,8 @@ static struct source *with_module(struct source *s, Dwfl_Module *module)
     return s;
 }
 
+/* This program may have been loaded anywhere (PIE), so the module is found by the address of
+ * one of our functions. */
 struct source *source_open(void)
 {
     struct source *s = source_new(&own_callbacks);
@@ -125,7 +144,9 @@ struct Dwfl_Module *source_module(struct source *s)
  * Text
  */
 
-static void split(struct text *t, size_t n)
+/* Cut the text into lines in place: each '\n' becomes the end of a string.  A rest without a
+ * '\n' is no line. */
+static void split_lines(struct text *t, size_t n)
 {
     int lines = 1;
     for (size_t i = 0; i < n; i++)
@@ -145,16 +166,19 @@ static void split(struct text *t, size_t n)
     }
 }
 
+/* Read a file once.  If it is not there it has no lines, and we do not try again. */
 static void read_text(struct text *t)
 {
     FILE *f = fopen(t->path, "r");
     t->n_lines = 0;
     if (f && (t->bytes = calloc(1, MAX_TEXT + 1)))
-        split(t, fread(t->bytes, 1, MAX_TEXT, f));
+        split_lines(t, fread(t->bytes, 1, MAX_TEXT, f));
     if (f)
         fclose(f);
 }
 
+/* The file of this name, read if it was not yet.  Headers are no compilation units of their
+ * own and get a row when they are first asked for.  NULL: not known, or there are too many. */
 static struct text *text_of(struct source *s, const char *file)
 {
     size_t i = 0;
@@ -162,7 +186,7 @@ static struct text *text_of(struct source *s, const char *file)
         i++;
     if (!s || (i == s->n_texts && (i == MAX_FILES || file[0] != '/')))
         return NULL;
-    if (i == s->n_texts) {      /* a header, or the like */
+    if (i == s->n_texts) {      /* mostly a header */
         s->text[s->n_texts++] = (struct text){ .n_lines = -1 };
         snprintf(s->text[i].name, sizeof s->text[i].name, "%s", file);
         snprintf(s->text[i].path, sizeof s->text[i].path, "%s", file);
@@ -182,6 +206,8 @@ const char *source_line(struct source *s, const char *file, int n)
  * Places
  */
 
+/* The line table is a list of (address, file, line, flags), sorted by address; the row with
+ * the highest address not above ours is it.  [DWARF 5 "Line Number Information"] */
 bool source_of_address(struct source *s, uint64_t addr, struct source_place *p)
 {
     int line = 0;
@@ -197,7 +223,8 @@ bool source_of_address(struct source *s, uint64_t addr, struct source_place *p)
     return true;
 }
 
-/* "kernel.c" and "tiny/kernel.c" are "/home/me/guests/tiny/kernel.c". */
+/* Does the user mean this file?  "kernel.c" and "tiny/kernel.c" both mean
+ * "/home/me/guests/tiny/kernel.c", but "ernel.c" does not. */
 static bool is_file(const char *is, const char *file)
 {
     size_t n = strlen(is), len = strlen(file);
@@ -205,8 +232,13 @@ static bool is_file(const char *is, const char *file)
            (n >= len && strcmp(is + n - len, file) == 0 && (n == len || is[n - len - 1] == '/'));
 }
 
+/* What is looked for, and the best row so far: the lowest line not above the one asked for is
+ * wanted, and of its rows the one with the lowest address. */
 struct line_search { const char *file; int line, best; uint64_t addr; };
 
+/* All rows of a compilation unit.  Only rows that begin a statement count, as a breakpoint
+ * should stand in front of the whole line; a row that ends a sequence is behind the last byte
+ * of code and belongs to no line. */
 static void search_unit(Dwarf_Die *cu, Dwarf_Addr bias, struct line_search *q)
 {
     Dwarf_Lines *lines;
@@ -239,6 +271,9 @@ bool source_address(struct source *s, const char *file, int line, uint64_t *addr
     return q.best != 0;
 }
 
+/* A line may have several rows one behind the other, as for the parts of a `for`.  The range
+ * begins with the first row of the line that addr is in, and ends with the first row of
+ * another line behind addr. */
 bool source_range(struct source *s, uint64_t addr, uint64_t *from, uint64_t *to)
 {
     Dwarf_Addr bias, at;
@@ -286,9 +321,10 @@ bool source_of_function(struct source *s, void (*fn)(void), struct source_place 
     return true;
 }
 
+/* The function that a line is in is the one whose declaration is nearest above it. */
 struct function_search { int line, best; const char *name; };
 
-static int nearest(Dwarf_Die *fn, void *arg)
+static int note_nearest(Dwarf_Die *fn, void *arg)
 {
     struct function_search *q = arg;
     int line = 0;
@@ -299,24 +335,27 @@ static int nearest(Dwarf_Die *fn, void *arg)
     return DWARF_CB_OK;
 }
 
+/* Note that events of this kind are written in this line. */
 static void add_place(struct source *s, struct text *t, unsigned kind, int line)
 {
     struct function_search q = { .line = line };
     if (s->n_places[kind] == MAX_PLACES)
         return;
-    dwarf_getfuncs(&t->cu, nearest, &q, 0);
+    dwarf_getfuncs(&t->cu, note_nearest, &q, 0);
     struct source_place *p = &s->place[kind][s->n_places[kind]++];
     snprintf(p->function, sizeof p->function, "%s", q.name ? q.name : "");
     snprintf(p->file, sizeof p->file, "%s", t->name);
     p->line = line;
 }
 
+/* Does the name of len characters end there?  TRACE_IO_READ is not TRACE_IO_READY. */
 static bool is_name(const char *at, size_t len)
 {
     char c = at[len];
     return !(c == '_' || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'));
 }
 
+/* Look for TRACE_KIND, of all kinds, in a line (counted from 0). */
 static void scan_line(struct source *s, struct text *t, int line)
 {
     for (const char *at = t->line[line]; (at = strstr(at, "TRACE_")); at++)
@@ -327,8 +366,9 @@ static void scan_line(struct source *s, struct text *t, int line)
         }
 }
 
-/* Only what emits: who reads events (debugger, cmd) and the ring itself do not. */
-static void scan(struct source *s)
+/* Scan only the files that write events.  The debugger and the commands read them, and
+ * base/trace has the list of all kinds; they mention the names too. */
+static void scan_sources(struct source *s)
 {
     s->scanned = true;
     for (size_t i = 0; i < s->n_texts; i++) {
@@ -347,7 +387,7 @@ bool source_of_kind(struct source *s, enum trace_kind kind, unsigned i, struct s
     if (!s || kind >= N_TRACE_KINDS)
         return false;
     if (!s->scanned)
-        scan(s);
+        scan_sources(s);
     if (i >= s->n_places[kind])
         return false;
     *p = s->place[kind][i];

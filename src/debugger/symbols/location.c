@@ -1,8 +1,16 @@
 /*
- * debugger/symbols/location.c -- a stack machine for DWARF expressions.
+ * debugger/symbols/location.c -- the stack machine for DWARF expressions.
  *
- * Without jumps, so an expression ends; pieces and entry values, which only
- * optimized code has, cannot be told.
+ *     DW_OP_fbreg -24                      the variable is 24 bytes below the frame base
+ *     DW_OP_breg7 8, DW_OP_deref           its address is stored at register 7 (rsp) + 8
+ *     DW_OP_reg3                           it is in register 3 (rbx)
+ *     DW_OP_lit5, DW_OP_stack_value        it is nowhere; its value is 5
+ *
+ * Jumps are left out on purpose: without them every expression ends after its last operation,
+ * whatever a hostile file says.  Also left out are variables in several pieces and values at
+ * the entry of a function, which only optimized code has: these cannot be told.
+ *
+ * [DWARF 5 "Location Descriptions"]
  */
 #include "debugger/symbols/location.h"
 
@@ -11,6 +19,8 @@
 
 #define DEPTH 32
 
+/* The machine: a stack of 64-bit numbers.  After the first failure it goes on with zeros, and
+ * the result is thrown away; so no operation needs to return an error. */
 struct stack {
     const struct location_machine *m;
     uint64_t v[DEPTH];
@@ -40,7 +50,8 @@ static unsigned address_bytes(const struct stack *s)
     return debuginfo_address_bytes(s->m->m->info);
 }
 
-static uint64_t reg(struct stack *s, uint64_t n)
+/* The value of a register by DWARF's number.  It fails if the frame does not know it. */
+static uint64_t register_value(struct stack *s, uint64_t n)
 {
     const struct frame *f = s->m->frame;
     if (n >= FRAME_REGS || !(f->known & BIT(n))) {
@@ -50,6 +61,7 @@ static uint64_t reg(struct stack *s, uint64_t n)
     return f->reg[n];
 }
 
+/* Replace the address on top by the number of so many bytes that is there. */
 static void deref(struct stack *s, uint64_t bytes)
 {
     uint64_t v = 0, at = pop(s);
@@ -61,7 +73,8 @@ static void deref(struct stack *s, uint64_t bytes)
 
 static bool run_ops(struct stack *s, const Dwarf_Op *op, size_t n, struct location *l);
 
-/* The frame base is an expression of the function's own. */
+/* Locals are told relative to their function's frame base, which is an expression itself (with
+ * GCC: the CFA).  It must not use a frame base in turn. */
 static uint64_t frame_base(struct stack *s)
 {
     Dwarf_Attribute a;
@@ -80,6 +93,8 @@ static uint64_t frame_base(struct stack *s)
     return l.value;
 }
 
+/* Operators on the top two; the one on top is the right operand.  Comparisons are signed.
+ * Shifts by 64 or more give 0 (or all sign bits), which in C would be undefined. */
 static void arithmetic(struct stack *s, unsigned atom)
 {
     uint64_t b = pop(s), a = pop(s);
@@ -103,6 +118,8 @@ static void arithmetic(struct stack *s, unsigned atom)
     }
 }
 
+/* One operation.  The names are those of the standard; the numbers that some carry with them
+ * are in op->number and number2.  [DWARF 5 "DWARF Expressions"] */
 static void apply_op(struct stack *s, const Dwarf_Op *op)
 {
     uint64_t v;
@@ -112,7 +129,7 @@ static void apply_op(struct stack *s, const Dwarf_Op *op)
         return;
     }
     if (atom >= DW_OP_breg0 && atom <= DW_OP_breg31) {
-        push(s, reg(s, atom - DW_OP_breg0) + op->number);
+        push(s, register_value(s, atom - DW_OP_breg0) + op->number);
         return;
     }
     switch (atom) {
@@ -123,7 +140,7 @@ static void apply_op(struct stack *s, const Dwarf_Op *op)
     case DW_OP_constu:  case DW_OP_consts:
         push(s, op->number);
         break;
-    case DW_OP_bregx: push(s, reg(s, op->number) + op->number2); break;
+    case DW_OP_bregx: push(s, register_value(s, op->number) + op->number2); break;
     case DW_OP_fbreg: push(s, frame_base(s) + op->number); break;
     case DW_OP_call_frame_cfa:
         s->failed |= !s->m->frame || !s->m->frame->cfa;
@@ -143,7 +160,7 @@ static void apply_op(struct stack *s, const Dwarf_Op *op)
     }
 }
 
-/* A whole expression that names a register stands for it. */
+/* An expression that is a single DW_OP_reg is not computed: the thing is in that register. */
 static bool is_register(const Dwarf_Op *op, size_t n, unsigned *number)
 {
     if (n != 1)
@@ -152,11 +169,13 @@ static bool is_register(const Dwarf_Op *op, size_t n, unsigned *number)
     return op->atom == DW_OP_regx || (op->atom >= DW_OP_reg0 && op->atom <= DW_OP_reg31);
 }
 
+/* Carry out an expression.  What is on top at the end is the address of the thing, or, after
+ * DW_OP_stack_value, its value: then it is nowhere in memory. */
 static bool run_ops(struct stack *s, const Dwarf_Op *op, size_t n, struct location *l)
 {
     *l = (struct location){ .kind = LOCATION_NONE };
     if (is_register(op, n, &l->reg)) {
-        l->value = reg(s, l->reg);
+        l->value = register_value(s, l->reg);
         l->kind = LOCATION_REGISTER;
         return !s->failed;
     }

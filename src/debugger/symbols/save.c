@@ -1,9 +1,13 @@
 /*
- * debugger/symbols/save.c -- symbols as an ELF file, for a debugger that reads no others.
+ * debugger/symbols/save.c -- write a symbol table as an ELF file, for debuggers that can read
+ * symbols from nothing else (gdb's `add-symbol-file`).
  *
- * One section without bytes spans the program, and the symbols lie in it.  Those of the other half
- * of the address space than the last (offsets of a Linux kernel's per-CPU variables) are absolute,
- * so that the section covers no addresses of user programs.
+ * The file has no code.  One section without bytes, .text, spans all addresses of the program,
+ * and the symbols lie in it, so that gdb takes them for addresses of code.  Which half of the
+ * address space that is (user programs below, a kernel above) is told by the last symbol;
+ * symbols in the other half, which are the offsets of a Linux kernel's per-CPU variables, are
+ * written as absolute numbers.  Otherwise the section would cover the addresses of user
+ * programs too.
  *
  * [ELF-64 Object File Format, "Symbol Table", "Sections"]
  */
@@ -17,9 +21,11 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The numbers of our sections; number 0 is the empty one that every ELF file has. */
 enum { TEXT = 1, STRINGS = 2, SYMBOLS = 3 };    /* sections */
 
-/* The names of the sections, and those of the symbols behind. */
+/* The string table begins with the sections' names, at the offsets in name_at; the symbols'
+ * names follow. */
 static const char section_names[] = "\0.text\0.strtab\0.symtab";
 static const unsigned name_at[] = { [TEXT] = 1, [STRINGS] = 7, [SYMBOLS] = 15 };
 
@@ -27,12 +33,16 @@ struct content {
     Elf64_Sym *sym;
     char      *strings;
     size_t     n, n_strings;
-    uint64_t   from, to;                /* what .text spans */
+    uint64_t   from, to;                /* what .text spans: [from, to) */
 };
 
+/* Are both addresses in the lower half, or both in the upper (kernel) half? */
 static bool same_half(uint64_t a, uint64_t b) { return a >> 63 == b >> 63; }
 
-static bool gather(const struct symbols *s, struct content *t)
+/* Make the symbols and their names as they lie in the file.  Symbol number 0 is an empty one
+ * [ELF "Symbol Table"], so ours are numbered from 1.  False: no memory; the caller frees t in
+ * any case. */
+static bool collect(const struct symbols *s, struct content *t)
 {
     uint64_t addr, end, last = 0;
     const char *name;
@@ -62,7 +72,9 @@ static bool gather(const struct symbols *s, struct content *t)
     return true;
 }
 
-static bool section(Elf *elf, unsigned which, GElf_Shdr shdr, void *bytes, size_t n, Elf_Type type)
+/* Add a section with these n bytes. libelf places it in the file and fills in its offset. */
+static bool add_section(Elf *elf, unsigned which, GElf_Shdr shdr, void *bytes, size_t n,
+                        Elf_Type type)
 {
     GElf_Shdr now;
     Elf_Scn *scn = elf_newscn(elf);
@@ -79,6 +91,9 @@ static bool section(Elf *elf, unsigned which, GElf_Shdr shdr, void *bytes, size_
     return gelf_update_shdr(scn, &shdr);
 }
 
+/* The file: a header, the section without bytes (SHT_NOBITS, as .bss is one), names, symbols.
+ * sh_link of the symbols says which section has their names; sh_info is the number of the
+ * first symbol that is not local.  [ELF "Sections", "sh_link and sh_info Interpretation"] */
 static bool write_elf(Elf *elf, const struct content *t)
 {
     GElf_Ehdr ehdr;
@@ -97,9 +112,9 @@ static bool write_elf(Elf *elf, const struct content *t)
                           .sh_info = 1,
                           .sh_entsize = sizeof *t->sym };
     return gelf_update_ehdr(elf, &ehdr) &&
-           section(elf, TEXT, text, NULL, t->to - t->from, ELF_T_BYTE) &&
-           section(elf, STRINGS, strings, t->strings, t->n_strings, ELF_T_BYTE) &&
-           section(elf, SYMBOLS, symbols, t->sym, t->n * sizeof *t->sym, ELF_T_SYM) &&
+           add_section(elf, TEXT, text, NULL, t->to - t->from, ELF_T_BYTE) &&
+           add_section(elf, STRINGS, strings, t->strings, t->n_strings, ELF_T_BYTE) &&
+           add_section(elf, SYMBOLS, symbols, t->sym, t->n * sizeof *t->sym, ELF_T_SYM) &&
            elf_update(elf, ELF_C_WRITE) >= 0;
 }
 
@@ -111,7 +126,7 @@ bool symbols_save(const struct symbols *s, const char *path, char *why, size_t n
     elf_version(EV_CURRENT);
     if (!symbols_count(s))
         snprintf(why, n, "there are no symbols");
-    else if (!gather(s, &t))
+    else if (!collect(s, &t))
         snprintf(why, n, "there is not enough memory");
     else if ((fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
         snprintf(why, n, "%s", strerror(errno));

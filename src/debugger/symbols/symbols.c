@@ -1,11 +1,18 @@
 /*
  * debugger/symbols/symbols.c -- a sorted table of symbols, from an ELF file or from text.
  *
- * Functions, objects and plain labels (assembly kernels have little else) of
- * sections that are loaded; names are copied, so the file is closed again.
- * A symbol with a size ends there, one without at the next symbol, but never
- * further than its section.  The file may be hostile: libelf checks what it
- * hands out, we bound how much we take, and print nothing unprintable.
+ * What is taken: functions, objects and plain labels (programs in assembly have little else)
+ * of sections that are loaded into memory.  Names are copied, so the file is closed again at
+ * once.
+ *
+ * Two arrays: `symbol`, sorted by address, which is searched for addresses, and `by_name`, the
+ * same symbols' indices sorted by name, which is searched for names.  A symbol that has a size
+ * ends there, one without ends at the next symbol, but never behind its section.
+ *
+ * The file may be hostile. libelf checks the bytes that it hands out; we bound how much we
+ * take, and keep no byte in a name that could harm a terminal.
+ *
+ * Begin reading with sort_and_index(), then symbols_find().
  */
 #include "debugger/symbols/symbols.h"
 
@@ -18,23 +25,27 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A file with more symbols, longer names or longer lines is cut there.  Linux has some
+ * 200,000. */
 #define MAX_SYMBOLS     (1u << 20)
 #define MAX_NAME        200
 #define MAX_LINE        400
-#define UNSIZED         65536           /* how far a symbol of a text reaches at most */
+#define UNSIZED         65536           /* most bytes for a symbol without a size */
 
 struct symbol {
     uint64_t addr, end;     /* [addr, end)                                  */
-    unsigned rank;          /* among those of one address the lowest is it  */
+    unsigned rank;          /* of several at one address the lowest is kept */
     char    *name;
 };
 
 struct symbols {
     struct symbol *symbol;
-    uint32_t      *by_name; /* indices, sorted by name, of one name by address */
+    uint32_t      *by_name; /* indices into `symbol`, sorted by name        */
     size_t         n, cap;
 };
 
+/* Names go to terminals, into JSON and into commands: what is not printable, and quotes,
+ * become '?'. */
 static char *copy_name(const char *name)
 {
     size_t len = strnlen(name, MAX_NAME);
@@ -49,6 +60,7 @@ static char *copy_name(const char *name)
     return copy;
 }
 
+/* Append a symbol; the array doubles when it is full, so that adding n costs O(n) in all. */
 static int add_symbol(struct symbols *s, const struct symbol *sym, const char *name)
 {
     if (s->n == s->cap) {
@@ -64,7 +76,9 @@ static int add_symbol(struct symbols *s, const struct symbol *sym, const char *n
     return s->symbol[s->n].name ? (s->n++, 0) : -ENOMEM;
 }
 
-/* Functions before labels before objects; global before local. */
+/* Which of two names for one address is the better one: functions come before labels before
+ * objects, global names before local ones. -1: the symbol is none of these (a section, a
+ * source file, thread-local).  [ELF "Symbol Table", st_info] */
 static int rank_of(const GElf_Sym *sym)
 {
     int local = GELF_ST_BIND(sym->st_info) == STB_LOCAL;
@@ -77,6 +91,9 @@ static int rank_of(const GElf_Sym *sym)
 }
 
 /* Take the symbol if it names an address of the loaded program. */
+/* Names that begin with '$' are marks that some tools set between code and data.  The end is
+ * the symbol's own size if the file gives one that lies within the section, else the end of
+ * the section; symbols_find() sees to it that the next symbol comes first. */
 static int take_symbol(struct symbols *s, Elf *elf, size_t strtab, const GElf_Sym *sym)
 {
     GElf_Shdr sec;
@@ -97,6 +114,8 @@ static int take_symbol(struct symbols *s, Elf *elf, size_t strtab, const GElf_Sy
     return add_symbol(s, &new, name);
 }
 
+/* All symbols of one SHT_SYMTAB section.  Its sh_link is the number of the section that holds
+ * the names.  [ELF "Symbol Table"] */
 static int read_table(struct symbols *s, Elf *elf, Elf_Scn *scn, const GElf_Shdr *sec)
 {
     Elf_Data *data = elf_getdata(scn, NULL);
@@ -114,6 +133,7 @@ static int read_table(struct symbols *s, Elf *elf, Elf_Scn *scn, const GElf_Shdr
     return 0;
 }
 
+/* Orders for qsort().  By address, and at one address the best name first. */
 static int by_address(const void *pa, const void *pb)
 {
     const struct symbol *a = pa, *b = pb;
@@ -124,6 +144,7 @@ static int by_address(const void *pa, const void *pb)
     return strcmp(a->name, b->name);
 }
 
+/* For qsort_r(), of indices: of equal names the one with the lower address comes first. */
 static int by_name(const void *pa, const void *pb, void *arg)
 {
     const struct symbols *s = arg;
@@ -132,8 +153,9 @@ static int by_name(const void *pa, const void *pb, void *arg)
     return order ? order : (a > b) - (a < b);
 }
 
-/* Sort, and keep the best name of each address. */
-static int settle(struct symbols *s)
+/* Sort by address, keep only the best name of each address (the others are freed), and sort an
+ * index by name.  0 or -ENOMEM. */
+static int sort_and_index(struct symbols *s)
 {
     size_t n = 0;
     if (s->n)
@@ -155,10 +177,11 @@ static int settle(struct symbols *s)
     return 0;
 }
 
-/* Without room for the index there are none. */
-static void settle_or_drop(struct symbols *s)
+/* If there is no memory for the index the table becomes empty: then lookups find nothing, but
+ * do not fail. */
+static void sort_or_drop(struct symbols *s)
 {
-    if (settle(s) == 0)
+    if (sort_and_index(s) == 0)
         return;
     for (size_t i = 0; i < s->n; i++)
         free(s->symbol[i].name);
@@ -172,7 +195,9 @@ struct symbols *symbols_new(void)
     return calloc(1, sizeof(struct symbols));
 }
 
-/* What nm's letter means: code before data, global before local; absolute ones are no addresses. */
+/* The same ranking by nm's letters: T text, W weak, V weak object, D data, B zeroed data, R
+ * read-only data; lower case is local to a file.  All other letters (A absolute, U undefined,
+ * ...) name no address of the loaded program.  [nm(1)] */
 static int rank_of_letter(char type)
 {
     if (!type || !strchr("TtWwVvDdBbRr", type))
@@ -189,12 +214,13 @@ bool symbols_add_typed(struct symbols *s, uint64_t addr, char type, const char *
     return s->n < MAX_SYMBOLS && add_symbol(s, &new, name) == 0;
 }
 
-/* Of those without a size each ends where the next begins, and at most UNSIZED further. */
+/* A text and kallsyms tell no sizes: such a symbol ends where the next begins, and at most
+ * UNSIZED bytes further, so that the last one does not claim the rest of the address space. */
 void symbols_settle(struct symbols *s)
 {
     if (!s)
         return;
-    settle_or_drop(s);
+    sort_or_drop(s);
     for (size_t i = 0; i < s->n; i++) {
         uint64_t limit = s->symbol[i].addr + UNSIZED;
         uint64_t next = i + 1 < s->n ? s->symbol[i + 1].addr : limit;
@@ -205,7 +231,8 @@ void symbols_settle(struct symbols *s)
     }
 }
 
-/* False: this is no such line, or there is no room. */
+/* A line of text: 8 or 16 digits, a blank, a letter, a blank, a name.  False: it looks
+ * different (then the file is no such text), or there is no room. */
 static bool add_line(struct symbols *s, const char *line)
 {
     char name[MAX_NAME + 1], type;
@@ -216,6 +243,7 @@ static bool add_line(struct symbols *s, const char *line)
            symbols_add_typed(s, addr, type, name);
 }
 
+/* Read lines until one is no symbol, and close f.  NULL, or a complaint. */
 static const char *read_text(struct symbols *s, FILE *f)
 {
     char line[MAX_LINE];
@@ -230,6 +258,7 @@ static const char *read_text(struct symbols *s, FILE *f)
     return s->n ? NULL : "it is neither an ELF file nor a list of symbols as System.map is";
 }
 
+/* A stream for a descriptor that stays open when the stream is closed. */
 static FILE *open_copy(int fd)
 {
     int copy = dup(fd);
@@ -239,6 +268,8 @@ static FILE *open_copy(int fd)
     return f;
 }
 
+/* Linked programs have one symbol table; that of dynamic linking (SHT_DYNSYM) is not looked
+ * at. */
 static int read_elf(struct symbols *s, Elf *elf)
 {
     Elf_Scn *scn = NULL;
@@ -249,10 +280,11 @@ static int read_elf(struct symbols *s, Elf *elf)
             if (err)
                 return err;
         }
-    return settle(s);
+    return sort_and_index(s);
 }
 
-/* NULL if elf is one, and has symbols; else a complaint.  Of what is no ELF *is_elf is false. */
+/* Read the symbols if this is an ELF file, and end `elf`.  NULL, or a complaint; *is_elf
+ * false: it is no ELF file, and may be a text. */
 static const char *read_if_elf(struct symbols *s, Elf *elf, bool *is_elf)
 {
     const char *complaint = NULL;
@@ -265,6 +297,7 @@ static const char *read_if_elf(struct symbols *s, Elf *elf, bool *is_elf)
     return complaint;
 }
 
+/* The two ways to a table: an open file, or bytes in memory.  NULL, or a complaint. */
 static const char *read_fd(struct symbols *s, int fd)
 {
     bool is_elf;
@@ -285,7 +318,7 @@ static const char *read_memory(struct symbols *s, char *bytes, size_t n)
     return is_elf ? complaint : read_text(s, fmemopen(bytes, n, "r"));
 }
 
-/* What was read into s, if there is no complaint. */
+/* The end of both: s itself, or, if there is a complaint, NULL and the complaint in `why`. */
 static struct symbols *good_or_none(struct symbols *s, const char *complaint, char *why, size_t n)
 {
     if (!complaint)
@@ -331,9 +364,10 @@ void symbols_shift(struct symbols *s, uint64_t by)
         s->symbol[i].end += by;
     }
     if (s && s->n)
-        settle_or_drop(s);          /* some may have wrapped round */
+        sort_or_drop(s);          /* addresses that wrapped round are out of order */
 }
 
+/* Binary search for the last symbol that does not begin above addr. */
 const char *symbols_find(const struct symbols *s, uint64_t addr, uint64_t *offset)
 {
     size_t lo = 0, hi = s ? s->n : 0;
@@ -363,7 +397,7 @@ char *symbols_format(const struct symbols *s, uint64_t addr, char *buf, size_t n
     return buf;
 }
 
-/* Is this name before, after or the first len bytes of the other? */
+/* As strcmp(), but of the other name only the first len bytes count. */
 static int compare_name(const char *name, const char *other, size_t len)
 {
     int order = strncmp(name, other, len);
@@ -374,7 +408,7 @@ bool symbols_extent(const struct symbols *s, const char *name, size_t len,
                     uint64_t *start, uint64_t *end)
 {
     size_t lo = 0, hi = s ? s->n : 0;
-    while (lo < hi) {               /* the first that is not before it */
+    while (lo < hi) {               /* the first whose name is not less */
         size_t mid = lo + (hi - lo) / 2;
         if (compare_name(s->symbol[s->by_name[mid]].name, name, len) < 0)
             lo = mid + 1;

@@ -1,6 +1,11 @@
 /*
- * debugger/symbols/type.c -- reading type entries: chains of typedefs and qualifiers are
- * followed MAX_CHAIN long, for a hostile file may make them a circle.
+ * debugger/symbols/type.c -- reading DWARF's type entries.
+ *
+ * A type's entry refers to others: "const uint32_t *" is a pointer to a const to a typedef to
+ * a base type.  Such chains are followed for at most MAX_CHAIN steps, because in a hostile
+ * file they may be a circle.
+ *
+ * Begin reading with strip_typedefs() and type_kind(); declare() is the most difficult part.
  */
 #include "debugger/symbols/type.h"
 
@@ -9,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Bounds for hostile files. */
 #define MAX_CHAIN   32
 #define MAX_MEMBERS 4096
 #define MAX_NESTING 8
@@ -24,6 +30,7 @@ bool type_from(Dwarf_Die *die, struct type *t)
     return true;
 }
 
+/* An entry without DW_AT_type is void: that is how DWARF says "void *" and "returns nothing". */
 bool type_of(Dwarf_Die *die, struct type *t)
 {
     Dwarf_Attribute a;
@@ -34,8 +41,9 @@ bool type_of(Dwarf_Die *die, struct type *t)
     return dwarf_formref_die(&a, &is) && type_from(&is, t);
 }
 
-/* Behind typedefs and qualifiers; dim and stars stay. */
-static bool strip(const struct type *t, struct type *to)
+/* Go behind typedefs and qualifiers (const, volatile ...) to the entry that says what the type
+ * is; the stars and indices counted in *t stay.  False: the chain is broken, or a circle. */
+static bool strip_typedefs(const struct type *t, struct type *to)
 {
     *to = *t;
     for (unsigned i = 0; to->die.addr && i < MAX_CHAIN; i++) {
@@ -56,7 +64,8 @@ static bool strip(const struct type *t, struct type *to)
     return !to->die.addr;
 }
 
-static uint64_t number(Dwarf_Die *die, unsigned name, uint64_t none)
+/* The number that attribute `name` of an entry has; `none` if it has no such attribute. */
+static uint64_t attribute_number(Dwarf_Die *die, unsigned name, uint64_t none)
 {
     Dwarf_Attribute a;
     Dwarf_Word v;
@@ -70,7 +79,7 @@ enum type_kind type_kind(const struct type *t)
         return TYPE_POINTER;
     if (!t->die.addr)
         return !t->name ? TYPE_NONE : t->bytes ? TYPE_INTEGER : TYPE_VOID;
-    if (!strip(t, &s))
+    if (!strip_typedefs(t, &s))
         return TYPE_VOID;
     if (!s.die.addr)
         return type_kind(&s);
@@ -83,15 +92,17 @@ enum type_kind type_kind(const struct type *t)
     case DW_TAG_subroutine_type:
     case DW_TAG_subprogram:       return TYPE_FUNCTION;
     case DW_TAG_base_type:
-        return number(&s.die, DW_AT_encoding, 0) == DW_ATE_float ||
-                       number(&s.die, DW_AT_byte_size, 0) > 8
+        return attribute_number(&s.die, DW_AT_encoding, 0) == DW_ATE_float ||
+                       attribute_number(&s.die, DW_AT_byte_size, 0) > 8
                    ? TYPE_FLOAT
                    : TYPE_INTEGER;
     default:                      return TYPE_VOID;
     }
 }
 
-/* How many indices an array has, and how long the i-th is. */
+/* An array's entry has a child (DW_TAG_subrange_type) for each index.  Returns how many there
+ * are, and in *count the length of the i-th: told directly or by the highest index; 0: not
+ * told.  [DWARF 5 "Array Type Entries"] */
 static unsigned dimensions(const struct type *array, unsigned i, uint64_t *count)
 {
     Dwarf_Die sub, die = array->die;
@@ -102,8 +113,8 @@ static unsigned dimensions(const struct type *array, unsigned i, uint64_t *count
             if (dwarf_tag(&sub) != DW_TAG_subrange_type)
                 continue;
             if (n++ == i) {
-                uint64_t upper = number(&sub, DW_AT_upper_bound, UINT64_MAX);
-                *count = number(&sub, DW_AT_count, upper == UINT64_MAX ? 0 : upper + 1);
+                uint64_t upper = attribute_number(&sub, DW_AT_upper_bound, UINT64_MAX);
+                *count = attribute_number(&sub, DW_AT_count, upper == UINT64_MAX ? 0 : upper + 1);
             }
         } while (n < MAX_CHAIN && dwarf_siblingof(&sub, &sub) == 0);
     return n;
@@ -113,17 +124,18 @@ uint64_t type_count(const struct type *t)
 {
     struct type s;
     uint64_t count = 0;
-    if (!t->stars && strip(t, &s) && s.die.addr && dwarf_tag(&s.die) == DW_TAG_array_type)
+    if (!t->stars && strip_typedefs(t, &s) && s.die.addr && dwarf_tag(&s.die) == DW_TAG_array_type)
         dimensions(&s, s.dim, &count);
     return count;
 }
 
+/* An array has no size of its own; it is its length times the size of its elements. */
 static uint64_t bytes_of(const struct debuginfo *d, const struct type *t, unsigned depth)
 {
     struct type s, element;
     if (t->stars)
         return debuginfo_address_bytes(d);
-    if (depth > MAX_CHAIN || !strip(t, &s))
+    if (depth > MAX_CHAIN || !strip_typedefs(t, &s))
         return 0;
     if (!s.die.addr)
         return s.bytes;
@@ -136,7 +148,7 @@ static uint64_t bytes_of(const struct debuginfo *d, const struct type *t, unsign
         return one && n <= UINT64_MAX / one ? n * one : 0;
     }
     default:
-        return number(&s.die, DW_AT_byte_size, 0);
+        return attribute_number(&s.die, DW_AT_byte_size, 0);
     }
 }
 
@@ -145,35 +157,38 @@ uint64_t type_bytes(const struct debuginfo *d, const struct type *t)
     return bytes_of(d, t, 0);
 }
 
+/* How a base type is to be read (DW_ATE_signed, DW_ATE_boolean ...), for an enumeration that
+ * of the integer it is stored in; 0: neither.  [DWARF 5 "Base Type Entries"] */
 static uint64_t encoding(const struct type *t)
 {
     struct type s;
-    if (t->stars || !strip(t, &s) || !s.die.addr)
+    if (t->stars || !strip_typedefs(t, &s) || !s.die.addr)
         return 0;
     if (dwarf_tag(&s.die) == DW_TAG_base_type)
-        return number(&s.die, DW_AT_encoding, 0);
+        return attribute_number(&s.die, DW_AT_encoding, 0);
     struct type under;                          /* of an enumeration */
     if (dwarf_tag(&s.die) == DW_TAG_enumeration_type && dwarf_hasattr(&s.die, DW_AT_type) &&
-        type_of(&s.die, &under) && under.die.addr && strip(&under, &s) && s.die.addr)
-        return number(&s.die, DW_AT_encoding, 0);
+        type_of(&s.die, &under) && under.die.addr && strip_typedefs(&under, &s) && s.die.addr)
+        return attribute_number(&s.die, DW_AT_encoding, 0);
     return 0;
 }
 
 bool type_is_signed(const struct type *t)
 {
     struct type s;
-    if (!t->stars && strip(t, &s) && !s.die.addr)
+    if (!t->stars && strip_typedefs(t, &s) && !s.die.addr)
         return s.is_signed;
     uint64_t e = encoding(t);
     return e == DW_ATE_signed || e == DW_ATE_signed_char;
 }
 
+/* By the name, because the encoding of uint8_t is that of a character too. */
 bool type_is_char(const struct type *t)
 {
     uint64_t e = encoding(t);
     struct type s;
     char name[40];
-    if (t->stars || !strip(t, &s) ||
+    if (t->stars || !strip_typedefs(t, &s) ||
         (s.die.addr ? e != DW_ATE_signed_char && e != DW_ATE_unsigned_char : !s.name))
         return false;
     return strcmp(type_name(&s, name, sizeof name), "char") == 0;    /* a uint8_t is a number */
@@ -197,7 +212,7 @@ struct type type_plain(const struct debuginfo *d, const struct type *t)
 {
     struct type s, to;
     enum type_kind kind = type_kind(t);
-    if (!t->die.addr || t->stars || !strip(t, &s))
+    if (!t->die.addr || t->stars || !strip_typedefs(t, &s))
         return *t;
     if (kind == TYPE_POINTER && type_target(&s, &to))
         return type_pointer_to(&to);
@@ -207,6 +222,8 @@ struct type type_plain(const struct debuginfo *d, const struct type *t)
     return type_integer(name ? name : "enum", (unsigned)type_bytes(d, t), type_is_signed(t));
 }
 
+/* An array with several indices is one entry; taking one index only counts `dim` up, and after
+ * the last comes the type of the elements. */
 bool type_target(const struct type *t, struct type *to)
 {
     struct type s;
@@ -216,7 +233,7 @@ bool type_target(const struct type *t, struct type *to)
         to->stars--;
         return true;
     }
-    if (!strip(t, &s) || !s.die.addr)
+    if (!strip_typedefs(t, &s) || !s.die.addr)
         return false;
     switch (dwarf_tag(&s.die)) {
     case DW_TAG_array_type:
@@ -237,22 +254,26 @@ bool type_target(const struct type *t, struct type *to)
 
 /* ---- members ---- */
 
+/* Bit fields are told in two ways.  Since DWARF 4 by the number of bits from the start of the
+ * struct (DW_AT_data_bit_offset).  Before, by the storage unit that the compiler reads and the
+ * number of bits from that unit's *highest* bit, so on a little-endian machine we count from
+ * the other end.  [DWARF 5 "Data Member Entries"] */
 static void read_member(const struct debuginfo *d, Dwarf_Die *die, struct type_member *m)
 {
     const char *name = dwarf_diename(die);
     m->name = name ? name : "";
-    m->offset = number(die, DW_AT_data_member_location, 0);
-    m->bit_size = (unsigned)number(die, DW_AT_bit_size, 0);
+    m->offset = attribute_number(die, DW_AT_data_member_location, 0);
+    m->bit_size = (unsigned)attribute_number(die, DW_AT_bit_size, 0);
     m->bit_offset = 0;
     if (m->bit_size > 64)
         m->bit_size = 0;
     if (m->bit_size && dwarf_hasattr(die, DW_AT_data_bit_offset)) {
-        uint64_t bit = number(die, DW_AT_data_bit_offset, 0);
+        uint64_t bit = attribute_number(die, DW_AT_data_bit_offset, 0);
         m->offset = bit / 8;
         m->bit_offset = bit % 8;
     } else if (m->bit_size) {                   /* DWARF 3 counts from the other end */
-        uint64_t unit = 8 * number(die, DW_AT_byte_size, type_bytes(d, &m->type));
-        uint64_t bit = unit - number(die, DW_AT_bit_offset, 0) - m->bit_size;
+        uint64_t unit = 8 * attribute_number(die, DW_AT_byte_size, type_bytes(d, &m->type));
+        uint64_t bit = unit - attribute_number(die, DW_AT_bit_offset, 0) - m->bit_size;
         m->offset += bit / 8;
         m->bit_offset = bit % 8;
     }
@@ -260,10 +281,11 @@ static void read_member(const struct debuginfo *d, Dwarf_Die *die, struct type_m
         m->bit_size = 0;
 }
 
+/* The first child of a struct or union; false: it has none, or t is something else. */
 static bool first_member(const struct type *t, Dwarf_Die *child)
 {
     struct type s;
-    return type_kind(t) == TYPE_STRUCT && strip(t, &s) && dwarf_child(&s.die, child) == 0;
+    return type_kind(t) == TYPE_STRUCT && strip_typedefs(t, &s) && dwarf_child(&s.die, child) == 0;
 }
 
 bool type_member_at(const struct debuginfo *d, const struct type *t, unsigned i,
@@ -282,6 +304,7 @@ bool type_member_at(const struct debuginfo *d, const struct type *t, unsigned i,
     return false;
 }
 
+/* Members of a struct without a name count as the outer struct's, as in C11. */
 static bool find_member(const struct debuginfo *d, const struct type *t, const char *name,
                         size_t len, struct type_member *m, unsigned depth)
 {
@@ -313,7 +336,8 @@ bool type_member(const struct debuginfo *d, const struct type *t, const char *na
 
 /* ---- names ---- */
 
-/* What comes of the file is printed only if it is printable. */
+/* Append to the string in buf, which has room for n bytes.  What comes from the file is
+ * printed only if it is printable. */
 static void append(char *buf, size_t n, const char *text)
 {
     size_t at = strlen(buf);
@@ -322,6 +346,7 @@ static void append(char *buf, size_t n, const char *text)
     buf[at] = 0;
 }
 
+/* The same in front of the string. */
 static void prepend(char *buf, size_t n, const char *text)
 {
     char all[400] = "";
@@ -331,13 +356,14 @@ static void prepend(char *buf, size_t n, const char *text)
     append(buf, n, all);
 }
 
+/* Values are compared in 32 bits: compilers store -1 both with and without sign extension. */
 const char *type_enumerator(const struct type *t, uint64_t value, char *buf, size_t n)
 {
     struct type s;
     Dwarf_Die child;
     unsigned left = MAX_MEMBERS;
-    if (t->stars || !strip(t, &s) || !s.die.addr || dwarf_tag(&s.die) != DW_TAG_enumeration_type ||
-        dwarf_child(&s.die, &child))
+    if (t->stars || !strip_typedefs(t, &s) || !s.die.addr ||
+        dwarf_tag(&s.die) != DW_TAG_enumeration_type || dwarf_child(&s.die, &child))
         return NULL;
     do {
         Dwarf_Attribute a;
@@ -364,7 +390,12 @@ static const char *tag_word(Dwarf_Die *die)
     }
 }
 
-/* C's own way: what a thing is, inside out.  `text` is the declarator so far. */
+/* Write a declaration as C has it, from the inside out.  `text` is what has been written so
+ * far, at first the name: a pointer puts * in front of it, an array [n] behind it, and
+ * brackets are needed where a * in front meets [n] or () behind.  For example an array of 4
+ * pointers to functions that return int:
+ *
+ *     table   ->  table[4]   ->  *table[4]   ->  (*table[4])()   ->  int (*table[4])() */
 static void declare(struct type t, char *text, size_t n, unsigned depth)
 {
     char count[32];
@@ -412,7 +443,7 @@ static void declare(struct type t, char *text, size_t n, unsigned depth)
         declare(to, text, n, depth + 1);
 }
 
-/* type_name() around a name, as in a declaration. */
+/* The type around a name, as in a declaration: "int (*table[4])()". */
 static char *type_declare(const struct type *t, const char *name, char *buf, size_t n)
 {
     buf[0] = 0;
@@ -447,6 +478,8 @@ static void describe_enum(const struct type *s, FILE *out)
     } while (++n < MAX_MEMBERS && dwarf_siblingof(&child, &child) == 0);
 }
 
+/* A line for each member, with its offset from the outermost struct and its size; members of
+ * unnamed structs within are indented. */
 static void describe_members(const struct debuginfo *d, const struct type *t, uint64_t base,
                              FILE *out, unsigned depth)
 {
@@ -468,7 +501,7 @@ void type_describe(const struct debuginfo *d, const struct type *t, FILE *out)
     uint64_t bytes = type_bytes(d, t);
     enum type_kind kind = type_kind(t);
     fprintf(out, "%s", type_name(t, text, sizeof text));
-    if (!t->stars && strip(t, &s) && s.die.addr &&
+    if (!t->stars && strip_typedefs(t, &s) && s.die.addr &&
         dwarf_tag(&s.die) != dwarf_tag((Dwarf_Die *)(uintptr_t)&t->die))
         fprintf(out, " = %s", type_name(&s, text, sizeof text));
     fprintf(out, bytes ? ": %" PRIu64 " bytes\n" : "\n", bytes);

@@ -1,10 +1,19 @@
 /*
- * debugger/symbols/type.h -- C types, as DWARF tells them.
+ * debugger/symbols/type.h -- C types, as DWARF describes them.
  *
- * A type is a small value: the entry that describes it, and how many stars stand
- * behind it, so that pointers to it need not be in the debug information.
- * Without an entry it is a plain integer, or nothing known at all: TYPE_NONE,
- * the untyped 64-bit number that registers and literals are.
+ * A type is a small value that is copied freely: the DWARF entry that describes it, and how
+ * many stars stand behind it.  The stars are counted beside the entry so that a pointer to any
+ * type can be made, also one that the program itself never uses and its debug information does
+ * not have.
+ *
+ *     struct task **      die = entry of "struct task", stars = 2
+ *     int m[3][4]; m[1]   die = entry of the array, dim = 1: one index is taken
+ *     unsigned int        without debug information: no die, a name and a width
+ *     rax, 0x10           no die, no name: TYPE_NONE, an untyped 64-bit number
+ *
+ * Not here: what a value of the type is (value.h).
+ *
+ * [DWARF 5 "Type Entries"]
  */
 #ifndef DEBUGGER_SYMBOLS_TYPE_H
 #define DEBUGGER_SYMBOLS_TYPE_H
@@ -12,59 +21,86 @@
 #include <stdio.h>
 #include "debugger/symbols/debuginfo.h"
 
+/* TYPE_STRUCT stands for unions too; TYPE_FLOAT also for integers of more than 64 bits, with
+ * which we do not compute either. */
 enum type_kind {
     TYPE_NONE, TYPE_VOID, TYPE_INTEGER, TYPE_ENUM, TYPE_FLOAT, TYPE_POINTER, TYPE_STRUCT,
         TYPE_ARRAY, TYPE_FUNCTION
 };
 
 struct type {
-    Dwarf_Die   die;                /* addr NULL: no entry                         */
-    const char *name;               /* of a plain integer; NULL with die none: TYPE_NONE */
-    uint8_t     bytes;              /* of a plain integer; 0: void                 */
+    Dwarf_Die   die;                /* addr NULL: no entry, the type is a plain integer  */
+
+    /* Of a plain integer. */
+    const char *name;               /* NULL: the type is TYPE_NONE                       */
+    uint8_t     bytes;              /* 0: void                                           */
     bool        is_signed;
-    uint8_t     stars, dim;         /* dim: indices of an array that are taken     */
+
+    uint8_t     stars;              /* how many times "pointer to" that                  */
+    uint8_t     dim;                /* of an array with several indices: how many are taken */
 };
 
-/* name must stay; bytes 0: void */
+/* A plain integer type; bytes 0: void.  `name` is not copied. */
 struct type type_integer(const char *name, unsigned bytes, bool is_signed);
-/* of a variable, member, ...; void if it has none */
-bool type_of(Dwarf_Die *die, struct type *t);
-bool type_from(Dwarf_Die *die, struct type *t);         /* the entry is the type       */
 
+/* The type of a variable, a member, a function's result, or what a typedef or pointer entry
+ * refers to; void if the entry names none.  False: the reference is broken. */
+bool type_of(Dwarf_Die *die, struct type *t);
+
+/* The type that this entry itself describes.  Always true. */
+bool type_from(Dwarf_Die *die, struct type *t);
+
+/* What sort of type it is, behind typedefs and qualifiers. */
 enum type_kind type_kind(const struct type *t);
-uint64_t type_bytes(const struct debuginfo *d, const struct type *t);       /* 0: not known */
+
+/* sizeof; 0: not known (an incomplete struct, an array without a length). */
+uint64_t type_bytes(const struct debuginfo *d, const struct type *t);
+
 bool type_is_signed(const struct type *t);
-bool type_is_char(const struct type *t);
+bool type_is_char(const struct type *t);        /* char itself: a uint8_t is a number, no letter */
 bool type_is_bool(const struct type *t);
 
-/* All that arithmetic asks, without looking into the debug information each time: an integer
- * or enumeration by its width, a pointer by its star.  Its name may be another. */
+/* The same type reduced to what arithmetic asks for, so that the debug information is not
+ * searched each time a condition is evaluated: an integer or enumeration becomes a plain
+ * integer of its width, a pointer its target and a star.  Its name may be another; what is
+ * neither is returned as it is. */
 struct type type_plain(const struct debuginfo *d, const struct type *t);
 
 struct type type_pointer_to(const struct type *t);
-/* of a pointer, an array (one index), a function */
+
+/* What one gets by * from a pointer, by one index from an array, or by a call from a function.
+ * False: it is none of them. */
 bool type_target(const struct type *t, struct type *to);
-uint64_t type_count(const struct type *t);                      /* of an array; 0: not told */
+
+/* How many elements an array has; 0: the entry does not tell. */
+uint64_t type_count(const struct type *t);
 
 struct type_member {
-    const char *name;               /* "": none                       */
+    const char *name;               /* "": an unnamed struct or union within               */
     struct type type;
-    uint64_t    offset;             /* in bytes                       */
-    unsigned    bit_offset, bit_size;       /* of a bit field; size 0: none */
+    uint64_t    offset;             /* in bytes from the start of the struct               */
+    unsigned    bit_offset, bit_size;       /* of a bit field, from the lowest bit of the byte at
+                                               `offset`; size 0: it is no bit field */
 };
-/* The i-th member of a struct or union; false: not so many. */
+
+/* The i-th member of a struct or union, from 0; false: there are not so many. */
 bool type_member_at(const struct debuginfo *d, const struct type *t, unsigned i,
                     struct type_member *m);
-/* By name, through members without names too. */
+
+/* The member whose name is the first len bytes of `name`.  As in C, members of unnamed structs
+ * within are found too; offset then counts from the outer struct. */
 bool type_member(const struct debuginfo *d, const struct type *t, const char *name, size_t len,
                  struct type_member *m);
 
-/* NULL: none has it */
+/* The name of the enumerator with this value, written to buf; NULL: none has it, or the type
+ * is no enumeration. */
 const char *type_enumerator(const struct type *t, uint64_t value, char *buf, size_t n);
 
-/* "struct task *", "char [16]": always terminated, always printable. */
+/* Write the type's name as in a cast: "struct task *", "char [16]".  Always terminated, and
+ * printable whatever the file contains.  Returns buf. */
 char *type_name(const struct type *t, char *buf, size_t n);
-/* All that it is: members with their offsets. */
+
+/* Print the type in full: a struct's members with offset and size, an enumeration's values. */
 void type_describe(const struct debuginfo *d, const struct type *t, FILE *out);
 
 #endif

@@ -1,8 +1,12 @@
 /*
- * debugger/symbols/value.c -- reading values and showing them.
+ * debugger/symbols/value.c -- reading values from memory, and showing them.
  *
- * One walk over a value serves text and JSON.  How much is shown is bounded: in
- * arrays, in depth, in all; a hostile file may say that a struct contains itself.
+ * One walk over a value serves text and JSON: struct show says which.  The first half of the
+ * file are numbers (load, fit, store), the second half is the walk, which begins with
+ * show_value().
+ *
+ * How much is shown is bounded, in arrays, in depth and in all: the types come from a file
+ * that may be hostile and say that a struct contains itself.
  */
 #include "debugger/symbols/value.h"
 
@@ -19,17 +23,19 @@
 #define MAX_TEXT     200                /* of one string */
 #define MAX_LEAVES   4000               /* in all        */
 #define MAX_NESTING  8
-#define WIDTH        96
+#define WIDTH        96                 /* a longer struct gets several lines */
 
+/* A showing that is going on. */
 struct show {
     const struct expr_machine *m;
     FILE    *out;
-    bool     json, lines;               /* lines: a member on each */
-    unsigned depth, left;
+    bool     json, lines;               /* lines: each member on its own */
+    unsigned depth, left;               /* left: how many values may still be shown */
 };
 
 /* ---- numbers ---- */
 
+/* Types whose number is their address, as arrays and functions in C become pointers. */
 static bool is_aggregate(enum type_kind k)
 {
     return k == TYPE_STRUCT || k == TYPE_ARRAY || k == TYPE_FUNCTION;
@@ -45,6 +51,8 @@ uint64_t value_fit(const struct debuginfo *d, const struct type *t, uint64_t bit
     return type_is_signed(t) ? sign_extend(bits, (unsigned)n) : low_bytes(bits, (unsigned)n);
 }
 
+/* A bit field is read with all bytes that it touches, then shifted up to bit 63 and down
+ * again, which cuts it out and extends its sign in one go. */
 int value_load(const struct expr_machine *m, const struct value *v, uint64_t *bits)
 {
     enum type_kind kind = type_kind(&v->type);
@@ -93,6 +101,8 @@ int value_store(const struct expr_machine *m, const struct value *v, uint64_t bi
 
 static void show_value(struct show *s, const struct value *v);
 
+/* A character of a string or between quotes; what is not printable is escaped, in JSON's or in
+ * C's way. */
 static void put_char(FILE *out, unsigned char c, char quote, bool json)
 {
     if (c == (unsigned char)quote || c == '\\')
@@ -105,6 +115,7 @@ static void put_char(FILE *out, unsigned char c, char quote, bool json)
         fputc(c, out);
 }
 
+/* Names come from the file and may contain anything. */
 static void put_name(struct show *s, const char *name)
 {
     for (; *name; name++)
@@ -115,6 +126,7 @@ static void put_name(struct show *s, const char *name)
               s->out);
 }
 
+/* Say in place of the value why there is none; `fmt` may show the address `at`. */
 static void complain(struct show *s, const char *fmt, uint64_t at)
 {
     if (s->json)
@@ -123,7 +135,9 @@ static void complain(struct show *s, const char *fmt, uint64_t at)
         fprintf(s->out, fmt, at);
 }
 
-/* Up to `room` bytes at `at`, or up to a NUL. */
+/* Show the characters at `at`: up to a NUL (of a char *), or `room` of them (of an array),
+ * without the NULs that fill its end.  "..." behind says that there is more than MAX_TEXT.
+ * False: not even the first can be read, and nothing was shown. */
 static bool put_string(struct show *s, uint64_t at, uint64_t room, bool stop_at_nul)
 {
     char text[MAX_TEXT];
@@ -133,7 +147,7 @@ static bool put_string(struct show *s, uint64_t at, uint64_t room, bool stop_at_
         n++;
     bool whole = n == room || n < sizeof text;
     while (!stop_at_nul && n && !text[n - 1]) {
-        n--;                            /* an array's rest */
+        n--;                            /* the NULs that fill it */
         whole = true;
     }
     if (!n && room && stop_at_nul && s->m->read && s->m->read(s->m->arg, false, at, text, 1))
@@ -145,6 +159,8 @@ static bool put_string(struct show *s, uint64_t at, uint64_t room, bool stop_at_
     return true;
 }
 
+/* An address, the symbol it points to, and for a char * the text there.  Its type is told only
+ * at the outermost level; within a struct the member's name is enough. */
 static void show_pointer(struct show *s, const struct value *v, uint64_t bits)
 {
     struct type to;
@@ -164,6 +180,7 @@ static void show_pointer(struct show *s, const struct value *v, uint64_t bits)
     }
 }
 
+/* Enumerations by name, if the value has one; a char also as a letter: 65 'A'. */
 static void show_number(struct show *s, const struct value *v, uint64_t bits)
 {
     char name[120];
@@ -184,6 +201,8 @@ static void show_number(struct show *s, const struct value *v, uint64_t bits)
     }
 }
 
+/* Numbers of 4 and 8 bytes have the format of this machine's float and double.  Those of the
+ * x87 with 10 bytes are not shown. */
 static void show_float(struct show *s, const struct value *v)
 {
     double d = 0;
@@ -197,6 +216,7 @@ static void show_float(struct show *s, const struct value *v)
         fprintf(s->out, "%g", n == 4 ? (double)f : d);
 }
 
+/* What is a single number, or the reason why it is none. */
 static void show_scalar(struct show *s, const struct value *v)
 {
     uint64_t bits;
@@ -220,6 +240,7 @@ static void new_line(struct show *s)
         fprintf(s->out, "\n%*s", (int)(2 * s->depth), "");
 }
 
+/* Members are values in memory like any other, and are shown by the same walk. */
 static void show_struct(struct show *s, const struct value *v)
 {
     struct type_member m;
@@ -243,6 +264,8 @@ static void show_struct(struct show *s, const struct value *v)
     fputc('}', s->out);
 }
 
+/* A value as a text of its own, to be freed, to be compared or measured before it is shown;
+ * NULL: no memory.  What it showed counts against the bound. */
 static char *rendered(struct show *s, const struct value *v)
 {
     char *text = NULL;
@@ -257,7 +280,8 @@ static char *rendered(struct show *s, const struct value *v)
     return text;
 }
 
-/* Equal neighbours are told once. */
+/* Neighbours that look the same are shown once: {0 <15 times>, 7}. So an element is shown only
+ * when the next one, or the end, is known; i goes one further than the last for that. */
 static void show_elements(struct show *s, const struct value *v, const struct type *element,
                           uint64_t count)
 {
@@ -284,6 +308,7 @@ static void show_elements(struct show *s, const struct value *v, const struct ty
         fputs(s->json ? ",\"...\"" : ", ...", s->out);
 }
 
+/* An array of char is a string. */
 static void show_array(struct show *s, const struct value *v)
 {
     struct type element;
@@ -301,6 +326,7 @@ static void show_array(struct show *s, const struct value *v)
     fputs(s->json ? "]" : "}", s->out);
 }
 
+/* One step of the walk; `left` counts down with each, and at 0 the rest becomes "...". */
 static void show_value(struct show *s, const struct value *v)
 {
     enum type_kind kind = type_kind(&v->type);
@@ -320,6 +346,7 @@ static void show_value(struct show *s, const struct value *v)
         show_scalar(s, v);
 }
 
+/* On one line if that is short enough; else again, a member on each line. */
 void value_print(const struct expr_machine *m, const struct value *v, FILE *out)
 {
     struct show s = { .m = m, .out = out, .left = MAX_LEAVES };
