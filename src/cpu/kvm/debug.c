@@ -1,14 +1,14 @@
 /*
  * cpu/kvm/debug.c -- a debugger's stops, as far as this KVM has them.
  *
- * KVM_SET_GUEST_DEBUG lends the debugger the CPU's trap flag and its four debug
- * registers; the guest's own four do nothing meanwhile.  Whether that works is
- * not to be had from capability bits: the trials of probe.c find out, when a
- * debugger first asks.  A wish that does not fit into four registers, or that this
- * KVM cannot fulfil, is refused with -ENOTSUP; the debugger then steps and looks for itself.
+ * KVM_SET_GUEST_DEBUG lends the debugger the CPU's trap flag and its four debug registers; the
+ * guest's own four do nothing meanwhile.  Whether that works cannot be learned from capability
+ * bits: the trials of probe.c find out, when a debugger first asks.  Wishes that do not fit into
+ * four registers, or that this KVM cannot fulfil, are refused with -ENOTSUP; the debugger then
+ * steps instruction by instruction and compares for itself.
  *
- * A breakpoint is met before its instruction, so to go on from there it is
- * stepped over (step.c) with the registers off.  Steps of that kind are not reported.
+ * A breakpoint is met before its instruction.  To go on from there without meeting it again, the
+ * instruction is stepped over (step.c) with the registers off.  Such a step is not reported.
  *
  * Begin with kvm_debug_choose(), which tells the kernel what is wanted now, and
  * kvm_debug_record(), which reads what comes back.
@@ -23,19 +23,27 @@
 #include "base/x86.h"
 #include "mem/walk.h"
 
-/* DR7: enabled everywhere (G0 to G3, GE), and what is waited for.  [SDM 3B "Debug Control Register (DR7)"] */
+/* DR7 for register i of four:
+ *
+ *   31 30 29 28 ... 19 18 17 16 ... 10   9   8 7 6 ... 1  0
+ *   LEN3  R/W3      LEN0  R/W0      1    GE LE G3 L3   G0 L0
+ *
+ * G: enabled for all tasks; R/W: what is waited for (a kind below); LEN: how many bytes.
+ * [SDM 3B "Debug Control Register (DR7)"] */
 #define DR7_GE         BIT(10)
 #define DR7_ENABLE(i)  BIT(2 * (i) + 1)
 #define DR7_KIND(i, k) ((uint64_t)(k) << (16 + 4 * (i)))
 enum { KIND_CODE = 0, KIND_WRITE = 1, KIND_ACCESS = 3 };
 
+/* CS:RIP as a linear address.  64-bit mode ignores the base of CS; elsewhere addresses are
+ * 32 bits.  [SDM 3A "Logical Address Translation in IA-32e Mode"] */
 gla_t kvm_pc(const struct kvm_cpu *k)
 {
     uint64_t rip = k->run->s.regs.regs.rip;
     return kvm_code_bytes(k) == 8 ? rip : (uint32_t)(k->run->s.regs.sregs.cs.base + rip);
 }
 
-static bool stop_at(const struct kvm_cpu *k, gla_t pc)
+static bool has_code_stop_at(const struct kvm_cpu *k, gla_t pc)
 {
     for (unsigned i = 0; i < k->n_stops; i++)
         if (k->stop[i].kind == KIND_CODE && k->stop[i].at == pc)
@@ -52,7 +60,7 @@ static uint64_t dr7_length(unsigned i, uint64_t bytes)
     return (uint64_t)code[bytes] << (18 + 4 * i);
 }
 
-/* KVM takes its own trap flag out of RFLAGS, and the guest's with it. */
+/* Stepping ends.  KVM takes its own trap flag out of RFLAGS, and the guest's with it. */
 static int give_back_flag(struct kvm_cpu *k)
 {
     if (!k->step.guest_tf)
@@ -61,12 +69,13 @@ static int give_back_flag(struct kvm_cpu *k)
     return ioctl(k->fd, KVM_SET_REGS, &k->run->s.regs.regs) ? -errno : 0;
 }
 
-/* The step that was taken last, and not told of because a first touch came before: nobody
- * asks any more. */
+/* Stepping ends while the exit of the last step still waits to be told (a first touch was
+ * told before it).  Nobody asks for it any more. */
 static void forget_step(struct kvm_cpu *k)
 {
     const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
-    if (k->have_exit && k->run->exit_reason == KVM_EXIT_DEBUG && d->exception == VEC_DB && !(d->dr6 & 15))
+    if (k->have_exit && k->run->exit_reason == KVM_EXIT_DEBUG && d->exception == VEC_DB &&
+        !(d->dr6 & 15))
         k->have_exit = false;
 }
 
@@ -75,6 +84,9 @@ bool kvm_stepping(const struct kvm_cpu *k)
     return k->debug.control & KVM_GUESTDBG_SINGLESTEP;
 }
 
+/* Two reasons to step: somebody asked for it, or the guest stands before a breakpoint that
+ * was told.  To go on from there its own instruction must run with the register off, and
+ * one step does that.  The second reason is gone as soon as RIP is elsewhere. */
 bool kvm_debug_steps(struct kvm_cpu *k)
 {
     if (k->told && !k->half && kvm_pc(k) != k->told_at)
@@ -82,7 +94,9 @@ bool kvm_debug_steps(struct kvm_cpu *k)
     return k->controls.monitor_trap_flag || k->told;
 }
 
-/* Tell KVM what is wanted now, if that has changed since it was told last. */
+/* Tell KVM what is wanted now, if that has changed since it was told last.  While it steps,
+ * code stops stay out of the registers: run() compares RIP with them itself after every
+ * step (kvm_debug_due).  Data stops are always in them. */
 int kvm_debug_choose(struct kvm_cpu *k)
 {
     struct kvm_guest_debug d = { 0 };
@@ -96,7 +110,8 @@ int kvm_debug_choose(struct kvm_cpu *k)
             continue;                   /* run() looks for itself, or has told */
         d.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP;
         d.arch.debugreg[i] = s->at;
-        d.arch.debugreg[7] |= DR7_GE | DR7_ENABLE(i) | DR7_KIND(i, s->kind) | dr7_length(i, s->bytes);
+        d.arch.debugreg[7] |= DR7_GE | DR7_ENABLE(i) | DR7_KIND(i, s->kind) |
+                              dr7_length(i, s->bytes);
     }
     if (!memcmp(&d, &k->debug, sizeof d) && !(step && k->step.lost))
         return 0;
@@ -133,6 +148,7 @@ int kvm_debug_elsewhere(struct kvm_cpu *k, bool told)
 
 /* ---- what KVM tells ---- */
 
+/* The record of a breakpoint at the next instruction. */
 static void tell_code(struct kvm_cpu *k, struct vmexit *x)
 {
     k->told = true;
@@ -143,7 +159,8 @@ static void tell_code(struct kvm_cpu *k, struct vmexit *x)
     x->breakpoint.at = k->told_at;
 }
 
-/* One of those in k->hits; the others next time. */
+/* The record of one watchpoint out of k->hits; the others are told by the next run()
+ * (`more`). */
 static void tell_data(struct kvm_cpu *k, struct vmexit *x)
 {
     unsigned i = (unsigned)__builtin_ctz(k->hits);
@@ -157,6 +174,8 @@ static void tell_data(struct kvm_cpu *k, struct vmexit *x)
     x->breakpoint.more = k->hits != 0;
 }
 
+/* The record of a step, which is named after the control that asks for it in a VMCS.  [SDM
+ * 3C "Monitor Trap Flag"] */
 static void tell_step(struct kvm_cpu *k, struct vmexit *x)
 {
     k->owes_step = false;
@@ -165,6 +184,9 @@ static void tell_step(struct kvm_cpu *k, struct vmexit *x)
     x->rip = k->run->s.regs.regs.rip;
 }
 
+/* Watchpoints first, then the step that met them.  A breakpoint at the next instruction is
+ * told only while stepping, when no register watches for it; and not if an instruction is
+ * half done or the guest must get its own #DB first. */
 bool kvm_debug_due(struct kvm_cpu *k, struct vmexit *x)
 {
     if (k->hits)
@@ -172,15 +194,16 @@ bool kvm_debug_due(struct kvm_cpu *k, struct vmexit *x)
     else if (k->owes_step)
         tell_step(k, x);
     else if (k->controls.monitor_trap_flag && !k->half && !k->have_exit && !k->step.owes_db &&
-             !(k->told && k->told_at == kvm_pc(k)) && stop_at(k, kvm_pc(k)))
+             !(k->told && k->told_at == kvm_pc(k)) && has_code_stop_at(k, kvm_pc(k)))
         tell_code(k, x);
     else
         return false;
     return true;
 }
 
-/* DR6 says which of the four registers were met: B0 to B3.  A code stop is told at once; of data
- * stops there may be several, which kvm_debug_due() tells one after the other. */
+/* DR6 says which of the four registers were met: B0 to B3.  A code stop is told at once; of
+ * data stops there may be several, which kvm_debug_due() tells one after the other.  [SDM
+ * 3B "Debug Status Register (DR6)"] */
 bool kvm_debug_record(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
@@ -206,20 +229,23 @@ bool kvm_debug_record(struct vcpu *v, struct vmexit *x)
     return kvm_debug_due(k, x);
 }
 
+/* The guest has stepped over a breakpoint (kvm_debug_steps) and met no watchpoint in doing
+ * so.  A step over HLT is not hidden, for it is told as the halt that it is. */
 bool kvm_debug_is_unseen(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
     const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
-    if (k->run->exit_reason != KVM_EXIT_DEBUG || d->exception != VEC_DB || k->controls.monitor_trap_flag ||
-        !kvm_stepping(k) || (d->dr6 & k->data_stops))
+    if (k->run->exit_reason != KVM_EXIT_DEBUG || d->exception != VEC_DB ||
+        k->controls.monitor_trap_flag || !kvm_stepping(k) || (d->dr6 & k->data_stops))
         return false;
     return !kvm_stepped_over_hlt(v);
 }
 
 /* ---- what is asked for ---- */
 
-/* The bytes from `at` on that one register can watch: 1, 2, 4 or 8, aligned. */
-static uint64_t piece(gla_t at, uint64_t len)
+/* The bytes from `at` on that one register can watch: 1, 2, 4 or 8, aligned to that size.
+ * [SDM 3B "Breakpoint Field Recognition"] */
+static uint64_t watchable_bytes(gla_t at, uint64_t len)
 {
     uint64_t n = 8;
     while (n > 1 && (n > len || (at & (n - 1))))
@@ -227,7 +253,8 @@ static uint64_t piece(gla_t at, uint64_t len)
     return n;
 }
 
-static bool take(struct kvm_cpu *k, gla_t at, uint64_t bytes, unsigned kind, size_t index)
+/* Take the next free register.  False: all four are in use. */
+static bool add_stop(struct kvm_cpu *k, gla_t at, uint64_t bytes, unsigned kind, size_t index)
 {
     if (k->n_stops == NELEM(k->stop))
         return false;
@@ -237,35 +264,38 @@ static bool take(struct kvm_cpu *k, gla_t at, uint64_t bytes, unsigned kind, siz
     return true;
 }
 
-/* There is no register that waits for reads alone. */
-static bool take_data(struct kvm_cpu *k, const struct data_stop *d, size_t index)
+/* A range may need several registers: 6 bytes at 0x1002 are 2 at 0x1002 and 4 at 0x1004.
+ * False if they do not suffice, or for reads alone, which no register can wait for. */
+static bool add_data_stop(struct kvm_cpu *k, const struct data_stop *d, size_t index)
 {
     unsigned kind = d->access == ACCESS_W ? KIND_WRITE : KIND_ACCESS;
     gla_t at = d->at;
     if (d->access == ACCESS_R)
         return false;
     for (uint64_t left = d->len, n; left; left -= n, at += n) {
-        n = piece(at, left);
-        if (!take(k, at, n, kind, index))
+        n = watchable_bytes(at, left);
+        if (!add_stop(k, at, n, kind, index))
             return false;
     }
     return true;
 }
 
-static bool take_all(struct kvm_cpu *k, const struct debug_stops *d)
+/* False if they do not fit.  A wish to stop when RIP leaves a range (lo, hi) takes
+ * stepping. */
+static bool add_all_stops(struct kvm_cpu *k, const struct debug_stops *d)
 {
     if (d->lo != d->hi)
         return false;
     for (size_t i = 0; i < d->n_code; i++)
-        if (!take(k, d->code[i], 1, KIND_CODE, i))
+        if (!add_stop(k, d->code[i], 1, KIND_CODE, i))
             return false;
     for (size_t i = 0; i < d->n_data; i++)
-        if (!take_data(k, &d->data[i], i))
+        if (!add_data_stop(k, &d->data[i], i))
             return false;
     return true;
 }
 
-static void take_none(struct kvm_cpu *k)
+static void drop_all_stops(struct kvm_cpu *k)
 {
     k->n_stops = k->hits = k->data_stops = 0;
     k->owes_step = false;
@@ -283,11 +313,11 @@ int kvm_set_stops(struct vcpu *v, const struct debug_stops *d)
 
     if (!d)
         d = &none;
-    take_none(k);
+    drop_all_stops(k);
     bool can = !caps || ((caps->breakpoints || !d->n_code) && (caps->watchpoints || !d->n_data));
-    bool fits = can && take_all(k, d);
+    bool fits = can && add_all_stops(k, d);
     if (!fits)
-        take_none(k);
+        drop_all_stops(k);
     int err = kvm_settle(k);
     if (!err)
         err = kvm_debug_choose(k);

@@ -30,11 +30,14 @@
 
 /* ---- the log ---- */
 
+/* Only RAM: ROM cannot be written, and device memory is no slot. */
 static bool is_logged(const struct vcpu *v, size_t i)
 {
     return gmem_region(v->gmem, i)->kind == GMEM_RAM;
 }
 
+/* One bit a page, enough for the largest region; KVM writes whole words of 64.  NULL: no
+ * memory. */
 static uint64_t *new_bitmap(const struct vcpu *v)
 {
     uint64_t most = 0;
@@ -49,7 +52,8 @@ static void mark_region(const struct vcpu *v, size_t i)
     dirty_mark(v->dirty, gmem_region(v->gmem, i)->base, gmem_region(v->gmem, i)->size);
 }
 
-/* Before the log began. */
+/* What may have been written before the log began: all pages that were touched, if the
+ * pager knows; else all. */
 static void mark_past(const struct vcpu *v)
 {
     const struct kvm_cpu *k = v->priv;
@@ -62,7 +66,9 @@ static void mark_past(const struct vcpu *v)
             mark_region(v, i);
 }
 
-static void begin(struct vcpu *v)
+/* Give every RAM slot to the kernel again, with the flag that makes it keep a log.  If one
+ * is refused there is no log at all, and everything counts as dirty. */
+static void begin_log(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
     k->dirty_bitmap = new_bitmap(v);
@@ -76,6 +82,7 @@ static void begin(struct vcpu *v)
     mark_past(v);
 }
 
+/* The ioctl copies the slot's bits and clears them in the kernel. */
 static void collect_region(struct vcpu *v, size_t i)
 {
     struct kvm_cpu *k = v->priv;
@@ -89,18 +96,21 @@ static void collect_region(struct vcpu *v, size_t i)
     }
     for (size_t w = 0; w < words; w++)
         for (uint64_t bits = k->dirty_bitmap[w]; bits; bits &= bits - 1)
-            dirty_mark(v->dirty, r->base + (w * 64 + (size_t)__builtin_ctzll(bits)) * PAGE_SIZE, PAGE_SIZE);
+            dirty_mark(v->dirty, r->base + (w * 64 + (size_t)__builtin_ctzll(bits)) * PAGE_SIZE,
+                       PAGE_SIZE);
 }
 
+/* collect_dirty() of the engine: mark in v->dirty what was written since it was last asked.
+ * An INS that is half done has still to write what it was given. */
 void kvm_collect_dirty(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
 
     if (!v->dirty)
         return;
-    kvm_settle(k);                      /* an INS has still to write what it was given */
+    kvm_settle(k);
     if (!k->logs_dirty)
-        begin(v);
+        begin_log(v);
     k->logs_dirty = true;
     for (size_t i = 0; i < gmem_count(v->gmem); i++)
         if (is_logged(v, i) && k->dirty_bitmap)
@@ -111,6 +121,8 @@ void kvm_collect_dirty(struct vcpu *v)
 
 /* ---- tables that are out of date ---- */
 
+/* Somebody else has written to guest memory.  A guest that was never entered has no tables
+ * yet. */
 void kvm_forget_tables(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
@@ -123,16 +135,19 @@ void kvm_forget_range(struct vcpu *v, gpa_t gpa, uint64_t len)
     kvm_forget_tables(v);
 }
 
-/* Below what KVM_SET_TSS_ADDR was told, where a PC has no memory. */
+/* The slot that comes and goes: below the pages that KVM_SET_TSS_ADDR was told (setup.c),
+ * where a PC has no memory. */
 #define PASSING_SLOT  500
 #define PASSING_GPA   0xfffbc000u
 
+/* Make a memory slot and delete it at once: at a deletion KVM throws away all its tables. */
 void kvm_renew_tables(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
+    const struct gmem_region *r = gmem_region(v->gmem, 0);
     struct kvm_userspace_memory_region slot = {
         .slot = PASSING_SLOT, .guest_phys_addr = PASSING_GPA, .memory_size = PAGE_SIZE,
-        .userspace_addr = (uintptr_t)gmem_hva(gmem_region(v->gmem, 0), gmem_region(v->gmem, 0)->base, PAGE_SIZE),
+        .userspace_addr = (uintptr_t)gmem_hva(r, r->base, PAGE_SIZE),
     };
     k->stale = false;
     int err = ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &slot);

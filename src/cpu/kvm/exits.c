@@ -1,14 +1,19 @@
 /*
  * cpu/kvm/exits.c -- KVM's exits in our language, and our verdicts in KVM's.
  *
- * Going up, kvm_record() translates run->exit_reason by a table.  Coming
- * down, kvm_answer() puts values where the kernel will look for them.
+ * Going up, kvm_record() translates run->exit_reason by a table, `rows`.  Coming down,
+ * kvm_answer() puts values where the kernel will look for them.
  *
- * KVM tells where RIP is now, a record where the instruction is.  The two
- * differ when KVM has moved on already: always after HLT, never before an
- * IN or MSR access is answered, sometimes after OUT -- see port_insn().  After
- * a write to device memory it has moved past an instruction that this file
- * does not know; there the record's RIP is that of the next one.
+ * KVM tells where RIP is now; a record tells where the instruction is.  The two differ when KVM
+ * has moved on already:
+ *
+ *   HLT                      always moved
+ *   IN, RDMSR, WRMSR         never before the exit is answered
+ *   OUT                      moved on some hosts and not on others: see port_insn()
+ *   write to device memory   moved past an instruction that this file does not know; there the
+ *                            record's RIP is that of the next one
+ *
+ * Begin with kvm_record().  [Linux Documentation/virt/kvm/api.rst "The kvm_run structure"]
  */
 #include "cpu/kvm/kvm.h"
 
@@ -28,13 +33,15 @@ static uint64_t current_rip(const struct kvm_cpu *k)
     return k->run->s.regs.regs.rip;
 }
 
-/* The record is about the instruction `back` bytes before KVM's RIP. */
+/* The record is about the instruction `back` bytes before KVM's RIP. rip_ahead remembers
+ * the difference for get_state() and for verdicts that go back. */
 static void set_rip(struct kvm_cpu *k, struct vmexit *x, unsigned back)
 {
     x->rip = current_rip(k) - back;
     k->rip_ahead = back;
 }
 
+/* The instruction's own bytes, for the record; `len` is known from its opcode. */
 static void fetch_bytes(struct vcpu *v, struct vmexit *x, unsigned len)
 {
     x->len = (uint8_t)kvm_fetch(v, x->rip, x->bytes, len);
@@ -42,6 +49,8 @@ static void fetch_bytes(struct vcpu *v, struct vmexit *x, unsigned len)
 
 /* ---- ports ---- */
 
+/* What the guest sends to a port.  KVM lays the values of one exit side by side,
+ * data_offset bytes into the shared memory. */
 static uint64_t pio_value(const struct kvm_run *run, unsigned part)
 {
     uint64_t value = 0;
@@ -51,7 +60,7 @@ static uint64_t pio_value(const struct kvm_run *run, unsigned part)
 }
 
 /* Could this instruction have made this exit?  Direction, size and port must be the same. */
-static EXIT_PATH bool fits(const struct kvm_cpu *k, const struct io_insn *i)
+static EXIT_PATH bool could_have_exited(const struct kvm_cpu *k, const struct io_insn *i)
 {
     const struct kvm_run *run = k->run;
     uint16_t port = i->imm ? i->imm_port : (uint16_t)run->s.regs.regs.rdx;
@@ -59,14 +68,16 @@ static EXIT_PATH bool fits(const struct kvm_cpu *k, const struct io_insn *i)
            i->op_bytes == run->io.size && port == run->io.port;
 }
 
-/* The code around RIP, fetched once: this is the busiest exit. */
-#define BEFORE 4            /* the longest OUT that KVM may have passed, prefixes and all */
-struct window {
+/* The code around RIP, fetched once, because this is the busiest exit of all.  BEFORE is
+ * the length of the longest OUT that KVM may have passed, prefixes included. */
+#define BEFORE 4
+struct code_window {
     uint8_t bytes[BEFORE + 15];
     size_t  before, at;     /* how many of them are there, before RIP and from it */
 };
 
-static EXIT_PATH void open_window(const struct vcpu *v, struct window *w)
+/* Both sides in one piece if the pages are there; else the part from RIP on alone. */
+static EXIT_PATH void open_window(const struct vcpu *v, struct code_window *w)
 {
     uint64_t rip = current_rip(v->priv);
     size_t got = kvm_fetch(v, rip - BEFORE, w->bytes, sizeof(w->bytes));
@@ -74,19 +85,22 @@ static EXIT_PATH void open_window(const struct vcpu *v, struct window *w)
     w->at = got < BEFORE ? kvm_fetch(v, rip, w->bytes + BEFORE, 15) : got - BEFORE;
 }
 
-/* The instruction that ends just before RIP, if it is an OUT that fits. */
-static EXIT_PATH void insn_before(const struct kvm_cpu *k, const struct window *w, struct io_insn *out)
+/* The instruction that ends just before RIP, if it is an OUT that fits.  x86 code cannot be
+ * decoded backwards, so every length is tried. */
+static EXIT_PATH void insn_before(const struct kvm_cpu *k, const struct code_window *w,
+                                  struct io_insn *out)
 {
     for (unsigned n = 1; n <= w->before; n++) {
         io_insn_parse(w->bytes + BEFORE - n, n, kvm_code_bytes(k), out);
-        if (out->len == n && !out->rep && fits(k, out))
+        if (out->len == n && !out->rep && could_have_exited(k, out))
             return;
     }
     out->len = 0;
 }
 
-/* Two OUTs to the same port in a row, one before RIP and one at it: which was
- * it?  The first time, finish it and see whether RIP moves.  True: before. */
+/* Two OUTs to the same port in a row, one before RIP and one at it: which of them was it?
+ * The first time that this happens, let KVM finish the instruction and see whether RIP
+ * moves.  True: the one before RIP. */
 static bool out_has_moved(struct kvm_cpu *k)
 {
     if (k->out_moves != OUT_UNKNOWN)
@@ -105,28 +119,29 @@ static bool out_has_moved(struct kvm_cpu *k)
 
 /* A REP OUTS stays where it is until it is done, other OUTs may have moved;
  * where both an OUT before RIP and a REP OUTS at it fit, believe the data. */
-static bool rep_at_rip(const struct kvm_cpu *k, const struct io_insn *before)
+static bool is_rep_at_rip(const struct kvm_cpu *k, const struct io_insn *before)
 {
     const struct kvm_run *run = k->run;
     return before->string || current_rip(k) == k->last_io_rip ||
            pio_value(run, 0) != low_bytes(run->s.regs.regs.rax, run->io.size);
 }
 
-/* Which instruction made the port exit, and where is it?  Candidates are the instruction at RIP and,
- * of an OUT, the one that ends just before RIP.  If only one of them fits, it is that one, and its
- * exit teaches how this KVM behaves (out_moves); if both fit, the functions above decide. */
+/* Which instruction made the port exit, and where is it?  Candidates are the instruction at RIP
+ * and, of an OUT, the one that ends just before RIP.  If only one of them fits, it is that one,
+ * and its exit teaches how this KVM behaves (out_moves); if both fit, the functions above
+ * decide. */
 static EXIT_PATH void port_insn(struct vcpu *v, struct vmexit *x, struct io_insn *insn)
 {
     struct kvm_cpu *k = v->priv;
     struct io_insn before = { 0 };
-    struct window w;
+    struct code_window w;
 
     open_window(v, &w);
     io_insn_parse(w.bytes + BEFORE, w.at, kvm_code_bytes(k), insn);
-    bool at = fits(k, insn);
+    bool at = could_have_exited(k, insn);
     if (k->run->io.direction == KVM_EXIT_IO_OUT)
         insn_before(k, &w, &before);
-    bool moved = before.len && (!at || (insn->rep ? !rep_at_rip(k, &before) : out_has_moved(k)));
+    bool moved = before.len && (!at || (insn->rep ? !is_rep_at_rip(k, &before) : out_has_moved(k)));
     if (moved && at) {                  /* RIP may have moved just now */
         open_window(v, &w);
         insn_before(k, &w, &before);
@@ -143,7 +158,9 @@ static EXIT_PATH void port_insn(struct vcpu *v, struct vmexit *x, struct io_insn
     memcpy(x->bytes, w.bytes + BEFORE - k->rip_ahead, insn->len);
 }
 
-/* The linear address of the string element.  After OUTS the register has moved. */
+/* The linear address of the string element: of INS in ES:RDI, which has not moved yet and
+ * is advanced by the elements answered; of OUTS in DS:RSI (or the segment of a prefix),
+ * which has moved past it.  [SDM 2A "INS/INSB/INSW/INSD", "OUTS/OUTSB/OUTSW/OUTSD"] */
 static gla_t string_gla(const struct kvm_cpu *k, const struct io_insn *i)
 {
     const struct kvm_regs *r = &k->run->s.regs.regs;
@@ -183,6 +200,7 @@ static EXIT_PATH void record_io(struct vcpu *v, struct vmexit *x)
         x->io.value = pio_value(k->run, k->part);
 }
 
+/* What IN reads goes where KVM will take it from. */
 static EXIT_PATH void answer_io(struct kvm_cpu *k, const struct vmexit *x)
 {
     if (x->io.in)
@@ -192,8 +210,8 @@ static EXIT_PATH void answer_io(struct kvm_cpu *k, const struct vmexit *x)
 
 /* ---- device memory ---- */
 
-/* An access that crosses a page comes in odd sizes; devices see 1, 2, 4 or 8.
- * `part` counts bytes here. */
+/* An access that crosses a page comes in odd sizes, such as 3; devices see 1, 2, 4 or 8.  So
+ * `part` counts bytes here, and each record takes the largest size that is left. */
 static void record_mmio(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
@@ -213,6 +231,7 @@ static void record_mmio(struct vcpu *v, struct vmexit *x)
         memcpy(&x->mmio.value, run->mmio.data + k->part, size);
 }
 
+/* kvm_answer() adds the last 1 of the size to `part`. */
 static void answer_mmio(struct kvm_cpu *k, const struct vmexit *x)
 {
     if (!x->mmio.write)
@@ -230,7 +249,8 @@ static void record_hlt(struct vcpu *v, struct vmexit *x)
     fetch_bytes(v, x, 1);
 }
 
-/* error: what the kernel is to do when it goes on.  0: the access is done; 1: #GP(0). */
+/* RDMSR and WRMSR are two bytes, 0f 32 and 0f 30. msr.error tells the kernel how to go on:
+ * 0, the access is done; 1, #GP(0). */
 static void record_msr(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
@@ -250,6 +270,8 @@ static void answer_msr(struct kvm_cpu *k, const struct vmexit *x)
         k->run->msr.data = x->msr.value;
 }
 
+/* The guest can take an interrupt now.  [SDM 3C "Interrupt-Window Exiting and
+ * Virtual-Interrupt Delivery"] */
 static void record_irq_window(struct vcpu *v, struct vmexit *x)
 {
     x->reason = EXIT_IRQ_WINDOW;
@@ -264,8 +286,9 @@ static void record_shutdown(struct vcpu *v, struct vmexit *x)
     set_rip(v->priv, x, 0);
 }
 
-/* A KVM that emulates HLT under single step forgets to halt, and remembers behind
- * another instruction, when it is not stepped any more. */
+/* A KVM that emulates HLT under single step forgets to halt, and remembers it behind
+ * another instruction, when it is not stepped any more.  True if this halt is such a late
+ * one: there is no HLT (f4) before RIP. */
 bool kvm_is_late_halt(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
@@ -284,12 +307,15 @@ bool kvm_stepped_over_hlt(struct vcpu *v)
     return current_rip(k) == k->entry_rip + 1 && kvm_fetch(v, k->entry_rip, &op, 1) && op == 0xf4;
 }
 
+/* A stepped HLT is told as the halt that it is; a debugger's stops and steps as such; what
+ * is left is an exception of the guest's that KVM was asked to show. */
 static void record_debug(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
     const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
 
-    if ((k->debug.control & KVM_GUESTDBG_SINGLESTEP) && d->exception == VEC_DB && kvm_stepped_over_hlt(v)) {
+    if ((k->debug.control & KVM_GUESTDBG_SINGLESTEP) && d->exception == VEC_DB &&
+        kvm_stepped_over_hlt(v)) {
         k->told = false;
         k->step.late_halt = true;
         record_hlt(v, x);
@@ -321,6 +347,8 @@ static const char *internal_error(const struct kvm_run *run)
     }
 }
 
+/* KVM gave up.  The record carries the bytes at RIP, for often it is an instruction that
+ * KVM cannot emulate. */
 static void record_internal(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
@@ -332,6 +360,8 @@ static void record_internal(struct vcpu *v, struct vmexit *x)
     x->fail.what = internal_error(k->run);
 }
 
+/* The CPU checks the guest's state when it is entered, and refuses a state it could never
+ * reach.  [SDM 3C "VM-Entry Failures During or After Loading Guest State"] */
 static void record_fail_entry(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
@@ -368,6 +398,7 @@ static const struct kvm_exit_row {
     [KVM_EXIT_X86_WRMSR]       = { record_msr,        answer_msr  },
 };
 
+/* The exit that is in run->exit_reason becomes x. */
 EXIT_PATH void kvm_record(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
@@ -388,8 +419,9 @@ static bool is_msr(const struct vmexit *x)
     return x->reason == EXIT_RDMSR || x->reason == EXIT_WRMSR;
 }
 
-/* Back to before the instruction: KVM can only finish it, so finish it and
- * put the registers back. */
+/* Back to before the instruction: KVM can only finish one that it has begun, so let it
+ * finish and put the registers back as they were.  What an IN has read is lost
+ * then. */
 static int undo(struct kvm_cpu *k, const struct vmexit *x)
 {
     struct kvm_regs regs = k->run->s.regs.regs;
@@ -418,7 +450,8 @@ static void reflect(struct vcpu *v, const struct vmexit *x)
         host_say("kvm: exception %u could not be delivered", e->vector);
 }
 
-/* RETIRE: hand the answer back; the kernel finishes the instruction when it is entered next (`half`).
+/* conclude() of the engine.  RETIRE: hand the answer back; the kernel finishes the instruction
+ * when it is entered next (`half`).  A trap that the guest's own TF calls for comes then.
  * RETRY and REFLECT: the instruction has not happened, so what KVM has begun is undone. */
 EXIT_PATH void kvm_answer(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
 {

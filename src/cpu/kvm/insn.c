@@ -9,7 +9,8 @@
  *                   ec-ef IN, OUT with the port in DX                -
  *                   6c-6f INS, OUTS                                  -
  *
- * In an opcode, bit 0 set means that the operand is of 16 or 32 bits, and bit 1 that the data go out.
+ * In an opcode, bit 0 set means that the operand is of 16 or 32 bits, and bit 1 that the data
+ * go out.
  * [SDM 2A "Instruction Format"; "IN", "INS", "OUT", "OUTS"]
  */
 #include "cpu/kvm/kvm.h"

@@ -1,13 +1,16 @@
 /*
  * cpu/kvm/kvm.c -- the engine `kvm`: guest code runs on the host's CPU.
  *
- * KVM has the trap, the world switch and the second-level tables; this engine
- * makes its exits speak our language.  Interrupt controller and timer are the
- * monitor's, so KVM runs without its in-kernel irqchip: interrupts enter by
- * KVM_INTERRUPT, and the interrupt window is asked for by a flag.
+ * The host's kernel has the privileged instructions, the world switch and the second-level page
+ * tables.  This engine drives it through three file descriptors (/dev/kvm, the VM, the vCPU)
+ * and translates: KVM's exits into our records, our verdicts into what KVM expects.
  *
- * What KVM answers in the kernel (CPUID, control registers, INVLPG, VMCALL)
- * cannot be shown; set_controls() refuses to promise it.
+ * Interrupt controller and timer are the monitor's devices, so KVM runs without its in-kernel
+ * irqchip: interrupts enter by KVM_INTERRUPT, and the interrupt window (an exit as soon as the
+ * guest can take one) is asked for by a flag.
+ *
+ * What KVM answers inside the kernel (CPUID, control registers, INVLPG, VMCALL) never reaches
+ * us and cannot be shown; set_controls() refuses to promise it.
  *
  * Begin with kvm_run(), then exits.c.  [Linux Documentation/virt/kvm/api.rst]
  */
@@ -26,27 +29,30 @@
 
 /* ---- stopping a running vCPU ---- */
 
+/* The handler does nothing.  That the signal arrives is enough: KVM_RUN returns EINTR. */
 static void on_kick_signal(int signo)
 {
-    (void)signo;                /* its arrival is all: KVM_RUN returns EINTR */
+    (void)signo;
 }
 
+/* Without SA_RESTART, which would make the kernel enter the guest again by itself. */
 static void install_kick_handler(void)
 {
-    struct sigaction sa = { .sa_handler = on_kick_signal };     /* no SA_RESTART */
+    struct sigaction sa = { .sa_handler = on_kick_signal };
     sigemptyset(&sa.sa_mask);
     sigaction(KVM_KICK_SIGNAL, &sa, NULL);
 }
 
-/* Make KVM_RUN return, without being a kick. */
+/* Called in the pager's thread at a first touch: make KVM_RUN return, without being a kick. */
 static void interrupt_thread(void *arg)
 {
     struct kvm_cpu *k = arg;
     pthread_kill(k->thread, KVM_KICK_SIGNAL);
 }
 
-/* No race: a vCPU not yet in KVM_RUN finds immediate_exit set, one inside gets
- * the signal. */
+/* May be called by any thread and by a signal handler.  There is no moment in which a kick
+ * is lost: a vCPU that is not in KVM_RUN yet finds immediate_exit set when it enters, and
+ * one inside gets the signal.  [Linux Documentation/virt/kvm/api.rst "KVM_RUN"] */
 static void kvm_kick(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
@@ -56,6 +62,8 @@ static void kvm_kick(struct vcpu *v)
     pthread_kill(k->thread, KVM_KICK_SIGNAL);
 }
 
+/* Undo immediate_exit after an entry of our own making (kvm_settle), without losing a kick
+ * that came meanwhile: it stored `kicked` before immediate_exit, so one of the two is seen. */
 static void allow_entry(struct kvm_cpu *k)
 {
     *(volatile uint8_t *)&k->run->immediate_exit = 0;
@@ -64,6 +72,7 @@ static void allow_entry(struct kvm_cpu *k)
         *(volatile uint8_t *)&k->run->immediate_exit = 1;
 }
 
+/* Was the vCPU kicked, or has it run past its deadline?  The kick counts as seen then. */
 static bool take_kick(struct kvm_cpu *k)
 {
     *(volatile uint8_t *)&k->run->immediate_exit = 0;
@@ -74,6 +83,7 @@ static bool take_kick(struct kvm_cpu *k)
 
 /* ---- entering ---- */
 
+/* The host's fault: KVM_RUN failed in a way that is no exit. */
 static void host_failure(struct kvm_cpu *k, struct vmexit *x, int err)
 {
     x->reason = EXIT_HOST;
@@ -83,8 +93,8 @@ static void host_failure(struct kvm_cpu *k, struct vmexit *x, int err)
     x->fail.what = strerror(err);
 }
 
-/* One KVM_RUN.  False: there is nothing to translate, x is complete (or, with
- * reason 0 and raw EINTR, somebody's signal ended it). */
+/* One KVM_RUN. True: there is an exit to translate.  False: there is none, and either x is
+ * complete (EXIT_HOST), or x->reason is 0 because a signal ended it. */
 static EXIT_PATH bool kvm_enter(struct kvm_cpu *k, struct vmexit *x)
 {
     k->entry_rip = k->run->s.regs.regs.rip;
@@ -103,10 +113,12 @@ static EXIT_PATH bool kvm_enter(struct kvm_cpu *k, struct vmexit *x)
     return false;
 }
 
-/* Let KVM finish the instruction whose exit was answered, and no more.  What
- * follows may be a new exit already (the next element of a REP): it waits in
- * have_exit for the next run().  But KVM counts the finishing of an IN as a step,
- * and for us it was part of the IN. */
+/* Let KVM finish the instruction whose exit was answered, and no more: with immediate_exit
+ * set KVM_RUN finishes it and returns EINTR before it enters the guest.
+ *
+ * What follows may be a new exit already (the next element of a REP): it waits in have_exit
+ * for the next run().  One is dropped: KVM counts the finishing of an IN as a step of its
+ * own, and for us it was part of the IN. */
 int kvm_settle(struct kvm_cpu *k)
 {
     if (!k->half || k->have_exit)
@@ -123,7 +135,9 @@ int kvm_settle(struct kvm_cpu *k)
 
 /* ---- run and conclude ---- */
 
-static EXIT_PATH bool first_touch(struct vcpu *v, struct vmexit *x)
+/* A page that the pager has seen touched becomes an EPT violation, as the hardware would
+ * report it if the monitor kept the tables itself.  [SDM 3C "EPT Violations"] */
+static EXIT_PATH bool record_first_touch(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
     struct touch t;
@@ -138,7 +152,7 @@ static EXIT_PATH bool first_touch(struct vcpu *v, struct vmexit *x)
     return true;
 }
 
-static void kicked(struct vcpu *v, struct vmexit *x)
+static void record_kick(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
     x->reason = EXIT_KICKED;
@@ -146,9 +160,10 @@ static void kicked(struct vcpu *v, struct vmexit *x)
     x->rip = k->run->s.regs.regs.rip;
 }
 
-/* One step.  False: the CPU was not entered, or (`again`) what it came back with is
- * nothing to tell. */
-static bool enter_stepped(struct vcpu *v, struct vmexit *x, bool *again)
+/* Step one instruction.  True: there is an exit to record.  False: the CPU was not entered,
+ * or (`go_again`) the exit that it came back with is nothing to tell and the caller should
+ * try again. */
+static bool enter_stepped(struct vcpu *v, struct vmexit *x, bool *go_again)
 {
     struct kvm_cpu *k = v->priv;
 
@@ -156,33 +171,38 @@ static bool enter_stepped(struct vcpu *v, struct vmexit *x, bool *again)
     kvm_debug_choose(k);
     kvm_step_lay(v);
     bool exited = kvm_enter(k, x);
-    *again = kvm_step_end(v, exited);
-    if (!*again && exited && kvm_is_late_halt(v)) {
+    *go_again = kvm_step_end(v, exited);
+    if (!*go_again && exited && kvm_is_late_halt(v)) {
         k->have_exit = false;
-        *again = true;
+        *go_again = true;
         return false;
     }
-    if (!*again)
+    if (!*go_again)
         return exited;
     k->have_exit = false;
     if (k->step.owes_db)
-        return false;                   /* a breakpoint of the guest's: it has not run yet */
+        return false;                   /* a breakpoint of the guest's own: no step was taken yet */
     k->told = false;
     k->owes_step = k->controls.monitor_trap_flag;
     return false;
 }
 
-/* The guest steps itself, and a debugger has the debug registers: KVM shows us its traps. */
-static bool is_guests_trap(struct kvm_cpu *k)
+/* The guest steps itself by its own TF, and a debugger has the debug registers: then KVM
+ * shows us #DBs that are the guest's.  Note what it must get (owes_db).  True if the exit
+ * was nothing else; a debugger's stop met at the same time is still to be told. */
+static bool is_guests_own_trap(struct kvm_cpu *k)
 {
     const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
-    if (k->run->exit_reason != KVM_EXIT_DEBUG || kvm_stepping(k) || d->exception != VEC_DB || !(d->dr6 & DR6_BS))
+    if (k->run->exit_reason != KVM_EXIT_DEBUG || kvm_stepping(k) || d->exception != VEC_DB ||
+        !(d->dr6 & DR6_BS))
         return false;
     k->step.owes_db = DR6_BS;
     return !(d->dr6 & (BIT(k->n_stops) - 1));
 }
 
-static EXIT_PATH bool enter(struct vcpu *v, struct vmexit *x, bool *again)
+/* Enter the guest by the way that the debugger's wishes call for; without any it is a bare
+ * KVM_RUN. Returns as enter_stepped() does. */
+static EXIT_PATH bool enter_guest(struct vcpu *v, struct vmexit *x, bool *go_again)
 {
     struct kvm_cpu *k = v->priv;
 
@@ -194,28 +214,29 @@ static EXIT_PATH bool enter(struct vcpu *v, struct vmexit *x, bool *again)
         if (k->step.owes_db && kvm_step_trap(v))
             host_say("kvm: the guest's own single-step trap could not be delivered");
         if (kvm_debug_steps(k))
-            return enter_stepped(v, x, again);
+            return enter_stepped(v, x, go_again);
         kvm_debug_choose(k);
     }
     k->step.coming = 0;
     if (!kvm_enter(k, x))
         return false;
-    *again = (k->debug.control && is_guests_trap(k)) || kvm_is_late_halt(v);
-    k->have_exit = !*again;
+    *go_again = (k->debug.control && is_guests_own_trap(k)) || kvm_is_late_halt(v);
+    k->have_exit = !*go_again;
     return k->have_exit;
 }
 
-/* First touches come before the exit that followed them. */
+/* Find the next thing to tell, running the guest until there is one.  First touches come
+ * before the exit that followed them, so they are asked for at every turn. */
 static EXIT_PATH void next_record(struct vcpu *v, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
 
     for (;;) {
-        bool again = false;
-        if (first_touch(v, x) || kvm_debug_due(k, x))
+        bool go_again = false;
+        if (record_first_touch(v, x) || kvm_debug_due(k, x))
             return;
-        if (k->have_exit || enter(v, x, &again)) {
-            if (first_touch(v, x))
+        if (k->have_exit || enter_guest(v, x, &go_again)) {
+            if (record_first_touch(v, x))
                 return;
             if (k->told && kvm_debug_is_unseen(v)) {
                 k->have_exit = k->told = false;
@@ -227,17 +248,19 @@ static EXIT_PATH void next_record(struct vcpu *v, struct vmexit *x)
         }
         if (x->reason == EXIT_HOST)
             return;
-        if (first_touch(v, x))
+        if (record_first_touch(v, x))
             return;
-        if (again)
+        if (go_again)
             continue;
         if (take_kick(k)) {
-            kicked(v, x);
+            record_kick(v, x);
             return;
         }
     }
 }
 
+/* run() of the engine.  irq_ready says whether an interrupt could be delivered right now:
+ * KVM can take one, IF is set, and no #DB of the guest's has to come first. */
 static EXIT_PATH void kvm_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
 {
     struct kvm_cpu *k = v->priv;
@@ -263,11 +286,14 @@ static EXIT_PATH void kvm_conclude(struct vcpu *v, const struct vmexit *x, enum 
 
 /* ---- injection ----
  *
- * An interrupt is handed over when the guest can take it (ready_for_interrupt_injection); the kernel
- * puts it into the VMCS at the next entry.  [Linux Documentation/virt/kvm/api.rst "KVM_INTERRUPT",
- * "KVM_SET_VCPU_EVENTS"; SDM 3C "Event Injection"] */
+ * An interrupt is handed over when the guest can take it (ready_for_interrupt_injection); the
+ * kernel puts it into the VMCS at the next entry.  [Linux Documentation/virt/kvm/api.rst
+ * "KVM_INTERRUPT", "KVM_SET_VCPU_EVENTS"; SDM 3C "Event Injection"] */
 
-/* As if the guest's own instruction had raised it. */
+/* The exception is written into the vCPU's events as if the CPU had raised it already; it
+ * delivers it at the next entry.  Real mode pushes no error codes; #PF has its address in
+ * CR2.  [Linux Documentation/virt/kvm/api.rst "KVM_SET_VCPU_EVENTS"; SDM 3A "Real-Address
+ * Mode"] */
 int kvm_queue_exception(struct kvm_cpu *k, const struct event *e)
 {
     struct kvm_vcpu_events ev;
@@ -277,7 +303,6 @@ int kvm_queue_exception(struct kvm_cpu *k, const struct event *e)
     ev.flags = 0;
     ev.exception.injected = 1;
     ev.exception.nr = e->vector;
-    /* Real mode pushes no error codes. */
     ev.exception.has_error_code = e->has_error && (k->run->s.regs.sregs.cr0 & CR0_PE);
     ev.exception.error_code = e->has_error ? e->error : 0;
     if (ioctl(k->fd, KVM_SET_VCPU_EVENTS, &ev))
@@ -288,6 +313,8 @@ int kvm_queue_exception(struct kvm_cpu *k, const struct event *e)
     return ioctl(k->fd, KVM_SET_SREGS, &k->run->s.regs.sregs) ? -errno : 0;
 }
 
+/* Interrupts may be refused (-EBUSY): the guest must be able to take one.  Exceptions are
+ * delivered at once, so an instruction that is half done is finished before. */
 static int inject_event(struct vcpu *v, const struct event *e)
 {
     struct kvm_cpu *k = v->priv;
@@ -313,8 +340,9 @@ static int inject_event(struct vcpu *v, const struct event *e)
     return -EINVAL;
 }
 
-/* KVM delivers it and does not tell when: there is an INJECT, and no DELIVER.  If the instruction of
- * the last exit is still half done, KVM finishes it first, and RIP is that one's. */
+/* KVM delivers the event and does not tell when: the trace gets an INJECT, and never a
+ * DELIVER.  If the instruction of the last exit is still half done, KVM finishes it first,
+ * and the RIP that is logged is that instruction's. */
 static int kvm_inject(struct vcpu *v, const struct event *e)
 {
     struct kvm_cpu *k = v->priv;
@@ -326,14 +354,16 @@ static int kvm_inject(struct vcpu *v, const struct event *e)
 
 /* ---- controls ---- */
 
-/* What only the host's kernel could ask the processor for, and does not ask for us. */
-static bool beyond_kvm(const struct controls *c)
+/* Controls that only the host's kernel could give to the processor; it has no interface for
+ * them. */
+static bool kvm_cannot_show(const struct controls *c)
 {
     return c->exception_bitmap || c->cr3_load_exiting || c->cr3_store_exiting ||
            c->invlpg_exiting || c->rdtsc_exiting || c->mov_dr_exiting || c->cr0_mask ||
            c->cr4_mask || c->msr_exiting || c->wbinvd_exiting;
 }
 
+/* -ENOTSUP if one of them cannot be had; the others are in force all the same. */
 static int kvm_set_controls(struct vcpu *v, const struct controls *c)
 {
     struct kvm_cpu *k = v->priv;
@@ -347,7 +377,7 @@ static int kvm_set_controls(struct vcpu *v, const struct controls *c)
         if (!err)
             err = kvm_debug_choose(k);
     }
-    return err ? err : beyond_kvm(c) ? -ENOTSUP : 0;
+    return err ? err : kvm_cannot_show(c) ? -ENOTSUP : 0;
 }
 
 static void kvm_touch_again(struct vcpu *v, gpa_t gpa, bool again)
@@ -380,7 +410,8 @@ static void kvm_destroy(struct vcpu *v)
     v->priv = NULL;
 }
 
-/* The page that a vCPU shares with the kernel, struct kvm_run, is mapped from its descriptor. */
+/* The page that a vCPU shares with the kernel, struct kvm_run, is mapped from its
+ * descriptor.  With KVM_CAP_SYNC_REGS it also holds the general and segment registers. */
 static int make_vcpu(struct kvm_cpu *k)
 {
     k->fd = ioctl(k->vm, KVM_CREATE_VCPU, 0);
@@ -395,7 +426,8 @@ static int make_vcpu(struct kvm_cpu *k)
     return 0;
 }
 
-/* Registers as they are now, into the shared page. */
+/* kvm_valid_regs asks the kernel to copy these groups at every exit; this is the first
+ * copy. */
 int kvm_mirror_registers(struct kvm_cpu *k)
 {
     k->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
@@ -405,6 +437,8 @@ int kvm_mirror_registers(struct kvm_cpu *k)
     return 0;
 }
 
+/* Every capability has been in Linux since 4.17; the sentence names the
+ * missing one.  `bits` are those of the answer that must be set. */
 static bool has_what_we_need(const struct kvm_cpu *k)
 {
     static const struct { int cap; int bits; const char *name; } needs[] = {
@@ -424,6 +458,9 @@ static bool has_what_we_need(const struct kvm_cpu *k)
     return true;
 }
 
+/* Order matters: the pager's mapping must exist before memory slots point to it, the MSR
+ * filter is part of kvm_setup_vm(), and the pager serves only when the vCPU's page is
+ * mapped, because it interrupts the vCPU. */
 static int kvm_create(struct vcpu *v)
 {
     char why[300];

@@ -22,7 +22,9 @@
 #include "base/x86.h"
 #include "mem/gmem.h"
 
-#define TRIAL_MS  200
+#define TRIAL_MS  200               /* a guest that runs longer hangs */
+
+/* A trial's guest has one MiB of memory, laid out so. */
 #define RAM_BYTES 0x100000u
 #define CODE      0x1000u
 #define TSS       0x2000u
@@ -35,10 +37,14 @@
 
 /* ---- entry states ---- */
 
+/* Segment attributes: code that may be read, or data that may be written, both accessed
+ * already (type 0xb and 0x3), with limits in pages where G is set.  [SDM 3A "Segment
+ * Descriptors"] */
 #define CODE32 (SEG_P | SEG_S | 0xb | SEG_DB | SEG_G)
 #define CODE64 (SEG_P | SEG_S | 0xb | SEG_L | SEG_G)
 #define DATA32 (SEG_P | SEG_S | 0x3 | SEG_DB | SEG_G)
 
+/* All six segments flat from 0, CS with selector 8 and the others with 16. */
 static void set_segs(struct cpu_state *s, uint16_t code, uint16_t data, uint32_t limit)
 {
     for (int i = SEG_ES; i <= SEG_GS; i++)
@@ -46,6 +52,9 @@ static void set_segs(struct cpu_state *s, uint16_t code, uint16_t data, uint32_t
                                       .attr = i == SEG_CS ? code : data };
 }
 
+/* Each of these functions sets the registers with which a trial's guest begins, and writes
+ * the tables that they point to.  The guest need not switch modes itself: KVM_SET_SREGS
+ * puts it there. */
 static void enter_real(struct cpu_state *s, struct gmem *m)
 {
     (void)m;
@@ -61,7 +70,9 @@ static void enter_protected(struct cpu_state *s, struct gmem *m)
     s->cr0 = CR0_PE | CR0_ET | CR0_NE;
 }
 
-/* An identity map of the first MiB, but for one page: n entries of `bytes`. */
+/* The lowest page table: an identity map of the first MiB but for one page, REMAPPED, which
+ * is DATA.  A guest that reads its data through REMAPPED proves that its paging works.
+ * `bytes` is the size of an entry, 4 or 8. */
 static void fill_leaf(struct gmem *m, gpa_t at, unsigned bytes)
 {
     for (uint64_t page = 0; page < RAM_BYTES; page += PAGE_SIZE) {
@@ -75,6 +86,7 @@ static void put64(struct gmem *m, gpa_t at, uint64_t v)
     gmem_write(m, at, &v, sizeof(v));
 }
 
+/* Two levels of 4-byte entries: 32-bit paging.  [SDM 3A "32-Bit Paging"] */
 static void enter_paging32(struct cpu_state *s, struct gmem *m)
 {
     enter_protected(s, m);
@@ -84,6 +96,7 @@ static void enter_paging32(struct cpu_state *s, struct gmem *m)
     s->cr0 |= CR0_PG;
 }
 
+/* Three levels of 8-byte entries; those of the first have no W bit.  [SDM 3A "PAE Paging"] */
 static void enter_pae(struct cpu_state *s, struct gmem *m)
 {
     enter_protected(s, m);
@@ -95,6 +108,8 @@ static void enter_pae(struct cpu_state *s, struct gmem *m)
     s->cr0 |= CR0_PG;
 }
 
+/* Four levels.  LME and LMA are both set, as they are once paging is on.  [SDM 3A "4-Level
+ * Paging and 5-Level Paging"] */
 static void enter_long(struct cpu_state *s, struct gmem *m)
 {
     set_segs(s, CODE64, DATA32, 0xffffffff);
@@ -107,6 +122,8 @@ static void enter_long(struct cpu_state *s, struct gmem *m)
     s->cr0 = CR0_PE | CR0_PG | CR0_ET | CR0_NE;
 }
 
+/* SSE needs OSFXSR in CR4; without it every SSE instruction is #UD.  [SDM 3A "Enabling
+ * SSE/SSE2/SSE3/SSSE3/SSE4 Extensions"] */
 static void enter_sse(struct cpu_state *s, struct gmem *m)
 {
     enter_long(s, m);
@@ -114,7 +131,8 @@ static void enter_sse(struct cpu_state *s, struct gmem *m)
     s->cr0 |= CR0_MP;
 }
 
-/* Protected mode with a GDT in memory, so that selectors can be loaded. */
+/* Protected mode with a GDT in memory, so that selectors can be loaded.  Entry 1 is flat
+ * 32-bit code, entry 2 flat data. */
 static void enter_with_gdt(struct cpu_state *s, struct gmem *m)
 {
     enter_protected(s, m);
@@ -134,14 +152,16 @@ static void enter_long_idt(struct cpu_state *s, struct gmem *m)
     s->idtr = (struct table_reg){ IDT, 0x21 * 16 - 1 };
 }
 
-/* The same for an opcode that there is not. */
+/* The same for #UD, vector 6. */
 static void enter_long_ud(struct cpu_state *s, struct gmem *m)
 {
     enter_long_idt(s, m);
     put64(m, IDT + VEC_UD * 16, 0x00008e0000080000 | (CODE + 16));
 }
 
-/* Ring 3 of long mode; only the page of the code is the user's. */
+/* Ring 3 of long mode; only the page of the code is the user's.  STAR, LSTAR and SCE of
+ * EFER are set for SYSCALL, which goes to CODE + 16.  [SDM 3A "Fast System Calls in 64-Bit
+ * Mode"] */
 static void enter_user64(struct cpu_state *s, struct gmem *m)
 {
     enter_long(s, m);
@@ -157,7 +177,7 @@ static void enter_user64(struct cpu_state *s, struct gmem *m)
     s->lstar = CODE + 16;
 }
 
-/* The same, where OUT is allowed. */
+/* The same with IOPL 3, so that the guest may use OUT. */
 static void enter_user_io(struct cpu_state *s, struct gmem *m)
 {
     enter_user64(s, m);
@@ -183,22 +203,26 @@ static void enter_v86(struct cpu_state *s, struct gmem *m)
 #define SECRET 0x2a7c915bu
 #define SECRET_BYTES 0x5b, 0x91, 0x7c, 0x2a
 
+/* One question, and the guest that answers it. */
 struct trial {
     const char *name;
-    size_t      cap;                /* which field of struct engine_caps */
+    size_t      cap;                /* offset of the answer, a bool, in struct engine_caps */
     void      (*enter)(struct cpu_state *s, struct gmem *m);
-    bool        step;               /* under the monitor trap flag       */
-    unsigned    see;
-    gla_t       stop;               /* a debugger waits there: at DATA for writes, else for code;
-                                     * under the flag, a step must end there */
+    bool        step;               /* run it under the monitor trap flag */
+    unsigned    see;                /* the exit that it must make; 0: nothing special */
+    gla_t       stop;               /* not 0: a debugger waits there, at DATA for writes and
+                                     * elsewhere for code; with `step`, a step must end there */
     uint8_t     code[48];
 };
 
-/* 16 and 32 bits alike but for the operand-size prefix: load DATA's word, add 1, say it. */
+/* In the following the comment is the assembly of the bytes below it.
+ *
+ * mov eax, [DATA]; inc eax; out 0xe9, eax, in 16-bit code, where 66 makes an operand 32
+ * bits wide.  DATA holds SECRET - 1. */
 #define SAY_DATA_16 { 0x66, 0xa1, 0x00, 0x30, 0x66, 0x40, 0x66, 0xe7, 0xe9 }
-/* a1 moffs32; inc eax; out 0xe9, eax -- from the remapped page */
+/* mov eax, [page << 8]; inc eax; out 0xe9, eax, in 32-bit code */
 #define SAY_DATA_32(page) { 0xa1, 0x00, page, 0x00, 0x00, 0x40, 0xe7, 0xe9 }
-/* mov eax, [page]; inc eax; out 0xe9, eax */
+/* mov eax, [REMAPPED]; inc eax; out 0xe9, eax, in 64-bit code */
 #define SAY_DATA_64 { 0x8b, 0x04, 0x25, 0x00, 0x50, 0x00, 0x00, 0xff, 0xc0, 0xe7, 0xe9 }
 /* mov eax, SECRET; movd xmm0, eax; pxor xmm1, xmm1; por xmm1, xmm0; movd eax, xmm1; out */
 #define SAY_BY_SSE { 0xb8, SECRET_BYTES, 0x66, 0x0f, 0x6e, 0xc0, 0x66, 0x0f, 0xef, 0xc9, \
@@ -207,8 +231,9 @@ struct trial {
 #define SAY_SECRET { 0xb8, SECRET_BYTES, 0x90, 0xe7, 0xe9 }
 /* pushfd; push cs; push the address after IRET; iretd; mov eax, SECRET; out */
 #define SAY_AFTER_IRET { 0x9c, 0x0e, 0x68, 0x08, 0x10, 0, 0, 0xcf, 0xb8, SECRET_BYTES, 0xe7, 0xe9 }
-/* mov ax, 0x18; ltr ax; push GS, FS, DS, ES, SS: 0; ESP; EFLAGS: VM; CS: 0; EIP: what follows; iretd;
- * then, in 16 bits: load DATA's word, add 1, hlt, which faults; the handler says it */
+/* mov ax, 0x18; ltr ax; push 0 for GS, FS, DS, ES, SS; push ESP; push EFLAGS with VM; push 0 for
+ * CS; push the address of what follows; iretd.  Then in virtual-8086 mode: mov eax, [DATA];
+ * inc eax; hlt, which is #GP there; and the handler: out 0xe9, eax */
 #define SAY_FROM_V86 { 0x66, 0xb8, 0x18, 0, 0x0f, 0x00, 0xd8, \
                        0x6a, 0, 0x6a, 0, 0x6a, 0, 0x6a, 0, 0x6a, 0, 0x68, 0x00, 0x80, 0, 0, \
                        0x68, 0x02, 0x00, 0x02, 0, 0x6a, 0, 0x68, 0x23, 0x10, 0, 0, 0xcf,  \
@@ -228,32 +253,43 @@ struct trial {
 #define CAP(field) offsetof(struct engine_caps, field)
 
 static const struct trial trials[] = {
-    { "real mode",         CAP(real_mode),        enter_real,      false, 0, 0,        SAY_DATA_16 },
-    { "protected mode",    CAP(protected_mode),   enter_protected, false, 0, 0,        SAY_DATA_32(0x30) },
-    { "32-bit paging",     CAP(paging32),         enter_paging32,  false, 0, 0,        SAY_DATA_32(0x50) },
-    { "PAE paging",        CAP(pae),              enter_pae,       false, 0, 0,        SAY_DATA_32(0x50) },
-    { "long mode",         CAP(long_mode),        enter_long,      false, 0, 0,        SAY_DATA_64 },
-    { "IRET in 32-bit protected mode", CAP(iret32), enter_with_gdt, false, 0, 0,   SAY_AFTER_IRET },
-    { "INT n in long mode", CAP(int64),           enter_long_idt,  false, 0, 0,        SAY_IN_HANDLER },
-    { "SYSCALL from ring 3", CAP(syscall64),      enter_user64,    false, 0, 0,        SAY_AFTER_SYSCALL },
-    { "virtual-8086 mode", CAP(v86),              enter_v86,       false, 0, 0,        SAY_FROM_V86 },
-    { "SSE in ring 0",     CAP(sse),              enter_sse,       false, 0, 0,        SAY_BY_SSE },
+    { "real mode",         CAP(real_mode),        enter_real,      false, 0, 0,    SAY_DATA_16 },
+    { "protected mode",    CAP(protected_mode),   enter_protected, false, 0, 0,
+      SAY_DATA_32(0x30) },
+    { "32-bit paging",     CAP(paging32),         enter_paging32,  false, 0, 0,
+      SAY_DATA_32(0x50) },
+    { "PAE paging",        CAP(pae),              enter_pae,       false, 0, 0,
+      SAY_DATA_32(0x50) },
+    { "long mode",         CAP(long_mode),        enter_long,      false, 0, 0,    SAY_DATA_64 },
+    { "IRET in 32-bit protected mode", CAP(iret32), enter_with_gdt, false, 0, 0, SAY_AFTER_IRET },
+    { "INT n in long mode", CAP(int64),           enter_long_idt,  false, 0, 0,    SAY_IN_HANDLER },
+    { "SYSCALL from ring 3", CAP(syscall64),      enter_user64,    false, 0, 0,
+      SAY_AFTER_SYSCALL },
+    { "virtual-8086 mode", CAP(v86),              enter_v86,       false, 0, 0,    SAY_FROM_V86 },
+    { "SSE in ring 0",     CAP(sse),              enter_sse,       false, 0, 0,    SAY_BY_SSE },
     { "single step",       CAP(single_step),      enter_protected, true,  EXIT_MTF, 0, SAY_SECRET },
-    { "steps into handlers", CAP(steps_into_handlers), enter_long_ud, true, EXIT_MTF, CODE + 16, SAY_AFTER_UD },
-    { "hardware breakpoints", CAP(breakpoints),   enter_protected, false, EXIT_BREAKPOINT, CODE + 5, SAY_STORED },
-    { "hardware breakpoints in ring 3", CAP(user_breakpoints), enter_user_io, false, EXIT_BREAKPOINT, CODE + 5,
+    { "steps into handlers", CAP(steps_into_handlers), enter_long_ud, true, EXIT_MTF, CODE + 16,
+      SAY_AFTER_UD },
+    { "hardware breakpoints", CAP(breakpoints),   enter_protected, false, EXIT_BREAKPOINT, CODE + 5,
+      SAY_STORED },
+    { "hardware breakpoints in ring 3", CAP(user_breakpoints), enter_user_io, false,
+      EXIT_BREAKPOINT, CODE + 5, SAY_SECRET },
+    { "hardware watchpoints", CAP(watchpoints),   enter_protected, false, EXIT_BREAKPOINT, DATA,
+      SAY_STORED },
+    { "MSR exits",         CAP(sees_msr),         enter_protected, false, EXIT_RDMSR, 0,
+      SAY_AFTER_RDMSR },
+    { "first touches",     CAP(sees_first_touch), enter_protected, false, EXIT_EPT_VIOLATION, 0,
       SAY_SECRET },
-    { "hardware watchpoints", CAP(watchpoints),   enter_protected, false, EXIT_BREAKPOINT, DATA, SAY_STORED },
-    { "MSR exits",         CAP(sees_msr),         enter_protected, false, EXIT_RDMSR, 0, SAY_AFTER_RDMSR },
-    { "first touches",     CAP(sees_first_touch), enter_protected, false, EXIT_EPT_VIOLATION, 0, SAY_SECRET },
 };
 
 /* ---- running one ---- */
 
+/* What became of a trial: passed, or in words why not. */
 struct outcome { bool ok; char what[120]; };
 
-/* A trial that hangs is kicked after TRIAL_MS, by a timer of its own: there is no machine around it
- * that would set an alarm.  It fires again and again, for a signal that comes just before KVM_RUN. */
+/* A trial that hangs is kicked after TRIAL_MS, by a timer of its own: there is no machine around
+ * it that would set an alarm.  The timer fires again and again, because a signal that comes just
+ * before KVM_RUN has no effect.  SIGEV_THREAD_ID: to this thread.  [timer_create(2)] */
 static timer_t start_alarm(struct kvm_cpu *k)
 {
     timer_t t;
@@ -269,7 +305,8 @@ static timer_t start_alarm(struct kvm_cpu *k)
     return t;
 }
 
-/* Did it pass?  If not, say what became of it, for people. */
+/* Did it pass?  Only if it said SECRET and made the exit that was asked for.  Otherwise
+ * write down what became of it, for the user. */
 static void judge(const struct trial *t, struct outcome *o, uint32_t said, unsigned seen,
                   const struct vmexit *last)
 {
@@ -292,7 +329,9 @@ static void judge(const struct trial *t, struct outcome *o, uint32_t said, unsig
                  exit_describe(last, line, sizeof(line)));
 }
 
-/* Run until it has said 32 bits, or made an exit that ends it. */
+/* Run the guest until it has said 32 bits, or until it makes an exit that no trial expects,
+ * or 200 exits.  A little machine: it answers 0 to everything.  `seen` counts the exits
+ * that the trial is about. */
 static void run_trial(struct vcpu *v, const struct trial *t, struct outcome *o)
 {
     struct kvm_cpu *k = v->priv;
@@ -320,7 +359,8 @@ static void run_trial(struct vcpu *v, const struct trial *t, struct outcome *o)
     judge(t, o, said, seen, &x);
 }
 
-/* A guest of one MiB that is entered by the trial's own rules. */
+/* Make a guest of one MiB, enter it by the trial's own rules, and destroy it.  The trials
+ * must not ask kvm_known_caps() themselves (`trial`): it would try the trials. */
 static void try_one(const struct trial *t, struct outcome *o)
 {
     struct cpu_state s;
@@ -363,6 +403,7 @@ out:
 
 /* ---- the report ---- */
 
+/* Print behind what is in buf[n] already. */
 static void append(char *buf, size_t n, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 static void append(char *buf, size_t n, const char *fmt, ...)
@@ -387,6 +428,7 @@ static const char *kind_of_kvm(void)
     return "KVM";
 }
 
+/* A word on what does not run here and what to do about it. */
 static void advise(struct engine_caps *caps)
 {
     if (!caps->paging32 || !caps->pae)
@@ -395,7 +437,8 @@ static void advise(struct engine_caps *caps)
         append(caps->why, sizeof(caps->why), "; for kernels that use SSE use --cpu soft");
 }
 
-/* Only the trials that a debugger wants to know of, once. */
+/* Only the trials that a debugger wants to know of, and only once: all of them would delay
+ * its first breakpoint too much. */
 const struct engine_caps *kvm_known_caps(void)
 {
     static struct engine_caps caps;
@@ -412,6 +455,7 @@ const struct engine_caps *kvm_known_caps(void)
     return &caps;
 }
 
+/* probe() of the engine: all trials.  -ENOTSUP if not even one mode runs. */
 int kvm_probe(struct engine_caps *caps)
 {
     unsigned n_failed = 0;

@@ -26,6 +26,8 @@
 #include "cpu/cpuid.h"
 #include "mem/gmem.h"
 
+/* The API version has been 12 ever since the API became stable; a kernel with another one
+ * cannot be used.  The sentences say what the user can do. */
 int kvm_open(char *why, size_t n)
 {
     int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -42,7 +44,8 @@ int kvm_open(char *why, size_t n)
                          "then log in again (meanwhile --cpu soft runs everything)");
     else if (err == ENOENT || err == ENXIO || err == ENODEV)
         snprintf(why, n, "there is no /dev/kvm: try sudo modprobe kvm_intel or kvm_amd; inside a "
-                         "virtual machine its host must allow nesting (--cpu soft needs none of it)");
+                         "virtual machine its host must allow nesting (--cpu soft needs none of "
+                         "it)");
     else
         snprintf(why, n, "cannot open /dev/kvm: %s", strerror(err));
     return -err;
@@ -50,8 +53,9 @@ int kvm_open(char *why, size_t n)
 
 /* ---- the VM ---- */
 
-/* KVM maps our own pages into the guest, so what the guest writes is in our memory at once.  With a
- * pager it is given the pager's mapping, in which every page is missing at first. */
+/* A memory slot maps our own pages into the guest, so what the guest writes is in our
+ * memory at once.  With a pager KVM is given the pager's mapping, in which every page is
+ * missing at first. */
 int kvm_set_slot(struct vcpu *v, size_t i, uint32_t flags)
 {
     const struct kvm_cpu *k = v->priv;
@@ -81,8 +85,10 @@ static const struct { uint32_t base, n; } core_msrs[] = {
     { (uint32_t)MSR_FS_BASE, 4 },           /* FS_BASE, GS_BASE, KERNEL_GS_BASE, TSC_AUX */
 };
 
-/* The filter lets these MSRs pass to the kernel and denies all others.  A denied access would be #GP
- * for the guest; KVM_CAP_X86_USER_SPACE_MSR makes it an exit to us instead. */
+/* The filter lets these MSRs pass to the kernel and denies all others.  A denied access
+ * would be #GP for the guest; KVM_CAP_X86_USER_SPACE_MSR makes it an exit to us instead.
+ * On a kernel that has neither, the kernel answers for the machine's MSRs, and probe.c
+ * finds that out. */
 static void set_msr_filter(struct kvm_cpu *k)
 {
     uint8_t all = 0xff;
@@ -97,13 +103,13 @@ static void set_msr_filter(struct kvm_cpu *k)
             .flags = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE,
             .base = core_msrs[i].base, .nmsrs = core_msrs[i].n, .bitmap = &all,
         };
-    /* Without these the kernel answers for the machine's MSRs: probe finds out. */
     if (ioctl(k->vm, KVM_ENABLE_CAP, &cap) == 0)
         ioctl(k->vm, KVM_X86_SET_MSR_FILTER, &f);
 }
 
-/* VMCALL of the wrong vendor is to fault, not to be patched; and OUT 0x7e is
- * to be as other OUTs. */
+/* KVM keeps old mistakes of its own for old users ("quirks"), and can be asked not to.  Two
+ * are unwanted here: VMCALL of the other vendor is patched in guest memory instead of
+ * raising #UD, and OUT to port 0x7e moves RIP at another time than other OUTs. */
 static void disable_quirks(struct kvm_cpu *k)
 {
     int known = ioctl(k->vm, KVM_CHECK_EXTENSION, KVM_CAP_DISABLE_QUIRKS2);
@@ -154,7 +160,8 @@ static const struct kvm_cpuid_entry2 *host_entry(const struct kvm_cpuid2 *host, 
 
 enum { EAX, EBX, ECX, EDX };        /* CPUID's order, which is not the encoding's */
 
-/* Offer of the features only what the host has, of the address bits no more. */
+/* A feature is offered only if both our table and the host have it, and no more address
+ * bits than the host has. */
 static void restrict_to_host(uint32_t leaf, uint32_t out[4], const struct kvm_cpuid2 *host)
 {
     static const struct kvm_cpuid_entry2 nothing = { .eax = ~0u };
@@ -180,7 +187,9 @@ static void restrict_to_host(uint32_t leaf, uint32_t out[4], const struct kvm_cp
     }
 }
 
-/* The TSC's rate as the guest will see it, where it cannot be made 1 GHz. */
+/* Leaf 0x15 gives the TSC's rate as crystal Hz times EBX / EAX, leaf 0x16 the processor's
+ * in MHz.  It is what the guest will see where the rate cannot be made 1 GHz.  [SDM 2A
+ * "CPUID-CPU Identification"] */
 static void say_tsc_rate(uint32_t leaf, uint32_t out[4], int khz)
 {
     if (khz <= 0)
@@ -199,7 +208,8 @@ void kvm_limit_cpuid(struct vcpu *v, uint32_t leaf, uint32_t out[4])
     say_tsc_rate(leaf, out, k->tsc_khz);
 }
 
-/* The table of cpuid.c, less what this host's KVM cannot give the guest. */
+/* Give KVM the table of cpuid.c, less what this host's KVM cannot give the guest.  From now
+ * on the kernel answers CPUID by itself. */
 static int set_cpuid(struct kvm_cpu *k, struct vcpu *v)
 {
     struct kvm_cpuid2 *ours = new_cpuid_list();
@@ -245,8 +255,8 @@ static void disable_apic(struct kvm_cpu *k)
     }
 }
 
-/* A TSC of 1 GHz makes one tick a nanosecond, as on `soft`.  It takes a CPU that can scale it; where
- * it cannot, CPUID tells the guest the real rate (say_tsc_rate). */
+/* A TSC of 1 GHz makes one tick a nanosecond, as on `soft`.  It takes a CPU that can scale
+ * its TSC; where it cannot, CPUID tells the guest the real rate (say_tsc_rate). */
 int kvm_setup_vcpu(struct kvm_cpu *k, struct vcpu *v)
 {
     k->tsc_scaled = ioctl(k->fd, KVM_SET_TSC_KHZ, 1000000ul) == 0;

@@ -1,11 +1,16 @@
 /*
  * cpu/kvm/state.c -- registers between KVM's structs and ours.
  *
- * General and segment registers are mirrored in the page shared with the
- * kernel after every exit; the rest is fetched by ioctl when somebody asks.
+ * General and segment registers are mirrored in the page shared with the kernel after every
+ * exit; the rest is fetched by ioctl when somebody asks for it.
  *
- * Between run() and conclude() a state is shown as the exit record tells it:
- * RIP at the instruction, whatever KVM has done about it already.
+ * Between run() and conclude() the state is shown as the exit record tells it, with RIP at the
+ * instruction, whatever KVM has done about it already.  Debugger and devices then see the same as
+ * on the engine `soft`.
+ *
+ * Begin with kvm_get_state() and kvm_set_state() at the end.  kvm_hva() and kvm_fetch() read the
+ * guest's code and data by way of its page tables.
+ * [Linux Documentation/virt/kvm/api.rst "KVM_GET_REGS", "KVM_GET_SREGS"]
  */
 #include "cpu/kvm/kvm.h"
 
@@ -25,14 +30,19 @@
     X(RDI, rdi) X(R8, r8) X(R9, r9) X(R10, r10) X(R11, r11) X(R12, r12) X(R13, r13) \
     X(R14, r14) X(R15, r15)
 
+/* v + n in a register of which `bytes` are used as an address or a count.  Writing 4 bytes
+ * clears the upper half, writing 2 leaves it alone.  [SDM 1 "General-Purpose Registers in
+ * 64-Bit Mode"] */
 static uint64_t add_sized(uint64_t v, int64_t n, unsigned bytes)
 {
     uint64_t low = low_bytes(v + (uint64_t)n, bytes);
     return bytes == 4 ? low : bytes == 2 ? (v & ~UINT64_C(0xffff)) | low : low;
 }
 
-/* Of a REP INS that KVM reads ahead, `part` elements are answered although the
- * registers have not moved yet: show them as if they had. */
+/* Of a REP INS KVM asks for many elements in one exit.  `part` of them are answered, but
+ * the registers have not moved yet: show them as if they had, as they would be on a CPU
+ * that exits for each element.  RDI has advanced by the elements (backward if DF is set),
+ * RCX has counted them down. */
 static void show_read_ahead(const struct vcpu *v, struct cpu_state *s)
 {
     const struct kvm_cpu *k = v->priv;
@@ -49,6 +59,8 @@ static void show_read_ahead(const struct vcpu *v, struct cpu_state *s)
     s->gpr[RCX] = add_sized(s->gpr[RCX], -(int64_t)k->part, insn.addr_bytes);
 }
 
+/* Two corrections: RIP goes back to the instruction that the record is about, and TF is the
+ * guest's own (step.c). */
 static void get_gprs(const struct vcpu *v, struct cpu_state *s)
 {
     const struct kvm_cpu *k = v->priv;
@@ -62,6 +74,8 @@ static void get_gprs(const struct vcpu *v, struct cpu_state *s)
     show_read_ahead(v, s);
 }
 
+/* The same corrections the other way round.  KVM_SET_REGS takes KVM's own TF away: it must
+ * be asked for again. */
 static int set_gprs(struct kvm_cpu *k, const struct cpu_state *s)
 {
     struct kvm_regs *r = &k->run->s.regs.regs;
@@ -81,8 +95,8 @@ static int set_gprs(struct kvm_cpu *k, const struct cpu_state *s)
 
 /* ---- segments and control registers ---- */
 
-/* The attributes of a segment are bits of one word with us, as in a VMCS, and members of a struct
- * with KVM.  [SDM 3C "Guest Register State"] */
+/* The attributes of a segment are bits of one word with us, as in a VMCS, and members of a
+ * struct with KVM.  [SDM 3C "Guest Register State"] */
 static void seg_from_kvm(struct segment *s, const struct kvm_segment *k)
 {
     *s = (struct segment){ .sel = k->selector, .base = k->base, .limit = k->limit };
@@ -91,6 +105,7 @@ static void seg_from_kvm(struct segment *s, const struct kvm_segment *k)
                          (k->l ? SEG_L : 0) | (k->db ? SEG_DB : 0) | (k->g ? SEG_G : 0));
 }
 
+/* A segment that is not present is "unusable" in VMX, which then ignores the rest of it. */
 static void seg_to_kvm(struct kvm_segment *k, const struct segment *s)
 {
     *k = (struct kvm_segment){
@@ -102,19 +117,22 @@ static void seg_to_kvm(struct kvm_segment *k, const struct segment *s)
     };
 }
 
-static void segs_of(struct kvm_sregs *r, struct kvm_segment *out[N_SEGS])
+/* The segments of KVM's struct, in the order of enum seg. */
+static void list_segments(struct kvm_sregs *r, struct kvm_segment *out[N_SEGS])
 {
     out[SEG_ES] = &r->es, out[SEG_CS] = &r->cs, out[SEG_SS] = &r->ss, out[SEG_DS] = &r->ds;
     out[SEG_FS] = &r->fs, out[SEG_GS] = &r->gs, out[SEG_LDTR] = &r->ldt, out[SEG_TR] = &r->tr;
 }
 
+/* KVM's "special registers" are both groups in one struct, and it is mirrored: no system
+ * call. */
 static void get_sregs(struct kvm_cpu *k, unsigned groups, struct cpu_state *s)
 {
     struct kvm_sregs *r = &k->run->s.regs.sregs;
     struct kvm_segment *segs[N_SEGS];
 
     if (groups & ST_SEGS) {
-        segs_of(r, segs);
+        list_segments(r, segs);
         for (int i = 0; i < N_SEGS; i++)
             seg_from_kvm(&s->seg[i], segs[i]);
         s->gdtr = (struct table_reg){ r->gdt.base, r->gdt.limit };
@@ -126,14 +144,15 @@ static void get_sregs(struct kvm_cpu *k, unsigned groups, struct cpu_state *s)
     }
 }
 
-/* The kernel refuses control registers that no CPU could hold; then the mirror keeps what it had. */
+/* The kernel refuses control registers that no CPU could hold; then the mirror keeps what
+ * it had, so that it stays true. */
 static int set_sregs(struct kvm_cpu *k, unsigned groups, const struct cpu_state *s)
 {
     struct kvm_sregs *r = &k->run->s.regs.sregs, old = *r;
     struct kvm_segment *segs[N_SEGS];
 
     if (groups & ST_SEGS) {
-        segs_of(r, segs);
+        list_segments(r, segs);
         for (int i = 0; i < N_SEGS; i++)
             seg_to_kvm(segs[i], &s->seg[i]);
         r->gdt.base = s->gdtr.base, r->gdt.limit = s->gdtr.limit;
@@ -171,6 +190,7 @@ static int set_drs(struct kvm_cpu *k, const struct cpu_state *s)
     return ioctl(k->fd, KVM_SET_DEBUGREGS, &d) ? -errno : 0;
 }
 
+/* The MSRs of struct cpu_state and where each lies in it. */
 static const struct { uint32_t index; size_t offset; } state_msrs[] = {
     { MSR_STAR,           offsetof(struct cpu_state, star)           },
     { MSR_LSTAR,          offsetof(struct cpu_state, lstar)          },
@@ -192,8 +212,10 @@ union msr_one  { struct kvm_msrs head; char room[MSRS_BYTES(1)]; };
 
 _Static_assert(NELEM(state_msrs) == KVM_N_MSRS, "all are moved");
 
-/* KVM stops at the first MSR it does not have, so each goes alone if all together fail.
- * How many did not: -errno if not even that could be tried. */
+/* Get or set (`request`) all of them.  KVM stops at the first MSR that it does not have and
+ * returns how many it did, so the rest are tried one by one.  Returns how many were refused
+ * (setting one to 0 that does not exist is no loss); -errno if not even the first ioctl
+ * worked. */
 static int move_msrs(struct kvm_cpu *k, unsigned long request, union msr_list *l)
 {
     int refused = 0;
@@ -223,11 +245,12 @@ int kvm_get_msrs(struct kvm_cpu *k, uint64_t value[KVM_N_MSRS])
     return err < 0 ? err : 0;
 }
 
-/* Near the value that is expected at this moment a TSC is taken for one that is to be
- * synchronized with others', and not put in: so it is taken far away first. */
+/* KVM takes a TSC value near the one that it expects at this moment for an attempt to
+ * synchronize this CPU's TSC with others', and puts in the expected value instead.  So the
+ * TSC is set to something far away first, and then to what is wanted. */
 #define FAR_AWAY BIT(40)
 
-static void leap(struct kvm_cpu *k, uint64_t tsc)
+static void set_tsc_far_away(struct kvm_cpu *k, uint64_t tsc)
 {
     union msr_one one = { .head.nmsrs = 1 };
     one.head.entries[0] = (struct kvm_msr_entry){ .index = MSR_TSC, .data = tsc ^ FAR_AWAY };
@@ -240,7 +263,7 @@ int kvm_put_msrs(struct kvm_cpu *k, const uint64_t value[KVM_N_MSRS])
     for (size_t i = 0; i < NELEM(state_msrs); i++) {
         l.head.entries[i].data = value[i];
         if (state_msrs[i].index == MSR_TSC)
-            leap(k, value[i]);
+            set_tsc_far_away(k, value[i]);
     }
     return move_msrs(k, KVM_SET_MSRS, &l);
 }
@@ -254,7 +277,7 @@ static int get_msrs(struct kvm_cpu *k, struct cpu_state *s)
     return err;
 }
 
-/* What the kernel does not want stays as it was. */
+/* What the kernel refuses stays as it was; that is no error here. */
 static int set_msrs(struct kvm_cpu *k, const struct cpu_state *s)
 {
     uint64_t value[KVM_N_MSRS];
@@ -277,6 +300,9 @@ static int get_fpu(struct kvm_cpu *k, struct cpu_state *s)
     return 0;
 }
 
+/* Read, change, write: behind the FXSAVE image the area holds what is not ours.  XSTATE_BV
+ * says which parts of the image are in it; parts that are not marked would be reset instead
+ * of loaded. */
 static int set_fpu(struct kvm_cpu *k, const struct cpu_state *s)
 {
     struct kvm_xsave x;
@@ -289,6 +315,8 @@ static int set_fpu(struct kvm_cpu *k, const struct cpu_state *s)
 
 /* ---- the engine's interface ---- */
 
+/* get_state() of the engine.  Only debug registers, MSRs and the FPU cost system calls of
+ * their own (slow_state in kvm.c). */
 int kvm_get_state(struct vcpu *v, unsigned groups, struct cpu_state *s)
 {
     struct kvm_cpu *k = v->priv;
@@ -307,7 +335,9 @@ int kvm_get_state(struct vcpu *v, unsigned groups, struct cpu_state *s)
     return err;
 }
 
-/* -EBUSY in the middle of a REP INS that KVM reads ahead: nothing can be set there. */
+/* set_state() of the engine.  Segments and control registers go first: the kernel checks
+ * RFLAGS against the mode.  -EBUSY in the middle of a REP INS that KVM reads ahead: nothing
+ * can be set there. */
 int kvm_set_state(struct vcpu *v, unsigned groups, const struct cpu_state *s)
 {
     struct kvm_cpu *k = v->priv;
@@ -329,6 +359,8 @@ int kvm_set_state(struct vcpu *v, unsigned groups, const struct cpu_state *s)
 
 /* ---- looking at code ---- */
 
+/* The address size of code without prefixes: by L and D of CS.  Real and virtual-8086 mode
+ * have 16 bits.  [SDM 3A "Code- and Data-Segment Descriptor Types"] */
 EXIT_PATH unsigned kvm_code_bytes(const struct kvm_cpu *k)
 {
     const struct kvm_sregs *r = &k->run->s.regs.sregs;
@@ -340,7 +372,7 @@ EXIT_PATH unsigned kvm_code_bytes(const struct kvm_cpu *k)
     return r->cs.db ? 4 : 2;
 }
 
-/* Where n bytes of a page are that the guest could access so. */
+/* WALK_PEEK: the walk sets no A and D bits, for it is us who look, not the guest. */
 EXIT_PATH void *kvm_hva(const struct vcpu *v, gla_t gla, size_t n, unsigned access)
 {
     const struct kvm_cpu *k = v->priv;
@@ -354,7 +386,8 @@ EXIT_PATH void *kvm_hva(const struct vcpu *v, gla_t gla, size_t n, unsigned acce
     return w.result == WALK_OK ? gmem_ptr(v->gmem, w.gpa, n) : NULL;
 }
 
-/* The guest's code at CS:rip, as many of n bytes as are mapped. */
+/* Page by page: the code may run over the end of one, and the next page may be elsewhere or
+ * missing. */
 EXIT_PATH size_t kvm_fetch(const struct vcpu *v, uint64_t rip, uint8_t *buf, size_t n)
 {
     const struct kvm_cpu *k = v->priv;

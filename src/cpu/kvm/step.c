@@ -1,25 +1,29 @@
 /*
  * cpu/kvm/step.c -- one instruction at a time, and the guest does not notice.
  *
- * A step is taken with the trap flag, which is in the guest's RFLAGS then, and KVM
- * knows of one flag only: it hides its own in the register and with it loses the
- * guest's.  So while it steps, the guest's is kept here (`guest_tf`):
+ * A step is taken with TF, the trap flag of RFLAGS, which makes the CPU raise #DB behind the
+ * instruction.  KVM sets it for us (KVM_GUESTDBG_SINGLESTEP).  But the guest can see TF and use
+ * it for itself, and KVM knows of one flag only: it hides its own when the registers are read,
+ * and the guest's with it.  So while KVM steps, the guest's own TF is kept here (`guest_tf`):
  *
- *   what shows TF      PUSHF, SYSCALL (R11), the frame of a fault or interrupt: corrected
+ *   what shows TF      PUSHF, SYSCALL (in R11), the frame of a fault or interrupt: corrected
  *                      behind the instruction
  *   what loads TF      POPF, IRET, SYSRET: looked at before the instruction
  *   what clears TF     a delivery, and SYSCALL by its mask.  The CPU is then stepped no longer
- *                      and would run to the IRET: where a handler may begin a stop is
- *                      laid for this one entry, a "landing"
- *   what KVM emulates  loses KVM's TF: it is asked for again before the next
- *   what TF does       if it is the guest's, a #DB of its own behind the instruction; so
- *                      do its own debug registers
+ *                      and would run to the handler's IRET.  So wherever a handler may begin a
+ *                      stop is laid for this one entry, a "landing"
+ *   what KVM emulates  loses KVM's TF: it is asked for again before the next step (`lost`)
+ *   what TF does       if the guest's own TF is set, the guest gets #DB behind the
+ *                      instruction; so do its own debug registers (`owes_db`)
  *
- * A landing is HLT in place of the handler's first byte, there only while the CPU is in the
- * guest, and not where the instruction itself would see it.  HLT always exits; INT3 and the debug
- * registers do not on every KVM.  Whether it works is probe.c's to say; where it does
- * not, a step over a fault ends behind the handler's first instruction or where the handler
- * returns to, as this KVM likes.  [SDM 3B "Single-Step Exception Condition"]
+ * A landing is HLT in place of the handler's first byte.  It is there only while the CPU is in
+ * the guest, and not where the instruction itself would see it.  HLT in ring 0 always exits;
+ * INT3 and the debug registers do not on every KVM.  Whether landings work is found out by
+ * probe.c.  Where they do not, a step over a fault ends behind the handler's first instruction
+ * or where the handler returns to, which depends on the host's KVM.
+ *
+ * Begin with kvm_step_begin(), kvm_step_lay() and kvm_step_end(), in this order.
+ * [SDM 3B "Single-Step Exception Condition"]
  */
 #include "cpu/kvm/kvm.h"
 
@@ -34,27 +38,35 @@
 
 /* ---- the guest's stack and tables ---- */
 
-/* What is on the stack, `slots` words from the top; NULL: it cannot be reached. */
+/* Host address of a word on the guest's stack, `slots` words of `bytes` each above the one that
+ * RSP points to.  NULL if it cannot be reached.  A stack outside 64-bit mode wraps at 64
+ * KiB if its segment's B flag is clear.  [SDM 1 "Address-Size Attribute for Stack"] */
 static uint8_t *on_stack(struct vcpu *v, unsigned slots, unsigned bytes)
 {
     const struct kvm_cpu *k = v->priv;
     const struct kvm_sregs *r = &k->run->s.regs.sregs;
     uint64_t sp = k->run->s.regs.regs.rsp + slots * bytes;
-    gla_t gla = kvm_code_bytes(k) == 8 ? sp : (uint32_t)(r->ss.base + (r->ss.db ? (uint32_t)sp : (uint16_t)sp));
+    gla_t gla = sp;
+    if (kvm_code_bytes(k) != 8)
+        gla = (uint32_t)(r->ss.base + (r->ss.db ? (uint32_t)sp : (uint16_t)sp));
     return kvm_hva(v, gla, bytes, WALK_READ);
 }
 
-static bool flag_on_stack(struct vcpu *v, unsigned slots, unsigned bytes)
+/* TF as it stands in a word of flags on the stack: bit 8, so bit 0 of the second byte. */
+static bool tf_on_stack(struct vcpu *v, unsigned slots, unsigned bytes)
 {
     const uint8_t *flags = on_stack(v, slots, bytes);
     return flags && (flags[1] & FLAG_TF >> 8);
 }
 
-static void put_flag(uint8_t *flags, bool tf)
+/* Write TF into a word of flags in guest memory, without touching its other bits. */
+static void put_tf(uint8_t *flags, bool tf)
 {
     flags[1] = (uint8_t)((flags[1] & ~(FLAG_TF >> 8)) | (tf ? FLAG_TF >> 8 : 0));
 }
 
+/* Read n bytes of a descriptor table.  They must lie in one page, as aligned descriptors
+ * do. */
 static bool read_linear(struct vcpu *v, gla_t at, void *buf, size_t n)
 {
     if ((at & (PAGE_SIZE - 1)) + n > PAGE_SIZE)
@@ -65,8 +77,10 @@ static bool read_linear(struct vcpu *v, gla_t at, void *buf, size_t n)
     return hva != NULL;
 }
 
-/* The base of a code segment that a gate names, if it is ring 0's: elsewhere HLT is a fault. */
-static bool code_base(struct vcpu *v, uint16_t sel, gla_t *base)
+/* The base of the code segment that a gate names.  False if it is none of ring 0: HLT as a
+ * landing is of no use elsewhere, for in other rings it is a fault.  [SDM 3A "Segment
+ * Descriptors"] */
+static bool ring0_code_base(struct vcpu *v, uint16_t sel, gla_t *base)
 {
     const struct kvm_sregs *r = &((struct kvm_cpu *)v->priv)->run->s.regs.sregs;
     gla_t table = sel & 4 ? r->ldt.base : r->gdt.base;
@@ -77,26 +91,32 @@ static bool code_base(struct vcpu *v, uint16_t sel, gla_t *base)
     return true;
 }
 
-/* Where the handler of a vector begins.  [SDM 3A "IDT Descriptors"] */
-static bool handler(struct vcpu *v, unsigned vector, gla_t *at)
+/* Where the handler of a vector begins: the entry of the interrupt table, read as the CPU
+ * will read it.  Real mode has 4 bytes for each vector, offset and segment; protected mode
+ * a gate of 8 bytes; long mode one of 16, with the offset's upper half behind.  False if
+ * there is no gate to ring 0; task gates are not followed.  [SDM 3A "IDT Descriptors",
+ * "64-Bit Mode IDT"; SDM 1 "Real-Address Mode Operation"] */
+static bool find_handler(struct vcpu *v, unsigned vector, gla_t *at)
 {
     const struct kvm_sregs *r = &((struct kvm_cpu *)v->priv)->run->s.regs.sregs;
     bool real = !(r->cr0 & CR0_PE), is_long = r->efer & EFER_LMA;
     unsigned bytes = real ? 4 : is_long ? 16 : 8;
     uint8_t g[16];
     gla_t base;
-    if ((vector + 1) * bytes > r->idt.limit + 1u || !read_linear(v, r->idt.base + vector * bytes, g, bytes))
+    if ((vector + 1) * bytes > r->idt.limit + 1u ||
+        !read_linear(v, r->idt.base + vector * bytes, g, bytes))
         return false;
     uint16_t low = (uint16_t)(g[0] | g[1] << 8), sel = (uint16_t)(g[2] | g[3] << 8);
     if (real) {
         *at = sel * 16u + low;
         return true;
     }
-    unsigned type = g[5] & 0x1f;        /* 6, 7: 16-bit interrupt and trap gate; 14, 15: the others */
+    /* Types 6 and 7 are 16-bit interrupt and trap gates; 14 and 15 those of 32 and 64 bits. */
+    unsigned type = g[5] & 0x1f;
     if (!(g[5] & 0x80) || (type & 0x16) != 6)
         return false;
     uint64_t off = low | (type & 8 ? (uint32_t)(g[6] | g[7] << 8) << 16 : 0);
-    if (!code_base(v, sel, &base))
+    if (!ring0_code_base(v, sel, &base))
         return false;
     if (is_long) {
         uint32_t high;
@@ -110,7 +130,8 @@ static bool handler(struct vcpu *v, unsigned vector, gla_t *at)
 
 /* ---- before: what will it do? ---- */
 
-static const struct { uint16_t mnemonic; uint8_t kind, bytes; } special[] = {
+/* The instructions that show, load or clear TF.  `bytes` is the word that they move. */
+static const struct { uint16_t mnemonic; uint8_t kind, bytes; } tf_insns[] = {
     { ZYDIS_MNEMONIC_PUSHF,   STEP_PUSHES,  2 }, { ZYDIS_MNEMONIC_PUSHFD,  STEP_PUSHES, 4 },
     { ZYDIS_MNEMONIC_PUSHFQ,  STEP_PUSHES,  8 },
     { ZYDIS_MNEMONIC_POPF,    STEP_POPS,    2 }, { ZYDIS_MNEMONIC_POPFD,   STEP_POPS,   4 },
@@ -122,7 +143,9 @@ static const struct { uint16_t mnemonic; uint8_t kind, bytes; } special[] = {
     { ZYDIS_MNEMONIC_INTO,    STEP_INT,     0 },
 };
 
-/* Of instructions that touch no memory these can only fault on being fetched. */
+/* True for instructions that neither touch memory nor can fault once they are fetched, and
+ * that no KVM emulates.  After them KVM's trap flag is still there, and no landings are
+ * needed: most steps are such, and cost one system call less. */
 static bool is_harmless(const ZydisDecodedInstruction *i, const ZydisDecodedOperand *o)
 {
     static const uint8_t plain[] = {
@@ -143,14 +166,20 @@ static bool is_harmless(const ZydisDecodedInstruction *i, const ZydisDecodedOper
     return i->meta.isa_set != ZYDIS_ISA_SET_SSE && memchr(plain, i->meta.category, sizeof plain);
 }
 
+/* One MSR of the guest's; 0 if the kernel does not have it.  struct kvm_msrs ends in a
+ * flexible array, hence the union. */
 static uint64_t read_msr(struct kvm_cpu *k, uint32_t index)
 {
-    union { struct kvm_msrs head; char room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)]; } m = { 0 };
+    union {
+        struct kvm_msrs head;
+        char room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+    } m = { 0 };
     m.head.nmsrs = 1;
     m.head.entries[0].index = index;
     return ioctl(k->fd, KVM_GET_MSRS, &m) == 1 ? m.head.entries[0].data : 0;
 }
 
+/* A landing at the stepped instruction itself would stop the step before it began. */
 static void add_landing(struct kvm_cpu *k, gla_t at)
 {
     struct kvm_step *s = &k->step;
@@ -164,34 +193,43 @@ static void add_landing(struct kvm_cpu *k, gla_t at)
 static void land_in_handler(struct vcpu *v, unsigned vector)
 {
     gla_t at;
-    if (handler(v, vector, &at))
+    if (find_handler(v, vector, &at))
         add_landing(v->priv, at);
 }
 
+/* An instruction may fault, and which fault it will be is not known before: every handler
+ * is a landing. */
 static void land_in_fault_handlers(struct vcpu *v)
 {
-    static const uint8_t faults[] = { VEC_PF, VEC_GP, VEC_UD, VEC_DE, VEC_NM, VEC_SS, VEC_NP, VEC_TS,
-                                      VEC_MF, VEC_XM, VEC_AC, VEC_BR, VEC_DF };
+    static const uint8_t faults[] = {
+        VEC_PF, VEC_GP, VEC_UD, VEC_DE, VEC_NM, VEC_SS, VEC_NP, VEC_TS, VEC_MF, VEC_XM, VEC_AC,
+        VEC_BR, VEC_DF,
+    };
     for (size_t i = 0; i < sizeof faults; i++)
         land_in_handler(v, faults[i]);
 }
 
-/* Does the instruction show, load or clear TF, or enter a handler by itself? */
-static void find_kind(struct vcpu *v, const ZydisDecodedInstruction *i, const ZydisDecodedOperand *o)
+/* Does the instruction show, load or clear TF, or enter a handler by itself?  What it will
+ * load into TF is read here, before it runs: from the stack (IRET's frame is RIP, CS,
+ * RFLAGS, so slot 2) or from R11.  SYSCALL keeps RFLAGS in R11 and clears the flags that are
+ * set in the MSR FMASK.  [SDM 2B "IRET/IRETD/IRETQ", "POPF/POPFD/POPFQ", "SYSCALL",
+ * "SYSRET"] */
+static void find_kind(struct vcpu *v, const ZydisDecodedInstruction *i,
+                      const ZydisDecodedOperand *o)
 {
     struct kvm_cpu *k = v->priv;
     struct kvm_step *s = &k->step;
     const struct kvm_regs *r = &k->run->s.regs.regs;
-    for (size_t n = 0; n < NELEM(special); n++)
-        if (special[n].mnemonic == i->mnemonic) {
-            s->kind = special[n].kind;
-            s->bytes = special[n].bytes;
+    for (size_t n = 0; n < NELEM(tf_insns); n++)
+        if (tf_insns[n].mnemonic == i->mnemonic) {
+            s->kind = tf_insns[n].kind;
+            s->bytes = tf_insns[n].bytes;
         }
     s->tf_after = s->guest_tf;
     if (s->kind == STEP_POPS)
-        s->tf_after = flag_on_stack(v, 0, s->bytes);
+        s->tf_after = tf_on_stack(v, 0, s->bytes);
     if (s->kind == STEP_RETURNS)
-        s->tf_after = flag_on_stack(v, 2, s->bytes);
+        s->tf_after = tf_on_stack(v, 2, s->bytes);
     if (s->kind == STEP_SYSRET)
         s->tf_after = r->r11 & FLAG_TF;
     if (s->kind == STEP_SYSCALL) {
@@ -203,6 +241,8 @@ static void find_kind(struct vcpu *v, const ZydisDecodedInstruction *i, const Zy
                            i->mnemonic == ZYDIS_MNEMONIC_INT3 ? VEC_BP : (uint8_t)o[0].imm.value.u);
 }
 
+/* Decode what is about to run, and choose where landings are needed.  What cannot be
+ * decoded gets landings at all faults: it is probably #UD. */
 static void look_at_instruction(struct vcpu *v, uint8_t bytes[15], size_t *n)
 {
     static const struct { ZydisMachineMode mode; ZydisStackWidth stack; } modes[] = {
@@ -229,8 +269,11 @@ static void look_at_instruction(struct vcpu *v, uint8_t bytes[15], size_t *n)
 
 /* ---- landings ---- */
 
-/* Lay HLT at each landing that the instruction itself does not touch. */
-static void lay(struct vcpu *v, const uint8_t *bytes, size_t n)
+/* Write HLT over the first byte of each landing.  A landing is left out if the instruction
+ * itself would see the HLT: if it reads or writes that byte, or if the byte is its own
+ * code.  Then the step may run on further, but the guest is never shown what is not its
+ * own. */
+static void lay_landings(struct vcpu *v, const uint8_t *bytes, size_t n)
 {
     struct kvm_cpu *k = v->priv;
     struct kvm_step *s = &k->step;
@@ -251,8 +294,9 @@ static void lay(struct vcpu *v, const uint8_t *bytes, size_t n)
     }
 }
 
-/* Take the landings away again: the guest's own bytes are back before anybody looks. */
-static void take_up(struct kvm_step *s)
+/* Put the guest's own bytes back, before anybody looks at memory.  In the reverse order, so
+ * that of two landings at one host address the true byte is written last. */
+static void remove_landings(struct kvm_step *s)
 {
     for (unsigned i = s->n_landings; i-- > 0; )
         if (s->landing[i].hva) {
@@ -261,6 +305,7 @@ static void take_up(struct kvm_step *s)
         }
 }
 
+/* Did HLT lie at this address during the last entry? */
 static bool is_landing(const struct kvm_step *s, gla_t pc)
 {
     for (unsigned i = 0; i < s->n_landings; i++)
@@ -269,6 +314,8 @@ static bool is_landing(const struct kvm_step *s, gla_t pc)
     return false;
 }
 
+/* If an event is injected, the CPU delivers it first and the step ends before the handler's
+ * first instruction; otherwise the step is the instruction at RIP. */
 void kvm_step_begin(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
@@ -287,22 +334,34 @@ void kvm_step_begin(struct vcpu *v)
         look_at_instruction(v, bytes, &n);
 }
 
+/* The instruction is fetched again: between begin() and here KVM has been told what is
+ * wanted, and may have finished an instruction that was half done. */
 void kvm_step_lay(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
     uint8_t bytes[15];
-    if (k->step.lands)
-        lay(v, bytes, k->step.coming ? 0 : kvm_fetch(v, k->run->s.regs.regs.rip, bytes, sizeof bytes));
+    size_t n = 0;
+    if (!k->step.lands)
+        return;
+    if (!k->step.coming)
+        n = kvm_fetch(v, k->run->s.regs.regs.rip, bytes, sizeof bytes);
+    lay_landings(v, bytes, n);
 }
 
 /* ---- behind it ---- */
 
-#define FRAME_SLOTS 4                   /* an error code, and what a handler's first instruction pushes */
+/* How far from the top of the stack a frame is looked for: an error code may lie on it, and
+ * what the handler's first instruction pushes, if the step ended behind that. */
+#define FRAME_SLOTS 4
 
 /* What an instruction may have changed before an interrupt: the arithmetic flags. */
 #define MAY_DIFFER (FLAG_TF | FLAG_RF | FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
-/* The flags in the frame of a delivery: behind this instruction's address and its CS. */
+/* Write the guest's own TF into the frame of a delivery.  The frame is three words, RIP, CS
+ * and RFLAGS, the RIP lowest; it is known by its contents: an RIP within the stepped
+ * instruction or just behind it, the CS of before, and flags that differ from those of
+ * before in nothing but what one instruction may change.  [SDM 3A "Exception- and
+ * Interrupt-Handler Procedures"] */
 static void correct_frame(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
@@ -319,13 +378,14 @@ static void correct_frame(struct vcpu *v)
         if (((rip - k->entry_rip) & mask) > 15 || (uint16_t)cs != k->step.cs ||
             ((flags ^ k->step.flags) & mask & ~(uint64_t)MAY_DIFFER))
             continue;
-        put_flag(frame[2], k->step.guest_tf);
+        put_tf(frame[2], k->step.guest_tf);
         return;
     }
 }
 
-/* A handler has been entered: the delivery has cleared TF, for the guest as well. */
-static void delivered(struct vcpu *v)
+/* A handler has been entered: the delivery has cleared TF, for the guest as well as for
+ * KVM. */
+static void after_delivery(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
     correct_frame(v);
@@ -334,7 +394,7 @@ static void delivered(struct vcpu *v)
     k->step.coming = 0;
 }
 
-/* R11 goes into the registers when the CPU is entered. */
+/* SYSCALL has put RFLAGS into R11, and with them KVM's own TF. */
 static void correct_r11(struct kvm_cpu *k)
 {
     struct kvm_regs *r = &k->run->s.regs.regs;
@@ -343,30 +403,39 @@ static void correct_r11(struct kvm_cpu *k)
     k->step.lost = true;
 }
 
-/* The instruction is done: put right what it showed of TF, and note what the guest's TF is now. */
-static void retired(struct vcpu *v)
+/* The instruction is done: put right what it showed of TF, and note what the guest's TF is
+ * now.
+ *
+ * A jump of more than 15 bytes, the longest an instruction can be, by one that is no return
+ * may have been a delivery.  Whether the guest's own trap is due is decided by TF as it was
+ * before the instruction; of SYSCALL and SYSRET by TF as it is behind them.  [SDM 3B
+ * "Single-Step Exception Condition"] */
+static void after_instruction(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
     struct kvm_step *s = &k->step;
     uint8_t *flags;
-    bool had = s->guest_tf, jumps = s->kind == STEP_RETURNS || s->kind == STEP_SYSRET || s->kind == STEP_SYSCALL;
+    bool had_tf = s->guest_tf;
+    bool jumps = s->kind == STEP_RETURNS || s->kind == STEP_SYSRET || s->kind == STEP_SYSCALL;
     if (s->kind == STEP_DELIVERY || (!jumps && k->run->s.regs.regs.rip - k->entry_rip > 15))
         correct_frame(v);
     if (s->kind == STEP_DELIVERY || s->kind == STEP_INT) {
-        delivered(v);
+        after_delivery(v);
         return;
     }
     if (s->kind == STEP_PUSHES && (flags = on_stack(v, 0, s->bytes)))
-        put_flag(flags, s->guest_tf);
+        put_tf(flags, s->guest_tf);
     if (s->kind == STEP_SYSCALL)
         correct_r11(k);
     s->guest_tf = s->tf_after;
-    if (s->kind == STEP_SYSCALL || s->kind == STEP_SYSRET ? s->tf_after : had)
+    if (s->kind == STEP_SYSCALL || s->kind == STEP_SYSRET ? s->tf_after : had_tf)
         s->owes_db |= DR6_BS;
     s->lost |= !s->harmless;
 }
 
-/* At a landing: before its HLT, or behind it, of which KVM tells as a halt or as a step. */
+/* Is the CPU at a landing?  Either before its HLT (the entry ended for another reason), or
+ * behind it, of which KVM tells as a halt or as a step.  RIP is put back over the HLT,
+ * which never was the guest's. */
 static bool has_landed(struct kvm_cpu *k, bool exited)
 {
     struct kvm_regs *r = &k->run->s.regs.regs;
@@ -375,7 +444,8 @@ static bool has_landed(struct kvm_cpu *k, bool exited)
         return false;
     if (!exited)
         return is_landing(&k->step, kvm_pc(k));
-    if ((reason != KVM_EXIT_HLT && reason != KVM_EXIT_DEBUG) || !is_landing(&k->step, kvm_pc(k) - 1))
+    if ((reason != KVM_EXIT_HLT && reason != KVM_EXIT_DEBUG) ||
+        !is_landing(&k->step, kvm_pc(k) - 1))
         return false;
     k->step.late_halt |= reason == KVM_EXIT_DEBUG;
     r->rip--;
@@ -383,8 +453,9 @@ static bool has_landed(struct kvm_cpu *k, bool exited)
     return true;
 }
 
-/* The guest's own are in force; DR6 may tell of ones that are not enabled.
- * [SDM 3B "Debug Status Register (DR6)"] */
+/* The bits B0 to B3 of DR6 that are owed to the guest: its own breakpoint registers are in
+ * force while no debugger has lent them.  DR6 may have bits of registers that are not
+ * enabled in DR7; those are dropped.  [SDM 3B "Debug Status Register (DR6)"] */
 static uint32_t own_breakpoints(struct kvm_cpu *k, uint64_t met)
 {
     struct kvm_debugregs d;
@@ -397,7 +468,9 @@ static uint32_t own_breakpoints(struct kvm_cpu *k, uint64_t met)
     return enabled;
 }
 
-/* The guest's own, before this instruction; it is not met again at the IRET. */
+/* #DB came without BS: a breakpoint of the guest's own before the instruction, which has
+ * not run.  RF in RFLAGS keeps it from being met again when the guest's handler returns.
+ * [SDM 3B "Instruction-Breakpoint Exception Condition"] */
 static bool is_own_breakpoint(struct kvm_cpu *k)
 {
     if (!k->step.owes_db)
@@ -408,24 +481,26 @@ static bool is_own_breakpoint(struct kvm_cpu *k)
     return true;
 }
 
+/* BS in DR6 means that an instruction was completed under TF; B0 to B3 alone that a
+ * breakpoint was met before one. */
 bool kvm_step_end(struct vcpu *v, bool exited)
 {
     struct kvm_cpu *k = v->priv;
     struct kvm_step *s = &k->step;
     const struct kvm_debug_exit_arch *d = &k->run->debug.arch;
-    take_up(s);
+    remove_landings(s);
     if (has_landed(k, exited)) {
         if (s->kind == STEP_SYSCALL)
-            retired(v);
+            after_instruction(v);
         else
-            delivered(v);
+            after_delivery(v);
         return true;
     }
     if (exited && k->run->exit_reason == KVM_EXIT_DEBUG && d->exception == VEC_DB) {
         if (!(k->debug.control & KVM_GUESTDBG_USE_HW_BP))
             s->owes_db |= own_breakpoints(k, d->dr6 & 15);
         if (d->dr6 & DR6_BS)
-            retired(v);
+            after_instruction(v);
         else
             return is_own_breakpoint(k);
     }
@@ -434,6 +509,7 @@ bool kvm_step_end(struct vcpu *v, bool exited)
 
 /* ---- the guest's own trap ---- */
 
+/* What a CPU does at #DB: bits into DR6, which software alone clears, then the exception. */
 int kvm_step_trap(struct vcpu *v)
 {
     struct kvm_cpu *k = v->priv;
