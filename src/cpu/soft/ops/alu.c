@@ -12,7 +12,12 @@
 
 enum alu { ADD, OR, ADC, SBB, AND, SUB, XOR, CMP, TEST, N_ALU };
 
-/* With carry in, the lazy forms do not fit: work the flags out now. */
+/* ADC and SBB.  The carry in is part of the result, so the lazy forms (flags.h), which work
+ * with two operands, do not fit: the flags are worked out now.  Bit by bit, an addition
+ * carries out of a place where both operands have a 1, or one of them has and the result
+ * has not; CF is the carry out of the highest place, AF that out of bit 3.
+ * OF of an addition: both operands have one sign, the result the other.
+ * [SDM 2A "ADC-Add With Carry"; SDM 2B "SBB-Integer Subtraction With Borrow"] */
 INLINE uint64_t alu_carry(struct soft *s, bool sub, unsigned n, uint64_t a, uint64_t b)
 {
     uint64_t c = cc_cf(s), r = cc_sx(sub ? a - b - c : a + b + c, n), carries;
@@ -24,7 +29,9 @@ INLINE uint64_t alu_carry(struct soft *s, bool sub, unsigned n, uint64_t a, uint
     return r;
 }
 
-/* a and b are sign-extended; so is the result.  Leaves the flags. */
+/* The operation itself.  a and b are sign-extended to 64 bits, whatever their size n; so is
+ * the result.  Leaves the flags.  CMP is SUB and TEST is AND without the result being used.
+ * [SDM 1 "Status Flags"] */
 INLINE uint64_t alu(struct soft *s, enum alu op, unsigned n, uint64_t a, uint64_t b)
 {
     uint64_t r;
@@ -50,6 +57,10 @@ INLINE uint64_t alu(struct soft *s, enum alu op, unsigned n, uint64_t a, uint64_
 
 /* ---- register forms ---- */
 
+/* The names of handlers say where the operands are: rr_ADD4 is ADD r32, r32; i stands for
+ * an immediate, m for memory.  _A64 and _A32 are the fast variants for flat addresses of
+ * that width.  All are static functions with their own copy of alu(), of which the compiler
+ * leaves a few instructions. */
 #define OP_RR(op, n)                                                            \
 static void rr_##op##n(struct soft *s, const struct uop *u)                     \
 {                                                                               \
@@ -70,6 +81,7 @@ static void ri_##op##n(struct soft *s, const struct uop *u)                     
 
 /* ---- memory forms: general first, which the fast ones fall back on ---- */
 
+/* reg = reg OP memory. */
 #define OP_RM(op, n)                                                            \
 SLOW void rm_##op##n(struct soft *s, const struct uop *u)                       \
 {                                                                               \
@@ -80,6 +92,8 @@ SLOW void rm_##op##n(struct soft *s, const struct uop *u)                       
     NEXT(s, u);                                                                 \
 }
 
+/* The same if the TLB knows the page; if not, the general handler does the whole
+ * instruction. */
 #define OP_RM_FAST(op, n, av)                                                   \
 static void rm_##op##n##_##av(struct soft *s, const struct uop *u)              \
 {                                                                               \
@@ -92,6 +106,8 @@ static void rm_##op##n##_##av(struct soft *s, const struct uop *u)              
     NEXT(s, u);                                                                 \
 }
 
+/* memory = memory OP source.  The access is checked for writing before the flags change
+ * (gen_load_rmw); the store may fault all the same, and then shows the flags of before. */
 #define OP_MX(name, op, n, source)                                              \
 SLOW void name##_##op##n(struct soft *s, const struct uop *u)                   \
 {                                                                               \
@@ -104,6 +120,7 @@ SLOW void name##_##op##n(struct soft *s, const struct uop *u)                   
     NEXT(s, u);                                                                 \
 }
 
+/* A hit in the TLB for writing means that the store cannot fault, so flags need no care. */
 #define OP_MX_FAST(name, op, n, source, av)                                     \
 static void name##_##op##n##_##av(struct soft *s, const struct uop *u)          \
 {                                                                               \
@@ -120,6 +137,8 @@ static void name##_##op##n##_##av(struct soft *s, const struct uop *u)          
 #define SIZES(X, op)  X(op, 1) X(op, 2) X(op, 4) X(op, 8)
 #define ALL_OPS(X)    X(ADD) X(OR) X(ADC) X(SBB) X(AND) X(SUB) X(XOR) X(CMP) X(TEST)
 
+/* All forms of one operation and size; then of all sizes and operations: 9 x 4 x 11
+ * handlers. */
 #define OP_FORMS(op, n)                                                         \
     OP_RR(op, n) OP_RI(op, n) OP_RM(op, n)                                      \
     OP_RM_FAST(op, n, A64) OP_RM_FAST(op, n, A32)                               \
@@ -130,6 +149,8 @@ static void name##_##op##n##_##av(struct soft *s, const struct uop *u)          
 #define OP_ALL(op) SIZES(OP_FORMS, op)
 ALL_OPS(OP_ALL)
 
+/* They are found by operation and by log2 of the size; an array of three is by enum
+ * addressing. */
 struct alu_row { op_fn *rr, *ri, *rm[3], *mr[3], *mi[3]; };
 
 #define ROW(op, n) { rr_##op##n, ri_##op##n,                                    \
@@ -152,6 +173,7 @@ static op_fn *alu_form(const struct alu_row *r, const struct insn *i)
     }
 }
 
+/* The choice for choose.c.  Immediates are sign-extended once, here, and not at every run. */
 op_fn *select_alu(struct uop *u, const struct insn *i, bool *ends)
 {
 #define CASE(op) case ZYDIS_MNEMONIC_##op: return alu_form(&rows[op][i->log], i);
@@ -166,9 +188,9 @@ op_fn *select_alu(struct uop *u, const struct insn *i, bool *ends)
 
 /* ---- fused with the conditional jump behind them ---- */
 
-/* The compiler sees the operation and the condition together: what is left of
- * cc_cond() is one comparison.  The jump keeps its own micro-operation, for its
- * links. */
+/* A pair such as CMP and JE runs as one handler.  The compiler sees the operation and the
+ * condition together: what is left of cc_cond() is one comparison.  The jump keeps its own
+ * micro-operation, u + 1, for its links. */
 #define OP_JCC(cc, name, op, n, source)                                         \
 static void name##_##op##n##_j##cc(struct soft *s, const struct uop *u)         \
 {                                                                               \
@@ -197,6 +219,7 @@ FUSED(FUSED_OPS)
     { ri_##op##n, { EACH_JCC(JCC_NAME, ri, op, n, ) } },
 static const struct { op_fn *plain, *fused[16]; } fused_rows[] = { FUSED(FUSED_ROWS) };
 
+/* The fused handler that takes the place of fn, if there is one. */
 op_fn *alu_and_jcc(op_fn *fn, unsigned cc)
 {
     for (unsigned i = 0; i < NELEM(fused_rows); i++)
@@ -211,6 +234,8 @@ op_fn *alu_and_jcc(op_fn *fn, unsigned cc)
  * ADC.  NOT touches no flag at all.  NEG is 0 - a. */
 enum unary { INC, DEC, NOT, NEG, N_UNARY };
 
+/* INC and DEC record only that they have happened (high byte of cc_op), so that CF can
+ * still be worked out from the operation before them.  [SDM 2A "INC-Increment by 1"] */
 INLINE uint64_t unary(struct soft *s, enum unary op, unsigned n, uint64_t a)
 {
     uint64_t r;
@@ -230,6 +255,7 @@ INLINE uint64_t unary(struct soft *s, enum unary op, unsigned n, uint64_t a)
     }
 }
 
+/* The same three kinds of handler as above: register, memory, memory by the TLB. */
 #define OP_R(op, n)                                                             \
 static void r_##op##n(struct soft *s, const struct uop *u)                      \
 {                                                                               \

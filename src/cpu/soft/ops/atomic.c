@@ -9,6 +9,8 @@
 
 #include <Zydis/Zydis.h>
 
+/* reg and r/m change places, and r/m gets the sum: a counter that says what it was.  Memory
+ * is written before any register, for the store may fault. */
 static void xadd(struct soft *s, const struct uop *u)
 {
     unsigned n = u->opsize;
@@ -25,8 +27,8 @@ static void xadd(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
-/* If the accumulator has what memory has, store the new value, else load what is there: the loop
- * around it is how lock-free code is written. */
+/* If the accumulator has what memory has, store the new value, else load what is there: the
+ * loop around it is how lock-free code is written.  [SDM 2A "CMPXCHG-Compare and Exchange"] */
 static void cmpxchg(struct soft *s, const struct uop *u)
 {
     unsigned n = u->opsize;
@@ -43,11 +45,13 @@ static void cmpxchg(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* The two wide ones change ZF and no other flag. */
 static void set_zf(struct soft *s, bool zf)
 {
     cc_set_flags(s, (cc_flags(s) & ~FLAG_ZF) | (zf ? FLAG_ZF : 0));
 }
 
+/* EDX:EAX is compared, ECX:EBX is stored.  [SDM 2A "CMPXCHG8B/CMPXCHG16B"] */
 static void cmpxchg8b(struct soft *s, const struct uop *u)
 {
     uint64_t a = gen_load_rmw(s, u, 8), acc = s->gpr[RDX] << 32 | (uint32_t)s->gpr[RAX];
@@ -61,6 +65,7 @@ static void cmpxchg8b(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* The same with the 64-bit registers; its operand must be aligned to 16 bytes, else #GP(0). */
 static void cmpxchg16b(struct soft *s, const struct uop *u)
 {
     gla_t at = gen_aligned_address(s, u, 16, 16, WALK_WRITE);
@@ -81,6 +86,7 @@ static void cmpxchg16b(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* XADD and CMPXCHG also exist for bytes; the size is that of the operand. */
 op_fn *select_atomic(struct uop *u, const struct insn *i, bool *ends)
 {
     (void)ends;

@@ -9,16 +9,16 @@
 
 #include <Zydis/Zydis.h>
 
-/* BCD keeps a decimal digit in each half of a byte.  A binary addition of two such bytes comes out
- * wrong by 6 for each digit that passed 9, and AF tells of a carry between the halves: these
- * instructions repair that. */
+/* BCD keeps a decimal digit in each half of a byte.  A binary addition of two such bytes
+ * comes out wrong by 6 for each digit that passed 9, and AF tells of a carry between the
+ * halves: these instructions repair that.  38h + 45h is 7Dh; DAA makes it 83h. */
 static void set_al(struct soft *s, uint64_t al, uint64_t bits)
 {
     reg_set(s, RAX, 0, 1, al);
     cc_set_bits(s, cc_sx(al, 1), bits);
 }
 
-/* Packed: two digits in AL. */
+/* Packed: two digits in AL.  DAA after ADD, DAS after SUB. */
 INLINE void decimal_adjust(struct soft *s, bool sub)
 {
     uint64_t old = (uint8_t)s->gpr[RAX], al = old, f = cc_flags(s), bits = 0;
@@ -48,7 +48,8 @@ static void das(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
-/* Unpacked: a digit in AL, the next in AH, so that both can become ASCII by adding 30h. */
+/* Unpacked: a digit in AL, the next in AH, so that both can become ASCII by adding 30h.
+ * 106h carries 6 in AL and 1 in AH. */
 INLINE void ascii_adjust(struct soft *s, bool sub)
 {
     uint64_t ax = s->gpr[RAX] & 0xffff, bits = 0;
@@ -87,6 +88,7 @@ static void aam(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* Before a division: AH and AL, two digits, become one binary number in AL. */
 static void aad(struct soft *s, const struct uop *u)
 {
     uint64_t al = s->gpr[RAX] + (s->gpr[RAX] >> 8) * (u->imm & 0xff);
@@ -96,6 +98,7 @@ static void aad(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* None has operands but AAM and AAD, whose base is u->imm. */
 op_fn *select_bcd(struct uop *u, const struct insn *i, bool *ends)
 {
     (void)i, (void)ends;

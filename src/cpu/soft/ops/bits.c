@@ -17,6 +17,7 @@ static void set_cf(struct soft *s, bool cf)
     cc_set_flags(s, (cc_flags(s) & ~FLAG_CF) | cf);
 }
 
+/* BT only looks; BTS sets the bit, BTR resets it, BTC complements it. */
 INLINE uint64_t bt_apply(enum bt op, uint64_t v, unsigned bit)
 {
     switch (op) {
@@ -38,7 +39,9 @@ INLINE void bt_register(struct soft *s, const struct uop *u, enum bt op, uint64_
     set_cf(s, v >> bit & 1);
 }
 
-/* In memory it is a signed distance: the element that holds the bit is found first. */
+/* In memory the number is a signed distance in bits from the operand, so first the element
+ * that holds the bit is found: number -1 with 32-bit operands is bit 31 of the element
+ * before. */
 INLINE void bt_memory(struct soft *s, const struct uop *u, enum bt op, uint64_t number)
 {
     unsigned n = u->opsize, bit = (unsigned)number & (8 * n - 1);
@@ -56,6 +59,8 @@ INLINE void bt_memory(struct soft *s, const struct uop *u, enum bt op, uint64_t 
     set_cf(s, v >> bit & 1);
 }
 
+/* Four forms each.  With an immediate the number is taken modulo the width, in memory as
+ * well. */
 #define BTS_OF(op)                                                              \
 static void op##_ri(struct soft *s, const struct uop *u)                        \
 {                                                                               \
@@ -82,6 +87,7 @@ BTS_OF(BTS)
 BTS_OF(BTR)
 BTS_OF(BTC)
 
+/* By mnemonic and by where operand and number are. */
 op_fn *select_bt(struct uop *u, const struct insn *i, bool *ends)
 {
 #define CASE(op) case ZYDIS_MNEMONIC_##op: \
@@ -100,12 +106,14 @@ op_fn *select_bt(struct uop *u, const struct insn *i, bool *ends)
 
 /* ---- BSF, BSR, POPCNT ---- */
 
-static uint64_t source(struct soft *s, const struct uop *u)
+/* The operand that is looked at. */
+static uint64_t bits_source(struct soft *s, const struct uop *u)
 {
     return u->mem ? gen_load(s, u, u->opsize) : reg_get(s, u->reg, 0, u->opsize);
 }
 
-static void put_result(struct soft *s, const struct uop *u, uint64_t v)
+/* The destination is a register in all three. */
+static void put_bits_result(struct soft *s, const struct uop *u, uint64_t v)
 {
     reg_set(s, u->mem ? u->reg : u->rm, 0, u->opsize, v);
 }
@@ -114,14 +122,15 @@ static void put_result(struct soft *s, const struct uop *u, uint64_t v)
  * its processors, AMD promises it) and sets ZF; the other flags are undefined. */
 static void scan(struct soft *s, const struct uop *u, bool reverse)
 {
-    uint64_t v = source(s, u);
+    uint64_t v = bits_source(s, u);
 
     if (v)
-        put_result(s, u, reverse ? 63 - (unsigned)__builtin_clzll(v)
+        put_bits_result(s, u, reverse ? 63 - (unsigned)__builtin_clzll(v)
                                  : (unsigned)__builtin_ctzll(v));
     cc_set_logic(s, v != 0);
 }
 
+/* The lowest bit that is set; BSR finds the highest.  [SDM 2A "BSF-Bit Scan Forward"] */
 static void bsf(struct soft *s, const struct uop *u)
 {
     scan(s, u, false);
@@ -137,13 +146,14 @@ static void bsr(struct soft *s, const struct uop *u)
 /* POPCNT defines every flag: ZF by the source, the others 0. */
 static void popcnt(struct soft *s, const struct uop *u)
 {
-    uint64_t v = source(s, u);
+    uint64_t v = bits_source(s, u);
 
-    put_result(s, u, (unsigned)__builtin_popcountll(v));
+    put_bits_result(s, u, (unsigned)__builtin_popcountll(v));
     cc_set_flags(s, v ? 0 : FLAG_ZF);
     NEXT(s, u);
 }
 
+/* Their operands may be anywhere, so one handler each is enough. */
 op_fn *select_bits(struct uop *u, const struct insn *i, bool *ends)
 {
     (void)i, (void)ends;

@@ -12,6 +12,7 @@
 
 /* ---- Jcc and JMP ---- */
 
+/* A handler for each of the sixteen conditions.  [SDM 2A "Jcc-Jump if Condition Is Met"] */
 #define JCC(cc)                                                                 \
 static void jcc##cc(struct soft *s, const struct uop *u)                        \
 {                                                                               \
@@ -21,6 +22,7 @@ JCC_CONDITIONS(JCC)
 #define JCC_ROW(cc) jcc##cc,
 static op_fn *const jcc_rows[16] = { JCC_CONDITIONS(JCC_ROW) };
 
+/* Used to fuse a Jcc with the operation before it (alu_and_jcc); *cc is the condition. */
 bool is_jcc(op_fn *fn, unsigned *cc)
 {
     for (*cc = 0; *cc < 16; ++*cc)
@@ -29,6 +31,7 @@ bool is_jcc(op_fn *fn, unsigned *cc)
     return false;
 }
 
+/* A direct jump goes where the link leads, with no look-up. */
 static void jmp_rel(struct soft *s, const struct uop *u)
 {
     FOLLOW(s, u, 0);
@@ -36,6 +39,8 @@ static void jmp_rel(struct soft *s, const struct uop *u)
 
 /* ---- LOOP and JCXZ: the counter is as wide as addresses ---- */
 
+/* Count RCX, ECX or CX down by one without touching a flag.  False: it is 0 now.  [SDM 2A
+ * "LOOP/LOOPcc-Loop According to ECX Counter"] */
 INLINE bool loop_counts(struct soft *s, const struct uop *u)
 {
     uint64_t left = low_bytes(s->gpr[RCX] - 1, u->asize);
@@ -51,6 +56,8 @@ static void loop(struct soft *s, const struct uop *u)
     FOLLOW(s, u, 1);
 }
 
+/* LOOPE goes on while the counter is not 0 and ZF is 1: a search that ends at the first
+ * difference. */
 static void loope(struct soft *s, const struct uop *u)
 {
     if (loop_counts(s, u) && cc_zf(s))
@@ -65,6 +72,7 @@ static void loopne(struct soft *s, const struct uop *u)
     FOLLOW(s, u, 1);
 }
 
+/* JCXZ tests the counter and does not change it; it guards a loop that may run zero times. */
 static void jcxz(struct soft *s, const struct uop *u)
 {
     if (low_bytes(s->gpr[RCX], u->asize) == 0)
@@ -74,7 +82,9 @@ static void jcxz(struct soft *s, const struct uop *u)
 
 /* ---- the general ways, any stack and any mode ---- */
 
-/* Checked before anything is pushed: the fault is the branch's, with the stack as before it. */
+/* In 64-bit mode a target must be canonical (bits 63:47 all equal), elsewhere within the
+ * limit of CS.  It is checked before anything is pushed: the fault is the branch's, with the
+ * stack as before it.  [SDM 3A "Canonical Addressing"] */
 static void check_target(struct soft *s, uint64_t to)
 {
     bool ok = s->mode == MODE_LONG64 ? (uint64_t)((int64_t)(to << 16) >> 16) == to
@@ -91,7 +101,8 @@ static void branch_outside(struct soft *s, const struct uop *u)
     soft_fault(s, VEC_GP, 0);
 }
 
-/* Conditional ones fault when they are taken, and have counted nothing then. */
+/* Conditional branches whose target is outside fault only when they are taken, and LOOP has
+ * counted nothing then.  So whether it will be taken is found out first. */
 SLOW void branch_outside_if(struct soft *s, const struct uop *u)
 {
     uint64_t count = low_bytes(s->gpr[RCX], u->asize);
@@ -114,6 +125,7 @@ SLOW void branch_outside_if(struct soft *s, const struct uop *u)
     FOLLOW(s, u, 1);
 }
 
+/* CALL pushes the address of the next instruction, which the decoder left in u->disp. */
 SLOW void call_rel(struct soft *s, const struct uop *u)
 {
     s->cur = u;
@@ -133,6 +145,7 @@ SLOW void call_indirect(struct soft *s, const struct uop *u)
     JUMP(s, to);
 }
 
+/* JMP to the address in a register or in memory. */
 SLOW void jmp_indirect(struct soft *s, const struct uop *u)
 {
     uint64_t to;
@@ -143,7 +156,8 @@ SLOW void jmp_indirect(struct soft *s, const struct uop *u)
     JUMP(s, to);
 }
 
-/* RET n takes n bytes of parameters off the stack, behind the return address. */
+/* RET n takes n bytes of parameters off the stack, behind the return address.  If the
+ * target is bad the pop is undone.  [SDM 2B "RET-Return From Procedure"] */
 SLOW void ret(struct soft *s, const struct uop *u)
 {
     uint64_t sp = s->gpr[RSP], to;
@@ -163,11 +177,15 @@ SLOW void ret(struct soft *s, const struct uop *u)
 
 /* ---- flat stacks of n bytes an element: 8 in 64-bit mode, 4 in flat 32-bit ---- */
 
+/* Canonical?  In flat 32-bit mode any target is within the limit. */
 INLINE bool target_ok(unsigned n, uint64_t to)
 {
     return n == 4 || (uint64_t)((int64_t)(to << 16) >> 16) == to;
 }
 
+/* Fast variants: the stack is flat and its elements are as wide as RSP or ESP.  If the page
+ * of the stack is not in the TLB, or the target is bad, the general handler does it all and
+ * finds out why. */
 #define FLAT_STACK(n)                                                           \
 static void call_rel##n(struct soft *s, const struct uop *u)                    \
 {                                                                               \
@@ -211,6 +229,7 @@ static void jmp_r##n(struct soft *s, const struct uop *u)                       
 FLAT_STACK(4)
 FLAT_STACK(8)
 
+/* JMP through memory: jump tables, and calls into shared libraries by way of their tables. */
 #define FLAT_JMP_M(n, av)                                                       \
 static void jmp_m##n##_##av(struct soft *s, const struct uop *u)                \
 {                                                                               \
@@ -227,13 +246,15 @@ FLAT_JMP_M(8, A64)
 
 /* ---- choosing ---- */
 
-/* Where a relative branch goes: truncated to the operand size. */
-/* With a 16-bit operand a near branch clears the upper half of EIP. */
+/* Where a relative branch goes: relative to the next instruction, and truncated to the
+ * operand size.  With a 16-bit operand a near branch clears the upper half of EIP. */
 static uint64_t target(const struct uop *u, const struct insn *i)
 {
     return low_bytes(i->next + u->imm, i->mode == MODE_LONG64 ? 8 : u->opsize == 2 ? 2 : 4);
 }
 
+/* The handler of a JMP or CALL through a register or memory.  u->imm is what CALL will
+ * push. */
 static op_fn *indirect(struct uop *u, const struct insn *i, bool call)
 {
     unsigned n = i->n;
@@ -248,6 +269,7 @@ static op_fn *indirect(struct uop *u, const struct insn *i, bool call)
     return call ? call_indirect : jmp_indirect;
 }
 
+/* The four branches that look at the counter. */
 static op_fn *select_loop(unsigned mnemonic)
 {
     switch (mnemonic) {
@@ -258,6 +280,8 @@ static op_fn *select_loop(unsigned mnemonic)
     }
 }
 
+/* The decoder works out direct targets here, once, so that the handler need only follow the
+ * link. */
 op_fn *select_branch(struct uop *u, const struct insn *i, bool *ends)
 {
     *ends = true;

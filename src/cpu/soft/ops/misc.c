@@ -8,6 +8,9 @@
 
 /* ---- CBW, CWDE, CDQE; CWD, CDQ, CQO ---- */
 
+/* The old names say from what to what: Convert Byte to Word is AX = AL sign-extended;
+ * Convert Word to Doubleword fills DX with AX's sign, for a division.  [SDM 2A
+ * "CBW/CWDE/CDQE"] */
 #define EXTEND(name, reg, n, v)                                                 \
 static void name(struct soft *s, const struct uop *u)                           \
 {                                                                               \
@@ -33,7 +36,8 @@ static void xlat(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
-/* An array index against two limits in memory; beyond them #BR. */
+/* An array index against two limits in memory, the lower one first; beyond them #BR.  [SDM
+ * 2A "BOUND-Check Array Index Against Bounds"] */
 static void bound(struct soft *s, const struct uop *u)
 {
     unsigned n = u->opsize;
@@ -51,6 +55,8 @@ static void bound(struct soft *s, const struct uop *u)
 
 /* ---- nothing ---- */
 
+/* PAUSE, fences and prefetches end here, too: one vCPU without caches has nothing to wait
+ * for. */
 static void nop(struct soft *s, const struct uop *u)
 {
     NEXT(s, u);
@@ -64,6 +70,7 @@ static void clflush(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* What is not named here does nothing. */
 op_fn *select_misc(struct uop *u, const struct insn *i, bool *ends)
 {
     (void)i, (void)ends;
@@ -83,7 +90,8 @@ op_fn *select_misc(struct uop *u, const struct insn *i, bool *ends)
 
 /* ---- single flags ---- */
 
-/* One of the low eight bits of RFLAGS changes. */
+/* Change flags among the low eight bits of RFLAGS, of which only arithmetic flags change
+ * here. */
 static void change_low_flags(struct soft *s, uint64_t clear, uint64_t set)
 {
     cc_set_flags(s, (cc_flags(s) & ~clear) | set);
@@ -107,6 +115,7 @@ static void cmc(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* DF is not among the arithmetic flags that are kept lazily: it stands in s->flags. */
 static void cld(struct soft *s, const struct uop *u)
 {
     s->flags &= ~FLAG_DF;
@@ -119,6 +128,8 @@ static void std(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* Flags to AH and back: SF, ZF, AF, PF and CF, with bit 1 set.  It is how 8080 code was
+ * carried over.  [SDM 2A "LAHF-Load Status Flags into AH Register"] */
 static void lahf(struct soft *s, const struct uop *u)
 {
     reg_set(s, RAX, 1, 1, (cc_flags(s) & 0xff) | FLAG_ONE);
@@ -138,6 +149,7 @@ static void salc(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* The instructions without operands that set, clear or copy a flag. */
 op_fn *select_flag(struct uop *u, const struct insn *i, bool *ends)
 {
     (void)i, (void)ends;

@@ -7,12 +7,15 @@
 
 #include <Zydis/Zydis.h>
 
+/* X for every operand size, in bytes. */
 #define SIZES(X) X(1) X(2) X(4) X(8)
 
 /* ---- MOV ---- */
 
-/* Writing a 32-bit register clears the upper half of the 64-bit one; 8- and 16-bit writes leave
- * the rest alone (reg_set()).  [SDM 1 "General-Purpose Registers in 64-Bit Mode"] */
+/* rr: to a register from a register; ri: from an immediate; rm: from memory; mr, mi: to
+ * memory.  Writing a 32-bit register clears the upper half of the 64-bit one; 8- and 16-bit
+ * writes leave the rest alone (reg_set()).  [SDM 1 "General-Purpose Registers in 64-Bit
+ * Mode"] */
 #define MOV(n)                                                                  \
 static void mov_rr##n(struct soft *s, const struct uop *u)                      \
 {                                                                               \
@@ -41,6 +44,8 @@ SLOW void mov_mi##n(struct soft *s, const struct uop *u)                        
 }
 SIZES(MOV)
 
+/* The three with memory, when the address is flat and the TLB knows the page.  They are among
+ * the commonest instructions of all, so each is a few instructions of the host. */
 #define MOV_FAST(n, av)                                                         \
 static void mov_rm##n##_##av(struct soft *s, const struct uop *u)               \
 {                                                                               \
@@ -74,13 +79,16 @@ SIZES(MOV_FASTS)
     { mov_mi##n##_A64, mov_mi##n##_A32, mov_mi##n } },
 static const struct { op_fn *rr, *ri, *rm[3], *mr[3], *mi[3]; } mov_rows[4] = { SIZES(MOV_ROW) };
 
-/* MOVBE is rare: one handler each way, the size looked up.  BSWAP likewise. */
+/* MOVBE (big-endian load and store) is rare: one handler each way, the size looked up.
+ * BSWAP likewise. */
 static uint64_t swap_bytes(uint64_t v, unsigned n)
 {
     return n == 2 ? __builtin_bswap16((uint16_t)v) : n == 4 ? __builtin_bswap32((uint32_t)v)
                                                    : __builtin_bswap64(v);
 }
 
+/* Load, and store, in the other byte order.  [SDM 2B "MOVBE-Move Data After Swapping
+ * Bytes"] */
 static void movbe_rm(struct soft *s, const struct uop *u)
 {
     soft_write_reg(s, u->reg, u->opsize, swap_bytes(gen_load(s, u, u->opsize), u->opsize));
@@ -93,6 +101,8 @@ static void movbe_mr(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* The choice for choose.c: by log2 of the size and by form; rows with three entries by
+ * addressing. */
 op_fn *select_mov(struct uop *u, const struct insn *i, bool *ends)
 {
     (void)ends;
@@ -110,6 +120,8 @@ op_fn *select_mov(struct uop *u, const struct insn *i, bool *ends)
 
 /* ---- MOVZX, MOVSX, MOVSXD: to n bytes from m ---- */
 
+/* `extend` is the value v as it is (MOVZX) or sign-extended (MOVSX, MOVSXD), written to n
+ * bytes. */
 #define MOVX(name, n, m, extend)                                                \
 static void name##n##m##_rr(struct soft *s, const struct uop *u)                \
 {                                                                               \
@@ -136,6 +148,8 @@ static void name##n##m##_##av(struct soft *s, const struct uop *u)              
     NEXT(s, u);                                                                 \
 }
 
+/* Every pair of sizes: bytes written, bytes read.  From 2 to 2 exists, with a useless
+ * prefix. */
 #define MOVX_LIST(X)                                                            \
     X(movzx, 2, 1, v) X(movzx, 4, 1, v) X(movzx, 8, 1, v)                       \
     X(movzx, 2, 2, v) X(movzx, 4, 2, v) X(movzx, 8, 2, v)                       \
@@ -153,6 +167,8 @@ static const struct { uint16_t mnemonic; uint8_t n, m; op_fn *rr, *rm[3]; } movx
     MOVX_LIST(MOVX_ROW)
 };
 
+/* The table is searched: this happens once for each instruction decoded, not each time it
+ * runs. */
 op_fn *select_movx(struct uop *u, const struct insn *i, bool *ends)
 {
     unsigned m = u->mnemonic == ZYDIS_MNEMONIC_MOVZX ? ZYDIS_MNEMONIC_MOVZX : ZYDIS_MNEMONIC_MOVSX;
@@ -167,8 +183,9 @@ op_fn *select_movx(struct uop *u, const struct insn *i, bool *ends)
 
 /* ---- LEA ---- */
 
-/* LEA works out an address and does not use it: no segment, no check, no access.  Compilers use
- * it to add. */
+/* LEA works out an address and does not use it: no segment, no check, no access.  Compilers
+ * use it to add and to multiply by small numbers.  n is the size of the register, a that of
+ * the address.  [SDM 2A "LEA-Load Effective Address"] */
 #define LEA(n, a)                                                               \
 static void lea##n##_##a(struct soft *s, const struct uop *u)                   \
 {                                                                               \
@@ -184,6 +201,7 @@ static op_fn *const lea_rows[4][4] = {
     [3] = { NULL, lea8_2, lea8_4, lea8_8 },
 };
 
+/* LEA with a register instead of memory is an undefined opcode. */
 op_fn *select_lea(struct uop *u, const struct insn *i, bool *ends)
 {
     (void)ends;
@@ -233,8 +251,9 @@ op_fn *select_xchg(struct uop *u, const struct insn *i, bool *ends)
 
 /* ---- CMOVcc, SETcc: a handler for each condition ---- */
 
-/* A CMOV reads its source, and in 64-bit mode clears the upper half of a
- * 32-bit destination, whatever the condition. */
+/* A CMOV reads its source whatever the condition, so it can fault even if nothing is moved;
+ * and in 64-bit mode it always clears the upper half of a 32-bit destination.  [SDM 2A
+ * "CMOVcc-Conditional Move"] */
 #define CMOV(cc, n)                                                             \
 static void cmov##cc##_rr##n(struct soft *s, const struct uop *u)               \
 {                                                                               \
@@ -248,6 +267,7 @@ static void cmov##cc##_rm##n(struct soft *s, const struct uop *u)               
     reg_set(s, u->reg, 0, n, cc_cond(s, cc) ? v : reg_get(s, u->reg, 0, n));    \
     NEXT(s, u);                                                                 \
 }
+/* SETcc writes 1 or 0 into a byte. */
 #define SETCC(cc)                                                               \
 static void set##cc##_r(struct soft *s, const struct uop *u)                    \
 {                                                                               \
@@ -264,6 +284,7 @@ static void set##cc##_m(struct soft *s, const struct uop *u)                    
 #define CMOV_SETCC(cc) CMOV(cc, 2) CMOV(cc, 4) CMOV(cc, 8) SETCC(cc)
 CONDITIONS(CMOV_SETCC)
 
+/* By condition, then by log2 of the size; there is no CMOV of bytes. */
 #define CC_ROW(cc) { { NULL, cmov##cc##_rr2, cmov##cc##_rr4, cmov##cc##_rr8 },  \
                      { NULL, cmov##cc##_rm2, cmov##cc##_rm4, cmov##cc##_rm8 },  \
                      set##cc##_r, set##cc##_m },

@@ -13,7 +13,8 @@ __extension__ typedef __int128 s128;
 
 #define CARRY_IF(c) ((c) ? FLAG_CF | FLAG_OF : 0)
 
-INLINE uint64_t source(struct soft *s, const struct uop *u, unsigned n)
+/* The operand in ModRM.rm: the factor or the divisor. */
+INLINE uint64_t factor(struct soft *s, const struct uop *u, unsigned n)
 {
     return u->mem ? gen_load(s, u, n) : reg_get(s, u->rm, u->rm8, n);
 }
@@ -29,6 +30,7 @@ INLINE void set_wide(struct soft *s, unsigned n, uint64_t low, uint64_t high)
     reg_set(s, RDX, 0, n, high);
 }
 
+/* The dividend. */
 INLINE u128 get_wide(const struct soft *s, unsigned n)
 {
     if (n == 1)
@@ -36,11 +38,14 @@ INLINE u128 get_wide(const struct soft *s, unsigned n)
     return (u128)reg_get(s, RDX, 0, n) << (8 * n) | reg_get(s, RAX, 0, n);
 }
 
-/* CF and OF say whether the product needs more than n bytes. */
+/* CF and OF say whether the product needs more than n bytes.  IMUL has two more forms,
+ * which keep only the low half: reg = reg * r/m, and reg = r/m * imm.  A shift by all bits
+ * of a type is undefined in C, hence two shifts.  [SDM 2B "MUL-Unsigned Multiply"; SDM 2A
+ * "IMUL-Signed Multiply"] */
 #define MUL(n)                                                                  \
 static void mul##n(struct soft *s, const struct uop *u)                         \
 {                                                                               \
-    u128 r = (u128)reg_get(s, RAX, 0, n) * source(s, u, n);                     \
+    u128 r = (u128)reg_get(s, RAX, 0, n) * factor(s, u, n);                     \
     uint64_t high = (uint64_t)(r >> (8 * n - 1) >> 1);                          \
     set_wide(s, n, (uint64_t)r, high);                                          \
     cc_set_bits(s, cc_sx((uint64_t)r, n), CARRY_IF(high));                      \
@@ -49,7 +54,7 @@ static void mul##n(struct soft *s, const struct uop *u)                         
 static void imul##n(struct soft *s, const struct uop *u)                        \
 {                                                                               \
     int64_t a = (int64_t)cc_sx(reg_get(s, RAX, 0, n), n);                       \
-    s128 r = (s128)a * (int64_t)cc_sx(source(s, u, n), n);                      \
+    s128 r = (s128)a * (int64_t)cc_sx(factor(s, u, n), n);                      \
     uint64_t low = cc_sx((uint64_t)r, n);                                       \
     set_wide(s, n, (uint64_t)r, (uint64_t)(r >> (8 * n - 1) >> 1));             \
     cc_set_bits(s, low, CARRY_IF(r != (int64_t)low));                           \
@@ -75,12 +80,14 @@ static void imul_3##n(struct soft *s, const struct uop *u)                      
     NEXT(s, u);                                                                 \
 }
 
-/* "#DE: if the source operand is 0; if the quotient is too large".  The most
- * negative dividend by -1 overflows the host too: it is caught beforehand. */
+/* "#DE: if the source operand is 0; if the quotient is too large".  C divides 128
+ * bits by a library function, so narrower dividends go by 64 bits.  The most negative
+ * dividend by -1 overflows the host too: it is caught beforehand.
+ * [SDM 2A "DIV-Unsigned Divide", "IDIV-Signed Divide"] */
 #define DIV(n)                                                                  \
 static void div##n(struct soft *s, const struct uop *u)                         \
 {                                                                               \
-    uint64_t by = source(s, u, n);                                              \
+    uint64_t by = factor(s, u, n);                                              \
     u128 a = get_wide(s, n), q;                                                 \
     s->cur = u;                                                                 \
     if (!by)                                                                    \
@@ -99,7 +106,7 @@ static void div##n(struct soft *s, const struct uop *u)                         
 }                                                                               \
 static void idiv##n(struct soft *s, const struct uop *u)                        \
 {                                                                               \
-    int64_t by = (int64_t)cc_sx(source(s, u, n), n);                            \
+    int64_t by = (int64_t)cc_sx(factor(s, u, n), n);                            \
     u128 raw = get_wide(s, n);                                                  \
     s128 a = n == 8 ? (s128)raw : (s128)(int64_t)cc_sx((uint64_t)raw, n < 8 ? 2 * n : 8), q; \
     s->cur = u;                                                                 \
@@ -111,6 +118,7 @@ static void idiv##n(struct soft *s, const struct uop *u)                        
     set_wide(s, n, (uint64_t)q, (uint64_t)(a % by));                            \
     NEXT(s, u);                                                                 \
 }
+/* imul_2 and imul_3 of one byte do not exist as instructions; nobody chooses them. */
 #define SIZES(X) X(1) X(2) X(4) X(8)
 SIZES(MUL)
 SIZES(DIV)
@@ -118,6 +126,7 @@ SIZES(DIV)
 #define ROW(n) { mul##n, imul##n, imul_2##n, imul_3##n, div##n, idiv##n },
 static const struct { op_fn *mul, *imul, *imul2, *imul3, *div, *idiv; } rows[4] = { SIZES(ROW) };
 
+/* By log2 of the operand size; IMUL has three forms and a choice of its own. */
 op_fn *select_muldiv(struct uop *u, const struct insn *i, bool *ends)
 {
     (void)ends;
@@ -128,6 +137,7 @@ op_fn *select_muldiv(struct uop *u, const struct insn *i, bool *ends)
     }
 }
 
+/* By the number of operands.  "IMUL reg, imm" is written with two and has three. */
 op_fn *select_imul(struct uop *u, const struct insn *i, bool *ends)
 {
     (void)ends;

@@ -11,23 +11,26 @@
 
 enum shift { SHL, SHR, SAR, ROL, ROR, RCL, RCR, N_SHIFTS };
 
+/* So many low bits set.  A shift by 64 is undefined in C, hence the case of its own. */
 INLINE uint64_t mask_of(unsigned bits)
 {
     return bits == 64 ? ~UINT64_C(0) : BIT(bits) - 1;
 }
 
-/* CF, and OF from the two highest bits that matter. */
-INLINE uint64_t bits_co(uint64_t cf, uint64_t of)
+/* CF and OF as they stand in RFLAGS, from bit 0 of each argument. */
+INLINE uint64_t cf_and_of(uint64_t cf, uint64_t of)
 {
     return (cf & 1) | (of & 1 ? FLAG_OF : 0);
 }
 
-INLINE void set_co(struct soft *s, uint64_t cf, uint64_t of)
+/* Rotates change these two and leave the other flags alone. */
+INLINE void set_cf_and_of(struct soft *s, uint64_t cf, uint64_t of)
 {
-    cc_set_cf_of(s, bits_co(cf, of));
+    cc_set_cf_of(s, cf_and_of(cf, of));
 }
 
-/* Rotate through carry: bits + 1 places. */
+/* RCL and RCR: CF is one more bit of what is rotated, so it is bits + 1 places wide.  Rare,
+ * and done bit by bit. */
 static uint64_t rotate_carry(struct soft *s, bool left, unsigned bits, uint64_t a, unsigned count)
 {
     uint64_t cf = cc_cf(s), out, top = bits - 1;
@@ -42,11 +45,14 @@ static uint64_t rotate_carry(struct soft *s, bool left, unsigned bits, uint64_t 
         }
         cf = out;
     }
-    set_co(s, cf, left ? (a >> top) ^ cf : (a >> top) ^ (a >> (top - 1)));
+    set_cf_and_of(s, cf, left ? (a >> top) ^ cf : (a >> top) ^ (a >> (top - 1)));
     return a;
 }
 
-/* a is zero-extended; count is not 0 and below 32 or 64. */
+/* a is zero-extended; count is not 0 and below 32, or 64 for 64-bit operands.  CF is the
+ * last bit that was shifted out.  OF says for a left shift that the sign has changed; for
+ * SHR it is the old sign, for SAR 0.  A rotate is by the count modulo the width.  [SDM 2B
+ * "SAL/SAR/SHL/SHR-Shift", "RCL/RCR/ROL/ROR-Rotate"] */
 INLINE uint64_t shift(struct soft *s, enum shift op, unsigned n, uint64_t a, unsigned count)
 {
     unsigned bits = 8 * n, top = bits - 1, k;
@@ -57,28 +63,28 @@ INLINE uint64_t shift(struct soft *s, enum shift op, unsigned n, uint64_t a, uns
         r = a << count;
         cf = count <= bits ? a >> (bits - count) : 0;
         r = cc_sx(r, n);
-        cc_set_bits(s, r, bits_co(cf, (r >> 63) ^ cf));
+        cc_set_bits(s, r, cf_and_of(cf, (r >> 63) ^ cf));
         return r;
     case SHR:
         cf = a >> (count - 1);
         r = cc_sx(a >> count, n);
-        cc_set_bits(s, r, bits_co(cf, a >> top));
+        cc_set_bits(s, r, cf_and_of(cf, a >> top));
         return r;
     case SAR:
         r = cc_sx(a, n);
         cf = (uint64_t)((int64_t)r >> (count - 1));
         r = (uint64_t)((int64_t)r >> count);
-        cc_set_bits(s, r, bits_co(cf, 0));
+        cc_set_bits(s, r, cf_and_of(cf, 0));
         return r;
     case ROL:
         k = count & top;
         r = k ? (a << k | a >> (bits - k)) & mask_of(bits) : a;
-        set_co(s, r, (r >> top) ^ r);
+        set_cf_and_of(s, r, (r >> top) ^ r);
         return r;
     case ROR:
         k = count & top;
         r = k ? (a >> k | a << (bits - k)) & mask_of(bits) : a;
-        set_co(s, r >> top, (r >> top) ^ (r >> (top - 1)));
+        set_cf_and_of(s, r >> top, (r >> top) ^ (r >> (top - 1)));
         return r;
     default:
         return rotate_carry(s, op == RCL, bits, a, count);
@@ -92,8 +98,9 @@ INLINE unsigned count_mask(unsigned n, uint64_t count)
     return (unsigned)count & (n == 8 ? 63 : 31);
 }
 
-/* A count of 0 writes its operand back, which clears the upper half of a
- * 32-bit register, and touches no flag. */
+/* One handler for a register and one for memory; `count` is an immediate or CL.  A count of
+ * 0 writes its operand back, which clears the upper half of a 32-bit register, and touches
+ * no flag. */
 #define SHIFT(op, n, name, count)                                               \
 static void name##_##op##n(struct soft *s, const struct uop *u)                 \
 {                                                                               \
@@ -113,6 +120,8 @@ static void m##name##_##op##n(struct soft *s, const struct uop *u)              
 
 #define SIZES(X, op)  X(op, 1) X(op, 2) X(op, 4) X(op, 8)
 #define SHIFT_OPS(X)  X(SHL) X(SHR) X(SAR) X(ROL) X(ROR) X(RCL) X(RCR)
+/* Count in the instruction, and in CL.  The forms that shift by 1 are decoded as an
+ * immediate 1. */
 #define SHIFT_BOTH(op, n) SHIFT(op, n, i, u->imm) SHIFT(op, n, cl, s->gpr[RCX])
 #define SHIFT_ALL(op) SIZES(SHIFT_BOTH, op)
 SHIFT_OPS(SHIFT_ALL)
@@ -121,6 +130,7 @@ SHIFT_OPS(SHIFT_ALL)
 #define ROWS(op) [op] = { SIZES(ROW, op) },
 static const struct { op_fn *ri, *rcl, *mi, *mcl; } rows[N_SHIFTS][4] = { SHIFT_OPS(ROWS) };
 
+/* By operation, size, and where operand and count are. */
 op_fn *select_shift(struct uop *u, const struct insn *i, bool *ends)
 {
     static const uint16_t names[N_SHIFTS] = {
@@ -139,9 +149,10 @@ op_fn *select_shift(struct uop *u, const struct insn *i, bool *ends)
 
 /* ---- SHLD, SHRD ---- */
 
-/* With 16-bit operands and a count over 16 the result is undefined; Intel's
- * processors rotate the three words dst:src:dst. */
-/* Bits shifted in come from a second operand instead of being zeros: for long shifts. */
+/* Bits shifted in come from a second operand instead of being zeros: for long shifts, and
+ * for moving pictures bit by bit.  With 16-bit operands and a count over 16 the result is
+ * undefined; Intel's processors rotate the three words dst:src:dst.  [SDM 2B "SHLD-Double
+ * Precision Shift Left", "SHRD-Double Precision Shift Right"] */
 static uint64_t shift_double(struct soft *s, bool left, unsigned n, uint64_t a, uint64_t b,
                              unsigned count)
 {
@@ -165,11 +176,12 @@ static uint64_t shift_double(struct soft *s, bool left, unsigned n, uint64_t a, 
         r = (a >> count | b << (bits - count)) & mask_of(bits);
         cf = a >> (count - 1);
     }
-    cc_set_bits(s, cc_sx(r, n), bits_co(cf, (r ^ a) >> (bits - 1)));
+    cc_set_bits(s, cc_sx(r, n), cf_and_of(cf, (r ^ a) >> (bits - 1)));
     return r;
 }
 
-INLINE void do_shiftd(struct soft *s, const struct uop *u, bool left, uint64_t count)
+/* Both instructions, with operands of any kind. */
+INLINE void shift_double_op(struct soft *s, const struct uop *u, bool left, uint64_t count)
 {
     unsigned n = u->opsize, by = count_mask(n, count);
     uint64_t b = reg_get(s, u->reg, u->reg8, n), a, r;
@@ -183,30 +195,32 @@ INLINE void do_shiftd(struct soft *s, const struct uop *u, bool left, uint64_t c
         reg_set(s, u->rm, u->rm8, n, r);
 }
 
+/* By an immediate or by CL, left or right. */
 static void shld_i(struct soft *s, const struct uop *u)
 {
-    do_shiftd(s, u, true, u->imm);
+    shift_double_op(s, u, true, u->imm);
     NEXT(s, u);
 }
 
 static void shld_cl(struct soft *s, const struct uop *u)
 {
-    do_shiftd(s, u, true, s->gpr[RCX]);
+    shift_double_op(s, u, true, s->gpr[RCX]);
     NEXT(s, u);
 }
 
 static void shrd_i(struct soft *s, const struct uop *u)
 {
-    do_shiftd(s, u, false, u->imm);
+    shift_double_op(s, u, false, u->imm);
     NEXT(s, u);
 }
 
 static void shrd_cl(struct soft *s, const struct uop *u)
 {
-    do_shiftd(s, u, false, s->gpr[RCX]);
+    shift_double_op(s, u, false, s->gpr[RCX]);
     NEXT(s, u);
 }
 
+/* SHLD and SHRD, by where the count is. */
 op_fn *select_shiftd(struct uop *u, const struct insn *i, bool *ends)
 {
     bool left = u->mnemonic == ZYDIS_MNEMONIC_SHLD;

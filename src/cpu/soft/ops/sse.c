@@ -18,13 +18,16 @@ enum { MXCSR_UE = 1 << 4, BEFORE_COMPUTING = 7 /* IE DE ZE */ };
 
 /* ---- may it run? ---- */
 
+/* Does the instruction name an MMX register? */
 static bool has_mmx(const struct uop *u, const struct sse_op *o)
 {
     return o->reg == SSE_M || (o->rm == SSE_M && !u->mem);
 }
 
-/* [SDM 3A "Emulation of SSE Extensions"; SDM 2A "MMX Instructions", exceptions] */
-static void check(struct soft *s, const struct uop *u, const struct sse_op *o)
+/* EM or no OSFXSR: #UD.  TS: #NM, as for x87.c.  An instruction with MMX registers also
+ * reports a pending x87 exception, for the registers are the FPU's.  [SDM 3A "Emulation of
+ * SSE Extensions"; SDM 2A "MMX Instructions", exceptions] */
+static void check_allowed(struct soft *s, const struct uop *u, const struct sse_op *o)
 {
     s->cur = u;
     if (o->flags & SSE_FREE)
@@ -39,6 +42,7 @@ static void check(struct soft *s, const struct uop *u, const struct sse_op *o)
 
 /* ---- MMX registers: the mantissas of the FPU's, by their physical numbers ---- */
 
+/* MMn is the mantissa of physical register n; the image has registers by distance from TOP. */
 static uint8_t *mmx_register(struct soft *s, unsigned nr)
 {
     return s->fpu.st[(nr - (s->fpu.fsw >> 11)) & 7];
@@ -52,6 +56,7 @@ static void mmx_mode(struct soft *s)
     s->fpu.ftw = 0xff;
 }
 
+/* An MMX write sets the exponent to all ones, so the FPU would see it as no number. */
 static void mmx_write(struct soft *s, unsigned nr, const void *from)
 {
     memcpy(mmx_register(s, nr), from, 8);
@@ -60,14 +65,16 @@ static void mmx_write(struct soft *s, unsigned nr, const void *from)
 
 /* ---- operands ---- */
 
+/* Where register nr of a class is. */
 static uint8_t *of_class(struct soft *s, unsigned class, unsigned nr)
 {
     return class == SSE_X ? s->fpu.xmm[nr] : class == SSE_M ? mmx_register(s, nr & 7)
                           : (uint8_t *)&s->gpr[nr];
 }
 
-/* The address is flat, aligned if it must be, and the TLB knows it. */
-INLINE bool quick(struct soft *s, const struct uop *u, unsigned tag, uint8_t **p)
+/* True, and *p is the operand in host memory, if its address is flat, aligned if it must
+ * be, and in the TLB. */
+INLINE bool find_quickly(struct soft *s, const struct uop *u, unsigned tag, uint8_t **p)
 {
     gla_t at = flat_address(s, u, u->av);
 
@@ -75,40 +82,43 @@ INLINE bool quick(struct soft *s, const struct uop *u, unsigned tag, uint8_t **p
            tlb_hit(s, at, u->imm2, tag, p);
 }
 
-static gla_t place(struct soft *s, const struct uop *u, unsigned access)
+/* The general way.  A misaligned operand of an instruction that wants alignment is #GP(0). */
+static gla_t rm_address(struct soft *s, const struct uop *u, unsigned access)
 {
     return u->sse->flags & SSE_ALIGNED ? gen_aligned_address(s, u, u->imm2, 16, access)
                                        : gen_address(s, u, u->imm2, access);
 }
 
+/* The r/m operand from memory, u->imm2 bytes. */
 static void load_rm(struct soft *s, const struct uop *u, void *to)
 {
     unsigned n = u->imm2, access = s->cpl == 3 ? WALK_USER : 0;
     uint64_t v;
     uint8_t *p;
 
-    if (quick(s, u, TAG_R, &p)) {
+    if (find_quickly(s, u, TAG_R, &p)) {
         memcpy(to, p, n);
         return;
     }
-    gla_t at = place(s, u, 0);
+    gla_t at = rm_address(s, u, 0);
     for (unsigned i = 0; i < n; i += 8) {
         v = soft_lin_load(s, at + i, n < 8 ? n : 8, access);
         memcpy((uint8_t *)to + i, &v, n < 8 ? n : 8);
     }
 }
 
+/* And to memory.  If it takes two stores, both are probed before. */
 static void store_rm(struct soft *s, const struct uop *u, const void *from)
 {
     unsigned n = u->imm2, access = WALK_WRITE | (s->cpl == 3 ? WALK_USER : 0);
     uint64_t v = 0;
     uint8_t *p;
 
-    if (quick(s, u, TAG_W, &p)) {
+    if (find_quickly(s, u, TAG_W, &p)) {
         memcpy(p, from, n);
         return;
     }
-    gla_t at = place(s, u, WALK_WRITE);
+    gla_t at = rm_address(s, u, WALK_WRITE);
     if (n > 8)
         soft_lin_probe(s, at, n, access);
     for (unsigned i = 0; i < n; i += 8) {
@@ -119,16 +129,22 @@ static void store_rm(struct soft *s, const struct uop *u, const void *from)
 
 /* ---- on the host ---- */
 
-/* Underflow that traps does so for tiny results that are exact, too; masked, it
- * is flagged only of inexact ones.  Flushing to zero shows the others.  (PE beside
- * it would be about a result with an unbounded exponent, which we have not.) */
-static uint32_t tiny(struct sse_io io, const uint8_t *form, bool mmx)
+/* Does it underflow?  With the exception unmasked, UE is raised for every tiny result, also
+ * for an exact one; masked, as the host runs it, only for an inexact one.  Running it once
+ * more with results flushed to zero shows the others.  (PE beside UE would be about a
+ * result with an unbounded exponent, which is not to be had.) [SDM 1 "Numeric Underflow
+ * Exception (#U)"] */
+static uint32_t underflow_of_tiny(struct sse_io io, const uint8_t *form, bool mmx)
 {
     io.mxcsr |= MXCSR_FTZ;
     (mmx ? sse_mmx_on_host : sse_fp_on_host)(&io, form);
     return io.mxcsr & MXCSR_UE;
 }
 
+/* Run under the guest's MXCSR, but with all exceptions masked.  Which ones were raised is
+ * read from MXCSR afterwards; one that the guest has unmasked becomes #XM, or #UD if the
+ * guest's kernel has not said that it handles #XM (OSXMMEXCPT).  IE, DE and ZE are found
+ * before computing, and suppress the others.  [SDM 1 "SSE and SSE2 Exceptions"] */
 static void run_fp(struct soft *s, const struct uop *u, struct sse_io *io, bool mmx)
 {
     uint32_t masks = s->fpu.mxcsr >> 7 & MXCSR_EXCEPTIONS, unmasked, raised;
@@ -141,7 +157,7 @@ static void run_fp(struct soft *s, const struct uop *u, struct sse_io *io, bool 
     (mmx ? sse_mmx_on_host : sse_fp_on_host)(io, u->host);
     raised = io->mxcsr & MXCSR_EXCEPTIONS;
     if (UNLIKELY(!(masks & MXCSR_UE)))
-        raised |= tiny(before, u->host, mmx);
+        raised |= underflow_of_tiny(before, u->host, mmx);
     unmasked = raised & ~masks;
     if (unmasked & BEFORE_COMPUTING)
         raised &= BEFORE_COMPUTING;         /* nothing was computed */
@@ -150,7 +166,8 @@ static void run_fp(struct soft *s, const struct uop *u, struct sse_io *io, bool 
         soft_fault(s, s->cr4 & CR4_OSXMMEXCPT ? VEC_XM : VEC_UD, 0);
 }
 
-static void run(struct soft *s, const struct uop *u, struct sse_io *io)
+/* Choose the way to the host by what state the instruction touches. */
+static void run_on_host(struct soft *s, const struct uop *u, struct sse_io *io)
 {
     bool mmx = u->sse->reg == SSE_M || u->sse->rm == SSE_M;
 
@@ -164,7 +181,8 @@ static void run(struct soft *s, const struct uop *u, struct sse_io *io)
     }
 }
 
-static void *in_io(struct sse_io *io, unsigned class, unsigned nr)
+/* Register 0 or 1 of a class in what goes to the host. */
+static void *place_in_io(struct sse_io *io, unsigned class, unsigned nr)
 {
     return class == SSE_X ? (void *)io->xmm[nr] : class == SSE_M ? (void *)&io->mm[nr]
                           : (void *)&io->gpr[nr];
@@ -172,16 +190,17 @@ static void *in_io(struct sse_io *io, unsigned class, unsigned nr)
 
 static const uint8_t class_bytes[] = { [SSE_X] = 16, [SSE_M] = 8, [SSE_G] = 8 };
 
-static void gather(struct soft *s, const struct uop *u, struct sse_io *io)
+/* Operand reg into register 0, r/m into register 1. */
+static void gather_operands(struct soft *s, const struct uop *u, struct sse_io *io)
 {
     const struct sse_op *o = u->sse;
 
     memset(io, 0, sizeof *io);
-    memcpy(in_io(io, o->reg, 0), of_class(s, o->reg, u->reg), class_bytes[o->reg]);
+    memcpy(place_in_io(io, o->reg, 0), of_class(s, o->reg, u->reg), class_bytes[o->reg]);
     if (u->mem)
-        load_rm(s, u, in_io(io, o->rm, 1));
+        load_rm(s, u, place_in_io(io, o->rm, 1));
     else
-        memcpy(in_io(io, o->rm, 1), of_class(s, o->rm, u->rm), class_bytes[o->rm]);
+        memcpy(place_in_io(io, o->rm, 1), of_class(s, o->rm, u->rm), class_bytes[o->rm]);
 }
 
 /* reg = reg OP r/m */
@@ -190,15 +209,15 @@ SLOW void compute(struct soft *s, const struct uop *u)
     const struct sse_op *o = u->sse;
     struct sse_io io;
 
-    check(s, u, o);
-    gather(s, u, &io);
+    check_allowed(s, u, o);
+    gather_operands(s, u, &io);
     if (has_mmx(u, o))
         mmx_mode(s);                        /* even if MXCSR's exceptions follow */
-    run(s, u, &io);
+    run_on_host(s, u, &io);
     if (o->reg == SSE_M)
         mmx_write(s, u->reg & 7, &io.mm[0]);
     else
-        memcpy(of_class(s, o->reg, u->reg), in_io(&io, o->reg, 0), class_bytes[o->reg]);
+        memcpy(of_class(s, o->reg, u->reg), place_in_io(&io, o->reg, 0), class_bytes[o->reg]);
 }
 
 /* COMISS and its kin: the result is in RFLAGS. */
@@ -206,45 +225,47 @@ SLOW void compare(struct soft *s, const struct uop *u)
 {
     struct sse_io io;
 
-    check(s, u, u->sse);
-    gather(s, u, &io);
-    run(s, u, &io);
+    check_allowed(s, u, u->sse);
+    gather_operands(s, u, &io);
+    run_on_host(s, u, &io);
     soft_set_flags(s, (soft_flags(s) & ~FLAGS_ARITH) | (io.flags & FLAGS_ARITH));
 }
 
-/* rm = rm SHIFT imm8 */
+/* rm = rm SHIFT imm8.  The host runs the form that takes its count from a register. */
 SLOW void shift(struct soft *s, const struct uop *u)
 {
     const struct sse_op *o = u->sse;
     struct sse_io io = { .xmm[1][0] = (uint8_t)u->imm, .mm[1] = u->imm };
 
-    check(s, u, o);
+    check_allowed(s, u, o);
     if (o->rm == SSE_M)
         mmx_mode(s);
-    memcpy(in_io(&io, o->rm, 0), of_class(s, o->rm, u->rm), class_bytes[o->rm]);
-    run(s, u, &io);
+    memcpy(place_in_io(&io, o->rm, 0), of_class(s, o->rm, u->rm), class_bytes[o->rm]);
+    run_on_host(s, u, &io);
     if (o->rm == SSE_M)
         mmx_write(s, u->rm & 7, &io.mm[0]);
     else
         memcpy(s->fpu.xmm[u->rm], io.xmm[0], 16);
 }
 
-/* PSRLDQ, PSLLDQ: by bytes */
+/* PSRLDQ, PSLLDQ: by bytes.  The 16 bytes that are wanted are cut out of a row of zeros,
+ * the register, and zeros again. */
 SLOW void shift_bytes(struct soft *s, const struct uop *u)
 {
     uint8_t *x = s->fpu.xmm[u->rm], wide[48] = { 0 };
     unsigned by = u->imm < 16 ? (unsigned)u->imm : 16;
 
-    check(s, u, u->sse);
+    check_allowed(s, u, u->sse);
     memcpy(wide + 16, x, 16);
     memcpy(x, u->sse->group == 3 ? wide + 16 + by : wide + 16 - by, 16);
 }
 
 /* ---- moves ---- */
 
-/* The low bytes of v, or those from `from` on, to a register. */
-static void put(struct soft *s, unsigned class, unsigned nr, const struct sse_op *o, unsigned n,
-                const uint8_t *v)
+/* Write n bytes of v, from byte o->from on, into a register at byte o->to.  The rest of an
+ * XMM register becomes 0, or stays (SSE_KEEP). */
+static void put_register(struct soft *s, unsigned class, unsigned nr, const struct sse_op *o,
+                         unsigned n, const uint8_t *v)
 {
     uint8_t *r;
 
@@ -264,14 +285,14 @@ SLOW void load(struct soft *s, const struct uop *u)
     const struct sse_op *o = u->sse;
     uint8_t v[16] = { 0 };
 
-    check(s, u, o);
+    check_allowed(s, u, o);
     if (u->mem)
         load_rm(s, u, v);
     if (has_mmx(u, o))
         mmx_mode(s);
     if (!u->mem)
         memcpy(v, of_class(s, o->rm, u->rm), o->rm == SSE_G ? u->imm2 : class_bytes[o->rm]);
-    put(s, o->reg, u->reg, o, u->imm2, v);
+    put_register(s, o->reg, u->reg, o, u->imm2, v);
 }
 
 /* r/m = reg */
@@ -280,14 +301,14 @@ SLOW void store(struct soft *s, const struct uop *u)
     const struct sse_op *o = u->sse;
     uint8_t v[16];
 
-    check(s, u, o);
+    check_allowed(s, u, o);
     memcpy(v, of_class(s, o->reg, u->reg), class_bytes[o->reg]);
     if (u->mem)
         store_rm(s, u, v + o->from);
     if (has_mmx(u, o))
         mmx_mode(s);
     if (!u->mem)
-        put(s, o->rm, u->rm, o, u->imm2, v);
+        put_register(s, o->rm, u->rm, o, u->imm2, v);
 }
 
 /* The bytes of reg whose sign bit is set in r/m, to DS:rDI. */
@@ -297,7 +318,7 @@ SLOW void maskmov(struct soft *s, const struct uop *u)
     unsigned n = u->imm2, access = WALK_WRITE | (s->cpl == 3 ? WALK_USER : 0);
     uint8_t v[16], mask[16];
 
-    check(s, u, o);
+    check_allowed(s, u, o);
     memcpy(v, of_class(s, o->reg, u->reg), n);
     memcpy(mask, of_class(s, o->rm, u->rm), n);
     gla_t at = soft_linear(s, u->seg, low_bytes(s->gpr[RDI], u->asize), n, WALK_WRITE);
@@ -311,9 +332,11 @@ SLOW void maskmov(struct soft *s, const struct uop *u)
         mmx_mode(s);
 }
 
+/* All FPU registers empty: x87 code may run again.  [SDM 2A "EMMS-Empty MMX Technology
+ * State"] */
 SLOW void emms(struct soft *s, const struct uop *u)
 {
-    check(s, u, u->sse);
+    check_allowed(s, u, u->sse);
     mmx_mode(s);
     s->fpu.ftw = 0;
 }
@@ -323,7 +346,8 @@ SLOW void emms(struct soft *s, const struct uop *u)
  * Most operands are whole XMM registers, or 16 bytes of memory that the TLB
  * knows: those are moved, and given to the host, where they are. */
 
-INLINE bool ready(const struct soft *s)
+/* Nothing forbids SSE: check_allowed() would let it pass. */
+INLINE bool is_sse_on(const struct soft *s)
 {
     return !(s->cr0 & (CR0_EM | CR0_TS)) && (s->cr4 & CR4_OSFXSR);
 }
@@ -333,11 +357,11 @@ INLINE uint8_t *whole_rm(struct soft *s, const struct uop *u, unsigned tag)
 {
     uint8_t *p;
 
-    if (UNLIKELY(u->imm2 != 16 || u->sse->rm != SSE_X || !ready(s)))
+    if (UNLIKELY(u->imm2 != 16 || u->sse->rm != SSE_X || !is_sse_on(s)))
         return NULL;
     if (!u->mem)
         return s->fpu.xmm[u->rm];
-    return quick(s, u, tag, &p) ? p : NULL;
+    return find_quickly(s, u, tag, &p) ? p : NULL;
 }
 
 void sse_load(struct soft *s, const struct uop *u)
@@ -374,6 +398,7 @@ void sse_compute(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* The rest are rare: the work in a SLOW function, then on to the next instruction. */
 #define HANDLER(name) \
 void sse_##name(struct soft *s, const struct uop *u) \
 { \

@@ -1,13 +1,14 @@
 /*
  * cpu/soft/ops/sse_table.c -- which MMX, SSE and SSE2 instructions there are.
  *
- * A row for each, by mandatory prefix and second opcode byte.  Most are of one
+ * A row for each, by mandatory prefix (none, 66, F3, F2) and second opcode byte.  Most are of one
  * shape, reg = reg OP r/m, and are run by the host; the rest are moves and a
  * few of their own.  Rows of one opcode stand together.
  * [SDM 2D "Opcode Map", "Two-byte Opcode Map"]
  */
 #include "cpu/soft/exec.h"
 
+/* Both forms of ModRM, and with alignment of the one in memory. */
 #define RM      (SSE_REG | SSE_MEM)
 #define RMA     (SSE_REG | SSE_MEM | SSE_ALIGNED)
 
@@ -39,6 +40,8 @@
 #define STORE(pfx, op, r, m, size, flags, from, to) \
     { sse_store, SSE_##pfx, op, 0, SSE_##r, SSE_##m, size, flags, from, to, 0 },
 
+/* The order is by opcode.  X, M and G are the classes of the operands: XMM, MMX, general
+ * register. */
 static const struct sse_op table[] = {
     LOAD(NP, 0x10, X, X, 16, RM, 0, 0)                          /* MOVUPS, MOVUPD */
     LOAD(66, 0x10, X, X, 16, RM, 0, 0)
@@ -148,14 +151,19 @@ static const struct sse_op table[] = {
     INT(0xf8) INT(0xf9) INT(0xfa) INT(0xfb) INT(0xfc) INT(0xfd) INT(0xfe)
 };
 
-static uint16_t first_row[256];         /* of an opcode, plus 1; 0: none */
+/* The row of `table` at which an opcode begins, plus 1; 0: there is none. */
+static uint16_t first_row[256];
 
+/* Fill first_row, once at start.  Backwards, so that the first row of an opcode is what
+ * stays. */
 void sse_table_init(void)
 {
     for (size_t i = NELEM(table); i--; )
         first_row[table[i].opcode] = (uint16_t)(i + 1);
 }
 
+/* The piece of code in sse_host.S that runs it.  Of opcodes with an immediate there is one
+ * piece for each of its 256 values, for the host's instruction has it in its bytes, too. */
 static const uint8_t *form_of(const struct sse_op *o, const struct sse_insn *i)
 {
     static const uint8_t with_imm[5] = { 0x70, 0xc2, 0xc4, 0xc5, 0xc6 };
@@ -168,6 +176,8 @@ static const uint8_t *form_of(const struct sse_op *o, const struct sse_insn *i)
     return sse_imm_forms[k][o->prefix][i->imm];
 }
 
+/* Find the row for prefix, register or memory form, and group.  The size of a memory
+ * operand goes into u->imm2. */
 op_fn *sse_select(struct uop *u, const struct sse_insn *i)
 {
     unsigned mod = i->modrm >> 6 == 3 ? SSE_REG : SSE_MEM, row = first_row[i->opcode];

@@ -11,12 +11,15 @@
 
 /* ---- general: any mode, any operand ---- */
 
-/* How much of RSP is the stack pointer: SS.B says so, not the operand size. */
+/* How much of RSP is the stack pointer, in bytes: SS.B says so, not the operand size.  [SDM
+ * 1 "Address-Size Attribute for Stack"] */
 static unsigned sp_size(const struct soft *s)
 {
     return s->mode == MODE_LONG64 ? 8 : s->seg[SEG_SS].attr & SEG_DB ? 4 : 2;
 }
 
+/* Push and pop by a copy of the stack pointer, sp, so that a fault in the middle of an
+ * instruction leaves the register as it was. */
 static void push_at(struct soft *s, uint64_t *sp, unsigned n, uint64_t v)
 {
     *sp = low_bytes(*sp - n, sp_size(s));
@@ -31,11 +34,14 @@ static uint64_t pop_at(struct soft *s, uint64_t *sp, unsigned n)
     return v;
 }
 
+/* Nothing can fault any more: the copy becomes RSP, ESP or SP. */
 static void commit_sp(struct soft *s, uint64_t sp)
 {
     reg_set(s, RSP, 0, sp_size(s), sp);
 }
 
+/* PUSH of a register or of memory.  PUSH ESP pushes the value of before.  [SDM 2B
+ * "PUSH-Push Word, Doubleword, or Quadword Onto the Stack"] */
 SLOW void push_rm(struct soft *s, const struct uop *u)
 {
     s->cur = u;
@@ -43,6 +49,7 @@ SLOW void push_rm(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* The immediate is sign-extended by the decoder and cut to the operand size here. */
 SLOW void push_imm(struct soft *s, const struct uop *u)
 {
     s->cur = u;
@@ -50,6 +57,7 @@ SLOW void push_imm(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* The register is written after the stack pointer: POP ESP gives the value popped. */
 SLOW void pop_r(struct soft *s, const struct uop *u)
 {
     uint64_t v;
@@ -89,6 +97,7 @@ static void pusha(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* All are read before any is written, for a fault must leave the registers alone. */
 static void popa(struct soft *s, const struct uop *u)
 {
     uint64_t sp = s->gpr[RSP], v[8];
@@ -130,6 +139,7 @@ static void enter(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* The end of a procedure: SP = BP, then pop BP.  [SDM 2A "LEAVE-High Level Procedure Exit"] */
 SLOW void leave(struct soft *s, const struct uop *u)
 {
     uint64_t sp = low_bytes(s->gpr[RBP], sp_size(s)), v;
@@ -143,6 +153,7 @@ SLOW void leave(struct soft *s, const struct uop *u)
 
 /* ---- flags ---- */
 
+/* The privilege level up to which IN, OUT, CLI and STI are allowed. */
 static unsigned iopl(const struct soft *s)
 {
     return (unsigned)(s->flags >> 12) & 3;
@@ -164,10 +175,12 @@ static void pushf(struct soft *s, const struct uop *u)
     NEXT(s, u);
 }
 
+/* What POPF can change at most.  VM, VIF and VIP are not among them, and RF is cleared. */
 #define FLAGS_POPF16 (FLAGS_ARITH | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT)
 #define FLAGS_POPF32 (FLAGS_POPF16 | FLAG_RF | FLAG_AC | FLAG_ID)
 
-/* The flags POPF may change here.  [SDM 2B "POPF/POPFD/POPFQ"] */
+/* The flags that POPF may change at this privilege: IOPL in ring 0 only, IF up to IOPL.
+ * [SDM 2B "POPF/POPFD/POPFQ"] */
 static uint64_t popf_mask(const struct soft *s, unsigned n)
 {
     uint64_t mask = n == 2 ? FLAGS_POPF16 : FLAGS_POPF32;
@@ -179,6 +192,8 @@ static uint64_t popf_mask(const struct soft *s, unsigned n)
     return mask;
 }
 
+/* In virtual-8086 mode with VME a change of IF goes to VIF instead, which the monitor of
+ * the 8086 program looks at.  [SDM 3B "Virtual-8086 Mode Extensions"] */
 static void popf_vme(struct soft *s, uint64_t f)
 {
     uint64_t mask = FLAGS_POPF16 & ~(FLAG_IF | FLAG_IOPL);
@@ -212,6 +227,8 @@ static void popf(struct soft *s, const struct uop *u)
 
 /* ---- fast: flat stacks ---- */
 
+/* PUSH, POP and LEAVE when the stack is flat and the operand is as wide as the stack
+ * pointer.  A miss in the TLB hands the instruction to the general handler. */
 #define FLAT(n)                                                                 \
 static void push_r##n(struct soft *s, const struct uop *u)                      \
 {                                                                               \
@@ -258,6 +275,7 @@ FLAT(8)
 
 /* ---- choosing ---- */
 
+/* `flat` holds if i->stack, the width of a flat stack or 0, is the operand's size. */
 static op_fn *select_push(const struct uop *u, const struct insn *i)
 {
     bool flat = u->opsize == i->stack, four = u->opsize == 4;
@@ -267,6 +285,7 @@ static op_fn *select_push(const struct uop *u, const struct insn *i)
     return flat && i->form == F_R ? four ? push_r4 : push_r8 : push_rm;
 }
 
+/* POP to memory is rare enough for one handler. */
 static op_fn *select_pop(const struct uop *u, const struct insn *i)
 {
     bool flat = u->opsize == i->stack, four = u->opsize == 4;
@@ -276,6 +295,9 @@ static op_fn *select_pop(const struct uop *u, const struct insn *i)
     return flat ? four ? pop_r4 : pop_r8 : pop_r;
 }
 
+/* In 64-bit mode stack operations are 64 bits wide, or 16 with a prefix; 32 bits cannot be
+ * had.  POPF ends its block, because it may allow interrupts, turn on single-stepping or
+ * alignment checks. */
 op_fn *select_stack(struct uop *u, const struct insn *i, bool *ends)
 {
     if (i->mode == MODE_LONG64 && u->opsize == 4)

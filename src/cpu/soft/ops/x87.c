@@ -35,6 +35,7 @@ static const uint8_t register_forms[8][8] = {
     { 0xff, 0xff, 0xff, 0xff, 0x01, 0xff, 0xff, 0x00 },
 };
 
+/* What an instruction with a memory operand does with it. */
 enum { ABSENT, LOAD, STORE, LOAD_ENV, STORE_ENV, LOAD_ALL, STORE_ALL };
 #define L(n) { LOAD, n }
 #define S(n) { STORE, n }
@@ -56,6 +57,7 @@ static const struct memory_form { uint8_t what, size; } memory_forms[8][8] = {
 /* An ESC instruction as the manual names its parts. */
 struct esc { uint8_t opcode, modrm, reg, rm; };     /* opcode: 0 for D8 ... 7 for DF */
 
+/* The decoder has put opcode and ModRM into the immediate. */
 static struct esc esc_of(const struct uop *u)
 {
     uint8_t modrm = (uint8_t)(u->imm >> 8);
@@ -63,6 +65,7 @@ static struct esc esc_of(const struct uop *u)
     return (struct esc){ u->imm & 7, modrm, modrm >> 3 & 7, modrm & 7 };
 }
 
+/* Is it the register form with these two bytes, as the manual writes them? */
 #define IS(e, op, byte) ((e)->opcode == (op) - 0xd8 && (e)->modrm == (byte))
 
 /* Those that do not wait for a pending exception: FNINIT, FNCLEX and what the
@@ -81,6 +84,8 @@ static bool is_control(const struct esc *e, bool mem)
            (mem && e->opcode == 5 && e->reg == 4);
 }
 
+/* ES says that an exception is flagged that is not masked; the next waiting instruction
+ * reports it.  [SDM 1 "x87 FPU Status Register"] */
 void x87_summarize(struct fxsave *f)
 {
     f->fsw &= (uint16_t)~X87_SUMMARY;
@@ -88,6 +93,8 @@ void x87_summarize(struct fxsave *f)
         f->fsw |= X87_SUMMARY;
 }
 
+/* The image holds ST(0) first.  A new TOP makes other physical registers ST(0), so the
+ * array is turned by the difference. */
 void x87_set_status(struct fxsave *f, uint16_t fsw)
 {
     unsigned turn = ((fsw >> 11) - (f->fsw >> 11)) & 7;
@@ -99,6 +106,7 @@ void x87_set_status(struct fxsave *f, uint16_t fsw)
     f->fsw = fsw;
 }
 
+/* All exceptions masked, 64-bit precision, rounding to nearest; all registers empty. */
 void x87_init(struct fxsave *f)
 {
     x87_set_status(f, 0);
@@ -108,6 +116,7 @@ void x87_init(struct fxsave *f)
     f->fip = f->fdp = 0;
 }
 
+/* Reserved bits of the control word and of MXCSR take the values that hardware has. */
 void x87_sanitize(struct fxsave *f)
 {
     f->fcw = (f->fcw & 0x1f3f) | 0x40;
@@ -145,6 +154,8 @@ static uint64_t run_ignoring(struct fxsave *f, const uint8_t *form, void *operan
 
 /* ---- memory forms ---- */
 
+/* The operand may be at an address of any kind, and up to ten bytes long: in parts of
+ * eight. */
 static void load_operand(struct soft *s, const struct uop *u, uint8_t *to, unsigned size)
 {
     uint64_t at = soft_ea(s, u), part;
@@ -156,6 +167,7 @@ static void load_operand(struct soft *s, const struct uop *u, uint8_t *to, unsig
     }
 }
 
+/* All of it is probed before the first part is written. */
 static void store_operand(struct soft *s, const struct uop *u, const uint8_t *from, unsigned size)
 {
     unsigned access = WALK_WRITE | (s->cpl == 3 ? WALK_USER : 0);
@@ -177,6 +189,8 @@ static bool result_stored(const struct fxsave *f)
     return !(f->fsw & ~f->fcw & X87_EXCEPTIONS & ~X87_PRECISION);
 }
 
+/* ESC with a memory operand.  Stores run the host's instruction into a buffer first:
+ * whether its result is to be stored is known only afterwards. */
 static void memory_operation(struct soft *s, const struct uop *u, struct fxsave *f,
                              const struct esc *e)
 {
@@ -208,6 +222,8 @@ static void memory_operation(struct soft *s, const struct uop *u, struct fxsave 
 
 /* ---- register forms ---- */
 
+/* ESC with a register.  Those that would touch the host's FPU state as a whole are done in
+ * C. */
 static void register_operation(struct soft *s, struct fxsave *f, const struct esc *e)
 {
     const uint8_t *form = x87_register_forms[e->opcode][e->modrm & 63];
@@ -231,8 +247,10 @@ static void register_operation(struct soft *s, struct fxsave *f, const struct es
     }
 }
 
-/* ---- */
+/* ---- one instruction ---- */
 
+/* Remember where this instruction and its operand were, for a handler of #MF.  [SDM 1 "x87
+ * FPU Instruction and Operand (Data) Pointers"] */
 static void point_at(struct soft *s, const struct uop *u, struct fxsave *f, const struct esc *e)
 {
     f->fop = (uint16_t)(e->opcode << 8 | e->modrm);
@@ -241,6 +259,9 @@ static void point_at(struct soft *s, const struct uop *u, struct fxsave *f, cons
         f->fdp = soft_ea(s, u);
 }
 
+/* One x87 instruction.  First what forbids it: EM or TS, by which a kernel saves and loads
+ * FPU state only for tasks that use it; then an exception that an earlier instruction has
+ * left pending.  [SDM 3A "Control Registers"] */
 SLOW void x87(struct soft *s, const struct uop *u)
 {
     struct esc e = esc_of(u);

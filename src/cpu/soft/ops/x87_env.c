@@ -12,11 +12,16 @@
 
 enum { VALID, ZERO, SPECIAL, EMPTY };           /* two bits of the full tag word */
 
+/* TOP, the number of the physical register that is ST(0) now: bits 13:11 of the status
+ * word. */
 static unsigned top_of(const struct fxsave *f)
 {
     return f->fsw >> 11 & 7;
 }
 
+/* The tag of a register that is not empty.  An 80-bit number has its leading 1 written out
+ * (bit 63 of the mantissa); zero has neither exponent nor mantissa, and what has no leading
+ * 1 is denormal or no number that the FPU makes.  [SDM 1 "x87 FPU Tag Word"] */
 static unsigned classify(const uint8_t st[16])
 {
     uint64_t mantissa;
@@ -30,6 +35,8 @@ static unsigned classify(const uint8_t st[16])
     return exponent == 0x7fff || !(mantissa >> 63) ? SPECIAL : VALID;
 }
 
+/* The FXSAVE image has one bit for each register (not empty), the environment two (its
+ * class).  Tags are by physical number, the registers in the image by distance from TOP. */
 static uint16_t full_tags(const struct fxsave *f)
 {
     unsigned tags = 0;
@@ -41,6 +48,8 @@ static uint16_t full_tags(const struct fxsave *f)
     return (uint16_t)tags;
 }
 
+/* And back: what is not EMPTY exists, and its class is found out from its value when it is
+ * needed. */
 static uint8_t short_tags(uint16_t tags)
 {
     unsigned bits = 0;
@@ -54,11 +63,24 @@ static uint8_t short_tags(uint16_t tags)
 
 enum { N_FIELDS = 7 };
 
-static bool packed(const struct soft *s)
+/* Real and virtual-8086 mode have linear addresses where others have offset and selector. */
+static bool has_packed_pointers(const struct soft *s)
 {
     return s->mode == MODE_REAL || s->mode == MODE_V86;
 }
 
+/* The seven fields, in order; n is their size.  With 32-bit fields in protected mode:
+ *
+ *   31            16 15             0
+ *   reserved (ones)  control word        0
+ *   reserved (ones)  status word         4
+ *   reserved (ones)  tag word            8
+ *   instruction pointer                 12
+ *   0 0 opcode(10:0) its selector       16
+ *   operand pointer                     20
+ *   reserved (ones)  its selector       24
+ *
+ * This CPU keeps no selectors: they are 0, and CPUID says so. */
 static void to_fields(const struct soft *s, const struct fxsave *f, unsigned n,
                       uint32_t out[N_FIELDS])
 {
@@ -67,7 +89,7 @@ static void to_fields(const struct soft *s, const struct fxsave *f, unsigned n,
     out[0] = f->fcw;
     out[1] = f->fsw;
     out[2] = full_tags(f);
-    if (packed(s)) {
+    if (has_packed_pointers(s)) {
         out[3] = f->fip & 0xffff;
         out[4] = (uint32_t)(f->fip >> 16 & high) << 12 | (f->fop & 0x7ff);
         out[5] = f->fdp & 0xffff;
@@ -80,17 +102,19 @@ static void to_fields(const struct soft *s, const struct fxsave *f, unsigned n,
     }
     for (unsigned i = 0; n == 4 && i < 3; i++)
         out[i] |= 0xffff0000;                   /* reserved; processors write ones */
-    if (n == 4 && !packed(s))
+    if (n == 4 && !has_packed_pointers(s))
         out[6] |= 0xffff0000;
 }
 
+/* What a guest may have made up is corrected before the host's FPU gets to see it
+ * (x87_sanitize). */
 static void from_fields(const struct soft *s, struct fxsave *f, unsigned n,
                         const uint32_t in[N_FIELDS])
 {
     f->fcw = (uint16_t)in[0];
     x87_set_status(f, (uint16_t)in[1]);
     f->ftw = short_tags((uint16_t)in[2]);
-    if (packed(s)) {
+    if (has_packed_pointers(s)) {
         f->fip = (in[3] & 0xffff) | (in[4] >> 12) << 16;
         f->fop = in[4] & 0x7ff;
         f->fdp = (in[5] & 0xffff) | (in[6] >> 12) << 16;
@@ -115,17 +139,21 @@ static unsigned access_of(const struct soft *s)
     return s->cpl == 3 ? WALK_USER : 0;
 }
 
-static gla_t place(struct soft *s, const struct uop *u, bool and_registers, unsigned access)
+/* The linear address of it all, checked for its whole length. */
+static gla_t environment_at(struct soft *s, const struct uop *u, bool and_registers,
+                            unsigned access)
 {
     unsigned bytes = N_FIELDS * field_size(u) + (and_registers ? 80 : 0);
 
     return soft_linear(s, u->seg, soft_ea(s, u), bytes, access);
 }
 
+/* FNSTENV masks all exceptions afterwards, so that a handler can go on computing; FNSAVE
+ * leaves the FPU as FNINIT does.  The probe comes first: after it no store can fault. */
 void x87_store_env(struct soft *s, const struct uop *u, struct fxsave *f, bool and_registers)
 {
     unsigned n = field_size(u), access = access_of(s) | WALK_WRITE;
-    gla_t at = place(s, u, and_registers, access);
+    gla_t at = environment_at(s, u, and_registers, access);
     uint32_t field[N_FIELDS];
 
     soft_lin_probe(s, at, N_FIELDS * n + (and_registers ? 80 : 0), access);
@@ -147,10 +175,11 @@ void x87_store_env(struct soft *s, const struct uop *u, struct fxsave *f, bool a
     x87_init(f);
 }
 
+/* FLDENV and FRSTOR. f is the caller's copy, so a fault in the middle changes nothing. */
 void x87_load_env(struct soft *s, const struct uop *u, struct fxsave *f, bool and_registers)
 {
     unsigned n = field_size(u), access = access_of(s);
-    gla_t at = place(s, u, and_registers, access);
+    gla_t at = environment_at(s, u, and_registers, access);
     uint32_t field[N_FIELDS];
 
     for (unsigned i = 0; i < N_FIELDS; i++, at += n)
