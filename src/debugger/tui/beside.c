@@ -3,8 +3,13 @@
  * (`W`), every exit stops in the monitor's handler, and the keys that step the guest
  * step the monitor, line by line, until the exit is answered.
  *
- * A monitor that stands answers nothing: live_may_ask() knows.  The pane `monitor`
- * draws what is found here.
+ *     not watched --W--> watched, runs --exit--> stands in a handler --s S f--> stands
+ *          ^                |  ^                       |
+ *          +------- W ------+  +-------- c ------------+
+ *
+ * The stepping is done by ptrace(), in link/monitor_step.h; here are the keys and commands
+ * for it.  A monitor that stands answers no request, so nobody may ask it something and
+ * wait: live_may_ask() says so.  What is found here is drawn by the pane `monitor`.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +19,12 @@
 #include "debugger/link/monitor_step.h"
 #include "debugger/tui/tui.h"
 
-#define STEP_MS 20              /* so long a step is waited for before the screen is drawn */
+#define STEP_MS 20              /* how long to wait for the end of a step before drawing */
 
 bool beside_stands(const struct tui *t) { return t->live.monitor_stands; }
 
-/* It stands somewhere else than before, or not any more. */
-static void moved(struct tui *t, enum stepper_state now)
+/* The monitor stands somewhere else than before, runs again, or has ended: note it. */
+static void note_stepper(struct tui *t, enum stepper_state now)
 {
     struct live *l = &t->live;
     l->monitor_stands = now == STEPPER_STANDS;
@@ -31,6 +36,7 @@ static void moved(struct tui *t, enum stepper_state now)
     }
 }
 
+/* Nothing is noted while it stands where it stood, or the pane would lose its scrolling. */
 void beside_poll(struct tui *t)
 {
     struct live *l = &t->live;
@@ -38,18 +44,21 @@ void beside_poll(struct tui *t)
         return;
     enum stepper_state now = stepper_poll(l->stepper);
     if ((now == STEPPER_STANDS) != l->monitor_stands || now == STEPPER_GONE)
-        moved(t, now);
+        note_stepper(t, now);
 }
 
+/* Most steps are over in no time: wait a little, so that the next key finds it standing. */
 void beside_go(struct tui *t, int how)
 {
     struct live *l = &t->live;
     if (!l->monitor_stands)
         return;
     if (stepper_go(l->stepper, (enum stepper_go)how) == 0)
-        moved(t, stepper_wait(l->stepper, STEP_MS));
+        note_stepper(t, stepper_wait(l->stepper, STEP_MS));
 }
 
+/* Begin to watch, and show the pane in which it is seen; or let go, whatever it was doing.
+ * stepper_attach() may fail, where the system forbids ptrace(), and the message says why. */
 void beside_toggle(struct tui *t)
 {
     char why[200];
@@ -57,7 +66,7 @@ void beside_toggle(struct tui *t)
     if (l->stepper) {
         stepper_detach(l->stepper);
         l->stepper = NULL;
-        moved(t, STEPPER_RUNS);
+        note_stepper(t, STEPPER_RUNS);
         tui_say(t, ROLE_DIM, "the monitor answers by itself again");
         return;
     }
@@ -103,7 +112,8 @@ char *beside_locals(struct tui *t)
     return text;
 }
 
-static void print(struct tui *t, const char *expr)
+/* The value goes into the last line, or over the panes if it has several lines. */
+static void print_expression(struct tui *t, const char *expr)
 {
     char *text = NULL;
     size_t n;
@@ -125,12 +135,12 @@ static void print(struct tui *t, const char *expr)
     free(text);
 }
 
-/* `:monitor ...`, the console's words for it. */
+/* `:monitor ...`, with the words that the console has for it. */
 void beside_command(struct tui *t, const char *arg)
 {
     static const struct { const char *name; enum stepper_go how; } words[] = {
-        { "step", STEPPER_STEP }, { "next", STEPPER_NEXT }, { "finish", STEPPER_FINISH },
-            { "continue", STEPPER_CONTINUE } };
+        { "step", STEPPER_STEP }, { "next", STEPPER_NEXT },
+        { "finish", STEPPER_FINISH }, { "continue", STEPPER_CONTINUE } };
     bool on = strcmp(arg, "follow on") == 0, off = strcmp(arg, "follow off") == 0;
     if (on || off) {
         if (on != (t->live.stepper != NULL))
@@ -148,7 +158,7 @@ void beside_command(struct tui *t, const char *arg)
             return;
         }
     if (strncmp(arg, "print ", 6) == 0)
-        print(t, arg + 6);
+        print_expression(t, arg + 6);
     else
         tui_say(t, ROLE_ERROR,
                 "monitor follow on, follow off, step, next, finish, continue, print EXPR");

@@ -2,7 +2,13 @@
  * debugger/tui/breaks.c -- the pane that lists breakpoints and watchpoints: where, how
  * often, under which condition; switched on and off and deleted here.
  *
- * They live in the VMM's process; the link knows them all, and that list is shown.
+ *       nr     hits  stops at
+ *     *  1        2  0x100040 main if eax == 3
+ *        2        0  4 bytes at 0x7000 changed          no sign: it is switched off
+ *
+ * Breakpoints live in the VMM's process, set by the keys here or by the console.
+ * live_breaks() has a copy of the list, made anew when it may have changed; this pane keeps
+ * nothing but which row is selected.
  */
 #include <curses.h>
 #include <inttypes.h>
@@ -12,17 +18,18 @@
 #include "debugger/symbols/symbols.h"
 #include "debugger/tui/tui.h"
 
+/* Rows, from 0: the selected one, and the first one shown. */
 struct breaks { long selected, top; };
 
-/* The i-th; NULL: there are not so many. */
-static const struct link_break *at(struct tui *t, long i)
+/* The breakpoint in row i; NULL: there are not so many. */
+static const struct link_break *break_in_row(struct tui *t, long i)
 {
     size_t n = 0;
     const struct link_break *b = t->link ? live_breaks(t, &n) : NULL;
     return i >= 0 && (size_t)i < n ? &b[i] : NULL;
 }
 
-static long count(struct tui *t)
+static long count_breaks(struct tui *t)
 {
     size_t n = 0;
     if (t->link)
@@ -32,11 +39,14 @@ static long count(struct tui *t)
 
 static const char *access_name(unsigned access)
 {
-    return access & BREAK_CHANGE ? "changed" : access == (BREAK_READ | BREAK_WRITE)
-        ? "read or written"
-         : access & BREAK_READ ? "read" : "written";
+    return access & BREAK_CHANGE                    ? "changed"
+           : access == (BREAK_READ | BREAK_WRITE) ? "read or written"
+           : access & BREAK_READ                  ? "read"
+                                                  : "written";
 }
 
+/* Where it stops: an event, a place in the code, or bytes in memory and how they are
+ * accessed. */
 static const char *describe(const struct tui *t, const struct link_break *b, char *buf, size_t n)
 {
     char name[100];
@@ -51,6 +61,7 @@ static const char *describe(const struct tui *t, const struct link_break *b, cha
     return buf;
 }
 
+/* Number, hits, where, and what else holds of it.  Switched off, it is dim and has no sign. */
 static void draw_row(struct tui *t, const struct area *a, int y, const struct link_break *b,
                      bool selected)
 {
@@ -69,33 +80,36 @@ static void draw_row(struct tui *t, const struct area *a, int y, const struct li
         draw_format(a, y, x, role, " (the next %" PRIu64 " pass)", b->ignore);
 }
 
+/* Breakpoints may have gone since the row was selected, so it is put into bounds here. */
 static void breaks_draw(struct pane *p, const struct area *a)
 {
     struct breaks *s = p->state;
-    long n = count(p->tui);
+    long n = count_breaks(p->tui);
     draw_clear(a);
     if (a->h < 1)
         return;
     if (!n) {
-        draw_wrapped(a, 0, ROLE_DIM, p->tui->link
+        draw_wrapped(a, 0, ROLE_DIM,
+                     p->tui->link
                      ? "No breakpoints. b sets one: main, port 0x3f8, exit hlt, main if eax == 3; "
-                                                    ":watch ADDRESS stops when memory changes."
-                                                  : "This is a recording: nothing runs, so "
-                                                    "nothing stops.");
+                       ":watch ADDRESS stops when memory changes."
+                     : "This is a recording: nothing runs, so nothing stops.");
         return;
     }
     s->selected = s->selected < 0 ? 0 : s->selected >= n ? n - 1 : s->selected;
-    s->top = s->selected < s->top ? s->selected : s->selected >= s->top + a->h - 1
-        ? s->selected - a->h + 2 : s->top;
+    if (s->selected < s->top)
+        s->top = s->selected;
+    else if (s->selected >= s->top + a->h - 1)
+        s->top = s->selected - a->h + 2;
     draw_rest(a, 0, 0, ROLE_HEAD);
     draw_format(a, 0, 3, ROLE_HEAD, "%4s %8s  %s", "nr", "hits", "stops at");
     for (int i = 0; i + 1 < a->h && s->top + i < n; i++)
-        draw_row(p->tui, a, i + 1, at(p->tui, s->top + i), s->top + i == s->selected);
+        draw_row(p->tui, a, i + 1, break_in_row(p->tui, s->top + i), s->top + i == s->selected);
 }
 
 static void breaks_title(struct pane *p, char *buf, size_t n)
 {
-    snprintf(buf, n, "%ld", count(p->tui));
+    snprintf(buf, n, "%ld", count_breaks(p->tui));
 }
 
 static void select_row(struct tui *t, struct pane *p, int by)
@@ -104,7 +118,7 @@ static void select_row(struct tui *t, struct pane *p, int by)
     ((struct breaks *)p->state)->selected += by;
 }
 
-static void click(struct pane *p, int y, int x)
+static void breaks_click(struct pane *p, int y, int x)
 {
     struct breaks *s = p->state;
     (void)x;
@@ -112,18 +126,19 @@ static void click(struct pane *p, int y, int x)
         s->selected = s->top + y - 1;
 }
 
+/* The list is asked for anew even if that failed: the breakpoint may be gone already. */
 static void delete_it(struct tui *t, struct pane *p, int arg)
 {
-    const struct link_break *b = at(t, ((struct breaks *)p->state)->selected);
+    const struct link_break *b = break_in_row(t, ((struct breaks *)p->state)->selected);
     (void)arg;
     if (b)
         link_break_delete(t->link, b->nr);
     live_breaks_changed(t);
 }
 
-static void toggle(struct tui *t, struct pane *p, int arg)
+static void switch_it(struct tui *t, struct pane *p, int arg)
 {
-    const struct link_break *b = at(t, ((struct breaks *)p->state)->selected);
+    const struct link_break *b = break_in_row(t, ((struct breaks *)p->state)->selected);
     char why[200];
     (void)arg;
     if (!b)
@@ -135,7 +150,7 @@ static void toggle(struct tui *t, struct pane *p, int arg)
     live_breaks_changed(t);
 }
 
-static void ask(struct tui *t, struct pane *p, int arg)
+static void ask_place(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
     prompt_open(t, PROMPT_BREAK);
@@ -144,15 +159,16 @@ static void ask(struct tui *t, struct pane *p, int arg)
 static const struct key breaks_keys[] = {
     { 'j', KEY_DOWN, NULL, "the next one", select_row, 1, ALWAYS },
     { 'k', KEY_UP, NULL, "the one before", select_row, -1, ALWAYS },
-    { 'b', KEY_IC, NULL, "a new one: main, port 0x3f8, exit hlt, main if eax == 3, or events as "
-                         "in a filter", ask, 0, LIVE },
+    { 'b', KEY_IC, NULL,
+      "a new one: main, port 0x3f8, exit hlt, main if eax == 3, or events as in a filter",
+      ask_place, 0, LIVE },
     { 'd', KEY_DC, NULL, "delete it", delete_it, 0, LIVE },
-    { ' ', 0, NULL, "switch it off, and on again", toggle, 0, LIVE },
+    { ' ', 0, NULL, "switch it off, and on again", switch_it, 0, LIVE },
     { 0 }
 };
 
 const struct pane_ops pane_breaks = {
     .name = "breaks", .about = "breakpoints and watchpoints",
-    .state_bytes = sizeof(struct breaks), .keys = breaks_keys, .title = breaks_title,
-        .draw = breaks_draw, .click = click,
+    .state_bytes = sizeof(struct breaks), .keys = breaks_keys,
+    .title = breaks_title, .draw = breaks_draw, .click = breaks_click,
 };

@@ -1,13 +1,14 @@
 /*
  * debugger/tui/causes.c -- the causes of an event up to the exit it belongs to, and what
- * came of that.
+ * came of that.  The list that is made is drawn in causes.h.
  */
 #include "debugger/tui/causes.h"
 
 #include "debugger/tui/tui.h"
 
-#define LOOK_AHEAD 4096         /* events behind the first that are looked at */
+#define LOOK_AHEAD 4096         /* events behind the exit that are looked at for consequences */
 
+/* Which step, from the exit on, is the event with this seq?  -1: none. */
 static int parent_of(const struct cause_tree *w, uint64_t seq)
 {
     for (int i = w->n - 1; i >= w->first; i--)
@@ -16,7 +17,8 @@ static int parent_of(const struct cause_tree *w, uint64_t seq)
     return -1;
 }
 
-/* The event that e answers. */
+/* The event that caused e, copied to *cause (which may be e itself).  False: e has no cause,
+ * or it is not in this trace, which w->rootless and w->missing tell. */
 static bool cause_of(struct tui *t, struct cause_tree *w, const struct trace_event *e,
                      struct trace_event *cause)
 {
@@ -28,7 +30,8 @@ static bool cause_of(struct tui *t, struct cause_tree *w, const struct trace_eve
     return !w->rootless;
 }
 
-/* The exit that the selected event belongs to, or the last cause of all. */
+/* Up the chain of causes from the selected event: the first that is an exit or a timer,
+ * else the oldest cause there is. */
 static struct trace_event exit_of(struct tui *t, struct cause_tree *w)
 {
     struct trace_event e = t->event;
@@ -42,7 +45,9 @@ static void add_step(struct cause_tree *w, const struct trace_event *e, int dept
     w->step[w->n++] = (struct cause_step){ *e, depth };
 }
 
-/* What led to that exit: the nearest CAUSE_ANCESTORS, oldest first. */
+/* What led to that exit: the nearest CAUSE_ANCESTORS of its causes, the oldest first.
+ * Those beyond are counted, up to a thousand: a guest that does nothing but take interrupts
+ * has a chain as long as its trace. */
 static void add_causes(struct tui *t, struct cause_tree *w, const struct trace_event *first)
 {
     struct trace_event above[CAUSE_ANCESTORS], e = *first;
@@ -58,7 +63,9 @@ static void add_causes(struct tui *t, struct cause_tree *w, const struct trace_e
     w->first = w->n;
 }
 
-/* What goes back to the exit: an event's cause comes before it. */
+/* All that came of the exit, from index `from` on, in order of time.  One pass is enough,
+ * for an event comes behind its cause: when it is met, its cause is a step already or will
+ * never be one.  An exit or timer is taken as a step, but what came of it is not. */
 static void gather(struct tui *t, struct cause_tree *w, uint64_t from)
 {
     for (uint64_t i = from; i < from + LOOK_AHEAD && i < tui_n_events(t); i++) {

@@ -1,5 +1,12 @@
 /*
  * debugger/tui/command.c -- what can be typed behind `:`.
+ *
+ *     :goto 1234        a command of the table below, or an unambiguous beginning of one
+ *     :1234             the same, as in less and vi
+ *     :info registers   no command of ours: the console's (console/command.h)
+ *
+ * The console is the same one that `vitrine debug` has.  Its answer is text: one line goes
+ * to the bottom of the screen, more cover the panes until a key is pressed.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,11 +19,12 @@
 #include "debugger/link/link.h"
 #include "debugger/tui/tui.h"
 
-#define LINE_NS 1000000000      /* a step by line takes no longer, or is broken off */
+#define LINE_NS 1000000000      /* a step by line that takes longer is broken off */
 
 typedef void command_fn(struct tui *t, const char *arg);
 
-static bool number(struct tui *t, const char *text, uint64_t *n)
+/* Decimal, or hexadecimal with 0x.  False: it is none, as a message says. */
+static bool parse_number(struct tui *t, const char *text, uint64_t *n)
 {
     char *end;
     errno = 0;
@@ -37,10 +45,12 @@ static void clamp_select(struct tui *t, uint64_t index)
 static void go_to(struct tui *t, const char *arg)
 {
     uint64_t seq;
-    if (number(t, arg, &seq))
+    if (parse_number(t, arg, &seq))
         clamp_select(t, store_seek_seq(t->store, seq));
 }
 
+/* "1.5ms", "20us"; a number alone is in nanoseconds.  A double has 53 bits, so beyond 104
+ * days of virtual time the nanosecond would not be exact. */
 static void go_to_time(struct tui *t, const char *arg)
 {
     char *end;
@@ -55,15 +65,15 @@ static void go_to_time(struct tui *t, const char *arg)
     tui_say(t, ROLE_ERROR, "'%s' is no time; try 1.5ms", arg);
 }
 
-static void filter(struct tui *t, const char *arg) { tui_set_filter(t, arg); }
+static void set_filter(struct tui *t, const char *arg) { tui_set_filter(t, arg); }
 
-static void layout(struct tui *t, const char *arg)
+static void choose_layout(struct tui *t, const char *arg)
 {
     if (!layout_choose(t, arg))
         tui_say(t, ROLE_ERROR, "there is no layout '%s': lecture, lab, debug", arg);
 }
 
-static void pane(struct tui *t, const char *arg)
+static void show_pane(struct tui *t, const char *arg)
 {
     for (unsigned i = 0; i < N_PANES; i++)
         if (strcmp(t->pane[i].ops->name, arg) == 0) {
@@ -73,7 +83,7 @@ static void pane(struct tui *t, const char *arg)
     tui_say(t, ROLE_ERROR, "there is no pane '%s'; Tab lists them", arg);
 }
 
-static void memory(struct tui *t, const char *arg)
+static void show_memory(struct tui *t, const char *arg)
 {
     if (tui_place(t, arg, &t->memory_at))
         layout_show(t, PANE_MEMORY);
@@ -83,6 +93,7 @@ static void memory(struct tui *t, const char *arg)
 
 static void find_bytes(struct tui *t, const char *arg) { tui_find_memory(t, arg); }
 
+/* Without an address, the pane is shown with that of the selected event. */
 static void walk_of(struct tui *t, const char *arg)
 {
     t->has_walk_at = *arg && tui_place(t, arg, &t->walk_at);
@@ -92,18 +103,19 @@ static void walk_of(struct tui *t, const char *arg)
         layout_show(t, PANE_PAGING);
 }
 
-static void quit(struct tui *t, const char *arg)
+static void quit_tui(struct tui *t, const char *arg)
 {
     (void)arg;
     t->quit = true;
 }
 
-static void help(struct tui *t, const char *arg);
+/* Ours, then the console's, as a page over the panes; or in full a command of the console. */
+static void show_help(struct tui *t, const char *arg);
 
 static void step_exit(struct tui *t, const char *arg)
 {
     uint64_t n = 1;
-    if (!*arg || number(t, arg, &n))
+    if (!*arg || parse_number(t, arg, &n))
         live_go(t, LINK_STEP_EXIT, n);
 }
 
@@ -112,7 +124,7 @@ static void pause_it(struct tui *t, const char *arg) { (void)arg; live_interrupt
 static void step_line(struct tui *t, const char *arg) { (void)arg; tui_step_line(t, true); }
 static void next_line(struct tui *t, const char *arg) { (void)arg; tui_step_line(t, false); }
 
-static void monitor(struct tui *t, const char *arg)
+static void command_monitor(struct tui *t, const char *arg)
 {
     if (t->link)
         beside_command(t, arg);
@@ -120,13 +132,14 @@ static void monitor(struct tui *t, const char *arg)
         tui_say(t, ROLE_DIM, "this is a recording: nothing runs");
 }
 
-/* In the order in which help lists them. */
+/* In the order in which help lists them.  A beginning that fits several is the console's,
+ * if it is no whole name. */
 static const struct command { const char *name, *arg, *about; command_fn *fn; } commands[] = {
     { "goto", "SEQ", "select event SEQ; a number alone does, too", go_to },
     { "time", "1.5ms", "select the first event at that moment or behind it", go_to_time },
-    { "filter", "EXPR", "show only events that it is true of; nothing: all", filter },
-    { "layout", "NAME", "lecture, lab, debug", layout },
-    { "pane", "NAME", "put that pane here, or go to it", pane },
+    { "filter", "EXPR", "show only events that it is true of; nothing: all", set_filter },
+    { "layout", "NAME", "lecture, lab, debug", choose_layout },
+    { "pane", "NAME", "put that pane here, or go to it", show_pane },
     { "run", "", "set the guest going", run_on },
     { "pause", "", "and stop it", pause_it },
     { "step", "", "to another source line, into functions too", step_line },
@@ -135,17 +148,18 @@ static const struct command { const char *name, *arg, *about; command_fn *fn; } 
     { "until", "WHAT", "main, hlt, port 0x3f8, mark 2, main if eax==3, or events as in a filter",
       live_until },
     { "break", "WHAT", "the same, and it stays", live_break },
-    { "monitor", "WHAT", "follow on, step, next, finish, continue, print EXPR: of the monitor "
-                         "itself", monitor },
-    { "memory", "ADDRESS", "show memory there", memory },
+    { "monitor", "WHAT",
+      "follow on, step, next, finish, continue, print EXPR: of the monitor itself",
+      command_monitor },
+    { "memory", "ADDRESS", "show memory there", show_memory },
     { "find", "TEXT|BYTES", "search it", find_bytes },
     { "walk", "ADDRESS", "translate that address, in the pane paging", walk_of },
-    { "help", "[COMMAND]", "this, or one of the console's commands in full", help },
-    { "quit", "", "end the guest, and the TUI", quit },
+    { "help", "[COMMAND]", "this, or one of the console's commands in full", show_help },
+    { "quit", "", "end the guest, and the TUI", quit_tui },
 };
 
 /* Ours, then the console's. */
-static void help(struct tui *t, const char *arg)
+static void show_help(struct tui *t, const char *arg)
 {
     char line[300], *rest, *all = NULL;
     size_t n;
@@ -166,7 +180,10 @@ static void help(struct tui *t, const char *arg)
     t->help_top = 0;
 }
 
-/* A step by line is several runs; the console waits for each, and we for the console: not long. */
+/* Called by the console while the guest makes a step.  Stepping by source line is several
+ * runs of the guest, and between them the console decides whether the line is over, so it
+ * must wait for each.  But a line may contain a wait of a whole second, or a monitor that
+ * is watched may stop: then the screen must not hang, and the step is given up. */
 static int wait_for_step(void *arg, struct link *l)
 {
     struct tui *t = arg;
@@ -178,16 +195,18 @@ static int wait_for_step(void *arg, struct link *l)
     return link_state(l) == LINK_RUNNING ? -EINTR : 0;
 }
 
-/* There are two: one that returns at once when the guest goes, and one that waits. */
-static enum console_result ask(struct tui *t, struct console **c, const char *line, char **answer)
+/* Run a line in one of the two consoles, and make it if it is not there.  They differ in
+ * `wait`: without it the console returns at once when it has set the guest going.  Any
+ * command may have changed breakpoints, or set the guest going. */
+static enum console_result run_in_console(struct tui *t, struct console **c, const char *line,
+                                          char **answer)
 {
     size_t n = 0;
     *answer = NULL;
     if (!*c)
-        *c = console_new(&(struct console_options){ .link = t->link, .store = t->store,
-                                                    .symbols = t->o->symbols,
-                         .info = t->o->info, .wait = c == &t->stepping ? wait_for_step : NULL,
-                             .wait_arg = t });
+        *c = console_new(&(struct console_options){
+            .link = t->link, .store = t->store, .symbols = t->o->symbols, .info = t->o->info,
+            .wait = c == &t->stepping ? wait_for_step : NULL, .wait_arg = t });
     FILE *out = *c ? open_memstream(answer, &n) : NULL;
     if (!out)
         return CONSOLE_ERROR;
@@ -202,7 +221,7 @@ static enum console_result ask(struct tui *t, struct console **c, const char *li
 
 enum console_result tui_ask(struct tui *t, const char *line, char **answer)
 {
-    return ask(t, &t->console, line, answer);
+    return run_in_console(t, &t->console, line, answer);
 }
 
 void tui_step_line(struct tui *t, bool into)
@@ -210,15 +229,14 @@ void tui_step_line(struct tui *t, bool into)
     char *answer;
     if (!live_can_step(t))
         return;
-    enum console_result r = ask(t, &t->stepping, into ? "step" : "next", &answer);
+    enum console_result r = run_in_console(t, &t->stepping, into ? "step" : "next", &answer);
     if (r == CONSOLE_ERROR)
         tui_say(t, ROLE_ERROR, "%s", answer ? answer : "");
     t->live.going = t->follow = true;   /* its stops are still to be seen */
     free(answer);
 }
 
-/* What is none of ours is the console's; a short answer goes into the last line, a
- * long one over the panes. */
+/* A short answer goes into the last line, a long one over the panes. */
 static void ask_console(struct tui *t, const char *line)
 {
     char *answer;
@@ -237,6 +255,8 @@ static void ask_console(struct tui *t, const char *line)
     t->dirty = true;
 }
 
+/* A whole name is taken, whatever else it is a beginning of; a beginning, if it is that of
+ * one command only. */
 void tui_command(struct tui *t, const char *text)
 {
     text += strspn(text, " ");
@@ -262,7 +282,8 @@ void tui_command(struct tui *t, const char *text)
         ask_console(t, text);
 }
 
-/* The i-th word that can stand here; NULL: no more. */
+/* The i-th word of ours that can stand here: as the command (first), or as the argument of
+ * `command`.  NULL: there are no more. */
 static const char *candidate(const struct tui *t, bool first, const char *command, unsigned i)
 {
     if (first)
@@ -274,9 +295,11 @@ static const char *candidate(const struct tui *t, bool first, const char *comman
     return NULL;
 }
 
-/* Words as they come: the beginning they share, and all of them. */
+/* What a word can become: `word` is what was typed, n candidates begin with it, `common` is
+ * the beginning that they share, and `all` lists them for the last line. */
 struct found { const char *word; unsigned n; char common[64], all[180]; };
 
+/* One more candidate, if it begins with what was typed and was not there yet. */
 static void add_word(struct found *f, const char *c)
 {
     size_t same = 0;
@@ -292,7 +315,9 @@ static void add_word(struct found *f, const char *c)
     snprintf(f->all + at, sizeof f->all - at, "%s ", c);
 }
 
-/* Our own words (only behind `:` itself) and the console's.  Lists them if there are several. */
+/* Our own words, only behind `:` itself, then the console's.  The console is asked about
+ * the line as it would see it, with `command` in front; where the word begins is counted
+ * from there. */
 bool tui_complete(struct tui *t, const char *command, char *text, size_t n)
 {
     char first[32], line[2 * TUI_TEXT], *ignored;

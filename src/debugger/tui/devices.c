@@ -3,9 +3,17 @@
  * and read from each port, as of the selected event; and, live, the fields of
  * one device as they are now, by the names that its datasheet gives them.
  *
- * Accesses are found backwards from the selected event, as far as a few ten
- * thousand; the table says if that was not the beginning.  Fields are asked of
- * the VMM, which only peeks: at every stop, and now and then while it runs.
+ *         port  device        written    event       read    event   what answers there
+ *           20  i8259            0x20     1733                        first 8259A: command
+ *          3f8  uart             0x48     1501       0x60     1499    COM1: data
+ *
+ * The table is made of the trace.  Accesses are found backwards from the selected event, so
+ * the first one met for a port is the last one made; the search ends after LOOK_BACK of
+ * them, and the title says if that was not the beginning.
+ *
+ * The fields are made of the device's own table of fields (io/device.h), which lies in this
+ * program too; their values are asked of the VMM, at every stop and now and then while the
+ * guest runs.  The VMM only peeks: looking changes nothing.
  */
 #include <curses.h>
 #include <errno.h>
@@ -20,40 +28,48 @@
 #include "vm/pc.h"
 
 #define MAX_PORTS    128
-#define LOOK_BACK    50000      /* accesses */
-#define AT_ONCE_NS   300000     /* of that before the first drawing */
-#define PIC_PORT     0x20
+#define LOOK_BACK    50000      /* accesses looked at, at most */
+#define AT_ONCE_NS   300000     /* of looking, before the first drawing */
+#define PIC_PORT     0x20       /* of the interrupt controller, for events about interrupts */
 #define MAX_PARTS    32
 #define MAX_VALUES   4096       /* of one device, as in the link */
 #define CELL         40         /* columns for a field, at least */
 
+/* The last access of one direction, if there was any (is), and its event. */
 struct access { bool is; uint64_t value, seq; };
 
 struct port {
-    uint64_t at;                /* the port, or the guest-physical address */
-    bool     memory, unclaimed;
+    uint64_t at;                /* the port, or the guest-physical address          */
+    bool     memory;            /* it is an address: memory of a device             */
+    bool     unclaimed;         /* no device answers there                          */
     struct access read, written;
-    unsigned n;                 /* accesses seen */
+    unsigned n;                 /* accesses seen                                    */
 };
 
-/* Of one part of the machine: now, and at the stop before (`since`, as live.stops counts). */
+/* The values of a device's fields: now, and as they were at the stop before.  `since` is
+ * that stop's number as live.stops counts, so that a new one is noticed. */
 struct values { uint64_t *now, *before; size_t n; bool has_before; uint64_t since; };
 
 struct devices {
+    /* The fields: of each part of the machine, as far as they were asked for. */
     struct pc_part part[MAX_PARTS];
     struct values values[MAX_PARTS];
     size_t   n_parts;
-    unsigned pinned;            /* part + 1 that was asked for; 0: the one last accessed */
-    unsigned shown;             /* part; chosen: for the selected event */
-    bool     chosen;
-    uint64_t asked_ns;
-    struct filter *accesses;
+    unsigned pinned;            /* 1 + the part that the user wants to see; 0: the one that
+                                   was accessed last                                      */
+    unsigned shown;             /* the part that is shown                                 */
+    bool     chosen;            /* `shown` is right for the selected event                */
+    uint64_t asked_ns;          /* the host's time when the VMM was last asked            */
+
+    /* The accesses, up to the selected event, in order of address; ports before memory. */
+    struct filter *accesses;    /* lets them pass                                         */
     struct port port[MAX_PORTS];
     size_t   n;
-    uint64_t at;
-    unsigned looked;
-    bool     done, whole;       /* whole: back to the beginning of the trace */
-    long     top;
+    uint64_t at;                /* index where the search goes on, backwards              */
+    unsigned looked;            /* accesses looked at                                     */
+    bool     done;              /* the search has ended, ...                              */
+    bool     whole;             /* ... at the beginning of the trace                      */
+    long     top;               /* first row shown                                        */
 };
 
 static bool devices_open(struct pane *p)
@@ -80,6 +96,7 @@ static void devices_close(struct pane *p)
  * Fields
  */
 
+/* Has the device any field for people to see?  Some have hidden ones only. */
 static bool has_fields(const struct pc_part *part)
 {
     for (size_t i = 0; i < part->ops->n_fields; i++)
@@ -88,6 +105,9 @@ static bool has_fields(const struct pc_part *part)
     return false;
 }
 
+/* Ask the VMM for the fields of part i.  What is known becomes `before` once for each stop,
+ * so that a running guest is compared with the latest stop, and one that has stopped with
+ * the stop before.  If the VMM must not be asked, what is known stays. */
 static void ask_values(struct pane *p, unsigned i)
 {
     struct devices *d = p->state;
@@ -99,7 +119,7 @@ static void ask_values(struct pane *p, unsigned i)
         v->before = calloc(MAX_VALUES, sizeof *v->before);
     if (!v->now || !v->before)
         return;
-    if (v->since != since) {    /* the first look since then: what is known is what was */
+    if (v->since != since) {    /* the first look since: what is known becomes `before` */
         memcpy(v->before, v->now, v->n * sizeof *v->now);
         v->has_before = v->n;
         v->since = since;
@@ -111,6 +131,8 @@ static void ask_values(struct pane *p, unsigned i)
     live_answered(p->tui, err);
 }
 
+/* At every stop all devices are asked, not only the one shown: else there would be nothing
+ * to compare with when another one is looked at. */
 static void devices_stopped(struct pane *p)
 {
     struct devices *d = p->state;
@@ -120,7 +142,9 @@ static void devices_stopped(struct pane *p)
     d->asked_ns = host_monotonic_ns();
 }
 
-/* The device of that access or interrupt, unless one was asked for. */
+/* Show the device that this access was about, or the interrupt controller if it is an event
+ * about interrupts; but if the user asked for a device, that one.  False: the event is
+ * about no device that has fields. */
 static bool choose_part(struct devices *d, const struct trace_event *e)
 {
     if (d->pinned) {
@@ -141,7 +165,9 @@ static bool choose_part(struct devices *d, const struct trace_event *e)
     return false;
 }
 
-/* A field's elements, until there is no more room. */
+/* A cell of w columns: name, elements in hex as wide as they are, as many as there is room
+ * for, and what the field is about.  A timer is the virtual time at which it is due; all
+ * ones: it is off. */
 static void draw_field(const struct area *a, int y, int x, int w, const struct field *f,
                        const uint64_t *now, const uint64_t *before)
 {
@@ -152,12 +178,14 @@ static void draw_field(const struct area *a, int y, int x, int w, const struct f
         snprintf(text, sizeof text, "%0*" PRIx64, 2 * f->size, now[i]);
         if (f->flags & FIELD_TIMER)
             snprintf(text, sizeof text, now[i] + 1 ? "at %" PRIu64 " ns" : "off", now[i]);
-        x = draw_text(&cell, y, x, before && before[i] != now[i] ? ROLE_CHANGED : ROLE_TEXT, text) +
-            1;
+        bool changed = before && before[i] != now[i];
+        x = 1 + draw_text(&cell, y, x, changed ? ROLE_CHANGED : ROLE_TEXT, text);
     }
     draw_text(&cell, y, x + 1, ROLE_DIM, f->about);
 }
 
+/* Fields in columns of at least CELL characters.  The values of all fields lie one behind
+ * the other, hidden ones too, so k counts elements. */
 static void draw_fields(struct pane *p, const struct area *a)
 {
     struct devices *d = p->state;
@@ -172,7 +200,7 @@ static void draw_fields(struct pane *p, const struct area *a)
         const struct field *f = &ops->fields[i];
         if (f->flags & FIELD_HIDDEN || k + f->count > v->n)
             continue;
-        /* or a line of its own */
+        /* an array or a timer is long, and has a line of its own */
         int cells = f->count > 1 || f->flags & FIELD_TIMER ? columns : 1;
         if (cells > 1)
             at = (at + columns - 1) / columns * columns;
@@ -188,6 +216,7 @@ static void draw_fields(struct pane *p, const struct area *a)
  * Accesses
  */
 
+/* Another event is selected: begin the search anew. */
 static void devices_follow(struct pane *p)
 {
     struct devices *d = p->state;
@@ -198,6 +227,7 @@ static void devices_follow(struct pane *p)
     d->chosen = choose_part(d, p->tui->has_event ? &p->tui->event : NULL);
 }
 
+/* The row of this port or address, put in at its place if it is new.  NULL: no more room. */
 static struct port *port_of(struct devices *d, uint64_t at, bool memory)
 {
     size_t i = 0;
@@ -214,7 +244,8 @@ static struct port *port_of(struct devices *d, uint64_t at, bool memory)
     return &d->port[i];
 }
 
-/* Going backwards: the first one seen is the last one made. */
+/* An access; going backwards, the first one met for a port is the last one made.  UNCLAIMED
+ * tells neither port from memory nor what was read: an address above 0xffff is no port. */
 static void take_event(struct devices *d, const struct trace_event *e)
 {
     bool unclaimed = e->kind == TRACE_UNCLAIMED;
@@ -231,6 +262,7 @@ static void take_event(struct devices *d, const struct trace_event *e)
     p->n++;
 }
 
+/* Ask for the shown fields now and then while the guest runs, and look back for accesses. */
 static bool devices_work(struct pane *p, uint64_t budget_ns)
 {
     struct devices *d = p->state;
@@ -257,15 +289,18 @@ static bool devices_work(struct pane *p, uint64_t budget_ns)
     return !d->done;
 }
 
+/* Value and event of an access, or blanks; is_now: it is the selected event.  Returns the
+ * column behind. */
 static int draw_access(const struct area *a, int y, int x, const struct access *c,
-                       const struct port *p, bool now)
+                       const struct port *p, bool is_now)
 {
     char value[24] = "";
     if (c->is && p->unclaimed)
         snprintf(value, sizeof value, "nobody");
     else if (c->is)
         snprintf(value, sizeof value, "%#" PRIx64, c->value);
-    draw_format(a, y, x, now ? ROLE_CHANGED : p->unclaimed ? ROLE_DIM : ROLE_TEXT, "%10s", value);
+    enum role role = is_now ? ROLE_CHANGED : p->unclaimed ? ROLE_DIM : ROLE_TEXT;
+    draw_format(a, y, x, role, "%10s", value);
     if (c->is)
         draw_format(a, y, x + 10, ROLE_DIM, "%9" PRIu64, c->seq);
     return x + 20;
@@ -287,9 +322,8 @@ static void draw_accesses(struct pane *p, const struct area *a)
 {
     struct devices *d = p->state;
     draw_rest(a, 0, 0, ROLE_HEAD);
-    draw_format(a, 0, 1, ROLE_HEAD, "%9s  %-10s%10s%9s %10s%9s   %s", "port", "device", "written",
-                "event",
-                "read", "event", "what answers there");
+    draw_format(a, 0, 1, ROLE_HEAD, "%9s  %-10s%10s%9s %10s%9s   %s", "port", "device",
+                "written", "event", "read", "event", "what answers there");
     pane_scroll(&d->top, (long)d->n, a->h - 1);
     for (int i = 0; i + 1 < a->h && d->top + i < (long)d->n; i++)
         draw_port(p, a, i + 1, &d->port[d->top + i]);
@@ -353,11 +387,9 @@ static const struct key devices_keys[] = {
 };
 
 const struct pane_ops pane_devices = {
-    .name = "devices", .about =
-        "what was last written to and read from each port; live, the fields of a device",
-    .state_bytes = sizeof(struct devices), .keys = devices_keys, .open = devices_open,
-        .close = devices_close,
-    .title = devices_title, .draw = devices_draw, .follow_selection = devices_follow,
-        .work = devices_work,
-    .guest_stopped = devices_stopped,
+    .name = "devices",
+    .about = "what was last written to and read from each port; live, the fields of a device",
+    .state_bytes = sizeof(struct devices), .keys = devices_keys,
+    .open = devices_open, .close = devices_close, .title = devices_title, .draw = devices_draw,
+    .follow_selection = devices_follow, .guest_stopped = devices_stopped, .work = devices_work,
 };

@@ -5,9 +5,11 @@
  * process that does nothing but wait for it: what the terminal was like is known
  * before the fork, and whatever ends the child, the parent can restore it.
  *
- * To the shell the two are one job.  The parent stops when the child has stopped
- * (by then the terminal is the shell's again), passes on what is sent to it,
- * and ends with the child's status.
+ *     shell -- vitrine (this parent, waits) -- vitrine (the child: the TUI)
+ *
+ * To the shell the two are one job [glibc manual, "Job Control"].  The parent stops when
+ * the child has stopped (by then the child has given the terminal back), passes on signals
+ * that are sent to it, and ends with the child's status.
  */
 #include "debugger/tui/guard.h"
 
@@ -21,11 +23,13 @@
 #include "base/host.h"
 #include "debugger/tui/term.h"
 
-static pid_t guarded;           /* signal handlers have no arguments */
+static pid_t guarded;           /* the child; at file scope for pass_to_child(), a signal handler */
 
-static void pass_on(int signo) { kill(guarded, signo); }
+static void pass_to_child(int signo) { kill(guarded, signo); }
 
-/* What the keyboard sends goes to both; it is meant for the child. */
+/* In the parent.  What the keyboard sends (Ctrl-C, Ctrl-Z) goes to the whole job, so the
+ * child has it already and the parent must not act on it.  What is sent with kill goes to
+ * the parent alone, which passes it on. */
 static void settle_signals(void)
 {
     static const int ignored[] = { SIGINT, SIGQUIT, SIGTSTP, SIGTTOU, SIGTTIN, SIGPIPE };
@@ -33,11 +37,13 @@ static void settle_signals(void)
     for (size_t i = 0; i < NELEM(ignored); i++)
         signal(ignored[i], SIG_IGN);
     for (size_t i = 0; i < NELEM(passed); i++)
-        sigaction(passed[i], &(struct sigaction){ .sa_handler = pass_on, .sa_flags = SA_RESTART },
-                  NULL);
+        sigaction(passed[i],
+                  &(struct sigaction){ .sa_handler = pass_to_child, .sa_flags = SA_RESTART }, NULL);
 }
 
-/* Until it has ended: how, as waitpid() tells. */
+/* Wait until the child has ended; returns how, as waitpid() tells.  If it only stops, stop
+ * too, so that the shell sees its job stopped; when the shell continues the job, let the
+ * child go on. */
 static int wait_for(pid_t child)
 {
     int how = 0;
@@ -49,11 +55,14 @@ static int wait_for(pid_t child)
             continue;
         if (!WIFSTOPPED(how))
             return how;
-        raise(SIGSTOP);         /* the shell sees its job stopped; when continued: */
+        raise(SIGSTOP);         /* comes back when the shell continues us */
         kill(child, SIGCONT);
     }
 }
 
+/* PR_SET_PDEATHSIG: if somebody kills the parent, the child gets a SIGTERM, gives the
+ * terminal back and ends.  The parent may have died before that call; then the child has
+ * another parent by now. */
 bool tui_guard(int *status)
 {
     if (!tui_term_prepare())

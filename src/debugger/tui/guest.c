@@ -2,11 +2,21 @@
  * debugger/tui/guest.c -- the pane of the guest's CPU: registers, the code around
  * RIP in the mode the CPU reads it, source lines, the stack.
  *
- * Live it shows the machine as it is now, with what changed since the stop
- * before marked.  A recording holds no memory: then the code at the selected
- * event's RIP is read from the guest's own file, and said to be from there, in
- * the mode that the last MODE event before it tells.  Registers are known if
- * instructions were recorded (tui/past.c).
+ * Where each thing comes from:
+ *
+ *                 live                            a recording
+ *     registers   the state page of the VMM,      the INSN events before the selected one, if
+ *                 as they are now                 there are any (past.h)
+ *     code        guest memory, at CS:RIP         the guest's ELF file, at the RIP of the
+ *                                                 selected event; the pane says so
+ *     mode        the registers                   the last MODE event before
+ *     stack       guest memory, at SS:RSP         not known
+ *
+ * Registers that differ from the stop before are marked.  Live, the pane does not follow
+ * the selected event: it shows the machine, which may be further on than that event.
+ *
+ * x86 code can be read forward only: an instruction does not tell where the one before it
+ * begins.  How lines above RIP are found all the same is in start_before().
  */
 #include <curses.h>
 #include <inttypes.h>
@@ -27,23 +37,30 @@
 
 #define MAX_LINES 256
 #define BEFORE    64            /* bytes before RIP that are looked at without symbols */
+#define MODE_NS   5000000       /* how long to look for a MODE event, at most */
 
+/* An instruction, its bytes, and the source line it came of. */
 struct line { uint64_t rip; struct insn insn; uint8_t bytes[16]; struct source_place place; };
 
+/* What is on the screen, or would be; line[here] is the instruction it is about. */
 struct code {
     struct line line[MAX_LINES];
-    int n, here;                /* which one it is about */
+    int n, here;
 };
 
 struct guest {
-    struct guest_file *file;    /* NULL: not readable */
+    struct guest_file *file;    /* source lines; recorded: also code.  NULL: not readable */
+    bool     looked;            /* for that file */
     struct code code;
-    uint64_t at;                /* live: the line that was moved to; has_at: it is not RIP */
+
+    /* live: the instruction that j and k have moved to; else it is the one at RIP */
+    uint64_t at;
     bool     has_at;
-    bool     looked;
-    struct filter *modes;
-    struct past past;           /* recorded: the registers at the selected event */
-    unsigned bits;              /* recorded: of the mode at the selected event */
+
+    /* recorded, at the selected event */
+    struct filter *modes;       /* lets MODE events pass */
+    struct past past;           /* registers */
+    unsigned bits;              /* 16, 32 or 64: how code is decoded */
     bool     bits_known;
 };
 
@@ -63,12 +80,14 @@ static void guest_close(struct pane *p)
     past_close(&g->past);
 }
 
-/* Recorded: how wide was code at the selected event? */
+/* A recording: how wide was code at the selected event?  The last MODE event before it
+ * names the mode the CPU went to, say "long mode, 64-bit"; without one the code cannot be
+ * decoded. */
 static void find_mode(struct tui *t, struct guest *g)
 {
     uint64_t at = t->cursor;
     g->bits_known = false;
-    if (store_prev(t->store, g->modes, &at, 5000000) != STORE_FOUND)
+    if (store_prev(t->store, g->modes, &at, MODE_NS) != STORE_FOUND)
         return;
     const struct trace_event *e = store_at(t->store, at);
     const char *mode = e ? trace_field_word(store_text(t->store), MODE, e->arg[1]) : NULL;
@@ -78,6 +97,8 @@ static void find_mode(struct tui *t, struct guest *g)
     g->bits_known = true;
 }
 
+/* The guest's file is opened when it is first needed, not at the beginning: it may be
+ * large, and the pane may never be shown. */
 static void guest_follow(struct pane *p)
 {
     struct guest *g = p->state;
@@ -99,7 +120,8 @@ static void guest_stopped(struct pane *p)
     g->has_at = false;
 }
 
-/* So many bytes at a linear address as can be had. */
+/* Up to n bytes at a linear address: live from memory, as far as pages are mapped, recorded
+ * from the guest's file.  Returns how many there are. */
 static unsigned read_code(struct pane *p, uint64_t at, uint8_t *buf, unsigned n)
 {
     struct guest *g = p->state;
@@ -114,15 +136,20 @@ static unsigned read_code(struct pane *p, uint64_t at, uint8_t *buf, unsigned n)
  * Registers
  */
 
-static const char *const names_64[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-                                        "r8", "r9", "r10",
-                                        "r11", "r12", "r13", "r14", "r15", "rip", "rflags", "cr0",
-                                            "cr2", "cr3", "cr4" };
-static const char *const names_32[] = { "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi",
-                                        "eip", "eflags",
-                                        "cr0", "cr2", "cr3", "cr4" };
+/* The general registers come first, in the order of their numbers in machine code: past.h
+ * counts on it, and a small pane shows these, RIP and RFLAGS only. */
+static const char *const names_64[] = {
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+    "rip", "rflags", "cr0", "cr2", "cr3", "cr4" };
+static const char *const names_32[] = {
+    "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi",
+    "eip", "eflags", "cr0", "cr2", "cr3", "cr4" };
 static const char *const names_segments[] = { "cs", "ss", "ds", "es", "fs", "gs", "tr", "ldtr" };
 
+/* Registers by name, in as many columns as there is room for.  Those are marked that differ
+ * from the latest stop, if the guest runs; if it stands, `now` is the latest stop, and they
+ * are compared with the one before.  Returns the line below. */
 static int draw_registers(struct tui *t, const struct area *a, int y, const char *const *names,
                           size_t n, int digits)
 {
@@ -145,7 +172,9 @@ static int draw_registers(struct tui *t, const struct area *a, int y, const char
     return y + (i + columns - 1) / columns;
 }
 
-/* All of them, or what leaves half of the lines to the code. */
+/* Mode, privilege and flags in the first line, then registers: all of them in a pane of 20
+ * lines or more, else so few that half of the lines are left for code.  The current
+ * privilege level is the DPL in the attributes of SS [SDM 3C "Guest Register State"]. */
 static int draw_cpu(struct tui *t, const struct area *a)
 {
     bool all = a->h >= 20;
@@ -156,9 +185,11 @@ static int draw_cpu(struct tui *t, const struct area *a)
     x = draw_format(a, 0, x + 2, ROLE_TEXT, "CPL %u",
                     s->seg[SEG_SS].attr & SEG_DPL ? (s->seg[SEG_SS].attr >> 5) & 3 : 0);
     draw_format(a, 0, x + 2, ROLE_TEXT, "%s", state_flags(s->rflags, flags, sizeof flags));
-    int y = bits == 64 ? draw_registers(t, a, 1, names_64, all ? NELEM(names_64) : N_GPRS + 2, 16)
-                       : draw_registers(t, a, 1, names_32, all ? NELEM(names_32) : N_GPRS / 2 + 2,
-                                        8);
+    int y;
+    if (bits == 64)
+        y = draw_registers(t, a, 1, names_64, all ? NELEM(names_64) : N_GPRS + 2, 16);
+    else
+        y = draw_registers(t, a, 1, names_32, all ? NELEM(names_32) : N_GPRS / 2 + 2, 8);
     return !all ? y : draw_registers(t, a, y, names_segments, NELEM(names_segments), 4);
 }
 
@@ -166,8 +197,12 @@ static int draw_cpu(struct tui *t, const struct area *a)
  * Code
  */
 
-/* Where decoding may begin so that it comes by RIP: a symbol's start, or any
- * byte from which it happens to. */
+/* Where to begin decoding so that it arrives at pc exactly, for the lines above pc.
+ *
+ * The start of the symbol is such a place, unless the function is very long.  Without
+ * symbols try the bytes before pc one after the other, from 48 before it, and take the
+ * first from which decoding comes to pc.  It may be the wrong one for an instruction or
+ * two, but x86 code soon falls into step, whatever one begins with. */
 static uint64_t start_before(struct pane *p, uint64_t pc, unsigned bits)
 {
     uint64_t offset;
@@ -190,7 +225,9 @@ static uint64_t start_before(struct pane *p, uint64_t pc, unsigned bits)
     return pc;
 }
 
-/* False: there is no code, and the line says so. */
+/* One more line, the instruction at linear address pc; base: of CS.  False: there is no
+ * code, which the line says, and nothing can come behind it.  A byte that is no instruction
+ * is a line of its own. */
 static bool add_line(struct pane *p, struct code *c, uint64_t pc, uint64_t base, unsigned bits)
 {
     uint8_t bytes[16] = { 0 };
@@ -209,8 +246,9 @@ static bool add_line(struct pane *p, struct code *c, uint64_t pc, uint64_t base,
     return n;
 }
 
-/* `want` lines around pc, a third of them before it. */
-static void decode(struct pane *p, struct code *c, uint64_t pc, uint64_t base, unsigned bits,
+/* `want` lines around pc, a third of them before it.  Decoding comes from above, so of the
+ * lines before pc only the last ones are kept: the first gives way to the next. */
+static void decode_around(struct pane *p, struct code *c, uint64_t pc, uint64_t base, unsigned bits,
                    int want)
 {
     uint64_t at = start_before(p, pc, bits);
@@ -233,6 +271,7 @@ static void decode(struct pane *p, struct code *c, uint64_t pc, uint64_t base, u
             break;
 }
 
+/* The enabled breakpoint on the instruction at this linear address; NULL: there is none. */
 static const struct link_break *break_on(struct tui *t, uint64_t at)
 {
     size_t n;
@@ -243,6 +282,8 @@ static const struct link_break *break_on(struct tui *t, uint64_t at)
     return NULL;
 }
 
+/* A line: sign of RIP, sign of a breakpoint, address, bytes (if there is room),
+ * instruction.  here: it is the line of the cursor. */
 static void draw_insn(struct tui *t, const struct area *a, int y, const struct line *l, bool here,
                       bool is_rip)
 {
@@ -266,7 +307,8 @@ static void draw_insn(struct tui *t, const struct area *a, int y, const struct l
         draw_format(a, y, x + 2, role, "<%s>", name);
 }
 
-/* Lines of code, each source line above the first instruction that it became. */
+/* Lines of code around pc or the line moved to, each source line above the first
+ * instruction that it became. */
 static void draw_code(struct pane *p, const struct area *a, uint64_t pc, uint64_t base,
                       unsigned bits)
 {
@@ -274,9 +316,10 @@ static void draw_code(struct pane *p, const struct area *a, uint64_t pc, uint64_
     struct code *c = &g->code;
     if (a->h < 1)
         return;
-    decode(p, c, g->has_at ? g->at : pc, base, bits, a->h < MAX_LINES ? a->h : MAX_LINES);
+    decode_around(p, c, g->has_at ? g->at : pc, base, bits, a->h < MAX_LINES ? a->h : MAX_LINES);
     int first = 0, last_source = 0, used = 0;
-    /* Count what stands before that line, so that it is in sight. */
+    /* How many lines of the screen stand above the instruction it is about, source lines
+     * counted?  If more than half, leave out the first ones, so that it is in sight. */
     for (int i = 0; i <= c->here && i < c->n; i++) {
         used += 1 + (c->line[i].place.line && c->line[i].place.line != last_source);
         last_source = c->line[i].place.line;
@@ -291,16 +334,17 @@ static void draw_code(struct pane *p, const struct area *a, uint64_t pc, uint64_
     for (int i = first; i < c->n && y < a->h; i++) {
         const struct source_place *s = &c->line[i].place;
         if (s->line && s->line != last_source && y + 1 < a->h) {
-            const char *text = guest_file_line(g->file, s);
-            draw_format(a, y++, 2, ROLE_MEM, "%s:%d  %s", strrchr(s->file, '/')
-                        ? strrchr(s->file, '/') + 1 : s->file,
-                        s->line, text ? text + strspn(text, " ") : "");
+            const char *text = guest_file_line(g->file, s), *slash = strrchr(s->file, '/');
+            draw_format(a, y++, 2, ROLE_MEM, "%s:%d  %s", slash ? slash + 1 : s->file, s->line,
+                        text ? text + strspn(text, " ") : "");
         }
         last_source = s->line;
         draw_insn(p->tui, a, y++, &c->line[i], i == c->here, c->line[i].rip == pc);
     }
 }
 
+/* What the stack pointer points to, word by word upwards, with a symbol where a word may be
+ * an address of code.  A word is as wide as code is. */
 static void draw_stack(struct tui *t, const struct area *a)
 {
     const struct cpu_state *s = &t->live.now;
@@ -321,6 +365,8 @@ static void draw_stack(struct tui *t, const struct area *a)
     }
 }
 
+/* Registers above; below them code, and the stack beside it in a pane of 76 columns or
+ * more. */
 static void draw_live(struct pane *p, const struct area *a)
 {
     struct tui *t = p->tui;
@@ -336,13 +382,13 @@ static void draw_live(struct pane *p, const struct area *a)
         draw_stack(t, &right);
 }
 
-/* Registers, as far as instructions were recorded that set them. */
+/* Registers as recorded instructions left them; "looking" until past_work() is done. */
 static int draw_past(const struct guest *g, const struct area *a)
 {
     const struct past *r = &g->past;
     char flags[80];
-    int n = g->bits == 64 ? 16 : 8, digits = g->bits == 64 ? 16 : 8, width = 9 + digits,
-        columns = (a->w - 1) / width, i;
+    int n = g->bits == 64 ? 16 : 8, digits = g->bits == 64 ? 16 : 8;
+    int width = 9 + digits, columns = (a->w - 1) / width, i;
     int x = draw_text(a, 0, 1, ROLE_DIM, "registers as recorded instructions left them  ");
     draw_text(a, 0, x, ROLE_TEXT, state_flags(r->rflags, flags, sizeof flags));
     columns = columns < 1 ? 1 : columns;
@@ -365,9 +411,8 @@ static void draw_recorded(struct pane *p, const struct area *a)
     int y = g->past.any && g->bits_known ? draw_past(g, a)
           : draw_wrapped(a, 0, ROLE_DIM,
                          "Registers and memory are not recorded (with --trace-insns registers "
-                         "are). The code "
-                                         "below is the guest's file as loaded, at the RIP of the "
-                                         "selected event.");
+                         "are). The code below is the guest's file as loaded, at the RIP of the "
+                         "selected event.");
     struct area code = { a->y + y, a->x, a->h - y, a->w };
     if (!g->file)
         draw_wrapped(a, y, ROLE_DIM,
@@ -416,12 +461,13 @@ static bool guest_work(struct pane *p, uint64_t budget_ns)
  * Keys
  */
 
-/* To another line of the code. */
+/* Move the cursor to another instruction, so many lines down.  Its neighbours are found as
+ * for drawing. */
 static void move_line(struct tui *t, struct pane *p, int by)
 {
     struct guest *g = p->state;
     const struct cpu_state *s = &t->live.now;
-    decode(p, &g->code, g->has_at ? g->at : state_pc(s), s->seg[SEG_CS].base, state_code_bits(s),
+    decode_around(p, &g->code, g->has_at ? g->at : state_pc(s), s->seg[SEG_CS].base, state_code_bits(s),
            24);
     int to = g->code.here + by;
     if (to < 0 || to >= g->code.n)
@@ -468,8 +514,7 @@ static const struct key guest_keys[] = {
 
 const struct pane_ops pane_guest = {
     .name = "guest", .about = "the guest's CPU: registers, code with source lines, stack",
-    .state_bytes = sizeof(struct guest), .keys = guest_keys, .open = guest_open,
-        .close = guest_close, .title = guest_title,
-    .draw = guest_draw, .follow_selection = guest_follow, .guest_stopped = guest_stopped,
-    .work = guest_work,
+    .state_bytes = sizeof(struct guest), .keys = guest_keys,
+    .open = guest_open, .close = guest_close, .title = guest_title, .draw = guest_draw,
+    .follow_selection = guest_follow, .guest_stopped = guest_stopped, .work = guest_work,
 };

@@ -1,6 +1,10 @@
 /*
  * debugger/tui/help.c -- what the tables of keys say: the help, the bar at the bottom,
  * and the list in doc/tui.md; and the page that an answer of the console fills.
+ *
+ * Nothing about a key is written here: all of it comes from the tables in key.c and in the
+ * panes, so that help, bar and manual cannot contradict what the key does.  One walk over
+ * the tables, help_all(), serves three ends, as struct help_page says.
  */
 #include <curses.h>
 #include <stdio.h>
@@ -8,6 +12,7 @@
 
 #include "debugger/tui/tui.h"
 
+/* What is printed on a key, or "Ctrl-D"; in buf, unless it is a constant. */
 static const char *name_of_key(int key, char *buf, size_t n)
 {
     static const struct { int key; const char *name; } names[] = {
@@ -29,8 +34,14 @@ static const char *name_of_key(int key, char *buf, size_t n)
     return buf;
 }
 
-/* Lines of the help; counts those that fit on no screen, too. */
-struct help_page { struct tui *t; const struct area *a; FILE *out; long line; int width; };
+/* What help_all() is to do, and how far it is. */
+struct help_page {
+    struct tui *t;
+    const struct area *a;       /* draw into this area; NULL: only count the lines   */
+    FILE *out;                  /* print Markdown there instead; NULL: do not        */
+    long line;                  /* lines so far, also those that are off the screen  */
+    int  width;                 /* of a line, in columns                             */
+};
 
 /* The next row, as the screen counts them, or -1 if it is not on the screen. */
 static long help_row(struct help_page *h)
@@ -40,7 +51,8 @@ static long help_row(struct help_page *h)
     return y < 0 || y >= h->a->h ? -1 : y;
 }
 
-/* How much of text goes into a row; of a word that is too long, the row's width. */
+/* How many bytes of text go into a row of so many columns: whole words, but a word that is
+ * longer than the row is cut. */
 static size_t words_that_fit(const char *text, int width)
 {
     size_t room = width > 0 ? (size_t)width : 1, n = strlen(text);
@@ -51,7 +63,8 @@ static size_t words_that_fit(const char *text, int width)
     return n ? n : room;
 }
 
-static void markdown(FILE *out, const char *key, const char *twin, const char *text)
+/* A row of a table, or a heading and the head of a table below it. */
+static void print_markdown(FILE *out, const char *key, const char *twin, const char *text)
 {
     if (key[0])
         fprintf(out, "| `%s` | %s%s%s | %s |\n", key, twin[0] ? "`" : "", twin, twin[0] ? "`" : "",
@@ -60,10 +73,12 @@ static void markdown(FILE *out, const char *key, const char *twin, const char *t
         fprintf(out, "\n%s\n\n| key | or | what it does |\n| --- | --- | --- |\n", text);
 }
 
+/* A key with its twin and what it does, on as many rows as the text needs.  key "": a
+ * heading, or an empty line. */
 static void help_line(struct help_page *h, const char *key, const char *twin, const char *text)
 {
     if (h->out) {
-        markdown(h->out, key, twin, text);
+        print_markdown(h->out, key, twin, text);
         return;
     }
     if (!key[0]) {
@@ -85,6 +100,8 @@ static void help_line(struct help_page *h, const char *key, const char *twin, co
     }
 }
 
+/* A heading and a table of keys.  Rows without a help text repeat a key that was told
+ * above. */
 static void help_table(struct help_page *h, const char *title, const struct key *table)
 {
     char a[16], b[16];
@@ -119,10 +136,12 @@ static void help_all(struct help_page *h)
     }
 }
 
+/* Twice over the tables: to know how far one can scroll, the lines must be counted before
+ * any is drawn. */
 void tui_draw_help(struct tui *t, const struct area *a)
 {
     struct help_page h = { .t = t, .width = a->w };
-    help_all(&h);               /* to count */
+    help_all(&h);               /* only counts the lines */
     long n = h.line;
     struct area page = { a->y + 1, a->x, a->h - 2, a->w };
     draw_clear(a);
@@ -133,7 +152,7 @@ void tui_draw_help(struct tui *t, const struct area *a)
     draw_format(a, a->h - 1, 1, ROLE_DIM, "%s", t->help_top + page.h < n ? "more below" : "");
 }
 
-/* The console's answer, line by line. */
+/* The console's answer, line by line; lines wider than the screen are cut. */
 void tui_draw_page(struct tui *t, const struct area *a)
 {
     struct area page = { a->y + 1, a->x, a->h - 1, a->w };
@@ -159,6 +178,8 @@ void tui_print_keys(FILE *out)
     help_all(&(struct help_page){ .out = out });
 }
 
+/* The function keys in the order of their numbers.  A key is in the bar if its row has a
+ * word for it (bar) and its twin is a function key. */
 void tui_draw_bar(struct tui *t, const struct area *line)
 {
     char name[16];

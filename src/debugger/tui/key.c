@@ -1,9 +1,20 @@
 /*
  * debugger/tui/key.c -- what a key does: one table.
  *
- * The help (`?`), the bar at the bottom and doc/tui.md are made from it and
- * from the panes' own tables (tui/help.c).  A key goes to the focused pane first, then to
- * this table, then to the stream, so that moving works from everywhere.
+ * The help (`?`), the bar at the bottom and doc/tui.md are made from it and from the
+ * panes' own tables (tui/help.c).
+ *
+ * A key is offered in this order, and the first who knows it has it (tui_key() at the end):
+ *
+ *     1. the line being typed, if there is one        prompt.c
+ *     2. the help or a page that covers the panes     any key but scrolling closes it
+ *     3. the focused pane, as text                    typing to the guest
+ *     4. the focused pane's table
+ *     5. the table here
+ *     6. the stream's table                           so that moving works from everywhere
+ *
+ * Begin reading with the table, tui_keys.  Above it are the functions it names; their `arg`
+ * is the number in its row, under the name of what it means (how, into, backward, by).
  */
 #include <curses.h>
 #include <inttypes.h>
@@ -15,8 +26,10 @@
 #include "debugger/link/monitor_step.h"
 #include "debugger/tui/tui.h"
 
-/* A guest that could go on is worth a question. */
-static void quit(struct tui *t, struct pane *p, int arg)
+#define LOOK_NS 300000000       /* how long a key may look for an event */
+
+/* A guest that could still go on is lost with the TUI, so the first q only asks. */
+static void ask_and_quit(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
     bool lives = t->link && (link_state(t->link) == LINK_RUNNING ||
@@ -36,12 +49,13 @@ static void key_run(struct tui *t, struct pane *p, int arg)
         live_run_or_pause(t);
 }
 
-/* While the monitor stands in a handler it is the one that is stepped. */
+/* While the monitor stands in a handler, it is the one that is stepped.  how: enum
+ * link_run. */
 static void key_step(struct tui *t, struct pane *p, int how)
 {
-    static const int of_monitor[] = { [LINK_STEP] = STEPPER_STEP, [LINK_NEXT] = STEPPER_NEXT,
-                                      [LINK_FINISH] = STEPPER_FINISH,
-                                      [LINK_STEP_EXIT] = STEPPER_CONTINUE };
+    static const int of_monitor[] = {
+        [LINK_STEP] = STEPPER_STEP, [LINK_NEXT] = STEPPER_NEXT,
+        [LINK_FINISH] = STEPPER_FINISH, [LINK_STEP_EXIT] = STEPPER_CONTINUE };
     (void)p;
     if (beside_stands(t) && (size_t)how < NELEM(of_monitor))
         beside_go(t, of_monitor[how]);
@@ -61,7 +75,7 @@ static void step_line(struct tui *t, struct pane *p, int into)
     tui_step_line(t, into);
 }
 
-static void travel(struct tui *t, struct pane *p, int arg)
+static void guest_to_event(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
     live_to_event(t);
@@ -73,7 +87,7 @@ static void exit_back(struct tui *t, struct pane *p, int arg)
     live_exit_back(t);
 }
 
-static void help(struct tui *t, struct pane *p, int arg)
+static void toggle_help(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
     t->help = !t->help;
@@ -86,6 +100,7 @@ static void open_prompt(struct tui *t, struct pane *p, int kind)
     prompt_open(t, (enum prompt_kind)kind);
 }
 
+/* From the first event backwards the next one is the last: an index below 0 does not exist. */
 static void search_again(struct tui *t, struct pane *p, int backward)
 {
     (void)p;
@@ -109,19 +124,20 @@ static void swap_by(struct tui *t, struct pane *p, int by)
     layout_swap(t, by);
 }
 
-static void maximise(struct tui *t, struct pane *p, int arg)
+static void toggle_maximised(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
     t->maximised = !t->maximised;
 }
 
-static void layout(struct tui *t, struct pane *p, int i)
+static void choose_layout(struct tui *t, struct pane *p, int i)
 {
     (void)p;
     layout_choose(t, tui_layout_name((unsigned)i));
 }
 
-static void follow(struct tui *t, struct pane *p, int arg)
+/* Follow the end of the trace, and go there at once. */
+static void toggle_follow(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
     t->follow = !t->follow;
@@ -129,6 +145,7 @@ static void follow(struct tui *t, struct pane *p, int arg)
         search_filter(t, true, tui_n_events(t) - 1);
 }
 
+/* Esc undoes one thing: the most recent sort of thing first. */
 static void go_back(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
@@ -144,21 +161,22 @@ static void go_back(struct tui *t, struct pane *p, int arg)
         tui_set_filter(t, "");
 }
 
-static void redraw(struct tui *t, struct pane *p, int arg)
+static void redraw_all(struct tui *t, struct pane *p, int arg)
 {
     (void)t, (void)p, (void)arg;
     tui_term_redraw();
 }
 
+/* Enter: to the event that caused the selected one; Esc leads back. */
 static void to_cause(struct tui *t, struct pane *p, int arg)
 {
     const struct trace_event *e = &t->event;
     (void)p, (void)arg;
     if (!t->has_event)
         return;
-    uint64_t seq = e->cause_back && e->cause_back < e->seq ? e->seq - e->cause_back : 0, at;
-    const struct trace_event *cause = seq
-        ? store_at(t->store, at = store_seek_seq(t->store, seq)) : NULL;
+    uint64_t seq = e->cause_back && e->cause_back < e->seq ? e->seq - e->cause_back : 0;
+    uint64_t at = store_seek_seq(t->store, seq);
+    const struct trace_event *cause = seq ? store_at(t->store, at) : NULL;
     if (!seq)
         tui_say(t, ROLE_DIM, "event %" PRIu64 " answers no other", e->seq);
     else if (!cause || cause->seq != seq)
@@ -167,7 +185,8 @@ static void to_cause(struct tui *t, struct pane *p, int arg)
         tui_select(t, at, true);
 }
 
-/* The next or previous event of a kind: rare ones are found by the blocks' headers. */
+/* The next or previous event of a kind.  It may be far away, but blocks of the trace file
+ * say in their headers which kinds they hold, so that others need not be unpacked. */
 static void to_kind(struct tui *t, enum trace_kind kind, bool backward)
 {
     struct filter_error err;
@@ -180,8 +199,8 @@ static void to_kind(struct tui *t, enum trace_kind kind, bool backward)
         return;
     }
     at += backward ? UINT64_MAX : 1;
-    enum store_found found = backward ? store_prev(t->store, f, &at, 300000000)
-                                      : store_next(t->store, f, &at, 300000000);
+    enum store_found found = backward ? store_prev(t->store, f, &at, LOOK_NS)
+                                      : store_next(t->store, f, &at, LOOK_NS);
     if (found == STORE_FOUND)
         tui_select(t, at, true);
     else
@@ -202,8 +221,8 @@ static void to_mark(struct tui *t, struct pane *p, int backward)
     to_kind(t, TRACE_MARK, backward);
 }
 
-/* Bookmarks are kept in the order of events. */
-static void bookmark(struct tui *t, struct pane *p, int arg)
+/* A bookmark here, or none any more.  They are kept in the order of events. */
+static void toggle_bookmark(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
     unsigned i = 0;
@@ -236,24 +255,27 @@ static void to_bookmark(struct tui *t, struct pane *p, int backward)
             backward ? "before" : "behind");
 }
 
-static void mouse(struct tui *t, struct pane *p, int arg)
+static void toggle_mouse(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
     t->mouse = !t->mouse;
     tui_term_mouse(t->mouse);
-    tui_say(t, ROLE_DIM, t->mouse
-            ? "the mouse is ours; shift-drag selects text" : "the mouse is the terminal's");
+    tui_say(t, ROLE_DIM, t->mouse ? "the mouse is ours; shift-drag selects text"
+                                  : "the mouse is the terminal's");
 }
 
+/* In the order in which help lists them.  Rows without a help text only give a key of the
+ * table a function key in another session: F8 is a step where a guest can run, and the next
+ * exit in a recording. */
 const struct key tui_keys[] = {
-    { '?', KEY_F(1), "Help", "this help", help, 0, ALWAYS },
+    { '?', KEY_F(1), "Help", "this help", toggle_help, 0, ALWAYS },
     { '/', KEY_F(3), "Search", "search the text of events, as you type", open_prompt, PROMPT_SEARCH,
       ALWAYS },
     { 'n', 0, NULL, "the next that was searched for", search_again, 0, ALWAYS },
     { 'N', 0, NULL, "the one before", search_again, 1, ALWAYS },
     { '\\', KEY_F(4), "Filter",
-      "show only events that an expression is true of: exit==io && port==0x3f8", open_prompt,
-          PROMPT_FILTER, ALWAYS },
+      "show only events that an expression is true of: exit==io && port==0x3f8",
+      open_prompt, PROMPT_FILTER, ALWAYS },
     { ':', KEY_F(2), "Cmd", "a command; Tab completes, `:help` lists them", open_prompt,
       PROMPT_COMMAND, ALWAYS },
     { '\r', KEY_ENTER, NULL, "the event that the selected one answers", to_cause, 0, ALWAYS },
@@ -268,7 +290,7 @@ const struct key tui_keys[] = {
     { 'f', 0, NULL, "until the function or handler has returned", key_step, LINK_FINISH, LIVE },
     { 'r', KEY_F(9), "Until",
       "run until: main, hlt, port 0x3f8, mark 2, main if eax==3, or events as in a filter",
-          open_prompt, PROMPT_UNTIL, LIVE },
+      open_prompt, PROMPT_UNTIL, LIVE },
     { 'W', 0, NULL, "watch the monitor: each exit stops in its handler, and s S f c step there",
       watch_monitor, 0, LIVE },
     { 'z', 0, NULL, "one instruction back", key_step, LINK_REVERSE_STEP, LIVE },
@@ -276,7 +298,7 @@ const struct key tui_keys[] = {
     { 'X', 0, NULL, "back to the exit before", exit_back, 0, LIVE },
     { 'C', 0, NULL, "run back to the last time that something would have stopped it", key_step,
       LINK_REVERSE_CONTINUE, LIVE },
-    { 't', 0, NULL, "take the guest to the selected event, back or on", travel, 0, LIVE },
+    { 't', 0, NULL, "take the guest to the selected event, back or on", guest_to_event, 0, LIVE },
     { 'T', 0, NULL, "and to the newest point there is", key_step, LINK_TO_NOW, LIVE },
     { 27, 0, NULL, "back: from a search, a large pane, a jump, a filter", go_back, 0, ALWAYS },
     { 'e', 0, NULL, "the next exit in the trace", to_exit, 0, ALWAYS },
@@ -287,26 +309,27 @@ const struct key tui_keys[] = {
     { '\t', KEY_F(5), "Pane", NULL, focus_by, 1, RECORDED },
     { '>', 0, NULL, "the next MARK of the guest", to_mark, 0, ALWAYS },
     { '<', 0, NULL, "the MARK before", to_mark, 1, ALWAYS },
-    { 'm', ' ', NULL, "set a bookmark here, or take it away", bookmark, 0, ALWAYS },
+    { 'm', ' ', NULL, "set a bookmark here, or take it away", toggle_bookmark, 0, ALWAYS },
     { 'u', 0, NULL, "the next bookmark", to_bookmark, 0, ALWAYS },
     { 'U', 0, NULL, "the bookmark before", to_bookmark, 1, ALWAYS },
-    { 'F', KEY_F(6), "Follow", "follow the end of the trace as it grows", follow, 0, ALWAYS },
+    { 'F', KEY_F(6), "Follow", "follow the end of the trace as it grows", toggle_follow, 0,
+      ALWAYS },
     { '\t', 0, NULL, "the next pane", focus_by, 1, ALWAYS },
     { KEY_BTAB, 0, NULL, "the pane before", focus_by, -1, ALWAYS },
-    { 'O', 0, NULL, "the focused pane large, and back", maximise, 0, ALWAYS },
+    { 'O', 0, NULL, "the focused pane large, and back", toggle_maximised, 0, ALWAYS },
     { ']', 0, NULL, "another pane in this place", swap_by, 1, ALWAYS },
     { '[', 0, NULL, "and the other way round", swap_by, -1, ALWAYS },
-    { '1', 0, NULL, "layout for lectures: few panes, large", layout, 0, ALWAYS },
-    { '2', 0, NULL, "layout for labs", layout, 1, ALWAYS },
-    { '3', 0, NULL, "layout for debugging: many panes", layout, 2, ALWAYS },
-    { 'M', 0, NULL, "mouse on or off", mouse, 0, ALWAYS },
-    { CTRL('l'), 0, NULL, "draw everything anew", redraw, 0, ALWAYS },
-    { 'q', KEY_F(10), "Quit", "quit", quit, 0, ALWAYS },
+    { '1', 0, NULL, "layout for lectures: few panes, large", choose_layout, 0, ALWAYS },
+    { '2', 0, NULL, "layout for labs", choose_layout, 1, ALWAYS },
+    { '3', 0, NULL, "layout for debugging: many panes", choose_layout, 2, ALWAYS },
+    { 'M', 0, NULL, "mouse on or off", toggle_mouse, 0, ALWAYS },
+    { CTRL('l'), 0, NULL, "draw everything anew", redraw_all, 0, ALWAYS },
+    { 'q', KEY_F(10), "Quit", "quit", ask_and_quit, 0, ALWAYS },
     { 0 }
 };
 
 /*
- * Which one
+ * Which key is it?
  */
 
 bool tui_key_is_for(const struct tui *t, const struct key *k)
@@ -314,7 +337,8 @@ bool tui_key_is_for(const struct tui *t, const struct key *k)
     return k->when == ALWAYS || (k->when == LIVE) == (t->link != NULL);
 }
 
-static bool press(struct tui *t, struct pane *p, const struct key *table, int key)
+/* Do what the key means in this table; false: it is not in it. */
+static bool press_in_table(struct tui *t, struct pane *p, const struct key *table, int key)
 {
     for (; table && table->code; table++)
         if (tui_key_is_for(t, table) &&
@@ -326,7 +350,8 @@ static bool press(struct tui *t, struct pane *p, const struct key *table, int ke
     return false;
 }
 
-static void click(struct tui *t)
+/* A click focuses the pane and is given to it; the wheel is the keys Up and Down. */
+static void click_mouse(struct tui *t)
 {
     MEVENT m;
     if (getmouse(&m) != OK)
@@ -341,6 +366,7 @@ static void click(struct tui *t)
     t->dirty = true;
 }
 
+/* While help or a page covers the panes: scroll, or close it. */
 static void help_key(struct tui *t, int key)
 {
     if (key == 'j' || key == KEY_DOWN || key == KEY_NPAGE || key == ' ')
@@ -355,6 +381,7 @@ static void help_key(struct tui *t, int key)
     t->dirty = true;
 }
 
+/* A message lasts until the next key. */
 void tui_key(struct tui *t, int key)
 {
     struct pane *p = tui_focused(t);
@@ -370,9 +397,9 @@ void tui_key(struct tui *t, int key)
     else if (t->help || t->page)
         help_key(t, key);
     else if (key == KEY_MOUSE)
-        click(t);
+        click_mouse(t);
     else if (p->ops->typed && p->ops->typed(p, key))
         t->dirty = true;
-    else if (!press(t, p, p->ops->keys, key) && !press(t, p, tui_keys, key))
-        press(t, &t->pane[PANE_STREAM], pane_stream.keys, key);
+    else if (!press_in_table(t, p, p->ops->keys, key) && !press_in_table(t, p, tui_keys, key))
+        press_in_table(t, &t->pane[PANE_STREAM], pane_stream.keys, key);
 }

@@ -4,6 +4,26 @@
  * The guest is in another process (debugger/link/link.h).  What it does comes to us
  * as events, as in a recording that grows; besides, while it stands still, its
  * registers, memory and devices can be looked at as they are now.
+ *
+ * A run goes like this:
+ *
+ *     a key -> live_go() -> link_run(): returns at once, `going` is set
+ *     the loop: live_poll() takes events from the ring, again and again
+ *     the VMM says it stopped -> live_poll() -> guest_has_stopped(): the registers are
+ *              copied, the message says why, every pane is told
+ *
+ * The loop never waits for the VMM longer than link_patience() (a second), for a VMM that
+ * hangs must not take the keyboard with it.
+ *
+ * A guest can be taken back in time (doc/reverse.md).  The trace is not shortened by that:
+ * it keeps the events of what was a future once.  When the guest then runs on another way,
+ * the VMM logs a CUT, which says up to which event the trace still holds:
+ *
+ *     1 2 3 4 5 6 7 8   CUT(back to 4)   9 10 11 ...
+ *             \______/                   what happens now, instead of 5 to 8
+ *           no longer true
+ *
+ * Begin reading with live_go() and live_poll().
  */
 #include <curses.h>
 #include <errno.h>
@@ -20,15 +40,19 @@
 #include "debugger/symbols/symbols.h"
 #include "debugger/tui/tui.h"
 
-#define RUNNING_MS 20           /* the ring wants to be emptied */
-#define WATCH_MS   2            /* a monitor that is watched may wait for us: look often */
-#define PATIENCE_MS 1000        /* a VMM that does not answer holds the screen so long, once */
-#define PAUSE_MS   1000
-#define LOOK_NS    300000000
-#define MAX_BREAKS 1024
-#define STEP_MS    100          /* so long the next step waits for the last */
+#define RUNNING_MS 20           /* how often to poll a guest that runs: when its ring of events
+                                   is full, the VMM waits for us                           */
+#define WATCH_MS   2            /* ... or a monitor that is watched: it may wait for us at
+                                   every exit                                              */
+#define PATIENCE_MS 1000        /* how long to wait for an answer of the VMM; only once,
+                                   see live.deaf                                           */
+#define PAUSE_MS   1000         /* how long to wait for a pause to take effect             */
+#define LOOK_NS    300000000    /* how long to look through the trace                      */
+#define MAX_BREAKS 1024         /* breakpoints listed                                      */
+#define STEP_MS    100          /* how long a step waits for the end of the one before     */
 
-/* Events from here on are new: since the guest was set going, or, as it stands, before that. */
+/* While it runs, what has happened since it was set going is new.  When it has stopped,
+ * that is still what one wants to see marked, so the stop before the latest one counts. */
 uint64_t live_new_from(const struct tui *t)
 {
     return live_running(t) ? t->live.events_at_stop : t->live.events_before;
@@ -39,12 +63,14 @@ bool live_running(const struct tui *t)
     return t->link && link_state(t->link) == LINK_RUNNING;
 }
 
-/* Asking the VMM something may have brought the news that it stopped: then its
- * descriptor is silent, and there is something to take all the same. */
+/* Between two calls of live_poll().  If the guest has stopped and `going` is still set, the
+ * news came together with the answer to another request, so link_fd() will not become
+ * readable for it; but there is something to take, so poll at once. */
 int live_wait_ms(const struct tui *t)
 {
-    return live_running(t) ? t->live.stepper && !t->live.monitor_stands
-        ? WATCH_MS : RUNNING_MS : t->live.going ? 1 : -1;
+    if (live_running(t))
+        return t->live.stepper && !t->live.monitor_stands ? WATCH_MS : RUNNING_MS;
+    return t->live.going ? 1 : -1;
 }
 
 void live_begin(struct tui *t)
@@ -60,7 +86,8 @@ void live_begin(struct tui *t)
             "F5 runs the guest, F7 is one instruction, F8 goes to its next exit, ? is help");
 }
 
-/* A monitor that is watched may stop for us before it has answered, while we wait. */
+/* A monitor that is watched may stop in a handler at any moment while the guest runs, and
+ * then it would not answer until the user lets it go on: so while it runs it is not asked. */
 bool live_may_ask(const struct tui *t)
 {
     return t->link && !t->live.deaf && !link_held(t->link) && !(t->live.stepper && live_running(t));
@@ -71,6 +98,7 @@ void live_answered(struct tui *t, int err)
     t->live.deaf |= err == -ETIMEDOUT;
 }
 
+/* Is there a guest at all?  If not, a message says so. */
 static bool can_run(struct tui *t)
 {
     if (!t->link)
@@ -78,7 +106,8 @@ static bool can_run(struct tui *t)
     return t->link;
 }
 
-/* The first event of the present future: behind the last CUT, times go up. */
+/* Where, in the trace, the present future begins: index of the last CUT, or 0.  From there
+ * on virtual time only grows, so that one can search by halving. */
 static uint64_t future_from(struct tui *t)
 {
     struct filter_error err;
@@ -89,14 +118,15 @@ static uint64_t future_from(struct tui *t)
     return found ? at : 0;
 }
 
-/* The last event that has happened where the guest stands; the trace may know its future. */
+/* Index of the last event that has happened where the guest stands.  The trace may know
+ * more than that: the guest may have been taken back before events that are still in it. */
 static uint64_t position(struct tui *t)
 {
     struct link_status s;
     link_get_status(t->link, &s);
     uint64_t lo = future_from(t), hi = tui_n_events(t);
     const struct trace_event *e = store_at(t->store, lo);
-    if (lo && e && e->vtime_ns >= s.vtime_ns)   /* before the CUT: as the whole trace has it */
+    if (lo && e && e->vtime_ns >= s.vtime_ns)   /* it stands before the CUT: look there */
         hi = lo, lo = 0;
     while (hi - lo > 1) {
         uint64_t mid = lo + (hi - lo) / 2;
@@ -109,7 +139,8 @@ static uint64_t position(struct tui *t)
     return lo;
 }
 
-/* Behind its newest point the guest is where it was; then so is the selected event. */
+/* After each stop.  If the guest stands before the end of the trace, show what happened
+ * last where it stands.  When it has come back to the end, the end is followed again. */
 static void select_position(struct tui *t)
 {
     uint64_t n = tui_n_events(t), at = n ? position(t) : 0;
@@ -130,7 +161,8 @@ void live_to_event(struct tui *t)
         live_go(t, LINK_TO_EVENT, t->event.seq);
 }
 
-/* The last exit at *at or before it; what was taken back is passed over. */
+/* The last exit at *at or before it, which *at then is.  At a CUT go on where it leads back
+ * to: what lies between was taken back, and is no exit that the guest has made. */
 static bool find_exit(struct tui *t, const struct filter *f, uint64_t *at)
 {
     while (store_prev(t->store, f, at, LOOK_NS) == STORE_FOUND) {
@@ -145,7 +177,8 @@ static bool find_exit(struct tui *t, const struct filter *f, uint64_t *at)
     return false;
 }
 
-/* The exit before the one that the guest last made. */
+/* Two exits back from where the guest stands is the one before the one it last made.  Going
+ * there means: to the end of the turn in which that exit happened. */
 void live_exit_back(struct tui *t)
 {
     struct filter_error err;
@@ -162,8 +195,8 @@ void live_exit_back(struct tui *t)
         tui_say(t, ROLE_DIM, "there is no exit before");
 }
 
-/* It stands still: what are its registers now? */
-static void stopped(struct tui *t)
+/* It stands still: copy the registers, and tell everybody. */
+static void guest_has_stopped(struct tui *t)
 {
     struct live *l = &t->live;
     const struct link_stop *s = link_stopped(t->link);
@@ -175,11 +208,11 @@ static void stopped(struct tui *t)
     l->has_before = true;
     l->stops++;
     l->deaf = l->going = l->stepping = false;
-    if (s->why != LINK_DIED)            /* then its last words may be older than its last events */
+    if (s->why != LINK_DIED)            /* a VMM that died may have logged more than it reported */
         select_position(t);
     live_breaks_changed(t);
     if (l->until)
-        link_break_delete(t->link, l->until);   /* something else may have been first */
+        link_break_delete(t->link, l->until);   /* it is still there if another one stopped it */
     l->until = 0;
     if (s->why != LINK_STEPPED)
         tui_say(t, s->why == LINK_DIED ? ROLE_ERROR : ROLE_STRONG, "%s", s->text);
@@ -194,7 +227,7 @@ void live_poll(struct tui *t)
     beside_poll(t);
     unsigned news = link_poll(t->link, 0);
     if (news & LINK_NEWS_STATE && !live_running(t))
-        stopped(t);
+        guest_has_stopped(t);
     if (news & LINK_NEWS_WORDS) {
         size_t n = link_take_words(t->link, words, sizeof words - 1);
         words[n] = '\0';
@@ -203,7 +236,9 @@ void live_poll(struct tui *t)
     t->dirty |= news != 0 || live_running(t);
 }
 
-static bool held(struct tui *t)
+/* While the monitor stands in a handler the guest cannot be set going: it is in the middle
+ * of an instruction.  True: so it is, and a message says what to do. */
+static bool say_if_held(struct tui *t)
 {
     if (beside_stands(t))
         tui_say(t, ROLE_DIM, "the monitor stands in a handler: s steps it, c lets it answer");
@@ -212,17 +247,19 @@ static bool held(struct tui *t)
 
 bool live_can_step(struct tui *t)
 {
-    if (!can_run(t) || held(t))
+    if (!can_run(t) || say_if_held(t))
         return false;
     if (live_running(t))
         tui_say(t, ROLE_DIM, "it runs; F5 pauses it");
     return !live_running(t);
 }
 
+/* Holding a step key down sends keys faster than steps end.  Without waiting for the end of
+ * the step before, most would be lost; with it, the guest steps as fast as it can. */
 void live_go(struct tui *t, int how, uint64_t n)
 {
     struct live *l = &t->live;
-    if (!can_run(t) || held(t))
+    if (!can_run(t) || say_if_held(t))
         return;
     if (live_running(t) && l->stepping) {       /* keys come faster than steps end */
         for (int ms = 0; ms < STEP_MS && live_running(t) && !beside_stands(t); ms += WATCH_MS) {
@@ -254,7 +291,8 @@ void live_run_or_pause(struct tui *t)
         live_go(t, LINK_FREE, 0);
 }
 
-/* One that is watched would stop in a handler before it has paused. */
+/* A monitor that is watched would stop in the handler of an exit before it comes to the
+ * pause, and answer nothing: so it is not watched until the guest has paused. */
 static int pause_guest(struct tui *t)
 {
     struct stepper *s = t->live.stepper;
@@ -291,14 +329,15 @@ void tui_begin_typing(struct tui *t, struct pane *p, int arg)
     tui_say(t, ROLE_STRONG, "keys go to the guest; Ctrl-] ends it");
 }
 
-/* What a terminal sends for keys that curses has taken apart. */
+/* The bytes that a terminal sends for a key, of which curses has made one number: the
+ * sequences of a VT100 or xterm.  Returns how many; 0: none are known. */
 static size_t bytes_of_key(int key, char *buf)
 {
     static const struct { int key; const char *bytes; } sent[] = {
-        { KEY_UP, "\033[A" }, { KEY_DOWN, "\033[B" }, { KEY_RIGHT, "\033[C" },
-            { KEY_LEFT, "\033[D" },
-        { KEY_HOME, "\033[H" }, { KEY_END, "\033[F" }, { KEY_BACKSPACE, "\177" },
-            { KEY_ENTER, "\r" },
+        { KEY_UP, "\033[A" }, { KEY_DOWN, "\033[B" },
+        { KEY_RIGHT, "\033[C" }, { KEY_LEFT, "\033[D" },
+        { KEY_HOME, "\033[H" }, { KEY_END, "\033[F" },
+        { KEY_BACKSPACE, "\177" }, { KEY_ENTER, "\r" },
     };
     for (size_t i = 0; i < NELEM(sent); i++)
         if (sent[i].key == key) {
@@ -321,8 +360,8 @@ bool tui_type(struct pane *p, int key, int to)
     }
     size_t n = bytes_of_key(key, bytes);
     if (n && link_type(t->link, (enum link_input)to, bytes, n) < (ssize_t)n)
-        tui_say(t, ROLE_DIM, live_running(t)
-                ? "the guest does not take it now" : "the guest does not run: F5, after Ctrl-]");
+        tui_say(t, ROLE_DIM, live_running(t) ? "the guest does not take it now"
+                                             : "the guest does not run: F5, after Ctrl-]");
     return true;
 }
 
@@ -330,7 +369,8 @@ bool tui_type(struct pane *p, int key, int to)
  * Breakpoints
  */
 
-/* A symbol, a register or a number. */
+/* A symbol comes first, so that a function named like a register is found.  A register
+ * counts as it is where the guest stands. */
 bool tui_place(const struct tui *t, const char *text, uint64_t *at)
 {
     char *end;
@@ -347,14 +387,17 @@ bool tui_place(const struct tui *t, const char *text, uint64_t *at)
     return r;
 }
 
+/* Breakpoints are asked for one by one until there are no more.  If the VMM must not be
+ * asked now, the list is what is known so far. */
 const struct link_break *live_breaks(struct tui *t, size_t *n)
 {
     struct live *l = &t->live;
     while (!l->breaks_known && live_may_ask(t)) {
         if (l->n_breaks == l->room_breaks) {
             size_t room = l->room_breaks ? 2 * l->room_breaks : 8;
-            struct link_break *more = room <= MAX_BREAKS
-                ? realloc(l->breaks, room * sizeof *more) : NULL;
+            struct link_break *more = NULL;
+            if (room <= MAX_BREAKS)
+                more = realloc(l->breaks, room * sizeof *more);
             if (!more)
                 break;
             l->breaks = more;
@@ -375,17 +418,22 @@ void live_breaks_changed(struct tui *t)
     t->live.n_breaks = 0;
 }
 
-/* `what` is what a breakpoint of the console can be (an address, `mark 3`, `port 0x3f8`,
- * `main if eax == 3`), or events as in a filter, or an exit reason.  False: why, in the last
- * line. */
+/* Set a breakpoint by the console's command; verb: "break" or "tbreak".  `what` can be
+ *
+ *     main, 0x7c00, port 0x3f8, mark 3, main if eax == 3      what the console takes
+ *     hlt, cpuid                                              an exit reason: "exit hlt"
+ *     kind==EXIT && port==0x3f8                               a filter: "event ..."
+ *
+ * Whether it is a filter is tried first, then the first two, one after the other.  If both
+ * fail, the complaint about the first is the one to show.  False: a message says why. */
 static bool make_break(struct tui *t, const char *verb, const char *what, bool tell)
 {
     static const char *const ways[] = { "%s %s", "%s exit %s" };
     char line[400], *answer = NULL, *first = NULL;
     struct filter_error err;
     uint64_t at;
-    struct filter *f = tui_place(t, what, &at)
-                     ? NULL : filter_compile(what, store_text(t->store), &err);
+    bool is_place = tui_place(t, what, &at);
+    struct filter *f = is_place ? NULL : filter_compile(what, store_text(t->store), &err);
     enum console_result r = CONSOLE_ERROR;
     for (unsigned i = 0; i < NELEM(ways) && r == CONSOLE_ERROR; i++) {
         free(first);
@@ -403,6 +451,8 @@ static bool make_break(struct tui *t, const char *verb, const char *what, bool t
     return r == CONSOLE_OK;
 }
 
+/* A temporary breakpoint; the newest one has the highest number.  It is remembered, as
+ * another breakpoint may stop the guest first: then it must go. */
 void live_until(struct tui *t, const char *what)
 {
     size_t n;

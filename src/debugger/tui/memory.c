@@ -2,8 +2,14 @@
  * debugger/tui/memory.c -- the pane of guest memory, by linear address: hex and
  * characters; bytes that changed since the stop before are marked.
  *
- * A recording holds no memory; then the bytes are those of the guest's file, as
- * loaded, and the pane says so.
+ *       7c00  fa 31 c0 8e d8 8e c0 8e  d0 bc 00 7c fb be 1e 7c  .1.........|...|  <start>
+ *
+ * Live, memory is read where it lies (link.h): nothing is asked of the VMM, no page is
+ * touched that the guest has not touched, and no device notices.  A recording holds no
+ * memory; then the bytes are those of the guest's file, as loaded, and the pane says so.
+ *
+ * The address shown first is t->memory_at, rounded down to 16; `:memory` and a search set
+ * it, and scrolling moves it.
  */
 #include <curses.h>
 #include <inttypes.h>
@@ -19,17 +25,20 @@
 #include "debugger/tui/tui.h"
 
 #define VIEW 4096               /* bytes looked at, more than any pane shows */
-#define CHUNK 65536             /* read at once in a search; it may take so long: */
-#define SEARCH_NS 300000000
-#define MAX_NEEDLE 128
+#define CHUNK 65536             /* bytes read at once in a search            */
+#define SEARCH_NS 300000000     /* how long a search may hold the keyboard   */
+#define MAX_NEEDLE 128          /* bytes that can be searched for            */
 
 struct memory {
-    struct guest_file *file;
-    bool     looked;
-    uint64_t seen_at;           /* of now[] */
+    struct guest_file *file;    /* recorded: where the bytes come from; NULL: not readable */
+    bool     looked;            /* for that file */
+
+    /* The bytes from seen_at on, as last drawn and as they were at the stop before. */
+    uint64_t seen_at;
     uint8_t  now[VIEW], before[VIEW];
-    bool     has_before;
-    uint8_t  needle[MAX_NEEDLE];
+    bool     has_before;        /* false: another address was shown then */
+
+    uint8_t  needle[MAX_NEEDLE];    /* what is searched for */
     size_t   n_needle;          /* 0: nothing has been searched for */
 };
 
@@ -38,6 +47,7 @@ static void memory_close(struct pane *p)
     guest_file_close(((struct memory *)p->state)->file);
 }
 
+/* Up to n bytes at a linear address; returns how many can be read. */
 static unsigned read_memory(struct pane *p, uint64_t at, uint8_t *buf, unsigned n)
 {
     struct memory *m = p->state;
@@ -52,6 +62,7 @@ static unsigned read_memory(struct pane *p, uint64_t at, uint8_t *buf, unsigned 
     return have && link_read_linear(l, at, buf, have) == 0 ? (unsigned)have : 0;
 }
 
+/* What was drawn last is what memory held at the stop before. */
 static void memory_stopped(struct pane *p)
 {
     struct memory *m = p->state;
@@ -59,6 +70,9 @@ static void memory_stopped(struct pane *p)
     m->has_before = true;
 }
 
+/* A row of 16 bytes: address, hex with a gap in the middle, characters, symbol.  A byte of
+ * what was found is marked, so is one that changed; zeroes are dim, to let the others be
+ * seen. */
 static void draw_row(struct pane *p, const struct area *a, int y, uint64_t at, const uint8_t *bytes,
                      unsigned n, const uint8_t *before)
 {
@@ -100,8 +114,8 @@ static void memory_draw(struct pane *p, const struct area *a)
                         t->link ? "(not mapped)" : "(not in the file)");
             break;
         }
-        draw_row(p, a, y, at + i, m->now + i, n - i < 16 ? n - i : 16, m->has_before
-                 ? m->before + i : NULL);
+        draw_row(p, a, y, at + i, m->now + i, n - i < 16 ? n - i : 16,
+                 m->has_before ? m->before + i : NULL);
     }
 }
 
@@ -111,6 +125,7 @@ static void memory_title(struct pane *p, char *buf, size_t n)
              p->tui->memory_at);
 }
 
+/* A row up or down (rows is 1 or -1), or a screen (2 or -2: a page of rows of 16 bytes). */
 static void scroll_memory(struct tui *t, struct pane *p, int rows)
 {
     int page = p->area.h > 2 ? p->area.h - 2 : 1;
@@ -121,8 +136,11 @@ static void scroll_memory(struct tui *t, struct pane *p, int rows)
  * Searching
  */
 
-/* The next place behind `from`, or the last one before it, that holds the needle; pages
- * that are not mapped are passed over. */
+/* The next place behind `from`, or the last one before it, that holds the needle.
+ *
+ * Memory is read in chunks.  Each is read a little further than the next one begins, so
+ * that a needle across the border is found.  What can be read of a chunk ends at the first
+ * page that is not mapped; pages behind that one in the same chunk are not searched. */
 static bool find_bytes(struct pane *p, uint64_t from, bool backward, uint64_t *at)
 {
     static uint8_t chunk[CHUNK + MAX_NEEDLE];
@@ -131,8 +149,10 @@ static bool find_bytes(struct pane *p, uint64_t from, bool backward, uint64_t *a
     bool found = false;
     while (!found && host_monotonic_ns() < end_ns) {
         unsigned have = read_memory(p, base, chunk, (unsigned)(CHUNK + m->n_needle - 1));
-        for (uint8_t *hit = chunk; have &&
-             (hit = memmem(hit, (size_t)(chunk + have - hit), m->needle, m->n_needle)); hit++) {
+        for (uint8_t *hit = chunk, *end = chunk + have; have; hit++) {
+            hit = memmem(hit, (size_t)(end - hit), m->needle, m->n_needle);
+            if (!hit)
+                break;
             uint64_t place = base + (uint64_t)(hit - chunk);
             if (backward ? place >= from : place <= from)
                 continue;
@@ -148,7 +168,8 @@ static bool find_bytes(struct pane *p, uint64_t from, bool backward, uint64_t *a
     return found;
 }
 
-/* "48 65 6c" is bytes, anything else is text. */
+/* Two hex digits, or several bytes with blanks between them ("48 65 6c"), are bytes;
+ * anything else is text.  "be" alone is therefore a byte, "beef" is text. */
 static void parse_needle(struct memory *m, const char *text)
 {
     unsigned byte, n = 0;
@@ -164,6 +185,7 @@ static void parse_needle(struct memory *m, const char *text)
     memcpy(m->needle, hex ? (const void *)bytes : text, m->n_needle);
 }
 
+/* To the next place; t->memory_at is where the last one was found. */
 static void search_on(struct tui *t, struct pane *p, int backward)
 {
     struct memory *m = p->state;
@@ -203,7 +225,7 @@ static const struct key memory_keys[] = {
 
 const struct pane_ops pane_memory = {
     .name = "memory", .about = "memory by linear address",
-    .state_bytes = sizeof(struct memory), .keys = memory_keys, .close = memory_close,
-        .title = memory_title,
-    .draw = memory_draw, .guest_stopped = memory_stopped,
+    .state_bytes = sizeof(struct memory), .keys = memory_keys,
+    .close = memory_close, .title = memory_title, .draw = memory_draw,
+    .guest_stopped = memory_stopped,
 };

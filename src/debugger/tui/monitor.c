@@ -3,11 +3,19 @@
  * functions answered the exit, the steps it took for that (each touched a device,
  * repaired a table, logged an event), and the source of the selected one.
  *
- * An EXIT is answered by the function that the table in vm/exits.c names, and
- * so is its RESUME; a device access by the device's own read or write; any
- * other event was logged by the line that emits its kind.  The trace does not say
- * which line of a function was at work, so for the first two the whole function
- * is marked.
+ * A trace says what happened, not which line of the program did it.  But this program has
+ * the tables and the debug information to find that out:
+ *
+ *     EXIT, RESUME          the handler of that reason, in the table in vm/exits.c
+ *     IO_READ, IO_WRITE     the read() or write() of the device at that port
+ *     any other event       the line that emits events of its kind, by the debug information;
+ *                           if there are several, `b` goes through them
+ *
+ * In the first two cases only the function is known, so its first line is marked; in the
+ * third it is the very line.
+ *
+ * Live, the monitor can also be stopped in a handler and stepped (beside.c).  Then the pane
+ * shows where it stands now, with its variables, whatever event is selected.
  */
 #include <curses.h>
 #include <inttypes.h>
@@ -26,18 +34,21 @@
 struct place { struct source_place at; char role[120]; };
 
 struct monitor {
-    struct source *source;
-    bool   looked;                  /* for the debug information */
-    struct cause_tree causes;
-    struct place place;             /* of the selected event */
-    unsigned which, n_places;       /* of several places that emit such an event */
-    long   top;                     /* lines scrolled away from the place */
-    uint64_t moves;                 /* of a monitor that stands, when it was drawn */
+    struct source *source;          /* this program's own; NULL: no debug information       */
+    bool   looked;                  /* for that                                             */
+    struct cause_tree causes;       /* of the selected event: the steps                     */
+    struct place place;             /* of the selected event; line 0: not known             */
+    unsigned which, n_places;       /* which of several places that emit such an event      */
+    long   top;                     /* lines scrolled away from the place                   */
+    uint64_t moves;                 /* live.monitor_moves when it was drawn: if that is another
+                                       number the monitor has moved, and scrolling ends     */
 };
 
 /* Our functions have many types; for libdw an address is an address. */
 typedef void any_fn(void);
 
+/* The function that answers exits for this reason; e is an EXIT.  These three give false, or
+ * 0, if the place is not known. */
 static bool by_handler(struct monitor *m, const struct trace_event *e, struct place *p)
 {
     exit_handler_fn *fn = vm_exit_handler((unsigned)e->arg[0]);
@@ -45,6 +56,7 @@ static bool by_handler(struct monitor *m, const struct trace_event *e, struct pl
     return fn && source_of_function(m->source, (any_fn *)fn, &p->at);
 }
 
+/* The device at the port that e, an IO_READ or IO_WRITE, was about. */
 static bool by_device(struct monitor *m, const struct trace_event *e, struct place *p)
 {
     const struct device_ops *d = pc_port_device((uint16_t)e->arg[0]);
@@ -74,7 +86,8 @@ static unsigned by_kind(struct monitor *m, const struct trace_event *e, unsigned
     return n;
 }
 
-/* Where it was at work for e; how many places that could be. */
+/* Where the monitor was at work for e, and what it did; p->at.line stays 0 if that is not
+ * known.  Returns how many places it could be, of which p is the which-th. */
 static unsigned find_place(struct monitor *m, const struct trace_event *e, unsigned which,
                            struct place *p)
 {
@@ -90,6 +103,7 @@ static unsigned find_place(struct monitor *m, const struct trace_event *e, unsig
     return by_kind(m, e, which, p);
 }
 
+/* Reading the debug information takes a while, so it is done when the pane is first shown. */
 static void monitor_follow(struct pane *p)
 {
     struct monitor *m = p->state;
@@ -115,7 +129,8 @@ static const char *file_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* The steps of this exit, those around the selected one: `rows` of them. */
+/* The steps of this exit with the functions that made them, in `rows` lines around the
+ * selected one.  Causes above the exit are not shown here.  Returns the line below. */
 static int draw_steps(struct monitor *m, const struct area *a, int y, int rows)
 {
     const struct cause_tree *s = &m->causes;
@@ -143,7 +158,8 @@ static int draw_steps(struct monitor *m, const struct area *a, int y, int rows)
     return y;
 }
 
-/* The place stands in the upper third; a function begins two lines above its brace. */
+/* Source lines, with the place in the upper quarter; m->top scrolls away from it, and is
+ * kept within the file.  Comments are dim. */
 static void draw_source(struct monitor *m, const struct area *a, int y,
                         const struct source_place *at)
 {
@@ -161,10 +177,10 @@ static void draw_source(struct monitor *m, const struct area *a, int y,
         }
         if (here)
             draw_rest(a, y + i, 0, ROLE_BESIDE);
-        draw_format(a, y + i, 1, here ? ROLE_GUEST : ROLE_DIM, "%s%5d", here
-                    ? glyph(GLYPH_MARKER) : " ", first + i);
-        bool comment = strstr(text, "/*") == text + strspn(text, " ") ||
-            strncmp(text + strspn(text, " "), "* ", 2) == 0;
+        draw_format(a, y + i, 1, here ? ROLE_GUEST : ROLE_DIM, "%s%5d",
+                    here ? glyph(GLYPH_MARKER) : " ", first + i);
+        const char *begin = text + strspn(text, " ");
+        bool comment = strncmp(begin, "/*", 2) == 0 || strncmp(begin, "* ", 2) == 0;
         draw_text(a, y + i, 9, here ? ROLE_BESIDE : comment ? ROLE_DIM : ROLE_TEXT, text);
     }
 }
@@ -178,7 +194,8 @@ static void draw_locals(struct tui *t, const struct area *a)
     free(text);
 }
 
-/* It stands in a handler, now. */
+/* The monitor stands in a handler: in the first line the functions, innermost first; then
+ * its source, and in the lower third its variables. */
 static void draw_standing(struct pane *p, const struct area *a)
 {
     struct monitor *m = p->state;
@@ -196,6 +213,8 @@ static void draw_standing(struct pane *p, const struct area *a)
         draw_locals(p->tui, &(struct area){ a->y + a->h - locals, a->x, locals, a->w });
 }
 
+/* A recording, or a guest that is not watched: the steps in the upper third, then who
+ * answered the selected event, then the source. */
 static void monitor_draw(struct pane *p, const struct area *a)
 {
     struct monitor *m = p->state;
@@ -263,8 +282,8 @@ static const struct key monitor_keys[] = {
 };
 
 const struct pane_ops pane_monitor = {
-    .name = "monitor", .about =
-        "the monitor's functions that answered, step by step, and their source",
+    .name = "monitor",
+    .about = "the monitor's functions that answered, step by step, and their source",
     .state_bytes = sizeof(struct monitor), .keys = monitor_keys, .close = monitor_close,
     .title = monitor_title, .draw = monitor_draw, .follow_selection = monitor_follow,
 };

@@ -4,10 +4,20 @@
  * changed in the guest's tables since the stop before; and a map of which pages
  * the monitor has mapped how often.
  *
- * The address is that of the selected event (the one it faulted on, else its RIP),
- * or one that was asked for (`:walk ADDRESS`).  Live, the tables are as they are
- * now.  A recording holds no tables: then what the trace says of that page is
- * shown instead.  The map comes from the trace in both cases.
+ * From top to bottom:
+ *
+ *     the walk        live: the tables as they are now, with what changed marked
+ *                     a recording holds no tables: what the trace says of that page
+ *     the changes     live: which entries of the guest's tables differ from the stop before
+ *     the map         a character for each page, or so many pages: how often the monitor has
+ *                     mapped or dropped it, as the trace tells
+ *
+ * The address is that of the selected event (the one it faulted on, else its RIP), or one
+ * that was asked for (`:walk ADDRESS`).
+ *
+ * "Mapped" means an entry in the monitor's own table, EPT or shadow.  It is made when the
+ * guest first touches a page and taken away when it is no longer true; so a page with a
+ * high count is one that costs exits.
  */
 #include <curses.h>
 #include <inttypes.h>
@@ -26,19 +36,32 @@
 #define PAGE_SHIFT 12
 #define MAX_PAGES (1u << 20)    /* 4 GiB; pages above are not on the map */
 #define MAX_TOLD  4             /* events told of a recorded page */
+#define SLICE     4096          /* events counted between two looks at the clock */
+#define LOOK_NS   2000000       /* how long to look back for each event told */
 
 struct paging_pane {
-    struct walk_view view;
-    struct table_shot *shot, *shot_before;      /* of the guest's tables at the last two stops */
+    /* The address that is walked. */
+    uint64_t gla, gpa;          /* of the selected event, or of :walk */
+    bool     has_gpa;           /* gpa is known */
+    struct walk_view view;      /* live */
+
+    /* Live: copies of the guest's tables at the latest two stops; the first changes between
+     * them by address, and how many there are in all. */
+    struct table_shot *shot, *shot_before;
     struct table_change change[16];
     size_t   n_changes;
-    uint64_t counted_from, n_mapped, n_dropped; /* by the monitor, since the stop before */
-    uint8_t *heat;              /* how often mapped or dropped, up to 255 */
-    uint64_t *when;             /* index of the last such event, + 1      */
-    uint64_t done, last_page;
-    struct filter *fills;
-    uint64_t gla, gpa;          /* of the selected event */
-    bool     has_gpa;
+
+    /* The map, by page number (gpa / 4096). */
+    struct filter *fills;       /* lets events pass that map or drop a page            */
+    uint8_t *heat;              /* how often mapped or dropped, up to 255              */
+    uint64_t *when;             /* index of the latest such event, + 1; 0: never       */
+    uint64_t last_page;         /* the highest page that was mapped: the map ends there */
+    uint64_t done;              /* events counted: those with an index below this      */
+
+    /* Pages mapped and dropped by events from counted_from on: since the stop before. */
+    uint64_t counted_from, n_mapped, n_dropped;
+
+    /* Recorded: the latest events about the page. */
     struct trace_event told[MAX_TOLD];
     unsigned n_told;
 };
@@ -64,7 +87,8 @@ static void paging_close(struct pane *p)
     table_shot_free(g->shot_before);
 }
 
-static bool field(const char *name, const struct trace_event *e, uint64_t *value)
+/* The event's argument of that name, if events of its kind have one. */
+static bool event_field(const char *name, const struct trace_event *e, uint64_t *value)
 {
     const struct trace_field *f = trace_field_find(name, strlen(name));
     return f && trace_field_value(f, e, value);
@@ -74,6 +98,7 @@ static bool field(const char *name, const struct trace_event *e, uint64_t *value
  * The map
  */
 
+/* Called by store_each() for every event that maps or drops a page.  True: go on. */
 static bool count_page(void *arg, uint64_t index, const struct trace_event *e)
 {
     struct paging_pane *g = arg;
@@ -81,7 +106,7 @@ static bool count_page(void *arg, uint64_t index, const struct trace_event *e)
     bool mapped = e->kind == TRACE_NESTED_FILL || e->kind == TRACE_SHADOW_FILL;
     g->n_mapped += mapped && index >= g->counted_from;
     g->n_dropped += !mapped && index >= g->counted_from;
-    if (!field("gpa", e, &gpa) || gpa >> PAGE_SHIFT >= MAX_PAGES)
+    if (!event_field("gpa", e, &gpa) || gpa >> PAGE_SHIFT >= MAX_PAGES)
         return true;
     uint64_t page = gpa >> PAGE_SHIFT;
     g->heat[page] += g->heat[page] < UINT8_MAX;
@@ -90,6 +115,9 @@ static bool count_page(void *arg, uint64_t index, const struct trace_event *e)
     return true;
 }
 
+/* Count events on, for the map and for the numbers mapped and dropped.  Those begin anew
+ * when the guest is set going, for live_new_from() is then another event, and stand when it
+ * stands. */
 static bool paging_work(struct pane *p, uint64_t budget_ns)
 {
     struct paging_pane *g = p->state;
@@ -99,7 +127,7 @@ static bool paging_work(struct pane *p, uint64_t budget_ns)
         g->n_mapped = g->n_dropped = 0;
     }
     while (g->done < n && host_monotonic_ns() < end_ns) {
-        uint64_t to = g->done + 4096 < n ? g->done + 4096 : n;
+        uint64_t to = g->done + SLICE < n ? g->done + SLICE : n;
         store_each(p->tui->store, g->fills, g->done, to, count_page, g);
         g->done = to;
     }
@@ -112,6 +140,9 @@ static enum role heat_role(unsigned heat)
     return heat < 2 ? ROLE_HEAT1 : heat < 8 ? ROLE_HEAT2 : ROLE_HEAT3;
 }
 
+/* One character of the map, for `pages` pages from page number `first` on: the highest
+ * count among them.  The page of the address walked is marked, and those that changed since
+ * the stop before. */
 static void draw_cell(struct pane *p, const struct area *a, int y, int x, uint64_t first,
                       uint64_t pages)
 {
@@ -124,10 +155,15 @@ static void draw_cell(struct pane *p, const struct area *a, int y, int x, uint64
         is_new |= p->tui->link && g->when[i] > live_new_from(p->tui);
     }
     char text[2] = { most == 0 ? '.' : most < 2 ? '-' : most < 8 ? '+' : '#', 0 };
-    draw_text(a, y, x, here ? ROLE_CURSOR : is_new && most ? ROLE_CHANGED : most
-              ? heat_role(most) : ROLE_HEAT0, text);
+    enum role role = here ? ROLE_CURSOR
+                   : is_new && most ? ROLE_CHANGED
+                   : most ? heat_role(most) : ROLE_HEAT0;
+    draw_text(a, y, x, role, text);
 }
 
+/* Each character is a page if all up to last_page fit into the area, else as many pages as
+ * it takes to make them fit.  The number at the left is the gpa of the first page in the
+ * row. */
 static void draw_map(struct pane *p, const struct area *a)
 {
     struct paging_pane *g = p->state;
@@ -138,8 +174,8 @@ static void draw_map(struct pane *p, const struct area *a)
     uint64_t cells = (uint64_t)columns * (uint64_t)(a->h - 1);
     uint64_t pages = g->last_page / cells + 1;
     draw_format(a, 0, 1, ROLE_HEAD,
-                "pages mapped or dropped: . never  - once  + up to 7  # more; column: "
-                "%" PRIu64 " page%s", pages, pages == 1 ? "" : "s");
+                "pages mapped or dropped: . never  - once  + up to 7  # more; "
+                "column: %" PRIu64 " page%s", pages, pages == 1 ? "" : "s");
     for (int y = 1; y < a->h; y++) {
         uint64_t row = (uint64_t)(y - 1) * (uint64_t)columns * pages;
         if (row > g->last_page)
@@ -154,7 +190,9 @@ static void draw_map(struct pane *p, const struct area *a)
  * What changed since the last stop
  */
 
-/* The guest's tables, kept at every stop while somebody looks. */
+/* At each stop copy the guest's tables, and compare with the copy before.  That costs time,
+ * so it begins only when the pane is first shown; from then on it is done at every stop, so
+ * that there is something to compare with. */
 static void paging_stopped(struct pane *p)
 {
     struct paging_pane *g = p->state;
@@ -163,10 +201,11 @@ static void paging_stopped(struct pane *p)
     table_shot_free(g->shot_before);
     g->shot_before = g->shot;
     g->shot = table_shot_take(p->tui->link, &p->tui->live.now);
-    g->n_changes = g->shot_before ? table_diff(g->shot_before, g->shot, g->change,
-                                               NELEM(g->change)) : 0;
+    g->n_changes = g->shot_before
+                 ? table_diff(g->shot_before, g->shot, g->change, NELEM(g->change)) : 0;
 }
 
+/* One line: "7f000  PTE  118063 PW-AD -> 10c063 PW-AD". */
 static int draw_change(const struct area *a, int y, const struct table_change *c)
 {
     char before[40], after[40];
@@ -179,6 +218,8 @@ static int draw_change(const struct area *a, int y, const struct table_change *c
     return y + 1;
 }
 
+/* How many entries changed, and the first of them, in at most a fifth of the pane's lines.
+ * Returns the line below. */
 static int draw_changes(struct pane *p, const struct area *a, int y)
 {
     struct paging_pane *g = p->state;
@@ -211,30 +252,32 @@ static int draw_told(struct pane *p, const struct area *a, int y)
     for (unsigned i = 0; i < g->n_told; i++) {
         const struct trace_event *e = &g->told[i];
         int x = draw_format(a, y, 1, ROLE_DIM, "%8" PRIu64 "  ", e->seq);
-        x = draw_format(a, y, x, tui_role_of(e), "%s ", e->kind < N_TRACE_KINDS
-                        ? trace_kinds[e->kind].name : "?");
-        draw_text(a, y++, x, ROLE_TEXT, trace_text_args(store_text(p->tui->store), e, args,
-                                                        sizeof args));
+        x = draw_format(a, y, x, tui_role_of(e), "%s ",
+                        e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].name : "?");
+        draw_text(a, y++, x, ROLE_TEXT,
+                  trace_text_args(store_text(p->tui->store), e, args, sizeof args));
     }
     if (!g->n_told)
         draw_text(a, y++, 1, ROLE_DIM, "nothing");
     return y;
 }
 
+/* A recording: the latest events, up to the selected one, that map or drop this page or
+ * fault on it.  A page may be named by its gpa or by its gla. */
 static void look_back(struct tui *t, struct paging_pane *g)
 {
     char text[300];
     struct filter_error err;
-    uint64_t page = (g->has_gpa ? g->gpa : g->gla) & PAGE_MASK, gla = g->gla & PAGE_MASK,
-             at = t->cursor;
+    uint64_t page = (g->has_gpa ? g->gpa : g->gla) & PAGE_MASK, gla = g->gla & PAGE_MASK;
+    uint64_t at = t->cursor;
     g->n_told = 0;
     snprintf(text, sizeof text,
              "kind in (NESTED_FILL, NESTED_ZAP, SHADOW_FILL, SHADOW_ZAP, FAULT_TRUE) && "
-             "(gpa in %#" PRIx64 "..%#" PRIx64 " || gla in %#" PRIx64 "..%#" PRIx64 ")", page,
-                 page | 0xfff, gla, gla | 0xfff);
+             "(gpa in %#" PRIx64 "..%#" PRIx64 " || gla in %#" PRIx64 "..%#" PRIx64 ")",
+             page, page | 0xfff, gla, gla | 0xfff);
     struct filter *f = filter_compile(text, NULL, &err);
     while (f && tui_n_events(t) && g->n_told < MAX_TOLD &&
-           store_prev(t->store, f, &at, 2000000) == STORE_FOUND) {
+           store_prev(t->store, f, &at, LOOK_NS) == STORE_FOUND) {
         const struct trace_event *e = store_at(t->store, at);
         if (e)
             g->told[g->n_told++] = *e;
@@ -244,15 +287,16 @@ static void look_back(struct tui *t, struct paging_pane *g)
     filter_free(f);
 }
 
+/* The address of the event: the gla it has as an argument, as page faults do, else its RIP. */
 static void paging_follow(struct pane *p)
 {
     struct paging_pane *g = p->state;
     struct tui *t = p->tui;
     if (!t->has_event)
         return;
-    if (!field("gla", &t->event, &g->gla))
+    if (!event_field("gla", &t->event, &g->gla))
         g->gla = t->event.rip;
-    g->has_gpa = field("gpa", &t->event, &g->gpa);
+    g->has_gpa = event_field("gpa", &t->event, &g->gpa);
     if (t->has_walk_at) {
         g->gla = t->walk_at;
         g->has_gpa = false;
@@ -296,8 +340,8 @@ static void paging_draw(struct pane *p, const struct area *a)
 static void turn_page(struct tui *t, struct pane *p, int by)
 {
     struct paging_pane *g = p->state;
-    t->walk_at = ((t->has_walk_at
-                   ? t->walk_at : g->gla) & PAGE_MASK) + (uint64_t)(int64_t)by * PAGE_SIZE;
+    uint64_t page = (t->has_walk_at ? t->walk_at : g->gla) & PAGE_MASK;
+    t->walk_at = page + (uint64_t)(int64_t)by * PAGE_SIZE;
     t->has_walk_at = true;
     paging_follow(p);
 }
@@ -324,9 +368,9 @@ static void paging_title(struct pane *p, char *buf, size_t n)
 }
 
 const struct pane_ops pane_paging = {
-    .name = "paging", .about =
-        "the walk from gla to gpa to hva, what changed in the tables, a map of pages",
-    .state_bytes = sizeof(struct paging_pane), .keys = paging_keys, .guest_stopped = paging_stopped,
-        .open = paging_open, .close = paging_close, .title = paging_title,
-    .draw = paging_draw, .follow_selection = paging_follow, .work = paging_work,
+    .name = "paging",
+    .about = "the walk from gla to gpa to hva, what changed in the tables, a map of pages",
+    .state_bytes = sizeof(struct paging_pane), .keys = paging_keys,
+    .open = paging_open, .close = paging_close, .title = paging_title, .draw = paging_draw,
+    .follow_selection = paging_follow, .guest_stopped = paging_stopped, .work = paging_work,
 };

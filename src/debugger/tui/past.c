@@ -1,6 +1,6 @@
 /*
  * debugger/tui/past.c -- registers out of a trace, backwards: the last instruction that
- * changed one says what it is.
+ * changed one says what it is.  How that works is in past.h.
  */
 #include "debugger/tui/past.h"
 
@@ -10,11 +10,13 @@
 #include "debugger/trace/filter.h"
 #include "debugger/tui/tui.h"
 
-#define MAX_LOOKED 2000000      /* instructions; what was set before them stays unknown */
-#define AT_ONCE_NS 500000
+#define MAX_LOOKED 2000000      /* instructions; a register set before them stays unknown */
+#define AT_ONCE_NS 500000       /* of the search, as another event is selected */
 
 void past_close(struct past *p) { filter_free(p->insns); }
 
+/* The first half millisecond of the search is done at once: often that is enough, and
+ * nothing flickers. */
 void past_begin(struct past *p, struct tui *t)
 {
     struct filter_error err;
@@ -23,20 +25,24 @@ void past_begin(struct past *p, struct tui *t)
     past_work(p, t, AT_ONCE_NS);
 }
 
-static void learn(struct past *p, uint64_t reg, uint64_t value, bool last)
+/* What a register was set to, unless a later setting is known.  is_last: by the latest
+ * instruction of all. */
+static void learn_register(struct past *p, uint64_t reg, uint64_t value, bool is_last)
 {
     if (reg >= 16 || p->known >> reg & 1)
         return;
     p->value[reg] = value;
     p->known |= 1u << reg;
-    p->changed |= (uint32_t)last << reg;
+    p->changed |= (uint32_t)is_last << reg;
 }
 
-/* A REG belongs to the INSN before it, so what comes up to the first INSN is the last one's. */
+/* An INSN has the number of one register it set, that one's value, and RFLAGS; REG events
+ * with further registers follow it.  Going backwards one meets those first.  So everything
+ * up to and including the first INSN met was set by the latest instruction. */
 static void take_event(struct past *p, const struct trace_event *e)
 {
     bool insn = e->kind == TRACE_INSN;
-    learn(p, e->arg[0], e->arg[1], !p->any);
+    learn_register(p, e->arg[0], e->arg[1], !p->any);
     if (insn && !p->any) {
         p->rflags = e->arg[2];
         p->any = true;
@@ -44,6 +50,8 @@ static void take_event(struct past *p, const struct trace_event *e)
     p->looked += insn;
 }
 
+/* Over when all sixteen are known, at the beginning of the trace, or after MAX_LOOKED
+ * instructions: a register that is never set would else be sought through all of it. */
 bool past_work(struct past *p, struct tui *t, uint64_t budget_ns)
 {
     uint64_t end_ns = host_monotonic_ns() + budget_ns;

@@ -2,8 +2,15 @@
  * debugger/tui/prompt.c -- the line at the bottom that is typed into: a search,
  * a filter, a command.
  *
- * A search moves with every letter; a filter is tried with every letter and
- * a caret shows where it goes wrong, but it takes effect with Enter.
+ * While a line is being typed, all keys come here.  Editing is as in a shell: arrows, Home,
+ * End, Ctrl-A, -E, -U, -K, -W, history with Up and Down, Tab to complete a word.  What the
+ * line is for is told by its kind:
+ *
+ *     a search     selects the first event that reads so with every letter; Esc goes back
+ *                  to where one was
+ *     a filter     is tried with every letter, and a caret shows where it goes wrong, but
+ *                  it takes effect with Enter
+ *     all others   do something with Enter
  */
 #include <curses.h>
 #include <stdio.h>
@@ -11,13 +18,17 @@
 
 #include "debugger/tui/tui.h"
 
-/* What stands before the text; and the console's command whose words can stand there. */
+/* What stands before the text; and for Tab the command of the console whose arguments are
+ * what is typed ("count FILTER" takes a filter), "" for commands themselves, NULL: there is
+ * nothing to complete. */
 static const struct { const char *lead, *command; } kinds[N_PROMPTS] = {
-    [PROMPT_NONE] = { "", NULL }, [PROMPT_SEARCH] = { "/", NULL },
-        [PROMPT_FILTER] = { "\\", "count " },
-    [PROMPT_COMMAND] = { ":", "" }, [PROMPT_UNTIL] = { "until ", "until " },
-        [PROMPT_FIND] = { "find in memory: ", NULL },
-    [PROMPT_BREAK] = { "break ", "break " },
+    [PROMPT_NONE]    = { "", NULL },
+    [PROMPT_SEARCH]  = { "/", NULL },
+    [PROMPT_FILTER]  = { "\\", "count " },
+    [PROMPT_COMMAND] = { ":", "" },
+    [PROMPT_UNTIL]   = { "until ", "until " },
+    [PROMPT_FIND]    = { "find in memory: ", NULL },
+    [PROMPT_BREAK]   = { "break ", "break " },
 };
 
 static void set_text(struct prompt *p, const char *text)
@@ -26,6 +37,7 @@ static void set_text(struct prompt *p, const char *text)
     p->at = p->len = strlen(p->text);
 }
 
+/* A filter is edited: the line begins as the one that is in force.  All others begin empty. */
 void prompt_open(struct tui *t, enum prompt_kind kind)
 {
     struct prompt *p = &t->prompt;
@@ -36,7 +48,9 @@ void prompt_open(struct tui *t, enum prompt_kind kind)
     set_text(p, kind == PROMPT_FILTER ? t->filter_text : "");
 }
 
-static void remember(struct prompt *p)
+/* Into the history of its kind, unless it is empty or the same as the last one; the oldest
+ * line makes room. */
+static void remember_line(struct prompt *p)
 {
     struct prompt_history *h = &p->history[p->kind];
     if (!p->len || (h->n && strcmp(h->text[h->n - 1], p->text) == 0))
@@ -48,7 +62,9 @@ static void remember(struct prompt *p)
     memcpy(h->text[h->n++], p->text, sizeof h->text[0]);
 }
 
-static void recall(struct prompt *p, int by)
+/* by -1: the line before in the history, by 1: the one behind; behind the last is an empty
+ * line. */
+static void recall_line(struct prompt *p, int by)
 {
     const struct prompt_history *h = &p->history[p->kind];
     unsigned to = p->recalled + (unsigned)by;
@@ -58,7 +74,7 @@ static void recall(struct prompt *p, int by)
     set_text(p, to < h->n ? h->text[to] : "");
 }
 
-/* Has the filter a mistake? */
+/* Does what is typed parse?  Else p->error says where it goes wrong. */
 static void try_filter(struct tui *t)
 {
     struct prompt *p = &t->prompt;
@@ -67,7 +83,8 @@ static void try_filter(struct tui *t)
     filter_free(f);
 }
 
-static void changed(struct tui *t)
+/* After every key that may have changed the text. */
+static void text_changed(struct tui *t)
 {
     struct prompt *p = &t->prompt;
     if (p->kind == PROMPT_FILTER)
@@ -81,15 +98,17 @@ static void changed(struct tui *t)
         search_stop(t);
 }
 
-static void accept(struct tui *t)
+/* Enter.  The prompt is closed before the line is acted upon, for that may open another
+ * one. */
+static void accept_line(struct tui *t)
 {
     struct prompt *p = &t->prompt;
     enum prompt_kind kind = p->kind;
     if (kind == PROMPT_FILTER && p->wrong)
-        return;                 /* the caret says why */
+        return;                 /* stay in the line; the caret shows where it is wrong */
     while (kind != PROMPT_SEARCH && p->len && p->text[p->len - 1] == ' ')
         p->text[--p->len] = '\0';
-    remember(p);
+    remember_line(p);
     p->kind = PROMPT_NONE;
     if (kind == PROMPT_FILTER)
         tui_set_filter(t, p->text);
@@ -103,7 +122,8 @@ static void accept(struct tui *t)
         live_break(t, p->text);
 }
 
-static void cancel(struct tui *t)
+/* Esc: as if nothing had been typed. */
+static void cancel_prompt(struct tui *t)
 {
     struct prompt *p = &t->prompt;
     if (p->kind == PROMPT_SEARCH) {
@@ -114,6 +134,7 @@ static void cancel(struct tui *t)
     p->kind = PROMPT_NONE;
 }
 
+/* Bytes [from, to) of the text, with the caret left in their place. */
 static void take_out(struct prompt *p, size_t from, size_t to)
 {
     memmove(p->text + from, p->text + to, p->len - to + 1);
@@ -130,6 +151,7 @@ static void put_in(struct prompt *p, int c)
     p->len++;
 }
 
+/* Where the word to the left of the caret begins, for Ctrl-W. */
 static size_t word_before(const struct prompt *p)
 {
     size_t i = p->at;
@@ -140,7 +162,9 @@ static size_t word_before(const struct prompt *p)
     return i;
 }
 
-static bool edit(struct tui *t, int key)
+/* A key that edits.  Moving the caret returns early, for the text is the same and a search
+ * need not begin anew.  False: the key means nothing here. */
+static bool edit_line(struct tui *t, int key)
 {
     struct prompt *p = &t->prompt;
     switch (key) {
@@ -150,7 +174,7 @@ static bool edit(struct tui *t, int key)
     case KEY_END:   case CTRL('e'): p->at = p->len; return true;
     case KEY_BACKSPACE: case 127: case CTRL('h'):
         if (!p->len)
-            cancel(t);
+            cancel_prompt(t);
         else if (p->at)
             take_out(p, p->at - 1, p->at);
         break;
@@ -161,8 +185,8 @@ static bool edit(struct tui *t, int key)
     case CTRL('u'): take_out(p, 0, p->at); break;
     case CTRL('k'): take_out(p, p->at, p->len); break;
     case CTRL('w'): take_out(p, word_before(p), p->at); break;
-    case KEY_UP:    recall(p, -1); break;
-    case KEY_DOWN:  recall(p, 1); break;
+    case KEY_UP:    recall_line(p, -1); break;
+    case KEY_DOWN:  recall_line(p, 1); break;
     case '\t':
         if (kinds[p->kind].command &&
             tui_complete(t, kinds[p->kind].command, p->text, sizeof p->text))
@@ -173,7 +197,7 @@ static bool edit(struct tui *t, int key)
             return false;
         put_in(p, key);
     }
-    changed(t);
+    text_changed(t);
     return true;
 }
 
@@ -181,13 +205,15 @@ void prompt_key(struct tui *t, int key)
 {
     t->dirty = true;
     if (key == '\r' || key == '\n' || key == KEY_ENTER)
-        accept(t);
+        accept_line(t);
     else if (key == 27 || key == CTRL('g') || key == CTRL('c'))
-        cancel(t);
+        cancel_prompt(t);
     else
-        edit(t, key);
+        edit_line(t, key);
 }
 
+/* A line too long for the screen is moved to the left, so that the caret is in sight.  What
+ * is wrong with a filter, or a message, stands behind the text. */
 void prompt_draw(struct tui *t, const struct area *a, int *cursor_y, int *cursor_x)
 {
     struct prompt *p = &t->prompt;

@@ -1,8 +1,9 @@
 /*
  * debugger/tui/rows.c -- a stretch of matches that grows at both ends.
  *
- * It lies in the middle of an array; whoever reaches one end of the array moves
- * it and forgets half of what is at the other.
+ * The stretch begins in the middle of an array.  When it has grown to one end of the
+ * array, the half that is nearer to that end is moved to the other, and the rest is
+ * forgotten: the user moves on there, and what is forgotten can be found again.
  */
 #include "debugger/tui/rows.h"
 
@@ -14,10 +15,13 @@ void rows_reset(struct rows *r, uint64_t index)
     r->hi = r->lo + 1;
     r->at[r->lo] = index;
     r->top = index == 0;
-    r->up = index - 1;          /* of no use if top */
+    r->up = index - 1;          /* wraps around for event 0: then `top` says not to use it */
     r->down = index + 1;
 }
 
+/* The array is full at its end: keep the later half of the rows, moved to the beginning.
+ * The earlier ones are forgotten, so the search upwards goes on right above the first row
+ * kept. */
 static void make_room_below(struct rows *r)
 {
     size_t keep = ROWS_MAX / 2;
@@ -28,6 +32,7 @@ static void make_room_below(struct rows *r)
     r->up = r->at[0] - 1;
 }
 
+/* The array is full at its beginning: keep the earlier half, moved to the end. */
 static void make_room_above(struct rows *r)
 {
     size_t keep = ROWS_MAX / 2;
@@ -37,6 +42,9 @@ static void make_room_above(struct rows *r)
     r->down = r->at[r->hi - 1] + 1;
 }
 
+/* store_prev() and store_next() leave in *at where to go on if they found nothing in time,
+ * and the match itself if they did.  So after a match `up` is moved one event further.  At
+ * event 0 there is no event further up; r->top then says so, as an index below 0 cannot. */
 enum store_found rows_up(struct rows *r, struct store *s, const struct filter *f,
                          uint64_t budget_ns)
 {
@@ -67,6 +75,7 @@ enum store_found rows_down(struct rows *r, struct store *s, const struct filter 
     return found;
 }
 
+/* at[lo .. hi) is in ascending order: halve the stretch until one place is left. */
 size_t rows_find(const struct rows *r, uint64_t index)
 {
     size_t lo = r->lo, hi = r->hi;

@@ -1,8 +1,11 @@
 /*
  * debugger/tui/screen.c -- the pane of the guest's text screen, and a keyboard.
  *
- * The screen is memory, so a recording does not hold it.  `i` begins to type
- * to the guest, Ctrl-] ends it.
+ * In text mode a PC's screen is an array of cells in memory at 0xb8000, mostly 80 by 25: a
+ * character (in code page 437) in the low byte, its colours in the high byte.  So what is
+ * on the screen is not in the trace, and a recording does not hold it.
+ *
+ * `i` begins to type to the guest's keyboard, Ctrl-] ends it.
  */
 #include <curses.h>
 #include <stdio.h>
@@ -12,9 +15,11 @@
 #include "debugger/link/link.h"
 #include "debugger/tui/tui.h"
 
+/* As last read: the cells, row by row; the shape and the cursor; whether that failed. */
 struct screen { uint16_t cells[LINK_CELLS]; struct vga_text mode; int err; };
 
-static void utf8(uint16_t c, char *buf)
+/* Write character c, below 0x10000, as one to three bytes of UTF-8 with a 0 behind them. */
+static void put_utf8(uint16_t c, char *buf)
 {
     if (c < 0x80)
         snprintf(buf, 2, "%c", c);
@@ -24,6 +29,8 @@ static void utf8(uint16_t c, char *buf)
         snprintf(buf, 4, "%c%c%c", 0xe0 | c >> 12, 0x80 | (c >> 6 & 0x3f), 0x80 | (c & 0x3f));
 }
 
+/* Of the guest's colours only this is shown: a cell with a background of any colour is
+ * drawn as a bar.  Where the terminal has no UTF-8 the characters above ASCII are dots. */
 static void draw_cells(const struct screen *s, const struct area *a)
 {
     const struct vga_text *m = &s->mode;
@@ -39,9 +46,9 @@ static void draw_cells(const struct screen *s, const struct area *a)
             else if (c == 0 || c == 255)
                 text[0] = ' ';
             else if (draw_is_utf8())
-                utf8(cp437_to_unicode[c], text);
-            draw_text(a, (int)y, (int)x, cursor ? ROLE_FOUND : reverse ? ROLE_BAR : ROLE_TEXT,
-                      text);
+                put_utf8(cp437_to_unicode[c], text);
+            enum role role = cursor ? ROLE_FOUND : reverse ? ROLE_BAR : ROLE_TEXT;
+            draw_text(a, (int)y, (int)x, role, text);
         }
 }
 
@@ -52,8 +59,7 @@ static void screen_draw(struct pane *p, const struct area *a)
     if (!p->tui->link) {
         draw_wrapped(a, 0, ROLE_DIM,
                      "The screen is memory, and memory is not recorded. Run the guest live to "
-                     "see it; "
-                                     "the serial pane works on recordings.");
+                     "see it; the serial pane works on recordings.");
         return;
     }
     s->err = link_screen(p->tui->link, &s->mode, s->cells);
@@ -85,7 +91,6 @@ static const struct key screen_keys[] = {
 
 const struct pane_ops pane_screen = {
     .name = "screen", .about = "the guest's text screen, to type into",
-    .state_bytes = sizeof(struct screen), .keys = screen_keys, .title = screen_title,
-        .draw = screen_draw,
-    .typed = screen_typed,
+    .state_bytes = sizeof(struct screen), .keys = screen_keys,
+    .title = screen_title, .draw = screen_draw, .typed = screen_typed,
 };

@@ -1,9 +1,16 @@
 /*
  * debugger/tui/search.c -- where is the next event that reads like this?
  *
- * The text of an event is what the stream shows of it.  A search looks only
- * where the filter looks, goes on for a few milliseconds at a time, wraps
- * around once, and selects what it finds.
+ * There are two sorts of search.  The user's (`/`) compares text: kind, arguments and
+ * symbol, as the stream shows them, in upper or lower case.  The other one looks for the
+ * nearest event that the filter shows, after the filter has changed or the trace has grown.
+ * Both look only at events that pass the filter, go on for a few milliseconds at a time,
+ * and select what they find.  At most one search is going on: a new one ends the old.
+ *
+ * The end of the trace is not the end of a search.  By text it goes on once from the other
+ * end; for the filter it goes on in the other direction, from where the end was met.
+ *
+ * Not here: finding bytes in memory (memory.c), going to the next EXIT or MARK (key.c).
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -12,9 +19,9 @@
 #include "base/host.h"
 #include "debugger/tui/tui.h"
 
-#define AT_ONCE_NS 2000000
+#define AT_ONCE_NS 2000000      /* of looking before the loop goes on */
 
-static void start(struct tui *t, bool by_text, bool backward, uint64_t from)
+static void begin_search(struct tui *t, bool by_text, bool backward, uint64_t from)
 {
     t->search = (struct search){ .active = true, .by_text = by_text, .backward = backward,
                                  .at = from, .looked_at = 0 };
@@ -27,13 +34,17 @@ static void start(struct tui *t, bool by_text, bool backward, uint64_t from)
 void search_text(struct tui *t, bool backward, uint64_t from)
 {
     if (t->search_text[0])
-        start(t, true, backward, from);
+        begin_search(t, true, backward, from);
 }
 
-void search_filter(struct tui *t, bool backward, uint64_t from) { start(t, false, backward, from); }
+void search_filter(struct tui *t, bool backward, uint64_t from)
+{
+    begin_search(t, false, backward, from);
+}
+
 void search_stop(struct tui *t) { t->search.active = false; }
 
-/* ASCII, any case. */
+/* Upper and lower case are the same, in ASCII. */
 static bool contains(const char *text, const char *part)
 {
     for (; *text; text++) {
@@ -46,6 +57,7 @@ static bool contains(const char *text, const char *part)
     return false;
 }
 
+/* Is event `index`, which has passed the filter, what we look for? */
 static bool is_it(struct tui *t, uint64_t index)
 {
     char text[600];
@@ -54,8 +66,9 @@ static bool is_it(struct tui *t, uint64_t index)
                  contains(tui_event_text(t, e, text, sizeof text), t->search_text));
 }
 
-/* Nothing until the end: begin again at the other, once; a filter looks the other way. */
-static bool turn(struct tui *t)
+/* One end of the trace is reached.  Go on as the head of this file says, but only once; the
+ * second time there is nothing, and a message says so.  False: the search is over. */
+static bool turn_around(struct tui *t)
 {
     struct search *s = &t->search;
     if (!s->wrapped) {
@@ -72,7 +85,7 @@ static bool turn(struct tui *t)
     return false;
 }
 
-static void found(struct tui *t)
+static void select_found(struct tui *t)
 {
     struct search *s = &t->search;
     s->active = false;
@@ -81,7 +94,8 @@ static void found(struct tui *t)
     tui_select(t, s->at, false);
 }
 
-/* One candidate further; false: no more of them. */
+/* The event just compared was not it: go on with its neighbour.  Adding UINT64_MAX is
+ * subtracting 1.  False: there is no neighbour. */
 static bool step_over(struct search *s)
 {
     if (s->backward && s->at == 0)
@@ -99,9 +113,9 @@ bool search_work(struct tui *t, uint64_t budget_ns)
                                          : store_next(t->store, t->filter, &s->at, budget_ns);
         s->looked_at++;
         if (f == STORE_FOUND && is_it(t, s->at))
-            found(t);
+            select_found(t);
         else if (f == STORE_NONE || (f == STORE_FOUND && !step_over(s)))
-            turn(t);
+            turn_around(t);
         if (s->active && host_monotonic_ns() >= end_ns)
             return true;
     }

@@ -2,11 +2,20 @@
  * debugger/tui/serial.c -- the pane that shows what the guest had written, up to
  * the selected event, on its serial line (COM1) and the debug console.
  *
- * The bytes are taken out of the trace, backwards from the selected event until
- * there are enough for a screen.  A byte written to the data port is output
- * unless bit DLAB of the line control register was set, which is only known
- * when the write before it to that register has been found: until then the
- * byte is kept as a maybe.
+ * The bytes are taken out of the trace, backwards from the selected event, until there are
+ * more than any screen holds.
+ *
+ * Not every byte written to port 0x3f8 is output.  While bit DLAB of the line control
+ * register (LCR, 0x3fb) is set, that port is the low half of the baud rate's divisor
+ * [16550 datasheet, "Line Control Register"].  Going backwards one meets the byte before
+ * the write to LCR that tells what it was:
+ *
+ *     OUT 0x3fb, 0x80     DLAB on    <- 3. so that byte is no output, and taken out
+ *     OUT 0x3f8, 0x01                <- 2. a byte: maybe output
+ *     OUT 0x3fb, 0x03     DLAB off   <- 1. so what came behind this was output
+ *     OUT 0x3f8, 'H'
+ *
+ * Until that write is met the bytes are kept as maybes.
  */
 #include <curses.h>
 #include <stdio.h>
@@ -17,21 +26,21 @@
 #include "debugger/link/link.h"
 #include "debugger/tui/tui.h"
 
-#define COM1       0x3f8
+#define COM1       0x3f8        /* its data port */
 #define LCR        (COM1 + 3)
 #define LCR_DLAB   0x80
 #define MAX_BYTES  16384        /* enough for any screen */
 #define AT_ONCE_NS 300000       /* of searching before the first drawing */
 
 struct serial {
-    struct filter *writes;      /* to the ports that matter */
-    char     text[MAX_BYTES];   /* newest first */
-    bool     of_com1[MAX_BYTES];
+    struct filter *writes;      /* lets writes to the ports that matter pass           */
+    char     text[MAX_BYTES];   /* what was written, the latest byte first             */
+    bool     of_com1[MAX_BYTES];    /* text[i] went to COM1; else to the debug console */
     size_t   n;
-    uint64_t at;                /* where the search goes on */
-    size_t   maybe_from;        /* bytes of COM1 from here on (older) wait for LCR */
-    bool     done, lcr_seen;
-    long     up;                /* lines scrolled back */
+    size_t   maybe_from;        /* text[maybe_from .. n) wait for a write to LCR       */
+    uint64_t at;                /* index where the search goes on, backwards           */
+    bool     done;
+    long     up;                /* lines scrolled back                                 */
 };
 
 static bool serial_open(struct pane *p)
@@ -53,12 +62,13 @@ static void serial_follow(struct pane *p)
     s->n = s->maybe_from = 0;
     s->at = p->tui->cursor;
     s->done = tui_n_events(p->tui) == 0;
-    s->lcr_seen = false;
     s->up = 0;
 }
 
-/* The value LCR had while the bytes since the last one found were written. */
-static void settle(struct serial *s, uint8_t lcr)
+/* The write to LCR is met that was in force while the maybes were written.  With DLAB set
+ * those that went to COM1 are no output and leave the text; the debug console has no such
+ * bit. */
+static void settle_maybes(struct serial *s, uint8_t lcr)
 {
     size_t to = s->maybe_from;
     for (size_t i = s->maybe_from; i < s->n; i++)
@@ -69,10 +79,11 @@ static void settle(struct serial *s, uint8_t lcr)
     s->n = s->maybe_from = to;
 }
 
+/* A write to one of the three ports of the filter. */
 static void take_event(struct serial *s, const struct trace_event *e)
 {
     if (e->arg[0] == LCR) {
-        settle(s, (uint8_t)e->arg[2]);
+        settle_maybes(s, (uint8_t)e->arg[2]);
     } else if (s->n < MAX_BYTES) {
         s->text[s->n] = (char)e->arg[2];
         s->of_com1[s->n++] = e->arg[0] == COM1;
@@ -94,16 +105,17 @@ static bool serial_work(struct pane *p, uint64_t budget_ns)
             s->at--;
     }
     if (s->done && !was_done) {
-        settle(s, 0);           /* LCR is 0 after reset */
+        settle_maybes(s, 0);           /* LCR is 0 after reset */
         p->tui->dirty = true;
     }
     return !s->done;
 }
 
-/* Lines from the last up: where each begins, in s->text (newest first). */
+/* Lines are drawn from the bottom of the pane upwards, the latest at the bottom, moved down
+ * by s->up.  As the text is stored backwards, a line is text[end .. start), to be read from
+ * start to end.  A line wider than the pane takes several rows; CR and BS are left out. */
 static int draw_lines(struct serial *s, const struct area *a)
 {
-    static const size_t none = SIZE_MAX;
     size_t end = 0;             /* text[end .. start) reversed is the line */
     long y = a->h - 1 + s->up;
     if (s->n && s->text[0] == '\n')
@@ -117,7 +129,7 @@ static int draw_lines(struct serial *s, const struct area *a)
             len += s->text[i - 1] != '\r' && s->text[i - 1] != '\b';
         int rows = len ? (len + a->w - 2) / (a->w - 1) : 1, column = 0;
         y -= rows - 1;
-        for (size_t i = start; i > end && i != none; i--) {
+        for (size_t i = start; i > end; i--) {
             char c[2] = { s->text[i - 1], 0 };
             if (c[0] == '\r' || c[0] == '\b')
                 continue;
@@ -173,8 +185,7 @@ static const struct key serial_keys[] = {
 
 const struct pane_ops pane_serial = {
     .name = "serial", .about = "what the guest wrote to COM1 and the debug console until then",
-    .state_bytes = sizeof(struct serial), .keys = serial_keys, .open = serial_open,
-        .close = serial_close,
-    .title = serial_title, .draw = serial_draw, .follow_selection = serial_follow,
-        .typed = serial_typed, .work = serial_work,
+    .state_bytes = sizeof(struct serial), .keys = serial_keys,
+    .open = serial_open, .close = serial_close, .title = serial_title, .draw = serial_draw,
+    .typed = serial_typed, .follow_selection = serial_follow, .work = serial_work,
 };

@@ -3,9 +3,15 @@
  * stat`, rates, and a curve over the run; while a guest runs, how fast that is
  * now, in the host's time.
  *
- * It shows what the survey of the whole trace has counted so far.  Sorting a
- * table with many rows takes a moment, so while it counts this is done anew only a
- * few times a second.
+ * Two sources that must not be mixed up:
+ *
+ *     the survey (survey.h)    all exits of the trace, counted so far; time is virtual, or
+ *                              the host's if the engine measured what each exit took
+ *     the state page           (link_get_status()) counters of a guest that runs, read four
+ *                              times a second: "now 12345 exits/s", in the host's time
+ *
+ * Sorting a table with many rows takes a moment, so while the survey is counting the table
+ * is sorted anew only a few times a second.
  */
 #include <curses.h>
 #include <inttypes.h>
@@ -19,25 +25,30 @@
 
 #define MAX_ROWS   512
 #define AGAIN_NS   200000000    /* between two sortings */
-#define SAMPLE_NS  250000000
-#define MAX_SAMPLES 60
-#define RATE_W     86           /* columns from which each row has its rate */
+#define SAMPLE_NS  250000000    /* between two looks at the state page */
+#define MAX_SAMPLES 60          /* rates kept for the small curve */
+#define RATE_W     86           /* a pane so wide has a column with the rate of each row */
 
-/* What the state page said at some moment of a guest that runs. */
+/* What the state page said at some moment (of the host's time) of a guest that runs. */
 struct sample { uint64_t host_ns, exits, icount; };
 
 struct stat_pane {
-    struct sample   sample[MAX_SAMPLES + 1];    /* the latest last; a rate for each two */
-    unsigned n_samples;
-    uint64_t exits_at_stop, exits_before;
-    enum stat_by    by;
+    /* How fast the guest runs now: the latest sample last, a rate for each two. */
+    struct sample   sample[MAX_SAMPLES + 1];
+    unsigned n_samples;                 /* 0 after each stop */
+    uint64_t exits_at_stop, exits_before;       /* count at the latest stop and the one before */
+
+    /* The table: n rows in the order in which they are drawn. */
+    enum stat_by    by;                 /* which table */
     struct stat_row row[MAX_ROWS];
     size_t   n;
-    uint64_t changed, sorted_ns;
-    bool     sorted;
-    long     top;
+    long     top;                       /* first row shown */
+    bool     sorted;                    /* there are rows, of this table, ... */
+    uint64_t changed, sorted_ns;        /* ... as of survey.changed, made at this time */
 };
 
+/* Make the rows anew, unless they are those of all that has been counted, or it was done
+ * only just before and the survey is still counting. */
 static void sort_again(struct pane *p)
 {
     struct stat_pane *s = p->state;
@@ -56,6 +67,8 @@ static void sort_again(struct pane *p)
  * How fast it is now
  */
 
+/* Read the counters of the guest, if it is time.  The oldest sample makes room for a new
+ * one. */
 static void take_sample(struct pane *p)
 {
     struct stat_pane *s = p->state;
@@ -70,6 +83,7 @@ static void take_sample(struct pane *p)
     p->tui->dirty = true;
 }
 
+/* The rates were those of the guest that ran until now; it will run at another speed. */
 static void stat_stopped(struct pane *p)
 {
     struct stat_pane *s = p->state;
@@ -80,12 +94,15 @@ static void stat_stopped(struct pane *p)
     s->n_samples = 0;
 }
 
-static double rate(const struct sample *a, const struct sample *b, bool of_insns)
+/* Exits, or instructions, per second of the host's time. */
+static double rate_between(const struct sample *a, const struct sample *b, bool of_insns)
 {
     uint64_t n = of_insns ? b->icount - a->icount : b->exits - a->exits;
     return b->host_ns > a->host_ns ? (double)n * 1e9 / (double)(b->host_ns - a->host_ns) : 0;
 }
 
+/* The line about a live guest: how many exits since the stop before; or while it runs, how
+ * many a second, with a curve of the last rates as long as the line is. */
 static void draw_now(struct pane *p, const struct area *a, int y)
 {
     const struct stat_pane *s = p->state;
@@ -100,24 +117,27 @@ static void draw_now(struct pane *p, const struct area *a, int y)
         return;
     }
     const struct sample *last = &s->sample[s->n_samples - 1];
-    int x = draw_format(a, y, 1, ROLE_STRONG, "now %.0f exits/s", rate(last - 1, last, false));
+    int x = draw_format(a, y, 1, ROLE_STRONG, "now %.0f exits/s", rate_between(last - 1, last, false));
     x = draw_format(a, y, x, ROLE_TEXT, ", %.1f M instructions/s of the host's time ",
-                    rate(last - 1, last, true) / 1e6);
-    unsigned room = x + 3 < a->w ? (unsigned)(a->w - x - 2) : 0, from = s->n_samples > room
-        ? s->n_samples - room : 1;
-    for (unsigned i = from; room && i < s->n_samples; i++)
-        most = rate(&s->sample[i - 1], &s->sample[i], false) > most
-            ? rate(&s->sample[i - 1], &s->sample[i], false) : most;
-    for (unsigned i = from; room && i < s->n_samples; i++)
-        x = draw_text(a, y, x, ROLE_IO,
-                      draw_spark((uint64_t)rate(&s->sample[i - 1], &s->sample[i], false),
-                                 (uint64_t)most));
+                    rate_between(last - 1, last, true) / 1e6);
+    unsigned room = x + 3 < a->w ? (unsigned)(a->w - x - 2) : 0;
+    unsigned from = s->n_samples > room ? s->n_samples - room : 1;
+    for (unsigned i = from; room && i < s->n_samples; i++) {
+        double now = rate_between(&s->sample[i - 1], &s->sample[i], false);
+        most = now > most ? now : most;
+    }
+    for (unsigned i = from; room && i < s->n_samples; i++) {
+        double now = rate_between(&s->sample[i - 1], &s->sample[i], false);
+        x = draw_text(a, y, x, ROLE_IO, draw_spark((uint64_t)now, (uint64_t)most));
+    }
 }
 
 /*
  * The table
  */
 
+/* Nothing to be done in slices here: sorting is done at once, sampling when it is time.
+ * Before the pane is first drawn there are no rows to keep up to date. */
 static bool stat_work(struct pane *p, uint64_t budget_ns)
 {
     struct stat_pane *s = p->state;
@@ -146,6 +166,8 @@ static void draw_curve(const struct survey *v, const struct area *a, int y, int 
         draw_text(a, y, x + i, ROLE_IO, draw_spark(sum[i], most));
 }
 
+/* All exits, and per second, over the whole trace; then the line about now.  Returns the
+ * line below. */
 static int draw_headline(struct pane *p, const struct area *a)
 {
     const struct survey *v = p->tui->survey;
@@ -169,6 +191,7 @@ static double percent(uint64_t part, uint64_t whole)
     return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
+/* Widths are those of draw_head(); times are in microseconds. */
 static void draw_row(struct pane *p, const struct area *a, int y, const struct stat_row *r)
 {
     const struct survey *v = p->tui->survey;

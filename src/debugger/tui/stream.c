@@ -1,9 +1,17 @@
 /*
  * debugger/tui/stream.c -- the pane that lists the events, one line each.
  *
- * What answers an event is indented below it.  The list is those events that
- * pass the filter, and the selected one in any case.  A move that needs events
- * not found yet goes on in work().
+ *       101     0.000412  EXIT IO port 0x3f8 ...             <main+0x1c>
+ *     > 102     0.000412  └ IO_WRITE COM1 ...                           the selected one
+ *       103     0.000413  └ RESUME
+ *
+ * What was caused by an event is indented below it.  The list has those events that pass
+ * the filter, and the selected one in any case.
+ *
+ * Which events those are is found little by little (rows.h).  Two numbers tie the rows to
+ * the screen: `cur` is the selected row, and `line` is the line of the screen it stands in.
+ * Everything else follows: row cur + 1 is in line + 1, and so on.  A move (`want` rows up
+ * or down) that needs rows not found yet goes on in work(), and so does filling the screen.
  */
 #include <curses.h>
 #include <inttypes.h>
@@ -19,13 +27,15 @@
 
 struct stream {
     struct rows rows;
-    size_t   cur;               /* the selected row, in rows.at[]               */
-    int      line, height;      /* where it is on the screen                    */
-    long     want;              /* rows still to go */
-    bool     waiting;           /* some lines of the screen are not found yet   */
-    uint64_t n_seen;            /* events there were when the end was last looked for */
+    size_t   cur;               /* the selected row: an index into rows.at[]           */
+    int      line;              /* in which line of the list it stands, from 0         */
+    int      height;            /* lines of the list, as last drawn                    */
+    long     want;              /* rows still to go, down; negative: up                */
+    bool     waiting;           /* some lines of the screen are not found yet          */
+    uint64_t n_seen;            /* events there were when the end was last looked for  */
 };
 
+/* Also called when the filter has changed: the rows were those of the old one. */
 static bool stream_open(struct pane *p)
 {
     struct stream *s = p->state;
@@ -34,6 +44,9 @@ static bool stream_open(struct pane *p)
     return true;
 }
 
+/* Another event is selected.  If it is one of the rows, the list stays where it is and the
+ * selection moves, to the edge if the row is off the screen.  Else begin anew around it, a
+ * third from the top. */
 static void stream_follow(struct pane *p)
 {
     struct stream *s = p->state;
@@ -51,8 +64,9 @@ static void stream_follow(struct pane *p)
     s->waiting = true;
 }
 
-/* rows.at[] may have been moved under us. */
-static enum store_found extend(struct pane *p, bool up, uint64_t budget_ns)
+/* One more row above or below.  The array may be moved for that, and its far end forgotten:
+ * find the selected row again, and if even that is gone, begin anew with it. */
+static enum store_found extend_rows(struct pane *p, bool up, uint64_t budget_ns)
 {
     struct stream *s = p->state;
     uint64_t selected = s->rows.at[s->cur];
@@ -66,7 +80,9 @@ static enum store_found extend(struct pane *p, bool up, uint64_t budget_ns)
     return f;
 }
 
-static bool move_on(struct pane *p, uint64_t end_ns)
+/* Go the rows that are wanted, as far as they are found before end_ns.  True: there are
+ * some left.  (Adding SIZE_MAX is subtracting 1.) */
+static bool move_wanted(struct pane *p, uint64_t end_ns)
 {
     struct stream *s = p->state;
     while (s->want) {
@@ -77,7 +93,7 @@ static bool move_on(struct pane *p, uint64_t end_ns)
             s->want += up ? 1 : -1;
             continue;
         }
-        enum store_found f = extend(p, up, end_ns - host_monotonic_ns());
+        enum store_found f = extend_rows(p, up, end_ns - host_monotonic_ns());
         if (f == STORE_NONE)
             s->want = 0;
         if (f == STORE_MORE || host_monotonic_ns() >= end_ns)
@@ -87,21 +103,23 @@ static bool move_on(struct pane *p, uint64_t end_ns)
     return s->want != 0;
 }
 
-/* Lines above and below the selected one. */
+/* Find the rows for the lines above and below the selected one.  If the trace ends above
+ * the bottom of the screen, the list is moved down so that the last event stands in the
+ * last line, as long as there are rows to fill the top.  True: not all are found yet. */
 static bool fill_screen(struct pane *p, uint64_t end_ns)
 {
     struct stream *s = p->state;
     enum store_found f = STORE_FOUND;
     while (s->cur - s->rows.lo < (size_t)s->line && f == STORE_FOUND &&
            host_monotonic_ns() < end_ns)
-        f = extend(p, true, end_ns - host_monotonic_ns());
+        f = extend_rows(p, true, end_ns - host_monotonic_ns());
     if (f == STORE_NONE)
         s->line = (int)(s->cur - s->rows.lo);
     bool more = f != STORE_NONE && s->cur - s->rows.lo < (size_t)s->line;
     f = STORE_FOUND;
     while (s->rows.hi - s->cur < (size_t)(s->height - s->line) && f == STORE_FOUND
            && host_monotonic_ns() < end_ns)
-        f = extend(p, false, end_ns - host_monotonic_ns());
+        f = extend_rows(p, false, end_ns - host_monotonic_ns());
     /* The end of the trace goes to the bottom of the screen. */
     while (f == STORE_NONE && s->rows.hi - s->cur < (size_t)(s->height - s->line)
            && s->cur - s->rows.lo > (size_t)s->line)
@@ -114,6 +132,7 @@ static bool fill_screen(struct pane *p, uint64_t end_ns)
     return more || (f != STORE_NONE && s->rows.hi - s->cur < (size_t)(s->height - s->line));
 }
 
+/* The selection follows with each slice, so that a long move is seen to move. */
 static bool stream_work(struct pane *p, uint64_t budget_ns)
 {
     struct stream *s = p->state;
@@ -121,11 +140,11 @@ static bool stream_work(struct pane *p, uint64_t budget_ns)
     bool moving = s->want != 0;
     if (!tui_n_events(p->tui))
         return false;
-    bool more = move_on(p, end_ns);
+    bool more = move_wanted(p, end_ns);
     if (moving) {
         long want = s->want;
         tui_select(p->tui, s->rows.at[s->cur], false);
-        s->want = want;                 /* selecting ends moves, but not this one */
+        s->want = want;                 /* stream_follow() has ended the move: go on */
     }
     s->waiting = fill_screen(p, end_ns);
     s->n_seen = tui_n_events(p->tui);
@@ -138,7 +157,7 @@ static bool stream_work(struct pane *p, uint64_t budget_ns)
  * Drawing
  */
 
-/* How many events lie between it and the exit that it answers. */
+/* How far to indent: how many causes lie between this event and the exit it belongs to. */
 static int depth_of(const struct tui *t, const struct trace_event *e)
 {
     struct trace_event now = *e;
@@ -171,6 +190,8 @@ static const char *kind_of(const struct trace_event *e)
     return e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].name : "?";
 }
 
+/* An engine that counts instructions measures no time of the host, and each RESUME would
+ * end with the same words that say nothing. */
 char *tui_event_args(const struct tui *t, const struct trace_event *e, char *buf, size_t n)
 {
     static const char untimed[] = " host_ns 0";
@@ -204,15 +225,17 @@ static int decimal_width(uint64_t n)
     return w;
 }
 
-struct columns { int seq, time, rip; bool symbol; };
+/* Widths of the columns; 0: there is no room for it. */
+struct columns { int seq, time, rip; };
 
 static struct columns columns_for(const struct tui *t, const struct area *a)
 {
     int seq = decimal_width(tui_n_events(t));
     return (struct columns){ .seq = seq < 5 ? 5 : seq, .time = a->w < 60 ? 0 : a->w < 110 ? 12 : 15,
-                             .rip = a->w < 110 ? 0 : 17, .symbol = a->w >= 70 };
+                             .rip = a->w < 110 ? 0 : 17 };
 }
 
+/* In microseconds in a narrow column, in seconds and nanoseconds in a wide one. */
 static int draw_time(const struct area *a, int y, int x, int width, enum role role, uint64_t ns)
 {
     if (!width)
@@ -254,21 +277,26 @@ static int find_in(const char *text, const char *part)
     return -1;
 }
 
-/* The symbol is dim, and goes to the right edge if there is room for a gap. */
+/* Kind, arguments, and the symbol of RIP, dim and at the right edge if there is room.  A
+ * RESUME has none: it is that of its EXIT.  is_plain: all in one role, on the line of the
+ * cursor. */
 static void draw_what(const struct tui *t, const struct area *a, int y, int x, enum role role,
-                      const struct trace_event *e, bool plain)
+                      const struct trace_event *e, bool is_plain)
 {
     char args[500], where[160] = "";
     tui_event_args(t, e, args, sizeof args);
     x = draw_format(a, y, x, role, "%s ", kind_of(e));
-    x = draw_text(a, y, x, plain ? role : ROLE_TEXT, args);
+    x = draw_text(a, y, x, is_plain ? role : ROLE_TEXT, args);
     if (e->kind != TRACE_RESUME)
         symbols_format(t->o->symbols, e->rip, where, sizeof where);
     int left = a->w - (int)strlen(where) - 3;
     if (where[0] && x + 2 < a->w)
-        draw_format(a, y, x + 2 > left ? x + 2 : left, plain ? role : ROLE_DIM, "<%s>", where);
+        draw_format(a, y, x + 2 > left ? x + 2 : left, is_plain ? role : ROLE_DIM, "<%s>", where);
 }
 
+/* One line: sign of a bookmark or of the selected event, seq, time, RIP, indentation, text.
+ * What is searched for is marked where it stands in the text; in a symbol it is not, for
+ * the symbol may have been moved to the right edge. */
 static void draw_event(const struct tui *t, const struct area *a, int y, uint64_t index,
                        bool selected)
 {
@@ -284,7 +312,7 @@ static void draw_event(const struct tui *t, const struct area *a, int y, uint64_
         draw_text(a, y, 2, ROLE_BAD, "this part of the file is damaged");
         return;
     }
-    struct trace_event e = *at;         /* looking for causes may push its block out */
+    struct trace_event e = *at;         /* copied: looking for its causes may end *at */
     enum role dim = selected ? row : ROLE_DIM;
     int x = draw_format(a, y, 2, dim, "%*" PRIu64, c.seq, e.seq);
     x = draw_time(a, y, x, c.time, dim, e.vtime_ns);
@@ -308,6 +336,8 @@ static void draw_event(const struct tui *t, const struct area *a, int y, uint64_
     }
 }
 
+/* Rows not found yet are drawn as "looking...", and appear as work() finds them.  A first
+ * try is made here, so that usually all are there at once. */
 static void stream_draw(struct pane *p, const struct area *a)
 {
     struct stream *s = p->state;
@@ -336,6 +366,8 @@ static void stream_draw(struct pane *p, const struct area *a)
     }
 }
 
+/* "17/2134", events lost because the ring was full, the filter, whether the end is
+ * followed. */
 static void stream_title(struct pane *p, char *buf, size_t n)
 {
     const struct tui *t = p->tui;
@@ -353,6 +385,7 @@ static void stream_title(struct pane *p, char *buf, size_t n)
  * Keys
  */
 
+/* A key against the direction of a move that is under way ends that move. */
 static void move_rows(struct tui *t, struct pane *p, int by)
 {
     struct stream *s = p->state;
@@ -379,10 +412,9 @@ static void to_end(struct tui *t, struct pane *p, int backward)
         return;
     tui_select(t, t->cursor, true);             /* Esc leads back here */
     search_filter(t, backward, backward ? n - 1 : 0);
-    t->search.quiet = true;
 }
 
-static void click(struct pane *p, int y, int x)
+static void stream_click(struct pane *p, int y, int x)
 {
     const struct stream *s = p->state;
     long row = (long)s->cur - s->line + y - (p->area.h > 3);
@@ -409,5 +441,5 @@ const struct pane_ops pane_stream = {
     .name = "stream", .about = "every event, in order; what answers one is indented below it",
     .state_bytes = sizeof(struct stream), .keys = stream_keys,
     .open = stream_open, .title = stream_title, .draw = stream_draw,
-    .click = click, .follow_selection = stream_follow, .work = stream_work,
+    .click = stream_click, .follow_selection = stream_follow, .work = stream_work,
 };

@@ -1,8 +1,11 @@
 /*
  * debugger/tui/survey.c -- one pass over a trace, in slices.
  *
- * Time is cut into SURVEY_BUCKETS pieces.  When the trace turns out longer than
- * they reach, two neighbours become one: so it needs no knowledge of the end.
+ * Virtual time is cut into SURVEY_BUCKETS pieces of the same length, one nanosecond at
+ * first.  How long the run will be is not known, for the trace may be growing.  So when an
+ * event lies beyond the last bucket, the length is doubled, as often as it takes, and what
+ * two neighbours have counted is added up.  So a bucket is never more than twice as long
+ * as the length of the run asks for.
  */
 #include "debugger/tui/survey.h"
 
@@ -33,6 +36,7 @@ void survey_free(struct survey *v)
     free(v);
 }
 
+/* Twice the time in each bucket: two neighbours become one, and the upper half is empty. */
 static void halve(struct survey *v)
 {
     for (size_t i = 0; i < SURVEY_BUCKETS; i++) {
@@ -45,6 +49,8 @@ static void halve(struct survey *v)
     v->bucket_ns *= 2;
 }
 
+/* Count an event in the bucket of its time.  Time may go back in a live trace, when the
+ * guest was taken back: before first_ns counts as first_ns. */
 static void count_time(struct survey *v, const struct trace_event *e)
 {
     uint64_t ns = e->vtime_ns > v->first_ns ? e->vtime_ns - v->first_ns : 0;
@@ -58,7 +64,8 @@ static void count_time(struct survey *v, const struct trace_event *e)
     b->irqs += e->kind == TRACE_INJECT;
 }
 
-static bool see(void *arg, uint64_t index, const struct trace_event *e)
+/* Called by store_each() for every event.  True: go on with the next. */
+static bool count_event(void *arg, uint64_t index, const struct trace_event *e)
 {
     struct survey *v = arg;
     if (index == 0)
@@ -75,13 +82,14 @@ static bool see(void *arg, uint64_t index, const struct trace_event *e)
     return true;
 }
 
+/* The clock is looked at once for SLICE events, for that takes longer than counting one. */
 bool survey_work(struct survey *v, struct store *s, uint64_t budget_ns)
 {
     struct filter *all = filter_both(NULL, NULL);
     uint64_t n = store_n_events(s), end_ns = host_monotonic_ns() + budget_ns;
     while (all && v->done < n && host_monotonic_ns() < end_ns) {
         uint64_t to = v->done + SLICE < n ? v->done + SLICE : n;
-        store_each(s, all, v->done, to, see, v);
+        store_each(s, all, v->done, to, count_event, v);
         v->done = to;
         v->changed++;
     }

@@ -1,8 +1,13 @@
 /*
  * debugger/tui/term.c -- ncurses: set-up, colours, glyphs, keys, restoring.
  *
- * Curses has one terminal per process and signal handlers have no arguments,
- * so this file keeps its state at file scope; no other file of the TUI does.
+ * ncurses holds a picture of the screen.  Drawing changes the picture; refresh() compares
+ * it with what the terminal shows and sends the difference, in the terminal's own escape
+ * sequences, which it takes from the terminfo database by the name in $TERM.  For keys it
+ * does the reverse: it makes KEY_UP of what the terminal sends for an arrow.
+ *
+ * Curses has one terminal per process and signal handlers have no arguments, so this file
+ * keeps its state at file scope; of the other files of the TUI only guard.c does.
  */
 #include "debugger/tui/term.h"
 
@@ -22,12 +27,15 @@
 
 static struct {
     SCREEN        *screen;
-    struct termios before;
-    bool           open, utf8, fine_bars, lost;
-    chtype         role[N_ROLES];
-    char           restore[256];        /* what gives the terminal back */
+    struct termios before;              /* modes of the terminal before we took it        */
+    bool           open;                /* it is ours                                     */
+    bool           utf8;                /* it shows UTF-8                                 */
+    bool           fine_bars;           /* ... and has the eighths of a block, U+2581 ... */
+    bool           lost;                /* it is gone                                     */
+    chtype         role[N_ROLES];       /* attributes and pair of colours of each role    */
+    char           restore[256];        /* escape sequences that give the terminal back   */
     size_t         n_restore;
-    volatile sig_atomic_t signal;
+    volatile sig_atomic_t signal;       /* set by on_request()                            */
 } term;
 
 static const struct { short fg, bg, fg8, bg8; chtype attr, mono; } roles[N_ROLES] = {
@@ -53,8 +61,9 @@ const char *draw_spark(uint64_t part, uint64_t whole)
 {
     static const char *const fine[] = { " ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
     static const char *const ink[] = { " ", ".", ".", ":", ":", "=", "+", "#", "#" };
-    unsigned step = !part || !whole ? 0 : part >= whole
-        ? 8 : 1 + (unsigned)((double)part / (double)whole * 7.99);
+    unsigned step = 0;
+    if (part && whole)
+        step = part >= whole ? 8 : 1 + (unsigned)((double)part / (double)whole * 7.99);
     return term.fine_bars ? fine[step] : ink[step];
 }
 
@@ -62,7 +71,7 @@ const char *draw_spark(uint64_t part, uint64_t whole)
  * Signals
  */
 
-/* Only what is safe in a signal handler. */
+/* write() and tcsetattr() are safe in a signal handler [signal-safety(7)]; ncurses is not. */
 void tui_term_give_back(void)
 {
     ssize_t n = write(STDOUT_FILENO, term.restore, term.n_restore);
@@ -70,6 +79,7 @@ void tui_term_give_back(void)
     tcsetattr(STDOUT_FILENO, TCSANOW, &term.before);
 }
 
+/* Give the terminal back, then die of the same signal, as if there were no handler. */
 static void on_crash(int signo)
 {
     if (term.open)
@@ -78,6 +88,7 @@ static void on_crash(int signo)
     raise(signo);
 }
 
+/* The loop asks for it by tui_term_signal(); the signal ends the wait in poll(). */
 static void on_request(int signo)
 {
     term.signal = signo;
@@ -90,6 +101,8 @@ int tui_term_signal(void)
     return signo;
 }
 
+/* SA_ONSTACK: a crash may be an overflow of the stack, and a handler needs one.  SIGPIPE is
+ * ignored, for a VMM that is gone is noticed by the error of write(). */
 static void catch_signals(void)
 {
     static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGQUIT };
@@ -102,20 +115,23 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* Append a sequence of terminfo, by its name, without the delays that may stand in it. */
 static void add_restore(const char *name)
 {
     const char *s = tigetstr(name);
     if (!s || s == (char *)-1)
         return;
     while (*s && term.n_restore + 1 < sizeof term.restore) {
-        if (s[0] == '$' && s[1] == '<' && strchr(s, '>'))       /* a delay: not for us */
+        if (s[0] == '$' && s[1] == '<' && strchr(s, '>'))       /* "$<5>": a delay, no bytes */
             s = strchr(s, '>') + 1;
         else
             term.restore[term.n_restore++] = *s++;
     }
 }
 
-/* Leave the keypad, colours, the other screen; show the cursor. */
+/* What undoes what curses does [terminfo(5)]: rmkx the keypad, sgr0 and op attributes and
+ * colours, rmacs the line-drawing set, cnorm the cursor, rmcup the second screen.  The
+ * mouse is not in terminfo. */
 static void prepare_restore(void)
 {
     static const char mouse_off[] = "\033[?1000l\033[?1006l";
@@ -131,6 +147,7 @@ static void prepare_restore(void)
         term.restore[term.n_restore++] = '\r';
 }
 
+/* setupterm() reads terminfo only; the terminal is opened later, in the child of the guard. */
 bool tui_term_prepare(void)
 {
     int err;
@@ -147,6 +164,7 @@ bool tui_term_prepare(void)
  * Opening and closing
  */
 
+/* What is wanted, as far as the terminal has it. */
 static enum tui_colours colours_here(enum tui_colours wanted)
 {
     const char *no = getenv("NO_COLOR");
@@ -156,16 +174,17 @@ static enum tui_colours colours_here(enum tui_colours wanted)
     return wanted == COLOURS_8 || have < 256 ? COLOURS_8 : COLOURS_256;
 }
 
+/* Each role has its own pair of colours: number i + 1, as pair 0 cannot be changed. */
 static void set_colours(enum tui_colours c)
 {
     bool some = c != COLOURS_NONE && start_color() == OK && use_default_colors() == OK;
     for (short i = 0; i < N_ROLES; i++) {
-        short fg = c == COLOURS_8 ? roles[i].fg8 : roles[i].fg, bg = c == COLOURS_8
-            ? roles[i].bg8 : roles[i].bg;
+        short fg = c == COLOURS_8 ? roles[i].fg8 : roles[i].fg;
+        short bg = c == COLOURS_8 ? roles[i].bg8 : roles[i].bg;
         term.role[i] = some ? roles[i].attr : roles[i].mono;
         if (some && (fg >= 0 || bg >= 0) && init_pair((short)(i + 1), fg, bg) == OK)
             term.role[i] |= COLOR_PAIR(i + 1);
-        /* A colour says it already; where 256 are, dim text is a grey. */
+        /* Where there are 256 colours dim text is a grey, so it need not be A_DIM as well. */
         if (some && c == COLOURS_256 && i != ROLE_HEAD)
             term.role[i] &= ~(chtype)(A_DIM | A_UNDERLINE);
     }
@@ -179,6 +198,7 @@ static void choose_glyphs(bool ascii)
     term.fine_bars = term.utf8 && name && strncmp(name, "linux", 5) && strncmp(name, "vt", 2);
 }
 
+/* What cannot place its cursor ("cup") cannot be drawn on. */
 bool tui_term_open(const struct tui_term_options *o, char *why, size_t n)
 {
     int err;
@@ -200,12 +220,12 @@ bool tui_term_open(const struct tui_term_options *o, char *why, size_t n)
         snprintf(why, n, "ncurses cannot use this terminal (TERM=%s)", name ? name : "");
         return false;
     }
-    set_escdelay(25);
-    cbreak();
+    set_escdelay(25);           /* ms after which an Esc is no longer the start of a sequence */
+    cbreak();                   /* keys come one by one, not as lines */
     noecho();
-    nonl();
-    keypad(stdscr, TRUE);
-    nodelay(stdscr, TRUE);
+    nonl();                     /* Enter stays '\r', another key than Ctrl-J */
+    keypad(stdscr, TRUE);       /* an arrow is one key, KEY_UP */
+    nodelay(stdscr, TRUE);      /* getch() does not wait: tui_term_key() does, by poll() */
     curs_set(0);
     set_colours(colours_here(o->colours));
     choose_glyphs(o->ascii);
@@ -222,7 +242,7 @@ void tui_term_close(void)
         return;
     tui_term_mouse(false);
     curs_set(1);
-    move(LINES - 1, 0);         /* where there is no other screen, the bar is in the shell's way */
+    move(LINES - 1, 0);         /* a terminal without a second screen would keep our last line */
     clrtoeol();
     refresh();
     endwin();
@@ -231,6 +251,7 @@ void tui_term_close(void)
     tcsetattr(STDOUT_FILENO, TCSANOW, &term.before);
 }
 
+/* mouseinterval(0): do not hold a click back to see whether a second one follows. */
 void tui_term_mouse(bool on)
 {
     mousemask(on ? BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED
@@ -250,11 +271,13 @@ bool tui_term_pending(void)
 
 bool tui_term_lost(void) { return term.lost; }
 
+/* poll() and not getch() waits, because it can wait for the VMM as well.  When the size of
+ * the terminal changes, the SIGWINCH ends it, and getch() gives KEY_RESIZE. */
 int tui_term_key(int timeout_ms, int other_fd)
 {
     struct pollfd fd[2] = { { .fd = STDIN_FILENO, .events = POLLIN },
                             { .fd = other_fd, .events = POLLIN } };
-    int key = getch();          /* curses may have read more than one */
+    int key = getch();          /* curses may have one already, that poll() does not see */
     if (key != ERR)
         return key;
     poll(fd, 2, timeout_ms);
@@ -270,8 +293,8 @@ void tui_term_show(int cursor_y, int cursor_x)
     curs_set(cursor_y >= 0);
     if (cursor_y >= 0)
         move(cursor_y, cursor_x);
-    /* Curses ignores SIGTSTP while it writes, and the user's Ctrl-Z would be lost;
-     * one that is blocked waits. */
+    /* Curses ignores SIGTSTP while it writes, so a Ctrl-Z at that moment would be lost.  A
+     * signal that is blocked is not ignored: it waits, and comes afterwards. */
     sigset_t stop, before;
     sigemptyset(&stop);
     sigaddset(&stop, SIGTSTP);
@@ -289,6 +312,7 @@ void tui_term_size(int *h, int *w)
  * Drawing
  */
 
+/* Of a character in UTF-8 all bytes but the first are 10xxxxxx. */
 static bool starts_column(char c) { return ((unsigned char)c & 0xc0) != 0x80; }
 
 int draw_width(const char *text)

@@ -1,45 +1,58 @@
 /*
  * debugger/tui/term.h -- the terminal: taken over, and given back as it was.
  *
- * Given back at tui_term_close(), at SIGTSTP (and taken again when continued),
- * and, whatever happens to this process, by a crash or an abort: the bytes
- * that restore it are made beforehand, so that a signal handler can write them,
- * or the process that waits for this one (tui/guard.h).
+ * A full-screen program changes how the terminal works: no echo, no lines, a second
+ * screen, no cursor.  A shell that comes back to such a terminal is hardly usable, so it
+ * must be given back on every way out:
+ *
+ *     the user quits          tui_term_close()
+ *     Ctrl-Z (SIGTSTP)        ncurses does it, and takes the terminal again on SIGCONT
+ *     a crash, an abort       a signal handler calls tui_term_give_back()
+ *     SIGKILL                 the process that waits for this one does (tui/guard.h)
+ *
+ * The bytes that restore it are made beforehand, because a signal handler may call next
+ * to nothing.  There is one terminal, hence no struct to pass.
  */
 #ifndef DEBUGGER_TUI_TERM_H
 #define DEBUGGER_TUI_TERM_H
 
 #include "debugger/tui/draw.h"
 
+/* AUTO: as many as the terminal has, none if NO_COLOR is set (https://no-color.org). */
 enum tui_colours { COLOURS_AUTO, COLOURS_NONE, COLOURS_8, COLOURS_256 };
 
 struct tui_term_options {
     enum tui_colours colours;
-    bool ascii;                 /* lines of ASCII even where there are better ones */
-    bool mouse;
+    bool ascii;                 /* draw in ASCII even where the terminal has UTF-8    */
+    bool mouse;                 /* clicks are ours; else the terminal selects text    */
 };
 
-/* Note what the terminal is like, and what restores it; false: it is none. */
+/* Note what the terminal is like and which bytes restore it, without changing it.  False:
+ * stdin or stdout is no terminal. */
 bool tui_term_prepare(void);
-void tui_term_give_back(void);  /* as it was then; safe in a signal handler */
 
-/* False, and a sentence, if this is no terminal that we can draw on. */
+/* Make the terminal as it was at tui_term_prepare().  Safe in a signal handler. */
+void tui_term_give_back(void);
+
+/* Take the terminal.  False, and a sentence in why[n], if we cannot draw on it. */
 bool tui_term_open(const struct tui_term_options *o, char *why, size_t n);
-void tui_term_close(void);
+void tui_term_close(void);      /* nothing if it is not open */
 
-/* A key, or ERR if none comes within timeout_ms (-1: wait for ever) or one of
- * the other descriptors (may be -1) has something.  A signal ends the wait. */
+/* A key as getch() of ncurses gives it, KEY_RESIZE and KEY_MOUSE among them.  ERR if none
+ * has come after timeout_ms (0: do not wait, -1: for ever), or sooner, if other_fd (-1:
+ * none) has become readable or a signal has come. */
 int  tui_term_key(int timeout_ms, int other_fd);
-/* Is a key waiting? */
-bool tui_term_pending(void);
-bool tui_term_lost(void);       /* there is nobody at the terminal any more */
+bool tui_term_pending(void);    /* a key is waiting */
+bool tui_term_lost(void);       /* the terminal is gone: its window was closed */
 
 void tui_term_mouse(bool on);
-void tui_term_redraw(void);     /* everything anew, for a terminal somebody wrote on */
-void tui_term_show(int cursor_y, int cursor_x);     /* out with it; y -1: no cursor */
-void tui_term_size(int *h, int *w);
+void tui_term_redraw(void);     /* next time send all, in case somebody else wrote on it */
 
-/* Signal numbers that came since last asked (0: none): INT, TERM, HUP. */
+/* Send the terminal what has changed, and put its cursor there (y -1: hide it). */
+void tui_term_show(int cursor_y, int cursor_x);
+void tui_term_size(int *h, int *w);     /* in lines and columns */
+
+/* The SIGINT, SIGTERM or SIGHUP that came since this was last asked; 0: none did. */
 int tui_term_signal(void);
 
 #endif

@@ -1,9 +1,16 @@
 /*
  * debugger/tui/timeline.c -- the pane that draws the whole run as a line of time:
- * exits, interrupts, MARKs, and where the selected event is.
+ * exits, pages, interrupts, MARKs, and where the selected event is.
  *
- * What is drawn comes from the survey.  Left and right move by a column, and
- * the event at that moment becomes the selected one.
+ *     exits  ▂▁▁▁▇█▃▁▁▁▁▁      each curve is scaled to its own highest column
+ *     pages  █▁   ▃
+ *     irqs       ▁▁▁▁▁▁▁▁
+ *     MARK   |1  |2     |3
+ *               ^ 0.000412 s   the selected event; bookmarks are in this line too
+ *
+ * From left to right is virtual time, from the first event to the last.  What is drawn
+ * comes from the survey (survey.h), so it grows while that is counted.  Left and right
+ * move by a column, and the event at that moment becomes the selected one.
  */
 #include <curses.h>
 #include <inttypes.h>
@@ -13,15 +20,18 @@
 #include "debugger/tui/survey.h"
 #include "debugger/tui/tui.h"
 
-#define MAX_WIDTH 512
+#define MAX_WIDTH 512           /* columns of a curve, at most */
+#define NAMES_W   7             /* columns for the names to the left of the curves */
 
-struct timeline { int width; };
+struct timeline { int width; };     /* columns of a curve, as last drawn */
 
+/* How long the run is; never 0, for one divides by it. */
 static uint64_t span_ns(const struct survey *v)
 {
     return v->last_ns > v->first_ns ? v->last_ns - v->first_ns : 1;
 }
 
+/* From time to column, and back.  The first event is in column 0, the last in the last. */
 static int column_of(const struct survey *v, uint64_t ns, int width)
 {
     double part = ns > v->first_ns ? (double)(ns - v->first_ns) / (double)span_ns(v) : 0;
@@ -38,24 +48,27 @@ enum curve { CURVE_EXITS, CURVE_FAULTS, CURVE_IRQS, N_CURVES };
 static const struct { const char *name; enum role role; } curves[N_CURVES] = {
     { "exits", ROLE_EXIT }, { "pages", ROLE_MEM }, { "irqs", ROLE_IRQ } };
 
-static uint32_t value(const struct survey_bucket *b, enum curve c)
+static uint32_t curve_value(const struct survey_bucket *b, enum curve c)
 {
     return c == CURVE_EXITS ? b->exits : c == CURVE_FAULTS ? b->faults : b->irqs;
 }
 
+/* A curve: buckets are of the survey's length and columns of this pane's, so what falls
+ * into a column is added up.  The highest column is the full height of the line. */
 static void draw_curve(const struct survey *v, const struct area *a, int y, enum curve c)
 {
     uint32_t sum[MAX_WIDTH] = { 0 }, most = 0;
     uint64_t used = span_ns(v) / v->bucket_ns + 1;
     for (uint64_t i = 0; i < used && i < SURVEY_BUCKETS; i++)
-        sum[column_of(v, v->first_ns + i * v->bucket_ns, a->w)] += value(&v->bucket[i], c);
+        sum[column_of(v, v->first_ns + i * v->bucket_ns, a->w)] += curve_value(&v->bucket[i], c);
     for (int x = 0; x < a->w; x++)
         most = sum[x] > most ? sum[x] : most;
     for (int x = 0; x < a->w; x++)
         draw_text(a, y, x, curves[c].role, draw_spark(sum[x], most));
 }
 
-/* A tick for each MARK and its number where there is room. */
+/* A tick for each MARK and its number.  One that would stand in the number of the MARK
+ * before is left out. */
 static void draw_marks(const struct survey *v, const struct area *a, int y)
 {
     int free_from = 0;
@@ -72,6 +85,8 @@ static void draw_marks(const struct survey *v, const struct area *a, int y)
         draw_text(a, y, 0, ROLE_DIM, "the guest set no MARK");
 }
 
+/* The last line: bookmarks, where the selected event is, and its time, to the right of the
+ * sign or, near the edge, to the left. */
 static void draw_cursor(struct tui *t, const struct area *a, int y)
 {
     const struct survey *v = t->survey;
@@ -90,12 +105,13 @@ static void draw_cursor(struct tui *t, const struct area *a, int y)
     draw_text(a, y, left, ROLE_DIM, when);
 }
 
+/* As many curves as there are lines, but for two: those of the MARKs and the cursor. */
 static void timeline_draw(struct pane *p, const struct area *a)
 {
     struct tui *t = p->tui;
     struct timeline *l = p->state;
     const struct survey *v = t->survey;
-    struct area in = { a->y, a->x + 7, a->h, a->w - 8 > MAX_WIDTH ? MAX_WIDTH : a->w - 8 };
+    struct area in = { a->y, a->x + NAMES_W, a->h, a->w - 8 > MAX_WIDTH ? MAX_WIDTH : a->w - 8 };
     draw_clear(a);
     if (in.w < 4 || a->h < 1)
         return;
@@ -121,7 +137,8 @@ static void timeline_title(struct pane *p, char *buf, size_t n)
                  100.0 * (double)v->done / (double)tui_n_events(p->tui));
 }
 
-/* The first event at that time or after, or the last one at or before. */
+/* Select the first event at that time or later; backward: the last one at that time or
+ * earlier. */
 static void to_time(struct tui *t, uint64_t ns, bool backward)
 {
     uint64_t n = tui_n_events(t), i = store_seek_time(t->store, ns + backward);
@@ -131,7 +148,9 @@ static void to_time(struct tui *t, uint64_t ns, bool backward)
         tui_select(t, i < n ? i : n - 1, false);
 }
 
-/* So many columns on; at least one event. */
+/* Move so many columns.  Several events may share a column, and the nearest event in the
+ * new one may be the one selected already: then at least to its neighbour, or the key would
+ * seem dead. */
 static void scrub(struct tui *t, struct pane *p, int by)
 {
     const struct timeline *l = p->state;
@@ -150,12 +169,12 @@ static void scrub(struct tui *t, struct pane *p, int by)
         tui_select(t, before - 1, false);
 }
 
-static void click(struct pane *p, int y, int x)
+static void timeline_click(struct pane *p, int y, int x)
 {
     const struct timeline *l = p->state;
     (void)y;
-    if (x >= 7 && x - 7 < l->width)
-        to_time(p->tui, time_of(p->tui->survey, x - 7, l->width), false);
+    if (x >= NAMES_W && x - NAMES_W < l->width)
+        to_time(p->tui, time_of(p->tui->survey, x - NAMES_W, l->width), false);
 }
 
 static const struct key timeline_keys[] = {
@@ -169,5 +188,5 @@ static const struct key timeline_keys[] = {
 const struct pane_ops pane_timeline = {
     .name = "timeline", .about = "the whole run: exits, pages mapped, interrupts, MARKs, bookmarks",
     .state_bytes = sizeof(struct timeline), .keys = timeline_keys,
-    .title = timeline_title, .draw = timeline_draw, .click = click,
+    .title = timeline_title, .draw = timeline_draw, .click = timeline_click,
 };

@@ -1,11 +1,14 @@
 /*
  * debugger/tui/tui.c -- the loop of the TUI.
  *
- *     keys -> work, a few milliseconds -> draw if anything changed -> wait
+ *     wait for a key -> do what keys say -> look what the guest did -> draw -> work -> ...
  *
- * Nothing here takes long: what is visible is drawn, and searching, counting
- * and moving through events that are not found yet go on in slices, so that a
- * key is answered at once with ten million events loaded.
+ * The program has one thread and must answer a key at once, even with ten million events
+ * loaded.  So nothing in the loop takes long.  Only what is visible is drawn; searching,
+ * counting, and moving through events that have not been found yet are *work*, done in
+ * slices of two milliseconds between which the keyboard is looked at.
+ *
+ * Begin reading with loop(), then tui_select().
  */
 #include "debugger/tui/tui.h"
 
@@ -22,15 +25,18 @@
 #include "debugger/link/link.h"
 #include "debugger/tui/survey.h"
 
-#define SLICE_NS    2000000     /* of work between looks at the keyboard */
-#define TYPING_NS   300000000   /* so long after a key the user is thought to type on, ... */
-#define BREATH_MS   4           /* ... and so long we sleep between slices: see is_typing() */
-#define SHOWN_NS    100000000   /* how often a search shows how far it has come */
-#define GROWING_MS  100         /* how often a growing file is looked at */
-#define FRAME_NS    33000000    /* how often the screen of a running guest is drawn */
-#define MAX_KEYS    64          /* taken before the screen is drawn      */
-#define EXIT_CANNOT 125
+/* All in the host's time. */
+#define SLICE_NS    2000000     /* work between two looks at the keyboard                  */
+#define TYPING_NS   300000000   /* after a key, how long we expect the user to type on: ... */
+#define BREATH_MS   4           /* ... then we sleep so long between slices, see is_typing() */
+#define SHOWN_NS    100000000   /* how often a search shows how far it has come            */
+#define GROWING_MS  100         /* how often a growing file is looked at                   */
+#define FRAME_NS    33000000    /* how often the screen of a running guest is drawn        */
 
+#define MAX_KEYS    64          /* keys taken before the screen is drawn                   */
+#define EXIT_CANNOT 125         /* exit status: the TUI could not begin                    */
+
+/* By enum pane_id, made from the list in pane.h. */
 static const struct pane_ops *const pane_ops[N_PANES] = {
 #define X(id, ops) &ops,
     PANE_LIST(X)
@@ -53,6 +59,7 @@ void tui_say(struct tui *t, enum role role, const char *fmt, ...)
  * The selected event
  */
 
+/* Push the cursor on the stack for Esc.  If that is full, the oldest place is forgotten. */
 static void remember_jump(struct tui *t)
 {
     if (t->n_back && t->back[t->n_back - 1] == t->cursor)
@@ -64,6 +71,9 @@ static void remember_jump(struct tui *t)
     t->back[t->n_back++] = t->cursor;
 }
 
+/* The event is copied: a pointer from store_at() does not last, as panes look at other
+ * events.  Panes that are not on the screen are not told, for some would look far into the
+ * trace; layout.c tells them when they come into sight. */
 void tui_select(struct tui *t, uint64_t index, bool jump)
 {
     const struct trace_event *e = store_at(t->store, index);
@@ -82,11 +92,13 @@ void tui_select(struct tui *t, uint64_t index, bool jump)
     t->dirty = true;
 }
 
+/* filter_both() of nothing and nothing is the filter that lets everything pass.  The
+ * selected event may not match the new filter, so the nearest one that does is looked for. */
 void tui_set_filter(struct tui *t, const char *text)
 {
     struct filter_error err;
-    struct filter *f = text[0] ? filter_compile(text, store_text(t->store),
-                                                &err) : filter_both(NULL, NULL);
+    struct filter *f = text[0] ? filter_compile(text, store_text(t->store), &err)
+                               : filter_both(NULL, NULL);
     if (!f) {
         tui_say(t, ROLE_ERROR, "%s", err.text);
         return;
@@ -95,7 +107,7 @@ void tui_set_filter(struct tui *t, const char *text)
     t->filter = f;
     snprintf(t->filter_text, sizeof t->filter_text, "%s", text);
     struct pane *p = &t->pane[PANE_STREAM];
-    p->ops->open(p);            /* begins anew where the cursor is */
+    p->ops->open(p);            /* forgets its rows, begins anew where the cursor is */
     tui_select(t, t->cursor, false);
     search_filter(t, false, t->cursor);
 }
@@ -110,6 +122,8 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* The top line: what is shown, on which engine and with which paging, and what the guest is
+ * doing.  Less important words are left out of narrow terminals. */
 static void draw_top(struct tui *t, const struct area *a)
 {
     const char *engine = store_info(t->store, "engine"), *mmu = store_info(t->store, "mmu");
@@ -129,6 +143,8 @@ static void draw_top(struct tui *t, const struct area *a)
         draw_format(a, 0, x, ROLE_BAR, "  (%s)", store_warning(t->store));
 }
 
+/* The last line has four uses: a line being typed is the most important, then a message,
+ * then how far a search has come, then the names of the function keys. */
 static void draw_bottom(struct tui *t, const struct area *a, int *cursor_y, int *cursor_x)
 {
     if (t->prompt.kind) {
@@ -145,7 +161,9 @@ static void draw_bottom(struct tui *t, const struct area *a, int *cursor_y, int 
     }
 }
 
-static void draw(struct tui *t)
+/* Everything anew, into ncurses' picture of the screen; it finds out what has changed and
+ * sends only that.  A terminal with few lines has them for the panes. */
+static void draw_all(struct tui *t)
 {
     int h, w, cursor_y = -1, cursor_x = 0;
     tui_term_size(&h, &w);
@@ -172,7 +190,7 @@ static void draw(struct tui *t)
  * Work
  */
 
-/* Whether somebody may be writing it still: the last event of a run is its STOP. */
+/* May somebody still be writing the trace file?  The last event of a run is its STOP. */
 static bool may_grow(struct tui *t)
 {
     uint64_t n = tui_n_events(t);
@@ -180,7 +198,8 @@ static bool may_grow(struct tui *t)
     return !last || last->kind != TRACE_STOP;
 }
 
-/* There are more events than there were. */
+/* The trace has grown.  If its end is followed, the last event that the filter shows
+ * becomes the selected one; if it was empty before, the first. */
 static void follow_end(struct tui *t)
 {
     uint64_t before = t->n_seen, n = t->n_seen = tui_n_events(t);
@@ -189,6 +208,7 @@ static void follow_end(struct tui *t)
         search_filter(t, t->follow, t->follow ? n - 1 : 0);
 }
 
+/* A recording: has another process written more into the file? */
 static void look_for_more(struct tui *t)
 {
     uint64_t now = host_monotonic_ns();
@@ -198,13 +218,19 @@ static void look_for_more(struct tui *t)
     store_refresh(t->store);
 }
 
-/* Whoever computes all the time has no claim to the processor left when a key comes,
- * and on a busy machine waits for it longer than the screen takes.  So while keys
- * come, work leaves gaps; nobody sees that counting takes longer then. */
+/* Has a key come just now?  While keys come, the loop sleeps a little between slices of
+ * work.
+ *
+ * A process that computes without a pause has used up its share of the processor when a key
+ * comes, so on a busy machine the scheduler lets it wait; that delay can be longer than
+ * drawing the screen.  A process that sleeps most of the time is run at once.  That
+ * counting takes longer meanwhile is not noticed. */
 static bool is_typing(const struct tui *t) { return host_monotonic_ns() - t->key_ns < TYPING_NS; }
 
-/* True: there is more to do than time was. */
-static bool work(struct tui *t)
+/* A slice of work: the search first, for the user waits for it; then the panes on the
+ * screen; and with what time is left the survey, which nobody waits for.  True: there is
+ * more to do.  How far search and survey have come is drawn a few times a second. */
+static bool work_a_slice(struct tui *t)
 {
     uint64_t end_ns = host_monotonic_ns() + SLICE_NS;
     bool more = search_work(t, SLICE_NS);
@@ -224,6 +250,9 @@ static bool work(struct tui *t)
     return more || counting;
 }
 
+/* Ctrl-C ends a search and pauses the guest.  SIGTERM and SIGHUP, or a terminal that is
+ * gone, end the TUI, with the exit status that a shell gives to a program ended by a
+ * signal. */
 static void take_signal(struct tui *t)
 {
     int signo = tui_term_signal();
@@ -236,29 +265,34 @@ static void take_signal(struct tui *t)
     }
 }
 
+/* How long to wait for a key when there is no work; -1: for ever. */
 static int wait_ms(struct tui *t)
 {
     return t->link ? live_wait_ms(t) : may_grow(t) ? GROWING_MS : -1;
 }
 
-/* What the guest, or whoever writes the file, has done meanwhile. */
+/* What has the guest, or whoever writes the file, done meanwhile? */
 static void look_outside(struct tui *t)
 {
     if (t->link)
         live_poll(t);
     else
         look_for_more(t);
-    if (tui_n_events(t) != t->n_seen)   /* they may have come with an answer, too */
+    if (tui_n_events(t) != t->n_seen)   /* also if they came along with an answer */
         follow_end(t);
 }
 
-/* What a key did is shown at once, what a guest does when it is time. */
+/* Draw if there is anything new.  What a key did is shown at once; what a running guest
+ * does at FRAME_NS, or drawing would take all the time. */
 static void draw_screen(struct tui *t, bool keyed)
 {
     if (t->dirty && (keyed || !live_running(t) || host_monotonic_ns() - t->shown_ns >= FRAME_NS))
-        draw(t);
+        draw_all(t);
 }
 
+/* All keys that wait are taken before the screen is drawn once (but at most MAX_KEYS of
+ * them): so holding a key down does not draw a screen for each.  If yet more have come by
+ * then, drawing is put off to the next turn. */
 static void loop(struct tui *t)
 {
     bool more = true;
@@ -277,7 +311,7 @@ static void loop(struct tui *t)
         look_outside(t);
         if (!tui_term_pending())
             draw_screen(t, keyed);
-        more = work(t);
+        more = work_a_slice(t);
     }
 }
 
@@ -285,6 +319,7 @@ static void loop(struct tui *t)
  * Beginning and end
  */
 
+/* One pane of each sort.  False: out of memory; close_tui() then closes what is open. */
 static bool open_panes(struct tui *t)
 {
     for (unsigned i = 0; i < N_PANES; i++) {
@@ -297,6 +332,7 @@ static bool open_panes(struct tui *t)
     return true;
 }
 
+/* Frees everything, also if new_tui() has come only half way. */
 static void close_tui(struct tui *t)
 {
     beside_end(t);

@@ -4,8 +4,15 @@
  * the CPU really walks: the shadow, from gla straight to hva, or the nested
  * one, from gpa to hva.
  *
- * What is drawn was looked up once for each stop, for the second table is asked
- * of the VMM.  An entry that was another at the stop before is marked.
+ *     gla 0x401234  is PDE 001 + PTE 001 + offset 234
+ *     the guest's tables, from CR3 131000      the nested table (EPT), walked for this gpa
+ *     `- PDE  at 131004: 137023  PW-A-         `- PML4E  ...  rwx
+ *      `- PTE at 137004: 10c063  PW-AD          `- ...
+ *     gpa 0x10c234  writable, 4 KiB            hva 0x7f...234  in the monitor, 4 KiB
+ *
+ * The guest's tables are read from its memory; the other one belongs to the VMM, which has
+ * to be asked.  So what is drawn was looked up once for each stop, and a few times a second
+ * while the guest runs.  An entry that was another at the stop before is marked.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,15 +25,17 @@
 #include "debugger/tui/tui.h"
 #include "debugger/tui/walk.h"
 
-#define BESIDE_W 92             /* columns from which the two stand beside each other */
+#define BESIDE_W 92             /* in a pane so wide the two stand beside each other */
 
+/* Does the monitor of this guest use shadow paging? */
 static bool is_shadowed(const struct tui *t)
 {
     const char *mmu = store_info(t->store, "mmu");
     return mmu && strcmp(mmu, "shadow") == 0;
 }
 
-/* The second translation of an address of its kind. */
+/* What the monitor's own table says of an address: a gla for the shadow, a gpa for the
+ * nested table.  0, -EAGAIN if the VMM must not be asked now, or what link_second() gives. */
 static int ask_second(struct tui *t, uint64_t address, struct link_second *out)
 {
     memset(out, 0, sizeof *out);
@@ -35,7 +44,10 @@ static int ask_second(struct tui *t, uint64_t address, struct link_second *out)
     return err;
 }
 
-static void look(struct tui *t, struct walk_view *v, uint64_t gla)
+/* Walk the guest's tables, then the monitor's.  With nested paging the second walk needs
+ * the gpa that the first one gives, so after a page fault there is none (-ENOENT); and the
+ * addresses of the guest's tables, being gpas, are looked up in the same way. */
+static void look_both_up(struct tui *t, struct walk_view *v, uint64_t gla)
 {
     v->gla = gla;
     v->stops = t->live.stops;
@@ -49,6 +61,8 @@ static void look(struct tui *t, struct walk_view *v, uint64_t gla)
         ask_second(t, v->walk.step[i].at, &v->of_step[i]);
 }
 
+/* What was found at the last stop becomes `before` when the guest has stopped anew; there
+ * is nothing to compare with when another address is walked. */
 void walk_look(struct tui *t, struct walk_view *v, uint64_t gla)
 {
     bool same = v->known && v->gla == gla, stopped = v->stops != t->live.stops;
@@ -59,19 +73,20 @@ void walk_look(struct tui *t, struct walk_view *v, uint64_t gla)
         v->before = v->walk;
         v->second_before = v->second;
     }
-    look(t, v, gla);
+    look_both_up(t, v, gla);
 }
 
 /*
  * Drawing
  */
 
+/* The bits of an entry [SDM 3A "Hierarchical Paging Structures: an Overview"]; a bit that
+ * is 0 is a dash, so that columns stay columns. */
 const char *walk_bits(uint64_t e, char *buf, size_t n)
 {
-    snprintf(buf, n, "%s%s%s%s%s%s%s", e & PTE_P ? "P" : "-", e & PTE_W ? "W" : "-", e & PTE_U
-             ? "U" : "-",
-             e & PTE_A ? "A" : "-", e & PTE_D ? "D" : "-", e & PTE_PS ? " large" : "", e & PTE_NX
-                 ? " NX" : "");
+    snprintf(buf, n, "%s%s%s%s%s%s%s", e & PTE_P ? "P" : "-", e & PTE_W ? "W" : "-",
+             e & PTE_U ? "U" : "-", e & PTE_A ? "A" : "-", e & PTE_D ? "D" : "-",
+             e & PTE_PS ? " large" : "", e & PTE_NX ? " NX" : "");
     return buf;
 }
 
@@ -87,7 +102,8 @@ static unsigned levels_now(const struct tui *t)
     return walk_levels(&pg);
 }
 
-/* The address taken apart, as the tables are indexed. */
+/* The address taken apart, as the tables are indexed: 10 bits for each of two levels in
+ * 32-bit paging, else 9 bits each [SDM 3A "Paging"]. */
 static void draw_address(struct tui *t, const struct area *a, int y, uint64_t gla)
 {
     unsigned levels = levels_now(t), bits = levels == 2 ? 10 : 9;
@@ -96,10 +112,15 @@ static void draw_address(struct tui *t, const struct area *a, int y, uint64_t gl
         x = draw_format(a, y, x, ROLE_DIM, "%s%s %03" PRIx64, level == levels ? "  is " : " + ",
                         walk_level_name(level),
                         gla >> (12 + bits * (level - 1)) & (BIT(bits) - 1));
-    draw_format(a, y, x, ROLE_DIM, levels
-                ? " + offset %03" PRIx64 : "  paging is off: it is the gpa as well", gla & 0xfff);
+    if (levels)
+        draw_format(a, y, x, ROLE_DIM, " + offset %03" PRIx64, gla & 0xfff);
+    else
+        draw_text(a, y, x, ROLE_DIM, "  paging is off: it is the gpa as well");
 }
 
+/* The guest's walk, a line for each entry, and what came of it: a gpa with the rights of
+ * all levels together, or a page fault.  Where the hva of a table is known it stands
+ * beside.  Returns the line below, as draw_second() does. */
 static int draw_guest(struct tui *t, const struct walk_view *v, const struct area *a, int y)
 {
     char bits[40];
@@ -121,28 +142,30 @@ static int draw_guest(struct tui *t, const struct walk_view *v, const struct are
     }
     if (w->result == WALK_OK)
         draw_format(a, y, 1, ROLE_STRONG, "gpa %#" PRIx64 "  %s%s%s, %" PRIu64 " KiB", w->gpa,
-                    w->writable ? "writable" : "read-only", w->user ? ", user" : "", w->executable
-                        ? "" : ", no code",
-                    w->page_size / 1024);
+                    w->writable ? "writable" : "read-only", w->user ? ", user" : "",
+                    w->executable ? "" : ", no code", w->page_size / 1024);
     else
         draw_format(a, y, 1, ROLE_BAD, "no page: #PF, error code %#x (a true fault)", w->error);
     return y + 1;
 }
 
+/* The shadow has the format of the guest's tables, an EPT entry one of its own: bits 0, 1
+ * and 2 are read, write and execute [SDM 3C "EPT Translation Mechanism"]. */
 static int draw_second(const struct walk_view *v, const struct area *a, int y)
 {
     char bits[40];
     const struct link_second *s = &v->second;
     if (v->err < 0) {
-        const char *why = v->err == -ENOENT ? "no gpa, so nothing to look up in the nested table"
-                        : v->err == -ESRCH ? "the monitor is gone, and its tables with it"
-                        : v->err == -ENOTSUP ? "the second table is the kernel's, and cannot be "
-                                               "seen" : "the monitor does not answer";
+        const char *why =
+            v->err == -ENOENT    ? "no gpa, so nothing to look up in the nested table"
+            : v->err == -ESRCH   ? "the monitor is gone, and its tables with it"
+            : v->err == -ENOTSUP ? "the second table is the kernel's, and cannot be seen"
+                                 : "the monitor does not answer";
         return draw_wrapped(a, y, ROLE_DIM, why);
     }
-    draw_text(a, y++, 1, ROLE_MEM, s->is_shadow
-              ? "the shadow, which the CPU walks instead"
-                  : "the nested table (EPT), walked for this gpa");
+    draw_text(a, y++, 1, ROLE_MEM,
+              s->is_shadow ? "the shadow, which the CPU walks instead"
+                           : "the nested table (EPT), walked for this gpa");
     for (unsigned i = 0; i < s->depth && i < 4; i++, y++) {
         uint64_t e = s->step[i].entry;
         bool changed = v->has_before && (i >= v->second_before.depth ||
@@ -153,8 +176,8 @@ static int draw_second(const struct walk_view *v, const struct area *a, int y)
         if (s->is_shadow)
             draw_format(a, y, x, ROLE_TEXT, "  %s", walk_bits(e, bits, sizeof bits));
         else
-            draw_format(a, y, x, ROLE_TEXT, "  %c%c%c", e & 1 ? 'r' : '-', e & 2 ? 'w' : '-', e & 4
-                        ? 'x' : '-');
+            draw_format(a, y, x, ROLE_TEXT, "  %c%c%c",
+                        e & 1 ? 'r' : '-', e & 2 ? 'w' : '-', e & 4 ? 'x' : '-');
     }
     if (s->ok)
         draw_format(a, y, 1, ROLE_STRONG, "hva %#" PRIx64 "  in the monitor, %" PRIu64 " KiB",
@@ -172,7 +195,8 @@ int walk_draw(struct tui *t, const struct walk_view *v, const struct area *a, in
         return draw_second(v, a, y);
     }
     int half = a->w / 2;
-    struct area left = { a->y, a->x, a->h, half }, right = { a->y, a->x + half, a->h, a->w - half };
+    struct area left = { a->y, a->x, a->h, half };
+    struct area right = { a->y, a->x + half, a->h, a->w - half };
     int y1 = draw_guest(t, v, &left, y), y2 = draw_second(v, &right, y);
     return y1 > y2 ? y1 : y2;
 }

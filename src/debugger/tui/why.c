@@ -1,6 +1,9 @@
 /*
  * debugger/tui/why.c -- the pane that says because of what the selected event
  * happened, and what else came of the same exit.
+ *
+ * causes.c gathers the steps; here they are drawn, and moved through: the step above or
+ * below becomes the selected event.  A small pane and a good one to begin with.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,8 +16,13 @@
 #include "debugger/tui/causes.h"
 #include "debugger/tui/tui.h"
 
-struct why { struct cause_tree causes; long top; int y; };       /* y: where the steps begin */
+struct why {
+    struct cause_tree causes;
+    long top;                   /* first step shown                                */
+    int  y;                     /* line in which it is, as last drawn: for clicks  */
+};
 
+/* The selected step is to be seen, with a few lines above it. */
 static void why_follow(struct pane *p)
 {
     struct why *w = p->state;
@@ -22,14 +30,17 @@ static void why_follow(struct pane *p)
     w->top = w->causes.selected > 6 ? w->causes.selected - 6 : 0;
 }
 
+/* What such an event is, in a sentence: for an exit by its reason, else by its kind. */
 static const char *about(const struct trace_event *e)
 {
     int i = e->kind == TRACE_EXIT && e->arg[0] <= UINT32_MAX ? exit_index((unsigned)e->arg[0]) : -1;
     return i >= 0 ? exit_infos[i].about : e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].about : "";
 }
 
+/* A line: seq, indentation, kind and arguments, and behind them, from 6/10 of the width on,
+ * a sentence about it.  is_cause: it is above the exit, as a "because". */
 static void draw_step(struct tui *t, const struct area *a, int y, const struct cause_step *s,
-                      bool selected, bool cause)
+                      bool selected, bool is_cause)
 {
     char args[500];
     const struct trace_event *e = &s->e;
@@ -38,7 +49,7 @@ static void draw_step(struct tui *t, const struct area *a, int y, const struct c
         draw_rest(a, y, 0, role);
     int x = draw_format(a, y, 1, selected ? role : ROLE_DIM, "%8" PRIu64 "  ", e->seq);
     x += 2 * (s->depth > 1 ? s->depth - 1 : 0);
-    if (cause)
+    if (is_cause)
         x = draw_text(a, y, x, selected ? role : ROLE_DIM, "because ");
     else if (s->depth)
         x = draw_text(a, y, x, selected ? role : ROLE_DIM, glyph(GLYPH_LAST)) + 1;
@@ -69,6 +80,8 @@ static int draw_facts(struct tui *t, const struct area *a)
     return 2;
 }
 
+/* From the top: the facts, if there is room; what is missing above; the steps; and whether
+ * there are more than could be gathered. */
 static void why_draw(struct pane *p, const struct area *a)
 {
     struct why *w = p->state;
@@ -100,9 +113,8 @@ static void why_title(struct pane *p, char *buf, size_t n)
     int came = w->n - w->first - 1;
     if (w->n > w->first)
         snprintf(buf, n, "what came of %s %" PRIu64 ": %d event%s",
-                 w->step[w->first].e.kind == TRACE_EXIT ? "exit" : "event", w->step[w->first].e.seq,
-                     came,
-                 came == 1 ? "" : "s");
+                 w->step[w->first].e.kind == TRACE_EXIT ? "exit" : "event",
+                 w->step[w->first].e.seq, came, came == 1 ? "" : "s");
 }
 
 /* The step above or below becomes the selected event. */
@@ -115,7 +127,7 @@ static void move_step(struct tui *t, struct pane *p, int by)
     tui_select(t, store_seek_seq(t->store, w->step[to].e.seq), false);
 }
 
-static void click(struct pane *p, int y, int x)
+static void why_click(struct pane *p, int y, int x)
 {
     const struct why *w = p->state;
     long to = w->top + y - w->y;
@@ -133,5 +145,5 @@ static const struct key why_keys[] = {
 const struct pane_ops pane_why = {
     .name = "why", .about = "because of what it happened, and what else came of that",
     .state_bytes = sizeof(struct why), .keys = why_keys,
-    .title = why_title, .draw = why_draw, .click = click, .follow_selection = why_follow,
+    .title = why_title, .draw = why_draw, .click = why_click, .follow_selection = why_follow,
 };
