@@ -1,10 +1,12 @@
 /*
  * debugger/report/explain.c -- registers and tables, read as a teacher would read them.
  *
- * A triple fault is an exception that cannot be delivered, then a double fault
- * that cannot be either [SDM 3A "Interrupt 8-Double Fault Exception (#DF)"].
- * So we go the way of a delivery, the instruction itself first, then IDT, gate,
- * handler and stack, and tell each thing that is in the way.
+ * A triple fault is an exception that cannot be delivered, then a double fault that cannot be
+ * delivered either [SDM 3A "Interrupt 8-Double Fault Exception (#DF)"].  So we go the way of a
+ * delivery: is the instruction itself mapped?  Is there a gate in the IDT, and does it lead to
+ * a handler?  Is there a stack?  Each thing that is in the way is told.
+ *
+ * Nothing is known here of how an engine works; registers and memory are enough.
  */
 #include "debugger/report/explain.h"
 
@@ -13,16 +15,32 @@
 
 #include "base/trace.h"
 #include "base/x86.h"
+#include "cpu/state.h"
 #include "debugger/symbols/symbols.h"
 #include "mem/gmem.h"
 #include "mem/walk.h"
 
 #define GATE_PRESENT 0x80
 
+/* The stopped machine, as far as it must be known. */
+struct explain_input {
+    enum vm_stop stop;                      /* how the run ended */
+    const struct cpu_state *cpu;
+
+    /* Read n bytes at a linear address through the guest's page tables; false: not mapped. */
+    bool (*read)(void *arg, gla_t at, void *to, size_t n);
+    void *arg;
+
+    const struct symbols *symbols;          /* may be NULL                            */
+    const struct trace_event *unclaimed;    /* the last UNCLAIMED, or NULL: not known */
+};
+
 static bool is_long(const struct cpu_state *c) { return c->efer & EFER_LMA; }
 static bool is_real(const struct cpu_state *c) { return !(c->cr0 & CR0_PE); }
 static bool is_paged(const struct cpu_state *c) { return c->cr0 & CR0_PG; }
 
+/* The linear address of an offset in a segment.  In 64-bit code the bases of CS and SS are 0
+ * whatever the registers say.  [SDM 3A "Segmentation in IA-32e Mode"] */
 static gla_t linear(const struct cpu_state *c, enum seg seg, uint64_t offset)
 {
     if (is_long(c) && c->seg[SEG_CS].attr & SEG_L)
@@ -36,6 +54,7 @@ static bool is_mapped(const struct explain_input *in, gla_t at)
     return in->read(in->arg, at, &byte, 1);
 }
 
+/* An address, and its symbol if there is one. */
 static void say_place(const struct explain_input *in, uint64_t at, FILE *out)
 {
     char where[240];
@@ -44,6 +63,7 @@ static void say_place(const struct explain_input *in, uint64_t at, FILE *out)
         fprintf(out, " <%s>", where);
 }
 
+/* Why there is nothing at an address. */
 static void say_not_mapped(const struct explain_input *in, FILE *out)
 {
     fprintf(out, is_paged(in->cpu) ? "which the page tables at cr3 %#" PRIx64 " do not map"
@@ -55,9 +75,19 @@ static void say_not_mapped(const struct explain_input *in, FILE *out)
  * Triple fault
  */
 
+/* What an entry of the IDT says: the handler is at selector:offset.  In real mode there is no
+ * type. */
 struct gate { uint16_t selector; uint64_t offset; uint8_t type; };
 
-/* The way to the handler of a vector; false once something is in the way, which is told. */
+/* Read the gate of a vector.  Its size depends on the mode: 4 bytes in real mode (offset and
+ * segment), 8 in protected mode, 16 in long mode, where the offset is in three parts:
+ *
+ *     byte  0 1      2 3       4 5         6 7       8 9 10 11   12..15
+ *           offset   selector  IST, type   offset    offset      0
+ *           15..0              P DPL       31..16    63..32
+ *
+ * False: something is in the way, and was told.  [SDM 3A "IDT Descriptors", "64-Bit Mode IDT"]
+ */
 static bool gate_is_there(const struct explain_input *in, unsigned vector, struct gate *g,
                           FILE *out)
 {
@@ -91,6 +121,10 @@ static bool gate_is_there(const struct explain_input *in, unsigned vector, struc
     return false;
 }
 
+/* Is the gate's code segment in the GDT, and its handler mapped?  A selector's bit 2 means the
+ * LDT, which is not looked into; selector 0 is never valid.  In 32-bit code the handler's
+ * address depends on the segment's base, so it is not checked there.  False: something is in
+ * the way, and was told. */
 static bool handler_is_there(const struct explain_input *in, const struct gate *g, FILE *out)
 {
     const struct cpu_state *c = in->cpu;
@@ -115,6 +149,7 @@ static bool handler_is_there(const struct explain_input *in, const struct gate *
     return false;
 }
 
+/* The way of a vector to its handler.  False: it does not get there. */
 static bool explain_vector(const struct explain_input *in, unsigned vector, const char *name,
                            FILE *out)
 {
@@ -128,6 +163,8 @@ static bool explain_vector(const struct explain_input *in, unsigned vector, cons
     return true;
 }
 
+/* A delivery pushes at least RIP or EIP.  (If it changes stacks, which only the TSS tells,
+ * this is not the stack.) */
 static void explain_stack(const struct explain_input *in, FILE *out)
 {
     const struct cpu_state *c = in->cpu;
@@ -139,6 +176,8 @@ static void explain_stack(const struct explain_input *in, FILE *out)
     fputs(".\n", out);
 }
 
+/* We cannot know which exception was the first: page faults and general protection are the
+ * usual ones, so their ways are shown, and that of the double fault. */
 static void explain_triple_fault(const struct explain_input *in, FILE *out)
 {
     const struct cpu_state *c = in->cpu;
@@ -165,9 +204,10 @@ static void explain_triple_fault(const struct explain_input *in, FILE *out)
 }
 
 /*
- * The others
+ * HLT, and accesses that nobody answers
  */
 
+/* With interrupts off only an NMI or a reset ends HLT, and nobody here sends an NMI. */
 static void explain_halt(const struct explain_input *in, FILE *out)
 {
     const struct cpu_state *c = in->cpu;
@@ -185,6 +225,7 @@ static void explain_halt(const struct explain_input *in, FILE *out)
               "  PIT programmed (0x43, 0x40)?\n", out);
 }
 
+/* What a PC has at places where this machine has nothing: ports first, then memory. */
 static const struct { uint64_t from, to; const char *what; } places[] = {
     { 0x000,      0x00f,      "the first DMA controller, 8237A" },
     { 0x0c0,      0x0df,      "the second DMA controller" },
@@ -228,7 +269,6 @@ static void explain_unclaimed(const struct explain_input *in, FILE *out)
                 what);
 }
 
-/* Lines of text, or nothing if the end needs no explanation. */
 static void explain_stop(const struct explain_input *in, FILE *out)
 {
     switch (in->stop) {
@@ -245,6 +285,8 @@ static void explain_stop(const struct explain_input *in, FILE *out)
 
 struct reader { struct vm *vm; struct paging paging; };
 
+/* Byte by byte, since neighbours may lie in different pages.  PEEK: looking must not set
+ * accessed bits in the guest's tables. */
 static bool read_linear(void *arg, gla_t at, void *to, size_t n)
 {
     struct reader *r = arg;
@@ -259,7 +301,8 @@ static bool read_linear(void *arg, gla_t at, void *to, size_t n)
     return true;
 }
 
-/* The newest UNCLAIMED that is still in the ring. */
+/* The newest UNCLAIMED that is still in the ring, searched backwards from its head; NULL:
+ * none, or no trace. */
 static const struct trace_event *last_unclaimed(const struct trace *t)
 {
     uint64_t n = t ? t->ring->head : 0;

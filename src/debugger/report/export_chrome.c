@@ -1,10 +1,11 @@
 /*
- * debugger/report/export_chrome.c -- the Trace Event Format, JSON object form.
+ * debugger/report/export_chrome.c -- the Trace Event Format, in its form as a JSON object.
  *
- * An exit is a slice from EXIT to RESUME (host time if the run had --timing,
- * so the slices of one thread may overlap a little in virtual time); what
- * happens meanwhile, and on its own, are instants on a track for each layer.
- * Times are virtual, in microseconds.
+ * An exit is a slice from EXIT to RESUME.  What happens meanwhile, and on its own, are
+ * instants on a track for each layer.  Times are virtual; only the length of a slice is the
+ * host's if the run had --timing, so that slices may then overlap a little.
+ *
+ * Begin reading with trace_export_chrome().
  */
 #include "debugger/report/export.h"
 
@@ -15,17 +16,19 @@
 #include "debugger/trace/filter.h"
 #include "debugger/trace/store.h"
 
+/* Tracks are "threads" in the format: one for each layer, and behind them one for exits. */
 #define EXITS_TRACK N_LAYERS
 
 struct chrome {
     const struct store *s;
     FILE               *out;
-    const char         *comma;
-    struct trace_event  exit;       /* kind 0: we are in none */
+    const char         *comma;      /* "" before the first event, then "," */
+    struct trace_event  exit;       /* the EXIT of the exit we are in */
     bool                in_exit;
 };
 
-/* A text of ours as the inside of a JSON string: printable ASCII, but anything may be in it. */
+/* A text as the inside of a JSON string.  Our own texts are ASCII, but names from a trace may
+ * hold anything. */
 static void put_text(FILE *out, const char *s)
 {
     for (; *s; s++)
@@ -35,6 +38,8 @@ static void put_text(FILE *out, const char *s)
             fputc(*s >= ' ' && *s < 127 ? *s : '?', out);
 }
 
+/* An event: "ph" is its sort (X a slice with a duration, i an instant, M a name of a track),
+ * "ts" its time in microseconds; `more` are fields that only some have. */
 static void put_event(struct chrome *c, const char *phase, const char *name, unsigned track,
                       const struct trace_event *e, const char *more)
 {
@@ -52,6 +57,7 @@ static void put_event(struct chrome *c, const char *phase, const char *name, uns
     fputs("}}", c->out);
 }
 
+/* The exit that just ended, from its EXIT on. */
 static void put_slice(struct chrome *c, const struct trace_event *resume)
 {
     char duration[60];
@@ -62,6 +68,8 @@ static void put_slice(struct chrome *c, const struct trace_event *resume)
     c->in_exit = false;
 }
 
+/* A RESUME ends the slice of its exit and is not shown itself.  MARKs are drawn over all
+ * tracks ("s":"g", global). */
 static bool export_event(void *arg, uint64_t index, const struct trace_event *e)
 {
     struct chrome *c = arg;

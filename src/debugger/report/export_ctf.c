@@ -1,10 +1,12 @@
 /*
- * debugger/report/export_ctf.c -- the Common Trace Format, version 1.8: `metadata`
- * describes in TSDL how the binary file `events` is laid out.
+ * debugger/report/export_ctf.c -- the Common Trace Format, version 1.8.  The file `metadata`
+ * describes, in a language called TSDL, how the binary file `events` is laid out; readers know
+ * nothing else about it.
  *
- * One packet.  Every event: time, kind, then what all have, then three
- * arguments by the names of their kind (those of an EXIT as its two words).
- * A reader wants times that do not go back; ours do not.
+ * `events` is a single packet: a magic number, the stream's number, then the events one behind
+ * the other.  Each has its time and kind, then what all have, then three arguments that are
+ * named as those of its kind (of an EXIT its reason and the two words that describe it).
+ * Readers insist on times that do not go back; virtual time does not.
  */
 #include "debugger/report/export.h"
 
@@ -18,6 +20,8 @@
 
 #define CTF_MAGIC UINT32_C(0xc1fc1fc1)
 
+/* TSDL: names of integer types, the header of the file, the fields that all events have.
+ * Arguments are mostly addresses and ports, so readers show them in hexadecimal (x64). */
 static const char preamble[] =
     "/* CTF 1.8 */\n"
     "typealias integer { size = 8; align = 8; signed = false; } := u8;\n"
@@ -34,7 +38,8 @@ static const char preamble[] =
     "    event.header := struct { vtime_t timestamp; u8 id; };\n"
     "    event.context := struct { u64 seq; u64 cause; u64 icount; x64 rip; u8 vcpu; }; };\n";
 
-/* Names of fields must not be words of TSDL, so all get an underscore, which readers take off. */
+/* Names of fields must not be words of TSDL, so all get an underscore, which readers take off.
+ */
 static void describe_kind(FILE *out, unsigned kind)
 {
     fprintf(out, "event { name = \"%s\"; id = %u; stream_id = 0; fields := struct {",
@@ -60,6 +65,8 @@ static int write_metadata(const char *directory)
     return fclose(out) == 0 ? 0 : -errno;
 }
 
+/* The record must be packed as the metadata says: align = 8 means bits, so there is no
+ * padding.  A kind that we do not know has no description there, and is left out. */
 static bool export_event(void *arg, uint64_t index, const struct trace_event *e)
 {
     struct __attribute__((packed)) {

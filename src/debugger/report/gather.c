@@ -1,5 +1,8 @@
 /*
- * debugger/report/gather.c -- the passes over the trace.
+ * debugger/report/gather.c -- counting, in two passes over the trace.
+ *
+ * report_gather() at the end makes the passes; above it is a function for each kind of event
+ * that is counted.
  */
 #include "debugger/report/gather.h"
 
@@ -9,6 +12,8 @@
 #include "debugger/trace/field.h"
 #include "debugger/trace/filter.h"
 
+/* Which part of the run a moment lies in.  What lies outside, which only a damaged trace has,
+ * counts to the ends. */
 static size_t time_bin(const struct report_data *d, uint64_t ns)
 {
     uint64_t span = d->last_ns - d->first_ns + 1;
@@ -17,7 +22,8 @@ static size_t time_bin(const struct report_data *d, uint64_t ns)
     return (size_t)((double)(ns - d->first_ns) / (double)span * TIME_BINS);
 }
 
-/* The page of guest-physical memory that an event is about. */
+/* The page of guest-physical memory that an event is about: entries that were made in nested
+ * and shadow tables, and exits that have an address.  False: none. */
 static bool page_of(const struct trace_event *e, uint64_t *page)
 {
     uint64_t gpa;
@@ -29,6 +35,7 @@ static bool page_of(const struct trace_event *e, uint64_t *page)
     return true;
 }
 
+/* First pass: the lowest and the highest page that any event is about. */
 static bool widen_pages(void *arg, uint64_t index, const struct trace_event *e)
 {
     struct report_data *d = arg;
@@ -42,6 +49,7 @@ static bool widen_pages(void *arg, uint64_t index, const struct trace_event *e)
     return true;
 }
 
+/* Second pass: count an event in the map.  Its rows divide [first_page, last_page] evenly. */
 static void count_page(struct report_data *d, const struct trace_event *e, size_t t)
 {
     uint64_t page;
@@ -51,6 +59,7 @@ static void count_page(struct report_data *d, const struct trace_event *e, size_
     d->page_at[(size_t)(part * PAGE_BINS)][t]++;
 }
 
+/* An unknown reason (a trace of a newer version) is counted, but has no colour. */
 static void count_exit(struct report_data *d, const struct trace_event *e, size_t t)
 {
     int i = e->arg[0] <= UINT32_MAX ? exit_index((unsigned)e->arg[0]) : -1;
@@ -66,6 +75,7 @@ static void count_exit(struct report_data *d, const struct trace_event *e, size_
     d->exits_at[t][i]++;
 }
 
+/* The exit ends.  Its bin is the number of bits that its time has. */
 static void count_resume(struct report_data *d, const struct trace_event *e)
 {
     uint64_t ns = d->is_timed ? e->arg[2] : e->vtime_ns - d->entered_ns;
@@ -76,6 +86,7 @@ static void count_resume(struct report_data *d, const struct trace_event *e)
     d->latency[bin < LATENCY_BINS ? bin : LATENCY_BINS - 1]++;
 }
 
+/* A guest may set MARKs in a loop; those that find no room are counted. */
 static void add_mark(struct report_data *d, const struct trace_event *e)
 {
     if (d->n_marks == MAX_MARKS)
@@ -84,6 +95,8 @@ static void add_mark(struct report_data *d, const struct trace_event *e)
         d->mark[d->n_marks++] = (struct report_mark){ e->arg[0], e->seq, e->vtime_ns };
 }
 
+/* A port gets a row in the figure if it is among the first MAX_PORTS; the table below the
+ * figure has them all. */
 static void count_port(struct report_data *d, const struct trace_event *e, size_t t)
 {
     size_t i = 0;
@@ -98,6 +111,7 @@ static void count_port(struct report_data *d, const struct trace_event *e, size_
     d->port_at[i][t]++;
 }
 
+/* Second pass, for each event. */
 static bool count_event(void *arg, uint64_t index, const struct trace_event *e)
 {
     struct report_data *d = arg;
@@ -116,18 +130,20 @@ static bool count_event(void *arg, uint64_t index, const struct trace_event *e)
     return true;
 }
 
-/* f(text) or NULL: out of memory; the texts are ours and right. */
+/* Compile one of our own filters, which are free of mistakes.  NULL: no memory. */
 static struct filter *filter_of(const char *text)
 {
     struct filter_error err;
     return filter_compile(text, NULL, &err);
 }
 
+/* A histogram of the field of this name. */
 static struct histogram *histogram_of(const struct store *s, const char *field)
 {
     return histogram_new(trace_field_find(field, strlen(field)), store_text(s));
 }
 
+/* The trace is in order of time, so its first and last event tell how long the run was. */
 static void find_span(struct report_data *d)
 {
     uint64_t n = store_n_events(d->s);
@@ -138,6 +154,8 @@ static void find_span(struct report_data *d)
         d->last_ns = e->vtime_ns;
 }
 
+/* The filter "gpa" lets through the events that have a field of that name, so the first pass
+ * can skip blocks that have none. */
 int report_gather(struct store *s, struct report_data *d)
 {
     struct filter *pages = filter_of("gpa"), *all = filter_of(""),

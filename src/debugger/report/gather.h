@@ -1,6 +1,12 @@
 /*
- * debugger/report/gather.h -- what the page of a report is made of, counted in
- * one pass over the trace (and one before it over addresses, for their range).
+ * debugger/report/gather.h -- the numbers that a report's page is made of, counted from a
+ * trace.
+ *
+ * A figure shows TIME_BINS moments of the run: virtual time from the first event to the last
+ * is divided into so many equal parts ("bins"), and events are counted in each.  Two passes
+ * over the trace are needed: the first finds the range of addresses, the second counts.
+ *
+ * How the numbers are shown is report.c's business.
  */
 #ifndef DEBUGGER_REPORT_GATHER_H
 #define DEBUGGER_REPORT_GATHER_H
@@ -11,32 +17,51 @@
 
 #define TIME_BINS    120
 #define PAGE_BINS    48
-#define LATENCY_BINS 48         /* powers of two, ns */
+#define LATENCY_BINS 48         /* bin i: from 2^(i-1) to 2^i - 1 ns; bin 0: 0 ns */
 #define MAX_MARKS    200
 #define MAX_PORTS    16         /* rows of the devices' figure */
 
+/* A MARK of the guest's: its number, and where in the trace it is. */
 struct report_mark { uint64_t n, seq, vtime_ns; };
 
 struct report_data {
     struct store *s;
+
+    /* The whole run, in virtual time. */
     uint64_t first_ns, last_ns, events, exits;
+    int      damaged;                       /* blocks of the trace that could not be read */
+
+    /* Exits by reason, as exit_infos[] has them, in all and over time. */
     uint64_t by_reason[N_EXITS], other_reasons;
     uint32_t exits_at[TIME_BINS][N_EXITS];
+
+    /* The map of guest-physical memory: how often events were about a part of it. */
     uint64_t first_page, last_page, pages_touched;
     uint32_t page_at[PAGE_BINS][TIME_BINS];
-    uint64_t latency[LATENCY_BINS], entered_ns;
-    bool     in_exit, is_timed;             /* timed: latency is the host's */
+
+    /* How long exits last. */
+    uint64_t latency[LATENCY_BINS];
+    uint64_t entered_ns;                    /* while counting: when the exit began        */
+    bool     in_exit;                       /* while counting: there is one               */
+    bool     is_timed;                      /* the times are the host's, not virtual      */
+
+    /* Which port, place in the code and vector came how often. */
     struct histogram *ports, *places, *vectors;
+
+    /* Accesses to ports over time, for the first MAX_PORTS that came. */
     uint16_t port[MAX_PORTS];
     size_t   n_ports;
     uint32_t port_at[MAX_PORTS][TIME_BINS];
+
+    /* The first MAX_MARKS MARKs, and how many came after them. */
     struct report_mark mark[MAX_MARKS];
     size_t   n_marks, more_marks;
-    int      damaged;
 };
 
-/* 0 or -errno; report_forget() in any case. */
+/* Count; *d is filled.  0, or -ENOMEM.  Call report_forget() in either case. */
 int report_gather(struct store *s, struct report_data *d);
+
+/* Free what *d has allocated; *d itself is the caller's. */
 void report_forget(struct report_data *d);
 
 #endif

@@ -1,6 +1,9 @@
 /*
- * debugger/report/histogram.c -- a tally of a field's values.  Times fall into classes of a
- * factor of two, whose key is the lower end.
+ * debugger/report/histogram.c -- a tally of the values that a field has, and its table with
+ * bars.
+ *
+ * A class is counted under the value it begins with: the start of a function, or the lower end
+ * of a power of two.
  */
 #include "debugger/report/histogram.h"
 
@@ -19,10 +22,10 @@ struct histogram {
     const struct trace_field *field;
     const struct trace_text  *x;
     struct tally              values;
-    struct tally_row         *row;      /* settled */
+    struct tally_row         *row;      /* sorted; NULL: not yet */
     size_t                    n_rows;
-    uint64_t                  total;
-    bool                      by_size;
+    uint64_t                  total;        /* events that have the field           */
+    bool                      by_size;      /* a time: classes are powers of two    */
 };
 
 struct histogram *histogram_new(const struct trace_field *field, const struct trace_text *x)
@@ -45,7 +48,8 @@ void histogram_free(struct histogram *h)
     free(h);
 }
 
-/* What a value is counted as: a function's start, a power of two, itself. */
+/* Which row a value is counted in: that of its power of two, of its function's start, or its
+ * own. */
 static uint64_t key_of(const struct histogram *h, uint64_t value)
 {
     uint64_t offset;
@@ -56,6 +60,7 @@ static uint64_t key_of(const struct histogram *h, uint64_t value)
     return value;
 }
 
+/* Only the key is counted; a tally's amounts are not used here. */
 void histogram_add(struct histogram *h, const struct trace_event *e)
 {
     uint64_t value;
@@ -65,6 +70,7 @@ void histogram_add(struct histogram *h, const struct trace_event *e)
     tally_add(&h->values, &(struct tally_row){ .key = key_of(h, value), .count = 1 });
 }
 
+/* Orders for qsort(): the most frequent first, or by value. */
 static int by_count(const void *a, const void *b)
 {
     const struct tally_row *x = a, *y = b;
@@ -88,6 +94,8 @@ const struct tally_row *histogram_rows(struct histogram *h, size_t *n, uint64_t 
     return h->row;
 }
 
+/* A word such as an exit's name is better than a number, and a number is written as the field
+ * is elsewhere. */
 char *histogram_label(const struct histogram *h, uint64_t value, char *buf, size_t n)
 {
     const char *word = trace_field_word(h->x, h->field->look, value);
@@ -106,6 +114,7 @@ char *histogram_label(const struct histogram *h, uint64_t value, char *buf, size
     return buf;
 }
 
+/* Bars are drawn in proportion to the longest; every row has at least one mark. */
 void histogram_print(struct histogram *h, size_t rows, FILE *out)
 {
     static const char bar[] = "##############################";

@@ -1,8 +1,10 @@
 /*
- * debugger/report/report.c -- the page: figures and tables out of what was gathered.
+ * debugger/report/report.c -- the page: figures and tables out of what gather.c has counted.
  *
- * It is written so that it is well-formed XML too, which is easy to check.
- * Colours are of a palette that colour-blind people can tell apart.
+ * One function for each section of the page, in their order; report_html() at the end calls
+ * them.  What the page contains is HTML that is well-formed XML too, which is easy to check
+ * (tests/unit/test_report.c does).  All text that comes from the trace goes through put_text()
+ * or put_word().
  */
 #include "debugger/report/report.h"
 
@@ -14,12 +16,15 @@
 #include "debugger/report/gather.h"
 #include "debugger/report/tally.h"
 
+/* Sizes in units of the SVG, which the browser scales: all figures are WIDTH wide and draw
+ * between the left MARGIN, which has the labels, and PLOT units further right. */
 #define WIDTH      960
 #define MARGIN     90
 #define PLOT       (WIDTH - MARGIN - 10)
 #define TABLE_ROWS 15
 #define N_COLOURS  7
 
+/* The palette of Okabe and Ito, which colour-blind people can tell apart. */
 static const char *const colours[N_COLOURS] = {
     "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#999999",
 };
@@ -54,6 +59,7 @@ static void put_text(FILE *out, const char *s)
         }
 }
 
+/* A time with its unit, at most four digits. */
 static void put_time(FILE *out, uint64_t ns)
 {
     static const struct { double unit; const char *name; } units[] = {
@@ -65,14 +71,16 @@ static void put_time(FILE *out, uint64_t ns)
     fprintf(out, "%.4g %s", (double)ns / units[i].unit, units[i].name);
 }
 
+/* `what` is for people who cannot see the figure. */
 static void begin_svg(FILE *out, int height, const char *what)
 {
     fprintf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", WIDTH, height,
             what);
 }
 
-static void rect(FILE *out, double x, double y, double w, double h, const char *fill,
-                 double opacity)
+/* A rectangle with its upper left corner at (x, y).  SVG's y grows downwards. */
+static void put_rect(FILE *out, double x, double y, double w, double h, const char *fill,
+                     double opacity)
 {
     fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"", x, y, w,
             h, fill);
@@ -81,6 +89,7 @@ static void rect(FILE *out, double x, double y, double w, double h, const char *
     fputs("/>", out);
 }
 
+/* Five times along the bottom. */
 static void time_axis(FILE *out, const struct report_data *d, int y)
 {
     for (unsigned i = 0; i <= 4; i++) {
@@ -91,6 +100,7 @@ static void time_axis(FILE *out, const struct report_data *d, int y)
     }
 }
 
+/* Where a moment of the run is in a figure. */
 static double x_of(const struct report_data *d, uint64_t ns)
 {
     double span = (double)(d->last_ns - d->first_ns) + 1;
@@ -98,7 +108,8 @@ static double x_of(const struct report_data *d, uint64_t ns)
     return MARGIN + (part < 1 ? part : 1) * PLOT;
 }
 
-/* The reasons, most frequent first: as many as there are colours, the last for the rest. */
+/* The reasons that occur, the most frequent first (an insertion sort, as they are few); how
+ * many.  There are fewer colours than reasons: all from the last colour on share it. */
 static size_t rank_reasons(const struct report_data *d, unsigned *order)
 {
     size_t n = 0;
@@ -113,6 +124,7 @@ static size_t rank_reasons(const struct report_data *d, unsigned *order)
     return n;
 }
 
+/* A dashed line for each of the guest's MARKs, with its number. */
 static void put_marks(FILE *out, const struct report_data *d, int height)
 {
     for (size_t i = 0; i < d->n_marks; i++) {
@@ -124,6 +136,8 @@ static void put_marks(FILE *out, const struct report_data *d, int height)
     }
 }
 
+/* A column for each part of the run: its exits, stacked by reason. y is where the next piece
+ * stands, and counts upwards, which in SVG is towards 0. */
 static void put_timeline(FILE *out, const struct report_data *d)
 {
     unsigned order[N_EXITS];
@@ -142,8 +156,8 @@ static void put_timeline(FILE *out, const struct report_data *d)
         for (size_t i = 0; i < n; i++) {
             double h = (double)d->exits_at[t][order[i]] / (double)most * 190;
             if (h > 0)
-                rect(out, MARGIN + (double)t * w, y -= h, w, h,
-                     colours[i < N_COLOURS ? i : N_COLOURS - 1], 1);
+                put_rect(out, MARGIN + (double)t * w, y -= h, w, h,
+                         colours[i < N_COLOURS ? i : N_COLOURS - 1], 1);
         }
     }
     put_marks(out, d, 210);
@@ -157,6 +171,7 @@ static void put_timeline(FILE *out, const struct report_data *d)
     fputs("</p>\n", out);
 }
 
+/* The table of reasons, each with a bar of its share beside it. */
 static void put_reasons(FILE *out, const struct report_data *d)
 {
     unsigned order[N_EXITS];
@@ -170,19 +185,21 @@ static void put_reasons(FILE *out, const struct report_data *d)
                 "<svg width=\"200\" height=\"10\">", exit_infos[order[i]].about,
                     exit_infos[order[i]].name,
                 d->by_reason[order[i]], 100 * share);
-        rect(out, 0, 0, 200 * share, 10, colours[i < N_COLOURS ? i : N_COLOURS - 1], 1);
+        put_rect(out, 0, 0, 200 * share, 10, colours[i < N_COLOURS ? i : N_COLOURS - 1], 1);
         fputs("</svg></td></tr>\n", out);
     }
     fprintf(out, "<tr><td>all</td><td>%" PRIu64 "</td><td></td><td></td></tr></table>\n", d->exits);
 }
 
-/* Darker is more, by logarithm: one touch must be seen beside a million. */
+/* How opaque a field is: the more, the darker, by the number of bits, so that one touch can be
+ * seen beside a million.  A count of 0 is not drawn at all. */
 static double shade(uint32_t count, uint32_t most)
 {
     double bits = 32 - __builtin_clz(count), all = 32 - __builtin_clz(most);
     return 0.25 + 0.75 * bits / all;
 }
 
+/* Memory from bottom to top, time from left to right, and a field for each part of both. */
 static void put_heat_map(FILE *out, const struct report_data *d)
 {
     uint32_t most = 1;
@@ -199,8 +216,8 @@ static void put_heat_map(FILE *out, const struct report_data *d)
     for (size_t p = 0; p < PAGE_BINS; p++)
         for (size_t t = 0; t < TIME_BINS; t++)
             if (d->page_at[p][t])
-                rect(out, MARGIN + (double)t * w, (double)(PAGE_BINS - 1 - p) * 5 + 15, w, 5,
-                     "#d55e00", shade(d->page_at[p][t], most));
+                put_rect(out, MARGIN + (double)t * w, (double)(PAGE_BINS - 1 - p) * 5 + 15, w, 5,
+                         "#d55e00", shade(d->page_at[p][t], most));
     fprintf(out, "\n<text x=\"%d\" y=\"25\" text-anchor=\"end\">%#" PRIx64 "</text>"
             "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%#" PRIx64 "</text>", MARGIN - 5,
             d->last_page * PAGE_SIZE, MARGIN - 5, PAGE_BINS * 5 + 14, d->first_page * PAGE_SIZE);
@@ -210,6 +227,8 @@ static void put_heat_map(FILE *out, const struct report_data *d)
             ".</p>\n", d->pages_touched, most);
 }
 
+/* A row for each port over time, shaded by itself (a busy port beside a quiet one would leave
+ * the quiet one invisible), and below it the table of ports. */
 static void put_devices(FILE *out, const struct report_data *d, report_port_fn *port_name)
 {
     double w = (double)PLOT / TIME_BINS;
@@ -229,8 +248,8 @@ static void put_devices(FILE *out, const struct report_data *d, report_port_fn *
                 d->port[i]);
         for (size_t t = 0; t < TIME_BINS; t++)
             if (d->port_at[i][t])
-                rect(out, MARGIN + (double)t * w, y, w, 13, "#0072b2",
-                     shade(d->port_at[i][t], most));
+                put_rect(out, MARGIN + (double)t * w, y, w, 13, "#0072b2",
+                         shade(d->port_at[i][t], most));
         fputc('\n', out);
     }
     time_axis(out, d, height - 6);
@@ -248,6 +267,7 @@ static void put_devices(FILE *out, const struct report_data *d, report_port_fn *
     fputs("</table>\n", out);
 }
 
+/* A column for each power of two that occurs, and those between. */
 static void put_latency(FILE *out, const struct report_data *d)
 {
     size_t first = LATENCY_BINS, last = 0;
@@ -265,7 +285,7 @@ static void put_latency(FILE *out, const struct report_data *d)
     double w = (double)PLOT / (double)(last - first + 1);
     for (size_t i = first; i <= last; i++) {
         double h = (double)d->latency[i] / (double)most * 130, x = MARGIN + (double)(i - first) * w;
-        rect(out, x + 1, 150 - h, w - 2, h, "#009e73", 1);
+        put_rect(out, x + 1, 150 - h, w - 2, h, "#009e73", 1);
         fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%" PRIu64 "</text>"
                 "<text x=\"%.1f\" y=\"168\" text-anchor=\"middle\">", x + w / 2, 146 - h,
                     d->latency[i], x + w / 2);
@@ -279,6 +299,7 @@ static void put_latency(FILE *out, const struct report_data *d)
                           "--timing for the host's.");
 }
 
+/* The most frequent values of a field. */
 static void put_histogram(FILE *out, const char *title, const char *column, struct histogram *h)
 {
     size_t n;
@@ -311,6 +332,8 @@ static void put_mark_table(FILE *out, const struct report_data *d)
         fprintf(out, "<p class=\"note\">and %zu more</p>\n", d->more_marks);
 }
 
+/* What trace it is, and whether anything is missing in it.  The guest's name comes from the
+ * trace. */
 static void put_about(FILE *out, const struct report_data *d, const char *name)
 {
     const char *guest = store_info(d->s, "guest"), *warning = store_warning(d->s);
@@ -328,7 +351,9 @@ static void put_about(FILE *out, const struct report_data *d, const char *name)
     }
 }
 
-/* A word for a shell, quoted if it needs to be. */
+/* A word of a command line, quoted for a POSIX shell if it needs to be, and escaped for the
+ * page: people will copy it, so a hostile file name must stay one word.  Within single quotes
+ * everything is literal but the quote itself, which is written as '\''. */
 static void put_word(FILE *out, const char *s)
 {
     static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -347,6 +372,7 @@ static void put_word(FILE *out, const char *s)
     fputs("&#39;", out);
 }
 
+/* The command that would make this trace again, from what the trace's header says of the run. */
 static void put_commands(FILE *out, const struct report_data *d, const char *name)
 {
     static const struct { const char *option, *key; } options[] = {

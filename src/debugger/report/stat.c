@@ -1,11 +1,12 @@
 /*
  * debugger/report/stat.c -- counts and times of exits, by four keys at once.
  *
- * An exit lasts from its EXIT event to its RESUME.  If the run had --timing
- * the RESUME says how many host nanoseconds the monitor took; else all we have
- * is virtual time, which stands still while the monitor works except where it
- * lets time pass: the table says which of the two it shows.  In virtual time
- * a HLT lasts until something happens, as people expect of it.
+ * How long an exit took: with --timing its RESUME event says how many host nanoseconds the
+ * monitor needed.  Otherwise there is only virtual time, which stands still while the monitor
+ * works except where it lets time pass on purpose.  The headline says which of the two is
+ * shown.  In virtual time a HLT lasts until something happens, as people expect of it.
+ *
+ * Begin reading with stat_add().
  */
 #include "debugger/report/stat.h"
 
@@ -18,20 +19,28 @@
 #include "debugger/report/tally.h"
 #include "debugger/symbols/symbols.h"
 
+/* As many as the event's field for the vCPU, one byte, can tell. */
 #define MAX_VCPUS   256
 #define TOP_ROWS    20
 
 const char *const stat_by_names[N_STAT_BY] = { "reason", "port", "mmio", "rip" };
 
-/* The exit a vCPU is in. */
-struct pending { bool is, waits; bool has[N_STAT_BY]; uint64_t key[N_STAT_BY], vtime_ns; };
+/* The exit that a vCPU is in, from its EXIT to its RESUME. */
+struct pending {
+    bool     in_exit;               /* false: the guest runs                                */
+    bool     waits;                 /* it was a HLT, and nothing has happened since         */
+    bool     has[N_STAT_BY];        /* does the exit have a row in this table? (a port ...) */
+    uint64_t key[N_STAT_BY];        /* if so, of this key                                   */
+    uint64_t vtime_ns;              /* when it began                                        */
+};
 
 struct exit_stat {
     struct tally   table[N_STAT_BY];
     struct pending pending[MAX_VCPUS];
     uint64_t       exits, sum_ns;
-    uint64_t       first_ns, last_ns;
-    bool           any, timed;      /* timed: RESUMEs carry host time */
+    uint64_t       first_ns, last_ns;   /* virtual time of the first and last event */
+    bool           any;             /* there was an event              */
+    bool           timed;           /* RESUMEs carry the host's time   */
     stat_port_fn  *port_name;       /* may be NULL */
 };
 
@@ -61,13 +70,17 @@ uint64_t stat_exits(const struct exit_stat *s)
  * Events
  */
 
-#define PORT_IN BIT(16)     /* reads and writes of a port are two rows */
+/* Bits of a key that say "read": reads and writes of a port, or of a page, are two rows.  They
+ * are put where the number of a port, or the address of a page, has none. */
+#define PORT_IN BIT(16)
 #define MMIO_IN BIT(0)
 
+/* Note under which keys the exit will be counted; it is counted when it is known how long it
+ * took. */
 static void begin_exit(struct pending *p, const struct trace_event *e)
 {
     struct vmexit x;
-    *p = (struct pending){ .is = true, .vtime_ns = e->vtime_ns };
+    *p = (struct pending){ .in_exit = true, .vtime_ns = e->vtime_ns };
     exit_unpack((unsigned)e->arg[0], e->arg[1], e->arg[2], &x);
     p->has[STAT_BY_REASON] = p->has[STAT_BY_RIP] = true;
     p->key[STAT_BY_REASON] = e->arg[0];
@@ -81,7 +94,8 @@ static void begin_exit(struct pending *p, const struct trace_event *e)
     }
 }
 
-/* The exit is over at now_ns; host_ns is 0 if nobody measured. */
+/* The exit is over at now_ns; host_ns is how long it took on the host, or 0 if nobody
+ * measured. */
 static void end_exit(struct exit_stat *s, struct pending *p, uint64_t now_ns, uint64_t host_ns)
 {
     uint64_t ns = host_ns ? host_ns : now_ns > p->vtime_ns ? now_ns - p->vtime_ns : 0;
@@ -92,9 +106,13 @@ static void end_exit(struct exit_stat *s, struct pending *p, uint64_t now_ns, ui
             tally_add(&s->table[by], &(struct tally_row){ p->key[by], 1, ns, ns, ns });
     s->exits++;
     s->sum_ns += ns;
-    p->is = false;
+    p->in_exit = false;
 }
 
+/* An exit ends with its RESUME.  There are two exceptions.  A HLT whose time nobody measured
+ * ends with the next event after its RESUME, so that it lasts as long as the guest slept.  And
+ * if the RESUME is missing (the trace was filtered, or events were lost) the exit ends with
+ * the next EXIT or STOP, and took no time. */
 void stat_add(struct exit_stat *s, const struct trace_event *e)
 {
     struct pending *p = &s->pending[e->vcpu];
@@ -103,13 +121,13 @@ void stat_add(struct exit_stat *s, const struct trace_event *e)
     s->any = true;
     if (e->vtime_ns > s->last_ns)
         s->last_ns = e->vtime_ns;
-    if (p->is && p->waits)      /* whatever happens now ended the wait */
+    if (p->in_exit && p->waits)      /* this event ended the wait */
         end_exit(s, p, e->vtime_ns, 0);
-    if (p->is && e->kind == TRACE_RESUME) {
+    if (p->in_exit && e->kind == TRACE_RESUME) {
         p->waits = p->key[STAT_BY_REASON] == EXIT_HLT && e->arg[2] == 0;
         if (!p->waits)
             end_exit(s, p, e->vtime_ns, e->arg[2]);
-    } else if (p->is && (e->kind == TRACE_EXIT || e->kind == TRACE_STOP)) {
+    } else if (p->in_exit && (e->kind == TRACE_EXIT || e->kind == TRACE_STOP)) {
         end_exit(s, p, p->vtime_ns, 0);     /* its RESUME was lost or not asked for */
     }
     if (e->kind == TRACE_EXIT)
@@ -123,9 +141,11 @@ void stat_sink(void *exit_stat, const struct trace_event *events, size_t n)
 }
 
 /*
- * Printing
+ * Showing
  */
 
+/* For qsort(): the largest time first, then the highest count; equal rows by key, so that the
+ * order is always the same. */
 static int by_weight(const void *pa, const void *pb)
 {
     const struct tally_row *a = pa, *b = pb;
@@ -136,6 +156,7 @@ static int by_weight(const void *pa, const void *pb)
     return a->key < b->key ? -1 : a->key > b->key;
 }
 
+/* A row's name as the table shows it. */
 static const char *say_key(enum stat_by by, uint64_t key, const struct symbols *symbols,
                            char *buf, size_t n)
 {
@@ -163,20 +184,22 @@ static const char *say_key(enum stat_by by, uint64_t key, const struct symbols *
     return buf;
 }
 
-static double percent(uint64_t part, uint64_t whole)
+static double percent_of(uint64_t part, uint64_t whole)
 {
     return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
+/* Times are kept in nanoseconds and printed in microseconds. */
 static void print_row(FILE *out, const struct exit_stat *s, const char *name,
                       const struct tally_row *r, const char *about)
 {
     fprintf(out, "%-24s %10" PRIu64 " %7.2f%% %7.2f%% %10.2f %10.2f %12.2f%s%s\n", name, r->count,
-            percent(r->count, s->exits), percent(r->sum, s->sum_ns), (double)r->min / 1e3,
+            percent_of(r->count, s->exits), percent_of(r->sum, s->sum_ns), (double)r->min / 1e3,
             (double)r->sum / (double)r->count / 1e3, (double)r->max / 1e3, about[0] ? "  " : "",
             about);
 }
 
+/* The remark at the end of a row: what is at this port, or what this reason means. */
 static const char *about_key(const struct exit_stat *s, enum stat_by by, uint64_t key)
 {
     if (by == STAT_BY_PORT && s->port_name) {
@@ -187,6 +210,7 @@ static const char *about_key(const struct exit_stat *s, enum stat_by by, uint64_
     return i < 0 ? "" : exit_infos[i].about;
 }
 
+/* What is not shown on its own is added up in the last line. */
 static void print_table(FILE *out, const struct exit_stat *s, enum stat_by by, const char *title,
                         size_t max_rows, const struct symbols *symbols)
 {
@@ -237,7 +261,9 @@ void stat_print_by(FILE *out, const struct exit_stat *s, enum stat_by by, size_t
     print_table(out, s, by, stat_by_names[by], max_rows, symbols);
 }
 
-/* The rip table again, by the function each address is in. */
+/* The rip table again, but by the function that each address lies in: a second table is filled
+ * from the first.  Addresses in no function, and what the first table had no room for, are
+ * added to its last line. */
 static void print_functions(FILE *out, const struct exit_stat *s, const struct symbols *symbols)
 {
     const struct tally *t = &s->table[STAT_BY_RIP];

@@ -1,5 +1,7 @@
 /*
- * debugger/report/story.c -- count what is worth telling, print it at each MARK.
+ * debugger/report/story.c -- counting what is worth telling, and printing it at each MARK.
+ *
+ * story_add() chooses the events, print_phase() the words.
  */
 #include "debugger/report/story.h"
 
@@ -12,6 +14,7 @@
 
 #define MAX_LINES 64
 
+/* What is told of the guest, in the order in which a phase is printed. */
 enum verb { VERB_OUT, VERB_MEM_WRITE, VERB_TAKES, VERB_HALTS, VERB_CALLS, VERB_DIES, VERB_NOBODY,
             N_VERBS };
 
@@ -20,18 +23,21 @@ static const char *const verb_names[N_VERBS] = {
     "triple faults", "touches what nobody claims",
 };
 
+/* A line of the story: the guest did this to that, so often.  The values that it wrote go into
+ * a hash: the text stays short, and yet one wrong byte changes it. */
 struct line {
     enum verb verb;
     uint64_t  subject;          /* port, vector, address; 0 */
     uint64_t  count;
-    uint32_t  hash;             /* of the values, in order  */
+    uint32_t  hash;             /* of the values, in order; FNV-1a */
 };
 
+/* The phase that is being told. */
 struct story {
     FILE       *out;
     size_t      n;
     struct line line[MAX_LINES];
-    uint64_t    dropped;
+    uint64_t    dropped;        /* events that found no line */
 };
 
 struct story *story_new(FILE *out)
@@ -42,6 +48,8 @@ struct story *story_new(FILE *out)
     return s;
 }
 
+/* Count something that the guest did.  A guest may write to thousands of ports; what has no
+ * line is counted in `dropped`. */
 static void count_deed(struct story *s, enum verb verb, uint64_t subject, uint64_t value)
 {
     size_t i = 0;
@@ -55,7 +63,7 @@ static void count_deed(struct story *s, enum verb verb, uint64_t subject, uint64
         s->line[s->n++] = (struct line){ .verb = verb, .subject = subject, .hash = 2166136261u };
     }
     s->line[i].count++;
-    for (unsigned b = 0; b < 8; b++)            /* FNV-1a */
+    for (unsigned b = 0; b < 8; b++)
         s->line[i].hash = (s->line[i].hash ^ ((value >> (8 * b)) & 0xff)) * 16777619u;
 }
 
@@ -67,6 +75,8 @@ static int by_verb_and_subject(const void *a, const void *b)
     return x->subject < y->subject ? -1 : x->subject > y->subject;
 }
 
+/* Print the lines, sorted: in which order two devices were used for the first time may differ
+ * between engines that are equivalent.  Then a new phase begins. */
 static void print_phase(struct story *s)
 {
     qsort(s->line, s->n, sizeof s->line[0], by_verb_and_subject);
@@ -88,6 +98,8 @@ static void print_phase(struct story *s)
     s->dropped = 0;
 }
 
+/* Of exits only those are told that an outsider sees; how often an engine exits is its own
+ * matter. */
 static void tell_exit(struct story *s, const struct trace_event *e)
 {
     if (e->arg[0] == EXIT_HLT)
@@ -109,7 +121,7 @@ void story_add(struct story *s, const struct trace_event *e)
     case TRACE_DELIVER:    count_deed(s, VERB_TAKES, e->arg[0], 0);                break;
     case TRACE_HYPERCALL:  count_deed(s, VERB_CALLS, e->arg[0], 0);                break;
     case TRACE_UNCLAIMED:  count_deed(s, VERB_NOBODY, e->arg[0], 0);               break;
-    default:                                    /* how it came about is not the guest's story */
+    default:                                    /* what the monitor did to bring that about */
         break;
     }
 }

@@ -1,5 +1,7 @@
 /*
- * debugger/report/tally.c -- an open hash table that grows to a limit.
+ * debugger/report/tally.c -- an open hash table that grows up to a limit.
+ *
+ * Rows are never removed one by one, which keeps open addressing simple.
  */
 #include "debugger/report/tally.h"
 
@@ -8,6 +10,10 @@
 #define START_SLOTS 64
 #define MAX_SLOTS   (1u << 16)
 
+/* The row of this key, or the free one where it belongs.  The key is multiplied by 2^64
+ * divided by the golden ratio, which spreads neighbours (ports, pages) over the table; then
+ * one looks from there to the next free place.  There always is one, since the table is never
+ * full.  [Knuth, "The Art of Computer Programming" 3, "Hashing"] */
 static struct tally_row *slot_of(struct tally_row *row, size_t slots, uint64_t key)
 {
     size_t i = (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (slots - 1);
@@ -16,12 +22,15 @@ static struct tally_row *slot_of(struct tally_row *row, size_t slots, uint64_t k
     return &row[i];
 }
 
+/* More than three quarters full, searches would get long. */
 static bool is_full(const struct tally *t)
 {
     return t->used >= t->slots / 4 * 3;
 }
 
-static void grow(struct tally *t)
+/* Twice the size, and all rows into their new places.  At the limit, or without memory,
+ * nothing is changed. */
+static void grow_table(struct tally *t)
 {
     size_t slots = t->slots ? 2 * t->slots : START_SLOTS;
     struct tally_row *more = slots > MAX_SLOTS ? NULL : calloc(slots, sizeof *more);
@@ -35,10 +44,11 @@ static void grow(struct tally *t)
     t->slots = slots;
 }
 
+/* A new key that finds no room goes to the rest. */
 void tally_add(struct tally *t, const struct tally_row *r)
 {
     if (is_full(t))
-        grow(t);
+        grow_table(t);
     struct tally_row *into = t->slots ? slot_of(t->row, t->slots, r->key) : &t->rest;
     if (!into->count && is_full(t))
         into = &t->rest;
