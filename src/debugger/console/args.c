@@ -1,6 +1,13 @@
 /*
- * debugger/console/args.c -- the arguments of commands: words, numbers, addresses, and the
- * machine that expressions in them are about.
+ * debugger/console/args.c -- the arguments of commands: words, numbers, addresses; and the
+ * machine that expressions in them are evaluated over.
+ *
+ * Each arg_ function takes one argument off the front of *args and leaves *args before the
+ * next, so that a command with two arguments calls two of them.
+ *
+ *     x/8xg rsp            parse_format(), then arg_value()
+ *     break kernel.c:120   arg_address()
+ *     stepi 1000           arg_count()
  */
 #include <ctype.h>
 #include <errno.h>
@@ -26,11 +33,13 @@ size_t word_length(const char *s)
     return n;
 }
 
+/* strncmp() alone would also accept a beginning of `word`. */
 bool word_is(const char *s, const char *word)
 {
     return word_length(s) == strlen(word) && strncmp(s, word, strlen(word)) == 0;
 }
 
+/* How expressions read the guest's memory. */
 static int read_memory(void *arg, bool physical, uint64_t at, void *buf, unsigned n)
 {
     struct console *c = arg;
@@ -40,6 +49,7 @@ static int read_memory(void *arg, bool physical, uint64_t at, void *buf, unsigne
                     : link_read_linear(c->o.link, at, buf, n);
 }
 
+/* `$` in an expression: the value that print has printed last. */
 static bool special_name(void *arg, const char *name, size_t len, uint64_t *value)
 {
     struct console *c = arg;
@@ -49,6 +59,7 @@ static bool special_name(void *arg, const char *name, size_t len, uint64_t *valu
     return true;
 }
 
+/* While the innermost frame is selected the expression code finds it by itself. */
 struct expr_machine console_machine(struct console *c)
 {
     return (struct expr_machine){ .cpu = c->o.link ? &c->cpu : NULL, .symbols = c->o.symbols,
@@ -57,6 +68,8 @@ struct expr_machine console_machine(struct console *c)
                                   .read = read_memory, .arg = c, .name = special_name };
 }
 
+/* expr_eval_word() stops where the expression cannot go on, so arguments need only a blank
+ * between them; a comma is allowed too. */
 bool arg_value(struct console *c, const char **args, uint64_t *value)
 {
     struct expr_machine m = console_machine(c);
@@ -72,7 +85,9 @@ bool arg_value(struct console *c, const char **args, uint64_t *value)
     return true;
 }
 
-/* FILE:LINE, with the file we are in if it is left out; *args moves behind it. */
+/* FILE:LINE, or :LINE in the file of the selected frame.  *is_line says whether the word
+ * looks like that at all: it ends with a colon and digits, and what comes before holds no
+ * bracket (`u32[ds:8]` is an expression). false without *is_line is no error. */
 static bool line_address(struct console *c, const char **args, uint64_t *value, bool *is_line)
 {
     struct source_place p = { .line = 0 };
@@ -98,12 +113,14 @@ static bool line_address(struct console *c, const char **args, uint64_t *value, 
     return true;
 }
 
+/* Try FILE:LINE first, since `main.c:12` is no expression. */
 bool arg_address(struct console *c, const char **args, uint64_t *value)
 {
     bool is_line;
     return line_address(c, args, value, &is_line) || (!is_line && arg_value(c, args, value));
 }
 
+/* Not a plain number but an expression, so that `stepi rcx` works. */
 bool arg_count(struct console *c, const char *args, uint64_t none, uint64_t *n)
 {
     *n = none;
@@ -120,6 +137,7 @@ const struct trace_text *console_text(struct console *c)
     return store_text(c->o.store);
 }
 
+/* Without the name if no symbol covers the address. */
 char *address_text(struct console *c, uint64_t at, char *buf, size_t n)
 {
     char name[150];

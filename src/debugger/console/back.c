@@ -1,8 +1,20 @@
 /*
- * debugger/console/back.c -- the console's way back, and snapshots.
+ * debugger/console/back.c -- the console's way back in time, and snapshots.
  *
- * What can be asked of the VMM (link.h) are places and searches; what the user
- * names -- source lines, MARKs, the write that left a value -- is made of them here.
+ * The VMM can be asked to go back to a place (an instruction count, an event) or to search
+ * backwards for a breakpoint (link.h).  What the user names differently -- source lines, MARKs,
+ * the write that left a value -- is translated to such requests here.  How the VMM does it is
+ * described in doc/reverse.md.
+ *
+ *     reverse-stepi N       LINK_REVERSE_STEP
+ *     reverse-nexti         LINK_REVERSE_NEXT
+ *     reverse-continue      LINK_REVERSE_CONTINUE
+ *     reverse-finish        LINK_REVERSE_FINISH, with the function's address
+ *     reverse-step, -next   LINK_REVERSE_STEP or _NEXT until a source line begins
+ *     back N                LINK_TO_INSN
+ *     back event SEQ        LINK_TO_EVENT
+ *     back mark N           search the trace for the MARK, then LINK_TO_EVENT
+ *     back write ADDRESS    a temporary watchpoint, then LINK_REVERSE_CONTINUE
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +37,8 @@
 
 /* ---- one request ---- */
 
+/* The VMM refuses a way back with a sentence that says more than an errno can: what is
+ * recorded, or which engine cannot go back. */
 static enum console_result go_back(struct console *c, enum link_run how, uint64_t n)
 {
     int err = link_run(c->o.link, how, n);
@@ -33,6 +47,7 @@ static enum console_result go_back(struct console *c, enum link_run how, uint64_
     return wait_until_stopped(c, err);
 }
 
+/* Go back and print where the guest then stands. */
 static enum console_result go_and_tell(struct console *c, enum link_run how, uint64_t n)
 {
     enum console_result result = go_back(c, how, n);
@@ -47,12 +62,16 @@ enum console_result cmd_reverse_stepi(struct console *c, const char *args)
     return arg_count(c, args, 1, &n) ? go_and_tell(c, LINK_REVERSE_STEP, n) : CONSOLE_ERROR;
 }
 
+/* Has the way back that was asked for been gone to its end?  If not, a breakpoint or the
+ * beginning of the recording has ended it. */
 static bool is_stepped(struct console *c, enum console_result result)
 {
     return result == CONSOLE_OK && !console_held(c) && link_state(c->o.link) == LINK_STOPPED &&
            link_stopped(c->o.link)->why == LINK_STEPPED;
 }
 
+/* One request for each: how far back the call lies is not known before it has been looked
+ * for. */
 enum console_result cmd_reverse_nexti(struct console *c, const char *args)
 {
     uint64_t n;
@@ -74,6 +93,7 @@ enum console_result cmd_reverse_continue(struct console *c, const char *args)
     return nothing_more(c, args) ? CONSOLE_ERROR : go_and_tell(c, LINK_REVERSE_CONTINUE, 0);
 }
 
+/* The VMM knows no symbols, so it is told at which address the function begins. */
 enum console_result cmd_reverse_finish(struct console *c, const char *args)
 {
     uint64_t offset, pc = state_pc(&c->cpu);
@@ -86,13 +106,16 @@ enum console_result cmd_reverse_finish(struct console *c, const char *args)
 
 /* ---- by source lines ---- */
 
+/* Is the guest at the first instruction of a source line's code? */
 static bool at_line(struct console *c)
 {
     uint64_t from, to, pc = state_pc(&c->cpu);
     return source_range(debuginfo_source(c->o.info), pc, &from, &to) && from == pc;
 }
 
-/* To the beginning of this line, or if the guest stands there already, of the one before. */
+/* Back to the beginning of the current line, or if the guest stands there already, of the
+ * one before.  Single steps back, each of which the VMM makes by returning to a checkpoint
+ * and executing forwards, until an instruction is the first of a line. */
 static enum console_result line_back(struct console *c, bool into)
 {
     struct source_place p;
@@ -108,6 +131,8 @@ static enum console_result line_back(struct console *c, bool into)
     return fail(c, "this line is too long; reverse-finish leaves the function");
 }
 
+/* N lines back.  Each needs many requests to the VMM with their answers, so the console
+ * must be one that waits. */
 static enum console_result lines_back(struct console *c, const char *args, bool into)
 {
     uint64_t n;
@@ -137,6 +162,7 @@ enum console_result cmd_reverse_next(struct console *c, const char *args)
 
 /* ---- back to ... ---- */
 
+/* What is recorded, and where in it the guest stands. */
 static struct link_past past(const struct console *c)
 {
     struct link_status st;
@@ -144,7 +170,8 @@ static struct link_past past(const struct console *c)
     return st.past;
 }
 
-/* The last MARK n before where the guest stands. */
+/* The last MARK n before where the guest stands, found in the trace: searching it is much
+ * faster than executing backwards. */
 static enum console_result back_to_mark(struct console *c, uint64_t n)
 {
     char text[64];
@@ -161,6 +188,7 @@ static enum console_result back_to_mark(struct console *c, uint64_t n)
                : fail(c, "MARK %" PRIu64 " was not passed before this; `info marks` lists them", n);
 }
 
+/* To the end of the turn of the run loop in which event `seq` happened. */
 static enum console_result back_to_event(struct console *c, uint64_t seq, bool exits_only)
 {
     struct trace_event e;
@@ -168,13 +196,13 @@ static enum console_result back_to_event(struct console *c, uint64_t seq, bool e
         return fail(c, "there is no event %" PRIu64, seq);
     if (exits_only && e.kind != TRACE_EXIT)
         return fail(c, "event %" PRIu64 " is no exit but %s; `back event %" PRIu64 "` goes there",
-                    seq,
-                    trace_kinds[e.kind].name, seq);
+                    seq, trace_kinds[e.kind].name, seq);
     return go_and_tell(c, LINK_TO_EVENT, seq);
 }
 
-/* Before the last write there: a watchpoint for this once.  Who waits is led past other
- * breakpoints, and it is taken away again if nobody wrote. */
+/* Back to before the last write to an address: a temporary watchpoint, and run backwards
+ * into it.  Other breakpoints on the way are passed, if the console waits and so can go on.
+ * If nobody wrote, the watchpoint is still there and must be deleted. */
 static enum console_result back_to_write(struct console *c, const char *args)
 {
     c->quiet = true;
@@ -195,6 +223,7 @@ static enum console_result back_to_write(struct console *c, const char *args)
     return result;
 }
 
+/* The first word says what the number behind it counts; without such a word, instructions. */
 enum console_result cmd_back(struct console *c, const char *args)
 {
     static const struct { const char *word; int what; } words[] = {
@@ -230,6 +259,8 @@ enum console_result cmd_back(struct console *c, const char *args)
     }
 }
 
+/* The recording is two lists in the VMM: what came from outside (inputs), and copies of the
+ * machine from which it can be executed again (checkpoints). */
 enum console_result info_checkpoints(struct console *c, const char *args)
 {
     struct link_past p = past(c);
@@ -243,8 +274,7 @@ enum console_result info_checkpoints(struct console *c, const char *args)
     fprintf(c->out, "recorded: %s %" PRIu64 " to %" PRIu64 ", "
             "events %" PRIu64 " to %" PRIu64 "%s\n",
             p.by_exit ? "exits" : "instructions", p.begin_progress, p.newest_progress,
-            p.begin_seq, p.newest_seq,
-            p.inside ? "; the guest stands in its past" : "");
+            p.begin_seq, p.newest_seq, p.inside ? "; the guest stands in its past" : "");
     fprintf(c->out, "%" PRIu64 " checkpoints in %.1f MB of %.0f, %" PRIu64 " %s\n", p.checkpoints,
             (double)p.bytes / 1e6, (double)p.max_bytes / 1e6, p.inputs,
             p.by_exit ? "exits, times and inputs noted" : "inputs from outside");
@@ -253,14 +283,16 @@ enum console_result info_checkpoints(struct console *c, const char *args)
 
 /* ---- snapshots ---- */
 
-/* Into a file of another name first: one that is there already is not lost to a failure. */
+/* Write to FILE.new and rename it when it is complete: if the disk is full, an older
+ * snapshot of that name is not lost.  Only regular files are replaced, because rename()
+ * would put a file in the place of a device such as /dev/null. */
 enum console_result cmd_save(struct console *c, const char *args)
 {
     char name[4096], why[300];
     struct stat st;
     if (!*args || strlen(args) + 8 > sizeof name)
         return fail(c, "save into which file?");
-    if (stat(args, &st) == 0 && !S_ISREG(st.st_mode))       /* or a device would be gone */
+    if (stat(args, &st) == 0 && !S_ISREG(st.st_mode))
         return fail(c, "%s: it is not a regular file", args);
     snprintf(name, sizeof name, "%s.new", args);
     int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -277,6 +309,7 @@ enum console_result cmd_save(struct console *c, const char *args)
     return fail(c, "%s: %s", args, why);
 }
 
+/* O_NONBLOCK: opening a FIFO that nobody writes to must not hang. */
 enum console_result cmd_load(struct console *c, const char *args)
 {
     char why[300];

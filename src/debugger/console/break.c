@@ -1,6 +1,18 @@
 /*
- * debugger/console/break.c -- breakpoints: a few kinds with names of their own,
- * each a filter over events; anything else is an address or, behind `event`, a filter.
+ * debugger/console/break.c -- breakpoints and watchpoints: making, listing, changing them.
+ *
+ * The VMM knows three kinds (vmm/protocol.h): code, data, and events that a filter is true of.
+ * Ports, interrupts, MARKs and the like are nothing but filters here, written for the user:
+ *
+ *     break port 0x3f8      kind in (IO_READ, IO_WRITE, UNCLAIMED) && (port in 0x3f8..0x3f8 || ...
+ *     break exit hlt        exit==hlt
+ *     break irq 0x20        INJECT && vector==32
+ *     break fault 14        DELIVER && vector==14
+ *     break mark 3          MARK && n==3
+ *     break mode            MODE
+ *
+ * Whatever does not begin with such a word is an address.  This file keeps no list: the VMM has
+ * it, and is asked.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +27,7 @@
 static command_fn break_port, break_mmio, break_exit, break_irq, break_fault, break_mark,
                   break_mode, break_triple, break_event, break_code;
 
+/* Each kind has a handler which fills in c->making: what to stop at. */
 const struct command_row break_rows[] = {
     { "port", NULL, "PORT[..PORT]", "a port is read or written",
       "break port 0x3f8..0x3ff", break_port, true, true, WITH_NOTHING },
@@ -37,6 +50,7 @@ const struct command_row break_rows[] = {
 };
 const size_t n_break_rows = NELEM(break_rows);
 
+/* Make the breakpoint one on events that this filter is true of. */
 static enum console_result event(struct console *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 static enum console_result event(struct console *c, const char *fmt, ...)
@@ -50,7 +64,7 @@ static enum console_result event(struct console *c, const char *fmt, ...)
         ? fail(c, "this is too long for a breakpoint") : CONSOLE_OK;
 }
 
-/* "A" or "A..B" */
+/* "A" or "A..B", both included, each an expression.  false after fail(). */
 static bool arg_range(struct console *c, const char *args, uint64_t *from, uint64_t *to)
 {
     char text[200];
@@ -69,6 +83,7 @@ static bool arg_range(struct console *c, const char *args, uint64_t *from, uint6
     return !b || (arg_value(c, &b, to) && !nothing_more(c, b));
 }
 
+/* A port that no device answers at is logged as UNCLAIMED, with the port in `address`. */
 static enum console_result break_port(struct console *c, const char *args)
 {
     uint64_t a, b;
@@ -80,6 +95,8 @@ static enum console_result break_port(struct console *c, const char *args)
                  " || kind==UNCLAIMED && address in %#" PRIx64 "..%#" PRIx64 ")", a, b, a, b);
 }
 
+/* What reached a device is MMIO_READ or MMIO_WRITE. The exit before it has the address too,
+ * even if no device answers there. */
 static enum console_result break_mmio(struct console *c, const char *args)
 {
     uint64_t a, b;
@@ -94,6 +111,7 @@ static enum console_result break_exit(struct console *c, const char *args)
     return *args ? event(c, "exit==%s", args) : event(c, "EXIT");
 }
 
+/* A kind of event, and if there is an argument, only with that number in `field`. */
 static enum console_result event_numbered(struct console *c, const char *args, const char *kind,
                                           const char *field)
 {
@@ -134,6 +152,7 @@ static enum console_result break_event(struct console *c, const char *args)
     return *args ? event(c, "%s", args) : fail(c, "which event? for example IRQ_LINE && line==4");
 }
 
+/* At an address, or without one where the guest stands. */
 static enum console_result break_code(struct console *c, const char *args)
 {
     c->making.kind = BREAK_CODE;
@@ -144,7 +163,8 @@ static enum console_result break_code(struct console *c, const char *args)
 
 /* ---- all that may stand behind the word ---- */
 
-/* Cut "... if EXPR" off; the condition, or "". */
+/* Cut " if EXPR" off the end of `text` and return EXPR, or "" if there is none.  It may
+ * also stand at the beginning: `break if rax == 0` stops here.  The first " if " counts. */
 static const char *cut_condition(char *text)
 {
     char *at = text;
@@ -162,6 +182,10 @@ static const char *cut_condition(char *text)
     return "";
 }
 
+/* What a breakpoint is at, in words, in buf, which is returned.
+ *
+ *     event EXIT    or    0x100cf3 <main+0x163>    or    a change of 4 bytes at 0x9fb18
+ */
 static const char *describe(struct console *c, const struct link_break *b, char *buf, size_t n)
 {
     char place[200];
@@ -171,13 +195,14 @@ static const char *describe(struct console *c, const struct link_break *b, char 
         snprintf(buf, n, "%s", address_text(c, b->at, place, sizeof place));
     else
         snprintf(buf, n, "%s of %" PRIu64 " bytes at %s",
-                 b->access & BREAK_CHANGE ? "a change" : b->access & BREAK_READ &&
-                     b->access & BREAK_WRITE
-                 ? "an access" : b->access & BREAK_READ ? "a read" : "a write",
+                 b->access & BREAK_CHANGE ? "a change"
+                 : b->access & BREAK_READ && b->access & BREAK_WRITE ? "an access"
+                 : b->access & BREAK_READ ? "a read" : "a write",
                  b->len, address_text(c, b->at, place, sizeof place));
     return buf;
 }
 
+/* The breakpoint as one object; programs match it with stops by its number. */
 static void break_json(struct console *c, const struct link_break *b)
 {
     static const char *const kinds[N_BREAK_KINDS] = { "code", "data", "event" };
@@ -192,6 +217,7 @@ static void break_json(struct console *c, const struct link_break *b)
     fputs("}\n", c->out);
 }
 
+/* Hand c->making to the VMM and tell the user its number. */
 static enum console_result add_breakpoint(struct console *c)
 {
     char why[300], what[500];
@@ -201,10 +227,10 @@ static enum console_result add_breakpoint(struct console *c)
     if (c->o.json && !c->quiet)
         break_json(c, &c->making);
     else if (!c->quiet)
-        fprintf(c->out, "%s %u: %s%s%s\n", c->making.kind == BREAK_DATA
-                ? "watchpoint" : "breakpoint", c->making.nr,
-                describe(c, &c->making, what, sizeof what), c->making.condition[0] ? " if " : "",
-                    c->making.condition);
+        fprintf(c->out, "%s %u: %s%s%s\n",
+                c->making.kind == BREAK_DATA ? "watchpoint" : "breakpoint", c->making.nr,
+                describe(c, &c->making, what, sizeof what),
+                c->making.condition[0] ? " if " : "", c->making.condition);
     return CONSOLE_OK;
 }
 
@@ -216,6 +242,9 @@ static enum console_result set_condition(struct console *c, const char *text)
     return CONSOLE_OK;
 }
 
+/* `break WORD ...`: if the word is a kind of event, its handler is asked.  Here a beginning
+ * is not enough, since `po` may be a symbol as well as short for `port`; it is taken as an
+ * address. */
 static enum console_result make_breakpoint(struct console *c, const char *args, bool temporary)
 {
     char text[500];
@@ -228,17 +257,25 @@ static enum console_result make_breakpoint(struct console *c, const char *args, 
     size_t len = word_length(text);
     const struct command_row *r = row_find(break_rows, n_break_rows, text, len, &ambiguous);
     if (r && strlen(r->name) != len)
-        r = NULL;                               /* a symbol may begin as one of these words */
+        r = NULL;
     enum console_result result = r ? r->run(c, skip_blanks(text + len)) : break_code(c, text);
     if (result == CONSOLE_OK)
         result = set_condition(c, condition);
     return result == CONSOLE_OK ? add_breakpoint(c) : result;
 }
 
-enum console_result cmd_break(struct console *c, const char *args)  { return make_breakpoint(c, args, false); }
-enum console_result cmd_tbreak(struct console *c, const char *args) { return make_breakpoint(c, args, true); }
+enum console_result cmd_break(struct console *c, const char *args)
+{
+    return make_breakpoint(c, args, false);
+}
 
-/* A variable, or an address: *args moves behind it. */
+enum console_result cmd_tbreak(struct console *c, const char *args)
+{
+    return make_breakpoint(c, args, true);
+}
+
+/* What to watch: a variable, with its size, or an address (4 bytes unless a size follows).
+ * *args is moved behind it.  false after fail(). */
 static bool arg_watched(struct console *c, const char **args)
 {
     struct expr_machine m = console_machine(c);
@@ -256,8 +293,9 @@ static bool arg_watched(struct console *c, const char **args)
     return true;
 }
 
+/* `watch WHAT [BYTES] [if EXPR]`. */
 static enum console_result make_watchpoint(struct console *c, const char *args, uint32_t access,
-                                 bool temporary)
+                                           bool temporary)
 {
     char text[500];
     if (!*args || strlen(args) >= sizeof text)
@@ -272,7 +310,7 @@ static enum console_result make_watchpoint(struct console *c, const char *args, 
     return add_breakpoint(c);
 }
 
-/* For `back write`, once. */
+/* For `back write`: a watchpoint on writes that is deleted when it is met. */
 enum console_result watch_writes(struct console *c, const char *args)
 {
     return make_watchpoint(c, args, BREAK_WRITE, true);
@@ -295,6 +333,7 @@ enum console_result cmd_awatch(struct console *c, const char *args)
 
 /* ---- the list ---- */
 
+/* The VMM has the list; it is fetched one by one, and -ENOENT is its end. */
 enum console_result info_breakpoints(struct console *c, const char *args)
 {
     struct link_break b;
@@ -324,6 +363,7 @@ enum console_result info_breakpoints(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
+/* The breakpoint with that number: 0, or -ENOENT or another error of the link. */
 static int get_break(struct console *c, uint64_t nr, struct link_break *b)
 {
     int err;
@@ -333,6 +373,7 @@ static int get_break(struct console *c, uint64_t nr, struct link_break *b)
     return err;
 }
 
+/* Say that there is no breakpoint of that number, or why that is not known. */
 static enum console_result no_such(struct console *c, int err, uint64_t nr)
 {
     return err == -ENOENT
@@ -340,6 +381,7 @@ static enum console_result no_such(struct console *c, int err, uint64_t nr)
                : fail_link(c, err, "breakpoints");
 }
 
+/* Without numbers, delete the first in the list until there is none. */
 enum console_result cmd_delete(struct console *c, const char *args)
 {
     struct link_break b;
@@ -361,12 +403,14 @@ enum console_result cmd_delete(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
+/* Tell the VMM what has been changed in *b. */
 static enum console_result change(struct console *c, const struct link_break *b)
 {
     char why[300];
     return link_break_change(c->o.link, b, why, sizeof why) ? fail(c, "%s", why) : CONSOLE_OK;
 }
 
+/* Those whose numbers are given, or all. */
 static enum console_result set_enabled(struct console *c, const char *args, bool on)
 {
     struct link_break b;
@@ -399,6 +443,8 @@ enum console_result cmd_disable(struct console *c, const char *args)
     return set_enabled(c, args, false);
 }
 
+/* The rest of the line is the condition, whatever is in it; without one the breakpoint
+ * always stops.  The VMM compiles it and refuses one that it does not understand. */
 enum console_result cmd_condition(struct console *c, const char *args)
 {
     struct link_break b;
@@ -416,6 +462,7 @@ enum console_result cmd_condition(struct console *c, const char *args)
     return change(c, &b);
 }
 
+/* Only hits with the condition true are counted. */
 enum console_result cmd_ignore(struct console *c, const char *args)
 {
     struct link_break b;

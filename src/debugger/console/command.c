@@ -1,6 +1,10 @@
 /*
- * debugger/console/command.c -- the console's table, and dispatch by it.  Help and the
- * documentation are made from it by console/help.c, completion by console/complete.c.
+ * debugger/console/command.c -- the console's tables of commands, and running a line by them.
+ *
+ * To add a command: write its handler, declare it in private.h, add a row here.  Help and the
+ * documentation are made from the tables by console/help.c, completion by console/complete.c.
+ *
+ * Begin reading with console_run().
  */
 #include <ctype.h>
 #include <errno.h>
@@ -15,13 +19,15 @@
 
 static command_fn cmd_quit, cmd_source, cmd_echo;
 
-/* name, alias, arguments, help, example, handler, live, json, completion */
+/* Columns: name, alias, arguments, help, example, handler, live, json, completion
+ * (struct command_row).  `help` lists the rows in this order. */
 const struct command_row command_rows[] = {
     { "help", "h", "[COMMAND]", "what there is, or one command in full",
       "help break", cmd_help, false, false, WITH_COMMAND },
     { "info", "i", "WHAT", "look at something; `help info` lists what",
       "info registers", cmd_info, false, true, WITH_INFO },
 
+    /* Running forwards.  Each of these tells where the guest has stopped (run.c, source.c). */
     { "run", "r", "[N]", "continue: the guest is loaded and waits already",
       "run", cmd_continue, true, true, WITH_NOTHING },
     { "continue", "c", "[N]", "run; pass the breakpoint stopped at N times",
@@ -42,6 +48,8 @@ const struct command_row command_rows[] = {
       "until mark 3", cmd_until, true, true, WITH_BREAK },
     { "advance", NULL, "ADDRESS|FILE:LINE", "the same",
       "advance kernel.c:120", cmd_until, true, true, WITH_BREAK },
+
+    /* Running backwards, as far as the recording reaches (back.c). */
     { "reverse-stepi", "rsi", "[N]", "go back N instructions (1)",
       "reverse-stepi 1000", cmd_reverse_stepi, true, true, WITH_NOTHING },
     { "reverse-nexti", "rni", "[N]", "go back one instruction with all that it called",
@@ -60,6 +68,8 @@ const struct command_row command_rows[] = {
       "go to a place in what was recorded: so many instructions, behind an event, before the "
       "write that put this value there",
       "back write ticks", cmd_back, true, true, WITH_EXPR },
+
+    /* How it runs, and what can be done to it meanwhile (run.c, monitor.c). */
     { "step-irqs", NULL, "on|off",
       "does a guest that is stepped take interrupts? (soft: on, kvm: off)",
       "step-irqs off", cmd_step_irqs, true, false, WITH_NOTHING },
@@ -77,6 +87,7 @@ const struct command_row command_rows[] = {
     { "kill", NULL, NULL, "end the monitor, for one that hangs; trace and memory stay",
       "kill", cmd_kill, true, true, WITH_NOTHING },
 
+    /* Where it stops (break.c). */
     { "break", "b", "ADDRESS|FILE:LINE|KIND ... [if EXPR]",
       "stop before an instruction or at an event; `help break` lists the kinds",
       "break main if rax > 3", cmd_break, true, true, WITH_BREAK },
@@ -100,6 +111,7 @@ const struct command_row command_rows[] = {
     { "ignore", NULL, "NR COUNT", "let the next COUNT hits pass",
       "ignore 1 99", cmd_ignore, true, false, WITH_NOTHING },
 
+    /* Values, callers, source, memory, code (value.c, frame.c, source.c, look.c). */
     { "print", "p", "[/FMT] EXPR", "the value of an expression, as C has it; /x /d /u /t /c",
       "print procs[2].state", cmd_print, false, true, WITH_EXPR },
     { "ptype", NULL, "TYPE|EXPR", "what a type is made of",
@@ -129,6 +141,7 @@ const struct command_row command_rows[] = {
     { "walk", NULL, "ADDRESS", "every step from a linear address to the host's",
       "walk rip", cmd_walk, true, true, WITH_EXPR },
 
+    /* What has happened (trace.c); these work on a recorded trace, too. */
     { "log", NULL, "[N] [FILTER]", "the last N events (20) that FILTER is true of",
       "log 5 exit==io && port==0x3f8", cmd_log, false, true, WITH_FIELD },
     { "why", NULL, "[SEQ]", "what caused event SEQ (the last one), step by step",
@@ -137,6 +150,8 @@ const struct command_row command_rows[] = {
       "count FAULT_TRUE", cmd_count, false, true, WITH_FIELD },
     { "histogram", "hist", "FIELD [FILTER]", "how often a field has which value",
       "histogram port exit==io", cmd_histogram, false, false, WITH_FIELD },
+
+    /* Files. */
     { "screenshot", NULL, "[FILE]", "the guest's text screen",
       "screenshot screen.txt", cmd_screenshot, true, false, WITH_FILE },
 
@@ -158,7 +173,10 @@ const struct command_row command_rows[] = {
 };
 const size_t n_command_rows = NELEM(command_rows);
 
+/* `info WHAT`.  The parts of the PC (`info pic`) have no rows: they come from the machine's
+ * own table of devices, by info_device(). */
 const struct command_row info_rows[] = {
+    /* The CPU and its tables. */
     { "registers", "regs", "[all]", "general registers and flags; all: every one there is",
       "info regs", info_registers, true, true, WITH_NOTHING },
     { "segments", "sregs", NULL, "segment registers with base, limit and rights",
@@ -173,12 +191,14 @@ const struct command_row info_rows[] = {
       "info mmu", info_mmu, true, false, WITH_EXPR },
     { "mem", NULL, "[ADDRESS]", "linear memory: what the guest's tables and the monitor's allow",
       "info mem", info_mem, true, false, WITH_EXPR },
+    /* The parts of the PC. */
     { "devices", NULL, NULL, "the parts of the PC; `info NAME` shows one",
       "info pic", info_devices, false, false, WITH_NOTHING },
     { "port", NULL, "PORT [SIZE]", "what reading a port would give, without reading it",
       "info port 0x3fd", info_port, true, false, WITH_NOTHING },
     { "screen", NULL, NULL, "the text screen",
       "info screen", info_screen, true, false, WITH_NOTHING },
+    /* What has happened. */
     { "exits", NULL, NULL, "how often the guest exited, by reason",
       "info exits", info_exits, false, true, WITH_NOTHING },
     { "breakpoints", "b", NULL, "breakpoints and watchpoints",
@@ -187,6 +207,7 @@ const struct command_row info_rows[] = {
       "info trace", info_trace, false, true, WITH_NOTHING },
     { "marks", NULL, NULL, "the phases of the run that the guest has marked",
       "info marks", info_marks, false, true, WITH_NOTHING },
+    /* The guest's program: symbols, frames, source. */
     { "symbols", NULL, "[PART]", "the guest's symbols with PART in their names",
       "info symbols irq", info_symbols, false, false, WITH_NOTHING },
     { "symbol", NULL, "ADDRESS", "the symbol an address lies in",
@@ -201,6 +222,7 @@ const struct command_row info_rows[] = {
       "info line kernel.c:120", info_line, false, true, WITH_EXPR },
     { "source", NULL, NULL, "the source file of where the guest stands",
       "info source", info_source, true, false, WITH_NOTHING },
+    /* The debugger and the monitor. */
     { "status", NULL, NULL, "where the guest stands, and why",
       "info status", info_status, true, true, WITH_NOTHING },
     { "checkpoints", NULL, NULL, "how far back the recording reaches, and what it takes",
@@ -210,8 +232,9 @@ const struct command_row info_rows[] = {
 };
 const size_t n_info_rows = NELEM(info_rows);
 
-/* ---- saying ---- */
+/* ---- answers and complaints ---- */
 
+/* Bytes from 0x80 on are passed as they are, which is right for UTF-8. */
 void json_string(FILE *out, const char *text)
 {
     fputc('"', out);
@@ -229,6 +252,7 @@ void json_string(FILE *out, const char *text)
     fputc('"', out);
 }
 
+/* A complaint has the same form for every command, so that a program can find it. */
 enum console_result fail(struct console *c, const char *fmt, ...)
 {
     char text[600];
@@ -246,17 +270,18 @@ enum console_result fail(struct console *c, const char *fmt, ...)
     return CONSOLE_ERROR;
 }
 
+/* The same errno can have several reasons; say the one that the user can do something
+ * about. */
 enum console_result fail_link(struct console *c, int err, const char *what)
 {
     if (err == -EBUSY && console_held(c))
         err = -EAGAIN;
     switch (err) {
     case -ESRCH:      return fail(c, "%s: %s", what, link_stopped(c->o.link)->text);
-    case -EAGAIN:     return fail(c, c->stepper
-                                  ? "%s: the monitor itself is stopped; `monitor continue` lets "
-                                    "it go on"
-                                      : "%s: a debugger holds the monitor; let it `continue`, or "
-                                        "`detach`", what);
+    case -EAGAIN:
+        return fail(c, c->stepper
+                    ? "%s: the monitor itself is stopped; `monitor continue` lets it go on"
+                    : "%s: a debugger holds the monitor; let it `continue`, or `detach`", what);
     case -ETIMEDOUT:  return fail(c, "%s: the monitor does not answer; `kill` ends it", what);
     case -EBUSY:      return fail(c, "%s: the guest is running; `pause` stops it", what);
     case -EOWNERDEAD: return fail(c, "%s: the guest has ended: %s", what,
@@ -268,6 +293,7 @@ enum console_result fail_link(struct console *c, int err, const char *what)
 
 /* ---- dispatch ---- */
 
+/* Exact names win over beginnings: `s` is step, although save and set begin so too. */
 const struct command_row *row_find(const struct command_row *rows, size_t n, const char *name,
                                    size_t len, bool *ambiguous)
 {
@@ -288,7 +314,8 @@ const struct command_row *row_find(const struct command_row *rows, size_t n, con
     return *ambiguous ? NULL : found;
 }
 
-/* The text of a row without JSON of its own becomes one object. */
+/* JSON mode for a handler that prints text: let it print into memory, and put that into one
+ * object.  A complaint is an object already and goes out as it is. */
 static enum console_result run_as_text(struct console *c, const struct command_row *r,
                                        const char *args)
 {
@@ -323,7 +350,8 @@ enum console_result run_row(struct console *c, const struct command_row *r, cons
     return c->o.json && !r->json ? run_as_text(c, r, args) : r->run(c, args);
 }
 
-/* The guest has moved: its innermost frame is selected again. */
+/* Before each command: fetch the registers.  If the guest has moved since a frame was
+ * selected, the selection means nothing any more, and the innermost frame is selected. */
 static void refresh(struct console *c)
 {
     if (!c->o.link)
@@ -333,6 +361,8 @@ static void refresh(struct console *c)
         c->frame.level = 0;
 }
 
+/* The handler gets a copy of its arguments without blanks at the end.  The command's name
+ * also ends at `/` and `"`, so that `x/8xb` is the command x. */
 enum console_result console_run(struct console *c, const char *line, FILE *out)
 {
     bool ambiguous;
@@ -341,7 +371,7 @@ enum console_result console_run(struct console *c, const char *line, FILE *out)
     if (!*line || *line == '#')
         return CONSOLE_OK;
     refresh(c);
-    size_t len = strcspn(line, " \t\r\n/\"");         /* x/8xb is x */
+    size_t len = strcspn(line, " \t\r\n/\"");
     const struct command_row *r = row_find(command_rows, n_command_rows, line, len, &ambiguous);
     if (ambiguous)
         return fail(c, "'%.*s' begins several commands; `help` lists them", (int)len, line);
@@ -360,6 +390,8 @@ enum console_result console_run(struct console *c, const char *line, FILE *out)
 
 /* ---- commands about commands ---- */
 
+/* `info NAME` is a row of the table or a part of the PC. An exact name of a row comes
+ * first, then the parts, then aliases and beginnings of rows. */
 enum console_result cmd_info(struct console *c, const char *args)
 {
     bool ambiguous, known = false;
@@ -375,8 +407,8 @@ enum console_result cmd_info(struct console *c, const char *args)
     if (r)
         return run_row(c, r, skip_blanks(args + len));
     return fail(c, ambiguous ? "'%.*s' begins several; `help info` lists them"
-                             : "there is no `info %.*s`; `help info` lists what there is", (int)len,
-                                 args);
+                             : "there is no `info %.*s`; `help info` lists what there is",
+                (int)len, args);
 }
 
 static enum console_result cmd_quit(struct console *c, const char *args)
@@ -391,6 +423,9 @@ static enum console_result cmd_echo(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
+/* Run a file's lines until one fails.  A file that sources itself would do so for ever,
+ * hence the limit of 8. A directory can be opened but not read, which getline() does not
+ * report. */
 static enum console_result cmd_source(struct console *c, const char *args)
 {
     char *line = NULL;
@@ -410,7 +445,7 @@ static enum console_result cmd_source(struct console *c, const char *args)
     }
     c->sourced--;
     c->out = out;
-    bool unread = ferror(f);            /* a directory can be opened */
+    bool unread = ferror(f);
     if (result == CONSOLE_ERROR && !c->o.json)
         fprintf(out, "(in line %zu of %s)\n", nr, args);
     free(line);
@@ -428,6 +463,7 @@ struct console *console_new(const struct console_options *o)
     return c;
 }
 
+/* The trace store must not keep a pointer to symbols that are about to be freed. */
 void console_free(struct console *c)
 {
     if (!c)

@@ -1,6 +1,10 @@
 /*
- * debugger/console/complete.c -- what could stand where a line ends: by the table's word for
- * what a command completes with.
+ * debugger/console/complete.c -- what could stand where a line ends, for the Tab key.  What a
+ * command can be followed by is said by its row in the table (enum completes).
+ *
+ *     "br"            break
+ *     "info reg"      registers
+ *     "print sel"     self, and whatever else the guest's program calls so
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -11,8 +15,11 @@
 #include "debugger/symbols/symbols.h"
 #include "debugger/trace/field.h"
 
+/* The words found so far; `prefix` is what each must begin with. */
 struct words { char **word; size_t n, cap; const char *prefix; };
 
+/* Take the word if it begins with what the user has typed.  Without memory it is left out,
+ * which only makes the list shorter. */
 static void offer(struct words *w, const char *word)
 {
     if (!word || strncmp(word, w->prefix, strlen(w->prefix)))
@@ -29,12 +36,14 @@ static void offer(struct words *w, const char *word)
         w->n++;
 }
 
+/* Names only: aliases are for those who know them. */
 static void offer_rows(struct words *w, const struct command_row *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         offer(w, rows[i].name);
 }
 
+/* A kernel has tens of thousands of symbols; more than 2000 words help nobody. */
 static void offer_symbols(struct words *w, const struct symbols *s)
 {
     uint64_t a, b;
@@ -42,6 +51,8 @@ static void offer_symbols(struct words *w, const struct symbols *s)
         offer(w, symbols_at(s, i, &a, &b));
 }
 
+/* Names out of the debug information.  Those with other characters in them ("struct x",
+ * C++) could not be typed as one word of an expression. */
 static void offer_variables(struct words *w, struct debuginfo *info)
 {
     static const char in_names[] =
@@ -53,12 +64,14 @@ static void offer_variables(struct words *w, struct debuginfo *info)
             offer(w, name[i].name);
 }
 
+/* Only once something is typed: all of them would hide the rest. */
 static void offer_registers(struct words *w)
 {
     for (size_t i = 0; i < regs_count() && *w->prefix; i++)
         offer(w, reg_at(i)->name);
 }
 
+/* Parts of the PC, in lower case, as `info` takes them. */
 static void offer_parts(struct words *w)
 {
     struct pc_part part[32];
@@ -73,6 +86,7 @@ static void offer_parts(struct words *w)
     }
 }
 
+/* What a filter can name: fields of events, and kinds of events. */
 static void offer_events(struct words *w)
 {
     for (size_t i = 0; i < trace_fields_count(); i++)
@@ -86,6 +100,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Sorted, each once: the tables and the symbols may have the same name. */
 static void unique(struct words *w)
 {
     size_t n = 0;
@@ -99,6 +114,8 @@ static void unique(struct words *w)
     w->n = n;
 }
 
+/* `first` says that the word is the first argument; kinds of breakpoints and `info` stand
+ * only there. */
 static void offer_arguments(struct console *c, struct words *w, enum completes what, bool first)
 {
     switch (what) {
@@ -125,6 +142,8 @@ static void offer_arguments(struct console *c, struct words *w, enum completes w
     }
 }
 
+/* The word to be completed begins behind the last blank or operator, so that it works
+ * inside expressions ("print a+b"). If it is the line's first word, it is a command. */
 char **console_complete(struct console *c, const char *line, size_t *start)
 {
     bool ambiguous;

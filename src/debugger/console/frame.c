@@ -1,9 +1,11 @@
 /*
- * debugger/console/frame.c -- who called whom, and with what: backtrace, frame, up,
- * down, info locals, args and frame.
+ * debugger/console/frame.c -- who called whom, and with what: backtrace, frame, up, down, info
+ * locals, info args and info frame.
  *
- * The selected frame is whose variables expressions see.  It lasts until the
- * guest's stack pointer or instruction pointer is another.
+ * One frame is selected: expressions see its variables.  The selection lasts until the guest's
+ * stack pointer or instruction pointer changes; then the innermost frame is selected again.
+ *
+ * How frames are found (call frame information) is symbols/frame.h's business.
  */
 #include <dwarf.h>
 #include <inttypes.h>
@@ -19,7 +21,8 @@
 #define MAX_GUESSES 40
 #define STACK_WORDS 1024                /* that are looked through for return addresses */
 
-/* Files of the directory we are in without it. */
+/* Debug information has absolute paths; what is below the current directory reads better
+ * without it. */
 const char *short_path(const char *file)
 {
     static char here[400];
@@ -34,7 +37,7 @@ bool place_of(struct console *c, uint64_t at, struct source_place *p)
     return source_of_address(debuginfo_source(c->o.info), at, p) && p->line > 0;
 }
 
-/* Without the selected one: as the CPU stands. */
+/* The machine without a selected frame: from here frames are found. */
 static struct expr_machine machine_now(struct console *c)
 {
     struct expr_machine m = console_machine(c);
@@ -42,6 +45,8 @@ static struct expr_machine machine_now(struct console *c)
     return m;
 }
 
+/* The frame `level` callers out.  Each caller is found from its callee, so walk there from
+ * the innermost. */
 static bool nth_frame(struct console *c, uint64_t level, struct frame *f)
 {
     struct expr_machine m = machine_now(c);
@@ -72,7 +77,10 @@ bool console_caller(struct console *c, const struct frame *f, struct frame *call
 
 /* ---- showing ---- */
 
-/* Variables from one of their kind: "a=1, b=..." or a line for each. */
+/* The variables of a frame that have this DWARF tag (parameters or locals): "a=1, b=2", or
+ * a line for each, or members of a JSON object.  How many there were.  In the short form
+ * structs and arrays are "...". One whose place is not known at this address was optimized
+ * out. */
 static unsigned show_variables(struct console *c, const struct frame *f, int tag, bool lines)
 {
     struct expr_machine m = machine_now(c);
@@ -119,6 +127,12 @@ static const char *function_name(struct console *c, const struct frame *f, char 
     return buf;
 }
 
+/* One frame, as gdb prints it, or as an object.  The line is that of the call, which for a
+ * caller lies before the return address (frame_lookup_pc()).
+ *
+ *     #1  0x102b0b main(argc=1) at kernel.c:77
+ *     {"frame":1,"pc":1059595,"function":"main","file":"kernel.c","line":77,"args":{"argc":1}}
+ */
 static void show_frame(struct console *c, const struct frame *f)
 {
     struct source_place p;
@@ -146,13 +160,16 @@ static void show_frame(struct console *c, const struct frame *f)
     fputc('\n', c->out);
 }
 
+/* Say why there is no such frame. */
 static enum console_result no_frame(struct console *c)
 {
     return fail(c, c->o.info || c->own_orc ? "there is no such frame; `backtrace` lists them"
                              : "there is no debug information, so frames are not known");
 }
 
-/* Is there a call in front of this address? */
+/* Does a CALL instruction end right before this address?  CALL rel32 is E8 and four bytes;
+ * CALL r/m is FF /2, with 2 to 7 bytes.  Bytes that only look so are possible, so it is a
+ * guess.  [SDM 2A "CALL-Call Procedure"] */
 static bool behind_call(struct console *c, uint64_t at)
 {
     static const uint8_t indirect[] = { 2, 3, 4, 6, 7 };        /* lengths of CALL r/m */
@@ -167,7 +184,13 @@ static bool behind_call(struct console *c, uint64_t at)
     return false;
 }
 
-/* Without call frame information: what on the stack looks like a return address. */
+/* Where call frame information ends, look through the stack for words that point behind a
+ * CALL in some function.  Most are return addresses, some are left over from calls that
+ * have returned; so they are marked with `?`.
+ *
+ *     (no call frame information: from here on what looks like a return address)
+ *     ?   0x100a8e <sys_wait+0xe>
+ */
 static void guess_callers(struct console *c, uint64_t sp, uint64_t left)
 {
     unsigned bytes = state_code_bits(&c->cpu) / 8;
@@ -193,6 +216,8 @@ static void guess_callers(struct console *c, uint64_t sp, uint64_t left)
     }
 }
 
+/* As far as frames are known, then guesses.  DWARF numbers the stack pointer 7 in 64-bit
+ * code and 4 in 32-bit code.  [System V ABI, "DWARF Register Number Mapping"] */
 enum console_result cmd_backtrace(struct console *c, const char *args)
 {
     struct expr_machine m = machine_now(c);
@@ -219,6 +244,8 @@ enum console_result cmd_backtrace(struct console *c, const char *args)
 
 /* ---- selecting ---- */
 
+/* Remember the frame, and the registers by which refresh() (command.c) sees that the guest
+ * has moved. */
 static enum console_result select_frame(struct console *c, uint64_t level)
 {
     struct source_place p;
@@ -261,6 +288,7 @@ enum console_result cmd_down(struct console *c, const char *args)
 
 /* ---- info ---- */
 
+/* `info locals` and `info args`. */
 static enum console_result variables(struct console *c, const char *args, int tag, const char *what)
 {
     struct frame f;
@@ -287,13 +315,17 @@ enum console_result info_args(struct console *c, const char *args)
     return variables(c, args, DW_TAG_formal_parameter, "parameters");
 }
 
+/* Registers have the order of DWARF, which differs between 32 and 64 bits and is neither's
+ * encoding in instructions.  Only those that are known in this frame are shown. */
 enum console_result info_frame(struct console *c, const char *args)
 {
-    static const char *const names64[FRAME_REGS] = { "rax", "rdx", "rcx", "rbx", "rsi", "rdi",
-                                                     "rbp", "rsp", "r8", "r9",
-        "r10", "r11", "r12", "r13", "r14", "r15", "rip" };
-    static const char *const names32[9] = { "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi",
-                                            "eip" };
+    static const char *const names64[FRAME_REGS] = {
+        "rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12",
+        "r13", "r14", "r15", "rip",
+    };
+    static const char *const names32[9] = {
+        "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip",
+    };
     struct frame f;
     if (nothing_more(c, args))
         return CONSOLE_ERROR;

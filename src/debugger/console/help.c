@@ -1,10 +1,12 @@
 /*
- * debugger/console/help.c -- the tables of commands as text: `help`, and doc/debugger.md.
+ * debugger/console/help.c -- the tables of commands (command.c) as text: for `help`, and for
+ * doc/debugger.md.
  */
 #include <stdio.h>
 
 #include "debugger/console/private.h"
 
+/* A table's rows, one on each line; `before` is the command they belong to ("info "). */
 static void list_rows(FILE *out, const struct command_row *rows, size_t n, const char *before)
 {
     for (size_t i = 0; i < n; i++) {
@@ -15,6 +17,13 @@ static void list_rows(FILE *out, const struct command_row *rows, size_t n, const
     }
 }
 
+/* One command in full.
+ *
+ *     break ADDRESS|FILE:LINE|KIND ... [if EXPR]
+ *       stop before an instruction or at an event; `help break` lists the kinds
+ *       short: b
+ *       for example: break main if rax > 3
+ */
 static void help_row(struct console *c, const struct command_row *r, const char *before)
 {
     fprintf(c->out, "%s%s%s%s\n  %s\n", before, r->name, r->args ? " " : "",
@@ -24,6 +33,8 @@ static void help_row(struct console *c, const struct command_row *r, const char 
     fprintf(c->out, "  for example: %s\n", r->example);
 }
 
+/* `help`, `help COMMAND` and `help info WHAT`. Three commands have tables of their own
+ * below them; such a command's table is listed under it. */
 enum console_result cmd_help(struct console *c, const char *args)
 {
     bool ambiguous;
@@ -60,6 +71,7 @@ enum console_result cmd_help(struct console *c, const char *args)
 
 /* ---- documentation ---- */
 
+/* Rows of a Markdown table.  A `|` in the arguments must be escaped there. */
 static void document_rows(FILE *out, const struct command_row *rows, size_t n, const char *before)
 {
     for (size_t i = 0; i < n; i++) {
@@ -76,6 +88,7 @@ static void document_rows(FILE *out, const struct command_row *rows, size_t n, c
     }
 }
 
+/* `vitrine debug --commands` prints this; it is part of doc/debugger.md. */
 void console_document(FILE *out)
 {
     static const char head[] =

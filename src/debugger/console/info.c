@@ -1,6 +1,8 @@
 /*
- * debugger/console/info.c -- `info WHAT`: tables of the CPU, parts of the PC, the
- * monitor.  All by peek.
+ * debugger/console/info.c -- `info WHAT` for the tables of the CPU (GDT, IDT, TSS), the parts of
+ * the PC, the screen, symbols and the monitor's process.
+ *
+ * All of it is read by peek: a guest cannot notice.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,19 +20,30 @@
 
 /* ---- descriptors ---- */
 
+/* Long mode: descriptors of the system (TSS, LDT, gates) have 16 bytes then, and TSS and
+ * IDT another layout. */
 static bool is_long(const struct console *c)
 {
     return c->cpu.efer & EFER_LMA;
 }
 
-/* [SDM 3A "Segment Descriptors"] */
+/* One descriptor.  Base and limit are scattered over its 8 bytes; bit 55 (G) counts the
+ * limit in pages, bit 44 (S) tells code and data from the system's.  In long mode the base
+ * of a system descriptor goes on in the next 8 bytes (`upper`). [SDM 3A "Segment
+ * Descriptors", "System Descriptor Types"]
+ *
+ *      63      56 55 54 53 52 51  48 47 46 45 44 43  40 39           16 15       0
+ *     [ base 31-24 G D/B L  .  limit  P  DPL   S  type   base 23-0       limit    ]
+ *
+ *     0x0008  base 0x00000000 limit 0xffffffff DPL 0 code 64-bit
+ */
 static void show_descriptor(struct console *c, unsigned sel, uint64_t d, uint64_t upper)
 {
     static const char *const system[16] = {
-        "?", "16-bit TSS", "LDT", "16-bit TSS, busy", "16-bit call gate", "task gate",
-            "16-bit interrupt gate",
-        "16-bit trap gate", "?", "TSS", "?", "TSS, busy", "call gate", "?", "interrupt gate",
-            "trap gate",
+        "?", "16-bit TSS", "LDT", "16-bit TSS, busy",
+        "16-bit call gate", "task gate", "16-bit interrupt gate", "16-bit trap gate",
+        "?", "TSS", "?", "TSS, busy",
+        "call gate", "?", "interrupt gate", "trap gate",
     };
     unsigned type = (unsigned)(d >> 40) & 15, dpl = (unsigned)(d >> 45) & 3;
     uint64_t base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000),
@@ -40,13 +53,14 @@ static void show_descriptor(struct console *c, unsigned sel, uint64_t d, uint64_
     bool code_or_data = d >> 44 & 1;
     if (!code_or_data && is_long(c))
         base |= upper << 32;
-    fprintf(c->out, "0x%04x  base 0x%08" PRIx64 " limit 0x%08" PRIx64 " DPL %u %s%s%s\n", sel, base,
-            limit, dpl,
-            d >> 47 & 1 ? "" : "not present, ",
+    fprintf(c->out, "0x%04x  base 0x%08" PRIx64 " limit 0x%08" PRIx64 " DPL %u %s%s%s\n",
+            sel, base, limit, dpl, d >> 47 & 1 ? "" : "not present, ",
             !code_or_data ? system[type] : type & 8 ? "code" : "data",
             !code_or_data ? "" : d >> 53 & 1 ? " 64-bit" : d >> 54 & 1 ? " 32-bit" : " 16-bit");
 }
 
+/* Selector 0 is the null descriptor, which is never used, so begin at 8. The upper half of
+ * a 16-byte descriptor must not be shown as one of its own. */
 enum console_result info_gdt(struct console *c, const char *args)
 {
     if (nothing_more(c, args))
@@ -67,7 +81,11 @@ enum console_result info_gdt(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
-/* Real mode: segment and offset. [SDM 3A "Interrupt and Exception Handling" in 8086 emulation] */
+/* Real mode has no gates but 256 addresses, offset and segment of 2 bytes each.  [SDM 3B
+ * "8086 Emulation", "Interrupt and Exception Handling"]
+ *
+ *     0x20  f000:fea5  0xffea5
+ */
 static enum console_result show_ivt(struct console *c)
 {
     char place[200];
@@ -82,35 +100,50 @@ static enum console_result show_ivt(struct console *c)
     return CONSOLE_OK;
 }
 
+/* What an entry of the IDT says; `at` is the handler's address. */
 struct gate { bool present; uint16_t sel; unsigned type, dpl; uint64_t at; };
 
+/* An entry has 8 bytes, or in long mode 16, where the second half has the upper 32 bits of
+ * the address.  [SDM 3A "IDT Descriptors", "64-Bit Mode IDT"]
+ *
+ *      63           48 47 46 45 44 43  40 39       32 31        16 15         0
+ *     [ offset 31-16  P  DPL   0  type   (and IST)   selector     offset 15-0  ]
+ */
 static struct gate parse_gate(const struct console *c, const uint64_t d[2])
 {
     return (struct gate){
         .present = d[0] >> 47 & 1, .sel = (uint16_t)(d[0] >> 16),
-            .type = (unsigned)(d[0] >> 40) & 15,
-        .dpl = (unsigned)(d[0] >> 45) & 3,
+        .type = (unsigned)(d[0] >> 40) & 15, .dpl = (unsigned)(d[0] >> 45) & 3,
         .at = (d[0] & 0xffff) | (d[0] >> 32 & 0xffff0000) | (is_long(c) ? d[1] << 32 : 0),
     };
 }
 
+/* The type says what the CPU does to IF on the way in: an interrupt gate clears it, a trap
+ * gate leaves it.  [SDM 3A "Flag Usage By Exception- or Interrupt-Handler Procedure"] */
 static void show_gate(struct console *c, unsigned v, const struct gate *g)
 {
     char place[200];
-    const char *kind = g->type == 14 ? "interrupt" : g->type == 15 ? "trap" : g->type == 6
-        ? "interrupt, 16-bit"
-                     : g->type == 7 ? "trap, 16-bit" : g->type == 5 ? "task" : "?";
+    static const char *const kinds[16] = {
+        [5] = "task", [6] = "interrupt, 16-bit", [7] = "trap, 16-bit",
+        [14] = "interrupt", [15] = "trap",
+    };
     fprintf(c->out, "0x%02x  %04x:%s  %s, DPL %u\n", v, g->sel,
-            address_text(c, g->at, place, sizeof place), kind,
+            address_text(c, g->at, place, sizeof place), kinds[g->type] ? kinds[g->type] : "?",
             g->dpl);
 }
 
+/* Do both differ in nothing but the handler's address? */
 static bool alike(const struct gate *a, const struct gate *b)
 {
     return a->present && b->present && a->sel == b->sel && a->type == b->type && a->dpl == b->dpl;
 }
 
-/* How many gates from here on are alike and equally far apart: stubs made by a macro. */
+/* How many gates from here on are alike and equally far apart.  Kernels make such rows of
+ * stubs with a macro; showing them as one line leaves the list readable.
+ *
+ *     0x00  0008:0x101870 <trap_stubs>  interrupt, DPL 0
+ *           ... the same, every 0x10 bytes, to 0x7f
+ */
 static unsigned run_of(const struct gate *g, unsigned left)
 {
     unsigned n = 1;
@@ -119,6 +152,8 @@ static unsigned run_of(const struct gate *g, unsigned left)
     return n;
 }
 
+/* All gates are read before one is shown, because rows of gates that are alike become one
+ * line.  Rows of fewer than 4 are shown gate by gate. */
 enum console_result info_idt(struct console *c, const char *args)
 {
     struct gate g[256] = { { .present = false } };
@@ -148,7 +183,17 @@ enum console_result info_idt(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
-/* [SDM 3A "Task-State Segment (TSS)", "TSS Format in 64-bit Mode"] */
+/* The stack pointers that the CPU loads when an interrupt or a gate raises the privilege
+ * level, in long mode also the seven stacks that a gate can ask for (IST). The I/O map is
+ * at the offset that the last 2 bytes name.  [SDM 3A "Task-State Segment (TSS)", "Task
+ * Management in 64-Bit Mode"]
+ *
+ *     offset  32 bits     offset  64 bits
+ *        4    ESP0           4    RSP0
+ *        8    SS0           12    RSP1
+ *       12    ESP1, ...     36    IST1, ...
+ *      102    I/O map      102    I/O map
+ */
 enum console_result info_tss(struct console *c, const char *args)
 {
     const struct segment *tr = &c->cpu.seg[SEG_TR];
@@ -190,6 +235,9 @@ enum console_result info_devices(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
+/* The VMM sends values only; what they are called comes from the device's table of fields,
+ * which both processes have, being the same program.  If the number of values does not fit
+ * that table, they are not believed. */
 enum console_result info_device(struct console *c, const char *name, size_t len, bool *known)
 {
     static uint64_t values[MAX_VALUES];
@@ -226,6 +274,8 @@ enum console_result info_device(struct console *c, const char *name, size_t len,
     return CONSOLE_OK;
 }
 
+/* By peek: reading some ports changes the device, as when a byte is taken out of a receive
+ * buffer. */
 enum console_result info_port(struct console *c, const char *args)
 {
     uint64_t port, size = 1, value;
@@ -240,14 +290,14 @@ enum console_result info_port(struct console *c, const char *args)
     if (err && err != -ENXIO)
         return fail_link(c, err, "port");
     const char *name = pc_port_name((uint16_t)port);
-    fprintf(c->out, "port %#" PRIx64 " (%s) would read %#" PRIx64 "%s\n", port, name
-            ? name : "nobody's", value,
-            err ? ": nobody answers" : "");
+    fprintf(c->out, "port %#" PRIx64 " (%s) would read %#" PRIx64 "%s\n", port,
+            name ? name : "nobody's", value, err ? ": nobody answers" : "");
     return CONSOLE_OK;
 }
 
 /* ---- the screen ---- */
 
+/* One character of at most 16 bits as UTF-8. [RFC 3629 "UTF-8 definition"] */
 static void put_utf8(FILE *out, unsigned ch)
 {
     if (ch < 0x80)
@@ -258,6 +308,11 @@ static void put_utf8(FILE *out, unsigned ch)
         fprintf(out, "%c%c%c", 0xe0 | ch >> 12, 0x80 | (ch >> 6 & 0x3f), 0x80 | (ch & 0x3f));
 }
 
+/* Code page 437 translated to Unicode; blanks at the ends of lines are left out.
+ *
+ *     cells[row * columns + column]:   15       8 7         0
+ *                                      attribute  character
+ */
 static enum console_result put_screen(struct console *c, FILE *out)
 {
     static uint16_t cells[LINK_CELLS];
@@ -286,6 +341,7 @@ enum console_result info_screen(struct console *c, const char *args)
     return nothing_more(c, args) ? CONSOLE_ERROR : put_screen(c, c->out);
 }
 
+/* A write to a full disk may fail only when the file is closed. */
 enum console_result cmd_screenshot(struct console *c, const char *args)
 {
     if (!*args)
@@ -301,6 +357,7 @@ enum console_result cmd_screenshot(struct console *c, const char *args)
 
 /* ---- the rest ---- */
 
+/* All symbols that have PART somewhere in their names, by address, with their sizes. */
 enum console_result info_symbols(struct console *c, const char *args)
 {
     uint64_t at, end;
@@ -317,6 +374,8 @@ enum console_result info_symbols(struct console *c, const char *args)
                                        : fail(c, "the guest's file has no symbols");
 }
 
+/* Where the guest stands and why, then the counts.  An event that is about to be injected
+ * is told too: the guest's next instruction will be that of a handler. */
 enum console_result info_status(struct console *c, const char *args)
 {
     struct link_status s;
@@ -328,13 +387,15 @@ enum console_result info_status(struct console *c, const char *args)
     link_get_status(c->o.link, &s);
     fprintf(c->out, "%" PRIu64 " instructions, %" PRIu64 " exits, %" PRIu64 " interrupts, %" PRIu64
             ".%06" PRIu64 " ms of virtual time%s; %s\n", s.icount, s.n_exits, s.n_irqs,
-                s.vtime_ns / 1000000,
-            s.vtime_ns % 1000000, s.halted ? ", halted" : "", state_mode(&c->cpu));
+            s.vtime_ns / 1000000, s.vtime_ns % 1000000, s.halted ? ", halted" : "",
+            state_mode(&c->cpu));
     if (s.injected.type != EVENT_NONE)
         fprintf(c->out, "vector %#x will be delivered first\n", s.injected.vector);
     return CONSOLE_OK;
 }
 
+/* Linux tells in /proc/PID/status whether the process is confined (NoNewPrivs, Seccomp) and
+ * how much memory it takes.  [proc(5)] */
 enum console_result info_monitor(struct console *c, const char *args)
 {
     char path[64], line[200], words[4096];

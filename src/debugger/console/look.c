@@ -1,5 +1,12 @@
 /*
- * debugger/console/look.c -- looking at registers, memory and code.
+ * debugger/console/look.c -- looking at registers, memory and code: x, xp, disassemble, find,
+ * info registers, info segments, walk.
+ *
+ * The letters and sizes of x/NFS (N how many, F format, S size):
+ *
+ *     x hexadecimal   d signed      u unsigned      o octal     t binary
+ *     c character     a address     s string        i instruction
+ *     b 1 byte        h 2 bytes     w 4 bytes       g 8 bytes
  */
 #include <ctype.h>
 #include <errno.h>
@@ -16,6 +23,7 @@
 
 /* ---- /FMT ---- */
 
+/* The letters may come in any order, as in gdb: x/8xg and x/8gx are the same. */
 bool parse_format(struct console *c, const char **args, struct format *f)
 {
     static const char sizes[] = "bhwg";
@@ -48,6 +56,7 @@ bool parse_format(struct console *c, const char **args, struct format *f)
     return true;
 }
 
+/* At most `bits` digits, without zeros in front. */
 static void put_binary(FILE *out, uint64_t v, unsigned bits)
 {
     while (bits > 1 && !(v >> (bits - 1) & 1))
@@ -57,6 +66,7 @@ static void put_binary(FILE *out, uint64_t v, unsigned bits)
         fputc('0' + (int)(v >> bits & 1), out);
 }
 
+/* The letters are those of gdb's `x` and `print`. [GDB manual "Output Formats"] */
 void put_number(struct console *c, uint64_t v, char letter, unsigned size)
 {
     char text[200];
@@ -65,8 +75,10 @@ void put_number(struct console *c, uint64_t v, char letter, unsigned size)
     case 'u': fprintf(c->out, "%" PRIu64, v); break;
     case 'o': fprintf(c->out, "0%" PRIo64, v); break;
     case 't': put_binary(c->out, v, 8 * size); break;
-    case 'c': fprintf(c->out, isprint((int)(v & 0x7f)) && v < 127 ? "%" PRIu64 " '%c'" : "%" PRIu64,
-                      v, (int)v); break;
+    case 'c':
+        fprintf(c->out, isprint((int)(v & 0x7f)) && v < 127 ? "%" PRIu64 " '%c'" : "%" PRIu64,
+                v, (int)v);
+        break;
     case 'a': fputs(address_text(c, v, text, sizeof text), c->out); break;
     case 'x': fprintf(c->out, "0x%0*" PRIx64, (int)(2 * size), v); break;
     default:  fprintf(c->out, "%#" PRIx64, v); break;
@@ -94,6 +106,11 @@ static enum console_result unreadable(struct console *c, bool physical, uint64_t
                 at);
 }
 
+/* 16 bytes on a line, as numbers of f->size bytes; single bytes in hexadecimal also as
+ * characters.
+ *
+ *     0x11cfe0 <stack+0x7fe0>: 0x0009fb18 0x00000000 0x00102b0b 0x00000000
+ */
 static enum console_result dump(struct console *c, bool physical, uint64_t at,
                                 const struct format *f)
 {
@@ -122,6 +139,11 @@ static enum console_result dump(struct console *c, bool physical, uint64_t at,
     return CONSOLE_OK;
 }
 
+/* One object.  The array is closed even if memory ends in the middle, so that a program can
+ * still read what came before the complaint.
+ *
+ *     {"address":1051891,"size":1,"values":[15,31]}
+ */
 static enum console_result dump_json(struct console *c, bool physical, uint64_t at,
                                      const struct format *f)
 {
@@ -139,6 +161,7 @@ static enum console_result dump_json(struct console *c, bool physical, uint64_t 
     return CONSOLE_OK;
 }
 
+/* `count` strings that end with a 0 byte, escaped as in C. */
 static enum console_result dump_strings(struct console *c, bool physical, uint64_t at,
                                         uint64_t count)
 {
@@ -149,8 +172,8 @@ static enum console_result dump_strings(struct console *c, bool physical, uint64
         fprintf(c->out, "%s: \"", address_text(c, at, place, sizeof place));
         for (; n < 1024 && read_at(c, physical, at, &ch, 1) == 0 && ch; n++, at++)
             if (ch == '"' || ch == '\\' || !isprint((unsigned char)ch))
-                fprintf(c->out, ch == '\n' ? "\\n" : isprint((unsigned char)ch)
-                        ? "\\%c" : "\\x%02x", (unsigned char)ch);
+                fprintf(c->out, ch == '\n' ? "\\n"
+                        : isprint((unsigned char)ch) ? "\\%c" : "\\x%02x", (unsigned char)ch);
             else
                 fputc(ch, c->out);
         fputs("\"\n", c->out);
@@ -162,6 +185,10 @@ static enum console_result dump_strings(struct console *c, bool physical, uint64
 
 /* ---- code ---- */
 
+/* One line of disassembly, with an arrow at the instruction that is next.
+ *
+ *     => 0x100cf3 <main+0x163>                  0f 1f 44 00 00           nop [rax+rax*1], eax
+ */
 static void put_insn(struct console *c, gla_t at, const struct insn *i, const uint8_t *bytes)
 {
     char place[200], hex[40];
@@ -180,6 +207,9 @@ static void put_insn(struct console *c, gla_t at, const struct insn *i, const ui
             address_text(c, at, place, sizeof place), hex, i->text);
 }
 
+/* Instructions have 1 to 15 bytes; as many as can be read are given to the disassembler,
+ * since the last page of mapped code may end within 15 bytes.  It wants the offset in the
+ * code segment, which has a base outside of 64-bit mode. */
 static enum console_result code(struct console *c, gla_t at, uint64_t count)
 {
     uint64_t base = state_code_bits(&c->cpu) == 64 ? 0 : c->cpu.seg[SEG_CS].base;
@@ -206,6 +236,7 @@ enum console_result cmd_disassemble(struct console *c, const char *args)
     return count > 65536 ? fail(c, "that is too much") : code(c, at, count);
 }
 
+/* `x/NFS ADDRESS`, where any part may be missing: then go on where the last one ended. */
 static enum console_result examine(struct console *c, const char *args, bool physical)
 {
     struct format f = { 1, 'x', 4 };
@@ -227,7 +258,7 @@ enum console_result cmd_xp(struct console *c, const char *args) { return examine
 
 /* ---- searching ---- */
 
-/* "TEXT" or bytes. */
+/* What to search for: "TEXT", or bytes, each an expression.  Its length, 0 after fail(). */
 static size_t parse_needle(struct console *c, const char *args, uint8_t *needle, size_t room)
 {
     size_t n = 0, len = strlen(args);
@@ -251,6 +282,8 @@ static size_t parse_needle(struct console *c, const char *args, uint8_t *needle,
     return n;
 }
 
+/* Page by page, since pages may be missing in between.  A match may begin in one page and
+ * end in the next, so n - 1 bytes more are read; it counts for the page where it begins. */
 enum console_result cmd_find(struct console *c, const char *args)
 {
     uint8_t needle[64], page[PAGE_SIZE + sizeof needle];
@@ -284,6 +317,7 @@ enum console_result cmd_find(struct console *c, const char *args)
 
 /* ---- registers ---- */
 
+/* All registers, but not parts of others (eax, al). */
 static enum console_result registers_json(struct console *c)
 {
     fputc('{', c->out);
@@ -298,6 +332,8 @@ static enum console_result registers_json(struct console *c)
     return CONSOLE_OK;
 }
 
+/* The general registers are the first N_GPRS of the table; R8 to R15 exist in 64-bit mode
+ * only. */
 enum console_result info_registers(struct console *c, const char *args)
 {
     char flags[120], place[200];
@@ -312,8 +348,7 @@ enum console_result info_registers(struct console *c, const char *args)
         if (r->part || (!all && !wide && i >= R8))
             continue;
         fprintf(c->out, "%-14s 0x%0*" PRIx64 "%s", r->name, wide || all ? 16 : 8,
-                reg_get(r, &c->cpu),
-                ++n % per_line ? "   " : "\n");
+                reg_get(r, &c->cpu), ++n % per_line ? "   " : "\n");
     }
     if (n % per_line)
         fputc('\n', c->out);
@@ -327,6 +362,8 @@ enum console_result info_registers(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
+/* `attr` has the bits of a descriptor's access rights: S (code or data), type (bit 3 code,
+ * bit 1 readable or writable), DPL, P, L, D/B. [SDM 3A "Segment Descriptors"] */
 enum console_result info_segments(struct console *c, const char *args)
 {
     if (nothing_more(c, args))
@@ -334,19 +371,21 @@ enum console_result info_segments(struct console *c, const char *args)
     fprintf(c->out, "%-5s %-6s %-18s %-10s %s\n", "", "sel", "base", "limit", "rights");
     for (unsigned i = 0; i < N_SEGS; i++) {
         const struct segment *s = &c->cpu.seg[i];
-        fprintf(c->out, "%-5s 0x%04x 0x%016" PRIx64 " 0x%08x 0x%04x%s%s%s DPL %u%s\n", seg_names[i],
-                s->sel, s->base,
-                s->limit, s->attr, s->attr & SEG_P ? " present" : " unusable",
+        const char *access = !(s->attr & SEG_S && s->attr & 2) ? ""
+                           : s->attr & 8 ? " readable" : " writable";
+        fprintf(c->out, "%-5s 0x%04x 0x%016" PRIx64 " 0x%08x 0x%04x%s%s%s DPL %u%s\n",
+                seg_names[i], s->sel, s->base, s->limit, s->attr,
+                s->attr & SEG_P ? " present" : " unusable",
                 !(s->attr & SEG_S) ? " system" : s->attr & 8 ? " code" : " data",
                 s->attr & SEG_L ? " 64-bit" : s->attr & SEG_DB ? " 32-bit" : " 16-bit",
-                (unsigned)(s->attr & SEG_DPL) >> 5, s->attr & SEG_S && s->attr & 2 ? s->attr & 8
-                    ? " readable" : " writable" : "");
+                (unsigned)(s->attr & SEG_DPL) >> 5, access);
     }
     fprintf(c->out, "gdtr  base %#" PRIx64 " limit %#x\nidtr  base %#" PRIx64 " limit %#x\n",
             c->cpu.gdtr.base, c->cpu.gdtr.limit, c->cpu.idtr.base, c->cpu.idtr.limit);
     return CONSOLE_OK;
 }
 
+/* The opposite of `print NAME`: from an address to a name. */
 enum console_result info_symbol(struct console *c, const char *args)
 {
     uint64_t at;
@@ -365,12 +404,13 @@ enum console_result info_symbol(struct console *c, const char *args)
 
 static const char *const level_names[5] = { "", "PT", "PD", "PDPT", "PML4" };
 
+/* The flags of a page-table entry by their names in the manual, in buf, which is returned.
+ * [SDM 3A "Paging"] */
 static char *entry_bits(uint64_t e, char *buf, size_t n)
 {
     static const struct { uint64_t bit; const char *name; } bits[] = {
-        { PTE_P, "P" }, { PTE_W, "W" }, { PTE_U, "U" }, { PTE_A, "A" }, { PTE_D, "D" },
-            { PTE_PS, "PS" },
-        { PTE_G, "G" }, { PTE_NX, "NX" },
+        { PTE_P, "P" }, { PTE_W, "W" }, { PTE_U, "U" },   { PTE_A, "A" },
+        { PTE_D, "D" }, { PTE_PS, "PS" }, { PTE_G, "G" }, { PTE_NX, "NX" },
     };
     size_t used = 0;
     buf[0] = 0;
@@ -380,6 +420,8 @@ static char *entry_bits(uint64_t e, char *buf, size_t n)
     return buf;
 }
 
+/* The low three bits of an EPT entry are the rights to read, write and execute.  [SDM 3C
+ * "The Extended Page Table Mechanism (EPT)"] */
 static char *ept_bits(unsigned perm, char buf[4])
 {
     buf[0] = perm & 1 ? 'r' : '-';
@@ -389,6 +431,15 @@ static char *ept_bits(unsigned perm, char buf[4])
     return buf;
 }
 
+/* The second half of the way: from guest-physical to the host's address by nested tables,
+ * or at once from linear to host by the shadow.
+ *
+ *       nested PML4  entry 0x0000000000002107 [rwx]
+ *       nested PDPT  entry 0x0000000000003107 [rwx]
+ *       nested PD    entry 0x0000000000004107 [rwx]
+ *       nested PT    entry 0x0000010000100137 [rwx]
+ *     hva  0x7fd38f44bcf3 in the monitor (page of 4096 bytes, rwx)
+ */
 static void show_second(struct console *c, const struct link_second *s, gla_t gla, gpa_t gpa)
 {
     char bits[80], rwx[4];
@@ -403,11 +454,12 @@ static void show_second(struct console *c, const struct link_second *s, gla_t gl
                 s->hva, s->page_size,
                 s->is_shadow ? "as the shadow allows" : ept_bits(s->perm, rwx));
     else
-        fprintf(c->out, "hva  none: the %s tables do not map %s %#" PRIx64 " (not touched yet, "
-                                                                           "or a device)\n", table,
-                s->is_shadow ? "gla" : "gpa", s->is_shadow ? gla : gpa);
+        fprintf(c->out, "hva  none: the %s tables do not map %s %#" PRIx64
+                " (not touched yet, or a device)\n",
+                table, s->is_shadow ? "gla" : "gpa", s->is_shadow ? gla : gpa);
 }
 
+/* The whole way as one object; "error" is the error code that the #PF would have. */
 static void walk_json(struct console *c, gla_t gla, const struct walk *w,
                       const struct link_second *s, int err)
 {
@@ -423,13 +475,14 @@ static void walk_json(struct console *c, gla_t gla, const struct walk *w,
                 w->gpa, w->page_size, w->writable ? "true" : "false", w->user ? "true" : "false",
                 w->executable ? "true" : "false");
     if (!err)
-        fprintf(c->out, ",\"second\":\"%s\",\"mapped\":%s,\"hva\":%" PRIu64, s->is_shadow
-                ? "shadow" : "nested",
-                s->ok ? "true" : "false", s->hva);
+        fprintf(c->out, ",\"second\":\"%s\",\"mapped\":%s,\"hva\":%" PRIu64,
+                s->is_shadow ? "shadow" : "nested", s->ok ? "true" : "false", s->hva);
     fputs("}\n", c->out);
 }
 
-/* "cs:0x10" is a guest-virtual address; anything else is linear already. */
+/* A guest-virtual address such as "cs:0x10": segment and offset, which *gla becomes the sum
+ * of base and offset for.  Anything else is linear already (*segment is -1). Outside of
+ * 64-bit mode linear addresses wrap at 4 GiB. false after fail(). */
 static bool parse_gva(struct console *c, const char **args, gla_t *gla, int *segment)
 {
     uint64_t off;
@@ -452,6 +505,15 @@ static bool parse_gva(struct console *c, const char **args, gla_t *gla, int *seg
     return true;
 }
 
+/* The first half: segment base, then each entry of the guest's tables, then the page.
+ *
+ *     gla  0x100cf3 <main+0x163>
+ *       guest PML4  at gpa 0x10f000: 0x0000000000110027 [P W U A]
+ *       guest PDPT  at gpa 0x110000: 0x0000000000111027 [P W U A]
+ *       guest PD    at gpa 0x111000: 0x0000000000125027 [P W U A]
+ *       guest PT    at gpa 0x125800: 0x0000000000100025 [P U A]
+ *     gpa  0x100cf3 (page of 4096 bytes, read-only, user)
+ */
 static void show_walk(struct console *c, gla_t gla, const struct walk *w)
 {
     char place[200], bits[80];
@@ -466,14 +528,16 @@ static void show_walk(struct console *c, gla_t gla, const struct walk *w)
         fputs("  paging is off\n", c->out);
     if (w->result == WALK_OK)
         fprintf(c->out, "gpa  %#" PRIx64 " (page of %" PRIu64 " bytes, %s, %s%s)\n", w->gpa,
-                w->page_size,
-                w->writable ? "writable" : "read-only", w->user ? "user" : "supervisor",
-                w->executable ? "" : ", no execute");
+                w->page_size, w->writable ? "writable" : "read-only",
+                w->user ? "user" : "supervisor", w->executable ? "" : ", no execute");
     else
         fprintf(c->out, "gpa  none: a read would fault, #PF error code %#x (%s)\n", w->error,
                 w->error & 1 ? "not allowed" : "not present");
 }
 
+/* A shadow table is asked by linear address.  Whether there is one the first answer says; a
+ * nested table is then asked by the guest-physical address that the guest's own tables
+ * gave. */
 enum console_result cmd_walk(struct console *c, const char *args)
 {
     struct link_second s = { 0 };
@@ -485,7 +549,6 @@ enum console_result cmd_walk(struct console *c, const char *args)
     if (!parse_gva(c, &args, &gla, &segment) || nothing_more(c, args))
         return CONSOLE_ERROR;
     link_walk(c->o.link, gla, WALK_READ, &w);
-    /* A shadow is asked by linear address, a nested table by physical. */
     int err = link_second(c->o.link, gla, &s);
     if (!err && !s.is_shadow)
         err = w.result == WALK_OK ? link_second(c->o.link, w.gpa, &s) : -ENOENT;

@@ -1,9 +1,11 @@
 /*
- * debugger/console/memory.c -- `info mmu` and `info mem`: the linear address space (linear_map.h),
- * once by where it leads, once by what may be done there.
+ * debugger/console/memory.c -- `info mmu` and `info mem`: the linear address space (linear_map.h)
+ * as a table.  `info mmu` shows where addresses lead, `info mem` what may be done there, and
+ * how much of it the monitor's own tables map.
  *
- * A guest can make it longer than anybody's life: both end after MAX_LINES or MAX_LOOKS, with a
- * word about where to go on, and when the user has had enough.
+ * A guest can map its memory in so many small pieces that a full table would never end.  So
+ * both commands stop after MAX_LINES lines or MAX_LOOKS pieces and say from which address to go
+ * on, and they stop when the user interrupts.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -14,27 +16,32 @@
 #include "mem/nested.h"
 
 #define MAX_LINES 200
-#define MAX_LOOKS 2000000               /* pieces                                */
-#define MAX_ASKS  20000                 /* of the VMM, about its own table       */
+#define MAX_LOOKS 2000000               /* pieces of the linear map              */
+#define MAX_ASKS  20000                 /* questions to the VMM about its table  */
 
-/* Alike pieces, one behind the other. */
+/* Neighbouring pieces that are shown as one line. */
 struct run {
     struct linear_piece first;
     gla_t    last;
     uint64_t mapped, writable;          /* pages in the monitor's table          */
 };
 
+/* A walk along the addresses, for either command: they differ in which pieces belong
+ * together (joins) and in what a line says (show). */
 struct survey {
     struct console *c;
     bool  (*joins)(const struct run *r, const struct linear_piece *p);
     void  (*show)(struct survey *v, const struct run *r);
     struct run run;
     unsigned lines, asks;
-    bool   second, is_shadow, asked_out;    /* has the monitor a table to be asked about? */
+    bool   second;                      /* the monitor's own table can be asked about */
+    bool   is_shadow;                   /* it is a shadow table: by linear address */
+    bool   asked_out;                   /* MAX_ASKS was reached, or an answer failed */
 };
 
 /* ---- the monitor's table ---- */
 
+/* Can the VMM be asked about its own table?  Not while the guest runs, and not on kvm. */
 static void probe_second(struct survey *v)
 {
     struct link_second s;
@@ -42,7 +49,8 @@ static void probe_second(struct survey *v)
     v->is_shadow = v->second && s.is_shadow;
 }
 
-/* What this entry, or its absence, answers for. */
+/* For how many bytes of address the answer of link_second() holds: those of the page, or of
+ * the entry that was missing, whose level says how much it would map. */
 static uint64_t reach(const struct link_second *s)
 {
     unsigned level = s->depth ? s->step[s->depth - 1].level : 4;
@@ -51,6 +59,9 @@ static uint64_t reach(const struct link_second *s)
     return UINT64_C(1) << (12 + 9 * (level >= 1 && level <= 4 ? level - 1 : 0));
 }
 
+/* Count how many pages of a piece the monitor has mapped, and how many of them writable.
+ * One question answers for reach() bytes.  After MAX_ASKS questions give up, for each of
+ * them is an exchange with another process. */
 static void ask_second(struct survey *v, struct run *r, const struct linear_piece *p)
 {
     uint64_t n = p->last - p->from;
@@ -72,6 +83,7 @@ static void ask_second(struct survey *v, struct run *r, const struct linear_piec
 
 /* ---- along the addresses ---- */
 
+/* The run is complete: show it, unless enough lines were shown. */
 static void end_run(struct survey *v)
 {
     if (v->run.first.present && v->lines++ < MAX_LINES)
@@ -85,6 +97,7 @@ static bool has_enough(const struct survey *v)
     return o->enough && o->enough(o->wait_arg);
 }
 
+/* Let the piece join the run, or end the run and begin another with it. */
 static void add_piece(struct survey *v, const struct linear_piece *p)
 {
     if (!v->run.first.present || !v->joins(&v->run, p)) {
@@ -96,6 +109,9 @@ static void add_piece(struct survey *v, const struct linear_piece *p)
         ask_second(v, &v->run, p);
 }
 
+/* From address `from` to the last, piece by piece.  A piece may begin before `from`: the
+ * part before it is cut off.  The user is asked for from time to time, not at each piece,
+ * since that may be a system call. */
 static enum console_result go_along(struct survey *v, gla_t from)
 {
     struct linear_map m;
@@ -123,6 +139,8 @@ static enum console_result go_along(struct survey *v, gla_t from)
     return CONSOLE_OK;
 }
 
+/* The head of either table: the kind of paging, by levels, and the two settings that change
+ * what the rights mean; then the lines. */
 static enum console_result survey(struct survey *v, const char *args)
 {
     static const char *const names[5] = { "off", "", "32-bit, 2 levels", "PAE, 3 levels",
@@ -143,6 +161,7 @@ static void show_range(struct console *c, const struct run *r)
     fprintf(c->out, "0x%016" PRIx64 "-0x%016" PRIx64, r->first.from, r->last);
 }
 
+/* As Linux shows them in /proc/PID/maps, with user or supervisor in front: "urwx". */
 static void show_rights(struct console *c, const struct linear_piece *p)
 {
     fprintf(c->out, " %s%s%s", p->user ? "u" : "-", p->writable ? "rw" : "r-",
@@ -151,6 +170,11 @@ static void show_rights(struct console *c, const struct linear_piece *p)
 
 /* ---- info mmu: where it leads ---- */
 
+/* For `info mmu`: the same rights, and the physical addresses go on where those of the run
+ * end.
+ *
+ *     0x0000000000100000-0x0000000000104fff -> 0x0000100000 ur-x
+ */
 static bool leads_on(const struct run *r, const struct linear_piece *p)
 {
     return p->present && r->first.writable == p->writable && r->first.user == p->user &&
@@ -174,11 +198,13 @@ enum console_result info_mmu(struct console *c, const char *args)
 
 /* ---- info mem: what may be done ---- */
 
+/* For `info mem`: where in physical memory it lies does not matter. */
 static bool may_do_so_too(const struct run *r, const struct linear_piece *p)
 {
     return linear_alike(&r->first, p);
 }
 
+/* In the largest unit that leaves no remainder. */
 static void show_size(FILE *out, uint64_t bytes)
 {
     static const char units[] = "KMGT";
@@ -188,6 +214,12 @@ static void show_size(FILE *out, uint64_t bytes)
     fprintf(out, " %5" PRIu64 "%c", bytes, units[u]);
 }
 
+/* One line: the rights that the guest's tables give, what is behind, and how much of it the
+ * monitor has mapped.
+ *
+ *     0x0000000000100000-0x0000000000104fff    20K ur-x  rwx RAM, 4 of 5 pages mapped
+ *     0x0000000004000000-0x00000000fffeffff 4128704K -rwx  --- a device's, or nothing
+ */
 static void show_what(struct survey *v, const struct run *r)
 {
     static const char *const behind[] = { [BEHIND_NOTHING] = "--- a device's, or nothing",
@@ -215,6 +247,7 @@ static void show_physical(struct console *c)
                 r[i].base + r[i].size - 1, r[i].kind == GMEM_ROM ? "ROM" : "RAM", r[i].name);
 }
 
+/* Behind the table comes the list of the machine's physical memory. */
 enum console_result info_mem(struct console *c, const char *args)
 {
     struct survey v = { .c = c, .joins = may_do_so_too, .show = show_what };

@@ -1,10 +1,15 @@
 /*
- * debugger/console/monitor.c -- `monitor ...`: the monitor stepped beside the guest.
+ * debugger/console/monitor.c -- `monitor ...`: step the monitor itself beside the guest.
  *
- * With `monitor follow on` a guest that exits stops not behind the instruction but
- * in the monitor's handler; from there `monitor step`, `next`, `print`, and with
- * `monitor finish` or `continue` the exit is answered and the guest goes on with
- * what it had been asked for.
+ * After `monitor follow on`, when the guest exits, everything stops in the monitor's handler
+ * of that exit.  From there `monitor step`, `next` and `print` look at the monitor; after
+ * `monitor finish` or `continue` the exit is answered, and the guest goes on with what it had
+ * been asked for (a step, a run).  The work is done by link/monitor_step.h.
+ *
+ * Two things can stop, so there are two words:
+ *
+ *     the guest stops       its CPU does not run; link_stopped() says why
+ *     the monitor stands    its process is stopped by ptrace() in a handler (console_held())
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +18,7 @@
 #include "debugger/console/private.h"
 #include "debugger/link/monitor_step.h"
 
-#define STEP_MS 5000                    /* a step that takes longer waits for the guest */
+#define STEP_MS 5000                    /* a step that takes longer has left the handler */
 
 static command_fn monitor_follow, monitor_where, monitor_step, monitor_next, monitor_finish,
     monitor_continue, monitor_print, monitor_locals, monitor_list;
@@ -48,6 +53,7 @@ bool console_held(struct console *c)
 
 /* ---- where ---- */
 
+/* Say why there is nothing to be seen of the monitor. */
 static enum console_result not_standing(struct console *c)
 {
     if (!c->stepper)
@@ -56,6 +62,12 @@ static enum console_result not_standing(struct console *c)
     return fail(c, "the monitor does not stand in a handler; the guest's next exit will stop it");
 }
 
+/* One frame of the monitor; the first also with the exit and the source line.
+ *
+ *     monitor: on_cpuid() at src/vm/exits.c:120, for an exit for CPUID
+ *     120         struct cpuid_regs out;
+ *              vm_turn() at src/vm/loop.c:68
+ */
 static void tell_place(struct console *c, const struct source_place *p, bool first)
 {
     const char *text = source_line(stepper_source(c->stepper), p->file, p->line);
@@ -87,6 +99,8 @@ void tell_monitor(struct console *c)
 
 /* ---- the commands ---- */
 
+/* All but `monitor follow` need the monitor to stand.  Handlers whose rows claim to print
+ * JSON are called directly; the text of the other two is wrapped by run_row(). */
 enum console_result cmd_monitor(struct console *c, const char *args)
 {
     bool ambiguous;
@@ -104,7 +118,8 @@ enum console_result cmd_monitor(struct console *c, const char *args)
                ? run_row(c, r, more) : r->run(c, more);
 }
 
-/* After the monitor was let go: until the guest has stopped, or the next handler. */
+/* The monitor was let go: wait until the guest has stopped, or the monitor stands in the
+ * handler of the next exit. */
 static enum console_result let_go(struct console *c)
 {
     enum console_result result = wait_until_stopped(c, 0);
@@ -119,6 +134,8 @@ static void detach(struct console *c)
     c->stepper = NULL;
 }
 
+/* Attach at `on`, detach at `off`. If the monitor stood in a handler, `off` lets it answer
+ * the exit, and the guest goes on with what it had been asked for. */
 static enum console_result monitor_follow(struct console *c, const char *args)
 {
     char why[400];
@@ -148,6 +165,8 @@ static enum console_result monitor_where(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
+/* N steps, as long as each ends in the handler of the same exit.  A step out of the handler
+ * goes back to the guest; then wait as after `continue`. */
 static enum console_result step_monitor(struct console *c, const char *args, enum stepper_go how)
 {
     uint64_t n;
@@ -174,6 +193,8 @@ static enum console_result monitor_next(struct console *c, const char *args)
     return step_monitor(c, args, STEPPER_NEXT);
 }
 
+/* finish and continue.  A finish in a function that the handler called ends in the handler:
+ * the monitor still stands. */
 static enum console_result leave_handler(struct console *c, const char *args, enum stepper_go how)
 {
     if (nothing_more(c, args))
@@ -197,6 +218,7 @@ static enum console_result monitor_continue(struct console *c, const char *args)
     return leave_handler(c, args, STEPPER_CONTINUE);
 }
 
+/* The stepper prints to a stream; take its text, so that a complaint can be put as one. */
 static enum console_result monitor_print(struct console *c, const char *args)
 {
     char *text = NULL;
@@ -227,6 +249,7 @@ static enum console_result monitor_locals(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
+/* Five lines before the one where it stands, and five after. */
 static enum console_result monitor_list(struct console *c, const char *args)
 {
     struct source_place p;

@@ -1,5 +1,17 @@
 /*
- * debugger/console/run.c -- the console's run control, and typing to the guest.
+ * debugger/console/run.c -- the console's run control (continue, stepi, finish, until, pause,
+ * follow, ...), telling where the guest has stopped, and typing to it.
+ *
+ * Not here: stepping by source lines (source.c), going back (back.c), breakpoints (break.c).
+ * Begin reading with run_and_tell().
+ *
+ *     command           what the VMM is asked for (vmm/protocol.h)
+ *     continue          LINK_FREE
+ *     stepi N           LINK_STEP
+ *     nexti             LINK_NEXT
+ *     step-exit N       LINK_STEP_EXIT
+ *     finish            LINK_FINISH; after `up`, a temporary breakpoint and LINK_FREE
+ *     until, advance    a temporary breakpoint and LINK_FREE
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,7 +23,8 @@
 #include "debugger/link/monitor_step.h"
 #include "debugger/symbols/disasm.h"
 
-/* The instruction the CPU stands before. */
+/* The instruction that the CPU will execute next, as "0x1000 <main>: push %rbp". `x` goes
+ * on there. */
 static void next_instruction(struct console *c, char *buf, size_t n)
 {
     struct insn i;
@@ -28,10 +41,11 @@ static void next_instruction(struct console *c, char *buf, size_t n)
     c->next_x = pc;
 }
 
+/* For JSON, in the order of enum link_stop_why. */
 static const char *const why_names[] = { "start", "paused", "waiting", "stepped", "breakpoint",
                                          "beginning", "exit", "ended", "died" };
 
-/* The source line, if it is known and can be read. */
+/* The source line, if it is known and can be read; `list` will begin there. */
 static void tell_source(struct console *c)
 {
     struct source_place p;
@@ -39,17 +53,22 @@ static void tell_source(struct console *c)
     if (!place_of(c, state_pc(&c->cpu), &p))
         return;
     const char *text = source_line(debuginfo_source(c->o.info), p.file, p.line);
-    fprintf(c->out, "%s:%d%s%s\n", short_path(p.file), p.line, text ? "  " : "", text
-            ? text + strspn(text, " ") : "");
+    fprintf(c->out, "%s:%d%s%s\n", short_path(p.file), p.line, text ? "  " : "",
+            text ? text + strspn(text, " ") : "");
 }
 
+/* Where and why as one object.  Programs read it: members may be added, none renamed.
+ *
+ *     {"state":"stopped","why":"breakpoint","text":"breakpoint 1 at event 8836: MARK n 2",
+ *      "breakpoint":1,"seq":8836,"pc":1051891,"icount":53694,"time":2963693,"exits":2932,
+ *      "next":"0x100cf3 <main+0x163>: nop [rax+rax*1], eax","file":"kernel.c","line":350}
+ */
 static void tell_json(struct console *c, const struct link_stop *s, const char *insn)
 {
     struct link_status st;
     link_get_status(c->o.link, &st);
-    fprintf(c->out,
-            "{\"state\":\"%s\",\"why\":\"%s\",\"text\":", link_state_names[link_state(c->o.link)],
-            why_names[s->why]);
+    fprintf(c->out, "{\"state\":\"%s\",\"why\":\"%s\",\"text\":",
+            link_state_names[link_state(c->o.link)], why_names[s->why]);
     json_string(c->out, s->text);
     if (s->why == LINK_BREAK)
         fprintf(c->out, ",\"breakpoint\":%u", s->nr);
@@ -70,6 +89,8 @@ static void tell_json(struct console *c, const struct link_stop *s, const char *
     fputs("}\n", c->out);
 }
 
+/* After a step no reason is printed: the user knows it.  The registers must be fetched
+ * again, as they are from before the guest ran. */
 void tell_where(struct console *c)
 {
     char insn[400];
@@ -92,7 +113,9 @@ void tell_where(struct console *c)
     tell_source(c);
 }
 
-/* It was set going, or not. */
+/* What follows on setting the guest going; err is what that gave.  If the user interrupts,
+ * the guest is paused.  While exits are followed, the monitor would stop in a handler
+ * before it could take the request to pause, so following is off meanwhile. */
 enum console_result wait_until_stopped(struct console *c, int err)
 {
     if (err)
@@ -104,7 +127,7 @@ enum console_result wait_until_stopped(struct console *c, int err)
     if (err == -EINTR && !held && link_state(c->o.link) == LINK_RUNNING) {
         bool follows = c->stepper && stepper_follows(c->stepper);
         if (follows)
-            stepper_follow(c->stepper, false);          /* or it would stop before it has paused */
+            stepper_follow(c->stepper, false);
         err = link_pause(c->o.link);
         if (!err)
             err = link_wait(c->o.link, 5000);
@@ -132,7 +155,7 @@ enum console_result run_range(struct console *c, gla_t lo, gla_t hi)
     return wait_until_stopped(c, link_run_range(c->o.link, lo, hi));
 }
 
-/* And tell where it stands. */
+/* And print where it stands, unless the monitor stands in a handler: then that was printed. */
 static enum console_result run_and_tell(struct console *c, enum link_run how, uint64_t n)
 {
     enum console_result result = run_quietly(c, how, n);
@@ -164,7 +187,9 @@ enum console_result cmd_nexti(struct console *c, const char *args)
     return nothing_more(c, args) ? CONSOLE_ERROR : run_and_tell(c, LINK_NEXT, 1);
 }
 
-/* What the selected function gives back, by the convention of C in 32 and 64 bits: in rax. */
+/* The type that the selected function returns, if its value comes in RAX: whole numbers and
+ * pointers do, structs and floating point do not.  [System V ABI "Function Calling
+ * Sequence"] */
 static bool return_type(struct console *c, struct type *t)
 {
     struct frame f;
@@ -180,6 +205,7 @@ static bool return_type(struct console *c, struct type *t)
            type_kind(t) != TYPE_FLOAT;
 }
 
+/* The value that was returned; `$` is that value now. */
 static void tell_returned(struct console *c, const struct type *t)
 {
     char name[200];
@@ -199,8 +225,9 @@ static void tell_returned(struct console *c, const struct type *t)
     fputc('\n', c->out);
 }
 
-/* Until a function further out, which `up` has selected, has returned: to its caller, with
- * the stack as before the call; another activation may come by there first. */
+/* Run until a function further out has returned, which `up` has selected: to its caller's
+ * address, with the stack at least as high as before the call.  The condition is needed
+ * because a recursive call may return to the same address earlier, with the stack deeper. */
 static enum console_result finish_selected(struct console *c, unsigned *nr)
 {
     char why[300];
@@ -214,11 +241,12 @@ static enum console_result finish_selected(struct console *c, unsigned *nr)
         return fail(c, "%s", why);
     *nr = b.nr;
     enum console_result result = run_and_tell(c, LINK_FREE, 0);
-    if (c->o.wait)                      /* if something else came first */
+    if (c->o.wait)                      /* something else may have stopped the guest first */
         link_break_delete(c->o.link, b.nr);
     return result;
 }
 
+/* The type must be looked up first: afterwards the function is no longer selected. */
 enum console_result cmd_finish(struct console *c, const char *args)
 {
     struct type t;
@@ -236,7 +264,7 @@ enum console_result cmd_finish(struct console *c, const char *args)
     return result;
 }
 
-/* Let the breakpoint we stand at pass so often. */
+/* `continue N` passes the breakpoint where the guest stands N - 1 times more. */
 static enum console_result ignore_here(struct console *c, uint64_t n)
 {
     char why[300];
@@ -261,7 +289,8 @@ enum console_result cmd_continue(struct console *c, const char *args)
     return run_and_tell(c, LINK_FREE, 0);
 }
 
-/* A temporary breakpoint, taken away again if something else came first. */
+/* A temporary breakpoint without a word about it.  If something else stopped the guest
+ * first, it is deleted; a console that does not wait must leave it. */
 enum console_result cmd_until(struct console *c, const char *args)
 {
     if (!*args)
@@ -278,6 +307,7 @@ enum console_result cmd_until(struct console *c, const char *args)
     return result;
 }
 
+/* A guest that has been told to pause may still run for a moment, so wait for the stop. */
 enum console_result cmd_pause(struct console *c, const char *args)
 {
     if (nothing_more(c, args))
@@ -291,6 +321,8 @@ enum console_result cmd_pause(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
+/* The tracer must let go first: a traced process that is killed stays until its tracer has
+ * noticed. */
 enum console_result cmd_kill(struct console *c, const char *args)
 {
     if (nothing_more(c, args))
@@ -313,17 +345,19 @@ enum console_result cmd_step_irqs(struct console *c, const char *args)
 
 /* ---- the monitor's answers, before they are given ---- */
 
+/* Which exits are followed. */
 static void tell_follow(struct console *c)
 {
     uint64_t mask = link_following(c->o.link);
-    fputs(mask ? "the guest stops before the monitor answers:" : "the monitor's answers are not "
-                                                                 "followed", c->out);
+    fputs(mask ? "the guest stops before the monitor answers:"
+               : "the monitor's answers are not followed", c->out);
     for (unsigned i = 0; i < N_EXITS; i++)
         if (mask >> i & 1)
             fprintf(c->out, " %s", exit_infos[i].name);
     fputc('\n', c->out);
 }
 
+/* Add the exit of this name to the mask; false: there is none. */
 static bool add_exit(const char *name, size_t len, uint64_t *mask)
 {
     for (unsigned i = 0; i < N_EXITS; i++)
@@ -334,6 +368,9 @@ static bool add_exit(const char *name, size_t len, uint64_t *mask)
     return false;
 }
 
+/* `follow on`, `follow off`, or the exits to stop at, by name.  Without arguments it says
+ * which they are.  Unlike `monitor follow` this stops the guest, and needs no ptrace():
+ * another debugger (gdb) can step the monitor then. */
 enum console_result cmd_follow(struct console *c, const char *args)
 {
     uint64_t mask = 0;
@@ -354,7 +391,8 @@ enum console_result cmd_follow(struct console *c, const char *args)
 
 /* ---- typing ---- */
 
-/* "ls\n" with or without the quotes; the escapes are C's. */
+/* What to type: "ls\n", with or without the quotes, with the escapes of C and \e for
+ * Escape.  A string that is not quoted may contain quotes. */
 static size_t unquote(const char *args, char *text, size_t room)
 {
     size_t n = 0, len = strlen(args);
@@ -372,6 +410,8 @@ static size_t unquote(const char *args, char *text, size_t room)
     return n;
 }
 
+/* A serial line's receive buffer and a keyboard's are small: if the guest does not read,
+ * only part of the text is taken, and the user is told how much is not. */
 static enum console_result type_text(struct console *c, enum link_input to, const char *args)
 {
     char text[4096];

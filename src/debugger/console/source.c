@@ -1,10 +1,16 @@
 /*
- * debugger/console/source.c -- going and looking by source line: step, next, list,
- * info line, info source.
+ * debugger/console/source.c -- by source line: step, next, list, info line, info source.
  *
- * A line's code is run piece by piece: up to a call at full speed, then the call,
- * into it (step, if its lines are known) or over it.  An interrupt that is taken on
- * the way is run until it returns.
+ * A step by line does not single-step all instructions of the line, for that would be slow.  The
+ * line's code is run in pieces: up to the next call at full speed, then the call itself, into
+ * it (step, if the function's lines are known) or over it.  An interrupt that the guest takes
+ * on the way is run until its handler returns.
+ *
+ * Begin reading with step_piece().
+ *
+ *     for (i = 0; i < f(n); i++)      piece 1: i = 0, what comes before the call
+ *                                     piece 2: the call of f
+ *                                     piece 3: the comparison, and the jump
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,17 +22,19 @@
 #include "debugger/symbols/disasm.h"
 #include "debugger/symbols/symbols.h"
 
-#define MAX_PIECES 100000               /* of one line */
+#define MAX_PIECES 100000               /* of one line, before it is said to be too long */
 
 /* ---- stepping ---- */
 
+/* A step that is under way. */
 struct line_step {
-    bool     into;
-    struct source_place place;          /* of the line to leave  */
-    uint64_t from, to;                  /* its code              */
-    uint64_t function, function_end;
+    bool     into;                      /* step: into functions too; next: over them */
+    struct source_place place;          /* of the line to leave */
+    uint64_t from, to;                  /* the code of the piece's line: [from, to) */
+    uint64_t function, function_end;    /* the function where it began: [.., ..) */
 };
 
+/* Note the line and the function where the step begins. */
 static void enter_line(struct console *c, struct line_step *s)
 {
     uint64_t pc = state_pc(&c->cpu), offset;
@@ -42,6 +50,8 @@ static bool in_function(const struct line_step *s, uint64_t pc)
     return pc >= s->function && pc < s->function_end;
 }
 
+/* Disassemble the instruction at a linear address; its length, or 1 if it cannot be read or
+ * is none. */
 static unsigned decode(struct console *c, uint64_t at, struct insn *i)
 {
     uint8_t bytes[15];
@@ -53,7 +63,9 @@ static unsigned decode(struct console *c, uint64_t at, struct insn *i)
     return i->ok && i->len ? i->len : 1;
 }
 
-/* From pc on, up to the next call or the end of its line's code. */
+/* The next piece of a line: from pc up to the next call, or the end of the line's code.
+ * *first is its first instruction, *end the address behind the piece.  If the first
+ * instruction is a call, it is a piece by itself. */
 static void next_piece(struct console *c, struct line_step *s, uint64_t pc, struct insn *first,
                        uint64_t *end)
 {
@@ -69,14 +81,17 @@ static void next_piece(struct console *c, struct line_step *s, uint64_t pc, stru
     }
 }
 
-/* Did it do what it was asked for?  Else something stopped the guest, or went wrong. */
+/* Did the guest do what it was asked for?  If not, something else has stopped it, or it
+ * went wrong, and the step is over. */
 static bool stepped(struct console *c, enum console_result result)
 {
     return result == CONSOLE_OK && link_state(c->o.link) == LINK_STOPPED &&
            link_stopped(c->o.link)->why == LINK_STEPPED;
 }
 
-/* The stack says so: a handler will return, perhaps below an error code, to [from, to]. */
+/* Is the guest in an interrupt's handler?  Then the address to which it will return is on
+ * top of the stack, or one word below an error code, and lies in the piece that was
+ * running.  [SDM 3A "Exception- or Interrupt-Handler Procedures"] */
 static bool was_interrupted(struct console *c, uint64_t from, uint64_t to)
 {
     unsigned bytes = state_code_bits(&c->cpu) / 8;
@@ -89,14 +104,17 @@ static bool was_interrupted(struct console *c, uint64_t from, uint64_t to)
     return false;
 }
 
-/* Does a line begin at pc? */
+/* Does a line's code begin at pc? */
 static bool at_line(struct console *c, uint64_t pc)
 {
     uint64_t from, to;
     return source_range(debuginfo_source(c->o.info), pc, &from, &to) && from == pc;
 }
 
-/* Another line's code, of this function or of one that was stepped into or out to. */
+/* Has the guest got to another line?  In the same function only the first instruction of a
+ * line counts: after a jump into the middle of a line's code, as at the end of a loop, the
+ * line was begun before.  In another function (returned to, or stepped into) any place with
+ * a known line will do. */
 static bool arrived(struct console *c, const struct line_step *s)
 {
     struct source_place p;
@@ -108,7 +126,10 @@ static bool arrived(struct console *c, const struct line_step *s)
     return (p.line != s->place.line || strcmp(p.file, s->place.file) != 0) && at_line(c, pc);
 }
 
-/* One piece: CONSOLE_OK with *done if the step is over. */
+/* Run one piece; *done says that the step is over.  Straight code runs at full speed, up to
+ * the next call.  A call is one LINK_NEXT, or with `into` one LINK_STEP; if the function
+ * then has no source lines, run until it returns.  If an interrupt came in between, run
+ * until its handler returns. */
 static enum console_result step_piece(struct console *c, struct line_step *s, bool *done)
 {
     struct insn i;
@@ -133,15 +154,16 @@ static enum console_result step_piece(struct console *c, struct line_step *s, bo
     return CONSOLE_OK;
 }
 
+/* Pieces until another line is reached.  A loop in one line can have a great many, hence
+ * the limit. */
 static enum console_result step_line(struct console *c, bool into)
 {
     struct line_step s = { .into = into };
     bool done = false;
     enter_line(c, &s);
     if (!s.place.line)
-        return fail(c,
-                    "no source line is known here; `stepi` steps one instruction, `finish` leaves "
-                    "the function");
+        return fail(c, "no source line is known here; `stepi` steps one instruction, `finish` "
+                       "leaves the function");
     for (unsigned n = 0; n < MAX_PIECES && !done; n++) {
         enum console_result result = step_piece(c, &s, &done);
         if (result != CONSOLE_OK || console_held(c))
@@ -150,6 +172,7 @@ static enum console_result step_line(struct console *c, bool into)
     return done ? CONSOLE_OK : fail(c, "this line takes too long; `finish` leaves the function");
 }
 
+/* The same N times; anything but a completed step ends it. */
 static enum console_result step_lines(struct console *c, const char *args, bool into)
 {
     uint64_t n;
@@ -185,6 +208,7 @@ static enum console_result no_source(struct console *c)
                              : "there is no debug information, so no source");
 }
 
+/* Ten lines from `first` on, the current one marked; `list` goes on behind them. */
 static enum console_result show_lines(struct console *c, const char *file, int first, int current)
 {
     struct source *s = debuginfo_source(c->o.info);
@@ -210,13 +234,16 @@ static enum console_result show_lines(struct console *c, const char *file, int f
     return CONSOLE_OK;
 }
 
+/* `list WHERE` shows lines around it; `list` alone goes on, or begins around the selected
+ * frame.  With FILE:LINE the line itself is shown, though the nearest code may be further
+ * down. */
 enum console_result cmd_list(struct console *c, const char *args)
 {
     struct source_place p;
     struct frame f;
     uint64_t at = 0;
     const char *colon = strrchr(args, ':');
-    int asked = colon ? atoi(colon + 1) : 0;    /* a line without code is shown all the same */
+    int asked = colon ? atoi(colon + 1) : 0;
     if (*args && (!arg_address(c, &args, &at) || nothing_more(c, args)))
         return CONSOLE_ERROR;
     if (!at && c->list_line)
@@ -229,6 +256,7 @@ enum console_result cmd_list(struct console *c, const char *args)
                : no_source(c);
 }
 
+/* From a source line to its code, or from an address to its line. */
 enum console_result info_line(struct console *c, const char *args)
 {
     struct source_place p;
@@ -251,6 +279,7 @@ enum console_result info_line(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
+/* The path as the compiler wrote it down: this is where the file is looked for. */
 enum console_result info_source(struct console *c, const char *args)
 {
     struct source_place p;

@@ -1,8 +1,9 @@
 /*
- * debugger/console/symbols.c -- symbol-file: other symbols for the guest.
+ * debugger/console/symbols.c -- symbol-file: other symbols for the guest than those of the file
+ * that it was started from.
  *
- * From an ELF file (with its types and lines), from System.map, or from the kernel
- * itself, as it lies in the guest's memory.
+ * They come from an ELF file (with its types and lines), from a Linux System.map, or from a
+ * Linux kernel's own table (kallsyms) as it lies in the guest's memory.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,10 +14,10 @@
 #include "debugger/symbols/orc.h"
 #include "debugger/symbols/symbols.h"
 
-#define CHUNK    (UINT64_C(64) << 20)   /* of guest memory at a time ... */
-#define OVERLAP  (UINT64_C(16) << 20)   /* ... of which the tables' size may hang over */
+#define CHUNK    (UINT64_C(64) << 20)   /* bytes of guest memory searched at a time */
+#define OVERLAP  (UINT64_C(16) << 20)   /* ... shared with the next: a table is smaller */
 
-/* A chunk of a region, as far as it can be read: how much. */
+/* Read n bytes of a region, with zeros for what cannot be read. */
 static uint64_t read_chunk(struct console *c, gpa_t at, uint8_t *buf, uint64_t n)
 {
     uint64_t got = 0;
@@ -28,6 +29,8 @@ static uint64_t read_chunk(struct console *c, gpa_t at, uint8_t *buf, uint64_t n
     return got;
 }
 
+/* Search guest-physical memory for the kernel's own symbol table.  Chunks overlap, so that
+ * a table which crosses the end of one lies whole in the next. */
 static struct symbols *from_memory(struct console *c, char *why, size_t n)
 {
     const struct gmem_region *r;
@@ -54,7 +57,8 @@ static int read_phys(void *arg, uint64_t gpa, void *buf, size_t n)
     return link_read_phys(c->o.link, gpa, buf, n);
 }
 
-/* What the kernel whose symbols these are knows of its stacks. */
+/* The kernel's tables for unwinding its stacks (ORC) are in memory too; the symbols found
+ * before say where.  `end` is the end of physical memory. */
 static struct orc *orc_of_memory(struct console *c, const struct symbols *s)
 {
     const struct gmem_region *r;
@@ -65,7 +69,9 @@ static struct orc *orc_of_memory(struct console *c, const struct symbols *s)
     return orc_load(s, read_phys, c, end);
 }
 
-/* In place of all that was known; the old ones, if they were ours, are freed. */
+/* Use these symbols from now on, in place of all that was known.  The trace store must
+ * forget the old ones before they are freed.  A selected frame was found by the old ones,
+ * so it is selected no more. */
 static void use(struct console *c, struct symbols *s, struct debuginfo *info, struct orc *orc)
 {
     store_set_symbols(c->o.store, s);
@@ -80,15 +86,16 @@ static void use(struct console *c, struct symbols *s, struct debuginfo *info, st
     c->frame.level = 0;
 }
 
+/* An offset moves the symbols only, so an ELF file's types and lines, which would not be
+ * moved with them, are not used then. */
 enum console_result cmd_symbol_file(struct console *c, const char *args)
 {
     char why[300], path[600];
     uint64_t offset = 0;
     size_t len = word_length(args);
     if (!len || len >= sizeof path)
-        return fail(
-            c, "which file? an ELF, System.map, or `kernel` for what a Linux kernel has in its "
-               "memory");
+        return fail(c, "which file? an ELF, System.map, or `kernel` for what a Linux kernel has "
+                       "in its memory");
     snprintf(path, sizeof path, "%.*s", (int)len, args);
     args = skip_blanks(args + len);
     if (*args && (!arg_value(c, &args, &offset) || nothing_more(c, args)))
@@ -105,6 +112,8 @@ enum console_result cmd_symbol_file(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
+/* gdb cannot read the kernel's own table out of guest memory; with this file it gets the
+ * names. */
 enum console_result cmd_save_symbols(struct console *c, const char *args)
 {
     char why[300], path[600];

@@ -1,5 +1,13 @@
 /*
- * debugger/console/trace.c -- the console looks at what was recorded.
+ * debugger/console/trace.c -- the console looks at what was recorded: log, why, count, histogram,
+ * info trace, info marks, info exits.
+ *
+ * These commands work on a recorded trace without a machine too.  The language of filters is
+ * described in trace/filter.h.
+ *
+ *     log 5 exit==io && port==0x3f8      the last five that match
+ *     count FAULT_TRUE                   how many
+ *     why 121                            from event 121 back to its first cause
  */
 #include <ctype.h>
 #include <errno.h>
@@ -15,14 +23,15 @@
 #include "debugger/trace/text.h"
 #include "debugger/trace/why.h"
 
-/* NULL after fail(); an empty text matches everything. */
+/* The filter that the text says; an empty text matches everything.  NULL after fail(). The
+ * caller frees it. */
 static struct filter *compile(struct console *c, const char *text)
 {
     struct filter_error e;
     struct filter *f = *text ? filter_compile(text, console_text(c), &e) : filter_both(NULL, NULL);
     if (!f)
-        fail(c, *text ? "%s (at character %zu)" : "out of memory", *text ? e.text : "", *text
-             ? e.column + 1 : 0);
+        fail(c, *text ? "%s (at character %zu)" : "out of memory", *text ? e.text : "",
+             *text ? e.column + 1 : 0);
     return f;
 }
 
@@ -34,7 +43,13 @@ static void put_event(struct console *c, const struct trace_event *e)
         trace_text_line(console_text(c), e, c->out);
 }
 
-/* The last n: found backwards, told forwards. */
+/* The last n events that match, oldest first: go back from the end until n are found, then
+ * print forwards from there.  The store skips whole blocks that cannot match, in both
+ * directions.
+ *
+ *        seq      virtual s          rip  because  by   kind         what
+ *       8836    0.002962693       100cf1     8835  vm   MARK         n 2  <main+0x161>
+ */
 static enum console_result log_last(struct console *c, const struct filter *f, uint64_t n)
 {
     uint64_t total = store_n_events(c->o.store), at = total ? total - 1 : 0, first = total,
@@ -46,8 +61,8 @@ static enum console_result log_last(struct console *c, const struct filter *f, u
             break;
     }
     if (!found)
-        return c->o.json ? CONSOLE_OK : fail(c, total
-                                             ? "no event is so" : "nothing has happened yet");
+        return c->o.json ? CONSOLE_OK
+                         : fail(c, total ? "no event is so" : "nothing has happened yet");
     if (!c->o.json)
         trace_text_head(c->out);
     for (at = first; at < total && found && store_next(c->o.store, f, &at, 0) == STORE_FOUND;
@@ -56,6 +71,7 @@ static enum console_result log_last(struct console *c, const struct filter *f, u
     return CONSOLE_OK;
 }
 
+/* A first argument that begins with a digit is the number of events, the rest a filter. */
 enum console_result cmd_log(struct console *c, const char *args)
 {
     uint64_t n = 20;
@@ -75,6 +91,7 @@ enum console_result cmd_log(struct console *c, const char *args)
     return result;
 }
 
+/* How many events match, in the whole trace. */
 enum console_result cmd_count(struct console *c, const char *args)
 {
     struct filter *f = compile(c, args);
@@ -86,7 +103,7 @@ enum console_result cmd_count(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
-/* Every event that matches; what cannot be read is told of. */
+/* Call fn for every event that matches, and tell the user of blocks that cannot be read. */
 static void each(struct console *c, const struct filter *f, store_each_fn *fn, void *arg)
 {
     int damaged = store_each(c->o.store, f, 0, UINT64_MAX, fn, arg);
@@ -102,6 +119,7 @@ static bool count_in(void *histogram, uint64_t index, const struct trace_event *
     return true;
 }
 
+/* `histogram FIELD [FILTER]`: 40 rows at most. */
 enum console_result cmd_histogram(struct console *c, const char *args)
 {
     size_t len = word_length(args);
@@ -122,6 +140,11 @@ enum console_result cmd_histogram(struct console *c, const char *args)
     return h ? CONSOLE_OK : fail(c, "out of memory");
 }
 
+/* The chain of causes that ends in event `seq`. Without a number: the event that a
+ * breakpoint has stopped at, or the last one.
+ *
+ *     because event 8834: EXIT, IO out 0xe0 size 4 value 0x2 (the guest stopped ...)
+ */
 enum console_result cmd_why(struct console *c, const char *args)
 {
     struct trace_event e;
@@ -130,7 +153,6 @@ enum console_result cmd_why(struct console *c, const char *args)
         return fail(c, "nothing has happened yet");
     const struct trace_event *at_end = store_at(c->o.store, n - 1);
     uint64_t last = at_end ? at_end->seq : 0;
-    /* After a breakpoint on an event: that one. */
     uint64_t here = c->o.link ? link_stopped(c->o.link)->seq : 0;
     if (!arg_count(c, args, here ? here : last, &seq))
         return CONSOLE_ERROR;
@@ -142,6 +164,8 @@ enum console_result cmd_why(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
+/* Events that were lost (the ring was full and nobody waited) are counted: silence about
+ * them would look like a complete trace. */
 enum console_result info_trace(struct console *c, const char *args)
 {
     uint64_t n = store_n_events(c->o.store), lost = store_lost(c->o.store);
@@ -172,6 +196,7 @@ static bool put_one(void *console, uint64_t index, const struct trace_event *e)
     return true;
 }
 
+/* A MARK is a number that the guest writes to a port to name a phase of its run. */
 enum console_result info_marks(struct console *c, const char *args)
 {
     struct filter *f = nothing_more(c, args) ? NULL : compile(c, "MARK");
@@ -184,9 +209,10 @@ enum console_result info_marks(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
-/* Of a machine its own counts, of a trace those of its EXIT events. */
+/* Exits by reason. */
 struct counts { uint64_t of[N_EXITS], all; };
 
+/* A reason that this program does not know is counted in the sum only. */
 static bool count_exit(void *arg, uint64_t index, const struct trace_event *e)
 {
     struct counts *n = arg;
@@ -198,6 +224,12 @@ static bool count_exit(void *arg, uint64_t index, const struct trace_event *e)
     return true;
 }
 
+/* Of a machine its own counts, which include exits that the trace does not record; of a
+ * recorded trace the number of its EXIT events.
+ *
+ *     2910  99.2 %  IO             IN or OUT, one element
+ *       22   0.8 %  EPT_VIOLATION  a guest-physical address not mapped so
+ */
 enum console_result info_exits(struct console *c, const char *args)
 {
     struct counts n = { .all = 0 };

@@ -1,5 +1,12 @@
 /*
  * debugger/console/value.c -- values and their types: print, ptype, whatis, set.
+ *
+ * The expressions and how values are printed are symbols/expr.h's and symbols/value.h's business.
+ * Writing goes through the link: the VMM must tell its caches of it.
+ *
+ *     print procs[2].state         an expression, as C has it
+ *     print /x rax + 8             as a number in this format
+ *     set u32[0x2000] = 1          memory, a register (rax) or a variable
  */
 #include <ctype.h>
 #include <errno.h>
@@ -13,7 +20,8 @@
 
 /* ---- print ---- */
 
-/* A number without a type: in hexadecimal, with the symbol it may be. */
+/* A number without a type: in hexadecimal with the symbol it may point to, and from 10 on
+ * in decimal too, where both look different. */
 static void print_plain(struct console *c, uint64_t v)
 {
     char name[200];
@@ -21,6 +29,7 @@ static void print_plain(struct console *c, uint64_t v)
     fprintf(c->out, v > 9 ? " = %" PRIu64 "\n" : "\n", v);
 }
 
+/* `bits` is the value as a number, if it is one. */
 static void print_json(struct console *c, const struct expr_machine *m, const struct value *v,
                        uint64_t bits)
 {
@@ -39,6 +48,8 @@ static void print_json(struct console *c, const struct expr_machine *m, const st
     fputs("}\n", c->out);
 }
 
+/* With a format the value is printed as a number; else as C would write it.  `$` becomes
+ * the value, and after a pointer `x` shows what it points to. */
 enum console_result cmd_print(struct console *c, const char *args)
 {
     struct format f = { 1, 0, 8 };
@@ -76,6 +87,7 @@ enum console_result cmd_print(struct console *c, const char *args)
 
 /* ---- types ---- */
 
+/* The type of an expression, or the type that is named ("struct process"). */
 static enum console_result type_of_text(struct console *c, const char *args, struct type *t)
 {
     struct expr_machine m = console_machine(c);
@@ -90,6 +102,7 @@ static enum console_result type_of_text(struct console *c, const char *args, str
                : CONSOLE_OK;
 }
 
+/* The members of a struct, or what a typedef stands for. */
 enum console_result cmd_ptype(struct console *c, const char *args)
 {
     struct type t;
@@ -111,6 +124,7 @@ enum console_result cmd_whatis(struct console *c, const char *args)
 
 /* ---- set ---- */
 
+/* Fetch all registers, change one, and send back the group that contains it. */
 static enum console_result set_register(struct console *c, const struct reg *r, uint64_t value)
 {
     link_get_state(c->o.link, &c->cpu);
@@ -119,7 +133,8 @@ static enum console_result set_register(struct console *c, const struct reg *r, 
     return err ? fail_link(c, err, "registers") : CONSOLE_OK;
 }
 
-/* A variable, member, element, *pointer. */
+/* A variable, member, element or *pointer: what has a place in memory.  value_store() makes
+ * the bytes that a bit-field or a small number consist of. */
 static enum console_result set_variable(struct console *c, const char *what, size_t len,
                                         uint64_t bits)
 {
@@ -141,6 +156,8 @@ static enum console_result set_variable(struct console *c, const char *what, siz
     return err ? fail_link(c, err, "memory") : CONSOLE_OK;
 }
 
+/* u8[..] to u64[..] by linear address, p8[..] to p64[..] by guest-physical; anything else
+ * is tried as a variable. */
 static enum console_result set_memory(struct console *c, const char *what, size_t len,
                                       uint64_t value)
 {
@@ -167,6 +184,8 @@ static enum console_result set_memory(struct console *c, const char *what, size_
     return set_variable(c, what, len, value);
 }
 
+/* WHAT = VALUE. The value is evaluated first, so that a mistake in it changes nothing.  A
+ * register's name wins over a variable's. */
 enum console_result cmd_set(struct console *c, const char *args)
 {
     const char *equals = strchr(args, '='), *value = equals ? skip_blanks(equals + 1) : "";
