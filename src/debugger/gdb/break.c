@@ -1,10 +1,17 @@
 /*
- * debugger/gdb/break.c -- Z and z: gdb's breakpoints are link.h's, which the guest
- * cannot see and of which there are as many as one likes; so Z0 and Z1 are the same.
+ * debugger/gdb/break.c -- Z and z: breakpoints and watchpoints of the client.
  *
- * Inserting twice is inserting once: gdb does so after a change of mode.  While gdb holds
- * the monitor itself (link_held()) nothing can be inserted there: it is done when
- * the guest is to run on.
+ * The VMM's breakpoints (link.h) change no code, so the guest cannot see them, and there may be
+ * any number.  So "software" (Z0) and "hardware" (Z1) breakpoints are the same here.
+ *
+ *     Z0,100cf3,1                      stop before the instruction at 0x100cf3
+ *     Z2,9fb18,4                       stop when any of these 4 bytes is written
+ *     Z0,100cf3,1;X7,26000022021327    ... only if RAX is 2, in gdb's byte code
+ *
+ * Inserting one that is there changes its condition and nothing else: gdb does so after each
+ * change of mode.  While gdb has stopped the monitor itself (link_held()) the VMM cannot be
+ * told of a breakpoint; that is made good when the guest is to run on (gdb_settle_points()).
+ * [GDB manual "Packets", Z and z]
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,11 +20,15 @@
 #include "debugger/gdb/private.h"
 #include "debugger/vmm/gdb_agent.h"
 
+/* By the number behind Z. */
 static const uint32_t accesses[] = {
     [2] = BREAK_WRITE, [3] = BREAK_READ, [4] = BREAK_READ | BREAK_WRITE
 };
 
-static struct gdb_point *find_point(const struct gdb_stub *s, unsigned type, uint64_t at, uint64_t len)
+/* The length counts for watchpoints only: for breakpoints it is the size of the breakpoint
+ * instruction, which we do not need. */
+static struct gdb_point *find_point(const struct gdb_stub *s, unsigned type, uint64_t at,
+                                    uint64_t len)
 {
     for (size_t i = 0; i < s->n_points; i++) {
         struct gdb_point *p = &s->point[i];
@@ -35,7 +46,7 @@ const struct gdb_point *gdb_point_nr(const struct gdb_stub *s, unsigned nr)
     return NULL;
 }
 
-/* "type,address,kind"; kind is a length for watchpoints. */
+/* "type,address,length". For a breakpoint the last number is its "kind". */
 static bool parse(struct gdb_args *a, struct gdb_point *p)
 {
     uint64_t type;
@@ -46,7 +57,9 @@ static bool parse(struct gdb_args *a, struct gdb_point *p)
     return true;
 }
 
-/* ";X length,code" any number of times, behind which other things may follow. */
+/* ";X length,code", any number of times, and perhaps other things behind them.  Each is a
+ * condition in gdb's byte code; the guest stops if one of them is true.  [GDB manual "Agent
+ * Expressions"; "Packets", Z0] */
 static bool parse_conditions(struct gdb_stub *s, struct gdb_args *a, struct link_break *b)
 {
     struct agent_list list = { b->agent, 0, sizeof b->agent };
@@ -64,6 +77,7 @@ static bool parse_conditions(struct gdb_stub *s, struct gdb_args *a, struct link
     return true;
 }
 
+/* Room for one more, before the VMM is told of it. */
 static bool has_room(struct gdb_stub *s)
 {
     if (s->n_points < s->room_points)
@@ -77,8 +91,11 @@ static bool has_room(struct gdb_stub *s)
     return true;
 }
 
-/* Have the VMM stop there, or there with this condition from now on; owe it that if it is held. */
-static int make_point(struct gdb_stub *s, struct gdb_point *p, struct link_break *b, char *why, size_t n)
+/* Have the VMM make this breakpoint, or change the condition of the one it has.  If the VMM
+ * is held by a tracer, note what it is owed.  Some engines cannot see each write, only that
+ * a value has changed: better than no watchpoint. */
+static int make_point(struct gdb_stub *s, struct gdb_point *p, struct link_break *b, char *why,
+                      size_t n)
 {
     b->nr = p->nr;
     int err =
@@ -98,6 +115,7 @@ static int make_point(struct gdb_stub *s, struct gdb_point *p, struct link_break
     return err;
 }
 
+/* `Z type,address,length;conditions`. */
 enum gdb_when gdb_insert(struct gdb_stub *s, struct gdb_args args)
 {
     char why[300];
@@ -116,7 +134,7 @@ enum gdb_when gdb_insert(struct gdb_stub *s, struct gdb_args args)
     if (!parse_conditions(s, &args, &b))
         return gdb_error(s, EINVAL, "the condition is too long, or none");
     struct gdb_point *old = find_point(s, p.type, p.at, p.len);
-    if (old)                            /* as it is, but for its condition */
+    if (old)                            /* it stays, with this condition */
         old->gone = false;
     int err = make_point(s, old ? old : &p, &b, why, sizeof why);
     if (err)
@@ -126,13 +144,15 @@ enum gdb_when gdb_insert(struct gdb_stub *s, struct gdb_args args)
     return gdb_ok(s);
 }
 
-/* Out of the list. */
+/* Take it off the list; the last one takes its place. */
 static void drop(struct gdb_stub *s, struct gdb_point *p)
 {
     free(p->owed);
     *p = s->point[--s->n_points];
 }
 
+/* `z type,address,length`. What is not there, or was deleted by the user with `monitor
+ * delete`, is gone as the client wants it. */
 enum gdb_when gdb_remove(struct gdb_stub *s, struct gdb_args args)
 {
     struct gdb_point p;
@@ -152,6 +172,7 @@ enum gdb_when gdb_remove(struct gdb_stub *s, struct gdb_args args)
     return gdb_ok(s);
 }
 
+/* Backwards through the list, since drop() moves the last one. */
 void gdb_settle_points(struct gdb_stub *s)
 {
     char why[300];

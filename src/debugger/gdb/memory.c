@@ -1,8 +1,9 @@
 /*
- * debugger/gdb/memory.c -- memory by linear address, as the guest's tables have it now.
+ * debugger/gdb/memory.c -- memory by linear address, as the guest's page tables have it now.
  *
- * Reading asks nobody and touches nothing (link.h); where no memory is but a
- * device, its registers are peeked at.
+ * Reading goes by link.h and changes nothing in the machine, so it works while the VMM cannot
+ * answer.  Where an address leads to no memory but to a device, the device is peeked at.
+ * Writing is done by the VMM.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,14 +14,16 @@
 #include "debugger/link/linear_map.h"
 
 #define READ_MAX 0x10000
-#define PEEK_MAX 64                     /* bytes of a device's memory at once: each is a question */
+#define PEEK_MAX 64                     /* bytes of a device: each costs a request to the VMM */
 
-/* "address,length": both, and nothing that wraps. */
+/* "address,length", both in hexadecimal. */
 static bool parse_range(struct gdb_args *a, uint64_t *at, uint64_t *n)
 {
     return gdb_take_number(a, at) && gdb_take(a, ',') && gdb_take_number(a, n);
 }
 
+/* Where there is no memory there may be a device's: read its registers byte by byte,
+ * without the side effects of reading.  How many bytes were got. */
 static uint64_t peek_device(struct gdb_stub *s, uint64_t at, uint8_t *buf, uint64_t n)
 {
     uint64_t done = 0, value;
@@ -34,7 +37,8 @@ static uint64_t peek_device(struct gdb_stub *s, uint64_t at, uint8_t *buf, uint6
     return done;
 }
 
-/* As many of the n bytes as there are. */
+/* Read as many of the n bytes as there are.  gdb often asks for more than it needs, across
+ * the end of mapped memory; a short answer is right then.  [GDB manual "Packets", m] */
 static uint64_t read_some(struct gdb_stub *s, uint64_t at, uint8_t *buf, uint64_t n)
 {
     if (link_read_linear(s->o.link, at, buf, n) == 0)
@@ -45,6 +49,7 @@ static uint64_t read_some(struct gdb_stub *s, uint64_t at, uint8_t *buf, uint64_
     return peek_device(s, at, buf, n);
 }
 
+/* `m` answers in hexadecimal, `x` with the letter b and bytes, which is half as long. */
 static enum gdb_when read_memory(struct gdb_stub *s, struct gdb_args args, bool binary)
 {
     static uint8_t buf[READ_MAX];
@@ -75,6 +80,7 @@ enum gdb_when gdb_read_binary(struct gdb_stub *s, struct gdb_args args)
     return read_memory(s, args, true);
 }
 
+/* A length of 0 is how gdb asks whether `X` is known. */
 static enum gdb_when write_memory(struct gdb_stub *s, uint64_t at, const void *buf, uint64_t n)
 {
     int err = n ? link_write_linear(s->o.link, at, buf, n) : 0;
@@ -107,7 +113,9 @@ enum gdb_when gdb_write_binary(struct gdb_stub *s, struct gdb_args args)
 
 #define SEARCH_MAX (UINT64_C(1) << 30)
 
-/* "address;length;bytes": the first place, or 0. */
+/* "address;length;bytes": the answer is "1,address" of the first place, or "0". It is read
+ * in pieces that overlap by one byte less than what is searched for, or a match across two
+ * pieces would be missed. */
 enum gdb_when gdb_search(struct gdb_stub *s, struct gdb_args args)
 {
     static uint8_t buf[READ_MAX];
@@ -139,7 +147,8 @@ enum gdb_when gdb_search(struct gdb_stub *s, struct gdb_args args)
     return GDB_NOW;
 }
 
-/* As gdb computes it: polynomial 0x04c11db7, begun with ones, not reflected. */
+/* The sum that gdb computes: polynomial 0x04c11db7, begun with all ones, most significant
+ * bit first, not inverted at the end.  [GDB manual "Packets", qCRC] */
 static uint32_t crc32(uint32_t crc, const uint8_t *byte, uint64_t n)
 {
     static uint32_t table[256];
@@ -154,6 +163,8 @@ static uint32_t crc32(uint32_t crc, const uint8_t *byte, uint64_t n)
     return crc;
 }
 
+/* gdb's `compare-sections`: the client has the file, and compares sums instead of reading
+ * all memory. */
 enum gdb_when gdb_crc(struct gdb_stub *s, struct gdb_args args)
 {
     static uint8_t buf[READ_MAX];
@@ -175,8 +186,14 @@ enum gdb_when gdb_crc(struct gdb_stub *s, struct gdb_args args)
 
 /* ---- what is mapped, and how: LLDB's qMemoryRegionInfo ---- */
 
-#define LOOKS 65536                     /* pieces looked at for one answer */
+/* A guest can map its memory in very many pieces; after so many the region ends early,
+ * which is only imprecise. */
+#define LOOKS 65536
 
+/* LLDB asks for the region around an address: neighbouring pieces of the linear map that
+ * have the same rights are one region, and where nothing is mapped a region too, but one
+ * without permissions.  A region that reaches the last address is told one byte short,
+ * since from address 0 on its size would be 2^64. [LLDB "qMemoryRegionInfo:<addr>"] */
 enum gdb_when gdb_region_info(struct gdb_stub *s, struct gdb_args args)
 {
     static struct linear_map map;

@@ -1,5 +1,14 @@
 /*
- * debugger/gdb/packet.c -- framing; see gdb/packet.h.
+ * debugger/gdb/packet.c -- the framing of packets; see gdb/packet.h.
+ *
+ *              $                #               digit          digit
+ *   BETWEEN -------> BODY -----------> SUM1 -----------> SUM2 -----------> BETWEEN
+ *                    |  ^
+ *                  } |  | any byte
+ *                    v  |
+ *                   ESCAPED
+ *
+ * Begin reading with one_byte(), which takes one step in this picture.
  */
 #include "debugger/gdb/packet.h"
 
@@ -8,10 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_RESENDS 8                   /* a client that only ever says NAK is deaf */
+#define MAX_RESENDS 8                   /* then something else must be wrong */
 
 /* ---- bytes ---- */
 
+/* Room for `more` bytes behind those there are.  false: out of memory, and the connection
+ * has failed. */
 static bool make_room(struct gdb_packets *p, struct gdb_bytes *b, size_t more)
 {
     size_t room = b->room ? b->room : 4096;
@@ -43,6 +54,7 @@ bool gdb_packets_init(struct gdb_packets *p)
     return p->body != NULL;
 }
 
+/* The buffers are kept. */
 void gdb_packets_reset(struct gdb_packets *p)
 {
     struct gdb_packets fresh = { .body = p->body, .answer = p->answer, .out = p->out };
@@ -62,12 +74,14 @@ void gdb_packets_free(struct gdb_packets *p)
 
 static const char digits[] = "0123456789abcdef";
 
+/* The value of a hexadecimal digit, or -1. */
 static int digit(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
          : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/* Two digits make a byte; a lone digit at the end makes none. */
 size_t gdb_from_hex(const char *text, size_t n_digits, void *bytes, size_t room)
 {
     uint8_t *to = bytes;
@@ -109,6 +123,7 @@ void gdb_put(struct gdb_packets *p, const char *text)
     append_bytes(p, &p->answer, text, strlen(text));
 }
 
+/* For short texts: at most 399 bytes. */
 void gdb_printf(struct gdb_packets *p, const char *fmt, ...)
 {
     char text[400];
@@ -119,6 +134,8 @@ void gdb_printf(struct gdb_packets *p, const char *fmt, ...)
     gdb_put(p, text);
 }
 
+/* Memory is sent so, and a register bank has hundreds of bytes, hence the table of all 256
+ * pairs of digits. */
 void gdb_put_hex(struct gdb_packets *p, const void *bytes, size_t n)
 {
     const uint8_t *from = bytes;
@@ -134,6 +151,8 @@ void gdb_put_hex(struct gdb_packets *p, const void *bytes, size_t n)
     p->answer.n += 2 * n;
 }
 
+/* Bytes that mean something in the protocol are escaped: `}` and the byte XOR 0x20. `*` is
+ * one of them, since in answers it stands for repetition.  [GDB manual "Overview"] */
 void gdb_put_binary(struct gdb_packets *p, const void *bytes, size_t n)
 {
     const uint8_t *from = bytes;
@@ -151,6 +170,7 @@ void gdb_put_binary(struct gdb_packets *p, const void *bytes, size_t n)
     p->answer.n = (size_t)(to - p->answer.byte);
 }
 
+/* $ body # sum.  The sum is that of the body as it is sent, escapes included. */
 void gdb_send(struct gdb_packets *p)
 {
     uint8_t sum = 0;
@@ -172,13 +192,15 @@ void gdb_send(struct gdb_packets *p)
 
 /* ---- taking ---- */
 
+/* `+` or `-`, unless the client has asked to do without them. */
 static void acknowledge(struct gdb_packets *p, char how)
 {
     if (!p->no_ack)
         append_bytes(p, &p->out, &how, 1);
 }
 
-/* Once more, unless what was sent has not left yet, or never arrives. */
+/* The client says that the last packet came broken: send it again.  Not if bytes of it are
+ * still waiting to be sent, and not for ever. */
 static void resend(struct gdb_packets *p)
 {
     if (p->no_ack || !p->answer.n || p->out.n || p->n_resent >= MAX_RESENDS)
@@ -195,6 +217,7 @@ static void begin_body(struct gdb_packets *p)
     p->too_long = false;
 }
 
+/* A byte between packets.  `+` is ignored: what has been sent is not kept waiting for it. */
 static enum gdb_got between(struct gdb_packets *p, uint8_t c)
 {
     if (c == '$')
@@ -213,6 +236,7 @@ bool gdb_begins_with_interrupt(const char *bytes, size_t n)
     return n && *bytes == 0x03;
 }
 
+/* A byte of the body.  What has no room is dropped, and the packet counts as too long. */
 static void keep(struct gdb_packets *p, uint8_t c)
 {
     if (p->n_body < GDB_PACKET_MAX)
@@ -221,6 +245,8 @@ static void keep(struct gdb_packets *p, uint8_t c)
         p->too_long = true;
 }
 
+/* The packet is complete: acknowledge it, or ask for it once more.  After QStartNoAckMode
+ * sums need not be checked, as nothing could be done about them. */
 static enum gdb_got whole(struct gdb_packets *p)
 {
     p->state = GDB_BETWEEN;
@@ -234,13 +260,16 @@ static enum gdb_got whole(struct gdb_packets *p)
     return p->too_long ? GDB_TOO_LONG : GDB_PACKET;
 }
 
+/* The state machine that reads packets.  Escaped bytes count for the sum as they came.  A
+ * digit of the sum that is none is replaced by one that is wrong for sure, so the sum will
+ * not match. */
 static enum gdb_got one_byte(struct gdb_packets *p, uint8_t c)
 {
     switch (p->state) {
     case GDB_BETWEEN:
         return between(p, c);
     case GDB_BODY:
-        if (c == '$') {                 /* the last one was broken off */
+        if (c == '$') {                 /* a new packet: the last one has no end */
             begin_body(p);
             return GDB_NOTHING;
         }

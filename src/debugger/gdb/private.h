@@ -10,51 +10,69 @@
 
 struct console;
 
-/* A breakpoint as gdb knows it, and its number in link.h. */
+/* A breakpoint as gdb knows it: type 0 and 1 are for code, 2 writes, 3 reads, 4 both.  [GDB
+ * manual "Packets", Z0 to Z4] */
 struct gdb_point {
-    unsigned type, nr;                  /* nr 0: not in the VMM                             */
+    unsigned type;
+    unsigned nr;                        /* the VMM's number for it; 0: it has none there     */
     uint64_t at, len;
-    struct link_break *owed;            /* so it is to be there, when the VMM can be told   */
-    bool gone;                          /* not at all                                       */
+
+    /* What the VMM is to be told when its tracer lets it answer again. */
+    struct link_break *owed;            /* that it is to be so; NULL: nothing               */
+    bool gone;                          /* that it is to be deleted                         */
 };
 
+/* The stub: options, the connection, and what is known of client and guest. */
 struct gdb_stub {
     struct gdb_options o;
     struct gdb_packets p;
     struct console   *console;
-    bool              connected, attached, closing, quit;
-    bool              is_elf;           /* the guest's file: gdb can read it                */
+    bool              connected;        /* there is a client                                */
+    bool              attached;         /* ... that debugs: it has sent more than a greeting */
+    bool              closing;          /* hang up when all is sent                         */
+    bool              quit;             /* `monitor quit`                                   */
+    bool              is_elf;           /* the guest's file, which gdb can read then        */
 
-    /* What the client can do. */
+    /* What the client can do: it says so in qSupported (`extended`: by the packet `!`). */
     bool              multiprocess, exec_events, swbreak, hwbreak, error_text, extended;
 
-    /* The description it has, and what is owed to it. */
+    /* The registers that were described to it. */
     enum gdb_arch     arch;
-    enum gdb_arch     own_arch;         /* for clients that cannot change it                */
-    bool              going;            /* the guest is meant to run                        */
-    bool              waiting;          /* ... and the client wants a stop reply            */
-    bool              pausing;          /* we have asked for a pause                        */
-    uint64_t          pause_ns;         /* when                                             */
-    uint64_t          told_ns;          /* when it was told how far the way back is         */
-    /* of the last stop reply; of an interrupt that crossed it */
-    uint64_t          stop_ns, late_ns;
-    bool              starved;          /* the guest waits for input in HLT                 */
-    bool              mode_told;        /* the exec event is out: the stop itself is owed   */
-    bool              ahead;            /* the machine was told to finish the instruction that the
-                                           client takes it to stand before                  */
-    bool              over_told;        /* the end was told as a stop: next time as an end  */
-    bool              end_told;         /* as an end                                        */
+    enum gdb_arch     own_arch;         /* for clients that take one description only        */
+
+    /* How the guest was sent running, and what the client waits for. */
     enum link_run     how;
-    uint64_t          range_from, range_to;     /* vCont;r: [from, to)                      */
+    uint64_t          range_from, range_to;     /* of vCont;r: [from, to)                   */
+    bool              going;            /* the guest is meant to run                        */
+    bool              waiting;          /* ... and the client waits for a stop reply        */
+    bool              pausing;          /* the client has interrupted; the pause is on its way */
+    bool              starved;          /* the guest halts until there is input             */
+    bool              ahead;            /* by `monitor answer` the machine has finished the
+                                           instruction that the client still sees before it */
+
+    /* What the client was told of a stop. */
+    bool              mode_told;        /* an exec event, for the mode: the stop is still due */
+    bool              over_told;        /* the guest's end, but as a stop                   */
+    bool              end_told;         /* the guest's end, as such                         */
+
+    /* When, by the host's clock. */
+    uint64_t          pause_ns;         /* the pause was asked for                          */
+    uint64_t          told_ns;          /* the client was told how far the way back is      */
+    uint64_t          stop_ns;          /* the last stop reply was sent                     */
+    uint64_t          late_ns;          /* an interrupt came that crossed it; 0: none       */
 
     struct gdb_point *point;
     size_t            n_points, room_points;
-    const char       *rest;             /* what came behind the packet that is being answered */
+
+    /* The bytes behind the packet that is being answered: is there an interrupt in them? */
+    const char       *rest;
     size_t            n_rest;
-    int               file[8];          /* vFile: the guest's, opened so often; 0: not      */
+
+    int               file[8];          /* what vFile:open has opened; 0: free              */
 };
 
-/* An argument as it goes along a packet. */
+/* What of a packet is still to be read: [at, end). Each gdb_take() function moves `at`
+ * behind what it has read, if it was there. */
 struct gdb_args { const char *at, *end; };
 
 static inline bool gdb_more(const struct gdb_args *a)
@@ -75,28 +93,33 @@ static inline bool gdb_take_number(struct gdb_args *a, uint64_t *value)
     return gdb_number(&a->at, a->end, value);
 }
 
-/* Each answers one packet: it fills p.answer, and the caller sends it, unless it
- * says GDB_LATER.  args is what stands behind the name. */
+/* A handler answers one packet: it puts the answer into p.answer and returns GDB_NOW, and
+ * the caller sends it.  GDB_LATER: there is no answer now, as when the guest was sent
+ * running.  `args` is what stands behind the packet's name.  An empty answer means that the
+ * packet is not known. */
 enum gdb_when { GDB_NOW, GDB_LATER };
 typedef enum gdb_when gdb_fn(struct gdb_stub *s, struct gdb_args args);
 
+/* The answer OK; the answer that an error is: "E.words" for a client that understands
+ * words, else "Enn" with an errno.  [GDB manual "Standard Replies"] */
 enum gdb_when gdb_ok(struct gdb_stub *s);
-/* An error, in words for who understands them. */
 enum gdb_when gdb_error(struct gdb_stub *s, int err, const char *what);
-/* As gdb's own output, while it waits. */
+
+/* Text for the user, sent at once as an O packet: gdb prints it while it waits for the real
+ * answer. */
 void gdb_console_text(struct gdb_stub *s, const char *text);
 
-/* Has the client interrupted an answer that takes long?  (What is nothing to the guest: the
- * interrupt is taken as such behind the answer, and finds that nobody waits for a stop.) */
+/* Has the client sent an interrupt while an answer takes long?  The interrupt is not taken:
+ * it will be read after the answer, and then finds that no stop reply is waited for. */
 bool gdb_has_enough(const struct gdb_stub *s);
 
 /* gdb/run.c */
 gdb_fn gdb_stop_reason, gdb_vcont_query, gdb_vcont, gdb_continue, gdb_step, gdb_detach, gdb_kill,
        gdb_vkill, gdb_vattach, gdb_back_step, gdb_back;
-void gdb_attach(struct gdb_stub *s);
-void gdb_interrupt(struct gdb_stub *s);
-enum gdb_when gdb_go_on(struct gdb_stub *s);       /* `monitor answer` */
-const char *gdb_thread(const struct gdb_stub *s);
+void gdb_attach(struct gdb_stub *s);            /* the client begins to debug: stop the guest */
+void gdb_interrupt(struct gdb_stub *s);         /* the byte 0x03, or vCont;t */
+enum gdb_when gdb_go_on(struct gdb_stub *s);    /* `monitor answer` */
+const char *gdb_thread(const struct gdb_stub *s);   /* "p1.1" or "1": our only thread */
 
 /* gdb/memory.c */
 gdb_fn gdb_read_memory, gdb_read_binary, gdb_write_memory, gdb_write_binary, gdb_search, gdb_crc,
@@ -105,7 +128,11 @@ gdb_fn gdb_read_memory, gdb_read_binary, gdb_write_memory, gdb_write_binary, gdb
 /* gdb/break.c */
 gdb_fn gdb_insert, gdb_remove;
 void gdb_remove_all(struct gdb_stub *s);
-void gdb_settle_points(struct gdb_stub *s);     /* what could not be done while the VMM was held */
+
+/* Tell the VMM what it could not be told while a tracer held it. */
+void gdb_settle_points(struct gdb_stub *s);
+
+/* The breakpoint with this number in the VMM, or NULL. */
 const struct gdb_point *gdb_point_nr(const struct gdb_stub *s, unsigned nr);
 
 /* gdb/query.c */

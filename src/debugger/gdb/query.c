@@ -1,6 +1,9 @@
 /*
- * debugger/gdb/query.c -- q, Q and vFile: what the client wants to know first, the
- * documents it reads, the console behind `monitor`, and the guest's file.
+ * debugger/gdb/query.c -- the packets q, Q and vFile: what each side can do, the documents that
+ * the client reads (registers, memory map, threads), the console behind gdb's `monitor`, and
+ * the guest's file.
+ *
+ * Begin reading with the tables `queries` and `settings`.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +19,7 @@
 
 /* ---- qSupported ---- */
 
+/* Is the word in a list like "multiprocess+;swbreak+;xmlRegisters=i386"? */
 static bool has_word(struct gdb_args a, const char *word)
 {
     size_t len = strlen(word);
@@ -29,6 +33,9 @@ static bool has_word(struct gdb_args a, const char *word)
     return false;
 }
 
+/* The first packet of each connection: both sides say what they can.  `+` means yes;
+ * PacketSize is the longest packet we take, in hexadecimal.  [GDB manual "General Query
+ * Packets", qSupported] */
 static enum gdb_when supported(struct gdb_stub *s, struct gdb_args args)
 {
     gdb_take(&args, ':');
@@ -39,8 +46,8 @@ static enum gdb_when supported(struct gdb_stub *s, struct gdb_args args)
     s->error_text = has_word(args, "error-message+");
     gdb_printf(&s->p,
                "PacketSize=%x;QStartNoAckMode+;multiprocess+;exec-events+;swbreak+;hwbreak+;"
-               "vContSupported+;"
-               "error-message+;qXfer:features:read+;qXfer:memory-map:read+;qXfer:threads:read+;"
+               "vContSupported+;error-message+;"
+               "qXfer:features:read+;qXfer:memory-map:read+;qXfer:threads:read+;"
                "qXfer:exec-file:read+;ConditionalBreakpoints+;ReverseStep+;ReverseContinue+;"
                "binary-upload+",
                GDB_PACKET_MAX - 0x10);
@@ -49,7 +56,9 @@ static enum gdb_when supported(struct gdb_stub *s, struct gdb_args args)
 
 /* ---- qXfer: documents, in pieces ---- */
 
-/* "offset,length" of a document. */
+/* A document is read in pieces: "offset,length" asks for one.  The answer is `m` and bytes,
+ * or `l` and bytes if that was the last.  Every byte may have to be escaped, which doubles
+ * it. */
 static enum gdb_when piece(struct gdb_stub *s, struct gdb_args args, const char *text, size_t n)
 {
     uint64_t off, len;
@@ -64,7 +73,8 @@ static enum gdb_when piece(struct gdb_stub *s, struct gdb_args args, const char 
     return GDB_NOW;
 }
 
-/* "annex:" before that; gdb asks for target.xml, and for no other. */
+/* "annex:" in front of offset and length names a document of several.  If it is this one,
+ * *a is moved behind it. */
 static bool take_annex(struct gdb_args *a, const char *annex)
 {
     size_t len = strlen(annex);
@@ -74,6 +84,7 @@ static bool take_annex(struct gdb_args *a, const char *annex)
     return true;
 }
 
+/* The description of the registers (symbols/gdb_regs.h). [GDB manual "Target Descriptions"] */
 static enum gdb_when xfer_features(struct gdb_stub *s, struct gdb_args args)
 {
     size_t n = 0;
@@ -83,6 +94,9 @@ static enum gdb_when xfer_features(struct gdb_stub *s, struct gdb_args args)
     return text ? piece(s, args, text, n) : gdb_error(s, ENOMEM, "out of memory");
 }
 
+/* One CPU is one thread.  A client that asks for threads while a change of mode is being
+ * told has stopped at that event for its user (`catch exec`); then it knows of the stop,
+ * and no other reply is due. */
 static enum gdb_when xfer_threads(struct gdb_stub *s, struct gdb_args args)
 {
     char text[200];
@@ -96,6 +110,8 @@ static enum gdb_when xfer_threads(struct gdb_stub *s, struct gdb_args args)
     return piece(s, args, text, (size_t)n);
 }
 
+/* The file that the program was started from, so that gdb can load its symbols by itself.
+ * A boot sector or a kernel image is nothing that gdb could read. */
 static enum gdb_when xfer_exec_file(struct gdb_stub *s, struct gdb_args args)
 {
     const char *colon = memchr(args.at, ':', (size_t)(args.end - args.at));
@@ -114,16 +130,17 @@ static void print_memory(FILE *out, const char *type, uint64_t from, uint64_t n)
                 (unsigned long long)from, (unsigned long long)n);
 }
 
+/* For qsort(): regions by their addresses. */
 static int by_base(const void *a, const void *b)
 {
     const struct gmem_region *x = a, *y = b;
     return x->base < y->base ? -1 : x->base > y->base;
 }
 
-/* The second level: what memory the machine has.  gdb takes what is not listed for
- * nothing at all, and reads the map but once, so the rest is listed too: with
- * paging anything may be there.  For the same reason nothing is called ROM
- * while addresses are not physical ones. */
+/* Which addresses are memory, as an XML document.  gdb refuses to access what the document
+ * does not list, and reads it only once.  So the gaps are listed too, as RAM: once the
+ * guest turns paging on, anything may be there.  And nothing is called ROM while paging is
+ * on, since the addresses are then not physical.  [GDB manual "Memory Map Format"] */
 static void memory_map(struct gdb_stub *s, FILE *out)
 {
     const struct gmem_region *all;
@@ -135,8 +152,8 @@ static void memory_map(struct gdb_stub *s, FILE *out)
     memcpy(r, all, n * sizeof *r);
     qsort(r, n, sizeof *r, by_base);
     link_get_state(s->o.link, &cpu);
-    fputs("<?xml version=\"1.0\"?><!DOCTYPE memory-map PUBLIC \"+//IDN gnu.org//DTD GDB Memory Map "
-          "V1.0//EN\" "
+    fputs("<?xml version=\"1.0\"?><!DOCTYPE memory-map PUBLIC "
+          "\"+//IDN gnu.org//DTD GDB Memory Map V1.0//EN\" "
           "\"http://sourceware.org/gdb/gdb-memory-map.dtd\"><memory-map>",
           out);
     for (size_t i = 0; i < n && !(cpu.cr0 & CR0_PG); i++) {
@@ -152,6 +169,7 @@ static void memory_map(struct gdb_stub *s, FILE *out)
     fputs("</memory-map>\n", out);
 }
 
+/* open_memstream() lets the document be printed like a file and grows the buffer. */
 static enum gdb_when xfer_memory_map(struct gdb_stub *s, struct gdb_args args)
 {
     char *text = NULL;
@@ -170,6 +188,7 @@ static enum gdb_when xfer_memory_map(struct gdb_stub *s, struct gdb_args args)
 
 /* ---- threads and process ---- */
 
+/* The list of threads comes in two answers: `m` and our one thread, then `l`, the end. */
 static enum gdb_when first_threads(struct gdb_stub *s, struct gdb_args args)
 {
     (void)args;
@@ -191,6 +210,7 @@ static enum gdb_when current_thread(struct gdb_stub *s, struct gdb_args args)
     return GDB_NOW;
 }
 
+/* The words that gdb shows behind the thread in `info threads`. */
 static enum gdb_when thread_info(struct gdb_stub *s, struct gdb_args args)
 {
     struct link_status st;
@@ -203,7 +223,8 @@ static enum gdb_when thread_info(struct gdb_stub *s, struct gdb_args args)
     return GDB_NOW;
 }
 
-/* We were attached to: quitting gdb detaches. */
+/* 1: we were attached to a running machine, and have not started it for gdb.  So `quit`
+ * detaches and does not kill. */
 static enum gdb_when attached(struct gdb_stub *s, struct gdb_args args)
 {
     (void)args;
@@ -211,6 +232,7 @@ static enum gdb_when attached(struct gdb_stub *s, struct gdb_args args)
     return GDB_NOW;
 }
 
+/* LLDB's name for the kind of machine. */
 static void put_triple(struct gdb_stub *s)
 {
     const char *triple = s->arch == GDB_X86_64 ? "x86_64-unknown-none" : "i386-unknown-none";
@@ -219,6 +241,8 @@ static void put_triple(struct gdb_stub *s)
     gdb_printf(&s->p, ";ptrsize:%d;endian:little;", s->arch == GDB_X86_64 ? 8 : 4);
 }
 
+/* LLDB asks this before it attaches to anything.  The mode of the guest decides the answer,
+ * so the guest must stand. */
 static enum gdb_when host_info(struct gdb_stub *s, struct gdb_args args)
 {
     (void)args;
@@ -238,6 +262,7 @@ static enum gdb_when process_info(struct gdb_stub *s, struct gdb_args args)
     return GDB_NOW;
 }
 
+/* LLDB asks for the registers one by one, by number. */
 static enum gdb_when register_info(struct gdb_stub *s, struct gdb_args args)
 {
     char text[300];
@@ -257,8 +282,10 @@ static enum gdb_when thread_stop_info(struct gdb_stub *s, struct gdb_args args)
 
 #define COMMAND_MS 1000                 /* gdb waits no longer than two seconds for an answer */
 
-/* A command that has sent the guest somewhere: the next one would find it on its way, and what
- * resumes it would give the way up.  Who just lets it run need not wait. */
+/* A `monitor` command may have sent the guest somewhere (stepi, back, load), of which gdb
+ * knows nothing and would show old registers.  Wait for it a moment, since the next packet
+ * should find the guest standing; then tell the user.  After `monitor continue` there is no
+ * need to wait. */
 static void tell_of_move(struct gdb_stub *s, const struct link_status *before, FILE *out)
 {
     struct link_status after;
@@ -275,6 +302,9 @@ static void tell_of_move(struct gdb_stub *s, const struct link_status *before, F
               out);
 }
 
+/* `monitor ...` in gdb: a line for the console, in hexadecimal.  What it prints is sent in
+ * O packets, of at most 16 KiB each, and then OK. `monitor mon...` is refused: the console
+ * would trace the monitor's process, which gdb can do better, and only one can. */
 static enum gdb_when run_command(struct gdb_stub *s, struct gdb_args args)
 {
     char line[2000], *text = NULL;
@@ -284,9 +314,9 @@ static enum gdb_when run_command(struct gdb_stub *s, struct gdb_args args)
     line[n] = 0;
     if (!strcmp(line, "answer"))
         return gdb_go_on(s);
-    if (!strncmp(line, "mon", 3)) { /* the console's way to do so: two would trace one process */
-        gdb_console_text(
-            s, "gdb itself can step the monitor: `vitrine gdb`, and there `vt-follow on`\n");
+    if (!strncmp(line, "mon", 3)) {
+        gdb_console_text(s, "gdb itself can step the monitor: `vitrine gdb`, and there "
+                            "`vt-follow on`\n");
         gdb_begin(&s->p);
         return gdb_ok(s);
     }
@@ -315,6 +345,8 @@ static enum gdb_when run_command(struct gdb_stub *s, struct gdb_args args)
 
 /* ---- settings ---- */
 
+/* The OK to this packet is the last that is acknowledged, so it must be sent before the
+ * switch.  [GDB manual "Packet Acknowledgment"] */
 static enum gdb_when no_acks(struct gdb_stub *s, struct gdb_args args)
 {
     (void)args;
@@ -324,6 +356,8 @@ static enum gdb_when no_acks(struct gdb_stub *s, struct gdb_args args)
     return GDB_LATER;
 }
 
+/* Non-stop mode lets some threads run while others stand; with one CPU there is nothing to
+ * gain. */
 static enum gdb_when non_stop(struct gdb_stub *s, struct gdb_args args)
 {
     if (gdb_more(&args) && *args.at == '0')
@@ -357,6 +391,8 @@ static const struct row { const char *name; gdb_fn *answer; } queries[] = {
     { "QNonStop:",                non_stop         },
 };
 
+/* Find the row whose name the packet begins with.  An empty answer says that the packet is
+ * not known: the protocol wants just that. */
 static enum gdb_when look_up(struct gdb_stub *s, const struct row *rows, size_t n,
                              struct gdb_args args)
 {
@@ -367,7 +403,7 @@ static enum gdb_when look_up(struct gdb_stub *s, const struct row *rows, size_t 
             return rows[i].answer(s, args);
         }
     }
-    return GDB_NOW;                     /* empty: not known */
+    return GDB_NOW;
 }
 
 enum gdb_when gdb_query(struct gdb_stub *s, struct gdb_args args)
@@ -380,12 +416,14 @@ enum gdb_when gdb_set(struct gdb_stub *s, struct gdb_args args)
     return look_up(s, settings, NELEM(settings), args);
 }
 
-/* ---- vFile: for a gdb that reads the program through us ----
+/* ---- vFile ----
  *
- * Without it gdb looks for the file itself, which on the same machine is what one wants. */
+ * A gdb on another machine reads the guest's file through us.  On the same machine it opens
+ * the file itself, which is quicker; so this is offered only if the options say so. */
 
 #define FIRST_FD 3
 
+/* "F result" or "F-1,errno". [GDB manual "Host I/O Packets"] */
 static enum gdb_when file_result(struct gdb_stub *s, int result, int error)
 {
     if (error)
@@ -395,7 +433,9 @@ static enum gdb_when file_result(struct gdb_stub *s, int result, int error)
     return GDB_NOW;
 }
 
-/* [GDB "Errno Values"]: these have Linux's numbers. */
+/* `vFile:open:path,flags,mode`, the path in hexadecimal.  The guest's file is the only one
+ * that can be opened, and only for reading: the client may be anybody.  The numbers of
+ * errors are the protocol's; those used here are Linux's, too.  [GDB manual "Errno Values"] */
 static enum gdb_when file_open(struct gdb_stub *s, struct gdb_args args)
 {
     char path[4096];
@@ -413,6 +453,8 @@ static enum gdb_when file_open(struct gdb_stub *s, struct gdb_args args)
     return file_result(s, FIRST_FD + (int)i, fd < 0 ? EACCES : 0);
 }
 
+/* The client's descriptors are 3, 4, ...: our places in s->file, not descriptors of this
+ * process.  NULL: it is none. */
 static int *take_fd(struct gdb_stub *s, struct gdb_args *args)
 {
     uint64_t fd;
@@ -420,6 +462,7 @@ static int *take_fd(struct gdb_stub *s, struct gdb_args *args)
          ? &s->file[fd - FIRST_FD] : NULL;
 }
 
+/* `vFile:pread:fd,count,offset`. A short answer is right; the client asks again. */
 static enum gdb_when file_read(struct gdb_stub *s, struct gdb_args args)
 {
     static char buf[32768];
@@ -442,7 +485,9 @@ static void put_big_endian(uint8_t *to, uint64_t value, unsigned n)
         to[i] = (uint8_t)(value >> 8 * (n - 1 - i));
 }
 
-/* [GDB "struct stat"]: mode at 8, size at 28, of 64 bytes. */
+/* `vFile:fstat:fd`: a struct of 64 bytes with its numbers in big-endian order.  Those that
+ * gdb needs are the mode at 8, the size at 28 and the time of the last change at 52. [GDB
+ * manual "struct stat"] */
 static enum gdb_when file_stat(struct gdb_stub *s, struct gdb_args args)
 {
     struct stat st;
@@ -468,6 +513,7 @@ static enum gdb_when file_close(struct gdb_stub *s, struct gdb_args args)
     return file_result(s, 0, 0);
 }
 
+/* The client chooses whose file system it means; there is one. */
 static enum gdb_when file_setfs(struct gdb_stub *s, struct gdb_args args)
 {
     (void)args;

@@ -1,16 +1,25 @@
 /*
  * debugger/gdb/run.c -- going and stopping, as the remote protocol tells it.
  *
- * Sixteen, thirty-two and sixty-four bits in one session: GDB cannot take registers
- * that change their size, except where a program executes another.  So where
- * the guest stands in code of another size than GDB's description is for, the
- * stop is told as that: GDB reads the description anew and resumes, and that
- * resumption is answered with the stop itself.  The guest does not run between.
- * (It may step first, to get off a breakpoint, as it believes.  If it asks for the
- * threads it has stopped there itself, by `catch exec`, and nothing is owed.)
- * [GDB "Stop Reply Packets", `exec`]
+ *     vCont;c  ------------>  link_run()          the guest runs; no answer yet (GDB_LATER)
+ *                             gdb_stub_news()     the guest has stopped:
+ *     T05thread:p1.1;...  <-  report()            the stop reply
  *
- * Begin reading with gdb_stub_news().
+ * A guest may change from 16 to 32 and 64 bits in one session, and with that the registers.
+ * GDB allows registers to change only when a program executes another one.  So where the guest
+ * stands in code of another size than GDB's description is for, the stop is told in two steps:
+ *
+ *     T05thread:p1.1;exec:...  <-     "another program was executed"
+ *     qXfer:features:read:...  ->     GDB reads the description anew, and resumes
+ *     vCont;c                  ->     the guest does not run: now the stop itself is told
+ *     T05thread:p1.1;...       <-
+ *
+ * GDB may also step first, to get off a breakpoint, as it believes.  If instead it asks for the
+ * list of threads, it has stopped at the event itself, for its user (`catch exec`); then it
+ * knows of the stop, and nothing more is owed (xfer_threads() in query.c).
+ * [GDB manual "Stop Reply Packets", exec]
+ *
+ * Begin reading with gdb_stub_news() and start_guest().
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +29,7 @@
 #include "cpu/regs.h"
 #include "debugger/gdb/private.h"
 
-#define PAUSE_NS 1500000000u            /* a guest that has not paused by then does not */
+#define PAUSE_NS 1500000000u            /* a guest that has not paused by then hangs        */
 #define TELL_NS  1000000000u            /* how often a long way back says how far it is  */
 
 enum { SIG_NONE = 0, SIG_INT = 2, SIG_TRAP = 5, SIG_ABRT = 6, SIG_SEGV = 11,
@@ -28,8 +37,10 @@ enum { SIG_NONE = 0, SIG_INT = 2, SIG_TRAP = 5, SIG_ABRT = 6, SIG_SEGV = 11,
 
 /* ---- how it ended ---- */
 
-/* A guest that ended as it wanted to is told as an end.  One that did not can still
- * be looked at: it is told as stopped by a signal, and ends when it shall go on. */
+/* The signal that an end looks like, or SIG_NONE if the guest has ended as it wanted to.
+ * Such an end is told as an end (W). After any other one the user may want to look around:
+ * it is told as a stop by a signal, and only when the client lets the guest go on, as an
+ * end. */
 static unsigned end_signal(const struct link_stop *why)
 {
     if (why->why == LINK_DIED)
@@ -44,6 +55,7 @@ static unsigned end_signal(const struct link_stop *why)
     }
 }
 
+/* "W status" if the guest has ended, "X signal" if the monitor's process died. */
 static void tell_end(struct gdb_stub *s)
 {
     const struct link_stop *why = link_stopped(s->o.link);
@@ -58,6 +70,9 @@ static void tell_end(struct gdb_stub *s)
 
 /* ---- how it stopped ---- */
 
+/* Why the guest has stopped, if it is one of the client's own breakpoints:
+ * "watch:address;", "swbreak:;", "hwbreak:;". The last two only to clients that said they
+ * know them. */
 static void put_reason(struct gdb_stub *s, const struct link_stop *why)
 {
     static const char *const watch[] = { [2] = "watch", [3] = "rwatch", [4] = "awatch" };
@@ -72,6 +87,8 @@ static void put_reason(struct gdb_stub *s, const struct link_stop *why)
         gdb_put(&s->p, "hwbreak:;");
 }
 
+/* The registers that gdb needs at every stop (stack pointer, program counter) are sent
+ * along, "number:value;", to spare it a question. */
 static void put_registers(struct gdb_stub *s, const struct cpu_state *cpu)
 {
     const uint8_t *number;
@@ -86,6 +103,8 @@ static void put_registers(struct gdb_stub *s, const struct cpu_state *cpu)
     }
 }
 
+/* "T signal thread:...;reason;registers", the answer that ends a continue or a step.  [GDB
+ * manual "Stop Reply Packets"] */
 static void put_stop(struct gdb_stub *s, unsigned sig, const struct cpu_state *cpu)
 {
     gdb_printf(&s->p, "T%02xthread:%s;", sig, gdb_thread(s));
@@ -95,6 +114,8 @@ static void put_stop(struct gdb_stub *s, unsigned sig, const struct cpu_state *c
     put_registers(s, cpu);
 }
 
+/* Which signal gdb shows: SIGINT if the user has interrupted, though the guest may have
+ * halted or finished a step just then; SIGTRAP for a breakpoint or a step. */
 static unsigned stop_signal(const struct gdb_stub *s)
 {
     const struct link_stop *why = link_stopped(s->o.link);
@@ -107,13 +128,17 @@ static unsigned stop_signal(const struct gdb_stub *s)
     return asked && s->waiting ? SIG_INT : SIG_TRAP;
 }
 
-/* A program that cannot be found: gdb then keeps the symbols it has, whosever they are,
- * and lets go of the file that may want another architecture than the CPU has now. */
+/* The name of the "program executed" in an exec event.  There is no such file, which makes
+ * gdb keep the symbols it has, whatever they belong to, and forget the file, which may
+ * claim another architecture than the CPU is in now. */
 static const char *const programs[N_GDB_ARCHS] = {
     "/(16-bit code now; the symbols stay)", "/(32-bit code now; the symbols stay)",
     "/(64-bit code now; the symbols stay)",
 };
 
+/* If the CPU is in another mode than the description is for: tell that as an exec event,
+ * and owe the client the stop itself.  Clients that do not know exec events keep the
+ * description they have. */
 static bool tell_mode(struct gdb_stub *s, const struct cpu_state *cpu)
 {
     enum gdb_arch a = gdb_arch_of(cpu);
@@ -127,7 +152,8 @@ static bool tell_mode(struct gdb_stub *s, const struct cpu_state *cpu)
     return true;
 }
 
-/* What the client cannot know from the reply. */
+/* Print the reason of a stop to the user if the stop reply cannot say it, as for
+ * breakpoints that were made with `monitor break`. */
 static void say_why(struct gdb_stub *s)
 {
     char text[300];
@@ -142,7 +168,8 @@ static void say_why(struct gdb_stub *s)
     gdb_console_text(s, text);
 }
 
-/* The stop reply: what it says is in p.answer. */
+/* Put the stop reply into p.answer, or first the event before it.  The client waits for
+ * nothing then. */
 static void report(struct gdb_stub *s)
 {
     struct cpu_state cpu;
@@ -168,6 +195,7 @@ static void send_report(struct gdb_stub *s)
     gdb_send(&s->p);
 }
 
+/* `?`: why the guest stands.  Asked at the beginning, so an end is told as a stop too. */
 enum gdb_when gdb_stop_reason(struct gdb_stub *s, struct gdb_args args)
 {
     struct cpu_state cpu;
@@ -181,7 +209,8 @@ enum gdb_when gdb_stop_reason(struct gdb_stub *s, struct gdb_args args)
 
 /* ---- the machine's news ---- */
 
-/* The monitor does not even pause.  What is known of it can be looked at. */
+/* The monitor does not even pause.  Its last registers and its memory can be looked at:
+ * answer as if the guest had stopped. */
 static void tell_hang(struct gdb_stub *s)
 {
     struct cpu_state cpu;
@@ -194,7 +223,7 @@ static void tell_hang(struct gdb_stub *s)
     s->waiting = s->pausing = false;
 }
 
-/* gdb prints what comes while it waits. */
+/* A long way back takes seconds: tell the user, now and then, how far it is. */
 static void tell_progress(struct gdb_stub *s)
 {
     struct link_status st;
@@ -211,6 +240,8 @@ static void tell_progress(struct gdb_stub *s)
     gdb_console_text(s, text);
 }
 
+/* Called after each poll of the link: has what the client waits for happened?  A guest that
+ * halts and needs input still counts as running for the client, unless it was interrupted. */
 void gdb_stub_news(struct gdb_stub *s)
 {
     if (!s->going)
@@ -231,6 +262,7 @@ void gdb_stub_news(struct gdb_stub *s)
         send_report(s);
 }
 
+/* 0 or -errno of the link. */
 static int set_going(struct gdb_stub *s)
 {
     return s->how == LINK_STEP_RANGE ? link_run_range(s->o.link, s->range_from, s->range_to)
@@ -248,6 +280,7 @@ void gdb_stub_wake(struct gdb_stub *s)
 
 /* ---- going ---- */
 
+/* What an errno of set_going() means to the user. */
 static const char *going_error(int err, enum link_run how)
 {
     if (err == -ENODATA || (LINK_IS_BACK(how) && err == -EINVAL))
@@ -261,17 +294,19 @@ static const char *going_error(int err, enum link_run how)
     }
 }
 
-/* Instead of a stop reply: gdb prints it as it comes. */
+/* The answer to a continue or step that is not possible.  gdb prints "E." and words in
+ * place of a stop reply.  Where the engine cannot go back, the machine has said so itself. */
 static enum gdb_when cannot_go(struct gdb_stub *s, int err, enum link_run how)
 {
-    bool by_exit = err == -ENOTSUP;     /* the machine says what it can instead */
+    bool by_exit = err == -ENOTSUP;     /* this engine goes back by exit only */
     gdb_printf(&s->p, "E.%s", by_exit ? link_refusal(s->o.link) : going_error(err, how));
     return GDB_NOW;
 }
 
-/* Guest and monitor side by side: before an exit the client lets the machine answer it, and
- * debugs the monitor meanwhile.  For the client the guest still stands there, until
- * it resumes it: then it is told where the guest has got to. */
+/* `monitor answer`, for guest and monitor side by side.  The guest stands before an exit is
+ * answered (LINK_AT_EXIT), and gdb debugs the monitor's process as a second inferior.  This
+ * lets the machine finish the instruction.  For the client the guest still stands where it
+ * was, until it resumes it: catch_up() then tells it where the guest has got to. */
 enum gdb_when gdb_go_on(struct gdb_stub *s)
 {
     if (link_state(s->o.link) != LINK_STOPPED || link_stopped(s->o.link)->why != LINK_AT_EXIT)
@@ -285,7 +320,7 @@ enum gdb_when gdb_go_on(struct gdb_stub *s)
     return gdb_ok(s);
 }
 
-/* The client resumes what has been resumed long since. */
+/* The client resumes a guest that has been running since `monitor answer`. */
 static enum gdb_when catch_up(struct gdb_stub *s)
 {
     if (link_state(s->o.link) == LINK_RUNNING && link_held(s->o.link))
@@ -299,17 +334,21 @@ static enum gdb_when catch_up(struct gdb_stub *s)
     return GDB_NOW;
 }
 
-/* The guest may run without the client's doing: before it attaches, or by `monitor continue`. */
+/* Stop a guest that runs without the client's knowledge: before it attaches, or after
+ * `monitor continue`. */
 static void stand_still(struct gdb_stub *s)
 {
     if (link_state(s->o.link) == LINK_RUNNING && link_pause(s->o.link) == 0)
         link_wait(s->o.link, 1000);
 }
 
-#define CROSSING_NS 200000000u          /* so long an interrupt and a stop reply may cross */
+#define CROSSING_NS 200000000u          /* as long an interrupt can be on its way when a stop
+                                           reply is sent */
 
-/* The client is told of a step, has sent its interrupt before it knew, and takes the next: that
- * one is interrupted.  (Or nobody could interrupt `stepi 1000000`.) */
+/* While gdb makes many steps (`stepi 1000000`), an interrupt is likely to arrive just after
+ * a step's reply was sent, when nobody is waiting for one.  It would be lost, and the user
+ * could never interrupt.  So it is noted (gdb_interrupt()), and the next step that follows
+ * at once is answered as interrupted. */
 static bool interrupted_late(struct gdb_stub *s)
 {
     uint64_t late = s->late_ns;
@@ -318,6 +357,10 @@ static bool interrupted_late(struct gdb_stub *s)
            link_state(s->o.link) == LINK_STOPPED && link_stopped(s->o.link)->why == LINK_STEPPED;
 }
 
+/* Continue or step, forwards or backwards.  In some cases there is an answer at once: the
+ * guest has been set going already (catch_up()), the client has not seen the stop behind an
+ * exec event yet, or the guest is over.  Otherwise GDB_LATER: gdb_stub_news() answers when
+ * it stops. */
 static enum gdb_when start_guest(struct gdb_stub *s, enum link_run how)
 {
     if (s->ahead)
@@ -349,9 +392,10 @@ static enum gdb_when start_guest(struct gdb_stub *s, enum link_run how)
     return GDB_LATER;
 }
 
+/* The packet may have an address to go on at; gdb sets the register instead. */
 enum gdb_when gdb_continue(struct gdb_stub *s, struct gdb_args args)
 {
-    (void)args;                         /* an address to go on at: GDB sets the register */
+    (void)args;
     return start_guest(s, LINK_FREE);
 }
 
@@ -373,6 +417,9 @@ enum gdb_when gdb_back(struct gdb_stub *s, struct gdb_args args)
     return start_guest(s, LINK_REVERSE_CONTINUE);
 }
 
+/* "vCont;r from,to": step as long as the program counter is in the range.  The VMM does it
+ * at full speed, where gdb would send a packet for each instruction.  An empty range is one
+ * step. */
 static enum gdb_when go_in_range(struct gdb_stub *s, struct gdb_args *args)
 {
     if (!gdb_take_number(args, &s->range_from) || !gdb_take(args, ',') ||
@@ -388,7 +435,8 @@ enum gdb_when gdb_vcont_query(struct gdb_stub *s, struct gdb_args args)
     return GDB_NOW;
 }
 
-/* The first action is for our CPU, there being no other. */
+/* "vCont;action:thread;action...": the first action is for our CPU, there being no other.
+ * [GDB manual "Packets", vCont] */
 enum gdb_when gdb_vcont(struct gdb_stub *s, struct gdb_args args)
 {
     if (!gdb_take(&args, ';') || !gdb_more(&args))
@@ -410,6 +458,8 @@ enum gdb_when gdb_vcont(struct gdb_stub *s, struct gdb_args args)
     }
 }
 
+/* Ctrl-C. If nobody waits for a stop, it may belong to a reply that has just been sent: see
+ * interrupted_late(). A guest that halts and waits for input stands already. */
 void gdb_interrupt(struct gdb_stub *s)
 {
     if (!s->waiting && host_monotonic_ns() - s->stop_ns < CROSSING_NS)
@@ -428,6 +478,9 @@ void gdb_interrupt(struct gdb_stub *s)
 
 /* ---- coming and going ---- */
 
+/* The client begins to debug.  The guest must stand, and from its mode follows which
+ * registers are described.  A client that knows exec events can be told of changes later;
+ * for others one description must do. */
 void gdb_attach(struct gdb_stub *s)
 {
     struct cpu_state cpu;
@@ -439,11 +492,13 @@ void gdb_attach(struct gdb_stub *s)
     s->arch = s->o.fixed_arch ? s->o.arch : s->exec_events ? gdb_arch_of(&cpu) : s->own_arch;
 }
 
-/* The guest runs on as if nobody had ever looked. */
+/* The client lets go: the guest runs on as if nobody had ever looked.  If it is stepping or
+ * going back, it would stop at the end of that with nobody to send it on; so it is stopped
+ * and then sent running freely. */
 static void gdb_let_go(struct gdb_stub *s)
 {
     gdb_remove_all(s);
-    if (s->how != LINK_FREE)            /* a step, or a way back, would end and nobody send it on */
+    if (s->how != LINK_FREE)
         stand_still(s);
     s->attached = s->waiting = s->pausing = s->mode_told = false;
     s->starved = false;
@@ -453,7 +508,7 @@ static void gdb_let_go(struct gdb_stub *s)
     s->closing = !s->extended;
 }
 
-/* ";1", or nothing, is our process. */
+/* ";1", or nothing at all, means our one process. */
 static bool is_our_process(struct gdb_args a)
 {
     uint64_t pid;
@@ -481,6 +536,8 @@ enum gdb_when gdb_vkill(struct gdb_stub *s, struct gdb_args args)
     return gdb_detach(s, args);
 }
 
+/* After a detach in extended mode (`!`) the connection stays, and the client may attach
+ * again. */
 enum gdb_when gdb_vattach(struct gdb_stub *s, struct gdb_args args)
 {
     if (!gdb_more(&args) || !is_our_process(args))

@@ -1,6 +1,7 @@
 /*
- * debugger/gdb/script.S -- printers.py and vitrine.py, in the program: what gdb reads is always of the same
- * version as what it talks to.
+ * debugger/gdb/script.S -- printers.py and vitrine.py as part of the program, from where
+ * `vitrine gdb` hands them to gdb.  So gdb always runs the version of the scripts that fits
+ * the program it talks to.  A 0 byte ends the text.
  */
     .section .rodata
     .globl gdb_script

@@ -1,5 +1,7 @@
 /*
- * debugger/gdb/server.c -- sockets for the GDB stub; see gdb/server.h.
+ * debugger/gdb/server.c -- the sockets of the GDB stub: listening, one client, and a second one
+ * that is refused; see gdb/server.h.  Nothing here knows what the bytes mean, except for the one
+ * answer that a second client gets.
  */
 #include "debugger/gdb/server.h"
 
@@ -18,19 +20,23 @@
 #include "debugger/gdb/stub.h"
 
 #define SOCKET_PATH_SIZE sizeof ((struct sockaddr_un *)0)->sun_path
-#define OUT_ENOUGH (1u << 20)           /* a client that does not read is not read either */
+#define OUT_ENOUGH (1u << 20)           /* bytes waiting to be sent: then nothing is read */
 
+/* Descriptors are -1 where there is none. */
 struct gdb_server {
     struct gdb_stub *stub;
-    int  listener, client, second;      /* the second is told, once it speaks, that it is one */
-    bool served;                        /* there was a client */
+    int  listener;
+    int  client;                        /* whom the stub talks to */
+    int  second;                        /* one that is being refused */
+    bool served;                        /* there was a client, and it has gone */
     char address[120];
     char path[SOCKET_PATH_SIZE];        /* to be removed; "" for TCP */
 };
 
 /* ---- opening ---- */
 
-/* A socket that nobody listens at any more is in the way; anything else is not ours. */
+/* A socket of that name may be left over from a program that was killed: if nobody listens
+ * there (ECONNREFUSED), it is removed.  Any other file is somebody's, and stays. */
 static bool clear_path(const struct sockaddr_un *a, char *why, size_t n)
 {
     struct stat st;
@@ -54,6 +60,8 @@ static bool clear_path(const struct sockaddr_un *a, char *why, size_t n)
     return false;
 }
 
+/* The mask of permissions is set before bind() creates the file, so that there is no moment
+ * in which others could connect.  [unix(7), umask(2)] */
 static bool open_unix(struct gdb_server *v, const char *path, char *why, size_t n)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -61,7 +69,7 @@ static bool open_unix(struct gdb_server *v, const char *path, char *why, size_t 
     if (!clear_path(&a, why, n))
         return false;
     v->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t before = umask(0177);        /* 0600 from the first moment */
+    mode_t before = umask(0177);
     int err = bind(v->listener, (struct sockaddr *)&a, sizeof a);
     umask(before);
     if (err || listen(v->listener, 4)) {
@@ -73,6 +81,8 @@ static bool open_unix(struct gdb_server *v, const char *path, char *why, size_t 
     return true;
 }
 
+/* Port 0 asks the kernel for any free port; getsockname() then says which.  Only the
+ * loopback address is bound, so no other machine can connect. */
 static bool open_tcp(struct gdb_server *v, const char *port, char *why, size_t n)
 {
     unsigned long nr = strtoul(port, NULL, 10);
@@ -94,6 +104,7 @@ static bool open_tcp(struct gdb_server *v, const char *port, char *why, size_t n
 #define UNIX(where) (strncmp(where, "unix:", 5) == 0)
 #define TCP(where)  (strncmp(where, "tcp:", 4) == 0)
 
+/* sun_path of a Unix socket's address has room for 108 bytes on Linux. */
 bool gdb_server_address_ok(const char *where, char *why, size_t n)
 {
     size_t length = strlen(where + 5 * UNIX(where));
@@ -126,6 +137,7 @@ struct gdb_server *gdb_server_open(const char *where, struct gdb_stub *stub, cha
     return NULL;
 }
 
+/* The client goes; the guest stays as it is. */
 static void hang_up(struct gdb_server *v)
 {
     if (v->client < 0)
@@ -154,6 +166,8 @@ const char *gdb_server_address(const struct gdb_server *v) { return v->address; 
 
 /* ---- serving ---- */
 
+/* As much as the socket takes now; the rest stays in the stub.  MSG_NOSIGNAL: a client that
+ * has gone is an error and no SIGPIPE. */
 static void send_some(struct gdb_server *v)
 {
     size_t n;
@@ -167,6 +181,8 @@ static void send_some(struct gdb_server *v)
         hang_up(v);
 }
 
+/* A client that does not read its answers is not read from either, or it could fill our
+ * memory with them. */
 static void receive_some(struct gdb_server *v)
 {
     static char buf[65536];
@@ -181,10 +197,10 @@ static void receive_some(struct gdb_server *v)
         hang_up(v);
 }
 
-#define LAST_READS 256
+#define LAST_READS 256                  /* of 64 KiB each: more were no last words */
 
-/* A client that has hung up makes room for the next at once; its last words (a `k`, say)
- * are heard first. */
+/* Has the client hung up?  Then what it sent last (perhaps a `k`) is still taken, and the
+ * next client can have its place at once. */
 static void see_off(struct gdb_server *v)
 {
     struct pollfd p = { .fd = v->client, .events = POLLRDHUP };
@@ -199,6 +215,9 @@ static void see_off(struct gdb_server *v)
     hang_up(v);
 }
 
+/* Accept a connection.  TCP_NODELAY: packets are small and each waits for an answer, so the
+ * kernel must not delay them to gather more; on a Unix socket setting it fails and does not
+ * matter. */
 static void welcome(struct gdb_server *v)
 {
     int one = 1;
@@ -212,12 +231,14 @@ static void welcome(struct gdb_server *v)
         v->second = fd;
         return;
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);     /* fails on a Unix socket */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     v->client = fd;
     gdb_stub_connected(v->stub);
 }
 
-/* Whatever it asks, until it has had enough: gdb then tells its user. */
+/* The second client.  gdb prints an error to its user, but only in answer to a packet, and
+ * it sends several before it gives up: so each packet (it has a #) gets the same answer
+ * until the client hangs up. */
 static void refuse(struct gdb_server *v)
 {
     static const char busy[] = "+$E.another debugger is attached to this guest#46";
@@ -230,6 +251,8 @@ static void refuse(struct gdb_server *v)
     v->second = -1;
 }
 
+/* POLLOUT is asked for only while something is waiting, or poll() would always return at
+ * once. */
 void gdb_server_fds(const struct gdb_server *v, struct pollfd fds[GDB_SERVER_FDS])
 {
     size_t waiting;
@@ -260,6 +283,7 @@ void gdb_server_give(struct gdb_server *v)
 
 bool gdb_server_served(const struct gdb_server *v) { return v->served && v->client < 0; }
 
+/* MSG_PEEK leaves the bytes in the socket. */
 bool gdb_server_interrupted(const struct gdb_server *v)
 {
     char next[64];

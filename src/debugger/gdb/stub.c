@@ -1,5 +1,12 @@
 /*
- * debugger/gdb/stub.c -- the table of packets, and a client's coming and going; see gdb/stub.h.
+ * debugger/gdb/stub.c -- the table of packets, registers and threads, and how a client comes
+ * and goes; see gdb/stub.h.
+ *
+ *     $p10#d1   ->  gdb_stub_input()  answer()  find_row(): "p"  get_register()
+ *     $f30c...  <-  gdb_send()        register 16, RIP, in the order of memory
+ *
+ * Not here: going and stopping (run.c), memory (memory.c), breakpoints (break.c), questions
+ * and documents (query.c).
  */
 #include "debugger/gdb/private.h"
 
@@ -10,7 +17,8 @@
 
 #include "debugger/console/command.h"
 
-/* gdb itself gives up on an answer after two seconds. */
+/* How long the VMM may take for an answer.  gdb gives up on ours after two seconds
+ * (`set remotetimeout`), so we must know earlier. */
 #define PATIENCE_MS 1200
 
 /* ---- answers ---- */
@@ -41,6 +49,7 @@ void gdb_console_text(struct gdb_stub *s, const char *text)
 
 /* ---- registers ---- */
 
+/* `g`: the registers of the description, one after the other, in the order of memory. */
 static enum gdb_when get_registers(struct gdb_stub *s, struct gdb_args args)
 {
     struct cpu_state cpu;
@@ -55,6 +64,7 @@ static enum gdb_when get_registers(struct gdb_stub *s, struct gdb_args args)
     return GDB_NOW;
 }
 
+/* A running guest's registers cannot be set, and would be others by then. */
 static enum gdb_when put_state(struct gdb_stub *s, unsigned groups, const struct cpu_state *cpu)
 {
     int err =
@@ -62,6 +72,8 @@ static enum gdb_when put_state(struct gdb_stub *s, unsigned groups, const struct
     return err ? gdb_error(s, err, "the registers cannot be set") : gdb_ok(s);
 }
 
+/* `G`: fewer registers than there are is allowed; only the groups that were touched are
+ * written back. */
 static enum gdb_when set_registers(struct gdb_stub *s, struct gdb_args args)
 {
     struct cpu_state cpu;
@@ -79,6 +91,7 @@ static enum gdb_when set_registers(struct gdb_stub *s, struct gdb_args args)
     return put_state(s, groups, &cpu);
 }
 
+/* `p n`: one register, for those that `g` does not have. */
 static enum gdb_when get_register(struct gdb_stub *s, struct gdb_args args)
 {
     struct cpu_state cpu;
@@ -93,6 +106,7 @@ static enum gdb_when get_register(struct gdb_stub *s, struct gdb_args args)
     return GDB_NOW;
 }
 
+/* `P n=value`. */
 static enum gdb_when set_register(struct gdb_stub *s, struct gdb_args args)
 {
     struct cpu_state cpu;
@@ -114,7 +128,8 @@ const char *gdb_thread(const struct gdb_stub *s)
     return s->multiprocess ? "p1.1" : "1";
 }
 
-/* "p1.1", "p1", "1", 0 and -1 for any: ours? */
+/* Thread ids are "p1.1" (process and thread), "p1", or "1"; 0 means any and -1 all.  Is
+ * ours among them?  [GDB manual "Packets", thread-id] */
 static bool is_our_thread(struct gdb_args a)
 {
     uint64_t n;
@@ -129,6 +144,7 @@ static bool is_our_thread(struct gdb_args a)
     return gdb_take(&a, '-') || (gdb_take_number(&a, &n) && n <= 1);
 }
 
+/* `H` and a letter (g: for registers, c: for continuing) and a thread id. */
 static enum gdb_when choose_thread(struct gdb_stub *s, struct gdb_args args)
 {
     if (gdb_more(&args))
@@ -143,6 +159,7 @@ static enum gdb_when is_alive(struct gdb_stub *s, struct gdb_args args)
 
 /* ---- the table ---- */
 
+/* `!`: the connection stays after the client has detached or killed. */
 static enum gdb_when extended(struct gdb_stub *s, struct gdb_args args)
 {
     (void)args;
@@ -150,21 +167,25 @@ static enum gdb_when extended(struct gdb_stub *s, struct gdb_args args)
     return gdb_ok(s);
 }
 
-/* An unknown v packet: the empty answer says so. */
+/* An unknown v packet gets the empty answer.  gdb probes with vMustReplyEmpty that this is
+ * so. */
 static enum gdb_when unknown(struct gdb_stub *s, struct gdb_args args)
 {
     (void)s, (void)args;
     return GDB_NOW;
 }
 
-/* Restart: a machine has a reset button of its own, and this is not it. */
+/* `R` would restart the program.  A machine is not started again by its debugger, and the
+ * packet has no answer. */
 static enum gdb_when restart(struct gdb_stub *s, struct gdb_args args)
 {
     (void)s, (void)args;
     return GDB_LATER;
 }
 
-/* By name: the longest that fits comes first.  `greets` can be asked of a guest that runs on. */
+/* Packets by how they begin.  The first row that fits is taken, so longer names come before
+ * shorter ones.  A packet that `greets` is no reason to stop the guest: the client may only
+ * want to know who we are. */
 static const struct row {
     const char *name;
     gdb_fn     *answer;
@@ -216,6 +237,8 @@ static const struct row *find_row(const char *body, size_t n)
     return NULL;
 }
 
+/* Answer the packet in p.body.  The first that is no greeting attaches the client, which
+ * stops the guest. */
 static void answer(struct gdb_stub *s)
 {
     const struct row *r = find_row(s->p.body, s->p.n_body);
@@ -230,6 +253,7 @@ static void answer(struct gdb_stub *s)
         gdb_send(&s->p);
 }
 
+/* `rest` is what follows the packet, where a long answer looks for an interrupt. */
 void gdb_stub_input(struct gdb_stub *s, const void *bytes, size_t n)
 {
     const char *from = bytes;
@@ -255,6 +279,7 @@ void gdb_stub_input(struct gdb_stub *s, const void *bytes, size_t n)
     s->n_rest = 0;
 }
 
+/* First in the bytes that were read already; if there are none, in the socket. */
 bool gdb_has_enough(const struct gdb_stub *s)
 {
     if (s->n_rest)
@@ -269,7 +294,8 @@ static bool has_enough(void *arg)
 
 /* ---- coming and going ---- */
 
-/* Is the guest an ELF?  And what is a client best told that can be told of one description only? */
+/* Is the guest's file an ELF, and of how many bits (byte 4: 1 is 32, 2 is 64)? A client
+ * that takes one description only gets that of the file.  [ELF "ELF Identification"] */
 static void look_at_file(struct gdb_stub *s)
 {
     unsigned char head[5] = { 0 };
@@ -281,6 +307,7 @@ static void look_at_file(struct gdb_stub *s)
     s->own_arch = s->is_elf && head[4] == 1 ? GDB_I386 : GDB_X86_64;
 }
 
+/* The link must give up on an answer before gdb gives up on ours. */
 struct gdb_stub *gdb_stub_new(const struct gdb_options *o)
 {
     struct gdb_stub *s = calloc(1, sizeof *s);
@@ -310,6 +337,7 @@ void gdb_stub_free(struct gdb_stub *s)
     free(s);
 }
 
+/* What the last client could do is not known of this one. */
 void gdb_stub_connected(struct gdb_stub *s)
 {
     gdb_packets_reset(&s->p);
@@ -332,13 +360,15 @@ const void *gdb_stub_output(const struct gdb_stub *s, size_t *n)
     return s->p.out.byte;
 }
 
+/* Before the first output there is no buffer yet, and memmove() from NULL is undefined even for
+ * 0 bytes: hence the look at n. */
 void gdb_stub_sent(struct gdb_stub *s, size_t n)
 {
     struct gdb_bytes *out = &s->p.out;
     if (n > out->n)
         n = out->n;
     if (!n)
-        return;                         /* there may be no room made yet */
+        return;
     memmove(out->byte, out->byte + n, out->n - n);
     out->n -= n;
 }
