@@ -83,6 +83,8 @@ void beside_toggle(struct tui *t)
     l->stepper = NULL;
 }
 
+/* A process that is traced may be left standing by a tracer that just ends: let go of it
+ * first. */
 void beside_end(struct tui *t)
 {
     stepper_detach(t->live.stepper);
@@ -90,6 +92,7 @@ void beside_end(struct tui *t)
     t->live.monitor_stands = false;
 }
 
+/* These three have nothing to tell unless the monitor stands. */
 bool beside_where(struct tui *t, unsigned level, struct source_place *p)
 {
     return t->live.monitor_stands && stepper_where(t->live.stepper, level, p);

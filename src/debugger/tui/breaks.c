@@ -37,6 +37,7 @@ static long count_breaks(struct tui *t)
     return (long)n;
 }
 
+/* What an access must be to stop: BREAK_CHANGE is a write that leaves another value. */
 static const char *access_name(unsigned access)
 {
     return access & BREAK_CHANGE                    ? "changed"
@@ -118,6 +119,7 @@ static void select_row(struct tui *t, struct pane *p, int by)
     ((struct breaks *)p->state)->selected += by;
 }
 
+/* Line 0 is the heading. */
 static void breaks_click(struct pane *p, int y, int x)
 {
     struct breaks *s = p->state;
@@ -136,6 +138,7 @@ static void delete_it(struct tui *t, struct pane *p, int arg)
     live_breaks_changed(t);
 }
 
+/* A change is made of a copy: the list itself is made anew from what the VMM says. */
 static void switch_it(struct tui *t, struct pane *p, int arg)
 {
     const struct link_break *b = break_in_row(t, ((struct breaks *)p->state)->selected);
@@ -150,6 +153,7 @@ static void switch_it(struct tui *t, struct pane *p, int arg)
     live_breaks_changed(t);
 }
 
+/* What is typed goes to live_break(), when Enter is pressed. */
 static void ask_place(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;

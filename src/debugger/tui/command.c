@@ -35,6 +35,7 @@ static bool parse_number(struct tui *t, const char *text, uint64_t *n)
     return false;
 }
 
+/* An index behind the end, as for a time later than the last event, is the last event. */
 static void clamp_select(struct tui *t, uint64_t index)
 {
     uint64_t n = tui_n_events(t);
@@ -73,6 +74,7 @@ static void choose_layout(struct tui *t, const char *arg)
         tui_say(t, ROLE_ERROR, "there is no layout '%s': lecture, lab, debug", arg);
 }
 
+/* By its name; the names are in the panes' own tables. */
 static void show_pane(struct tui *t, const char *arg)
 {
     for (unsigned i = 0; i < N_PANES; i++)
@@ -132,14 +134,16 @@ static void command_monitor(struct tui *t, const char *arg)
         tui_say(t, ROLE_DIM, "this is a recording: nothing runs");
 }
 
-/* In the order in which help lists them.  A beginning that fits several is the console's,
- * if it is no whole name. */
+/* The commands, in the order in which help lists them. */
 static const struct command { const char *name, *arg, *about; command_fn *fn; } commands[] = {
+    /* the selected event, and the screen */
     { "goto", "SEQ", "select event SEQ; a number alone does, too", go_to },
     { "time", "1.5ms", "select the first event at that moment or behind it", go_to_time },
     { "filter", "EXPR", "show only events that it is true of; nothing: all", set_filter },
     { "layout", "NAME", "lecture, lab, debug", choose_layout },
     { "pane", "NAME", "put that pane here, or go to it", show_pane },
+
+    /* a guest that runs */
     { "run", "", "set the guest going", run_on },
     { "pause", "", "and stop it", pause_it },
     { "step", "", "to another source line, into functions too", step_line },
@@ -151,9 +155,12 @@ static const struct command { const char *name, *arg, *about; command_fn *fn; } 
     { "monitor", "WHAT",
       "follow on, step, next, finish, continue, print EXPR: of the monitor itself",
       command_monitor },
+
+    /* memory */
     { "memory", "ADDRESS", "show memory there", show_memory },
     { "find", "TEXT|BYTES", "search it", find_bytes },
     { "walk", "ADDRESS", "translate that address, in the pane paging", walk_of },
+
     { "help", "[COMMAND]", "this, or one of the console's commands in full", show_help },
     { "quit", "", "end the guest, and the TUI", quit_tui },
 };
@@ -219,11 +226,14 @@ static enum console_result run_in_console(struct tui *t, struct console **c, con
     return r;
 }
 
+/* By the console that returns at once. */
 enum console_result tui_ask(struct tui *t, const char *line, char **answer)
 {
     return run_in_console(t, &t->console, line, answer);
 }
 
+/* By the console that waits.  When it comes back, the guest has stopped, and live_poll()
+ * has not seen that yet: `going` makes it look. */
 void tui_step_line(struct tui *t, bool into)
 {
     char *answer;
@@ -255,8 +265,9 @@ static void ask_console(struct tui *t, const char *line)
     t->dirty = true;
 }
 
-/* A whole name is taken, whatever else it is a beginning of; a beginning, if it is that of
- * one command only. */
+/* A command may be shortened to any beginning that no other command of ours has, "goto" to
+ * "g".  A name written in full wins over longer ones that begin with it.  What is neither
+ * is left to the console, which has its own rules for short names. */
 void tui_command(struct tui *t, const char *text)
 {
     text += strspn(text, " ");

@@ -37,6 +37,7 @@
 
 #define MAX_LINES 256
 #define BEFORE    64            /* bytes before RIP that are looked at without symbols */
+#define NEIGHBOURS 24           /* lines decoded to find those beside one */
 #define MODE_NS   5000000       /* how long to look for a MODE event, at most */
 
 /* An instruction, its bytes, and the source line it came of. */
@@ -248,8 +249,8 @@ static bool add_line(struct pane *p, struct code *c, uint64_t pc, uint64_t base,
 
 /* `want` lines around pc, a third of them before it.  Decoding comes from above, so of the
  * lines before pc only the last ones are kept: the first gives way to the next. */
-static void decode_around(struct pane *p, struct code *c, uint64_t pc, uint64_t base, unsigned bits,
-                   int want)
+static void decode_around(struct pane *p, struct code *c, uint64_t pc, uint64_t base,
+                          unsigned bits, int want)
 {
     uint64_t at = start_before(p, pc, bits);
     int before = want / 3;
@@ -467,8 +468,8 @@ static void move_line(struct tui *t, struct pane *p, int by)
 {
     struct guest *g = p->state;
     const struct cpu_state *s = &t->live.now;
-    decode_around(p, &g->code, g->has_at ? g->at : state_pc(s), s->seg[SEG_CS].base, state_code_bits(s),
-           24);
+    decode_around(p, &g->code, g->has_at ? g->at : state_pc(s), s->seg[SEG_CS].base,
+                  state_code_bits(s), NEIGHBOURS);
     int to = g->code.here + by;
     if (to < 0 || to >= g->code.n)
         return;

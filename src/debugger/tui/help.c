@@ -43,7 +43,8 @@ struct help_page {
     int  width;                 /* of a line, in columns                             */
 };
 
-/* The next row, as the screen counts them, or -1 if it is not on the screen. */
+/* The line of the screen for the next row, which is counted in any case; -1: it is above or
+ * below the screen, or nothing is drawn. */
 static long help_row(struct help_page *h)
 {
     long y = h->a ? h->line - h->t->help_top : -1;
@@ -120,6 +121,8 @@ static void help_table(struct help_page *h, const char *title, const struct key 
     }
 }
 
+/* Everything there is to say, in the order of doc/tui.md: the keys that work everywhere,
+ * then those of each pane. */
 static void help_all(struct help_page *h)
 {
     static const struct key no_keys[] = { { 0 } };
@@ -173,6 +176,7 @@ void tui_draw_page(struct tui *t, const struct area *a)
     }
 }
 
+/* For `vitrine tui --keys`, which doc/tui.md is made with: no screen, hence no t. */
 void tui_print_keys(FILE *out)
 {
     help_all(&(struct help_page){ .out = out });

@@ -4,7 +4,8 @@
  * The help (`?`), the bar at the bottom and doc/tui.md are made from it and from the
  * panes' own tables (tui/help.c).
  *
- * A key is offered in this order, and the first who knows it has it (tui_key() at the end):
+ * tui_key(), at the end of this file, offers a key in this order; the first that has a use
+ * for it takes it:
  *
  *     1. the line being typed, if there is one        prompt.c
  *     2. the help or a page that covers the panes     any key but scrolling closes it
@@ -28,6 +29,11 @@
 
 #define LOOK_NS 300000000       /* how long a key may look for an event */
 
+/*
+ * What they do.  All have the form of press() in struct key: t, the pane that is focused
+ * (or the stream), and the number in the table.  Most need neither of the last two.
+ */
+
 /* A guest that could still go on is lost with the TUI, so the first q only asks. */
 static void ask_and_quit(struct tui *t, struct pane *p, int arg)
 {
@@ -40,6 +46,7 @@ static void ask_and_quit(struct tui *t, struct pane *p, int arg)
         tui_say(t, ROLE_ERROR, "the guest is not over: q again ends it");
 }
 
+/* A monitor that stands in a handler is to answer first; then the guest runs on by itself. */
 static void key_run(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
@@ -81,6 +88,8 @@ static void guest_to_event(struct tui *t, struct pane *p, int arg)
     live_to_event(t);
 }
 
+/* LINK_STEP_EXIT has no counterpart that goes back, but the trace knows where the exits
+ * were. */
 static void exit_back(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
@@ -100,7 +109,8 @@ static void open_prompt(struct tui *t, struct pane *p, int kind)
     prompt_open(t, (enum prompt_kind)kind);
 }
 
-/* From the first event backwards the next one is the last: an index below 0 does not exist. */
+/* On from the event beside the selected one.  Backwards from event 0 there is none, so go
+ * on from the end. */
 static void search_again(struct tui *t, struct pane *p, int backward)
 {
     (void)p;
@@ -240,6 +250,7 @@ static void toggle_bookmark(struct tui *t, struct pane *p, int arg)
     }
 }
 
+/* The nearest one behind or before the selected event. */
 static void to_bookmark(struct tui *t, struct pane *p, int backward)
 {
     (void)p;
@@ -268,6 +279,7 @@ static void toggle_mouse(struct tui *t, struct pane *p, int arg)
  * table a function key in another session: F8 is a step where a guest can run, and the next
  * exit in a recording. */
 const struct key tui_keys[] = {
+    /* help, and the line to type in */
     { '?', KEY_F(1), "Help", "this help", toggle_help, 0, ALWAYS },
     { '/', KEY_F(3), "Search", "search the text of events, as you type", open_prompt, PROMPT_SEARCH,
       ALWAYS },
@@ -279,6 +291,8 @@ const struct key tui_keys[] = {
     { ':', KEY_F(2), "Cmd", "a command; Tab completes, `:help` lists them", open_prompt,
       PROMPT_COMMAND, ALWAYS },
     { '\r', KEY_ENTER, NULL, "the event that the selected one answers", to_cause, 0, ALWAYS },
+
+    /* a guest that runs: on ... */
     { 'c', KEY_F(5), "Run", "run the guest, or pause it", key_run, 0, LIVE },
     { 's', KEY_F(7), "Step", "one instruction of the guest", key_step, LINK_STEP, LIVE },
     { 'S', 0, NULL, "one instruction, and all that it calls", key_step, LINK_NEXT, LIVE },
@@ -293,6 +307,8 @@ const struct key tui_keys[] = {
       open_prompt, PROMPT_UNTIL, LIVE },
     { 'W', 0, NULL, "watch the monitor: each exit stops in its handler, and s S f c step there",
       watch_monitor, 0, LIVE },
+
+    /* ... and back, where the engine can (doc/reverse.md) */
     { 'z', 0, NULL, "one instruction back", key_step, LINK_REVERSE_STEP, LIVE },
     { 'Z', 0, NULL, "one back, with all that it called", key_step, LINK_REVERSE_NEXT, LIVE },
     { 'X', 0, NULL, "back to the exit before", exit_back, 0, LIVE },
@@ -300,6 +316,8 @@ const struct key tui_keys[] = {
       LINK_REVERSE_CONTINUE, LIVE },
     { 't', 0, NULL, "take the guest to the selected event, back or on", guest_to_event, 0, LIVE },
     { 'T', 0, NULL, "and to the newest point there is", key_step, LINK_TO_NOW, LIVE },
+
+    /* through the trace */
     { 27, 0, NULL, "back: from a search, a large pane, a jump, a filter", go_back, 0, ALWAYS },
     { 'e', 0, NULL, "the next exit in the trace", to_exit, 0, ALWAYS },
     { 'E', 0, NULL, "the exit before", to_exit, 1, ALWAYS },
@@ -314,6 +332,8 @@ const struct key tui_keys[] = {
     { 'U', 0, NULL, "the bookmark before", to_bookmark, 1, ALWAYS },
     { 'F', KEY_F(6), "Follow", "follow the end of the trace as it grows", toggle_follow, 0,
       ALWAYS },
+
+    /* panes and layouts */
     { '\t', 0, NULL, "the next pane", focus_by, 1, ALWAYS },
     { KEY_BTAB, 0, NULL, "the pane before", focus_by, -1, ALWAYS },
     { 'O', 0, NULL, "the focused pane large, and back", toggle_maximised, 0, ALWAYS },
@@ -332,6 +352,8 @@ const struct key tui_keys[] = {
  * Which key is it?
  */
 
+/* LIVE and RECORDED are opposites: such a key exists if there is a guest and it is LIVE, or
+ * there is none and it is RECORDED. */
 bool tui_key_is_for(const struct tui *t, const struct key *k)
 {
     return k->when == ALWAYS || (k->when == LIVE) == (t->link != NULL);

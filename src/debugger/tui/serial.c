@@ -56,6 +56,7 @@ static void serial_close(struct pane *p)
     filter_free(((struct serial *)p->state)->writes);
 }
 
+/* Another event is selected: forget the text and begin anew, backwards from there. */
 static void serial_follow(struct pane *p)
 {
     struct serial *s = p->state;
@@ -90,6 +91,8 @@ static void take_event(struct serial *s, const struct trace_event *e)
     }
 }
 
+/* Look back, until there is text enough or the trace begins.  Before the first write to LCR
+ * it has its value after reset, 0, so DLAB is off. */
 static bool serial_work(struct pane *p, uint64_t budget_ns)
 {
     struct serial *s = p->state;
@@ -105,7 +108,7 @@ static bool serial_work(struct pane *p, uint64_t budget_ns)
             s->at--;
     }
     if (s->done && !was_done) {
-        settle_maybes(s, 0);           /* LCR is 0 after reset */
+        settle_maybes(s, 0);
         p->tui->dirty = true;
     }
     return !s->done;

@@ -117,7 +117,8 @@ static void draw_now(struct pane *p, const struct area *a, int y)
         return;
     }
     const struct sample *last = &s->sample[s->n_samples - 1];
-    int x = draw_format(a, y, 1, ROLE_STRONG, "now %.0f exits/s", rate_between(last - 1, last, false));
+    int x = draw_format(a, y, 1, ROLE_STRONG, "now %.0f exits/s",
+                        rate_between(last - 1, last, false));
     x = draw_format(a, y, x, ROLE_TEXT, ", %.1f M instructions/s of the host's time ",
                     rate_between(last - 1, last, true) / 1e6);
     unsigned room = x + 3 < a->w ? (unsigned)(a->w - x - 2) : 0;

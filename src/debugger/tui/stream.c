@@ -173,6 +173,8 @@ bool tui_begins_chain(const struct trace_event *e)
     return e->kind == TRACE_EXIT || e->kind == TRACE_TIMER;
 }
 
+/* Kinds that matter have a colour of their own; all others have that of the layer that
+ * logged them, as memory and devices.  A RESUME is dim: it only says that an exit is over. */
 enum role tui_role_of(const struct trace_event *e)
 {
     switch (e->kind) {
@@ -228,6 +230,9 @@ static int decimal_width(uint64_t n)
 /* Widths of the columns; 0: there is no room for it. */
 struct columns { int seq, time, rip; };
 
+/* What a pane of this width has room for: an event's number always, its time from 60
+ * columns on, RIP from 110 on.  The number is as wide as the last event's, so that columns
+ * stay put. */
 static struct columns columns_for(const struct tui *t, const struct area *a)
 {
     int seq = decimal_width(tui_n_events(t));
@@ -267,7 +272,7 @@ static bool is_bookmarked(const struct tui *t, uint64_t index)
     return false;
 }
 
-/* Where text has part, ASCII in any case; -1: nowhere. */
+/* Where in text the part begins, in upper or lower case; -1: nowhere. */
 static int find_in(const char *text, const char *part)
 {
     size_t n = strlen(part);
@@ -329,9 +334,8 @@ static void draw_event(const struct tui *t, const struct area *a, int y, uint64_
     if (t->search_text[0]) {
         char text[600];
         int hit = find_in(tui_event_text(t, &e, text, sizeof text), t->search_text);
-        if (hit >= 0 && !strstr(text, "  <"))
-            draw_role(a, y, text_at + hit, (int)strlen(t->search_text), ROLE_FOUND);
-        else if (hit >= 0 && hit < strstr(text, "  <") - text)
+        const char *symbol = strstr(text, "  <");
+        if (hit >= 0 && (!symbol || hit < symbol - text))
             draw_role(a, y, text_at + hit, (int)strlen(t->search_text), ROLE_FOUND);
     }
 }
@@ -397,6 +401,7 @@ static void move_rows(struct tui *t, struct pane *p, int by)
     stream_work(p, 2000000);
 }
 
+/* Pages are counted in halves: Ctrl-D goes one, PageDown two. */
 static void move_pages(struct tui *t, struct pane *p, int halves)
 {
     struct stream *s = p->state;
@@ -404,16 +409,19 @@ static void move_pages(struct tui *t, struct pane *p, int halves)
     move_rows(t, p, halves * (half > 0 ? half : 1));
 }
 
+/* The first or last event that the filter shows, so it has to be looked for.  Selecting the
+ * event that is selected already pushes it on the stack of jumps, and Esc leads back here. */
 static void to_end(struct tui *t, struct pane *p, int backward)
 {
     uint64_t n = tui_n_events(t);
     (void)p;
     if (!n)
         return;
-    tui_select(t, t->cursor, true);             /* Esc leads back here */
+    tui_select(t, t->cursor, true);
     search_filter(t, backward, backward ? n - 1 : 0);
 }
 
+/* From the line on the screen to the row: the selected row is in line s->line. */
 static void stream_click(struct pane *p, int y, int x)
 {
     const struct stream *s = p->state;

@@ -174,7 +174,8 @@ static enum tui_colours colours_here(enum tui_colours wanted)
     return wanted == COLOURS_8 || have < 256 ? COLOURS_8 : COLOURS_256;
 }
 
-/* Each role has its own pair of colours: number i + 1, as pair 0 cannot be changed. */
+/* Each role has its own pair of colours: number i + 1, as pair 0 cannot be changed.  A role
+ * whose colours are the terminal's own (-1) needs none. */
 static void set_colours(enum tui_colours c)
 {
     bool some = c != COLOURS_NONE && start_color() == OK && use_default_colors() == OK;
@@ -236,6 +237,8 @@ bool tui_term_open(const struct tui_term_options *o, char *why, size_t n)
     return true;
 }
 
+/* endwin() leaves the second screen; the line that is cleared before is for terminals that
+ * have none. */
 void tui_term_close(void)
 {
     if (!term.open)
@@ -286,6 +289,7 @@ int tui_term_key(int timeout_ms, int other_fd)
     return getch();             /* after a SIGWINCH: KEY_RESIZE */
 }
 
+/* Forget what is on the terminal, so that the next refresh() sends everything. */
 void tui_term_redraw(void) { clearok(curscr, TRUE); }
 
 void tui_term_show(int cursor_y, int cursor_x)
@@ -323,6 +327,7 @@ int draw_width(const char *text)
     return n;
 }
 
+/* Bytes above 127 become dots too: in a string of a guest nobody knows what they mean. */
 char *draw_clean(char *text)
 {
     for (unsigned char *p = (unsigned char *)text; *p; p++)
@@ -341,6 +346,8 @@ static int bytes_of(const char *text, int width)
     return i;
 }
 
+/* Cut at the edge of the area.  What lies outside altogether is not drawn, but the column
+ * behind it is still returned, as for text that is cut. */
 int draw_text(const struct area *a, int y, int x, enum role role, const char *text)
 {
     if (x < 0 || y < 0 || y >= a->h || x >= a->w)
@@ -361,6 +368,7 @@ int draw_format(const struct area *a, int y, int x, enum role role, const char *
     return draw_text(a, y, x, role, text);
 }
 
+/* The blanks have the role's attributes: a bar is a line of blanks with a background. */
 void draw_rest(const struct area *a, int y, int x, enum role role)
 {
     if (y < 0 || y >= a->h || x >= a->w)
@@ -377,6 +385,7 @@ void draw_clear(const struct area *a)
         draw_rest(a, y, 0, ROLE_TEXT);
 }
 
+/* mvchgat() changes attributes and colour of what is there, and leaves the characters. */
 void draw_role(const struct area *a, int y, int x, int n, enum role role)
 {
     if (y < 0 || y >= a->h || x < 0 || x >= a->w || n <= 0)
@@ -387,6 +396,8 @@ void draw_role(const struct area *a, int y, int x, int n, enum role role)
             (short)PAIR_NUMBER(term.role[role]), NULL);
 }
 
+/* Each line takes as many columns as there are, cut back to the last blank in it; a word
+ * that is longer than the line is cut. */
 int draw_wrapped(const struct area *a, int y, enum role role, const char *text)
 {
     while (*text && y < a->h && a->w > 2) {

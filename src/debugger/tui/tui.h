@@ -53,7 +53,7 @@ struct tui_options {
     const char *elf_path;       /* the guest's file; NULL: not known                    */
     const struct symbols *symbols;  /* of the guest; may be NULL                        */
     struct debuginfo *info;     /* the guest's, for the console; NULL: none             */
-    const char *(*port_name)(uint16_t port);    /* NULL, or gives NULL for no device    */
+    const char *(*port_name)(uint16_t port);    /* NULL where no device is; may be NULL itself */
 };
 
 /* Take the terminal over, and show all this until the user quits.  Returns the exit status

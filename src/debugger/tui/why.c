@@ -107,6 +107,8 @@ static void why_draw(struct pane *p, const struct area *a)
         draw_text(a, a->h - 1, 1, ROLE_DIM, "and more: this is the beginning");
 }
 
+/* How many events came of the exit: the step that is the exit itself does not count, nor do
+ * those above it. */
 static void why_title(struct pane *p, char *buf, size_t n)
 {
     const struct cause_tree *w = &((struct why *)p->state)->causes;
@@ -127,6 +129,7 @@ static void move_step(struct tui *t, struct pane *p, int by)
     tui_select(t, store_seek_seq(t->store, w->step[to].e.seq), false);
 }
 
+/* Where the first step was drawn is known from why_draw(): clicks come after it. */
 static void why_click(struct pane *p, int y, int x)
 {
     const struct why *w = p->state;
@@ -136,6 +139,7 @@ static void why_click(struct pane *p, int y, int x)
         tui_select(p->tui, store_seek_seq(p->tui->store, w->causes.step[to].e.seq), false);
 }
 
+/* These go through the steps, where the stream's keys j and k go through all events. */
 static const struct key why_keys[] = {
     { 'j', KEY_DOWN, NULL, "the next event of this chain", move_step, 1, ALWAYS },
     { 'k', KEY_UP, NULL, "the one before", move_step, -1, ALWAYS },
