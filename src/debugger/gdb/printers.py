@@ -26,8 +26,8 @@ class VmexitPrinter:
         reason = short(self.value['reason'])
         for index, name in enumerators('exit_index', 'EXIT_IDX_').items():
             if name == reason:
-                member = int(gdb.parse_and_eval("'src/cpu/exit.c'::payloads")[index])
-                return enumerators('payload', 'PAYLOAD_')[member]
+                member = int(gdb.parse_and_eval('exit_infos')[index]['payload'])
+                return enumerators('exit_payload', 'PAYLOAD_')[member]
         return 'none'
 
     def to_string(self):
