@@ -128,9 +128,8 @@ static void skip_phase(struct stream *a, struct stream *b, struct report *r)
     print_events(r, '+', b, b->n < 3 ? b->n : 3);
     uint64_t x = skip_to_mark(a), y = skip_to_mark(b);
     r->differences += x + y;
-    fprintf(r->out, " ... nothing in common near here: %" PRIu64 " and %" PRIu64 " guest events "
-                                                                                 "passed over, "
-            "up to the next MARK or the end\n", x, y);
+    fprintf(r->out, " ... nothing in common near here: %" PRIu64 " and %" PRIu64
+            " guest events passed over, up to the next MARK or the end\n", x, y);
 }
 
 /* The comparison: same, different for a while, or hopeless; then what one of them has left. */

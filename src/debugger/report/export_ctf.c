@@ -76,8 +76,7 @@ static bool export_event(void *arg, uint64_t index, const struct trace_event *e)
         uint8_t  vcpu;
         uint64_t arg[3];
     } r = { e->vtime_ns, e->kind, e->seq, e->cause_back ? e->seq - e->cause_back : 0, e->icount,
-            e->rip,
-            e->vcpu, { e->arg[0], e->arg[1], e->arg[2] } };
+            e->rip, e->vcpu, { e->arg[0], e->arg[1], e->arg[2] } };
     (void)index;
     return e->kind >= N_TRACE_KINDS || fwrite(&r, sizeof r, 1, arg) == 1;
 }

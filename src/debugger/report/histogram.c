@@ -101,8 +101,7 @@ char *histogram_label(const struct histogram *h, uint64_t value, char *buf, size
     const char *word = trace_field_word(h->x, h->field->look, value);
     uint64_t offset;
     const char *symbol = h->field->look == ADDRESS && h->x
-        ? symbols_find(h->x->symbols, value, &offset)
-                                                           : NULL;
+                             ? symbols_find(h->x->symbols, value, &offset) : NULL;
     if (h->by_size)
         snprintf(buf, n, "%" PRIu64 "..%" PRIu64 " ns", value, value ? 2 * value - 1 : 0);
     else if (word || symbol)

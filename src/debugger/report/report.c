@@ -131,8 +131,7 @@ static void put_marks(FILE *out, const struct report_data *d, int height)
         double x = x_of(d, d->mark[i].vtime_ns);
         fprintf(out, "<path d=\"M%.1f 12V%d\" stroke=\"#222\" stroke-dasharray=\"3 3\"/>"
                 "<text x=\"%.1f\" y=\"10\" text-anchor=\"middle\">%" PRIu64 "</text>\n", x, height,
-                    x,
-                d->mark[i].n);
+                x, d->mark[i].n);
     }
 }
 
@@ -180,11 +179,10 @@ static void put_reasons(FILE *out, const struct report_data *d)
           "<table><tr><th>reason</th><th>count</th><th>share</th><th></th></tr>\n", out);
     for (size_t i = 0; i < n; i++) {
         double share = (double)d->by_reason[order[i]] / (double)d->exits;
-        fprintf(out, "<tr><td title=\"%s\">%s</td><td>%" PRIu64 "</td><td>%.2f %%</td><td "
-                                                                "style=\"text-align:left\">"
-                "<svg width=\"200\" height=\"10\">", exit_infos[order[i]].about,
-                    exit_infos[order[i]].name,
-                d->by_reason[order[i]], 100 * share);
+        fprintf(out, "<tr><td title=\"%s\">%s</td><td>%" PRIu64 "</td><td>%.2f %%</td>"
+                "<td style=\"text-align:left\"><svg width=\"200\" height=\"10\">",
+                exit_infos[order[i]].about, exit_infos[order[i]].name, d->by_reason[order[i]],
+                100 * share);
         put_rect(out, 0, 0, 200 * share, 10, colours[i < N_COLOURS ? i : N_COLOURS - 1], 1);
         fputs("</svg></td></tr>\n", out);
     }
@@ -222,9 +220,8 @@ static void put_heat_map(FILE *out, const struct report_data *d)
             "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%#" PRIx64 "</text>", MARGIN - 5,
             d->last_page * PAGE_SIZE, MARGIN - 5, PAGE_BINS * 5 + 14, d->first_page * PAGE_SIZE);
     time_axis(out, d, PAGE_BINS * 5 + 34);
-    fprintf(out, "\n</svg>\n<p class=\"note\">%" PRIu64 " faults and fills; the darkest spot has "
-                                                        "%" PRIu32
-            ".</p>\n", d->pages_touched, most);
+    fprintf(out, "\n</svg>\n<p class=\"note\">%" PRIu64
+            " faults and fills; the darkest spot has %" PRIu32 ".</p>\n", d->pages_touched, most);
 }
 
 /* A row for each port over time, shaded by itself (a busy port beside a quiet one would leave
@@ -288,7 +285,7 @@ static void put_latency(FILE *out, const struct report_data *d)
         put_rect(out, x + 1, 150 - h, w - 2, h, "#009e73", 1);
         fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%" PRIu64 "</text>"
                 "<text x=\"%.1f\" y=\"168\" text-anchor=\"middle\">", x + w / 2, 146 - h,
-                    d->latency[i], x + w / 2);
+                d->latency[i], x + w / 2);
         put_time(out, i ? BIT(i - 1) : 0);
         fputs("</text>", out);
     }

@@ -245,7 +245,7 @@ size_t stat_rows(const struct exit_stat *s, enum stat_by by, const struct symbol
     for (size_t i = 0; i < n && i < max; i++) {
         out[i] = (struct stat_row){ .about = about_key(s, by, rows[i].key), .count = rows[i].count,
                                     .sum_ns = rows[i].sum, .min_ns = rows[i].min,
-                                        .max_ns = rows[i].max };
+                                    .max_ns = rows[i].max };
         say_key(by, rows[i].key, symbols, out[i].name, sizeof out[i].name);
     }
     free(rows);

@@ -57,8 +57,7 @@ struct debuginfo_name { const char *name; Dwarf_Off die, parent; unsigned kind; 
  * the code at pc (0: no preference), and without such a file the first.  NULL: none has the
  * name. d may be NULL. */
 const struct debuginfo_name *debuginfo_find(struct debuginfo *d, unsigned kinds, const char *name,
-                                            size_t len,
-                                            uint64_t pc);
+                                            size_t len, uint64_t pc);
 
 /* The entry at this offset; false: there is none. */
 bool debuginfo_die(struct debuginfo *d, Dwarf_Off off, Dwarf_Die *die);

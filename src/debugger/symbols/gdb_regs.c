@@ -405,8 +405,7 @@ bool gdb_reg_info(enum gdb_arch a, size_t nr, char *buf, size_t n)
     static const struct { const char *name, *generic; } generic[] = {
         { "rip", "pc" }, { "eip", "pc" }, { "rsp", "sp" }, { "esp", "sp" }, { "rbp", "fp" },
         { "ebp", "fp" }, { "eflags", "flags" }, { "rdi", "arg1" }, { "rsi", "arg2" },
-        { "rdx", "arg3" },
-        { "rcx", "arg4" },
+        { "rdx", "arg3" }, { "rcx", "arg4" },
     };
     const struct table *t = table_of(a);
     const struct gdb_reg *r = gdb_reg_at(a, nr);

@@ -57,15 +57,15 @@ static void add_file(struct source *s, Dwarf_Die *cu)
 {
     const char *name = dwarf_diename(cu), *dir = "";
     Dwarf_Attribute a;
-    if (!name || s->n_texts == MAX_FILES || !dir)
+    if (!name || s->n_texts == MAX_FILES)
         return;
     if (dwarf_attr(cu, DW_AT_comp_dir, &a) && dwarf_formstring(&a))
         dir = dwarf_formstring(&a);
     struct text *t = &s->text[s->n_texts++];
     *t = (struct text){ .n_lines = -1, .cu = *cu };
     snprintf(t->name, sizeof t->name, "%s", name);
-    snprintf(t->path, sizeof t->path, "%s%s%s", name[0] == '/' ? "" : dir, name[0] == '/'
-             ? "" : "/", name);
+    snprintf(t->path, sizeof t->path, "%s%s%s", name[0] == '/' ? "" : dir,
+             name[0] == '/' ? "" : "/", name);
 }
 
 /* How libdwfl finds files: of the running process by /proc/self/maps, of a file on its own by
@@ -217,8 +217,8 @@ bool source_of_address(struct source *s, uint64_t addr, struct source_place *p)
     if (!file)
         return false;
     const char *dir = dwfl_line_comp_dir(at);
-    snprintf(p->file, sizeof p->file, "%s%s%s", file[0] == '/' || !dir ? "" : dir, file[0] == '/' ||
-             !dir ? "" : "/", file);
+    bool is_whole = file[0] == '/' || !dir;
+    snprintf(p->file, sizeof p->file, "%s%s%s", is_whole ? "" : dir, is_whole ? "" : "/", file);
     p->line = line;
     return true;
 }

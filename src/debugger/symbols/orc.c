@@ -178,9 +178,10 @@ static bool load(const struct expr_machine *m, uint64_t at, uint64_t *v)
 static bool stack_of(const struct expr_machine *m, const struct frame *f, const struct orc_entry *e,
                      uint64_t *sp)
 {
-    static const uint8_t base[16] = { [REG_DX] = DW_RDX, [REG_DI] = DW_RDI, [REG_BP] = DW_RBP,
-                                      [REG_SP] = DW_RSP,
-        [REG_R10] = 10, [REG_R13] = 13, [REG_BP_INDIRECT] = DW_RBP, [REG_SP_INDIRECT] = DW_RSP };
+    static const uint8_t base[16] = {
+        [REG_DX] = DW_RDX, [REG_DI] = DW_RDI, [REG_BP] = DW_RBP, [REG_SP] = DW_RSP,
+        [REG_R10] = 10, [REG_R13] = 13, [REG_BP_INDIRECT] = DW_RBP, [REG_SP_INDIRECT] = DW_RSP,
+    };
     unsigned reg = base[e->sp_reg];
     uint64_t offset = (uint64_t)(int64_t)e->sp_offset;
     if (!reg || !(f->known & BIT(reg)))

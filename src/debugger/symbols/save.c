@@ -105,12 +105,10 @@ static bool write_elf(Elf *elf, const struct content *t)
     ehdr.e_version = EV_CURRENT;
     ehdr.e_shstrndx = STRINGS;
     GElf_Shdr text = { .sh_type = SHT_NOBITS, .sh_flags = SHF_ALLOC | SHF_EXECINSTR,
-                       .sh_addr = t->from,
-                       .sh_addralign = 1 };
+                       .sh_addr = t->from, .sh_addralign = 1 };
     GElf_Shdr strings = { .sh_type = SHT_STRTAB, .sh_addralign = 1 };
     GElf_Shdr symbols = { .sh_type = SHT_SYMTAB, .sh_addralign = 8, .sh_link = STRINGS,
-                          .sh_info = 1,
-                          .sh_entsize = sizeof *t->sym };
+                          .sh_info = 1, .sh_entsize = sizeof *t->sym };
     return gelf_update_ehdr(elf, &ehdr) &&
            add_section(elf, TEXT, text, NULL, t->to - t->from, ELF_T_BYTE) &&
            add_section(elf, STRINGS, strings, t->strings, t->n_strings, ELF_T_BYTE) &&

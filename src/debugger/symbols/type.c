@@ -390,6 +390,15 @@ static const char *tag_word(Dwarf_Die *die)
     }
 }
 
+/* Put [n] or () behind the declarator.  If it begins with a * that must come first, so it
+ * needs brackets: *x[4] would be an array of pointers, (*x)[4] is a pointer to an array. */
+static void put_behind(char *text, size_t n, const char *what)
+{
+    if (text[0] == '*')
+        prepend(text, n, "("), append(text, n, ")");
+    append(text, n, what);
+}
+
 /* Write a declaration as C has it, from the inside out.  `text` is what has been written so
  * far, at first the name: a pointer puts * in front of it, an array [n] behind it, and
  * brackets are needed where a * in front meets [n] or () behind.  For example an array of 4
@@ -414,15 +423,11 @@ static void declare(struct type t, char *text, size_t n, unsigned depth)
     if (tag == DW_TAG_pointer_type) {
         prepend(text, n, "*");
     } else if (tag == DW_TAG_array_type) {
-        if (text[0] == '*')
-            prepend(text, n, "("), append(text, n, ")");
         uint64_t c = type_count(&t);
         snprintf(count, sizeof count, c ? "[%" PRIu64 "]" : "[]", c);
-        append(text, n, count);
+        put_behind(text, n, count);
     } else if (tag == DW_TAG_subroutine_type || tag == DW_TAG_subprogram) {
-        if (text[0] == '*')
-            prepend(text, n, "("), append(text, n, ")");
-        append(text, n, "()");
+        put_behind(text, n, "()");
     } else if ((tag == DW_TAG_const_type || tag == DW_TAG_volatile_type) && type_of(&t.die, &to)) {
         if (type_kind(&to) == TYPE_POINTER) {
             prepend(text, n, text[0] ? " " : "");

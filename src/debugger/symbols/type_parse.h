@@ -17,7 +17,6 @@
  * be NULL) is set if the text is "struct NAME" but no such struct exists: then it cannot be
  * meant as an expression either. */
 size_t type_parse(struct debuginfo *d, unsigned address_bytes, uint64_t pc, const char *text,
-                  struct type *t,
-                  bool *unknown);
+                  struct type *t, bool *unknown);
 
 #endif
