@@ -83,8 +83,9 @@ void beside_toggle(struct tui *t)
     l->stepper = NULL;
 }
 
-/* A process that is traced may be left standing by a tracer that just ends: let go of it
- * first. */
+/* Breakpoints in the monitor are in its CPU's debug registers, which stay set when a tracer
+ * just ends: the monitor would be killed by the SIGTRAP of the next one.  So they are
+ * cleared and it is let go in order. */
 void beside_end(struct tui *t)
 {
     stepper_detach(t->live.stepper);
