@@ -25,8 +25,9 @@
 #define HC_PING         0       /* returns BX + 1                               */
 #define HC_PUTS         1       /* BX = gla of a string, CX = bytes; to the debug console */
 #define HC_TIME         2       /* returns virtual nanoseconds                  */
-#define HC_TRAP_PAGE    3       /* BX = gpa of a page of RAM: its next touch exits (EPT misconfiguration);
-                                   returns 0, or HC_BADCALL where the monitor keeps no nested tables */
+/* BX = gpa of a page of RAM: its next touch exits (EPT misconfiguration).  Returns 0, or
+ * HC_BADCALL where the monitor keeps no nested tables. */
+#define HC_TRAP_PAGE    3
 #define HC_BADCALL      (-38)   /* what an unknown number returns               */
 
 #endif

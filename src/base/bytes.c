@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+/* The buffer doubles each time, so however long it gets, a byte is copied twice on average.
+ * `bad` stays set: a caller may write many values and look once. */
 void *bytes_space(struct bytes_out *o, size_t n)
 {
     if (o->bad)
@@ -33,6 +35,7 @@ void bytes_put(struct bytes_out *o, const void *data, size_t n)
         memcpy(at, data, n);
 }
 
+/* The one place where the end is compared: every other reader goes through here. */
 const void *bytes_take(struct bytes_in *in, size_t n)
 {
     if (in->bad || n > (size_t)(in->end - in->at)) {
@@ -44,6 +47,7 @@ const void *bytes_take(struct bytes_in *in, size_t n)
     return at;
 }
 
+/* Past the end the variable becomes 0, so that nothing is ever used uninitialized. */
 void bytes_get(struct bytes_in *in, void *data, size_t n)
 {
     const void *at = bytes_take(in, n);

@@ -1,5 +1,8 @@
 /*
  * base/host.c -- the operating system, as far as the lower layers need it.
+ *
+ * Memory that processes share, files, clocks, one alarm, and messages to the user.  Everything
+ * here is Linux; what it promises is in host.h.  It knows nothing of machines or guests.
  */
 #include "base/host.h"
 
@@ -17,12 +20,14 @@
 
 void (*host_bug_hook)(void);
 
+/* A memfd is a file without a name that lives in memory.  Other processes map it by its
+ * descriptor.  The seals promise them that it never becomes smaller: touching a page that a
+ * file has lost is SIGBUS.  [memfd_create(2), fcntl(2) "File Sealing"] */
 void *host_shared_alloc(const char *name, uint64_t bytes, int *fd)
 {
     *fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (*fd < 0)
         return NULL;
-    /* Whoever maps it besides us must not be hurt by our making it smaller. */
     if (ftruncate(*fd, (off_t)bytes) == 0 &&
         fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0) {
         void *hva = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
@@ -36,6 +41,8 @@ void *host_shared_alloc(const char *name, uint64_t bytes, int *fd)
     return NULL;
 }
 
+/* ftruncate() alone would leave holes, and the first write into one on a full disk is
+ * SIGBUS. */
 void *host_shared_file(int fd, uint64_t bytes)
 {
     int err = posix_fallocate(fd, 0, (off_t)bytes);
@@ -55,6 +62,8 @@ void host_shared_free(void *hva, uint64_t bytes, int fd)
         close(fd);
 }
 
+/* pread() of a hole gives zeros and leaves it a hole; reading through the mapping would
+ * allocate it. */
 int host_shared_read(int fd, uint64_t off, void *buf, uint64_t bytes)
 {
     char *to = buf;
@@ -91,7 +100,8 @@ static int read_all(int fd, uint8_t *to, uint64_t *size)
     return 0;
 }
 
-/* Is this a file we can read whole?  0, or -errno and a sentence. */
+/* Is this a file we can read whole?  0, or -errno and a sentence.  Directories,
+ * devices and pipes have no size that could be read to. */
 static int check_file(const char *path, const struct stat *st, uint64_t max, char *why, size_t n)
 {
     if (S_ISDIR(st->st_mode)) {
@@ -110,11 +120,13 @@ static int check_file(const char *path, const struct stat *st, uint64_t max, cha
     return 0;
 }
 
+/* O_NONBLOCK: opening a pipe that nobody writes to must not wait; check_file() then refuses
+ * it. */
 int host_read_file(const char *path, uint64_t max, void **bytes, uint64_t *size,
                    char *why, size_t n)
 {
     struct stat st;
-    int err, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* a FIFO must not block */
+    int err, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     *bytes = NULL;
     *size = 0;
@@ -142,6 +154,7 @@ int host_read_file(const char *path, uint64_t max, void **bytes, uint64_t *size,
     return err;
 }
 
+/* write() may take less than it was given, or be interrupted by a signal. */
 int host_write_all(int fd, const void *data, uint64_t n)
 {
     for (const char *at = data; n; ) {
@@ -165,6 +178,7 @@ int64_t host_read_some(int fd, void *data, uint64_t n)
     return got < 0 ? -errno : got;
 }
 
+/* Pages that are never touched cost nothing, so large tables may be allocated whole. */
 void *host_page_alloc(uint64_t bytes)
 {
     void *hva = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -189,13 +203,14 @@ uint64_t host_monotonic_ns(void)
     return clock_ns(CLOCK_MONOTONIC);
 }
 
+/* sched_yield() because whoever is to answer may need this very processor. */
 bool host_ready_soon(struct pollfd *fds, unsigned n)
 {
     uint64_t until = host_monotonic_ns() + 50000;
     do {
         if (poll(fds, n, 0) > 0)
             return true;
-        sched_yield();                  /* whoever is to answer may need this processor */
+        sched_yield();
     } while (host_monotonic_ns() < until);
     return false;
 }
@@ -212,6 +227,8 @@ uint64_t host_realtime_s(void)
 
 /* ---- the alarm ---- */
 
+/* One timer for the process.  SIGALRM is sent to the thread that set it up, whose system
+ * calls it interrupts. */
 static timer_t alarm_timer;
 static void  (*alarm_fn)(void *arg);
 static void   *alarm_arg;
@@ -223,6 +240,7 @@ static void on_alarm(int signo)
         alarm_fn(alarm_arg);
 }
 
+/* The second call, for another machine, only changes whom to call. */
 int host_alarm_init(void (*fn)(void *arg), void *arg)
 {
     if (!alarm_fn) {
@@ -237,6 +255,8 @@ int host_alarm_init(void (*fn)(void *arg), void *arg)
     return 0;
 }
 
+/* An absolute time: one that is past already rings at once, so no race with a deadline is
+ * lost. */
 void host_alarm_at(uint64_t host_ns)
 {
     struct itimerspec when = {
@@ -246,6 +266,7 @@ void host_alarm_at(uint64_t host_ns)
         timer_settime(alarm_timer, TIMER_ABSTIME, &when, NULL);
 }
 
+/* stderr, for stdout is the guest's serial line. */
 void host_say(const char *fmt, ...)
 {
     va_list ap;

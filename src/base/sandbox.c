@@ -78,6 +78,10 @@
 #define MORE_SYSCALLS(X)
 #endif
 
+/* The machine has an accumulator.  LOAD puts a word of seccomp_data into it, IF_EQUAL skips
+ * so many instructions if it is, or is not, equal to k, and the rest end the program with a
+ * verdict.  Arguments are 64 bits; LOAD_ARG takes the low half, which is all that the
+ * kernel looks at here. */
 #define LOAD(member) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
 #define LOW(i)       (offsetof(struct seccomp_data, args) + 8 * (i))
 #define LOAD_ARG(i)  BPF_STMT(BPF_LD | BPF_W | BPF_ABS, LOW(i))
@@ -87,7 +91,8 @@
 #define IF_EQUAL(k, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(k), yes, no)
 #define X32 0x40000000u             /* the other ABI's numbers */
 
-static long refused;
+/* The number of the call that on_sigsys() is about. */
+static long refused_call;
 
 /* Say which call it was, with what a signal handler may use, and end. */
 static void on_sigsys(int signo, siginfo_t *info, void *context)
@@ -96,18 +101,19 @@ static void on_sigsys(int signo, siginfo_t *info, void *context)
     char number[12];
     size_t n = sizeof number;
     (void)signo, (void)context;
-    refused = info->si_syscall;
+    refused_call = info->si_syscall;
     number[--n] = '\n';
     do
-        number[--n] = (char)('0' + refused % 10);
-    while ((refused /= 10) && n);
+        number[--n] = (char)('0' + refused_call % 10);
+    while ((refused_call /= 10) && n);
     if (write(STDERR_FILENO, text, sizeof text - 1) >= 0 &&
         write(STDERR_FILENO, number + n, sizeof number - n) >= 0)
         _exit(SANDBOX_EXIT);
     _exit(SANDBOX_EXIT);
 }
 
-static int complain(char *why, size_t n, const char *what)
+/* The sentence for the user, with what errno says; returns -errno. */
+static int explain_failure(char *why, size_t n, const char *what)
 {
     int err = -errno;
     snprintf(why, n, "the monitor cannot be locked in: %s: %s", what, strerror(errno));
@@ -131,9 +137,10 @@ static void forbid_files(void)
 
 /* ---- the filter, written piece by piece ---- */
 
+/* The program so far. */
 struct filter { struct sock_filter code[256]; unsigned short n; };
 
-static void add(struct filter *f, const struct sock_filter *part, size_t n)
+static void append_code(struct filter *f, const struct sock_filter *part, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         f->code[f->n++] = part[i];
@@ -141,10 +148,11 @@ static void add(struct filter *f, const struct sock_filter *part, size_t n)
 
 #define ADD(f, ...) do {                                                     \
         const struct sock_filter part[] = { __VA_ARGS__ };                   \
-        add(f, part, NELEM(part));                                           \
+        append_code(f, part, NELEM(part));                                   \
     } while (0)
 
-/* Numbers mean something else to a program of another architecture. */
+/* First the architecture: a 32-bit system call has other numbers, and so have those of the
+ * x32 ABI.  Either ends the process. */
 static void add_head(struct filter *f)
 {
     ADD(f, LOAD(arch), IF_EQUAL(AUDIT_ARCH_X86_64, 1, 0), DIE,
@@ -164,6 +172,7 @@ static void add_ioctl(struct filter *f, unsigned rights)
         REFUSE, ALLOW);
 }
 
+/* What sanitizers need, if the program was built with one. */
 static void add_more(struct filter *f)
 {
     (void)f;
@@ -172,6 +181,7 @@ static void add_more(struct filter *f)
 #undef X
 }
 
+/* Two instructions for each call of the list that these rights include. */
 static void add_list(struct filter *f, unsigned rights)
 {
 #define X(name, whom, about)                                                 \
@@ -197,7 +207,7 @@ static void add_tgkill(struct filter *f)
 
 /* Without SPEC_ALLOW some kernels slow a filtered process down by a half, to guard secrets in
  * it against itself; ours has none.  Kernels before 4.17 do not know the word. */
-static int install(const struct filter *f)
+static int install_filter(const struct filter *f)
 {
     struct sock_fprog program = { f->n, (struct sock_filter *)(uintptr_t)f->code };
     unsigned flags = SECCOMP_FILTER_FLAG_TSYNC;         /* all threads */
@@ -207,6 +217,9 @@ static int install(const struct filter *f)
     return (int)syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 }
 
+/* The order counts: the handler of SIGSYS first, then the promise never to gain privileges
+ * (without which an ordinary user may install no filter), then Landlock, whose calls the
+ * filter would refuse. */
 int sandbox_enter(unsigned rights, char *why, size_t n)
 {
     struct sigaction a = { .sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO | SA_NODEFER };
@@ -220,11 +233,11 @@ int sandbox_enter(unsigned rights, char *why, size_t n)
     add_tgkill(&f);
     ADD(&f, REFUSE);
     if (sigaction(SIGSYS, &a, NULL))
-        return complain(why, n, "SIGSYS");
+        return explain_failure(why, n, "SIGSYS");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        return complain(why, n, "no_new_privs");
+        return explain_failure(why, n, "no_new_privs");
     forbid_files();
-    if (install(&f))
-        return complain(why, n, "seccomp");
+    if (install_filter(&f))
+        return explain_failure(why, n, "seccomp");
     return 0;
 }

@@ -1,8 +1,9 @@
 /*
- * base/saved.c -- see saved.h.
+ * base/saved.c -- members of a struct, by a table, to bytes and back; see saved.h.
  */
 #include "base/saved.h"
 
+/* No names and no lengths are written: the order of the rows is the format. */
 void saved_put(const struct saved *table, size_t n, const void *object, struct bytes_out *o)
 {
     const uint8_t *from = object;
@@ -10,6 +11,8 @@ void saved_put(const struct saved *table, size_t n, const void *object, struct b
         bytes_put(o, from + s->at, s->bytes);
 }
 
+/* A bool with another value than 0 or 1 would be undefined behaviour, so those are
+ * converted. */
 void saved_get(const struct saved *table, size_t n, void *object, struct bytes_in *in)
 {
     uint8_t *to = object;

@@ -1,9 +1,16 @@
 /*
  * base/trace.c -- the ring of trace events.
  *
- * One writer, one reader.  An event is written before `head` moves over it
- * (release); the reader moves `tail` when it is done.  Nothing is overwritten
- * that the reader has not passed.
+ * One writer, one reader, in the same process or in another one.  Event number seq lies at
+ * place seq modulo the ring's size:
+ *
+ *     tail         head            tail + size
+ *      |  to read   |  to write      |
+ *   ...+============+----------------+...
+ *
+ * An event is written before `head` moves over it (release); the reader moves `tail` when it
+ * is done with events.  Nothing is overwritten that the reader has not passed: an event that
+ * finds no room is counted in `lost`.  Begin with trace_write().
  */
 #include "base/trace.h"
 
@@ -12,6 +19,7 @@
 
 #include "base/host.h"
 
+/* TRACE_LIST unfolded: names, layers and arguments of each kind. */
 const struct trace_kind_info trace_kinds[N_TRACE_KINDS] = {
 #define X(kind, layer, a0, a1, a2, about) \
     [TRACE_##kind] = { #kind, LAYER_##layer, { a0, a1, a2 }, about },
@@ -21,12 +29,14 @@ const struct trace_kind_info trace_kinds[N_TRACE_KINDS] = {
 
 const char *const layer_names[N_LAYERS] = { "base", "mem", "cpu", "io", "vm" };
 
+/* The ring's size in memory: its head, and then the events; whole pages. */
 static uint64_t ring_bytes(size_t n_events)
 {
     uint64_t bytes = sizeof(struct trace_ring) + n_events * sizeof(struct trace_event);
     return (bytes + PAGE_SIZE - 1) & PAGE_MASK;
 }
 
+/* A trace around a ring that is mapped already.  If that fails the ring is given back. */
 static struct trace *with_ring(struct trace_ring *ring, size_t n_events, int fd)
 {
     struct trace *t = ring ? calloc(1, sizeof *t) : NULL;
@@ -40,12 +50,15 @@ static struct trace *with_ring(struct trace_ring *ring, size_t n_events, int fd)
     return t;
 }
 
+/* A power of two, so that an event's place is its seq with the high bits masked off. */
 static bool is_ring_size(size_t n_events)
 {
     errno = EINVAL;
     return n_events >= 4 && !(n_events & (n_events - 1));
 }
 
+/* Anonymous shared memory: a debugger's process maps the same pages and reads while we
+ * write. */
 struct trace *trace_new(size_t n_events)
 {
     int fd;
@@ -55,6 +68,7 @@ struct trace *trace_new(size_t n_events)
     return with_ring(ring, n_events, fd);
 }
 
+/* In a file the events outlive a process that crashes. */
 struct trace *trace_new_in(int fd, size_t n_events)
 {
     struct trace_ring *ring = NULL;
@@ -71,20 +85,27 @@ void trace_free(struct trace *t)
     free(t);
 }
 
+/* The layer of each kind once more, as bytes that lie together. */
 static const uint8_t kind_layer[N_TRACE_KINDS] = {
 #define X(kind, layer, a0, a1, a2, about) [TRACE_##kind] = LAYER_##layer,
     TRACE_LIST(X)
 #undef X
 };
 
-/* The last seq that the reader has left room for. */
+/* The last seq that the reader has left room for.  Acquire: what the reader has read it has
+ * read before it moved `tail`, so the writer may overwrite it now. */
 static uint64_t room_to(const struct trace_ring *r)
 {
     return __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) + r->size;
 }
 
-/* See how far the reader is; if that gives no room, ask the one in this
- * process, if there is one.  Out of line: once per batch or lap is enough. */
+/* There may be no room for event `seq`.  See how far the reader has come; if that is not
+ * enough, ask the reader in this process, if there is one, to make room.  False: the event
+ * is lost.
+ *
+ * With a reader in this process room_to is set to the end of a batch at most, so that this
+ * function is called, and the reader with it, after every batch.  Out of line, because that
+ * is seldom. */
 static __attribute__((noinline, cold)) bool find_room(struct trace *t, uint64_t seq)
 {
     struct trace_ring *r = t->ring;
@@ -103,6 +124,8 @@ static __attribute__((noinline, cold)) bool find_room(struct trace *t, uint64_t 
     return true;
 }
 
+/* The event is complete before `head` counts it (release), so a reader that sees the new
+ * head sees the event as well. */
 EXIT_PATH uint64_t trace_write(struct trace *t, enum trace_kind kind, uint64_t a0, uint64_t a1,
                                uint64_t a2)
 {

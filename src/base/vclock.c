@@ -41,6 +41,7 @@ uint64_t vclock_now_ns(const struct vclock *c)
     return c->now_ns;
 }
 
+/* The trace stamps its events with this time. */
 void vclock_set_ns(struct vclock *c, uint64_t now_ns)
 {
     if (now_ns > c->now_ns)
@@ -59,6 +60,7 @@ void vtimer_init(struct vtimer *t, struct vclock *c, vtimer_fn *fn, void *arg)
     *t = (struct vtimer){ .clock = c, .fn = fn, .arg = arg, .deadline_ns = VCLOCK_NEVER };
 }
 
+/* A timer that is not armed is in no list, and cancelling it does nothing. */
 void vtimer_cancel(struct vtimer *t)
 {
     struct vclock *c = t->clock;
@@ -72,12 +74,14 @@ void vtimer_cancel(struct vtimer *t)
     t->deadline_ns = VCLOCK_NEVER;
 }
 
+/* Equal deadlines fire in the order of arming: without a rule two runs could differ. */
 static bool is_later(const struct vtimer *a, const struct vtimer *b)
 {
     return a->deadline_ns != b->deadline_ns ? a->deadline_ns > b->deadline_ns : a->order > b->order;
 }
 
-static void enter(struct vtimer *t)
+/* From the end of the list forwards, moving later ones up by one place. */
+static void insert_by_deadline(struct vtimer *t)
 {
     struct vclock *c = t->clock;
     if (t->deadline_ns == VCLOCK_NEVER)
@@ -89,6 +93,8 @@ static void enter(struct vtimer *t)
     c->armed[i] = t;
 }
 
+/* The cause is what the trace is working on now, for example the guest's OUT to the timer
+ * chip; when the timer fires, its event names that one as its cause. */
 void vtimer_arm(struct vtimer *t, uint64_t deadline_ns)
 {
     struct vclock *c = t->clock;
@@ -97,7 +103,7 @@ void vtimer_arm(struct vtimer *t, uint64_t deadline_ns)
     t->deadline_ns = deadline_ns;
     t->cause = c->trace ? c->trace->ctx.cause : 0;
     t->order = ++c->armings;
-    enter(t);
+    insert_by_deadline(t);
 }
 
 uint64_t vclock_armings(const struct vclock *c)
@@ -105,6 +111,7 @@ uint64_t vclock_armings(const struct vclock *c)
     return c->armings;
 }
 
+/* armings is restored because it decides between equal deadlines in the future, too. */
 void vclock_restore(struct vclock *c, uint64_t now_ns, uint64_t armings)
 {
     c->now_ns = now_ns;
@@ -120,9 +127,12 @@ void vtimer_restore(struct vtimer *t, uint64_t deadline_ns, uint32_t generation,
     t->generation = generation;
     t->cause = cause;
     t->order = order;
-    enter(t);
+    insert_by_deadline(t);
 }
 
+/* A timer's function may arm it again, or others, and those may be due as well: hence the
+ * loop looks at the head of the list each time.  The timer leaves the list before its
+ * function is called. */
 void vclock_run_due(struct vclock *c)
 {
     while (c->n_armed && c->armed[0]->deadline_ns <= c->now_ns) {

@@ -37,72 +37,72 @@ enum vector {
 };
 
 /* RFLAGS  [SDM 1 "EFLAGS Register"] */
-#define FLAG_CF   BIT(0)
-#define FLAG_ONE  BIT(1)            /* always set */
-#define FLAG_PF   BIT(2)
-#define FLAG_AF   BIT(4)
-#define FLAG_ZF   BIT(6)
-#define FLAG_SF   BIT(7)
-#define FLAG_TF   BIT(8)
-#define FLAG_IF   BIT(9)
-#define FLAG_DF   BIT(10)
-#define FLAG_OF   BIT(11)
-#define FLAG_IOPL FIELD(13, 12)
-#define FLAG_NT   BIT(14)
-#define FLAG_RF   BIT(16)
-#define FLAG_VM   BIT(17)
-#define FLAG_AC   BIT(18)
-#define FLAG_VIF  BIT(19)
-#define FLAG_VIP  BIT(20)
-#define FLAG_ID   BIT(21)
+#define FLAG_CF   BIT(0)            /* carry out of an unsigned operation           */
+#define FLAG_ONE  BIT(1)            /* always set                                   */
+#define FLAG_PF   BIT(2)            /* the low byte has an even number of 1 bits    */
+#define FLAG_AF   BIT(4)            /* carry out of bit 3, for decimal arithmetic   */
+#define FLAG_ZF   BIT(6)            /* the result is 0                              */
+#define FLAG_SF   BIT(7)            /* the result is negative                       */
+#define FLAG_TF   BIT(8)            /* #DB behind each instruction                  */
+#define FLAG_IF   BIT(9)            /* external interrupts are taken                */
+#define FLAG_DF   BIT(10)           /* string instructions go backward              */
+#define FLAG_OF   BIT(11)           /* a signed operation has overflowed            */
+#define FLAG_IOPL FIELD(13, 12)     /* outermost ring that may use IN, OUT, CLI     */
+#define FLAG_NT   BIT(14)           /* IRET is to switch back to the task before    */
+#define FLAG_RF   BIT(16)           /* no breakpoint at the next instruction        */
+#define FLAG_VM   BIT(17)           /* virtual-8086 mode                            */
+#define FLAG_AC   BIT(18)           /* alignment checks; with SMAP, access to user pages */
+#define FLAG_VIF  BIT(19)           /* IF as an 8086 program sees it (CR4.VME)      */
+#define FLAG_VIP  BIT(20)           /* an interrupt waits for VIF                   */
+#define FLAG_ID   BIT(21)           /* it can be changed: there is CPUID            */
 #define FLAGS_ARITH (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
 /* Control registers  [SDM 3A "Control Registers"] */
-#define CR0_PE    BIT(0)
-#define CR0_MP    BIT(1)
-#define CR0_EM    BIT(2)
-#define CR0_TS    BIT(3)
-#define CR0_ET    BIT(4)
-#define CR0_NE    BIT(5)
-#define CR0_WP    BIT(16)
-#define CR0_AM    BIT(18)
-#define CR0_NW    BIT(29)
-#define CR0_CD    BIT(30)
-#define CR0_PG    BIT(31)
-#define CR4_VME   BIT(0)
-#define CR4_PVI   BIT(1)
-#define CR4_TSD   BIT(2)
-#define CR4_DE    BIT(3)
-#define CR4_PSE   BIT(4)
-#define CR4_PAE   BIT(5)
-#define CR4_MCE   BIT(6)
-#define CR4_PGE   BIT(7)
-#define CR4_PCE   BIT(8)
-#define CR4_OSFXSR     BIT(9)
-#define CR4_OSXMMEXCPT BIT(10)
-#define CR4_UMIP  BIT(11)
-#define CR4_LA57  BIT(12)
-#define CR4_FSGSBASE BIT(16)
-#define CR4_PCIDE BIT(17)
-#define CR4_OSXSAVE BIT(18)
-#define CR4_SMEP  BIT(20)
-#define CR4_SMAP  BIT(21)
-#define EFER_SCE  BIT(0)
-#define EFER_LME  BIT(8)
-#define EFER_LMA  BIT(10)
-#define EFER_NXE  BIT(11)
+#define CR0_PE    BIT(0)            /* protected mode                               */
+#define CR0_MP    BIT(1)            /* FWAIT, too, looks at TS                      */
+#define CR0_EM    BIT(2)            /* no FPU: #NM at its instructions              */
+#define CR0_TS    BIT(3)            /* FPU state belongs to another task: #NM       */
+#define CR0_ET    BIT(4)            /* always set                                   */
+#define CR0_NE    BIT(5)            /* x87 errors are #MF, not an interrupt         */
+#define CR0_WP    BIT(16)           /* read-only pages are so for the kernel as well */
+#define CR0_AM    BIT(18)           /* RFLAGS.AC counts                             */
+#define CR0_NW    BIT(29)           /* caches: not write-through                    */
+#define CR0_CD    BIT(30)           /* caches: disabled                             */
+#define CR0_PG    BIT(31)           /* paging                                       */
+#define CR4_VME   BIT(0)            /* virtual-8086 mode with VIF, VIP              */
+#define CR4_PVI   BIT(1)            /* the same for ring 3 of protected mode        */
+#define CR4_TSD   BIT(2)            /* RDTSC in ring 0 alone                        */
+#define CR4_DE    BIT(3)            /* I/O breakpoints; DR4 and DR5 are #UD         */
+#define CR4_PSE   BIT(4)            /* 4 MiB pages in 32-bit paging                 */
+#define CR4_PAE   BIT(5)            /* page-table entries of 8 bytes                */
+#define CR4_MCE   BIT(6)            /* machine checks are #MC                       */
+#define CR4_PGE   BIT(7)            /* global pages stay in the TLB                 */
+#define CR4_PCE   BIT(8)            /* RDPMC in all rings                           */
+#define CR4_OSFXSR     BIT(9)       /* the kernel saves SSE state: SSE works        */
+#define CR4_OSXMMEXCPT BIT(10)      /* the kernel handles #XM                       */
+#define CR4_UMIP  BIT(11)           /* SGDT and the like in ring 0 alone            */
+#define CR4_LA57  BIT(12)           /* five levels of page tables                   */
+#define CR4_FSGSBASE BIT(16)        /* RDFSBASE and the like                        */
+#define CR4_PCIDE BIT(17)           /* TLB entries are tagged with CR3's low bits   */
+#define CR4_OSXSAVE BIT(18)         /* XSAVE                                        */
+#define CR4_SMEP  BIT(20)           /* the kernel may not execute user pages        */
+#define CR4_SMAP  BIT(21)           /* nor read or write them, unless AC is set     */
+#define EFER_SCE  BIT(0)            /* SYSCALL                                      */
+#define EFER_LME  BIT(8)            /* long mode as soon as paging is on            */
+#define EFER_LMA  BIT(10)           /* it is on now; set by the CPU                 */
+#define EFER_NXE  BIT(11)           /* PTE_NX counts                                */
 
 /* Page-table entries  [SDM 3A "Paging"] */
-#define PTE_P     BIT(0)
-#define PTE_W     BIT(1)
-#define PTE_U     BIT(2)
-#define PTE_PWT   BIT(3)
+#define PTE_P     BIT(0)            /* present: the other bits mean something */
+#define PTE_W     BIT(1)            /* may be written                        */
+#define PTE_U     BIT(2)            /* ring 3 may use it                     */
+#define PTE_PWT   BIT(3)            /* caching                               */
 #define PTE_PCD   BIT(4)
-#define PTE_A     BIT(5)
-#define PTE_D     BIT(6)
+#define PTE_A     BIT(5)            /* accessed: set by the CPU              */
+#define PTE_D     BIT(6)            /* dirty: written; set by the CPU        */
 #define PTE_PS    BIT(7)            /* in a PDE or PDPTE: maps a large page */
-#define PTE_G     BIT(8)
-#define PTE_NX    BIT(63)
+#define PTE_G     BIT(8)            /* stays in the TLB when CR3 is loaded   */
+#define PTE_NX    BIT(63)           /* nothing on it may be executed         */
 #define PTE_ADDR  FIELD(51, 12)
 
 /* Physical address bits of this CPU; CPUID says the same.  Bits above it in a
@@ -111,18 +111,18 @@ enum vector {
 
 /* #PF error code  [SDM 3A "Page-Fault Exceptions"] */
 #define PF_P      BIT(0)            /* 1: forbidden, 0: missing */
-#define PF_W      BIT(1)
-#define PF_U      BIT(2)
-#define PF_RSVD   BIT(3)
-#define PF_I      BIT(4)
+#define PF_W      BIT(1)            /* it was a write              */
+#define PF_U      BIT(2)            /* by ring 3                   */
+#define PF_RSVD   BIT(3)            /* a reserved bit is set in an entry */
+#define PF_I      BIT(4)            /* it was a fetch of code      */
 
 /* DR6 and DR7  [SDM 3B "Debug Registers"] */
 #define DR6_INIT  UINT64_C(0xffff0ff0)
-#define DR6_BD    BIT(13)
-#define DR6_BS    BIT(14)
-#define DR6_BT    BIT(15)
+#define DR6_BD    BIT(13)           /* #DB because of DR7.GD       */
+#define DR6_BS    BIT(14)           /* because of RFLAGS.TF        */
+#define DR6_BT    BIT(15)           /* because of the T bit of a task */
 #define DR7_INIT  UINT64_C(0x400)
-#define DR7_GD    BIT(13)
+#define DR7_GD    BIT(13)           /* #DB at an access to a debug register */
 
 /* Segment attributes, VMCS layout  [SDM 3C "Guest Register State"]
  *   15 14 13 12 11...8  7   6 5   4  3 2 1 0
@@ -130,11 +130,11 @@ enum vector {
 #define SEG_TYPE  FIELD(3, 0)
 #define SEG_S     BIT(4)            /* code or data; clear: system */
 #define SEG_DPL   FIELD(6, 5)
-#define SEG_P     BIT(7)
-#define SEG_AVL   BIT(12)
-#define SEG_L     BIT(13)
-#define SEG_DB    BIT(14)
-#define SEG_G     BIT(15)
+#define SEG_P     BIT(7)            /* present                               */
+#define SEG_AVL   BIT(12)           /* for software                          */
+#define SEG_L     BIT(13)           /* code of 64 bits                       */
+#define SEG_DB    BIT(14)           /* code, stack pointer of 32 bits, else 16 */
+#define SEG_G     BIT(15)           /* the limit counts pages, not bytes     */
 
 /*    index        name            value after reset   one line */
 #define MSR_LIST(X)                                                              \
