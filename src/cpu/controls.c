@@ -11,15 +11,18 @@
 
 #include "base/x86.h"
 
+/* EXIT_ON_LIST unfolded, for help and documents. */
 const struct exit_on_info exit_on_infos[N_EXIT_ONS] = {
 #define X(name, about) [EXIT_ON_##name] = { #name, about },
     EXIT_ON_LIST(X)
 #undef X
 };
 
-/* Words and their masks, the general ones first.  VECTOR_LIST has the names of exceptions. */
+/* A mask has the 32 exceptions in its low half and the rows of EXIT_ON_LIST in its high
+ * half. */
 #define EXCEPTIONS UINT64_C(0xffffffff)
 
+/* What may be typed; VECTOR_LIST has the names of exceptions, such as "pf". */
 static const struct { const char *name; uint64_t mask; } words[] = {
     { "all", EXIT_ON_ALL },
     { "exceptions", EXCEPTIONS },
@@ -31,7 +34,7 @@ static const struct { const char *name; uint64_t mask; } words[] = {
 #undef X
 };
 
-/* The mask of one word of `len` characters; 0: it means nothing. */
+/* The mask of one word of `len` characters, or of a vector's number; 0: it means nothing. */
 static uint64_t mask_of_word(const char *word, size_t len)
 {
     char *end;
@@ -45,6 +48,7 @@ static uint64_t mask_of_word(const char *word, size_t len)
     return 0;
 }
 
+/* On a word without meaning *bad points to it, within `list`. */
 bool exit_on_parse(const char *list, uint64_t *mask, const char **bad)
 {
     *mask = 0;
@@ -61,9 +65,10 @@ bool exit_on_parse(const char *list, uint64_t *mask, const char **bad)
     }
 }
 
-/* A guest that reads CR3 is as interesting as one that writes it, so `cr3` sets both controls.  The
- * masks of CR0 and CR4 get all bits: every write that changes something exits; one that changes
- * nothing does not, on a processor neither. */
+/* A guest that reads CR3 is as interesting as one that writes it, so `cr3` sets both
+ * controls.  The masks of CR0 and CR4 get all bits: every write that changes something
+ * exits; one that changes nothing does not, on a processor neither.  [SDM 3C "Guest/Host
+ * Masks and Read Shadows for CR0 and CR4"] */
 void exit_on_apply(uint64_t mask, struct controls *c)
 {
     uint64_t rows = mask >> 32;

@@ -15,7 +15,7 @@
 #include "base/abi.h"
 #include "base/x86.h"
 
-/* Leaf 1, EDX and ECX */
+/* Leaf 1, EDX and ECX: names as in the manual's tables of feature bits. */
 #define F1_FPU    BIT(0)
 #define F1_VME    BIT(1)
 #define F1_DE     BIT(2)
@@ -103,7 +103,9 @@ const struct cpuid_row cpuid_table[] = {
 };
 const size_t n_cpuid_rows = NELEM(cpuid_table);
 
-static const struct cpuid_row *find(uint32_t leaf, uint32_t subleaf)
+/* The row of a leaf; NULL for one in range that this CPU does not have, which answers
+ * zeros. */
+static const struct cpuid_row *find_row(uint32_t leaf, uint32_t subleaf)
 {
     for (size_t i = 0; i < n_cpuid_rows; i++) {
         const struct cpuid_row *r = &cpuid_table[i];
@@ -113,8 +115,9 @@ static const struct cpuid_row *find(uint32_t leaf, uint32_t subleaf)
     return NULL;
 }
 
-/* "If a value entered for CPUID.EAX is higher than the maximum input value ...
- * the data for the highest basic information leaf is returned." */
+/* Three ranges, each with a highest leaf of its own: basic, hypervisor, extended.  "If a
+ * value entered for CPUID.EAX is higher than the maximum input value ... the data for the
+ * highest basic information leaf is returned." */
 static bool out_of_range(uint32_t leaf)
 {
     if (leaf >= 0x80000000)
@@ -127,7 +130,7 @@ static bool out_of_range(uint32_t leaf)
 void cpuid_answer(uint32_t leaf, uint32_t subleaf, bool vmcall_works, uint64_t cr4,
                   uint32_t out[4])
 {
-    const struct cpuid_row *r = find(out_of_range(leaf) ? LEAF_MAX_BASIC : leaf, subleaf);
+    const struct cpuid_row *r = find_row(out_of_range(leaf) ? LEAF_MAX_BASIC : leaf, subleaf);
 
     out[0] = r ? r->eax : 0;
     out[1] = r ? r->ebx : 0;

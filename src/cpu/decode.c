@@ -15,6 +15,8 @@
 
 static ZydisDecoder decoders[N_CODE_WIDTHS];
 
+/* One decoder of Zydis for each width of code.  What CPUID does not announce keeps its old
+ * meaning, as on a CPU that has never heard of it: LZCNT is BSR, TZCNT is BSF, ENDBR a NOP. */
 void decode_init(void)
 {
     static const struct { ZydisMachineMode mode; ZydisStackWidth stack; } modes[N_CODE_WIDTHS] = {
@@ -22,8 +24,6 @@ void decode_init(void)
         [CODE32] = { ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32 },
         [CODE64] = { ZYDIS_MACHINE_MODE_LONG_64,   ZYDIS_STACK_WIDTH_64 },
     };
-    /* What CPUID does not announce keeps its old meaning: LZCNT is BSR, TZCNT
-     * is BSF, ENDBR a NOP. */
     static const ZydisDecoderMode off[] = {
         ZYDIS_DECODER_MODE_LZCNT, ZYDIS_DECODER_MODE_TZCNT, ZYDIS_DECODER_MODE_WBNOINVD,
         ZYDIS_DECODER_MODE_CLDEMOTE, ZYDIS_DECODER_MODE_MPX, ZYDIS_DECODER_MODE_CET,
@@ -38,6 +38,8 @@ void decode_init(void)
 
 /* ---- registers ---- */
 
+/* A general register of any width.  Zydis has segment, control and SIMD registers in the
+ * same enum. */
 static bool is_gpr(ZydisRegister r)
 {
     return r >= ZYDIS_REGISTER_AL && r <= ZYDIS_REGISTER_R15;
@@ -64,11 +66,14 @@ static uint8_t gpr_number(ZydisRegister r)
 
 /* ---- operands ---- */
 
-static void take_mem(struct decoded *d, const ZydisDecodedInstruction *in,
+/* The memory operand.  RIP-relative addresses are worked out here and become plain ones.
+ *
+ * "If mod = 00, base = 101 is a 32-bit displacement without a base": with REX.B too, which
+ * Zydis 4.0 forgets of 32-bit addresses in 64-bit mode.  [SDM 2A "Addressing-Mode Encoding
+ * of ModR/M and SIB Bytes"] */
+static void fill_memory_operand(struct decoded *d, const ZydisDecodedInstruction *in,
                      const ZydisDecodedOperand *o, uint64_t rip)
 {
-    /* "If mod = 00, base = 101 is a 32-bit displacement without a base": with REX.B
-     * too, which Zydis 4.0 forgets of 32-bit addresses in 64-bit mode. */
     bool no_base = in->raw.modrm.mod == 0 && in->raw.modrm.rm == 4 && in->raw.sib.base == 5 &&
                    in->address_width != 16;
 
@@ -85,12 +90,14 @@ static void take_mem(struct decoded *d, const ZydisDecodedInstruction *in,
     }
 }
 
-static enum operand_kind take_operand(struct decoded *d, const ZydisDecodedInstruction *in,
+/* Immediate and memory operand have places of their own in struct decoded: an instruction
+ * has one of each at most, but for ENTER, whose second immediate goes to imm2. */
+static enum operand_kind fill_operand(struct decoded *d, const ZydisDecodedInstruction *in,
                                       const ZydisDecodedOperand *o, uint64_t rip)
 {
     switch (o->type) {
     case ZYDIS_OPERAND_TYPE_MEMORY:
-        take_mem(d, in, o, rip);
+        fill_memory_operand(d, in, o, rip);
         return OPERAND_MEM;
     case ZYDIS_OPERAND_TYPE_IMMEDIATE:
         if (d->n_operands && d->operand[0].kind == OPERAND_IMM)
@@ -107,12 +114,13 @@ static enum operand_kind take_operand(struct decoded *d, const ZydisDecodedInstr
     }
 }
 
-static void take_operands(struct decoded *d, const ZydisDecodedInstruction *in,
+/* Only what is written down in assembly ("visible"); implied operands the handlers know. */
+static void fill_operands(struct decoded *d, const ZydisDecodedInstruction *in,
                           const ZydisDecodedOperand *o, uint64_t rip)
 {
     for (unsigned k = 0; k < in->operand_count_visible && k < MAX_WRITTEN; k++) {
         struct decoded_operand *to = &d->operand[k];
-        to->kind = (uint8_t)take_operand(d, in, &o[k], rip);
+        to->kind = (uint8_t)fill_operand(d, in, &o[k], rip);
         to->bytes = (uint8_t)(o[k].size / 8);
         if (to->kind == OPERAND_GPR) {
             to->reg = gpr_number(o[k].reg.value);
@@ -140,7 +148,10 @@ static uint8_t implicit_segment(const ZydisDecodedInstruction *in)
            a & ZYDIS_ATTRIB_HAS_SEGMENT_ES ? SEG_ES : SEG_DS;
 }
 
-static void take_prefixes(struct decoded *d, const ZydisDecodedInstruction *in)
+/* F2 and F3 mean REP only where the instruction knows it.  For string instructions Zydis
+ * does not tell all: F2 repeats MOVS, STOS and LODS too, and the last of several prefixes
+ * counts. */
+static void fill_prefixes(struct decoded *d, const ZydisDecodedInstruction *in)
 {
     ZydisInstructionAttributes a = in->attributes;
 
@@ -150,7 +161,6 @@ static void take_prefixes(struct decoded *d, const ZydisDecodedInstruction *in)
     d->lock = a & ZYDIS_ATTRIB_HAS_LOCK;
     if (in->meta.category != ZYDIS_CATEGORY_STRINGOP)
         return;
-    /* F2 repeats MOVS, STOS and LODS too; the last of several prefixes counts. */
     for (unsigned i = 0; i < in->raw.prefix_count; i++)
         if (in->raw.prefixes[i].value >= 0xf2) {
             d->repne = in->raw.prefixes[i].value == 0xf2;
@@ -174,7 +184,9 @@ static uint8_t simd_prefix(const ZydisDecodedInstruction *in)
     return found;
 }
 
-static void take_encoding(struct encoding *e, const ZydisDecodedInstruction *in)
+/* The raw fields, for instructions that are chosen by opcode and not by mnemonic (SSE,
+ * x87). */
+static void fill_encoding(struct encoding *e, const ZydisDecodedInstruction *in)
 {
     e->opcode = in->opcode;
     e->map = in->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT ? 0 :
@@ -190,6 +202,7 @@ static void take_encoding(struct encoding *e, const ZydisDecodedInstruction *in)
 
 /* ---- an instruction ---- */
 
+/* DECODE_SHORT: the instruction goes on beyond `avail`.  Nothing else is known of *d then. */
 enum decode_result decode_insn(enum code_width width, const uint8_t *bytes, size_t avail,
                                uint64_t rip, struct decoded *d)
 {
@@ -208,8 +221,8 @@ enum decode_result decode_insn(enum code_width width, const uint8_t *bytes, size
     d->far = in.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
     d->x87 = in.meta.isa_ext == ZYDIS_ISA_EXT_X87;
     d->mem.base = d->mem.index = NO_REG;
-    take_prefixes(d, &in);
-    take_operands(d, &in, o, rip);
-    take_encoding(&d->enc, &in);
+    fill_prefixes(d, &in);
+    fill_operands(d, &in, o, rip);
+    fill_encoding(&d->enc, &in);
     return DECODED;
 }

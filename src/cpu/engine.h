@@ -33,7 +33,7 @@ struct engine_caps {
     bool real_mode, protected_mode, paging32, pae, long_mode, v86, sse;
     bool iret32, int64, syscall64;  /* 32-bit handlers return; INT n, SYSCALL in long mode */
     bool single_step, deterministic;
-    bool steps_into_handlers;       /* a step over INT n ends before the handler's first instruction */
+    bool steps_into_handlers;       /* a step over INT n ends at the handler's first instruction */
     bool breakpoints, user_breakpoints, watchpoints;        /* set_debug(); in ring 3 too */
     bool sees_cr_access, sees_cpuid, sees_msr, sees_first_touch, sees_vmcall;
     bool exits_on_demand;       /* engine.exit_on is all there is */

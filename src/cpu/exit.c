@@ -75,6 +75,8 @@ const char *const event_type_names[N_EVENT_TYPES] = {
     [EVENT_EXCEPTION] = "EXCEPTION", [EVENT_SOFTWARE] = "SOFTWARE", [EVENT_INT1] = "INT1",
 };
 
+/* Reasons are the SDM's numbers with gaps; the index counts those that we know.  -1: none
+ * of them. */
 EXIT_PATH int exit_index(unsigned reason)
 {
     switch (reason) {
@@ -97,6 +99,9 @@ EXIT_PATH enum exit_payload exit_payload_of(unsigned reason)
     return i < 0 ? PAYLOAD_none : exit_infos[i].payload;
 }
 
+/* Ask for an exception to be delivered to the guest.  If the exit was about this very
+ * exception, its type is kept: INT3 must stay a software exception, whose saved RIP is
+ * behind it. */
 enum verdict exit_reflect(struct vmexit *x, uint8_t vector, bool has_error, uint32_t error)
 {
     bool same = x->reason == EXIT_EXCEPTION && x->fault.vector == vector &&
@@ -126,6 +131,7 @@ static const uint8_t intr_types[N_EVENT_TYPES] = {
     [EVENT_INT1] = 5, [EVENT_SOFTWARE] = 6,
 };
 
+/* Vector, type, and error code: the VMCS has the last one in a field of its own. */
 static uint64_t pack_interruption(const struct vmexit *x)
 {
     uint64_t type = x->fault.vector == VEC_NMI ? intr_types[EVENT_NMI] : intr_types[x->fault.type];
@@ -138,6 +144,8 @@ static uint64_t pack_cpuid(const struct vmexit *x)
     return x->cpuid.leaf | (uint64_t)x->cpuid.subleaf << 32;
 }
 
+/* [SDM 3C "Exit Qualification for Control-Register Accesses", "Exit Qualification for MOV
+ * DR"] */
 static uint64_t pack_cr(const struct vmexit *x)
 {
     if (x->reason == EXIT_DR_ACCESS)
@@ -153,6 +161,7 @@ static uint64_t pack_cr_value(const struct vmexit *x)
     return x->cr.type == CR_MOV_TO || x->cr.type == CR_LMSW ? x->cr.value : 0;
 }
 
+/* [SDM 3C "Exit Qualification for I/O Instructions"] */
 static EXIT_PATH uint64_t pack_io(const struct vmexit *x)
 {
     return ((uint64_t)(x->io.size - 1) & IO_SIZE) | (x->io.in ? IO_IN : 0)
@@ -165,11 +174,12 @@ static EXIT_PATH uint64_t pack_io_value(const struct vmexit *x)
     return x->io.string ? x->io.gla : x->io.in ? 0 : x->io.value;
 }
 
+/* [SDM 3C "Exit Qualification for EPT Violations"] An engine that does not know the linear
+ * address leaves it 0. */
 static uint64_t pack_page(const struct vmexit *x)
 {
     if (x->reason == EXIT_INVLPG)
         return x->page.gla;
-    /* An engine that does not know the linear address leaves it 0. */
     uint64_t known = x->page.gla ? (x->page.gla & PAGE_MASK) | EPT_GLA_VALID : 0;
     return (x->page.access & 7) | (uint64_t)(x->page.perm & 7) << 3 | known
          | (x->page.in_walk ? 0 : EPT_NOT_WALK);
@@ -262,6 +272,8 @@ static void unpack_cpuid(struct vmexit *x, uint64_t qual, uint64_t extra)
     x->cpuid.subleaf = (uint32_t)(qual >> 32);
 }
 
+/* The offset into the page is the same in both addresses, except in a page walk: there the
+ * guest-physical address is that of an entry of the guest's tables. */
 static void unpack_page(struct vmexit *x, uint64_t qual, uint64_t extra)
 {
     if (x->reason == EXIT_INVLPG) {
@@ -272,8 +284,6 @@ static void unpack_page(struct vmexit *x, uint64_t qual, uint64_t extra)
     x->page.perm = qual >> 3 & 7;
     x->page.in_walk = !(qual & EPT_NOT_WALK);
     x->page.gpa = extra;
-    /* The offset into the page is the same in both addresses, except in a page walk: there the
-     * guest-physical address is that of an entry of the guest's tables. */
     if (qual & EPT_GLA_VALID)
         x->page.gla = (qual & PAGE_MASK) | (x->page.in_walk ? 0 : extra & ~PAGE_MASK);
 }

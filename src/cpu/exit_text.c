@@ -15,6 +15,7 @@
 #include "base/x86.h"
 #include "cpu/state.h"
 
+/* "#PF" for 14, as the manual writes it; vectors that are no exception have no name. */
 static const char *vector_name(unsigned vector)
 {
     switch (vector) {
@@ -25,6 +26,7 @@ static const char *vector_name(unsigned vector)
     return "vector";
 }
 
+/* An empty string for an MSR that this CPU does not have. */
 static const char *msr_name(uint32_t index)
 {
     switch (index) {
@@ -42,6 +44,8 @@ static const char *access_name(unsigned a)
     return names[a & 7];
 }
 
+/* An exit that has no facts of its own is its name.  A damaged trace may hold a reason that
+ * is none. */
 static void say_nothing(const struct vmexit *x, char *buf, size_t n)
 {
     if (exit_index(x->reason) < 0)
@@ -50,6 +54,7 @@ static void say_nothing(const struct vmexit *x, char *buf, size_t n)
         snprintf(buf, n, "%s", exit_name(x->reason));
 }
 
+/* "EXCEPTION #PF(14) error 0x2 gla 0x1000".  `gla` of a #DB holds bits of DR6. */
 static void say_fault(const struct vmexit *x, char *buf, size_t n)
 {
     int len = snprintf(buf, n, "%s %s(%u)", exit_name(x->reason), vector_name(x->fault.vector),
@@ -71,6 +76,7 @@ static void say_cpuid(const struct vmexit *x, char *buf, size_t n)
              x->cpuid.subleaf);
 }
 
+/* Access and permission in the style of ls(1): "access -w- allowed r-x". */
 static void say_page(const struct vmexit *x, char *buf, size_t n)
 {
     char gla[40] = "";
@@ -94,6 +100,7 @@ static void say_mmio(const struct vmexit *x, char *buf, size_t n)
              x->mmio.gpa, x->mmio.size, what);
 }
 
+/* "IO rep outs 0x3f8 size 1 gla 0x1000".  What IN reads is not known yet. */
 static void say_io(const struct vmexit *x, char *buf, size_t n)
 {
     char what[40] = "";
@@ -105,6 +112,7 @@ static void say_io(const struct vmexit *x, char *buf, size_t n)
              x->io.string ? "s" : "", x->io.port, x->io.size, what);
 }
 
+/* The instruction as an assembler would write it. */
 static void say_cr(const struct vmexit *x, char *buf, size_t n)
 {
     const char *name = exit_name(x->reason);
@@ -127,6 +135,7 @@ static void say_cr(const struct vmexit *x, char *buf, size_t n)
     }
 }
 
+/* RDTSC has the same payload, for it reads the TSC, an MSR. */
 static void say_msr(const struct vmexit *x, char *buf, size_t n)
 {
     const char *name = exit_name(x->reason);
@@ -156,6 +165,7 @@ static void say_fail(const struct vmexit *x, char *buf, size_t n)
              x->raw, x->fail.what ? ": " : "", x->fail.what ? x->fail.what : "");
 }
 
+/* By payload. */
 static void (*const sayings[N_PAYLOADS])(const struct vmexit *x, char *buf, size_t n) = {
     [PAYLOAD_none]  = say_nothing, [PAYLOAD_fault] = say_fault, [PAYLOAD_cpuid] = say_cpuid,
     [PAYLOAD_page]  = say_page,    [PAYLOAD_mmio]  = say_mmio,  [PAYLOAD_io]    = say_io,
@@ -163,6 +173,8 @@ static void (*const sayings[N_PAYLOADS])(const struct vmexit *x, char *buf, size
     [PAYLOAD_fail]  = say_fail,    [PAYLOAD_breakpoint] = say_breakpoint,
 };
 
+/* Never more than n bytes with the final 0; buf is returned, so that it can be an argument
+ * of printf(). */
 char *exit_describe(const struct vmexit *x, char *buf, size_t n)
 {
     if (!n)

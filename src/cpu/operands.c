@@ -12,8 +12,8 @@
 #include "base/x86.h"
 #include "cpu/exit.h"
 
-/* The width of the stack matters here, which decode.h leaves out: the hidden operands of PUSH and
- * POP depend on it. */
+/* Decode with implied operands.  The width of the stack matters here, which decode.h leaves
+ * out: the hidden operands of PUSH and POP depend on it. */
 static bool decode_all(const struct cpu_state *s, unsigned bits, const uint8_t *bytes, size_t n,
                        ZydisDecodedInstruction *i, ZydisDecodedOperand *o)
 {
@@ -61,6 +61,7 @@ static gla_t segment_base(const struct cpu_state *s, unsigned code_bits, ZydisRe
     return 0;
 }
 
+/* Hidden operands with such a base are what PUSH, POP, CALL and RET move. */
 static bool is_stack_register(ZydisRegister r)
 {
     return r == ZYDIS_REGISTER_RSP || r == ZYDIS_REGISTER_ESP || r == ZYDIS_REGISTER_SP;
@@ -133,6 +134,7 @@ unsigned operands_of(const struct cpu_state *s, unsigned bits, const uint8_t *by
     return found;
 }
 
+/* `times` iterations of a REP touch one range: it grows upward, or downward with DF set. */
 void operands_repeat(struct operand *o, unsigned n, const struct cpu_state *s, uint64_t times)
 {
     for (unsigned k = 0; k < n; k++) {
@@ -144,6 +146,8 @@ void operands_repeat(struct operand *o, unsigned n, const struct cpu_state *s, u
     }
 }
 
+/* Two ranges overlap if either begins in the other; the subtraction is modulo 2^64, so a
+ * range that wraps is right, too. */
 bool operands_touch(const struct operand *o, unsigned n, gla_t at, uint64_t len, unsigned access)
 {
     for (unsigned k = 0; k < n; k++)

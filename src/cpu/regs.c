@@ -14,30 +14,35 @@
 
 #include "base/x86.h"
 
+/* Rows: where a member is; a register that is a whole member; a part of one. */
 #define AT(member)  offsetof(struct cpu_state, member), sizeof(((struct cpu_state *)0)->member)
-#define WHOLE(nm, member, group)    { nm, AT(member), 0, 8 * sizeof(((struct cpu_state *)0)->member), \
-                                      group, false }
+#define WHOLE(nm, member, group) \
+    { nm, AT(member), 0, 8 * sizeof(((struct cpu_state *)0)->member), group, false }
 #define PART(nm, member, lo, bits, group)   { nm, AT(member), lo, bits, group, true }
 
 #define GPR_WHOLE(id, nm)   WHOLE(#nm, gpr[id], ST_GPRS),
 #define GPR_OLD(id, c)      PART("e" c, gpr[id], 0, 32, ST_GPRS), PART(c, gpr[id], 0, 16, ST_GPRS)
-#define GPR_OLD_BYTES(id, c)    PART(c "l", gpr[id], 0, 8, ST_GPRS), PART(c "h", gpr[id], 8, 8, ST_GPRS)
-#define GPR_NEW(id, nm)     PART(nm "d", gpr[id], 0, 32, ST_GPRS), PART(nm "w", gpr[id], 0, 16, ST_GPRS), \
-                            PART(nm "b", gpr[id], 0, 8, ST_GPRS)
+#define GPR_OLD_BYTES(id, c) \
+    PART(c "l", gpr[id], 0, 8, ST_GPRS), PART(c "h", gpr[id], 8, 8, ST_GPRS)
+#define GPR_NEW(id, nm) \
+    PART(nm "d", gpr[id], 0, 32, ST_GPRS), PART(nm "w", gpr[id], 0, 16, ST_GPRS), \
+    PART(nm "b", gpr[id], 0, 8, ST_GPRS)
 #define SEG_ROWS(id, nm)    WHOLE(#nm, seg[SEG_##id].sel, ST_SEGS),                 \
                             WHOLE(#nm ".base", seg[SEG_##id].base, ST_SEGS),        \
                             WHOLE(#nm ".limit", seg[SEG_##id].limit, ST_SEGS),      \
                             WHOLE(#nm ".attr", seg[SEG_##id].attr, ST_SEGS),
 #define FLAG_ROW(nm, bit)   PART(nm, rflags, bit, 1, ST_GPRS)
 
-/* GPR_OLD: the registers that a 386 has, with names for their parts by letters.  GPR_NEW: R8 to R15
- * of 64-bit mode, whose parts are named by suffixes.  [SDM 1 "General-Purpose Registers in 64-Bit Mode"] */
+/* GPR_OLD: the registers that a 386 has, with names for their parts by letters.  GPR_NEW: R8 to
+ * R15 of 64-bit mode, whose parts are named by suffixes.
+ * [SDM 1 "General-Purpose Registers in 64-Bit Mode"] */
 static const struct reg regs[] = {
     GPR_LIST(GPR_WHOLE)
     WHOLE("rip", rip, ST_GPRS), WHOLE("rflags", rflags, ST_GPRS),
     GPR_OLD(RAX, "ax"), GPR_OLD(RCX, "cx"), GPR_OLD(RDX, "dx"), GPR_OLD(RBX, "bx"),
     GPR_OLD(RSP, "sp"), GPR_OLD(RBP, "bp"), GPR_OLD(RSI, "si"), GPR_OLD(RDI, "di"),
-    GPR_OLD_BYTES(RAX, "a"), GPR_OLD_BYTES(RCX, "c"), GPR_OLD_BYTES(RDX, "d"), GPR_OLD_BYTES(RBX, "b"),
+    GPR_OLD_BYTES(RAX, "a"), GPR_OLD_BYTES(RCX, "c"),
+    GPR_OLD_BYTES(RDX, "d"), GPR_OLD_BYTES(RBX, "b"),
     PART("spl", gpr[RSP], 0, 8, ST_GPRS), PART("bpl", gpr[RBP], 0, 8, ST_GPRS),
     PART("sil", gpr[RSI], 0, 8, ST_GPRS), PART("dil", gpr[RDI], 0, 8, ST_GPRS),
     GPR_NEW(R8, "r8"), GPR_NEW(R9, "r9"), GPR_NEW(R10, "r10"), GPR_NEW(R11, "r11"),
@@ -46,8 +51,9 @@ static const struct reg regs[] = {
     PART("eflags", rflags, 0, 32, ST_GPRS),
     FLAG_ROW("cf", 0), FLAG_ROW("pf", 2), FLAG_ROW("af", 4), FLAG_ROW("zf", 6), FLAG_ROW("sf", 7),
     FLAG_ROW("tf", 8), FLAG_ROW("if", 9), FLAG_ROW("df", 10), FLAG_ROW("of", 11),
-    PART("iopl", rflags, 12, 2, ST_GPRS), FLAG_ROW("nt", 14), FLAG_ROW("rf", 16), FLAG_ROW("vm", 17),
-    FLAG_ROW("ac", 18), FLAG_ROW("vif", 19), FLAG_ROW("vip", 20), FLAG_ROW("id", 21),
+    PART("iopl", rflags, 12, 2, ST_GPRS), FLAG_ROW("nt", 14), FLAG_ROW("rf", 16),
+    FLAG_ROW("vm", 17), FLAG_ROW("ac", 18), FLAG_ROW("vif", 19), FLAG_ROW("vip", 20),
+    FLAG_ROW("id", 21),
     SEG_LIST(SEG_ROWS)
     PART("cpl", seg[SEG_SS].attr, 5, 2, ST_SEGS),
     WHOLE("gdtr.base", gdtr.base, ST_SEGS), WHOLE("gdtr.limit", gdtr.limit, ST_SEGS),
@@ -73,6 +79,8 @@ const struct reg *reg_at(size_t i)
     return i < NELEM(regs) ? &regs[i] : NULL;
 }
 
+/* Comparing the first letter first makes this fast enough for every keystroke of a
+ * completion. */
 const struct reg *reg_find(const char *name, size_t len)
 {
     for (size_t i = 0; i < NELEM(regs); i++)
@@ -87,6 +95,7 @@ static uint64_t mask_of(const struct reg *r)
     return r->bits == 64 ? ~UINT64_C(0) : BIT(r->bits) - 1;
 }
 
+/* The whole member that the register is part of. */
 static uint64_t member(const struct reg *r, const struct cpu_state *s)
 {
     uint64_t v = 0;
@@ -113,6 +122,7 @@ void reg_set(const struct reg *r, struct cpu_state *s, uint64_t value)
 
 /* ---- what follows from them ---- */
 
+/* Long mode, of which compatibility mode is a part. */
 static bool is_long(const struct cpu_state *s)
 {
     return s->efer & EFER_LMA;
@@ -123,8 +133,9 @@ static bool is_protected(const struct cpu_state *s)
     return (s->cr0 & CR0_PE) && !(s->rflags & FLAG_VM);
 }
 
-/* In 64-bit mode CS.L is set; otherwise CS.D alone tells 16 bits from 32.  [SDM 3A "Code-Segment
- * Descriptor in 64-bit Mode"] */
+/* In 64-bit mode CS.L is set; otherwise CS.D alone tells 16 bits from 32, in real mode as
+ * well: a segment loaded in protected mode keeps its D bit ("unreal mode").  [SDM 3A
+ * "Code-Segment Descriptor in 64-bit Mode"] */
 unsigned state_code_bits(const struct cpu_state *s)
 {
     uint16_t attr = s->seg[SEG_CS].attr;
@@ -133,6 +144,7 @@ unsigned state_code_bits(const struct cpu_state *s)
     return is_protected(s) && (attr & SEG_DB) ? 32 : attr & SEG_DB ? 32 : 16;
 }
 
+/* 64-bit mode ignores the base of CS; elsewhere linear addresses have 32 bits. */
 gla_t state_pc(const struct cpu_state *s)
 {
     return state_code_bits(s) == 64 ? s->rip : (uint32_t)(s->seg[SEG_CS].base + s->rip);
@@ -147,11 +159,13 @@ gla_t state_sp(const struct cpu_state *s)
     return (uint32_t)(s->seg[SEG_SS].base + off);
 }
 
+/* For people.  The order of the tests matters: VM counts in protected mode only. */
 const char *state_mode(const struct cpu_state *s)
 {
     static const char *const names[2][3] = {
         { "protected mode, 16-bit", "protected mode, 32-bit", "?" },
-        { "long mode, 16-bit compatibility", "long mode, 32-bit compatibility", "long mode, 64-bit" },
+        { "long mode, 16-bit compatibility", "long mode, 32-bit compatibility",
+          "long mode, 64-bit" },
     };
     if (!(s->cr0 & CR0_PE))
         return "real mode";
@@ -161,6 +175,7 @@ const char *state_mode(const struct cpu_state *s)
     return names[is_long(s)][bits == 64 ? 2 : bits == 32];
 }
 
+/* From the highest bit down, as the table has the flags in ascending order. */
 char *state_flags(uint64_t rflags, char *buf, size_t n)
 {
     size_t used = 0;

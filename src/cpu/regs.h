@@ -22,7 +22,8 @@ struct reg {
 
 size_t regs_count(void);
 const struct reg *reg_at(size_t i);
-const struct reg *reg_find(const char *name, size_t len);      /* NULL: none; case does not matter */
+/* By the first `len` characters of name, in upper or lower case.  NULL: there is none. */
+const struct reg *reg_find(const char *name, size_t len);
 
 uint64_t reg_get(const struct reg *r, const struct cpu_state *s);
 

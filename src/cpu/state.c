@@ -27,11 +27,15 @@ const char *const seg_names[N_SEGS] = {
 #undef X
 };
 
+/* Attributes of segments as they are after reset; the limits are 64 KiB. */
 #define DATA_RW  (SEG_P | SEG_S | 3)    /* read/write, accessed */
 #define LDT      (SEG_P | 2)
 #define BUSY_TSS (SEG_P | 11)           /* VM entry wants a busy TSS in TR */
 
-/* [SDM 3A "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT"] */
+/* What hardware holds at power-on.  The first instruction is at CS.base + RIP = FFFFFFF0h,
+ * 16 bytes below 4 GiB, where a PC has its firmware, although CS holds F000h: the base is a
+ * special one until CS is loaded.  [SDM 3A "IA-32 and Intel 64 Processor States Following
+ * Power-up, Reset, or INIT"; "First Instruction Executed"] */
 static const struct cpu_state after_reset = {
     .gpr[RDX] = 0x600,                  /* family 6 */
     .rip = 0xfff0,
@@ -59,6 +63,7 @@ void cpu_state_reset(struct cpu_state *s)
     *s = after_reset;
 }
 
+/* A register that is compared, and where it lies in struct cpu_state. */
 struct reg {
     const char *name;
     unsigned    group;
@@ -71,6 +76,8 @@ struct reg {
 #define FPU(name, at, bytes) \
     { name, ST_FPU, offsetof(struct cpu_state, fpu) + (at), bytes }
 
+/* What is listed here is compared, and nothing else; segments and rows of FPU registers
+ * follow in code. */
 static const struct reg regs[] = {
 #define X(id, name) REG(ST_GPRS, #name, gpr[id]),
     GPR_LIST(X)
@@ -117,6 +124,7 @@ struct report {
 };
 
 __attribute__((format(printf, 2, 3)))
+/* One difference.  It is counted even if its line does not fit. */
 static void report_line(struct report *r, const char *fmt, ...)
 {
     r->differ++;
@@ -130,13 +138,16 @@ static void report_line(struct report *r, const char *fmt, ...)
         r->used += (size_t)len < r->n - r->used ? (size_t)len : r->n - r->used - 1;
 }
 
-static uint64_t load(const struct cpu_state *s, const struct reg *r)
+/* Members have 1 to 8 bytes; x86 is little-endian, so copying them to the front is right. */
+static uint64_t load_member(const struct cpu_state *s, const struct reg *r)
 {
     uint64_t v = 0;
     memcpy(&v, (const char *)s + r->offset, r->size);
     return v;
 }
 
+/* A line of the report, if a and b differ: name, value of a, value of b, as many digits as
+ * fit size bytes. */
 static void diff_value(struct report *r, const char *name, uint64_t a, uint64_t b, unsigned size)
 {
     int digits = (int)(2 * size);
@@ -145,6 +156,8 @@ static void diff_value(struct report *r, const char *name, uint64_t a, uint64_t 
                     digits, (unsigned long long)b);
 }
 
+/* A segment that neither CPU can use has no limit or attributes that mean anything.  The
+ * bases of FS and GS count even so, for 64-bit mode uses them. */
 static void diff_segment(struct report *r, unsigned i, const struct segment *a,
                          const struct segment *b)
 {
@@ -154,7 +167,7 @@ static void diff_segment(struct report *r, unsigned i, const struct segment *a,
     snprintf(name, sizeof name, "%s.sel", seg_names[i]);
     diff_value(r, name, a->sel, b->sel, 2);
     snprintf(name, sizeof name, "%s.base", seg_names[i]);
-    if (!unusable || i == SEG_FS || i == SEG_GS)    /* long mode uses these even so */
+    if (!unusable || i == SEG_FS || i == SEG_GS)
         diff_value(r, name, a->base, b->base, 8);
     if (unusable)
         return;
@@ -192,6 +205,7 @@ struct paging paging_of(const struct cpu_state *s)
     };
 }
 
+/* A debugger may look at user pages, whatever SMAP says: AC set allows it. */
 struct paging paging_for_debugger(const struct cpu_state *s)
 {
     struct paging pg = paging_of(s);
@@ -209,7 +223,8 @@ unsigned cpu_state_diff(const struct cpu_state *a, const struct cpu_state *b,
         out[0] = '\0';
     for (size_t i = 0; i < NELEM(regs); i++)
         if (regs[i].group & groups)
-            diff_value(&r, regs[i].name, load(a, &regs[i]), load(b, &regs[i]), regs[i].size);
+            diff_value(&r, regs[i].name, load_member(a, &regs[i]), load_member(b, &regs[i]),
+                       regs[i].size);
     for (unsigned i = 0; i < N_SEGS && (groups & ST_SEGS); i++)
         diff_segment(&r, i, &a->seg[i], &b->seg[i]);
     if (groups & ST_FPU) {

@@ -36,7 +36,8 @@ enum seg {
  * whether code is 64 bits wide or runs in compatibility mode, 16 or 32 bits wide.
  * [SDM 3A "Modes of Operation"] */
 enum cpu_mode {
-    MODE_REAL, MODE_V86, MODE_PROT16, MODE_PROT32, MODE_LONG16, MODE_LONG32, MODE_LONG64, N_CPU_MODES
+    MODE_REAL, MODE_V86, MODE_PROT16, MODE_PROT32, MODE_LONG16, MODE_LONG32, MODE_LONG64,
+    N_CPU_MODES
 };
 
 struct segment {            /* selector + the hidden part  [SDM 3A "Segment Registers"] */

@@ -23,6 +23,8 @@ static void log_exit(struct vcpu *v, const struct vmexit *x)
     trace_enter(t, trace_emit(t, TRACE_EXIT, x->reason, exit_qualification(x), exit_extra(x)));
 }
 
+/* The owner is asked first.  False: the engine came back for a reason of the owner's alone, such
+ * as an alarm; the guest has not exited, and nothing is logged. */
 EXIT_PATH bool vcpu_came_back(struct vcpu *v, const struct vmexit *x)
 {
     if (!v->owner.came_back(v->owner.arg, v, x)) {
@@ -36,6 +38,8 @@ EXIT_PATH bool vcpu_came_back(struct vcpu *v, const struct vmexit *x)
     return true;
 }
 
+/* The engine carries the verdict out; then what has changed with it is told: paging to the
+ * owner, the end of the exit to the trace. */
 EXIT_PATH void vcpu_conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
 {
     v->ops->conclude(v, x, verdict);
@@ -50,6 +54,8 @@ EXIT_PATH void vcpu_conclude(struct vcpu *v, const struct vmexit *x, enum verdic
     trace_leave(v->trace, 0);           /* what comes next starts a chain of its own */
 }
 
+/* `cause` is the event that the interrupt answers, for example the PIC's IRQ_ACK. -errno:
+ * the guest cannot take it now. */
 int vcpu_inject(struct vcpu *v, const struct event *e, uint64_t cause)
 {
     uint64_t old = trace_enter(v->trace, cause);

@@ -18,9 +18,11 @@ struct dirty;
 
 /* Whose wish it is that the engine comes back when its budget is used up.  In this order where two
  * wish the same: exits for a replay or a debugger are not logged. */
-enum turn_end { ENDS_FOR_TIME, ENDS_FOR_LIMIT, ENDS_FOR_LOCKSTEP, ENDS_FOR_REPLAY, ENDS_FOR_DEBUGGER };
+enum turn_end {
+    ENDS_FOR_TIME, ENDS_FOR_LIMIT, ENDS_FOR_LOCKSTEP, ENDS_FOR_REPLAY, ENDS_FOR_DEBUGGER
+};
 
-/* What one turn of the run loop leaves behind: for the next one, for lockstep and for a debugger. */
+/* What one turn of the run loop leaves behind for the next one, for lockstep and a debugger. */
 struct turn {
     bool         unfinished;        /* a debugger interrupted it: the guest is still to run on */
     bool         after_visible;     /* it ended at an exit that the guest can tell            */
@@ -34,7 +36,7 @@ struct turn {
     uint64_t     time_base_at_exit_ns;      /* before the access was charged                  */
 };
 
-/* What the owner of a CPU -- the monitor, or a test -- is asked by vcpu_run() and vcpu_conclude(). */
+/* What vcpu_run() and vcpu_conclude() ask the owner of a CPU: the monitor, or a test. */
 struct vcpu_owner {
     /* The engine's run() is over: bring virtual time up to date.  False: it came back for a reason
      * of the owner's alone (an alarm clock, a debugger's stop): the guest has not exited, nothing
@@ -99,7 +101,7 @@ static inline bool vcpu_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
 void vcpu_conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict);
 
 /* Give the guest e as it goes on, because of the event `cause` (0: no event).  The engine logs
- * INJECT, and what the guest does next is caused by that.  0, or -errno: it does not take it now. */
+ * INJECT, and what the guest does next is caused by that.  0; or -errno: not taken now. */
 int vcpu_inject(struct vcpu *v, const struct event *e, uint64_t cause);
 
 /* For engines: log something with its own place.  Others that follow are stamped as before. */

@@ -18,6 +18,7 @@
 
 /* ---- pages with code ---- */
 
+/* The record of the page that hva lies on; NULL: no code was decoded there. */
 static struct code_page *page_find(const struct soft *s, const void *hva)
 {
     uintptr_t page = (uintptr_t)hva & PAGE_MASK;
@@ -71,16 +72,19 @@ static void block_range(const struct block *b, const struct code_page *p, unsign
     }
 }
 
+/* A block that crosses into a second page is in two lists: which link belongs to p? */
 static struct block **next_on_page(struct block *b, const struct code_page *p)
 {
     return &b->page_next[((uintptr_t)b->hva & PAGE_MASK) != p->page];
 }
 
+/* The bits of the 64-byte chunks that bytes [from, to) of a page lie in. */
 static uint64_t chunk_mask(unsigned from, unsigned to)
 {
     return FIELD((to - 1) / 64, from / 64);
 }
 
+/* The first block on a page also takes the page its write tag in the TLB. */
 static void page_add(struct soft *s, struct block *b, uint8_t *hva)
 {
     struct code_page *p = page_get(s, hva);
@@ -111,6 +115,7 @@ static void page_remove(struct block *b, struct code_page *p)
         *at = *next_on_page(b, p);
 }
 
+/* Blocks may share a chunk, so when one goes the bitmap is made anew from the others. */
 static void page_recount(struct code_page *p)
 {
     unsigned from, to;
@@ -137,6 +142,9 @@ static void unlink_branches(struct code_page *p, const struct block *b)
     }
 }
 
+/* From every place where it could be found: jump cache, hash table, pages, links.  It may
+ * be running right now, so its memory stays, and its micro-operations become op_stale,
+ * which looks up what follows. */
 void block_kill(struct soft *s, struct block *b)
 {
     struct jump_entry *j = &s->jumps[jump_index(b->rip)];
@@ -160,6 +168,7 @@ void block_kill(struct soft *s, struct block *b)
         b->uop[i].fn = op_stale;
 }
 
+/* Page by page, and on each only blocks with a byte in the range. */
 void blocks_written(struct soft *s, uint8_t *hva, uint64_t len)
 {
     while (len) {

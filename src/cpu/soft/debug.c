@@ -23,6 +23,7 @@
 
 #define MAX_TOUCHED 16                  /* stops of one instruction; others go untold */
 
+/* All that is asked for, and what of it is about to be told. */
 struct soft_debug {
     gla_t            *code;
     size_t            n_code;
@@ -37,6 +38,7 @@ struct soft_debug {
 
 /* ---- code ---- */
 
+/* The first of n ascending addresses that is not below `from`; n if there is none. */
 size_t debug_first_at(const gla_t *code, size_t n, gla_t from)
 {
     size_t lo = 0, hi = n;
@@ -50,6 +52,7 @@ size_t debug_first_at(const gla_t *code, size_t n, gla_t from)
     return lo;
 }
 
+/* How many of `bytes` bytes of code from `from` on can run before a stop.  0: one is here. */
 unsigned debug_bytes_to_stop(const struct soft *s, gla_t from, unsigned bytes)
 {
     const struct soft_debug *d = s->debug;
@@ -59,12 +62,14 @@ unsigned debug_bytes_to_stop(const struct soft *s, gla_t from, unsigned bytes)
     return i < d->n_code && d->code[i] - from < bytes ? (unsigned)(d->code[i] - from) : bytes;
 }
 
+/* Are all these bytes in [lo, hi)? Unsigned differences make one comparison of two. */
 bool debug_in_range(const struct soft *s, gla_t from, unsigned bytes)
 {
     const struct soft_debug *d = s->debug;
     return from - d->lo < d->hi - d->lo && d->hi - from >= bytes;
 }
 
+/* A record for run() to return, filled in by the caller. */
 static struct vmexit *stop_record(struct soft *s, gla_t at)
 {
     struct vmexit *x = soft_exit_record(s, EXIT_BREAKPOINT);
@@ -72,6 +77,8 @@ static struct vmexit *stop_record(struct soft *s, gla_t at)
     return x;
 }
 
+/* The CPU stands at pc.  If it is a stop, or outside the range, make a record: but only
+ * once while no instruction was executed, so that the guest can go on from there. */
 bool debug_tell_code(struct soft *s, gla_t pc)
 {
     struct soft_debug *d = s->debug;
@@ -102,6 +109,7 @@ static size_t last_touched(const struct soft_debug *d, gla_t first, gla_t last)
     return lo && d->reach[lo - 1] >= first ? lo - 1 : d->n_data;
 }
 
+/* A stop at the end of the address space does not wrap. */
 static gla_t last_byte(const struct data_stop *d)
 {
     return d->at + d->len - 1 < d->at ? UINT64_MAX : d->at + d->len - 1;
@@ -118,6 +126,8 @@ static size_t next_touched(const struct soft_debug *d, size_t i, gla_t first, gl
     return d->n_data;
 }
 
+/* Must accesses of this kind to the page of gla be seen?  The TLB asks before it gives the
+ * page a tag. */
 bool debug_watches(const struct soft *s, gla_t gla, unsigned access)
 {
     const struct soft_debug *d = s->debug;
@@ -126,6 +136,7 @@ bool debug_watches(const struct soft *s, gla_t gla, unsigned access)
            next_touched(d, last_touched(d, first, last), first, last, access) < d->n_data;
 }
 
+/* Each stop once for each instruction. */
 static void note_touched(struct soft_debug *d, size_t i, gla_t at)
 {
     for (unsigned k = 0; k < d->n_touched; k++)
@@ -137,6 +148,9 @@ static void note_touched(struct soft_debug *d, size_t i, gla_t at)
     d->touched[d->n_touched++].at = at;
 }
 
+/* An access to a page with watched bytes.  If other instructions follow in the block the
+ * instruction is taken back (soft_again() does not return) and executed again alone.
+ * Setting icount_limit to 0 makes the run loop stop behind it. */
 void debug_touch(struct soft *s, gla_t gla, unsigned size, unsigned access)
 {
     struct soft_debug *d = s->debug;
@@ -180,7 +194,8 @@ void debug_tell_data(struct soft *s)
 
 /* ---- what is asked for ---- */
 
-static void *copied(const void *from, size_t n, size_t bytes)
+/* A copy on the heap; never NULL for want of elements. */
+static void *copy_of(const void *from, size_t n, size_t bytes)
 {
     void *to = malloc(n * bytes + 1);
     if (to && n)
@@ -203,10 +218,12 @@ static size_t difference(const gla_t *a, size_t n_a, const gla_t *b, size_t n_b,
     return n;
 }
 
-static int take_code(struct soft *s, const struct debug_stops *asked)
+/* Blocks that contain an address whose stop came or went were cut wrongly: they are
+ * forgotten, and others stay. */
+static int set_code_stops(struct soft *s, const struct debug_stops *asked)
 {
     struct soft_debug *d = s->debug;
-    gla_t *code = copied(asked->code, asked->n_code, sizeof *code);
+    gla_t *code = copy_of(asked->code, asked->n_code, sizeof *code);
     gla_t *changed = malloc((asked->n_code + d->n_code + 1) * sizeof *changed);
     if (!code || !changed) {
         free(code);
@@ -235,12 +252,15 @@ static bool same_data(const struct soft_debug *d, const struct debug_stops *aske
     return true;
 }
 
-static int take_data(struct soft *s, const struct debug_stops *asked)
+/* `reach` makes the search fast although stops may overlap: from any stop downwards it
+ * tells when none before can reach the bytes in question.  The TLB is flushed, for its tags
+ * were given by the old list. */
+static int set_data_stops(struct soft *s, const struct debug_stops *asked)
 {
     struct soft_debug *d = s->debug;
     if (same_data(d, asked))
         return 0;
-    struct data_stop *data = copied(asked->data, asked->n_data, sizeof *data);
+    struct data_stop *data = copy_of(asked->data, asked->n_data, sizeof *data);
     gla_t *reach = malloc((asked->n_data + 1) * sizeof *reach), far = 0;
     if (!data || !reach) {
         free(data);
@@ -257,10 +277,11 @@ static int take_data(struct soft *s, const struct debug_stops *asked)
     d->reach = reach;
     d->n_data = asked->n_data;
     s->debug_data = d->n_data > 0;
-    soft_tlb_flush(s, true);            /* its tags were given by the old ones */
+    soft_tlb_flush(s, true);
     return 0;
 }
 
+/* set_debug() of the engine: this one can do everything that is asked. */
 int soft_set_debug(struct vcpu *v, const struct debug_stops *asked)
 {
     static const struct debug_stops none;
@@ -273,8 +294,8 @@ int soft_set_debug(struct vcpu *v, const struct debug_stops *asked)
     s->debug->lo = asked->lo;
     s->debug->hi = asked->hi;
     s->debug_range = asked->lo != asked->hi;
-    int err = take_code(s, asked);
-    return err ? err : take_data(s, asked);
+    int err = set_code_stops(s, asked);
+    return err ? err : set_data_stops(s, asked);
 }
 
 void debug_free(struct soft *s)

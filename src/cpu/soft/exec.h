@@ -75,6 +75,8 @@ struct block {
     struct uop uop[];
 };
 
+/* A cache from RIP to block, for computed jumps.  `gen` is soft.map_gen when it was made:
+ * changing that number empties the cache. */
 struct jump_entry { uint64_t rip; struct block *block; uint32_t gen; };
 
 #ifdef VITRINE_HARD
@@ -148,6 +150,7 @@ INLINE gla_t code_linear(const struct soft *s, uint64_t rip)
     return s->mode == MODE_LONG64 ? rip : (uint32_t)(s->seg[SEG_CS].base + rip);
 }
 
+/* Where the instruction of a micro-operation begins. */
 INLINE uint64_t uop_rip(const struct soft *s, const struct uop *u)
 {
     return s->block->rip + u->off;
@@ -202,6 +205,8 @@ INLINE uint64_t uop_rip(const struct soft *s, const struct uop *u)
 typedef uint16_t __attribute__((may_alias)) u16_alias;
 typedef uint32_t __attribute__((may_alias)) u32_alias;
 
+/* Registers by number and size.  `reg8` is the index of a byte within the array of
+ * registers, so that AH is byte 1 of RAX and needs no case of its own. */
 INLINE uint64_t reg_get(const struct soft *s, unsigned reg, unsigned reg8, unsigned n)
 {
     switch (n) {
@@ -212,6 +217,8 @@ INLINE uint64_t reg_get(const struct soft *s, unsigned reg, unsigned reg8, unsig
     }
 }
 
+/* A 32-bit write clears the upper half, others leave the rest alone.  [SDM 1
+ * "General-Purpose Registers in 64-Bit Mode"] */
 INLINE void reg_set(struct soft *s, unsigned reg, unsigned reg8, unsigned n, uint64_t v)
 {
     switch (n) {
@@ -245,6 +252,7 @@ INLINE void set_reg(struct soft *s, const struct uop *u, unsigned n, uint64_t v)
 
 /* ---- the TLB's fast path (tlb.c) ---- */
 
+/* An entry has a tag for each kind of access: a page may be readable and not writable. */
 enum { TAG_R, TAG_W, TAG_X };
 
 struct tlb_entry {
@@ -270,6 +278,7 @@ INLINE bool tlb_hit(const struct soft *s, gla_t a, unsigned n, unsigned tag, uin
     return true;
 }
 
+/* memcpy() of a constant size is one instruction, and may be misaligned. */
 INLINE uint64_t mem_get(const uint8_t *p, unsigned n)
 {
     uint8_t v1; uint16_t v2; uint32_t v4; uint64_t v8;
@@ -297,6 +306,8 @@ INLINE void mem_put(uint8_t *p, unsigned n, uint64_t v)
 /* Address variants of a memory operation. */
 enum addressing { A64, A32, AG };
 
+/* base + index * scale + disp; for a register that is absent, NO_REG, the array has an
+ * element that is always 0. */
 INLINE gla_t flat_address(const struct soft *s, const struct uop *u, enum addressing av)
 {
     uint64_t a = s->gpr[u->base] + s->gpr[u->index] * u->scale + (uint64_t)u->disp;
@@ -345,6 +356,7 @@ uint8_t *tlb_span(struct soft *s, gla_t gla, unsigned n, unsigned access);
 
 /* ---- choosing handlers (choose.c) ---- */
 
+/* Where operands are: R register, M memory, I immediate, the destination first. */
 enum form { F_NONE, F_R, F_M, F_I, F_RR, F_RI, F_RM, F_MR, F_MI, F_OTHER };
 
 /* What the files of ops/ need to know to choose a handler. */

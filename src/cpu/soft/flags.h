@@ -16,6 +16,7 @@
 
 #include "cpu/soft/soft.h"
 
+/* What the last operation was: how to work out its flags from dst, src and result. */
 enum cc {
     CC_FLAGS,       /* all six are in cc_src, as in RFLAGS                   */
     CC_BITS,        /* CF, OF, AF are in cc_src; ZF, SF, PF from cc_result   */
@@ -36,11 +37,14 @@ static inline __attribute__((always_inline)) uint64_t cc_sx(uint64_t v, unsigned
     }
 }
 
+/* Of an operand size in bytes. */
 static inline __attribute__((always_inline)) unsigned cc_log2(unsigned n)
 {
     return n == 1 ? 0 : n == 2 ? 1 : n == 4 ? 2 : 3;
 }
 
+/* Carry.  An addition carries if the sum is less, in its width, than one of the operands; a
+ * subtraction borrows if dst < src. */
 static inline bool cc_cf(const struct soft *s)
 {
     switch (s->cc_op & 0xff) {
@@ -64,6 +68,7 @@ static inline bool cc_sf(const struct soft *s)
     return s->cc_op != CC_FLAGS ? (int64_t)s->cc_result < 0 : (s->cc_src & FLAG_SF) != 0;
 }
 
+/* Parity is of the low byte only, even for wide operands. */
 static inline bool cc_pf(const struct soft *s)
 {
     if (s->cc_op == CC_FLAGS)
@@ -71,7 +76,8 @@ static inline bool cc_pf(const struct soft *s)
     return !__builtin_parity((uint8_t)s->cc_result);
 }
 
-/* Overflow.  The sign of a 64-bit word is the sign of the operand. */
+/* Overflow: the sign of a 64-bit word is the sign of the operand.  INC overflows
+ * to the most negative number of its size, and DEC from it.  [SDM 1 "Status Flags"] */
 static inline bool cc_of(const struct soft *s)
 {
     unsigned inc = s->cc_op & 0xff00;
@@ -91,6 +97,7 @@ static inline bool cc_of(const struct soft *s)
     }
 }
 
+/* A carry out of bit 3: bit 4 of the result is then not the XOR of the operands' bits 4. */
 static inline bool cc_af(const struct soft *s)
 {
     unsigned inc = s->cc_op & 0xff00;
@@ -127,6 +134,7 @@ static inline __attribute__((always_inline)) bool cc_cond(const struct soft *s, 
 
 /* ---- what instructions leave behind ---- */
 
+/* AND, OR, XOR, TEST. */
 static inline void cc_set_logic(struct soft *s, uint64_t result)
 {
     s->cc_result = result;
@@ -158,6 +166,7 @@ static inline void cc_set_bits(struct soft *s, uint64_t result, uint64_t bits)
     s->cc_op = CC_BITS;
 }
 
+/* All six are known: POPF, SAHF, and instructions that change single ones. */
 static inline void cc_set_flags(struct soft *s, uint64_t arith)
 {
     s->cc_src = arith;

@@ -19,8 +19,11 @@
 #include "mem/hmem.h"
 #include "mem/nested.h"
 
+/* A whole interpreter, with nested tables of its own. */
 struct one_insn { struct vcpu v; struct nested *nested; };
 
+/* NULL if there is no memory.  The fields of the vCPU that a machine would set stay 0: no
+ * trace, no owner. */
 struct one_insn *one_insn_new(struct gmem *m, struct dirty *dirty)
 {
     struct one_insn *o = calloc(1, sizeof *o);
@@ -90,6 +93,7 @@ static enum one_insn_end go_on(struct one_insn *o, struct vmexit *x)
     }
 }
 
+/* Every exception exits, for the caller decides what becomes of it. */
 enum one_insn_end one_insn_run(struct one_insn *o, const struct cpu_state *before,
                                const struct controls *c, struct vmexit *x)
 {
@@ -104,6 +108,9 @@ enum one_insn_end one_insn_run(struct one_insn *o, const struct cpu_state *befor
     return go_on(o, x);
 }
 
+/* The caller has filled in x.  Three kinds of instruction are not finished by that: a
+ * device has answered one access of an instruction that may make more; INS has its value
+ * and no place to store it yet; CR3 is loaded and the rest of the task switch is to come. */
 enum one_insn_end one_insn_answer(struct one_insn *o, struct vmexit *x)
 {
     struct soft *s = o->v.priv;
@@ -117,8 +124,6 @@ enum one_insn_end one_insn_answer(struct one_insn *o, struct vmexit *x)
         soft_exit_exception(s, &fault);
         return ONE_INSN_EXIT;
     }
-    /* A device has answered one access of an instruction, which may make more; INS has its
-     * value and no place to store it yet; or CR3 is loaded and the task switch is to come. */
     if (x->reason == EXIT_MMIO || s->late_input || !x->len)
         return go_on(o, x);
     return ONE_INSN_DONE;

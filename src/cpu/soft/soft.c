@@ -14,6 +14,7 @@
 #include "cpu/soft/exec.h"
 #include "cpu/soft/run.h"
 
+/* Everything, on any host. */
 static int soft_probe(struct engine_caps *caps)
 {
     *caps = (struct engine_caps){
@@ -70,6 +71,8 @@ static int soft_create(struct vcpu *v)
     return soft_set_state(v, ST_ALL, &reset);
 }
 
+/* Forget everything half done: events on their way, shadows, values that devices have
+ * supplied, code. */
 void soft_start_over(struct soft *s)
 {
     s->inject.type = s->delivering.type = s->raised.type = EVENT_NONE;

@@ -8,6 +8,7 @@
 #include "cpu/soft/exec.h"
 #include "cpu/soft/run.h"
 
+/* Members with the same name in struct soft and struct cpu_state. */
 #define COPY_CRS(X)  X(cr0) X(cr2) X(cr3) X(cr4) X(cr8) X(efer)
 #define COPY_MSRS(X) X(star) X(lstar) X(cstar) X(sfmask) X(kernel_gs_base) X(tsc_aux) \
                      X(sysenter_cs) X(sysenter_esp) X(sysenter_eip) X(pat)
@@ -43,6 +44,8 @@ int soft_get_state(struct vcpu *v, unsigned groups, struct cpu_state *c)
     return 0;
 }
 
+/* Loading general registers cancels what was about to happen to the old ones.
+ * x87_sanitize(): the image may come from a file, and the host's FXRSTOR will load it. */
 int soft_set_state(struct vcpu *v, unsigned groups, const struct cpu_state *c)
 {
     struct soft *s = v->priv;

@@ -414,8 +414,9 @@ static const enum outcome outcomes[4][4] = {
     [DOUBLE_FAULT] = { SERIAL, TRIPLE, TRIPLE, TRIPLE },
 };
 
-/* #AC while #AC is delivered comes again for ever: a gate of ring 3 whose stack is unaligned.  A real
- * CPU then stands still until its monitor intervenes; here the machine is told to have stopped. */
+/* #AC while #AC is delivered comes again for ever: a gate of ring 3 whose stack is unaligned.
+ * A real CPU then stands still until its monitor intervenes; here the machine is told to have
+ * stopped. */
 static bool is_endless(const struct event *first, const struct event *second)
 {
     return first->type == EVENT_EXCEPTION && first->vector == VEC_AC && second->vector == VEC_AC;
@@ -423,8 +424,8 @@ static bool is_endless(const struct event *first, const struct event *second)
 
 bool soft_escalate(struct soft *s, struct event *e)
 {
-    enum outcome o = is_endless(&s->delivering, e) ? TRIPLE
-                                                   : outcomes[class_of(&s->delivering)][class_of(e)];
+    enum outcome o = is_endless(&s->delivering, e)
+                   ? TRIPLE : outcomes[class_of(&s->delivering)][class_of(e)];
 
     s->delivering = (struct event){ .type = EVENT_NONE };
     if (o == DOUBLE) {

@@ -18,11 +18,14 @@ static unsigned access_of(const struct soft *s)
     return s->cpl == 3 ? WALK_USER : 0;
 }
 
+/* Header and x87 registers, then 16 XMM registers, or 8 outside 64-bit mode. */
 static unsigned bytes_used(const struct soft *s)
 {
     return (unsigned)offsetof(struct fxsave, xmm) + (code64(s) ? 256 : 128);
 }
 
+/* The linear address of the image.  What forbids it is checked in the processor's order,
+ * the alignment last. */
 static gla_t image_at(struct soft *s, const struct uop *u, unsigned access)
 {
     gla_t at;
@@ -35,11 +38,13 @@ static gla_t image_at(struct soft *s, const struct uop *u, unsigned access)
     return at;
 }
 
-static bool wide(const struct uop *u)
+/* With REX.W the pointers have 64 bits. */
+static bool has_wide_pointers(const struct uop *u)
 {
     return u->mnemonic == ZYDIS_MNEMONIC_FXSAVE64 || u->mnemonic == ZYDIS_MNEMONIC_FXRSTOR64;
 }
 
+/* The probe comes first: after it no store can fault, so memory never holds half an image. */
 void op_fxsave(struct soft *s, const struct uop *u)
 {
     gla_t at = image_at(s, u, WALK_WRITE);
@@ -47,7 +52,7 @@ void op_fxsave(struct soft *s, const struct uop *u)
     uint64_t part;
 
     f.mxcsr_mask = MXCSR_DEFINED;
-    if (!wide(u)) {
+    if (!has_wide_pointers(u)) {
         f.fip = (uint32_t)f.fip;
         f.fdp = (uint32_t)f.fdp;
     }
@@ -58,6 +63,8 @@ void op_fxsave(struct soft *s, const struct uop *u)
     }
 }
 
+/* Into a copy, which becomes the FPU's state when nothing can fault any more.  Reserved
+ * bits of MXCSR are #GP(0).  [SDM 2A "FXRSTOR-Restore x87 FPU, MMX, XMM, and MXCSR State"] */
 void op_fxrstor(struct soft *s, const struct uop *u)
 {
     gla_t at = image_at(s, u, 0);
@@ -70,7 +77,7 @@ void op_fxrstor(struct soft *s, const struct uop *u)
     }
     if (f.mxcsr & ~(uint32_t)MXCSR_DEFINED)
         soft_fault(s, VEC_GP, 0);
-    if (!wide(u)) {
+    if (!has_wide_pointers(u)) {
         f.fip = (uint32_t)f.fip;
         f.fdp = (uint32_t)f.fdp;
     }
@@ -78,6 +85,7 @@ void op_fxrstor(struct soft *s, const struct uop *u)
     s->fpu = f;
 }
 
+/* The conditions of every SSE instruction.  [SDM 3A "Emulation of SSE Extensions"] */
 static void check_sse(struct soft *s)
 {
     if ((s->cr0 & CR0_EM) || !(s->cr4 & CR4_OSFXSR))
