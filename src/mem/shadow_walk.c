@@ -34,7 +34,8 @@ static inline bool follow(const struct hmem *h, hpa_t root, gla_t gla, struct sh
 {
     const uint64_t *table = hmem_table(h, root);
 
-    for (unsigned level = 4; table; level--) {
+#pragma GCC unroll 4
+    for (unsigned level = 4; level > 0 && table; level--) {
         uint64_t e = table[table_index(gla, level)];
         w->step[w->depth++] = w->entry = e;
         if (!(e & PTE_P))

@@ -176,6 +176,7 @@ static enum mark mark_used(const struct format *f, const struct walk_source *src
         }
         if (!set_bits(hva, f->entry_size, w->step[i].entry, bits))
             return MARK_ENTRY_CHANGED;
+        w->wrote = true;
         w->step[i].entry |= bits;
     }
     return MARKED;
@@ -271,6 +272,7 @@ static inline __attribute__((always_inline))
 void walk_with(const struct paging *pg, const struct walk_source *src, gla_t gla,
                unsigned access, struct walk *w)
 {
+    w->wrote = false;
     while (!walk_once(pg, src, gla, access, w))
         ;
 }

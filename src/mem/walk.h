@@ -67,6 +67,7 @@ struct walk {
     bool     executable;        /* NX of all levels (and SMEP)                    */
     bool     dirty;             /* if ok: the leaf's D bit, after this walk       */
     bool     global;            /* if ok: G, and CR4.PGE                          */
+    bool     wrote;             /* it has set A or D bits in at least one entry   */
     unsigned depth;             /* steps taken: 0 without paging, up to 4         */
     struct { gpa_t at; uint64_t entry; } step[4];   /* from the root down; as left
                                                      * behind by this walk        */

@@ -134,7 +134,7 @@ static enum verdict on_shadow_fault(struct vm *vm, struct vcpu *v, struct vmexit
     enum shadow_verdict shadow = shadow_fault(vm->shadow, x->fault.gla, shadow_access(x->fault.error), &w);
     if (shadow_take_flush(vm->shadow))
         v->ops->flush_tlb(v);
-    for (unsigned i = 0; i < w.depth; i++)      /* its A and D bits may have been set */
+    for (unsigned i = 0; w.wrote && i < w.depth; i++)
         dirty_mark(vm->dirty, w.step[i].at, 8);
     if (shadow == SHADOW_FAILED) {
         vm_stop(vm, VM_HOST, "no memory for shadow tables");
