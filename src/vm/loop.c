@@ -66,7 +66,8 @@ bool vm_turn(struct vm *vm, struct vmexit *x)
     if (vm->cfg.before_answer)
         vm->cfg.before_answer(vm->cfg.hook_arg, x);
     enum verdict verdict = vm_answer(vm, v, x);
-    vm->time->charge(vm, x);
+    if (x->reason == EXIT_IO)
+        vm->time->charge_port(vm);
     vcpu_conclude(v, x, verdict);
     if (vm->cfg.after_exit)
         vm->cfg.after_exit(vm->cfg.after_exit_arg);

@@ -75,10 +75,9 @@ static void counted_skip(struct vm *vm, uint64_t ns)
  * charged.  [IBM PC/AT Technical Reference "I/O Channel"] */
 #define PORT_ACCESS_NS 1000
 
-static void counted_charge(struct vm *vm, const struct vmexit *x)
+static void counted_charge_port(struct vm *vm)
 {
-    if (x->reason == EXIT_IO)
-        counted_skip(vm, PORT_ACCESS_NS);
+    counted_skip(vm, PORT_ACCESS_NS);
 }
 
 static void counted_rebase(struct vm *vm)
@@ -89,10 +88,9 @@ static void counted_rebase(struct vm *vm)
 /* The first instruction count at which somebody wants the CPU back, if that is before the
  * budget ends.  Where two want the same one, the exit is the monitor's own before it is the
  * debugger's: those of a debugger are not logged, and looking must not change the trace. */
-static uint64_t nearest_claim(struct vm *vm, struct vcpu *v, uint64_t budget)
+static __attribute__((noinline))
+uint64_t nearest_claim(struct vm *vm, struct vcpu *v, uint64_t budget)
 {
-    if (!(vm->cfg.limit_insns | vm->sync_insns | vm->replay_until | vm->debug_wants.until))
-        return budget;                  /* nobody, as in most runs */
     const uint64_t at[] = {
         [ENDS_FOR_LIMIT]    = vm->cfg.limit_insns,
         [ENDS_FOR_LOCKSTEP] = vm->sync_insns ? v->icount - v->icount % vm->sync_insns +
@@ -112,7 +110,9 @@ static uint64_t counted_budget(struct vm *vm, struct vcpu *v, uint64_t until)
 {
     uint64_t now = vclock_now_ns(vm->clock);
     uint64_t ns = until == VCLOCK_NEVER ? UINT64_MAX : until > now ? until - now : 1;
-    return nearest_claim(vm, v, ns);
+    if (vm->cfg.limit_insns | vm->sync_insns | vm->replay_until | vm->debug_wants.until)
+        return nearest_claim(vm, v, ns);
+    return ns;                          /* nobody wants it back, as in most runs */
 }
 
 static uint64_t counted_progress(const struct vm *vm)
@@ -127,7 +127,7 @@ static bool counted_stands_still(const struct vcpu *v)
 
 const struct timekeeping time_counted = {
     .poll_ns = POLL_NS, .turns_resume = true,
-    .now = counted_now, .skip = counted_skip, .charge = counted_charge,
+    .now = counted_now, .skip = counted_skip, .charge_port = counted_charge_port,
     .rebase = counted_rebase, .budget = counted_budget, .progress = counted_progress,
     .stands_still = counted_stands_still,
 };
@@ -147,9 +147,9 @@ static void measured_skip(struct vm *vm, uint64_t ns)
     time_passes(vm);
 }
 
-static void measured_charge(struct vm *vm, const struct vmexit *x)
+static void measured_charge_port(struct vm *vm)
 {
-    (void)vm, (void)x;                  /* the exit itself has taken longer than an ISA bus */
+    (void)vm;                           /* the exit itself has taken longer than an ISA bus */
 }
 
 static void measured_rebase(struct vm *vm)
@@ -203,7 +203,7 @@ static bool measured_stands_still(const struct vcpu *v)
 
 const struct timekeeping time_measured = {
     .poll_ns = POLL_MEASURED_NS, .turns_resume = false,
-    .now = measured_now, .skip = measured_skip, .charge = measured_charge,
+    .now = measured_now, .skip = measured_skip, .charge_port = measured_charge_port,
     .rebase = measured_rebase, .budget = measured_budget, .progress = measured_progress,
     .stands_still = measured_stands_still,
 };

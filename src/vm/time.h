@@ -26,7 +26,7 @@ struct timekeeping {
 
     uint64_t (*now)(struct vm *vm);                     /* virtual ns since power-on            */
     void     (*skip)(struct vm *vm, uint64_t ns);       /* the CPU slept for so long            */
-    void     (*charge)(struct vm *vm, const struct vmexit *x);     /* what the access takes     */
+    void     (*charge_port)(struct vm *vm);             /* the guest has accessed an I/O port   */
     void     (*rebase)(struct vm *vm);                  /* go on from here, see vm_rebase_time() */
 
     /* How many instructions the engine may run, if the monitor has something to do at virtual
