@@ -91,7 +91,8 @@ struct trace_event {
     uint8_t  vcpu;
 };
 
-/* Stamped on every event; the run loop keeps it true. */
+/* Stamped on every event: vcpu_run() and the clock keep it true.  An engine that logs in the midst
+ * of a run has a stamp of its own for that event: vcpu_log_at(). */
 struct trace_context {
     uint64_t vtime_ns, icount, rip;
     uint64_t cause;         /* seq of the event being answered, 0: none */

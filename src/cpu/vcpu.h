@@ -70,6 +70,11 @@ struct vcpu {
     /* TSC the guest reads = tsc_base + virtual ns (1 GHz).  Set by the monitor when time skips. */
     uint64_t       tsc_base;
 
+    /* Where an instruction is a nanosecond: what to add to a count of instructions to have the
+     * virtual time of that instruction.  It points into the machine, whose time it is, and grows
+     * only while the guest does not run.  NULL: virtual time is measured by the host's clock. */
+    const uint64_t *time_base_ns;
+
     /* The monitor's: */
     struct controls controls;       /* as the engine was told last                   */
     bool           halted;          /* waits for an interrupt after HLT              */
@@ -104,7 +109,15 @@ void vcpu_conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
  * INJECT, and what the guest does next is caused by that.  0; or -errno: not taken now. */
 int vcpu_inject(struct vcpu *v, const struct event *e, uint64_t cause);
 
-/* For engines: log something with its own place.  Others that follow are stamped as before. */
+/* The virtual time of the instruction with this count.  Where time is measured there is no better
+ * answer than the stamp of the latest exit.  v->trace must not be NULL. */
+static inline uint64_t vcpu_time_at(const struct vcpu *v, uint64_t icount)
+{
+    return v->time_base_ns ? *v->time_base_ns + icount : v->trace->ctx.vtime_ns;
+}
+
+/* For engines: log something with a place and a time of its own.  The events that follow are
+ * stamped as before: those of the monitor with the place of the latest exit. */
 static inline uint64_t vcpu_log_at(struct vcpu *v, uint64_t rip, uint64_t icount,
                                    enum trace_kind kind, uint64_t a0, uint64_t a1, uint64_t a2)
 {
@@ -114,6 +127,7 @@ static inline uint64_t vcpu_log_at(struct vcpu *v, uint64_t rip, uint64_t icount
     struct trace_context before = t->ctx;
     t->ctx.rip = rip;
     t->ctx.icount = icount;
+    t->ctx.vtime_ns = vcpu_time_at(v, icount);
     uint64_t seq = trace_write(t, kind, a0, a1, a2);
     t->ctx = before;
     return seq;

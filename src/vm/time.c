@@ -54,6 +54,11 @@ uint64_t vm_progress(const struct vm *vm)
 
 /* ---- counted: an instruction is a nanosecond ---- */
 
+static void counted_attach(struct vm *vm, struct vcpu *v)
+{
+    v->time_base_ns = &vm->time_base_ns;
+}
+
 static uint64_t counted_now(struct vm *vm)
 {
     return vm->time_base_ns + boot_cpu(vm)->icount;
@@ -127,12 +132,18 @@ static bool counted_stands_still(const struct vcpu *v)
 
 const struct timekeeping time_counted = {
     .poll_ns = POLL_NS, .turns_resume = true,
-    .now = counted_now, .skip = counted_skip, .charge_port = counted_charge_port,
+    .attach = counted_attach, .now = counted_now, .skip = counted_skip, .charge_port = counted_charge_port,
     .rebase = counted_rebase, .budget = counted_budget, .progress = counted_progress,
     .stands_still = counted_stands_still,
 };
 
 /* ---- measured: the host's clock ---- */
+
+static void measured_attach(struct vm *vm, struct vcpu *v)
+{
+    (void)vm;
+    v->time_base_ns = NULL;             /* only the host's clock knows */
+}
 
 static uint64_t measured_now(struct vm *vm)
 {
@@ -203,7 +214,7 @@ static bool measured_stands_still(const struct vcpu *v)
 
 const struct timekeeping time_measured = {
     .poll_ns = POLL_MEASURED_NS, .turns_resume = false,
-    .now = measured_now, .skip = measured_skip, .charge_port = measured_charge_port,
+    .attach = measured_attach, .now = measured_now, .skip = measured_skip, .charge_port = measured_charge_port,
     .rebase = measured_rebase, .budget = measured_budget, .progress = measured_progress,
     .stands_still = measured_stands_still,
 };

@@ -24,6 +24,9 @@ struct timekeeping {
     bool     turns_resume;      /* a turn that a debugger has interrupted goes on where it was:
                                  * no time passes and nothing is injected in between            */
 
+    /* A new CPU is told what it needs in order to stamp its own events: v->time_base_ns. */
+    void     (*attach)(struct vm *vm, struct vcpu *v);
+
     uint64_t (*now)(struct vm *vm);                     /* virtual ns since power-on            */
     void     (*skip)(struct vm *vm, uint64_t ns);       /* the CPU slept for so long            */
     void     (*charge_port)(struct vm *vm);             /* the guest has accessed an I/O port   */

@@ -112,6 +112,7 @@ static int make_cpu(struct vm *vm)
         .eptp = vm->nested ? nested_root(vm->nested) : HMEM_NONE,
         .owner = vm_as_owner(vm), .timing = vm->cfg.timing,
     };
+    vm->time->attach(vm, v);
     int err = v->ops->create(v);
     if (err)
         return err;

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/trace.h"
 #include "base/x86.h"
 #include "io/bus.h"
 #include "mem/gmem.h"
@@ -132,6 +133,106 @@ static void test_smap(void **state)
         assert_int_equal(run_under_smap(mmu, without, sizeof without, &cell), VM_TRIPLE_FAULT);
         assert_int_equal(cell, 0);
     }
+}
+
+/* ---- INJECT and DELIVER have a place and a time of their own ---- */
+
+enum { HANDLER = 0x9000, PORT_NS = 1000 };
+
+/* Run the guest with handlers that halt at HANDLER + 16 * vector; its trace, in one piece. */
+static struct trace *trace_of(const char *code, size_t n)
+{
+    struct vm_config cfg = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = MiB,
+                             .limit_insns = 10000, .no_reboot = true, .trace = trace_new(4096) };
+    char why[200];
+    struct vm *vm = vm_new(&cfg, why, sizeof why);
+
+    assert_non_null(vm);
+    cfg.trace->mask = TRACE_DEFAULT_KINDS;
+    put_code(vm, code, n);
+    for (uint32_t vector = 0; vector < 256; vector++) {
+        uint32_t entry = HANDLER + 16 * vector;
+        gmem_write(vm->gmem, 4 * vector, &entry, 4);
+        gmem_write(vm->gmem, entry, "\xf4", 1);
+    }
+    vm_run(vm);
+    assert_int_equal(vm->stop, VM_HALTED);
+    vm_free(vm);
+    assert_int_equal(cfg.trace->ring->lost, 0);
+    return cfg.trace;
+}
+
+#define TRACE_OF(code) trace_of(code, sizeof(code) - 1)
+
+/* The only event of this kind. */
+static const struct trace_event *only(const struct trace *t, enum trace_kind kind)
+{
+    const struct trace_event *found = NULL;
+
+    for (uint64_t seq = 1; seq <= t->ring->head; seq++) {
+        const struct trace_event *e = &t->ring->event[seq & (t->ring->size - 1)];
+        if (e->kind != kind)
+            continue;
+        assert_null(found);
+        found = e;
+    }
+    assert_non_null(found);
+    return found;
+}
+
+static void assert_delivered(const struct trace_event *e, unsigned vector, uint64_t rip,
+                             uint64_t icount, unsigned ports)
+{
+    assert_int_equal(e->arg[0], vector);
+    assert_int_equal(e->arg[1], HANDLER + 16 * vector);
+    assert_int_equal(e->rip, rip);
+    assert_int_equal(e->icount, icount);
+    assert_int_equal(e->vtime_ns, icount + ports * PORT_NS);
+}
+
+/* Of a fault: where the instruction stands that could not be done, and what was done before. */
+static void test_fault_has_its_place(void **state)
+{
+    struct trace *t = TRACE_OF("\x90\x31\xc9\xf7\xf1");     /* nop; xor %cx, %cx; div %cx */
+
+    (void)state;
+    assert_delivered(only(t, TRACE_DELIVER), 0, CODE + 3, 2, 0);
+    trace_free(t);
+}
+
+/* Of INT n: where the INT stands, though its handler returns behind it. */
+static void test_int_has_its_place(void **state)
+{
+    struct trace *t = TRACE_OF("\xe6\x80\x90\x90\xcd\x40");   /* out; nop; nop; int $0x40 */
+
+    (void)state;
+    assert_delivered(only(t, TRACE_DELIVER), 0x40, CODE + 4, 3, 1);
+    trace_free(t);
+}
+
+/* Of an interrupt: the instruction before which it comes.  The monitor gives it and the CPU
+ * takes it at the same one, at the time for which it was due. */
+static void test_interrupt_has_its_place(void **state)
+{
+    struct trace *t = TRACE_OF(
+        "\xb0\x11\xe6\x20"                  /* first 8259A: ICW1 */
+        "\xb0\x20\xe6\x21"                  /* ICW2: vectors from 0x20 */
+        "\xb0\x04\xe6\x21\xb0\x01\xe6\x21"  /* ICW3, ICW4 */
+        "\xb0\xfe\xe6\x21"                  /* only the timer */
+        "\xb0\x30\xe6\x43"                  /* 8254, counter 0: once */
+        "\xb0\x04\xe6\x40\xb0\x00\xe6\x40"  /* after 4 of its clocks, 3.4 us */
+        "\xfb\x90\xeb\xfe");                /* sti; nop; 1: jmp 1b */
+    const struct trace_event *inject = only(t, TRACE_INJECT), *deliver = only(t, TRACE_DELIVER);
+
+    (void)state;
+    assert_int_equal(inject->arg[0], 0x20);
+    assert_int_equal(inject->rip, CODE + 34);
+    assert_int_equal(inject->icount, deliver->icount);
+    assert_int_equal(inject->vtime_ns, deliver->vtime_ns);
+    assert_in_range(inject->icount, 18, 10000);
+    assert_delivered(deliver, 0x20, CODE + 34, inject->icount, 8);
+    assert_int_equal(inject->vtime_ns, only(t, TRACE_TIMER)->arg[0]);
+    trace_free(t);
 }
 
 static unsigned cmos(struct vm *vm, unsigned reg)
@@ -319,6 +420,9 @@ int main(void)
         cmocka_unit_test(test_tsc_stays_written),
         cmocka_unit_test(test_msr_at_reset),
         cmocka_unit_test(test_smap),
+        cmocka_unit_test(test_fault_has_its_place),
+        cmocka_unit_test(test_int_has_its_place),
+        cmocka_unit_test(test_interrupt_has_its_place),
         cmocka_unit_test(test_memory_in_cmos),
         cmocka_unit_test(test_mouse_interrupt),
         cmocka_unit_test(test_halted_for_good),

@@ -27,7 +27,6 @@ void insn_log_skip(struct soft *s)
 void insn_log_begin(struct soft *s)
 {
     bool wanted = s->v->trace && s->v->trace->mask & BIT(TRACE_INSN);
-    s->run_icount = s->icount;
     if (wanted && !s->log_insns)
         insn_log_skip(s);
     s->log_insns = wanted;
@@ -61,7 +60,7 @@ void insn_log_retired(struct soft *s)
     struct trace_context before = t->ctx;
     t->ctx.rip = s->logged_rip;
     t->ctx.icount = s->icount;
-    t->ctx.vtime_ns += s->icount - s->run_icount;   /* an instruction is a nanosecond */
+    t->ctx.vtime_ns = vcpu_time_at(s->v, s->icount);
     emit(s);
     t->ctx = before;
     insn_log_skip(s);

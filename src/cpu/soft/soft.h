@@ -152,7 +152,6 @@ struct soft {
     bool     log_insns;         /* the trace wants INSN events                                 */
     uint64_t logged_icount, logged_rip;     /* so far; and where the next one to log began     */
     uint64_t logged_gpr[16];
-    uint64_t run_icount;        /* when run() was entered: the trace's time is of then         */
     struct event raised;        /* by soft_fault(), for the run loop                           */
 
     /* -- a debugger's stops, hidden from the guest (debug.c) -- */
