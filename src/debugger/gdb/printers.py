@@ -38,7 +38,8 @@ class VmexitPrinter:
         yield 'reason', self.value['reason']
         yield 'len', self.value['len']
         if length:
-            yield 'bytes', ' '.join('%02x' % int(self.value['bytes'][i]) for i in range(min(length, 15)))
+            yield 'bytes', ' '.join('%02x' % int(self.value['bytes'][i])
+                                    for i in range(min(length, 15)))
         member = self.payload()
         if member != 'none':
             yield member, self.value[member]

@@ -1,16 +1,23 @@
 """vitrine.py -- gdb beside a guest of Vitrine and the monitor that answers it.
 
-`vitrine gdb GUEST` starts gdb with this file, and printers.py before it.  Inferior 1 is the guest, by the
-remote protocol; inferior 2 is the monitor, the process that owns the guest's
-memory, CPU and devices.
+`vitrine gdb GUEST` starts gdb with printers.py and this file.  Inferior 1 is the guest, by
+the remote protocol; inferior 2 is the monitor, the process that owns the guest's memory, CPU
+and devices.
 
-The monitor runs free until one wants to see it at work.  With `vt-follow on` the
-guest stops before each exit is answered (EXC_EMULATION); gdb then attaches to
-the monitor, lets it go into the handler, and stops there.  While the monitor
-is held the guest stands before the instruction, and can be looked at.  The
-way back (`vt-guest`, or `finish` or `continue` in the monitor) lets the answer
-be given, detaches, and steps the guest behind the instruction.  One of the two
-runs at a time: gdb need not wait for both, which it cannot do well.
+The monitor runs untraced until the user wants to see it at work.  After `vt-follow on`:
+
+    1  the guest stops before an exit is answered (signal EXC_EMULATION)
+    2  gdb attaches to the monitor and sets a breakpoint in the handler of that exit
+    3  `monitor answer` lets the monitor go on; it stops in the handler, for the user
+    4  `vt-guest`, or `finish` or `continue` in the monitor: the answer is given
+    5  gdb detaches and steps the guest, which then stands behind the instruction
+
+From 2 to 4 the guest stands before the instruction and can be looked at.  Only one of the
+two runs at a time, because gdb cannot wait well for a remote target and a process at once.
+
+In a script gdb waits in each command until what it has resumed stops.  At a terminal the
+command returns earlier and the stop comes as an event.  Pair.resume() hides the difference:
+it calls a function, `then`, when the stop has come.
 
 Begin reading with Pair.enter() and Pair.leave().
 """
@@ -25,7 +32,7 @@ HOOKED = 'stepi nexti step next continue finish until advance jump'.split()
 
 
 def run(command):
-    """A command, quietly; what it says."""
+    """Execute a gdb command and return what it prints, instead of showing it."""
     quiet = silence.begin()
     try:
         return gdb.execute(command, to_string=True)
@@ -35,13 +42,14 @@ def run(command):
 
 
 class Silence:
-    """Where gdb has stopped, and to what it switches, it tells the terminal and not who asked."""
+    """gdb tells of stops and of switching inferiors on the terminal, even if a script has asked
+    for the command's output.  While this is on it does not."""
 
     def __init__(self):
         self.kept = False
 
     def begin(self):
-        """True if it was not silent already."""
+        """Begin to be silent; True if it was not so already, and the caller must call end()."""
         begun, self.kept = not self.kept, True
         if begun:
             gdb.execute('set suppress-cli-notifications on')
@@ -66,7 +74,7 @@ def has_stopped():
 
 
 def ptrace_advice(error):
-    """What the user can do about a monitor that may not be traced."""
+    """A sentence on what the user can do if the host does not let gdb trace the monitor."""
     try:
         scope = open('/proc/sys/kernel/yama/ptrace_scope').read().strip()
     except OSError:
@@ -76,29 +84,36 @@ def ptrace_advice(error):
     advice = 'in a container, start it with --cap-add=SYS_PTRACE'
     if scope in ('2', '3'):
         advice = 'sudo sysctl kernel.yama.ptrace_scope=1'
-    return 'gdb may not debug the monitor (%s): ptrace is forbidden here; %s. The guest can be debugged without.' \
-        % (str(error).strip(), advice)
+    return ('gdb may not debug the monitor (%s): ptrace is forbidden here; %s. '
+            'The guest can be debugged without.') % (str(error).strip(), advice)
 
 
 class Pair:
-    """Guest and monitor: who is where."""
+    """Guest and monitor: which of them runs, and what is to be done when it stops."""
 
     def __init__(self):
-        self.pid = None                 # of the monitor
-        self.handlers = {}              # exit reason -> address in its process
-        self.stops = []                 # our breakpoints in the monitor
-        self.made_in = {}               # breakpoint -> inferior
-        self.caller = None              # the frame below the handler's
-        self.following = False          # does the guest stop before exits?
-        self.follow = None              # what was said of following meanwhile
-        self.reason = None              # of the exit that is answered
-        self.inside = False             # the monitor is held, between an exit and its answer's end
-        self.at_exit = False            # the guest has stopped before an exit: the monitor is next
-        self.done = False               # the monitor has given its answer: the guest is next
-        self.finishing = False          # `finish` of the handler is under way
-        self.then = None                # what comes when the one we have resumed has stopped
-        self.in_command = False         # one that resumes; at a terminal only until it has begun
-        self.busy = False               # we are resuming it
+        self.pid = None                 # of the monitor's process
+        self.handlers = {}              # exit reason -> the handler's address there
+        self.stops = []                 # breakpoints that this script has set in the monitor
+        self.made_in = {}               # breakpoint number -> inferior in which it was made
+        self.caller = None              # frame of the function that has called the handler
+        self.reason = None              # of the exit that is being answered
+
+        # What the user wants.
+        self.following = False          # the guest is to stop before exits
+        self.follow = None              # what `vt-follow` said while the monitor was held
+
+        # Where the pair is.
+        self.inside = False             # attached to the monitor, which is answering an exit
+        self.at_exit = False            # the guest has stopped before an exit: attach next
+        self.done = False               # the monitor has given its answer: back to the guest next
+        self.finishing = False          # the user's `finish` leaves the handler
+
+        # What is under way.
+        self.then = None                # function to call when what was resumed has stopped
+        self.in_command = False         # a command of the user that resumes; at a terminal it is
+                                        # over as soon as that has begun
+        self.busy = False               # this script is resuming, not the user
 
     # ---- where we are ----
 
@@ -110,7 +125,7 @@ class Pair:
             run('inferior %d' % number)
 
     def in_guest(self, call):
-        """With the guest selected, wherever we are."""
+        """Call a function with the guest selected, and then select again what was selected."""
         here = self.selected()
         frame = gdb.selected_frame() if here == MONITOR and self.inside else None
         self.select(GUEST)
@@ -122,12 +137,12 @@ class Pair:
                 frame.select()
 
     def tell(self, command):
-        """To the console behind `monitor`; what it says."""
+        """Run a command of Vitrine's console and return what it prints."""
         return self.in_guest(lambda: run('monitor ' + command))
 
     def resume(self, command, then, aloud=False):
-        """Go, and `then` when it has stopped: at once in a script, where gdb waits for that; at a
-        terminal when gdb has seen it."""
+        """Execute a command that resumes an inferior, and call then() when it has stopped: at once
+        in a script, where gdb has waited for that; at a terminal later, from late()."""
         if not aloud:
             silence.begin()
         self.busy, self.then = True, None
@@ -147,6 +162,7 @@ class Pair:
     # ---- the monitor's process ----
 
     def attach(self, then):
+        """Attach to the monitor and call then()."""
         apart = self.addresses_of_guest()
         for breakpoint in apart:
             breakpoint.enabled = False
@@ -173,6 +189,7 @@ class Pair:
         self.select(GUEST)
 
     def find_handlers(self):
+        """Read the monitor's own table of exit handlers (vm/exits.c)."""
         table = gdb.parse_and_eval('on_exit_reason')
         for field in gdb.lookup_type('enum exit_index').fields():
             if field.name.startswith('EXIT_IDX_'):
@@ -180,16 +197,20 @@ class Pair:
 
     def on_new_breakpoint(self, breakpoint):
         self.made_in[breakpoint.number] = self.selected()
-        if self.selected() == MONITOR and breakpoint.number > 0 and not (self.inside or self.following):
-            gdb.write('(the monitor stops there only while it answers an exit that is followed: `vt-follow on`)\n')
+        in_monitor = self.selected() == MONITOR and breakpoint.number > 0
+        if in_monitor and not (self.inside or self.following):
+            gdb.write('(the monitor stops there only while it answers an exit that is followed: '
+                      '`vt-follow on`)\n')
 
     def addresses_of_guest(self):
-        """Breakpoints on addresses: gdb, attaching, finds the same number in the monitor, too, and could
-        not insert it there."""
+        """The user's breakpoints on plain addresses in the guest.  When gdb attaches it would try
+        to insert them in the monitor too, at the same addresses, and fail."""
         return [b for b in gdb.breakpoints()
-                if b.enabled and (b.location or '').startswith('*') and self.made_in.get(b.number) == GUEST]
+                if b.enabled and (b.location or '').startswith('*')
+                and self.made_in.get(b.number) == GUEST]
 
     def keep_apart(self, breakpoints):
+        """Enable those breakpoints again, but only in the guest."""
         for breakpoint in filter(gdb.Breakpoint.is_valid, breakpoints):
             for place in getattr(breakpoint, 'locations', []):
                 if place.enabled and GUEST not in place.thread_groups:
@@ -202,7 +223,7 @@ class Pair:
     # ---- in ----
 
     def enter(self):
-        """The guest stands before an exit: into its handler."""
+        """The guest stands before an exit: attach to the monitor and stop it in the handler."""
         self.at_exit = False
         match = re.search(r'about to answer: (\w+)', self.tell('info status'))
         if match:
@@ -210,6 +231,7 @@ class Pair:
             self.attach(self.into_handler)
 
     def into_handler(self):
+        """Attached: set breakpoints in the handler and at the answer's end, and let it answer."""
         if not self.handlers:
             self.find_handlers()
         handler = gdb.block_for_pc(self.handlers[self.reason]).function
@@ -219,6 +241,7 @@ class Pair:
         self.resume('continue', self.in_handler)
 
     def in_handler(self):
+        """The monitor has stopped: in the handler, usually; or the answer is over already."""
         self.inside = self.selected() == MONITOR and gdb.selected_inferior().pid != 0
         if not self.inside:
             gdb.write('the monitor has ended\n')
@@ -235,7 +258,7 @@ class Pair:
         return gdb.newest_frame().name() == MARKER
 
     def leave(self):
-        """Let the answer be given, and be in the guest behind the instruction."""
+        """Let the monitor finish its answer, and go back to the guest."""
         self.done = self.finishing = False
         self.select(MONITOR if self.inside else GUEST)
         if not self.inside:
@@ -253,6 +276,7 @@ class Pair:
             self.into_guest()
 
     def into_guest(self):
+        """The answer is given: detach, and let the guest finish its instruction."""
         self.inside = False
         self.detach()
         if self.follow is not None:
@@ -263,7 +287,7 @@ class Pair:
     # ---- what gdb tells us ----
 
     def go_on(self):
-        """What a stop has made due."""
+        """Do what the latest stop has made necessary."""
         if self.at_exit:
             self.enter()
         elif self.done:
@@ -273,8 +297,11 @@ class Pair:
         return not self.busy and (self.then or self.at_exit or self.done)
 
     def on_stop(self, event):
+        """gdb calls this at every stop.  Nothing may be resumed here: note what is to be done, and
+        do it when the command is over (after()) or gdb waits for events again (late())."""
         if self.selected() == GUEST:
-            self.at_exit = isinstance(event, gdb.SignalEvent) and event.stop_signal == 'EXC_EMULATION'
+            self.at_exit = (isinstance(event, gdb.SignalEvent)
+                            and event.stop_signal == 'EXC_EMULATION')
         elif self.inside and not self.busy and not self.then:
             self.done = self.at_marker() or (self.finishing and gdb.newest_frame() == self.caller)
         self.finishing = False
@@ -287,14 +314,14 @@ class Pair:
             silence.end()
 
     def late(self):
-        """At a terminal a command is over when gdb waits for events again."""
+        """Called when gdb waits for events again: at a terminal the command is over by then."""
         if not self.due():
             return
         then, self.then = self.then, None
         silence.end()
         try:
             if not then:
-                gdb.write('\n')        # behind the prompt
+                gdb.write('\n')        # the prompt stands there already
             then() if then else self.go_on()
         except (gdb.error, gdb.GdbError) as error:
             gdb.write('%s\n' % error)
@@ -303,16 +330,19 @@ class Pair:
             gdb.flush()
 
     def before(self, command):
-        """A hook: the command does not happen if this raises an error."""
+        """gdb calls this before each command in HOOKED, which is not executed if this raises."""
         if self.busy:
             return
         if self.inside and self.selected() == GUEST:
-            raise gdb.GdbError('the monitor is answering: `vt-guest` lets it finish (`inferior 2` looks at it)')
+            raise gdb.GdbError('the monitor is answering: `vt-guest` lets it finish '
+                               '(`inferior 2` looks at it)')
         self.in_command = True
-        self.finishing = self.inside and command == 'finish' and gdb.selected_frame().older() == self.caller
+        self.finishing = (self.inside and command == 'finish'
+                          and gdb.selected_frame().older() == self.caller)
 
     def after(self):
-        """The other hook: in a script a command is over here; at a terminal it may have just begun."""
+        """gdb calls this after it: in a script what was resumed has stopped; at a terminal it may
+        have just begun to run."""
         if not self.busy:
             self.in_command = False
         if self.due() and not self.then and has_stopped():
@@ -433,7 +463,8 @@ def address(text):
 
 def address_here(text):
     value = gdb.parse_and_eval(text)
-    if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_STRUCT):
+    if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY,
+                                            gdb.TYPE_CODE_STRUCT):
         value = value.address
     return '%#x' % (int(value) & 0xffffffffffffffff)
 
