@@ -400,7 +400,7 @@ static bool fits_together(enum option_user user, const struct run_options *o)
         host_say("--trace-%s says what --trace keeps; --trace is missing", o->insns ? "insns" : "kinds");
     else if ((o->gdb || user == FOR_GDB) && (o->stat || (o->trace_path && strcmp(o->trace_path, "-") == 0)))
         host_say("--gdb goes with --trace FILE, which `vitrine trace` and `vitrine stat` read");
-    else if (o->record && (o->gdb || o->from || !c->engine->counts))
+    else if (o->record && (o->gdb || o->from || !engine_repeats(c->engine)))
         host_say(o->gdb ? "--gdb keeps a recording of its own; --record is for a run without it"
                  : o->from
                      ? "--record begins with the guest's first instruction, and --from does not"

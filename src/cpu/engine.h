@@ -141,6 +141,14 @@ extern const struct engine engine_soft, engine_kvm;
 extern const struct engine *const engines[];        /* NULL-terminated */
 const struct engine *engine_find(const char *name);
 
+/* Whether the same guest with the same input, on this engine, does the same again, instruction by
+ * instruction: what a recording relies on.  Counting is all it takes: time is a function of the
+ * count then, and whatever comes from outside can be given at the count where it came. */
+static inline bool engine_repeats(const struct engine *e)
+{
+    return e->counts;
+}
+
 /* Their names, in that order, then NULL: what events mean by an engine's number. */
 const char *const *engine_names(void);
 

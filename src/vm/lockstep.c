@@ -23,15 +23,21 @@ static bool is_visible(enum exit_reason r)
            r == EXIT_TRIPLE_FAULT;
 }
 
-/* Can both be stopped at the same instruction? */
+/* Two engines that count instructions can be stopped at the same one.  If one of them cannot
+ * count, the two machines meet only at exits that both guests make. */
+static bool configs_count(const struct vm_config *a, const struct vm_config *b)
+{
+    return a->engine->counts && b->engine->counts;
+}
+
 static bool both_count(const struct lockstep *l)
 {
-    return l->leader->cfg.engine->counts && l->follower->cfg.engine->counts;
+    return configs_count(&l->leader->cfg, &l->follower->cfg);
 }
 
 void lockstep_prepare(struct vm_config *leader, struct vm_config *follower)
 {
-    bool measured = !leader->engine->counts || !follower->engine->counts;
+    bool measured = !configs_count(leader, follower);
     leader->irq_at_visible_exits = measured;
     leader->no_vmcall = follower->no_vmcall = measured;
     follower->ram_bytes = leader->ram_bytes;

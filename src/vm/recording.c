@@ -236,7 +236,7 @@ int recording_machine(const struct recording *r, struct vm_config *c, struct loa
                       char *why, size_t n)
 {
     int err = snapshot_machine(&r->machine, c, q, why, n);
-    if (!err && (!c->engine->counts || r->machine.mmu > MMU_SHADOW))
+    if (!err && (!engine_repeats(c->engine) || r->machine.mmu > MMU_SHADOW))
         return refuse(why, n, "it is of engine %s, and only soft can do the same again",
                       c->engine->name);
     c->limit_insns = r->limit_insns;

@@ -25,6 +25,7 @@
 #include "mem/shadow.h"
 #include "vm/exits.h"
 #include "vm/pc.h"
+#include "vm/time.h"
 #include "vm/vm.h"
 
 #define MAX_PARTS 32
@@ -256,10 +257,8 @@ void vm_save_state(struct vm *vm, struct bytes_out *o)
 /* Time that makes sense, and a look for input that comes. */
 static bool good_times(const struct vm *vm, uint64_t now)
 {
-    uint64_t at = vm->time_base_ns + boot_cpu(vm)->icount;
     return now < LATEST_NS && vm->time_base_ns < LATEST_NS && boot_cpu(vm)->icount < LATEST_NS &&
-           vm->next_poll_ns <= now + POLL_MEASURED_NS &&
-           (!vm->cfg.engine->counts || (at >= now && at - now < POLL_MEASURED_NS));
+           vm->next_poll_ns <= now + POLL_MEASURED_NS && vm->time->fits(vm, now);
 }
 
 /* What is wrong with the state, or NULL.  That it was read to its end and no further is only known
@@ -326,8 +325,8 @@ static uint64_t hash_cpu(struct vm *vm, uint64_t h)
     struct cpu_state s;
     memset(&s, 0, sizeof s);
     boot_cpu(vm)->ops->get_state(boot_cpu(vm), ST_ALL, &s);
-    if (!vm->cfg.engine->counts)
-        s.tsc = 0;                      /* the host's time, which goes on */
+    if (!vm->time->tsc_repeats)
+        s.tsc = 0;
     struct table_reg gdtr = s.gdtr, idtr = s.idtr;
     memset(&s.gdtr, 0, sizeof s.gdtr);
     memset(&s.idtr, 0, sizeof s.idtr);

@@ -125,16 +125,24 @@ static uint64_t counted_progress(const struct vm *vm)
     return boot_cpu(vm)->icount;
 }
 
+/* The clock is set when the engine comes back, so it may be late, but not by more than a run is
+ * long, and never early. */
+static bool counted_fits(const struct vm *vm, uint64_t now)
+{
+    uint64_t at = vm->time_base_ns + boot_cpu(vm)->icount;
+    return at >= now && at - now < POLL_MEASURED_NS;
+}
+
 static bool counted_stands_still(const struct vcpu *v)
 {
     return v->icount == v->turn.icount_concluded;
 }
 
 const struct timekeeping time_counted = {
-    .poll_ns = POLL_NS, .turns_resume = true,
+    .poll_ns = POLL_NS, .turns_resume = true, .tsc_repeats = true,
     .attach = counted_attach, .now = counted_now, .skip = counted_skip, .charge_port = counted_charge_port,
     .rebase = counted_rebase, .budget = counted_budget, .progress = counted_progress,
-    .stands_still = counted_stands_still,
+    .fits = counted_fits, .stands_still = counted_stands_still,
 };
 
 /* ---- measured: the host's clock ---- */
@@ -206,6 +214,12 @@ static uint64_t measured_progress(const struct vm *vm)
     return vm->n_exits;
 }
 
+static bool measured_fits(const struct vm *vm, uint64_t now)
+{
+    (void)vm, (void)now;
+    return true;                                /* the clock goes on from whatever it shows */
+}
+
 static bool measured_stands_still(const struct vcpu *v)
 {
     (void)v;
@@ -213,8 +227,8 @@ static bool measured_stands_still(const struct vcpu *v)
 }
 
 const struct timekeeping time_measured = {
-    .poll_ns = POLL_MEASURED_NS, .turns_resume = false,
+    .poll_ns = POLL_MEASURED_NS, .turns_resume = false, .tsc_repeats = false,
     .attach = measured_attach, .now = measured_now, .skip = measured_skip, .charge_port = measured_charge_port,
     .rebase = measured_rebase, .budget = measured_budget, .progress = measured_progress,
-    .stands_still = measured_stands_still,
+    .fits = measured_fits, .stands_still = measured_stands_still,
 };

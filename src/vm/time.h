@@ -23,6 +23,8 @@ struct timekeeping {
     uint64_t poll_ns;           /* virtual time between two looks for input                     */
     bool     turns_resume;      /* a turn that a debugger has interrupted goes on where it was:
                                  * no time passes and nothing is injected in between            */
+    bool     tsc_repeats;       /* the guest's time-stamp counter is part of the machine's state:
+                                 * two machines that have done the same have the same there     */
 
     /* A new CPU is told what it needs in order to stamp its own events: v->time_base_ns. */
     void     (*attach)(struct vm *vm, struct vcpu *v);
@@ -38,6 +40,10 @@ struct timekeeping {
 
     /* How far the machine has come: see vm_progress(). */
     uint64_t (*progress)(const struct vm *vm);
+
+    /* Can a clock that shows `now` belong to this base and count of instructions?  Asked of a state
+     * that was loaded from a file, where anything may stand. */
+    bool     (*fits)(const struct vm *vm, uint64_t now);
 
     /* Surely nothing has been retired since the last exit was concluded. */
     bool     (*stands_still)(const struct vcpu *v);
