@@ -178,7 +178,8 @@ static int compare(struct side side[2], struct vm_config config[2], const struct
     else if (!o->quiet)
         fprintf(stderr, "vitrine: %s and %s agree: %" PRIu64 " comparisons, %" PRIu64
                 " guest-visible exits, %" PRIu64 " instructions; %s\n", side[0].name, side[1].name,
-                l.n_compared, l.n_visible, boot_cpu(l.leader)->icount, vm_stops[l.leader->stop].about);
+                l.n_compared, l.n_visible, boot_cpu(l.leader)->icount,
+                vm_stops[l.leader->stop].about);
     return status;
 }
 

@@ -158,9 +158,10 @@ static void check_sandbox(struct finding *f, const char *arg)
         waitpid(pid, &status, 0);
     f->good = pid > 0 && status == 0;
     int err = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-    SAY(found, f->good ? "the monitor can be locked in" : "the monitor runs with all its rights: %s",
-        strerror(err));
-    SAY(mend, "a kernel with CONFIG_SECCOMP_FILTER; in a container, a profile that allows seccomp()");
+    SAY(found, f->good ? "the monitor can be locked in"
+                       : "the monitor runs with all its rights: %s", strerror(err));
+    SAY(mend, "a kernel with CONFIG_SECCOMP_FILTER; in a container, a profile that allows "
+              "seccomp()");
 }
 
 /* The examples in the documentation name guests of build/guests. */

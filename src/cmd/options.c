@@ -30,42 +30,76 @@
 #define LIVE    (FOR_RUN | FOR_DEBUG | FOR_TUI | FOR_GDB)
 #define REPLAY  FOR_REPLAY
 
-/*    key      option         argument   of       help */
-#define OPTION_LIST(X)                                                                           \
-    X(CPU,     "cpu",         "ENGINE",  LIVE,    "soft (default), kvm, or auto: kvm if it can do everything") \
-    X(MMU,     "mmu",         "KIND",    LIVE,    "nested (default) or shadow: who translates guest addresses") \
-    X(MEM,     "mem",         "SIZE",    ANY,     "guest RAM, for example 64M (default) or 1G")  \
-    X(APPEND,  "append",      "TEXT",    ANY,     "kernel command line")                         \
-    X(INITRD,  "initrd",      "FILE",    ANY,     "initial RAM disk or Multiboot modules")       \
-    X(FORMAT,  "format",      "NAME",    ANY,     "do not guess: elf, multiboot, linux, linux64, boot, flat[@ADDR][:16|32|64]") \
-    X(TRACE,   "trace",       "FILE",    LIVE | REPLAY,    "log every event to FILE; `-` prints them as they happen") \
-    X(KINDS,   "trace-kinds", "LIST",    LIVE | REPLAY,    "of those only these kinds, for example EXIT,MARK") \
-    X(TRACE_INSNS, "trace-insns", NULL,  LIVE | REPLAY, "and every instruction with the registers it changed (soft)") \
-    X(STAT,    "stat",        NULL,      RUN | REPLAY,     "at the end, count exits by reason, port and place") \
-    X(TIMING,  "timing",      NULL,      LIVE,    "measure host nanoseconds for every exit")     \
-    X(STRICT,  "strict",      NULL,      ANY,     "stop at the first access that no device answers") \
-    X(INSNS,   "limit-insns", "N",       ANY,     "stop after N guest instructions (soft)")      \
-    X(EXITS,   "limit-exits", "N",       ANY,     "stop after N exits")                          \
-    X(EXIT_ON, "exit-on",     "LIST",    ANY,     "exit for these too, for example cr3,pf; the names are below (soft)") \
-    X(SEED,    "seed",        "N",       ANY,     "RAM holds noise made of N at power-on; 0 (default): zeros") \
-    X(RTC,     "rtc",         "TIME",    ANY,     "clock at power-on: host, or seconds since 1970 (default 2000-01-01)") \
-    X(SCREEN,  "screen-dump", "FILE",    RUN | REPLAY,     "at the end, write the VGA text screen to FILE or `-`") \
-    X(KEYBOARD,"keyboard",    NULL,      RUN | GDB,     "type on the PS/2 keyboard instead of the serial line") \
-    X(GDB_AT,  "gdb",         "WHERE",   RUN,     "wait for gdb or lldb at unix:PATH or tcp:PORT (127.0.0.1)") \
-    X(GDB_ARCH,"gdb-arch",    "NAME",    RUN | GDB, "describe the CPU to it as i8086, i386 or i386:x86-64 for ever") \
-    X(REBOOT,  "no-reboot",   NULL,      LIVE,    "a guest that resets the machine ends the run") \
-    X(EVERY,   "every",       "N",       COMPARE, "compare at least every N instructions (default 10000)") \
-    X(SHADOW,  "check-shadow", NULL,     COMPARE, "verify the shadow tables at each comparison (slow)") \
-    X(QUIET,   "quiet",       NULL,      RUN | COMPARE | GDB | REPLAY, "no last words about why the run ended")       \
-    X(EX,      "ex",          "COMMAND", DEBUG,   "run this command first; -ex does the same, as in gdb") \
-    X(SCRIPT,  "script",      "FILE",    DEBUG,   "run the commands in FILE first; -x does the same") \
-    X(SYMBOLS, "symbols",     "FILE",    DEBUG,   "names by these symbols: an ELF or System.map, FILE@OFFSET if it was loaded elsewhere") \
-    X(BATCH,   "batch",       NULL,      DEBUG,   "leave after these commands; status 1 if one failed") \
-    X(JSON,    "json",        NULL,      DEBUG,   "answer in JSON, an object on each line")      \
-    X(SANDBOX, "no-sandbox",  NULL,      RUN | DEBUG | GDB | REPLAY, "do not lock the monitor's process in")        \
-    X(RECORD,  "record",      "FILE",    RUN,     "keep what comes from outside: `vitrine replay FILE` does it again (soft)") \
-    X(FROM,    "from",        "SNAPSHOT", RUN | DEBUG, "go on from what `save` of `vitrine debug` wrote; GUEST may be left out") \
-    X(HELP,    "help",        NULL,      ANY | REPLAY,     "this help")
+/*    key         option          argument    users, and in the next line the help */
+#define OPTION_LIST(X)                                                                         \
+    X(CPU,        "cpu",          "ENGINE",   LIVE,                                            \
+      "soft (default), kvm, or auto: kvm if it can do everything")                             \
+    X(MMU,        "mmu",          "KIND",     LIVE,                                            \
+      "nested (default) or shadow: who translates guest addresses")                            \
+    X(MEM,        "mem",          "SIZE",     ANY,                                             \
+      "guest RAM, for example 64M (default) or 1G")                                            \
+    X(APPEND,     "append",       "TEXT",     ANY,                                             \
+      "kernel command line")                                                                   \
+    X(INITRD,     "initrd",       "FILE",     ANY,                                             \
+      "initial RAM disk or Multiboot modules")                                                 \
+    X(FORMAT,     "format",       "NAME",     ANY,                                             \
+      "do not guess: elf, multiboot, linux, linux64, boot, flat[@ADDR][:16|32|64]")            \
+    X(TRACE,      "trace",        "FILE",     LIVE | REPLAY,                                   \
+      "log every event to FILE; `-` prints them as they happen")                               \
+    X(KINDS,      "trace-kinds",  "LIST",     LIVE | REPLAY,                                   \
+      "of those only these kinds, for example EXIT,MARK")                                      \
+    X(TRACE_INSNS,"trace-insns",  NULL,       LIVE | REPLAY,                                   \
+      "and every instruction with the registers it changed (soft)")                            \
+    X(STAT,       "stat",         NULL,       RUN | REPLAY,                                    \
+      "at the end, count exits by reason, port and place")                                     \
+    X(TIMING,     "timing",       NULL,       LIVE,                                            \
+      "measure host nanoseconds for every exit")                                               \
+    X(STRICT,     "strict",       NULL,       ANY,                                             \
+      "stop at the first access that no device answers")                                       \
+    X(INSNS,      "limit-insns",  "N",        ANY,                                             \
+      "stop after N guest instructions (soft)")                                                \
+    X(EXITS,      "limit-exits",  "N",        ANY,                                             \
+      "stop after N exits")                                                                    \
+    X(EXIT_ON,    "exit-on",      "LIST",     ANY,                                             \
+      "exit for these too, for example cr3,pf; the names are below (soft)")                    \
+    X(SEED,       "seed",         "N",        ANY,                                             \
+      "RAM holds noise made of N at power-on; 0 (default): zeros")                             \
+    X(RTC,        "rtc",          "TIME",     ANY,                                             \
+      "clock at power-on: host, or seconds since 1970 (default 2000-01-01)")                   \
+    X(SCREEN,     "screen-dump",  "FILE",     RUN | REPLAY,                                    \
+      "at the end, write the VGA text screen to FILE or `-`")                                  \
+    X(KEYBOARD,   "keyboard",     NULL,       RUN | GDB,                                       \
+      "type on the PS/2 keyboard instead of the serial line")                                  \
+    X(GDB_AT,     "gdb",          "WHERE",    RUN,                                             \
+      "wait for gdb or lldb at unix:PATH or tcp:PORT (127.0.0.1)")                             \
+    X(GDB_ARCH,   "gdb-arch",     "NAME",     RUN | GDB,                                       \
+      "describe the CPU to it as i8086, i386 or i386:x86-64 for ever")                         \
+    X(REBOOT,     "no-reboot",    NULL,       LIVE,                                            \
+      "a guest that resets the machine ends the run")                                          \
+    X(EVERY,      "every",        "N",        COMPARE,                                         \
+      "compare at least every N instructions (default 10000)")                                 \
+    X(SHADOW,     "check-shadow", NULL,       COMPARE,                                         \
+      "verify the shadow tables at each comparison (slow)")                                    \
+    X(QUIET,      "quiet",        NULL,       RUN | COMPARE | GDB | REPLAY,                    \
+      "no last words about why the run ended")                                                 \
+    X(EX,         "ex",           "COMMAND",  DEBUG,                                           \
+      "run this command first; -ex does the same, as in gdb")                                  \
+    X(SCRIPT,     "script",       "FILE",     DEBUG,                                           \
+      "run the commands in FILE first; -x does the same")                                      \
+    X(SYMBOLS,    "symbols",      "FILE",     DEBUG,                                           \
+      "names by these symbols: an ELF or System.map, FILE@OFFSET if it was loaded elsewhere")  \
+    X(BATCH,      "batch",        NULL,       DEBUG,                                           \
+      "leave after these commands; status 1 if one failed")                                    \
+    X(JSON,       "json",         NULL,       DEBUG,                                           \
+      "answer in JSON, an object on each line")                                                \
+    X(SANDBOX,    "no-sandbox",   NULL,       RUN | DEBUG | GDB | REPLAY,                      \
+      "do not lock the monitor's process in")                                                  \
+    X(RECORD,     "record",       "FILE",     RUN,                                             \
+      "keep what comes from outside: `vitrine replay FILE` does it again (soft)")              \
+    X(FROM,       "from",         "SNAPSHOT", RUN | DEBUG,                                     \
+      "go on from what `save` of `vitrine debug` wrote; GUEST may be left out")                \
+    X(HELP,       "help",         NULL,       ANY | REPLAY,                                    \
+      "this help")
 
 /* The numbers that getopt_long() returns for the options of the table, in its order.  They
  * begin above every character, which stands for a short option. */
@@ -98,7 +132,8 @@ static void exit_on_help(FILE *out)
     for (size_t i = 0; i < NELEM(exit_on_infos); i++)
         fprintf(out, "  %-20s %s\n", exit_on_infos[i].name, exit_on_infos[i].about);
     fprintf(out, "  %-20s %s\n  %-20s %s\n  %-20s %s\n", "pf, gp, ud, 6 ...",
-            "one exception, by name or number", "exceptions", "all of them", "all", "all of the above");
+            "one exception, by name or number", "exceptions", "all of them", "all",
+            "all of the above");
 }
 
 void options_help(enum option_user user, FILE *out)
@@ -379,8 +414,8 @@ bool options_exit_on_ok(const struct vm_config *c)
 {
     if (!(c->exit_on & ~c->engine->exit_on))
         return true;
-    host_say("--exit-on is for soft: under kvm the host's kernel decides what exits, and answers the "
-             "rest by itself");
+    host_say("--exit-on is for soft: under kvm the host's kernel decides what exits, and answers "
+             "the rest by itself");
     return false;
 }
 
@@ -397,8 +432,10 @@ static bool fits_together(enum option_user user, const struct run_options *o)
     else if (c->engine == &engine_kvm && o->insns)
         host_say("--trace-insns is for --cpu soft: under kvm instructions run unseen");
     else if ((o->kinds != ALL_KINDS || o->insns) && !o->trace_path && user == FOR_RUN)
-        host_say("--trace-%s says what --trace keeps; --trace is missing", o->insns ? "insns" : "kinds");
-    else if ((o->gdb || user == FOR_GDB) && (o->stat || (o->trace_path && strcmp(o->trace_path, "-") == 0)))
+        host_say("--trace-%s says what --trace keeps; --trace is missing",
+                 o->insns ? "insns" : "kinds");
+    else if ((o->gdb || user == FOR_GDB) &&
+             (o->stat || (o->trace_path && strcmp(o->trace_path, "-") == 0)))
         host_say("--gdb goes with --trace FILE, which `vitrine trace` and `vitrine stat` read");
     else if (o->record && (o->gdb || o->from || !engine_repeats(c->engine)))
         host_say(o->gdb ? "--gdb keeps a recording of its own; --record is for a run without it"
@@ -447,8 +484,9 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
     if (optind == argc && o->from)
         return fits_together(user, o) ? 0 : EXIT_USAGE;
     if (optind + 1 != argc) {
-        host_say(optind == argc && user == FOR_REPLAY ? "which recording? `vitrine run --record FILE GUEST` makes "
-                                                        "one; `vitrine %s --help` shows examples"
+        host_say(optind == argc && user == FOR_REPLAY
+                 ? "which recording? `vitrine run --record FILE GUEST` makes one; "
+                   "`vitrine %s --help` shows examples"
                  : optind == argc ? "which guest? name an ELF, Multiboot, Linux or boot image; "
                                     "`vitrine %s --help` shows examples"
                                 : "one guest at a time, please; see `vitrine %s --help`", command);
@@ -459,13 +497,16 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
 }
 
 /* The machine is the snapshot's; is one that was asked for, by name, another? */
-static int is_as_asked(const struct run_options *o, const struct vm_config *asked, char *why, size_t n)
+static int is_as_asked(const struct run_options *o, const struct vm_config *asked, char *why,
+                       size_t n)
 {
     const struct vm_config *m = &o->machine;
     if (o->cpu_given && asked->engine != m->engine)
-        snprintf(why, n, "it was taken on engine %s, and --cpu says %s", m->engine->name, asked->engine->name);
+        snprintf(why, n, "it was taken on engine %s, and --cpu says %s", m->engine->name,
+                 asked->engine->name);
     else if (o->mmu_given && asked->mmu != m->mmu)
-        snprintf(why, n, "it was taken with --mmu %s, and this says %s", mmu_names[m->mmu], mmu_names[asked->mmu]);
+        snprintf(why, n, "it was taken with --mmu %s, and this says %s", mmu_names[m->mmu],
+                 mmu_names[asked->mmu]);
     else if (o->mem_given && asked->ram_bytes != m->ram_bytes)
         snprintf(why, n, "it is of a machine with %" PRIu64 " MiB, and --mem says %" PRIu64,
                  m->ram_bytes >> 20, asked->ram_bytes >> 20);

@@ -13,7 +13,9 @@
 struct recording;
 struct snapshot_head;
 
-enum option_user { FOR_RUN = 1, FOR_COMPARE = 2, FOR_DEBUG = 4, FOR_TUI = 8, FOR_GDB = 16, FOR_REPLAY = 64 };
+enum option_user {
+    FOR_RUN = 1, FOR_COMPARE = 2, FOR_DEBUG = 4, FOR_TUI = 8, FOR_GDB = 16, FOR_REPLAY = 64
+};
 
 /* debug: what -x and -ex asked for, in order. */
 #define MAX_COMMANDS 64
@@ -30,9 +32,9 @@ struct run_options {
     const char *screen_dump;            /* NULL, a file, or "-" */
     const char *gdb;                    /* where a debugger connects: gdb/server.h; NULL: none */
     const char *gdb_arch;               /* its one description; NULL: as the CPU's mode    */
-    const char *gdb_ready;              /* vitrine gdb: this file tells the monitor's pid, and the first
-                                           connection's end is the run's */
-    pid_t       tracer;                 /* who may debug the monitor (debugger/link/link.h); 0     */
+    const char *gdb_ready;              /* vitrine gdb: this file tells the monitor's pid, and the
+                                           first connection's end is the run's    */
+    pid_t       tracer;                 /* who may debug the monitor (debugger/link/link.h); 0 */
     uint64_t    kinds;                  /* --trace-kinds LIST: BIT(kind)    */
     uint64_t    every;                  /* compare: instructions between comparisons */
     bool        insns;                  /* --trace-insns: every instruction too */

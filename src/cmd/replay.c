@@ -15,7 +15,8 @@
 static void help(void)
 {
     fputs("usage: vitrine replay [options] RECORDING\n\n"
-          "Runs the guest of `vitrine run --record RECORDING GUEST` again, with the input it had then,\n"
+          "Runs the guest of `vitrine run --record RECORDING GUEST` again, with the input it had "
+          "then,\n"
           "and says whether it ends the same.  Exit status 0: it does; 1: it does not.\n", stdout);
     options_help(FOR_REPLAY, stdout);
     fputs("\nexamples:\n"

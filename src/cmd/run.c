@@ -15,7 +15,8 @@ static const char examples[] =
     "  vitrine run --trace t.trace build/guests/timer.elf; vitrine trace t.trace\n"
     "  vitrine run --mmu shadow --stat build/guests/ptchurn32.elf\n"
     "  vitrine run --append 'run=primes; ps; exit 3' build/guests/tiny32.elf\n"
-    "  vitrine run --gdb unix:/tmp/v build/guests/longmode.elf     then gdb -ex 'target remote /tmp/v'\n"
+    "  vitrine run --gdb unix:/tmp/v build/guests/longmode.elf     "
+    "then gdb -ex 'target remote /tmp/v'\n"
     "  vitrine run --record s.vrec build/guests/tiny32.elf; vitrine replay s.vrec\n"
     "  vitrine run --mem 32M --append console=ttyS0,115200 /boot/memtest86+x64.bin\n";
 

@@ -276,7 +276,8 @@ struct saved_table { gpa_t base; uint8_t page[TABLE_ENTRIES]; };
 
 static uint8_t saved_page(uint64_t entry)
 {
-    return (uint8_t)((entry & EPT_RWX) | (entry & EPT_A ? SAVED_A : 0) | (entry & EPT_D ? SAVED_D : 0));
+    return (uint8_t)((entry & EPT_RWX) | (entry & EPT_A ? SAVED_A : 0) |
+                     (entry & EPT_D ? SAVED_D : 0));
 }
 
 static void save_tree(const struct nested *n, const uint64_t *table, unsigned level, gpa_t base,
@@ -312,7 +313,8 @@ void nested_save(const struct nested *n, struct bytes_out *o)
 
 static bool load_table(struct nested *n, const struct saved_table *t)
 {
-    uint64_t *table = (t->base & (LARGE_SIZE - 1)) || t->base >= EPT_GPA_LIMIT ? NULL : slot(n, t->base, 1);
+    bool is_one = !(t->base & (LARGE_SIZE - 1)) && t->base < EPT_GPA_LIMIT;
+    uint64_t *table = is_one ? slot(n, t->base, 1) : NULL;
     if (!table)
         return false;
     for (unsigned i = 0; i < TABLE_ENTRIES; i++) {

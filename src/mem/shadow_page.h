@@ -113,10 +113,10 @@ static inline void shadow_set_root(struct shadow *s, bool user, struct spage *p)
 
 /* In shadow_page.c: */
 struct spage *spage_find(const struct shadow *s, struct key k);
-struct spage *spage_new(struct shadow *s, struct key k);    /* there is none yet.  NULL: none left */
+struct spage *spage_new(struct shadow *s, struct key k);    /* is none yet.  NULL: none left */
 void shadow_drop_all(struct shadow *s);
-void shadow_enter(struct shadow *s, struct spage *p, struct key k);     /* an unused page gets a name */
-struct spage *shadow_take_page(struct shadow *s);                       /* unused, empty; NULL: none left */
+void shadow_enter(struct shadow *s, struct spage *p, struct key k); /* an unused page gets a name */
+struct spage *shadow_take_page(struct shadow *s);       /* unused, empty; NULL: none left */
 
 /* Point an entry somewhere else. */
 void entry_set_child(struct shadow *s, struct spage *p, unsigned slot, struct spage *child);

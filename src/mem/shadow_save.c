@@ -19,7 +19,12 @@
 
 /* enter: the k-th page to be named is number all[k].enter - 1; 0: that was all.  Pages of
  * one frame are dropped in the order of their bucket, and what is counted then shows it. */
-struct saved_page { uint64_t gpa; uint32_t role; uint16_t used, enter; uint64_t entry[TABLE_ENTRIES]; };
+struct saved_page {
+    uint64_t gpa;
+    uint32_t role;
+    uint16_t used, enter;
+    uint64_t entry[TABLE_ENTRIES];
+};
 
 struct saved_head {
     uint64_t cr0, cr3, cr4, efer;
@@ -73,7 +78,8 @@ void shadow_save(const struct shadow *s, struct bytes_out *o)
     size_t pages_at;
     struct saved_head h = {
         .cr0 = s->pg.cr0, .cr3 = s->pg.cr3, .cr4 = s->pg.cr4, .efer = s->pg.efer,
-        .flush = s->flush, .aged = s->aged, .n_pages = s->n_made, .n_unsync = (uint32_t)s->n_unsync, .stats = s->stats,
+        .flush = s->flush, .aged = s->aged, .n_pages = s->n_made,
+        .n_unsync = (uint32_t)s->n_unsync, .stats = s->stats,
     };
     while (h.n_pages && !s->page[h.n_pages - 1].used)
         h.n_pages--;
@@ -181,7 +187,8 @@ static void take_over(struct shadow *s, const struct saved_head *h, const struct
                 put_entry(s, &s->page[i], k, all[i].entry[k]);
     for (unsigned i = 0; i < 2; i++)
         shadow_set_root(s, i, h->root[i] ? &s->page[h->root[i] - 1] : NULL);
-    shadow_set_paging(s, &(struct paging){ .cr0 = h->cr0, .cr3 = h->cr3, .cr4 = h->cr4, .efer = h->efer });
+    shadow_set_paging(s, &(struct paging){ .cr0 = h->cr0, .cr3 = h->cr3, .cr4 = h->cr4,
+                                           .efer = h->efer });
     s->n_unsync = h->n_unsync;
     memcpy(s->unsync, h->unsync, sizeof s->unsync);
     s->stats = h->stats;

@@ -117,7 +117,8 @@ static enum verdict on_ept_misconfig(struct vm *vm, struct vcpu *v, struct vmexi
     const struct gmem_region *r = gmem_find(vm->gmem, x->page.gpa);
     if (vm->nested && r && x->page.perm == EPT_W)
         return map_page(vm, r, x->page.gpa & PAGE_MASK);
-    vm_stop(vm, VM_ENGINE, "the nested tables' entry for %#" PRIx64 " makes no sense, and it is no trap",
+    vm_stop(vm, VM_ENGINE,
+            "the nested tables' entry for %#" PRIx64 " makes no sense, and it is no trap",
             x->page.gpa);
     return STOP;
 }
@@ -131,7 +132,8 @@ static enum verdict on_shadow_fault(struct vm *vm, struct vcpu *v, struct vmexit
                 PRIx64, x->fault.gla);
         return STOP;
     }
-    enum shadow_verdict shadow = shadow_fault(vm->shadow, x->fault.gla, shadow_access(x->fault.error), &w);
+    enum shadow_verdict shadow = shadow_fault(vm->shadow, x->fault.gla,
+                                              shadow_access(x->fault.error), &w);
     if (shadow_take_flush(vm->shadow))
         v->ops->flush_tlb(v);
     for (unsigned i = 0; w.wrote && i < w.depth; i++)

@@ -43,8 +43,8 @@ static uint64_t hc_time(struct vm *vm, const uint64_t arg[4])
 }
 
 /* A trap for the next touch of a page: an entry that may be written and not read, which no
- * processor accepts (on_ept_misconfig() in exits.c mends it).  A processor that has the old entry in
- * its TLB would not look at the new one, so the TLBs of all CPUs must forget it: INVEPT on real
+ * processor accepts (on_ept_misconfig() in exits.c mends it).  A processor that has the old entry
+ * in its TLB would not look at the new one, so the TLBs of all CPUs must forget it: INVEPT on real
  * hardware.  [SDM 3C "EPT Misconfigurations", "INVEPT-Invalidate Translations Derived from EPT"] */
 static uint64_t hc_trap_page(struct vm *vm, const uint64_t arg[4])
 {

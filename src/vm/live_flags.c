@@ -27,7 +27,8 @@ struct look {
 
 static void look_from(struct look *l, struct vm *vm, const struct cpu_state *s)
 {
-    bool wide = s->seg[SEG_CS].attr & SEG_DB, protected = (s->cr0 & CR0_PE) && !(s->rflags & FLAG_VM);
+    bool wide = s->seg[SEG_CS].attr & SEG_DB;
+    bool protected = (s->cr0 & CR0_PE) && !(s->rflags & FLAG_VM);
 
     *l = (struct look){ .vm = vm, .at = *s };
     if ((s->efer & EFER_LMA) && (s->seg[SEG_CS].attr & SEG_L)) {
@@ -42,7 +43,8 @@ static void look_from(struct look *l, struct vm *vm, const struct cpu_state *s)
     }
 }
 
-static bool decode(struct look *l, uint64_t ip, ZydisDecodedInstruction *in, ZydisDecodedOperand *op)
+static bool decode(struct look *l, uint64_t ip, ZydisDecodedInstruction *in,
+                   ZydisDecodedOperand *op)
 {
     uint8_t code[15];
 
@@ -59,7 +61,8 @@ static bool stores_flags(const ZydisDecodedInstruction *in)
     case ZYDIS_MNEMONIC_LAHF: case ZYDIS_MNEMONIC_SYSENTER:
         return true;
     default:
-        return in->meta.category == ZYDIS_CATEGORY_INTERRUPT || in->meta.category == ZYDIS_CATEGORY_SYSCALL;
+        return in->meta.category == ZYDIS_CATEGORY_INTERRUPT ||
+               in->meta.category == ZYDIS_CATEGORY_SYSCALL;
     }
 }
 
@@ -67,8 +70,10 @@ static bool stores_flags(const ZydisDecodedInstruction *in)
  * [SDM 2B "SAL/SAR/SHL/SHR-Shift"] */
 static bool may_do_nothing(const ZydisDecodedInstruction *in, const ZydisDecodedOperand *op)
 {
-    const ZydisDecodedOperand *count = &op[in->operand_count_visible ? in->operand_count_visible - 1 : 0];
-    bool shifts = in->meta.category == ZYDIS_CATEGORY_SHIFT || in->meta.category == ZYDIS_CATEGORY_ROTATE;
+    unsigned n = in->operand_count_visible;
+    const ZydisDecodedOperand *count = &op[n ? n - 1 : 0];
+    bool shifts = in->meta.category == ZYDIS_CATEGORY_SHIFT ||
+                  in->meta.category == ZYDIS_CATEGORY_ROTATE;
 
     return in->meta.category == ZYDIS_CATEGORY_STRINGOP ||
            (shifts && (count->type != ZYDIS_OPERAND_TYPE_IMMEDIATE || !(count->imm.value.u & 31)));

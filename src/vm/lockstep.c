@@ -86,7 +86,8 @@ static void level_dead_flags(struct lockstep *l, const struct cpu_state *a, stru
     struct vcpu *follower = boot_cpu(l->follower);
     uint64_t differing = (a->rflags ^ b->rflags) & FLAGS_ARITH;
     struct cpu_state s;
-    if (!differing || live_flags(l->leader, a, differing) || follower->ops->get_state(follower, ST_GPRS, &s))
+    if (!differing || live_flags(l->leader, a, differing) ||
+        follower->ops->get_state(follower, ST_GPRS, &s))
         return;
     s.rflags ^= differing;
     if (!follower->ops->set_state(follower, ST_GPRS, &s))
@@ -243,7 +244,8 @@ static bool catch_up(struct lockstep *l, uint64_t icount)
         if (visible) {
             char b[100];
             return differ(l, "only the follower exits: %s at %#" PRIx64 ", instruction %" PRIu64,
-                          exit_describe(&l->exit[1], b, sizeof b), l->exit[1].rip, boot_cpu(f)->icount);
+                          exit_describe(&l->exit[1], b, sizeof b), l->exit[1].rip,
+                          boot_cpu(f)->icount);
         }
     }
     return true;
@@ -290,8 +292,9 @@ static bool follow(struct lockstep *l, uint64_t icount_at_exit)
      * comes next time. */
     boot_cpu(f)->tsc_base += boot_cpu(a)->turn.time_base_at_exit_ns - f->time_base_ns;
     f->time_base_ns = boot_cpu(a)->turn.time_base_at_exit_ns;
-    if (boot_cpu(a)->turn.injected.type != EVENT_NONE && boot_cpu(f)->ops->inject(boot_cpu(f), &boot_cpu(a)->turn.injected))
-        return differ(l, "the follower does not take interrupt %u", boot_cpu(a)->turn.injected.vector);
+    const struct event *injected = &boot_cpu(a)->turn.injected;
+    if (injected->type != EVENT_NONE && boot_cpu(f)->ops->inject(boot_cpu(f), injected))
+        return differ(l, "the follower does not take interrupt %u", injected->vector);
     if (!catch_up(l, icount_at_exit))
         return false;
     bool visible = is_visible(l->exit[0].reason);
@@ -319,7 +322,8 @@ static bool follow(struct lockstep *l, uint64_t icount_at_exit)
         boot_cpu(f)->ops->set_state(boot_cpu(f), ST_GPRS, &s);
     }
     /* Same counts now, unless one side's exit is half an instruction away. */
-    if (both_count(l) && boot_cpu(a)->icount != boot_cpu(f)->icount && !catch_up(l, boot_cpu(a)->icount))
+    if (both_count(l) && boot_cpu(a)->icount != boot_cpu(f)->icount &&
+        !catch_up(l, boot_cpu(a)->icount))
         return false;
     l->abreast = true;
     return same_state(l) && good_shadow(l);

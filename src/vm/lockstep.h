@@ -20,8 +20,8 @@
 
 struct lockstep {
     struct vm *leader, *follower;
-    uint64_t every_insns;       /* compare at least so often, where both can count; 0: at exits only */
-    bool     check_shadow;      /* verify the shadow tables' invariant at every comparison (slow)    */
+    uint64_t every_insns;       /* compare so often at least, if both can count; 0: at exits only */
+    bool     check_shadow;      /* verify the shadow tables each time (slow)                      */
 
     uint64_t n_compared, n_visible;
     uint64_t leader_icount;     /* at its last guest-visible exit                      */

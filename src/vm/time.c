@@ -140,9 +140,9 @@ static bool counted_stands_still(const struct vcpu *v)
 
 const struct timekeeping time_counted = {
     .poll_ns = POLL_NS, .turns_resume = true, .tsc_repeats = true,
-    .attach = counted_attach, .now = counted_now, .skip = counted_skip, .charge_port = counted_charge_port,
-    .rebase = counted_rebase, .budget = counted_budget, .progress = counted_progress,
-    .fits = counted_fits, .stands_still = counted_stands_still,
+    .attach = counted_attach, .now = counted_now, .skip = counted_skip,
+    .charge_port = counted_charge_port, .rebase = counted_rebase, .budget = counted_budget,
+    .progress = counted_progress, .fits = counted_fits, .stands_still = counted_stands_still,
 };
 
 /* ---- measured: the host's clock ---- */
@@ -228,7 +228,7 @@ static bool measured_stands_still(const struct vcpu *v)
 
 const struct timekeeping time_measured = {
     .poll_ns = POLL_MEASURED_NS, .turns_resume = false, .tsc_repeats = false,
-    .attach = measured_attach, .now = measured_now, .skip = measured_skip, .charge_port = measured_charge_port,
-    .rebase = measured_rebase, .budget = measured_budget, .progress = measured_progress,
-    .fits = measured_fits, .stands_still = measured_stands_still,
+    .attach = measured_attach, .now = measured_now, .skip = measured_skip,
+    .charge_port = measured_charge_port, .rebase = measured_rebase, .budget = measured_budget,
+    .progress = measured_progress, .fits = measured_fits, .stands_still = measured_stands_still,
 };

@@ -52,7 +52,8 @@ static int add_memory(struct vm *vm)
     for (size_t i = 0; i < NELEM(layout); i++) {
         if (!layout[i].size)
             continue;
-        int err = gmem_add(vm->gmem, layout[i].name, layout[i].base, layout[i].size, layout[i].kind);
+        int err = gmem_add(vm->gmem, layout[i].name, layout[i].base, layout[i].size,
+                           layout[i].kind);
         if (err)
             return err;
         /* Of the screen the video BIOS has made a clean one by the time a guest begins. */

@@ -276,7 +276,8 @@ struct place {                  /* where an access goes */
     uint8_t *hva;               /* NULL: to a device */
     gpa_t    gpa;
     bool     global, large;
-    bool     guarded;           /* perhaps decoded instructions lie on the page, or a debugger watches it */
+    bool     guarded;           /* perhaps decoded instructions lie on the page, or a debugger
+                                 * watches it */
 };
 
 struct walk_context { struct soft *s; gla_t gla; };

@@ -139,7 +139,7 @@ static void next_token(struct parser *p)
 }
 
 /* If the next token is this one, go past it. */
-static bool accept(struct parser *p, enum token token)
+static bool accept_token(struct parser *p, enum token token)
 {
     if (p->bad || p->token != token)
         return false;
@@ -301,7 +301,7 @@ static bool value(struct parser *p, const struct trace_field *field, uint64_t *l
     }
     (*hi)--;
     next_token(p);
-    if (accept(p, PLUS)) {
+    if (accept_token(p, PLUS)) {
         if (p->token != NUMBER || !number_value(p, field, &plus)) {
             complain(p, p->start, "here should be a number");
             return false;
@@ -323,7 +323,7 @@ static uint16_t item(struct parser *p, const struct trace_field *field)
     const char *start = p->start;
     if (!value(p, field, &lo, &hi))
         return 0;
-    if (accept(p, DOTS)) {
+    if (accept_token(p, DOTS)) {
         if (!value(p, field, &to, &unused))
             return 0;
         hi = to;
@@ -338,14 +338,14 @@ static uint16_t item(struct parser *p, const struct trace_field *field)
 /* What stands behind "in": an item, or several in parentheses, any of which may hold it. */
 static uint16_t membership(struct parser *p, const struct trace_field *field)
 {
-    if (!accept(p, LPAREN))
+    if (!accept_token(p, LPAREN))
         return item(p, field);
     uint16_t left = item(p, field);
-    while (accept(p, COMMA)) {
+    while (accept_token(p, COMMA)) {
         uint16_t right = item(p, field);
         left = add_both(p, F_OR, left, right);
     }
-    if (!accept(p, RPAREN))
+    if (!accept_token(p, RPAREN))
         complain(p, p->start, "here should be ',' or ')'");
     return left;
 }
@@ -427,12 +427,12 @@ static uint16_t negation(struct parser *p)
         return 0;
     if (++p->nesting > MAX_NESTING)
         complain(p, p->start, "this is nested too deeply");
-    if (accept(p, NOT)) {
+    if (accept_token(p, NOT)) {
         inner = negation(p);
         inner = add_node(p, (struct filter_node){ .op = F_NOT, .left = inner });
-    } else if (accept(p, LPAREN)) {
+    } else if (accept_token(p, LPAREN)) {
         inner = or_list(p);
-        if (!accept(p, RPAREN))
+        if (!accept_token(p, RPAREN))
             complain(p, p->start, "here a ')' is missing");
     } else {
         inner = test(p);
@@ -444,7 +444,7 @@ static uint16_t negation(struct parser *p)
 static uint16_t and_list(struct parser *p)
 {
     uint16_t left = negation(p);
-    while (accept(p, AND)) {
+    while (accept_token(p, AND)) {
         uint16_t right = negation(p);
         left = add_both(p, F_AND, left, right);
     }
@@ -454,7 +454,7 @@ static uint16_t and_list(struct parser *p)
 static uint16_t or_list(struct parser *p)
 {
     uint16_t left = and_list(p);
-    while (accept(p, OR)) {
+    while (accept_token(p, OR)) {
         uint16_t right = and_list(p);
         left = add_both(p, F_OR, left, right);
     }

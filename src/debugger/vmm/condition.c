@@ -19,7 +19,12 @@ static int read_memory(void *arg, bool physical, uint64_t at, void *buf, unsigne
 }
 
 /* A condition in gdb's byte code.  The registers are fetched if it asks for one. */
-struct asking { const struct condition_world *w; enum gdb_arch arch; unsigned groups; struct cpu_state cpu; };
+struct asking {
+    const struct condition_world *w;
+    enum gdb_arch    arch;
+    unsigned         groups;
+    struct cpu_state cpu;
+};
 
 static int read_for_agent(void *arg, uint64_t at, void *buf, unsigned n)
 {
@@ -50,7 +55,8 @@ static bool agent_holds(const struct condition_world *w, const struct link_break
     struct asking a = { .w = w, .arch = b->agent[0] };
     bool holds = true;
     return agent_list_eval(b->agent, b->agent_len,
-                           &(struct agent_machine){ read_for_agent, reg_for_agent, &a }, &holds, why, n) || holds;
+                           &(struct agent_machine){ read_for_agent, reg_for_agent, &a }, &holds,
+                           why, n) || holds;
 }
 
 bool condition_holds(const struct condition_world *w, const struct link_break *b,

@@ -137,11 +137,13 @@ static bool look_at_debug_exit(struct control *c, struct vmexit *x)
     if (x->reason != EXIT_BREAKPOINT)
         return step_done(c, x->reason != EXIT_KICKED);
     /* One where we began is none; an engine that cannot count tells of such once. */
-    bool at_begin = c->vm->cfg.engine->counts ? !c->begun && boot_cpu(c->vm)->icount == c->begin_icount
-                                              : c->first_run && !c->told_here && x->breakpoint.at == c->begin_pc;
+    bool at_begin = c->vm->cfg.engine->counts
+                  ? !c->begun && boot_cpu(c->vm)->icount == c->begin_icount
+                  : c->first_run && !c->told_here && x->breakpoint.at == c->begin_pc;
     if (c->how == LINK_NEXT && c->has_next && step_done(c, false))
         return true;
-    return !at_begin && (stops_code_hit(c->stops, x->breakpoint.at, &c->stop) || step_done(c, false));
+    return !at_begin &&
+           (stops_code_hit(c->stops, x->breakpoint.at, &c->stop) || step_done(c, false));
 }
 
 /* An engine without breakpoints of its own was stepped one instruction: see by ourselves whether
@@ -212,7 +214,7 @@ static bool one_turn(struct control *c)
     if (stops_events_hit(c->stops, &c->stop))
         return true;
     if (!may_run || control_at_horizon(c))
-        return false;                           /* halted, and pause_wanted says why; or far enough */
+        return false;                   /* halted, and pause_wanted says why; or far enough */
     tell_engine(c);
     look_ahead(c);
     if (c->stepping && stops_need_steps(c->stops))
@@ -225,8 +227,8 @@ static bool one_turn(struct control *c)
     bool counted = vm_turn(vm, &x);
     vm->debug_wants.until = 0;
     bool stopped = counted ? look_at_exit(c) :
-                   vm->debug_news.exit && (stops_events_hit(c->stops, &c->stop) || look_at_debug_exit(c, &x) ||
-                                      look_around(c));
+                   vm->debug_news.exit && (stops_events_hit(c->stops, &c->stop) ||
+                                           look_at_debug_exit(c, &x) || look_around(c));
     c->first_run = false;
     c->told_here = !counted && x.reason == EXIT_BREAKPOINT && !x.breakpoint.data;
     return vm->stop != VM_RUNNING ? guest_ended(c) : stopped;
@@ -249,8 +251,8 @@ bool control_turns(struct control *c, const bool *attention, struct link_stop *w
 
 /* ---- going ---- */
 
-/* LINK_NEXT over a call runs to a hidden stop behind it.  The stack pointer tells the return of this
- * call from one of a deeper recursion, whose stack is lower. */
+/* LINK_NEXT over a call runs to a hidden stop behind it.  The stack pointer tells the return of
+ * this call from one of a deeper recursion, whose stack is lower. */
 static void prepare_next(struct control *c, const struct cpu_state *s)
 {
     struct insn i;

@@ -221,7 +221,8 @@ bool agent_list_add(struct agent_list *l, const uint8_t *code, size_t n)
 }
 
 /* The next expression: false at the end, or where there is none whole. */
-static bool next(const uint8_t *list, size_t n, size_t *at, const uint8_t **code, size_t *len)
+static bool next_expression(const uint8_t *list, size_t n, size_t *at, const uint8_t **code,
+                            size_t *len)
 {
     if (n - *at < 2)
         return false;
@@ -240,7 +241,7 @@ int agent_list_check(const uint8_t *list, size_t n, char *why, size_t n_why)
     snprintf(why, n_why, "this is no condition in byte code");
     if (n < 1 || list[0] >= N_GDB_ARCHS)
         return -EINVAL;
-    while (next(list, n, &at, &code, &len))
+    while (next_expression(list, n, &at, &code, &len))
         for (size_t i = 0; i < len; i += 1u + ops[code[i]].operand)
             if (code[i] >= N_OPS || !ops[code[i]].ok || len - i <= ops[code[i]].operand)
                 return -EINVAL;
@@ -254,7 +255,7 @@ int agent_list_eval(const uint8_t *list, size_t n, const struct agent_machine *m
     size_t at = 1, len;
     uint64_t value;
     *holds = false;
-    while (!*holds && next(list, n, &at, &code, &len)) {
+    while (!*holds && next_expression(list, n, &at, &code, &len)) {
         int err = agent_eval(code, len, m, &value, why, n_why);
         if (err)
             return err;

@@ -97,7 +97,8 @@ struct link_status {
     uint64_t exits_by[N_EXITS];
     uint64_t heartbeat;                 /* turns of the run loop: does it move?      */
     bool     halted;                    /* in HLT                                     */
-    uint64_t mmu[8];                    /* of shadow_stats, in its order; or entries in the nested table */
+    uint64_t mmu[8];                    /* of shadow_stats, in its order; or entries in the nested
+                                         * table                                      */
     struct event injected;              /* waits to be delivered as the guest goes on */
     struct link_past {
         bool     ok;                    /* going back is possible                     */
@@ -109,14 +110,15 @@ struct link_status {
         uint64_t newest_progress, newest_seq;   /* and how far forward                */
         uint64_t checkpoints, bytes, max_bytes; /* kept in memory                     */
         uint64_t inputs;                /* what came from outside, recorded; by exit, exits too */
-        uint64_t done, total;           /* of going back: instructions executed again; total 0: not now */
+        uint64_t done, total;           /* of going back: instructions executed again; total 0:
+                                         * not now                                    */
     } past;
 };
 
 /* The monitor's own table: EPT of a gpa (--mmu nested), the shadow of a gla. */
 struct link_second {
     bool     is_shadow, ok;             /* ok: mapped                                */
-    unsigned perm;                      /* nested: EPT_R/W/X; shadow: PF_W, PF_U, PF_I of the leaf */
+    unsigned perm;                      /* nested: EPT_R/W/X; shadow: leaf's PF_W, PF_U, PF_I */
     uint64_t page_size;
     uint64_t hva;                       /* in the VMM's process                      */
     unsigned depth;
@@ -152,7 +154,8 @@ struct link_break {
     uint64_t ignore;                    /* so many hits do not stop                   */
     uint64_t hits;                      /* with the condition true                    */
     char     event[240];
-    char     condition[240];            /* an expression (debugger/symbols/expr.h), true if not 0; "" is true */
+    char     condition[240];            /* an expression (debugger/symbols/expr.h), true if not 0;
+                                         * "" is true                                 */
     uint32_t agent_len;                 /* gdb's byte code instead, so many bytes; 0: none  */
     uint8_t  agent[LINK_AGENT_BYTES];
 };

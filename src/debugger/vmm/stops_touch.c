@@ -16,7 +16,8 @@
 static bool somebody_wants_accesses(const struct stops *s)
 {
     for (size_t k = 0; k < s->n; k++)
-        if (s->point[k].b.kind == BREAK_DATA && s->point[k].b.enabled && !(s->point[k].b.access & BREAK_CHANGE))
+        if (s->point[k].b.kind == BREAK_DATA && s->point[k].b.enabled &&
+            !(s->point[k].b.access & BREAK_CHANGE))
             return true;
     return false;
 }
@@ -27,7 +28,8 @@ void stops_look_ahead(struct stops *s)
     struct insn i;
     uint8_t bytes[15];
     a->n = 0;
-    if (!somebody_wants_accesses(s) || boot_cpu(s->vm)->ops->get_state(boot_cpu(s->vm), STATE, &a->before))
+    if (!somebody_wants_accesses(s) ||
+        boot_cpu(s->vm)->ops->get_state(boot_cpu(s->vm), STATE, &a->before))
         return;
     unsigned n = vm_read_code(s->vm, &a->before, bytes, sizeof bytes);
     unsigned bits = state_code_bits(&a->before);
