@@ -43,7 +43,7 @@ cpu := \
     cpu/cpuid.c \
     cpu/controls.c \
     cpu/engine.c \
-    cpu/vcpu.c \
+    cpu/vcpu_trace.c \
     cpu/regs.c \
     cpu/kvm/kvm.c \
     cpu/kvm/exits.c \
@@ -59,7 +59,7 @@ cpu := \
     cpu/exit.c \
     cpu/exit_text.c \
     cpu/state.c \
-    cpu/operands.c \
+    cpu/accesses.c \
     cpu/decode.c \
     cpu/soft/soft.c \
     cpu/soft/state.c \
@@ -73,9 +73,9 @@ cpu := \
     cpu/soft/block.c \
     cpu/soft/code_page.c \
     cpu/soft/tlb.c \
-    cpu/soft/operand.c \
+    cpu/soft/memory_operand.c \
     cpu/soft/flags.c \
-    cpu/soft/decode.c \
+    cpu/soft/build_block.c \
     cpu/soft/choose.c \
     cpu/soft/ops/alu.c \
     cpu/soft/ops/move.c \
@@ -96,7 +96,7 @@ cpu := \
     cpu/soft/system/segment.c \
     cpu/soft/system/far.c \
     cpu/soft/system/task.c \
-    cpu/soft/system/event.c \
+    cpu/soft/system/deliver.c \
     cpu/soft/system/int.c \
     cpu/soft/system/iret.c \
     cpu/soft/system/control_regs.c \
@@ -140,9 +140,9 @@ vm := \
     vm/exits.c \
     vm/hypercall.c \
     vm/vm.c \
-    vm/time.c \
+    vm/time_source.c \
     vm/interrupts.c \
-    vm/came_back.c \
+    vm/guest_exited.c \
     vm/loop.c \
     vm/state.c \
     vm/snapshot.c \
@@ -154,7 +154,7 @@ vm := \
     vm/checkpoint.c
 debugger := \
     debugger/symbols/symbols.c \
-    debugger/symbols/save.c \
+    debugger/symbols/save_elf.c \
     debugger/symbols/kallsyms.c \
     debugger/symbols/line_table.c \
     debugger/symbols/debuginfo.c \
@@ -205,7 +205,7 @@ debugger := \
     debugger/vmm/reverse_pass.c \
     debugger/vmm/control.c \
     debugger/vmm/vmm.c \
-    debugger/vmm/make.c \
+    debugger/vmm/start.c \
     debugger/vmm/hooks.c \
     debugger/vmm/serve.c \
     debugger/vmm/wire.c \
@@ -252,8 +252,8 @@ debugger := \
     debugger/tui/search.c \
     debugger/tui/layout.c \
     debugger/tui/live.c \
-    debugger/tui/beside.c \
-    debugger/tui/stream.c \
+    debugger/tui/step_monitor.c \
+    debugger/tui/events.c \
     debugger/tui/causes.c \
     debugger/tui/why.c \
     debugger/tui/stat.c \
@@ -289,7 +289,7 @@ cmd := \
 SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(cmd))
 MAIN    := src/cmd/main.c
 # Assembly that is data to us: the 16-bit code of our BIOS.
-ASM     := vm/bios.S cpu/soft/ops/x87_host.S debugger/gdb/script.S cpu/soft/ops/sse_host.S
+ASM     := vm/bios.S cpu/soft/ops/x87_host.S debugger/gdb/embedded_scripts.S cpu/soft/ops/sse_host.S
 OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o) $(ASM:%.S=$(BUILD)/obj/%.o)
 HEADERS := $(shell find src -name '*.h')
 
@@ -373,7 +373,7 @@ $(BUILD)/obj/%.o: src/%.S
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/obj/debugger/gdb/script.o: src/debugger/gdb/printers.py src/debugger/gdb/vitrine.py
+$(BUILD)/obj/debugger/gdb/embedded_scripts.o: src/debugger/gdb/printers.py src/debugger/gdb/vitrine.py
 
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libvitrine.a
 	@mkdir -p $(@D)

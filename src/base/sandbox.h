@@ -8,7 +8,7 @@
  * SANDBOX_EXIT.  There is no way back, so open files, make threads and probe the host first.
  *
  * Both who runs machines use it: `vitrine run` (cmd/session.c) and the process behind a
- * debugger (debugger/vmm/make.c).  Files and descriptors that are open stay usable.
+ * debugger (debugger/vmm/start.c).  Files and descriptors that are open stay usable.
  */
 #ifndef BASE_SANDBOX_H
 #define BASE_SANDBOX_H

@@ -41,7 +41,7 @@ struct vcpu_owner {
     /* The engine's run() is over: bring virtual time up to date.  False: it came back for a reason
      * of the owner's alone (an alarm clock, a debugger's stop): the guest has not exited, nothing
      * is logged, and the CPU is to run on. */
-    bool (*came_back)(void *arg, struct vcpu *v, const struct vmexit *x);
+    bool (*guest_exited)(void *arg, struct vcpu *v, const struct vmexit *x);
 
     /* The verdict was carried out, and the guest's paging registers may be new. */
     void (*paging_changed)(void *arg, struct vcpu *v);
@@ -87,18 +87,18 @@ struct vcpu {
 };
 
 /* Run the guest until it exits, and log that as EXIT: events that follow carry its place and have
- * it as their cause.  False: there was no exit of the guest's (see came_back()). */
+ * it as their cause.  False: there was no exit of the guest's (see guest_exited()). */
 static inline bool vcpu_run(struct vcpu *v, uint64_t budget, struct vmexit *x);
 
 /* Its second half, for vcpu_run() only: the engine has come back. */
-bool vcpu_came_back(struct vcpu *v, const struct vmexit *x);
+bool vcpu_guest_exited(struct vcpu *v, const struct vmexit *x);
 
 /* Inline because soft leaves the guest by longjmp(): the host CPU, which foretells where a function
  * returns to, is wrong for every function that was on the stack then.  One less is 20 ns less. */
 static inline bool vcpu_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
 {
     v->ops->run(v, budget, x);
-    return vcpu_came_back(v, x);
+    return vcpu_guest_exited(v, x);
 }
 
 /* Carry out the verdict on x, the exit that vcpu_run() has told: its instruction is retired,

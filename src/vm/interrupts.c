@@ -14,7 +14,7 @@
 #include "base/x86.h"
 #include "io/pic.h"
 #include "vm/pc.h"
-#include "vm/time.h"
+#include "vm/time_source.h"
 #include "vm/vm.h"
 
 static void want_irq_window(struct vm *vm, struct vcpu *v, bool want)

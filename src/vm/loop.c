@@ -8,8 +8,9 @@
  *
  * vm_step() is a turn; its halves are vm_prepare() and vm_turn(), so that a debugger can look
  * in between.  Nothing in here knows what a device, an engine or a debugger is like: the answers
- * to exits are in exits.c, time in time.c, interrupts in interrupts.c.  Nor does the loop write
- * the trace: vcpu_run() and vcpu_conclude() do (cpu/vcpu.c), whatever the loop is like.
+ * to exits are in exits.c, time in time_source.c, interrupts in interrupts.c.  Nor does the
+ * loop write the trace: vcpu_run() and vcpu_conclude() do (cpu/vcpu_trace.c), whatever the
+ * loop is like.
  *
  * [SDM 3C "Virtual-Machine Monitor Programming Considerations": "Using VMX Instructions"]
  */
@@ -20,7 +21,7 @@
 #include "vm/exits.h"
 #include "vm/interrupts.h"
 #include "vm/pc.h"
-#include "vm/time.h"
+#include "vm/time_source.h"
 #include "vm/vm.h"
 
 static void check_limits(struct vm *vm)

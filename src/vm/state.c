@@ -25,7 +25,7 @@
 #include "mem/shadow.h"
 #include "vm/exits.h"
 #include "vm/pc.h"
-#include "vm/time.h"
+#include "vm/time_source.h"
 #include "vm/vm.h"
 
 #define MAX_PARTS 32

@@ -1,8 +1,8 @@
 /*
  * vm/vm.c -- one machine: made, loaded, reset, stopped.
  *
- * What it does while it runs is in loop.c; what time it is, in time.c; how the guest gets its
- * interrupts, in interrupts.c.  The PC's devices are wired in pc.c.
+ * What it does while it runs is in loop.c; what time it is, in time_source.c; how the guest
+ * gets its interrupts, in interrupts.c.  The PC's devices are wired in pc.c.
  */
 #include "vm/vm.h"
 
@@ -20,10 +20,10 @@
 #include "mem/hmem.h"
 #include "mem/nested.h"
 #include "mem/shadow.h"
-#include "vm/came_back.h"
 #include "vm/exits.h"
+#include "vm/guest_exited.h"
 #include "vm/pc.h"
-#include "vm/time.h"
+#include "vm/time_source.h"
 
 const struct vm_stop_info vm_stops[N_VM_STOPS] = {
 #define X(name, status, about) [VM_##name] = { #name, status, about },

@@ -118,7 +118,7 @@ struct vm {
     struct trace     *trace;
     struct vcpu       vcpu[VM_MAX_CPUS];
     unsigned          n_vcpus;
-    const struct timekeeping *time; /* counted or measured: vm/time.h */
+    const struct timekeeping *time; /* counted or measured: vm/time_source.h */
     struct load_files *files;       /* what a reset loads again  */
     struct load_result  loaded;
 

@@ -33,7 +33,7 @@
 #include <Zydis/Zydis.h>
 
 #include "base/x86.h"
-#include "cpu/operands.h"
+#include "cpu/accesses.h"
 #include "mem/walk.h"
 
 /* ---- the guest's stack and tables ---- */

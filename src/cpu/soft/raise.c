@@ -6,7 +6,7 @@
  * by longjmp.  The run loop then calls soft_take_fault(), which undoes what the
  * instruction had begun and either exits to the monitor, if the exception bitmap asks
  * for it, or delivers the exception through the guest's IDT.  How delivery works is
- * in event.c.
+ * in deliver.c.
  *
  * Three kinds of exception differ in what RIP the handler finds on its stack:
  *   fault   RIP of the instruction, which can be executed again (#PF, #GP)
@@ -133,7 +133,7 @@ bool soft_take_fault(struct soft *s)
 
 /* #DB as a trap: it comes after the instruction that caused it, with the next one's RIP.
  * The monitor gets the causes in DR6, as the guest's handler would have found them there
- * (note_debug() in event.c).  [SDM 3B "Debug Exceptions"] */
+ * (note_debug() in deliver.c).  [SDM 3B "Debug Exceptions"] */
 bool soft_take_debug_trap(struct soft *s)
 {
     struct event e = { .type = EVENT_EXCEPTION, .vector = VEC_DB };

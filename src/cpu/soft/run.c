@@ -17,7 +17,7 @@
  * once in soft_run(), not per instruction.  A delivered exception counts as one
  * instruction, so that no guest can loop without using up its budget.
  *
- * Not here: raising exceptions (raise.c), exit records (exits.c), delivery (event.c).
+ * Not here: raising exceptions (raise.c), exit records (exits.c), delivery (deliver.c).
  * Begin with run_loop().
  */
 #include <stdatomic.h>

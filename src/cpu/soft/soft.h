@@ -4,7 +4,7 @@
  * Where things are:
  *   soft.c     the engine struct;  run.c  the run loop;  raise.c  exceptions are raised
  *   exits.c    leaving for the monitor;  conclude.c  what becomes of the instruction then
- *   decode.c   bytes -> a block of struct uop;  choose.c  the handler of each
+ *   build_block.c  bytes -> a block of struct uop;  choose.c  the handler of each
  *   block.c, code_page.c  the cache of decoded blocks
  *   tlb.c      linear -> host translation, all memory access
  *   mode.c     real, protected, 64-bit ...;  state.c, save.c  registers out and in
@@ -14,7 +14,7 @@
  *     sse.c    MMX, SSE and SSE2;  sse_table.c, sse_host.S
  *   system/    instructions of kernels, and what the CPU does by itself
  *     segment.c  descriptors and segment loads;  far.c  far transfers and gates;  task.c  TSS
- *     event.c    delivery of interrupts and exceptions;  iret.c  the way back
+ *     deliver.c    delivery of interrupts and exceptions;  iret.c  the way back
  *     fxsave.c   FXSAVE and FXRSTOR
  *     table.c    the table of all handlers there
  *
@@ -236,7 +236,7 @@ gla_t soft_linear(struct soft *s, enum seg seg, uint64_t off, unsigned size, uns
 void soft_tlb_flush(struct soft *s, bool globals_too);
 void soft_tlb_flush_page(struct soft *s, gla_t gla);
 
-/* ---- registers (flags.c, operand.c, mode.c) ---- */
+/* ---- registers (flags.c, memory_operand.c, mode.c) ---- */
 
 uint64_t soft_flags(struct soft *s);                    /* RFLAGS, arithmetic flags worked out */
 void soft_set_flags(struct soft *s, uint64_t rflags);   /* all of them; bit 1 forced to 1      */
@@ -255,7 +255,7 @@ void soft_mode_changed(struct soft *s);
 void soft_push(struct soft *s, unsigned size, uint64_t value);
 uint64_t soft_pop(struct soft *s, unsigned size);
 
-/* ---- system side (segment.c, far.c, task.c, event.c ...) ---- */
+/* ---- system side (segment.c, far.c, task.c, deliver.c ...) ---- */
 
 /* Deliver through the IDT (or IVT): pushes s->rip, which the caller has put at
  * the instruction for a fault or at the next one for a trap, interrupt or

@@ -74,7 +74,7 @@ size_t symbols_count(const struct symbols *s);
  * are not so many. */
 const char *symbols_at(const struct symbols *s, size_t i, uint64_t *addr, uint64_t *end);
 
-/* Write the table to `path` as an ELF file, which other debuggers can read (save.c).  False:
+/* Write the table to `path` as an ELF file, which other debuggers can read (save_elf.c).  False:
  * it could not be written, and `why` says the reason. */
 bool symbols_save(const struct symbols *s, const char *path, char *why, size_t n);
 

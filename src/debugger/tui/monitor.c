@@ -14,7 +14,7 @@
  * In the first two cases only the function is known, so its first line is marked; in the
  * third it is the very line.
  *
- * Live, the monitor can also be stopped in a handler and stepped (beside.c).  Then the pane
+ * Live, the monitor can also be stopped in a handler and stepped (step_monitor.c).  Then the pane
  * shows where it stands now, with its variables, whatever event is selected.
  */
 #include <curses.h>

@@ -129,7 +129,7 @@ struct live {
     bool     breaks_known;              /* the copy is complete and up to date            */
     unsigned until;                     /* number of the breakpoint made for this run only */
 
-    /* The monitor stepped beside its guest (beside.c). */
+    /* The monitor stepped beside its guest (step_monitor.c). */
     struct stepper *stepper;            /* NULL: the monitor is not watched               */
     bool     monitor_stands;            /* it is stopped in the handler of an exit        */
     uint64_t monitor_moves;             /* counts its steps, so that the pane sees one    */
@@ -210,7 +210,7 @@ void tui_set_filter(struct tui *t, const char *text);
 uint64_t tui_n_events(const struct tui *t);
 
 /*
- * tui/stream.c: an event as text.  Each fills buf and returns it.
+ * tui/events.c: an event as text.  Each fills buf and returns it.
  */
 
 /* An event's arguments, but for a RESUME's host_ns where no time was measured. */
@@ -285,7 +285,7 @@ bool tui_type(struct pane *p, int key, int to);
 bool tui_place(const struct tui *t, const char *text, uint64_t *at);
 
 /*
- * tui/beside.c: the monitor stepped beside the guest
+ * tui/step_monitor.c: the monitor stepped beside the guest
  */
 struct source_place;
 void beside_toggle(struct tui *t);              /* watch the monitor, or no longer          */

@@ -4,8 +4,8 @@
 #ifndef DEBUGGER_VMM_STOPS_PRIVATE_H
 #define DEBUGGER_VMM_STOPS_PRIVATE_H
 
+#include "cpu/accesses.h"
 #include "cpu/exit.h"
-#include "cpu/operands.h"
 #include "debugger/trace/filter.h"
 #include "debugger/trace/text.h"
 #include "debugger/vmm/condition.h"

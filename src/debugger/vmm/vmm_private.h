@@ -4,7 +4,7 @@
  *
  *   vmm.c     the main loop: serve requests while the guest stands still, let it run, tell
  *             the debugger why it stopped.  Begin here.
- *   make.c    the beginning: build the machine, give up rights, tell the debugger
+ *   start.c   the beginning: build the machine, give up rights, tell the debugger
  *   hooks.c   what the running machine asks for: input, sleep, room for output and events
  *   serve.c   one function for each request of the debugger's
  *   wire.c    messages, and the page of shared memory with the guest's state
@@ -102,7 +102,7 @@ void serve_one(struct vmm *m);
 void hooks_set(struct vmm *m, struct vm_config *c);
 void hooks_attach(struct vmm *m);
 
-/* ---- make.c ---- */
+/* ---- start.c ---- */
 
 /* Build the machine, tell READY; without success tell FAILED and end the process. */
 void make_machine(struct vmm *m);

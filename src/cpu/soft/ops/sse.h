@@ -4,8 +4,8 @@
  * sse_table.c says which instructions there are; sse.c runs them; sse_host.S is
  * the host's part; fxsave.c holds FXSAVE, FXRSTOR, LDMXCSR and STMXCSR.
  */
-#ifndef CPU_SOFT_SSE_H
-#define CPU_SOFT_SSE_H
+#ifndef CPU_SOFT_OPS_SSE_H
+#define CPU_SOFT_OPS_SSE_H
 
 #include "cpu/soft/soft.h"
 

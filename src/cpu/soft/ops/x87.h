@@ -4,8 +4,8 @@
  * x87.c runs instructions; x87_env.c is about the layouts in which FNSTENV and
  * FNSAVE put the registers into memory, and FLDENV and FRSTOR take them back.
  */
-#ifndef CPU_SOFT_X87_H
-#define CPU_SOFT_X87_H
+#ifndef CPU_SOFT_OPS_X87_H
+#define CPU_SOFT_OPS_X87_H
 
 #include "base/types.h"
 

@@ -245,7 +245,7 @@ static unsigned read_parameters(struct soft *s, const struct descriptor *gate, u
     return n;
 }
 
-/* A CALL that raises privilege.  The stack comes from the TSS for the reason told in event.c;
+/* A CALL that raises privilege.  The stack comes from the TSS for the reason told in deliver.c;
  * a 16- or 32-bit gate also copies up to 31 parameters from the old stack to the new one, so
  * that the callee finds them where its own calling convention expects them.
  *

@@ -1,7 +1,7 @@
 /*
  * cpu/soft/system/int.c -- INT n, INT3, INTO, INT1: interrupts that a program asks for.
  *
- * They go through the IDT as events do (event.c), with two differences: the gate's DPL
+ * They go through the IDT as events do (deliver.c), with two differences: the gate's DPL
  * must allow it, so that a program cannot call the kernel's own handlers, and a fault on
  * the way is the instruction's own: s->delivering stays empty, and the error code has no EXT.
  * If the monitor made INT3 or INTO exit and reflects it, soft_take_event() in run.c delivers it in

@@ -1,7 +1,7 @@
 /*
  * cpu/soft/system/iret.c -- IRET: the way back from an interrupt or exception.
  *
- * It pops what delivery pushed (event.c): RIP, CS and RFLAGS always, RSP and SS if the
+ * It pops what delivery pushed (deliver.c): RIP, CS and RFLAGS always, RSP and SS if the
  * return goes to an outer ring, and in 64-bit mode always.  Besides, IRET is how a kernel
  * enters virtual-8086 mode (RFLAGS.VM set in the popped word) and how a task that was
  * called returns to its caller (RFLAGS.NT set, task.c).

@@ -4,8 +4,8 @@
  * Descriptors as they lie in memory, the stack of a transfer that is not yet
  * committed, and the faults that carry selectors.  See soft.h for who is who.
  */
-#ifndef CPU_SOFT_SYSTEM_H
-#define CPU_SOFT_SYSTEM_H
+#ifndef CPU_SOFT_SYSTEM_SYSTEM_H
+#define CPU_SOFT_SYSTEM_SYSTEM_H
 
 #include "cpu/soft/soft.h"
 

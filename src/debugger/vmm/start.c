@@ -1,5 +1,5 @@
 /*
- * debugger/vmm/make.c -- the beginning of the VMM's process: build the machine, give up the
+ * debugger/vmm/start.c -- the beginning of the VMM's process: build the machine, give up the
  * rights that running it does not need, and tell the debugger.
  *
  * Everything that opens a file, maps guest memory or asks what the host supports happens

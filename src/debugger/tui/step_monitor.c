@@ -1,5 +1,5 @@
 /*
- * debugger/tui/beside.c -- the monitor stepped beside the guest: while it is watched
+ * debugger/tui/step_monitor.c -- the monitor stepped beside the guest: while it is watched
  * (`W`), every exit stops in the monitor's handler, and the keys that step the guest
  * step the monitor, line by line, until the exit is answered.
  *

@@ -1,11 +1,11 @@
 /*
- * cpu/operands.c -- memory operands; see operands.h.
+ * cpu/accesses.c -- memory operands; see accesses.h.
  *
  * Zydis names them: base, index, scale, displacement, and the ones that are not
  * written down, such as PUSH's.  Of those it tells the stack pointer and not that
  * a push goes below it.
  */
-#include "cpu/operands.h"
+#include "cpu/accesses.h"
 
 #include <Zydis/Zydis.h>
 

@@ -1,5 +1,5 @@
 /*
- * cpu/soft/decode.c -- straight-line code to a block of micro-operations, once per block.
+ * cpu/soft/build_block.c -- straight-line code to a block of micro-operations, once per block.
  *
  * cpu/decode.h says what each instruction is, choose.c who handles it.  Here they are
  * lined up: a block ends at a branch, at a system operation, at the page's end or after

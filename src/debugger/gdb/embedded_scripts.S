@@ -1,5 +1,5 @@
 /*
- * debugger/gdb/script.S -- printers.py and vitrine.py as part of the program, from where
+ * debugger/gdb/embedded_scripts.S -- printers.py and vitrine.py as part of the program, from where
  * `vitrine gdb` hands them to gdb.  So gdb always runs the version of the scripts that fits
  * the program it talks to.  A 0 byte ends the text.
  */

@@ -1,15 +1,15 @@
 /*
- * vm/came_back.c -- the engine has come back: has the guest exited?
+ * vm/guest_exited.c -- the engine has come back: has the guest exited?
  *
  * Most often it has.  But a debugger stops a guest that must not notice, and where time is
  * measured an alarm takes the CPU out of the guest only for the monitor to look at its clock.
  * Of such returns neither the trace nor the guest may know: vcpu_run() asks here first.
  */
-#include "vm/came_back.h"
+#include "vm/guest_exited.h"
 
 #include "base/vclock.h"
 #include "vm/exits.h"
-#include "vm/time.h"
+#include "vm/time_source.h"
 #include "vm/vm.h"
 
 /* Only a debugger, or a recording that is played again, asked for this. */
@@ -60,7 +60,7 @@ static bool is_after_visible(const struct vm *vm, const struct vcpu *v, const st
     return x->reason == EXIT_IO || x->reason == EXIT_MMIO || x->reason == EXIT_HLT;
 }
 
-static bool came_back(void *arg, struct vcpu *v, const struct vmexit *x)
+static bool guest_exited(void *arg, struct vcpu *v, const struct vmexit *x)
 {
     struct vm *vm = arg;
     if (leave_to_onlookers(vm, v, x))
@@ -82,6 +82,6 @@ static void paging_changed(void *arg, struct vcpu *v)
 struct vcpu_owner vm_as_owner(struct vm *vm)
 {
     return (struct vcpu_owner){
-        .came_back = came_back, .paging_changed = paging_changed, .arg = vm,
+        .guest_exited = guest_exited, .paging_changed = paging_changed, .arg = vm,
     };
 }

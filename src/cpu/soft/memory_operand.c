@@ -1,5 +1,5 @@
 /*
- * cpu/soft/operand.c -- memory operands through their segments, and the stack.
+ * cpu/soft/memory_operand.c -- memory operands through their segments, and the stack.
  *
  * The general way: every check the manual lists, in any mode.  Handlers come
  * here when the flat fast path of exec.h does not apply.

@@ -1,5 +1,5 @@
 /*
- * cpu/vcpu.c -- what the trace says of a CPU: it went into the guest, came out, went on.
+ * cpu/vcpu_trace.c -- what the trace says of a CPU: it went into the guest, came out, went on.
  *
  * The monitor runs its guest through these functions and not through the engine's table, so
  * that its account of a run is written below it: whatever the run loop makes of an exit, that
@@ -25,9 +25,9 @@ static void log_exit(struct vcpu *v, const struct vmexit *x)
 
 /* The owner is asked first.  False: the engine came back for a reason of the owner's alone, such
  * as an alarm; the guest has not exited, and nothing is logged. */
-EXIT_PATH bool vcpu_came_back(struct vcpu *v, const struct vmexit *x)
+EXIT_PATH bool vcpu_guest_exited(struct vcpu *v, const struct vmexit *x)
 {
-    if (!v->owner.came_back(v->owner.arg, v, x)) {
+    if (!v->owner.guest_exited(v->owner.arg, v, x)) {
         v->ops->conclude(v, x, RETRY);
         return false;
     }

@@ -1,5 +1,5 @@
 /*
- * debugger/tui/stream.c -- the pane that lists the events, one line each.
+ * debugger/tui/events.c -- the pane that lists the events, one line each.
  *
  *       101     0.000412  EXIT IO port 0x3f8 ...             <main+0x1c>
  *     > 102     0.000412  └ IO_WRITE COM1 ...                           the selected one

@@ -1,5 +1,5 @@
 /*
- * vm/time.h -- how virtual time comes about; private to vm/.
+ * vm/time_source.h -- how virtual time comes about; private to vm/.
  *
  * There are two ways, and a machine keeps to one of them for good:
  *
@@ -10,8 +10,8 @@
  *
  * Each is a struct of functions.  vm_new() chooses; nobody asks again which it was.
  */
-#ifndef VM_TIME_H
-#define VM_TIME_H
+#ifndef VM_TIME_SOURCE_H
+#define VM_TIME_SOURCE_H
 
 #include "base/types.h"
 #include "cpu/exit.h"

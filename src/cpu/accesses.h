@@ -1,12 +1,12 @@
 /*
- * cpu/operands.h -- which memory will this instruction touch?
+ * cpu/accesses.h -- which memory will this instruction touch?
  *
  * For an engine that cannot watch: found by decoding, from the registers before it.
  * Operands only, the stack's included, of a string instruction one iteration; not what
  * the CPU reads and writes for itself (descriptors, task state, frames of its own).
  */
-#ifndef CPU_OPERANDS_H
-#define CPU_OPERANDS_H
+#ifndef CPU_ACCESSES_H
+#define CPU_ACCESSES_H
 
 #include "cpu/state.h"
 

@@ -1,9 +1,9 @@
 /*
- * vm/came_back.h -- what the monitor answers when vcpu_run() asks whether the guest has exited;
+ * vm/guest_exited.h -- what the monitor answers when vcpu_run() asks whether the guest has exited;
  * private to vm/.
  */
-#ifndef VM_CAME_BACK_H
-#define VM_CAME_BACK_H
+#ifndef VM_GUEST_EXITED_H
+#define VM_GUEST_EXITED_H
 
 #include "cpu/vcpu.h"
 

@@ -1,10 +1,10 @@
 /*
- * vm/time.c -- virtual time: counted in instructions or measured with the host's clock.
+ * vm/time_source.c -- virtual time: counted in instructions or measured with the host's clock.
  *
  * The clock of base/vclock.h only knows what time it is; here it is told.  Begin reading with
  * time_budget(): how long may the engine run before the monitor has something to do?
  */
-#include "vm/time.h"
+#include "vm/time_source.h"
 
 #include "base/host.h"
 #include "base/trace.h"

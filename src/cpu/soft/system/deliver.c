@@ -1,5 +1,5 @@
 /*
- * cpu/soft/system/event.c -- interrupts and exceptions going in, IRET coming back.
+ * cpu/soft/system/deliver.c -- interrupts and exceptions going in, IRET coming back.
  *
  * soft_deliver() takes one event through the IVT (real mode), the IDT (gates
  * of protected mode) or the IDT of long mode.  A fault on the way leaves by

@@ -1,5 +1,5 @@
 /*
- * debugger/symbols/save.c -- write a symbol table as an ELF file, for debuggers that can read
+ * debugger/symbols/save_elf.c -- write a symbol table as an ELF file, for debuggers that can read
  * symbols from nothing else (gdb's `add-symbol-file`).
  *
  * The file has no code.  One section without bytes, .text, spans all addresses of the program,
