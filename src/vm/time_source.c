@@ -199,7 +199,8 @@ static void set_alarm(struct vm *vm, uint64_t until)
     uint64_t before = host_monotonic_ns();
     vm->cfg.alarm(due);
     uint64_t slice = (host_monotonic_ns() - before) * SLICE_PER_COST;
-    vm->slice_ns = slice < MIN_SLICE_NS ? MIN_SLICE_NS : slice > MAX_SLICE_NS ? MAX_SLICE_NS : slice;
+    vm->slice_ns = slice < MIN_SLICE_NS ? MIN_SLICE_NS
+                 : slice > MAX_SLICE_NS ? MAX_SLICE_NS : slice;
 }
 
 static uint64_t measured_budget(struct vm *vm, struct vcpu *v, uint64_t until)
