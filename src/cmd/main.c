@@ -1,8 +1,10 @@
 /*
  * cmd/main.c -- the command line: a table of subcommands.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/host.h"
 #include "base/types.h"
@@ -51,8 +53,24 @@ static int run_command(int argc, char **argv)
     return EXIT_USAGE;
 }
 
+/* A shell can start a program without standard output (`vitrine run ... >&-`).  The next file that
+ * is opened then gets number 1, be it the guest's memory or its recording, and what the guest
+ * prints is written over it.  So whatever is missing of 0, 1 and 2 is /dev/null, for reading only:
+ * who writes there gets an error, as before. */
+static void fill_standard_files(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    fill_standard_files();
     if (argc < 2) {
         help(stderr);
         return EXIT_USAGE;
