@@ -61,6 +61,9 @@ struct checkpoints {
     uint8_t           *touched;         /* a bit a page: for checkpoints_return */
 };
 
+/* All RAM in one row of pages, numbered from 0: regions of RAM (spans) one behind the other,
+ * without the holes between them.  Number and address are translated by the functions below;
+ * both take what they get as valid, since it comes from the dirty marks of this RAM. */
 /* ---- pages ---- */
 
 static uint32_t page_of(const struct checkpoints *all, gpa_t gpa)
@@ -135,7 +138,8 @@ static void unchain(struct checkpoints *all, struct version *v)
     *at = v->older;
 }
 
-/* data NULL: zero. */
+/* Note that at checkpoint c the page held these bytes (NULL: zeros), which are copied.  False:
+ * no memory. */
 static bool add_version(struct checkpoints *all, struct checkpoint *c, uint32_t page,
                         const uint8_t *data)
 {
@@ -241,6 +245,8 @@ static struct chunk *shared_chunk(const struct checkpoint *before, size_t i,
     return before->state[i];
 }
 
+/* The machine's state in chunks, those that `before` has in the same place shared with it.  On
+ * failure some chunks may be there and some not; drop_state() takes either. */
 static bool keep_state(struct checkpoints *all, struct checkpoint *c,
                        const struct checkpoint *before)
 {
@@ -362,6 +368,10 @@ static struct checkpoint *least_needed(const struct checkpoints *all)
     return best;
 }
 
+/* Going back to a moment means: return to the checkpoint before it, then run forward.  So near
+ * the present checkpoints stand densely, where somebody who steps backwards needs them, and
+ * farther away more and more sparsely, like the rows of a logarithmic ruler.  Memory for them
+ * is bounded: when it is used up, the one that is missed least goes first. */
 static void thin(struct checkpoints *all)
 {
     struct checkpoint *next, *c;
@@ -403,6 +413,9 @@ static void give_key(struct checkpoints *all, struct checkpoint *c, const struct
                                        : older->key + KEY_STEP;
 }
 
+/* Only pages that are dirty since `here` are looked at, then they are clean again.  `axis`, the
+ * checkpoint's place on the scale of gaps, is the time it takes to run there, so it never
+ * decreases along the row, whatever the caller has measured. */
 struct checkpoint *checkpoints_take(struct checkpoints *all, uint64_t ran_ns, bool wall)
 {
     struct vm *vm = all->vm;
@@ -464,6 +477,11 @@ static void put_page(struct checkpoints *all, const struct checkpoint *c, uint32
     gmem_changed(all->vm->gmem, page_gpa(all, page), PAGE_SIZE);
 }
 
+/* RAM is brought from `here`, plus what was written since, to what it was at c.  A page can
+ * differ only if it is dirty, or if a checkpoint between the two has a version of it: the union
+ * of both is collected in all->touched, and only those pages are compared and copied.  The
+ * CPU's state comes last, since dropping caches for changed pages is done to the old state.
+ * What loading itself marks as dirty is what c has already: those marks are thrown away. */
 bool checkpoints_return(struct checkpoints *all, struct checkpoint *c)
 {
     struct trace *t = all->vm->trace;

@@ -5,6 +5,17 @@
  * fields and returns a verdict.  None of them moves RIP: the engine's
  * conclude() does, after the verdict.  A reason without a handler stops the
  * machine and says so.
+ *
+ * The verdicts are what a monitor can do about an instruction that it has intercepted:
+ *
+ *     RETIRE    it has been done for the guest (or needs nothing): go on behind it
+ *     RETRY     what was in its way is gone: let the guest execute it again
+ *     REFLECT   it is the guest's own fault: have it take the exception it would have had
+ *     STOP      the machine cannot go on, or is not to
+ *
+ * The reasons are numbered as in a VMCS.  Begin with the table at the end, then read on_io()
+ * for RETIRE, on_ept_violation() for RETRY, on_shadow_fault() for REFLECT.
+ * [SDM 3D "VMX Basic Exit Reasons"; SDM 3C "VM Exits", "VM Entries"]
  */
 #include "vm/exits.h"
 
@@ -55,6 +66,10 @@ static int read_paging(struct vcpu *v, struct paging *pg)
     return 0;
 }
 
+/* Under shadow paging the CPU walks the monitor's tables, and which of them stands for the
+ * guest's current address space depends on CR3, CR0, CR4 and EFER.  A real monitor would load
+ * the new root into the guest's CR3 here.  As there, the TLB must be emptied if translations
+ * of the old space could be used in the new one. */
 void vm_paging_changed(struct vm *vm, struct vcpu *v)
 {
     struct paging pg;
@@ -94,6 +109,10 @@ static enum verdict map_page(struct vm *vm, const struct gmem_region *r, gpa_t p
 }
 
 /* First touch of a guest-physical page. */
+/* The monitor maps guest memory lazily: the nested tables are empty at power-on, and each page
+ * gets its entry when the guest comes to it.  That is what operating systems do with a
+ * program's memory, with the page fault's part played by the EPT violation; but the guest does
+ * not notice.  [SDM 3C "EPT Violations"] */
 static enum verdict on_ept_violation(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     (void)v;
@@ -123,7 +142,16 @@ static enum verdict on_ept_misconfig(struct vm *vm, struct vcpu *v, struct vmexi
     return STOP;
 }
 
-/* The shadowed guest faulted: repair it (hidden), or it is the guest's own (true). */
+/* The shadowed guest faulted: repair it (hidden), or it is the guest's own (true).
+ *
+ * A page fault with shadow tables has one of two meanings.  If the guest's own tables allow the
+ * access, only the shadow was incomplete: the entry is filled in and the guest must not learn
+ * of it.  If they do not, a processor without a monitor would have faulted, too: the guest gets
+ * the fault, with the error code that *its* tables give and not the shadow's, in which a page
+ * may be missing that the guest has merely write-protected.  CR2 comes with it.
+ *
+ * Filling in has walked the guest's tables in the processor's place and may have set A and D
+ * bits in them: those pages of guest memory have been written. */
 static enum verdict on_shadow_fault(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     struct walk w;
@@ -150,6 +178,9 @@ static enum verdict on_shadow_fault(struct vm *vm, struct vcpu *v, struct vmexit
     return REFLECT;
 }
 
+/* Bits of the exception bitmap are set for page faults under shadow paging, and for whatever
+ * the user wants to see (--exit-on).  In the second case the exception goes to the guest
+ * unchanged.  [SDM 3C "Exception Bitmap"] */
 static enum verdict on_exception(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     if (vm->shadow && x->fault.vector == VEC_PF)
@@ -160,6 +191,9 @@ static enum verdict on_exception(struct vm *vm, struct vcpu *v, struct vmexit *x
     return REFLECT;
 }
 
+/* INVLPG is how a guest says that it has changed an entry.  Its tables may be out of step with
+ * the shadow until then, as they may be with a TLB: a shadow is a large TLB that the monitor
+ * keeps.  [SDM 3A "Invalidation of TLBs and Paging-Structure Caches"] */
 static enum verdict on_invlpg(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     if (vm->shadow) {
@@ -199,6 +233,9 @@ static enum verdict on_mmio(struct vm *vm, struct vcpu *v, struct vmexit *x)
 
 /* ---- ports ---- */
 
+/* Of an IN, the handler fills in io.value and the engine's conclude() puts it into AL, AX or
+ * EAX; of an OUT, io.value is what the guest wrote.  An INS or OUTS, with or without REP, exits
+ * once for each element.  A port without a device reads as ones: nobody drives the bus. */
 static enum verdict on_io(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     bool claimed;
@@ -216,6 +253,9 @@ static enum verdict on_io(struct vm *vm, struct vcpu *v, struct vmexit *x)
 
 /* ---- instructions that ask for something ---- */
 
+/* CPUID always exits in VMX non-root operation, so the monitor decides which processor the
+ * guest believes to be on.  One bit of an answer is a copy of CR4.OSXSAVE, hence the state.
+ * [SDM 3C "Instructions That Cause VM Exits Unconditionally"] */
 static enum verdict on_cpuid(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     struct cpu_state s = { 0 };
@@ -228,6 +268,7 @@ static enum verdict on_cpuid(struct vm *vm, struct vcpu *v, struct vmexit *x)
     return RETIRE;
 }
 
+/* The HLT retires at once; that the CPU waits is noted, and vm_prepare() does the waiting. */
 static enum verdict on_hlt(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     (void)vm, (void)x;
@@ -299,6 +340,8 @@ static int machine_msr(uint32_t index)
     return -1;
 }
 
+/* An MSR that does not exist is a #GP(0), and guests rely on it: they read one to find out
+ * whether it is there.  [SDM 2B "RDMSR-Read From Model Specific Register"] */
 static enum verdict on_rdmsr(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     (void)vm;
@@ -339,6 +382,9 @@ static enum verdict on_change(struct vm *vm, struct vcpu *v, struct vmexit *x)
     return RETRY;                               /* the loop looks at time, irqs and stops */
 }
 
+/* A fault while a double fault was being delivered: the processor shuts down, and a PC's board
+ * answers by a reset.  Here the run ends, for whoever has a triple fault wants to know where.
+ * [SDM 3A "Interrupt 8-Double Fault Exception (#DF)"] */
 static enum verdict on_triple_fault(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     (void)v;

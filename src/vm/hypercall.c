@@ -4,6 +4,12 @@
  * The numbers are base/abi.h's.  Arguments are the guest's and so hostile: a
  * string is read through the guest's own page tables, bounded, and a bad
  * pointer gets an error back.
+ *
+ * There are two ways in, and one table behind them.  VMCALL exits by itself: number in EAX,
+ * arguments in EBX, ECX, EDX, ESI, the result in EAX.  Where VMCALL does not come to this
+ * monitor (KVM keeps it for the host's kernel), the guest writes the number to a port, and the
+ * registers are read and written from here.
+ * [SDM 3C "VMCALL-Call to VM Monitor"]
  */
 #include <errno.h>
 
@@ -24,6 +30,9 @@ static uint64_t hc_ping(struct vm *vm, const uint64_t arg[4])
     return arg[0] + 1;
 }
 
+/* PUTS address, length: text for the debug console in one exit instead of one for each byte.
+ * A paravirtual device in its smallest form.  Returns how many bytes it has taken: a longer
+ * text is for several calls. */
 static uint64_t hc_puts(struct vm *vm, const uint64_t arg[4])
 {
     char text[PUTS_MAX];
@@ -69,6 +78,7 @@ static uint64_t (*const hypercalls[])(struct vm *vm, const uint64_t arg[4]) = {
     [HC_TRAP_PAGE] = hc_trap_page,
 };
 
+/* An unknown number is an answer (HC_BADCALL), not a fault: guests try what a monitor has. */
 uint64_t vm_hypercall(struct vm *vm, uint64_t nr, const uint64_t arg[4])
 {
     uint64_t result = (uint64_t)(int64_t)HC_BADCALL;
@@ -78,6 +88,8 @@ uint64_t vm_hypercall(struct vm *vm, uint64_t nr, const uint64_t arg[4])
     return result;
 }
 
+/* The guest's registers change in the midst of an OUT, which by itself changes none: lockstep,
+ * whose follower has no such device, is told to copy them. */
 void vm_hypercall_port(void *arg, uint32_t eax)
 {
     struct vm *vm = arg;

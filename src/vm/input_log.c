@@ -30,6 +30,7 @@ void input_log_note(struct input_log *log, const struct input *in)
     log->in[log->n++] = *in;
 }
 
+/* Forget the first n entries: nobody can go back to before them any more. */
 void input_log_drop(struct input_log *log, size_t n)
 {
     if (!n)
@@ -70,6 +71,8 @@ bool input_log_sleep(struct input_log *log, uint64_t ns, uint64_t passed)
     return true;
 }
 
+/* The next entry, if its place is here: same count, same time, same hook.  NULL: not yet, or
+ * never. */
 static const struct input *next_here(const struct input_log *log, enum input_hook hook, bool sleep)
 {
     const struct input *in = log->at < log->n ? &log->in[log->at] : NULL;

@@ -25,6 +25,8 @@ struct look {
     unsigned n_seen, n_paths;
 };
 
+/* The size of operands and addresses follows from the code segment: L is 64-bit code, D is
+ * 32-bit, neither is 16-bit.  [SDM 3A "Code Segment Descriptor in 64-bit Mode"] */
 static void look_from(struct look *l, struct vm *vm, const struct cpu_state *s)
 {
     bool wide = s->seg[SEG_CS].attr & SEG_DB;

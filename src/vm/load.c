@@ -4,6 +4,10 @@
  * Begin reading here: load_guest() reads the files, load_guest_mem() chooses
  * the row of `loaders`.  Each loader places its parts (load_place.c) and sets
  * the entry state (load_enter.c).
+ *
+ * The files of a request are read once and kept: a guest that resets itself is loaded again,
+ * by a process that may no longer open files.  A loader never trusts the file: every offset and
+ * size is compared with what there is, and each refusal is a sentence that says what to do.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -95,6 +99,8 @@ static const struct loader *choose(struct loading *l, int *err)
     return NULL;
 }
 
+/* All in memory, so that tests and fuzzers need no files.  The BIOS is put into ROM for every
+ * format, as a PC has one whatever it boots. */
 int load_guest_mem(struct gmem *m, const struct load_request *r, const struct load_file *image,
                    const struct load_file *modules, unsigned n_modules,
                    struct load_result *out, char *why, size_t n)
@@ -166,6 +172,8 @@ static int read_modules(struct load_files *in, const char *initrd, char *why, si
     return err;
 }
 
+/* `why` says "out of memory" from the beginning: of the things that can fail here, only those
+ * that have to do with a file write a sentence of their own. */
 struct load_files *load_files_read(const struct load_request *r, char *why, size_t n)
 {
     struct load_files *f = calloc(1, sizeof *f);
@@ -210,6 +218,9 @@ const struct load_request *load_files_request(const struct load_files *f)
     return &f->r;
 }
 
+/* FNV-1a, with the size first so that bytes cannot move from one file to the next unnoticed.  It
+ * tells guests apart that were rebuilt; it is no protection against somebody who wants the same
+ * hash. */
 static uint64_t hash_file(uint64_t h, const struct load_file *f)
 {
     const uint8_t *at = f->bytes;

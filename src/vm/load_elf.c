@@ -5,6 +5,16 @@
  * to their *physical* addresses (p_paddr).  A kernel linked high has its entry
  * point there too, so e_entry is translated by the segment it lies in.
  *
+ *     file                            memory
+ *     p_offset  +----------+          p_paddr  +----------+
+ *               | p_filesz |   --->            | p_filesz |
+ *               +----------+                   +----------+
+ *                                              |  zeros   |  up to p_memsz: .bss
+ *                                              +----------+
+ *
+ * p_vaddr is where the kernel will see the same bytes once it has switched paging on.  Linux,
+ * linked at 0xffffffff81000000 and loaded at 16 MiB, is an example.
+ *
  * i386 files are entered in 32-bit protected mode, x86-64 files in long mode.
  * [ELF "Program Header"]
  */
@@ -78,6 +88,8 @@ static int place_segment(struct loading *l, const GElf_Phdr *p, size_t i, const 
     return load_place(l, "a segment", p->p_paddr, file + p->p_offset, p->p_filesz, p->p_memsz);
 }
 
+/* An entry point in no segment is left as it is, for check_entry() to refuse.  There is no
+ * dynamic linker here: segments other than PT_LOAD are somebody else's. */
 static int place_segments(struct loading *l, Elf *elf, const GElf_Ehdr *h, uint64_t *entry)
 {
     size_t n, loaded = 0;

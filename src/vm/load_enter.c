@@ -90,6 +90,9 @@ static int make_identity_map(struct loading *l, gpa_t *root)
     return load_place(l, "boot page tables", at, table, sizeof(table), sizeof(table));
 }
 
+/* Long mode cannot be without paging, so there must be tables from the first instruction on.
+ * The state is the one that the usual switch leaves: PAE, then LME, then PG, which sets LMA.
+ * [SDM 3A "Initializing IA-32e Mode"] */
 int load_enter_long(struct loading *l, uint64_t entry)
 {
     struct cpu_state *s = &l->out->cpu;
@@ -109,6 +112,9 @@ int load_enter_long(struct loading *l, uint64_t entry)
     return 0;
 }
 
+/* An address is segment * 16 + offset in real mode.  Below 64 KiB the segment is 0, as a BIOS
+ * jumps to a boot sector: code that uses absolute offsets expects that.
+ * [SDM 3B "Real-Address Mode"] */
 void load_enter_real(struct loading *l, uint32_t entry, uint16_t sp)
 {
     struct cpu_state *s = &l->out->cpu;

@@ -76,7 +76,15 @@ static int read_header(struct loading *l, uint8_t *zp)
 }
 
 /* The protected-mode part, with the work space it asks for behind it; that is
- * not cleared, for the kernel does so itself. */
+ * not cleared, for the kernel does so itself.
+ *
+ *     file     | boot sector | setup, setup_sects * 512 | protected-mode part ...       |
+ *     memory   pref_address:                            | the same ... | work space     |
+ *                                                       |<-------- init_size ---------->|
+ *
+ * setup_sects 0 means 4, for the sake of very old kernels.  The kernel decompresses itself in
+ * place, so init_size is more than the file has.
+ * [Linux "The Linux/x86 Boot Protocol", "Details of Header Fields"] */
 static int place_kernel(struct loading *l, uint8_t *zp, gpa_t *base)
 {
     const uint8_t *file = l->image->bytes;
@@ -107,6 +115,8 @@ static int place_kernel(struct loading *l, uint8_t *zp, gpa_t *base)
     return err;
 }
 
+/* cmdline_size does not count the zero at the end.
+ * [Linux "The Linux/x86 Boot Protocol", "The Kernel Command Line"] */
 static int place_cmdline(struct loading *l, uint8_t *zp)
 {
     const char *line = l->r->append ? l->r->append : "";
@@ -175,6 +185,8 @@ static void fill_machine(const struct loading *l, uint8_t *zp)
     }
 }
 
+/* The 64-bit entry is used only if asked for: the 32-bit one exists in every kernel, and a
+ * student sees the kernel itself switch to long mode. */
 static int enter(struct loading *l, const uint8_t *zp, gpa_t base)
 {
     bool has_64 = version(zp) >= VERSION_XLF && (get16(zp + HDR_XLOADFLAGS) & XLF_KERNEL_64);
@@ -190,6 +202,8 @@ static int enter(struct loading *l, const uint8_t *zp, gpa_t base)
     return load_enter_flat32(l, base);
 }
 
+/* RSI points to the zero page in both entry states, 32-bit and 64-bit.
+ * [Linux "The Linux/x86 Boot Protocol", "32-bit Boot Protocol", "64-bit Boot Protocol"] */
 int load_linux(struct loading *l)
 {
     uint8_t zp[PAGE_SIZE] = { 0 };

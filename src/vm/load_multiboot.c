@@ -59,7 +59,10 @@ bool load_is_multiboot(const struct load_file *f)
     return !load_is_elf64(f) && find_header(f) >= 0;
 }
 
-/* Flag 16: the addresses are in the header. */
+/* Flag 16: the addresses are in the header.  header_addr says where in memory the header itself
+ * is to be; the distance to load_addr is the same in the file, which gives the offset of the
+ * first byte.  load_end_addr 0 means the whole file, bss_end_addr 0 means no .bss.
+ * [Multiboot 0.6.96 "The address fields of Multiboot header"] */
 static int place_by_header(struct loading *l, uint64_t at, uint64_t *entry)
 {
     const uint8_t *file = l->image->bytes, *h = file + at;
@@ -93,6 +96,9 @@ static int place_by_header(struct loading *l, uint64_t at, uint64_t *entry)
                       bss_end ? bss_end - load : bytes);
 }
 
+/* Bits 0 to 15 of the flags are demands: a loader that does not know one must refuse the kernel.
+ * Bits 16 to 31 may be ignored by one that does not know them.
+ * [Multiboot 0.6.96 "The magic fields of Multiboot header"] */
 static int place_kernel(struct loading *l, uint64_t *entry)
 {
     int64_t at = find_header(l->image);
@@ -145,6 +151,9 @@ static int place_modules(struct loading *l, uint8_t *mbi)
     return err;
 }
 
+/* Two forms of the same: mem_lower and mem_upper, in KiB, for small kernels, and the map of all
+ * ranges.  Each entry begins with its size, which does not count the size field.
+ * [Multiboot 0.6.96 "Boot information format"] */
 static int place_memory_map(struct loading *l, uint8_t *mbi)
 {
     uint8_t map[E820_MAX * MMAP_ENTRY];
@@ -191,6 +200,9 @@ static int place_strings(struct loading *l, uint8_t *mbi)
     return err;
 }
 
+/* The kernel begins in 32-bit protected mode with flat segments, paging and interrupts off, and
+ * no stack; EAX has the magic that tells it who has loaded it, EBX the information structure.
+ * [Multiboot 0.6.96 "Machine state"] */
 int load_multiboot(struct loading *l)
 {
     uint8_t mbi[MBI_SIZE] = { 0 };

@@ -26,6 +26,9 @@ static void e820_append(struct e820_entry out[E820_MAX], unsigned *n, uint64_t b
         out[(*n)++] = (struct e820_entry){ base, end - base, type };
 }
 
+/* The memory map that a BIOS gives by INT 15h, AX=E820h, and that boot loaders hand on: entries
+ * of base, length and type (1 is usable RAM, 2 is not).  It is made from the regions that the
+ * machine really has.  [ACPI "INT 15H, E820H - Query System Address Map"] */
 unsigned e820_make(const struct gmem *m, struct e820_entry out[E820_MAX])
 {
     unsigned n = 0;
@@ -140,7 +143,8 @@ int load_place(struct loading *l, const char *what, gpa_t base, const void *byte
     return err;
 }
 
-/* The best place inside [lo, hi), all RAM: step over what is in the way. */
+/* The best place inside [lo, hi), all RAM: step over what is in the way.  Each round moves one of
+ * the two ends past a range that is taken, so there are at most as many rounds as ranges. */
 static bool find_between(const struct loading *l, uint64_t bytes, uint64_t align, gpa_t lo,
                          gpa_t hi, enum load_where where, gpa_t *at)
 {

@@ -1,5 +1,19 @@
 /*
  * vm/lockstep.c -- the leader takes a turn, the follower catches up, both are compared.
+ *
+ * Two machines with the same guest, on two engines.  Only the leader's devices, input and clock
+ * are used; it runs through vm_step() as every machine does.  The follower is driven from here: it
+ * runs until it makes the exit that the leader has made, and is given the leader's answer.  So
+ * both guests see the same world, and any difference in registers or memory is an engine's.
+ *
+ *     leader     ----run----> OUT --answer--> ----run----> IN --answer--> ...
+ *                              |      |                     |      |
+ *     follower   ----run----> OUT  <--+       ----run----> IN  <---+
+ *                              compare                      compare
+ *
+ * What can be compared depends on the engines (configs_count() below).  Not here: how a
+ * difference is shown (cmd/), which flags are dead (live_flags.c).  Begin with lockstep_run(),
+ * then follow().
  */
 #include "vm/lockstep.h"
 
@@ -35,6 +49,8 @@ static bool both_count(const struct lockstep *l)
     return configs_count(&l->leader->cfg, &l->follower->cfg);
 }
 
+/* Where the two meet only at visible exits, interrupts must come there and nowhere else, and
+ * VMCALL must not be used: on KVM it is the kernel that answers it. */
 void lockstep_prepare(struct vm_config *leader, struct vm_config *follower)
 {
     bool measured = !configs_count(leader, follower);
@@ -94,6 +110,9 @@ static void level_dead_flags(struct lockstep *l, const struct cpu_state *a, stru
         b->rflags ^= differing;
 }
 
+/* Every register of both CPUs.  Not compared is what may differ between two correct processors:
+ * RF, and, between soft and silicon, the remains of null selectors and flags that nobody will
+ * read. */
 static bool same_state(struct lockstep *l)
 {
     struct cpu_state a, b;
@@ -138,6 +157,8 @@ static unsigned diff_region(struct lockstep *l, const struct gmem_region *a,
     return n;
 }
 
+/* Once, at the end: hashing all memory takes too long for each exit.  What a guest has computed
+ * wrongly and not looked at since is found here. */
 static bool same_memory(struct lockstep *l)
 {
     unsigned n = 0;
@@ -160,6 +181,8 @@ static bool good_shadow(struct lockstep *l)
     return true;
 }
 
+/* The same request to the world at the same instruction: what an OUT writes is compared, what
+ * an IN reads is not known yet. */
 static bool same_exit(struct lockstep *l)
 {
     char a[100], b[100];
@@ -283,6 +306,10 @@ static void share_answer(struct lockstep *l)
     xb->reflect = xa->reflect;
 }
 
+/* Bring the follower to where the leader stands, in the order in which it happened to the
+ * leader: its time before the exit, the interrupt it was given, the instructions it ran, the
+ * exit itself, the answer.  Then compare, unless one of the two is in the midst of something.
+ * icount_at_exit: the leader's count before the exit's own instruction retired. */
 static bool follow(struct lockstep *l, uint64_t icount_at_exit)
 {
     struct vm *a = l->leader, *f = l->follower;
@@ -313,7 +340,7 @@ static bool follow(struct lockstep *l, uint64_t icount_at_exit)
         l->exit[0].reason == EXIT_EXCEPTION)
         return true;
     /* An interrupt the leader has taken and the follower has yet to: not comparable. */
-    if (!visible && f->n_exits == follower_exits && boot_cpu(a)->turn.injected.type != EVENT_NONE)
+    if (!visible && f->n_exits == follower_exits && injected->type != EVENT_NONE)
         return true;
     /* A port that changed the CPU's registers (a hypercall) changed the leader's only. */
     if (visible && boot_cpu(a)->turn.registers_changed) {

@@ -122,6 +122,8 @@ static void *device_of(const struct pc *pc, const struct device_ops *ops)
 
 /* ---- what devices may ask of the machine ---- */
 
+/* A device only asks.  It is in the midst of the guest's OUT, and the machine cannot be reset
+ * below an instruction that is still to retire: vm_prepare() does it before the next one. */
 static void on_reset(void *arg, uint32_t source)
 {
     struct vm *vm = arg;
@@ -139,6 +141,8 @@ static void on_exit_port(void *arg, uint32_t value)
     vm->status = (int)(value & 0xff);
 }
 
+/* SLP_TYP says how deep the guest wants the machine to sleep.  Whatever it is, this one goes
+ * off.  [ACPI "PM1 Control Registers"] */
 static void on_power_off(void *arg, uint32_t sleep_type)
 {
     (void)sleep_type;
@@ -166,6 +170,8 @@ static struct slot slot_for(struct pc *pc, const struct pc_device *row)
     return s;
 }
 
+/* ops NULL: a range that is known and where nobody answers.  It is claimed nevertheless, so that
+ * the bus does not report each access as one that no device had. */
 static bool claim_ports(struct pc *pc, const struct port_range *p, const struct device_ops *ops,
                         void *dev)
 {
@@ -236,6 +242,8 @@ static void tell_memory(struct pc *pc)
     rtc_set_memory(device_of(pc, &rtc_ops), pc->vm->cfg.ram_bytes - above, above);
 }
 
+/* The board's reset line goes to every device at once; here in the order of the table, and what
+ * the BIOS leaves in the CMOS memory comes after the clock's own reset. */
 void pc_reset(struct pc *pc)
 {
     for (size_t i = 0; i < N_DEVICES; i++)
@@ -265,6 +273,9 @@ struct i8042 *pc_keyboard(struct pc *pc)
     return device_of(pc, &i8042_ops);
 }
 
+/* The interrupt-acknowledge cycle: the CPU asks "which?", the 8259A answers with a vector and
+ * moves the request to its in-service register.  The vector is what the guest has programmed,
+ * not the line's number.  [8259A data sheet "Interrupt Sequence"] */
 uint8_t pc_ack_irq(struct pc *pc, uint64_t *cause)
 {
     struct irq_ack ack = pic_ack(pc_pic(pc));

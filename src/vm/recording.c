@@ -6,6 +6,10 @@
  *     entries of 48 bytes            an input or the end, and a checksum of all so far
  *
  * Everything is little-endian.  A sleep that goes on is written when it is over.
+ *
+ * What is not in here: anything the guest does.  A machine that counts its instructions does the
+ * same again by itself, given the same input at the same counts, so a recording of an hour in
+ * which somebody typed ten lines is a few kilobytes.
  */
 #include "vm/recording.h"
 
@@ -177,6 +181,8 @@ static bool keep(struct recording *r, const struct input *in)
     return true;
 }
 
+/* Each entry has the checksum of everything up to it, so that a file from which entries were
+ * taken out is found to be damaged, and a file that was cut off is good up to there. */
 static int read_entries(FILE *in, struct recording *r, uint64_t sum, char *why, size_t n)
 {
     struct entry e;

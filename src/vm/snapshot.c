@@ -9,6 +9,11 @@
  *
  * Loading has two halves.  First everything is read and looked at, and the
  * state is tried on the machine; only what passed is then put into it.
+ *
+ * The head alone says which machine the rest is for: snapshot_machine() makes a vm_config of
+ * it, and recordings (recording.c) begin with the same head.  Pages of zeros are left out, so a
+ * snapshot of a small guest in much memory is small, and loading one does not make the host
+ * give out memory that the guest has never touched.
  */
 #include "vm/snapshot.h"
 
@@ -50,6 +55,8 @@ struct snapshot_io snapshot_fd(int *fd)
 
 /* ---- the head ---- */
 
+/* Of the head without its last member, which is this.  FNV-1a finds bytes that have changed by
+ * accident; everything behind the head has zstd's checksum. */
 static uint64_t checksum(const struct snapshot_head *h)
 {
     const uint8_t *at = (const void *)h;
@@ -249,6 +256,8 @@ static int cannot_save(const struct bytes_out *state, char *why, size_t n)
                   "once, and KVM cannot show it so: step on and try again");
 }
 
+/* The state is made first, in memory: whether it can be had at all (a CPU may be in the midst of
+ * something) must be known before the file is begun. */
 int snapshot_save(struct vm *vm, const struct snapshot_io *io, char *why, size_t n)
 {
     struct bytes_out state = { 0 };
@@ -283,6 +292,7 @@ struct unpacker {
     bool          ended;
 };
 
+/* An end of the file here is too early: the frame's own end comes before it. */
 static void refill(struct unpacker *u)
 {
     int64_t n = u->io->get(u->io->arg, u->in, sizeof u->in);
@@ -374,6 +384,8 @@ static int unpack_all(const struct vm *vm, struct unpacker *u, struct contents *
     }
 }
 
+/* The window is bounded: a hostile file could otherwise ask for gigabytes to decompress with.
+ * [zstd manual "Advanced decompression API", ZSTD_d_windowLogMax] */
 static int read_contents(const struct vm *vm, const struct snapshot_io *io, struct contents *c)
 {
     struct unpacker *u = calloc(1, sizeof *u);

@@ -37,6 +37,15 @@ const struct vm_stop_info vm_stops[N_VM_STOPS] = {
 #define VGA_MEMORY 0xa0000u
 #define PCI_HOLE 0xc0000000u        /* RAM above this goes to 4 GiB, as on a PC */
 
+/* The memory map of a PC.  The first MiB is as the IBM PC had it: 640 KiB of RAM, the screen's
+ * memory, adapters and the BIOS.  Just below 4 GiB stands the BIOS once more, since a processor
+ * fetches its first instruction 16 bytes below that address; devices on the PCI bus have the
+ * rest of the hole.  RAM that would lie in the hole is seen above 4 GiB instead.
+ *
+ *     0        a0000      c0000   f0000   100000         c0000000        4 GiB
+ *     | low RAM | VGA mem. |  ...  | BIOS | RAM           | hole ... BIOS | high RAM
+ *
+ * [SDM 3A "First Instruction Executed"] */
 static int add_memory(struct vm *vm)
 {
     uint64_t ram = vm->cfg.ram_bytes;
@@ -81,6 +90,9 @@ static void on_memory_changed(void *arg, gpa_t gpa, uint64_t len)
             vm->vcpu[i].ops->forget(&vm->vcpu[i], gpa, len);
 }
 
+/* Which tables there are follows from the machine's kind.  Shadow tables are the only ones that
+ * the CPU walks then; nested ones are walked behind the guest's own.  An engine on a real
+ * processor leaves nested tables to the host's kernel, and there are none here. */
 static bool make_parts(struct vm *vm)
 {
     struct trace *t = vm->trace;
@@ -102,6 +114,8 @@ static bool make_parts(struct vm *vm)
     return vm->pc != NULL;
 }
 
+/* The CPU counts as one of the machine's only when its engine has made it: vm_free() destroys
+ * those that count.  An engine that fails has told the user why. */
 static int make_cpu(struct vm *vm)
 {
     struct vcpu *v = &vm->vcpu[vm->n_vcpus];
@@ -173,6 +187,9 @@ void vm_free(struct vm *vm)
     free(vm);
 }
 
+/* Copy the guest's files to where they belong in memory and set the CPU before its entry point,
+ * in the state that its format promises.  Also after a reset, when memory holds what the guest
+ * has made of it. */
 static int place_guest(struct vm *vm, char *why, size_t n)
 {
     if (!vm->files) {
