@@ -47,6 +47,16 @@ static bool is_flat(const struct soft *s)
            flat_data(&s->seg[SEG_DS]) && flat_data(&s->seg[SEG_ES]) && flat_data(&s->seg[SEG_SS]);
 }
 
+/* With the place and time of the instruction that changes the mode, like a DELIVER: in the log
+ * the two may stand side by side, and time must not go back. */
+static void log_mode(struct soft *s, enum cpu_mode from)
+{
+    uint64_t retired = s->cur ? s->icount - s->cur->left : s->icount;
+
+    vcpu_log_at(s->v, s->in_system ? s->restart_rip : s->rip, retired, TRACE_MODE, from, s->mode,
+                0);
+}
+
 void soft_mode_changed(struct soft *s)
 {
     enum cpu_mode old = s->mode;
@@ -61,5 +71,5 @@ void soft_mode_changed(struct soft *s)
                   (s->mode == MODE_LONG64 ? 0 : cs->base << 32);
     tlb_choose(s);
     if (s->mode != old)
-        trace_emit(s->v->trace, TRACE_MODE, old, s->mode, 0);
+        log_mode(s, old);
 }
