@@ -136,7 +136,7 @@ void device_show(const struct device_ops *ops, const void *dev, FILE *out)
 static void put_number(uint64_t v, unsigned bytes, FILE *out)
 {
     for (unsigned i = 0; i < bytes; i++)
-        fputc((int)(v >> (8 * i) & 0xff), out);
+        putc_unlocked((int)(v >> (8 * i) & 0xff), out);
 }
 
 static void put_name(const char *name, FILE *out)
@@ -183,7 +183,7 @@ static bool get_number(FILE *in, unsigned bytes, uint64_t *v)
 {
     *v = 0;
     for (unsigned i = 0; i < bytes; i++) {
-        int c = fgetc(in);
+        int c = getc_unlocked(in);
         if (c == EOF)
             return false;
         *v |= (uint64_t)c << (8 * i);
@@ -200,7 +200,7 @@ static bool get_this_number(FILE *in, unsigned bytes, uint64_t wanted)
 static bool get_this_text(FILE *in, const char *text)
 {
     for (; *text; text++)
-        if (fgetc(in) != (unsigned char)*text)
+        if (getc_unlocked(in) != (unsigned char)*text)
             return false;
     return true;
 }

@@ -27,6 +27,9 @@
 #ifdef VITRINE_HARD
 #define MAX_PAGES   96
 #define MAX_UNSYNC  24
+#elif defined(VITRINE_SMALL)
+#define MAX_PAGES   128
+#define MAX_UNSYNC  24
 #else
 #define MAX_PAGES   2048
 #define MAX_UNSYNC  64

@@ -11,8 +11,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <zstd.h>
 #include <sanitizer/allocator_interface.h>
 #include <sanitizer/asan_interface.h>
+
+#include "quick.h"
 
 #define BIG_BYTES (16u << 10)
 
@@ -24,14 +27,6 @@ void __real_free(void *at);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void __wrap_free(void *at);
-
-/* Freed memory is kept from use for a while, so that its use is found: not so long that
- * each block is one that the CPU's caches have never seen. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "quarantine_size_mb=4:thread_local_quarantine_size_kb=64";
-}
 
 static void *big_block_take(size_t n)
 {
@@ -76,6 +71,32 @@ void __wrap_free(void *at)
     big_blocks.at[i] = at;
     big_blocks.n[i] = n;
     __asan_poison_memory_region(at, n);
+}
+
+/* ---- zstd's decompressor: 150 KiB, whose tables are filled when it is made ---- */
+
+static ZSTD_DCtx *idle_dctx;            /* given back, not freed; NULL: none */
+
+ZSTD_DCtx *__real_ZSTD_createDCtx(void);
+size_t __real_ZSTD_freeDCtx(ZSTD_DCtx *d);
+ZSTD_DCtx *__wrap_ZSTD_createDCtx(void);
+size_t __wrap_ZSTD_freeDCtx(ZSTD_DCtx *d);
+
+ZSTD_DCtx *__wrap_ZSTD_createDCtx(void)
+{
+    ZSTD_DCtx *d = idle_dctx;
+    idle_dctx = NULL;
+    if (d)
+        ZSTD_DCtx_reset(d, ZSTD_reset_session_and_parameters);
+    return d ? d : __real_ZSTD_createDCtx();
+}
+
+size_t __wrap_ZSTD_freeDCtx(ZSTD_DCtx *d)
+{
+    if (!d || idle_dctx)
+        return __real_ZSTD_freeDCtx(d);
+    idle_dctx = d;
+    return 0;
 }
 
 #endif

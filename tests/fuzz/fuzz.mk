@@ -17,17 +17,19 @@ FUZZ_TARGETS := \
 FUZZ_SECONDS ?= 20
 FUZZ_CC      ?= clang
 FUZZ_SAN     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_CFLAGS  = $(ALL_CFLAGS) -O1 -DVITRINE_SMALL
 FUZZ_BINS    := $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 FUZZ_OBJECTS := $(patsubst $(BUILD)/obj/%,$(BUILD)/fuzz/obj/%,$(filter-out %/cmd/main.o,$(OBJECTS)))
 
-# What the CPU, the devices and the columns of a trace compare is not told to the mutator: that
-# took half of the time, and their numbers are short enough to be met by chance.
-UNTOLD := $(filter $(foreach d,cpu mem io debugger/trace,$(BUILD)/fuzz/obj/$d/%),$(FUZZ_OBJECTS))
+# What the CPU, the devices, the run loop and the columns of a trace compare is not told to the
+# mutator: that took half of the time, and their numbers are short enough to be met by chance.
+UNTOLD := $(filter $(foreach d,base cpu mem io debugger/trace vm,$(BUILD)/fuzz/obj/$d/%),$(FUZZ_OBJECTS))
+UNTOLD := $(filter-out $(foreach f,load snapshot recording input_log,$(BUILD)/fuzz/obj/vm/$f%),$(UNTOLD))
 $(UNTOLD): FUZZ_SAN += -fno-sanitize-coverage=trace-cmp
 
 $(BUILD)/fuzz/obj/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(ALL_CFLAGS) -O1 $(FUZZ_SAN) -MMD -MP -c -o $@ $<
+	$(FUZZ_CC) $(FUZZ_CFLAGS) $(FUZZ_SAN) -MMD -MP -c -o $@ $<
 
 $(BUILD)/fuzz/obj/%.o: src/%.S
 	@mkdir -p $(@D)
@@ -39,7 +41,7 @@ $(BUILD)/fuzz/libvitrine.a: $(FUZZ_OBJECTS)
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/libvitrine.a
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(ALL_CFLAGS) -O1 $(FUZZ_SAN) -fsanitize=fuzzer -MMD -MP -o $@ $< \
+	$(FUZZ_CC) $(FUZZ_CFLAGS) $(FUZZ_SAN) -fsanitize=fuzzer -fno-sanitize-coverage=trace-cmp -MMD -MP -o $@ $< \
 	    $(BUILD)/fuzz/libvitrine.a $(LDLIBS)
 
 # Both ends of debugger/link/link.h in one process: tests/fuzz/one_process.h
@@ -50,11 +52,14 @@ $(BUILD)/fuzz/fuzz_gdb: LDLIBS += $(ONE_PROCESS:%=-Wl,--wrap=%)
 
 # What is built once and put back after each input: tests/fuzz/world.h
 WORLD := host_page_alloc host_page_free
+QUICK := __asan_handle_no_return                # tests/fuzz/quick.h
 $(foreach t,soft devices snapshot,$(BUILD)/fuzz/fuzz_$t): \
     LDLIBS += $(WORLD:%=-Wl,--wrap=%)
+$(foreach t,soft devices snapshot gdb trace_file,$(BUILD)/fuzz/fuzz_$t): LDLIBS += $(QUICK:%=-Wl,--wrap=%)
 
 # Large blocks are used again: tests/fuzz/big_blocks.h
-$(BUILD)/fuzz/fuzz_trace_file: LDLIBS += -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=free
+BIG := malloc calloc free ZSTD_createDCtx ZSTD_freeDCtx
+$(BUILD)/fuzz/fuzz_trace_file: LDLIBS += $(BIG:%=-Wl,--wrap=%)
 
 $(BUILD)/fuzz/fuzz_soft: LDLIBS += -lcmocka     # soft_board.h's
 

@@ -35,15 +35,37 @@ static const char *engine_of(const void *file, unsigned engine)
 static struct trace_event *events;
 static size_t n_events;
 
-static int find_event(const void *file, uint64_t seq, struct trace_event *e)
+/* The causes of some inputs' events are looked for in the whole file, as `vitrine trace --why`
+ * does; of the others, because that unpacks each block again, in the same block. */
+static bool look_everywhere;
+
+static int find_in(const struct trace_event *in, size_t n, uint64_t seq, struct trace_event *e)
 {
-    (void)file;
-    for (size_t i = n_events; i-- > 0; )
-        if (events[i].seq == seq) {
-            *e = events[i];
+    for (size_t i = n; i-- > 0; )
+        if (in[i].seq == seq) {
+            *e = in[i];
             return 0;
         }
     return -ENOENT;
+}
+
+static int find_event(const void *file, uint64_t seq, struct trace_event *e)
+{
+    const struct trace_file *f = file;
+    static struct trace_event *other;
+    char why[200];
+    int err = find_in(events, n_events, seq, e);
+    if (err == 0 || !look_everywhere)
+        return err;
+    if (!other)
+        other = malloc(TRACE_BLOCK_MAX * sizeof *other);
+    struct trace_columns *c = trace_columns_new();
+    for (size_t i = 0; err && i < trace_file_blocks(f); i++)
+        if (trace_columns_open(c, f, i, why, sizeof why) >= 0 &&
+            trace_columns_events(c, other, why, sizeof why) >= 0)
+            err = find_in(other, trace_file_block(f, i)->n_events, seq, e);
+    trace_columns_free(c);
+    return err;
 }
 
 struct reader { const struct trace_file *file; struct exit_stat *stat; unsigned n; };
@@ -257,6 +279,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         events = malloc(TRACE_BLOCK_MAX * sizeof *events);
         __asan_poison_memory_region(events, TRACE_BLOCK_MAX * sizeof *events);
     }
+    look_everywhere = size && data[size - 1] % 16 == 0;
     read_file(data, size);
     read_with_right_sums(data, size);
     return 0;

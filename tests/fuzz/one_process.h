@@ -29,6 +29,7 @@
 #include "base/host.h"
 #include "base/vclock.h"
 #include "debugger/vmm/wire.h"
+#include "quick.h"
 
 #define SLICE_NS    100
 #define STACK_BYTES (1 << 20)
@@ -88,9 +89,11 @@ static void to_vmm(void)
         one.sp_vmm = top - 6;
     }
     one.slices++;
+    quick_stack_end = (char *)one.stack + STACK_BYTES;
     __sanitizer_start_switch_fiber(&one.fake[0], one.stack, STACK_BYTES);
     switch_stack(&one.sp_debugger, one.sp_vmm);
     __sanitizer_finish_switch_fiber(one.fake[0], NULL, NULL);
+    quick_stack_end = NULL;
 }
 
 /* The other end runs for a while. */

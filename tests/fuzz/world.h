@@ -31,11 +31,12 @@
 #include "base/host.h"
 #include "mem/dirty.h"
 #include "mem/gmem.h"
+#include "quick.h"
 
 #define WORLD_BLOCKS  1024
 #define WORLD_LEFT    4096
-#define SCRATCH_BYTES (4u << 20)
-#define SCRATCH_GAP   32            /* so many zero pages in a row were never written */
+#define SCRATCH_BYTES (128u << 10)
+#define SCRATCH_GAP   8             /* so many zero pages in a row were never written */
 #define CHECK_EVERY   1000
 
 struct world_block { uint8_t *at, *image; size_t n, used /* of image */; bool pages, gone; };

@@ -168,11 +168,11 @@ static void make_tss(const struct program *r)
         put(TSS16 + 0x22 + 2 * i, i == 1 ? 8 : 0x10, 2);
 }
 
-static void make_memory(const struct program *r)
+/* The tables, handlers and code of a program, in memory that is zero. */
+static void fill_memory(const struct program *r)
 {
     size_t n = strlen(r->code) / 2;
 
-    memset(ram, 0, RAM);
     memcpy(ram + GDT, gdt, sizeof gdt);
     put(LDT, gdt[2], 8);
     make_idt(r);
@@ -190,6 +190,12 @@ static void make_memory(const struct program *r)
     put(TABLES, (TABLES + 0x1000) | 7, 8);              /* the first 2 MiB, for all */
     put(TABLES + 0x1000, (TABLES + 0x2000) | 7, 8);
     put(TABLES + 0x2000, 0x87, 8);
+}
+
+static inline void make_memory(const struct program *r)
+{
+    memset(ram, 0, RAM);
+    fill_memory(r);
 }
 
 static struct segment flat(uint16_t sel, bool code, bool wide)

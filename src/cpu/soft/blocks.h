@@ -28,6 +28,9 @@ struct code_page {
 enum { ARENA_BYTES = (2 * BLOCK_MAX + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE,
        HASH = 1, PAGES = 4, PAGE_HASH = 1 };
 #define ARENA_USED (2 * BLOCK_MAX)
+#elif defined(VITRINE_SMALL)
+enum { ARENA_BYTES = 1 << 18, HASH = 1 << 8, PAGES = 64, PAGE_HASH = 1 << 5 };
+#define ARENA_USED ARENA_BYTES
 #else
 enum { ARENA_BYTES = 8 << 20, HASH = 1 << 14, PAGES = 2048, PAGE_HASH = 1 << 10 };
 #define ARENA_USED ARENA_BYTES

@@ -81,6 +81,8 @@ struct jump_entry { uint64_t rip; struct block *block; uint32_t gen; };
 
 #ifdef VITRINE_HARD
 enum { JUMP_ENTRIES = 1, TLB_ENTRIES = 1, BLOCK_INSNS = 1 };
+#elif defined(VITRINE_SMALL)            /* as the fuzzers are built: see tests/fuzz/fuzz.mk */
+enum { JUMP_ENTRIES = 64, TLB_ENTRIES = 64, BLOCK_INSNS = 32 };
 #else
 enum { JUMP_ENTRIES = 4096, TLB_ENTRIES = 2048, BLOCK_INSNS = 32 };
 #endif
