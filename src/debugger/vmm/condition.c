@@ -12,13 +12,14 @@
 #include "debugger/vmm/gdb_agent.h"
 #include "mem/gmem.h"
 
+/* For expr.h: the guest's memory at a physical or linear address.  0 or -errno. */
 static int read_memory(void *arg, bool physical, uint64_t at, void *buf, unsigned n)
 {
     const struct condition_world *w = arg;
     return physical ? gmem_read(w->vm->gmem, at, buf, n) : vm_read_linear(w->vm, at, buf, n);
 }
 
-/* A condition in gdb's byte code.  The registers are fetched if it asks for one. */
+/* One evaluation of gdb's byte code.  `groups` (ST_) says which registers of `cpu` were fetched. */
 struct asking {
     const struct condition_world *w;
     enum gdb_arch    arch;
@@ -32,6 +33,8 @@ static int read_for_agent(void *arg, uint64_t at, void *buf, unsigned n)
     return vm_read_linear(a->w->vm, at, buf, n);
 }
 
+/* A register by gdb's number.  Fetching all of them from the engine may cost system calls,
+ * so only the group that holds this one is fetched, and once for each evaluation. */
 static bool reg_for_agent(void *arg, unsigned nr, uint64_t *value)
 {
     struct asking *a = arg;
@@ -49,14 +52,14 @@ static bool reg_for_agent(void *arg, unsigned nr, uint64_t *value)
     return true;
 }
 
+/* True too if the code fails; `why` then says how (condition_holds()). */
 static bool agent_holds(const struct condition_world *w, const struct link_break *b, char *why,
                         size_t n)
 {
     struct asking a = { .w = w, .arch = b->agent[0] };
     bool holds = true;
-    return agent_list_eval(b->agent, b->agent_len,
-                           &(struct agent_machine){ read_for_agent, reg_for_agent, &a }, &holds,
-                           why, n) || holds;
+    const struct agent_machine m = { read_for_agent, reg_for_agent, &a };
+    return agent_list_eval(b->agent, b->agent_len, &m, &holds, why, n) || holds;
 }
 
 bool condition_holds(const struct condition_world *w, const struct link_break *b,
@@ -79,6 +82,8 @@ bool condition_holds(const struct condition_world *w, const struct link_break *b
     return expr_eval(b->condition, &m, &value, &at, why, n) || value;
 }
 
+/* At code the names are those in scope at that address; elsewhere nobody knows where the
+ * CPU will be, and only global names can be checked. */
 int condition_check(const struct condition_world *w, const struct link_break *b, char *why,
                     size_t n)
 {

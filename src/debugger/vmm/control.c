@@ -16,30 +16,41 @@
 #include "debugger/symbols/disasm.h"
 #include "debugger/vmm/stops.h"
 
+/* Where the guest stood when it was sent running. */
+struct start {
+    uint64_t icount;                    /* instructions retired then                        */
+    gla_t    pc, sp;                    /* linear addresses; sp for LINK_FINISH, LINK_NEXT  */
+    bool     was_left;                  /* an instruction was retired since                 */
+    bool     is_first_run;              /* the CPU has not run at all since                 */
+};
+
 struct control {
     struct vm       *vm;
     struct stops    *stops;
-    bool             stepping;
+    bool             stepping;          /* the engine comes back after each instruction     */
+    bool             step_irqs;         /* a stepped guest takes interrupts                 */
 
+    /* What control_go() was asked for, and what is still to do of it. */
     enum link_run    how;
-    gla_t            lo, hi;            /* LINK_STEP_RANGE                                  */
-    uint64_t         left;              /* of LINK_STEP without counting, LINK_STEP_EXIT    */
-    uint64_t         until;             /* LINK_STEP: the icount                            */
-    uint64_t         horizon;           /* 0: none                                          */
+    gla_t            lo, hi;            /* LINK_STEP_RANGE: until the CPU is outside        */
+    uint64_t         left;              /* steps or exits to go, where the engine does not
+                                           count, and for LINK_STEP_EXIT                    */
+    uint64_t         until;             /* LINK_STEP where it counts: icount to stop at     */
+    bool             has_next;          /* LINK_NEXT stands before a call, which returns    */
+    gla_t            next_at;           /* to this address                                  */
+    bool             was_return;        /* LINK_FINISH: the instruction now run is a return */
+    struct start     start;
+
+    /* Run no farther than here (control_horizon()). */
+    uint64_t         horizon;           /* an icount; 0: none                               */
     bool           (*reached)(const void *arg);     /* NULL: none                            */
     const void      *reached_arg;
-    uint64_t         begin_icount;      /* a code stop where we began is none               */
-    bool             begun;             /* something was retired since                      */
-    gla_t            begin_pc;
-    bool             first_run;         /* the CPU has not run since                        */
-    bool             told_here;         /* it stands before a code stop that it has told    */
-    gla_t            sp0;               /* LINK_FINISH, LINK_NEXT                           */
-    gla_t            next_at;           /* LINK_NEXT over a call: comes back there          */
-    bool             was_return, has_next;
-    bool             step_irqs;         /* a stepped guest takes interrupts                 */
-    struct link_stop stop;
+
+    bool             told_here;         /* the CPU stands before a code stop that was told  */
+    struct link_stop stop;              /* why the guest has stopped, once it has           */
 };
 
+/* The boot CPU's registers, those of `groups` (ST_). False if the engine cannot tell. */
 static bool get_cpu(const struct control *c, unsigned groups, struct cpu_state *s)
 {
     struct vcpu *v = boot_cpu(c->vm);
@@ -49,6 +60,8 @@ static bool get_cpu(const struct control *c, unsigned groups, struct cpu_state *
 
 /* ---- one turn ---- */
 
+/* The machine will not go on.  Always true: the caller returns it as "the guest has
+ * stopped". */
 static bool guest_ended(struct control *c)
 {
     const struct vm *vm = c->vm;
@@ -65,12 +78,14 @@ static bool stepped(struct control *c, const char *text)
     return stops_say(&c->stop, LINK_STEPPED, "%s", text);
 }
 
-/* An instruction is done, or several: was that what was wanted? */
+/* The CPU has come back to us: is what control_go() asked for done?  `retired_one` says that an
+ * instruction was certainly completed.  An engine that counts knows itself when a step is over,
+ * and `until` has told it; one that does not comes back after each, and we count down. */
 static bool step_done(struct control *c, bool retired_one)
 {
     struct cpu_state s;
     const struct vcpu *v = boot_cpu(c->vm);
-    c->begun |= retired_one || v->icount != c->begin_icount;
+    c->start.was_left |= retired_one || v->icount != c->start.icount;
     switch (c->how) {
     case LINK_FREE:
     case LINK_STEP_EXIT:
@@ -85,11 +100,12 @@ static bool step_done(struct control *c, bool retired_one)
     get_cpu(c, ST_GPRS | ST_SEGS | ST_CRS, &s);
     gla_t sp = state_sp(&s);
     if (c->how == LINK_STEP_RANGE)
-        return c->begun && state_pc(&s) - c->lo >= c->hi - c->lo && stepped(c, "stepped");
+        return c->start.was_left && state_pc(&s) - c->lo >= c->hi - c->lo && stepped(c, "stepped");
     if (c->how == LINK_NEXT)
-        return c->begun && (!c->has_next || (state_pc(&s) == c->next_at && sp >= c->sp0)) &&
+        return c->start.was_left &&
+               (!c->has_next || (state_pc(&s) == c->next_at && sp >= c->start.sp)) &&
                stepped(c, "stepped");
-    if (c->was_return && c->begun && sp > c->sp0)
+    if (c->was_return && c->start.was_left && sp > c->start.sp)
         return stepped(c, "returned");
     return false;
 }
@@ -136,13 +152,16 @@ static bool look_at_debug_exit(struct control *c, struct vmexit *x)
         return look_at_data(c, x) || step_done(c, false);
     if (x->reason != EXIT_BREAKPOINT)
         return step_done(c, x->reason != EXIT_KICKED);
-    /* One where we began is none; an engine that cannot count tells of such once. */
-    bool at_begin = c->vm->cfg.engine->counts
-                  ? !c->begun && boot_cpu(c->vm)->icount == c->begin_icount
-                  : c->first_run && !c->told_here && x->breakpoint.at == c->begin_pc;
+    /* The guest was sent running from a breakpoint: that one does not stop it again before it
+     * has moved.  An engine that counts shows by its count that it has not; from one that does
+     * not, such a stop can only come in the first run. */
+    const struct start *s = &c->start;
+    bool at_start = c->vm->cfg.engine->counts
+                  ? !s->was_left && boot_cpu(c->vm)->icount == s->icount
+                  : s->is_first_run && !c->told_here && x->breakpoint.at == s->pc;
     if (c->how == LINK_NEXT && c->has_next && step_done(c, false))
         return true;
-    return !at_begin &&
+    return !at_start &&
            (stops_code_hit(c->stops, x->breakpoint.at, &c->stop) || step_done(c, false));
 }
 
@@ -151,7 +170,7 @@ static bool look_at_debug_exit(struct control *c, struct vmexit *x)
 static bool look_around(struct control *c)
 {
     struct cpu_state s;
-    if (!c->stepping || !stops_need_steps(c->stops) || !c->begun)
+    if (!c->stepping || !stops_need_steps(c->stops) || !c->start.was_left)
         return false;
     if (stops_changed(c->stops, &c->stop))
         return true;
@@ -159,6 +178,8 @@ static bool look_around(struct control *c)
            stops_code_hit(c->stops, state_pc(&s), &c->stop);
 }
 
+/* A real exit was answered.  A breakpoint goes before the end of a step: the user wants to know
+ * that it was met. */
 static bool look_at_exit(struct control *c)
 {
     bool retired = boot_cpu(c->vm)->turn.verdict == RETIRE;
@@ -169,6 +190,8 @@ static bool look_at_exit(struct control *c)
     return step_done(c, retired) || look_around(c);
 }
 
+/* Switch single steps on or off.  This is called before each run, so the engine is told
+ * only of a change. */
 static void set_stepping(struct control *c, bool on)
 {
     struct vm *vm = c->vm;
@@ -194,6 +217,7 @@ void control_steps_no_more(struct control *c)
     set_stepping(c, false);
 }
 
+/* Before each run: which addresses to stop at.  It costs nothing when nothing has changed. */
 static void tell_engine(struct control *c)
 {
     bool range = c->how == LINK_STEP_RANGE && c->vm->cfg.engine->counts;
@@ -202,6 +226,13 @@ static void tell_engine(struct control *c)
     choose_stepping(c);
 }
 
+/* One turn of the loop, with a look at what it brought after each half.  True: the guest
+ * has stopped, and c->stop says why.
+ *
+ * Events are looked at three times, because each can happen in a place of its own: while
+ * timers and interrupts are prepared, in the engine before a hidden stop, and in the answer
+ * to an exit.  `until` is the instruction count at which an engine that counts comes back
+ * by itself; the nearest of the reasons for one wins. */
 static bool one_turn(struct control *c)
 {
     struct vm *vm = c->vm;
@@ -214,7 +245,7 @@ static bool one_turn(struct control *c)
     if (stops_events_hit(c->stops, &c->stop))
         return true;
     if (!may_run || control_at_horizon(c))
-        return false;                   /* halted, and pause_wanted says why; or far enough */
+        return false;                   /* halted (pause_wanted is set), or at its horizon */
     tell_engine(c);
     look_ahead(c);
     if (c->stepping && stops_need_steps(c->stops))
@@ -226,14 +257,15 @@ static bool one_turn(struct control *c)
         vm->debug_wants.until = c->horizon;
     bool counted = vm_turn(vm, &x);
     vm->debug_wants.until = 0;
-    bool stopped = counted ? look_at_exit(c) :
-                   vm->debug_news.exit && (stops_events_hit(c->stops, &c->stop) ||
-                                           look_at_debug_exit(c, &x) || look_around(c));
-    c->first_run = false;
+    bool stopped = counted ? look_at_exit(c)
+                           : vm->debug_news.exit && (stops_events_hit(c->stops, &c->stop) ||
+                                                     look_at_debug_exit(c, &x) || look_around(c));
+    c->start.is_first_run = false;
     c->told_here = !counted && x.reason == EXIT_BREAKPOINT && !x.breakpoint.data;
     return vm->stop != VM_RUNNING ? guest_ended(c) : stopped;
 }
 
+/* Asking for the host's time costs more than a short turn, so it is asked once in 256. */
 bool control_turns(struct control *c, const bool *attention, struct link_stop *why)
 {
     uint64_t late = host_monotonic_ns() + 20000000;
@@ -252,7 +284,12 @@ bool control_turns(struct control *c, const bool *attention, struct link_stop *w
 /* ---- going ---- */
 
 /* LINK_NEXT over a call runs to a hidden stop behind it.  The stack pointer tells the return of
- * this call from one of a deeper recursion, whose stack is lower. */
+ * this call from one of a deeper recursion, whose stack is lower: stacks grow downwards.
+ *
+ *     401000: call f       the guest stands here with RSP = sp
+ *     401005: ...          next_at; the step ends here once RSP >= sp again
+ *
+ * Any other instruction is a plain step. */
 static void prepare_next(struct control *c, const struct cpu_state *s)
 {
     struct insn i;
@@ -265,6 +302,8 @@ static void prepare_next(struct control *c, const struct cpu_state *s)
         c->how = LINK_STEP;
 }
 
+/* Remember where the guest stands: whether a step is over, or a breakpoint is a new one, is
+ * always decided in comparison with that. */
 void control_go(struct control *c, enum link_run how, uint64_t n, gla_t lo, gla_t hi)
 {
     struct cpu_state s;
@@ -274,11 +313,9 @@ void control_go(struct control *c, enum link_run how, uint64_t n, gla_t lo, gla_
     c->lo = lo;
     c->hi = hi;
     c->left = n ? n : 1;
-    c->begin_icount = v->icount;
-    c->begun = c->was_return = c->has_next = false;
-    c->sp0 = state_sp(&s);
-    c->begin_pc = state_pc(&s);
-    c->first_run = true;
+    c->was_return = c->has_next = false;
+    c->start = (struct start){ .icount = v->icount, .pc = state_pc(&s), .sp = state_sp(&s),
+                               .is_first_run = true };
     if (how == LINK_NEXT)
         prepare_next(c, &s);
     c->until = c->how == LINK_STEP && c->vm->cfg.engine->counts ? v->icount + c->left : 0;

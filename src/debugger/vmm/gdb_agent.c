@@ -15,7 +15,11 @@
 #define STACK     64
 #define STEPS_MAX 4096
 
-/*    code  name          operand bytes, takes, leaves */
+/* The instructions that the conditions of breakpoints use; those for tracepoints and for
+ * floating point are left out.  "Takes" and "leaves" are numbers on the stack: DIV takes
+ * two and leaves one.  [GDB manual "Bytecode Descriptions"]
+ *
+ *    code  name          operand bytes, takes, leaves */
 #define AGENT_LIST(X)                                                      \
     X(0x02, ADD,          0, 2, 1)  X(0x03, SUB,          0, 2, 1)         \
     X(0x04, MUL,          0, 2, 1)  X(0x05, DIV_SIGNED,   0, 2, 1)         \
@@ -50,6 +54,8 @@ static const struct op { bool ok; uint8_t operand, takes, leaves; } ops[N_OPS] =
 #undef X
 };
 
+/* One evaluation.  The stack has room for two numbers more than it may hold: do_one()
+ * writes the result before the depth is changed, and stack[0] is below the first number. */
 struct run {
     const uint8_t *code;
     size_t         n, at;
@@ -74,6 +80,9 @@ static uint64_t operand_of(const struct run *r, unsigned bytes)
     return v;
 }
 
+/* C leaves a division by 0 and INT64_MIN / -1 undefined, and both end the process on x86
+ * [SDM 2A "IDIV-Signed Divide"]. The first is the code's mistake; the second is given the
+ * value that wraps around. */
 static int divide(struct run *r, unsigned op, uint64_t *a, uint64_t b)
 {
     if (!b)
@@ -88,6 +97,7 @@ static int divide(struct run *r, unsigned op, uint64_t *a, uint64_t b)
     return 0;
 }
 
+/* By 64 or more: in C undefined, here what shifting one by one would give. */
 static uint64_t shift(unsigned op, uint64_t a, uint64_t b)
 {
     if (op == OP_RSH_SIGNED)
@@ -116,6 +126,7 @@ static int combine(struct run *r, unsigned op, uint64_t *a, uint64_t b)
     return 0;
 }
 
+/* The low `bits` of v, as a signed or unsigned number of 64 bits. */
 static uint64_t extend(uint64_t v, unsigned bits, bool sign)
 {
     if (!bits || bits >= 64)
@@ -124,7 +135,8 @@ static uint64_t extend(uint64_t v, unsigned bits, bool sign)
     return sign ? (uint64_t)((int64_t)v >> (64 - bits)) : v >> (64 - bits);
 }
 
-static int load(struct run *r, uint64_t *at, unsigned bytes)
+/* Replace the address in *at by the little-endian number of so many bytes that is there. */
+static int load_memory(struct run *r, uint64_t *at, unsigned bytes)
 {
     uint64_t v = 0;
     if (r->m->read(r->m->arg, *at, &v, bytes)) {
@@ -160,10 +172,10 @@ static int do_one(struct run *r, unsigned op, uint64_t operand)
     case OP_BIT_NOT:  *top = ~*top;                                             return 0;
     case OP_EXT:      *top = extend(*top, (unsigned)operand, true);             return 0;
     case OP_ZERO_EXT: *top = extend(*top, (unsigned)operand, false);            return 0;
-    case OP_REF8:     return load(r, top, 1);
-    case OP_REF16:    return load(r, top, 2);
-    case OP_REF32:    return load(r, top, 4);
-    case OP_REF64:    return load(r, top, 8);
+    case OP_REF8:     return load_memory(r, top, 1);
+    case OP_REF16:    return load_memory(r, top, 2);
+    case OP_REF32:    return load_memory(r, top, 4);
+    case OP_REF64:    return load_memory(r, top, 8);
     case OP_POP:
     case OP_END:
     case OP_GOTO:
@@ -172,6 +184,8 @@ static int do_one(struct run *r, unsigned op, uint64_t operand)
     }
 }
 
+/* In each step the row of the instruction is checked against code and stack first, so that
+ * do_one() need not check either. */
 int agent_eval(const uint8_t *code, size_t n, const struct agent_machine *m, uint64_t *value,
                char *why, size_t n_why)
 {
@@ -220,7 +234,8 @@ bool agent_list_add(struct agent_list *l, const uint8_t *code, size_t n)
     return true;
 }
 
-/* The next expression: false at the end, or where there is none whole. */
+/* The next expression of a list: its code, its length, and *at moved behind it.  False at
+ * the end, or where what is left is too short to be one. */
 static bool next_expression(const uint8_t *list, size_t n, size_t *at, const uint8_t **code,
                             size_t *len)
 {
@@ -234,6 +249,8 @@ static bool next_expression(const uint8_t *list, size_t n, size_t *at, const uin
     return true;
 }
 
+/* Jumps may lead into an operand, which is then decoded as code: agent_eval() checks every
+ * step, so that does no harm. */
 int agent_list_check(const uint8_t *list, size_t n, char *why, size_t n_why)
 {
     const uint8_t *code;

@@ -18,6 +18,7 @@
 
 /* ---- output, and events ---- */
 
+/* What the guest prints inside its past was printed when it ran there first. */
 static void put(struct vmm *m, enum link_output which, uint8_t byte)
 {
     if (!reverse_inside(m->reverse))
@@ -64,7 +65,9 @@ static void feed(void *arg, enum input_hook hook)
     }
 }
 
-/* Every millisecond of virtual time, and when the guest halts. */
+/* Called every millisecond of virtual time, and when the guest halts.  This is where a
+ * running guest's state and output become visible to the debugger.  True ends the turns of
+ * the loop soon. */
 static bool look_around(void *arg)
 {
     struct vmm *m = arg;
@@ -77,14 +80,16 @@ static bool look_around(void *arg)
 
 /* ---- sleep ---- */
 
-/* Not an instant more: the request is served before the guest sleeps on. */
+/* A request has come while the guest sleeps.  Let no time pass (0 ns) and end the slice:
+ * the request is served first, then the guest sleeps on. */
 static uint64_t interrupt_idling(struct vmm *m)
 {
     m->request_waits = m->vm->pause_wanted = true;
     return 0;
 }
 
-/* As long as the guest's clock says, in pieces of 10 ms at most. */
+/* Somebody watches, so virtual time must not run faster than the user's: sleep as long as
+ * the guest's clock says, in pieces of 10 ms at most.  Returns the nanoseconds that passed. */
 static uint64_t idle_paced(struct vmm *m, uint64_t ns)
 {
     uint64_t before = host_monotonic_ns();
@@ -94,8 +99,8 @@ static uint64_t idle_paced(struct vmm *m, uint64_t ns)
     return passed < ns ? passed : ns;
 }
 
-/* Nobody watches the clock: jump to the next timer.  If no timer runs only input can wake the
- * guest, and that comes with a request. */
+/* Nobody watches the clock: virtual time jumps to the next timer.  If no timer runs
+ * (VCLOCK_NEVER) only input can wake the guest, and that comes with a request. */
 static uint64_t idle_jumping(struct vmm *m, uint64_t ns)
 {
     if (ns != VCLOCK_NEVER)
@@ -106,6 +111,7 @@ static uint64_t idle_jumping(struct vmm *m, uint64_t ns)
     return interrupt_idling(m);
 }
 
+/* The guest is halted, and the next timer is due in ns.  How many of them have passed? */
 static uint64_t idle(void *arg, uint64_t ns)
 {
     struct vmm *m = arg;
@@ -120,12 +126,15 @@ static void after_exit(void *arg)
     reverse_exit_answered(m->reverse);
 }
 
+/* The vm_config hooks get the struct host_io as their argument; behind it is the VMM. */
 static struct vmm *vmm_of(void *arg)
 {
     struct host_io *io = arg;
     return io->arg;
 }
 
+/* Virtual time is read.  Inside the past of an engine that does not count it is what the
+ * log says, not what the host's clock says. */
 static uint64_t on_measured(void *arg, uint64_t ns)
 {
     return reverse_measured(vmm_of(arg)->reverse, ns);
@@ -160,6 +169,8 @@ static void note_sleep(void *arg, uint64_t ns, uint64_t passed)
     reverse_note_sleep(m->reverse, ns, passed);
 }
 
+/* What vm/host_io.h calls.  Inside the past (`is_playing`) it takes input and sleeps from
+ * the log and does not call feed and sleep. */
 static const struct host_ops ops = {
     .is_playing = is_playing, .feed = feed, .look = look_around, .sleep = idle,
     .play_sleep = play_sleep, .note_byte = note_byte, .note_sleep = note_sleep,

@@ -26,14 +26,16 @@ struct link_options {
     bool                paced;          /* a halted guest sleeps as long as its clock says
                                            (somebody is watching); else time jumps        */
     uint64_t            checkpoint_bytes;   /* memory for going back; 0: 256 MiB          */
-    bool                no_sandbox;     /* for a monitor that its sandbox gets in the way of */
+    bool                no_sandbox;     /* keep the process's rights: its sandbox would be in
+                                           the way of somebody who debugs the monitor     */
     pid_t               tracer;         /* this process and its children may ptrace the VMM, and
                                            stop it at any time; 0: as the host allows     */
     const struct symbols *symbols;      /* for names in conditions; may be NULL           */
     struct debuginfo   *info;           /* for variables in them; may be NULL             */
 };
 
-/* Where a machine stands; DEAD: its process is gone. */
+/* The guest as the debugger knows it.  ENDED: it will not go on, but can still be looked at
+ * and taken back.  DEAD: its process is gone, and with it everything. */
 enum link_state { LINK_STOPPED, LINK_RUNNING, LINK_ENDED, LINK_DEAD };
 
 /* Why it is not running. */
@@ -90,15 +92,15 @@ enum link_run {
 /* The groups of registers that every stop brings along. */
 #define LINK_CORE (ST_GPRS | ST_SEGS | ST_CRS)
 
-/* Numbers that live in the state page; the same age as the registers. */
+/* Numbers that live in the state page (wire.h), of the same moment as the registers there. */
 struct link_status {
     uint64_t icount, vtime_ns;
     uint64_t n_exits, n_irqs;
     uint64_t exits_by[N_EXITS];
     uint64_t heartbeat;                 /* turns of the run loop: does it move?      */
     bool     halted;                    /* in HLT                                     */
-    uint64_t mmu[8];                    /* of shadow_stats, in its order; or entries in the nested
-                                         * table                                      */
+    uint64_t mmu[8];                    /* --mmu shadow: the fields of shadow_stats, in order;
+                                           nested: [0] is the number of entries      */
     struct event injected;              /* waits to be delivered as the guest goes on */
     struct link_past {
         bool     ok;                    /* going back is possible                     */
@@ -110,22 +112,26 @@ struct link_status {
         uint64_t newest_progress, newest_seq;   /* and how far forward                */
         uint64_t checkpoints, bytes, max_bytes; /* kept in memory                     */
         uint64_t inputs;                /* what came from outside, recorded; by exit, exits too */
-        uint64_t done, total;           /* of going back: instructions executed again; total 0:
-                                         * not now                                    */
+        uint64_t done, total;           /* of a way back that is under way: instructions
+                                           executed again so far, and to execute;
+                                           total 0: none is                          */
     } past;
 };
 
-/* The monitor's own table: EPT of a gpa (--mmu nested), the shadow of a gla. */
+/* How the hardware translates an address: the entries of the monitor's own table.  With
+ * --mmu nested these are EPT entries, found by a guest-physical address; with --mmu shadow
+ * they are entries of the shadow page tables, found by a linear one. */
 struct link_second {
     bool     is_shadow, ok;             /* ok: mapped                                */
-    unsigned perm;                      /* nested: EPT_R/W/X; shadow: leaf's PF_W, PF_U, PF_I */
+    unsigned perm;                      /* nested: EPT_R/W/X; shadow: PF_W, PF_U, PF_I of
+                                           the leaf                                  */
     uint64_t page_size;
     uint64_t hva;                       /* in the VMM's process                      */
-    unsigned depth;
-    struct { unsigned level; uint64_t entry; } step[4];
+    unsigned depth;                     /* entries that were read on the way         */
+    struct { unsigned level; uint64_t entry; } step[4];     /* the root's first      */
 };
 
-/* What the guest writes, and where what is typed goes. */
+/* What the guest writes, and where what the user types goes. */
 enum link_output { LINK_SERIAL, LINK_DEBUGCON, N_LINK_OUTPUTS };
 enum link_input { LINK_TO_SERIAL, LINK_TO_KEYBOARD };
 
@@ -143,19 +149,21 @@ enum link_input { LINK_TO_SERIAL, LINK_TO_KEYBOARD };
 enum break_kind { BREAK_CODE, BREAK_DATA, BREAK_EVENT, N_BREAK_KINDS };
 enum { BREAK_READ = ACCESS_R, BREAK_WRITE = ACCESS_W, BREAK_CHANGE = 8 };
 
+/* Room for conditions in gdb's byte code (gdb_agent.h). */
 #define LINK_AGENT_BYTES 512
 
+/* One breakpoint, as it is asked for and as it is told.  Fixed in size: it goes over the wire. */
 struct link_break {
     uint32_t nr;                        /* from 1; given by link_break_add()          */
-    uint32_t kind;
-    uint64_t at, len;
-    uint32_t access;
+    uint32_t kind;                      /* enum break_kind                           */
+    uint64_t at, len;                   /* linear address; bytes, for BREAK_DATA     */
+    uint32_t access;                    /* BREAK_DATA: BREAK_READ and others, ORed   */
     bool     enabled, temporary;        /* temporary: deleted as it stops             */
     uint64_t ignore;                    /* so many hits do not stop                   */
     uint64_t hits;                      /* with the condition true                    */
-    char     event[240];
-    char     condition[240];            /* an expression (debugger/symbols/expr.h), true if not 0;
-                                         * "" is true                                 */
+    char     event[240];                /* BREAK_EVENT: the filter                   */
+    char     condition[240];            /* an expression (debugger/symbols/expr.h): it stops
+                                           only if that is not 0; "": always         */
     uint32_t agent_len;                 /* gdb's byte code instead, so many bytes; 0: none  */
     uint8_t  agent[LINK_AGENT_BYTES];
 };

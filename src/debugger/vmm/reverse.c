@@ -15,9 +15,9 @@
 #include "base/vclock.h"
 #include "cpu/regs.h"
 
-#define OWN_EVENTS   65536              /* of the ring for events that are known             */
-#define SPACING_NS   20000000u          /* of host time between checkpoints, or              */
-#define PER_COST     12                 /* so many times what the last one took              */
+#define OWN_EVENTS   65536              /* room of the ring for events of the past           */
+#define SPACING_NS   20000000u          /* least host time between checkpoints; but at least */
+#define PER_COST     12                 /* so many times what taking the last one took       */
 
 /* ---- what came from outside ---- */
 
@@ -54,6 +54,8 @@ uint64_t reverse_play_sleep(struct reverse *r, uint64_t ns)
     return 0;
 }
 
+/* Before the first checkpoint nothing is recorded, and the clock is asked as usual.  `r` is
+ * NULL while the machine is being made, which reads its clock too. */
 uint64_t reverse_measured(struct reverse *r, uint64_t now)
 {
     return r && checkpoints_first(r->all) ? r->axis->measured(r, now) : now;
@@ -79,6 +81,8 @@ bool reverse_takes_input(struct reverse *r, enum input_hook hook)
 
 bool reverse_inside(const struct reverse *r) { return r && r->inside; }
 
+/* Unpin every checkpoint that we hold on to.  Checkpoints are about to be removed, and a
+ * pinned one would stay. */
 static void forget_nearby(struct reverse *r)
 {
     for (unsigned i = 0; i < N_NEARBY; i++) {
@@ -110,6 +114,9 @@ static void trim_log(struct reverse *r)
         c->note -= n;
 }
 
+/* Besides taking it, note how much of the log belongs before it, and when the next is due:
+ * PER_COST times what this one took, so that a large guest is recorded at the same share of
+ * the time as a small one. */
 struct checkpoint *past_take(struct reverse *r, bool wall)
 {
     uint64_t before = host_cpu_ns();
@@ -191,7 +198,9 @@ void past_pass_wall(struct reverse *r)
 }
 
 /* Take a checkpoint of the present, to come back to, and from here on let the machine be silent:
- * its events go into our own ring, its output nowhere. */
+ * its events go into our own ring, its output nowhere.
+ *
+ * The event ring of our own continues with the numbers of the trace's. */
 bool past_enter(struct reverse *r)
 {
     struct trace *t = r->vm->trace;
@@ -255,6 +264,8 @@ static void cut(struct reverse *r)
     trace_emit(r->vm->trace, TRACE_CUT, seq, vm_progress(r->vm), 0);
 }
 
+/* At the present there is nothing to cut off, but replaying would not make the user's
+ * change. */
 void reverse_changed(struct reverse *r)
 {
     if (!r->can_go_back || !checkpoints_first(r->all))
@@ -264,6 +275,9 @@ void reverse_changed(struct reverse *r)
     r->next_is_wall = true;
 }
 
+/* A checkpoint knows which kinds of events were logged from it on.  Replaying from one that
+ * knew less would give events other numbers than they had: so there must be a new
+ * checkpoint, which is a wall. */
 void reverse_kinds_changed(struct reverse *r)
 {
     struct trace *t = r->vm->trace;
@@ -307,6 +321,7 @@ static void take_due(struct reverse *r)
     r->next_is_wall = false;
 }
 
+/* The horizon of run control is the wall, if the guest is inside its past. */
 void reverse_before_run(struct reverse *r)
 {
     if (!r->can_go_back)
@@ -384,6 +399,7 @@ void past_newest(const struct reverse *r, uint64_t *progress, uint64_t *seq)
     *seq = r->inside ? r->present->seq : r->vm->trace ? r->vm->trace->ring->head : 0;
 }
 
+/* `seq` is the number of the last event before the place where the guest stands. */
 void reverse_status(const struct reverse *r, struct link_past *p)
 {
     const struct checkpoint *first = r->can_go_back ? checkpoints_first(r->all) : NULL;
@@ -403,6 +419,9 @@ void reverse_status(const struct reverse *r, struct link_past *p)
     p->total = r->op.total;
 }
 
+/* An engine can be taken back if its vCPU can be saved, and if either it counts
+ * instructions or it tells which pages the guest wrote.  Two machines in lockstep depend on
+ * each other, so neither can. */
 struct reverse *reverse_new(struct vm *vm, struct control *c, uint64_t max_bytes)
 {
     struct reverse *r = calloc(1, sizeof *r);

@@ -1,21 +1,25 @@
 /*
- * debugger/vmm/reverse_exits.c -- the past of a guest whose instructions nobody counts.
+ * debugger/vmm/reverse_exits.c -- the past of a guest whose instructions nobody counts (kvm).
  *
- * From one exit on, the CPU comes to the next one again, if what the monitor
- * answered is the same and nothing enters in between.  So the log has, besides
- * the bytes that were typed,
+ * From one exit on, the CPU comes to the next one again, if what the monitor answered is the
+ * same and nothing enters in between.  So exits are what such a past is counted in, and the
+ * log has, besides the bytes that were typed,
  *
  *   EXIT   that there was one, which, and the virtual time then
  *   TIME   the virtual time when something entered before the guest went on
- *   HELD   interrupts were kept back there by who stepped the guest
+ *   HELD   interrupts were held back there, because the user was stepping the guest
  *
- * Inside the past time is what the log says, and the exits it has are waited for.
- * Another one means that the guest does something else -- it has read its time-
- * stamp counter, which no KVM shows us -- and there the way ends.
+ * Inside the past, time is what the log says, and the exits that come are compared with the
+ * log's.  A different one means that the guest does something else than it did then (it has
+ * read its time-stamp counter, which no KVM shows us), and there the way back ends.
  *
- * What enters between two exits, when the alarm has rung in the midst of a loop,
- * enters at a place that cannot be found again.  So just before, a checkpoint is
- * taken there that is a wall: who comes to the exit before it is put behind it.
+ * A *position* is a place that replaying finds again: behind an exit of the guest's own, or
+ * where a checkpoint is.  What enters elsewhere, when an alarm has rung in the midst of a loop,
+ * enters at a place that cannot be found again.  So just before, a checkpoint is taken there
+ * that is a wall (reverse.h): a guest that comes to the exit before it is put behind it.
+ *
+ * Begin reading with measured(): it is called twice in every turn, and leads to the four
+ * functions that write and play the log.
  */
 #include "debugger/vmm/reverse_private.h"
 
@@ -35,12 +39,16 @@
 
 /* ---- exits ---- */
 
-static uint16_t fold(uint64_t h)
+/* A sum of 64 bits in the 16 that an entry of the log has for it.  Two different exits may
+ * have the same sum, once in 65,536 times. */
+static uint16_t fold_to_16(uint64_t h)
 {
     h ^= h >> 32;
     return (uint16_t)(h ^ h >> 16);
 }
 
+/* A sum of the general registers and flags, and RIP apart: some exits come with the same
+ * registers at another RIP (describe_exit()). */
 static uint64_t sum_registers(struct reverse *r, uint64_t *rip)
 {
     struct cpu_state s = { 0 };
@@ -52,9 +60,10 @@ static uint64_t sum_registers(struct reverse *r, uint64_t *rip)
     return h ^ s.rflags;
 }
 
-/* Of a first touch the page: how KVM comes to it varies, and so does where the CPU is then, before
- * an instruction or in the midst of a REP MOVS. */
-static struct input describe(struct reverse *r, const struct vmexit *x)
+/* The entry of the log for this exit: enough to see whether the same one comes again.  Of a
+ * first touch of a page it has the page and not RIP: how KVM comes to it varies, and so
+ * does where the CPU is then, before an instruction or in the midst of a REP MOVS. */
+static struct input describe_exit(struct reverse *r, const struct vmexit *x)
 {
     const struct trace *t = r->vm->trace;
     bool touch = x->reason == EXIT_EPT_VIOLATION;
@@ -62,10 +71,14 @@ static struct input describe(struct reverse *r, const struct vmexit *x)
     return (struct input){
         .kind = INPUT_EXIT, .vtime_ns = vclock_now_ns(r->vm->clock), .passed = touch ? 0 : x->rip,
         .byte = (uint8_t)exit_index(x->reason), .seq = t ? (uint8_t)t->ring->head : 0,
-        .check = fold(touch ? x->page.gpa : exit_qualification(x)), .registers = fold(sum),
+        .check = fold_to_16(touch ? x->page.gpa : exit_qualification(x)),
+        .registers = fold_to_16(sum),
     };
 }
 
+/* A page is touched first only once, but going back must make it untouched again
+ * (elsewhere()). So remember at which entry of the log that was.  The caller appends the
+ * entry behind this call. */
 static void note_touch(struct reverse *r, gpa_t gpa)
 {
     if (r->exits.n_touches == r->exits.room_for_touches) {
@@ -80,10 +93,13 @@ static void note_touch(struct reverse *r, gpa_t gpa)
     r->exits.touches[r->exits.n_touches++] = (struct touch_note){ gpa, r->log.n };
 }
 
-static void compare(struct reverse *r, const struct vmexit *x)
+/* Inside the past: is this the exit that came then?  If reason, place or qualification
+ * differ, the guest has gone another way (replay_diverged). If only registers differ it may
+ * still find back, and the user is told (registers_diverged). */
+static void compare_with_log(struct reverse *r, const struct vmexit *x)
 {
     const struct input *was = r->exits.expected;
-    struct input is = describe(r, x);
+    struct input is = describe_exit(r, x);
     r->exits.expected = NULL;
     r->exits.replay_diverged |= !was || was->byte != is.byte || was->passed != is.passed ||
                                 was->check != is.check || was->seq != is.seq;
@@ -92,10 +108,11 @@ static void compare(struct reverse *r, const struct vmexit *x)
     r->exits.registers_diverged |= differs && !r->exits.inside_instruction;
 }
 
+/* Before the monitor answers an exit of the guest's. */
 static void exit_comes(struct reverse *r, const struct vmexit *x)
 {
     if (r->inside) {
-        compare(r, x);
+        compare_with_log(r, x);
         return;
     }
     /* A kick comes at any place, and so does an interrupt window: not every KVM opens it at the
@@ -106,7 +123,7 @@ static void exit_comes(struct reverse *r, const struct vmexit *x)
         return;
     if (x->reason == EXIT_EPT_VIOLATION)
         note_touch(r, x->page.gpa);
-    struct input in = describe(r, x);
+    struct input in = describe_exit(r, x);
     input_log_note(&r->log, &in);
     r->cannot_be_repeated |= r->log.full;
     r->exits.at_position = true;
@@ -124,14 +141,18 @@ static void exit_answered(struct reverse *r)
 
 /* ---- time, when it happens first ---- */
 
-static void note(struct reverse *r, enum input_kind kind, uint64_t now)
+/* An entry of the log that has nothing but a kind and a time. */
+static void note_entry_kind(struct reverse *r, enum input_kind kind, uint64_t now)
 {
     struct input in = { .kind = (uint8_t)kind, .vtime_ns = now };
     input_log_note(&r->log, &in);
     r->cannot_be_repeated |= r->log.full;
 }
 
-/* The guest is about to go on: does anything enter here? */
+/* At the present, the guest is about to go on: does anything enter here?  A timer that is
+ * due, an interrupt that can be taken, input that waits.  If so the place must be one that
+ * replaying finds again.  Behind an exit it is; elsewhere a wall is taken.  Returns the
+ * time, unchanged. */
 static uint64_t note_entry(struct reverse *r, uint64_t now)
 {
     struct vm *vm = r->vm;
@@ -147,9 +168,9 @@ static uint64_t note_entry(struct reverse *r, uint64_t now)
         vm->next_poll_ns = 0;
     }
     if (held && r->exits.at_position && (due || irq))
-        note(r, INPUT_HELD, now);
+        note_entry_kind(r, INPUT_HELD, now);
     if (enters || (irq && r->exits.at_position))
-        note(r, INPUT_TIME, now);
+        note_entry_kind(r, INPUT_TIME, now);
     return now;
 }
 
@@ -167,17 +188,19 @@ static bool takes_input(struct reverse *r, enum input_hook hook)
     if (!r->exits.at_position)
         r->exits.input_waits = true;
     else if (!is_timed(r, hook))
-        note(r, INPUT_TIME, vclock_now_ns(r->vm->clock));
+        note_entry_kind(r, INPUT_TIME, vclock_now_ns(r->vm->clock));
     return r->exits.at_position;
 }
 
 /* ---- and when it is played ---- */
 
+/* The next entry of the log that is to be played; NULL: none up to the wall. */
 static const struct input *upcoming(const struct reverse *r)
 {
     return r->log.at < r->log.limit ? &r->log.in[r->log.at] : NULL;
 }
 
+/* Take the next entry, if it is of this kind. */
 static bool take_if(struct reverse *r, enum input_kind kind)
 {
     const struct input *in = upcoming(r);
@@ -186,7 +209,9 @@ static bool take_if(struct reverse *r, enum input_kind kind)
     return is;
 }
 
-/* Whatever the guest does now, somebody must look at the clock and for requests. */
+/* The machine's own alarm is off (entered()), but a guest that loops without an exit must
+ * still come back to us now and then, to look for a request: set an alarm of our own, each
+ * LOOK_NS. */
 static void stay_awake(struct reverse *r)
 {
     uint64_t now = host_monotonic_ns();
@@ -196,6 +221,8 @@ static void stay_awake(struct reverse *r)
     host_alarm_at(r->exits.look_ns);
 }
 
+/* The guest is about to go on inside its past: what entered here then enters again, and the
+ * time is what the log says. */
 static uint64_t play_entry(struct reverse *r)
 {
     struct vm *vm = r->vm;
@@ -212,6 +239,9 @@ static uint64_t play_entry(struct reverse *r)
     return now;
 }
 
+/* The guest has come back inside its past.  If that was for the debugger alone the log
+ * knows nothing of it; else the next entry is this exit, with the virtual time at which it
+ * came then. */
 static uint64_t play_exit(struct reverse *r)
 {
     uint64_t now = vclock_now_ns(r->vm->clock);
@@ -230,6 +260,8 @@ static void note_no_sleep(struct reverse *r, uint64_t ns, uint64_t passed)
     (void)r, (void)ns, (void)passed;
 }
 
+/* A halted guest sleeps until what the log has next.  There time is set, so no ns of sleep
+ * are added here.  At the end of the log: VCLOCK_NEVER. */
 static uint64_t play_sleep(struct reverse *r, uint64_t ns)
 {
     const struct input *next = upcoming(r);
@@ -239,6 +271,9 @@ static uint64_t play_sleep(struct reverse *r, uint64_t ns)
     return goes_on ? 0 : VCLOCK_NEVER;
 }
 
+/* The loop reads virtual time twice in each turn: before the guest goes on, and behind its
+ * exit (turn.unfinished says which). These are the two places where the log is written and
+ * played. */
 static uint64_t measured(struct reverse *r, uint64_t now)
 {
     if (!boot_cpu(r->vm)->turn.unfinished)
@@ -251,7 +286,8 @@ static uint64_t measured(struct reverse *r, uint64_t now)
 
 /* ---- the last code stop ---- */
 
-static uint64_t standing(struct reverse *r)
+/* Registers and RIP as one number, never 0. */
+static uint64_t sum_of_place(struct reverse *r)
 {
     uint64_t rip, sum = sum_registers(r, &rip);
     return (sum ^ rip) * UINT64_C(0x9e3779b97f4a7c15) | 1;
@@ -267,6 +303,7 @@ static bool stops_there(const struct reverse *r, gla_t pc)
     return false;
 }
 
+/* A place keeps its base from being removed. */
 void exits_set_stop(struct place *at, const struct place *p)
 {
     if (p && p->base)
@@ -287,21 +324,24 @@ static bool note_stop(struct reverse *r, const struct link_stop *why)
     if (!stops_there(r, state_pc(&s)))
         return true;
     struct place here = { .goal = GOAL_CODE, .progress = vm_progress(r->vm), .pc = state_pc(&s),
-                          .sum = standing(r), .why = *why, .base = checkpoints_here(r->all) };
+                          .sum = sum_of_place(r), .why = *why, .base = checkpoints_here(r->all) };
     exits_set_stop(&r->exits.last_stop, &here);
     return true;
 }
 
+/* reverse-continue right behind a stop, with no exit between: the last stop is known and
+ * need not be searched for. */
 bool exits_passed_stop(struct reverse *r)
 {
     const struct place *p = &r->exits.last_stop;
-    return p->base && p->progress == vm_progress(r->vm) && p->sum != standing(r) &&
+    return p->base && p->progress == vm_progress(r->vm) && p->sum != sum_of_place(r) &&
            stops_there(r, p->pc);
 }
 
+/* The CPU stands exactly at the stop p. */
 static bool exits_at_sum(struct reverse *r, const struct place *p)
 {
-    return p->sum && p->progress == vm_progress(r->vm) && p->sum == standing(r);
+    return p->sum && p->progress == vm_progress(r->vm) && p->sum == sum_of_place(r);
 }
 
 /* ---- positions, and walls ---- */
@@ -333,6 +373,7 @@ static bool reached_wall(const void *arg)
     return at_wall(arg);
 }
 
+/* No count to stop at, so run control asks a function whether the wall is reached. */
 static void set_horizon(struct reverse *r)
 {
     control_horizon(r->control, 0, r->inside ? reached_wall : NULL, r->inside ? r : NULL);
@@ -368,6 +409,7 @@ static void elsewhere(struct reverse *r)
         v->ops->touch_again(v, p->touches[i].gpa, p->touches[i].at >= r->log.at);
 }
 
+/* The log has become shorter: touches that were after its end have not happened. */
 static void log_cut(struct reverse *r)
 {
     struct exit_past *p = &r->exits;
@@ -375,6 +417,8 @@ static void log_cut(struct reverse *r)
         p->n_touches--;
 }
 
+/* The first n entries are gone, and touches count from the new beginning.  Pages touched
+ * before it stay touched, since nobody can go back that far. */
 static void log_dropped(struct reverse *r, uint64_t n)
 {
     struct exit_past *p = &r->exits;
@@ -431,6 +475,8 @@ static bool searches_to_wall(const struct reverse *r)
     return r->wall->progress <= r->op.limit;
 }
 
+/* It happens: a guest that reads its time-stamp counter does not do the same again, and no
+ * KVM shows us that.  So the way back ends at the present, with a word about it. */
 static void say_lost(struct reverse *r, struct link_stop *why)
 {
     reverse_give_up(r, why);

@@ -25,13 +25,15 @@
 
 /* ---- requests ---- */
 
-static int cannot(int err, char *why, size_t size, const char *text)
+/* Returns err, after putting the sentence where the debugger gets it. */
+static int refuse_request(int err, char *why, size_t size, const char *text)
 {
     snprintf(why, size, "%s", text);
     return err;
 }
 
-/* To an instruction count that is within the recording, or as near to it as there is. */
+/* To an instruction count within the recording.  `before` says that it would lie before the
+ * recording's beginning: then that is where the guest is taken, and the user is told so. */
 static int begin_insn(struct reverse *r, uint64_t progress, bool before)
 {
     struct op *op = &r->op;
@@ -103,17 +105,23 @@ static int begin_finish(struct reverse *r, bool was_inside, gla_t start)
     return 0;
 }
 
+/* Events up to the first checkpoint's own number happened before it, and nothing older can
+ * be reached. */
 static int begin_event(struct reverse *r, uint64_t seq, char *why, size_t size)
 {
     if (seq <= checkpoints_first(r->all)->seq)
-        return cannot(-ENODATA, why, size, "that event was before the beginning of the recording");
+        return refuse_request(-ENODATA, why, size,
+                              "that event was before the beginning of the recording");
     r->op.to = (struct place){ .goal = GOAL_EVENT, .seq = seq };
     stops_say(&r->op.to.why, LINK_STEPPED, "after event %" PRIu64, seq);
     pass_approach(r);
     return 0;
 }
 
-static int begin(struct reverse *r, bool was_inside, uint64_t n, char *why, size_t size)
+/* By the kind of request, set up op.to and begin the first pass.  A request to step back
+ * over calls (LINK_REVERSE_NEXT) begins as a step of one instruction, and finds out there
+ * whether that is a return (over_calls() in reverse_pass.c). */
+static int begin_request(struct reverse *r, bool was_inside, uint64_t n, char *why, size_t size)
 {
     struct op *op = &r->op;
     struct cpu_state s;
@@ -139,25 +147,28 @@ static int begin(struct reverse *r, bool was_inside, uint64_t n, char *why, size
     }
 }
 
+/* Everything that can be refused without having changed anything. */
 static int check_request(const struct reverse *r, enum link_run how, uint64_t n, char *why,
                          size_t size)
 {
     uint64_t progress, seq;
     if (!r->can_go_back)
-        return cannot(-ENOTSUP, why, size, "this engine cannot be taken back here");
+        return refuse_request(-ENOTSUP, why, size, "this engine cannot be taken back here");
     int err = r->axis->check(r, how, why, size);
     if (err)
         return err;
     if (!checkpoints_first(r->all))
-        return cannot(-ENODATA, why, size, "the guest has not run yet: there is no past");
+        return refuse_request(-ENODATA, why, size, "the guest has not run yet: there is no past");
     past_newest(r, &progress, &seq);
     if ((how == LINK_TO_INSN && n > progress) || (how == LINK_TO_EVENT && n > seq))
-        return cannot(-ERANGE, why, size, "that has not happened yet");
+        return refuse_request(-ERANGE, why, size, "that has not happened yet");
     if (how == LINK_TO_EVENT && !r->vm->trace)
-        return cannot(-ENOTSUP, why, size, "without a trace there are no events");
+        return refuse_request(-ENOTSUP, why, size, "without a trace there are no events");
     return 0;
 }
 
+/* If the place of the request turns out not to exist after the past was entered, the guest
+ * is put back to where it stood, which may itself have been inside the past. */
 int reverse_go(struct reverse *r, enum link_run how, uint64_t n, char *why, size_t size)
 {
     uint64_t progress, seq;
@@ -169,7 +180,7 @@ int reverse_go(struct reverse *r, enum link_run how, uint64_t n, char *why, size
     past_newest(r, &progress, &seq);
     bool was_inside = r->inside;
     if (!past_enter(r))
-        return cannot(-ENOMEM, why, size, r->axis->cannot_enter);
+        return refuse_request(-ENOMEM, why, size, r->axis->cannot_enter);
     bool to_now = how == LINK_TO_NOW || (how == LINK_TO_INSN && n == progress);
     r->op = (struct op){ .how = how, .begin_progress = vm_progress(r->vm),
                          .begin_seq = r->own ? r->own->head : 0 };
@@ -183,7 +194,7 @@ int reverse_go(struct reverse *r, enum link_run how, uint64_t n, char *why, size
             r->op.to.why = r->ended;
         return 0;
     }
-    err = begin(r, was_inside, n, why, size);
+    err = begin_request(r, was_inside, n, why, size);
     if (err) {
         struct link_stop none;
         if (was_inside && r->op.origin)

@@ -12,6 +12,8 @@
 
 #include "base/host.h"
 
+/* For the bools of struct axis: every place is a position, and no wall is met but by its
+ * count. */
 static bool everywhere(const struct reverse *r)
 {
     (void)r;
@@ -45,6 +47,7 @@ static void drop_nothing(struct reverse *r, uint64_t n)
     (void)r, (void)n;
 }
 
+/* Virtual time is counted from instructions and needs no log. */
 static uint64_t measured(struct reverse *r, uint64_t now)
 {
     (void)r;
@@ -56,12 +59,14 @@ static void ignore_exit(struct reverse *r, const struct vmexit *x)
     (void)r, (void)x;
 }
 
+/* Typed bytes may go in anywhere: the count says where. */
 static bool takes_input(struct reverse *r, enum input_hook hook)
 {
     (void)r, (void)hook;
     return true;
 }
 
+/* How long a halted guest really slept is the one thing about time that comes from outside. */
 static void note_sleep(struct reverse *r, uint64_t ns, uint64_t passed)
 {
     input_log_sleep(&r->log, ns, passed);
@@ -85,12 +90,14 @@ static void note_data_hit(struct reverse *r, gla_t at, const struct link_stop *w
     pass_note_hit(r, GOAL_INSN, vm_progress(r->vm) - 1, 0, why);
 }
 
+/* By address and count together: a loop comes to the same address many times. */
 static bool is_at_code(struct reverse *r, const struct vmexit *x)
 {
     const struct place *to = &r->op.to;
     return !x->breakpoint.data && x->breakpoint.at == to->pc && vm_progress(r->vm) == to->progress;
 }
 
+/* An approach ends by its count or at its stop; there is nothing else to recognise. */
 static bool not_yet(struct reverse *r)
 {
     (void)r;

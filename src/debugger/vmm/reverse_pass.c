@@ -22,13 +22,14 @@
 #include "base/trace.h"
 #include "cpu/regs.h"
 
-#define SLICE_NS     15000000u
-/* People who step back once step back again.  So on the way to a place that is far from the next
- * checkpoint one is taken so many nanoseconds of guest time before it. */
+#define SLICE_NS     15000000u          /* of host time, in reverse_turns() */
+/* People who step back once step back again.  So on the way to a place that is far from the
+ * next checkpoint one is taken, so many nanoseconds of guest time before the place. */
 #define NEARBY_NS    2000000u
 
 /* ---- half a turn in the past ---- */
 
+/* A later hit replaces this one: the last before the end of the pass is what counts. */
 void pass_note_hit(struct reverse *r, enum goal goal, uint64_t progress, gla_t pc,
                    const struct link_stop *why)
 {
@@ -51,6 +52,7 @@ static void look_for_events(struct reverse *r)
         pass_note_hit(r, GOAL_EVENT, vm_progress(r->vm), 0, &why);
 }
 
+/* A linear address.  Of two calls of the same function, the outer one has the higher stack. */
 static gla_t stack_pointer(struct reverse *r)
 {
     struct cpu_state s = { 0 };
@@ -78,6 +80,7 @@ static void look_at_stop(struct reverse *r, const struct vmexit *x)
     }
 }
 
+/* Only of an approach to an event: has the turn come in which it happened? */
 static bool event_reached(const struct reverse *r)
 {
     const struct op *op = &r->op;
@@ -94,7 +97,10 @@ static bool at_wall(const struct reverse *r)
     return r->axis->at_wall(r) && !comes;
 }
 
-/* False: the machine cannot go on here. */
+/* One turn of the loop, as run control makes it (control.c), but looking for hits instead
+ * of stopping at them.  `until` is the instruction count to stop at (0: none), for engines
+ * that count.  False: the machine cannot go on here, or it does something else than it did
+ * then. */
 static bool half_turn(struct reverse *r, uint64_t until, struct vmexit *x)
 {
     struct vm *vm = r->vm;
@@ -134,6 +140,7 @@ static void tell_engine(struct reverse *r)
 
 /* ---- the passes ---- */
 
+/* Put the machine to c and begin a pass from there. */
 static void begin_at(struct reverse *r, struct checkpoint *c)
 {
     past_return_to(r, c);
@@ -142,7 +149,7 @@ static void begin_at(struct reverse *r, struct checkpoint *c)
 }
 
 /* How many instructions the guest executed in NEARBY_NS hereabouts. */
-static uint64_t nearby(const struct checkpoint *c)
+static uint64_t insns_nearby(const struct checkpoint *c)
 {
     const struct checkpoint *next = c->newer ? c->newer : c, *before = c->newer ? c : c->older;
     if (!before || next->axis <= before->axis)
@@ -151,17 +158,19 @@ static uint64_t nearby(const struct checkpoint *c)
     return (uint64_t)(insns * NEARBY_NS / (double)(next->axis - before->axis));
 }
 
-/* Where to take a checkpoint on the way; 0: it is too near for that. */
-static uint64_t stopover(struct reverse *r)
+/* Where to take a checkpoint on the way; 0: the goal is too near for that. */
+static uint64_t choose_stopover(struct reverse *r)
 {
     const struct op *op = &r->op;
-    uint64_t now = vm_progress(r->vm), far = nearby(checkpoints_here(r->all));
+    uint64_t now = vm_progress(r->vm), far = insns_nearby(checkpoints_here(r->all));
     if (op->to.goal == GOAL_EVENT || op->to.progress < now + 2 * far || !far)
         return 0;
     return op->to.progress - far;
 }
 
-/* Towards op.to: from the nearest checkpoint before, or from here if that is nearer. */
+/* Towards op.to: from the nearest checkpoint before it, or from where the machine stands if
+ * that is on the way.  A code stop by exit can only be found from its base, the checkpoint
+ * from which the search has found it. */
 void pass_approach(struct reverse *r)
 {
     struct op *op = &r->op;
@@ -183,7 +192,7 @@ void pass_approach(struct reverse *r)
                       now >= c->progress && c == checkpoints_at(r->all, now);
     if (!on_the_way)
         begin_at(r, c);
-    op->stopover = stopover(r);
+    op->stopover = choose_stopover(r);
     op->done = 0;
     op->total = op->to.progress > vm_progress(r->vm) ? op->to.progress - vm_progress(r->vm) : 0;
 }
@@ -202,8 +211,8 @@ static void make_nearby(struct reverse *r)
     *slot = c;
 }
 
-/* The guest has not come to where it was: the way back ends. */
-static bool lost(struct reverse *r, struct link_stop *why)
+/* The guest has not come to where it was then: the way back ends.  Always true. */
+static bool end_lost(struct reverse *r, struct link_stop *why)
 {
     r->axis->say_lost(r, why);
     return true;
@@ -230,6 +239,7 @@ bool pass_finish(struct reverse *r, const struct link_stop *why, struct link_sto
     return true;
 }
 
+/* The search has come to the oldest checkpoint without a hit. */
 static bool at_beginning(struct reverse *r, struct link_stop *why)
 {
     struct link_stop stop;
@@ -278,7 +288,12 @@ static void list_calls(struct reverse *r, const struct cpu_state *s, gla_t pc, b
         op->code[op->n_code++] = pc;
 }
 
-/* One instruction back, the CPU stands before a return?  Then go to before its call. */
+/* reverse-next has gone one instruction back.  If a return stands there, that instruction
+ * ended a call (or an interrupt), and the user wants to be before it: search for the last
+ * time that the call, with a stack as high as now, was executed.
+ *
+ * RET n removes n bytes more from the stack [SDM 2B "RET-Return From Procedure"], so the
+ * stack before the call was lower by as much. */
 static bool over_calls(struct reverse *r, struct link_stop *why)
 {
     struct op *op = &r->op;
@@ -300,7 +315,8 @@ static bool over_calls(struct reverse *r, struct link_stop *why)
     return false;
 }
 
-static bool arrived(struct reverse *r, struct link_stop *why)
+/* The approach is over, and with it the request, unless reverse-next must look for a call. */
+static bool end_arrived(struct reverse *r, struct link_stop *why)
 {
     struct op *op = &r->op;
     if (op->how == LINK_REVERSE_NEXT && !op->return_checked)
@@ -311,32 +327,34 @@ static bool arrived(struct reverse *r, struct link_stop *why)
     return pass_finish(r, &op->to.why, why);
 }
 
-/* True: it is over, and why. */
+/* One turn of an APPROACH. True: it is over, and *why says how.  `until` is the nearest of
+ * the goal and the checkpoint to be taken on the way; at a code stop the engine must run
+ * one instruction farther than its count to meet the stop at all. */
 static bool approach_on(struct reverse *r, struct link_stop *why)
 {
     struct op *op = &r->op;
     uint64_t progress = vm_progress(r->vm), stop = op->stopover > progress ? op->stopover : 0;
     struct vmexit x;
     if (op->to.goal == GOAL_INSN && progress >= op->to.progress)
-        return arrived(r, why);
+        return end_arrived(r, why);
     if (event_reached(r) || r->axis->has_arrived(r))
-        return arrived(r, why);
+        return end_arrived(r, why);
     if (at_wall(r)) {
         past_pass_wall(r);
-        return !r->inside && !event_reached(r) && lost(r, why);
+        return !r->inside && !event_reached(r) && end_lost(r, why);
     }
     uint64_t until = op->to.goal == GOAL_EVENT ? 0 : stop ? stop
                    : progress >= op->to.progress ? op->to.progress + 1 : op->to.progress;
     if (!half_turn(r, until, &x))
-        return lost(r, why);
+        return end_lost(r, why);
     op->done += vm_progress(r->vm) - progress;
     if (stop && vm_progress(r->vm) == stop)
         make_nearby(r);
     if (op->to.goal != GOAL_CODE)
         return false;
     if (x.reason == EXIT_BREAKPOINT && r->axis->is_at_code(r, &x))
-        return arrived(r, why);
-    return vm_progress(r->vm) > op->to.progress && lost(r, why);
+        return end_arrived(r, why);
+    return vm_progress(r->vm) > op->to.progress && end_lost(r, why);
 }
 
 /* The pass is over: to the last hit, or one checkpoint back. */
@@ -385,7 +403,7 @@ static bool search_on(struct reverse *r, struct link_stop *why)
     if (progress >= op->limit && !r->axis->searches_to_wall(r))
         return end_of_pass(r, why);
     if (!half_turn(r, op->limit, &x))
-        return lost(r, why);
+        return end_lost(r, why);
     op->done += vm_progress(r->vm) - progress;
     return false;
 }
@@ -395,7 +413,8 @@ bool reverse_busy(const struct reverse *r)
     return r->op.phase != IDLE;
 }
 
-/* So that a pause is answered within some milliseconds, however far the way back is. */
+/* In slices, so that a pause is answered within some milliseconds, however far the way back
+ * is. */
 bool reverse_turns(struct reverse *r, const bool *attention, struct link_stop *why)
 {
     uint64_t late = host_monotonic_ns() + SLICE_NS;
@@ -405,6 +424,8 @@ bool reverse_turns(struct reverse *r, const bool *attention, struct link_stop *w
     return false;
 }
 
+/* origin is where the request was made: inside the past a checkpoint that was taken for
+ * this, else the present. */
 void reverse_give_up(struct reverse *r, struct link_stop *why)
 {
     struct link_stop stop;

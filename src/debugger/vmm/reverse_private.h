@@ -19,17 +19,19 @@
 #include "debugger/vmm/stops.h"
 #include "vm/checkpoint.h"
 
-#define N_NEARBY 4
-#define MAX_CODE 8
+#define N_NEARBY 4                      /* checkpoints on the way that are kept: make_nearby() */
+#define MAX_CODE 8                      /* places a return may have been called from       */
 
+/* What a way back is doing (reverse_pass.c), and what kind of place it is looking for: an
+ * instruction count, a stop before the instruction at some address, the end of an event. */
 enum phase { IDLE, APPROACH, SEARCH };
 enum goal { GOAL_INSN, GOAL_CODE, GOAL_EVENT };
 
 /* A place in the past, and what is to be said there. */
 struct place {
     enum goal        goal;
-    uint64_t         progress, seq;
-    gla_t            pc;
+    uint64_t         progress, seq;     /* vm_progress(), or GOAL_EVENT: the event's number */
+    gla_t            pc;                /* GOAL_CODE: linear address                       */
     /* By exit a code stop (GOAL_CODE) is found by running from `base`: it is the nth code stop
      * from there, or, if sum is not 0, the one with these registers. */
     struct checkpoint *base;
@@ -49,18 +51,21 @@ struct op {
     uint64_t           begin_progress, begin_seq;
     gla_t              code[MAX_CODE];  /* SEARCH for these instead of breakpoints     */
     size_t             n_code;
-    gla_t              least_sp;
+    gla_t              least_sp;        /* and there only with a stack this high or higher */
     bool               return_checked;  /* LINK_REVERSE_NEXT went one back and looked whether
                                            a return is there                           */
     uint64_t           stopover;        /* APPROACH: take a checkpoint there; 0: no    */
-    uint64_t           done, total;
+    uint64_t           done, total;     /* for the user: instructions, or exits            */
 };
 
 /* The guest touched this page first when the log had so many entries. */
 struct touch_note { gpa_t gpa; uint64_t at; };
 
 /* What only reverse_exits.c needs to know.  A *position* is a place that replaying comes to
- * again: behind an exit of the guest's own, or where a checkpoint is. */
+ * again: behind an exit of the guest's own, or where a checkpoint is.
+ *
+ * See reverse_exits.c.  Grouped: where the CPU stands, what replaying has found, the last
+ * stop. */
 struct exit_past {
     bool                at_position;    /* the CPU stands at one                               */
     bool                last_is_no_position;    /* the last exit can come anywhere: a kick, an
@@ -80,11 +85,14 @@ struct exit_past {
 
 struct axis;
 
+/* Going back, of one machine: the recording, the past, the request. */
 struct reverse {
     const struct axis    *axis;
     struct vm            *vm;
     struct control       *control;
     struct stops         *stops;
+
+    /* The recording: checkpoints, and what came from outside between them. */
     struct checkpoints   *all;
     struct input_log      log;
     bool                  can_go_back;  /* this engine can be taken back at all               */
@@ -93,19 +101,23 @@ struct reverse {
     bool                  cannot_be_repeated;   /* something since the last checkpoint was not
                                            logged: the recording must begin anew              */
     uint64_t              max_bytes;
-    uint64_t              mark_ns, spacing_ns;      /* of processor time */
+    uint64_t              mark_ns, spacing_ns;      /* processor time of the last checkpoint,
+                                           and from there to the next                     */
     uint64_t              hits;         /* code stops since the machine was put back          */
     struct exit_past      exits;
 
+    /* The past, while the guest is in it. */
     bool                  inside;
     struct checkpoint    *present;      /* where `inside` was entered from            */
     struct checkpoint    *wall;         /* running forwards inside: to here           */
-    struct trace_ring    *live, *own;
-    uint64_t              live_mask;
+    struct trace_ring    *live, *own;   /* the trace's ring, and ours for known events    */
+    uint64_t              live_mask;    /* of the trace at the present                    */
     struct link_stop      ended;        /* if the guest has ended at the present      */
+
+    /* The request that is being carried out (op.phase IDLE: none). */
+    struct op             op;
     struct checkpoint    *nearby[N_NEARBY];
     unsigned              next_nearby;
-    struct op             op;
 };
 
 /* What the guest's progress is counted in, and all that follows from it. */
@@ -152,15 +164,23 @@ struct axis {
     void (*say_lost)(struct reverse *r, struct link_stop *why);
 };
 
+/* The two of them: reverse_insns.c and reverse_exits.c. */
 extern const struct axis axis_insns, axis_exits;
 
 /* ---- reverse.c ---- */
 
+/* A checkpoint of the machine as it stands.  NULL: no memory, or not possible just here. */
 struct checkpoint *past_take(struct reverse *r, bool wall);
+/* Put the machine to c.  There must be memory for that: the machine would be lost. */
 void past_return_to(struct reverse *r, struct checkpoint *c);
+/* Go in: take a checkpoint of the present and silence the machine.  False: no memory, or
+ * the engine cannot be saved where it stands (axis->cannot_enter). */
 bool past_enter(struct reverse *r);
+/* Put the machine to the present and leave the past. */
 void past_to_present(struct reverse *r);
+/* Forget the whole past; the recording begins where the machine stands. */
 void past_begin_again(struct reverse *r);
+/* The newest place that was ever reached. */
 void past_newest(const struct reverse *r, uint64_t *progress, uint64_t *seq);
 
 /* The machine stands at c.  Was that a code stop, and is one? */
@@ -177,9 +197,12 @@ bool exits_passed_stop(struct reverse *r);
 
 /* ---- reverse_pass.c ---- */
 
-/* Begin a pass towards op.to, or a search from c (false: there is none); the end of both. */
+/* Begin a pass towards op.to. */
 void pass_approach(struct reverse *r);
+/* Begin a search from c up to op.limit.  False: c is NULL, there is nothing older to
+ * search. */
 bool pass_search_from(struct reverse *r, struct checkpoint *c);
+/* The request is over; *out is what the user is told, made from *why.  Always true. */
 bool pass_finish(struct reverse *r, const struct link_stop *why, struct link_stop *out);
 /* The search has come upon something here. */
 void pass_note_hit(struct reverse *r, enum goal goal, uint64_t progress, gla_t pc,

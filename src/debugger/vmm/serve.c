@@ -30,8 +30,7 @@
 
 static size_t body_of(const struct vmm *m) { return m->in.head.bytes; }
 
-/* Each serves m->in, puts its answer into m->out and its length into *n; an error
- * other than 0 is answered with the sentence in out.text, if there is one. */
+/* ---- running, and registers ---- */
 
 /* The guest goes back in slices of the main loop's; the reply comes now. */
 static int run_back(struct vmm *m, const struct wire_run *r)
@@ -45,6 +44,8 @@ static int run_back(struct vmm *m, const struct wire_run *r)
     return 0;
 }
 
+/* The reply is left open until the guest has run for a slice, or has stopped
+ * (do_and_answer() and vmm.c). Free running is answered at once: m->unanswered_run stays 0. */
 static int serve_RUN(struct vmm *m, size_t *n)
 {
     (void)n;
@@ -67,6 +68,7 @@ static int serve_RUN(struct vmm *m, size_t *n)
     return 0;
 }
 
+/* Only noted here: the main loop stops the guest, after this has been answered. */
 static int serve_PAUSE(struct vmm *m, size_t *n)
 {
     (void)n;
@@ -81,6 +83,7 @@ static int serve_STEP_IRQS(struct vmm *m, size_t *n)
     return 0;
 }
 
+/* A mask of exits before whose answers the guest stops (vmm_before_answer()). */
 static int serve_FOLLOW(struct vmm *m, size_t *n)
 {
     (void)n;
@@ -111,6 +114,10 @@ static int serve_SET_STATE(struct vmm *m, size_t *n)
     return err;
 }
 
+/* ---- memory, devices, the monitor's tables ---- */
+
+/* Through the guest's page tables, but as the debugger: pages that are read-only for the
+ * guest are written too.  -EFAULT: not all of it is mapped; the part before was written. */
 static int write_linear(struct vmm *m, gla_t gla, const uint8_t *from, uint64_t n)
 {
     struct cpu_state s;
@@ -121,6 +128,7 @@ static int write_linear(struct vmm *m, gla_t gla, const uint8_t *from, uint64_t 
     return linear_write(&pg, m->vm->gmem, gla, from, n) == n ? 0 : -EFAULT;
 }
 
+/* Up to 32 KiB at a physical (`to` not 0) or linear address. */
 static int serve_WRITE(struct vmm *m, size_t *n)
 {
     const struct wire_bytes *b = &m->in.bytes;
@@ -136,6 +144,8 @@ static int serve_WRITE(struct vmm *m, size_t *n)
     return err;
 }
 
+/* A device's register, read without the side effects that a read by the guest would have:
+ * its bus calls the device's `peek`. -ENXIO: no device is there. */
 static int serve_PEEK(struct vmm *m, size_t *n)
 {
     const struct wire_peek *p = &m->in.peek;
@@ -147,6 +157,7 @@ static int serve_PEEK(struct vmm *m, size_t *n)
                     &m->out.peek.value) ? 0 : -ENXIO;
 }
 
+/* The way through the EPT, for the guest-physical address in `at`. */
 static int serve_nested(struct vmm *m, struct link_second *s)
 {
     struct ept_walk w;
@@ -209,6 +220,9 @@ static int serve_DEVICE(struct vmm *m, size_t *n)
     return 0;
 }
 
+/* ---- breakpoints ---- */
+
+/* Whatever arrived, the strings in it end within their arrays. */
 static void end_strings(struct link_break *b)
 {
     b->event[sizeof b->event - 1] = b->condition[sizeof b->condition - 1] = 0;
@@ -222,6 +236,8 @@ static void breaks_change(struct vmm *m)
         vmm_give_up_way_back(m);
 }
 
+/* The reply is the breakpoint with its number.  A new filter may have made the trace log
+ * more kinds of events, which going back must know of. */
 static int serve_BREAK_ADD(struct vmm *m, size_t *n)
 {
     struct link_break b = m->in.brk;
@@ -251,18 +267,24 @@ static int serve_BREAK_DELETE(struct vmm *m, size_t *n)
     return stops_delete(control_stops(m->control), m->in.brk.nr);
 }
 
+/* The i-th breakpoint; -ENOENT ends the list. */
 static int serve_BREAK_AT(struct vmm *m, size_t *n)
 {
     *n = sizeof m->out.brk;
     return stops_at(control_stops(m->control), m->in.peek.at, &m->out.brk);
 }
 
+/* ---- input, snapshots, the end ---- */
+
+/* Bytes that wait for the guest, but were typed for a future that is gone. */
 static void forget_typed(struct vmm *m)
 {
     for (size_t i = 0; i < NELEM(m->typed); i++)
         m->typed[i].n = 0;
 }
 
+/* As much as there is room for; the reply says how many bytes.  Typing while the guest
+ * stands in its past is a change of that past, and begins another future there. */
 static int serve_TYPE(struct vmm *m, size_t *n)
 {
     const struct wire_bytes *b = &m->in.bytes;
@@ -293,6 +315,8 @@ static int serve_SAVE(struct vmm *m, size_t *n)
     return snapshot_save(m->vm, &io, m->out.text, sizeof m->out.text);
 }
 
+/* The file is read whole before anything is changed: a damaged one must leave machine and
+ * recording as they were. */
 static int serve_LOAD(struct vmm *m, size_t *n)
 {
     struct snapshot_io io = snapshot_fd(&m->fd);
@@ -326,6 +350,7 @@ static int serve_QUIT(struct vmm *m, size_t *n)
 
 typedef int serve_fn(struct vmm *m, size_t *n);
 
+/* By the type of the request: a row of WIRE_LIST for each serve_X() above. */
 static serve_fn *const services[N_WIRE_REQUESTS] = {
 #define X(name, in, out) [WIRE_##name] = serve_##name,
     WIRE_LIST(X)
@@ -344,6 +369,9 @@ static void close_file(struct vmm *m)
     m->fd = -1;
 }
 
+/* If it has failed, and the type is in EXPLAINED, the reply carries the sentence instead of
+ * the body.  A RUN that is still to be answered (m->unanswered_run is its id) gets no reply
+ * here. */
 static void do_and_answer(struct vmm *m)
 {
     const struct wire_head *h = &m->in.head;
@@ -361,6 +389,8 @@ static void do_and_answer(struct vmm *m)
         wire_send(m, h->type, h->id, err, &m->out.text, n);
 }
 
+/* A message of the wrong length is answered with -EBADMSG and not looked at; -EINTR of the
+ * receiver is no message at all. */
 void serve_one(struct vmm *m)
 {
     int err = wire_receive(m);

@@ -15,8 +15,12 @@
 #include "debugger/vmm/vmm_private.h"
 #include "mem/gmem.h"
 
+/* Memory for going back, unless the debugger asks for more or less: 256 MiB. */
 #define CHECKPOINT_BYTES (UINT64_C(256) << 20)
 
+/* False, and a sentence in why: then the process ends, so nothing is freed here.  The order
+ * matters: the hooks are part of the machine's configuration, run control needs the
+ * machine, going back needs run control. */
 static bool build(struct vmm *m, char *why, size_t n)
 {
     const struct link_options *o = m->o;
@@ -51,6 +55,11 @@ static void describe_memory(const struct vmm *m, struct wire_ready *r, int fd[WI
     }
 }
 
+/* Gives up the process's rights and tells READY. The page is written before that, so that
+ * the debugger finds the registers of the CPU at reset there.
+ *
+ * A kernel that has no seccomp is no reason not to run; the debugger is told
+ * (sandbox_error) and says so where the user asks. */
 static void tell_ready(struct vmm *m)
 {
     struct wire_ready *r = &m->out.ready;
@@ -65,6 +74,8 @@ static void tell_ready(struct vmm *m)
     wire_send_ready(m, r, fd);
 }
 
+/* The machine asks for alarms as soon as it runs, so the alarm clock is set up before
+ * vm_begin(). */
 void make_machine(struct vmm *m)
 {
     char why[300] = "";

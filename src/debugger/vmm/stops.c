@@ -16,6 +16,7 @@
 
 #include "base/trace.h"
 
+/* A limit for scripts that run wild; the engine's tables grow with the list. */
 #define MAX_BREAKS 65536
 
 bool stops_say(struct link_stop *stop, enum link_stop_why why, const char *fmt, ...)
@@ -30,7 +31,7 @@ bool stops_say(struct link_stop *stop, enum link_stop_why why, const char *fmt, 
 
 struct point *stops_find(const struct stops *s, unsigned nr)
 {
-    /* Ascending: they are numbered as they are made. */
+    /* A binary search: the list ascends, since points are numbered as they are made. */
     size_t lo = 0, hi = s->n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
@@ -48,6 +49,9 @@ struct point *stops_find(const struct stops *s, unsigned nr)
  * fault is delivered, the mode changes.  There and then, not at the next exit. */
 #define FROM_WITHIN (BIT(TRACE_DELIVER) | BIT(TRACE_MODE) | TRACE_INSN_KINDS)
 
+/* Called for an event of a kind in t->watched, as it is logged, by the engine's own code.
+ * All that can be done there is to ask for an exit (a kick); the event is looked at again
+ * when that has come. */
 static void on_event(void *arg, const struct trace_event *e)
 {
     struct stops *s = arg;
@@ -59,6 +63,8 @@ static void on_event(void *arg, const struct trace_event *e)
         }
 }
 
+/* Tell the trace which kinds on_event() is to be called for.  The fewer the better: an
+ * engine that logs each delivery of an interrupt does that often. */
 static void watch_events(struct stops *s)
 {
     struct trace *t = s->vm->trace;
@@ -103,6 +109,9 @@ static uint8_t needs(const struct link_break *b)
                      (b->access & BREAK_CHANGE ? ACCESS_W : 0));
 }
 
+/* Both tables anew.  Data is sorted by address, as the engine wants it; what the engine
+ * reports is an index into that order, and data_point[] leads from it back to the
+ * breakpoint. */
 static void make_tables(struct stops *s)
 {
     size_t n_data = 0;
@@ -144,6 +153,8 @@ static void list_code(struct stops *s)
     s->told.n_code = n;
 }
 
+/* Called before each run of the CPU, so it compares first.  A refusal (an engine with four
+ * debug registers and five places) means stepping: stops_need_steps(). */
 void stops_tell_engine(struct stops *s, const gla_t *extra, gla_t lo, gla_t hi)
 {
     struct vm *vm = s->vm;
@@ -171,7 +182,7 @@ bool stops_need_steps(const struct stops *s)
 
 /* ---- the list ---- */
 
-/* Names are known as they are where the breakpoint is. */
+/* Is a watchpoint of a length that can be watched, and does it wait for anything? */
 static int check_data(const struct link_break *b, char *why, size_t n)
 {
     if (b->kind != BREAK_DATA)
@@ -189,6 +200,8 @@ static int check_data(const struct link_break *b, char *why, size_t n)
     return 0;
 }
 
+/* Compile the expression of a BREAK_EVENT, and have the trace log the kinds that it looks
+ * at: an event that is not logged cannot be met. */
 static int make_filter(struct stops *s, struct point *p, char *why, size_t n)
 {
     struct filter_error e;
@@ -205,6 +218,7 @@ static int make_filter(struct stops *s, struct point *p, char *why, size_t n)
     return -EINVAL;
 }
 
+/* `array` is the address of a pointer.  On failure the old array stays. */
 static bool grow_one(void *array, size_t bytes)
 {
     void **a = array;
@@ -214,6 +228,8 @@ static bool grow_one(void *array, size_t bytes)
     return more != NULL;
 }
 
+/* Room for one breakpoint more, in the list and in all tables made from it.  If a later
+ * array finds no memory the earlier ones are larger than `cap` says, which does no harm. */
 static int grow(struct stops *s)
 {
     if (s->n < s->cap)
@@ -256,6 +272,7 @@ int stops_add(struct stops *s, struct link_break *b, char *why, size_t n)
     return 0;
 }
 
+/* What can be changed: enabled, the count to ignore, the condition.  Place and kind stay. */
 int stops_change(struct stops *s, const struct link_break *b, char *why, size_t n)
 {
     struct point *p = stops_find(s, b->nr);
@@ -282,6 +299,7 @@ int stops_change(struct stops *s, const struct link_break *b, char *why, size_t 
     return 0;
 }
 
+/* Numbers are never used again, so the list stays sorted by number. */
 int stops_delete(struct stops *s, unsigned nr)
 {
     struct point *p = stops_find(s, nr);

@@ -14,8 +14,11 @@
 
 /* ---- counting ---- */
 
-/* It was hit: is that a stop?  *why is filled in already. */
-static bool counts(struct stops *s, struct point *p, const char *odd, struct link_stop *why)
+/* A hit with its condition true: count it.  False if it is one of those to be ignored.
+ * `odd` is what went wrong with the condition ("" : nothing); such a hit always stops, and
+ * the sentence in *why says so.  *why is filled in already, but for the number. */
+static bool hit_stops_guest(struct stops *s, struct point *p, const char *odd,
+                            struct link_stop *why)
 {
     p->b.hits += !s->rehearsing;
     if (p->b.ignore && !odd[0] && !s->rehearsing) {
@@ -39,7 +42,8 @@ void stops_rehearse(struct stops *s, bool on)
 
 /* ---- code ---- */
 
-static const char *where(const struct stops *s, gla_t at, char *buf, size_t n)
+/* "0x401020 <main+4>", or without the name if nobody knows one. */
+static const char *name_place(const struct stops *s, gla_t at, char *buf, size_t n)
 {
     char name[120];
     symbols_format(s->world.symbols, at, name, sizeof name);
@@ -47,6 +51,8 @@ static const char *where(const struct stops *s, gla_t at, char *buf, size_t n)
     return buf;
 }
 
+/* The index of the first code point at or behind `from`: where to begin among those at one
+ * address. */
 static size_t first_code_point(const struct stops *s, gla_t from)
 {
     size_t lo = 0, hi = s->n_code;
@@ -72,8 +78,8 @@ bool stops_code_hit(struct stops *s, gla_t at, struct link_stop *why)
         const char *what = p->b.temporary ? "temporary breakpoint" : "breakpoint";
         struct link_stop hit;
         stops_say(&hit, LINK_BREAK, "%s %u at %s", what, p->b.nr,
-                  where(s, at, place, sizeof place));
-        if (!counts(s, p, odd, &hit))
+                  name_place(s, at, place, sizeof place));
+        if (!hit_stops_guest(s, p, odd, &hit))
             continue;
         if (!stopped)
             *why = hit;
@@ -110,6 +116,8 @@ static bool has_changed(struct stops *s, struct point *p, char *words, size_t n)
     return true;
 }
 
+/* A watched byte at `at` was touched.  Of a BREAK_CHANGE that is a hit only if the bytes
+ * differ from those that were remembered. */
 static bool one_data_hit(struct stops *s, struct point *p, gla_t at, struct link_stop *why)
 {
     char place[160], words[80] = "", odd[200];
@@ -118,15 +126,16 @@ static bool one_data_hit(struct stops *s, struct point *p, gla_t at, struct link
     if (!condition_holds(&s->world, &p->b, &p->names, odd, sizeof odd))
         return false;
     struct link_stop hit;
-    stops_say(&hit, LINK_BREAK, "watchpoint %u at %s%s", p->b.nr, where(s, at, place, sizeof place),
-              words);
+    stops_say(&hit, LINK_BREAK, "watchpoint %u at %s%s", p->b.nr,
+              name_place(s, at, place, sizeof place), words);
     hit.address = at;
-    if (!counts(s, p, odd, &hit))
+    if (!hit_stops_guest(s, p, odd, &hit))
         return false;
     *why = hit;
     return true;
 }
 
+/* The index is one of the table that the engine was told (make_tables() in stops.c). */
 bool stops_data_hit(struct stops *s, const struct vmexit *x, struct link_stop *why)
 {
     size_t k = x->breakpoint.index;
@@ -134,6 +143,8 @@ bool stops_data_hit(struct stops *s, const struct vmexit *x, struct link_stop *w
     return p && one_data_hit(s, p, x->breakpoint.at, why);
 }
 
+/* From the last to the first, so that of several hits the one made first is left in *why;
+ * deleting a temporary one moves only those behind it. */
 bool stops_changed(struct stops *s, struct link_stop *why)
 {
     bool stopped = false;
@@ -158,6 +169,7 @@ void stops_remember(struct stops *s)
 
 /* ---- events ---- */
 
+/* Is one of the breakpoints on events true of e?  At most one stop for each event. */
 static bool event_hit(struct stops *s, const struct trace_event *e, struct link_stop *why)
 {
     char args[120], odd[200];
@@ -171,7 +183,7 @@ static bool event_hit(struct stops *s, const struct trace_event *e, struct link_
         stops_say(&hit, LINK_BREAK, "breakpoint %u at event %" PRIu64 ": %s %s", p->b.nr, e->seq,
                   kind, trace_text_args(&s->text, e, args, sizeof args));
         hit.seq = e->seq;
-        if (counts(s, p, odd, &hit)) {
+        if (hit_stops_guest(s, p, odd, &hit)) {
             *why = hit;
             return true;
         }
@@ -179,6 +191,8 @@ static bool event_hit(struct stops *s, const struct trace_event *e, struct link_
     return false;
 }
 
+/* Only events since the last call.  If the ring has overwritten some of them meanwhile,
+ * those are lost to us. */
 bool stops_events_hit(struct stops *s, struct link_stop *why)
 {
     const struct trace *t = s->vm->trace;

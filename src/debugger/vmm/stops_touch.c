@@ -1,10 +1,12 @@
 /*
- * debugger/vmm/stops_touch.c -- data, where the engine cannot watch it.
+ * debugger/vmm/stops_touch.c -- watchpoints on reads and writes, for engines that cannot
+ * watch memory by themselves.
  *
- * The guest is stepped then.  A change is seen behind each step; an access that changes
- * nothing, or reads, is not, and so the instruction is decoded before it runs: its
- * memory operands, by the registers as they are, are what it will touch.  Not seen is what
- * the CPU reads and writes for itself: descriptors, task state, frames of interrupts.
+ * The guest is stepped then, one instruction at a time.  A change of a watched byte is seen by
+ * comparing after each step, but a read, or a write of the value that was there, changes
+ * nothing.  So each instruction is decoded before it runs: its memory operands, computed from
+ * the registers as they are, are what it will touch.  What the CPU reads and writes for itself
+ * is not seen: descriptors, task state segments, the frames of interrupts.
  */
 #include "debugger/vmm/stops_private.h"
 
@@ -13,6 +15,7 @@
 
 #define STATE (ST_GPRS | ST_SEGS | ST_CRS)
 
+/* Only for these is decoding worth its time: changes are seen without it. */
 static bool somebody_wants_accesses(const struct stops *s)
 {
     for (size_t k = 0; k < s->n; k++)
@@ -27,9 +30,9 @@ void stops_look_ahead(struct stops *s)
     struct stops_ahead *a = &s->ahead;
     struct insn i;
     uint8_t bytes[15];
+    struct vcpu *v = boot_cpu(s->vm);
     a->n = 0;
-    if (!somebody_wants_accesses(s) ||
-        boot_cpu(s->vm)->ops->get_state(boot_cpu(s->vm), STATE, &a->before))
+    if (!somebody_wants_accesses(s) || v->ops->get_state(v, STATE, &a->before))
         return;
     unsigned n = vm_read_code(s->vm, &a->before, bytes, sizeof bytes);
     unsigned bits = state_code_bits(&a->before);
@@ -39,6 +42,10 @@ void stops_look_ahead(struct stops *s)
     a->len = i.len;
 }
 
+/* Three cases in which the instruction did not do what was decoded.  It has faulted, and
+ * the CPU stands in a handler: nothing was touched.  It is one iteration of a REP, after
+ * which RIP has not moved.  Or the engine has executed several iterations in one step,
+ * which RCX tells. */
 void stops_look_behind(struct stops *s)
 {
     struct stops_ahead *a = &s->ahead;
@@ -53,6 +60,7 @@ void stops_look_behind(struct stops *s)
     operands_repeat(a->operand, a->n, &a->before, times);   /* some engines do many in one step */
 }
 
+/* An operand may begin before the watched range; the address that is told lies inside it. */
 bool stops_touched(const struct stops *s, const struct link_break *b, gla_t *at)
 {
     for (unsigned k = 0; k < s->ahead.n; k++) {

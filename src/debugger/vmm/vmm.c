@@ -21,6 +21,9 @@ __attribute__((noinline)) void vmm_guest_stopped(void)
     __asm__ volatile("");
 }
 
+/* Everything that the debugger may look at must be in place before STOPPED is sent, since
+ * it acts on that message at once: first the output printed so far, then the page with the
+ * state, then the message. */
 void vmm_tell_stop(struct vmm *m, const struct link_stop *why)
 {
     m->state = why->why == LINK_GUEST_ENDED ? LINK_ENDED : LINK_STOPPED;
@@ -32,6 +35,7 @@ void vmm_tell_stop(struct vmm *m, const struct link_stop *why)
     vmm_guest_stopped();
 }
 
+/* Called for a pause, and when breakpoints change on the way back (serve.c). */
 void vmm_give_up_way_back(struct vmm *m)
 {
     struct link_stop why;
@@ -60,6 +64,10 @@ void vmm_before_answer(struct vmm *m, const struct vmexit *x)
     m->inside_turn = false;
 }
 
+/* Some milliseconds of whatever is under way: a way back, or the guest running forwards.
+ * True if the guest has stopped, and *why says for what reason.  While the guest is inside
+ * its past, a stop of run control may turn out to be none, and a slice without a stop may
+ * end at a place that is one (reverse_forwards()); so both are asked. */
 static bool run_slice(struct vmm *m, struct link_stop *why)
 {
     if (reverse_busy(m->reverse))
@@ -68,6 +76,13 @@ static bool run_slice(struct vmm *m, struct link_stop *why)
     return reverse_forwards(m->reverse, stopped, why) || stopped;
 }
 
+/* One slice, and its consequences.  The reply to a RUN is sent at the end of the first
+ * slice that did not stop the guest: a step is over before, and STOPPED then stands for the
+ * reply.
+ *
+ * A halted guest without a running timer is not stopped by a breakpoint, yet would sleep
+ * for ever (hooks.c sets `starved`): the debugger is told, so that the user can type
+ * something. */
 static void let_run(struct vmm *m)
 {
     struct link_stop why = { .why = LINK_PAUSED };
@@ -88,6 +103,7 @@ static void let_run(struct vmm *m)
     }
 }
 
+/* PAUSE only sets a flag; here, between two turns, the guest is really stopped. */
 static void answer_pause(struct vmm *m)
 {
     struct link_stop why = { .why = LINK_PAUSED };
@@ -100,6 +116,9 @@ static void answer_pause(struct vmm *m)
         vmm_tell_stop(m, &why);
 }
 
+/* `m` is static because it is large and the machine's hooks keep pointers to it until the
+ * process ends.  While a RUN waits for its reply no other request is read, so that replies
+ * keep the order of requests. */
 _Noreturn void vmm_serve(const struct link_options *o, int sock, struct trace *trace,
                          struct wire_page *page)
 {

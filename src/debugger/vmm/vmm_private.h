@@ -1,6 +1,7 @@
 /*
- * debugger/vmm/vmm_private.h -- the VMM's process as one struct, and what its four files
- * offer each other.  No file outside debugger/vmm/ includes this.
+ * debugger/vmm/vmm_private.h -- the VMM's process as one struct, and what its five files
+ * offer each other.  No file outside debugger/vmm/ includes this, and run control (control.c,
+ * stops.c) and going back (reverse.c) do not either: they know a machine, not a process.
  *
  *   vmm.c     the main loop: serve requests while the guest stands still, let it run, tell
  *             the debugger why it stopped.  Begin here.
@@ -23,7 +24,10 @@
 /* Bytes in the order in which they came; the first is at `head`. */
 struct typed { uint8_t byte[TYPED_MAX]; size_t head, n; };
 
-/* A request or a reply, as it goes over the socket. */
+/* A request or a reply, as it goes over the socket.
+ *
+ * The union has one member for each type of body in wire.h; head.type says which is meant.
+ * `text` is the sentence that explains a refusal. */
 struct message {
     struct wire_head head;
     union {
@@ -34,8 +38,9 @@ struct message {
     };
 };
 
+/* One per process, in vmm_serve().  Only the process's single thread touches it. */
 struct vmm {
-    const struct link_options *o;
+    const struct link_options *o;       /* as the debugger filled them in before the fork      */
     struct trace     *trace;
     struct vm        *vm;
     struct host_io    io;
@@ -60,17 +65,21 @@ struct vmm {
     int               fd;               /* came with the request being served; -1: none        */
     struct wire_page *page;
     uint64_t          heartbeat;        /* how often the page was written                      */
-    struct { uint8_t byte[1024]; size_t n; } output[N_LINK_OUTPUTS];
+    struct { uint8_t byte[1024]; size_t n; } output[N_LINK_OUTPUTS];    /* not yet sent        */
     struct message    in, out;
 };
 
 /* ---- wire.c ---- */
 
-/* Send a message.  If the debugger is gone the process ends. */
+/* Send one message: type (a request's, if this is its reply, with that request's id; or one of
+ * the notices behind N_WIRE_REQUESTS with id 0), error 0 or -errno, and a body of so many bytes
+ * (NULL, 0: none).  If the debugger is gone the process ends. */
 void wire_send(struct vmm *m, uint32_t type, uint32_t id, int error, const void *body,
                size_t bytes);
 
-/* READY, with the descriptors of guest memory. */
+/* READY, with the descriptors of guest memory: r->n of them, one for each region and in the
+ * same order.  They go as ancillary data of the message, so that the debugger can map the same
+ * memory [Linux unix(7), "Ancillary messages"]. */
 void wire_send_ready(struct vmm *m, const struct wire_ready *r, const int *fd);
 
 /* Send the reply to the RUN that is under way, if it has none yet. */
@@ -80,7 +89,7 @@ void wire_answer_run(struct vmm *m);
 void wire_flush_output(struct vmm *m);
 void wire_put_output(struct vmm *m, enum link_output which, uint8_t byte);
 
-/* Does a request wait?  Wait for one for so long at most. */
+/* Does a request wait?  If not, wait for one, timeout_ms milliseconds at most (0: not at all). */
 bool wire_request_waits(struct vmm *m, int timeout_ms);
 
 /* Receive a request into m->in, and a file that came with it into m->fd, which is then the
@@ -98,7 +107,9 @@ void serve_one(struct vmm *m);
 
 /* ---- hooks.c ---- */
 
-/* Have the machine's hooks call this process, as far as vm_new() takes them; and the rest. */
+/* Have the machine's hooks call this process.  hooks_set() fills in those that are part of *c and
+ * must be called before vm_new(); hooks_attach() gives the machine that then exists its input and
+ * the log it is recorded in, so m->vm and m->reverse must be there. */
 void hooks_set(struct vmm *m, struct vm_config *c);
 void hooks_attach(struct vmm *m);
 

@@ -3,7 +3,8 @@
  *
  * The socket keeps messages apart (SOCK_SEQPACKET), so one sendmsg() is one message.  A
  * message is a struct of wire.h; nothing that arrives is used before its length is known
- * to be that of its type.  The debugger's death is ordinary: the process then ends at once.
+ * to be that of its type.  If the debugger's process has ended, which is no error, this one
+ * ends at once: nobody is left who could look at its guest.
  *
  * Registers and counters do not go over the socket.  They lie in a page that both processes
  * map; `sequence` is odd while it is being written, and a reader who finds it odd, or
@@ -26,7 +27,8 @@
 
 /* ---- messages out ---- */
 
-void wire_send(struct vmm *m, uint32_t type, uint32_t id, int error, const void *body, size_t bytes)
+void wire_send(struct vmm *m, uint32_t type, uint32_t id, int error, const void *body,
+               size_t bytes)
 {
     struct wire_head h = { type, id, error, (uint32_t)bytes };
     struct iovec part[2] = { { &h, sizeof h }, { (void *)(uintptr_t)body, bytes } };
@@ -36,6 +38,7 @@ void wire_send(struct vmm *m, uint32_t type, uint32_t id, int error, const void 
             _exit(1);                   /* the debugger is gone, and so are we */
 }
 
+/* sendmsg() carries descriptors beside the bytes, as ancillary data of type SCM_RIGHTS. */
 void wire_send_ready(struct vmm *m, const struct wire_ready *r, const int *fd)
 {
     struct wire_head h = { WIRE_READY, 0, 0, sizeof *r };
@@ -77,6 +80,8 @@ void wire_flush_output(struct vmm *m)
     }
 }
 
+/* A message for every byte would cost a system call each; 1 KiB is collected, or what there
+ * is when hooks.c flushes it. */
 void wire_put_output(struct vmm *m, enum link_output which, uint8_t byte)
 {
     m->output[which].byte[m->output[which].n++] = byte;
@@ -92,14 +97,16 @@ bool wire_request_waits(struct vmm *m, int timeout_ms)
     return poll(&p, 1, timeout_ms) > 0;
 }
 
-/* How long each request's body is.  One that carries struct wire_bytes is as long as that
- * says, and no longer than it can be. */
+/* How long each request's body is.  Only one that carries struct wire_bytes may be shorter,
+ * since that is sent only as far as it is filled. */
 static const struct { size_t bytes; bool is_open_ended; } bodies[N_WIRE_REQUESTS] = {
 #define X(name, in, out) [WIRE_##name] = { sizeof(in), sizeof(in) == sizeof(struct wire_bytes) },
     WIRE_LIST(X)
 #undef X
 };
 
+/* Does the message that arrived have the length its type prescribes?  What else it says is
+ * believed by serve.c only after checks of its own. */
 static bool is_whole(const struct vmm *m, size_t got)
 {
     const struct wire_head *h = &m->in.head;
@@ -123,6 +130,9 @@ static int descriptor_in(struct msghdr *msg)
     return fd;
 }
 
+/* With SOCK_SEQPACKET one recvmsg() takes one whole message.  Steps come one after the
+ * other, and so the next request is often there within microseconds: host_ready_soon()
+ * looks for it a moment longer before recvmsg() gives the processor away. */
 int wire_receive(struct vmm *m)
 {
     union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } control;
@@ -144,6 +154,7 @@ int wire_receive(struct vmm *m)
 
 /* ---- the state page ---- */
 
+/* Numbers of the machine, from wherever they are kept. */
 static void fill_status(struct vmm *m, struct link_status *s)
 {
     const struct vm *vm = m->vm;
@@ -167,7 +178,10 @@ static void fill_status(struct vmm *m, struct link_status *s)
 }
 
 /* Registers that only the host can tell cost a system call each.  While the guest stands
- * still they are left out until the debugger asks (GET_STATE): it may only be stepping. */
+ * still they are left out until the debugger asks (GET_STATE): it may only be stepping.
+ *
+ * `sequence` is odd from the first __atomic_store_n() to the second.  A reader copies the
+ * page and takes the copy only if the number was even and the same before and after. */
 void wire_publish(struct vmm *m)
 {
     struct wire_page *p = m->page;

@@ -1,9 +1,14 @@
 /*
  * debugger/vmm/wire.h -- what goes over the wire of link.h.
  *
- * Both ends are the same program, so a message is a C struct: a head, and
- * behind it the struct that the type says (or bytes, or on an error a sentence).
- * Who receives one checks its size before anything else.
+ * Both ends are the same program, so a message is a C struct without any encoding: a head, and
+ * behind it the struct that the type says (or bytes, or on an error a sentence).  The receiver
+ * checks its size before anything else.
+ *
+ *     debugger                                   VMM's process
+ *     RUN, id 7, { LINK_STEP, n = 1 }  ------>
+ *                                      <------   OUTPUT, id 0, what the guest printed
+ *                                      <------   STOPPED, id 0, { LINK_STEPPED, ... }
  */
 #ifndef DEBUGGER_VMM_WIRE_H
 #define DEBUGGER_VMM_WIRE_H
@@ -15,7 +20,10 @@
 #define WIRE_REGIONS   16
 #define WIRE_VALUES    4096             /* of a device              */
 
-/* A RUN that is over before its reply was sent has none: STOPPED says enough.
+/* The requests.  A RUN may be over before its reply was sent; then there is no reply, and STOPPED
+ * stands for it.  An error in the reply's head comes without the body, for some types with a
+ * sentence instead (EXPLAINED in serve.c).
+ *
  *    request       carries               is answered by */
 #define WIRE_LIST(X)                                                     \
     X(RUN,          struct wire_run,      struct wire_none)              \
@@ -49,6 +57,7 @@ enum wire_type {
     WIRE_RING_FULL,         /* nothing: take events, the VMM is waiting for room     */
 };
 
+/* The head of every message. */
 struct wire_head {
     uint32_t type;
     uint32_t id;            /* of a request, and of its reply; 0: a notice           */
@@ -56,6 +65,9 @@ struct wire_head {
     uint32_t bytes;         /* behind the head                                       */
 };
 
+/* The bodies.  struct wire_peek serves the requests that need a number or two: `what`
+ * selects (a bus, a device), `at` is an address or an index, `value` is set by whichever
+ * side has a number to tell. */
 struct wire_none  { char nothing[1]; };
 struct wire_run   { uint32_t how; uint64_t n, lo, hi; };
 struct wire_state { uint32_t groups; struct cpu_state cpu; };
@@ -64,6 +76,8 @@ struct wire_peek  { uint32_t what, size; uint64_t at, value; };
 struct wire_bytes { uint32_t to, n; uint64_t at; uint8_t byte[32768]; };
 struct wire_values { uint32_t n; uint64_t value[WIRE_VALUES]; };
 
+/* The machine is made: where the debugger finds its memory, and whether the process could
+ * be locked in (sandbox_error 0, and what it may still do in `sandbox`). */
 struct wire_ready {
     uint32_t n;
     struct { char name[32]; uint64_t base, size, memfd_off; uint32_t kind; } region[WIRE_REGIONS];
@@ -72,8 +86,9 @@ struct wire_ready {
     char     sandbox[160];
 };
 
-/* In shared memory, written by the VMM at every stop and every millisecond of
- * virtual time: odd while it is being written. */
+/* In shared memory, written by the VMM at every stop and every millisecond of virtual time.
+ * `sequence` is odd while that is done: a reader then tries again, and also if it has
+ * changed while the reader copied. */
 struct wire_page {
     uint32_t           sequence;
     struct link_status status;
