@@ -1,5 +1,12 @@
 /*
  * cmd/compare.c -- vitrine compare: two engines in lockstep over one guest.
+ *
+ * Two machines of the same guest run side by side.  After every exit that the guest can tell,
+ * and at least every N instructions, registers are compared, and at the end memory; the first
+ * difference is shown with the instruction that comes next and the last events of both.  That
+ * finds a wrong instruction in the soft engine where it happens, not where its result is used.
+ *
+ * The comparing is done by vm/lockstep.c; begin reading here with compare().
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -29,7 +36,7 @@ struct side {
     struct vm   *vm;
 };
 
-/* Signal handlers have no other way to reach the machines. */
+/* Signal handlers get no argument, so the machines are at file scope while they run. */
 static struct vm *volatile leader, *volatile follower;
 
 /* Both machines come back to their monitor: the alarm rings for whichever is running. */
@@ -42,6 +49,7 @@ static void kick_both(void *arg)
             vm_kick(both[i]);
 }
 
+/* Ctrl-C: the leader ends its run, and the follower stops where the leader did. */
 static void on_signal(int signo)
 {
     if (leader)
@@ -61,7 +69,8 @@ static void help(void)
           "  vitrine compare soft kvm build/guests/hello.elf\n", stdout);
 }
 
-/* "soft/shadow" -> engine and mmu. */
+/* "soft/shadow" to engine and mmu; without a slash the mmu is nested.  False after the user
+ * was told. */
 static bool parse_side(const char *text, struct vm_config *c)
 {
     char name[32];
@@ -105,7 +114,8 @@ static bool build(struct side *s, struct vm_config *c, const struct load_request
     return false;
 }
 
-/* The instruction at the leader's RIP, in its own words. */
+/* The instruction at the leader's RIP, disassembled by Zydis and not by our own decoder:
+ * that one may be what is wrong. */
 static void show_instruction(struct vm *vm)
 {
     struct cpu_state s;
@@ -148,6 +158,7 @@ static void show_difference(const struct lockstep *l, struct side side[2])
     }
 }
 
+/* What the guest prints; only the leader's output is shown. */
 static void put_stdout(void *arg, uint8_t byte)
 {
     (void)arg;
@@ -183,6 +194,8 @@ static int compare(struct side side[2], struct vm_config config[2], const struct
     return status;
 }
 
+/* The two engines come first, before all options.  The exit status: 2 bad usage, 1 a
+ * difference, else the guest's. */
 int cmd_compare(int argc, char **argv)
 {
     struct side side[2] = { 0 };

@@ -1,10 +1,17 @@
 /*
- * cmd/debug.c -- vitrine debug: the console.
+ * cmd/debug.c -- vitrine debug: the console on a terminal, or in a script.
  *
- * Lines come from -ex, -x, and then from the terminal (with readline) or plain
- * standard input; debugger/console/command.c does what they say.  While the guest runs
- * its serial output is printed and Ctrl-C pauses it; what it reads, `type`
- * gives it.
+ * Lines come from -ex and -x, and then from the terminal (with readline) or plain standard
+ * input.  What a line means is debugger/console/command.c's business; here lines are read,
+ * remembered and completed.  While the guest runs its serial output is printed, and Ctrl-C
+ * pauses it.  What the guest reads, the command `type` gives it: the terminal is the console's.
+ *
+ *     -ex, -x    run_commands() ------.
+ *     terminal   read_with_readline() -+-> run_line() -> console_run() -> link -> the guest
+ *     pipe       read_plainly() ------'                      |
+ *                                                     wait_for_stop()
+ *
+ * Begin reading with session().
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +43,7 @@
 #define LOOK_MS     10              /* between looks at a running machine */
 #define PROGRESS_LOOKS 25           /* between words of how far a way back has come */
 
+/* One session of the console.  `link` is there with a guest, `store` alone with a trace. */
 struct debug {
     struct run_options o;
     struct symbols *symbols;
@@ -50,16 +58,20 @@ struct debug {
 
 /* ---- the terminal, put back on every way out ---- */
 
+/* At file scope, because signal handlers get no argument. */
 static struct termios saved_mode;
 static bool mode_saved;
 static volatile sig_atomic_t interrupted;
 
+/* Ctrl-C only sets a flag.  Whoever waits looks at it: wait_for_stop(), readline's hook, a
+ * command that prints much (has_enough()). */
 static void on_interrupt(int signo)
 {
     (void)signo;
     interrupted = 1;
 }
 
+/* readline has changed the terminal's mode: put it back, then die of the signal as usual. */
 static void on_crash(int signo)
 {
     if (mode_saved)
@@ -68,6 +80,8 @@ static void on_crash(int signo)
     raise(signo);
 }
 
+/* Remember the terminal's mode and catch the signals.  SIGINT is caught without SA_RESTART,
+ * so that a system call that waits ends with EINTR. [sigaction(2)] */
 static void guard_terminal(void)
 {
     static const int crashes[] = { SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE };
@@ -81,6 +95,8 @@ static void guard_terminal(void)
 
 /* ---- while the guest runs ---- */
 
+/* What the guest wrote goes to standard output, with --json as objects in which everything
+ * but plain ASCII is escaped; what the monitor says goes to stderr. */
 static void show_output(struct debug *d, struct link *l)
 {
     static const char *const names[N_LINK_OUTPUTS] = { "serial", "debugcon" };
@@ -105,7 +121,8 @@ static void show_output(struct debug *d, struct link *l)
     fflush(stdout);
 }
 
-/* A way back that takes long is told of where somebody looks, in a line that goes again. */
+/* A way back that takes long is told of on a terminal, in a line that is overwritten and at
+ * last removed.  True if something was printed. */
 static bool show_progress(const struct debug *d, struct link *l)
 {
     struct link_status s;
@@ -118,12 +135,16 @@ static bool show_progress(const struct debug *d, struct link *l)
     return true;
 }
 
+/* For the console: should a command that prints much stop?  After a Ctrl-C. */
 static bool has_enough(void *arg)
 {
     (void)arg;
     return interrupted;
 }
 
+/* For the console, after a command has sent the guest running: show its output until it
+ * stops.  0: it has stopped, or the console holds it for a reason of its own
+ * (console_held()). -EINTR: the user has pressed Ctrl-C, and the console pauses the guest. */
 static int wait_for_stop(void *arg, struct link *l)
 {
     interrupted = 0;
@@ -152,7 +173,8 @@ static int wait_for_stop(void *arg, struct link *l)
 
 /* ---- lines ---- */
 
-/* An empty line does it again; x and disassemble go on where they were. */
+/* What an empty line does again, as in gdb.  For x, list and continue the arguments are
+ * left out, so that they go on where they were. */
 static void remember(struct debug *d, const char *line)
 {
     static const struct { const char *word; bool goes_on; } again[] = {
@@ -232,6 +254,8 @@ static struct console *completing;
 static char **words;
 static size_t next_word;
 
+/* For rl_completion_matches(), which calls this again and again until it is NULL, and frees
+ * what it gets.  `again` is 0 in the first call.  [GNU Readline "Custom Completers"] */
 static char *give_word(const char *text, int again)
 {
     (void)text;
@@ -239,7 +263,9 @@ static char *give_word(const char *text, int again)
     return words && words[next_word] ? strdup(words[next_word++]) : NULL;
 }
 
-/* The console says what could stand at the cursor; readline wants its own kind of list. */
+/* The console says what could stand at the cursor; readline wants its own kind of list.
+ * rl_attempted_completion_over keeps readline from offering file names when there is no
+ * match.  [GNU Readline "Custom Completers"] */
 static char **complete(const char *text, int start, int end)
 {
     size_t at;
@@ -256,7 +282,7 @@ static char **complete(const char *text, int start, int end)
     return matches;
 }
 
-/* Where the history is kept; "" if there is no place. */
+/* $XDG_STATE_HOME/vitrine/history, or ~/.vitrine_history; "" if neither is known. */
 static void history_path(char *path, size_t n)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
@@ -283,7 +309,8 @@ static int on_readline_interrupt(void)
     return 0;
 }
 
-/* An empty line repeats the last command, as in gdb. */
+/* An empty line repeats the last command, as in gdb.  The command is copied first, since it
+ * may replace d->repeat while it runs. */
 static void read_with_readline(struct debug *d)
 {
     char path[600], *line;
@@ -359,7 +386,8 @@ static bool open_trace(struct debug *d)
     return true;
 }
 
-/* The guest in its own process, before its first instruction. */
+/* The guest in its own process, before its first instruction.  Time is paced (a halted
+ * guest really sleeps) if somebody sits at the terminal.  False after the user was told. */
 static bool start_machine(struct debug *d)
 {
     char why[400], info[OPTIONS_TRACE_INFO];
@@ -384,7 +412,8 @@ static bool start_machine(struct debug *d)
     return true;
 }
 
-/* --from: the machine as a snapshot has it. */
+/* --from: the machine as a snapshot has it.  The file is opened here and sent along, since
+ * the other process may open none. */
 static bool load_snapshot(struct debug *d)
 {
     char why[300];
@@ -397,7 +426,8 @@ static bool load_snapshot(struct debug *d)
     return !err;
 }
 
-/* The console from its first command to its last. */
+/* The console from its first command to its last: those of the command line, then those of
+ * the user.  The exit status. */
 static int session(struct debug *d)
 {
     d->console = console_new(&(struct console_options){
@@ -445,6 +475,8 @@ static void help(void)
           "  vitrine debug --batch -ex 'why 121' t.trace\n", stdout);
 }
 
+/* The word that names a guest may name a trace instead: the console is the same, without
+ * the commands that need a machine. */
 int cmd_debug(int argc, char **argv)
 {
     struct debug d = { .link = NULL };

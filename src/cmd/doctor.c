@@ -1,9 +1,15 @@
 /*
  * cmd/doctor.c -- `vitrine doctor`: is everything here, and what to type if not.
  *
- * A table of checks.  Each says what it found and, if that is not good, one
- * line that mends it.  Nothing is needed but what is marked so; the rest only
- * makes more of Vitrine work.
+ * A table of checks (CHECK_LIST).  Each says in a sentence what it found and, if that is not
+ * good, one line that mends it:
+ *
+ *     ok    guest memory  guest memory can be shared (memfd)
+ *     --    ptrace        forbidden: Operation not permitted
+ *                         (for gdb on the monitor) sudo sysctl kernel.yama.ptrace_scope=1; ...
+ *
+ * Nothing is needed but what is marked so ("BAD" if it is missing); the rest only makes more of
+ * Vitrine work.  A check tries the thing itself where it can, instead of asking for a version.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,11 +27,13 @@
 #include "cmd/cmd.h"
 #include "cpu/engine.h"
 
+/* Older ones have a Python without what debugger/gdb/vitrine.py calls. */
 #define GDB_OLDEST 12
 
 /* What a check found, and what to type to mend it ("": nothing). */
 struct finding { bool good; char found[920]; char mend[200]; };
 
+/* Fill in one of the texts of the finding f. */
 #define SAY(field, ...) snprintf(f->field, sizeof(f->field), __VA_ARGS__)
 
 /* ---- the checks ---- */
@@ -93,7 +101,8 @@ static bool on_path(const char *name, char *where, size_t n)
     return false;
 }
 
-/* A program that is needed for building or for tests. */
+/* A program that is needed for building or for tests.  Debian's package has the program's
+ * name, but for two. */
 static void check_program(struct finding *f, const char *arg)
 {
     f->good = on_path(arg, f->found, sizeof(f->found));
@@ -104,7 +113,8 @@ static void check_program(struct finding *f, const char *arg)
         !strncmp(arg, "qemu", 4) ? "qemu-system-x86" : !strcmp(arg, "ld") ? "binutils" : arg);
 }
 
-/* Does it run, is it young enough, and has it the Python that `vitrine gdb` needs? */
+/* Does it run, is it young enough, and has it the Python that `vitrine gdb` needs?  gdb
+ * itself is asked, since distributions build it with and without. */
 static void check_gdb(struct finding *f, const char *arg)
 {
     char where[600], version[40] = "";
@@ -145,7 +155,8 @@ static void check_ptrace(struct finding *f, const char *arg)
     SAY(mend, "sudo sysctl kernel.yama.ptrace_scope=1; a container wants --cap-add=SYS_PTRACE");
 }
 
-/* In a process of its own, since there is no way back out. */
+/* In a process of its own, since there is no way back out of a sandbox.  Its exit status is
+ * the errno. */
 static void check_sandbox(struct finding *f, const char *arg)
 {
     char why[200];
@@ -161,7 +172,7 @@ static void check_sandbox(struct finding *f, const char *arg)
     SAY(found, f->good ? "the monitor can be locked in"
                        : "the monitor runs with all its rights: %s", strerror(err));
     SAY(mend, "a kernel with CONFIG_SECCOMP_FILTER; in a container, a profile that allows "
-              "seccomp()");
+        "seccomp()");
 }
 
 /* The examples in the documentation name guests of build/guests. */
@@ -173,7 +184,9 @@ static void check_guests(struct finding *f, const char *arg)
     SAY(mend, "make all, in Vitrine's source directory");
 }
 
-/*    what               needed  check            argument              for what */
+/* A check that is needed and fails makes the exit status 1.
+ *
+ *    what               needed  check            argument              for what */
 #define CHECK_LIST(X)                                                                          \
     X("guest memory",    true,   check_memory,    NULL,                 "every guest")         \
     X("engine soft",     true,   check_engine,    "soft",               "every guest")         \
@@ -200,6 +213,7 @@ static const struct check {
 #undef X
 };
 
+/* Make every check, print a row for each and the remedy below it. */
 int cmd_doctor(int argc, char **argv)
 {
     bool sick = false;

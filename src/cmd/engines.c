@@ -1,8 +1,9 @@
 /*
  * cmd/engines.c -- `vitrine engines`: what each engine can do on this host.
  *
- * The answers come from the engines' own probes, which run tiny guests; this
- * file only lays them out as a table, a column for each engine.
+ * The answers come from the engines' own probes (`probe` of cpu/engine.h), which run tiny
+ * guests: what a KVM can do depends on the kernel and the processor, and some say more than
+ * they do.  This file only lays the answers out as a table, a column for each engine.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +15,10 @@
 
 #define MAX_ENGINES 16
 
-/*    field            question                                              */
+/* A row for each field of struct engine_caps that is a bool.  The field's name is what
+ * --caps prints.
+ *
+ *    field            question */
 #define ABILITY_LIST(X)                                                      \
     X(real_mode,        "real mode")                                         \
     X(protected_mode,   "protected mode")                                    \
@@ -51,6 +55,7 @@ static bool has(const struct engine_caps *c, const struct ability *a)
     return *(const bool *)((const char *)c + a->offset);
 }
 
+/* "nested,shadow", padded to a column: which --mmu an engine takes. */
 static void print_mmus(const struct engine_caps *c)
 {
     int width = 0;
@@ -81,7 +86,8 @@ static void print_table(const struct engine_caps *caps, size_t n)
     printf("\n");
 }
 
-/* For scripts: the names of what one engine can do, on one line. */
+/* --caps, for scripts: the names of what one engine can do, on one line.  The exit status:
+ * 1 and the reason if it does not work here, 2 if there is none of that name. */
 static int print_names(const char *name)
 {
     const struct engine *e = engine_find(name);
@@ -103,6 +109,7 @@ static int print_names(const char *name)
     return 0;
 }
 
+/* Asked for (status 0) or not (status 2). */
 static int usage(bool asked)
 {
     if (!asked) {
@@ -122,6 +129,8 @@ static int usage(bool asked)
     return 0;
 }
 
+/* Without an argument: probe all engines, print the table, and below it each engine's own
+ * words about itself. */
 int cmd_engines(int argc, char **argv)
 {
     struct engine_caps caps[MAX_ENGINES] = { 0 };

@@ -5,9 +5,13 @@
  *          |                                                      the machine, a socket
  *          `-- gdb with vitrine.py (debugger/gdb) ----------------' in a directory of ours
  *
- * The server lives as long as gdb's connection: when that ends, for whatever
- * reason, it ends the guest and removes what it made.  So nobody has to find
- * anybody to be rid of him.  Begin reading with debug_guest().
+ *     /tmp/vitrine-gdb-XXXXXX/gdb          the socket
+ *                             monitor      the process id of the VMM, once it is ready
+ *                             vitrine.py   the script that gdb is started with
+ *
+ * The server lives as long as gdb's connection: when that ends, for whatever reason, the server
+ * ends the guest and removes the directory.  So nothing is left behind even if this process is
+ * killed.  Begin reading with debug_guest().
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +35,7 @@
 #define EXIT_CANNOT 125
 #define READY_MS    15000               /* until the guest is loaded   */
 #define END_MS      3000                /* until the server has ended  */
-#define MAX_ARGS    256
+#define MAX_ARGS    256                 /* words of a command line */
 
 extern const char gdb_script[];         /* printers.py and vitrine.py of debugger/gdb */
 
@@ -61,7 +65,9 @@ static bool make_paths(struct pair *p, const char *dir)
     return n > 0;
 }
 
-/* For this user only.  In /tmp, whatever TMPDIR says: a socket's path is short. */
+/* For this user only (mkdtemp makes it with mode 0700): whoever can connect to the socket
+ * controls the guest.  In /tmp, whatever TMPDIR says, because the path of a socket has room
+ * for 107 characters.  [unix(7)] */
 static bool make_dir(struct pair *p)
 {
     char name[] = "/tmp/vitrine-gdb-XXXXXX";
@@ -106,7 +112,9 @@ static int serve(struct pair *p, pid_t tracer)
     return status;
 }
 
-/* In the background of this terminal, and away from its keys, which are gdb's. */
+/* In the background of this terminal: a process group of its own, so that Ctrl-C does not
+ * reach it, and no standard input, since the keys are gdb's.  If we are killed the kernel
+ * sends it a SIGTERM. [PR_SET_PDEATHSIG(2const)] */
 static _Noreturn void be_server(struct pair *p, pid_t tracer)
 {
     int null = open("/dev/null", O_RDWR);
@@ -121,7 +129,8 @@ static _Noreturn void be_server(struct pair *p, pid_t tracer)
 
 /* ---- tmux: the server on the right, where the guest's terminal is ---- */
 
-/* For a shell: in single quotes, and those it has outside of them. */
+/* For a shell, between single quotes.  A single quote inside cannot be escaped there, so
+ * the quotes are closed, one is added, and they are opened again: it's becomes 'it'\''s'. */
 static void quote(FILE *out, const char *text)
 {
     fputs(" '", out);
@@ -166,7 +175,8 @@ static bool split_window(struct pair *p)
     return ok;
 }
 
-/* Not in tmux yet: the same again, inside. */
+/* Not in tmux yet: start it, with this same command line to run inside.  Returns only if
+ * that has failed. */
 static int inside_tmux(const struct pair *p, int argc, char **argv)
 {
     char *args[MAX_ARGS + 8] = { "tmux", "new-session", (char *)(uintptr_t)p->self };
@@ -180,7 +190,7 @@ static int inside_tmux(const struct pair *p, int argc, char **argv)
 
 /* ---- being ready ---- */
 
-/* 0: not yet. */
+/* The monitor's process id, which the server writes when the guest waits; 0: not yet. */
 static pid_t read_ready(const struct pair *p)
 {
     int pid = 0;
@@ -192,7 +202,8 @@ static pid_t read_ready(const struct pair *p)
     return pid;
 }
 
-/* The VMM's process; 0: there is none, which the server has explained; *status is its. */
+/* Wait until the server is ready: the VMM's process id.  0: there will be none, the server
+ * has said why, and *status is its exit status. */
 static pid_t await_server(struct pair *p, int *status)
 {
     const struct timespec nap = { 0, 5000000 };
@@ -211,7 +222,8 @@ static pid_t await_server(struct pair *p, int *status)
     return vmm;
 }
 
-/* A server that nobody connects to waits for its first client: be that. */
+/* The server ends when its first connection ends.  If gdb has never connected, this does so
+ * and hangs up. */
 static void dismiss(const struct pair *p)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -221,7 +233,8 @@ static void dismiss(const struct pair *p)
     close(fd);
 }
 
-/* Ask it to end, wait END_MS for that, then kill it. */
+/* Ask it to end, wait END_MS for that, then kill it.  A server in a pane of tmux is not our
+ * child: that it has ended shows in its directory, which it removes. */
 static void end_server(struct pair *p)
 {
     const struct timespec nap = { 0, 5000000 };
@@ -270,7 +283,8 @@ static _Noreturn void be_gdb(const struct pair *p, pid_t vmm, const char *guest)
     _exit(127);
 }
 
-/* Ctrl-C is gdb's: we are in its process group, and let it pass. */
+/* Ctrl-C is gdb's, which is in our process group: we ignore it.  The exit status is gdb's,
+ * or as a shell would report the signal that ended it. */
 static int run_gdb(const struct pair *p, pid_t vmm, const char *guest)
 {
     int status = 0;
@@ -338,7 +352,7 @@ static void help(void)
           "'print *x'\n", stdout);
 }
 
-/* Ours out of argv, and what is behind `--` apart. */
+/* Take --tmux out of argv, and everything behind "--", which is for gdb. */
 static void take_own(struct pair *p, int argc, char **argv)
 {
     p->argv = argv;
@@ -355,6 +369,9 @@ static void take_own(struct pair *p, int argc, char **argv)
     }
 }
 
+/* `vitrine gdb --serve DIR PID ...` is for --tmux only (split_window()): it is the server,
+ * in a pane.  Options are parsed twice, here to find mistakes before anything is started,
+ * and by the server; getopt_long() reorders argv, so the first time it gets a copy. */
 int cmd_gdb(int argc, char **argv)
 {
     struct pair p = { .server = 0 };

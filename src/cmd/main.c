@@ -1,5 +1,11 @@
 /*
  * cmd/main.c -- the command line: a table of subcommands.
+ *
+ *     vitrine COMMAND ARGUMENT ...
+ *
+ * main() looks for COMMAND in the table and hands the rest on, so that a subcommand sees its
+ * own name in argv[0].  Begin here if you want to follow a run from its first line: `run` is
+ * cmd_run() in run.c, which leads to session.c.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +19,7 @@
 #define VERSION "0.1"
 #define EXIT_USAGE 2
 
+/* In the order of `vitrine help`. */
 static const struct command commands[] = {
     { "run",     cmd_run,     "[options] GUEST", "run a guest" },
     { "replay",  cmd_replay,  "[options] RECORDING",
@@ -68,6 +75,8 @@ static void fill_standard_files(void)
         close(fd);
 }
 
+/* `vitrine help X` is `vitrine X --help`. Without a command the help goes to stderr,
+ * because that was a mistake. */
 int main(int argc, char **argv)
 {
     fill_standard_files();

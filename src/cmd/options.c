@@ -1,7 +1,14 @@
 /*
  * cmd/options.c -- parse the options of `vitrine run` and its relatives.
+ *
+ * The options are rows of option_list.h.  Begin reading with options_parse(), near the end: it
+ * walks over argv with getopt_long(), hands each option to parse_one(), finds the guest's
+ * name, and then asks fits_together() whether all of that makes sense at once.
+ *
+ * What is wrong is told where it is found, in a sentence that says what would be right; the
+ * functions then return false, and the process ends with status 2.
  */
-#include "cmd/options.h"
+#include "cmd/option_list.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -20,86 +27,6 @@
 #include "vm/snapshot.h"
 
 #define EXIT_USAGE 2
-
-/* Which commands know an option: short names for the column "of" of the table. */
-#define RUN     FOR_RUN
-#define COMPARE FOR_COMPARE
-#define DEBUG   FOR_DEBUG
-#define GDB     FOR_GDB
-#define ANY     (FOR_RUN | FOR_COMPARE | FOR_DEBUG | FOR_TUI | FOR_GDB)
-#define LIVE    (FOR_RUN | FOR_DEBUG | FOR_TUI | FOR_GDB)
-#define REPLAY  FOR_REPLAY
-
-/*    key         option          argument    users, and in the next line the help */
-#define OPTION_LIST(X)                                                                         \
-    X(CPU,        "cpu",          "ENGINE",   LIVE,                                            \
-      "soft (default), kvm, or auto: kvm if it can do everything")                             \
-    X(MMU,        "mmu",          "KIND",     LIVE,                                            \
-      "nested (default) or shadow: who translates guest addresses")                            \
-    X(MEM,        "mem",          "SIZE",     ANY,                                             \
-      "guest RAM, for example 64M (default) or 1G")                                            \
-    X(APPEND,     "append",       "TEXT",     ANY,                                             \
-      "kernel command line")                                                                   \
-    X(INITRD,     "initrd",       "FILE",     ANY,                                             \
-      "initial RAM disk or Multiboot modules")                                                 \
-    X(FORMAT,     "format",       "NAME",     ANY,                                             \
-      "do not guess: elf, multiboot, linux, linux64, boot, flat[@ADDR][:16|32|64]")            \
-    X(TRACE,      "trace",        "FILE",     LIVE | REPLAY,                                   \
-      "log every event to FILE; `-` prints them as they happen")                               \
-    X(KINDS,      "trace-kinds",  "LIST",     LIVE | REPLAY,                                   \
-      "of those only these kinds, for example EXIT,MARK")                                      \
-    X(TRACE_INSNS,"trace-insns",  NULL,       LIVE | REPLAY,                                   \
-      "and every instruction with the registers it changed (soft)")                            \
-    X(STAT,       "stat",         NULL,       RUN | REPLAY,                                    \
-      "at the end, count exits by reason, port and place")                                     \
-    X(TIMING,     "timing",       NULL,       LIVE,                                            \
-      "measure host nanoseconds for every exit")                                               \
-    X(STRICT,     "strict",       NULL,       ANY,                                             \
-      "stop at the first access that no device answers")                                       \
-    X(INSNS,      "limit-insns",  "N",        ANY,                                             \
-      "stop after N guest instructions (soft)")                                                \
-    X(EXITS,      "limit-exits",  "N",        ANY,                                             \
-      "stop after N exits")                                                                    \
-    X(EXIT_ON,    "exit-on",      "LIST",     ANY,                                             \
-      "exit for these too, for example cr3,pf; the names are below (soft)")                    \
-    X(SEED,       "seed",         "N",        ANY,                                             \
-      "RAM holds noise made of N at power-on; 0 (default): zeros")                             \
-    X(RTC,        "rtc",          "TIME",     ANY,                                             \
-      "clock at power-on: host, or seconds since 1970 (default 2000-01-01)")                   \
-    X(SCREEN,     "screen-dump",  "FILE",     RUN | REPLAY,                                    \
-      "at the end, write the VGA text screen to FILE or `-`")                                  \
-    X(KEYBOARD,   "keyboard",     NULL,       RUN | GDB,                                       \
-      "type on the PS/2 keyboard instead of the serial line")                                  \
-    X(GDB_AT,     "gdb",          "WHERE",    RUN,                                             \
-      "wait for gdb or lldb at unix:PATH or tcp:PORT (127.0.0.1)")                             \
-    X(GDB_ARCH,   "gdb-arch",     "NAME",     RUN | GDB,                                       \
-      "describe the CPU to it as i8086, i386 or i386:x86-64 for ever")                         \
-    X(REBOOT,     "no-reboot",    NULL,       LIVE,                                            \
-      "a guest that resets the machine ends the run")                                          \
-    X(EVERY,      "every",        "N",        COMPARE,                                         \
-      "compare at least every N instructions (default 10000)")                                 \
-    X(SHADOW,     "check-shadow", NULL,       COMPARE,                                         \
-      "verify the shadow tables at each comparison (slow)")                                    \
-    X(QUIET,      "quiet",        NULL,       RUN | COMPARE | GDB | REPLAY,                    \
-      "no last words about why the run ended")                                                 \
-    X(EX,         "ex",           "COMMAND",  DEBUG,                                           \
-      "run this command first; -ex does the same, as in gdb")                                  \
-    X(SCRIPT,     "script",       "FILE",     DEBUG,                                           \
-      "run the commands in FILE first; -x does the same")                                      \
-    X(SYMBOLS,    "symbols",      "FILE",     DEBUG,                                           \
-      "names by these symbols: an ELF or System.map, FILE@OFFSET if it was loaded elsewhere")  \
-    X(BATCH,      "batch",        NULL,       DEBUG,                                           \
-      "leave after these commands; status 1 if one failed")                                    \
-    X(JSON,       "json",         NULL,       DEBUG,                                           \
-      "answer in JSON, an object on each line")                                                \
-    X(SANDBOX,    "no-sandbox",   NULL,       RUN | DEBUG | GDB | REPLAY,                      \
-      "do not lock the monitor's process in")                                                  \
-    X(RECORD,     "record",       "FILE",     RUN,                                             \
-      "keep what comes from outside: `vitrine replay FILE` does it again (soft)")              \
-    X(FROM,       "from",         "SNAPSHOT", RUN | DEBUG,                                     \
-      "go on from what `save` of `vitrine debug` wrote; GUEST may be left out")                \
-    X(HELP,       "help",         NULL,       ANY | REPLAY,                                    \
-      "this help")
 
 /* The numbers that getopt_long() returns for the options of the table, in its order.  They
  * begin above every character, which stands for a short option. */
@@ -136,6 +63,7 @@ static void exit_on_help(FILE *out)
             "all of the above");
 }
 
+/* Only the options of this command.  --exit-on is followed by the names it takes. */
 void options_help(enum option_user user, FILE *out)
 {
     fputs("\noptions:\n", out);
@@ -210,6 +138,7 @@ static bool parse_cpu(const char *name, struct vm_config *c)
     return false;
 }
 
+/* The names of mmu_names, but pv: no machine can be built with that one yet. */
 static bool parse_mmu(const char *name, struct vm_config *c)
 {
     for (unsigned i = 0; i < NELEM(mmu_names); i++) {
@@ -222,6 +151,7 @@ static bool parse_mmu(const char *name, struct vm_config *c)
     return false;
 }
 
+/* RAM in whole MiB, and enough of it: the first MiB is the PC's low memory with its holes. */
 #define MEM_MIN (UINT64_C(1) << 20)
 #define MEM_MAX (UINT64_C(1) << 36)
 
@@ -265,6 +195,7 @@ static bool parse_format(const char *text, const char **format)
     return false;
 }
 
+/* Names without regard to case, with commas between; an empty list is no kind at all. */
 bool parse_kinds(const char *list, uint64_t *mask)
 {
     *mask = 0;
@@ -285,6 +216,8 @@ bool parse_kinds(const char *list, uint64_t *mask)
     return true;
 }
 
+/* `bad` points into the list, at the name that is none; the complaint shows it up to the
+ * comma. */
 static bool parse_exit_on(const char *list, struct vm_config *c)
 {
     const char *bad;
@@ -295,6 +228,7 @@ static bool parse_exit_on(const char *list, struct vm_config *c)
     return false;
 }
 
+/* An address is checked here, before a guest is started in vain; the socket is made later. */
 static bool parse_gdb_at(const char *where, struct run_options *o)
 {
     char why[200];
@@ -372,7 +306,8 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
 #define YEAR_2000 946684800
 #define ALL_KINDS TRACE_DEFAULT_KINDS
 
-/* What the user calls them; the first that has an option is the one to tell of. */
+/* What the user calls the commands.  Of an option that several know, the first in this
+ * order is named in a complaint. */
 static const struct { enum option_user user; char *name, *command; } users[] = {
     { FOR_RUN, "run", "vitrine run" },
     { FOR_DEBUG, "debug", "vitrine debug" },
@@ -391,7 +326,9 @@ static size_t user_index(unsigned of)
     return i;
 }
 
-/* An option that exists, but elsewhere. */
+/* Does the command know this option?  If it exists elsewhere the user is told where.  A
+ * number that is not in the table (a short option, or "?") is let pass: parse_one() has the
+ * last word. */
 static bool is_of(int opt, enum option_user user)
 {
     if (opt <= OPT_BASE || opt >= OPT_END || option_infos[opt - OPT_BASE - 1].users & user)
@@ -419,7 +356,8 @@ bool options_exit_on_ok(const struct vm_config *c)
     return false;
 }
 
-/* What contradicts itself, or asks kvm for what its kernel keeps to itself. */
+/* What contradicts itself, or asks kvm for what its kernel keeps to itself.  The first
+ * contradiction is told; false. */
 static bool fits_together(enum option_user user, const struct run_options *o)
 {
     const struct vm_config *c = &o->machine;
@@ -451,6 +389,9 @@ static bool fits_together(enum option_user user, const struct run_options *o)
     return false;
 }
 
+/* getopt_long() sorts the guest's name behind the options, changing the order in argv.
+ * gdb's users write -ex with one dash, which getopt would read as -e -x: it is given its
+ * second dash first.  `argv[0]` is what getopt's own complaints begin with.  [getopt(3)] */
 int options_parse(enum option_user user, int argc, char **argv, struct run_options *o, bool *done)
 {
     const char *command = users[user_index(user)].name;
@@ -485,18 +426,20 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
         return fits_together(user, o) ? 0 : EXIT_USAGE;
     if (optind + 1 != argc) {
         host_say(optind == argc && user == FOR_REPLAY
-                 ? "which recording? `vitrine run --record FILE GUEST` makes one; "
-                   "`vitrine %s --help` shows examples"
+                     ? "which recording? `vitrine run --record FILE GUEST` makes "
+                       "one; `vitrine %s --help` shows examples"
                  : optind == argc ? "which guest? name an ELF, Multiboot, Linux or boot image; "
                                     "`vitrine %s --help` shows examples"
-                                : "one guest at a time, please; see `vitrine %s --help`", command);
+                                  : "one guest at a time, please; see `vitrine %s --help`",
+                 command);
         return EXIT_USAGE;
     }
     o->guest.path = argv[optind];
     return user == FOR_COMPARE || fits_together(user, o) ? 0 : EXIT_USAGE;
 }
 
-/* The machine is the snapshot's; is one that was asked for, by name, another? */
+/* The machine is the snapshot's.  If the user has named another engine, MMU or size, that
+ * is a contradiction, not a wish to be ignored: -EINVAL and a sentence. */
 static int is_as_asked(const struct run_options *o, const struct vm_config *asked, char *why,
                        size_t n)
 {
@@ -515,6 +458,7 @@ static int is_as_asked(const struct run_options *o, const struct vm_config *aske
     return -EINVAL;
 }
 
+/* O_NONBLOCK: opening a FIFO by mistake must not hang. */
 bool options_from(struct run_options *o, struct snapshot_head *h)
 {
     char why[300];

@@ -1,5 +1,10 @@
 /*
  * cmd/replay.c -- vitrine replay: a recorded session again.
+ *
+ * A recording (vm/recording.h) holds the machine's configuration, the guest's name and a sum of
+ * its file, and what came from outside, with the instruction count at which it went in.  This
+ * file reads it; session.c runs the guest with it, and compares the two ends.  Only an engine
+ * that counts instructions can do that.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +29,8 @@ static void help(void)
           "  vitrine replay --trace bug.trace bug.vrec; vitrine trace bug.trace\n", stdout);
 }
 
+/* The recording's head says which machine and guest it is of; the options may add a trace,
+ * statistics and a screen, but nothing that the guest could notice. */
 int cmd_replay(int argc, char **argv)
 {
     struct run_options o;

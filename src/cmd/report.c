@@ -1,5 +1,8 @@
 /*
  * cmd/report.c -- `vitrine report FILE.trace -o out.html`: a trace as a web page.
+ *
+ * Only the command line, and the opening and closing of files; the page is made by
+ * debugger/report/report.c.  A trace with damaged blocks gives a page of the rest, and status 1.
  */
 #include <errno.h>
 #include <getopt.h>

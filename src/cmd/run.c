@@ -1,5 +1,9 @@
 /*
  * cmd/run.c -- vitrine run: run a guest.
+ *
+ * Nothing is done here but to parse the options and to choose: without --gdb the machine runs
+ * in this process (session.c), with it in another one (session_gdb.c).  The exit status is the
+ * guest's if it chose one; see `examples` for the others.
  */
 #include "cmd/cmd.h"
 #include "cmd/session.h"
@@ -28,6 +32,7 @@ static void help(void)
     fputs(examples, stdout);
 }
 
+/* `head` lives as long as `o`, whose strings point into it. */
 int cmd_run(int argc, char **argv)
 {
     struct run_options o;

@@ -1,9 +1,20 @@
 /*
- * cmd/session.c -- build the machine, run it, and say how it ended.
+ * cmd/session.c -- build the machine, run it, and say how it ended: `vitrine run`, `stat` and
+ * `replay`.
  *
- * The only place where a signal meets a machine: SIGINT and SIGTERM ask the
- * run loop to stop, so that trace files are closed and the terminal is put
- * back on the ordinary way out.
+ * Begin reading with session_run(), at the end.  The order there is the order of a run:
+ *
+ *     terminal_open()   raw mode, so that keys go to the guest
+ *     open_trace()      the ring, and who reads it
+ *     build()           the machine, the guest in it, the recording
+ *     run()             signals, alarm, threads; shut_in() gives up rights; vm_run()
+ *     report()          last words, screen, statistics, with the rights that are left
+ *
+ * Signals meet the machine only here: SIGINT and SIGTERM ask the run loop to stop, so that
+ * trace files are closed and the terminal is put back on the ordinary way out.
+ *
+ * It is not the debugger's way to run a guest: that is debugger/link, with the machine in a
+ * process of its own (session_gdb.c and debug.c use it).
  */
 #include "cmd/session.h"
 
@@ -34,8 +45,10 @@
 #include "vm/state.h"
 
 #define RING_EVENTS (2 * TRACE_BLOCK_EVENTS)       /* one is written while the other fills */
-#define EXIT_CANNOT 125
+#define EXIT_CANNOT 125                 /* the host or a file was in the way */
 
+/* Everything one run needs.  Made and freed in session_run(); pointers are NULL for what
+ * the options did not ask for. */
 struct session {
     const struct run_options *o;
     FILE                *screen_out;    /* --screen-dump, open before the guest runs */
@@ -56,6 +69,8 @@ struct session {
 
 static struct vm *volatile running;
 
+/* vm_interrupt() only sets a flag and kicks the vCPU: both are allowed in a handler.  The
+ * loop then ends by itself.  [signal-safety(7)] */
 static void on_signal(int signo)
 {
     if (running)
@@ -107,6 +122,7 @@ static bool open_trace_file(struct session *s)
     return true;
 }
 
+/* --trace - */
 static bool wants_live_text(const struct run_options *o)
 {
     return o->trace_path && strcmp(o->trace_path, "-") == 0;
@@ -189,6 +205,7 @@ static uint64_t idle(void *arg, uint64_t ns)
     return terminal_idle(s->terminal, ns);
 }
 
+/* --record: this byte has gone into the guest, now. */
 static void note_byte(void *arg, enum input_hook hook, enum input_kind kind, uint8_t byte)
 {
     struct session *s = arg;
@@ -196,6 +213,7 @@ static void note_byte(void *arg, enum input_hook hook, enum input_kind kind, uin
         recorder_byte(s->recorder, hook, kind, byte);
 }
 
+/* --record: a halted guest has slept `passed` ns, its next timer being due in ns. */
 static void note_sleep(void *arg, uint64_t ns, uint64_t passed)
 {
     struct session *s = arg;
@@ -219,6 +237,9 @@ static bool was_interrupted(const struct recording *r)
     return r->ended && (r->end.stop == VM_INTERRUPTED || r->end.stop == VM_TERMINATED);
 }
 
+/* A run can be interrupted while the guest runs (the CPU was kicked out of it, which is an
+ * exit of its own), or between two exits.  The replay must end in the same way, or exit
+ * counts differ. */
 static void interrupt_again(struct session *s)
 {
     const struct recording_end *end = &s->o->replay->end;
@@ -227,7 +248,8 @@ static void interrupt_again(struct session *s)
         vm_kick(s->vm);
 }
 
-/* How long it slept, or how long until it was interrupted in its sleep. */
+/* How long the guest slept at this place, says the recording.  If the recorded run was
+ * interrupted in this very sleep, the sleep ends at that virtual time. */
 static uint64_t play_sleep(void *arg, uint64_t ns)
 {
     struct session *s = arg;
@@ -241,6 +263,7 @@ static uint64_t play_sleep(void *arg, uint64_t ns)
     return passed;
 }
 
+/* What the machine asks of its host, by way of vm/host_io.h. */
 static const struct host_ops host_ops = {
     .is_playing = is_playing, .feed = feed, .sleep = idle, .play_sleep = play_sleep,
     .note_byte = note_byte, .note_sleep = note_sleep,
@@ -286,7 +309,8 @@ static int replay(struct session *s)
     return s->vm->status;
 }
 
-/* 0 if it ended as it did then. */
+/* The recording ends with a sum over memory and CPU of its run.  0 if this run has ended
+ * with the same, or if there is none to compare with; else 1. */
 static int compare_ends(const struct session *s)
 {
     const struct recording *r = s->o->replay;
@@ -362,6 +386,8 @@ static bool attach_recording(struct session *s)
     return s->recorder != NULL;
 }
 
+/* Write the end of the recording.  False, after telling the user, if the file is
+ * incomplete. */
 static bool close_recording(struct session *s)
 {
     int err = s->recorder ? recorder_close(s->recorder, s->vm) : 0;
@@ -371,7 +397,8 @@ static bool close_recording(struct session *s)
     return !err;
 }
 
-/* From the guest's file as the machine has it in memory, for no file can be opened now. */
+/* For addresses in what is printed.  From the guest's file as the machine has it in memory:
+ * behind the sandbox no file can be opened.  Twice is once. */
 static void open_symbols(struct session *s)
 {
     char why[200];
@@ -422,6 +449,7 @@ static bool open_screen_dump(struct session *s)
     return !path || s->screen_out;
 }
 
+/* --screen-dump, after the run.  The file is open already. */
 static bool dump_screen(struct session *s)
 {
     bool ok = true;
@@ -447,7 +475,8 @@ static void last_words(struct session *s)
     explain_vm(s->vm, s->symbols, stderr);
 }
 
-/* False if something that was asked for could not be given. */
+/* What is printed after the run, on stderr and (statistics) on stdout.  False if something
+ * that was asked for could not be given. */
 static bool report(struct session *s)
 {
     last_words(s);

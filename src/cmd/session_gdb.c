@@ -1,10 +1,17 @@
 /*
- * cmd/session_gdb.c -- vitrine run --gdb: the guest in a process of its own, its serial
- * line on this terminal, and a socket where a debugger may come and go.
+ * cmd/session_gdb.c -- vitrine run --gdb: the guest in a process of its own, its serial line
+ * on this terminal, and a socket where a debugger may come and go.
  *
- * One loop waits for all of them: the machine, the socket, the keyboard, a
- * signal.  The run is over when the guest is, and nobody is looking at what
- * is left of it.
+ *     gdb -- socket --- gdb_server, gdb_stub ---.
+ *                                                loop() --- link --- the VMM's process
+ *     keyboard, screen ---- terminal -----------'
+ *
+ * One thread and one loop wait for all of them: the machine, the socket, the keyboard, a
+ * signal.  Nothing here blocks but ppoll() in wait_for_something(), and a step, which is over
+ * sooner than a turn of the loop.
+ *
+ * The run is over when the guest has ended and no debugger is looking at what is left of it.
+ * Begin reading with loop().
  */
 #include "cmd/session.h"
 
@@ -30,7 +37,7 @@
 
 #define EXIT_CANNOT 125
 #define LOOK_MS     10                  /* between looks at a running machine */
-#define STEP_MS     1
+#define STEP_MS     1                   /* how long to wait for a step before other work */
 #define LONELY_MS   500                 /* between looks whether anybody still wants it */
 
 /* Everything one run needs; the machine itself is in the process behind `link`. */
@@ -45,6 +52,7 @@ struct session {
     char              *path;            /* of the guest, absolute: gdb may be elsewhere */
 };
 
+/* The number of the signal that asks us to end; 0: none has. */
 static volatile sig_atomic_t signalled;
 
 static void on_signal(int signo)
@@ -85,14 +93,16 @@ static void show_output(struct session *s)
         fwrite(buf, 1, n, stderr);
 }
 
-/* The end of input, and a guest that waits for more: nothing will ever happen again. */
+/* Input has ended, and the guest has halted with no timer running: nothing will ever happen
+ * again.  A debugger that looks on may still change that. */
 static bool waits_for_ever(const struct session *s)
 {
     return gdb_stub_starved(s->stub) && !gdb_stub_looking(s->stub) &&
            !terminal_wants_input(s->terminal) && !terminal_has_input(s->terminal);
 }
 
-/* Of vitrine gdb: its gdb is gone, or has not come and never will. */
+/* Only for `vitrine gdb`, which started us for one gdb: that is gone, or it has not come
+ * and its process has ended (kill() with signal 0 only asks whether there is one). */
 static bool lonely(const struct session *s)
 {
     return gdb_server_served(s->server) || (!gdb_stub_looking(s->stub) && kill(s->o->tracer, 0));
@@ -193,13 +203,15 @@ static int last_words(struct session *s)
     return why->status;
 }
 
+/* For the stub, while a command of the console runs long: has the debugger sent a Ctrl-C? */
 static bool is_interrupted(void *arg)
 {
     const struct session *s = arg;
     return s->server && gdb_server_interrupted(s->server);
 }
 
-/* Start the machine in its process, and open the socket for the debugger. */
+/* Start the machine in its process, and open the socket for the debugger.  False after the
+ * user was told.  What was made is in *s, for session_run_gdb() to free either way. */
 static bool start(struct session *s)
 {
     char why[400], info[OPTIONS_TRACE_INFO];
@@ -250,6 +262,8 @@ static bool tell_ready(const struct session *s)
     return false;
 }
 
+/* Signals are blocked only after the machine's process was forked, so that it does not
+ * inherit that. */
 int session_run_gdb(const struct run_options *o)
 {
     struct session s = { .o = o };

@@ -12,7 +12,7 @@
 #include "cmd/cmd.h"
 #include "debugger/trace/format.h"
 
-/* By its first bytes, the magic number of trace files. */
+/* By its first bytes, the magic number of trace files (debugger/trace/format.h). */
 bool is_trace(const char *path)
 {
     char magic[sizeof TRACE_FILE_MAGIC - 1] = "";
@@ -35,6 +35,7 @@ static const char usage[] =
     "  vitrine run --trace t.trace build/guests/echo.elf </dev/null\n"
     "  vitrine stat t.trace --symbols build/guests/echo.elf\n";
 
+/* The options are left to the other command to parse, which also complains about them. */
 int cmd_stat(int argc, char **argv)
 {
     if (argc < 2) {

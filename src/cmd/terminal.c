@@ -1,5 +1,14 @@
 /*
  * cmd/terminal.c -- raw mode, the escape key, and feeding a guest its input.
+ *
+ *     keyboard, file --read_input()--> take_key() --> queue --terminal_feed()--> the guest
+ *                                         |
+ *                                      Ctrl-A: escape_command()
+ *
+ *     the guest --terminal_put()--> standard output
+ *
+ * The queue is there because a device has room for one byte at a time: what it does not take
+ * waits, and nothing is read from a file that the queue has no room for.
  */
 #include "cmd/terminal.h"
 
@@ -27,16 +36,19 @@
 struct terminal {
     struct host_io *io;         /* one of these two                */
     struct link *link;
-    bool  interactive, keyboard, eof, escaped;
+    bool  interactive;          /* standard input is a terminal    */
+    bool  keyboard;             /* input goes to the PS/2 keyboard */
+    bool  eof;                  /* input has ended                 */
+    bool  escaped;              /* the last key was Ctrl-A         */
     uint8_t queue[256];         /* read, not yet taken by the guest */
     size_t head, count;
     uint8_t last;               /* byte the guest printed          */
-    const char *prefix;
+    const char *prefix;         /* --trace -: before each line, which is collected here */
     char   line[512];
     size_t line_len;
 };
 
-/* ---- raw mode; signal handlers need it at file scope ---- */
+/* ---- raw mode ---- */
 
 /* A signal handler gets no argument, so the modes are at file scope.  There is one
  * terminal. */
@@ -68,6 +80,8 @@ static void on_continue(int signo)
         tcsetattr(STDIN_FILENO, TCSANOW, &raw_mode);
 }
 
+/* The process dies of a signal: put the terminal back first, then let the signal have its
+ * usual effect, so that the shell sees the true cause. */
 static void on_crash(int signo)
 {
     restore();
@@ -75,14 +89,14 @@ static void on_crash(int signo)
     raise(signo);
 }
 
-/* Keys one by one, without echo, Enter as CR, no flow control: the guest does all that
- * itself.  Ctrl-C and Ctrl-Z stay ours.  False if standard input is no terminal. */
+/* Keys one by one (no ICANON), without echo, Enter as CR, no flow control: the guest does
+ * all that itself.  ISIG stays, so that Ctrl-C and Ctrl-Z are ours.  VMIN and VTIME 0:
+ * read() never waits.  False if standard input is no terminal.  [termios(3)] */
 static bool enter_raw_mode(void)
 {
     if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &saved_mode))
         return false;
     raw_mode = saved_mode;
-    /* ISIG stays: Ctrl-C, Ctrl-Z are ours */
     raw_mode.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN);
     raw_mode.c_iflag &= ~(tcflag_t)(ICRNL | IXON | INLCR | IGNCR);
     raw_mode.c_cc[VMIN] = 0;
@@ -131,6 +145,8 @@ static void enqueue(struct terminal *t, uint8_t byte)
         t->queue[(t->head + t->count++) % sizeof t->queue] = byte;
 }
 
+/* Ctrl-A x.  In raise(), SIGINT goes to our own handler (session_gdb.c), not to the
+ * guest's. */
 static void end_run(const struct terminal *t)
 {
     if (t->io)
@@ -172,6 +188,7 @@ static void escape_command(struct terminal *t, uint8_t key)
     }
 }
 
+/* The escape key is only one on a terminal: a byte 0x01 in a file is data. */
 static void take_key(struct terminal *t, uint8_t byte)
 {
     if (t->escaped) {
@@ -184,7 +201,10 @@ static void take_key(struct terminal *t, uint8_t byte)
     }
 }
 
-/* Read what there is room for.  Only call when a read will not block. */
+/* Read as much as there is room for; only call it when a read will not block.  Half the
+ * room, because a byte can become two: Ctrl-A and what follows.  A read of 0 bytes is the
+ * end of a file, but on a raw terminal (VMIN 0) it only means that nothing was typed.
+ * [termios(3)] */
 static void read_input(struct terminal *t)
 {
     uint8_t buf[sizeof t->queue];
@@ -198,8 +218,8 @@ static void read_input(struct terminal *t)
         take_key(t, buf[i]);
 }
 
-/* At most so long; after the end of input that is all there is to wait for. */
-/* True if there is something to read. */
+/* Wait ns at most; true if there is something to read.  After the end of input nothing can
+ * come, and this only sleeps. */
 static bool wait_for_input(const struct terminal *t, uint64_t ns)
 {
     struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
@@ -209,6 +229,7 @@ static bool wait_for_input(const struct terminal *t, uint64_t ns)
     return ppoll(&p, t->eof ? 0 : 1, &ts, NULL) > 0;
 }
 
+/* To a machine in another process: 0, or -EAGAIN if that has no room for the byte. */
 static int give_link(struct terminal *t, uint8_t byte)
 {
     ssize_t took = link_type(t->link, t->keyboard ? LINK_TO_KEYBOARD : LINK_TO_SERIAL,
@@ -253,6 +274,7 @@ bool terminal_wants_input(const struct terminal *t)
 bool terminal_has_input(const struct terminal *t)       { return t->count != 0; }
 bool terminal_is_interactive(const struct terminal *t)  { return t->interactive; }
 
+/* Called by the machine every millisecond of its time, so it must not block. */
 void terminal_poll(void *arg)
 {
     struct terminal *t = arg;
@@ -263,8 +285,10 @@ void terminal_poll(void *arg)
 
 #define LONGEST_WAIT_NS 10000000u
 
-/* Halted.  On a terminal virtual time keeps pace with the user's, and where it
- * is measured it is the user's; elsewhere it jumps to the next timer. */
+/* On a terminal, virtual time keeps pace with the user's, and where the engine measures
+ * time it *is* the user's.  Elsewhere nobody watches: it jumps to the next timer.  Without
+ * a timer there is only input to wait for, and 1 ns stands for any time: it must not depend
+ * on how fast the input came, or two runs would differ. */
 uint64_t terminal_idle(void *arg, uint64_t ns)
 {
     struct terminal *t = arg;
@@ -300,12 +324,15 @@ void terminal_set_prefix(struct terminal *t, const char *prefix)
     t->prefix = prefix;
 }
 
+/* "guest> Hello", for --trace -. */
 static void put_line(struct terminal *t)
 {
     fprintf(stdout, "%s%.*s\n", t->prefix, (int)t->line_len, t->line);
     t->line_len = 0;
 }
 
+/* A file or pipe gets its output in lines, a user each character at once.  With a prefix
+ * (--trace -) lines are collected, so that events do not tear them apart. */
 void terminal_put(void *arg, uint8_t byte)
 {
     struct terminal *t = arg;

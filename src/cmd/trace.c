@@ -1,8 +1,15 @@
 /*
  * cmd/trace.c -- `vitrine trace FILE`: look into a trace on disk.
  *
- * One pass over the events that pass a filter; what is done with each (a line,
- * JSON, counting) is one function.  --kind and --exit are filters too.
+ * Which events is a filter (debugger/trace/filter.h): EXPR, --kind and --exit all become parts
+ * of one.  What is done with them is an action: a line, JSON, counting, a story, an export.
+ * Most actions are one pass over the events that pass the filter, do_each(), in which
+ * do_event() hands each to what gathers it.
+ *
+ *     look_into()  opens --> do_action() --> do_each() --> do_event(), again and again
+ *                                        `-> do_why(), do_info(), do_count(), do_export()
+ *
+ * No machine is made here: everything is in the file.  `vitrine trace diff` is trace_diff.c.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -33,6 +40,7 @@
 enum action { AS_TEXT, AS_JSON, AS_STAT, AS_WHY, AS_INFO, AS_STORY, AS_COUNT, AS_HISTOGRAM,
               AS_CHROME, AS_CTF };
 
+/* What the command line asked for; NULL: not given. */
 struct options {
     enum action action;
     uint64_t from, to, why;
@@ -87,6 +95,7 @@ static int complain(const char *fmt, const char *what)
     return -1;
 }
 
+/* The number of an event.  It is never negative, but strtoull() would take a minus sign. */
 static int parse_number(const char *text, uint64_t *n)
 {
     char *end;
@@ -128,6 +137,7 @@ static const struct option long_options[] = {
     { NULL, 0, NULL, 0 },
 };
 
+/* chrome: the JSON that ui.perfetto.dev reads; ctf: a trace that babeltrace2 reads. */
 static int parse_export(struct options *o, const char *form)
 {
     o->action = strcmp(form, "ctf") == 0 ? AS_CTF : AS_CHROME;
@@ -136,7 +146,8 @@ static int parse_export(struct options *o, const char *form)
     return 0;
 }
 
-/* 0, or -1 after saying what is wrong; 1: help was asked for. */
+/* One option that getopt_long() has found, with its argument in optarg.  0, or -1 after
+ * saying what is wrong; 1: help was asked for.  Of several actions the last one counts. */
 static int parse_option(struct options *o, int c)
 {
     switch (c) {
@@ -198,7 +209,8 @@ static void list_fields(void)
         printf("%-12s %s\n", trace_field_at(i)->name, trace_field_at(i)->about);
 }
 
-/* What each event is handed to. */
+/* One look into one trace: what each event is handed to.  Of the last four only the one
+ * that the action needs is made; the others are NULL. */
 struct job {
     const struct options *o;
     struct store         *store, *timing;
@@ -209,8 +221,10 @@ struct job {
     struct histogram     *histogram;
 };
 
-/* A RESUME with the host's time that the other run took for it: two runs of
- * the same on an engine that counts are event by event the same. */
+/* An exit's host time is measured only with --timing, and measuring makes a run slower.  So
+ * the events may come from one run and the times from another of the same guest: on an
+ * engine that counts, the two are the same event by event.  A RESUME gets the time that the
+ * other run took for it; those that do not match are counted, and the user is told. */
 static struct trace_event timed(struct job *j, const struct trace_event *e)
 {
     struct trace_event own = *e, other;
@@ -224,7 +238,8 @@ static struct trace_event timed(struct job *j, const struct trace_event *e)
     return own;
 }
 
-/* One event that passed the filter.  False ends the pass: nobody reads the output any more. */
+/* One event that passed the filter.  False ends the pass early: nobody reads our output any
+ * more (head(1) has seen enough), so there is no use in going on. */
 static bool do_event(void *arg, uint64_t index, const struct trace_event *found)
 {
     struct job *j = arg;
@@ -241,7 +256,7 @@ static bool do_event(void *arg, uint64_t index, const struct trace_event *found)
     return !ferror(stdout);     /* a reader like head(1) that went away */
 }
 
-/* --why: the chain of causes of one event. */
+/* --why: the chain of causes of one event, from it back to the first.  The exit status. */
 static int do_why(struct job *j)
 {
     struct trace_event e;
@@ -261,7 +276,7 @@ static int do_why(struct job *j)
     return 1;
 }
 
-/* --info: what the head says, and a row for each block. */
+/* --info: what the head says, and a row for each block.  Nothing is unpacked for this. */
 static int do_info(const struct store *s)
 {
     static const char *const keys[] = { "writer", "guest", "engine", "engines", "mmu", "mem",
@@ -281,7 +296,9 @@ static int do_info(const struct store *s)
     return 0;
 }
 
-/* --from and --to are numbers of events; the store counts places. */
+/* --from and --to are numbers of events, but the store counts places from 0. A trace need
+ * not begin with event 1, nor have all numbers: events of kinds that were not logged have
+ * none. */
 static void range_of(const struct job *j, uint64_t *from, uint64_t *to)
 {
     *from = store_seek_seq(j->store, j->o->from);
@@ -321,7 +338,8 @@ static bool prepare(struct job *j)
     }
 }
 
-/* The actions that look at every event. */
+/* The actions that look at every event: make what gathers them, hand it each event, print
+ * what came of it.  The exit status. */
 static int do_each(struct job *j)
 {
     uint64_t from, to;
@@ -387,6 +405,8 @@ static void warn_about(const struct store *s, const char *name)
 
 /* f && expr, where `expr` is made by the format; f is freed. */
 __attribute__((format(printf, 3, 4)))
+/* f && expr, where `expr` is made by the format like printf's.  f is freed in any case.
+ * NULL after a complaint; a mistake in the expression is shown with a mark below it. */
 static struct filter *narrow(struct filter *f, const struct trace_text *x, const char *fmt, ...)
 {
     struct filter_error err;
@@ -410,7 +430,8 @@ static struct filter *narrow(struct filter *f, const struct trace_text *x, const
     return both;
 }
 
-/* All that says which events; NULL after a complaint. */
+/* All options that say which events are turned into expressions of the filter language, so
+ * that there is one way to choose events.  NULL after a complaint. */
 static struct filter *make_filter(const struct options *o, const struct trace_text *x)
 {
     struct filter *f = filter_both(NULL, NULL);
@@ -424,7 +445,7 @@ static struct filter *make_filter(const struct options *o, const struct trace_te
     return f;
 }
 
-/* The exit status.  A reader that went away (EPIPE) is no failure of ours. */
+/* The exit status.  A reader that went away (EPIPE) is no failure of ours.  [write(2)] */
 static int do_action(struct job *j)
 {
     if (j->o->histogram && !trace_field_find(j->o->histogram, strlen(j->o->histogram))) {
@@ -445,7 +466,8 @@ static int do_action(struct job *j)
     return status;
 }
 
-/* Open everything, do it, close everything. */
+/* Open the trace, and what names its addresses and times; do what was asked for; close
+ * everything.  The exit status. */
 static int look_into(const struct options *o)
 {
     char why[300];

@@ -1,5 +1,10 @@
 /*
  * cmd/trace_diff.c -- `vitrine trace diff A B`: what did the guest do differently?
+ *
+ * Two runs of one guest, for example with --mmu nested and with --mmu shadow, have very
+ * different exits, but the guest should do the same in both.  debugger/report/diff.c compares
+ * what the guest did; this file parses the options, opens both traces and turns the result into
+ * an exit status like that of diff(1).
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -28,6 +33,7 @@ static const char usage[] =
     "  vitrine run --trace b.trace --mmu shadow build/guests/ptchurn64.elf\n"
     "  vitrine trace diff a.trace b.trace\n";
 
+/* kinds: BIT(kind) of those to compare; lines: how many differing events to show at most. */
 struct diff_options { uint64_t kinds; unsigned lines; const char *symbols; };
 
 /* The exit status, as diff(1) has it: 0 the same, 1 different, 2 trouble. */
@@ -61,6 +67,7 @@ out:
     return n < 0 ? 2 : n > 0;
 }
 
+/* argv[0] is "diff". optind is set back because cmd_trace() may have used getopt before. */
 int cmd_trace_diff(int argc, char **argv)
 {
     static const struct option options[] = {

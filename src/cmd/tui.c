@@ -1,9 +1,10 @@
 /*
- * cmd/tui.c -- `vitrine tui GUEST` and `vitrine tui FILE.trace`: a machine, or what
- * was recorded of one, on the terminal.
+ * cmd/tui.c -- `vitrine tui GUEST` and `vitrine tui FILE.trace`: a machine, or what was
+ * recorded of one, on the terminal.
  *
- * Its own options are taken out of the command line first; what is left says
- * which guest runs on which machine, and is options.c's business.
+ * Here the command line is parsed and what the TUI shows is opened; the screen is
+ * debugger/tui's, with tui_run() as its way in.  The TUI's own options are taken out of the
+ * command line first; the others say which guest runs on which machine (options.c).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,6 +51,7 @@ static const char examples[] =
     "  vitrine run --trace t.trace build/guests/timer.elf\n"
     "  vitrine tui --filter 'exit==io && port==0x3f8' t.trace\n";
 
+/* What the command line asked for. */
 struct options {
     struct tui_options tui;
     struct run_options run;
@@ -57,6 +59,7 @@ struct options {
     bool keys, help;
 };
 
+/* 8 or 256; without the option the terminal's description says (terminfo). */
 static bool parse_colours(const char *text, enum tui_colours *c)
 {
     *c = strcmp(text, "8") == 0 ? COLOURS_8 : strcmp(text, "256") == 0 ? COLOURS_256 : COLOURS_AUTO;
@@ -99,7 +102,8 @@ static bool parse_own(struct options *o, enum own which, const char *arg)
     return false;
 }
 
-/* Which of ours this word is; N_OWN: none.  *value: behind "=", or NULL. */
+/* Which of the TUI's own options this word is; N_OWN: none.  *value is what stands behind
+ * "=" in the same word, or NULL. */
 static enum own own_option(const char *word, const char **value)
 {
     size_t len = strcspn(word, "=");
@@ -111,7 +115,8 @@ static enum own own_option(const char *word, const char **value)
     return i;
 }
 
-/* Takes ours out of argv; the new argc, or -1 after a complaint. */
+/* Take them out of argv, so that options_parse() sees only the others.  The new argc, or -1
+ * after a complaint. */
 static int take_own(struct options *o, int argc, char **argv)
 {
     int left = 1;
@@ -136,7 +141,9 @@ static int take_own(struct options *o, int argc, char **argv)
     return left;
 }
 
-/* The guest's own, if the file says which that was and it is still there. */
+/* Those of --symbols, or those of the guest's own file, if the trace says which that was
+ * and it is still there.  NULL without a mistake (*ok) is possible: then addresses have no
+ * names. */
 static struct symbols *find_symbols(const struct options *o, const struct store *s, bool *ok)
 {
     char why[300];
@@ -151,7 +158,7 @@ static struct symbols *find_symbols(const struct options *o, const struct store 
     return symbols;
 }
 
-/* A mistake is told before the screen is taken. */
+/* A mistake in --filter is told before the screen is taken, where it would be lost. */
 static bool filter_is_good(const struct options *o, const struct store *s)
 {
     struct filter_error err;
@@ -166,6 +173,7 @@ static bool filter_is_good(const struct options *o, const struct store *s)
     return good;
 }
 
+/* The TUI itself, on a trace or on the growing trace of a guest.  The exit status. */
 static int show_store(struct options *o, struct store *s, struct symbols *symbols)
 {
     store_set_symbols(s, symbols);
@@ -175,6 +183,7 @@ static int show_store(struct options *o, struct store *s, struct symbols *symbol
     return filter_is_good(o, s) ? tui_run(&o->tui) : 2;
 }
 
+/* A recorded trace.  The exit status. */
 static int show_trace(struct options *o, const char *path)
 {
     char why[300];
@@ -195,6 +204,8 @@ static int show_trace(struct options *o, const char *path)
     return status;
 }
 
+/* A guest in a process of its own, before its first instruction.  Time is paced: somebody
+ * watches.  The exit status. */
 static int show_guest(struct options *o)
 {
     char why[400], info[OPTIONS_TRACE_INFO];
@@ -236,13 +247,16 @@ static int help(void)
     return 0;
 }
 
-/* What is called one and is none gets the words for traces, not those for guests. */
+/* By its name.  A missing or damaged file of this name is to be complained about as a
+ * trace, and not as a guest that cannot be loaded. */
 static bool is_called_trace(const char *path)
 {
     size_t n = strlen(path), tail = strlen(".trace");
     return n > tail && strcmp(path + n - tail, ".trace") == 0;
 }
 
+/* tui_guard() forks: the TUI runs in the child, and the parent puts the terminal back if
+ * that dies (debugger/tui/guard.h). */
 int cmd_tui(int argc, char **argv)
 {
     struct options o = { 0 };
