@@ -527,6 +527,75 @@ static void test_frame_long_user(void **state)
     assert_int_equal(c.seg[SEG_SS].sel, 0);
 }
 
+/* ---- alignment checks while an event is delivered ---- */
+
+/* Ring 3 code with alignment checks on, and a stack pointer of its own. */
+static void start_checked(const char *code, uint64_t rsp)
+{
+    start(P3, 0, code);
+    cpu.ops->get_state(&cpu, ST_ALL, &c);
+    c.cr0 |= CR0_AM;
+    c.rflags |= FLAG_AC;
+    c.gpr[RSP] = rsp;
+    cpu.ops->set_state(&cpu, ST_ALL, &c);
+}
+
+/* Only ring 3 is checked: what is pushed onto the stack of ring 0 is ring 0's, although it is
+ * pushed while the CPU is still on its way from ring 3.
+ * [SDM 3A "Interrupt 17-Alignment Check Exception (#AC)"] */
+static void test_inner_stack_is_not_checked(void **state)
+{
+    static const uint64_t want[] = { CODE + 2, 0x1b, FLAG_ONE | FLAG_AC, STACK3, 0x23 };
+
+    (void)state;
+    start_checked("cd30", STACK3);
+    put(TSS + 4, TSS0_SP + 2, 4);
+    at_handler(0x30);
+    assert_int_equal(c.gpr[RSP], TSS0_SP + 2 - 20);
+    expect_frame(4, NELEM(want), want);
+}
+
+/* The same for the words that a call gate copies to that stack. */
+static void test_call_gate_stack_is_not_checked(void **state)
+{
+    (void)state;
+    start_checked("6a116a22" "9a00000000b000", STACK3);
+    put(TSS + 4, TSS0_SP + 2, 4);
+    at_handler(0x40);
+    assert_int_equal(c.seg[SEG_CS].sel, 8);
+}
+
+/* An unaligned push of ring 3 raises #AC as ever... */
+static void test_outer_stack_is_checked(void **state)
+{
+    (void)state;
+    start_checked("50", STACK3 + 2);
+    at_handler(VEC_AC);
+    assert_int_equal(get((uint32_t)c.gpr[RSP] + 4, 4), CODE);
+}
+
+/* ... and if its handler is ring 3's too, on that same stack, delivering it raises the next: the
+ * machine stops (see is_endless() in deliver.c). */
+static void test_endless_alignment_check(void **state)
+{
+    (void)state;
+    start_checked("50", STACK3 + 2);
+    gate(false, VEC_AC, 0x1b, 0xee, 0);
+    go(EXIT_TRIPLE_FAULT);
+}
+
+/* On a stack that is aligned the same handler is entered; its HLT is not ring 3's to execute. */
+static void test_alignment_check_within_ring_3(void **state)
+{
+    (void)state;
+    start_checked("8b4301", STACK3);            /* mov eax, [ebx+1] */
+    set_reg(RBX, SCRATCH);
+    gate(false, VEC_AC, 0x1b, 0xee, 0);
+    at_handler(VEC_GP);
+    assert_int_equal(get((uint32_t)c.gpr[RSP] + 4, 4), handler(VEC_AC));
+    assert_int_equal(get(STACK3 - 12, 4), CODE);
+}
+
 /* ---- tasks ---- */
 
 static unsigned tss_type(unsigned sel)
@@ -675,7 +744,13 @@ int main(void)
         cmocka_unit_test(test_breakpoint_after_exit),
         cmocka_unit_test(test_frame_v86), cmocka_unit_test(test_frame_v86_redirected),
         cmocka_unit_test(test_frame_call_gate), cmocka_unit_test(test_frame_long),
-        cmocka_unit_test(test_frame_long_user), cmocka_unit_test(test_task_call_and_return),
+        cmocka_unit_test(test_frame_long_user),
+        cmocka_unit_test(test_inner_stack_is_not_checked),
+        cmocka_unit_test(test_call_gate_stack_is_not_checked),
+        cmocka_unit_test(test_outer_stack_is_checked),
+        cmocka_unit_test(test_endless_alignment_check),
+        cmocka_unit_test(test_alignment_check_within_ring_3),
+        cmocka_unit_test(test_task_call_and_return),
         cmocka_unit_test(test_task_jump), cmocka_unit_test(test_task_error_code),
         cmocka_unit_test(test_task_trap_bit),
         cmocka_unit_test(test_no_irq_with_reflected), cmocka_unit_test(test_no_irq_before_trap),
