@@ -25,6 +25,7 @@
 
 #define EXIT_USAGE  2
 #define EXIT_CANNOT 125
+/* Of each trace only the last events are ever looked at, and few of them shown. */
 #define RING_EVENTS 4096
 #define SHOW_EVENTS 12
 
@@ -39,7 +40,8 @@ struct side {
 /* Signal handlers get no argument, so the machines are at file scope while they run. */
 static struct vm *volatile leader, *volatile follower;
 
-/* Both machines come back to their monitor: the alarm rings for whichever is running. */
+/* A kick makes a vCPU come back to its monitor.  Which of the two is running just now a
+ * signal handler cannot know, and a kick for one that is not running does no harm. */
 static void kick_both(void *arg)
 {
     (void)arg;
@@ -57,6 +59,7 @@ static void on_signal(int signo)
     kick_both(NULL);
 }
 
+/* options_help() prints the options that the table gives to `vitrine compare`. */
 static void help(void)
 {
     fputs("usage: vitrine compare ENGINE[/MMU] ENGINE[/MMU] [options] GUEST\n\n"
@@ -94,7 +97,8 @@ static bool parse_side(const char *text, struct vm_config *c)
     return false;
 }
 
-/* A machine of this side, loaded.  False after the user was told. */
+/* A machine of this side with a trace of its own, and the guest loaded.  False after the
+ * user was told; what was made is freed by cmd_compare() either way. */
 static bool build(struct side *s, struct vm_config *c, const struct load_request *guest)
 {
     char why[256];
@@ -145,7 +149,8 @@ static void show_instruction(struct vm *vm)
     fprintf(stderr, "next instruction at %#" PRIx64 ": %s\n", rip, text);
 }
 
-/* What differs, where the guest was, and the last events of both. */
+/* What differs, in which instruction it will show, and the last events of both: an engine
+ * goes wrong a few events before the comparison that finds it. */
 static void show_difference(const struct lockstep *l, struct side side[2])
 {
     fprintf(stderr, "vitrine: the engines differ: %s\n", l->what);
@@ -165,7 +170,8 @@ static void put_stdout(void *arg, uint8_t byte)
     putchar(byte);
 }
 
-/* Run both until the leader stops or they differ.  The exit status of the process. */
+/* Run both until the leader stops or they differ.  The alarm of the host may kick either of
+ * them, whichever is running.  The exit status of the process. */
 static int compare(struct side side[2], struct vm_config config[2], const struct run_options *o)
 {
     struct lockstep l = { .every_insns = o->every, .check_shadow = o->check_shadow };

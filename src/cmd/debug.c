@@ -195,7 +195,8 @@ static void remember(struct debug *d, const char *line)
             d->repeat = again[i].goes_on ? strndup(line, strcspn(line, " \t")) : strdup(line);
 }
 
-/* False: the session is over. */
+/* Do what one line says, and print what the guest has written meanwhile.  False: the
+ * session is over, by `quit` or because nobody reads our output any more. */
 static bool run_line(struct debug *d, const char *line)
 {
     while (*line == ' ' || *line == '\t')
@@ -209,7 +210,9 @@ static bool run_line(struct debug *d, const char *line)
     return r != CONSOLE_QUIT && !ferror(stdout);
 }
 
-/* The commands of -ex and -x, in order; false if one of them was quit. */
+/* The commands of -ex and -x, in order; -x is the console's command `source`. With --batch,
+ * nothing that comes behind a file with an error is done.  False if one of the commands was
+ * `quit`. */
 static bool run_commands(struct debug *d)
 {
     for (unsigned i = 0; i < d->o.n_commands; i++) {
@@ -229,7 +232,8 @@ static bool run_commands(struct debug *d)
     return true;
 }
 
-/* Commands from a file or a pipe: no prompt, no editing. */
+/* Commands from a file or a pipe: no prompt, no editing.  A Ctrl-C while waiting (EINTR) is
+ * no end of input: there is no command to interrupt, so reading goes on. */
 static void read_plainly(struct debug *d)
 {
     char *line = NULL;
@@ -296,8 +300,10 @@ static void history_path(char *path, size_t n)
     }
 }
 
-/* Ctrl-C at the prompt gives a new one, and is no empty line, which would repeat a command. */
-static bool line_given_up;
+static bool line_given_up;          /* the empty line came from a Ctrl-C */
+
+/* Ctrl-C at the prompt gives a new one.  rl_done makes readline() return an empty line,
+ * which must not be taken for the one that repeats a command. */
 static int on_readline_interrupt(void)
 {
     if (interrupted) {
@@ -348,7 +354,8 @@ static void read_with_readline(struct debug *d)
 
 /* ---- a machine, or a trace ---- */
 
-/* --symbols FILE[@OFFSET], or those of the guest's own file if it has any. */
+/* --symbols FILE[@OFFSET], or those of the guest's own file if it has any.  With an offset
+ * the debug information is left out: it has addresses of its own that would all be wrong. */
 static bool open_symbols(struct debug *d, const char *guest)
 {
     char why[300], path[4096], *at, *end;

@@ -87,7 +87,7 @@ static void check_terminal(struct finding *f, const char *arg)
     SAY(mend, "make the window at least 80x24; export TERM=xterm-256color");
 }
 
-/* Is the program on PATH? */
+/* Is the program in a directory of PATH? `where` gets its path, if that has room. */
 static bool on_path(const char *name, char *where, size_t n)
 {
     const char *p = getenv("PATH");
@@ -202,6 +202,8 @@ static void check_guests(struct finding *f, const char *arg)
     X("qemu",            false,  check_program,   "qemu-system-x86_64", "comparing, tests")    \
     X("bochs",           false,  check_program,   "bochs",              "comparing, tests")
 
+/* The rows as an array.  `look` makes the check and fills in *f; it gets the row's `arg`,
+ * so that one function can look for several engines or programs. */
 static const struct check {
     const char *what;
     bool        needed;

@@ -66,7 +66,11 @@ static void print_mmus(const struct engine_caps *c)
 }
 
 /* A row for each question, a column for each engine; "." where the engine does not work at
- * all. */
+ * all.
+ *
+ *                                     soft           kvm
+ *   works here                        yes            no
+ *   real mode                         yes            . */
 static void print_table(const struct engine_caps *caps, size_t n)
 {
     printf("%-34s", "");

@@ -41,15 +41,20 @@ extern const char gdb_script[];         /* printers.py and vitrine.py of debugge
 
 /* The two programs that are started: the server with the guest, and gdb. */
 struct pair {
+    /* The command line. */
     int    argc;                        /* ours, without what is gdb's */
     char **argv;
-    int    n_gdb;
+    int    n_gdb;                       /* what is behind "--"         */
     char **gdb_args;
-    bool   tmux;
+    bool   tmux;                        /* --tmux                      */
+
+    /* Paths: the directory and the files in it; our own program. */
     char   dir[64], socket[80], ready[80], script[80], self[4096];
-    pid_t  server;                      /* -1: tmux's                  */
+
+    pid_t  server;                      /* its process; 0: none, -1: it is tmux's child */
 };
 
+/* For pass_on(), a signal handler; 0: there is no gdb. */
 static volatile sig_atomic_t gdb_pid;
 
 /* ---- the directory ---- */
@@ -94,7 +99,8 @@ static void remove_dir(const struct pair *p)
 
 /* ---- the server ---- */
 
-/* The server: vitrine run --gdb, with gdb's process allowed to trace the monitor. */
+/* The server: vitrine run --gdb, with gdb's process allowed to trace the monitor.  It runs
+ * until gdb hangs up, then removes the directory.  The exit status. */
 static int serve(struct pair *p, pid_t tracer)
 {
     struct run_options o;
@@ -153,7 +159,7 @@ static bool run_and_wait(char *const argv[])
 }
 
 /* The server in a new pane of tmux.  tmux hands the line to a shell, so every word is
- * quoted. */
+ * quoted.  False after the user was told, if the window has no room for a pane. */
 static bool split_window(struct pair *p)
 {
     char *line = NULL, pid[16];

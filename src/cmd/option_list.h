@@ -24,17 +24,20 @@
  *
  *     key          option          argument    of           help */
 #define OPTION_LIST(X)                                                                           \
+    /* the machine */                                                                            \
     X(CPU,         "cpu",          "ENGINE",   LIVE,                                             \
       "soft (default), kvm, or auto: kvm if it can do everything")                               \
     X(MMU,         "mmu",          "KIND",     LIVE,                                             \
       "nested (default) or shadow: who translates guest addresses")                              \
     X(MEM,         "mem",          "SIZE",     ANY,                                              \
       "guest RAM, for example 64M (default) or 1G")                                              \
+    /* the guest */                                                                              \
     X(APPEND,      "append",       "TEXT",     ANY,         "kernel command line")               \
     X(INITRD,      "initrd",       "FILE",     ANY,                                              \
       "initial RAM disk or Multiboot modules")                                                   \
     X(FORMAT,      "format",       "NAME",     ANY,                                              \
       "do not guess: elf, multiboot, linux, linux64, boot, flat[@ADDR][:16|32|64]")              \
+    /* what is logged and counted */                                                             \
     X(TRACE,       "trace",        "FILE",     LIVE | REPLAY,                                    \
       "log every event to FILE; `-` prints them as they happen")                                 \
     X(KINDS,       "trace-kinds",  "LIST",     LIVE | REPLAY,                                    \
@@ -45,6 +48,7 @@
       "at the end, count exits by reason, port and place")                                       \
     X(TIMING,      "timing",       NULL,       LIVE,                                             \
       "measure host nanoseconds for every exit")                                                 \
+    /* when to stop, what to exit for, what differs from run to run */                           \
     X(STRICT,      "strict",       NULL,       ANY,                                              \
       "stop at the first access that no device answers")                                         \
     X(INSNS,       "limit-insns",  "N",        ANY,                                              \
@@ -56,6 +60,7 @@
       "RAM holds noise made of N at power-on; 0 (default): zeros")                               \
     X(RTC,         "rtc",          "TIME",     ANY,                                              \
       "clock at power-on: host, or seconds since 1970 (default 2000-01-01)")                     \
+    /* screen, keyboard, a debugger on a socket */                                               \
     X(SCREEN,      "screen-dump",  "FILE",     RUN | REPLAY,                                     \
       "at the end, write the VGA text screen to FILE or `-`")                                    \
     X(KEYBOARD,    "keyboard",     NULL,       RUN | GDB,                                        \
@@ -66,12 +71,14 @@
       "describe the CPU to it as i8086, i386 or i386:x86-64 for ever")                           \
     X(REBOOT,      "no-reboot",    NULL,       LIVE,                                             \
       "a guest that resets the machine ends the run")                                            \
+    /* vitrine compare, and how much is said */                                                  \
     X(EVERY,       "every",        "N",        COMPARE,                                          \
       "compare at least every N instructions (default 10000)")                                   \
     X(SHADOW,      "check-shadow", NULL,       COMPARE,                                          \
       "verify the shadow tables at each comparison (slow)")                                      \
     X(QUIET,       "quiet",        NULL,       RUN | COMPARE | GDB | REPLAY,                     \
       "no last words about why the run ended")                                                   \
+    /* the console: what it does first, and how it answers */                                    \
     X(EX,          "ex",           "COMMAND",  DEBUG,                                            \
       "run this command first; -ex does the same, as in gdb")                                    \
     X(SCRIPT,      "script",       "FILE",     DEBUG,                                            \
@@ -82,6 +89,7 @@
       "leave after these commands; status 1 if one failed")                                      \
     X(JSON,        "json",         NULL,       DEBUG,                                            \
       "answer in JSON, an object on each line")                                                  \
+    /* rights, recordings, snapshots, help */                                                    \
     X(SANDBOX,     "no-sandbox",   NULL,       RUN | DEBUG | GDB | REPLAY,                       \
       "do not lock the monitor's process in")                                                    \
     X(RECORD,      "record",       "FILE",     RUN,                                              \

@@ -38,12 +38,14 @@ enum {
     OPT_END
 };
 
+/* The rows as an array, for --help and for is_of(): row i is option OPT_BASE + 1 + i. */
 static const struct { const char *name, *arg; unsigned users; const char *help; } option_infos[] = {
 #define X(key, name, arg, users, help) { name, arg, users, help },
     OPTION_LIST(X)
 #undef X
 };
 
+/* The same rows as getopt_long() wants them; a row of zeros ends the list.  [getopt(3)] */
 static const struct option long_options[] = {
 #define X(key, name, arg, users, help) \
     { name, (arg) ? required_argument : no_argument, NULL, OPT_##key },
@@ -79,9 +81,13 @@ void options_help(enum option_user user, FILE *out)
         exit_on_help(out);
 }
 
-/* "64M", "1G", "4096K" in bytes: a number and a unit, each 1024 times the one before; "i" and
- * "B" may follow as in "64MiB".  False if it is not a size or does not fit into 64 bits, where
- * shifting would drop its high bits. */
+/* A size in bytes: a number and a unit, each 1024 times the one before; "i" and "B" may
+ * follow.
+ *
+ *   64M = 64MiB = 65536K = 67108864
+ *
+ * False if it is not a size or does not fit into 64 bits, where shifting would drop its
+ * high bits. */
 static bool parse_size(const char *text, uint64_t *bytes)
 {
     char *end;
@@ -108,8 +114,9 @@ static bool parse_size(const char *text, uint64_t *bytes)
     return true;
 }
 
-/* strtoull() takes a minus sign and wraps the value around; a number of options is never
- * negative. */
+/* A number in decimal, or behind 0x in hexadecimal.  strtoull() takes a minus sign and
+ * wraps the value around; a number of options is never negative.  False after the user was
+ * told. */
 static bool parse_number(const char *name, const char *text, uint64_t *value)
 {
     char *end;
@@ -122,7 +129,8 @@ static bool parse_number(const char *name, const char *text, uint64_t *value)
 }
 
 /* auto is kvm only if a trial shows that it can run any guest of ours: some KVMs have no
- * 32-bit paging (doc/engines.md). */
+ * 32-bit paging (doc/engines.md), and a guest that fails on the user's machine only is no
+ * help. */
 static bool parse_cpu(const char *name, struct vm_config *c)
 {
     if (strcmp(name, "auto") == 0) {
@@ -151,10 +159,10 @@ static bool parse_mmu(const char *name, struct vm_config *c)
     return false;
 }
 
-/* RAM in whole MiB, and enough of it: the first MiB is the PC's low memory with its holes. */
 #define MEM_MIN (UINT64_C(1) << 20)
 #define MEM_MAX (UINT64_C(1) << 36)
 
+/* In whole MiB, from 2 MiB (the PC's low memory with its holes is the first) to 64 GiB. */
 static bool parse_mem(const char *text, struct vm_config *c)
 {
     if (parse_size(text, &c->ram_bytes) && c->ram_bytes >= 2 * MEM_MIN && c->ram_bytes <= MEM_MAX &&
@@ -179,7 +187,8 @@ static bool parse_rtc(const char *text, struct vm_config *c)
     return true;
 }
 
-/* A name of load.h's table; behind "flat" an address and a width may follow. */
+/* A name of load.h's table; behind "flat" an address and a width may follow, as in
+ * flat@0x7c00:16. */
 static bool parse_format(const char *text, const char **format)
 {
     for (unsigned i = 0; i < N_LOAD_FORMATS; i++) {
@@ -239,6 +248,8 @@ static bool parse_gdb_at(const char *where, struct run_options *o)
     return false;
 }
 
+/* A debugger that cannot be told of a change of mode gets one description for the whole
+ * run. */
 static bool parse_gdb_arch(const char *name, struct run_options *o)
 {
     o->gdb_arch = name;
@@ -338,6 +349,8 @@ static bool is_of(int opt, enum option_user user)
     return false;
 }
 
+/* "timing=1" tells `vitrine trace` that host times are in the events.  The path is cut
+ * rather than the other lines. */
 void options_trace_info(const struct run_options *o, char info[OPTIONS_TRACE_INFO])
 {
     const struct vm_config *c = &o->machine;
@@ -347,6 +360,7 @@ void options_trace_info(const struct run_options *o, char info[OPTIONS_TRACE_INF
              c->timing ? "timing=1\n" : "");
 }
 
+/* kvm's `exit_on` is empty, so any name that was asked for is one too many. */
 bool options_exit_on_ok(const struct vm_config *c)
 {
     if (!(c->exit_on & ~c->engine->exit_on))

@@ -30,7 +30,9 @@ static const char usage[] =
     "  vitrine run --trace t.trace build/guests/ptchurn64.elf\n"
     "  vitrine report t.trace --symbols build/guests/ptchurn64.elf -o t.html\n";
 
-/* The exit status: 1 if the page could not be written, or blocks of the trace are damaged. */
+/* To a file, or to standard output.  fclose() and fflush() are asked too: a full disk shows
+ * only there.  The exit status: 1 if the page could not be written, or blocks of the trace
+ * are damaged. */
 static int write_page(struct store *s, const char *name, const char *path)
 {
     FILE *out = path ? fopen(path, "w") : stdout;
@@ -48,7 +50,8 @@ static int write_page(struct store *s, const char *name, const char *path)
     return err != 0;
 }
 
-/* Open trace and symbols, write the page, close them. */
+/* Open the trace, and the symbols that name its addresses; write the page; close both.  The
+ * exit status. */
 static int make_report(const char *file, const char *symbols_of, const char *path)
 {
     char why[300];
@@ -70,6 +73,8 @@ static int make_report(const char *file, const char *symbols_of, const char *pat
     return status;
 }
 
+/* The page goes to standard output unless -o names a file, so that the trace can be the
+ * only argument. */
 int cmd_report(int argc, char **argv)
 {
     static const struct option options[] = {

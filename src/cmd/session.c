@@ -51,10 +51,14 @@
  * the options did not ask for. */
 struct session {
     const struct run_options *o;
+
+    /* The machine, and the user's end of it. */
     FILE                *screen_out;    /* --screen-dump, open before the guest runs */
     int                  ring_keeper;   /* of the trace file's ring; -1: there is none */
     struct vm           *vm;
     struct terminal     *terminal;
+
+    /* The trace, and who reads it. */
     struct trace        *trace;
     struct trace_drain   drain;
     struct trace_writer *writer;
@@ -188,7 +192,9 @@ static int close_trace(struct session *s)
 
 /* ---- the machine ---- */
 
-/* Input: the terminal's, which takes its own while the guest sleeps. */
+/* Input goes in at two hooks (vm/host_io.h): the machine polls about every millisecond of
+ * its time, and it says so when the serial port has room again.  With --keyboard the next
+ * poll is soon enough. */
 static void feed(void *arg, enum input_hook hook)
 {
     struct session *s = arg;
@@ -299,7 +305,8 @@ static void replay_turn(struct session *s)
     vm_turn(vm, &x);
 }
 
-/* vm_run(), for a recording. */
+/* vm_run(), for a recording: the same turns, with a look between their halves.  Without
+ * that, a run that somebody had interrupted would not end where it did then. */
 static int replay(struct session *s)
 {
     vm_begin(s->vm);
@@ -338,7 +345,8 @@ static int compare_ends(const struct session *s)
     return 1;
 }
 
-/* --from: memory and state of a snapshot.  The guest's files are for a reset only. */
+/* --from: memory and state of a snapshot.  The guest's files are loaded first, because a
+ * reset of the machine needs them; if they are gone the run goes on without. */
 static bool load_snapshot(struct session *s, char *why, size_t n)
 {
     char files[256] = "", text[300];
@@ -490,8 +498,8 @@ static bool report(struct session *s)
     return ok;
 }
 
-/* The guest's output is only written when nobody complains: a full disk must not look like a run
- * that printed nothing. */
+/* Standard output is buffered, so a write that failed may only show when the rest is
+ * flushed.  A full disk must not look like a run that printed nothing. */
 static bool output_arrived(const struct session *s)
 {
     bool ok = fflush(stdout) == 0 && !ferror(stdout);
@@ -520,8 +528,10 @@ static void shut_in(const struct session *s)
         sandbox_enter(SANDBOX_TERMINAL | (kvm ? SANDBOX_KVM : 0), why, sizeof why);
 }
 
-/* Everything between the last preparation and the report; only this part runs locked in, and the
- * report, which needs nothing that it has not got. */
+/* Everything between the last preparation and the report.  The process gives up its rights
+ * in shut_in(); what comes behind that, the report included, works with what is open
+ * already.  The order at the end matters too: the trace is closed before its losses are
+ * told, and a recording before anything is compared with it. */
 static int run(struct session *s)
 {
     running = s->vm;

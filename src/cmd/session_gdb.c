@@ -55,6 +55,7 @@ struct session {
 /* The number of the signal that asks us to end; 0: none has. */
 static volatile sig_atomic_t signalled;
 
+/* The loop looks at the number after each wait (is_over()). */
 static void on_signal(int signo)
 {
     signalled = signo;

@@ -24,6 +24,7 @@ bool is_trace(const char *path)
     return is;
 }
 
+/* The options are those of the other command; the examples show both uses. */
 static const char usage[] =
     "usage: vitrine stat [options] TRACE        as vitrine trace --stat\n"
     "       vitrine stat [options] GUEST        as vitrine run --stat\n"

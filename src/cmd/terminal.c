@@ -155,7 +155,9 @@ static void end_run(const struct terminal *t)
         raise(SIGINT);
 }
 
-/* Ctrl-A s, for a machine in another process. */
+/* Ctrl-A s, for a machine in another process: the cells of its screen are in memory that
+ * both share.  A cell is a character and, in its high byte, colours; what is not ASCII is
+ * shown as "?". */
 static void show_linked_screen(const struct terminal *t)
 {
     static uint16_t cells[LINK_CELLS];

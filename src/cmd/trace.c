@@ -37,8 +37,16 @@
 #include "vm/pc.h"
 
 /* What is done with the events: one of these. */
-enum action { AS_TEXT, AS_JSON, AS_STAT, AS_WHY, AS_INFO, AS_STORY, AS_COUNT, AS_HISTOGRAM,
-              AS_CHROME, AS_CTF };
+enum action {
+    /* each event as it comes */
+    AS_TEXT, AS_JSON,
+    /* all events, and then what came of them */
+    AS_STAT, AS_STORY, AS_HISTOGRAM,
+    /* without a pass of ours: one event, none, or how many */
+    AS_WHY, AS_INFO, AS_COUNT,
+    /* into files that other programs read */
+    AS_CHROME, AS_CTF
+};
 
 /* What the command line asked for; NULL: not given. */
 struct options {
@@ -113,6 +121,7 @@ enum { OPT_TEXT = 256, OPT_JSON, OPT_STAT, OPT_STORY, OPT_WHY, OPT_INFO, OPT_KIN
        OPT_FIELDS, OPT_EXPORT, OPT_OUTPUT, OPT_TIMING,
        OPT_HELP };
 
+/* There are no short options.  parse_option() has a case for each row.  [getopt_long(3)] */
 static const struct option long_options[] = {
     { "text",    no_argument,       NULL, OPT_TEXT },
     { "json",    no_argument,       NULL, OPT_JSON },
@@ -197,6 +206,7 @@ static int parse_options(struct options *o, int argc, char **argv)
     return 0;
 }
 
+/* --kinds and --fields need no trace: both lists are tables of the program. */
 static void list_kinds(void)
 {
     for (unsigned k = 0; k < N_TRACE_KINDS; k++)
@@ -297,8 +307,7 @@ static int do_info(const struct store *s)
 }
 
 /* --from and --to are numbers of events, but the store counts places from 0. A trace need
- * not begin with event 1, nor have all numbers: events of kinds that were not logged have
- * none. */
+ * not begin with event 1, and where events were lost their numbers are missing. */
 static void range_of(const struct job *j, uint64_t *from, uint64_t *to)
 {
     *from = store_seek_seq(j->store, j->o->from);
@@ -362,7 +371,8 @@ static int do_each(struct job *j)
     return tell_damage(damaged);
 }
 
-/* --count needs no event, only how many: the store counts faster than it unpacks. */
+/* --count needs no event, only how many.  Counting alone is something the store does with
+ * several blocks at once. */
 static int do_count(const struct job *j)
 {
     uint64_t from, to;
@@ -371,7 +381,9 @@ static int do_count(const struct job *j)
     return 0;
 }
 
-/* --export: for Perfetto one file, for babeltrace2 a directory. */
+/* --export: for Perfetto one file (or standard output), for babeltrace2 a directory of
+ * files, which must be named.  The exit status: 2 bad usage, 1 if it cannot be written or
+ * blocks are damaged. */
 static int do_export(const struct job *j)
 {
     const char *path = j->o->output;
@@ -390,8 +402,8 @@ static int do_export(const struct job *j)
     return 1;
 }
 
-/* What the reader should know before believing the trace: damage, a killed writer, lost
- * events. */
+/* What the reader should know before believing the trace: damage in the file; a writer that
+ * was killed, or is still at work; events for which the ring had no room. */
 static void warn_about(const struct store *s, const char *name)
 {
     if (store_warning(s)[0])
@@ -495,6 +507,7 @@ out:
     return status;
 }
 
+/* argv[0] is "trace". Whatever is written goes to standard output, complaints to stderr. */
 int cmd_trace(int argc, char **argv)
 {
     struct options o;

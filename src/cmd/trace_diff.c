@@ -36,7 +36,12 @@ static const char usage[] =
 /* kinds: BIT(kind) of those to compare; lines: how many differing events to show at most. */
 struct diff_options { uint64_t kinds; unsigned lines; const char *symbols; };
 
-/* The exit status, as diff(1) has it: 0 the same, 1 different, 2 trouble. */
+/* Print the heads of both traces and what differs, marked - and + as diff(1) does:
+ *
+ *   - a.trace: soft, nested
+ *   + b.trace: soft, shadow
+ *
+ * The exit status is diff's, too: 0 the same, 1 different, 2 trouble. */
 static int compare(const struct diff_options *o, char **file)
 {
     char why[300];

@@ -22,6 +22,7 @@
 #include "debugger/tui/tui.h"
 #include "vm/pc.h"
 
+/* The options in between are printed from their table (help()). */
 static const char usage[] =
     "usage: vitrine tui [options] GUEST\n"
     "       vitrine tui [options] FILE.trace\n"
@@ -73,6 +74,8 @@ enum own { OWN_SYMBOLS, OWN_FILTER, OWN_LAYOUT, OWN_MONO, OWN_COLOURS, OWN_ASCII
            OWN_KEYS,
            N_OWN };
 
+/* They are looked for by hand and not by getopt_long(), which would complain about the
+ * others, that options_parse() knows. */
 static const struct { const char *name; bool argument; } own_options[N_OWN] = {
     [OWN_SYMBOLS] = { "--symbols", true }, [OWN_FILTER] = { "--filter", true },
     [OWN_LAYOUT] = { "--layout", true }, [OWN_COLOURS] = { "--colours", true },
@@ -80,7 +83,8 @@ static const struct { const char *name; bool argument; } own_options[N_OWN] = {
     [OWN_MOUSE] = { "--mouse", false }, [OWN_KEYS] = { "--keys", false },
 };
 
-/* What one of them means.  False after the user was told. */
+/* What one of them means; arg is its argument, if it has one.  False after the user was
+ * told. */
 static bool parse_own(struct options *o, enum own which, const char *arg)
 {
     switch (which) {
@@ -239,6 +243,7 @@ static int show_guest(struct options *o)
     return status;
 }
 
+/* The options of all commands that run a guest come in between, from their table. */
 static int help(void)
 {
     fputs(usage, stdout);
