@@ -58,6 +58,7 @@ cpu := \
     cpu/kvm/probe.c \
     cpu/exit.c \
     cpu/exit_text.c \
+    cpu/delivery.c \
     cpu/state.c \
     cpu/accesses.c \
     cpu/decode.c \
@@ -97,6 +98,7 @@ cpu := \
     cpu/soft/system/far.c \
     cpu/soft/system/task.c \
     cpu/soft/system/deliver.c \
+    cpu/soft/system/undelivered.c \
     cpu/soft/system/int.c \
     cpu/soft/system/iret.c \
     cpu/soft/system/control_regs.c \
@@ -185,6 +187,7 @@ debugger := \
     debugger/trace/text.c \
     debugger/trace/why.c \
     debugger/report/explain.c \
+    debugger/report/explain_chain.c \
     debugger/report/tally.c \
     debugger/report/histogram.c \
     debugger/report/diff.c \
@@ -414,7 +417,7 @@ SUITES_AT_A_TIME = $(shell expr $(JOBS) + 1)
 TINY     := $(SAN)$(HARD)
 WIDE     := tests/static tests/gdb tests/tui tests/matrix tests/trace tests/gdbpair tests/kvm-debug \
     tests/reverse "tests/lockstep soft/nested kvm" tests/debug tests/signals tests/robot/run \
-    tests/lockstep tests/exit-on tests/stories tests/deterministic tests/self $(UNIT_BINS)
+    tests/lockstep tests/exit-on tests/stories tests/crash tests/deterministic tests/self $(UNIT_BINS)
 SHORT    := $(if $(TINY),,tests/fuzz-short "tests/kvm-sim/run --short" "tests/memtest --short" "tests/linux --short") \
     "$(JUDGE) --cases $(if $(TINY),20000,100000)" "$(JUDGE) --silicon --vendor amd --cases 10000"
 LONG     := $(if $(TINY),,tests/memtest tests/kvm-sim/run tests/linux tests/fuzz-short tests/kernel-session) \

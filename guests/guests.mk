@@ -5,6 +5,8 @@
 #   guests_real          the same, with a section for real mode
 #   guests_both          one source, built as NAME32.elf and NAME64.elf
 #   guests_boot          boot sectors, NAME.bin
+#   guests_crash         guests/crash/NAME.S, kernels that crash: crash/NAME.elf
+#   guests_crash_boot    the same as boot sectors
 #   ROUNDS=N             for the benchmarks
 #
 # A 64-bit guest is linked as ELF64 (NAME64.elf64: give that to gdb) and
@@ -16,6 +18,9 @@ guests64 := syscall
 guests_both := sse smc faults selfstep preempt strict alignment string ptchurn \
     intmix memcpy pfstorm softint cr3loads
 guests_boot := boot bios
+guests_crash := ud2-no-idt divide-no-idt idt-one-short gate-absent gate-data gate-type \
+    stack-unmapped tss-ss0-null long-no-idt
+guests_crash_boot := jump-bad-selector
 
 GUEST_LIB := trap.S init.c desc.c page.c real.S pic.c print.c string.c hypercall.c
 GUEST_DIR := $(BUILD)/guests
@@ -35,6 +40,7 @@ GUEST_OBJ64 := $(GUEST_DIR)/obj64/lib/start.S.o $(GUEST_DIR)/obj64/libguest.a
 GUEST_ELFS := $(guests_real:%=$(GUEST_DIR)/%.elf) $(guests32:%=$(GUEST_DIR)/%.elf) $(guests64:%=$(GUEST_DIR)/%.elf) \
     $(guests_both:%=$(GUEST_DIR)/%32.elf) $(guests_both:%=$(GUEST_DIR)/%64.elf) \
     $(guests_boot:%=$(GUEST_DIR)/%.bin) $(GUEST_DIR)/elf64.elf \
+    $(guests_crash:%=$(GUEST_DIR)/crash/%.elf) $(guests_crash_boot:%=$(GUEST_DIR)/crash/%.bin) \
     $(GUEST_DIR)/tiny32.elf $(GUEST_DIR)/tiny64.elf
 
 ##  guests     build the guests
@@ -85,6 +91,11 @@ $(GUEST_DIR)/tiny64.elf: $(GUEST_DIR)/tiny64.elf64
 # The one guest that is a plain ELF64.
 $(GUEST_DIR)/elf64.elf: $(GUEST_DIR)/obj64/elf64.c.o $(GUEST_OBJ64) guests/lib/link.ld
 	$(CC) -m64 $(GUEST_LDFLAGS) -T guests/lib/link.ld -Wl,-e,_start64 -o $@ $(filter %.o %.a,$^)
+
+# A kernel that crashes is one file, without the library.
+$(GUEST_DIR)/crash/%.elf: $(GUEST_DIR)/obj32/crash/%.S.o guests/lib/link.ld
+	@mkdir -p $(@D)
+	$(CC) -m32 $(GUEST_LDFLAGS) -T guests/lib/link.ld -o $@ $<
 
 # Linux's first process, and a RAM disk that holds nothing else: see tests/linux.
 $(GUEST_DIR)/linux-init: guests/linux/init.c

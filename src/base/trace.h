@@ -50,6 +50,8 @@ enum layer { LAYER_BASE, LAYER_MEM, LAYER_CPU, LAYER_IO, LAYER_VM, N_LAYERS };
     X(INJECT,       VM,   "vector",   "error",      "type",    "the monitor gives the guest "      \
                                                                "an event")                         \
     X(DELIVER,      CPU,  "vector",   "rip",        "error",   "the guest's handler is entered")   \
+    X(UNDELIVERED,  CPU,  "vector",   "obstacle",   "at",      "the guest's handler could not "   \
+                                                               "be entered")                      \
     X(HYPERCALL,    VM,   "nr",       "arg",        "result",  "the guest asked the monitor "      \
                                                                "by name")                          \
     X(MODE,         CPU,  "from",     "to",         "",        "the CPU changed its operating "    \

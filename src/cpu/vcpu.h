@@ -14,6 +14,7 @@
 struct gmem;
 struct hmem;
 struct shadow_regs;
+struct delivery_chain;
 struct dirty;
 
 /* Whose wish it is that the engine comes back when its budget is used up.  In this order where two
@@ -66,6 +67,10 @@ struct vcpu {
     uint64_t       icount;          /* instructions retired so far; 0 where unknown  */
     uint64_t       n_exits;         /* how often run() returned: the engine's own count */
     bool           irq_ready;       /* an interrupt injected now would be taken      */
+
+    /* The engine's account of deliveries that failed; NULL: this engine cannot see them.
+     * After EXIT_TRIPLE_FAULT it is the way there. */
+    const struct delivery_chain *undelivered;
 
     /* TSC the guest reads = tsc_base + virtual ns (1 GHz).  Set by the monitor when time skips. */
     uint64_t       tsc_base;

@@ -24,6 +24,7 @@
 _Noreturn static void raise_event(struct soft *s, const struct event *e)
 {
     s->raised = *e;
+    s->obstacle = OBSTACLE_UNKNOWN;
     longjmp(s->escape, ESCAPE_FAULT);
 }
 
@@ -37,12 +38,19 @@ static bool has_error_code(unsigned vector)
     return with_error >> vector & 1;
 }
 
-void soft_fault(struct soft *s, unsigned vector, uint32_t error)
+static struct event exception(unsigned vector, uint32_t error)
 {
     bool has = has_error_code(vector);
 
-    raise_event(s, &(struct event){ .type = EVENT_EXCEPTION, .vector = (uint8_t)vector,
-                                    .has_error = has, .error = has ? error : 0 });
+    return (struct event){ .type = EVENT_EXCEPTION, .vector = (uint8_t)vector,
+                           .has_error = has, .error = has ? error : 0 };
+}
+
+void soft_fault(struct soft *s, unsigned vector, uint32_t error)
+{
+    struct event e = exception(vector, error);
+
+    raise_event(s, &e);
 }
 
 /* A page fault also tells which address was meant: CR2 gets it as the exception is
@@ -66,6 +74,19 @@ void fault_sel(struct soft *s, unsigned vector, unsigned sel)
     unsigned ext = delivers_external(s);
 
     soft_fault(s, vector, (sel & 0xfffc) | ext);
+}
+
+void fault_because(struct soft *s, enum obstacle why, uint64_t at, unsigned vector, uint32_t error)
+{
+    s->raised = exception(vector, error);
+    s->obstacle = why;
+    s->obstacle_at = at;
+    longjmp(s->escape, ESCAPE_FAULT);
+}
+
+void fault_sel_because(struct soft *s, enum obstacle why, unsigned vector, unsigned sel)
+{
+    fault_because(s, why, sel, vector, (sel & 0xfffc) | delivers_external(s));
 }
 
 /* The handlers of bytes that are no instruction, and of an instruction of more than
@@ -103,6 +124,7 @@ bool soft_take_second_fault(struct soft *s, struct event *e)
     uint8_t vector = e->vector;
 
     s->rip = s->restart_rip;
+    undelivered_add(s, &s->delivering, e);
     if (!soft_escalate(s, e)) {
         soft_exit_record(s, EXIT_TRIPLE_FAULT);
         return true;
@@ -115,7 +137,8 @@ bool soft_take_second_fault(struct soft *s, struct event *e)
 
 bool soft_take_fault(struct soft *s)
 {
-    struct event e = s->raised;
+    struct event e = s->raised, by_int;
+    const struct uop *u = s->cur;
 
     if (intercepted(s, e.vector)) {
         soft_exit_exception(s, &e);     /* with the instruction's bytes: before unwinding */
@@ -125,8 +148,12 @@ bool soft_take_fault(struct soft *s)
     soft_unwind(s);
     s->n_supplied = s->next_supplied = 0;
     s->in_shadow = false;
-    if (s->delivering.type != EVENT_NONE && soft_take_second_fault(s, &e))
-        return true;
+    if (s->delivering.type != EVENT_NONE) {
+        if (soft_take_second_fault(s, &e))
+            return true;
+    } else if (UNLIKELY(undelivered_is_int(s, u, &by_int))) {
+        undelivered_add(s, &by_int, &e);
+    }
     soft_take_event(s, &e);
     return false;
 }

@@ -20,7 +20,7 @@ static const struct saved members[] = {
     PLAIN(sfmask), PLAIN(kernel_gs_base), PLAIN(tsc_aux), PLAIN(sysenter_cs), PLAIN(sysenter_esp),
     PLAIN(sysenter_eip), PLAIN(pat), PLAIN(fpu), PLAIN(pending_db), PLAIN(kept_db),
     PLAIN(late_input_at), PLAIN(late_input_value), PLAIN(supplied), PLAIN(logged_icount),
-    PLAIN(logged_rip), PLAIN(logged_gpr),
+    PLAIN(logged_rip), PLAIN(logged_gpr), PLAIN(obstacle_at), PLAIN(undelivered.step),
     TRUTH(irq_shadow), TRUTH(db_shadow), TRUTH(halted), TRUTH(late_input), TRUTH(in_shadow),
     TRUTH(log_insns),
 };
@@ -33,6 +33,8 @@ void soft_save_all(struct vcpu *v, struct bytes_out *o)
     bytes_put_u64(o, soft_flags(s));
     saved_put(members, NELEM(members), s, o);
     bytes_put_u64(o, s->n_supplied);
+    bytes_put_u64(o, s->obstacle);
+    bytes_put_u64(o, s->undelivered.n);
     event_save(o, &s->inject);
     event_save(o, &s->delivering);
     tlb_save(s, o);
@@ -48,6 +50,9 @@ int soft_load_all(struct vcpu *v, struct bytes_in *in)
     uint64_t n_supplied = bytes_get_u64(in);
     s->n_supplied = n_supplied < NELEM(s->supplied) ? (unsigned)n_supplied : NELEM(s->supplied);
     s->next_supplied = 0;
+    uint64_t obstacle = bytes_get_u64(in), n_steps = bytes_get_u64(in);
+    s->obstacle = obstacle < N_OBSTACLES ? obstacle : OBSTACLE_UNKNOWN;
+    s->undelivered.n = n_steps < DELIVERY_STEPS ? n_steps : DELIVERY_STEPS;
     event_load(in, &s->inject);
     event_load(in, &s->delivering);
     x87_sanitize(&s->fpu);

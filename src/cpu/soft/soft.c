@@ -42,6 +42,7 @@ static void soft_destroy(struct vcpu *v)
     blocks_free(s);
     free(s);
     v->priv = NULL;
+    v->undelivered = NULL;
 }
 
 /* A new CPU is in the state after reset: real mode, RIP 16 bytes below 4 GiB.
@@ -57,6 +58,7 @@ static int soft_create(struct vcpu *v)
     memset(s, 0, sizeof *s);
     s->v = v;
     v->priv = s;
+    v->undelivered = &s->undelivered;
     soft_decode_init();
     err = tlb_new(s);
     if (!err)
@@ -77,6 +79,8 @@ void soft_start_over(struct soft *s)
 {
     s->inject.type = s->delivering.type = s->raised.type = EVENT_NONE;
     s->pending_db = s->kept_db = 0;
+    s->obstacle = OBSTACLE_UNKNOWN;
+    s->undelivered.n = 0;
     s->n_supplied = s->next_supplied = 0;
     s->irq_shadow = s->db_shadow = s->in_shadow = s->in_system = false;
     s->late_input = s->creep = s->halted = false;

@@ -32,6 +32,7 @@
 #include "base/types.h"
 #include "base/x86.h"
 #include "cpu/decode.h"
+#include "cpu/delivery.h"
 #include "cpu/soft/ops/x87.h"
 #include "cpu/vcpu.h"
 #include "mem/walk.h"
@@ -159,6 +160,11 @@ struct soft {
     bool     debug_code, debug_data, debug_range;       /* it has such                         */
     bool     touched;           /* a data stop: to be told                                     */
     bool     creep;             /* the next instruction touches one: alone                     */
+
+    /* -- deliveries that failed: nothing is written here before one does (undelivered.c) -- */
+    uint64_t obstacle;          /* enum obstacle of s->raised                                  */
+    uint64_t obstacle_at;
+    struct delivery_chain undelivered;
 };
 
 /* ---- leaving an instruction (raise.c, exits.c) ---- */

@@ -2,11 +2,13 @@
  * debugger/report/explain.c -- registers and tables, read as a teacher would read them.
  *
  * A triple fault is an exception that cannot be delivered, then a double fault that cannot be
- * delivered either [SDM 3A "Interrupt 8-Double Fault Exception (#DF)"].  So we go the way of a
- * delivery: is the instruction itself mapped?  Is there a gate in the IDT, and does it lead to
- * a handler?  Is there a stack?  Each thing that is in the way is told.
+ * delivered either [SDM 3A "Interrupt 8-Double Fault Exception (#DF)"].  If the engine has kept
+ * an account of these deliveries, explain_chain.c tells it.  If not, the file goes the way of a
+ * delivery through the guest's tables, for the exceptions that are most likely, and says that
+ * it is a guess: is the instruction itself mapped?  Is there a gate in the IDT, and does it
+ * lead to a handler?  Is there a stack?
  *
- * Nothing is known here of how an engine works; registers and memory are enough.
+ * Nothing is known here of how an engine works; registers, memory and that account are enough.
  */
 #include "debugger/report/explain.h"
 
@@ -14,39 +16,12 @@
 #include <string.h>
 
 #include "base/trace.h"
-#include "base/x86.h"
-#include "cpu/state.h"
+#include "debugger/report/explain_private.h"
 #include "debugger/symbols/symbols.h"
 #include "mem/gmem.h"
 #include "mem/walk.h"
 
 #define GATE_PRESENT 0x80
-
-/* The stopped machine, as far as it must be known. */
-struct explain_input {
-    enum vm_stop stop;                      /* how the run ended */
-    const struct cpu_state *cpu;
-
-    /* Read n bytes at a linear address through the guest's page tables; false: not mapped. */
-    bool (*read)(void *arg, gla_t at, void *to, size_t n);
-    void *arg;
-
-    const struct symbols *symbols;          /* may be NULL                            */
-    const struct trace_event *unclaimed;    /* the last UNCLAIMED, or NULL: not known */
-};
-
-static bool is_long(const struct cpu_state *c) { return c->efer & EFER_LMA; }
-static bool is_real(const struct cpu_state *c) { return !(c->cr0 & CR0_PE); }
-static bool is_paged(const struct cpu_state *c) { return c->cr0 & CR0_PG; }
-
-/* The linear address of an offset in a segment.  In 64-bit code the bases of CS and SS are 0
- * whatever the registers say.  [SDM 3A "Segmentation in IA-32e Mode"] */
-static gla_t linear(const struct cpu_state *c, enum seg seg, uint64_t offset)
-{
-    if (is_long(c) && c->seg[SEG_CS].attr & SEG_L)
-        return offset;
-    return (uint32_t)(c->seg[seg].base + offset);
-}
 
 static bool is_mapped(const struct explain_input *in, gla_t at)
 {
@@ -54,8 +29,7 @@ static bool is_mapped(const struct explain_input *in, gla_t at)
     return in->read(in->arg, at, &byte, 1);
 }
 
-/* An address, and its symbol if there is one. */
-static void say_place(const struct explain_input *in, uint64_t at, FILE *out)
+void explain_say_place(const struct explain_input *in, uint64_t at, FILE *out)
 {
     char where[240];
     fprintf(out, "%#" PRIx64, at);
@@ -63,12 +37,12 @@ static void say_place(const struct explain_input *in, uint64_t at, FILE *out)
         fprintf(out, " <%s>", where);
 }
 
-/* Why there is nothing at an address. */
-static void say_not_mapped(const struct explain_input *in, FILE *out)
+void explain_say_not_mapped(const struct explain_input *in, FILE *out)
 {
-    fprintf(out, is_paged(in->cpu) ? "which the page tables at cr3 %#" PRIx64 " do not map"
-                                   : "where there is no memory (paging is off, cr3 %#" PRIx64 ")",
-                                       in->cpu->cr3);
+    fprintf(out, explain_is_paged(in->cpu) ? "which the page tables at cr3 %#" PRIx64 " do not map"
+                                           : "where there is no memory (paging is off, cr3 %#"
+                                             PRIx64 ")",
+            in->cpu->cr3);
 }
 
 /*
@@ -92,7 +66,7 @@ static bool gate_is_there(const struct explain_input *in, unsigned vector, struc
                           FILE *out)
 {
     const struct cpu_state *c = in->cpu;
-    unsigned size = is_real(c) ? 4 : is_long(c) ? 16 : 8;
+    unsigned size = explain_is_real(c) ? 4 : explain_is_long(c) ? 16 : 8;
     uint8_t b[16] = { 0 };
     uint64_t at = c->idtr.base + vector * size;
     if (vector * size + size - 1 > c->idtr.limit) {
@@ -103,18 +77,18 @@ static bool gate_is_there(const struct explain_input *in, unsigned vector, struc
     }
     if (!in->read(in->arg, at, b, size)) {
         fprintf(out, "    its gate in the IDT is at %#" PRIx64 ", ", at);
-        say_not_mapped(in, out);
+        explain_say_not_mapped(in, out);
         fputs("\n", out);
         return false;
     }
     g->offset = b[0] | (uint64_t)b[1] << 8;
     g->selector = (uint16_t)(b[2] | b[3] << 8);
     g->type = b[5];
-    if (!is_real(c))
+    if (!explain_is_real(c))
         g->offset |= (uint64_t)b[6] << 16 | (uint64_t)b[7] << 24;
-    for (unsigned i = 0; is_long(c) && i < 4; i++)
+    for (unsigned i = 0; explain_is_long(c) && i < 4; i++)
         g->offset |= (uint64_t)b[8 + i] << (32 + 8 * i);
-    if (is_real(c) || g->type & GATE_PRESENT)
+    if (explain_is_real(c) || g->type & GATE_PRESENT)
         return true;
     fprintf(out, "    its gate in the IDT is not present (type byte %#x)%s\n", g->type,
             g->offset || g->selector ? "" : ": the gate is all zeros");
@@ -130,7 +104,7 @@ static bool handler_is_there(const struct explain_input *in, const struct gate *
     const struct cpu_state *c = in->cpu;
     uint64_t descriptor = c->gdtr.base + (g->selector & ~7u);
     uint8_t d[8];
-    if (is_real(c))
+    if (explain_is_real(c))
         return true;
     if (!(g->selector & ~3u) || (!(g->selector & 4) && (g->selector | 7u) > c->gdtr.limit) ||
         (!(g->selector & 4) && !in->read(in->arg, descriptor, d, sizeof d))) {
@@ -139,12 +113,12 @@ static bool handler_is_there(const struct explain_input *in, const struct gate *
                 g->selector, c->gdtr.limit);
         return false;
     }
-    if (is_mapped(in, g->offset) || !is_long(c))
+    if (is_mapped(in, g->offset) || !explain_is_long(c))
         return true;
     fputs("    its handler is at ", out);
-    say_place(in, g->offset, out);
+    explain_say_place(in, g->offset, out);
     fputs(", ", out);
-    say_not_mapped(in, out);
+    explain_say_not_mapped(in, out);
     fputs("\n", out);
     return false;
 }
@@ -158,7 +132,7 @@ static bool explain_vector(const struct explain_input *in, unsigned vector, cons
     if (!gate_is_there(in, vector, &g, out) || !handler_is_there(in, &g, out))
         return false;
     fputs("    gate and handler are there: ", out);
-    say_place(in, g.offset, out);
+    explain_say_place(in, g.offset, out);
     fputs("\n", out);
     return true;
 }
@@ -168,39 +142,50 @@ static bool explain_vector(const struct explain_input *in, unsigned vector, cons
 static void explain_stack(const struct explain_input *in, FILE *out)
 {
     const struct cpu_state *c = in->cpu;
-    gla_t top = linear(c, SEG_SS, c->gpr[RSP] - 8);
+    gla_t top = explain_linear(c, SEG_SS, c->gpr[RSP] - 8);
     if (is_mapped(in, top))
         return;
     fprintf(out, "  The stack: a delivery pushes to %#" PRIx64 ", ", top);
-    say_not_mapped(in, out);
+    explain_say_not_mapped(in, out);
     fputs(".\n", out);
 }
 
-/* We cannot know which exception was the first: page faults and general protection are the
+/* Which exception was the first is not known: page faults and general protection are the
  * usual ones, so their ways are shown, and that of the double fault. */
-static void explain_triple_fault(const struct explain_input *in, FILE *out)
+static void guess_triple_fault(const struct explain_input *in, FILE *out)
 {
     const struct cpu_state *c = in->cpu;
-    gla_t at = linear(c, SEG_CS, c->rip);
+    gla_t at = explain_linear(c, SEG_CS, c->rip);
     fputs("Why: an exception could not be delivered, nor the double fault that came of it.\n"
           "  It was at ", out);
-    say_place(in, c->rip, out);
+    explain_say_place(in, c->rip, out);
     fprintf(out, "; IDT at %#" PRIx64 " limit %#x, cr0 %#" PRIx64
             ", cr2 %#" PRIx64 ", cr3 %#" PRIx64 "\n",
             c->idtr.base, c->idtr.limit, c->cr0, c->cr2, c->cr3);
     if (!is_mapped(in, at)) {
         fprintf(out, "  The instruction itself is at %#" PRIx64 ", ", at);
-        say_not_mapped(in, out);
-        fputs(is_paged(c) ? ": code that switches paging on must map itself.\n" : ".\n", out);
-    } else if (is_paged(c) && c->cr2 && !is_mapped(in, c->cr2)) {
+        explain_say_not_mapped(in, out);
+        fputs(explain_is_paged(c) ? ": code that switches paging on must map itself.\n" : ".\n",
+              out);
+    } else if (explain_is_paged(c) && c->cr2 && !is_mapped(in, c->cr2)) {
         fprintf(out, "  The last page fault was for %#" PRIx64 ", ", c->cr2);
-        say_not_mapped(in, out);
+        explain_say_not_mapped(in, out);
         fputs(".\n", out);
     }
     explain_vector(in, VEC_PF, "page fault", out);
     explain_vector(in, VEC_GP, "general protection", out);
     explain_vector(in, VEC_DF, "double fault", out);
     explain_stack(in, out);
+    fputs("  This is a guess from registers and tables: the engine cannot see which exception was "
+          "the first.\n  `--cpu soft` can.\n", out);
+}
+
+static void explain_triple_fault(const struct explain_input *in, FILE *out)
+{
+    if (in->chain && in->chain->n)
+        explain_chain(in, out);
+    else
+        guess_triple_fault(in, out);
 }
 
 /*
@@ -212,7 +197,7 @@ static void explain_halt(const struct explain_input *in, FILE *out)
 {
     const struct cpu_state *c = in->cpu;
     fputs("Why: the CPU is in HLT at ", out);
-    say_place(in, c->rip, out);
+    explain_say_place(in, c->rip, out);
     if (!(c->rflags & FLAG_IF))
         fputs(" with interrupts off (IF=0): nothing but a reset ends that.\n"
               "  Many guests stop so on purpose (cli; hlt). To wait for an interrupt: sti; hlt.\n",
@@ -257,7 +242,7 @@ static void explain_unclaimed(const struct explain_input *in, FILE *out)
     }
     fprintf(out, "Why: the guest %s %#" PRIx64 " (%" PRIu64 " bytes) at ",
             e->arg[2] ? "wrote to" : "read", e->arg[0], e->arg[1]);
-    say_place(in, e->rip, out);
+    explain_say_place(in, e->rip, out);
     const char *what = NULL;
     for (size_t i = 0; i < NELEM(places); i++)
         if (e->arg[0] >= places[i].from && e->arg[0] <= places[i].to)
@@ -321,6 +306,7 @@ void explain_vm(struct vm *vm, const struct symbols *symbols, FILE *out)
         return;
     struct reader r = { .vm = vm, .paging = paging_of(&c) };
     struct explain_input in = { .stop = vm->stop, .cpu = &c, .read = read_linear, .arg = &r,
-                                .symbols = symbols, .unclaimed = last_unclaimed(vm->trace) };
+                                .symbols = symbols, .chain = boot_cpu(vm)->undelivered,
+                                .unclaimed = last_unclaimed(vm->trace) };
     explain_stop(&in, out);
 }

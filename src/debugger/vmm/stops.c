@@ -47,7 +47,8 @@ struct point *stops_find(const struct stops *s, unsigned nr)
 
 /* Some events come from within the engine, in the midst of its run: an interrupt or
  * fault is delivered, the mode changes.  There and then, not at the next exit. */
-#define FROM_WITHIN (BIT(TRACE_DELIVER) | BIT(TRACE_MODE) | TRACE_INSN_KINDS)
+#define FROM_WITHIN (BIT(TRACE_DELIVER) | BIT(TRACE_UNDELIVERED) | BIT(TRACE_MODE) | \
+                     TRACE_INSN_KINDS)
 
 /* Called for an event of a kind in t->watched, as it is logged, by the engine's own code.
  * All that can be done there is to ask for an exit (a kick); the event is looked at again

@@ -26,11 +26,12 @@
 
 /* The handler's gate itself is at fault.  The error code then names the gate, by its
  * vector, instead of a selector: bit 1 says so.  [SDM 3A "Error Code"] */
-_Noreturn static void fault_gate(struct soft *s, unsigned vector, unsigned gate)
+_Noreturn static void fault_gate(struct soft *s, enum obstacle why, uint64_t at, unsigned vector,
+                                 unsigned gate)
 {
     unsigned ext = delivers_external(s);
 
-    soft_fault(s, vector, gate * 8 | ERROR_IDT | ext);
+    fault_because(s, why, at, vector, gate * 8 | ERROR_IDT | ext);
 }
 
 /* RFLAGS as the handler will find it on the stack. */
@@ -57,7 +58,7 @@ static void enter_vector(struct soft *s, uint32_t entry, uint64_t flags)
 
     stack_require(s, &st, 3, 2);
     if ((entry & 0xffff) > cs.limit)
-        fault_sel(s, VEC_GP, 0);
+        fault_because(s, OBSTACLE_HANDLER_LIMIT, entry & 0xffff, VEC_GP, delivers_external(s));
     stack_push(s, &st, 2, flags);
     stack_push(s, &st, 2, s->seg[SEG_CS].sel);
     stack_push(s, &st, 2, s->rip);
@@ -73,7 +74,7 @@ static void deliver_real(struct soft *s, const struct event *e)
     unsigned at = e->vector * 4u;
 
     if (at + 3 > s->idtr.limit)
-        fault_gate(s, VEC_GP, e->vector);
+        fault_gate(s, OBSTACLE_IDT_LIMIT, at, VEC_GP, e->vector);
     enter_vector(s, (uint32_t)soft_lin_load(s, (uint32_t)(s->idtr.base + at), 4, WALK_SYSTEM),
                  soft_flags(s));
     soft_set_flags(s, soft_flags(s) & ~(FLAG_IF | FLAG_TF | FLAG_RF | FLAG_AC));
@@ -201,13 +202,17 @@ static struct descriptor handler_code(struct soft *s, const struct descriptor *g
     struct descriptor c;
 
     if (null_selector(sel))
-        fault_sel(s, VEC_GP, 0);
-    if (!desc_fetch(s, sel, &c) || !desc_code(&c) || desc_dpl(&c) > s->cpl)
-        fault_sel(s, VEC_GP, sel);
+        fault_sel_because(s, OBSTACLE_CODE_NULL, VEC_GP, sel);
+    if (!desc_fetch(s, sel, &c))
+        fault_sel_because(s, OBSTACLE_CODE_LIMIT, VEC_GP, sel);
+    if (!desc_code(&c))
+        fault_sel_because(s, OBSTACLE_CODE_TYPE, VEC_GP, sel);
+    if (desc_dpl(&c) > s->cpl)
+        fault_sel_because(s, OBSTACLE_CODE_DPL, VEC_GP, sel);
     if (long_mode(s) && (!desc_long(&c) || desc_big(&c)))
-        fault_sel(s, VEC_GP, sel);
+        fault_sel_because(s, OBSTACLE_CODE_LONG, VEC_GP, sel);
     if (!desc_present(&c))
-        fault_sel(s, VEC_NP, sel);
+        fault_sel_because(s, OBSTACLE_CODE_ABSENT, VEC_NP, sel);
     return c;
 }
 
@@ -221,7 +226,7 @@ static void through_idt_gate(struct soft *s, const struct descriptor *gate, stru
     struct segment cs;
 
     if (v86_mode(s) && !(inner && cpl == 0))    /* only ring 0 serves V86 */
-        fault_sel(s, VEC_GP, c.sel);
+        fault_sel_because(s, OBSTACLE_CODE_V86, VEC_GP, c.sel);
     d->rip = gate_offset(gate, false);
     if (desc_type(gate) & 8)
         d->rip |= (gate->raw >> 48) << 16;
@@ -251,15 +256,15 @@ static void deliver_protected(struct soft *s, struct delivery *d)
     unsigned type;
 
     if (vector * 8u + 7 > s->idtr.limit)
-        fault_gate(s, VEC_GP, vector);
+        fault_gate(s, OBSTACLE_IDT_LIMIT, vector * 8u, VEC_GP, vector);
     gate.raw = soft_lin_load(s, gate.at, 8, WALK_SYSTEM);
     type = desc_type(&gate);
     if (!desc_system(&gate) || (type != SYS_TASK_GATE && (type & 7) != 6 && (type & 7) != 7))
-        fault_gate(s, VEC_GP, vector);
+        fault_gate(s, OBSTACLE_GATE_TYPE, gate.at, VEC_GP, vector);
     if (d->software && desc_dpl(&gate) < s->cpl)
-        fault_gate(s, VEC_GP, vector);
+        fault_gate(s, OBSTACLE_GATE_DPL, gate.at, VEC_GP, vector);
     if (!desc_present(&gate))
-        fault_gate(s, VEC_NP, vector);
+        fault_gate(s, OBSTACLE_GATE_ABSENT, gate.at, VEC_NP, vector);
     if (type != SYS_TASK_GATE) {
         through_idt_gate(s, &gate, d);
         return;
@@ -286,15 +291,15 @@ static void deliver_long(struct soft *s, struct delivery *d)
     bool inner;
 
     if (vector * 16u + 15 > s->idtr.limit || !canonical(gate.at))
-        fault_gate(s, VEC_GP, vector);
+        fault_gate(s, OBSTACLE_IDT_LIMIT, vector * 16u, VEC_GP, vector);
     gate.raw = soft_lin_load(s, gate.at, 8, WALK_SYSTEM);
     gate.upper = soft_lin_load(s, gate.at + 8, 8, WALK_SYSTEM);
     if (!desc_system(&gate) || (desc_type(&gate) != SYS_INT32 && desc_type(&gate) != SYS_TRAP32))
-        fault_gate(s, VEC_GP, vector);
+        fault_gate(s, OBSTACLE_GATE_TYPE, gate.at, VEC_GP, vector);
     if (d->software && desc_dpl(&gate) < s->cpl)
-        fault_gate(s, VEC_GP, vector);
+        fault_gate(s, OBSTACLE_GATE_DPL, gate.at, VEC_GP, vector);
     if (!desc_present(&gate))
-        fault_gate(s, VEC_NP, vector);
+        fault_gate(s, OBSTACLE_GATE_ABSENT, gate.at, VEC_NP, vector);
     c = handler_code(s, &gate);
     inner = !desc_conforming(&c) && desc_dpl(&c) < s->cpl;
     cpl = inner ? desc_dpl(&c) : s->cpl;
@@ -314,7 +319,7 @@ static void deliver_long(struct soft *s, struct delivery *d)
     cs = desc_segment(&c);
     cs.sel = (uint16_t)((cs.sel & ~3u) | cpl);
     if (!canonical(st.sp))
-        fault_sel(s, VEC_SS, 0);
+        fault_because(s, OBSTACLE_STACK_ADDRESS, st.sp, VEC_SS, delivers_external(s));
     st.sp &= ~UINT64_C(15);
     stack_require(s, &st, 5 + d->e->has_error, 8);
     check_target(s, &cs, d->rip);
@@ -371,6 +376,7 @@ void soft_deliver(struct soft *s, const struct event *e, bool software)
     if (event.type == EVENT_EXCEPTION && event.vector == VEC_DB && !software)
         note_debug(s);
     s->delivering = (struct event){ .type = EVENT_NONE };
+    s->undelivered.n = 0;
     s->halted = false;
     s->irq_shadow = s->db_shadow = false;
     log_delivery(s, &event, from, retired);

@@ -26,7 +26,7 @@ static bool is_code64(const struct soft *s, const struct segment *cs)
 void check_target(struct soft *s, const struct segment *cs, uint64_t rip)
 {
     if (is_code64(s, cs) ? !canonical(rip) : (uint32_t)rip > cs->limit)
-        fault_sel(s, VEC_GP, 0);
+        fault_because(s, OBSTACLE_HANDLER_LIMIT, rip, VEC_GP, delivers_external(s));
 }
 
 /* CPL changes here: soft_mode_changed() takes it from SS, and the L and D bits of CS say
@@ -87,7 +87,8 @@ static bool in_stack(const struct stack *st, uint64_t off, unsigned size)
 static gla_t stack_linear(struct soft *s, const struct stack *st, uint64_t off, unsigned size)
 {
     if (!in_stack(st, off, size))
-        fault_sel(s, VEC_SS, st->error);
+        fault_because(s, st->width == 8 ? OBSTACLE_STACK_ADDRESS : OBSTACLE_STACK_END, off, VEC_SS,
+                      (st->error & ~3u) | delivers_external(s));
     return st->width == 8 ? off : (uint32_t)(st->ss.base + off);
 }
 
@@ -138,6 +139,17 @@ static uint64_t tss_field(struct soft *s, unsigned off, unsigned size)
     return soft_lin_load(s, long_mode(s) ? at : (uint32_t)at, size, WALK_SYSTEM);
 }
 
+/* The stack pointer that an inner ring needs would be at offset `off` of the TSS, which is not
+ * there or not so long. */
+_Noreturn static void fault_tss(struct soft *s, unsigned off)
+{
+    const struct segment *tr = &s->seg[SEG_TR];
+    bool loaded = tr->attr & SEG_P;
+
+    fault_because(s, loaded ? OBSTACLE_TSS_LIMIT : OBSTACLE_TSS_NONE, loaded ? off : tr->sel,
+                  VEC_TS, (tr->sel & ~3u) | delivers_external(s));
+}
+
 /* [SDM 3A "Stack Switching"] */
 struct stack tss_stack(struct soft *s, unsigned cpl)
 {
@@ -149,15 +161,17 @@ struct stack tss_stack(struct soft *s, unsigned cpl)
     uint16_t sel;
 
     if (!(tr->attr & SEG_P) || off + 2 * size - (wide ? 3 : 1) > tr->limit)
-        fault_sel(s, VEC_TS, tr->sel);
+        fault_tss(s, off);
     st.sp = tss_field(s, off, size);
     sel = (uint16_t)tss_field(s, off + size, 2);
     if (null_selector(sel))
-        fault_sel(s, VEC_TS, 0);
-    if (!desc_fetch(s, sel, &d) || (sel & 3) != cpl || desc_dpl(&d) != cpl || !desc_writable(&d))
-        fault_sel(s, VEC_TS, sel);
+        fault_because(s, OBSTACLE_STACK_NULL, cpl, VEC_TS, delivers_external(s));
+    if (!desc_fetch(s, sel, &d))
+        fault_sel_because(s, OBSTACLE_STACK_LIMIT, VEC_TS, sel);
+    if ((sel & 3) != cpl || desc_dpl(&d) != cpl || !desc_writable(&d))
+        fault_sel_because(s, OBSTACLE_STACK_TYPE, VEC_TS, sel);
     if (!desc_present(&d))
-        fault_sel(s, VEC_SS, sel);
+        fault_sel_because(s, OBSTACLE_STACK_ABSENT, VEC_SS, sel);
     desc_set_accessed(s, &d);
     st.ss = desc_segment(&d);
     st.width = st.ss.attr & SEG_DB ? 4 : 2;
@@ -175,7 +189,7 @@ struct stack tss_stack64(struct soft *s, unsigned slot, unsigned cpl)
     unsigned off = 4 + 8 * slot;
 
     if (!(tr->attr & SEG_P) || off + 7 > tr->limit)
-        fault_sel(s, VEC_TS, tr->sel);
+        fault_tss(s, off);
     return (struct stack){ .ss = null_segment((uint16_t)cpl, cpl), .sp = tss_field(s, off, 8),
                            .width = 8, .access = cpl == 3 ? WALK_USER : 0 };
 }

@@ -128,6 +128,22 @@ static inline uint64_t gate_offset(const struct descriptor *d, bool wide)
  * event is being delivered.  sel 0: plain (0). */
 _Noreturn void fault_sel(struct soft *s, unsigned vector, unsigned sel);
 
+/* Raise vector with this error code, and note what stands in the way of a delivery or far
+ * transfer and where (cpu/delivery.h).  Only a delivery that fails looks at it. */
+_Noreturn void fault_because(struct soft *s, enum obstacle why, uint64_t at, unsigned vector,
+                             uint32_t error);
+/* The same for a selector, which is the error code as in fault_sel(), and the place. */
+_Noreturn void fault_sel_because(struct soft *s, enum obstacle why, unsigned vector, unsigned sel);
+
+/* ---- deliveries that fail (undelivered.c) ---- */
+
+/* Delivering `first` to the instruction at s->rip has raised `second`: remember and log that. */
+void undelivered_add(struct soft *s, const struct event *first, const struct event *second);
+
+/* s->raised has just come out of instruction u (may be NULL).  Is u an INT that could not be
+ * delivered?  Then *e is its event. */
+bool undelivered_is_int(const struct soft *s, const struct uop *u, struct event *e);
+
 /* A segment of real or V86 mode: base from the selector, the rest as before
  * (real) or fixed (V86). */
 struct segment real_segment(const struct soft *s, enum seg seg, uint16_t sel);

@@ -251,7 +251,7 @@ void task_switch(struct soft *s, struct descriptor *d, enum task_cause cause,
     struct image m;
 
     if (tr.limit < to->min)
-        fault_sel(s, VEC_TS, d->sel);
+        fault_sel_because(s, OBSTACLE_TASK_TSS, VEC_TS, d->sel);
     if (old.limit < from->min || !(old.attr & SEG_P))
         fault_sel(s, VEC_TS, old.sel);
     read_image(s, tr.base, to, &m);
@@ -292,9 +292,9 @@ void task_gate(struct soft *s, const struct descriptor *gate, enum task_cause ca
 
     if (null_selector(sel) || (sel & 4) || !desc_fetch(s, sel, &d) || !desc_system(&d) ||
         (desc_type(&d) != SYS_TSS16 && desc_type(&d) != SYS_TSS32))
-        fault_sel(s, VEC_GP, sel);
+        fault_sel_because(s, OBSTACLE_TASK_TSS, VEC_GP, sel);
     if (!desc_present(&d))
-        fault_sel(s, VEC_NP, sel);
+        fault_sel_because(s, OBSTACLE_TASK_TSS, VEC_NP, sel);
     task_switch(s, &d, cause, error);
 }
 

@@ -1,0 +1,327 @@
+/*
+ * debugger/report/explain_chain.c -- the way to a triple fault, as the engine has seen it.
+ *
+ * The engine's account (cpu/delivery.h) names each delivery that failed and its obstacle.
+ * This file tells it: which exception was the first, at which instruction; for each step what
+ * stood in the way, with the numbers that prove it, read from the registers and tables of the
+ * stopped machine, which are still those of the failure; and what a programmer should check.
+ *
+ * Begin with explain_chain().  To say more about an obstacle, change its row in accounts[].
+ */
+#include "debugger/report/explain_private.h"
+
+#include <inttypes.h>
+
+#include "debugger/symbols/disasm.h"
+#include "debugger/symbols/symbols.h"
+
+/* "Exceptions and Interrupts" [SDM 3A]: the manual's names, for VECTOR_LIST has only letters. */
+static const struct { const char *letters, *name; } exceptions[32] = {
+    [VEC_DE] = { "#DE", "divide error" },            [VEC_DB] = { "#DB", "debug exception" },
+    [VEC_NMI] = { "NMI", "non-maskable interrupt" }, [VEC_BP] = { "#BP", "breakpoint" },
+    [VEC_OF] = { "#OF", "overflow" },                [VEC_BR] = { "#BR", "bound range exceeded" },
+    [VEC_UD] = { "#UD", "invalid opcode" },          [VEC_NM] = { "#NM", "device not available" },
+    [VEC_DF] = { "#DF", "double fault" },            [VEC_TS] = { "#TS", "invalid TSS" },
+    [VEC_NP] = { "#NP", "segment not present" },     [VEC_SS] = { "#SS", "stack-segment fault" },
+    [VEC_GP] = { "#GP", "general protection fault" }, [VEC_PF] = { "#PF", "page fault" },
+    [VEC_MF] = { "#MF", "x87 floating-point error" }, [VEC_AC] = { "#AC", "alignment check" },
+    [VEC_MC] = { "#MC", "machine check" },           [VEC_XM] = { "#XM", "SIMD exception" },
+};
+
+/*
+ * What was being delivered
+ */
+
+/* Bits of a page fault's error code.  [SDM 3A "Interrupt 14-Page-Fault Exception (#PF)"] */
+enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_RESERVED = 8, PF_FETCH = 16 };
+
+static void say_page_fault(const struct explain_input *in, uint32_t error, uint64_t cr2, FILE *out)
+{
+    fprintf(out, "%s%s%#" PRIx64 ", ", error & PF_USER ? "in ring 3 " : "",
+            error & PF_FETCH ? "code was fetched at " : error & PF_WRITE ? "written to "
+                                                                         : "read from ", cr2);
+    if (error & PF_RESERVED)
+        fputs("where a page table entry has a reserved bit set", out);
+    else if (error & PF_PRESENT)
+        fputs("which the page tables map but do not allow so", out);
+    else
+        explain_say_not_mapped(in, out);
+}
+
+/* ": selector 0x18, beyond the end of the GDT at 0x7c20 limit 0x17", or what its descriptor
+ * says.  Bit 2 of a selector: in the LDT. */
+static void say_selector(const struct explain_input *in, unsigned sel, FILE *out)
+{
+    const struct cpu_state *c = in->cpu;
+    bool in_ldt = sel & 4;
+    uint64_t base = in_ldt ? c->seg[SEG_LDTR].base : c->gdtr.base;
+    uint32_t limit = in_ldt ? c->seg[SEG_LDTR].limit : c->gdtr.limit;
+    const char *table = in_ldt ? "LDT" : "GDT";
+    uint8_t d[8];
+    fprintf(out, ": selector %#x", sel);
+    if ((sel | 7) > limit)
+        fprintf(out, ", beyond the end of the %s at %#" PRIx64 " limit %#x", table, base, limit);
+    else if (sel & ~3u && in->read(in->arg, base + (sel & ~7u), d, sizeof d))
+        fprintf(out, ", of which the %s at %#" PRIx64 " says: access byte %#04x, flags %#x", table,
+                base, d[5], d[6] >> 4);
+}
+
+/* The error code of #TS, #NP, #SS and #GP.  Bit 1: it names a gate of the IDT.
+ * [SDM 3A "Error Code"] */
+static void say_error_code(const struct explain_input *in, uint32_t error, FILE *out)
+{
+    fprintf(out, ", error code %#x", error);
+    if (error & 2)
+        fprintf(out, ": gate %#x of the IDT", error >> 3 & 0xff);
+    else if (error & 0xfffc)
+        say_selector(in, error & 0xfffc, out);
+}
+
+/* "general protection fault (#GP, vector 13, error code 0x32: gate 6 of the IDT)" */
+static void say_event(const struct explain_input *in, const struct delivery_step *st, FILE *out)
+{
+    bool named = st->vector < NELEM(exceptions) && exceptions[st->vector].name;
+    if (st->type == EVENT_IRQ)
+        fprintf(out, "an interrupt from a device (vector %#x)", st->vector);
+    else if (st->type == EVENT_SOFTWARE)
+        fprintf(out, "INT %#x (a software interrupt, vector %u)", st->vector, st->vector);
+    else if (!named)
+        fprintf(out, "exception %u", st->vector);
+    else {
+        fprintf(out, "%s (%s, vector %u", exceptions[st->vector].name,
+                exceptions[st->vector].letters, st->vector);
+        if (st->vector == VEC_PF) {
+            fputs(": ", out);
+            say_page_fault(in, st->error, st->cr2, out);
+        } else if (st->has_error && st->vector != VEC_DF) {
+            say_error_code(in, st->error, out);
+        }
+        fputc(')', out);
+    }
+}
+
+/* How wide code is: D and L of CS.  [SDM 3A "Segment Descriptors"] */
+static unsigned code_bits(const struct cpu_state *c)
+{
+    if (explain_is_real(c) || c->rflags & FLAG_VM)
+        return 16;
+    if (explain_is_long(c) && c->seg[SEG_CS].attr & SEG_L)
+        return 64;
+    return c->seg[SEG_CS].attr & SEG_DB ? 32 : 16;
+}
+
+/* The instruction: where CS does not begin at 0, as CS:IP with the linear address behind it. */
+static void say_instruction(const struct explain_input *in, const struct delivery_step *st,
+                            FILE *out)
+{
+    const struct cpu_state *c = in->cpu;
+    gla_t at = explain_linear(c, SEG_CS, st->rip);
+    uint8_t bytes[15];
+    unsigned n = 0;
+    struct insn insn;
+    if (at != st->rip)
+        fprintf(out, "%04x:%04" PRIx64 ", linear ", st->cs, st->rip);
+    explain_say_place(in, at, out);
+    while (n < sizeof bytes && in->read(in->arg, at + n, bytes + n, 1))
+        n++;
+    if (n) {
+        disasm(bytes, n, code_bits(c), st->rip, at - st->rip, in->symbols, &insn);
+        fprintf(out, ": %s", insn.text);
+    }
+}
+
+/*
+ * What stood in the way: each function prints the numbers, after the obstacle's own sentence
+ */
+
+typedef void prove_fn(const struct explain_input *in, const struct delivery_step *st, FILE *out);
+
+static unsigned gate_bytes(const struct cpu_state *c)
+{
+    return explain_is_real(c) ? 4 : explain_is_long(c) ? 16 : 8;
+}
+
+static void prove_idt_limit(const struct explain_input *in, const struct delivery_step *st,
+                            FILE *out)
+{
+    const struct cpu_state *c = in->cpu;
+    fprintf(out, ": limit %#x, but its gate would be at %#" PRIx64 " to %#" PRIx64 " (IDT at %#"
+                 PRIx64 ")",
+            c->idtr.limit, st->at, st->at + gate_bytes(c) - 1, c->idtr.base);
+}
+
+/* In the order in which the manual draws it: what the gate says, and where it lies. */
+static void prove_gate(const struct explain_input *in, const struct delivery_step *st, FILE *out)
+{
+    uint8_t b[8];
+    unsigned any = 0;
+    if (!in->read(in->arg, st->at, b, sizeof b))
+        return;
+    for (unsigned i = 0; i < sizeof b; i++)
+        any |= b[i];
+    if (!any)
+        fprintf(out, ": at %#" PRIx64 " there are only zeros, it was never filled in", st->at);
+    else
+        fprintf(out, ": at %#" PRIx64 " its type byte is %#04x (selector %#x, offset %#x)", st->at,
+                b[5], b[2] | b[3] << 8, b[0] | b[1] << 8 | (unsigned)b[6] << 16 |
+                (unsigned)b[7] << 24);
+}
+
+static void prove_selector(const struct explain_input *in, const struct delivery_step *st,
+                           FILE *out)
+{
+    say_selector(in, st->at & 0xffff, out);
+}
+
+static void prove_handler(const struct explain_input *in, const struct delivery_step *st, FILE *out)
+{
+    (void)in;
+    fprintf(out, ": it would be at %#" PRIx64, st->at);
+}
+
+static void prove_tss(const struct explain_input *in, const struct delivery_step *st, FILE *out)
+{
+    const struct segment *tr = &in->cpu->seg[SEG_TR];
+    if (st->obstacle == OBSTACLE_TSS_NONE)
+        fprintf(out, ": TR is %#x", tr->sel);
+    else if (st->obstacle == OBSTACLE_STACK_NULL)
+        fprintf(out, ": SS%" PRIu64 " is 0 in the TSS at %#" PRIx64 " (TR %#x)", st->at, tr->base,
+                tr->sel);
+    else
+        fprintf(out, ": TSS at %#" PRIx64 " limit %#x, it is needed at %#" PRIx64, tr->base,
+                tr->limit, st->at);
+}
+
+static void prove_stack(const struct explain_input *in, const struct delivery_step *st, FILE *out)
+{
+    const struct segment *ss = &in->cpu->seg[SEG_SS];
+    fprintf(out, ": it would reach %#" PRIx64 " (now SS %#x, limit %#x, stack pointer %#" PRIx64
+                 ")",
+            st->at, ss->sel, ss->limit, in->cpu->gpr[RSP]);
+}
+
+static void prove_page(const struct explain_input *in, const struct delivery_step *st, FILE *out)
+{
+    fprintf(out, ": %#" PRIx64 ", ", st->at);
+    if (st->second_error & PF_RESERVED)
+        fputs("where a page table entry has a reserved bit set", out);
+    else if (st->second_error & PF_PRESENT)
+        fprintf(out, "which the page tables at cr3 %#" PRIx64 " map, but not for %s", in->cpu->cr3,
+                st->second_error & PF_WRITE ? "writing" : "reading");
+    else
+        explain_say_not_mapped(in, out);
+}
+
+#define CHECK_SELECTOR                                                                          \
+    "The selector in the gate must be that of the kernel's code segment in the GDT that LGDT "  \
+    "loaded last\n  (index times 8)."
+#define CHECK_TSS \
+    "Was LTR executed, and are SS0 and ESP0 (in long mode: RSP0, IST) set in the TSS that TR names?"
+
+/* For each obstacle: the numbers that prove it, and what to check. */
+static const struct { prove_fn *prove; const char *check; } accounts[N_OBSTACLES] = {
+    [OBSTACLE_IDT_LIMIT]     = { prove_idt_limit, "The limit that LIDT loads is the size of the "
+                                 "table in bytes minus 1." },
+    [OBSTACLE_IDT_PAGE]      = { prove_page, "Do the page tables map the IDT? LIDT takes a linear "
+                                 "address." },
+    [OBSTACLE_GATE_TYPE]     = { prove_gate, "Was this gate filled in, and are the bytes in their "
+                                 "order? The type byte of an\n  interrupt gate is 0x8e, of a trap "
+                                 "gate 0x8f." },
+    [OBSTACLE_GATE_DPL]      = { prove_gate, "A program in ring 3 may use INT n only through a "
+                                 "gate whose DPL is 3: type byte 0xee." },
+    [OBSTACLE_GATE_ABSENT]   = { prove_gate, "Bit 7 of the type byte (P) must be set: 0x8e for an "
+                                 "interrupt gate." },
+    [OBSTACLE_CODE_NULL]     = { prove_selector, CHECK_SELECTOR },
+    [OBSTACLE_CODE_LIMIT]    = { prove_selector, CHECK_SELECTOR },
+    [OBSTACLE_CODE_TYPE]     = { prove_selector, CHECK_SELECTOR },
+    [OBSTACLE_CODE_DPL]      = { prove_selector, "Interrupts lead to the same ring or an inner "
+                                 "one, never outward." },
+    [OBSTACLE_CODE_LONG]     = { prove_selector, "In long mode handlers are 64-bit code: flags of "
+                                 "the descriptor L = 1, D = 0." },
+    [OBSTACLE_CODE_ABSENT]   = { prove_selector, "Bit 7 of the descriptor's access byte (P) must "
+                                 "be set: 0x9a for the kernel's code." },
+    [OBSTACLE_CODE_V86]      = { prove_selector, "Code behind the gate must be of ring 0 and not "
+                                 "conforming." },
+    [OBSTACLE_TABLE_PAGE]    = { prove_page, "Do the page tables map the GDT? After paging is on, "
+                                 "its address is a linear one." },
+    [OBSTACLE_HANDLER_LIMIT] = { prove_handler, "Are both halves of the handler's offset in the "
+                                 "gate?" },
+    [OBSTACLE_TSS_NONE]      = { prove_tss, CHECK_TSS },
+    [OBSTACLE_TSS_LIMIT]     = { prove_tss, CHECK_TSS },
+    [OBSTACLE_TSS_PAGE]      = { prove_page, "Do the page tables map the TSS?" },
+    [OBSTACLE_STACK_NULL]    = { prove_tss, CHECK_TSS },
+    [OBSTACLE_STACK_LIMIT] = { prove_selector, CHECK_TSS },
+    [OBSTACLE_STACK_TYPE]    = { prove_selector, CHECK_TSS },
+    [OBSTACLE_STACK_ABSENT]  = { prove_selector, CHECK_TSS },
+    [OBSTACLE_STACK_END]     = { prove_stack, "Was the stack pointer set, and the segment's limit "
+                                 "and direction?" },
+    [OBSTACLE_STACK_ADDRESS] = { prove_stack, "Bits 63 to 47 of a stack pointer must be equal." },
+    [OBSTACLE_STACK_PAGE]    = { prove_page, "Was the stack pointer set to memory that is mapped "
+                                 "and writable? Has the stack\n  overflowed (endless recursion)? "
+                                 "A double fault needs a good stack: IST, or a task gate." },
+    [OBSTACLE_TASK_TSS]      = { prove_selector, "A task gate names an available TSS in the GDT, "
+                                 "at least 0x67 bytes long." },
+};
+
+/* The exception that came of it says what the CPU found, if nobody else does. */
+static void say_obstacle(const struct explain_input *in, const struct delivery_step *st, FILE *out)
+{
+    unsigned why = st->obstacle < N_OBSTACLES ? st->obstacle : OBSTACLE_UNKNOWN;
+    fputs(obstacle_infos[why].about, out);
+    if (accounts[why].prove)
+        accounts[why].prove(in, st, out);
+    else
+        fprintf(out, " with vector %u, error code %#x", st->second_vector, st->second_error);
+}
+
+/* After a reset IDTR has base 0 and limit 0x3ff or 0xffff: the vector table of real mode. */
+static bool has_vector_table_of_real_mode(const struct cpu_state *c)
+{
+    return !explain_is_real(c) && c->idtr.base == 0 && c->idtr.limit >= 0x3ff;
+}
+
+/* The first failure is the one to mend. */
+static void say_what_to_check(const struct explain_input *in, const struct delivery_step *st,
+                              FILE *out)
+{
+    const struct cpu_state *c = in->cpu;
+    unsigned why = st->obstacle < N_OBSTACLES ? st->obstacle : OBSTACLE_UNKNOWN;
+    if (why == OBSTACLE_IDT_LIMIT && c->idtr.limit < gate_bytes(c))
+        fprintf(out, "  What to check: was LIDT executed? Its limit is %#x: there is no IDT.\n",
+                c->idtr.limit);
+    else if (has_vector_table_of_real_mode(c))
+        fprintf(out, "  What to check: was LIDT executed? The IDT is at 0, limit %#x, where real "
+                     "mode has its vector\n  table, which has no gates of this mode.\n",
+                c->idtr.limit);
+    else if (accounts[why].check)
+        fprintf(out, "  What to check: %s\n", accounts[why].check);
+}
+
+/* An interrupt, a single step or a double fault comes between two instructions: the address
+ * is that of the next one. */
+static const char *preposition(const struct delivery_step *st)
+{
+    bool between = st->type == EVENT_IRQ || st->type == EVENT_NMI ||
+                   (st->type == EVENT_EXCEPTION && st->vector == VEC_DB);
+    return between ? "before" : "at";
+}
+
+void explain_chain(const struct explain_input *in, FILE *out)
+{
+    const struct delivery_chain *ch = in->chain;
+    size_t n = ch->n < DELIVERY_STEPS ? ch->n : DELIVERY_STEPS;
+    fputs("Why: an exception could not be delivered, nor the double fault that came of it.\n", out);
+    for (size_t i = 0; i < n; i++) {
+        const struct delivery_step *st = &ch->step[i];
+        fputs(i ? "  Then: " : "  First: ", out);
+        say_event(in, st, out);
+        if (!i) {
+            fprintf(out, " %s ", preposition(st));
+            say_instruction(in, st, out);
+        }
+        fputs("\n    its delivery failed: ", out);
+        say_obstacle(in, st, out);
+        fputs(".\n", out);
+    }
+    say_what_to_check(in, &ch->step[0], out);
+}
