@@ -584,6 +584,16 @@ static void test_endless_alignment_check(void **state)
     go(EXIT_TRIPLE_FAULT);
 }
 
+/* The same by a detour: #AC has no handler, which is #GP, whose handler has the unaligned stack. */
+static void test_endless_alignment_check_by_detour(void **state)
+{
+    (void)state;
+    start_checked("8b4301", STACK3 - 1);        /* movl 1(%ebx), %eax: #AC, then #GP, #AC, ... */
+    gate(false, VEC_AC, 8, 0, 0);
+    gate(false, VEC_GP, 0x1b, 0xee, 0);
+    go(EXIT_TRIPLE_FAULT);
+}
+
 /* On a stack that is aligned the same handler is entered; its HLT is not ring 3's to execute. */
 static void test_alignment_check_within_ring_3(void **state)
 {
@@ -749,6 +759,7 @@ int main(void)
         cmocka_unit_test(test_call_gate_stack_is_not_checked),
         cmocka_unit_test(test_outer_stack_is_checked),
         cmocka_unit_test(test_endless_alignment_check),
+        cmocka_unit_test(test_endless_alignment_check_by_detour),
         cmocka_unit_test(test_alignment_check_within_ring_3),
         cmocka_unit_test(test_task_call_and_return),
         cmocka_unit_test(test_task_jump), cmocka_unit_test(test_task_error_code),

@@ -57,7 +57,7 @@ int soft_load_all(struct vcpu *v, struct bytes_in *in)
     event_load(in, &s->delivering);
     x87_sanitize(&s->fpu);
     s->cur = NULL;
-    s->creep = false;
+    s->creep = s->ac_in_delivery = false;
     debug_elsewhere(s);
     v->icount = s->icount;
     bool ok = tlb_load(s, in);

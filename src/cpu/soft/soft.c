@@ -78,6 +78,7 @@ static int soft_create(struct vcpu *v)
 void soft_start_over(struct soft *s)
 {
     s->inject.type = s->delivering.type = s->raised.type = EVENT_NONE;
+    s->ac_in_delivery = false;
     s->pending_db = s->kept_db = 0;
     s->obstacle = OBSTACLE_UNKNOWN;
     s->undelivered.n = 0;

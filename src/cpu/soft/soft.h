@@ -124,6 +124,7 @@ struct soft {
     uint64_t kept_db;           /* B0-B3 that were pending before it: what a fault goes back to */
     struct event inject;        /* from the monitor, for the next entry                        */
     struct event delivering;    /* being delivered now: what makes a second fault double       */
+    bool     ac_in_delivery;    /* and #AC came up on the way: a second one would be endless   */
 
     /* -- an exit in the making -- */
     struct controls ctl;

@@ -56,6 +56,7 @@ int soft_set_state(struct vcpu *v, unsigned groups, const struct cpu_state *c)
         soft_set_flags(s, c->rflags);
         s->halted = s->irq_shadow = s->db_shadow = false;
         s->delivering.type = EVENT_NONE;
+        s->ac_in_delivery = false;
         s->n_supplied = 0;
         s->pending_db = 0;
     }

@@ -1,5 +1,5 @@
 /*
- * cpu/soft/system/deliver.c -- interrupts and exceptions going in, IRET coming back.
+ * cpu/soft/system/deliver.c -- interrupts and exceptions going in; iret.c has the way back.
  *
  * soft_deliver() takes one event through the IVT (real mode), the IDT (gates
  * of protected mode) or the IDT of long mode.  A fault on the way leaves by
@@ -10,8 +10,8 @@
  * INT n and its kin are instructions, not events: s->delivering stays empty,
  * so their faults are ordinary faults, without EXT.
  *
- * [SDM 3A "Interrupt and Exception Handling"; SDM 2A "INT n/INTO/INT3/INT1",
- * "IRET/IRETD/IRETQ"; SDM 3B "8086 Emulation"]
+ * [SDM 3A "Interrupt and Exception Handling"; SDM 2A "INT n/INTO/INT3/INT1";
+ * SDM 3B "8086 Emulation"]
  */
 #include "cpu/soft/system/system.h"
 
@@ -377,6 +377,7 @@ void soft_deliver(struct soft *s, const struct event *e, bool software)
         note_debug(s);
     s->delivering = (struct event){ .type = EVENT_NONE };
     s->undelivered.n = 0;
+    s->ac_in_delivery = false;
     s->halted = false;
     s->irq_shadow = s->db_shadow = false;
     log_delivery(s, &event, from, retired);
@@ -426,17 +427,23 @@ static const enum outcome outcomes[4][4] = {
  * on.  A real processor does this without end and without taking an interrupt, so a guest could
  * take a CPU away from its host (CVE-2015-5307); monitors therefore intercept #AC.  Our engine
  * would sit in this loop as well, past every budget.  It reports a triple fault instead: the guest
- * can do nothing more either way, and the user is told so. */
-static bool is_endless(const struct event *first, const struct event *second)
+ * can do nothing more either way, and the user is told so.
+ *   There are detours: #AC has no handler, which is #GP, whose handler has the unaligned stack.  No
+ * other benign exception comes up in a delivery, so the second #AC before any handler is entered
+ * tells them all. */
+static bool is_endless(const struct soft *s, const struct event *second)
 {
-    return first->type == EVENT_EXCEPTION && first->vector == VEC_AC && second->vector == VEC_AC;
+    const struct event *first = &s->delivering;
+
+    return second->vector == VEC_AC && (s->ac_in_delivery || (first->type == EVENT_EXCEPTION &&
+                                                              first->vector == VEC_AC));
 }
 
 bool soft_escalate(struct soft *s, struct event *e)
 {
-    enum outcome o = is_endless(&s->delivering, e)
-                   ? TRIPLE : outcomes[class_of(&s->delivering)][class_of(e)];
+    enum outcome o = is_endless(s, e) ? TRIPLE : outcomes[class_of(&s->delivering)][class_of(e)];
 
+    s->ac_in_delivery |= e->vector == VEC_AC;
     s->delivering = (struct event){ .type = EVENT_NONE };
     if (o == DOUBLE) {
         if (e->vector == VEC_PF)        /* the second page fault has already said where */
