@@ -81,11 +81,14 @@ static void on_signal(int signo)
         vm_interrupt(running, signo);
 }
 
+/* A terminal that is closed (SIGHUP) ends the run in order, too, unless nohup(1) forbade it. */
 static void catch_signals(void)
 {
-    struct sigaction a = { .sa_handler = on_signal };
+    struct sigaction a = { .sa_handler = on_signal }, old;
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
+    if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &a, NULL);
 }
 
 /* A reader that has gone, or a limit on the size of files, is no reason to die: write() fails, and

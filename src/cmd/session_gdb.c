@@ -282,6 +282,10 @@ int session_run_gdb(const struct run_options *o)
         status = last_words(&s);
         if (o->screen_dump && !dump_screen(&s) && !status)
             status = EXIT_CANNOT;
+        if ((fflush(stdout) != 0 || ferror(stdout)) && !status) {
+            host_say("not all of the guest's output could be written");
+            status = EXIT_CANNOT;
+        }
     }
     gdb_server_close(s.server);
     gdb_stub_free(s.stub);

@@ -98,6 +98,8 @@ int bus_claim(struct bus *b, const struct bus_range *r)
 {
     if (!r->len || last_of(r) < r->base || !r->why)
         return -EINVAL;
+    if (r->ops && r->len - 1 > UINT32_MAX - r->offset)     /* offsets have 32 bits */
+        return -EINVAL;
     size_t i = first_not_below(b, r->base);
     if (i < b->n && b->range[i].base <= last_of(r))
         return -EEXIST;

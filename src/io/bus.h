@@ -47,8 +47,8 @@ struct bus *bus_new(const char *name, enum trace_kind on_read, enum trace_kind o
 void bus_free(struct bus *b);
 
 /* Enter a range (*r is copied; what it points to must outlive the range).  0; -EEXIST if some of
- * it is taken; -EINVAL if it is empty, wraps around the end of addresses or has no `why`;
- * -ENOMEM.  As many ranges as there is memory for. */
+ * it is taken; -EINVAL if it is empty, wraps around the end of addresses, has no `why`, or is a
+ * device's with offsets beyond 32 bits; -ENOMEM.  As many ranges as there is memory for. */
 int bus_claim(struct bus *b, const struct bus_range *r);
 
 /* The movable range that begins at `base` answers at `to` from now on.  0; -ENOENT if no range

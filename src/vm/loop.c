@@ -9,11 +9,13 @@
  * vm_step() is a turn; its halves are vm_prepare() and vm_turn(), so that a debugger can look
  * in between.  Nothing in here knows what a device, an engine or a debugger is like: the answers
  * to exits are in exits.c, time in time_source.c, interrupts in interrupts.c.  Nor does the
- * loop write the trace: vcpu_run() and vcpu_conclude() do (cpu/vcpu_trace.c), whatever the
+ * loop write the trace: vcpu_run() and vcpu_conclude() do (cpu/vcpu.h), whatever the
  * loop is like.
  *
  * [SDM 3C "Virtual-Machine Monitor Programming Considerations": "Using VMX Instructions"]
  */
+#include <signal.h>
+
 #include "base/host.h"
 #include "base/trace.h"
 #include "base/vclock.h"
@@ -29,7 +31,7 @@ static void check_limits(struct vm *vm)
     const struct vm_config *c = &vm->cfg;
     uint64_t icount = boot_cpu(vm)->icount;
     if (vm->interrupted)
-        vm_stop(vm, vm->interrupted == 15 ? VM_TERMINATED : VM_INTERRUPTED, NULL);
+        vm_stop(vm, vm->interrupted == SIGINT ? VM_INTERRUPTED : VM_TERMINATED, NULL);
     else if (c->limit_insns && icount >= c->limit_insns)
         vm_stop(vm, VM_LIMIT_INSNS, "%llu instructions", (unsigned long long)icount);
     else if (c->limit_exits && vm->n_exits >= c->limit_exits)

@@ -118,6 +118,10 @@ static void overlaps_are_refused(void **state)
     assert_int_equal(bus_claim(bus, &r), -EINVAL);
     r = (struct bus_range){ ~UINT64_C(0), 2, &byte_ops, &c8, "x", 0, false };
     assert_int_equal(bus_claim(bus, &r), -EINVAL);
+    r = (struct bus_range){ 0x100000000, UINT64_C(0x100000001), &byte_ops, &c8, "x", 0, false };
+    assert_int_equal(bus_claim(bus, &r), -EINVAL);
+    r.len--;
+    assert_int_equal(bus_claim(bus, &r), 0);
 }
 
 static void a_wide_access_reaches_a_narrow_device_as_bytes(void **state)
