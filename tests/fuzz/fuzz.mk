@@ -46,14 +46,14 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/libvitrine.a
 
 # Both ends of debugger/link/link.h in one process: tests/fuzz/one_process.h
 ONE_PROCESS := sendmsg recvmsg recv poll nanosleep fork kill _exit vm_new host_ready_soon host_say \
-    host_shared_alloc store_record store_take \
+    host_shared_alloc store_record store_take make_machine dirty_take \
     $(foreach n,1 2 4 8,__sanitizer_cov_trace_cmp$n __sanitizer_cov_trace_const_cmp$n)
 $(BUILD)/fuzz/fuzz_gdb: LDLIBS += $(ONE_PROCESS:%=-Wl,--wrap=%)
 
 # What is built once and put back after each input: tests/fuzz/world.h
-WORLD := host_page_alloc host_page_free
+WORLD := host_page_alloc host_page_free free realloc
 QUICK := __asan_handle_no_return                # tests/fuzz/quick.h
-$(foreach t,soft devices snapshot,$(BUILD)/fuzz/fuzz_$t): \
+$(foreach t,soft devices snapshot gdb,$(BUILD)/fuzz/fuzz_$t): \
     LDLIBS += $(WORLD:%=-Wl,--wrap=%)
 $(foreach t,soft devices snapshot gdb trace_file,$(BUILD)/fuzz/fuzz_$t): LDLIBS += $(QUICK:%=-Wl,--wrap=%)
 

@@ -6,8 +6,8 @@
  * is a session, a packet's body on each line, made into packets here, so that
  * what is mutated is what they say.  A line of "^C" is the interrupt, one of "..." lets
  * the guest run for a while, and a `monitor` command is in plain text.
- * The machine is one for all inputs, in this process (one_process.h), and is put back
- * by a snapshot behind each that has changed it.
+ * The machine, the link and the stub are one for all inputs, in this process, and are put back
+ * behind each (one_process.h).
  *
  * Whatever comes:
  *     what goes out is packets and acknowledgements
@@ -17,11 +17,11 @@
  * (Other `monitor` commands than those below are fuzz_console's, and may write files.)
  */
 #include <stdio.h>
-#include <sys/mman.h>
 
 #include "base/trace.h"
 #include "debugger/gdb/stub.h"
 #include "debugger/link/link.h"
+#include "debugger/symbols/gdb_regs.h"
 #include "one_process.h"
 #include "vm/state.h"
 
@@ -39,38 +39,10 @@ static const uint8_t code[0x70] = {
 
 static struct link *l;
 static struct gdb_stub *stub;
-static int snapshot = -1;
-static uint64_t hash;                   /* of the machine as it was at first */
+static uint64_t hash;                   /* of the machine as it was at first, without memory */
 static bool touched;                    /* the input may have changed it     */
 static bool loose;                      /* ... or ended the conversation     */
 static unsigned asked, answers;
-
-static void begin(void)
-{
-    static char path[] = "/tmp/vitrine-fuzz-gdb-XXXXXX";
-    char why[300];
-    int fd = mkstemp(path);
-    static uint8_t image[0xf000];
-    memset(image, 0x90, sizeof image);  /* zeros are code that writes over itself: slow */
-    memcpy(image, code, sizeof code);
-    if (fd < 0 || write(fd, image, sizeof image) != sizeof image)
-        abort();
-    close(fd);
-    const struct link_options o = {
-        .machine = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = 1 << 20 },
-        .guest = { .path = path, .format = "flat@0x1000:16" }, .no_sandbox = true,
-        .checkpoint_bytes = 4 << 20,
-    };
-    l = link_in_one_process(&o, why, sizeof why);
-    stub = l ? gdb_stub_new(&(struct gdb_options){ .link = l, .guest_path = path,
-                                                   .serves_file = true }) : NULL;
-    snapshot = memfd_create("snapshot", MFD_CLOEXEC);
-    if (!stub || snapshot < 0 || link_save(l, snapshot, why, sizeof why))
-        bug("%s", why);
-    hash = vm_hash(one.vm);
-    link_patience(l, 15000);            /* a busy machine is no hanging monitor */
-    unlink(path);
-}
 
 /* Acknowledgements and whole packets with right sums.  Console output is no answer. */
 static void check_output(void)
@@ -117,6 +89,54 @@ static void give_packet(const char *body, size_t n)
     snprintf(packet + 1 + n, 4, "#%02x", sum & 255);
     give(packet, n + 4);
     free(packet);
+}
+
+/* One instruction on, back, and on again: what the first request to run and the first to go back
+ * make, the machine's past and a ring of events for it, is made once. */
+static void go_once(void)
+{
+    static const char *const ways[] = { "s", "bs", "s" };
+    gdb_stub_connected(stub);
+    for (size_t i = 0; i < NELEM(ways); i++) {
+        give_packet(ways[i], strlen(ways[i]));
+        for (int k = 0; k < PATIENCE && link_state(l) == LINK_RUNNING; k++)
+            look();
+        bug_if(link_state(l) != LINK_STOPPED, "`%s` does not stop", ways[i]);
+    }
+    gdb_stub_gone(stub);
+}
+
+static void begin(void)
+{
+    static char path[] = "/tmp/vitrine-fuzz-gdb-XXXXXX";
+    char why[300];
+    int fd = mkstemp(path);
+    static uint8_t image[0xf000];
+    memset(image, 0x90, sizeof image);  /* zeros are code that writes over itself: slow */
+    memcpy(image, code, sizeof code);
+    if (fd < 0 || write(fd, image, sizeof image) != sizeof image)
+        abort();
+    close(fd);
+    const struct link_options o = {
+        .machine = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = 1 << 20 },
+        .guest = { .path = path, .format = "flat@0x1000:16" }, .no_sandbox = true,
+        .checkpoint_bytes = 4 << 20,
+    };
+    size_t bytes;
+    for (unsigned a = 0; a < N_GDB_ARCHS; a++)
+        gdb_reg_xml(a, &bytes);         /* makes tables that stay as long as the process */
+    world_begin(&kept.world);
+    l = link_in_one_process(&o, why, sizeof why);
+    stub = l ? gdb_stub_new(&(struct gdb_options){ .link = l, .guest_path = path,
+                                                   .serves_file = true }) : NULL;
+    if (!stub)
+        bug("%s", why);
+    link_patience(l, 15000);            /* a busy machine is no hanging monitor */
+    go_once();
+    gdb_stub_connected(stub);
+    one_process_keep();
+    hash = vm_hash_parts(one.vm);
+    unlink(path);
 }
 
 /* What may be said to the console here: nothing that writes a file. */
@@ -177,24 +197,18 @@ static void settle(void)
     bug_if(link_state(l) == LINK_DEAD, "the monitor is gone");
 }
 
-/* What the console has set stays, otherwise, for the next. */
-static void delete_breaks(void)
+static bool is_as_at_first(void)
 {
-    struct link_break b;
-    while (link_break_at(l, 0, &b) == 0)
-        link_break_delete(l, b.nr);
+    return vm_hash_parts(one.vm) == hash && world_same_ram(&kept.world, one.vm->gmem);
 }
 
+/* All as it was for the first input; now and then it is checked that the guest is. */
 static void put_back(void)
 {
-    char why[300];
-    delete_breaks();
-    if (!touched) {
-        bug_if(asked % 8 == 0 && vm_hash(one.vm) != hash, "looking has changed the guest");
-        return;
-    }
-    lseek(snapshot, 0, SEEK_SET);
-    bug_if(link_load(l, snapshot, why, sizeof why), "%s", why);
+    static unsigned n;
+    bug_if(!touched && asked % 8 == 0 && !is_as_at_first(), "looking has changed the guest");
+    one_process_put_back();
+    bug_if(++n % 64 == 0 && !is_as_at_first(), "the guest is not put back");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -206,7 +220,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     asked = answers = 0;
     touched = loose = size && !data[0];
-    gdb_stub_connected(stub);
+    world_enter(&kept.world);
     if (size && !data[0]) {
         give(data + 1, size - 1);
     } else {

@@ -9,7 +9,9 @@
  *     the debugger's end     recv, poll     ---->   the VMM runs until it looks for a request
  *     the VMM's end          recvmsg, poll  <----
  *
- * A guest that runs gets SLICE_NS of its time at once.  There is one machine, which never ends.
+ * A guest that runs gets SLICE_NS of its time at once.  There is one machine, which never ends:
+ * one_process_keep() says how both ends are at the beginning of an input, one_process_put_back()
+ * makes them so again (world.h), with the VMM's stack, wherever its program was.
  */
 #ifndef TESTS_FUZZ_ONE_PROCESS_H
 #define TESTS_FUZZ_ONE_PROCESS_H
@@ -28,15 +30,16 @@
 
 #include "base/host.h"
 #include "base/vclock.h"
-#include "debugger/vmm/wire.h"
+#include "debugger/vmm/vmm_private.h"
 #include "quick.h"
+#include "world.h"
 
 #define SLICE_NS    100
 #define STACK_BYTES (1 << 20)
 #define NO_PROCESS  0x3fffffff          /* the VMM's pid */
 
-struct message { struct message *next; size_t n, n_control; char control[256], byte[]; };
-struct message_queue { struct message *first, **last; };
+struct parcel { struct parcel *next; size_t n, n_control; char control[256], byte[]; };
+struct message_queue { struct parcel *first, **last; };
 
 static struct {
     struct message_queue to_vmm, to_debugger;
@@ -83,7 +86,7 @@ static void to_vmm(void)
 {
     if (!one.begun) {
         one.begun = true;
-        one.stack = malloc(STACK_BYTES);
+        one.stack = __real_host_page_alloc(STACK_BYTES);
         void (**top)(void) = (void (**)(void))((char *)one.stack + STACK_BYTES) - 2;
         *top = vmm_begins;              /* where the first switch returns to */
         one.sp_vmm = top - 6;
@@ -124,7 +127,7 @@ static void put_message(struct message_queue *q, const struct msghdr *msg)
     size_t n = 0;
     for (size_t i = 0; i < msg->msg_iovlen; i++)
         n += msg->msg_iov[i].iov_len;
-    struct message *m = malloc(sizeof *m + n);
+    struct parcel *m = malloc(sizeof *m + n);
     if (!m || msg->msg_controllen > sizeof m->control)
         abort();
     m->next = NULL;
@@ -146,7 +149,7 @@ static void put_message(struct message_queue *q, const struct msghdr *msg)
 
 static ssize_t take_message(struct message_queue *q, void *to, size_t room, struct msghdr *msg)
 {
-    struct message *m = q->first;
+    struct parcel *m = q->first;
     size_t n = m->n < room ? m->n : room;
     q->first = m->next;
     memcpy(to, m->byte, n);
@@ -301,6 +304,98 @@ size_t __wrap_store_take(struct store *s, struct trace_ring *ring, uint64_t size
     (void)s, (void)size;
     ring->tail = ring->head;
     return n;
+}
+
+void __real_make_machine(struct vmm *m);
+void __wrap_make_machine(struct vmm *m);
+size_t __real_dirty_take(struct dirty *d, gpa_t *out, size_t n);
+size_t __wrap_dirty_take(struct dirty *d, gpa_t *out, size_t n);
+
+void __wrap_make_machine(struct vmm *m)
+{
+    world_note_area(m, sizeof *m);
+    __real_make_machine(m);
+}
+
+/* ---- putting back ---- */
+
+#define KEPT_PAGES 1024                     /* of guest memory: no more than 4 MiB */
+
+static struct {
+    struct world world;
+    uint64_t     taken[KEPT_PAGES / 64];    /* pages that the past has taken from vm->dirty */
+    char        *sp;                        /* the VMM's, and what lies from there to its stack's end */
+    char         stack[STACK_BYTES];
+    uint8_t      shadow[STACK_BYTES / 8];   /* what AddressSanitizer says of that */
+} kept;
+
+/* The past asks which pages are dirty, and they are clean then: who puts back must know, too. */
+size_t __wrap_dirty_take(struct dirty *d, gpa_t *out, size_t n)
+{
+    n = __real_dirty_take(d, out, n);
+    for (size_t i = 0; i < n; i++) {
+        bug_if(out[i] / PAGE_SIZE >= KEPT_PAGES, "more memory than is kept");
+        kept.taken[out[i] / PAGE_SIZE / 64] |= BIT(out[i] / PAGE_SIZE % 64);
+    }
+    return n;
+}
+
+/* Byte by byte, for memcpy() would be told that it touches what nobody may. */
+__attribute__((no_sanitize("all")))
+static void copy_unseen(void *to, const void *from, size_t n)
+{
+    volatile uint64_t *a = to;
+    const uint64_t *b = from;
+    for (; n >= 8; n -= 8)
+        *a++ = *b++;
+    for (size_t i = 0; i < n; i++)
+        ((volatile uint8_t *)a)[i] = ((const uint8_t *)b)[i];
+}
+
+static uint8_t *shadow_of(const char *at)
+{
+    size_t scale, offset;
+    __asan_get_shadow_mapping(&scale, &offset);
+    return (uint8_t *)(((uintptr_t)at >> scale) + offset);
+}
+
+static char *stack_top(void)
+{
+    return (char *)one.stack + STACK_BYTES;
+}
+
+static void put_stack_back(void)
+{
+    char *now = one.sp_vmm, *from = now < kept.sp ? now : kept.sp;
+    size_t n = (size_t)(stack_top() - kept.sp);
+    __asan_unpoison_memory_region(from, (size_t)(stack_top() - from));
+    copy_unseen(kept.sp, kept.stack, n);
+    copy_unseen(shadow_of(kept.sp), kept.shadow, n / 8);
+}
+
+/* From world_begin(&kept.world) on all that is made belongs to both ends; now it is complete. */
+static void one_process_keep(void)
+{
+    world_note_area(one.page, WIRE_PAGE_BYTES);
+    world_note_area(one.trace->ring, sizeof *one.trace->ring);
+    world_note_area(&one, sizeof one);
+    world_end(&kept.world, one.vm->gmem, NULL);
+    kept.sp = one.sp_vmm;
+    copy_unseen(kept.stack, kept.sp, (size_t)(stack_top() - kept.sp));
+    copy_unseen(kept.shadow, shadow_of(kept.sp), (size_t)(stack_top() - kept.sp) / 8);
+}
+
+static void one_process_put_back(void)
+{
+    gpa_t gpa[64];
+    while (__wrap_dirty_take(one.vm->dirty, gpa, NELEM(gpa)))
+        ;
+    for (size_t i = 0; i < KEPT_PAGES; i++)
+        if (kept.taken[i / 64] >> i % 64 & 1)
+            world_put_page(&kept.world, i * PAGE_SIZE);
+    memset(kept.taken, 0, sizeof kept.taken);
+    put_stack_back();
+    bug_if(!world_put_back(&kept.world), "something was freed that cannot come back");
 }
 
 static struct link *link_in_one_process(const struct link_options *o, char *why, size_t n)

@@ -6,15 +6,16 @@
  * that was allocated between world_begin() and world_end():
  *
  *     malloc()             told by AddressSanitizer's hooks        compared, copied back
- *     host_page_alloc()    the linker puts __wrap_ functions       the same; above SCRATCH_BYTES
- *                          here in its place (fuzz.mk)             only what was written of it: it
- *                                                                  is filled from its beginning
+ *     what else there is   world_note_area()                       the same
+ *     host_page_alloc()    the linker puts __wrap_ functions       the same
+ *                          here in its place (fuzz.mk)
  *     guest memory         vm->dirty says which pages              copied back
  *
+ * Of large areas (world_scratch()) only what was written: they are filled from their beginning.
  * So it knows nothing of what the memory means, and whoever adds a field to a struct need
- * not think of it.  What an input allocates and leaves is freed; pages of the world that it frees
- * are poisoned until they come back.  What it gives back to malloc() cannot come back: then
- * world_put_back() says false, and the caller builds another.
+ * not think of it.  What an input allocates and leaves is freed; what it frees of the world is
+ * poisoned until it comes back.  Only what the C library itself gives back to malloc() cannot come
+ * back: then world_put_back() says false, and the caller builds another.
  *
  * Invariant: an input's end does not depend on the inputs before it.  Each CHECK_EVERYth
  * input (all, with FUZZ_CHECK=1) is run again in a new world, and the ends must be the same:
@@ -33,8 +34,8 @@
 #include "mem/gmem.h"
 #include "quick.h"
 
-#define WORLD_BLOCKS  1024
-#define WORLD_LEFT    4096
+#define WORLD_BLOCKS  4096
+#define WORLD_LEFT    65536
 #define SCRATCH_BYTES (128u << 10)
 #define SCRATCH_GAP   8             /* so many zero pages in a row were never written */
 #define CHECK_EVERY   1000
@@ -171,6 +172,54 @@ void __wrap_host_page_free(void *hva, uint64_t bytes)
         world_give_pages(hva, bytes);
 }
 
+/* The linker puts these in the place of free() and realloc() of our own code. */
+void __real_free(void *at);
+void __wrap_free(void *at);
+void *__real_realloc(void *at, size_t n);
+void *__wrap_realloc(void *at, size_t n);
+
+/* The block of the running world that malloc() has made there; NULL: none. */
+static struct world_block *world_own(const void *at)
+{
+    struct world_block *b = world_now && !world_now->building && at ? world_find(world_now, at)
+                                                                    : NULL;
+    if (b && b->gone)
+        abort();                            /* freed twice */
+    return b && !b->pages ? b : NULL;
+}
+
+void __wrap_free(void *at)
+{
+    struct world_block *b = world_own(at);
+    if (!b) {
+        __real_free(at);
+        return;
+    }
+    b->gone = true;
+    __asan_poison_memory_region(at, b->n);
+}
+
+void *__wrap_realloc(void *at, size_t n)
+{
+    struct world_block *b = world_own(at);
+    if (!b)
+        return __real_realloc(at, n);
+    void *other = malloc(n);
+    if (other) {
+        memcpy(other, at, n < b->n ? n : b->n);
+        __wrap_free(at);
+    }
+    return other;
+}
+
+/* Memory that no allocation tells of: static, or shared with another process. */
+__attribute__((unused))
+static void world_note_area(void *at, size_t n)
+{
+    if (world_now && world_now->building)
+        world_note(at, n, true);
+}
+
 /* ---- building ---- */
 
 /* From here all that is allocated belongs to w, which is all zero. */
@@ -193,7 +242,7 @@ static int world_by_address(const void *a, const void *b)
 static void world_keep_ram(struct world *w)
 {
     gpa_t gpa[64];
-    while (dirty_take(w->dirty, gpa, NELEM(gpa)))
+    while (w->dirty && dirty_take(w->dirty, gpa, NELEM(gpa)))
         ;
     for (size_t i = 0; i < gmem_count(w->gmem) && i < NELEM(w->ram_image); i++) {
         const struct gmem_region *r = gmem_region(w->gmem, i);
@@ -206,19 +255,34 @@ static void world_keep_ram(struct world *w)
     }
 }
 
+/* Are the bytes of a block from `at` on zero, of one page at most?  *n: how many they are. */
+static bool world_zero(const struct world_block *b, size_t at, size_t *n)
+{
+    const uint8_t *p = b->at + at;
+    *n = b->n - at < PAGE_SIZE ? b->n - at : PAGE_SIZE;
+    return !p[0] && !memcmp(p, p + 1, *n - 1);
+}
+
 /* The bytes of a scratch area up to the last that is not zero, in pages. */
 static size_t world_written(const struct world_block *b)
 {
-    size_t n = b->n & PAGE_MASK;
-    for (; n; n -= PAGE_SIZE) {
-        const uint8_t *p = b->at + n - PAGE_SIZE;
-        if (p[0] || memcmp(p, p + 1, PAGE_SIZE - 1))
-            break;
+    size_t at = (b->n - 1) & PAGE_MASK, n;
+    while (world_zero(b, at, &n)) {
+        if (!at)
+            return 0;
+        at -= PAGE_SIZE;
     }
-    return n;
+    return at + n;
 }
 
-/* The world is as it shall be at the beginning of each input.  gmem and dirty may be NULL. */
+/* Areas that are large, and are filled from their beginning: tables, decoded code, events. */
+static bool world_scratch(const struct world_block *b)
+{
+    return b->n >= (b->pages ? SCRATCH_BYTES : 8 * SCRATCH_BYTES);
+}
+
+/* The world is as it shall be at the beginning of each input.  gmem and dirty may be NULL; with
+ * gmem alone the caller puts pages back, because somebody else takes the dirty ones. */
 static void world_end(struct world *w, struct gmem *gmem, struct dirty *dirty)
 {
     world_now = NULL;
@@ -233,7 +297,7 @@ static void world_end(struct world *w, struct gmem *gmem, struct dirty *dirty)
         b->image = __real_host_page_alloc(b->n + PAGE_SIZE);
         if (!b->image)
             abort();
-        b->used = b->n < SCRATCH_BYTES ? b->n : world_written(b);
+        b->used = world_scratch(b) ? world_written(b) : b->n;
         memcpy(b->image, b->at, b->used);
     }
 }
@@ -252,7 +316,7 @@ static void world_free_left(struct world *w)
         if (w->left[i].pages)
             world_give_pages(w->left[i].at, w->left[i].pages);
         else
-            free(w->left[i].at);
+            __real_free(w->left[i].at);
     w->n_left = 0;
 }
 
@@ -288,11 +352,10 @@ static void world_put_block(struct world_block *b)
 static void world_clear_scratch(struct world_block *b)
 {
     unsigned clean = 0;
-    for (size_t at = b->used; at < b->n && clean < SCRATCH_GAP; at += PAGE_SIZE) {
-        const uint8_t *p = b->at + at;
-        clean = !p[0] && !memcmp(p, p + 1, PAGE_SIZE - 1) ? clean + 1 : 0;
+    for (size_t at = b->used, n; at < b->n && clean < SCRATCH_GAP; at += PAGE_SIZE) {
+        clean = world_zero(b, at, &n) ? clean + 1 : 0;
         if (!clean)
-            memset(b->at + at, 0, PAGE_SIZE);
+            memset(b->at + at, 0, n);
     }
 }
 
@@ -303,7 +366,7 @@ static bool world_put_back(struct world *w)
     if (w->broken)
         return false;
     world_free_left(w);
-    if (w->gmem)
+    if (w->dirty)
         world_put_ram(w);
     for (size_t i = 0; i < w->n_blocks; i++) {
         if (w->block[i].gone)
@@ -343,6 +406,7 @@ static bool world_same_ram(const struct world *w, const struct gmem *m)
 /* ---- the check ---- */
 
 /* Is this input to be run again, in a new world? */
+__attribute__((unused))
 static bool world_check_due(void)
 {
     static uint64_t n;
@@ -353,6 +417,7 @@ static bool world_check_due(void)
 }
 
 /* Part of a number for "the same end". */
+__attribute__((unused))
 static uint64_t world_sum(uint64_t h, const void *data, size_t n)
 {
     const uint8_t *at = data;

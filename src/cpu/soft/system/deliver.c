@@ -421,13 +421,13 @@ static const enum outcome outcomes[4][4] = {
     [DOUBLE_FAULT] = { SERIAL, TRIPLE, TRIPLE, TRIPLE },
 };
 
-/* Would delivering `second` only raise it again, for ever?  #AC is neither contributory nor a page
- * fault, so the table above has the CPU deliver an #AC that comes while it delivers another.  If the
- * gate leads to ring 3, whose stack is unaligned, the push of that frame raises the next #AC, and so
- * on.  A real processor does this without end and without taking an interrupt, so a guest could
- * take a CPU away from its host (CVE-2015-5307); monitors therefore intercept #AC.  Our engine
- * would sit in this loop as well, past every budget.  It reports a triple fault instead: the guest
- * can do nothing more either way, and the user is told so.
+/* Would delivering `second` only raise it again, for ever?  #AC is neither contributory nor a
+ * page fault, so the table above has the CPU deliver an #AC that comes while it delivers another.
+ * If the gate leads to ring 3, whose stack is unaligned, the push of that frame raises the next
+ * #AC, and so on.  A real processor does this without end and without taking an interrupt, so a
+ * guest could take a CPU away from its host (CVE-2015-5307); monitors therefore intercept #AC.
+ * Our engine would sit in this loop as well, past every budget.  It reports a triple fault
+ * instead: the guest can do nothing more either way, and the user is told so.
  *   There are detours: #AC has no handler, which is #GP, whose handler has the unaligned stack.  No
  * other benign exception comes up in a delivery, so the second #AC before any handler is entered
  * tells them all. */
