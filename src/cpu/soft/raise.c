@@ -141,6 +141,8 @@ bool soft_take_fault(struct soft *s)
     const struct uop *u = s->cur;
 
     if (intercepted(s, e.vector)) {
+        if (undelivered_is_int(s, u, &by_int))
+            s->interrupted_int = by_int;
         soft_exit_exception(s, &e);     /* with the instruction's bytes: before unwinding */
         soft_unwind(s);
         return true;

@@ -26,6 +26,7 @@
 
 #include "cpu/soft/exec.h"
 #include "cpu/soft/run.h"
+#include "cpu/soft/system/system.h"
 
 /* ---- between instructions ---- */
 
@@ -242,6 +243,11 @@ static bool enter_guest(struct soft *s)
     struct event e = s->inject, first = s->delivering;
 
     s->inject.type = EVENT_NONE;
+    if (UNLIKELY(s->interrupted_int.type != EVENT_NONE)) {
+        if (e.type == EVENT_EXCEPTION)
+            undelivered_add(s, &s->interrupted_int, &e);
+        s->interrupted_int.type = EVENT_NONE;
+    }
     if (e.type != EVENT_NONE && first.type != EVENT_NONE) {
         if (soft_take_second_fault(s, &e))
             return false;

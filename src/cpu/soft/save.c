@@ -37,6 +37,7 @@ void soft_save_all(struct vcpu *v, struct bytes_out *o)
     bytes_put_u64(o, s->undelivered.n);
     event_save(o, &s->inject);
     event_save(o, &s->delivering);
+    event_save(o, &s->interrupted_int);
     tlb_save(s, o);
 }
 
@@ -55,6 +56,7 @@ int soft_load_all(struct vcpu *v, struct bytes_in *in)
     s->undelivered.n = n_steps < DELIVERY_STEPS ? n_steps : DELIVERY_STEPS;
     event_load(in, &s->inject);
     event_load(in, &s->delivering);
+    event_load(in, &s->interrupted_int);
     x87_sanitize(&s->fpu);
     s->cur = NULL;
     s->creep = s->ac_in_delivery = false;

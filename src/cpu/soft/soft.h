@@ -166,6 +166,8 @@ struct soft {
     uint64_t obstacle;          /* enum obstacle of s->raised                                  */
     uint64_t obstacle_at;
     struct delivery_chain undelivered;
+    struct event interrupted_int;       /* the INT whose delivery met the fault that the monitor
+                                         * is asked about; type EVENT_NONE: no INT            */
 };
 
 /* ---- leaving an instruction (raise.c, exits.c) ---- */

@@ -35,11 +35,21 @@ static const struct { const char *letters, *name; } exceptions[32] = {
 /* Bits of a page fault's error code.  [SDM 3A "Interrupt 14-Page-Fault Exception (#PF)"] */
 enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_RESERVED = 8, PF_FETCH = 16 };
 
-static void say_page_fault(const struct explain_input *in, uint32_t error, uint64_t cr2, FILE *out)
+/* Was it the instruction itself that could not be read?  The bit of the error code that says
+ * so exists only with no-execute pages or SMEP; the address tells as well. */
+static bool fetch_failed(const struct explain_input *in, const struct delivery_step *st)
 {
+    return st->type == EVENT_EXCEPTION && st->vector == VEC_PF && !(st->error & PF_WRITE) &&
+           st->cr2 - explain_linear(in->cpu, SEG_CS, st->rip) < 15;
+}
+
+static void say_page_fault(const struct explain_input *in, const struct delivery_step *st,
+                           FILE *out)
+{
+    uint32_t error = st->error;
     fprintf(out, "%s%s%#" PRIx64 ", ", error & PF_USER ? "in ring 3 " : "",
-            error & PF_FETCH ? "code was fetched at " : error & PF_WRITE ? "written to "
-                                                                         : "read from ", cr2);
+            error & PF_FETCH || fetch_failed(in, st) ? "code was fetched at " :
+            error & PF_WRITE ? "written to " : "read from ", st->cr2);
     if (error & PF_RESERVED)
         fputs("where a page table entry has a reserved bit set", out);
     else if (error & PF_PRESENT)
@@ -62,7 +72,7 @@ static void say_selector(const struct explain_input *in, unsigned sel, FILE *out
     if ((sel | 7) > limit)
         fprintf(out, ", beyond the end of the %s at %#" PRIx64 " limit %#x", table, base, limit);
     else if (sel & ~3u && in->read(in->arg, base + (sel & ~7u), d, sizeof d))
-        fprintf(out, ", of which the %s at %#" PRIx64 " says: access byte %#04x, flags %#x", table,
+        fprintf(out, ", of which the %s at %#" PRIx64 " says: access byte 0x%02x, flags %#x", table,
                 base, d[5], d[6] >> 4);
 }
 
@@ -84,7 +94,9 @@ static void say_event(const struct explain_input *in, const struct delivery_step
     if (st->type == EVENT_IRQ)
         fprintf(out, "an interrupt from a device (vector %#x)", st->vector);
     else if (st->type == EVENT_SOFTWARE)
-        fprintf(out, "INT %#x (a software interrupt, vector %u)", st->vector, st->vector);
+        fprintf(out, "INT %#x (%s, vector %u)", st->vector,
+                st->vector == VEC_BP ? "breakpoint, #BP" : st->vector == VEC_OF ? "overflow, #OF" :
+                "a software interrupt", st->vector);
     else if (!named)
         fprintf(out, "exception %u", st->vector);
     else {
@@ -92,7 +104,7 @@ static void say_event(const struct explain_input *in, const struct delivery_step
                 exceptions[st->vector].letters, st->vector);
         if (st->vector == VEC_PF) {
             fputs(": ", out);
-            say_page_fault(in, st->error, st->cr2, out);
+            say_page_fault(in, st, out);
         } else if (st->has_error && st->vector != VEC_DF) {
             say_error_code(in, st->error, out);
         }
@@ -162,7 +174,7 @@ static void prove_gate(const struct explain_input *in, const struct delivery_ste
     if (!any)
         fprintf(out, ": at %#" PRIx64 " there are only zeros, it was never filled in", st->at);
     else
-        fprintf(out, ": at %#" PRIx64 " its type byte is %#04x (selector %#x, offset %#x)", st->at,
+        fprintf(out, ": at %#" PRIx64 " its type byte is 0x%02x (selector %#x, offset %#x)", st->at,
                 b[5], b[2] | b[3] << 8, b[0] | b[1] << 8 | (unsigned)b[6] << 16 |
                 (unsigned)b[7] << 24);
 }
@@ -175,8 +187,12 @@ static void prove_selector(const struct explain_input *in, const struct delivery
 
 static void prove_handler(const struct explain_input *in, const struct delivery_step *st, FILE *out)
 {
-    (void)in;
+    const struct cpu_state *c = in->cpu;
+    uint8_t gate[4];
     fprintf(out, ": it would be at %#" PRIx64, st->at);
+    if (!explain_is_real(c) &&
+        in->read(in->arg, c->idtr.base + st->vector * gate_bytes(c), gate, sizeof gate))
+        say_selector(in, gate[2] | (unsigned)gate[3] << 8, out);
 }
 
 static void prove_tss(const struct explain_input *in, const struct delivery_step *st, FILE *out)
@@ -213,53 +229,53 @@ static void prove_page(const struct explain_input *in, const struct delivery_ste
 }
 
 #define CHECK_SELECTOR                                                                          \
-    "The selector in the gate must be that of the kernel's code segment in the GDT that LGDT "  \
+    "the selector in the gate must be that of the kernel's code segment in the GDT that LGDT "  \
     "loaded last\n  (index times 8)."
 #define CHECK_TSS \
-    "Was LTR executed, and are SS0 and ESP0 (in long mode: RSP0, IST) set in the TSS that TR names?"
+    "was LTR executed, and are SS0 and ESP0 (in long mode: RSP0, IST) set in the TSS that TR names?"
 
 /* For each obstacle: the numbers that prove it, and what to check. */
 static const struct { prove_fn *prove; const char *check; } accounts[N_OBSTACLES] = {
-    [OBSTACLE_IDT_LIMIT]     = { prove_idt_limit, "The limit that LIDT loads is the size of the "
+    [OBSTACLE_IDT_LIMIT]     = { prove_idt_limit, "the limit that LIDT loads is the size of the "
                                  "table in bytes minus 1." },
-    [OBSTACLE_IDT_PAGE]      = { prove_page, "Do the page tables map the IDT? LIDT takes a linear "
+    [OBSTACLE_IDT_PAGE]      = { prove_page, "do the page tables map the IDT? LIDT takes a linear "
                                  "address." },
-    [OBSTACLE_GATE_TYPE]     = { prove_gate, "Was this gate filled in, and are the bytes in their "
+    [OBSTACLE_GATE_TYPE]     = { prove_gate, "was this gate filled in, and are the bytes in their "
                                  "order? The type byte of an\n  interrupt gate is 0x8e, of a trap "
                                  "gate 0x8f." },
-    [OBSTACLE_GATE_DPL]      = { prove_gate, "A program in ring 3 may use INT n only through a "
+    [OBSTACLE_GATE_DPL]      = { prove_gate, "a program in ring 3 may use INT n only through a "
                                  "gate whose DPL is 3: type byte 0xee." },
-    [OBSTACLE_GATE_ABSENT]   = { prove_gate, "Bit 7 of the type byte (P) must be set: 0x8e for an "
+    [OBSTACLE_GATE_ABSENT]   = { prove_gate, "bit 7 of the type byte (P) must be set: 0x8e for an "
                                  "interrupt gate." },
     [OBSTACLE_CODE_NULL]     = { prove_selector, CHECK_SELECTOR },
     [OBSTACLE_CODE_LIMIT]    = { prove_selector, CHECK_SELECTOR },
     [OBSTACLE_CODE_TYPE]     = { prove_selector, CHECK_SELECTOR },
-    [OBSTACLE_CODE_DPL]      = { prove_selector, "Interrupts lead to the same ring or an inner "
+    [OBSTACLE_CODE_DPL]      = { prove_selector, "interrupts lead to the same ring or an inner "
                                  "one, never outward." },
-    [OBSTACLE_CODE_LONG]     = { prove_selector, "In long mode handlers are 64-bit code: flags of "
+    [OBSTACLE_CODE_LONG]     = { prove_selector, "in long mode handlers are 64-bit code: flags of "
                                  "the descriptor L = 1, D = 0." },
-    [OBSTACLE_CODE_ABSENT]   = { prove_selector, "Bit 7 of the descriptor's access byte (P) must "
+    [OBSTACLE_CODE_ABSENT]   = { prove_selector, "bit 7 of the descriptor's access byte (P) must "
                                  "be set: 0x9a for the kernel's code." },
-    [OBSTACLE_CODE_V86]      = { prove_selector, "Code behind the gate must be of ring 0 and not "
+    [OBSTACLE_CODE_V86]      = { prove_selector, "code behind the gate must be of ring 0 and not "
                                  "conforming." },
-    [OBSTACLE_TABLE_PAGE]    = { prove_page, "Do the page tables map the GDT? After paging is on, "
+    [OBSTACLE_TABLE_PAGE]    = { prove_page, "do the page tables map the GDT? After paging is on, "
                                  "its address is a linear one." },
-    [OBSTACLE_HANDLER_LIMIT] = { prove_handler, "Are both halves of the handler's offset in the "
+    [OBSTACLE_HANDLER_LIMIT] = { prove_handler, "are both halves of the handler's offset in the "
                                  "gate?" },
     [OBSTACLE_TSS_NONE]      = { prove_tss, CHECK_TSS },
     [OBSTACLE_TSS_LIMIT]     = { prove_tss, CHECK_TSS },
-    [OBSTACLE_TSS_PAGE]      = { prove_page, "Do the page tables map the TSS?" },
+    [OBSTACLE_TSS_PAGE]      = { prove_page, "do the page tables map the TSS?" },
     [OBSTACLE_STACK_NULL]    = { prove_tss, CHECK_TSS },
     [OBSTACLE_STACK_LIMIT] = { prove_selector, CHECK_TSS },
     [OBSTACLE_STACK_TYPE]    = { prove_selector, CHECK_TSS },
     [OBSTACLE_STACK_ABSENT]  = { prove_selector, CHECK_TSS },
-    [OBSTACLE_STACK_END]     = { prove_stack, "Was the stack pointer set, and the segment's limit "
+    [OBSTACLE_STACK_END]     = { prove_stack, "was the stack pointer set, and the segment's limit "
                                  "and direction?" },
-    [OBSTACLE_STACK_ADDRESS] = { prove_stack, "Bits 63 to 47 of a stack pointer must be equal." },
-    [OBSTACLE_STACK_PAGE]    = { prove_page, "Was the stack pointer set to memory that is mapped "
+    [OBSTACLE_STACK_ADDRESS] = { prove_stack, "bits 63 to 47 of a stack pointer must be equal." },
+    [OBSTACLE_STACK_PAGE]    = { prove_page, "was the stack pointer set to memory that is mapped "
                                  "and writable? Has the stack\n  overflowed (endless recursion)? "
                                  "A double fault needs a good stack: IST, or a task gate." },
-    [OBSTACLE_TASK_TSS]      = { prove_selector, "A task gate names an available TSS in the GDT, "
+    [OBSTACLE_TASK_TSS]      = { prove_selector, "a task gate names an available TSS in the GDT, "
                                  "at least 0x67 bytes long." },
 };
 
@@ -274,27 +290,80 @@ static void say_obstacle(const struct explain_input *in, const struct delivery_s
         fprintf(out, " with vector %u, error code %#x", st->second_vector, st->second_error);
 }
 
+/*
+ * What to check: signs of mistakes that many people make come before the obstacle's own advice
+ */
+
 /* After a reset IDTR has base 0 and limit 0x3ff or 0xffff: the vector table of real mode. */
-static bool has_vector_table_of_real_mode(const struct cpu_state *c)
+static bool has_vector_table_of_real_mode(const struct explain_input *in,
+                                          const struct delivery_step *st)
 {
-    return !explain_is_real(c) && c->idtr.base == 0 && c->idtr.limit >= 0x3ff;
+    (void)st;
+    return !explain_is_real(in->cpu) && in->cpu->idtr.base == 0 && in->cpu->idtr.limit >= 0x3ff;
 }
+
+static bool has_no_idt(const struct explain_input *in, const struct delivery_step *st)
+{
+    return st->obstacle == OBSTACLE_IDT_LIMIT && in->cpu->idtr.limit < gate_bytes(in->cpu);
+}
+
+/* A BIOS sets the first PIC to vectors 8 to 15. */
+static bool is_irq_among_exceptions(const struct explain_input *in, const struct delivery_step *st)
+{
+    return st->type == EVENT_IRQ && st->vector < 32 && !explain_is_real(in->cpu);
+}
+
+/* After a reset TR is 0, and counts as a TSS at address 0. */
+static bool lacks_ltr(const struct explain_input *in, const struct delivery_step *st)
+{
+    bool about_tss = st->obstacle == OBSTACLE_TSS_NONE || st->obstacle == OBSTACLE_TSS_LIMIT ||
+                     st->obstacle == OBSTACLE_TSS_PAGE || st->obstacle == OBSTACLE_STACK_NULL ||
+                     st->obstacle == OBSTACLE_STACK_LIMIT || st->obstacle == OBSTACLE_STACK_TYPE;
+    return about_tss && in->cpu->seg[SEG_TR].sel == 0;
+}
+
+/* A push, or an access to a local variable, has met the page below the stack; pushing the
+ * frame meets it again. */
+static bool is_stack_overflow(const struct explain_input *in, const struct delivery_step *st)
+{
+    gla_t top = explain_linear(in->cpu, SEG_SS, in->cpu->gpr[RSP]);
+    return st->type == EVENT_EXCEPTION && st->vector == VEC_PF &&
+           st->obstacle == OBSTACLE_STACK_PAGE && st->cr2 - (top - 0x1000) < 0x2000;
+}
+
+/* The first sign that is there is told. */
+static const struct {
+    bool (*is_there)(const struct explain_input *in, const struct delivery_step *st);
+    const char *check;
+} signs[] = {
+    { fetch_failed, "do the page tables map the instruction itself? Code that switches paging on "
+                    "must map itself,\n  and code that jumps to another address must map that." },
+    { has_no_idt, "was LIDT executed? Its limit is less than one gate: there is no IDT." },
+    { has_vector_table_of_real_mode,
+      "was LIDT executed? The IDT is at 0, where real mode has its vector table, which has no "
+      "gates\n  of this mode." },
+    { is_irq_among_exceptions,
+      "were the PICs told other vectors (ICW2) before STI? A BIOS leaves IRQ 0 to 7 at vectors 8 "
+      "to 15,\n  which are those of exceptions: the timer's looks like a double fault." },
+    { lacks_ltr, "was LTR executed? TR is 0: there is no TSS with SS0 and ESP0 (in long mode RSP0) "
+                 "for ring 0." },
+    { is_stack_overflow,
+      "the stack has overflowed (endless recursion, large local arrays): the address is next to "
+      "the stack\n  pointer. To see it handled, a double fault needs a stack of its own: IST, or "
+      "a task gate." },
+};
 
 /* The first failure is the one to mend. */
 static void say_what_to_check(const struct explain_input *in, const struct delivery_step *st,
                               FILE *out)
 {
-    const struct cpu_state *c = in->cpu;
     unsigned why = st->obstacle < N_OBSTACLES ? st->obstacle : OBSTACLE_UNKNOWN;
-    if (why == OBSTACLE_IDT_LIMIT && c->idtr.limit < gate_bytes(c))
-        fprintf(out, "  What to check: was LIDT executed? Its limit is %#x: there is no IDT.\n",
-                c->idtr.limit);
-    else if (has_vector_table_of_real_mode(c))
-        fprintf(out, "  What to check: was LIDT executed? The IDT is at 0, limit %#x, where real "
-                     "mode has its vector\n  table, which has no gates of this mode.\n",
-                c->idtr.limit);
-    else if (accounts[why].check)
-        fprintf(out, "  What to check: %s\n", accounts[why].check);
+    const char *check = accounts[why].check;
+    for (size_t i = NELEM(signs); i-- > 0;)
+        if (signs[i].is_there(in, st))
+            check = signs[i].check;
+    if (check)
+        fprintf(out, "  What to check: %s\n", check);
 }
 
 /* An interrupt, a single step or a double fault comes between two instructions: the address
@@ -310,7 +379,11 @@ void explain_chain(const struct explain_input *in, FILE *out)
 {
     const struct delivery_chain *ch = in->chain;
     size_t n = ch->n < DELIVERY_STEPS ? ch->n : DELIVERY_STEPS;
-    fputs("Why: an exception could not be delivered, nor the double fault that came of it.\n", out);
+    bool by_double_fault = ch->step[n - 1].vector == VEC_DF;
+    fputs(by_double_fault ? "Why: an exception could not be delivered, nor the double fault that "
+                            "came of it.\n"
+                          : "Why: an exception could not be delivered, and would come again for "
+                            "ever.\n", out);
     for (size_t i = 0; i < n; i++) {
         const struct delivery_step *st = &ch->step[i];
         fputs(i ? "  Then: " : "  First: ", out);
