@@ -2,6 +2,7 @@
  * The monitor's loop with a guest of a few bytes: what time, MSRs and memory
  * size look like from inside.  Real mode, code at CODE; it ends with HLT.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/abi.h"
 #include "base/trace.h"
 #include "base/x86.h"
 #include "io/bus.h"
@@ -76,6 +78,26 @@ static void test_tsc_stays_written(void **state)
     assert_int_equal(c.gpr[RDX], 0x10);
     assert_in_range(c.gpr[RAX], 1000, 1100);    /* a port access takes 1000 ns */
     vm_free(vm);
+}
+
+/* HC_TRAP_PAGE plants a misconfigured entry for RAM and for nothing else: not for ROM, a hole, a
+ * device or an address beyond all memory; and a guest under shadow paging has no nested table. */
+static void test_only_ram_can_be_trapped(void **state)
+{
+    static const gpa_t refused[] = { BIOS_BASE, UINT64_C(0xc0000000), UINT64_C(0xfee00000),
+                                     UINT64_C(1) << 45, UINT64_MAX };
+    struct vm *vm = machine(MiB), *shadowed = machine_with(MiB, MMU_SHADOW);
+
+    (void)state;
+    for (size_t i = 0; i < NELEM(refused); i++) {
+        uint64_t arg[4] = { refused[i] };
+        assert_int_equal((int64_t)vm_hypercall(vm, HC_TRAP_PAGE, arg), -EFAULT);
+    }
+    assert_int_equal(vm_hypercall(vm, HC_TRAP_PAGE, (uint64_t[4]){ 0x1234 }), 0);
+    assert_int_equal((int64_t)vm_hypercall(shadowed, HC_TRAP_PAGE, (uint64_t[4]){ 0x1234 }),
+                     (int64_t)HC_BADCALL);
+    vm_free(vm);
+    vm_free(shadowed);
 }
 
 /* "Fast-strings enable" is set at power-on.  [SDM 4 "IA32_MISC_ENABLE"] */
@@ -419,6 +441,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tsc_stays_written),
         cmocka_unit_test(test_msr_at_reset),
+        cmocka_unit_test(test_only_ram_can_be_trapped),
         cmocka_unit_test(test_smap),
         cmocka_unit_test(test_fault_has_its_place),
         cmocka_unit_test(test_int_has_its_place),
