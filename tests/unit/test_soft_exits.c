@@ -102,7 +102,7 @@ static void test_out(void **state)
     assert_int_equal(x.io.value, 0x5678);
 }
 
-/* One exit an element; the iteration that finds ECX 0 leaves without one. */
+/* One exit an element; the last one brings ECX to 0 and RIP behind the instruction. */
 static void test_rep_ins(void **state)
 {
     (void)state;
@@ -117,7 +117,7 @@ static void test_rep_ins(void **state)
         conclude(RETIRE);
         assert_int_equal(c.gpr[RCX], 2 - n);
         assert_int_equal(c.gpr[RDI], SCRATCH + n + 1);
-        assert_int_equal(c.rip, CODE);
+        assert_int_equal(c.rip, n < 2 ? CODE : CODE + 2);
     }
     go(EXIT_HLT);
     assert_int_equal(x.rip, CODE + 2);
@@ -678,6 +678,24 @@ static void set_flags(uint64_t flags)
     cpu.ops->set_state(&cpu, ST_GPRS, &c);
 }
 
+/* As the handler's IRET would, but for the flags. */
+static void back_from_handler(void)
+{
+    cpu.ops->get_state(&cpu, ST_ALL, &c);
+    c.rip = get((uint32_t)c.gpr[RSP], 4);
+    c.gpr[RSP] += 12;
+    cpu.ops->set_state(&cpu, ST_ALL, &c);
+}
+
+/* DR0 of the guest, switched on; `kind` are the bits R/W and LEN of DR7. */
+static void set_breakpoint(uint64_t at, unsigned kind)
+{
+    cpu.ops->get_state(&cpu, ST_DRS, &c);
+    c.dr[0] = at;
+    c.dr[7] = DR7_INIT | 1 | kind << 16;
+    cpu.ops->set_state(&cpu, ST_DRS, &c);
+}
+
 /* A reflected exception goes in before an interrupt, and there is room for one. */
 static void test_no_irq_with_reflected(void **state)
 {
@@ -726,6 +744,55 @@ static void test_int_is_not_stepped(void **state)
     at_handler(VEC_DB);
 }
 
+/* Under TF each element of REP INS and REP OUTS is one trap, and the last one's comes behind
+ * the instruction, as with REP MOVS.  [SDM 2B "REP/REPE/REPZ/REPNE/REPNZ"] */
+static void test_rep_is_stepped(void **state)
+{
+    static const struct { const char *code; bool port; } strings[] = {
+        { "f36c" "90", true }, { "f36e" "90", true }, { "f3a4" "90", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < NELEM(strings); i++) {
+        start(P0, 0, strings[i].code);
+        set_reg(RSI, SCRATCH);
+        set_reg(RDI, SCRATCH + 0x100);
+        set_reg(RCX, 2);
+        for (unsigned left = 2; left--;) {
+            set_flags(FLAG_TF);
+            if (strings[i].port) {
+                go(EXIT_IO);
+                conclude(RETIRE);
+            }
+            at_handler(VEC_DB);
+            assert_int_equal(c.gpr[RCX], left);
+            assert_int_equal(get((uint32_t)c.gpr[RSP], 4), left ? CODE : CODE + 2);
+            back_from_handler();
+        }
+    }
+}
+
+/* A breakpoint on REP OUTS is met once, not before each element: RF is set in what the trap
+ * between two of them saves.  [SDM 3B "Instruction-Breakpoint Exception Condition"] */
+static void test_breakpoint_on_rep(void **state)
+{
+    (void)state;
+    start(P0, 0, "f36e" "90");          /* rep outsb */
+    set_reg(RCX, 2);
+    set_breakpoint(CODE, 0);
+    at_handler(VEC_DB);
+    assert_int_equal(c.gpr[RCX], 2);
+    back_from_handler();
+    set_flags(FLAG_RF);
+    for (unsigned left = 2; left--;) {
+        go(EXIT_IO);
+        conclude(RETIRE);
+        assert_int_equal(c.gpr[RCX], left);
+        assert_int_equal(!!(c.rflags & FLAG_RF), left > 0);
+    }
+    go(EXIT_HLT);
+}
+
 /* jmp 1f; movb $0x31, 1f+1(%rip); 1: .byte 0x0f, 0x04.  Undefined, until its second
  * byte makes it RDTSC. */
 static void test_undefined_is_patched(void **state)
@@ -765,7 +832,8 @@ int main(void)
         cmocka_unit_test(test_task_jump), cmocka_unit_test(test_task_error_code),
         cmocka_unit_test(test_task_trap_bit),
         cmocka_unit_test(test_no_irq_with_reflected), cmocka_unit_test(test_no_irq_before_trap),
-        cmocka_unit_test(test_int_is_not_stepped), cmocka_unit_test(test_undefined_is_patched),
+        cmocka_unit_test(test_int_is_not_stepped), cmocka_unit_test(test_rep_is_stepped),
+        cmocka_unit_test(test_breakpoint_on_rep), cmocka_unit_test(test_undefined_is_patched),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

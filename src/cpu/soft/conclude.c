@@ -104,7 +104,9 @@ static finish_fn *const finishers[N_EXITS] = {
     [EXIT_IDX_WBINVD]    = finish_nothing,
 };
 
-/* The instruction is done (or one element of a REP: then RIP stays). */
+/* The instruction is done; or one element of a REP that has others behind it (over is false):
+ * then RIP stays, and RF keeps a breakpoint on the instruction from being told of again for
+ * each element.  [SDM 3B "Instruction-Breakpoint Exception Condition"] */
 static void step_over(struct soft *s, const struct vmexit *x, uint64_t flags, bool over)
 {
     if (over) {
@@ -114,7 +116,7 @@ static void step_over(struct soft *s, const struct vmexit *x, uint64_t flags, bo
         s->v->icount = s->icount;
     }
     s->irq_shadow = s->db_shadow = false;
-    s->flags &= ~FLAG_RF;
+    s->flags = over ? s->flags & ~FLAG_RF : s->flags | FLAG_RF;
     s->n_supplied = s->next_supplied = 0;
     if (flags & FLAG_TF)
         s->pending_db |= DR6_BS;

@@ -4,8 +4,9 @@
  * Every one exits: the devices are the monitor's.  Before that the guest's own
  * rules apply: IOPL, the I/O permission bitmap of its TSS, and for the string
  * forms the faults of the memory operand, so that an exit is always for an
- * access that will be completed.  A string is one exit an element; REP ends
- * with an iteration that finds the count zero and does not exit.
+ * access that will be completed.  A string is one exit an element.  REP is over
+ * with the element that brings the count to zero; one that begins with a count
+ * of zero does nothing and does not exit.
  *
  * [SDM 1 "Input/Output"; SDM 2A "IN-Input from Port", "INS/INSB/INSW/INSD"]
  */
@@ -162,8 +163,9 @@ static void advance_index(struct soft *s, const struct uop *u, enum gpr reg, uns
     soft_write_reg(s, reg, u->asize, low_bytes(s->gpr[reg] + by, u->asize));
 }
 
-/* Returns whether the instruction is over: a REP is left only by an iteration
- * that finds RCX = 0. */
+/* Returns whether the instruction is over.  A REP is when the count has come to 0; until then
+ * RIP stays at it, and whatever comes between two elements (an interrupt, the trap of TF)
+ * finds it there.  [SDM 2B "REP/REPE/REPZ/REPNE/REPNZ"] */
 bool finish_io(struct soft *s, const struct uop *u, const struct vmexit *x)
 {
     if (!x->io.string) {
@@ -175,7 +177,8 @@ bool finish_io(struct soft *s, const struct uop *u, const struct vmexit *x)
         soft_lin_store(s, x->io.gla, x->io.size, low_bytes(x->io.value, x->io.size),
                        s->cpl == 3 ? WALK_USER : 0);
     advance_index(s, u, x->io.in ? RDI : RSI, x->io.size);
-    if (x->io.rep)
-        soft_write_reg(s, RCX, u->asize, low_bytes(s->gpr[RCX] - 1, u->asize));
-    return !x->io.rep;
+    if (!x->io.rep)
+        return true;
+    soft_write_reg(s, RCX, u->asize, low_bytes(s->gpr[RCX] - 1, u->asize));
+    return count_is_zero(s, u);
 }
