@@ -744,6 +744,79 @@ static void test_int_is_not_stepped(void **state)
     at_handler(VEC_DB);
 }
 
+/* The guest's breakpoints on ports: a trap after IN, OUT, INS or OUTS whose port has a byte in
+ * common with the breakpoint, once for each element; with CR4.DE only.  With them the ones on
+ * data that INS and OUTS meet.  [SDM 3B "Data Memory and I/O Breakpoint Exception Conditions"] */
+enum { WRITES = 1, PORTS = 2, DATA = 3, LEN2 = 4, LEN4 = 12 };
+
+static const struct { const char *what, *code; int setup; uint64_t at; unsigned kind, ip; } met[] = {
+    { "in %dx, %al",                "ec" "90",   SET_DE, 0x3f8, PORTS, 1 },
+    { "out %al, %dx",               "ee" "90",   SET_DE, 0x3f8, PORTS, 1 },
+    { "in $0x42, %al",              "e442" "90", SET_DE, 0x42,  PORTS, 2 },
+    { "insb",                       "6c" "90",   SET_DE, 0x3f8, PORTS, 1 },
+    { "outsb",                      "6e" "90",   SET_DE, 0x3f8, PORTS, 1 },
+    { "rep outsb, first element",   "f36e" "90", SET_DE, 0x3f8, PORTS, 0 },
+    { "out %eax, %dx: third byte",  "ef" "90",   SET_DE, 0x3fa, PORTS, 1 },
+    { "in %dx, %al: of a word",     "ec" "90",   SET_DE, 0x3f9, PORTS | LEN2, 1 },
+    { "in %dx, %al: of four",       "ec" "90",   SET_DE, 0x3fb, PORTS | LEN4, 1 },
+    { "the port below",             "ec" "90",   SET_DE, 0x3f7, PORTS, 0 },
+    { "the port above",             "ec" "90",   SET_DE, 0x3f9, PORTS, 0 },
+    { "DR0 has no 16-bit port",     "ec" "90",   SET_DE, 0x103f8, PORTS, 0 },
+    { "without DE",                 "ec" "90",   0,      0x3f8, PORTS, 0 },
+    { "memory is no port",          "8803" "90", SET_DE, SCRATCH, PORTS, 0 },
+    { "a port is no memory",        "ec" "90",   SET_DE, 0x3f8, DATA, 0 },
+    { "insb stores",                "6c" "90",   0,      SCRATCH + 1, WRITES, 1 },
+    { "outsb loads",                "6e" "90",   0,      SCRATCH, DATA, 1 },
+    { "outsb does not store",       "6e" "90",   0,      SCRATCH, WRITES, 0 },
+};
+
+static void test_port_breakpoints(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < NELEM(met); i++) {
+        bool rep = met[i].code[0] == 'f', trap = met[i].ip || rep;
+
+        start(P0, met[i].setup, met[i].code);
+        set_reg(RSI, SCRATCH);
+        set_reg(RDI, SCRATCH + 1);
+        set_reg(RCX, 2);
+        set_breakpoint(met[i].at, met[i].kind);
+        cpu.ops->run(&cpu, 100, &x);
+        if (x.reason == EXIT_IO) {
+            conclude(RETIRE);
+            go(EXIT_HLT);
+        }
+        cpu.ops->get_state(&cpu, ST_ALL, &c);
+        if (c.dr[6] != (DR6_INIT | trap) || (c.rip == handler(VEC_DB)) != trap ||
+            (trap && get((uint32_t)c.gpr[RSP], 4) != CODE + met[i].ip))
+            fail_msg("%s: DR6 0x%lx, RIP 0x%lx", met[i].what, (unsigned long)c.dr[6],
+                     (unsigned long)c.rip);
+    }
+}
+
+/* The monitor sees the #DB that it intercepts with the same bits; then the store that INS could
+ * not make at once counts as well. */
+static void test_port_breakpoint_late(void **state)
+{
+    (void)state;
+    start(P0, SET_DE, "6c" "90");       /* insb */
+    set_reg(RDI, SCRATCH);
+    set_breakpoint(0x3f8, PORTS);
+    cpu.ops->set_controls(&cpu, &(struct controls){ .exception_bitmap = 1u << VEC_DB });
+    go(EXIT_IO);
+    nested_unmap(nested, SCRATCH, PAGE_SIZE);
+    cpu.ops->flush_tlb(&cpu);
+    conclude(RETIRE);
+    assert_int_equal(c.rip, CODE);
+    go(EXIT_EPT_VIOLATION);
+    nested_map(nested, SCRATCH, HMEM_GUEST + SCRATCH, PAGE_SIZE, EPT_RWX);
+    conclude(RETRY);
+    go(EXIT_EXCEPTION);
+    assert_int_equal(x.fault.vector, VEC_DB);
+    assert_int_equal(x.fault.gla & 15, 1);
+    assert_int_equal(x.rip, CODE + 1);
+}
+
 /* Under TF each element of REP INS and REP OUTS is one trap, and the last one's comes behind
  * the instruction, as with REP MOVS.  [SDM 2B "REP/REPE/REPZ/REPNE/REPNZ"] */
 static void test_rep_is_stepped(void **state)
@@ -833,7 +906,8 @@ int main(void)
         cmocka_unit_test(test_task_trap_bit),
         cmocka_unit_test(test_no_irq_with_reflected), cmocka_unit_test(test_no_irq_before_trap),
         cmocka_unit_test(test_int_is_not_stepped), cmocka_unit_test(test_rep_is_stepped),
-        cmocka_unit_test(test_breakpoint_on_rep), cmocka_unit_test(test_undefined_is_patched),
+        cmocka_unit_test(test_breakpoint_on_rep), cmocka_unit_test(test_port_breakpoints),
+        cmocka_unit_test(test_port_breakpoint_late), cmocka_unit_test(test_undefined_is_patched),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

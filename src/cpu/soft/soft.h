@@ -170,6 +170,16 @@ struct soft {
                                          * is asked about; type EVENT_NONE: no INT            */
 };
 
+/* ---- the guest's own breakpoints (system/debug_regs.c) ---- */
+
+/* Accesses that a breakpoint can stop, as a set of values of DR7's field R/W.
+ * [SDM 3B "Debug Control Register (DR7)"] */
+enum { BREAK_WRITE = BIT(1) | BIT(3), BREAK_PORT = BIT(2), BREAK_READ = BIT(3) };
+
+/* The breakpoints that an access to `size` bytes at `at` meets, a linear address or a port: bits
+ * B0 to B3 of DR6.  Their #DB is a trap: it comes after the instruction. */
+uint64_t breakpoints_met(const struct soft *s, unsigned kinds, uint64_t at, unsigned size);
+
 /* ---- leaving an instruction (raise.c, exits.c) ---- */
 
 /* Raise an exception at the current instruction: state as before it.

@@ -570,16 +570,7 @@ static void watch(struct soft *s, gla_t gla, unsigned size, unsigned access)
     /* The pushes onto an inner ring's stack are that ring's, though the CPL is still 3. */
     if ((access & WALK_USER) && alignment_checked(s) && (gla & (size - 1)))
         soft_fault(s, VEC_AC, 0);
-    for (unsigned i = 0; i < 4; i++) {
-        unsigned type = (unsigned)(s->dr[7] >> (16 + 4 * i)) & 3;
-        unsigned code = (unsigned)(s->dr[7] >> (18 + 4 * i)) & 3;
-        unsigned len = code == 2 ? 8 : code + 1;
-        gla_t at = s->dr[i] & ~(gla_t)(len - 1);
-
-        if ((type == 1 && (access & WALK_WRITE)) || type == 3)
-            if (gla < at + len && at < gla + size && (s->dr[7] >> (2 * i) & 3))
-                s->pending_db |= BIT(i);
-    }
+    s->pending_db |= breakpoints_met(s, access & WALK_WRITE ? BREAK_WRITE : BREAK_READ, gla, size);
 }
 
 /* Linear addresses outside 64-bit mode wrap at 4 GiB. */

@@ -3,13 +3,39 @@
  *
  * DR0 to DR3 hold addresses, DR7 says what stops at them, DR6 what it was that stopped:
  * these are the guest's own breakpoints.  run.c looks for the ones on instructions, tlb.c
- * for the ones on data.  A debugger outside of the guest uses others (debug.c).
+ * for the ones on data, port.c for the ones on ports.  A debugger outside of the guest uses
+ * others (debug.c).
  * [SDM 3B "Debug Registers"; SDM 2B "MOV-Move to/from Debug Registers"]
  */
 #include "cpu/soft/system/system.h"
 
 #define DR6_WRITABLE UINT64_C(0xe00f)
 #define DR7_WRITABLE UINT64_C(0xffff23ff)
+
+/* DR7 has four bits for each of DR0 to DR3, from bit 16 up, and two that switch it on, from
+ * bit 0 up:
+ *
+ *     3 2   1 0
+ *     LEN   R/W     R/W: 0 execution, 1 write, 2 port (if CR4.DE is set), 3 read or write
+ *                   LEN: 0 to 3 are 1, 2, 8 and 4 bytes; the address is aligned to that
+ *
+ * A breakpoint is met by an access that has any byte in common with it.
+ * [SDM 3B "Debug Control Register (DR7)", "Breakpoint Field Recognition"] */
+uint64_t breakpoints_met(const struct soft *s, unsigned kinds, uint64_t at, unsigned size)
+{
+    uint64_t met = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned field = (unsigned)(s->dr[7] >> (16 + 4 * i)) & 15;
+        unsigned len = field >> 2 == 2 ? 8 : (field >> 2) + 1;
+        uint64_t first = s->dr[i] & ~(uint64_t)(len - 1);
+
+        if ((s->dr[7] >> (2 * i) & 3) && (kinds >> (field & 3) & 1) &&
+            at < first + len && first < at + size)
+            met |= BIT(i);
+    }
+    return met;
+}
 
 /* DR6 and DR7 have bits that always read as 1 or 0.  soft_mode_changed() sees to what data
  * breakpoints cost: with any, no access may take the fast way. */

@@ -112,8 +112,9 @@ static struct vmexit *string_record(struct soft *s, const struct uop *u, gla_t g
 /* conclude.c could not store what the port gave: now, where faults and exits can happen. */
 static bool take_late_input(struct soft *s, const struct uop *u)
 {
-    struct vmexit x = { .io = { .size = (uint8_t)element_size(u), .in = true, .string = true,
-                                .rep = repeated(u), .value = s->late_input_value } };
+    struct vmexit x = { .io = { .port = (uint16_t)s->gpr[RDX], .size = (uint8_t)element_size(u),
+                                .in = true, .string = true, .rep = repeated(u),
+                                .value = s->late_input_value } };
 
     if (!s->late_input || s->late_input_at != s->seg[SEG_CS].base + s->restart_rip)
         return false;
@@ -163,19 +164,30 @@ static void advance_index(struct soft *s, const struct uop *u, enum gpr reg, uns
     soft_write_reg(s, reg, u->asize, low_bytes(s->gpr[reg] + by, u->asize));
 }
 
+/* Breakpoints on the port, which exist only with CR4.DE, and on what OUTS has read: that was
+ * before the exit, and an exit drops what the unfinished instruction had met.
+ * [SDM 3B "Data Memory and I/O Breakpoint Exception Conditions"] */
+static void note_breakpoints(struct soft *s, const struct vmexit *x)
+{
+    if (s->cr4 & CR4_DE)
+        s->pending_db |= breakpoints_met(s, BREAK_PORT, x->io.port, x->io.size);
+    if (x->io.string && !x->io.in)
+        s->pending_db |= breakpoints_met(s, BREAK_READ, x->io.gla, x->io.size);
+}
+
 /* Returns whether the instruction is over.  A REP is when the count has come to 0; until then
  * RIP stays at it, and whatever comes between two elements (an interrupt, the trap of TF)
  * finds it there.  [SDM 2B "REP/REPE/REPZ/REPNE/REPNZ"] */
 bool finish_io(struct soft *s, const struct uop *u, const struct vmexit *x)
 {
-    if (!x->io.string) {
-        if (x->io.in)
-            soft_write_reg(s, RAX, x->io.size, low_bytes(x->io.value, x->io.size));
-        return true;
-    }
-    if (x->io.in)
+    if (x->io.in && x->io.string)
         soft_lin_store(s, x->io.gla, x->io.size, low_bytes(x->io.value, x->io.size),
                        s->cpl == 3 ? WALK_USER : 0);
+    else if (x->io.in)
+        soft_write_reg(s, RAX, x->io.size, low_bytes(x->io.value, x->io.size));
+    note_breakpoints(s, x);
+    if (!x->io.string)
+        return true;
     advance_index(s, u, x->io.in ? RDI : RSI, x->io.size);
     if (!x->io.rep)
         return true;
