@@ -817,6 +817,48 @@ static void test_port_breakpoint_late(void **state)
     assert_int_equal(x.rip, CODE + 1);
 }
 
+/* A load of SS under TF makes no trap: what follows does, or nothing if it is INT n.  Nor does the
+ * #DB of INT1 then find BS in DR6.  [SDM 3A "Masking Exceptions and Interrupts When Switching
+ * Stacks"] */
+static void test_loaded_stack_is_not_stepped(void **state)
+{
+    static const struct { const char *what, *code; unsigned vector, ip; bool bs; } steps[] = {
+        { "popf; mov %eax, %ss; int1", "8cd0" "9d" "8ed0" "f1",   VEC_DB, 6, false },
+        { "popf; mov %eax, %ss; nop",  "8cd0" "9d" "8ed0" "9090", VEC_DB, 6, true },
+        { "popf; pop %ss; nop",        "90"   "9d" "17" "9090",   VEC_DB, 4, true },
+        { "popf; mov %eax, %ss; int",  "8cd0" "9d" "8ed0" "cd30", 0x30,   7, false },
+        { "popf; mov %eax, %ss; int3", "8cd0" "9d" "8ed0" "cc",   VEC_BP, 6, false },
+        { "popf; mov %eax, %ds; nop",  "8cd0" "9d" "8ed8" "9090", VEC_DB, 5, true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < NELEM(steps); i++) {
+        start(P0, 0, steps[i].code);
+        put(STACK0, FLAG_TF | FLAG_ONE, 4);
+        put(STACK0 + 4, 0x10, 4);
+        go(EXIT_HLT);
+        cpu.ops->get_state(&cpu, ST_ALL, &c);
+        if (c.rip != handler(steps[i].vector) || !(c.dr[6] & DR6_BS) == steps[i].bs ||
+            get((uint32_t)c.gpr[RSP], 4) != CODE + steps[i].ip)
+            fail_msg("%s: DR6 0x%lx, RIP 0x%lx, from 0x%lx", steps[i].what,
+                     (unsigned long)c.dr[6], (unsigned long)c.rip,
+                     (unsigned long)get((uint32_t)c.gpr[RSP], 4));
+    }
+}
+
+/* A breakpoint on what MOV SS reads is told of behind the next instruction.
+ * [SDM 3A "Masking Exceptions and Interrupts When Switching Stacks"] */
+static void test_breakpoint_waits_for_stack(void **state)
+{
+    (void)state;
+    start(P0, 0, "8e13" "9090");        /* mov (%ebx), %ss */
+    put(SCRATCH, 0x10, 2);
+    set_breakpoint(SCRATCH, DATA);
+    at_handler(VEC_DB);
+    assert_int_equal(get((uint32_t)c.gpr[RSP], 4), CODE + 3);
+    assert_int_equal(c.dr[6], DR6_INIT | 1);
+}
+
 /* Under TF each element of REP INS and REP OUTS is one trap, and the last one's comes behind
  * the instruction, as with REP MOVS.  [SDM 2B "REP/REPE/REPZ/REPNE/REPNZ"] */
 static void test_rep_is_stepped(void **state)
@@ -907,7 +949,9 @@ int main(void)
         cmocka_unit_test(test_no_irq_with_reflected), cmocka_unit_test(test_no_irq_before_trap),
         cmocka_unit_test(test_int_is_not_stepped), cmocka_unit_test(test_rep_is_stepped),
         cmocka_unit_test(test_breakpoint_on_rep), cmocka_unit_test(test_port_breakpoints),
-        cmocka_unit_test(test_port_breakpoint_late), cmocka_unit_test(test_undefined_is_patched),
+        cmocka_unit_test(test_port_breakpoint_late),
+        cmocka_unit_test(test_loaded_stack_is_not_stepped),
+        cmocka_unit_test(test_breakpoint_waits_for_stack), cmocka_unit_test(test_undefined_is_patched),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -136,6 +136,16 @@ static bool enters_handler(const struct uop *u)
            u->mnemonic == ZYDIS_MNEMONIC_SYSCALL;
 }
 
+/* TF was set before the instruction just done: is there a trap?  Not if it has `silently` entered
+ * a handler (see enters_handler()), nor after a load of SS by MOV or POP, so that no handler
+ * runs on half a stack pointer.  The trap of a load of SS is dropped, not put off: the next
+ * instruction makes one of its own.  Only breakpoints on data are put off.
+ * [SDM 3A "Masking Exceptions and Interrupts When Switching Stacks"] */
+static bool single_step_traps(const struct soft *s, bool silently)
+{
+    return !s->db_shadow && !(silently && !(s->flags & FLAG_TF));
+}
+
 /* One instruction, alone, and what follows from it; true: exit.
  *
  * First the guest's breakpoints on this address: unlike all other debug exceptions they
@@ -171,7 +181,7 @@ static bool run_one(struct soft *s)
     s->single = false;
     s->in_shadow = false;
     s->n_supplied = s->next_supplied = 0;
-    if (trap && !(silent && !(s->flags & FLAG_TF)))
+    if (trap && single_step_traps(s, silent))
         s->pending_db |= DR6_BS;
     if (mtf) {
         soft_exit_record(s, EXIT_MTF);
