@@ -859,6 +859,141 @@ static void test_breakpoint_waits_for_stack(void **state)
     assert_int_equal(c.dr[6], DR6_INIT | 1);
 }
 
+/* ---- nothing is left half done ---- */
+
+/* How many bytes from `at` on are not `filler`? */
+static unsigned changed(uint32_t at, unsigned n, uint8_t filler)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        count += ram[at + i] != filler;
+    return count;
+}
+
+/* In real mode the frame of #GP lies right below SP, 6 bytes of it; from V86 it lies elsewhere. */
+static void test_pusha_at_odd_sp(void **state)
+{
+    static const char *const codes[] = { "60", "6660" };
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * NELEM(codes); i++) {
+        enum mode mode = i & 1 ? V : R;
+        for (unsigned sp = 7; sp <= 15; sp += 2) {
+            unsigned frame = mode == R ? 6 : 0;
+
+            start(mode, 0, codes[i / 2]);
+            memset(ram + 0x10000, 0xa5, 0x10000);
+            set_reg(RSP, sp);
+            at_handler(VEC_GP);
+            assert_int_equal(changed(0x10000, sp - frame, 0xa5), 0);
+            assert_int_equal(changed(0x10000 + sp, 0x10000 - sp, 0xa5), 0);
+            assert_int_equal(get((uint32_t)(c.gpr[RSP] + (mode == R ? 0x10000 : 4)), 2), 0);
+        }
+    }
+    for (unsigned sp = 1; sp <= 5; sp += 2) {
+        start(R, 0, "60");
+        set_reg(RSP, sp);
+        go(EXIT_TRIPLE_FAULT);
+    }
+    for (unsigned sp = 6; sp <= 18; sp += 2) {
+        start(R, 0, "60");
+        set_reg(RSP, sp);
+        go(EXIT_HLT);
+        assert_int_equal(x.rip, 1);
+    }
+}
+
+/* 64-bit code; page tables of 4 KiB pages, of which one is absent. */
+static void start_with_hole(const char *code, uint32_t hole)
+{
+    const uint32_t table = TABLES + 0x3000;
+
+    start(L0, 0, code);
+    for (unsigned i = 0; i < RAM / PAGE_SIZE; i++)
+        put(table + 8 * i, (uint64_t)i * PAGE_SIZE | 3, 8);
+    put(table + hole / PAGE_SIZE * 8, 0, 8);
+    put(TABLES + 0x2000, table | 7, 8);
+    cpu.ops->flush_tlb(&cpu);
+}
+
+/* Stores of more than one word into a range that ends in a page that is absent. */
+static void test_no_half_image(void **state)
+{
+    static const struct { const char *what, *code; unsigned bytes, below; } images[] = {
+        { "fxsave (%rbx)",       "0fae03",   512, 256 }, { "fxsave64 (%rbx)", "480fae03", 512, 16 },
+        { "fnsave (%rbx)",       "dd33",     108, 30 },  { "data16 fnsave",   "66dd33",   94, 20 },
+        { "fnstenv (%rbx)",      "d933",     28, 8 },    { "fstpt (%rbx)",    "db3b",     10, 8 },
+        { "sidt (%rbx)",         "0f010b",   10, 2 },    { "movups",          "0f1103",   16, 8 },
+    };
+    const uint32_t hole = SCRATCH + PAGE_SIZE;
+
+    (void)state;
+    for (size_t i = 0; i < NELEM(images); i++) {
+        start_with_hole(images[i].code, hole);
+        memset(ram + SCRATCH, 0xa5, 2 * PAGE_SIZE);
+        cpu.ops->get_state(&cpu, ST_ALL, &c);
+        c.cr4 |= CR4_OSFXSR;
+        memcpy(c.fpu, (uint16_t[]){ 0x37f }, 2);       /* FCW: all exceptions masked */
+        c.gpr[RBX] = hole - images[i].below;
+        cpu.ops->set_state(&cpu, ST_ALL, &c);
+        at_handler(VEC_PF);
+        if (c.cr2 != hole || changed(SCRATCH, 2 * PAGE_SIZE, 0xa5))
+            fail_msg("%s: CR2 0x%lx, %u bytes changed", images[i].what, (unsigned long)c.cr2,
+                     changed(SCRATCH, 2 * PAGE_SIZE, 0xa5));
+    }
+}
+
+/* The same around the end of the address space: the range goes on at address 0. */
+static void test_no_half_image_at_the_end(void **state)
+{
+    const uint32_t tables = 0x3e000;    /* for the last 2 MiB below 2^64 */
+
+    (void)state;
+    start_with_hole("0fae03", 0);       /* fxsave (%rbx) */
+    memset(ram + SCRATCH, 0xa5, PAGE_SIZE);
+    put(TABLES + 511 * 8, (tables - 0x1000) | 7, 8);
+    put(tables - 0x1000 + 511 * 8, tables | 7, 8);
+    put(tables + 511 * 8, (tables + 0x1000) | 7, 8);
+    put(tables + 0x1000 + 511 * 8, SCRATCH | 7, 8);
+    set_reg(RBX, (uint64_t)-256);
+    at_handler(VEC_PF);
+    assert_int_equal(c.cr2, 0);
+    assert_int_equal(changed(SCRATCH, PAGE_SIZE, 0xa5), 0);
+}
+
+/* With alignment checks FSAVE and FRSTOR ask for 4 bytes, or 2, and not for more in the middle;
+ * INS asks before the device is.  [SDM 3A "Alignment Check Exception (#AC)"], tried on silicon */
+static void test_alignment(void **state)
+{
+    static const struct { const char *what, *code; unsigned off; bool ac; } aligned[] = {
+        { "fnsave (%ebx)",  "dd33", 4, false },   { "fnsave (%ebx)",  "dd33", 2, true },
+        { "frstor (%ebx)",  "dd23", 4, false },   { "frstor (%ebx)",  "dd23", 2, true },
+        { "data16 fnsave",  "66dd33", 2, false }, { "data16 fnsave",  "66dd33", 1, true },
+        { "data16 frstor",  "66dd23", 2, false }, { "fstpt (%ebx)",   "db3b", 8, false },
+        { "fstpt (%ebx)",   "db3b", 4, true },    { "insl",           "6d", 2, true },
+        { "sidt (%ebx)",    "0f010b", 4, true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < NELEM(aligned); i++) {
+        start(P3, SET_IOPL3, aligned[i].code);
+        memset(ram + SCRATCH, 0xa5, 256);
+        cpu.ops->get_state(&cpu, ST_ALL, &c);
+        c.cr0 |= CR0_AM;
+        memcpy(c.fpu, (uint16_t[]){ 0x37f }, 2);       /* FCW: all exceptions masked */
+        c.rflags |= FLAG_AC;
+        c.gpr[RBX] = c.gpr[RDI] = SCRATCH + aligned[i].off;
+        cpu.ops->set_state(&cpu, ST_ALL, &c);
+        cpu.ops->run(&cpu, 100, &x);
+        cpu.ops->get_state(&cpu, ST_ALL, &c);
+        bool ac = x.reason == EXIT_HLT && c.rip == handler(VEC_AC);
+        if (ac != aligned[i].ac || (ac && changed(SCRATCH, 256, 0xa5)))
+            fail_msg("%s at %u: at 0x%lx, %u bytes changed", aligned[i].what, aligned[i].off,
+                     (unsigned long)c.rip, changed(SCRATCH, 256, 0xa5));
+    }
+}
+
 /* Under TF each element of REP INS and REP OUTS is one trap, and the last one's comes behind
  * the instruction, as with REP MOVS.  [SDM 2B "REP/REPE/REPZ/REPNE/REPNZ"] */
 static void test_rep_is_stepped(void **state)
@@ -951,7 +1086,10 @@ int main(void)
         cmocka_unit_test(test_breakpoint_on_rep), cmocka_unit_test(test_port_breakpoints),
         cmocka_unit_test(test_port_breakpoint_late),
         cmocka_unit_test(test_loaded_stack_is_not_stepped),
-        cmocka_unit_test(test_breakpoint_waits_for_stack), cmocka_unit_test(test_undefined_is_patched),
+        cmocka_unit_test(test_breakpoint_waits_for_stack),
+        cmocka_unit_test(test_pusha_at_odd_sp), cmocka_unit_test(test_no_half_image),
+        cmocka_unit_test(test_no_half_image_at_the_end), cmocka_unit_test(test_alignment),
+        cmocka_unit_test(test_undefined_is_patched),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -18,8 +18,10 @@
  *     fxsave.c   FXSAVE and FXRSTOR
  *     table.c    the table of all handlers there
  *
- * An instruction either completes or leaves no trace: handlers make every
- * access that can fault before they change a register (or put it back).
+ * An instruction either completes or leaves no trace in registers: handlers make every
+ * access that can fault before they change one (or put it back).  Nor does it in memory,
+ * but for what lies below the stack pointer: PUSHA, ENTER and CALL to another segment
+ * push word by word, and a fault at the third leaves two, on processors as here.
  * A fault or an exit in mid-instruction leaves by longjmp: soft_fault(),
  * soft_leave().
  */
@@ -242,7 +244,9 @@ void soft_store(struct soft *s, enum seg seg, uint64_t off, unsigned size, uint6
 uint64_t soft_lin_load(struct soft *s, gla_t gla, unsigned size, unsigned access);
 void soft_lin_store(struct soft *s, gla_t gla, unsigned size, uint64_t value, unsigned access);
 
-/* Fault now if [gla, gla+len) could not be accessed so (WALK_WRITE or not). */
+/* Fault now if [gla, gla+len) could not be accessed so (WALK_WRITE or not).  Up to 8 bytes are one
+ * access, whose alignment counts; more are a range.  Who stores a range
+ * in parts probes all of it first: then no part can fault, and none is left alone. */
 void soft_lin_probe(struct soft *s, gla_t gla, unsigned len, unsigned access);
 
 /* The offset the memory operand of u means, truncated to its address size. */

@@ -561,15 +561,21 @@ static void place_store(struct soft *s, const struct place *p, unsigned size, ui
 
 /* ---- linear accesses ---- */
 
+/* The pushes onto an inner ring's stack are that ring's, though the CPL is still 3. */
+static void check_alignment(struct soft *s, gla_t gla, unsigned size, unsigned access)
+{
+    if ((access & WALK_USER) && !(access & WALK_SYSTEM) && alignment_checked(s) &&
+        (gla & (size - 1)))
+        soft_fault(s, VEC_AC, 0);
+}
+
 /* Data breakpoints and alignment checks: only while s->watching.
  * [SDM 3B "Debug Registers"] */
 static void watch(struct soft *s, gla_t gla, unsigned size, unsigned access)
 {
+    check_alignment(s, gla, size, access);
     if (access & WALK_SYSTEM)
         return;
-    /* The pushes onto an inner ring's stack are that ring's, though the CPL is still 3. */
-    if ((access & WALK_USER) && alignment_checked(s) && (gla & (size - 1)))
-        soft_fault(s, VEC_AC, 0);
     s->pending_db |= breakpoints_met(s, access & WALK_WRITE ? BREAK_WRITE : BREAK_READ, gla, size);
 }
 
@@ -667,8 +673,10 @@ void soft_lin_probe(struct soft *s, gla_t gla, unsigned len, unsigned access)
 {
     struct place p;
 
-    for (gla_t at = gla; at < gla + len; at = (at & PAGE_MASK) + PAGE_SIZE)
-        locate(s, gla_wrap(s, at), access, &p);
+    if (UNLIKELY(s->watching) && len <= 8)
+        check_alignment(s, gla, len, access);
+    for (unsigned done = 0; done < len; done += PAGE_SIZE - (unsigned)((gla + done) & ~PAGE_MASK))
+        locate(s, gla_wrap(s, gla + done), access, &p);
 }
 
 uint8_t *tlb_span(struct soft *s, gla_t gla, unsigned n, unsigned access)

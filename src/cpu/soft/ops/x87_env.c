@@ -165,12 +165,10 @@ void x87_store_env(struct soft *s, const struct uop *u, struct fxsave *f, bool a
         x87_summarize(f);
         return;
     }
-    for (unsigned i = 0; i < 8; i++, at += 10) {
-        uint64_t mantissa = 0, exponent = 0;
-        memcpy(&mantissa, f->st[i], 8);
-        memcpy(&exponent, f->st[i] + 8, 2);
-        soft_lin_store(s, at, 8, mantissa, access);
-        soft_lin_store(s, at + 8, 2, exponent, access);
+    for (unsigned i = 0; i < 8 * 5; i++, at += 2) {     /* words, lest #AC ask for more than n */
+        uint16_t word;
+        memcpy(&word, f->st[i / 5] + i % 5 * 2, 2);
+        soft_lin_store(s, at, 2, word, access);
     }
     x87_init(f);
 }
@@ -185,10 +183,8 @@ void x87_load_env(struct soft *s, const struct uop *u, struct fxsave *f, bool an
     for (unsigned i = 0; i < N_FIELDS; i++, at += n)
         field[i] = (uint32_t)soft_lin_load(s, at, n, access);
     from_fields(s, f, n, field);
-    for (unsigned i = 0; and_registers && i < 8; i++, at += 10) {
-        uint64_t mantissa = soft_lin_load(s, at, 8, access);
-        uint64_t exponent = soft_lin_load(s, at + 8, 2, access);
-        memcpy(f->st[i], &mantissa, 8);
-        memcpy(f->st[i] + 8, &exponent, 2);
+    for (unsigned i = 0; and_registers && i < 8 * 5; i++, at += 2) {
+        uint16_t word = (uint16_t)soft_lin_load(s, at, 2, access);
+        memcpy(f->st[i / 5] + i % 5 * 2, &word, 2);
     }
 }
