@@ -108,7 +108,9 @@ static void start_transfer(struct i8042 *k)
         vtimer_arm(&k->cable, vclock_now_ns(k->clock) + CABLE_NS);
 }
 
-/* Set 2 to set 1, with F0h turned into bit 7 of what follows.  False: nothing to show yet. */
+/* Set 2 to set 1, with F0h turned into bit 7 of what follows.  The controller cannot tell a scan
+ * code from an answer to a command and translates all that the keyboard sends: asked for its scan
+ * code set, the keyboard says 02h and the guest reads 41h.  False: nothing to show yet. */
 static bool translate(struct i8042 *k, uint8_t *byte)
 {
     if (!(k->command_byte & CB_XLATE))

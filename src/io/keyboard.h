@@ -43,7 +43,8 @@ int keyboard_key(struct keyboard *k, struct trace *t, uint16_t set1_code, bool d
  * and *ctrl say what to hold. */
 uint16_t keyboard_key_for(char ascii, bool *shift, bool *ctrl);
 
-/* Scan code set 2 to set 1 (unknown ones pass) and back (0: no such key). */
+/* What the controller's translation makes of a byte that is no F0h, a scan code or not; and the
+ * code in set 2 of a key of set 1 (0: no such key). */
 uint8_t scancode_to_set1(uint8_t set2);
 uint8_t scancode_to_set2(uint8_t set1);
 

@@ -122,6 +122,22 @@ static void both_scan_code_sets_agree(void **state)
     assert_int_equal(scancode_to_set1(0xfa), 0xfa);
 }
 
+/* The controller's table maps 01h to 7Fh onto themselves, in another order. */
+static void the_translation_loses_nothing(void **state)
+{
+    (void)state;
+    bool seen[0x80] = { false };
+    for (unsigned code = 1; code < 0x80; code++) {
+        uint8_t one = scancode_to_set1((uint8_t)code);
+        assert_in_range(one, 1, 0x7f);
+        assert_false(seen[one]);
+        seen[one] = true;
+    }
+    assert_int_equal(scancode_to_set1(0), 0xff);            /* "too many keys" has a code in each */
+    for (unsigned code = 0x85; code < 0x100; code++)
+        assert_int_equal(scancode_to_set1((uint8_t)code), code);
+}
+
 static void irq1_once_per_byte(void **state)
 {
     (void)state;
@@ -287,6 +303,29 @@ static void scan_code_set_can_be_chosen(void **state)
     assert_bytes("\xfe");
 }
 
+/* With translation on, every byte from the keyboard passes the table.  [Brouwer, "Keyboard
+ * Scancodes", "The keyboard controller"] */
+static void answers_are_translated_too(void **state)
+{
+    (void)state;
+    keyboard(0xf0);
+    assert_bytes("\xfa");
+    keyboard(0x00);
+    assert_bytes("\xfa\x41");                               /* 02h */
+    keyboard(0xf0);
+    assert_bytes("\xfa");
+    keyboard(0x01);
+    assert_bytes("\xfa");
+    keyboard(0xf0);
+    assert_bytes("\xfa");
+    keyboard(0x00);
+    assert_bytes("\xfa\x43");                               /* 01h */
+    keyboard_type(kbd, 'a');
+    assert_bytes("\x03\x9e");                               /* 1eh is "2" to it; 9eh stays */
+    keyboard(0xf2);
+    assert_bytes("\xfa\xab\x41");
+}
+
 static void a_full_keyboard_pushes_back(void **state)
 {
     (void)state;
@@ -313,6 +352,7 @@ int main(void)
         T(untranslated_it_speaks_set_2),
         T(extended_keys_keep_their_prefix),
         T(both_scan_code_sets_agree),
+        T(the_translation_loses_nothing),
         T(irq1_once_per_byte),
         T(self_test_and_interface_tests),
         T(command_byte_reads_back),
@@ -323,6 +363,7 @@ int main(void)
         T(keyboard_commands_are_acknowledged),
         T(f5_silences_and_f4_wakes),
         T(scan_code_set_can_be_chosen),
+        T(answers_are_translated_too),
         T(a_full_keyboard_pushes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
