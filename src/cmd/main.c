@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/host.h"
+#include "base/likeness.h"
 #include "base/types.h"
 #include "cmd/cmd.h"
 
@@ -56,7 +57,13 @@ static int run_command(int argc, char **argv)
     for (size_t i = 0; i < NELEM(commands); i++)
         if (strcmp(argv[0], commands[i].name) == 0)
             return commands[i].run(argc, argv);
-    host_say("there is no command '%s'; `vitrine help` lists them", argv[0]);
+    struct likeness l = { .word = argv[0], .len = strlen(argv[0]) };
+    for (size_t i = 0; i < NELEM(commands); i++)
+        likeness_try(&l, commands[i].name);
+    if (l.best)
+        host_say("there is no command '%s'; did you mean `vitrine %s`?", argv[0], l.best);
+    else
+        host_say("there is no command '%s'; `vitrine help` lists them", argv[0]);
     return EXIT_USAGE;
 }
 

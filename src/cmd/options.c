@@ -21,7 +21,9 @@
 #include <unistd.h>
 
 #include "base/host.h"
+#include "base/likeness.h"
 #include "base/trace.h"
+#include "cmd/foreign.h"
 #include "debugger/gdb/server.h"
 #include "debugger/symbols/gdb_regs.h"
 #include "vm/snapshot.h"
@@ -406,6 +408,26 @@ static bool fits_together(enum option_user user, const struct run_options *o)
 /* getopt_long() sorts the guest's name behind the options, changing the order in argv.
  * gdb's users write -ex with one dash, which getopt would read as -e -x: it is given its
  * second dash first.  `argv[0]` is what getopt's own complaints begin with.  [getopt(3)] */
+/* getopt_long() has refused an option.  Is it one of another program's, or one of ours with
+ * a slip of the finger? */
+static void suggest(enum option_user user, int argc, char **argv)
+{
+    const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "", *here;
+    for (int i = 1; i < argc; i++)
+        if ((here = foreign_option(argv[i])) != NULL) {
+            host_say("%s is called otherwise here: %s", argv[i], here);
+            return;
+        }
+    word += strspn(word, "-");
+    struct likeness l = { .word = word, .len = strcspn(word, "=") };
+    for (size_t i = 0; i < NELEM(option_infos); i++)
+        if (option_infos[i].users & user)
+            likeness_try(&l, option_infos[i].name);
+    if (l.best && l.distance)
+        host_say("did you mean --%s?", l.best);
+    host_say("`vitrine %s --help` lists the options", users[user_index(user)].name);
+}
+
 int options_parse(enum option_user user, int argc, char **argv, struct run_options *o, bool *done)
 {
     const char *command = users[user_index(user)].name;
@@ -432,7 +454,7 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
         }
         if (!is_of(opt, user) || !parse_one(opt, optarg, o)) {
             if (opt == '?')
-                host_say("`vitrine %s --help` lists the options", command);
+                suggest(user, argc, argv);
             return EXIT_USAGE;
         }
     }

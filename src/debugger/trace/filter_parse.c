@@ -24,6 +24,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/likeness.h"
 #include "debugger/symbols/symbols.h"
 #include "debugger/trace/filter_tree.h"
 #include "debugger/trace/text.h"
@@ -184,45 +185,16 @@ static uint16_t add_test(struct parser *p, enum filter_op op, const struct trace
  * Values
  */
 
-/* How different two words are: the classic edit distance, of short words only. */
-static unsigned distance(const char *a, size_t na, const char *b, size_t nb)
-{
-    unsigned row[24];
-    if (na >= NELEM(row) || nb >= NELEM(row))
-        return 99;
-    for (size_t j = 0; j <= nb; j++)
-        row[j] = (unsigned)j;
-    for (size_t i = 1; i <= na; i++) {
-        unsigned corner = row[0];
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= nb; j++) {
-            bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
-            unsigned change = corner + !same, drop = row[j] + 1, add = row[j - 1] + 1;
-            corner = row[j];
-            row[j] = change < drop ? change : drop;
-            if (add < row[j])
-                row[j] = add;
-        }
-    }
-    return row[nb];
-}
-
 static void complain_field(struct parser *p)
 {
-    const char *best = NULL;
-    unsigned least = 3;
-    for (size_t i = 0; i < trace_fields_count() + N_TRACE_KINDS; i++) {
-        const char *name = i < trace_fields_count() ? trace_field_at(i)->name
-                                                    : trace_kinds[i - trace_fields_count()].name;
-        unsigned d = distance(p->start, p->len, name, strlen(name));
-        if (d < least) {
-            least = d;
-            best = name;
-        }
-    }
+    struct likeness l = { .word = p->start, .len = p->len };
+    for (size_t i = 0; i < trace_fields_count(); i++)
+        likeness_try(&l, trace_field_at(i)->name);
+    for (size_t i = 0; i < N_TRACE_KINDS; i++)
+        likeness_try(&l, trace_kinds[i].name);
     complain(p, p->start, "there is no field or kind '%.*s'%s%s%s", shown(p), p->start,
-             best ? "; did you mean '" : " (vitrine trace --fields lists them)", best ? best : "",
-             best ? "'?" : "");
+             l.best ? "; did you mean '" : " (vitrine trace --fields lists them)",
+             l.best ? l.best : "", l.best ? "'?" : "");
 }
 
 /* Decimal, or hexadecimal behind 0x; a leading 0 is octal as in C only if digits follow.
