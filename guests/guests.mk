@@ -20,7 +20,8 @@ guests_both := sse smc faults selfstep preempt strict alignment string ptchurn \
 guests_boot := boot bios
 guests_crash := ud2-no-idt divide-no-idt idt-one-short gate-absent gate-data gate-type \
     stack-unmapped tss-ss0-null long-no-idt irq-not-remapped paging-self-unmapped \
-    idt-unmapped no-tss int-dpl stack-overflow handler-beyond gdt-garbage
+    idt-unmapped no-tss int-dpl stack-overflow handler-beyond gdt-garbage \
+    long-gate-code32 long-gate-8-bytes long-ist-zero task-gate-no-tss exception-no-gate
 guests_crash_boot := jump-bad-selector
 
 GUEST_LIB := trap.S init.c desc.c page.c real.S pic.c print.c string.c hypercall.c

@@ -241,8 +241,8 @@ static const struct { prove_fn *prove; const char *check; } accounts[N_OBSTACLES
     [OBSTACLE_IDT_PAGE]      = { prove_page, "do the page tables map the IDT? LIDT takes a linear "
                                  "address." },
     [OBSTACLE_GATE_TYPE]     = { prove_gate, "was this gate filled in, and are the bytes in their "
-                                 "order? The type byte of an\n  interrupt gate is 0x8e, of a trap "
-                                 "gate 0x8f." },
+                                 "order? A gate has 8 bytes, in\n  long mode 16; the type byte of "
+                                 "an interrupt gate is 0x8e, of a trap gate 0x8f." },
     [OBSTACLE_GATE_DPL]      = { prove_gate, "a program in ring 3 may use INT n only through a "
                                  "gate whose DPL is 3: type byte 0xee." },
     [OBSTACLE_GATE_ABSENT]   = { prove_gate, "bit 7 of the type byte (P) must be set: 0x8e for an "
@@ -331,6 +331,13 @@ static bool is_stack_overflow(const struct explain_input *in, const struct deliv
            st->obstacle == OBSTACLE_STACK_PAGE && st->cr2 - (top - 0x1000) < 0x2000;
 }
 
+/* A push below 0 wraps around to the top of the address space. */
+static bool is_stack_pointer_zero(const struct explain_input *in, const struct delivery_step *st)
+{
+    uint64_t below = explain_is_long(in->cpu) ? -st->at : (uint32_t)-st->at;
+    return st->obstacle == OBSTACLE_STACK_PAGE && below && below <= 0x100;
+}
+
 /* The first sign that is there is told. */
 static const struct {
     bool (*is_there)(const struct explain_input *in, const struct delivery_step *st);
@@ -347,6 +354,10 @@ static const struct {
       "to 15,\n  which are those of exceptions: the timer's looks like a double fault." },
     { lacks_ltr, "was LTR executed? TR is 0: there is no TSS with SS0 and ESP0 (in long mode RSP0) "
                  "for ring 0." },
+    { is_stack_pointer_zero,
+      "was the stack pointer set? The frame would lie just below address 0: the pointer was 0. "
+      "It\n  comes from the TSS (ESP0, RSP0, IST) if the gate changes stacks, else it is ESP or "
+      "RSP." },
     { is_stack_overflow,
       "the stack has overflowed (endless recursion, large local arrays): the address is next to "
       "the stack\n  pointer. To see it handled, a double fault needs a stack of its own: IST, or "
