@@ -245,8 +245,8 @@ uint64_t soft_lin_load(struct soft *s, gla_t gla, unsigned size, unsigned access
 void soft_lin_store(struct soft *s, gla_t gla, unsigned size, uint64_t value, unsigned access);
 
 /* Fault now if [gla, gla+len) could not be accessed so (WALK_WRITE or not).  Up to 8 bytes are one
- * access, whose alignment counts; more are a range.  Who stores a range
- * in parts probes all of it first: then no part can fault, and none is left alone. */
+ * access, whose alignment counts; more are a range.  An instruction that stores a range in
+ * parts probes all of it first: then no part can fault, and memory never has some of them. */
 void soft_lin_probe(struct soft *s, gla_t gla, unsigned len, unsigned access);
 
 /* The offset the memory operand of u means, truncated to its address size. */
