@@ -8,6 +8,7 @@
  *     echo b8500000008ed8 | xxd -r -p | ndisasm -b32 -
  * Selectors and gates are in soft_board.h.
  */
+#include "cpu/delivery.h"
 #include "soft_board.h"
 
 struct row {
@@ -524,7 +525,48 @@ static void test_rows(void **state)
     assert_int_equal(bad, 0);
 }
 
-/* Every register and every byte of memory is the same if all that can exit does. */
+static const struct row *row_named(const char *name)
+{
+    for (size_t i = 0; i < NELEM(rows); i++)
+        if (!strcmp(rows[i].p.name, name))
+            return &rows[i];
+    fail_msg("no row %s", name);
+    return NULL;
+}
+
+/* A triple fault leaves its chain behind; a delivery that succeeds ends the chain, and one that
+ * does not is what the next begins with. */
+static void test_undelivered(void **state)
+{
+    const struct delivery_chain *c = cpu.undelivered;
+
+    (void)state;
+    assert_true(check(row_named("double: and #DF without one")));
+    assert_int_equal(c->n, 2);
+    assert_int_equal(c->step[0].vector, VEC_GP);
+    assert_int_equal(c->step[0].type, EVENT_EXCEPTION);
+    assert_int_equal(c->step[0].rip, CODE + 5);
+    assert_int_equal(c->step[0].error, 0x1d0);
+    assert_int_equal(c->step[0].obstacle, OBSTACLE_GATE_ABSENT);
+    assert_int_equal(c->step[0].second_vector, VEC_NP);
+    assert_int_equal(c->step[1].vector, VEC_DF);
+    assert_int_equal(c->step[1].obstacle, OBSTACLE_GATE_ABSENT);
+
+    assert_true(check(row_named("double: #UD then #NP is serial")));
+    assert_int_equal(c->n, 0);
+    assert_int_equal(c->step[0].vector, VEC_UD);
+
+    assert_true(check(row_named("idt: handler selector is data")));
+    assert_int_equal(c->n, 0);
+    assert_int_equal(c->step[0].type, EVENT_SOFTWARE);
+    assert_int_equal(c->step[0].vector, 0x85);
+    assert_int_equal(c->step[0].rip, CODE);
+    assert_int_equal(c->step[0].obstacle, OBSTACLE_CODE_TYPE);
+    assert_int_equal(c->step[0].at, 0x10);
+}
+
+/* Every register and every byte of memory is the same if all that can exit does, and so is what
+ * the engine remembers of deliveries that failed. */
 static void test_rows_exiting(void **state)
 {
     static uint8_t before[RAM];
@@ -538,6 +580,7 @@ static void test_rows_exiting(void **state)
         bad += !check(&rows[i]);
         cpu.ops->get_state(&cpu, ST_ALL, &a);
         memcpy(before, ram, sizeof before);
+        struct delivery_chain chain = *cpu.undelivered;
         uint64_t middle = cpu.icount;
         exits_for_all = true;
         bad += !check(&rows[i]);
@@ -551,6 +594,10 @@ static void test_rows_exiting(void **state)
             print_error("%s: exiting changes memory\n", rows[i].p.name);
             bad++;
         }
+        if (memcmp(&chain, cpu.undelivered, sizeof chain)) {
+            print_error("%s: exiting changes the account of deliveries\n", rows[i].p.name);
+            bad++;
+        }
         bad += !expect(&rows[i], "instructions", (int64_t)(middle - begin),
                        (int64_t)(cpu.icount - middle));
     }
@@ -561,6 +608,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_undelivered),
         cmocka_unit_test(test_rows_exiting),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
