@@ -4,9 +4,8 @@
  * Every one exits: the devices are the monitor's.  Before that the guest's own
  * rules apply: IOPL, the I/O permission bitmap of its TSS, and for the string
  * forms the faults of the memory operand, so that an exit is always for an
- * access that will be completed.  A string is one exit an element.  REP is over
- * with the element that brings the count to zero; one that begins with a count
- * of zero does nothing and does not exit.
+ * access that will be completed.  A string is one exit an element; a REP that
+ * begins with a count of zero does nothing and does not exit.
  *
  * [SDM 1 "Input/Output"; SDM 2A "IN-Input from Port", "INS/INSB/INSW/INSD"]
  */
@@ -175,9 +174,13 @@ static void note_breakpoints(struct soft *s, const struct vmexit *x)
         s->pending_db |= breakpoints_met(s, BREAK_READ, x->io.gla, x->io.size);
 }
 
-/* Returns whether the instruction is over.  A REP is when the count has come to 0; until then
- * RIP stays at it, and whatever comes between two elements (an interrupt, the trap of TF)
- * finds it there.  [SDM 2B "REP/REPE/REPZ/REPNE/REPNZ"] */
+/* Returns whether the instruction is over.  A REP is over when the count has come to 0; until
+ * then RIP stays at it, and whatever comes between two elements finds it there.  [SDM 2B
+ * "REP/REPE/REPZ/REPNE/REPNZ"]
+ *
+ * KVM leaves RIP at the instruction even then, and moves on with an iteration that finds nothing
+ * left to do.  Ours does the same, so that engines agree after every exit, unless a debug trap is
+ * due: that comes behind the instruction, and once.  [SDM 3B "Single-Step Exception Condition"] */
 bool finish_io(struct soft *s, const struct uop *u, const struct vmexit *x)
 {
     if (x->io.in && x->io.string)
@@ -192,5 +195,5 @@ bool finish_io(struct soft *s, const struct uop *u, const struct vmexit *x)
     if (!x->io.rep)
         return true;
     soft_write_reg(s, RCX, u->asize, low_bytes(s->gpr[RCX] - 1, u->asize));
-    return count_is_zero(s, u);
+    return count_is_zero(s, u) && (s->flags & FLAG_TF || s->pending_db);
 }
