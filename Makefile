@@ -219,6 +219,7 @@ debugger := \
     debugger/link/link.c \
     debugger/link/ask.c \
     debugger/link/memory.c \
+    debugger/link/explain.c \
     debugger/link/monitor_step.c \
     debugger/link/table_diff.c \
     debugger/console/command.c \

@@ -199,8 +199,12 @@ static int last_words(struct session *s)
     }
     if (state != LINK_ENDED)
         return 0;
-    if (!s->o->quiet && why->vm_stop != VM_EXIT_PORT && why->vm_stop != VM_POWER_OFF)
-        host_say("%s", why->text);
+    if (s->o->quiet || why->vm_stop == VM_EXIT_PORT || why->vm_stop == VM_POWER_OFF)
+        return why->status;
+    host_say("%s", why->text);
+    char *text = link_explain(s->link, s->symbols);
+    fputs(text ? text : "", stderr);
+    free(text);
     return why->status;
 }
 

@@ -144,7 +144,7 @@ const struct command_row command_rows[] = {
     /* What has happened (trace.c); these work on a recorded trace, too. */
     { "log", NULL, "[N] [FILTER]", "the last N events (20) that FILTER is true of",
       "log 5 exit==io && port==0x3f8", cmd_log, false, true, WITH_FIELD },
-    { "why", NULL, "[SEQ]", "what caused event SEQ (the last one), step by step",
+    { "why", NULL, "[SEQ]", "why the guest has crashed; else what caused event SEQ (the last one)",
       "why 121", cmd_why, false, false, WITH_NOTHING },
     { "count", NULL, "[FILTER]", "how many events FILTER is true of",
       "count FAULT_TRUE", cmd_count, false, true, WITH_FIELD },
@@ -203,6 +203,8 @@ const struct command_row info_rows[] = {
       "info exits", info_exits, false, true, WITH_NOTHING },
     { "breakpoints", "b", NULL, "breakpoints and watchpoints",
       "info breakpoints", info_breakpoints, true, true, WITH_NOTHING },
+    { "crash", NULL, NULL, "why the guest has crashed: what happened first, and what to check",
+      "info crash", info_crash, true, false, WITH_NOTHING },
     { "trace", NULL, NULL, "how many events there are, and from when to when",
       "info trace", info_trace, false, true, WITH_NOTHING },
     { "marks", NULL, NULL, "the phases of the run that the guest has marked",

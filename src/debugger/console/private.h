@@ -208,6 +208,6 @@ command_fn info_idt, info_gdt, info_tss, info_devices, info_exits, info_status, 
 enum console_result info_device(struct console *c, const char *name, size_t len, bool *known);
 
 /* trace.c */
-command_fn cmd_log, cmd_why, cmd_count, cmd_histogram, info_trace, info_marks;
+command_fn cmd_log, cmd_why, cmd_count, cmd_histogram, info_trace, info_marks, info_crash;
 
 #endif

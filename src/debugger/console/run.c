@@ -89,6 +89,15 @@ static void tell_json(struct console *c, const struct link_stop *s, const char *
     fputs("}\n", c->out);
 }
 
+/* Why the guest has ended, if nobody can have wanted that: once, as the stop is told. */
+static void tell_explanation(struct console *c)
+{
+    char *text = link_explain(c->o.link, c->o.symbols);
+    if (text)
+        fputs(text, c->out);
+    free(text);
+}
+
 /* After a step no reason is printed: the user knows it.  The registers must be fetched
  * again, as they are from before the guest ran. */
 void tell_where(struct console *c)
@@ -111,6 +120,7 @@ void tell_where(struct console *c)
         fprintf(c->out, "%s\n", s->text);
     fprintf(c->out, "=> %s\n", insn);
     tell_source(c);
+    tell_explanation(c);
 }
 
 /* What follows on setting the guest going; err is what that gave.  If the user interrupts,

@@ -140,8 +140,51 @@ enum console_result cmd_histogram(struct console *c, const char *args)
     return h ? CONSOLE_OK : fail(c, "out of memory");
 }
 
-/* The chain of causes that ends in event `seq`. Without a number: the event that a
- * breakpoint has stopped at, or the last one.
+/* The last event that had happened where the guest stands: of one that was taken back there are
+ * later events in the trace, which are its future. */
+static uint64_t event_here(struct console *c)
+{
+    struct link_status st;
+    uint64_t n = store_n_events(c->o.store);
+    const struct trace_event *last = n ? store_at(c->o.store, n - 1) : NULL;
+    if (!c->o.link)
+        return last ? last->seq : 0;
+    link_get_status(c->o.link, &st);
+    return link_stopped(c->o.link)->seq ? link_stopped(c->o.link)->seq
+         : st.past.inside ? st.past.seq : last ? last->seq : 0;
+}
+
+/* Why the guest has crashed, or ended otherwise than it wanted; false: it has not. */
+static bool tell_crash(struct console *c)
+{
+    char *text = c->o.link ? link_explain(c->o.link, c->o.symbols) : NULL;
+    if (!text)
+        return false;
+    fputs(text, c->out);
+    free(text);
+    return true;
+}
+
+/* `info crash`: as `why`, but it says so if there was no crash. */
+enum console_result info_crash(struct console *c, const char *args)
+{
+    struct link_status st;
+    if (nothing_more(c, args))
+        return CONSOLE_ERROR;
+    link_get_status(c->o.link, &st);
+    if (tell_crash(c))
+        return CONSOLE_OK;
+    if (link_state(c->o.link) == LINK_ENDED)
+        fprintf(c->out, "the guest has not crashed: %s\n", link_stopped(c->o.link)->text);
+    else
+        fprintf(c->out, "the guest has not crashed%s\n",
+                st.past.inside ? " by here; what came later, `back now` and then `info crash` tell"
+                               : "");
+    return CONSOLE_OK;
+}
+
+/* The chain of causes that ends in event `seq`.  Without a number: why the guest has crashed, if
+ * it has, else the event that a breakpoint has stopped at, or the last one that has happened.
  *
  *     because event 8834: EXIT, IO out 0xe0 size 4 value 0x2 (the guest stopped ...)
  */
@@ -149,12 +192,13 @@ enum console_result cmd_why(struct console *c, const char *args)
 {
     struct trace_event e;
     uint64_t n = store_n_events(c->o.store), seq;
+    if (!*args && tell_crash(c))
+        return CONSOLE_OK;
     if (!n)
         return fail(c, "nothing has happened yet");
     const struct trace_event *at_end = store_at(c->o.store, n - 1);
     uint64_t last = at_end ? at_end->seq : 0;
-    uint64_t here = c->o.link ? link_stopped(c->o.link)->seq : 0;
-    if (!arg_count(c, args, here ? here : last, &seq))
+    if (!arg_count(c, args, event_here(c), &seq))
         return CONSOLE_ERROR;
     if (store_find_seq(c->o.store, seq, &e))
         return last && seq > last

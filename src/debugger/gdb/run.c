@@ -23,6 +23,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/host.h"
@@ -152,6 +153,15 @@ static bool tell_mode(struct gdb_stub *s, const struct cpu_state *cpu)
     return true;
 }
 
+/* A guest that has crashed: what happened first, and what to check. */
+static void say_explanation(struct gdb_stub *s)
+{
+    char *text = link_explain(s->o.link, s->o.symbols);
+    if (text)
+        gdb_console_text(s, text);
+    free(text);
+}
+
 /* Print the reason of a stop to the user if the stop reply cannot say it, as for
  * breakpoints that were made with `monitor break`. */
 static void say_why(struct gdb_stub *s)
@@ -166,6 +176,7 @@ static void say_why(struct gdb_stub *s)
         return;
     snprintf(text, sizeof text, "%s\n", why->text);
     gdb_console_text(s, text);
+    say_explanation(s);
 }
 
 /* Put the stop reply into p.answer, or first the event before it.  The client waits for

@@ -46,6 +46,7 @@
 #define DEBUGGER_LINK_LINK_H
 
 #include <sys/types.h>
+#include "cpu/delivery.h"
 #include "cpu/state.h"
 #include "debugger/trace/store.h"
 #include "debugger/vmm/protocol.h"
@@ -185,6 +186,15 @@ int  link_set_state(struct link *l, unsigned groups, const struct cpu_state *s);
 
 /* Counters of the machine from the state page, as old as the registers are. */
 void link_get_status(const struct link *l, struct link_status *s);
+
+/* The deliveries that have failed and led to where the guest stands (cpu/delivery.h), from the
+ * state page; n is 0 if none has failed, or if the engine cannot see them. */
+void link_get_undelivered(const struct link *l, struct delivery_chain *chain);
+
+/* Why the guest has ended as it did, in lines of text, the same as the last words of
+ * `vitrine run`.  NULL: it has not ended, or has been taken back to before its end, or this end
+ * needs no explanation.  symbols (may be NULL) name addresses.  The caller frees it. */
+char *link_explain(struct link *l, const struct symbols *symbols);
 
 /*
  * Memory

@@ -64,6 +64,18 @@ void link_get_status(const struct link *l, struct link_status *s)
     s->injected.has_error = false;              /* the page does not say */
 }
 
+/* What came from the other process must not be used as an index: types and counts are
+ * checked, vectors and obstacles are by whoever looks them up. */
+void link_get_undelivered(const struct link *l, struct delivery_chain *chain)
+{
+    read_page(l, offsetof(struct wire_page, undelivered), chain, sizeof *chain);
+    if (chain->n > DELIVERY_STEPS)
+        chain->n = DELIVERY_STEPS;
+    for (uint64_t i = 0; i < chain->n; i++)
+        if (chain->step[i].type >= N_EVENT_TYPES)
+            chain->step[i].type = EVENT_NONE;
+}
+
 /* ---- memory ---- */
 
 size_t link_regions(const struct link *l, const struct gmem_region **r)

@@ -254,7 +254,7 @@ static void explain_unclaimed(const struct explain_input *in, FILE *out)
                 what);
 }
 
-static void explain_stop(const struct explain_input *in, FILE *out)
+void explain_end(const struct explain_input *in, FILE *out)
 {
     switch (in->stop) {
     case VM_TRIPLE_FAULT: explain_triple_fault(in, out); break;
@@ -308,5 +308,5 @@ void explain_vm(struct vm *vm, const struct symbols *symbols, FILE *out)
     struct explain_input in = { .stop = vm->stop, .cpu = &c, .read = read_linear, .arg = &r,
                                 .symbols = symbols, .chain = boot_cpu(vm)->undelivered,
                                 .unclaimed = last_unclaimed(vm->trace) };
-    explain_stop(&in, out);
+    explain_end(&in, out);
 }

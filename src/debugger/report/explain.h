@@ -11,10 +11,30 @@
 #include <stdio.h>
 #include "vm/vm.h"
 
+struct cpu_state;
+struct delivery_chain;
 struct symbols;
+struct trace_event;
 
-/* Print why the machine, which has stopped, ended as it did: lines of text on `out`, or
- * nothing if this end needs no explanation. symbols (may be NULL) name addresses. */
+/* The stopped machine, as far as it must be known. */
+struct explain_input {
+    enum vm_stop stop;                      /* how the run ended */
+    const struct cpu_state *cpu;
+
+    /* Read n bytes at a linear address through the guest's page tables; false: not mapped. */
+    bool (*read)(void *arg, gla_t at, void *to, size_t n);
+    void *arg;
+
+    const struct symbols *symbols;          /* may be NULL                            */
+    const struct delivery_chain *chain;     /* NULL: the engine keeps none            */
+    const struct trace_event *unclaimed;    /* the last UNCLAIMED, or NULL: not known */
+};
+
+/* Print why the machine ended as it did: lines of text, or nothing if this end needs no
+ * explanation.  A debugger, whose machine is in another process, asks link_explain(). */
+void explain_end(const struct explain_input *in, FILE *out);
+
+/* The same for a machine in this process.  symbols (may be NULL) name addresses. */
 void explain_vm(struct vm *vm, const struct symbols *symbols, FILE *out);
 
 #endif

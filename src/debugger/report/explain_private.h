@@ -1,6 +1,6 @@
 /*
- * debugger/report/explain_private.h -- what explain.c and explain_chain.c share: the stopped
- * machine as they see it, and how they name an address.
+ * debugger/report/explain_private.h -- what explain.c and explain_chain.c share: questions about
+ * the stopped machine (explain.h), and how they name an address.
  */
 #ifndef DEBUGGER_REPORT_EXPLAIN_PRIVATE_H
 #define DEBUGGER_REPORT_EXPLAIN_PRIVATE_H
@@ -10,23 +10,7 @@
 #include "base/x86.h"
 #include "cpu/delivery.h"
 #include "cpu/state.h"
-#include "vm/vm.h"
-
-struct symbols;
-
-/* The stopped machine, as far as it must be known. */
-struct explain_input {
-    enum vm_stop stop;                      /* how the run ended */
-    const struct cpu_state *cpu;
-
-    /* Read n bytes at a linear address through the guest's page tables; false: not mapped. */
-    bool (*read)(void *arg, gla_t at, void *to, size_t n);
-    void *arg;
-
-    const struct symbols *symbols;          /* may be NULL                            */
-    const struct delivery_chain *chain;     /* NULL: the engine keeps none            */
-    const struct trace_event *unclaimed;    /* the last UNCLAIMED, or NULL: not known */
-};
+#include "debugger/report/explain.h"
 
 static inline bool explain_is_long(const struct cpu_state *c) { return c->efer & EFER_LMA; }
 static inline bool explain_is_real(const struct cpu_state *c) { return !(c->cr0 & CR0_PE); }

@@ -177,6 +177,14 @@ static void fill_status(struct vmm *m, struct link_status *s)
     reverse_status(m->reverse, &s->past);
 }
 
+/* Deliveries that have failed: of most guests there are none, and then nothing is copied. */
+static void fill_undelivered(const struct vcpu *v, struct delivery_chain *to)
+{
+    to->n = v->undelivered ? v->undelivered->n : 0;
+    if (to->n)
+        *to = *v->undelivered;
+}
+
 /* Registers that only the host can tell cost a system call each.  While the guest stands
  * still they are left out until the debugger asks (GET_STATE): it may only be stepping.
  *
@@ -193,5 +201,6 @@ void wire_publish(struct vmm *m)
     p->lacks = ST_ALL & ~groups;
     v->ops->get_state(v, groups, &p->cpu);
     vga_text_mode(pc_vga(m->vm->pc), &p->screen);
+    fill_undelivered(v, &p->undelivered);
     __atomic_store_n(&p->sequence, p->sequence + 1, __ATOMIC_SEQ_CST);
 }

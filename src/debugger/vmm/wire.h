@@ -13,6 +13,7 @@
 #ifndef DEBUGGER_VMM_WIRE_H
 #define DEBUGGER_VMM_WIRE_H
 
+#include "cpu/delivery.h"
 #include "debugger/vmm/protocol.h"
 #include "io/vga.h"
 
@@ -95,6 +96,7 @@ struct wire_page {
     uint32_t           lacks;           /* ST_ groups of `cpu` that are old: GET_STATE */
     struct cpu_state   cpu;
     struct vga_text    screen;
+    struct delivery_chain undelivered;  /* what the engine knows of it; n is 0: nothing    */
 };
 #define WIRE_PAGE_BYTES ((sizeof(struct wire_page) + PAGE_SIZE - 1) & PAGE_MASK)
 
