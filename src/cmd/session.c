@@ -420,6 +420,14 @@ static void open_symbols(struct session *s)
     s->text.symbols = s->symbols;
 }
 
+/* What exits cost is measured if asked for, and also for a table on a terminal, where somebody
+ * looks who wants to know.  Not if it goes into a trace or a pipe: a run of `soft` prints the
+ * same every time. */
+static bool wants_timing(const struct session *s)
+{
+    return s->o->machine.timing || (s->stat && !s->o->trace_path && isatty(STDOUT_FILENO));
+}
+
 /* The machine with its hooks to this process: output to the terminal, input and waiting
  * through struct host_io, alarms by a timer of the host. */
 static bool build(struct session *s)
@@ -427,6 +435,7 @@ static bool build(struct session *s)
     char why[256];
     struct vm_config c = s->o->machine;
     c.trace = s->trace;
+    c.timing = wants_timing(s);
     c.serial = c.debugcon = (struct char_sink){ terminal_put, s->terminal };
     c.alarm = host_alarm_at;
     s->io = (struct host_io){ .ops = &host_ops, .arg = s };

@@ -1,10 +1,11 @@
 /*
  * debugger/report/stat.c -- counts and times of exits, by four keys at once.
  *
- * How long an exit took: with --timing its RESUME event says how many host nanoseconds the
- * monitor needed.  Otherwise there is only virtual time, which stands still while the monitor
- * works except where it lets time pass on purpose.  The headline says which of the two is
- * shown.  In virtual time a HLT lasts until something happens, as people expect of it.
+ * How long an exit took only the host's clock can tell: with --timing its RESUME event says how
+ * many nanoseconds the monitor needed.  Without it there is no column of times.  Virtual time would
+ * be no stand-in: it stands still while the monitor works, except for the microsecond that an
+ * access to a port is charged, so that a page fault, which is dear, would look free.  One thing
+ * virtual time does tell rightly: how long the guest slept in HLT.
  *
  * Begin reading with stat_add().
  */
@@ -28,16 +29,18 @@ const char *const stat_by_names[N_STAT_BY] = { "reason", "port", "mmio", "rip" }
 /* The exit that a vCPU is in, from its EXIT to its RESUME. */
 struct pending {
     bool     in_exit;               /* false: the guest runs                                */
-    bool     waits;                 /* it was a HLT, and nothing has happened since         */
+    bool     sleeps;                /* the last exit was a HLT; the guest was not seen since */
+    uint64_t counted_ns;            /* of that sleep is counted until here                   */
     bool     has[N_STAT_BY];        /* does the exit have a row in this table? (a port ...) */
     uint64_t key[N_STAT_BY];        /* if so, of this key                                   */
-    uint64_t vtime_ns;              /* when it began                                        */
+    uint64_t vtime_ns;              /* when it began, in virtual time                       */
 };
 
 struct exit_stat {
     struct tally   table[N_STAT_BY];
     struct pending pending[MAX_VCPUS];
-    uint64_t       exits, sum_ns;
+    uint64_t       exits, sum_ns;   /* the sum is host time            */
+    uint64_t       slept_ns;        /* virtual time spent in HLT       */
     uint64_t       first_ns, last_ns;   /* virtual time of the first and last event */
     bool           any;             /* there was an event              */
     bool           timed;           /* RESUMEs carry the host's time   */
@@ -94,25 +97,35 @@ static void begin_exit(struct pending *p, const struct trace_event *e)
     }
 }
 
-/* The exit is over at now_ns; host_ns is how long it took on the host, or 0 if nobody
- * measured. */
-static void end_exit(struct exit_stat *s, struct pending *p, uint64_t now_ns, uint64_t host_ns)
+/* The exit is over; host_ns is how long it took on the host, or 0 if nobody measured. */
+static void end_exit(struct exit_stat *s, struct pending *p, uint64_t host_ns)
 {
-    uint64_t ns = host_ns ? host_ns : now_ns > p->vtime_ns ? now_ns - p->vtime_ns : 0;
     if (host_ns)
         s->timed = true;
     for (unsigned by = 0; by < N_STAT_BY; by++)
         if (p->has[by])
-            tally_add(&s->table[by], &(struct tally_row){ p->key[by], 1, ns, ns, ns });
+            tally_add(&s->table[by], &(struct tally_row){ p->key[by], 1, host_ns, host_ns,
+                                                          host_ns });
     s->exits++;
-    s->sum_ns += ns;
+    s->sum_ns += host_ns;
     p->in_exit = false;
 }
 
-/* An exit ends with its RESUME.  There are two exceptions.  A HLT whose time nobody measured
- * ends with the next event after its RESUME, so that it lasts as long as the guest slept.  And
- * if the RESUME is missing (the trace was filtered, or events were lost) the exit ends with
- * the next EXIT or STOP, and took no time. */
+/* A guest in HLT sleeps through what timers and devices do until it is given an interrupt, or has
+ * another exit; before that one it may have run for a while, which is no sleep any more. */
+static void count_sleep(struct exit_stat *s, struct pending *p, const struct trace_event *e)
+{
+    if (!p->sleeps)
+        return;
+    if (e->kind != TRACE_EXIT && e->vtime_ns > p->counted_ns) {
+        s->slept_ns += e->vtime_ns - p->counted_ns;
+        p->counted_ns = e->vtime_ns;
+    }
+    p->sleeps = e->kind != TRACE_EXIT && e->kind != TRACE_INJECT && e->kind != TRACE_DELIVER;
+}
+
+/* An exit ends with its RESUME.  If that is missing (the trace was filtered, or events were
+ * lost) the exit ends with the next EXIT or STOP, and took no time. */
 void stat_add(struct exit_stat *s, const struct trace_event *e)
 {
     struct pending *p = &s->pending[e->vcpu];
@@ -121,14 +134,14 @@ void stat_add(struct exit_stat *s, const struct trace_event *e)
     s->any = true;
     if (e->vtime_ns > s->last_ns)
         s->last_ns = e->vtime_ns;
-    if (p->in_exit && p->waits)      /* this event ended the wait */
-        end_exit(s, p, e->vtime_ns, 0);
+    count_sleep(s, p, e);
     if (p->in_exit && e->kind == TRACE_RESUME) {
-        p->waits = p->key[STAT_BY_REASON] == EXIT_HLT && e->arg[2] == 0;
-        if (!p->waits)
-            end_exit(s, p, e->vtime_ns, e->arg[2]);
+        p->sleeps = p->key[STAT_BY_REASON] == EXIT_HLT;
+        p->counted_ns = p->vtime_ns;
+        count_sleep(s, p, e);
+        end_exit(s, p, e->arg[2]);
     } else if (p->in_exit && (e->kind == TRACE_EXIT || e->kind == TRACE_STOP)) {
-        end_exit(s, p, p->vtime_ns, 0);     /* its RESUME was lost or not asked for */
+        end_exit(s, p, 0);          /* its RESUME was lost or not asked for */
     }
     if (e->kind == TRACE_EXIT)
         begin_exit(p, e);
@@ -189,14 +202,16 @@ static double percent_of(uint64_t part, uint64_t whole)
     return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
-/* Times are kept in nanoseconds and printed in microseconds. */
+/* Times are kept in nanoseconds and printed in microseconds, if they were measured. */
 static void print_row(FILE *out, const struct exit_stat *s, const char *name,
                       const struct tally_row *r, const char *about)
 {
-    fprintf(out, "%-24s %10" PRIu64 " %7.2f%% %7.2f%% %10.2f %10.2f %12.2f%s%s\n", name, r->count,
-            percent_of(r->count, s->exits), percent_of(r->sum, s->sum_ns), (double)r->min / 1e3,
-            (double)r->sum / (double)r->count / 1e3, (double)r->max / 1e3, about[0] ? "  " : "",
-            about);
+    fprintf(out, "%-24s %10" PRIu64 " %7.2f%%", name, r->count, percent_of(r->count, s->exits));
+    if (s->timed)
+        fprintf(out, " %7.2f%% %10.2f %10.2f %12.2f", percent_of(r->sum, s->sum_ns),
+                (double)r->min / 1e3, (double)r->sum / (double)r->count / 1e3,
+                (double)r->max / 1e3);
+    fprintf(out, "%s%s\n", about[0] ? "  " : "", about);
 }
 
 /* The remark at the end of a row: what is at this port, or what this reason means. */
@@ -221,8 +236,10 @@ static void print_table(FILE *out, const struct exit_stat *s, enum stat_by by, c
     struct tally_row *rows = tally_rows(t, by_weight, &n);
     if (!rows)
         return;
-    fprintf(out, "%-24s %10s %8s %8s %10s %10s %12s\n", title, "count", "count %",
-            "time %", "min us", "avg us", "max us");
+    fprintf(out, "%-24s %10s %8s", title, "count", "count %");
+    if (s->timed)
+        fprintf(out, " %8s %10s %10s %12s", "time %", "min us", "avg us", "max us");
+    fputc('\n', out);
     for (size_t i = 0; i < n; i++) {
         if (max_rows && i >= max_rows)
             tally_fold(&others, &rows[i]);
@@ -282,6 +299,7 @@ static void print_functions(FILE *out, const struct exit_stat *s, const struct s
         tally_fold(&f->table[STAT_BY_RIP].rest, &t->rest);
         f->exits = s->exits;
         f->sum_ns = s->sum_ns;
+        f->timed = s->timed;
         print_table(out, f, STAT_BY_RIP, "function", TOP_ROWS, symbols);
     }
     stat_free(f);
@@ -289,13 +307,15 @@ static void print_functions(FILE *out, const struct exit_stat *s, const struct s
 
 static void print_headline(FILE *out, const struct exit_stat *s)
 {
-    fprintf(out, "%" PRIu64 " exits in %.6f s of virtual time; ", s->exits,
+    fprintf(out, "%" PRIu64 " exits in %.6f s of virtual time", s->exits,
             (double)(s->last_ns - s->first_ns) / 1e9);
+    if (s->slept_ns)
+        fprintf(out, ", %.6f s of it asleep (HLT)", (double)s->slept_ns / 1e9);
     if (s->timed)
-        fprintf(out, "times below are HOST time spent in the monitor, %.6f s in all\n",
+        fprintf(out, "; times below are HOST time spent in the monitor, %.6f s in all\n",
                 (double)s->sum_ns / 1e9);
     else
-        fprintf(out, "times below are VIRTUAL (run with --timing for the host's)\n");
+        fputs("; --timing measures host time\n", out);
 }
 
 void stat_print(FILE *out, const struct exit_stat *s, const struct symbols *symbols)

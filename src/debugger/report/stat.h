@@ -21,7 +21,7 @@ extern const char *const stat_by_names[N_STAT_BY];
 struct exit_stat *stat_new(void);       /* NULL and errno */
 void stat_free(struct exit_stat *s);    /* s may be NULL  */
 
-/* Count an event.  Events must come in the order of the run; all kinds may come, those that
+/* Count an event.  Times are counted if RESUMEs carry the host's.  Events must come in the order of the run; all kinds may come, those that
  * say nothing about exits are ignored. */
 void stat_add(struct exit_stat *s, const struct trace_event *e);
 
@@ -34,15 +34,15 @@ typedef const char *stat_port_fn(uint16_t port);
 void stat_name_ports(struct exit_stat *s, stat_port_fn *fn);
 
 uint64_t stat_exits(const struct exit_stat *s);         /* how many exits                    */
-uint64_t stat_sum_ns(const struct exit_stat *s);        /* how long all of them took         */
-bool stat_is_timed(const struct exit_stat *s);          /* times are the host's, not virtual */
+uint64_t stat_sum_ns(const struct exit_stat *s);        /* how long all of them took on the host */
+bool stat_is_timed(const struct exit_stat *s);          /* false: nobody measured, all times are 0 */
 
 /* One row of a table, for those who draw it themselves. */
 struct stat_row {
     char        name[96];                   /* "out 0x3f8", "timer_handler+0x12", ...    */
     const char *about;                      /* what that is in words; may be ""          */
     uint64_t    count;
-    uint64_t    sum_ns, min_ns, max_ns;     /* of the times that its exits took          */
+    uint64_t    sum_ns, min_ns, max_ns;     /* of the host times that its exits took     */
 };
 
 /* Write the first n rows of a table to `out`, those that took most time first (if no time was

@@ -5,8 +5,8 @@
  *
  * Two sources that must not be mixed up:
  *
- *     the survey (survey.h)    all exits of the trace, counted so far; time is virtual, or
- *                              the host's if the engine measured what each exit took
+ *     the survey (survey.h)    all exits of the trace, counted so far; columns of times only
+ *                              if the engine measured what each exit took (--timing)
  *     the state page           (link_get_status()) counters of a guest that runs, read four
  *                              times a second: "now 12345 exits/s", in the host's time
  *
@@ -27,7 +27,8 @@
 #define AGAIN_NS   200000000    /* between two sortings */
 #define SAMPLE_NS  250000000    /* between two looks at the state page */
 #define MAX_SAMPLES 60          /* rates kept for the small curve */
-#define RATE_W     86           /* a pane so wide has a column with the rate of each row */
+#define TIMES_W    39           /* the width of the four columns of times, if there are times */
+#define RATE_W     47           /* beside them, so much has a column with the rate of each row */
 
 /* What the state page said at some moment (of the host's time) of a guest that runs. */
 struct sample { uint64_t host_ns, exits, icount; };
@@ -177,8 +178,8 @@ static int draw_headline(struct pane *p, const struct area *a)
     x = draw_format(a, 0, x, ROLE_TEXT, " in %.6f s", (double)ns / 1e9);
     if (ns)
         x = draw_format(a, 0, x, ROLE_TEXT, ", %.0f/s", (double)exits / ((double)ns / 1e9));
-    x = draw_format(a, 0, x, ROLE_DIM, ", times %s ",
-                    stat_is_timed(v->stat) ? "of the host" : "virtual");
+    if (stat_is_timed(v->stat))
+        x = draw_text(a, 0, x, ROLE_DIM, ", times of the host ");
     if (a->w - x > 12)
         draw_curve(v, a, 0, x + 1, a->w - x - 2);
     if (!p->tui->link || a->h < 8)
@@ -192,19 +193,32 @@ static double percent(uint64_t part, uint64_t whole)
     return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
+static int name_width(const struct area *a)
+{
+    return a->w < 70 ? 16 : a->w < 100 ? 18 : 24;
+}
+
+/* Is the pane wide enough for a column with the rate of each row? */
+static bool has_rate(const struct pane *p, const struct area *a)
+{
+    return a->w >= RATE_W + (stat_is_timed(p->tui->survey->stat) ? TIMES_W : 0);
+}
+
 /* Widths are those of draw_head(); times are in microseconds. */
 static void draw_row(struct pane *p, const struct area *a, int y, const struct stat_row *r)
 {
     const struct survey *v = p->tui->survey;
     const struct exit_stat *st = v->stat;
-    int name = a->w < 70 ? 16 : a->w < 100 ? 18 : 24;
+    int name = name_width(a);
     draw_format(a, y, 1, ROLE_EXIT, "%-*.*s", name, name, r->name);
-    int x = draw_format(a, y, 1 + name, ROLE_TEXT, "%9" PRIu64 " %6.2f%% %6.2f%%", r->count,
-                        percent(r->count, stat_exits(st)), percent(r->sum_ns, stat_sum_ns(st)));
-    x = draw_format(a, y, x, ROLE_TEXT, " %9.2f %9.2f %10.2f", (double)r->min_ns / 1e3,
-                    (double)r->sum_ns / (double)r->count / 1e3, (double)r->max_ns / 1e3);
+    int x = draw_format(a, y, 1 + name, ROLE_TEXT, "%9" PRIu64 " %6.2f%%", r->count,
+                        percent(r->count, stat_exits(st)));
+    if (stat_is_timed(st))
+        x = draw_format(a, y, x, ROLE_TEXT, " %6.2f%% %9.2f %9.2f %10.2f",
+                        percent(r->sum_ns, stat_sum_ns(st)), (double)r->min_ns / 1e3,
+                        (double)r->sum_ns / (double)r->count / 1e3, (double)r->max_ns / 1e3);
     uint64_t ns = v->last_ns - v->first_ns;
-    if (a->w >= RATE_W)
+    if (has_rate(p, a))
         x = draw_format(a, y, x, ROLE_TEXT, " %9.0f", ns ? (double)r->count * 1e9 / (double)ns : 0);
     if (x + 12 < a->w)
         draw_text(a, y, x + 2, ROLE_DIM, r->about);
@@ -213,12 +227,14 @@ static void draw_row(struct pane *p, const struct area *a, int y, const struct s
 static void draw_head(struct pane *p, const struct area *a, int y)
 {
     const struct stat_pane *s = p->state;
-    int name = a->w < 70 ? 16 : a->w < 100 ? 18 : 24;
     draw_rest(a, y, 0, ROLE_HEAD);
-    draw_format(a, y, 1, ROLE_HEAD, "%-*s%9s %7s %7s %9s %9s %10s", name, stat_by_names[s->by],
-                "count", "count", "time", "min us", "avg us", "max us");
-    if (a->w >= RATE_W)
-        draw_format(a, y, name + 60, ROLE_HEAD, " %9s", "per s");
+    int x = draw_format(a, y, 1, ROLE_HEAD, "%-*s%9s %7s", name_width(a), stat_by_names[s->by],
+                        "count", "count");
+    if (stat_is_timed(p->tui->survey->stat))
+        x = draw_format(a, y, x, ROLE_HEAD, " %7s %9s %9s %10s", "time", "min us", "avg us",
+                        "max us");
+    if (has_rate(p, a))
+        draw_format(a, y, x, ROLE_HEAD, " %9s", "per s");
 }
 
 static void stat_draw(struct pane *p, const struct area *a)
