@@ -7,6 +7,7 @@
 #   guests_boot          boot sectors, NAME.bin
 #   guests_crash         guests/crash/NAME.S, kernels that crash: crash/NAME.elf
 #   guests_crash_boot    the same as boot sectors
+#   guests_silent        guests/silent/NAME.S, kernels from which nothing is heard
 #   ROUNDS=N             for the benchmarks
 #
 # A 64-bit guest is linked as ELF64 (NAME64.elf64: give that to gdb) and
@@ -22,6 +23,7 @@ guests_crash := ud2-no-idt divide-no-idt idt-one-short gate-absent gate-data gat
     stack-unmapped tss-ss0-null long-no-idt irq-not-remapped paging-self-unmapped \
     idt-unmapped no-tss int-dpl stack-overflow handler-beyond gdt-garbage \
     long-gate-code32 long-gate-8-bytes long-ist-zero task-gate-no-tss exception-no-gate
+guests_silent := uart-busy uart-no-out2
 guests_crash_boot := jump-bad-selector
 
 GUEST_LIB := trap.S init.c desc.c page.c real.S pic.c print.c string.c hypercall.c
@@ -42,6 +44,7 @@ GUEST_OBJ64 := $(GUEST_DIR)/obj64/lib/start.S.o $(GUEST_DIR)/obj64/libguest.a
 GUEST_ELFS := $(guests_real:%=$(GUEST_DIR)/%.elf) $(guests32:%=$(GUEST_DIR)/%.elf) $(guests64:%=$(GUEST_DIR)/%.elf) \
     $(guests_both:%=$(GUEST_DIR)/%32.elf) $(guests_both:%=$(GUEST_DIR)/%64.elf) \
     $(guests_boot:%=$(GUEST_DIR)/%.bin) $(GUEST_DIR)/elf64.elf \
+    $(guests_silent:%=$(GUEST_DIR)/silent/%.elf) \
     $(guests_crash:%=$(GUEST_DIR)/crash/%.elf) $(guests_crash_boot:%=$(GUEST_DIR)/crash/%.bin) \
     $(GUEST_DIR)/tiny32.elf $(GUEST_DIR)/tiny64.elf
 
@@ -94,8 +97,9 @@ $(GUEST_DIR)/tiny64.elf: $(GUEST_DIR)/tiny64.elf64
 $(GUEST_DIR)/elf64.elf: $(GUEST_DIR)/obj64/elf64.c.o $(GUEST_OBJ64) guests/lib/link.ld
 	$(CC) -m64 $(GUEST_LDFLAGS) -T guests/lib/link.ld -Wl,-e,_start64 -o $@ $(filter %.o %.a,$^)
 
-# A kernel that crashes is one file, without the library.
-$(GUEST_DIR)/crash/%.elf: $(GUEST_DIR)/obj32/crash/%.S.o guests/lib/link.ld
+# A kernel that crashes, or is silent, is one file, without the library.
+$(guests_crash:%=$(GUEST_DIR)/crash/%.elf) $(guests_silent:%=$(GUEST_DIR)/silent/%.elf): \
+$(GUEST_DIR)/%.elf: $(GUEST_DIR)/obj32/%.S.o guests/lib/link.ld
 	@mkdir -p $(@D)
 	$(CC) -m32 $(GUEST_LDFLAGS) -T guests/lib/link.ld -o $@ $<
 

@@ -60,7 +60,11 @@
       "RAM holds noise made of N at power-on; 0 (default): zeros")                               \
     X(RTC,         "rtc",          "TIME",     ANY,                                              \
       "clock at power-on: host, or seconds since 1970 (default 2000-01-01)")                     \
-    /* screen, keyboard, a debugger on a socket */                                               \
+    X(HALT_STATUS, "halt-status",  "N",        LIVE,                                             \
+      "exit status if the guest halts and nothing can wake it (default 0)")                      \
+    /* serial line, screen, keyboard, a debugger on a socket */                                  \
+    X(UART,        "uart",         "PACE",     ANY,                                              \
+      "paced (default): a byte takes the time its divisor says; fast: sent at once, as QEMU")    \
     X(SCREEN,      "screen-dump",  "FILE",     RUN | REPLAY,                                     \
       "at the end, write the VGA text screen to FILE or `-`")                                    \
     X(KEYBOARD,    "keyboard",     NULL,       RUN | GDB,                                        \

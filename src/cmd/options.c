@@ -273,6 +273,27 @@ static bool add_command(struct run_options *o, bool is_file, const char *text)
     return true;
 }
 
+/* A process has one byte for its status. */
+static bool parse_halt_status(const char *text, struct vm_config *c)
+{
+    uint64_t n;
+    if (!parse_number("halt-status", text, &n))
+        return false;
+    c->halt_status = (uint8_t)n;
+    if (n > 255)
+        host_say("--halt-status is from 0 to 255, not %s", text);
+    return n <= 255;
+}
+
+static bool parse_uart(const char *text, struct vm_config *c)
+{
+    c->uart_fast = strcmp(text, "fast") == 0;
+    if (c->uart_fast || strcmp(text, "paced") == 0)
+        return true;
+    host_say("--uart is paced or fast, not '%s'", text);
+    return false;
+}
+
 /* What one option means.  False after the user was told. */
 static bool parse_one(int opt, const char *arg, struct run_options *o)
 {
@@ -299,6 +320,8 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
     case OPT_GDB_AT:   return parse_gdb_at(arg, o);
     case OPT_GDB_ARCH: return parse_gdb_arch(arg, o);
     case OPT_KEYBOARD: o->keyboard = true;      break;
+    case OPT_HALT_STATUS: return parse_halt_status(arg, c);
+    case OPT_UART:     return parse_uart(arg, c);
     case OPT_REBOOT:   c->no_reboot = true;     break;
     case OPT_RECORD:   o->record = arg;         break;
     case OPT_FROM:     o->from = arg;           break;

@@ -10,9 +10,9 @@
 #include "vm/snapshot.h"
 
 static const char examples[] =
-    "\nexit status: what the guest wrote to port 0xf4; 0 power-off or final halt; 2 bad usage;\n"
-    "  120 triple fault; 121 --strict; 122 the engine cannot go on; 124 a limit; 125 the host or\n"
-    "  the guest's file; 130, 143 interrupted\n"
+    "\nexit status: what the guest wrote to port 0xf4; 0 power-off, or a final halt (if not\n"
+    "  --halt-status); 2 bad usage; 120 triple fault; 121 --strict; 122 the engine cannot go on;\n"
+    "  124 a limit; 125 the host or the guest's file; 130, 143 interrupted\n"
     "\non a terminal: Ctrl-C ends the run, Ctrl-A h tells the other keys\n"
     "\nexamples:\n"
     "  vitrine run --trace - build/guests/hello.elf       every exit as it happens\n"

@@ -33,6 +33,7 @@
 #include "base/vclock.h"
 #include "cmd/terminal.h"
 #include "debugger/report/explain.h"
+#include "debugger/report/last_words.h"
 #include "debugger/report/stat.h"
 #include "debugger/symbols/symbols.h"
 #include "debugger/trace/drain.h"
@@ -482,17 +483,23 @@ static bool dump_screen(struct session *s)
     return ok;
 }
 
-/* How the guest ended, if that was not its own wish, with what its registers say about it. */
+/* How the guest ended, if that was not its own wish, with what its registers say about it and
+ * what else went wrong.  If it was, only lost output is worth a word. */
 static void last_words(struct session *s)
 {
     const struct vm *vm = s->vm;
     bool expected = vm->stop == VM_EXIT_PORT || vm->stop == VM_POWER_OFF;
-    if (s->o->quiet || (expected && !wants_live_text(s->o)))
+    if (s->o->quiet)
         return;
+    if (expected && !wants_live_text(s->o)) {
+        oddities_say(vm, true, stderr);
+        return;
+    }
     host_say("%s%s%s (%" PRIu64 " exits, %" PRIu64 " instructions)", vm_stops[vm->stop].about,
              vm->why[0] ? ": " : "", vm->why, vm->n_exits, boot_cpu(vm)->icount);
     open_symbols(s);
     explain_vm(s->vm, s->symbols, stderr);
+    oddities_say(vm, false, stderr);
 }
 
 /* What is printed after the run, on stderr and (statistics) on stdout.  False if something

@@ -22,7 +22,7 @@
 #include "io/oddity.h"
 
 const struct oddity_info oddities[N_ODDITIES] = {
-#define X(name, a, b, about) [ODDITY_##name] = { #name, a, b, about },
+#define X(name, a, b, about, counted) [ODDITY_##name] = { #name, a, b, about, counted },
     ODDITY_LIST(X)
 #undef X
 };

@@ -22,7 +22,7 @@ struct dma {
     int (*read)(void *arg, gpa_t gpa, void *buf, uint64_t len);
     int (*write)(void *arg, gpa_t gpa, const void *buf, uint64_t len);
     void         *arg;
-    struct trace *trace;        /* where a refusal is logged */
+    struct oddity_log odd;      /* where a refusal is logged */
 };
 
 /* Copy `len` bytes of guest-physical memory into buf, or buf into it.  0; or -EFAULT with
@@ -32,7 +32,7 @@ static inline int dma_read(const struct dma *d, gpa_t gpa, void *buf, uint64_t l
 {
     int err = d->read ? d->read(d->arg, gpa, buf, len) : -EFAULT;
     if (err)
-        oddity(d->trace, ODDITY_DMA_REFUSED, gpa, len);
+        oddity(&d->odd, ODDITY_DMA_REFUSED, gpa, len);
     return err;
 }
 
@@ -40,7 +40,7 @@ static inline int dma_write(const struct dma *d, gpa_t gpa, const void *buf, uin
 {
     int err = d->write ? d->write(d->arg, gpa, buf, len) : -EFAULT;
     if (err)
-        oddity(d->trace, ODDITY_DMA_REFUSED, gpa, len);
+        oddity(&d->odd, ODDITY_DMA_REFUSED, gpa, len);
     return err;
 }
 

@@ -53,7 +53,7 @@ enum { CMD_READ_CB = 0x20, CMD_WRITE_CB = 0x60, CMD_AUX_OFF = 0xa7, CMD_AUX_ON =
 
 struct i8042 {
     struct vclock   *clock;
-    struct trace    *trace;
+    struct oddity_log    odd;
     struct irq_line  irq1, irq12, a20;
     struct port_hook reset;
 
@@ -208,7 +208,7 @@ static void write_command(struct i8042 *k, uint8_t v)
         break;
     default:
         if (v < CMD_PULSE)
-            oddity(k->trace, ODDITY_I8042_BAD_COMMAND, v, 0);
+            oddity(&k->odd, ODDITY_I8042_BAD_COMMAND, v, 0);
         else if (!(v & OUT_NRESET))
             port_call(&k->reset, RESET_I8042);  /* F0-FF pulse the low bits that are 0 */
         break;
@@ -229,7 +229,7 @@ static void write_data(struct i8042 *k, uint8_t v)
     case CMD_TO_AUX:    put_answer(k, 0xfe, true); break;       /* nobody there: time-out */
     default:
         k->command_byte &= (uint8_t)~CB_NO_KBD;     /* talking to it enables it */
-        keyboard_command(&k->kbd, k->trace, v);
+        keyboard_command(&k->kbd, &k->odd, v);
         break;
     }
 }
@@ -268,7 +268,7 @@ static uint64_t i8042_read(void *dev, struct bus_access a)
 
 int i8042_key(struct i8042 *k, uint16_t set1_code, bool down)
 {
-    int err = keyboard_key(&k->kbd, k->trace, set1_code, down);
+    int err = keyboard_key(&k->kbd, &k->odd, set1_code, down);
     start_transfer(k);
     return err;
 }
@@ -329,7 +329,7 @@ static void *i8042_create(const struct slot *s)
     if (!k)
         return NULL;
     k->clock = s->clock;
-    k->trace = s->trace;
+    k->odd = slot_oddities(s);
     k->irq1 = s->pin[0];
     k->irq12 = s->pin[1];
     k->a20 = s->a20;

@@ -21,6 +21,7 @@
 
 struct irq_nets {
     struct trace   *trace;
+    struct oddity_log odd;
     struct irq_line listener[MAX_LISTENERS];    /* its n is not used: the net's number is passed */
     unsigned        n_listeners;
     irq_message_fn *take_message;
@@ -38,11 +39,13 @@ static const struct field irq_nets_fields[] = {
               "trace events of the lines"),
 };
 
-struct irq_nets *irq_nets_new(struct trace *t)
+struct irq_nets *irq_nets_new(struct trace *t, uint64_t *n_oddities)
 {
     struct irq_nets *w = calloc(1, sizeof *w);
-    if (w)
+    if (w) {
         w->trace = t;
+        w->odd = (struct oddity_log){ t, n_oddities };
+    }
     return w;
 }
 
@@ -106,7 +109,7 @@ static void send_message(void *arg, uint64_t address, uint32_t data)
 {
     struct irq_nets *w = arg;
     if (!w->take_message || !w->take_message(w->take_arg, address, data))
-        oddity(w->trace, ODDITY_IRQ_MESSAGE_LOST, address, data);
+        oddity(&w->odd, ODDITY_IRQ_MESSAGE_LOST, address, data);
 }
 
 struct irq_message irq_nets_messages(struct irq_nets *w)

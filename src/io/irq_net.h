@@ -27,8 +27,9 @@ struct irq_nets;
 /* The state of the nets is described, saved and shown like a device's; they are on no bus. */
 extern const struct device_ops irq_nets_ops;
 
-/* IRQ_NETS nets with nothing on them, or NULL: out of memory.  t may be NULL. */
-struct irq_nets *irq_nets_new(struct trace *t);
+/* IRQ_NETS nets with nothing on them, or NULL: out of memory.  t and n_oddities
+ * (N_ODDITIES counters, see io/oddity.h) may be NULL. */
+struct irq_nets *irq_nets_new(struct trace *t, uint64_t *n_oddities);
 
 /* One more source for a net, at low level; the pin is for a device to drive.  Pins are joined
  * while the machine is built, in the same order in every machine of the kind.  (A PCI host

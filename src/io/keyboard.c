@@ -103,7 +103,7 @@ static unsigned room(const struct keyboard *k)
     return KEYBOARD_QUEUE - k->count;
 }
 
-static void queue_byte(struct keyboard *k, struct trace *t, uint8_t byte)
+static void queue_byte(struct keyboard *k, const struct oddity_log *t, uint8_t byte)
 {
     if (!room(k)) {
         oddity(t, ODDITY_KBD_OVERFLOW, byte, 0);
@@ -132,7 +132,7 @@ uint8_t keyboard_take(struct keyboard *k)
 
 /* A key that goes up sends its code as well, marked; so the guest knows what is held.
  * [PS/2 Keyboard "Scan Code Tables"] */
-int keyboard_key(struct keyboard *k, struct trace *t, uint16_t set1_code, bool down)
+int keyboard_key(struct keyboard *k, const struct oddity_log *t, uint16_t set1_code, bool down)
 {
     bool extended = set1_code >> 8 == EXTENDED;
     uint8_t code = set1_code & 0x7f, code2 = scancode_to_set2(code);
@@ -171,7 +171,7 @@ static void set_defaults(struct keyboard *k, bool scanning)
 }
 
 /* LEDs, rate, or scan code set; of the last, 0 asks which it is. */
-static void take_argument(struct keyboard *k, struct trace *t, uint8_t byte)
+static void take_argument(struct keyboard *k, const struct oddity_log *t, uint8_t byte)
 {
     uint8_t command = k->command;
     k->command = 0;
@@ -191,14 +191,14 @@ static void take_argument(struct keyboard *k, struct trace *t, uint8_t byte)
         queue_byte(k, t, k->set);
 }
 
-static void tell_kind(struct keyboard *k, struct trace *t)
+static void tell_kind(struct keyboard *k, const struct oddity_log *t)
 {
     queue_byte(k, t, ACK);
     queue_byte(k, t, 0xab);     /* "MF2 keyboard"; translated, 83h becomes 41h */
     queue_byte(k, t, 0x83);
 }
 
-static void self_test(struct keyboard *k, struct trace *t)
+static void self_test(struct keyboard *k, const struct oddity_log *t)
 {
     *k = keyboard_at_reset;
     queue_byte(k, t, ACK);
@@ -206,7 +206,7 @@ static void self_test(struct keyboard *k, struct trace *t)
 }
 
 /* A command clears what is queued: its answer comes first. */
-void keyboard_command(struct keyboard *k, struct trace *t, uint8_t byte)
+void keyboard_command(struct keyboard *k, const struct oddity_log *t, uint8_t byte)
 {
     if (byte != CMD_RESEND)
         k->count = 0;

@@ -10,7 +10,7 @@
 
 #include "base/types.h"
 
-struct trace;
+struct oddity_log;
 
 #define KEYBOARD_QUEUE 32       /* bytes, a power of two; the real one has 16 */
 
@@ -29,7 +29,7 @@ struct keyboard {
 void keyboard_reset(struct keyboard *k);
 
 /* A byte from the controller; the answers are queued. */
-void keyboard_command(struct keyboard *k, struct trace *t, uint8_t byte);
+void keyboard_command(struct keyboard *k, const struct oddity_log *t, uint8_t byte);
 
 /* Is there a byte for the controller?  Take it; 0 if there is none. */
 bool    keyboard_has_byte(const struct keyboard *k);
@@ -37,7 +37,7 @@ uint8_t keyboard_take(struct keyboard *k);
 
 /* A key by its set-1 code (0xe0xx: an extended key) goes down or up.
  * 0, -EAGAIN (queue full) or -EINVAL (no such key). */
-int keyboard_key(struct keyboard *k, struct trace *t, uint16_t set1_code, bool down);
+int keyboard_key(struct keyboard *k, const struct oddity_log *t, uint16_t set1_code, bool down);
 
 /* The key that types `ascii` on a US keyboard: its set-1 code, or 0; *shift
  * and *ctrl say what to hold. */

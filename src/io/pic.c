@@ -74,6 +74,7 @@ struct chip {
 
 struct pic {
     struct trace   *trace;
+    struct oddity_log odd;
     struct irq_line intr;
 
     struct chip chip[2];
@@ -220,7 +221,7 @@ bool pic_is_deaf(const struct pic *p)
 static struct irq_ack spurious(struct pic *p, unsigned i)
 {
     uint8_t vector = p->chip[i].icw2 | SPURIOUS;
-    oddity(p->trace, ODDITY_PIC_SPURIOUS, vector, 0);
+    oddity(&p->odd, ODDITY_PIC_SPURIOUS, vector, 0);
     return (struct irq_ack){ vector, (uint8_t)(8 * i + SPURIOUS), true };
 }
 
@@ -264,7 +265,7 @@ static void end_of_interrupt(struct pic *p, unsigned i, unsigned line, uint8_t o
 {
     struct chip *c = &p->chip[i];
     if (line == NONE || !(c->isr & BIT(line))) {
-        oddity(p->trace, ODDITY_PIC_BAD_EOI, i, ocw2);
+        oddity(&p->odd, ODDITY_PIC_BAD_EOI, i, ocw2);
         return;
     }
     c->isr &= (uint8_t)~BIT(line);
@@ -326,7 +327,7 @@ static void write_even(struct pic *p, unsigned i, uint8_t value)
         return;
     }
     if (c->wait != WAIT_NOTHING)
-        oddity(p->trace, ODDITY_PIC_NOT_READY, i, value);
+        oddity(&p->odd, ODDITY_PIC_NOT_READY, i, value);
     if (value & OCW3)
         write_ocw3(c, value);
     else
@@ -353,7 +354,7 @@ static void write_odd(struct pic *p, unsigned i, uint8_t value)
         c->icw4 = value;
         c->wait = WAIT_NOTHING;
         if (!(value & ICW4_8086))
-            oddity(p->trace, ODDITY_PIC_8080_MODE, i, value);
+            oddity(&p->odd, ODDITY_PIC_8080_MODE, i, value);
         break;
     default:
         c->imr = value;     /* OCW1 */
@@ -429,6 +430,7 @@ static void *pic_create(const struct slot *s)
     if (!p)
         return NULL;
     p->trace = s->trace;
+    p->odd = slot_oddities(s);
     p->intr = s->pin[0];
     if (s->nets)
         irq_nets_listen(s->nets, pic_set_line, p);

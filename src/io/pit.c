@@ -47,7 +47,7 @@ enum { RW_LATCH, RW_LOW, RW_HIGH, RW_BOTH };
 
 struct pit {
     struct vclock  *clock;
-    struct trace   *trace;
+    struct oddity_log   odd;
     struct irq_line irq0;
 
     struct pit_channel  ch[3];
@@ -136,9 +136,9 @@ static uint32_t count_from(struct pit *p, unsigned i, uint16_t written)
     bool bcd = c->control & PIT_CONTROL_BCD;
     uint32_t n = bcd ? from_bcd(written) : written;
     if (bcd && !is_bcd(written))
-        oddity(p->trace, ODDITY_PIT_BAD_BCD, i, written);
+        oddity(&p->odd, ODDITY_PIT_BAD_BCD, i, written);
     if (n == 1 && pit_channel_is_periodic(c))
-        oddity(p->trace, ODDITY_PIT_COUNT_1, i, pit_channel_mode(c));
+        oddity(&p->odd, ODDITY_PIT_COUNT_1, i, pit_channel_mode(c));
     return n ? n : bcd ? 10000 : 65536;
 }
 
@@ -378,7 +378,7 @@ static void *pit_create(const struct slot *s)
     if (!p)
         return NULL;
     p->clock = s->clock;
-    p->trace = s->trace;
+    p->odd = slot_oddities(s);
     p->irq0 = s->pin[0];
     vtimer_init(&p->edge, s->clock, edge_due, p);
     pit_reset(p);

@@ -37,7 +37,7 @@ enum {                          /* the memory, as the AT's BIOS lays it out */
 
 struct rtc {
     struct vclock  *clock;
-    struct trace   *trace;
+    struct oddity_log   odd;
     struct irq_line irq8;
 
     struct rtc_regs r;
@@ -113,7 +113,7 @@ static void write_a(struct rtc *r, uint8_t v)
     if (rtc_clock_divider_runs(&r->r) && !ran)
         r->r.base_tick = r->r.done_tick - RTC_HZ / 2;
     if (rtc_clock_divider_runs(&r->r) && (v & A_DIVIDER) != A_32KHZ)
-        oddity(r->trace, ODDITY_RTC_BAD_DIVIDER, REG_A, v);
+        oddity(&r->odd, ODDITY_RTC_BAD_DIVIDER, REG_A, v);
 }
 
 /* SET also ends the update interrupt.  [MC146818A "Register B"] */
@@ -128,10 +128,10 @@ static void data_write(struct rtc *r, unsigned reg, uint8_t v)
     case REG_A: write_a(r, v); break;
     case REG_B: write_b(r, v); break;
     case REG_C:
-    case REG_D: oddity(r->trace, ODDITY_PORT_READ_ONLY, reg, v); break;
+    case REG_D: oddity(&r->odd, ODDITY_PORT_READ_ONLY, reg, v); break;
     default:
         if (reg <= YEAR && !rtc_clock_has_time(&r->r, reg, v))
-            oddity(r->trace, ODDITY_RTC_BAD_TIME, reg, v);
+            oddity(&r->odd, ODDITY_RTC_BAD_TIME, reg, v);
         r->r.cmos[reg] = v;
         break;
     }
@@ -240,7 +240,7 @@ static void *rtc_create(const struct slot *s)
     if (!r)
         return NULL;
     r->clock = s->clock;
-    r->trace = s->trace;
+    r->odd = slot_oddities(s);
     r->irq8 = s->pin[0];
     rtc_clock_init(&r->r, tick_now(r), s->rtc_start_s);
     vtimer_init(&r->event, s->clock, event_due, r);

@@ -12,6 +12,7 @@
 #include "io/device.h"
 #include "io/dma.h"
 #include "io/irq.h"
+#include "io/oddity.h"
 
 struct bus;
 struct irq_nets;
@@ -23,6 +24,7 @@ struct vclock;
 struct slot {
     struct vclock *clock;
     struct trace  *trace;
+    uint64_t      *n_oddities;          /* N_ODDITIES counters; NULL: nobody counts */
 
     /* interrupts: pins in the order of the device's row in the machine's table; messages; and
      * for a controller the nets, which it listens to */
@@ -49,5 +51,11 @@ struct slot {
 
     int64_t rtc_start_s;                /* seconds since 1970 (UTC) at power-on   */
 };
+
+/* Where the device in this slot reports what its guest should not have done. */
+static inline struct oddity_log slot_oddities(const struct slot *s)
+{
+    return (struct oddity_log){ s->trace, s->n_oddities };
+}
 
 #endif

@@ -58,6 +58,7 @@ static const struct field uart_fields[] = {
     REG(overrun, "OE", FIELD_RW, "a byte was lost"),
     REG(thre_latch, "THRE_INT", FIELD_RW, "THR-empty interrupt pending"),
     REG(timeout, "TIMEOUT", FIELD_RW, "character timeout pending"),
+    REG(told_no_out2, "NO_OUT2", FIELD_HIDDEN, "an interrupt that OUT2 held back is in the log"),
     DEV_FIELD(struct uart, tx_timer, "TX_TIMER", FIELD_TIMER, "next step of the transmitter"),
     DEV_FIELD(struct uart, rx_timer, "RX_TIMER", FIELD_TIMER, "end of the byte on the wire"),
     DEV_FIELD(struct uart, idle_timer, "IDLE", FIELD_TIMER, "character timeout"),
@@ -117,10 +118,17 @@ static uint8_t iir(const struct uart *u)
     return IIR_NONE;
 }
 
+/* On a PC the chip's interrupt pin leads to IRQ 4 through a gate that the output OUT2 opens, and
+ * the chip itself closes it in loopback.  Many forget OUT2 and wait for an interrupt in vain, so
+ * that is reported, once for each time that it is off.
+ * [IBM PC/XT Technical Reference "Asynchronous Communications Adapter"] */
 void uart_update_irq(struct uart *u)
 {
-    bool gate = u->r.mcr & MCR_OUT2 && !(u->r.mcr & MCR_LOOP);
-    irq_set(&u->irq, gate && iir(u) != IIR_NONE);
+    bool out2 = u->r.mcr & MCR_OUT2, due = iir(u) != IIR_NONE && !(u->r.mcr & MCR_LOOP);
+    if (due && !out2 && !u->r.told_no_out2)
+        oddity(&u->odd, ODDITY_UART_NO_OUT2, iir(u), 0);
+    u->r.told_no_out2 = !out2 && (due || u->r.told_no_out2);
+    irq_set(&u->irq, out2 && due);
 }
 
 /* --- The registers --- */
@@ -204,7 +212,7 @@ static void uart_write(void *dev, struct bus_access a, uint64_t value)
     case 3: lcr_write(u, v); break;
     case 4: mcr_write(u, v); break;
     case 7: u->r.scr = v; break;
-    default: oddity(u->trace, ODDITY_PORT_READ_ONLY, a.off, v); break;    /* LSR, MSR */
+    default: oddity(&u->odd, ODDITY_PORT_READ_ONLY, a.off, v); break;    /* LSR, MSR */
     }
     uart_update_irq(u);
 }
@@ -292,7 +300,7 @@ static void *uart_create(const struct slot *s)
     if (!u)
         return NULL;
     u->clock = s->clock;
-    u->trace = s->trace;
+    u->odd = slot_oddities(s);
     u->irq = s->pin[0];
     u->out = s->serial;
     vtimer_init(&u->tx_timer, s->clock, uart_tx_step, u);

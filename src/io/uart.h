@@ -35,9 +35,9 @@ void uart_on_room(struct uart *u, void (*room)(void *arg), void *arg);
 void uart_flush(struct uart *u);
 
 /* A character takes this long whatever the divisor says; 0: as the divisor says.
- * At 115200 baud that is 87 us: a guest that polls LSR on an engine where an
- * instruction is a nanosecond traps some 20,000 times for each byte, so the
- * machine may want 10 ns: "at once", and still an interrupt after each. */
+ * A few nanoseconds mean "at
+ * once", and still an interrupt after each; a byte that finds THR full then pushes out the
+ * one before, so that a guest which never waits loses nothing. */
 void uart_set_char_ns(struct uart *u, uint64_t char_ns);
 
 #endif

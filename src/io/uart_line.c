@@ -73,7 +73,7 @@ void uart_rx_push(struct uart *u, uint8_t byte, uint8_t error)
     struct uart_regs *r = &u->r;
     if (r->rx_count == uart_fifo_depth(u)) {
         r->overrun = LSR_OE;
-        oddity(u->trace, ODDITY_UART_OVERRUN, byte, 0);
+        oddity(&u->odd, ODDITY_UART_OVERRUN, byte, 0);
         if (!uart_fifos_on(u)) {
             r->rx[r->rx_head] = byte;
             r->rx_error[r->rx_head] = error;
@@ -196,12 +196,21 @@ void uart_tx_step(void *arg)
     uart_update_irq(u);
 }
 
+/* The transmitter's next step, now. */
+static void step_now(struct uart *u)
+{
+    vtimer_cancel(&u->tx_timer);
+    uart_tx_step(u);
+}
+
 void uart_thr_write(struct uart *u, uint8_t byte)
 {
     struct uart_regs *r = &u->r;
+    while (u->char_ns && r->tx_count == uart_fifo_depth(u))
+        step_now(u);
     r->thre_latch = 0;
     if (r->tx_count == uart_fifo_depth(u)) {
-        oddity(u->trace, ODDITY_UART_THR_FULL, byte, 0);
+        oddity(&u->odd, ODDITY_UART_THR_FULL, byte, 0);
         if (uart_fifos_on(u))
             return;             /* a full FIFO drops it ...             */
         r->tx_count = 0;        /* ... a full THR is overwritten by it  */
@@ -210,17 +219,15 @@ void uart_thr_write(struct uart *u, uint8_t byte)
     if (r->tx_state != TX_IDLE)
         return;
     if (!(r->dll | r->dlm))
-        oddity(u->trace, ODDITY_UART_DIVISOR_0, 0, 0);
+        oddity(&u->odd, ODDITY_UART_DIVISOR_0, 0, 0);
     r->tx_state = TX_STARTING;
     uart_arm_in(&u->tx_timer, uart_bit_ns(u));
 }
 
 void uart_flush(struct uart *u)
 {
-    while (u->r.tx_state != TX_IDLE) {
-        vtimer_cancel(&u->tx_timer);
-        uart_tx_step(u);
-    }
+    while (u->r.tx_state != TX_IDLE)
+        step_now(u);
 }
 
 void uart_set_char_ns(struct uart *u, uint64_t ns)

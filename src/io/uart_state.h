@@ -58,11 +58,12 @@ struct uart_regs {
     uint8_t overrun;                /* LSR_OE or 0                   */
     uint8_t thre_latch;             /* THR ran empty, not yet told   */
     uint8_t timeout;                /* bytes lie in the FIFO and nobody comes */
+    uint8_t told_no_out2;           /* ODDITY_UART_NO_OUT2 since OUT2 was last 1 */
 };
 
 struct uart {
     struct vclock   *clock;
-    struct trace    *trace;
+    struct oddity_log odd;
     struct irq_line  irq;
     struct char_sink out;
     void           (*room)(void *arg);

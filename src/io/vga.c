@@ -42,7 +42,7 @@ enum {                                  /* offsets from 3B0h */
 
 struct vga {
     struct vclock  *clock;
-    struct trace   *trace;
+    struct oddity_log   odd;
     struct vga_regs r;
 };
 
@@ -140,7 +140,7 @@ static void bank_write(struct vga *v, const struct bank *b, unsigned off, uint8_
     if (!(off & 1))
         at[b->index] = value & b->index_mask;
     else if (index >= b->n)
-        oddity(v->trace, ODDITY_VGA_NO_REGISTER, 0x3b0 + off, index);
+        oddity(&v->odd, ODDITY_VGA_NO_REGISTER, 0x3b0 + off, index);
     else
         at[b->reg + index] = b == &crtc_bank ? crtc_allowed(&v->r, index, value) : value;
 }
@@ -200,7 +200,7 @@ static void plain_write(struct vga *v, unsigned off, uint8_t value)
         dac_step(r);
         break;
     case STATUS1:   r->feature = value & 3; break;
-    default:        oddity(v->trace, ODDITY_PORT_READ_ONLY, 0x3b0 + off, value); break;
+    default:        oddity(&v->odd, ODDITY_PORT_READ_ONLY, 0x3b0 + off, value); break;
     }
 }
 
@@ -298,7 +298,7 @@ static void *vga_create(const struct slot *s)
     if (!v)
         return NULL;
     v->clock = s->clock;
-    v->trace = s->trace;
+    v->odd = slot_oddities(s);
     vga_reset(v);
     return v;
 }

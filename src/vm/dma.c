@@ -38,7 +38,7 @@ static int write_ram(void *arg, gpa_t gpa, const void *buf, uint64_t len)
     return is_ram(arg, gpa, len) ? gmem_write(arg, gpa, buf, len) : -EFAULT;
 }
 
-struct dma dma_to(struct gmem *m, struct trace *t)
+struct dma dma_to(struct gmem *m, struct oddity_log odd)
 {
-    return (struct dma){ read_ram, write_ram, m, t };
+    return (struct dma){ read_ram, write_ram, m, odd };
 }

@@ -8,8 +8,8 @@
 
 struct gmem;
 
-/* A handle on the RAM in m.  It can be copied, and is good for as long as m and t are; t may
- * be NULL. */
-struct dma dma_to(struct gmem *m, struct trace *t);
+/* A handle on the RAM in m.  It can be copied, and is good for as long as m is; refusals are
+ * reported to `odd`. */
+struct dma dma_to(struct gmem *m, struct oddity_log odd);
 
 #endif

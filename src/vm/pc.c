@@ -42,6 +42,10 @@ struct port_range {
 
 #define IRQ(line) ((line) + 1)          /* so that 0 is "no pin" */
 
+/* A character's time with --uart fast: none that a guest could notice, but still an interrupt
+ * after each. */
+#define FAST_CHAR_NS 10
+
 /* The PIC is first because the others' pins lead to it. */
 static const struct pc_device {
     const char *name;
@@ -156,14 +160,15 @@ static struct slot slot_for(struct pc *pc, const struct pc_device *row)
 {
     struct vm *vm = pc->vm;
     struct slot s = {
-        .clock = vm->clock, .trace = vm->trace,
+        .clock = vm->clock, .trace = vm->trace, .n_oddities = vm->n_oddities,
         .message = irq_nets_messages(pc->nets), .nets = pc->nets,
-        .ports = vm->ports, .mmio = vm->mmio, .dma = dma_to(vm->gmem, vm->trace),
+        .ports = vm->ports, .mmio = vm->mmio,
         .serial = vm->cfg.serial, .debugcon = vm->cfg.debugcon,
         .ask = { .reset = { on_reset, vm }, .exit = { on_exit_port, vm },
                  .power_off = { on_power_off, vm }, .hypercall = { vm_hypercall_port, vm } },
         .rtc_start_s = vm->cfg.rtc_start_s,
     };
+    s.dma = dma_to(vm->gmem, slot_oddities(&s));
     for (size_t i = 0; i < SLOT_PINS; i++)
         if (row->irq[i])
             s.pin[i] = irq_nets_join(pc->nets, row->irq[i] - 1u);
@@ -196,7 +201,7 @@ static bool plug_in(struct pc *pc, size_t i)
 
 static bool build(struct pc *pc)
 {
-    pc->nets = irq_nets_new(pc->vm->trace);
+    pc->nets = irq_nets_new(pc->vm->trace, pc->vm->n_oddities);
     if (!pc->nets)
         return false;
     for (size_t i = 0; i < N_DEVICES; i++)
@@ -219,6 +224,7 @@ struct pc *pc_new(struct vm *vm)
         return NULL;
     }
     pc_reset(pc);
+    uart_set_char_ns(pc_uart(pc), vm->cfg.uart_fast ? FAST_CHAR_NS : 0);
     return pc;
 }
 

@@ -100,7 +100,8 @@ void snapshot_describe(const struct vm *vm, struct snapshot_head *h)
     h->exit_on = c->exit_on;
     h->rtc_start_s = c->rtc_start_s;
     h->flags = (c->strict ? SNAPSHOT_STRICT : 0) | (c->no_reboot ? SNAPSHOT_NO_REBOOT : 0) |
-               (c->no_vmcall ? SNAPSHOT_NO_VMCALL : 0);
+               (c->no_vmcall ? SNAPSHOT_NO_VMCALL : 0) | (c->uart_fast ? SNAPSHOT_UART_FAST : 0) |
+               (uint32_t)c->halt_status << SNAPSHOT_HALT_STATUS_BIT;
     h->icount = boot_cpu(vm)->icount;
     h->vtime_ns = vclock_now_ns(vm->clock);
     if (vm->files)
@@ -171,6 +172,8 @@ int snapshot_machine(const struct snapshot_head *h, struct vm_config *c, struct 
     c->strict = h->flags & SNAPSHOT_STRICT;
     c->no_reboot = h->flags & SNAPSHOT_NO_REBOOT;
     c->no_vmcall = h->flags & SNAPSHOT_NO_VMCALL;
+    c->uart_fast = h->flags & SNAPSHOT_UART_FAST;
+    c->halt_status = (uint8_t)(h->flags >> SNAPSHOT_HALT_STATUS_BIT);
     *r = (struct load_request){
         .path = h->guest,
         .initrd = h->flags & SNAPSHOT_HAS_INITRD ? h->initrd : NULL,

@@ -15,7 +15,7 @@
 #include "base/types.h"
 #include "vm/vm.h"
 
-#define SNAPSHOT_VERSION 3
+#define SNAPSHOT_VERSION 4
 #define SNAPSHOT_TEXT    1024
 
 /* As it lies in the file, little-endian. */
@@ -32,7 +32,8 @@ struct snapshot_head {
     uint64_t checksum;                  /* of all before it                            */
 };
 enum { SNAPSHOT_STRICT = 1, SNAPSHOT_NO_REBOOT = 2, SNAPSHOT_NO_VMCALL = 4,
-       SNAPSHOT_HAS_INITRD = 8, SNAPSHOT_HAS_APPEND = 16, SNAPSHOT_HAS_FORMAT = 32 };
+       SNAPSHOT_HAS_INITRD = 8, SNAPSHOT_HAS_APPEND = 16, SNAPSHOT_HAS_FORMAT = 32,
+       SNAPSHOT_UART_FAST = 64, SNAPSHOT_HALT_STATUS_BIT = 8 /* to 15: the status itself */ };
 
 /* put: all of it, or -errno.  get: some bytes, 0 at the end, or -errno. */
 struct snapshot_io {

@@ -223,7 +223,7 @@ void vm_stop(struct vm *vm, enum vm_stop stop, const char *fmt, ...)
     if (vm->stop != VM_RUNNING)
         return;                                 /* the first reason is the reason */
     vm->stop = stop;
-    vm->status = vm_stops[stop].status;
+    vm->status = stop == VM_HALTED ? vm->cfg.halt_status : vm_stops[stop].status;
     vm->why[0] = 0;
     if (!fmt)
         return;

@@ -13,6 +13,7 @@
 #include "base/types.h"
 #include "cpu/vcpu.h"
 #include "io/device.h"
+#include "io/oddity.h"
 #include "vm/load.h"
 
 struct trace;
@@ -57,6 +58,8 @@ struct vm_config {
     uint64_t limit_exits;           /* 0: none                                     */
     int64_t  rtc_start_s;           /* seconds since 1970 at power-on              */
     bool     strict, timing, no_reboot;
+    uint8_t  halt_status;           /* of the process, if the guest halts for good */
+    bool     uart_fast;             /* COM1 sends at once, whatever its divisor says */
     bool     no_vmcall;             /* tell guests to use the hypercall port       */
     bool     irq_at_visible_exits;  /* inject only right after I/O, MMIO and HLT: for lockstep */
     struct trace *trace;            /* may be NULL                                 */
@@ -134,6 +137,7 @@ struct vm {
     char         why[160];          /* more about the stop, or empty     */
     uint64_t     n_exits, n_irqs;
     uint64_t     exits_by[N_EXITS];
+    uint64_t     n_oddities[N_ODDITIES];    /* what it should not have done: io/oddity.h */
     /* Of two machines in lockstep (vm/lockstep.c): */
     bool         in_lockstep;       /* it depends on the other: no snapshot, no going back       */
     uint64_t     sync_insns;        /* exit at every multiple of so many instructions; 0: no     */

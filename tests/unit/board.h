@@ -132,7 +132,7 @@ static inline struct board *board_new(void)
     b->trace->drain_arg = b->trace;
     b->clock = vclock_new(b->trace);
     b->bus = bus_new("port", TRACE_IO_READ, TRACE_IO_WRITE, b->trace);
-    b->nets = irq_nets_new(b->trace);
+    b->nets = irq_nets_new(b->trace, NULL);
     for (unsigned i = 0; i < IRQ_NETS; i++)
         b->pin[i] = irq_nets_join(b->nets, i);
     b->shared = irq_nets_join(b->nets, 4);

@@ -56,7 +56,7 @@ static int set_up(void **state)
     gmem_freeze(m);
     gmem_on_change(m, on_change, NULL);
     changed_at = changed_bytes = 0;
-    dma = dma_to(m, t);
+    dma = dma_to(m, (struct oddity_log){ t, NULL });
     return 0;
 }
 
@@ -133,7 +133,7 @@ static void nothing_at_all_is_no_fault(void **state)
 static void a_device_without_memory_is_refused(void **state)
 {
     (void)state;
-    struct dma none = { .trace = t };
+    struct dma none = { .odd.trace = t };
     char byte;
     assert_int_equal(dma_read(&none, 0, &byte, 1), -EFAULT);
     assert_int_equal(t->ring->head, 1);

@@ -102,6 +102,35 @@ static void the_frame_decides_how_long(void **state)
     assert_int_equal(in(b, LSR) & 0x40, 0x40);
 }
 
+static void a_fast_line_loses_nothing(void **state)
+{
+    (void)state;
+    uart_set_char_ns(uart, 10);
+    for (int i = 0; i < 10; i++)
+        out(b, DATA, (uint8_t)('0' + i));           /* nobody waits, and no time passes */
+    pass(b, 100);
+    assert_string_equal(b->out, "0123456789");
+    assert_int_equal(last_oddity(b), ODDITY_NONE);
+}
+
+static void an_interrupt_without_out2_is_reported_once(void **state)
+{
+    (void)state;
+    out(b, MCR, 0);
+    out(b, IER, 0x02);                              /* THR is empty: due at once */
+    assert_false(irq4());
+    assert_int_equal(last_oddity(b), ODDITY_UART_NO_OUT2);
+    uint64_t head = b->trace->ring->head;
+    out(b, IER, 0);
+    out(b, IER, 0x02);
+    assert_int_equal(last_oddity(b), ODDITY_UART_NO_OUT2);
+    assert_true(b->trace->ring->head - head <= 4);  /* two writes, no second report */
+    out(b, MCR, 0x08);
+    assert_true(irq4());
+    out(b, MCR, 0x18);                              /* loopback closes the gate by design */
+    assert_false(irq4());
+}
+
 static void fifo_takes_sixteen_and_drops_more(void **state)
 {
     (void)state;
@@ -315,6 +344,8 @@ int main(void)
         T(a_byte_goes_out_at_the_pace_of_the_divisor),
         T(a_slower_divisor_takes_longer),
         T(the_frame_decides_how_long),
+        T(a_fast_line_loses_nothing),
+        T(an_interrupt_without_out2_is_reported_once),
         T(fifo_takes_sixteen_and_drops_more),
         T(thre_interrupts_and_reading_iir_ends_it),
         T(received_data_interrupts_at_the_trigger_level),

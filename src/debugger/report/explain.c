@@ -197,7 +197,7 @@ static void explain_halt(const struct explain_input *in, FILE *out)
 {
     const struct cpu_state *c = in->cpu;
     fputs("Why: the CPU is in HLT at ", out);
-    explain_say_place(in, c->rip, out);
+    explain_say_place(in, c->rip - 1, out);     /* it stands behind its one byte */
     if (!(c->rflags & FLAG_IF))
         fputs(" with interrupts off (IF=0): nothing but a reset ends that.\n"
               "  Many guests stop so on purpose (cli; hlt). To wait for an interrupt: sti; hlt.\n",
