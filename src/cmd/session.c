@@ -176,6 +176,39 @@ static void drain_now(void *arg)
     trace_drain_run(&s->drain);
 }
 
+/* For addresses in what is printed.  From the guest's file as the machine has it in memory:
+ * behind the sandbox no file can be opened.  Twice is once. */
+static void open_symbols(struct session *s)
+{
+    char why[200];
+    uint64_t n;
+    const void *image = s->vm->files ? load_files_image(s->vm->files, &n) : NULL;
+    if (!s->symbols && image)
+        s->symbols = symbols_read(image, n, why, sizeof why);
+    s->text.symbols = s->symbols;
+}
+
+/* An end that the guest asked for needs no explanation. */
+static bool ended_as_it_wanted(const struct vm *vm)
+{
+    return vm->stop == VM_EXIT_PORT || vm->stop == VM_POWER_OFF;
+}
+
+/* The trace file says at its end why the run ended so, in the words that the user will read. */
+static void keep_words(struct session *s)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *out = s->vm && !ended_as_it_wanted(s->vm) ? open_memstream(&text, &n) : NULL;
+    if (!out)
+        return;
+    open_symbols(s);
+    explain_vm(s->vm, s->symbols, out);
+    if (fclose(out) == 0)
+        trace_writer_words(s->writer, text);
+    free(text);
+}
+
 /* The last events go to the readers, the file is closed.  0 or -errno of writing it. */
 static int close_trace(struct session *s)
 {
@@ -183,8 +216,10 @@ static int close_trace(struct session *s)
     if (!s->trace)
         return 0;
     trace_drain_detach(&s->drain);
-    if (s->writer)
+    if (s->writer) {
+        keep_words(s);
         err = trace_writer_close(s->writer);
+    }
     if (s->writer && s->ring_keeper >= 0)
         trace_ring_release(s->ring_keeper);
     else if (s->writer)
@@ -409,18 +444,6 @@ static bool close_recording(struct session *s)
     return !err;
 }
 
-/* For addresses in what is printed.  From the guest's file as the machine has it in memory:
- * behind the sandbox no file can be opened.  Twice is once. */
-static void open_symbols(struct session *s)
-{
-    char why[200];
-    uint64_t n;
-    const void *image = s->vm->files ? load_files_image(s->vm->files, &n) : NULL;
-    if (!s->symbols && image)
-        s->symbols = symbols_read(image, n, why, sizeof why);
-    s->text.symbols = s->symbols;
-}
-
 /* What exits cost is measured if asked for, and also for a table on a terminal, where somebody
  * looks who wants to know.  Not if it goes into a trace or a pipe: a run of `soft` prints the
  * same every time. */
@@ -488,7 +511,7 @@ static bool dump_screen(struct session *s)
 static void last_words(struct session *s)
 {
     const struct vm *vm = s->vm;
-    bool expected = vm->stop == VM_EXIT_PORT || vm->stop == VM_POWER_OFF;
+    bool expected = ended_as_it_wanted(vm);
     if (s->o->quiet)
         return;
     if (expected && !wants_live_text(s->o)) {

@@ -4,6 +4,7 @@
  *   run    make unit
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -113,6 +114,45 @@ static void what_goes_in_comes_out(void **state)
         assert_int_equal(count_events(f), counts[i]);
         trace_file_close(f);
     }
+}
+
+static void write_words(const char *first, const char *text)
+{
+    struct trace_writer *w = trace_writer_open(path, NULL, NULL);
+    assert_non_null(w);
+    trace_writer_words(w, first);
+    trace_writer_words(w, text);
+    assert_int_equal(trace_writer_close(w), 0);
+}
+
+/* The last text counts; what a terminal would obey does not come out; too long is cut. */
+static void the_end_tells_why_the_run_ended(void **state)
+{
+    (void)state;
+    char why[200] = "", *longer = calloc(1, 3 * TRACE_WORDS_MAX);
+    write_words("other words", "Why: \033[31mred\n  a second line\n");
+    struct trace_file *f = open_file();
+    assert_true(trace_file_is_complete(f));
+    assert_string_equal(trace_file_words(f), "Why: ?[31mred\n  a second line\n");
+    trace_file_close(f);
+    write_words("words", NULL);
+    f = open_file();
+    assert_null(trace_file_words(f));
+    trace_file_close(f);
+    write_words(NULL, memset(longer, 'x', 2 * TRACE_WORDS_MAX));
+    f = open_file();
+    assert_int_equal(strlen(trace_file_words(f)), TRACE_WORDS_MAX);
+    trace_file_close(f);
+    free(longer);
+    write_words(NULL, "Why: damaged");
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, "X", 1, lseek(fd, 0, SEEK_END) - 3), 1);
+    close(fd);
+    f = trace_file_open(path, why, sizeof why);
+    assert_non_null(f);
+    assert_null(trace_file_words(f));
+    assert_true(trace_file_warning(f)[0]);
+    trace_file_close(f);
 }
 
 static void the_header_tells_about_the_run(void **state)
@@ -341,7 +381,13 @@ static void lies_in_a_block_header_are_refused(void **state)
     (void)state;
     struct lie l = an_honest_start();
     l.block.n_events = 0;
+    l.block.index_bytes = 1;    /* an end has text behind it, and no index */
     expect_no_block(l);
+    l = an_honest_start();
+    l.block.n_events = 0;
+    l.block.packed_bytes = TRACE_WORDS_MAX + 1;
+    expect_no_block(l);
+    l = an_honest_start();
     l.block.n_events = UINT32_MAX;
     expect_no_block(l);
     l = an_honest_start();
@@ -518,6 +564,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_goes_in_comes_out),
         cmocka_unit_test(the_header_tells_about_the_run),
+        cmocka_unit_test(the_end_tells_why_the_run_ended),
         cmocka_unit_test(the_index_tells_what_is_in_a_block),
         cmocka_unit_test(two_runs_give_the_same_bytes),
         cmocka_unit_test(a_file_cut_anywhere_is_readable),

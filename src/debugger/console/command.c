@@ -204,7 +204,7 @@ const struct command_row info_rows[] = {
     { "breakpoints", "b", NULL, "breakpoints and watchpoints",
       "info breakpoints", info_breakpoints, true, true, WITH_NOTHING },
     { "crash", NULL, NULL, "why the guest has crashed: what happened first, and what to check",
-      "info crash", info_crash, true, false, WITH_NOTHING },
+      "info crash", info_crash, false, false, WITH_NOTHING },
     { "trace", NULL, NULL, "how many events there are, and from when to when",
       "info trace", info_trace, false, true, WITH_NOTHING },
     { "marks", NULL, NULL, "the phases of the run that the guest has marked",

@@ -154,15 +154,15 @@ static uint64_t event_here(struct console *c)
          : st.past.inside ? st.past.seq : last ? last->seq : 0;
 }
 
-/* Why the guest has crashed, or ended otherwise than it wanted; false: it has not. */
+/* Why the guest has crashed, or ended otherwise than it wanted; false: it has not.  A recorded
+ * trace has kept the words of then. */
 static bool tell_crash(struct console *c)
 {
     char *text = c->o.link ? link_explain(c->o.link, c->o.symbols) : NULL;
-    if (!text)
-        return false;
-    fputs(text, c->out);
+    const char *words = c->o.link ? text : store_words(c->o.store);
+    fputs(words ? words : "", c->out);
     free(text);
-    return true;
+    return words;
 }
 
 /* `info crash`: as `why`, but it says so if there was no crash. */
@@ -171,9 +171,13 @@ enum console_result info_crash(struct console *c, const char *args)
     struct link_status st;
     if (nothing_more(c, args))
         return CONSOLE_ERROR;
-    link_get_status(c->o.link, &st);
     if (tell_crash(c))
         return CONSOLE_OK;
+    if (!c->o.link) {
+        fputs("this trace tells of no crash\n", c->out);
+        return CONSOLE_OK;
+    }
+    link_get_status(c->o.link, &st);
     if (link_state(c->o.link) == LINK_ENDED)
         fprintf(c->out, "the guest has not crashed: %s\n", link_stopped(c->o.link)->text);
     else

@@ -216,10 +216,20 @@ struct link *link_start(const struct link_options *o, char *why, size_t n)
     return NULL;
 }
 
+/* A trace that ends with the guest's end says why it ended so. */
+static void keep_words(struct link *l)
+{
+    char *text = l->store ? link_explain(l, store_text(l->store)->symbols) : NULL;
+    if (text)
+        store_set_words(l->store, text);
+    free(text);
+}
+
 void link_end(struct link *l)
 {
     if (!l)
         return;
+    keep_words(l);
     if (l->pid > 0 && l->state != LINK_DEAD) {
         kill(l->pid, SIGKILL);              /* nothing of it needs saving: the trace is ours */
         waitpid(l->pid, NULL, 0);

@@ -41,6 +41,7 @@ struct trace_file {
     uint64_t            scanned;        /* blocks up to here are in the list */
     uint64_t            n_events, lost;
     bool                is_complete;
+    char               *words;          /* at its end; NULL: none */
     bool               *is_indexed;     /* by place in trace_field_at() */
     uint8_t             kind_map[256];  /* the file's numbers to ours; 255: not known here */
     char                damage[150], torn[150];
@@ -54,6 +55,7 @@ const char *trace_file_warning(const struct trace_file *f)
 uint64_t trace_file_events(const struct trace_file *f) { return f->n_events; }
 uint64_t trace_file_lost(const struct trace_file *f) { return f->lost; }
 bool trace_file_is_complete(const struct trace_file *f) { return f->is_complete; }
+const char *trace_file_words(const struct trace_file *f) { return f->words; }
 const uint8_t *trace_file_kind_map(const struct trace_file *f) { return f->kind_map; }
 size_t trace_file_blocks(const struct trace_file *f) { return f->n_blocks; }
 
@@ -91,7 +93,7 @@ static const char *header_complaint(const struct trace_file *f, const struct fil
         return "it is not a Vitrine trace (it does not begin with the magic number)";
     if (f->n_bytes < sizeof *h)
         return "it ends inside its header";
-    if (h->version != TRACE_FILE_VERSION)
+    if (h->version < TRACE_FILE_OLDEST || h->version > TRACE_FILE_VERSION)
         return "it is of another version of the format than this program reads";
     if (h->event_bytes != sizeof(struct trace_event))
         return "its events are not of 64 bytes";
@@ -156,8 +158,18 @@ static int read_engines(struct trace_file *f)
     return 0;
 }
 
-/* The header's lines become strings one behind the other.  Characters that a terminal would
- * obey are replaced: they will be shown to people. */
+/* Characters that a terminal would obey are replaced: what stands in the file will be shown to
+ * people. */
+static void make_printable(char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c != '\n' && (c < ' ' || c == 127))
+            text[i] = '?';
+    }
+}
+
+/* The header's lines become strings one behind the other. */
 static int read_info(struct trace_file *f, const struct file_header *h)
 {
     f->info_bytes = (size_t)h->info_bytes + 1;
@@ -166,10 +178,10 @@ static int read_info(struct trace_file *f, const struct file_header *h)
         return -ENOMEM;
     memcpy(f->info, f->bytes + sizeof *h, h->info_bytes);
     f->info[h->info_bytes] = '\0';
-    for (size_t i = 0; i < h->info_bytes; i++) {
-        unsigned char c = (unsigned char)f->info[i];
-        f->info[i] = c == '\n' ? '\0' : c < ' ' || c == 127 ? '?' : (char)c;
-    }
+    make_printable(f->info, h->info_bytes);
+    for (size_t i = 0; i < h->info_bytes; i++)
+        if (f->info[i] == '\n')
+            f->info[i] = '\0';
     int err = read_kinds(f);
     if (!err)
         err = read_indexed(f);
@@ -194,12 +206,18 @@ static bool header_sane(const struct block_header *h)
         trace_sum(TRACE_SUM_START, h, offsetof(struct block_header, sum)) != h->sum)
         return false;
     if (h->n_events == 0)
-        return h->packed_bytes == 0 && h->index_bytes == 0;
+        return h->packed_bytes <= TRACE_WORDS_MAX && h->index_bytes == 0;
     return h->n_events <= TRACE_BLOCK_MAX
         && h->first_seq >= 1 && h->last_seq >= h->first_seq
         && h->last_seq - h->first_seq >= h->n_events - 1
         && h->index_bytes <= TRACE_INDEX_MAX && !(h->index_bytes & (h->index_bytes - 1))
         && h->index_bytes <= h->packed_bytes && h->packed_bytes <= BLOCK_BYTES_MAX;
+}
+
+/* The checksum of the text that follows the end's header at `p`. */
+static uint64_t words_sum(const uint8_t *p, const struct block_header *h)
+{
+    return trace_sum(TRACE_SUM_START, p + sizeof *h, h->packed_bytes);
 }
 
 /* What stands at byte `at`: a whole block, something that is no block, or the beginning of
@@ -212,7 +230,9 @@ static enum found look_at(const struct trace_file *f, uint64_t at, struct block_
     memcpy(h, f->bytes + at, sizeof *h);
     if (!header_sane(h))
         return FOUND_DAMAGE;
-    return h->packed_bytes <= left - sizeof *h ? FOUND_BLOCK : FOUND_TORN;
+    if (h->packed_bytes > left - sizeof *h)
+        return FOUND_TORN;
+    return h->n_events || words_sum(f->bytes + at, h) == h->table_sum ? FOUND_BLOCK : FOUND_DAMAGE;
 }
 
 /* The file's mask of kinds in this program's numbering. */
@@ -277,10 +297,22 @@ static void note(struct trace_file *f, uint64_t from, uint64_t to)
         snprintf(f->damage, sizeof f->damage, "%llu damaged bytes at byte %llu are left out", n, a);
 }
 
+/* The text behind the end's header at f->scanned.  0 or -ENOMEM. */
+static int take_words(struct trace_file *f, const struct block_header *h)
+{
+    free(f->words);
+    f->words = h->packed_bytes ? calloc(1, (size_t)h->packed_bytes + 1) : NULL;
+    if (!f->words)
+        return h->packed_bytes ? -ENOMEM : 0;
+    memcpy(f->words, f->bytes + f->scanned + sizeof *h, h->packed_bytes);
+    make_printable(f->words, h->packed_bytes);
+    return 0;
+}
+
 /* Take in the block whose header was found at f->scanned. */
 static int take_block(struct trace_file *f, const struct block_header *h)
 {
-    int err = h->n_events ? add_block(f, f->scanned, h) : 0;
+    int err = h->n_events ? add_block(f, f->scanned, h) : take_words(f, h);
     f->is_complete = h->n_events == 0;
     f->lost = h->lost;
     f->scanned += sizeof *h + h->packed_bytes;
@@ -326,6 +358,7 @@ void trace_file_close(struct trace_file *f)
     free(f->engine);
     free(f->engine_line);
     free(f->block);
+    free(f->words);
     free(f->is_indexed);
     free(f);
 }

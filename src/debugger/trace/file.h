@@ -41,6 +41,9 @@ void trace_writer_sink(void *writer, const struct trace_event *events, size_t n)
 void trace_writer_lost(struct trace_writer *w, uint64_t lost);
 /* Write what is there as a (short) block: 0, or -errno of the first error. */
 int  trace_writer_flush(struct trace_writer *w);
+/* Why the run ended as it did, in lines of text, to stand at the file's end.  The writer copies
+ * it; the last text counts, NULL or "" is none. */
+void trace_writer_words(struct trace_writer *w, const char *text);
 /* Flush, write the mark of a proper end, close and free: 0, or -errno of the first error
  * there was. */
 int  trace_writer_close(struct trace_writer *w);
@@ -80,6 +83,9 @@ const char *trace_file_info(const struct trace_file *f, const char *key);
 const char *trace_file_engine(const struct trace_file *f, unsigned engine);     /* "?" if unknown */
 
 bool trace_file_is_complete(const struct trace_file *f);    /* properly closed by its writer */
+
+/* The lines that its writer left at its end (trace_writer_words()), safe to print; NULL: none. */
+const char *trace_file_words(const struct trace_file *f);
 uint64_t trace_file_lost(const struct trace_file *f);
 uint64_t trace_file_events(const struct trace_file *f);     /* in all its blocks */
 size_t trace_file_blocks(const struct trace_file *f);

@@ -5,7 +5,8 @@
  *   file:    struct file_header, `info_bytes` of lines "key=value\n", blocks
  *   block:   struct block_header, `index_bytes` of index, N_COLUMNS of struct
  *            column_header, the columns' bytes one after the other
- *   end:     a struct block_header with no events: the file was closed properly
+ *   end:     a struct block_header with no events: the file was closed properly.  What
+ *            follows it, if packed_bytes is not 0, is text: why the run ended as it did
  *
  * A block's events lie column by column, so that a search unpacks what it asks
  * about and nothing else.  A column is numbers of `width` bytes (0, 1, 2, 4 or 8:
@@ -29,10 +30,12 @@
 #include "base/trace.h"
 
 #define TRACE_FILE_MAGIC    "\x89VTRACE\n"
-#define TRACE_FILE_VERSION  3
+#define TRACE_FILE_VERSION  4                       /* 3: the same without text at the end */
+#define TRACE_FILE_OLDEST   3                       /* that is read                        */
 #define TRACE_BLOCK_MAGIC   UINT32_C(0x4b4c4256)    /* "VBLK" */
 #define TRACE_INFO_MAX      65536
 #define TRACE_INDEX_MAX     2048                    /* bytes */
+#define TRACE_WORDS_MAX     16384                   /* of text at the end */
 #define TRACE_EVENT_WORDS   (sizeof(struct trace_event) / 8)
 
 /*    name     coding      bytes of a value */
@@ -78,7 +81,8 @@ struct block_header {
     uint64_t kinds;
     uint64_t lost;
     uint64_t index_sum;         /* of the index                             */
-    uint64_t table_sum;         /* of the columns' headers; those have theirs */
+    uint64_t table_sum;         /* of the columns' headers, which have sums of their own; in the
+                                   end's header: of its text */
     uint64_t sum;               /* of all of the above                      */
 };
 

@@ -417,6 +417,13 @@ const char *store_info(const struct store *s, const char *key)
     return trace_file_info(s->file, key);
 }
 
+const char *store_words(const struct store *s) { return trace_file_words(s->file); }
+
+void store_set_words(struct store *s, const char *text)
+{
+    trace_writer_words(s->writer, text);
+}
+
 const struct trace_file *store_file(const struct store *s) { return s->file; }
 const struct trace_text *store_text(const struct store *s) { return &s->text; }
 

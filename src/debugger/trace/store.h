@@ -115,6 +115,12 @@ uint64_t store_count(struct store *s, const struct filter *f, uint64_t from, uin
  * What the file says about the run, and how to print its events
  */
 const char *store_info(const struct store *s, const char *key);    /* NULL: not said */
+
+/* Why the run ended as it did, in the lines that `vitrine run` printed then (report/explain.h);
+ * NULL: it needed no explanation, it has not ended, or its writer was killed.  Whoever records
+ * sets them before store_close(). */
+const char *store_words(const struct store *s);
+void store_set_words(struct store *s, const char *text);
 const struct trace_file *store_file(const struct store *s);
 
 /* Engines by the file's names; symbols, if set, are the caller's. */

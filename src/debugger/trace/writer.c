@@ -62,6 +62,7 @@ struct trace_writer {
     uint64_t            there[N_COLUMNS][TRACE_BLOCK_EVENTS / 64];
     uint64_t            column[N_COLUMNS][TRACE_BLOCK_EVENTS + COLUMN_PAD];
     uint8_t             narrow[TRACE_BLOCK_EVENTS * 8 + TRACE_BLOCK_EVENTS / 8 + 8];
+    char               *words;              /* trace_writer_words(), or NULL */
     size_t              out_bytes, n_out;
     uint8_t            *out;                /* a block as it goes out */
 };
@@ -277,7 +278,8 @@ static void write_out(struct trace_writer *w)
     h->lost = w->trace ? __atomic_load_n(&w->trace->ring->lost, __ATOMIC_RELAXED) : w->lost;
     h->index_sum = trace_sum(TRACE_SUM_START, content, h->index_bytes);
     h->table_sum = trace_sum(TRACE_SUM_START, content + h->index_bytes,
-                             h->n_events ? N_COLUMNS * sizeof(struct column_header) : 0);
+                             h->n_events ? N_COLUMNS * sizeof(struct column_header)
+                                         : h->packed_bytes);
     h->sum = trace_sum(TRACE_SUM_START, h, offsetof(struct block_header, sum));
     memcpy(w->out, h, sizeof *h);
     if (write_all(w, w->out, w->n_out) == 0)
@@ -471,10 +473,19 @@ int trace_writer_flush(struct trace_writer *w)
     return w->error;
 }
 
-/* A header without events says that no more is to come. */
+void trace_writer_words(struct trace_writer *w, const char *text)
+{
+    free(w->words);
+    w->words = text && *text ? strndup(text, TRACE_WORDS_MAX) : NULL;
+}
+
+/* A header without events says that no more is to come; behind it are the last words. */
 static void write_end(struct trace_writer *w)
 {
-    w->n_out = sizeof w->head;
+    size_t n = w->words ? strlen(w->words) : 0;
+    w->n_out = sizeof w->head + n;
+    if (n)
+        memcpy(w->out + sizeof w->head, w->words, n);
     w->head.first_seq = w->head.last_seq = w->last_seq;
     write_out(w);
 }
@@ -491,6 +502,7 @@ int trace_writer_close(struct trace_writer *w)
     ZSTD_freeCCtx(w->zstd);
     trace_index_free(w->index);
     free(w->out);
+    free(w->words);
     free(w->path);
     free(w);
     return error;
