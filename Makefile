@@ -189,6 +189,7 @@ debugger := \
     debugger/trace/why.c \
     debugger/report/explain.c \
     debugger/report/explain_chain.c \
+    debugger/report/explain_refusal.c \
     debugger/report/last_words.c \
     debugger/report/tally.c \
     debugger/report/histogram.c \
@@ -304,6 +305,7 @@ HEADERS := $(shell find src -name '*.h')
 UNIT_TESTS := \
     test_soft \
     test_soft_sys \
+    test_refusal \
     test_soft_exits \
     test_one_insn \
     test_x87 \

@@ -19,6 +19,7 @@
 #define CPU_DELIVERY_H
 
 #include "cpu/exit.h"
+#include "cpu/refusal.h"
 
 /* What a step's `at` means depends on the obstacle: it is the number that is wrong, or the
  * place where something is wrong.
@@ -68,8 +69,10 @@
 enum obstacle {
 #define X(name, at, about) OBSTACLE_##name,
     OBSTACLE_LIST(X)
+    REFUSAL_LIST(X)
 #undef X
-    N_OBSTACLES
+    N_OBSTACLES,
+    FIRST_REFUSAL = OBSTACLE_RING0,
 };
 
 struct obstacle_info { const char *name, *at, *about; };
@@ -97,10 +100,13 @@ _Static_assert(sizeof(struct delivery_step) == 40, "no gaps in a delivery_step")
 #define DELIVERY_STEPS 4
 
 /* Deliveries that failed one because of the other, the first one first.  n is 0 as soon as a
- * delivery succeeds; if there are more than DELIVERY_STEPS the last step is overwritten. */
+ * delivery succeeds; if there are more than DELIVERY_STEPS the last step is overwritten.
+ * If the first was of an exception, `cause` says why that was raised: OBSTACLE_UNKNOWN of a page
+ * fault, whose error code tells, and of what is no fault of an instruction. */
 struct delivery_chain {
     struct delivery_step step[DELIVERY_STEPS];
     uint64_t n;
+    uint64_t cause, cause_at;           /* enum obstacle, and see REFUSAL_LIST */
 };
 
 #endif

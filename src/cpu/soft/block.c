@@ -159,7 +159,7 @@ static struct block *block_decode(struct soft *s, uint8_t *hva)
     if (!n_uops && here < left && here < 15)
         n_uops = decode_crossing(s, b, here, &n, &bytes);
     if (!n_uops)
-        soft_fault(s, VEC_GP, 0);               /* runs past the CS limit */
+        fault_because(s, OBSTACLE_CODE_LIMIT_HIT, s->rip, VEC_GP, 0);
     b->n = (uint8_t)n;
     b->bytes = (uint16_t)bytes;
     b->uop[0].n_uops = (uint8_t)n_uops;
@@ -180,7 +180,8 @@ struct block *block_find(struct soft *s)
         return b;
     if (s->mode == MODE_LONG64 ? (uint64_t)((int64_t)(gla << 16) >> 16) != gla
                                : s->rip > s->seg[SEG_CS].limit)
-        soft_fault(s, VEC_GP, 0);
+        fault_because(s, s->mode == MODE_LONG64 ? OBSTACLE_CANONICAL : OBSTACLE_CODE_LIMIT_HIT,
+                      s->rip, VEC_GP, 0);
     hva = tlb_fetch(s, gla);
     b = block_lookup(s, hva);
     if (b && b->hva2) {

@@ -174,9 +174,17 @@ static void supply(struct soft *s, const struct vmexit *x)
         s->supplied[s->n_supplied++] = x->mmio.value;
 }
 
-/* The monitor says: this is the guest's own business.  The next run() delivers it. */
+/* The monitor says: this is the guest's own business.  The next run() delivers it.  Of an
+ * exception that was intercepted, s->obstacle still says why it was raised; the other
+ * instructions for which the monitor gives the guest an exception are those about MSRs. */
 static void reflect(struct soft *s, const struct vmexit *x)
 {
+    if (x->reason == EXIT_RDMSR || x->reason == EXIT_WRMSR) {
+        s->obstacle = OBSTACLE_MSR_UNKNOWN;
+        s->obstacle_at = x->msr.index;
+    } else if (x->reason != EXIT_EXCEPTION) {
+        s->obstacle = OBSTACLE_UNKNOWN;
+    }
     s->inject = x->reflect;
     s->n_supplied = s->next_supplied = 0;
 }

@@ -14,21 +14,26 @@ static bool canonical(uint64_t a)
 
 /* Addresses that a segment does not have: #SS for the stack, so that a kernel can tell a stack
  * that must grow from a wild pointer; #GP(0) for all others. */
-static _Noreturn void segment_fault(struct soft *s, enum seg seg)
+static _Noreturn void segment_fault(struct soft *s, enum obstacle why, enum seg seg, uint64_t off)
 {
-    soft_fault(s, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
+    bool in64 = s->mode == MODE_LONG64;
+
+    fault_because(s, why, in64 ? off : refusal_place(seg, off), seg == SEG_SS ? VEC_SS : VEC_GP, 0);
 }
 
-/* May this kind of segment be accessed so?  Real and V86 segments all may. */
-static bool type_allows(const struct segment *g, unsigned access)
+/* May this kind of segment be accessed so?  OBSTACLE_UNKNOWN if it may.  Real and V86 segments
+ * all may. */
+static enum obstacle type_obstacle(const struct segment *g, unsigned access)
 {
     unsigned type = g->attr & SEG_TYPE;
+    bool writable = !(type & 8) && (type & 2);          /* code never is */
+    bool readable = !(type & 8) || (type & 2) || (access & WALK_FETCH);
 
     if (!(g->attr & SEG_P))
-        return false;
-    if (type & 8)                               /* code: never writable, perhaps readable */
-        return !(access & WALK_WRITE) && ((access & WALK_FETCH) || (type & 2));
-    return !(access & WALK_WRITE) || (type & 2);
+        return OBSTACLE_SEG_NULL;
+    if (access & WALK_WRITE)
+        return writable ? OBSTACLE_UNKNOWN : OBSTACLE_SEG_WRITE;
+    return readable ? OBSTACLE_UNKNOWN : OBSTACLE_SEG_READ;
 }
 
 /* The limit is the last byte that may be touched, so it is compared with the last byte of the
@@ -50,17 +55,18 @@ static bool limit_allows(const struct segment *g, uint64_t off, unsigned size)
 gla_t soft_linear(struct soft *s, enum seg seg, uint64_t off, unsigned size, unsigned access)
 {
     const struct segment *g = &s->seg[seg];
+    enum obstacle why;
 
     if (s->mode == MODE_LONG64) {
         gla_t a = off + (seg == SEG_FS || seg == SEG_GS ? g->base : 0);
         if (!canonical(a) || !canonical(a + size - 1))
-            segment_fault(s, seg);
+            segment_fault(s, OBSTACLE_CANONICAL, seg, a);
         return a;
     }
-    if (s->mode > MODE_V86 && !type_allows(g, access))
-        segment_fault(s, seg);
+    if (s->mode > MODE_V86 && (why = type_obstacle(g, access)) != OBSTACLE_UNKNOWN)
+        segment_fault(s, why, seg, off);
     if (!limit_allows(g, off, size))
-        segment_fault(s, seg);
+        segment_fault(s, OBSTACLE_SEG_LIMIT, seg, off);
     return (uint32_t)(g->base + off);
 }
 
@@ -100,10 +106,11 @@ gla_t gen_aligned_address(struct soft *s, const struct uop *u, unsigned n, unsig
                           unsigned access)
 {
     bool based = s->mode != MODE_LONG64 || u->seg == SEG_FS || u->seg == SEG_GS;
+    uint64_t at = soft_ea(s, u) + (based ? s->seg[u->seg].base : 0);
 
     s->cur = u;
-    if ((soft_ea(s, u) + (based ? s->seg[u->seg].base : 0)) & (align - 1))
-        soft_fault(s, VEC_GP, 0);
+    if (at & (align - 1))
+        fault_because(s, OBSTACLE_OPERAND_16, at, VEC_GP, 0);
     return gen_address(s, u, n, access);
 }
 

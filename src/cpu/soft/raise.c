@@ -2,7 +2,7 @@
  * cpu/soft/raise.c -- an instruction raises an exception, and who gets it.
  *
  * Raising is what an instruction does when it finds that it cannot be executed:
- * soft_fault() and its kin note the exception in s->raised and leave the instruction
+ * fault_because() and its kin note the exception in s->raised and leave the instruction
  * by longjmp.  The run loop then calls soft_take_fault(), which undoes what the
  * instruction had begun and either exits to the monitor, if the exception bitmap asks
  * for it, or delivers the exception through the guest's IDT.  How delivery works is
@@ -14,17 +14,20 @@
  *   abort   no useful RIP (#DF)
  * [SDM 3A "Exception Classifications", "Error Code"]
  */
+#include <Zydis/Mnemonic.h>
+
+#include "cpu/soft/exec.h"
 #include "cpu/soft/run.h"
 #include "cpu/soft/system/system.h"
 
-#include "cpu/soft/exec.h"
-
 /* ---- raising ---- */
 
-_Noreturn static void raise_event(struct soft *s, const struct event *e)
+_Noreturn static void raise_event(struct soft *s, const struct event *e, enum obstacle why,
+                                  uint64_t at)
 {
     s->raised = *e;
-    s->obstacle = OBSTACLE_UNKNOWN;
+    s->obstacle = why;
+    s->obstacle_at = at;
     longjmp(s->escape, ESCAPE_FAULT);
 }
 
@@ -46,11 +49,11 @@ static struct event exception(unsigned vector, uint32_t error)
                            .has_error = has, .error = has ? error : 0 };
 }
 
-void soft_fault(struct soft *s, unsigned vector, uint32_t error)
+void fault_because(struct soft *s, enum obstacle why, uint64_t at, unsigned vector, uint32_t error)
 {
     struct event e = exception(vector, error);
 
-    raise_event(s, &e);
+    raise_event(s, &e, why, at);
 }
 
 /* A page fault also tells which address was meant: CR2 gets it as the exception is
@@ -59,7 +62,7 @@ void soft_fault(struct soft *s, unsigned vector, uint32_t error)
 void soft_page_fault(struct soft *s, gla_t gla, uint32_t error)
 {
     raise_event(s, &(struct event){ .type = EVENT_EXCEPTION, .vector = VEC_PF, .has_error = true,
-                                    .error = error, .cr2 = gla });
+                                    .error = error, .cr2 = gla }, OBSTACLE_UNKNOWN, gla);
 }
 
 /* A selector error code is the selector with its two lowest bits put to another use:
@@ -69,24 +72,21 @@ void soft_page_fault(struct soft *s, gla_t gla, uint32_t error)
  *
  * EXT says that the program is not to blame: the fault came up while an interrupt or an
  * earlier exception was being delivered.  [SDM 3A "Error Code"] */
-void fault_sel(struct soft *s, unsigned vector, unsigned sel)
-{
-    unsigned ext = delivers_external(s);
-
-    soft_fault(s, vector, (sel & 0xfffc) | ext);
-}
-
-void fault_because(struct soft *s, enum obstacle why, uint64_t at, unsigned vector, uint32_t error)
-{
-    s->raised = exception(vector, error);
-    s->obstacle = why;
-    s->obstacle_at = at;
-    longjmp(s->escape, ESCAPE_FAULT);
-}
-
 void fault_sel_because(struct soft *s, enum obstacle why, unsigned vector, unsigned sel)
 {
     fault_because(s, why, sel, vector, (sel & 0xfffc) | delivers_external(s));
+}
+
+void gp_because(struct soft *s, enum obstacle why, uint64_t at)
+{
+    fault_because(s, why, at, VEC_GP, delivers_external(s));
+}
+
+void fault_desc(struct soft *s, enum obstacle why, unsigned vector, const struct descriptor *d)
+{
+    bool in_table = d->at;      /* desc_fetch() has found it */
+
+    fault_sel_because(s, in_table ? why : OBSTACLE_SEL_LIMIT, vector, d->sel);
 }
 
 /* The handlers of bytes that are no instruction, and of an instruction of more than
@@ -94,13 +94,14 @@ void fault_sel_because(struct soft *s, enum obstacle why, unsigned vector, unsig
 void op_ud(struct soft *s, const struct uop *u)
 {
     s->cur = u;
-    soft_fault(s, VEC_UD, 0);
+    fault_because(s, u->mnemonic == ZYDIS_MNEMONIC_UD2 ? OBSTACLE_UD2 : OBSTACLE_NO_INSN, 0, VEC_UD,
+                  0);
 }
 
 void op_gp(struct soft *s, const struct uop *u)
 {
     s->cur = u;
-    soft_fault(s, VEC_GP, 0);
+    fault_because(s, OBSTACLE_INSN_LENGTH, 0, VEC_GP, 0);
 }
 
 /* ---- who gets it ---- */
@@ -156,6 +157,7 @@ bool soft_take_fault(struct soft *s)
     } else if (UNLIKELY(undelivered_is_int(s, u, &by_int))) {
         undelivered_add(s, &by_int, &e);
     }
+    undelivered_begin(s, &e);
     soft_take_event(s, &e);
     return false;
 }
@@ -167,12 +169,14 @@ bool soft_take_debug_trap(struct soft *s)
 {
     struct event e = { .type = EVENT_EXCEPTION, .vector = VEC_DB };
 
+    s->obstacle = OBSTACLE_UNKNOWN;     /* nothing has been refused */
     if (intercepted(s, VEC_DB)) {
         soft_exit_exception(s, &e);
         s->dr[6] = (s->dr[6] & ~UINT64_C(15)) | s->pending_db;
         s->pending_db = 0;
         return true;
     }
+    undelivered_begin(s, &e);
     soft_take_event(s, &e);
     return false;
 }

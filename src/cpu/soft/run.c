@@ -264,6 +264,8 @@ static bool enter_guest(struct soft *s)
     } else if (e.type == EVENT_NONE && first.type != EVENT_NONE) {
         s->rip = s->restart_rip;
         e = first;
+    } else if (e.type != EVENT_NONE) {
+        undelivered_begin(s, &e);
     }
     if (e.type != EVENT_NONE) {
         s->halted = false;

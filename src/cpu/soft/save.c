@@ -21,8 +21,8 @@ static const struct saved members[] = {
     PLAIN(sysenter_eip), PLAIN(pat), PLAIN(fpu), PLAIN(pending_db), PLAIN(kept_db),
     PLAIN(late_input_at), PLAIN(late_input_value), PLAIN(supplied), PLAIN(logged_icount),
     PLAIN(logged_rip), PLAIN(logged_gpr), PLAIN(obstacle_at), PLAIN(undelivered.step),
-    TRUTH(irq_shadow), TRUTH(db_shadow), TRUTH(halted), TRUTH(late_input), TRUTH(in_shadow),
-    TRUTH(log_insns),
+    PLAIN(undelivered.cause_at), TRUTH(irq_shadow), TRUTH(db_shadow), TRUTH(halted),
+    TRUTH(late_input), TRUTH(in_shadow), TRUTH(log_insns),
 };
 
 void soft_save_all(struct vcpu *v, struct bytes_out *o)
@@ -35,6 +35,7 @@ void soft_save_all(struct vcpu *v, struct bytes_out *o)
     bytes_put_u64(o, s->n_supplied);
     bytes_put_u64(o, s->obstacle);
     bytes_put_u64(o, s->undelivered.n);
+    bytes_put_u64(o, s->undelivered.cause);
     event_save(o, &s->inject);
     event_save(o, &s->delivering);
     event_save(o, &s->interrupted_int);
@@ -51,8 +52,9 @@ int soft_load_all(struct vcpu *v, struct bytes_in *in)
     uint64_t n_supplied = bytes_get_u64(in);
     s->n_supplied = n_supplied < NELEM(s->supplied) ? (unsigned)n_supplied : NELEM(s->supplied);
     s->next_supplied = 0;
-    uint64_t obstacle = bytes_get_u64(in), n_steps = bytes_get_u64(in);
+    uint64_t obstacle = bytes_get_u64(in), n_steps = bytes_get_u64(in), cause = bytes_get_u64(in);
     s->obstacle = obstacle < N_OBSTACLES ? obstacle : OBSTACLE_UNKNOWN;
+    s->undelivered.cause = cause < N_OBSTACLES ? cause : OBSTACLE_UNKNOWN;
     s->undelivered.n = n_steps < DELIVERY_STEPS ? n_steps : DELIVERY_STEPS;
     event_load(in, &s->inject);
     event_load(in, &s->delivering);

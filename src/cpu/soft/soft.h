@@ -22,7 +22,7 @@
  * access that can fault before they change one (or put it back).  Nor does it in memory,
  * but for what lies below the stack pointer: PUSHA, ENTER and CALL to another segment
  * push word by word, and a fault at the third leaves two, on processors as here.
- * A fault or an exit in mid-instruction leaves by longjmp: soft_fault(),
+ * A fault or an exit in mid-instruction leaves by longjmp: fault_because(),
  * soft_leave().
  */
 #ifndef CPU_SOFT_SOFT_H
@@ -96,7 +96,7 @@ struct soft {
     struct tlb_entry *tlb_now;  /* the TLB of the current privilege           */
     uint64_t icount;            /* retired, plus the rest of the current block */
     _Atomic uint64_t icount_limit;      /* 0: somebody wants attention        */
-    uint64_t restart_rip;       /* of that instruction: soft_fault() and soft_leave() put rip
+    uint64_t restart_rip;       /* of that instruction: faults and soft_leave() put rip
                                  * back to it.  A task switch moves it: its late faults are
                                  * the new task's.                              */
 
@@ -156,7 +156,7 @@ struct soft {
     bool     log_insns;         /* the trace wants INSN events                                 */
     uint64_t logged_icount, logged_rip;     /* so far; and where the next one to log began     */
     uint64_t logged_gpr[16];
-    struct event raised;        /* by soft_fault(), for the run loop                           */
+    struct event raised;        /* by fault_because(), for the run loop                        */
 
     /* -- a debugger's stops, hidden from the guest (debug.c) -- */
     struct soft_debug *debug;   /* NULL: there never were any                                  */
@@ -164,7 +164,7 @@ struct soft {
     bool     touched;           /* a data stop: to be told                                     */
     bool     creep;             /* the next instruction touches one: alone                     */
 
-    /* -- deliveries that failed: nothing is written here before one does (undelivered.c) -- */
+    /* -- why an exception was raised, and deliveries that failed (undelivered.c) -- */
     uint64_t obstacle;          /* enum obstacle of s->raised                                  */
     uint64_t obstacle_at;
     struct delivery_chain undelivered;
@@ -184,10 +184,12 @@ uint64_t breakpoints_met(const struct soft *s, unsigned kinds, uint64_t at, unsi
 
 /* ---- leaving an instruction (raise.c, exits.c) ---- */
 
-/* Raise an exception at the current instruction: state as before it.
- * VECTOR_LIST says whether `error` is pushed. */
-_Noreturn void soft_fault(struct soft *s, unsigned vector, uint32_t error);
-/* The same for #PF; CR2 is set when it is delivered. */
+/* Raise an exception at the current instruction: state as before it.  VECTOR_LIST says whether
+ * `error` is pushed.  `why` and `at` are for people who ask later what was wrong
+ * (cpu/refusal.h, cpu/delivery.h); the guest sees nothing of them. */
+_Noreturn void fault_because(struct soft *s, enum obstacle why, uint64_t at, unsigned vector,
+                             uint32_t error);
+/* The same for #PF, whose error code says why; CR2 is set when it is delivered. */
 _Noreturn void soft_page_fault(struct soft *s, gla_t gla, uint32_t error);
 
 /* Fill in the common part of s->x (reason, rip, len, bytes) for an exit at the

@@ -566,7 +566,7 @@ static void check_alignment(struct soft *s, gla_t gla, unsigned size, unsigned a
 {
     if ((access & WALK_USER) && !(access & WALK_SYSTEM) && alignment_checked(s) &&
         (gla & (size - 1)))
-        soft_fault(s, VEC_AC, 0);
+        fault_because(s, OBSTACLE_UNALIGNED, gla, VEC_AC, 0);
 }
 
 /* Data breakpoints and alignment checks: only while s->watching.

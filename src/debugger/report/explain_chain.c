@@ -402,6 +402,7 @@ void explain_chain(const struct explain_input *in, FILE *out)
         if (!i) {
             fprintf(out, " %s ", preposition(st));
             say_instruction(in, st, out);
+            explain_refusal(in, out);
         }
         fputs("\n    its delivery failed: ", out);
         say_obstacle(in, st, out);

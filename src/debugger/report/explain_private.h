@@ -1,6 +1,6 @@
 /*
- * debugger/report/explain_private.h -- what explain.c and explain_chain.c share: questions about
- * the stopped machine (explain.h), and how they name an address.
+ * debugger/report/explain_private.h -- what the files named explain* share: questions about the
+ * stopped machine (explain.h), and how they name an address.
  */
 #ifndef DEBUGGER_REPORT_EXPLAIN_PRIVATE_H
 #define DEBUGGER_REPORT_EXPLAIN_PRIVATE_H
@@ -30,6 +30,10 @@ void explain_say_place(const struct explain_input *in, uint64_t at, FILE *out);
 
 /* Print why there is nothing at an address: "which the page tables at cr3 0x... do not map". */
 void explain_say_not_mapped(const struct explain_input *in, FILE *out);
+
+/* Print why the first exception of in->chain was raised, as a line of its own (without its end), or
+ * nothing if there is no more to say than its vector and error code do. */
+void explain_refusal(const struct explain_input *in, FILE *out);
 
 /* Print the story of in->chain, which has at least one step. */
 void explain_chain(const struct explain_input *in, FILE *out);

@@ -82,7 +82,7 @@ static void aam(struct soft *s, const struct uop *u)
 
     s->cur = u;
     if (!base)
-        soft_fault(s, VEC_DE, 0);
+        fault_because(s, OBSTACLE_DIVIDE_ZERO, 0, VEC_DE, 0);
     reg_set(s, RAX, 1, 1, al / base);
     set_al(s, al % base, 0);
     NEXT(s, u);

@@ -82,6 +82,12 @@ static void jcxz(struct soft *s, const struct uop *u)
 
 /* ---- the general ways, any stack and any mode ---- */
 
+_Noreturn static void fault_outside(struct soft *s, uint64_t to)
+{
+    fault_because(s, s->mode == MODE_LONG64 ? OBSTACLE_CANONICAL : OBSTACLE_BRANCH_LIMIT, to,
+                  VEC_GP, 0);
+}
+
 /* In 64-bit mode a target must be canonical (bits 63:47 all equal), elsewhere within the
  * limit of CS.  It is checked before anything is pushed: the fault is the branch's, with the
  * stack as before it.  [SDM 3A "Canonical Addressing"] */
@@ -91,14 +97,14 @@ static void check_target(struct soft *s, uint64_t to)
                                      : to <= s->seg[SEG_CS].limit;
 
     if (!ok)
-        soft_fault(s, VEC_GP, 0);
+        fault_outside(s, to);
 }
 
 /* Direct branches whose target the decoder found to be outside. */
 static void branch_outside(struct soft *s, const struct uop *u)
 {
     s->cur = u;
-    soft_fault(s, VEC_GP, 0);
+    fault_outside(s, u->imm);
 }
 
 /* Conditional branches whose target is outside fault only when they are taken, and LOOP has
@@ -118,7 +124,7 @@ SLOW void branch_outside_if(struct soft *s, const struct uop *u)
     default: taken = cc_cond(s, u->imm2); break;
     }
     if (taken)
-        soft_fault(s, VEC_GP, 0);
+        fault_outside(s, u->imm);
     if (u->mnemonic == ZYDIS_MNEMONIC_LOOP || u->mnemonic == ZYDIS_MNEMONIC_LOOPE ||
         u->mnemonic == ZYDIS_MNEMONIC_LOOPNE)
         loop_counts(s, u);
@@ -167,7 +173,7 @@ SLOW void ret(struct soft *s, const struct uop *u)
     if (s->mode == MODE_LONG64 ? (uint64_t)((int64_t)(to << 16) >> 16) != to
                                : to > s->seg[SEG_CS].limit) {
         s->gpr[RSP] = sp;
-        soft_fault(s, VEC_GP, 0);
+        fault_outside(s, to);
     }
     if (u->imm)
         reg_set(s, RSP, 0, s->mode == MODE_LONG64 ? 8 : s->seg[SEG_SS].attr & SEG_DB ? 4 : 2,

@@ -46,10 +46,10 @@ static void bound(struct soft *s, const struct uop *u)
     s->cur = u;
     low = (int64_t)cc_sx(gen_load(s, u, n), n);
     if (index < low)
-        soft_fault(s, VEC_BR, 0);
+        fault_because(s, OBSTACLE_BOUND, (uint64_t)index, VEC_BR, 0);
     high = (int64_t)cc_sx(soft_load(s, u->seg, low_bytes(soft_ea(s, u) + n, u->asize), n), n);
     if (index > high)
-        soft_fault(s, VEC_BR, 0);
+        fault_because(s, OBSTACLE_BOUND, (uint64_t)index, VEC_BR, 0);
     NEXT(s, u);
 }
 

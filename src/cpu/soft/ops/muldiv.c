@@ -91,7 +91,7 @@ static void div##n(struct soft *s, const struct uop *u)                         
     u128 a = get_wide(s, n), q;                                                 \
     s->cur = u;                                                                 \
     if (!by)                                                                    \
-        soft_fault(s, VEC_DE, 0);                                               \
+        fault_because(s, OBSTACLE_DIVIDE_ZERO, 0, VEC_DE, 0);                   \
     if (n < 8) {                                                                \
         q = (uint64_t)a / by;                                                   \
         a = (uint64_t)a % by;                                                   \
@@ -100,7 +100,7 @@ static void div##n(struct soft *s, const struct uop *u)                         
         a %= by;                                                                \
     }                                                                           \
     if (q >> (8 * n - 1) >> 1)                                                  \
-        soft_fault(s, VEC_DE, 0);                                               \
+        fault_because(s, OBSTACLE_DIVIDE_RANGE, 0, VEC_DE, 0);                  \
     set_wide(s, n, (uint64_t)q, (uint64_t)a);                                   \
     NEXT(s, u);                                                                 \
 }                                                                               \
@@ -111,10 +111,10 @@ static void idiv##n(struct soft *s, const struct uop *u)                        
     s128 a = n == 8 ? (s128)raw : (s128)(int64_t)cc_sx((uint64_t)raw, n < 8 ? 2 * n : 8), q; \
     s->cur = u;                                                                 \
     if (!by || (by == -1 && a == (s128)((u128)1 << 127)))                       \
-        soft_fault(s, VEC_DE, 0);                                               \
+        fault_because(s, by ? OBSTACLE_DIVIDE_RANGE : OBSTACLE_DIVIDE_ZERO, 0, VEC_DE, 0); \
     q = a / by;                                                                 \
     if (q != (int64_t)cc_sx((uint64_t)q, n))                                    \
-        soft_fault(s, VEC_DE, 0);                                               \
+        fault_because(s, OBSTACLE_DIVIDE_RANGE, 0, VEC_DE, 0);                  \
     set_wide(s, n, (uint64_t)q, (uint64_t)(a % by));                            \
     NEXT(s, u);                                                                 \
 }

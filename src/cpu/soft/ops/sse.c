@@ -24,6 +24,13 @@ static bool has_mmx(const struct uop *u, const struct sse_op *o)
     return o->reg == SSE_M || (o->rm == SSE_M && !u->mem);
 }
 
+_Noreturn void sse_not_enabled(struct soft *s)
+{
+    if (s->cr0 & CR0_EM)
+        fault_because(s, OBSTACLE_SSE_EMULATED, s->cr0, VEC_UD, 0);
+    fault_because(s, OBSTACLE_SSE_OFF, s->cr4, VEC_UD, 0);
+}
+
 /* EM or no OSFXSR: #UD.  TS: #NM, as for x87.c.  An instruction with MMX registers also
  * reports a pending x87 exception, for the registers are the FPU's.  [SDM 3A "Emulation of
  * SSE Extensions"; SDM 2A "MMX Instructions", exceptions] */
@@ -33,11 +40,11 @@ static void check_allowed(struct soft *s, const struct uop *u, const struct sse_
     if (o->flags & SSE_FREE)
         return;
     if ((s->cr0 & CR0_EM) || (!(s->cr4 & CR4_OSFXSR) && (o->reg == SSE_X || o->rm == SSE_X)))
-        soft_fault(s, VEC_UD, 0);
+        sse_not_enabled(s);
     if (s->cr0 & CR0_TS)
-        soft_fault(s, VEC_NM, 0);
+        fpu_not_available(s);
     if (has_mmx(u, o) && (s->fpu.fsw & X87_SUMMARY) && (s->cr0 & CR0_NE))
-        soft_fault(s, VEC_MF, 0);
+        fault_because(s, OBSTACLE_FPU_PENDING, s->fpu.fsw, VEC_MF, 0);
 }
 
 /* ---- MMX registers: the mantissas of the FPU's, by their physical numbers ---- */
@@ -162,8 +169,10 @@ static void run_fp(struct soft *s, const struct uop *u, struct sse_io *io, bool 
     if (unmasked & BEFORE_COMPUTING)
         raised &= BEFORE_COMPUTING;         /* nothing was computed */
     s->fpu.mxcsr |= raised;
+    if (UNLIKELY(unmasked) && (s->cr4 & CR4_OSXMMEXCPT))
+        fault_because(s, OBSTACLE_SIMD, s->fpu.mxcsr, VEC_XM, 0);
     if (UNLIKELY(unmasked))
-        soft_fault(s, s->cr4 & CR4_OSXMMEXCPT ? VEC_XM : VEC_UD, 0);
+        fault_because(s, OBSTACLE_SIMD_UNKNOWN, s->cr4, VEC_UD, 0);
 }
 
 /* Choose the way to the host by what state the instruction touches. */

@@ -45,6 +45,9 @@ struct sse_insn {
 op_fn *sse_select(struct uop *u, const struct sse_insn *i);
 void sse_table_init(void);
 
+/* #UD, because CR0.EM is set or CR4.OSFXSR is not. */
+_Noreturn void sse_not_enabled(struct soft *s);
+
 /* What goes into the host's registers and comes out again: ModRM.reg is XMM0,
  * MM0, RAX, ModRM.rm is XMM1, MM1, RCX.  sse_host.S knows the offsets. */
 struct sse_io {

@@ -93,7 +93,7 @@ static void check_odd_sp(struct soft *s)
     uint64_t sp = low_bytes(s->gpr[RSP], sp_size(s));
 
     if (s->mode <= MODE_V86 && (sp & 1) && sp >= 7 && sp <= 15)
-        soft_fault(s, VEC_GP, 0);
+        fault_because(s, OBSTACLE_SP_ODD, sp, VEC_GP, 0);
 }
 
 /* All eight registers, ESP among them as it was before.  POPA drops that one: it would change
@@ -182,7 +182,7 @@ static void pushf(struct soft *s, const struct uop *u)
     s->cur = u;
     if (s->mode == MODE_V86 && iopl(s) < 3) {
         if (!(s->cr4 & CR4_VME) || u->opsize != 2)
-            soft_fault(s, VEC_GP, 0);
+            fault_because(s, OBSTACLE_V86_IOPL, iopl(s), VEC_GP, 0);
         f = (f & ~FLAG_IF) | FLAG_IOPL | (f & FLAG_VIF ? FLAG_IF : 0);
     }
     soft_push(s, u->opsize, low_bytes(f, u->opsize));
@@ -226,10 +226,10 @@ static void popf(struct soft *s, const struct uop *u)
 
     s->cur = u;
     if (vme && (!(s->cr4 & CR4_VME) || u->opsize != 2))
-        soft_fault(s, VEC_GP, 0);
+        fault_because(s, OBSTACLE_V86_IOPL, iopl(s), VEC_GP, 0);
     f = pop_at(s, &sp, u->opsize);
     if (vme && ((f & FLAG_TF) || ((f & FLAG_IF) && (s->flags & FLAG_VIP))))
-        soft_fault(s, VEC_GP, 0);
+        fault_because(s, OBSTACLE_V86_FLAGS, f, VEC_GP, 0);
     commit_sp(s, sp);
     if (vme)
         popf_vme(s, f);

@@ -199,7 +199,7 @@ static void memory_operation(struct soft *s, const struct uop *u, struct fxsave 
     uint8_t operand[16] = { 0 };
 
     switch (m->what) {
-    case ABSENT:    soft_fault(s, VEC_UD, 0);
+    case ABSENT:    fault_because(s, OBSTACLE_NO_INSN, 0, VEC_UD, 0);
     case LOAD_ENV:  x87_load_env(s, u, f, false);  return;
     case LOAD_ALL:  x87_load_env(s, u, f, true);   return;
     case STORE_ENV: x87_store_env(s, u, f, false); return;
@@ -231,7 +231,7 @@ static void register_operation(struct soft *s, struct fxsave *f, const struct es
     uint64_t flags;
 
     if (!(register_forms[e->opcode][e->reg] >> e->rm & 1))
-        soft_fault(s, VEC_UD, 0);
+        fault_because(s, OBSTACLE_NO_INSN, 0, VEC_UD, 0);
     if (IS(e, 0xdf, 0xe0)) {                /* FNSTSW AX */
         soft_write_reg(s, RAX, 2, f->fsw);
     } else if (IS(e, 0xdb, 0xe2)) {         /* FNCLEX */
@@ -259,6 +259,13 @@ static void point_at(struct soft *s, const struct uop *u, struct fxsave *f, cons
         f->fdp = soft_ea(s, u);
 }
 
+/* Of EM and TS together EM is told: it is the one that a kernel sets and forgets. */
+_Noreturn void fpu_not_available(struct soft *s)
+{
+    fault_because(s, s->cr0 & CR0_EM ? OBSTACLE_FPU_EMULATED : OBSTACLE_FPU_SWITCHED, s->cr0,
+                  VEC_NM, 0);
+}
+
 /* One x87 instruction.  First what forbids it: EM or TS, by which a kernel saves and loads
  * FPU state only for tasks that use it; then an exception that an earlier instruction has
  * left pending.  [SDM 3A "Control Registers"] */
@@ -269,9 +276,9 @@ SLOW void x87(struct soft *s, const struct uop *u)
 
     s->cur = u;
     if (s->cr0 & (CR0_EM | CR0_TS))
-        soft_fault(s, VEC_NM, 0);
+        fpu_not_available(s);
     if (waits(&e, u->mem) && (f.fsw & X87_SUMMARY) && (s->cr0 & CR0_NE))
-        soft_fault(s, VEC_MF, 0);
+        fault_because(s, OBSTACLE_FPU_PENDING, f.fsw, VEC_MF, 0);
     if (u->mem)
         memory_operation(s, u, &f, &e);
     else
@@ -292,8 +299,8 @@ void op_fwait(struct soft *s, const struct uop *u)
 {
     s->cur = u;
     if ((s->cr0 & CR0_MP) && (s->cr0 & CR0_TS))
-        soft_fault(s, VEC_NM, 0);
+        fpu_not_available(s);
     if ((s->fpu.fsw & X87_SUMMARY) && (s->cr0 & CR0_NE))
-        soft_fault(s, VEC_MF, 0);
+        fault_because(s, OBSTACLE_FPU_PENDING, s->fpu.fsw, VEC_MF, 0);
     NEXT(s, u);
 }

@@ -50,4 +50,7 @@ void x87_sanitize(struct fxsave *f);
 void x87_store_env(struct soft *s, const struct uop *u, struct fxsave *f, bool and_registers);
 void x87_load_env(struct soft *s, const struct uop *u, struct fxsave *f, bool and_registers);
 
+/* #NM, because CR0.EM or CR0.TS is set. */
+_Noreturn void fpu_not_available(struct soft *s);
+
 #endif

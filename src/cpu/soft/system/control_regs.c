@@ -54,10 +54,10 @@ void check_pdptes(struct soft *s, uint64_t cr0, uint64_t cr3, uint64_t cr4)
     if (!(cr0 & CR0_PG) || !(cr4 & CR4_PAE) || long_mode(s))
         return;
     if (gmem_read(s->v->gmem, cr3 & 0xffffffe0, pdpte, sizeof pdpte))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_PDPTE_NONE, cr3);
     for (unsigned i = 0; i < 4; i++)
         if ((pdpte[i] & PTE_P) && (pdpte[i] & reserved))
-            fault_sel(s, VEC_GP, 0);
+            gp_because(s, OBSTACLE_PDPTE, pdpte[i]);
 }
 
 /* "Activating IA-32e mode" and leaving it: what CR0.PG going up or down means under EFER.LME. */
@@ -68,12 +68,16 @@ static void switch_long_mode(struct soft *s, uint64_t value)
     if (!(s->efer & EFER_LME) || !((value ^ s->cr0) & CR0_PG))
         return;
     if (value & CR0_PG) {
-        if (!(s->cr4 & CR4_PAE) || (s->seg[SEG_CS].attr & SEG_L) || tss16)
-            fault_sel(s, VEC_GP, 0);
+        if (!(s->cr4 & CR4_PAE))
+            gp_because(s, OBSTACLE_LONG_PAE, s->cr4);
+        if (s->seg[SEG_CS].attr & SEG_L)
+            gp_because(s, OBSTACLE_LONG_CS, 0);
+        if (tss16)
+            gp_because(s, OBSTACLE_LONG_TSS, s->seg[SEG_TR].sel);
         s->efer |= EFER_LMA;
     } else {
         if (code64(s))
-            fault_sel(s, VEC_GP, 0);
+            gp_because(s, OBSTACLE_LONG_LEAVE, value);
         s->efer &= ~EFER_LMA;
     }
 }
@@ -87,11 +91,13 @@ static void write_cr0(struct soft *s, uint64_t value)
     uint64_t changed;
 
     if (value >> 32)
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_CR0_UPPER, value);
     value = (value & CR0_DEFINED) | CR0_ET;
     changed = value ^ s->cr0;
-    if (((value & CR0_PG) && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD)))
-        fault_sel(s, VEC_GP, 0);
+    if ((value & CR0_PG) && !(value & CR0_PE))
+        gp_because(s, OBSTACLE_PG_WITHOUT_PE, value);
+    if ((value & CR0_NW) && !(value & CR0_CD))
+        gp_because(s, OBSTACLE_NW_WITHOUT_CD, value);
     if ((changed & pae) && !(s->efer & EFER_LME))
         check_pdptes(s, value, s->cr3, s->cr4);
     switch_long_mode(s, value);
@@ -108,7 +114,7 @@ static void write_cr3(struct soft *s, uint64_t value)
 {
     if (long_mode(s)) {
         if (value & FIELD(63, MAXPHYADDR))
-            fault_sel(s, VEC_GP, 0);
+            gp_because(s, OBSTACLE_CR3_UPPER, value);
     } else {
         value = (uint32_t)value;
     }
@@ -123,8 +129,10 @@ static void write_cr4(struct soft *s, uint64_t value)
     const uint64_t paging = CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_SMAP;
     uint64_t changed = value ^ s->cr4;
 
-    if ((value & ~cr4_defined()) || (long_mode(s) && !(value & CR4_PAE)))
-        fault_sel(s, VEC_GP, 0);
+    if (value & ~cr4_defined())
+        gp_because(s, OBSTACLE_CR4_RESERVED, value & ~cr4_defined());
+    if (long_mode(s) && !(value & CR4_PAE))
+        gp_because(s, OBSTACLE_LONG_KEEPS_PAE, value);
     if (changed & (CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP))
         check_pdptes(s, s->cr0, s->cr3, value);
     s->cr4 = value;
@@ -152,11 +160,11 @@ void write_cr(struct soft *s, unsigned nr, uint64_t value)
         break;
     case 8:
         if (value >> 4)
-            fault_sel(s, VEC_GP, 0);
+            gp_because(s, OBSTACLE_CR8_RESERVED, value);
         s->cr8 = value;
         break;
     default:
-        soft_fault(s, VEC_UD, 0);
+        fault_because(s, OBSTACLE_REGISTER, nr, VEC_UD, 0);
     }
 }
 
@@ -203,7 +211,7 @@ void op_mov_cr(struct soft *s, const struct uop *u)
     uint64_t value;
 
     if (nr != 0 && nr != 2 && nr != 3 && nr != 4 && nr != 8)
-        soft_fault(s, VEC_UD, 0);
+        fault_because(s, OBSTACLE_REGISTER, nr, VEC_UD, 0);
     require_cpl0(s);
     if (u->opcode == 0x0f20) {
         if (nr == 3 && s->ctl.cr3_store_exiting)

@@ -42,7 +42,7 @@ uint64_t breakpoints_met(const struct soft *s, unsigned kinds, uint64_t at, unsi
 void write_dr(struct soft *s, unsigned nr, uint64_t value)
 {
     if (nr >= 4 && value >> 32)
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_DR_UPPER, value);
     if (nr == 6)
         value = (value & DR6_WRITABLE) | DR6_INIT;
     else if (nr == 7)
@@ -57,7 +57,7 @@ void check_dr_guard(struct soft *s)
 {
     if (s->dr[7] & DR7_GD) {
         s->pending_db |= DR6_BD;
-        soft_fault(s, VEC_DB, 0);
+        fault_because(s, OBSTACLE_DR_GUARDED, s->dr[7], VEC_DB, 0);
     }
 }
 
@@ -67,7 +67,7 @@ void op_mov_dr(struct soft *s, const struct uop *u)
     bool load = u->opcode == 0x0f23;
 
     if (nr > 7 || ((nr == 4 || nr == 5) && (s->cr4 & CR4_DE)))
-        soft_fault(s, VEC_UD, 0);
+        fault_because(s, OBSTACLE_REGISTER, nr, VEC_UD, 0);
     require_cpl0(s);
     nr = nr == 4 || nr == 5 ? nr + 2 : nr;
     if (s->ctl.mov_dr_exiting) {

@@ -58,7 +58,7 @@ static void enter_vector(struct soft *s, uint32_t entry, uint64_t flags)
 
     stack_require(s, &st, 3, 2);
     if ((entry & 0xffff) > cs.limit)
-        fault_because(s, OBSTACLE_HANDLER_LIMIT, entry & 0xffff, VEC_GP, delivers_external(s));
+        gp_because(s, OBSTACLE_HANDLER_LIMIT, entry & 0xffff);
     stack_push(s, &st, 2, flags);
     stack_push(s, &st, 2, s->seg[SEG_CS].sel);
     stack_push(s, &st, 2, s->rip);
@@ -102,7 +102,7 @@ bool deliver_v86_redirected(struct soft *s, unsigned vector)
 
     if (!(s->cr4 & CR4_VME) || !redirected(s, vector)) {
         if (iopl(s) < 3)
-            fault_sel(s, VEC_GP, 0);
+            gp_because(s, OBSTACLE_V86_IOPL, iopl(s));
         return false;
     }
     if (iopl(s) < 3)            /* the program sees VIF as its IF, and IOPL 3 */
@@ -376,7 +376,7 @@ void soft_deliver(struct soft *s, const struct event *e, bool software)
     if (event.type == EVENT_EXCEPTION && event.vector == VEC_DB && !software)
         note_debug(s);
     s->delivering = (struct event){ .type = EVENT_NONE };
-    s->undelivered.n = 0;
+    s->undelivered.n = s->undelivered.cause = s->undelivered.cause_at = 0;
     s->ac_in_delivery = false;
     s->halted = false;
     s->irq_shadow = s->db_shadow = false;

@@ -241,9 +241,9 @@ static void to_code_segment(struct soft *s, struct descriptor *d, const struct t
     else
         ok = ok && (d->sel & 3) <= s->cpl && desc_dpl(d) == s->cpl;
     if (!ok)
-        fault_sel(s, VEC_GP, d->sel);
+        fault_desc(s, OBSTACLE_SEL_CODE, VEC_GP, d);
     if (!desc_present(d))
-        fault_sel(s, VEC_NP, d->sel);
+        fault_sel_because(s, OBSTACLE_SEL_ABSENT, VEC_NP, d->sel);
     enter_same_ring(s, d, t);
 }
 
@@ -301,17 +301,17 @@ static void through_gate(struct soft *s, struct descriptor *gate, bool call)
     bool ok;
 
     if (desc_dpl(gate) < s->cpl || desc_dpl(gate) < (gate->sel & 3u))
-        fault_sel(s, VEC_GP, gate->sel);
+        fault_sel_because(s, OBSTACLE_SEL_GATE, VEC_GP, gate->sel);
     if (!desc_present(gate))
-        fault_sel(s, VEC_NP, gate->sel);
+        fault_sel_because(s, OBSTACLE_SEL_ABSENT, VEC_NP, gate->sel);
     if (null_selector(gate_sel(gate)))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_SEL_NULL, gate_sel(gate));
     ok = desc_fetch(s, gate_sel(gate), &d) && !bad_code(s, &d) && desc_dpl(&d) <= s->cpl &&
          (!wide || desc_long(&d)) && (call || desc_conforming(&d) || desc_dpl(&d) == s->cpl);
     if (!ok)
-        fault_sel(s, VEC_GP, gate_sel(gate));
+        fault_desc(s, OBSTACLE_SEL_CODE, VEC_GP, &d);
     if (!desc_present(&d))
-        fault_sel(s, VEC_NP, gate_sel(gate));
+        fault_sel_because(s, OBSTACLE_SEL_ABSENT, VEC_NP, d.sel);
     t.off = gate_offset(gate, wide);
     if (!wide)
         t.off = is32 ? (gate->raw >> 48) << 16 | t.off : t.off;
@@ -330,24 +330,24 @@ static void far_to_system(struct soft *s, struct descriptor *d, bool call)
 
     if (type == SYS_CALL32 && long_mode(s)) {
         if (!desc_fetch_upper(s, d))
-            fault_sel(s, VEC_GP, d->sel);
+            fault_sel_because(s, OBSTACLE_SEL_GATE, VEC_GP, d->sel);
         through_gate(s, d, call);
     } else if (long_mode(s)) {
-        fault_sel(s, VEC_GP, d->sel);
+        fault_sel_because(s, OBSTACLE_SEL_SYSTEM, VEC_GP, d->sel);
     } else if (type == SYS_CALL16 || type == SYS_CALL32) {
         through_gate(s, d, call);
     } else if (type == SYS_TASK_GATE || type == SYS_TSS16 || type == SYS_TSS32) {
         if (desc_dpl(d) < s->cpl || desc_dpl(d) < (d->sel & 3u) ||
             (type != SYS_TASK_GATE && (d->sel & 4)))
-            fault_sel(s, VEC_GP, d->sel);
+            fault_sel_because(s, OBSTACLE_SEL_GATE, VEC_GP, d->sel);
         if (!desc_present(d))
-            fault_sel(s, VEC_NP, d->sel);
+            fault_sel_because(s, OBSTACLE_SEL_ABSENT, VEC_NP, d->sel);
         if (type == SYS_TASK_GATE)
             task_gate(s, d, cause, NULL);
         else
             task_switch(s, d, cause, NULL);
     } else {
-        fault_sel(s, VEC_GP, d->sel);
+        fault_sel_because(s, OBSTACLE_SEL_SYSTEM, VEC_GP, d->sel);
     }
 }
 
@@ -361,7 +361,7 @@ static void far_real(struct soft *s, uint16_t sel, const struct transfer *t)
     if (t->call)
         stack_require(s, &st, 2, t->size);
     if (t->off > cs.limit)
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_BRANCH_LIMIT, t->off);
     if (t->call) {
         stack_push(s, &st, t->size, s->seg[SEG_CS].sel);
         stack_push(s, &st, t->size, s->rip);
@@ -379,9 +379,9 @@ static void far_transfer(struct soft *s, uint16_t sel, const struct transfer *t)
         return;
     }
     if (null_selector(sel))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_SEL_NULL, sel);
     if (!desc_fetch(s, sel, &d))
-        fault_sel(s, VEC_GP, sel);
+        fault_desc(s, OBSTACLE_SEL_CODE, VEC_GP, &d);
     if (desc_system(&d))
         far_to_system(s, &d, t->call);
     else
@@ -422,12 +422,12 @@ struct segment return_code(struct soft *s, uint16_t sel)
     struct descriptor d;
 
     if (null_selector(sel))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_SEL_NULL, sel);
     if (!desc_fetch(s, sel, &d) || bad_code(s, &d) || rpl < s->cpl ||
         (desc_conforming(&d) ? desc_dpl(&d) > rpl : desc_dpl(&d) != rpl))
-        fault_sel(s, VEC_GP, sel);
+        fault_desc(s, OBSTACLE_SEL_RETURN, VEC_GP, &d);
     if (!desc_present(&d))
-        fault_sel(s, VEC_NP, sel);
+        fault_sel_because(s, OBSTACLE_SEL_ABSENT, VEC_NP, sel);
     return code_segment(s, &d, rpl);
 }
 
@@ -442,14 +442,14 @@ struct stack outer_stack(struct soft *s, uint16_t sel, uint64_t sp, const struct
 
     if (null_selector(sel)) {
         if (!to64 || rpl == 3 || (sel & 3) != rpl)
-            fault_sel(s, VEC_GP, 0);
+            gp_because(s, OBSTACLE_SEL_NULL, sel);
         st.ss = null_segment(sel, rpl);
     } else {
         if (!desc_fetch(s, sel, &d) || (sel & 3) != rpl || !desc_writable(&d) ||
             desc_dpl(&d) != rpl)
-            fault_sel(s, VEC_GP, sel);
+            fault_desc(s, OBSTACLE_SEL_SS, VEC_GP, &d);
         if (!desc_present(&d))
-            fault_sel(s, VEC_SS, sel);
+            fault_sel_because(s, OBSTACLE_SEL_ABSENT, VEC_SS, sel);
         desc_set_accessed(s, &d);
         st.ss = desc_segment(&d);
     }
@@ -463,7 +463,7 @@ static void ret_real(struct soft *s, struct stack *st, unsigned size, unsigned e
     struct segment cs = real_segment(s, SEG_CS, (uint16_t)stack_pop(s, st, size));
 
     if (rip > cs.limit)
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_BRANCH_LIMIT, rip);
     stack_skip(st, extra);
     soft_write_reg(s, RSP, st->width, st->sp);
     enter_code(s, &cs, rip);

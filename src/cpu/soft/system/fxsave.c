@@ -31,10 +31,10 @@ static gla_t image_at(struct soft *s, const struct uop *u, unsigned access)
     gla_t at;
 
     if (s->cr0 & (CR0_EM | CR0_TS))
-        soft_fault(s, VEC_NM, 0);
+        fpu_not_available(s);
     at = gen_address(s, u, sizeof(struct fxsave), access);
     if (at & 15)                        /* checked last; SSE's operands first */
-        soft_fault(s, VEC_GP, 0);
+        fault_because(s, OBSTACLE_OPERAND_16, at, VEC_GP, 0);
     return at;
 }
 
@@ -76,7 +76,7 @@ void op_fxrstor(struct soft *s, const struct uop *u)
         memcpy((uint8_t *)&f + i, &part, 8);
     }
     if (f.mxcsr & ~(uint32_t)MXCSR_DEFINED)
-        soft_fault(s, VEC_GP, 0);
+        fault_because(s, OBSTACLE_MXCSR_RESERVED, f.mxcsr, VEC_GP, 0);
     if (!has_wide_pointers(u)) {
         f.fip = (uint32_t)f.fip;
         f.fdp = (uint32_t)f.fdp;
@@ -89,9 +89,9 @@ void op_fxrstor(struct soft *s, const struct uop *u)
 static void check_sse(struct soft *s)
 {
     if ((s->cr0 & CR0_EM) || !(s->cr4 & CR4_OSFXSR))
-        soft_fault(s, VEC_UD, 0);
+        sse_not_enabled(s);
     if (s->cr0 & CR0_TS)
-        soft_fault(s, VEC_NM, 0);
+        fpu_not_available(s);
 }
 
 void op_ldmxcsr(struct soft *s, const struct uop *u)
@@ -101,7 +101,7 @@ void op_ldmxcsr(struct soft *s, const struct uop *u)
     check_sse(s);
     value = (uint32_t)gen_load(s, u, 4);
     if (value & ~(uint32_t)MXCSR_DEFINED)
-        soft_fault(s, VEC_GP, 0);
+        fault_because(s, OBSTACLE_MXCSR_RESERVED, value, VEC_GP, 0);
     s->fpu.mxcsr = value;
 }
 

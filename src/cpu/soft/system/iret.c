@@ -48,7 +48,7 @@ static void iret_real(struct soft *s, unsigned size)
 
     flags = stack_pop(s, &st, size);
     if (rip > cs.limit)
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_BRANCH_LIMIT, rip);
     soft_write_reg(s, RSP, st.width, st.sp);
     load_flags(s, flags, FLAGS_IRET32 | FLAG_IF | FLAG_IOPL, size);
     enter_code(s, &cs, rip);
@@ -62,8 +62,10 @@ static void iret_vme(struct soft *s)
     struct segment cs = real_segment(s, SEG_CS, (uint16_t)stack_pop(s, &st, 2));
 
     flags = stack_pop(s, &st, 2);
-    if ((flags & FLAG_TF) || ((flags & FLAG_IF) && (s->flags & FLAG_VIP)) || rip > cs.limit)
-        fault_sel(s, VEC_GP, 0);
+    if ((flags & FLAG_TF) || ((flags & FLAG_IF) && (s->flags & FLAG_VIP)))
+        gp_because(s, OBSTACLE_V86_FLAGS, flags);
+    if (rip > cs.limit)
+        gp_because(s, OBSTACLE_BRANCH_LIMIT, rip);
     soft_write_reg(s, RSP, st.width, st.sp);
     flags |= flags & FLAG_IF ? FLAG_VIF : 0;
     load_flags(s, flags, (FLAGS_IRET16 & ~FLAG_TF) | FLAG_VIF, 4);
@@ -80,7 +82,7 @@ static void iret_v86(struct soft *s, unsigned size)
 
     if (iopl(s) < 3) {
         if (!(s->cr4 & CR4_VME) || size != 2)
-            fault_sel(s, VEC_GP, 0);
+            gp_because(s, OBSTACLE_V86_IOPL, iopl(s));
         iret_vme(s);
         return;
     }
@@ -88,7 +90,7 @@ static void iret_v86(struct soft *s, unsigned size)
     cs = real_segment(s, SEG_CS, (uint16_t)stack_pop(s, &st, size));
     flags = stack_pop(s, &st, size);
     if (rip > cs.limit)
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_BRANCH_LIMIT, rip);
     soft_write_reg(s, RSP, st.width, st.sp);
     load_flags(s, flags, FLAGS_IRET32 | FLAG_IF, size);
     enter_code(s, &cs, rip);
@@ -105,7 +107,7 @@ static void iret_to_v86(struct soft *s, struct stack *st, uint64_t rip, uint16_t
     for (unsigned i = 0; i < NELEM(order); i++)
         sel[i] = (uint16_t)stack_pop(s, st, 4);
     if (rip > 0xffff)
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_BRANCH_LIMIT, rip);
     load_flags(s, flags, FLAGS_IRET32 | FLAG_IF | FLAG_IOPL | FLAG_VM | FLAG_VIF | FLAG_VIP, 4);
     for (unsigned i = 0; i < NELEM(order); i++)
         s->seg[order[i]] = real_segment(s, order[i], sel[i]);
@@ -153,7 +155,7 @@ void op_iret(struct soft *s, const struct uop *u)
         iret_v86(s, u->opsize);
     } else if (s->flags & FLAG_NT) {
         if (long_mode(s))
-            fault_sel(s, VEC_GP, 0);
+            gp_because(s, OBSTACLE_TASK_LONG, 0);
         task_return(s);
     } else {
         iret_protected(s, u->opsize);

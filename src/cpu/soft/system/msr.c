@@ -52,9 +52,10 @@ static bool msr_read(struct soft *s, uint32_t index, uint64_t *value)
 static uint64_t checked_efer(struct soft *s, uint64_t value)
 {
     if (value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_EFER_RESERVED,
+                   value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE));
     if (((value ^ s->efer) & EFER_LME) && (s->cr0 & CR0_PG))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_EFER_PAGING, value);
     return (value & ~EFER_LMA) | (s->efer & EFER_LMA);
 }
 
@@ -64,7 +65,7 @@ static uint64_t checked_pat(struct soft *s, uint64_t value)
     for (unsigned i = 0; i < 64; i += 8) {
         unsigned type = value >> i & 0xff;
         if (type > 7 || type == 2 || type == 3)
-            fault_sel(s, VEC_GP, 0);
+            gp_because(s, OBSTACLE_PAT_TYPE, value);
     }
     return value;
 }
@@ -80,7 +81,7 @@ bool msr_write(struct soft *s, uint32_t index, uint64_t value)
     if (!m)
         return false;
     if ((m->rule == MSR_CANONICAL && !canonical(value)) || (m->rule == MSR_LOW32 && value >> 32))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_MSR_VALUE, value);
     if (index == (uint32_t)MSR_EFER) {
         value = checked_efer(s, value);
         if ((value ^ s->efer) & EFER_NXE)
@@ -141,7 +142,7 @@ void op_wrmsr(struct soft *s, const struct uop *u)
 static void rdtsc(struct soft *s, const struct uop *u, bool aux)
 {
     if (s->cpl && (s->cr4 & CR4_TSD))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_TSD, s->cpl);
     if (s->ctl.rdtsc_exiting)
         exit_msr(s, u, EXIT_RDTSC, aux ? MSR_TSC_AUX : MSR_TSC, read_tsc(s));
     set_edx_eax(s, read_tsc(s));

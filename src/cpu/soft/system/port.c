@@ -39,7 +39,7 @@ static void check_port(struct soft *s, uint16_t port, unsigned size)
     if (real_mode(s) || (!v86_mode(s) && s->cpl <= iopl(s)))
         return;
     if (!bitmap_allows(s, port, size))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_PORT, port);
 }
 
 /* E4-E7 name the port in a byte, EC-EF in DX. */

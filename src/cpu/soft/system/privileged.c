@@ -14,7 +14,7 @@
 void require_cpl0(struct soft *s)
 {
     if (s->cpl)
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_RING0, s->cpl);
 }
 
 /* ---- caches and TLB ---- */
@@ -70,7 +70,7 @@ static bool on_vif(struct soft *s)
         return false;
     if (v86_mode(s) ? s->cr4 & CR4_VME : s->cpl == 3 && (s->cr4 & CR4_PVI))
         return true;
-    fault_sel(s, VEC_GP, 0);
+    gp_because(s, OBSTACLE_IOPL, iopl(s));
 }
 
 /* CLI and STI belong to whoever IOPL allows.  In a kernel that runs at CPL 0 they just work,
@@ -89,7 +89,7 @@ void op_sti(struct soft *s, const struct uop *u)
     (void)u;
     if (on_vif(s)) {
         if (s->flags & FLAG_VIP)
-            fault_sel(s, VEC_GP, 0);
+            gp_because(s, OBSTACLE_V86_FLAGS, s->flags);
         change_flags(s, 0, FLAG_VIF);
         return;
     }
@@ -105,7 +105,7 @@ static void require_smap(struct soft *s)
 
     cpuid_answer(7, 0, true, 0, out);
     if (s->cpl || !(out[1] >> 20 & 1))
-        soft_fault(s, VEC_UD, 0);
+        fault_because(s, OBSTACLE_SMAP_NONE, s->cpl, VEC_UD, 0);
 }
 
 /* With SMAP a kernel cannot touch user pages by accident.  Where it means to, it says so with
@@ -140,14 +140,14 @@ void op_hlt(struct soft *s, const struct uop *u)
 void op_undefined_system(struct soft *s, const struct uop *u)
 {
     (void)u;
-    soft_fault(s, VEC_UD, 0);
+    fault_because(s, OBSTACLE_NO_INSN, 0, VEC_UD, 0);
 }
 
 /* There are no performance counters, so no counter number is valid. */
 void op_rdpmc(struct soft *s, const struct uop *u)
 {
     (void)u;
-    fault_sel(s, VEC_GP, 0);
+    gp_because(s, OBSTACLE_COUNTER, (uint32_t)s->gpr[RCX]);
 }
 
 /* SYSCALL leaves a kernel without any register that it can trust.  SWAPGS exchanges GS.base with
@@ -158,7 +158,7 @@ void op_swapgs(struct soft *s, const struct uop *u)
 
     (void)u;
     if (!code64(s))
-        soft_fault(s, VEC_UD, 0);
+        fault_because(s, OBSTACLE_INSN_MODE, 0, VEC_UD, 0);
     require_cpl0(s);
     s->seg[SEG_GS].base = s->kernel_gs_base;
     s->kernel_gs_base = base;
@@ -171,13 +171,13 @@ void op_fsgsbase(struct soft *s, const struct uop *u)
     uint64_t value = low_bytes(s->gpr[u->rm], u->opsize);
 
     if (!code64(s) || !(s->cr4 & CR4_FSGSBASE))
-        soft_fault(s, VEC_UD, 0);
+        fault_because(s, OBSTACLE_FSGSBASE_OFF, s->cr4, VEC_UD, 0);
     if (!(u->reg & 2)) {
         soft_write_reg(s, u->rm, u->opsize, g->base);
         return;
     }
     if (!canonical(value))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_CANONICAL, value);
     g->base = value;
 }
 

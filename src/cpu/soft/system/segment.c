@@ -123,7 +123,7 @@ struct segment null_segment(uint16_t sel, unsigned dpl)
 static void load_null_ss(struct soft *s, uint16_t sel)
 {
     if (!code64(s) || s->cpl == 3 || (sel & 3) != s->cpl)
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_SEL_NULL, sel);
     s->seg[SEG_SS] = null_segment(sel, s->cpl);
 }
 
@@ -140,9 +140,9 @@ static void load_ss(struct soft *s, uint16_t sel)
     }
     if (!desc_fetch(s, sel, &d) || (sel & 3) != s->cpl || !desc_writable(&d) ||
         desc_dpl(&d) != s->cpl)
-        fault_sel(s, VEC_GP, sel);
+        fault_desc(s, OBSTACLE_SEL_SS, VEC_GP, &d);
     if (!desc_present(&d))
-        fault_sel(s, VEC_SS, sel);
+        fault_sel_because(s, OBSTACLE_SEL_ABSENT, VEC_SS, sel);
     desc_set_accessed(s, &d);
     s->seg[SEG_SS] = desc_segment(&d);
 }
@@ -160,11 +160,11 @@ static void load_data(struct soft *s, enum seg seg, uint16_t sel)
         return;
     }
     if (!desc_fetch(s, sel, &d) || !desc_readable(&d))
-        fault_sel(s, VEC_GP, sel);
+        fault_desc(s, OBSTACLE_SEL_DATA, VEC_GP, &d);
     if (!desc_conforming(&d) && ((sel & 3) > desc_dpl(&d) || s->cpl > desc_dpl(&d)))
-        fault_sel(s, VEC_GP, sel);
+        fault_desc(s, OBSTACLE_SEL_DATA, VEC_GP, &d);
     if (!desc_present(&d))
-        fault_sel(s, VEC_NP, sel);
+        fault_sel_because(s, OBSTACLE_SEL_ABSENT, VEC_NP, sel);
     desc_set_accessed(s, &d);
     s->seg[seg] = desc_segment(&d);
 }
@@ -211,7 +211,7 @@ void op_mov_sreg(struct soft *s, const struct uop *u)
     bool load = u->opcode == 0x8e;
 
     if (seg > SEG_GS || (load && seg == SEG_CS))
-        soft_fault(s, VEC_UD, 0);
+        fault_because(s, OBSTACLE_REGISTER, seg, VEC_UD, 0);
     if (load) {
         load_seg(s, seg, (uint16_t)(u->mem ? soft_load(s, u->seg, soft_ea(s, u), 2)
                                                : s->gpr[u->rm]));
@@ -280,7 +280,7 @@ void op_load_far_pointer(struct soft *s, const struct uop *u)
 static void require_protected(struct soft *s)
 {
     if (real_mode(s) || v86_mode(s))
-        soft_fault(s, VEC_UD, 0);
+        fault_because(s, OBSTACLE_INSN_MODE, 0, VEC_UD, 0);
 }
 
 static uint16_t read_selector(struct soft *s, const struct uop *u)
@@ -303,13 +303,13 @@ void op_lldt(struct soft *s, const struct uop *u)
         return;
     }
     if ((sel & 4) || !desc_fetch(s, sel, &d) || !desc_system(&d) || desc_type(&d) != SYS_LDT)
-        fault_sel(s, VEC_GP, sel);
+        fault_desc(s, OBSTACLE_SEL_LDT, VEC_GP, &d);
     if (long_mode(s) && !desc_fetch_upper(s, &d))
-        fault_sel(s, VEC_GP, sel);
+        fault_desc(s, OBSTACLE_SEL_LDT, VEC_GP, &d);
     if (!desc_present(&d))
-        fault_sel(s, VEC_NP, sel);
+        fault_sel_because(s, OBSTACLE_SEL_ABSENT, VEC_NP, sel);
     if (!canonical(desc_segment(&d).base))
-        fault_sel(s, VEC_GP, sel);
+        fault_desc(s, OBSTACLE_SEL_LDT, VEC_GP, &d);
     s->seg[SEG_LDTR] = desc_segment(&d);
 }
 
@@ -325,15 +325,15 @@ void op_ltr(struct soft *s, const struct uop *u)
     require_cpl0(s);
     sel = read_selector(s, u);
     if (null_selector(sel))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_SEL_NULL, sel);
     ok = !(sel & 4) && desc_fetch(s, sel, &d) && desc_system(&d) &&
          (desc_type(&d) == SYS_TSS32 || (desc_type(&d) == SYS_TSS16 && !long_mode(s)));
     if (!ok || (long_mode(s) && !desc_fetch_upper(s, &d)))
-        fault_sel(s, VEC_GP, sel);
+        fault_desc(s, OBSTACLE_SEL_TSS, VEC_GP, &d);
     if (!desc_present(&d))
-        fault_sel(s, VEC_NP, sel);
+        fault_sel_because(s, OBSTACLE_SEL_ABSENT, VEC_NP, sel);
     if (!canonical(desc_segment(&d).base))
-        fault_sel(s, VEC_GP, sel);
+        fault_desc(s, OBSTACLE_SEL_TSS, VEC_GP, &d);
     desc_set_busy(s, &d, true);
     s->seg[SEG_TR] = desc_segment(&d);
 }

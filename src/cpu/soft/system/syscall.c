@@ -38,7 +38,7 @@ void op_sysenter(struct soft *s, const struct uop *u)
 
     (void)u;
     if (real_mode(s) || null_selector((uint16_t)s->sysenter_cs))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_SYSENTER_CS, s->sysenter_cs);
     soft_set_flags(s, soft_flags(s) & ~(FLAG_VM | FLAG_IF | FLAG_RF));
     s->gpr[RSP] = low_bytes(s->sysenter_esp, to64 ? 8 : 4);
     enter_flat(s, s->sysenter_cs, s->sysenter_cs + 8, 0, to64,
@@ -54,9 +54,10 @@ void op_sysexit(struct soft *s, const struct uop *u)
     uint64_t cs = s->sysenter_cs + (to64 ? 32 : 16);
 
     if (real_mode(s) || s->cpl || null_selector((uint16_t)s->sysenter_cs))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, s->cpl ? OBSTACLE_RING0 : OBSTACLE_SYSENTER_CS,
+                   s->cpl ? s->cpl : s->sysenter_cs);
     if (to64 && (!canonical(rip) || !canonical(rsp)))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_CANONICAL, canonical(rip) ? rsp : rip);
     s->gpr[RSP] = rsp;
     enter_flat(s, cs, cs + 8, 3, to64, rip);
 }
@@ -70,7 +71,7 @@ void op_syscall(struct soft *s, const struct uop *u)
 
     (void)u;
     if (!code64(s) || !(s->efer & EFER_SCE))
-        soft_fault(s, VEC_UD, 0);
+        fault_because(s, OBSTACLE_SYSCALL_OFF, s->efer, VEC_UD, 0);
     s->gpr[RCX] = s->rip;
     s->gpr[R11] = flags & ~FLAG_RF;
     soft_set_flags(s, flags & ~(s->sfmask | FLAG_RF));
@@ -86,10 +87,10 @@ void op_sysret(struct soft *s, const struct uop *u)
     uint64_t base = s->star >> 48, rip = low_bytes(s->gpr[RCX], to64 ? 8 : 4);
 
     if (!code64(s) || !(s->efer & EFER_SCE))
-        soft_fault(s, VEC_UD, 0);
+        fault_because(s, OBSTACLE_SYSCALL_OFF, s->efer, VEC_UD, 0);
     require_cpl0(s);
     if (to64 && !canonical(rip))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_CANONICAL, rip);
     soft_set_flags(s, (s->gpr[R11] & 0x3c7fd7) | FLAG_ONE);
     enter_flat(s, base + (to64 ? 16 : 0), base + 8, 3, to64, rip);
 }

@@ -124,18 +124,20 @@ static inline uint64_t gate_offset(const struct descriptor *d, bool wide)
     return wide ? d->upper << 32 | (d->raw >> 48) << 16 | low : low;
 }
 
-/* Raise vector with a selector error code; EXT is added while an external
- * event is being delivered.  sel 0: plain (0). */
-_Noreturn void fault_sel(struct soft *s, unsigned vector, unsigned sel);
-
-/* Raise vector with this error code, and note what stands in the way of a delivery or far
- * transfer and where (cpu/delivery.h).  Only a delivery that fails looks at it. */
-_Noreturn void fault_because(struct soft *s, enum obstacle why, uint64_t at, unsigned vector,
-                             uint32_t error);
-/* The same for a selector, which is the error code as in fault_sel(), and the place. */
+/* #GP(0), with EXT as above, because of `why` (see soft.h). */
+_Noreturn void gp_because(struct soft *s, enum obstacle why, uint64_t at);
+/* fault_because() for a selector, which is the place and the error code, with EXT as above. */
 _Noreturn void fault_sel_because(struct soft *s, enum obstacle why, unsigned vector, unsigned sel);
+/* The same for a selector whose descriptor was asked for and does not serve: because its table is
+ * too short, if it is, and else because of `why`. */
+_Noreturn void fault_desc(struct soft *s, enum obstacle why, unsigned vector,
+                          const struct descriptor *d);
 
 /* ---- deliveries that fail (undelivered.c) ---- */
+
+/* *e is about to be delivered, not for the second time: if that fails, it begins a chain, whose
+ * cause is what s->raised was raised for. */
+void undelivered_begin(struct soft *s, const struct event *e);
 
 /* Delivering `first` to the instruction at s->rip has raised `second`: remember and log that. */
 void undelivered_add(struct soft *s, const struct event *first, const struct event *second);

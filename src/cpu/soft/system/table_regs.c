@@ -11,7 +11,7 @@
 static void check_umip(struct soft *s)
 {
     if (s->cpl && (s->cr4 & CR4_UMIP))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_UMIP, s->cpl);
 }
 
 /* The address `bytes` behind ea, which wraps at the address size as the CPU's adder does. */
@@ -33,7 +33,7 @@ static void load_table(struct soft *s, const struct uop *u, struct table_reg *t)
     if (!code64(s) && u->opsize == 2)
         base &= 0xffffff;
     if (code64(s) && !canonical(base))
-        fault_sel(s, VEC_GP, 0);
+        gp_because(s, OBSTACLE_CANONICAL, base);
     *t = (struct table_reg){ .base = base, .limit = limit };
 }
 
@@ -84,7 +84,7 @@ static void store_word(struct soft *s, const struct uop *u, uint64_t value)
 static void store_selector(struct soft *s, const struct uop *u, enum seg seg)
 {
     if (real_mode(s) || v86_mode(s))
-        soft_fault(s, VEC_UD, 0);
+        fault_because(s, OBSTACLE_INSN_MODE, 0, VEC_UD, 0);
     check_umip(s);
     store_word(s, u, s->seg[seg].sel);
 }

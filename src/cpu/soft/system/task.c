@@ -112,7 +112,7 @@ static void load_task_ldt(struct soft *s, uint16_t sel)
         return;
     if ((sel & 4) || !desc_fetch(s, sel, &d) || !desc_system(&d) || desc_type(&d) != SYS_LDT ||
         !desc_present(&d))
-        fault_sel(s, VEC_TS, sel);
+        fault_desc(s, OBSTACLE_SEL_LDT, VEC_TS, &d);
     s->seg[SEG_LDTR] = desc_segment(&d);
 }
 
@@ -122,12 +122,12 @@ static void load_task_code(struct soft *s, uint16_t sel)
     struct descriptor d;
 
     if (null_selector(sel))
-        fault_sel(s, VEC_TS, 0);
+        fault_because(s, OBSTACLE_SEL_NULL, sel, VEC_TS, delivers_external(s));
     if (!desc_fetch(s, sel, &d) || !desc_code(&d) ||
         (desc_conforming(&d) ? desc_dpl(&d) > rpl : desc_dpl(&d) != rpl))
-        fault_sel(s, VEC_TS, sel);
+        fault_desc(s, OBSTACLE_SEL_CODE, VEC_TS, &d);
     if (!desc_present(&d))
-        fault_sel(s, VEC_NP, sel);
+        fault_sel_because(s, OBSTACLE_SEL_ABSENT, VEC_NP, sel);
     desc_set_accessed(s, &d);
     s->seg[SEG_CS] = desc_segment(&d);
 }
@@ -136,11 +136,12 @@ static void load_task_stack(struct soft *s, uint16_t sel, unsigned cpl)
 {
     struct descriptor d;
 
-    if (null_selector(sel) || !desc_fetch(s, sel, &d) || (sel & 3) != cpl ||
-        !desc_writable(&d) || desc_dpl(&d) != cpl)
-        fault_sel(s, VEC_TS, sel);
+    if (null_selector(sel))
+        fault_sel_because(s, OBSTACLE_SEL_NULL, VEC_TS, sel);
+    if (!desc_fetch(s, sel, &d) || (sel & 3) != cpl || !desc_writable(&d) || desc_dpl(&d) != cpl)
+        fault_desc(s, OBSTACLE_SEL_SS, VEC_TS, &d);
     if (!desc_present(&d))
-        fault_sel(s, VEC_SS, sel);
+        fault_sel_because(s, OBSTACLE_SEL_ABSENT, VEC_SS, sel);
     desc_set_accessed(s, &d);
     s->seg[SEG_SS] = desc_segment(&d);
 }
@@ -153,9 +154,9 @@ static void load_task_data(struct soft *s, enum seg seg, uint16_t sel)
         return;
     if (!desc_fetch(s, sel, &d) || !desc_readable(&d) ||
         (!desc_conforming(&d) && ((sel & 3) > desc_dpl(&d) || s->cpl > desc_dpl(&d))))
-        fault_sel(s, VEC_TS, sel);
+        fault_desc(s, OBSTACLE_SEL_DATA, VEC_TS, &d);
     if (!desc_present(&d))
-        fault_sel(s, VEC_NP, sel);
+        fault_sel_because(s, OBSTACLE_SEL_ABSENT, VEC_NP, sel);
     desc_set_accessed(s, &d);
     s->seg[seg] = desc_segment(&d);
 }
@@ -253,7 +254,7 @@ void task_switch(struct soft *s, struct descriptor *d, enum task_cause cause,
     if (tr.limit < to->min)
         fault_sel_because(s, OBSTACLE_TASK_TSS, VEC_TS, d->sel);
     if (old.limit < from->min || !(old.attr & SEG_P))
-        fault_sel(s, VEC_TS, old.sel);
+        fault_sel_because(s, OBSTACLE_TASK_LIMIT, VEC_TS, old.sel);
     read_image(s, tr.base, to, &m);
     if (to->size == 4 && (s->cr0 & CR0_PG) && m.cr3 != s->cr3)
         check_pdptes(s, s->cr0, m.cr3, s->cr4);
@@ -307,8 +308,8 @@ void task_return(struct soft *s)
 
     if (null_selector(link) || (link & 4) || !desc_fetch(s, link, &d) || !desc_system(&d) ||
         (desc_type(&d) != SYS_TSS16_BUSY && desc_type(&d) != SYS_TSS32_BUSY))
-        fault_sel(s, VEC_TS, link);
+        fault_sel_because(s, OBSTACLE_TASK_LINK, VEC_TS, link);
     if (!desc_present(&d))
-        fault_sel(s, VEC_NP, link);
+        fault_sel_because(s, OBSTACLE_SEL_ABSENT, VEC_NP, link);
     task_switch(s, &d, TASK_IRET, NULL);
 }

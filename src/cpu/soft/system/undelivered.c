@@ -5,7 +5,8 @@
  * place that refuses to go on says why (fault_because()), and a page fault needs not even
  * that, for its address tells what was being read or written: a gate, a descriptor, the TSS,
  * or else the stack.  When the run loop learns of the second exception it calls
- * undelivered_add(), which adds a step to s->undelivered and logs it.
+ * undelivered_add(), which adds a step to s->undelivered and logs it.  By then the reason of the
+ * first exception is forgotten, so undelivered_begin() has kept it: two stores an exception.
  *
  * Nothing here changes what the guest sees.
  */
@@ -41,6 +42,16 @@ static enum obstacle page_obstacle(const struct soft *s, unsigned vector, gla_t 
     return OBSTACLE_STACK_PAGE;
 }
 
+void undelivered_begin(struct soft *s, const struct event *e)
+{
+    struct delivery_chain *c = &s->undelivered;
+
+    if (c->n)
+        return;
+    c->cause = e->type == EVENT_EXCEPTION ? s->obstacle : OBSTACLE_UNKNOWN;
+    c->cause_at = s->obstacle_at;
+}
+
 void undelivered_add(struct soft *s, const struct event *first, const struct event *second)
 {
     struct delivery_chain *c = &s->undelivered;
@@ -51,6 +62,8 @@ void undelivered_add(struct soft *s, const struct event *first, const struct eve
         why = page_obstacle(s, first->vector, second->cr2);
         at = second->cr2;
     }
+    if (!c->n && first->type == EVENT_SOFTWARE)
+        c->cause = OBSTACLE_UNKNOWN;
     if (c->n < DELIVERY_STEPS)
         c->n++;
     c->step[c->n - 1] = (struct delivery_step){
@@ -69,7 +82,9 @@ void undelivered_add(struct soft *s, const struct event *first, const struct eve
  * fault: these instructions access nothing else. */
 bool undelivered_is_int(const struct soft *s, const struct uop *u, struct event *e)
 {
-    if (!u || (s->obstacle == OBSTACLE_UNKNOWN && s->raised.vector != VEC_PF))
+    bool in_delivery = s->obstacle != OBSTACLE_UNKNOWN && s->obstacle < FIRST_REFUSAL;
+
+    if (!u || (!in_delivery && s->raised.vector != VEC_PF))
         return false;
     *e = (struct event){ .type = EVENT_SOFTWARE, .len = u->len };
     switch (u->mnemonic) {
