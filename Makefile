@@ -189,6 +189,10 @@ debugger := \
     debugger/trace/why.c \
     debugger/report/explain.c \
     debugger/report/explain_chain.c \
+    debugger/report/explain_fold.c \
+    debugger/report/explain_page.c \
+    debugger/report/explain_signs.c \
+    debugger/report/explain_stack.c \
     debugger/report/explain_refusal.c \
     debugger/report/last_words.c \
     debugger/report/tally.c \

@@ -17,6 +17,11 @@ static bool read_linear(void *link, gla_t at, void *to, size_t n)
     return link_read_linear(link, at, to, n) == 0;
 }
 
+static bool read_physical(void *link, gpa_t at, void *to, size_t n)
+{
+    return link_read_phys(link, at, to, n) == 0;
+}
+
 /* The newest UNCLAIMED of the trace; NULL: there is none, or it was not recorded. */
 static const struct trace_event *last_unclaimed(struct store *store)
 {
@@ -40,8 +45,9 @@ char *link_explain(struct link *l, const struct symbols *symbols)
     link_get_state(l, &cpu);
     link_get_undelivered(l, &chain);
     struct explain_input in = { .stop = link_stopped(l)->vm_stop, .cpu = &cpu,
-                                .read = read_linear, .arg = l, .symbols = symbols,
-                                .chain = &chain, .unclaimed = last_unclaimed(link_store(l)) };
+                                .read = read_linear, .physical = read_physical, .arg = l,
+                                .symbols = symbols, .chain = &chain,
+                                .unclaimed = last_unclaimed(link_store(l)) };
     explain_end(&in, out);
     if (fclose(out) == 0 && text && *text)
         return text;

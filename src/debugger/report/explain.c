@@ -13,6 +13,7 @@
 #include "debugger/report/explain.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/trace.h"
@@ -177,7 +178,7 @@ static void guess_triple_fault(const struct explain_input *in, FILE *out)
     explain_vector(in, VEC_DF, "double fault", out);
     explain_stack(in, out);
     fputs("  This is a guess from registers and tables: the engine cannot see which exception was "
-          "the first.\n  `--cpu soft` can.\n", out);
+          "the first. `--cpu soft` can.\n", out);
 }
 
 static void explain_triple_fault(const struct explain_input *in, FILE *out)
@@ -204,10 +205,10 @@ static void explain_halt(const struct explain_input *in, FILE *out)
                   out);
     else
         fputs(" with interrupts on, but none can come: no timer of the PIT or RTC runs whose "
-              "interrupt\n"
-              "  the PIC lets through, and no input is left. Is IRQ 0 unmasked at the PIC (port "
-              "0x21), and was the\n"
-              "  PIT programmed (0x43, 0x40)?\n", out);
+              "interrupt the PIC lets through, and no input is left.\n"
+              "  Is IRQ 0 unmasked at the PIC (port 0x21), and was the PIT programmed (0x43, "
+              "0x40)?\n",
+              out);
 }
 
 /* What a PC has at places where this machine has nothing: ports first, then memory. */
@@ -254,7 +255,7 @@ static void explain_unclaimed(const struct explain_input *in, FILE *out)
                 what);
 }
 
-void explain_end(const struct explain_input *in, FILE *out)
+static void say_end(const struct explain_input *in, FILE *out)
 {
     switch (in->stop) {
     case VM_TRIPLE_FAULT: explain_triple_fault(in, out); break;
@@ -262,6 +263,19 @@ void explain_end(const struct explain_input *in, FILE *out)
     case VM_STRICT:       explain_unclaimed(in, out); break;
     default:              break;
     }
+}
+
+void explain_end(const struct explain_input *in, FILE *out)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *unfolded = open_memstream(&text, &n);
+    if (!unfolded)
+        return;
+    say_end(in, unfolded);
+    if (fclose(unfolded) == 0 && text)
+        explain_fold(text, out);
+    free(text);
 }
 
 /*
@@ -286,6 +300,12 @@ static bool read_linear(void *arg, gla_t at, void *to, size_t n)
     return true;
 }
 
+static bool read_physical(void *arg, gpa_t at, void *to, size_t n)
+{
+    struct reader *r = arg;
+    return gmem_read(r->vm->gmem, at, to, n) == 0;
+}
+
 /* The newest UNCLAIMED that is still in the ring, searched backwards from its head; NULL:
  * none, or no trace. */
 static const struct trace_event *last_unclaimed(const struct trace *t)
@@ -305,8 +325,9 @@ void explain_vm(struct vm *vm, const struct symbols *symbols, FILE *out)
     if (boot_cpu(vm)->ops->get_state(boot_cpu(vm), ST_ALL, &c) != 0)
         return;
     struct reader r = { .vm = vm, .paging = paging_of(&c) };
-    struct explain_input in = { .stop = vm->stop, .cpu = &c, .read = read_linear, .arg = &r,
-                                .symbols = symbols, .chain = boot_cpu(vm)->undelivered,
+    struct explain_input in = { .stop = vm->stop, .cpu = &c, .read = read_linear,
+                                .physical = read_physical, .arg = &r, .symbols = symbols,
+                                .chain = boot_cpu(vm)->undelivered,
                                 .unclaimed = last_unclaimed(vm->trace) };
     explain_end(&in, out);
 }

@@ -23,6 +23,9 @@ struct explain_input {
 
     /* Read n bytes at a linear address through the guest's page tables; false: not mapped. */
     bool (*read)(void *arg, gla_t at, void *to, size_t n);
+
+    /* The same at a physical address; false: no memory is there.  NULL: not possible. */
+    bool (*physical)(void *arg, gpa_t at, void *to, size_t n);
     void *arg;
 
     const struct symbols *symbols;          /* may be NULL                            */

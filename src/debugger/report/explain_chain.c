@@ -32,14 +32,11 @@ static const struct { const char *letters, *name; } exceptions[32] = {
  * What was being delivered
  */
 
-/* Bits of a page fault's error code.  [SDM 3A "Interrupt 14-Page-Fault Exception (#PF)"] */
-enum { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_RESERVED = 8, PF_FETCH = 16 };
-
 /* Was it the instruction itself that could not be read?  The bit of the error code that says
  * so exists only with no-execute pages or SMEP; the address tells as well. */
-static bool fetch_failed(const struct explain_input *in, const struct delivery_step *st)
+bool explain_fetch_failed(const struct explain_input *in, const struct delivery_step *st)
 {
-    return st->type == EVENT_EXCEPTION && st->vector == VEC_PF && !(st->error & PF_WRITE) &&
+    return st->type == EVENT_EXCEPTION && st->vector == VEC_PF && !(st->error & PF_W) &&
            st->cr2 - explain_linear(in->cpu, SEG_CS, st->rip) < 15;
 }
 
@@ -47,18 +44,39 @@ static void say_page_fault(const struct explain_input *in, const struct delivery
                            FILE *out)
 {
     uint32_t error = st->error;
-    fprintf(out, "%s%s%#" PRIx64 ", ", error & PF_USER ? "in ring 3 " : "",
-            error & PF_FETCH || fetch_failed(in, st) ? "code was fetched at " :
-            error & PF_WRITE ? "written to " : "read from ", st->cr2);
-    if (error & PF_RESERVED)
+    bool fetch = error & PF_I || explain_fetch_failed(in, st);
+    fprintf(out, "    %s %s %#" PRIx64 ", ", error & PF_U ? "ring 3" : "the CPU",
+            fetch ? "fetched code at" : error & PF_W ? "wrote to" : "read from", st->cr2);
+    if (error & PF_RSVD)
         fputs("where a page table entry has a reserved bit set", out);
-    else if (error & PF_PRESENT)
-        fputs("which the page tables map but do not allow so", out);
+    else if (error & PF_P)
+        fprintf(out, "which the page tables at cr3 %#" PRIx64 " map, but do not allow so",
+                in->cpu->cr3);
     else
         explain_say_not_mapped(in, out);
+    explain_say_walk(in, st->cr2, fetch ? error | PF_I : error, out);
+    fputs(".\n", out);
 }
 
-/* ": selector 0x18, beyond the end of the GDT at 0x7c20 limit 0x17", or what its descriptor
+/* "a busy TSS, ring 0": bits 3 to 0 of the access byte are the type, bit 4 is 0 for what the
+ * CPU itself uses.  [SDM 3A "Code- and Data-Segment Descriptor Types", "System Descriptor
+ * Types"] */
+static void say_descriptor(const uint8_t d[8], FILE *out)
+{
+    static const char *const system[16] = {
+        [1] = "a 16-bit TSS", [2] = "an LDT", [3] = "a busy 16-bit TSS", [4] = "a 16-bit call gate",
+        [5] = "a task gate", [9] = "a TSS", [11] = "a busy TSS", [12] = "a call gate",
+        [14] = "an interrupt gate", [15] = "a trap gate",
+    };
+    unsigned type = d[5] & 15;
+    const char *what = !(d[5] & 0x10) ? (system[type] ? system[type] : "nothing that exists") :
+                       type & 8 ? (type & 4 ? "conforming code" : "code") :
+                       type & 2 ? "writable data" : "read-only data";
+    fprintf(out, "access byte 0x%02x (%s, ring %u%s), flags %#x", d[5], what, d[5] >> 5 & 3,
+            d[5] & 0x80 ? "" : ", not present", d[6] >> 4);
+}
+
+/* "selector 0x18, beyond the end of the GDT at 0x7c20 limit 0x17", or what its descriptor
  * says.  Bit 2 of a selector: in the LDT. */
 static void say_selector(const struct explain_input *in, unsigned sel, FILE *out)
 {
@@ -68,27 +86,40 @@ static void say_selector(const struct explain_input *in, unsigned sel, FILE *out
     uint32_t limit = in_ldt ? c->seg[SEG_LDTR].limit : c->gdtr.limit;
     const char *table = in_ldt ? "LDT" : "GDT";
     uint8_t d[8];
-    fprintf(out, ": selector %#x", sel);
+    fprintf(out, "selector %#x", sel);
     if ((sel | 7) > limit)
         fprintf(out, ", beyond the end of the %s at %#" PRIx64 " limit %#x", table, base, limit);
-    else if (sel & ~3u && in->read(in->arg, base + (sel & ~7u), d, sizeof d))
-        fprintf(out, ", of which the %s at %#" PRIx64 " says: access byte 0x%02x, flags %#x", table,
-                base, d[5], d[6] >> 4);
+    else if (sel & ~3u && in->read(in->arg, base + (sel & ~7u), d, sizeof d)) {
+        fprintf(out, ", of which the %s at %#" PRIx64 " says: ", table, base);
+        say_descriptor(d, out);
+    }
 }
 
 /* The error code of #TS, #NP, #SS and #GP.  Bit 1: it names a gate of the IDT.
  * [SDM 3A "Error Code"] */
 static void say_error_code(const struct explain_input *in, uint32_t error, FILE *out)
 {
-    fprintf(out, ", error code %#x", error);
+    fprintf(out, "    the error code names ");
     if (error & 2)
-        fprintf(out, ": gate %#x of the IDT", error >> 3 & 0xff);
-    else if (error & 0xfffc)
+        fprintf(out, "gate %#x of the IDT", error >> 3 & 0xff);
+    else
         say_selector(in, error & 0xfffc, out);
+    fputs(".\n", out);
 }
 
-/* "general protection fault (#GP, vector 13, error code 0x32: gate 6 of the IDT)" */
-static void say_event(const struct explain_input *in, const struct delivery_step *st, FILE *out)
+/* What an exception has told the handler that it did not find: a line, or nothing. */
+static void say_details(const struct explain_input *in, const struct delivery_step *st, FILE *out)
+{
+    if (st->type != EVENT_EXCEPTION)
+        return;
+    if (st->vector == VEC_PF)
+        say_page_fault(in, st, out);
+    else if (st->has_error && st->vector != VEC_DF && st->vector != VEC_AC && st->error & 0xfffe)
+        say_error_code(in, st->error, out);
+}
+
+/* "general protection fault (#GP, vector 13, error code 0x32)" */
+static void say_event(const struct delivery_step *st, FILE *out)
 {
     bool named = st->vector < NELEM(exceptions) && exceptions[st->vector].name;
     if (st->type == EVENT_IRQ)
@@ -99,27 +130,12 @@ static void say_event(const struct explain_input *in, const struct delivery_step
                 "a software interrupt", st->vector);
     else if (!named)
         fprintf(out, "exception %u", st->vector);
-    else {
-        fprintf(out, "%s (%s, vector %u", exceptions[st->vector].name,
+    else if (st->has_error && st->vector != VEC_DF)
+        fprintf(out, "%s (%s, vector %u, error code %#x)", exceptions[st->vector].name,
+                exceptions[st->vector].letters, st->vector, st->error);
+    else
+        fprintf(out, "%s (%s, vector %u)", exceptions[st->vector].name,
                 exceptions[st->vector].letters, st->vector);
-        if (st->vector == VEC_PF) {
-            fputs(": ", out);
-            say_page_fault(in, st, out);
-        } else if (st->has_error && st->vector != VEC_DF) {
-            say_error_code(in, st->error, out);
-        }
-        fputc(')', out);
-    }
-}
-
-/* How wide code is: D and L of CS.  [SDM 3A "Segment Descriptors"] */
-static unsigned code_bits(const struct cpu_state *c)
-{
-    if (explain_is_real(c) || c->rflags & FLAG_VM)
-        return 16;
-    if (explain_is_long(c) && c->seg[SEG_CS].attr & SEG_L)
-        return 64;
-    return c->seg[SEG_CS].attr & SEG_DB ? 32 : 16;
 }
 
 /* The instruction: where CS does not begin at 0, as CS:IP with the linear address behind it. */
@@ -137,7 +153,7 @@ static void say_instruction(const struct explain_input *in, const struct deliver
     while (n < sizeof bytes && in->read(in->arg, at + n, bytes + n, 1))
         n++;
     if (n) {
-        disasm(bytes, n, code_bits(c), st->rip, at - st->rip, in->symbols, &insn);
+        disasm(bytes, n, 16u << explain_code_width(c), st->rip, at - st->rip, in->symbols, &insn);
         fprintf(out, ": %s", insn.text);
     }
 }
@@ -148,18 +164,13 @@ static void say_instruction(const struct explain_input *in, const struct deliver
 
 typedef void prove_fn(const struct explain_input *in, const struct delivery_step *st, FILE *out);
 
-static unsigned gate_bytes(const struct cpu_state *c)
-{
-    return explain_is_real(c) ? 4 : explain_is_long(c) ? 16 : 8;
-}
-
 static void prove_idt_limit(const struct explain_input *in, const struct delivery_step *st,
                             FILE *out)
 {
     const struct cpu_state *c = in->cpu;
     fprintf(out, ": limit %#x, but its gate would be at %#" PRIx64 " to %#" PRIx64 " (IDT at %#"
                  PRIx64 ")",
-            c->idtr.limit, st->at, st->at + gate_bytes(c) - 1, c->idtr.base);
+            c->idtr.limit, st->at, st->at + explain_gate_bytes(c) - 1, c->idtr.base);
 }
 
 /* In the order in which the manual draws it: what the gate says, and where it lies. */
@@ -182,6 +193,7 @@ static void prove_gate(const struct explain_input *in, const struct delivery_ste
 static void prove_selector(const struct explain_input *in, const struct delivery_step *st,
                            FILE *out)
 {
+    fputs(": ", out);
     say_selector(in, st->at & 0xffff, out);
 }
 
@@ -191,8 +203,10 @@ static void prove_handler(const struct explain_input *in, const struct delivery_
     uint8_t gate[4];
     fprintf(out, ": it would be at %#" PRIx64, st->at);
     if (!explain_is_real(c) &&
-        in->read(in->arg, c->idtr.base + st->vector * gate_bytes(c), gate, sizeof gate))
+        in->read(in->arg, c->idtr.base + st->vector * explain_gate_bytes(c), gate, sizeof gate)) {
+        fputs(", ", out);
         say_selector(in, gate[2] | (unsigned)gate[3] << 8, out);
+    }
 }
 
 static void prove_tss(const struct explain_input *in, const struct delivery_step *st, FILE *out)
@@ -219,18 +233,19 @@ static void prove_stack(const struct explain_input *in, const struct delivery_st
 static void prove_page(const struct explain_input *in, const struct delivery_step *st, FILE *out)
 {
     fprintf(out, ": %#" PRIx64 ", ", st->at);
-    if (st->second_error & PF_RESERVED)
+    if (st->second_error & PF_RSVD)
         fputs("where a page table entry has a reserved bit set", out);
-    else if (st->second_error & PF_PRESENT)
+    else if (st->second_error & PF_P)
         fprintf(out, "which the page tables at cr3 %#" PRIx64 " map, but not for %s", in->cpu->cr3,
-                st->second_error & PF_WRITE ? "writing" : "reading");
+                st->second_error & PF_W ? "writing" : "reading");
     else
         explain_say_not_mapped(in, out);
+    explain_say_walk(in, st->at, st->second_error, out);
 }
 
 #define CHECK_SELECTOR                                                                          \
     "the selector in the gate must be that of the kernel's code segment in the GDT that LGDT "  \
-    "loaded last\n  (index times 8)."
+    "loaded last (index times 8)."
 #define CHECK_TSS \
     "was LTR executed, and are SS0 and ESP0 (in long mode: RSP0, IST) set in the TSS that TR names?"
 
@@ -241,7 +256,7 @@ static const struct { prove_fn *prove; const char *check; } accounts[N_OBSTACLES
     [OBSTACLE_IDT_PAGE]      = { prove_page, "do the page tables map the IDT? LIDT takes a linear "
                                  "address." },
     [OBSTACLE_GATE_TYPE]     = { prove_gate, "was this gate filled in, and are the bytes in their "
-                                 "order? A gate has 8 bytes, in\n  long mode 16; the type byte of "
+                                 "order? A gate has 8 bytes, in long mode 16; the type byte of "
                                  "an interrupt gate is 0x8e, of a trap gate 0x8f." },
     [OBSTACLE_GATE_DPL]      = { prove_gate, "a program in ring 3 may use INT n only through a "
                                  "gate whose DPL is 3: type byte 0xee." },
@@ -273,7 +288,7 @@ static const struct { prove_fn *prove; const char *check; } accounts[N_OBSTACLES
                                  "and direction?" },
     [OBSTACLE_STACK_ADDRESS] = { prove_stack, "bits 63 to 47 of a stack pointer must be equal." },
     [OBSTACLE_STACK_PAGE]    = { prove_page, "was the stack pointer set to memory that is mapped "
-                                 "and writable? Has the stack\n  overflowed (endless recursion)? "
+                                 "and writable? Has the stack overflowed (endless recursion)? "
                                  "A double fault needs a good stack: IST, or a task gate." },
     [OBSTACLE_TASK_TSS]      = { prove_selector, "a task gate names an available TSS in the GDT, "
                                  "at least 0x67 bytes long." },
@@ -291,90 +306,21 @@ static void say_obstacle(const struct explain_input *in, const struct delivery_s
 }
 
 /*
- * What to check: signs of mistakes that many people make come before the obstacle's own advice
+ * What to check
  */
 
-/* After a reset IDTR has base 0 and limit 0x3ff or 0xffff: the vector table of real mode. */
-static bool has_vector_table_of_real_mode(const struct explain_input *in,
-                                          const struct delivery_step *st)
-{
-    (void)st;
-    return !explain_is_real(in->cpu) && in->cpu->idtr.base == 0 && in->cpu->idtr.limit >= 0x3ff;
-}
-
-static bool has_no_idt(const struct explain_input *in, const struct delivery_step *st)
-{
-    return st->obstacle == OBSTACLE_IDT_LIMIT && in->cpu->idtr.limit < gate_bytes(in->cpu);
-}
-
-/* A BIOS sets the first PIC to vectors 8 to 15. */
-static bool is_irq_among_exceptions(const struct explain_input *in, const struct delivery_step *st)
-{
-    return st->type == EVENT_IRQ && st->vector < 32 && !explain_is_real(in->cpu);
-}
-
-/* After a reset TR is 0, and counts as a TSS at address 0. */
-static bool lacks_ltr(const struct explain_input *in, const struct delivery_step *st)
-{
-    bool about_tss = st->obstacle == OBSTACLE_TSS_NONE || st->obstacle == OBSTACLE_TSS_LIMIT ||
-                     st->obstacle == OBSTACLE_TSS_PAGE || st->obstacle == OBSTACLE_STACK_NULL ||
-                     st->obstacle == OBSTACLE_STACK_LIMIT || st->obstacle == OBSTACLE_STACK_TYPE;
-    return about_tss && in->cpu->seg[SEG_TR].sel == 0;
-}
-
-/* A push, or an access to a local variable, has met the page below the stack; pushing the
- * frame meets it again. */
-static bool is_stack_overflow(const struct explain_input *in, const struct delivery_step *st)
-{
-    gla_t top = explain_linear(in->cpu, SEG_SS, in->cpu->gpr[RSP]);
-    return st->type == EVENT_EXCEPTION && st->vector == VEC_PF &&
-           st->obstacle == OBSTACLE_STACK_PAGE && st->cr2 - (top - 0x1000) < 0x2000;
-}
-
-/* A push below 0 wraps around to the top of the address space. */
-static bool is_stack_pointer_zero(const struct explain_input *in, const struct delivery_step *st)
-{
-    uint64_t below = explain_is_long(in->cpu) ? -st->at : (uint32_t)-st->at;
-    return st->obstacle == OBSTACLE_STACK_PAGE && below && below <= 0x100;
-}
-
-/* The first sign that is there is told. */
-static const struct {
-    bool (*is_there)(const struct explain_input *in, const struct delivery_step *st);
-    const char *check;
-} signs[] = {
-    { fetch_failed, "do the page tables map the instruction itself? Code that switches paging on "
-                    "must map itself,\n  and code that jumps to another address must map that." },
-    { has_no_idt, "was LIDT executed? Its limit is less than one gate: there is no IDT." },
-    { has_vector_table_of_real_mode,
-      "was LIDT executed? The IDT is at 0, where real mode has its vector table, which has no "
-      "gates\n  of this mode." },
-    { is_irq_among_exceptions,
-      "were the PICs told other vectors (ICW2) before STI? A BIOS leaves IRQ 0 to 7 at vectors 8 "
-      "to 15,\n  which are those of exceptions: the timer's looks like a double fault." },
-    { lacks_ltr, "was LTR executed? TR is 0: there is no TSS with SS0 and ESP0 (in long mode RSP0) "
-                 "for ring 0." },
-    { is_stack_pointer_zero,
-      "was the stack pointer set? The frame would lie just below address 0: the pointer was 0. "
-      "It\n  comes from the TSS (ESP0, RSP0, IST) if the gate changes stacks, else it is ESP or "
-      "RSP." },
-    { is_stack_overflow,
-      "the stack has overflowed (endless recursion, large local arrays): the address is next to "
-      "the stack\n  pointer. To see it handled, a double fault needs a stack of its own: IST, or "
-      "a task gate." },
-};
-
-/* The first failure is the one to mend. */
+/* The first failure is the one to mend: what raised it, and what was in its way. */
 static void say_what_to_check(const struct explain_input *in, const struct delivery_step *st,
                               FILE *out)
 {
     unsigned why = st->obstacle < N_OBSTACLES ? st->obstacle : OBSTACLE_UNKNOWN;
-    const char *check = accounts[why].check;
-    for (size_t i = NELEM(signs); i-- > 0;)
-        if (signs[i].is_there(in, st))
-            check = signs[i].check;
-    if (check)
-        fprintf(out, "  What to check: %s\n", check);
+    const char *cause = explain_check_cause(in, st), *way = explain_check_way(in, st);
+    if (!way)
+        way = accounts[why].check;
+    if (cause)
+        fprintf(out, "  What to check: %s\n", cause);
+    if (way)
+        fprintf(out, "  %s %s\n", cause ? "And for its handler:" : "What to check:", way);
 }
 
 /* An interrupt, a single step or a double fault comes between two instructions: the address
@@ -386,6 +332,23 @@ static const char *preposition(const struct delivery_step *st)
     return between ? "before" : "at";
 }
 
+/* What else is known of the first exception: what it tells itself, IRET's frame, and who may
+ * have called this code. */
+static void say_first(const struct explain_input *in, const struct delivery_step *st, FILE *out)
+{
+    fputs("  First: ", out);
+    say_event(st, out);
+    fprintf(out, " %s ", preposition(st));
+    say_instruction(in, st, out);
+    fputs("\n", out);
+    explain_refusal(in, out);
+    say_details(in, st, out);
+    explain_say_iret(in, st, out);
+    if (explain_is_runaway(in, st))
+        explain_say_caller(in, out);
+}
+
+/* What comes after the first exception comes of the obstacle before it, which has been told. */
 void explain_chain(const struct explain_input *in, FILE *out)
 {
     const struct delivery_chain *ch = in->chain;
@@ -397,14 +360,14 @@ void explain_chain(const struct explain_input *in, FILE *out)
                             "ever.\n", out);
     for (size_t i = 0; i < n; i++) {
         const struct delivery_step *st = &ch->step[i];
-        fputs(i ? "  Then: " : "  First: ", out);
-        say_event(in, st, out);
-        if (!i) {
-            fprintf(out, " %s ", preposition(st));
-            say_instruction(in, st, out);
-            explain_refusal(in, out);
+        if (i) {
+            fputs("  Then: ", out);
+            say_event(st, out);
+            fputs("\n", out);
+        } else {
+            say_first(in, st, out);
         }
-        fputs("\n    its delivery failed: ", out);
+        fputs("    its delivery failed: ", out);
         say_obstacle(in, st, out);
         fputs(".\n", out);
     }

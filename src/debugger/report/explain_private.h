@@ -1,6 +1,6 @@
 /*
- * debugger/report/explain_private.h -- what the files named explain* share: questions about the
- * stopped machine (explain.h), and how they name an address.
+ * debugger/report/explain_private.h -- what the files that explain share: the stopped machine
+ * as they see it, how they name an address, and what each can say.
  */
 #ifndef DEBUGGER_REPORT_EXPLAIN_PRIVATE_H
 #define DEBUGGER_REPORT_EXPLAIN_PRIVATE_H
@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/x86.h"
+#include "cpu/decode.h"
 #include "cpu/delivery.h"
 #include "cpu/state.h"
 #include "debugger/report/explain.h"
@@ -25,15 +26,63 @@ static inline gla_t explain_linear(const struct cpu_state *c, enum seg seg, uint
     return (uint32_t)(c->seg[seg].base + offset);
 }
 
+/* How wide code is: D and L of CS.  [SDM 3A "Segment Descriptors"] */
+static inline enum code_width explain_code_width(const struct cpu_state *c)
+{
+    if (explain_is_real(c) || c->rflags & FLAG_VM)
+        return CODE16;
+    if (explain_is_long(c) && c->seg[SEG_CS].attr & SEG_L)
+        return CODE64;
+    return c->seg[SEG_CS].attr & SEG_DB ? CODE32 : CODE16;
+}
+
+/* The size of an entry of the IDT. */
+static inline unsigned explain_gate_bytes(const struct cpu_state *c)
+{
+    return explain_is_real(c) ? 4 : explain_is_long(c) ? 16 : 8;
+}
+
+/* Print text with its lines folded so that each fits into 80 columns; what is folded is indented
+ * by 4 more than the line began with.  Longer words stay whole, and so do an address and the
+ * symbol behind it. */
+void explain_fold(const char *text, FILE *out);
+
 /* Print an address, and its symbol if there is one: "0x100010 <main+0x4>". */
 void explain_say_place(const struct explain_input *in, uint64_t at, FILE *out);
 
 /* Print why there is nothing at an address: "which the page tables at cr3 0x... do not map". */
 void explain_say_not_mapped(const struct explain_input *in, FILE *out);
 
-/* Print why the first exception of in->chain was raised, as a line of its own (without its end), or
+/* Print why the first exception of in->chain was raised, as a line of its own, or
  * nothing if there is no more to say than its vector and error code do. */
 void explain_refusal(const struct explain_input *in, FILE *out);
+
+/* Print which entry of the page tables does not allow an access, in brackets behind a space;
+ * `error` is the page fault's error code.  Nothing if they do allow it, or if paging is off. */
+void explain_say_walk(const struct explain_input *in, gla_t at, uint32_t error, FILE *out);
+
+/* Does the way to an address lead to a page table that lies where there is no memory? */
+bool explain_table_is_nowhere(const struct explain_input *in, gla_t at);
+
+/* Was it the instruction itself that could not be read? */
+bool explain_fetch_failed(const struct explain_input *in, const struct delivery_step *st);
+
+/* If the step's instruction is IRET, print a line: what it has taken from the stack, and whether
+ * an interrupt's frame lies nearby.  The distance to that in bytes; 0: IRET has found one, or
+ * there is none. */
+void explain_say_iret(const struct explain_input *in, const struct delivery_step *st, FILE *out);
+int  explain_iret_distance(const struct explain_input *in, const struct delivery_step *st);
+
+/* If the stack pointer points at an address behind a CALL, print a line that says so. */
+void explain_say_caller(const struct explain_input *in, FILE *out);
+
+/* Is there no code at the instruction: was the CPU sent to a wrong address, or ran it on? */
+bool explain_is_runaway(const struct explain_input *in, const struct delivery_step *st);
+
+/* What to check, as whole sentences: because of the exception itself, and because of its way to
+ * a handler.  NULL: no sign of a known mistake. */
+const char *explain_check_cause(const struct explain_input *in, const struct delivery_step *st);
+const char *explain_check_way(const struct explain_input *in, const struct delivery_step *st);
 
 /* Print the story of in->chain, which has at least one step. */
 void explain_chain(const struct explain_input *in, FILE *out);

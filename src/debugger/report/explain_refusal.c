@@ -55,7 +55,7 @@ void explain_refusal(const struct explain_input *in, FILE *out)
         return;
     const struct obstacle_info *info = &obstacle_infos[why];
     bool shared = why < FIRST_REFUSAL && of_transfer[why];
-    fprintf(out, "\n    the CPU refused it: %s", shared ? of_transfer[why] : info->about);
+    fprintf(out, "    the CPU refused it: %s", shared ? of_transfer[why] : info->about);
     say_number(in, info->at, in->chain->cause_at, out);
-    fputc('.', out);
+    fputs(".\n", out);
 }

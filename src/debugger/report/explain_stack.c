@@ -1,0 +1,135 @@
+/*
+ * debugger/report/explain_stack.c -- what the stack says about a crash.
+ *
+ * Two questions are asked here.  Did IRET find its frame?  An interrupt's frame can be
+ * recognized: a selector of code, and above it flags whose reserved bits are right.  If none is
+ * where the stack pointer is, but one lies a few words away, then pushes and pops did not
+ * match, or an error code was left.  And: has a CALL led here?  Then the stack holds an address
+ * behind a CALL.
+ *
+ * Both are guesses from what lies in memory, and are told as such.
+ */
+#include "debugger/report/explain_private.h"
+
+#include <inttypes.h>
+#include <Zydis/Mnemonic.h>
+
+#include "cpu/decode.h"
+
+/* The word number i above (below, if negative) the stack pointer; false: not mapped. */
+static bool word_at(const struct explain_input *in, int i, unsigned size, uint64_t *value)
+{
+    const struct cpu_state *c = in->cpu;
+    uint64_t at = c->gpr[RSP] + (uint64_t)(int64_t)i * size;
+    *value = 0;
+    return in->read(in->arg, explain_linear(c, SEG_SS, at), value, size);
+}
+
+/* Does the GDT have a code segment of this selector?  Bits 4 and 3 of its access byte say so. */
+static bool names_code(const struct explain_input *in, uint64_t sel)
+{
+    const struct table_reg *gdt = &in->cpu->gdtr;
+    uint8_t d[8];
+    return sel <= 0xffff && (sel & ~7u) && !(sel & 4) && (sel | 7) <= gdt->limit &&
+           in->read(in->arg, gdt->base + (sel & ~UINT64_C(7)), d, sizeof d) &&
+           (d[5] & 0x18) == 0x18;
+}
+
+/* Bit 1 of RFLAGS is always 1; bits 3, 5, 15 and those from 22 on are always 0.
+ * [SDM 1 "EFLAGS Register"] */
+static bool look_like_flags(uint64_t flags)
+{
+    return (flags & (BIT(1) | BIT(3) | BIT(5) | BIT(15))) == BIT(1) && flags < BIT(22);
+}
+
+/* Do words i, i + 1 and i + 2 look like RIP, CS and RFLAGS? */
+static bool is_frame(const struct explain_input *in, int i, unsigned size)
+{
+    uint64_t cs, flags;
+    return word_at(in, i + 1, size, &cs) && word_at(in, i + 2, size, &flags) &&
+           names_code(in, cs) && look_like_flags(flags);
+}
+
+/* PUSHA stores 8 registers; with segments and an error code some handlers have 14 words. */
+enum { FRAME_BELOW = -4, FRAME_ABOVE = 20 };
+
+/* How many words the nearest frame is away from the stack pointer; 0: it is there, or there
+ * is none. */
+static int frame_distance(const struct explain_input *in, unsigned size)
+{
+    if (is_frame(in, 0, size))
+        return 0;
+    for (int i = 1; i <= FRAME_ABOVE; i++) {
+        if (is_frame(in, i, size))
+            return i;
+        if (-i >= FRAME_BELOW && is_frame(in, -i, size))
+            return -i;
+    }
+    return 0;
+}
+
+/* The size of the words that IRET pops at this place; 0: the instruction is none. */
+static unsigned iret_size(const struct explain_input *in, const struct delivery_step *st)
+{
+    uint8_t bytes[15];
+    unsigned n = 0;
+    struct decoded d;
+    gla_t at = explain_linear(in->cpu, SEG_CS, st->rip);
+    if (st->type != EVENT_EXCEPTION)
+        return 0;
+    decode_init();
+    while (n < sizeof bytes && in->read(in->arg, at + n, bytes + n, 1))
+        n++;
+    if (decode_insn(explain_code_width(in->cpu), bytes, n, st->rip, &d) != DECODED)
+        return 0;
+    bool is_iret = d.mnemonic == ZYDIS_MNEMONIC_IRET || d.mnemonic == ZYDIS_MNEMONIC_IRETD ||
+                   d.mnemonic == ZYDIS_MNEMONIC_IRETQ;
+    return is_iret ? d.opsize : 0;
+}
+
+int explain_iret_distance(const struct explain_input *in, const struct delivery_step *st)
+{
+    unsigned size = iret_size(in, st);
+    return size ? frame_distance(in, size) * (int)size : 0;
+}
+
+void explain_say_iret(const struct explain_input *in, const struct delivery_step *st, FILE *out)
+{
+    unsigned size = iret_size(in, st);
+    uint64_t ip, cs, flags;
+    if (!size || !word_at(in, 0, size, &ip) || !word_at(in, 1, size, &cs) ||
+        !word_at(in, 2, size, &flags))
+        return;
+    int distance = frame_distance(in, size) * (int)size;
+    fprintf(out, "    IRET took as instruction pointer %#" PRIx64 ", as CS %#" PRIx64
+                 ", as flags %#" PRIx64,
+            ip, cs, flags);
+    if (distance)
+        fprintf(out, "; what looks like a frame lies %d bytes %s",
+                distance < 0 ? -distance : distance, distance < 0 ? "lower" : "higher");
+    fputs(".\n", out);
+}
+
+/* Direct calls are E8 and four bytes; of indirect ones, FF /2, 2 to 7 bytes are usual. */
+static bool is_behind_call(const struct explain_input *in, uint64_t at)
+{
+    uint8_t b[7];
+    if (at < sizeof b || !in->read(in->arg, explain_linear(in->cpu, SEG_CS, at) - sizeof b, b,
+                                   sizeof b))
+        return false;
+    for (unsigned len = 2; len <= sizeof b; len++)
+        if (b[sizeof b - len] == 0xff && (b[sizeof b - len + 1] & 0x38) == 0x10)
+            return true;
+    return b[2] == 0xe8;
+}
+
+void explain_say_caller(const struct explain_input *in, FILE *out)
+{
+    unsigned size = explain_code_width(in->cpu) == CODE64 ? 8 : 4;
+    uint64_t at;
+    if (!word_at(in, 0, size, &at) || !is_behind_call(in, at))
+        return;
+    fputs("    At the stack pointer lies ", out);
+    explain_say_place(in, at, out);
+    fputs(", an address behind a CALL: that may have led here.\n", out);
+}
