@@ -184,6 +184,7 @@ debugger := \
     debugger/trace/filter_parse.c \
     debugger/trace/filter.c \
     debugger/trace/store.c \
+    debugger/trace/futures.c \
     debugger/trace/store_search.c \
     debugger/trace/text.c \
     debugger/trace/why.c \
@@ -349,6 +350,7 @@ UNIT_TESTS := \
     test_trace_text \
     test_filter \
     test_report \
+    test_futures \
     test_store \
     test_link \
     test_linear_map \

@@ -62,9 +62,10 @@ enum layer { LAYER_BASE, LAYER_MEM, LAYER_CPU, LAYER_IO, LAYER_VM, N_LAYERS };
                                                                "first register it changed")        \
     X(REG,          CPU,  "register", "value",      "",        "another register that the "        \
                                                                "instruction changed")              \
-    X(CUT,          VM,   "back_to",  "insns",      "",        "taken back to behind event "       \
-                                                               "back_to, the guest was changed: "  \
-                                                               "another future begins")
+    X(CUT,          VM,   "back_to",  "insns",      "",        "another future begins: the guest " \
+                                                               "was taken back to behind event "   \
+                                                               "back_to and changed, or (0) a "    \
+                                                               "state was loaded")
 
 enum trace_kind {
 #define X(kind, layer, a0, a1, a2, about) TRACE_##kind,

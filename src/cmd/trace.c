@@ -31,6 +31,7 @@
 #include "debugger/trace/field.h"
 #include "debugger/trace/file.h"
 #include "debugger/trace/filter.h"
+#include "debugger/trace/futures.h"
 #include "debugger/trace/store.h"
 #include "debugger/trace/text.h"
 #include "debugger/trace/why.h"
@@ -229,6 +230,7 @@ struct job {
     struct exit_stat     *stat;
     struct story         *story;
     struct histogram     *histogram;
+    struct futures       *futures;      /* only events of the story are looked at; NULL: all */
 };
 
 /* An exit's host time is measured only with --timing, and measuring makes a run slower.  So
@@ -256,6 +258,8 @@ static bool do_event(void *arg, uint64_t index, const struct trace_event *found)
     struct trace_event event = timed(j, found);
     const struct trace_event *e = &event;
     (void)index;
+    if (j->futures && !futures_in_story(j->futures, e->seq))
+        return true;
     switch (j->o->action) {
     case AS_STAT:      stat_add(j->stat, e); break;
     case AS_STORY:     story_add(j->story, e); break;
@@ -324,9 +328,22 @@ static int tell_damage(int damaged)
     return damaged != 0;
 }
 
+/* What is added up and told as one run must be one: where a debugger took the guest back and
+ * changed it, what came of it before is left out, and the user is told.  False: no memory. */
+static bool keep_to_story(struct job *j)
+{
+    j->futures = futures_find(j->store);
+    if (j->futures && futures_count(j->futures) > 1)
+        printf("the last of %zu futures: the guest was taken back and changed, or a state was "
+               "loaded\n", futures_count(j->futures));
+    return j->futures;
+}
+
 /* What an action needs before the first event; false: no memory. */
 static bool prepare(struct job *j)
 {
+    if ((j->o->action == AS_STAT || j->o->action == AS_STORY) && !keep_to_story(j))
+        return false;
     switch (j->o->action) {
     case AS_STAT:
         j->stat = stat_new();
@@ -365,6 +382,7 @@ static int do_each(struct job *j)
     if (j->not_same)
         host_say("%" PRIu64 " exits are not in %s: it is not the same run", j->not_same,
                  j->o->timing);
+    futures_free(j->futures);
     stat_free(j->stat);
     histogram_free(j->histogram);
     story_end(j->story);

@@ -21,8 +21,8 @@ extern const char *const stat_by_names[N_STAT_BY];
 struct exit_stat *stat_new(void);       /* NULL and errno */
 void stat_free(struct exit_stat *s);    /* s may be NULL  */
 
-/* Count an event.  Times are counted if RESUMEs carry the host's.  Events must come in the order of the run; all kinds may come, those that
- * say nothing about exits are ignored. */
+/* Count an event.  Times are counted if RESUMEs carry the host's.  Events must come in the order of
+ * the run; all kinds may come, those that say nothing about exits are ignored. */
 void stat_add(struct exit_stat *s, const struct trace_event *e);
 
 /* The same for n events, in the form that a drain calls; exit_stat is a struct exit_stat. */
@@ -34,8 +34,8 @@ typedef const char *stat_port_fn(uint16_t port);
 void stat_name_ports(struct exit_stat *s, stat_port_fn *fn);
 
 uint64_t stat_exits(const struct exit_stat *s);         /* how many exits                    */
-uint64_t stat_sum_ns(const struct exit_stat *s);        /* how long all of them took on the host */
-bool stat_is_timed(const struct exit_stat *s);          /* false: nobody measured, all times are 0 */
+uint64_t stat_sum_ns(const struct exit_stat *s);        /* their time on the host            */
+bool stat_is_timed(const struct exit_stat *s);          /* false: nobody measured, all are 0 */
 
 /* One row of a table, for those who draw it themselves. */
 struct stat_row {

@@ -335,6 +335,7 @@ static int serve_LOAD(struct vmm *m, size_t *n)
     if (err)
         return err;
     reverse_unfaithful(m->reverse);         /* running the past again would not lead here */
+    trace_emit(m->vm->trace, TRACE_CUT, 0, vm_progress(m->vm), 0);
     forget_typed(m);
     vmm_tell_stop(m, &why);
     return 0;
