@@ -7,9 +7,9 @@
  * The saved form is little-endian: "VDEV", the device's name, the number of
  * fields, then per field its name, element size and count, and the elements
  * (of a timer four numbers: deadline, generation, cause, order).
- * A file is hostile until proven otherwise: everything is compared before
- * anything is taken over, and the device's after_load() bounds what it uses
- * as an index.
+ * What is loaded may come out of a stranger's file: everything is compared
+ * before anything is taken over, and the device's after_load() bounds what it
+ * uses as an index.
  */
 #include "io/device.h"
 
@@ -133,140 +133,141 @@ void device_show(const struct device_ops *ops, const void *dev, FILE *out)
 
 /* ---- saved ---- */
 
-static void put_number(uint64_t v, unsigned bytes, FILE *out)
+/* The low bytes of a number: x86 is little-endian, and so is what is saved. */
+static void put_number(uint64_t v, unsigned bytes, struct bytes_out *o)
 {
-    for (unsigned i = 0; i < bytes; i++)
-        putc_unlocked((int)(v >> (8 * i) & 0xff), out);
+    bytes_put(o, &v, bytes);
 }
 
-static void put_name(const char *name, FILE *out)
+static void put_name(const char *name, struct bytes_out *o)
 {
     size_t n = strlen(name);
-    put_number(n, 1, out);
-    fwrite(name, 1, n, out);
+    put_number(n, 1, o);
+    bytes_put(o, name, n);
 }
 
-static void put_timer(const struct vtimer *t, FILE *out)
+static void put_timer(const struct vtimer *t, struct bytes_out *o)
 {
-    put_number(t->deadline_ns, 8, out);
-    put_number(t->generation, 8, out);
-    put_number(t->cause, 8, out);
-    put_number(t->order, 8, out);
+    put_number(t->deadline_ns, 8, o);
+    put_number(t->generation, 8, o);
+    put_number(t->cause, 8, o);
+    put_number(t->order, 8, o);
 }
 
-int device_save(const struct device_ops *ops, const void *dev, FILE *out)
+/* All elements of a field that is no timer lie in the struct as they do in the saved form. */
+static void put_elements(const struct field *f, const void *dev, struct bytes_out *o)
 {
-    errno = 0;
-    fwrite("VDEV", 1, 4, out);
-    put_name(ops->name, out);
-    put_number(ops->n_fields, 4, out);
+    if (is_timer(f))
+        for (unsigned k = 0; k < f->count; k++)
+            put_timer(timer_at(f, dev, k), o);
+    else
+        bytes_put(o, (const uint8_t *)dev + f->offset, (size_t)f->size * f->count);
+}
+
+void device_save(const struct device_ops *ops, const void *dev, struct bytes_out *o)
+{
+    bytes_put(o, "VDEV", 4);
+    put_name(ops->name, o);
+    put_number(ops->n_fields, 4, o);
     for (size_t i = 0; i < ops->n_fields; i++) {
         const struct field *f = &ops->fields[i];
-        put_name(f->name, out);
-        put_number(stored_bytes(f), 1, out);
-        put_number(stored_count(f), 4, out);
-        for (unsigned k = 0; k < f->count; k++)
-            if (is_timer(f))
-                put_timer(timer_at(f, dev, k), out);
-            else
-                put_number(field_get(f, dev, k), f->size, out);
+        put_name(f->name, o);
+        put_number(stored_bytes(f), 1, o);
+        put_number(stored_count(f), 4, o);
+        put_elements(f, dev, o);
     }
-    if (fflush(out) || ferror(out))
-        return errno ? -errno : -EIO;
-    return 0;
 }
 
 /* ---- loaded ---- */
 
-/* A little-endian number of `bytes`; false at the end of the file. */
-static bool get_number(FILE *in, unsigned bytes, uint64_t *v)
+static uint64_t get_number(struct bytes_in *in, unsigned bytes)
 {
-    *v = 0;
-    for (unsigned i = 0; i < bytes; i++) {
-        int c = getc_unlocked(in);
-        if (c == EOF)
-            return false;
-        *v |= (uint64_t)c << (8 * i);
-    }
-    return true;
+    uint64_t v = 0;
+    bytes_get(in, &v, bytes);
+    return v;
 }
 
-static bool get_this_number(FILE *in, unsigned bytes, uint64_t wanted)
+static bool get_this_name(struct bytes_in *in, const char *name)
 {
-    uint64_t v;
-    return get_number(in, bytes, &v) && v == wanted;
+    size_t n = strlen(name);
+    const char *is = get_number(in, 1) == n ? bytes_take(in, n) : NULL;
+    return is && !memcmp(is, name, n);
 }
 
-static bool get_this_text(FILE *in, const char *text)
+/* What stands before a field's elements; false if it is another's. */
+static bool get_head(const struct field *f, struct bytes_in *in)
 {
-    for (; *text; text++)
-        if (getc_unlocked(in) != (unsigned char)*text)
-            return false;
-    return true;
+    return get_this_name(in, f->name) && get_number(in, 1) == stored_bytes(f) &&
+           get_number(in, 4) == stored_count(f);
 }
 
-static bool get_this_name(FILE *in, const char *name)
+/* `in` goes on behind the device's state; false if what was there is not that of such a device. */
+static bool pass_state(const struct device_ops *ops, struct bytes_in *in)
 {
-    return get_this_number(in, 1, strlen(name)) && get_this_text(in, name);
-}
-
-/* All elements of all fields into `v`, in order; false if the file is another's. */
-static bool read_state(const struct device_ops *ops, FILE *in, uint64_t *v)
-{
-    if (!get_this_text(in, "VDEV") || !get_this_name(in, ops->name) ||
-        !get_this_number(in, 4, ops->n_fields))
+    const char *magic = bytes_take(in, 4);
+    if (!magic || memcmp(magic, "VDEV", 4) || !get_this_name(in, ops->name) ||
+        get_number(in, 4) != ops->n_fields)
         return false;
     for (size_t i = 0; i < ops->n_fields; i++) {
         const struct field *f = &ops->fields[i];
-        if (!get_this_name(in, f->name) || !get_this_number(in, 1, stored_bytes(f)) ||
-            !get_this_number(in, 4, stored_count(f)))
+        if (!get_head(f, in) || !bytes_take(in, (size_t)stored_bytes(f) * stored_count(f)))
             return false;
-        for (unsigned k = 0; k < stored_count(f); k++)
-            if (!get_number(in, stored_bytes(f), v++))
-                return false;
     }
     return true;
+}
+
+static void take_elements(const struct field *f, void *dev, struct bytes_in *in)
+{
+    if (!is_timer(f)) {
+        bytes_get(in, (uint8_t *)dev + f->offset, (size_t)f->size * f->count);
+        return;
+    }
+    for (unsigned k = 0; k < f->count; k++) {
+        uint64_t v[TIMER_VALUES];
+        BYTES_GET(in, v);
+        field_set(f, dev, k, v[0]);
+    }
 }
 
 /* Settling may have armed a timer anew: where it came to the same, it is the one
  * that was saved, by number and by rank. */
-static void restore_timer(struct vtimer *t, const uint64_t v[TIMER_VALUES])
+static void take_ranks(const struct field *f, void *dev, struct bytes_in *in)
 {
-    if (t->deadline_ns == v[0])
-        vtimer_restore(t, v[0], (uint32_t)v[1], v[2], v[3]);
+    for (unsigned k = 0; k < f->count; k++) {
+        uint64_t v[TIMER_VALUES];
+        struct vtimer *t = timer_at(f, dev, k);
+        BYTES_GET(in, v);
+        if (t->deadline_ns == v[0])
+            vtimer_restore(t, v[0], (uint32_t)v[1], v[2], v[3]);
+    }
 }
 
-/* Values in the table's order into the device: everything, or only its timers' ranks. */
-static void take_over(const struct device_ops *ops, void *dev, const uint64_t *v, bool ranks)
+/* Values that pass_state() has seen into the device: everything, or only its timers' ranks. */
+static void take_over(const struct device_ops *ops, void *dev, struct bytes_in in, bool ranks)
 {
+    bytes_take(&in, 4 + 1 + strlen(ops->name) + 4);
     for (size_t i = 0; i < ops->n_fields; i++) {
         const struct field *f = &ops->fields[i];
-        for (unsigned k = 0; k < f->count; k++, v += is_timer(f) ? TIMER_VALUES : 1)
-            if (!ranks)
-                field_set(f, dev, k, v[0]);
-            else if (is_timer(f))
-                restore_timer(timer_at(f, dev, k), v);
+        get_head(f, &in);
+        if (!ranks)
+            take_elements(f, dev, &in);
+        else if (is_timer(f))
+            take_ranks(f, dev, &in);
+        else
+            bytes_take(&in, (size_t)f->size * f->count);
     }
 }
 
 /* In three steps: everything is read and compared; taken over, and the device settles; timers get
  * back the rank they had among timers of the same time, so that they fire in the same order. */
-int device_load(const struct device_ops *ops, void *dev, FILE *in)
+int device_load(const struct device_ops *ops, void *dev, struct bytes_in *in)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < ops->n_fields; i++)
-        n += stored_count(&ops->fields[i]);
-    uint64_t *values = calloc(n + 1, sizeof *values);
-    if (!values)
-        return -ENOMEM;
-    if (!read_state(ops, in, values)) {
-        free(values);
+    struct bytes_in again = *in;
+    if (!pass_state(ops, in))
         return -EINVAL;
-    }
-    take_over(ops, dev, values, false);
+    take_over(ops, dev, again, false);
     if (ops->after_load)
         ops->after_load(dev);
-    take_over(ops, dev, values, true);
-    free(values);
+    take_over(ops, dev, again, true);
     return 0;
 }

@@ -14,6 +14,7 @@
 #define IO_DEVICE_H
 
 #include <stdio.h>
+#include "base/bytes.h"
 #include "base/types.h"
 
 /* One field of a device's state struct, by its datasheet name. */
@@ -128,9 +129,11 @@ size_t device_values(const struct device_ops *ops, const void *dev, uint64_t *ou
 void device_show(const struct device_ops *ops, const void *dev, FILE *out);
 void device_show_values(const struct device_ops *ops, const uint64_t *values, FILE *out);
 
-/* The state to a file: 0 or -errno.  And back: 0; -EINVAL with the device left as it was if the
- * file is not this device's state; -ENOMEM. */
-int  device_save(const struct device_ops *ops, const void *dev, FILE *out);
-int  device_load(const struct device_ops *ops, void *dev, FILE *in);
+/* The state behind what is in o already; o->bad: out of memory. */
+void device_save(const struct device_ops *ops, const void *dev, struct bytes_out *o);
+
+/* And back: 0, and `in` goes on behind the state; -EINVAL with the device left as it was if what
+ * is there is not this device's state. */
+int  device_load(const struct device_ops *ops, void *dev, struct bytes_in *in);
 
 #endif

@@ -87,19 +87,15 @@ static const char *get_clock_again(struct vm *vm, struct loading *l)
 
 /* ---- devices ---- */
 
-/* A length, and so many bytes. */
+/* A length, which is known last, and so many bytes. */
 static void put_part(const struct pc_part *p, struct bytes_out *o)
 {
-    char *text = NULL;
-    size_t n = 0;
-    FILE *f = open_memstream(&text, &n);
-    int err = f ? device_save(p->ops, p->dev, f) : -ENOMEM;
-    if (f && fclose(f))
-        err = -ENOMEM;
-    o->bad |= err != 0;
-    bytes_put_u64(o, n);
-    bytes_put(o, text, n);
-    free(text);
+    size_t at = o->n;
+    bytes_put_u64(o, 0);
+    device_save(p->ops, p->dev, o);
+    uint64_t n = o->n - at - sizeof n;
+    if (!o->bad)
+        memcpy(o->data + at, &n, sizeof n);
 }
 
 static void put_devices(struct vm *vm, struct bytes_out *o)
@@ -116,12 +112,9 @@ static void put_devices(struct vm *vm, struct bytes_out *o)
 static bool get_part(const struct pc_part *p, struct bytes_in *in)
 {
     uint64_t n = bytes_get_u64(in);
-    const void *text = n < SIZE_MAX ? bytes_take(in, n) : NULL;
-    FILE *f = text && n ? fmemopen((void *)(uintptr_t)text, n, "r") : NULL;
-    bool ok = f && device_load(p->ops, p->dev, f) == 0 && fgetc(f) == EOF;
-    if (f)
-        fclose(f);
-    return ok;
+    const uint8_t *at = n < SIZE_MAX ? bytes_take(in, n) : NULL;
+    struct bytes_in part = { at, at ? at + n : NULL, false };
+    return device_load(p->ops, p->dev, &part) == 0 && part.at == part.end;
 }
 
 static const char *get_devices(struct vm *vm, struct loading *l)

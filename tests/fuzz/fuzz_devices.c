@@ -63,28 +63,21 @@ static void advance(struct board *b, unsigned log_ns)
     vclock_run_due(b->clock);
 }
 
-/* One stream for all: to open one costs more than to use it. */
-struct image { FILE *f; char bytes[8192]; };
+struct image { size_t n; uint8_t bytes[8192]; };
 
-static FILE *rewound(struct image *i)
-{
-    if (!i->f)
-        i->f = fmemopen(i->bytes, sizeof i->bytes, "r+");
-    rewind(i->f);
-    return i->f;
-}
-
+/* Into the image itself, which is large enough for any device: nothing is allocated. */
 static size_t save(const struct device_ops *ops, const void *dev, struct image *i)
 {
-    FILE *f = rewound(i);
-    int err = device_save(ops, dev, f);
-    check_same(err == 0, "cannot be saved", ops);
-    return (size_t)ftell(f);
+    struct bytes_out o = { .data = i->bytes, .room = sizeof i->bytes };
+    device_save(ops, dev, &o);
+    check_same(!o.bad && o.data == i->bytes, "cannot be saved", ops);
+    return i->n = o.n;
 }
 
-static void load(struct board *b, int part, struct image *i)
+static void load(struct board *b, int part, const struct image *i)
 {
-    device_load(b->part[part].ops, b->part[part].dev, rewound(i));
+    struct bytes_in in = { i->bytes, i->bytes + i->n, false };
+    device_load(b->part[part].ops, b->part[part].dev, &in);
 }
 
 static struct image one, two;
@@ -105,7 +98,7 @@ static void load_nonsense(struct board *b, int part, struct input *in)
     size_t n = save(b->part[part].ops, b->part[part].dev, &one);
     for (unsigned i = take(in) % 8; i > 0; i--) {
         size_t at = (size_t)(take(in) << 8 | take(in)) % n;
-        one.bytes[at] = (char)take(in);
+        one.bytes[at] = take(in);
     }
     load(b, part, &one);
 }
