@@ -117,6 +117,17 @@ static size_t split_words(char *list, char **word, size_t max)
     return n;
 }
 
+/* The kind of that name, or 255.  A file of this build has it at `guess`: look there first. */
+static uint8_t kind_named(const char *name, size_t guess)
+{
+    if (guess < N_TRACE_KINDS && strcmp(name, trace_kinds[guess].name) == 0)
+        return (uint8_t)guess;
+    for (unsigned k = 0; k < N_TRACE_KINDS; k++)
+        if (strcmp(name, trace_kinds[k].name) == 0)
+            return (uint8_t)k;
+    return 255;
+}
+
 /* A file of another build numbers its kinds its own way: go by name. */
 static int read_kinds(struct trace_file *f)
 {
@@ -128,9 +139,7 @@ static int read_kinds(struct trace_file *f)
     memset(f->kind_map, 255, sizeof f->kind_map);
     size_t n = split_words(list, word, NELEM(word));
     for (size_t i = 0; i < n; i++)
-        for (unsigned k = 0; k < N_TRACE_KINDS; k++)
-            if (strcmp(word[i], trace_kinds[k].name) == 0)
-                f->kind_map[i] = (uint8_t)k;
+        f->kind_map[i] = kind_named(word[i], i);
     free(list);
     return 0;
 }
