@@ -20,7 +20,7 @@
 
 #include "base/trace.h"
 #include "debugger/gdb/stub.h"
-#include "debugger/link/link.h"
+#include "debugger/link/private.h"
 #include "debugger/symbols/gdb_regs.h"
 #include "one_process.h"
 #include "vm/state.h"
@@ -133,6 +133,9 @@ static void begin(void)
         bug("%s", why);
     link_patience(l, 15000);            /* a busy machine is no hanging monitor */
     go_once();
+    for (unsigned i = 0; i < N_LINK_OUTPUTS; i++)
+        world_starts(&kept.world, l->output[i].byte);
+    world_starts(&kept.world, l->words.byte);
     gdb_stub_connected(stub);
     one_process_keep();
     hash = vm_hash_parts(one.vm);

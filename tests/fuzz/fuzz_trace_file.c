@@ -13,6 +13,7 @@
 #include <string.h>
 #include <zstd.h>
 
+#include "base/host.h"
 #include "base/trace.h"
 #include "debugger/report/stat.h"
 #include "debugger/trace/columns.h"
@@ -148,14 +149,25 @@ static void put(struct image *i, const void *bytes, size_t n)
     i->n += n;
 }
 
+/* A line of info that a file of this build has: "kinds=" and the names of all kinds. */
+static const char *our_kinds(void)
+{
+    static char line[1500];
+    if (line[0])
+        return line;
+    size_t n = (size_t)snprintf(line, sizeof line, "kinds=");
+    for (unsigned k = 0; k < N_TRACE_KINDS; k++)
+        n += (size_t)snprintf(line + n, sizeof line - n, "%s,", trace_kinds[k].name);
+    bug_if(n >= sizeof line, "more names of kinds than were thought of");
+    return line;
+}
+
 /* The file's header: info lines of the input's, or the list of our own kinds. */
 static void put_header(struct image *i, const uint8_t *info, size_t n_info)
 {
     struct file_header h = { .magic = TRACE_FILE_MAGIC, .version = TRACE_FILE_VERSION,
                              .event_bytes = sizeof(struct trace_event) };
-    char kinds[1000] = "kinds=";
-    for (unsigned k = 0; k < N_TRACE_KINDS; k++)
-        snprintf(kinds + strlen(kinds), sizeof kinds - strlen(kinds), "%s,", trace_kinds[k].name);
+    const char *kinds = our_kinds();
     const void *lines = n_info % 4 ? (const void *)info : kinds;
     size_t n = n_info % 4 ? n_info : strlen(kinds);
     h.info_bytes = (uint32_t)n;
@@ -225,7 +237,7 @@ static void put_block(struct image *i, const uint8_t *header, const uint8_t *con
     struct { uint8_t index[64]; struct column_header columns[N_COLUMNS]; } fixed = { 0 };
     struct block_header b;
     memcpy(&b, header, sizeof b);
-    b.n_events = b.n_events % TRACE_BLOCK_EVENTS % (b.n_events & 7 ? 70 : TRACE_BLOCK_EVENTS) + 1;
+    b.n_events = b.n_events % TRACE_BLOCK_EVENTS % (b.n_events & 63 ? 70 : TRACE_BLOCK_EVENTS) + 1;
     memcpy(&fixed, content, n < sizeof fixed ? n : sizeof fixed);
     content += n < sizeof fixed ? n : sizeof fixed;
     n -= n < sizeof fixed ? n : sizeof fixed;

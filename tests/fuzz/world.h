@@ -11,7 +11,9 @@
  *                          here in its place (fuzz.mk)
  *     guest memory         vm->dirty says which pages              copied back
  *
- * Of large areas (world_scratch()) only what was written: they are filled from their beginning.
+ * Of large blocks (world_spans()) only what may have been written: the pages that are zero in the
+ * image are filled from the beginning of each row of them, and nobody looks behind a few that are
+ * still zero.  That this holds is looked at behind each ALL_BYTES_EVERYth input: world_same().
  * So it knows nothing of what the memory means, and whoever adds a field to a struct need
  * not think of it.  What an input allocates and leaves is freed; what it frees of the world is
  * poisoned until it comes back.  Only what the C library itself gives back to malloc() cannot come
@@ -24,6 +26,7 @@
 #ifndef TESTS_FUZZ_WORLD_H
 #define TESTS_FUZZ_WORLD_H
 
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sanitizer/allocator_interface.h>
@@ -34,13 +37,20 @@
 #include "mem/gmem.h"
 #include "quick.h"
 
-#define WORLD_BLOCKS  4096
-#define WORLD_LEFT    65536
-#define SCRATCH_BYTES (128u << 10)
-#define SCRATCH_GAP   8             /* so many zero pages in a row were never written */
-#define CHECK_EVERY   1000
+#define WORLD_BLOCKS    4096
+#define WORLD_LEFT      65536
+#define LARGE_BYTES     (128u << 10)
+#define WORLD_STARTS    8
+#define CHECK_EVERY     1000
+#define ALL_BYTES_EVERY 1024
 
-struct world_block { uint8_t *at, *image; size_t n, used /* of image */; bool pages, gone; };
+struct world_block {
+    uint8_t *at, *image;
+    size_t   n;
+    uint32_t *row_end;      /* of a large block, for each page: 0, or its image is zero, and so are
+                             * those of the pages from it up to this one                   */
+    bool     pages, gone;
+};
 struct world_left  { void *at; size_t pages; };     /* pages: its bytes, of host_page_alloc() */
 
 struct world {
@@ -52,6 +62,8 @@ struct world {
     struct gmem       *gmem;                        /* may be NULL                  */
     struct dirty      *dirty;
     uint8_t           *ram_image[8];                /* of each region               */
+    const uint8_t     *start[WORLD_STARTS];         /* world_starts()               */
+    size_t             n_starts;
 };
 
 static struct world *world_now;                     /* whose allocations are noted; or NULL */
@@ -255,30 +267,65 @@ static void world_keep_ram(struct world *w)
     }
 }
 
-/* Are the bytes of a block from `at` on zero, of one page at most?  *n: how many they are. */
-static bool world_zero(const struct world_block *b, size_t at, size_t *n)
+/* memcmp() without the sanitizer's and the fuzzer's part in it: what is compared is our own. */
+static int (*world_compare)(const void *a, const void *b, size_t n);
+
+/* The bytes of a block's page: at its end perhaps fewer than PAGE_SIZE. */
+static size_t world_page_bytes(const struct world_block *b, size_t page)
 {
-    const uint8_t *p = b->at + at;
-    *n = b->n - at < PAGE_SIZE ? b->n - at : PAGE_SIZE;
-    return !p[0] && !memcmp(p, p + 1, *n - 1);
+    size_t at = page * PAGE_SIZE;
+    return b->n - at < PAGE_SIZE ? b->n - at : PAGE_SIZE;
 }
 
-/* The bytes of a scratch area up to the last that is not zero, in pages. */
-static size_t world_written(const struct world_block *b)
+static bool world_page_zero(const struct world_block *b, size_t page)
 {
-    size_t at = (b->n - 1) & PAGE_MASK, n;
-    while (world_zero(b, at, &n)) {
-        if (!at)
-            return 0;
-        at -= PAGE_SIZE;
+    const uint8_t *p = b->at + page * PAGE_SIZE;
+    return !p[0] && !world_compare(p, p + 1, world_page_bytes(b, page) - 1);
+}
+
+/* Within a large block another thing begins here, which is filled from its own beginning. */
+__attribute__((unused))
+static void world_starts(struct world *w, const void *at)
+{
+    if (w->n_starts == WORLD_STARTS)
+        abort();
+    w->start[w->n_starts++] = at;
+}
+
+static bool world_start_in(const struct world *w, const uint8_t *page)
+{
+    for (size_t i = 0; i < w->n_starts; i++)
+        if ((uintptr_t)(w->start[i] - page) < PAGE_SIZE)
+            return true;
+    return false;
+}
+
+/* Tables, decoded code, events, text: a large block is mostly zero pages, in rows. */
+static void world_spans(const struct world *w, struct world_block *b)
+{
+    size_t n = (b->n + PAGE_SIZE - 1) / PAGE_SIZE, end = 0;
+    b->row_end = __real_host_page_alloc(n * sizeof *b->row_end);
+    if (!b->row_end)
+        abort();
+    for (size_t page = n; page-- > 0; ) {
+        bool zero = world_page_zero(b, page);
+        end = !zero ? 0 : end ? end : page + 1;
+        b->row_end[page] = (uint32_t)end;
+        if (world_start_in(w, b->at + page * PAGE_SIZE))
+            end = 0;
     }
-    return at + n;
 }
 
-/* Areas that are large, and are filled from their beginning: tables, decoded code, events. */
-static bool world_scratch(const struct world_block *b)
+static void world_keep_block(const struct world *w, struct world_block *b)
 {
-    return b->n >= (b->pages ? SCRATCH_BYTES : 8 * SCRATCH_BYTES);
+    b->image = __real_host_page_alloc(b->n + PAGE_SIZE);
+    if (!b->image)
+        abort();
+    if (b->n >= LARGE_BYTES)
+        world_spans(w, b);
+    for (size_t page = 0; page * PAGE_SIZE < b->n; page++)
+        if (!b->row_end || !b->row_end[page])
+            memcpy(b->image + page * PAGE_SIZE, b->at + page * PAGE_SIZE, world_page_bytes(b, page));
 }
 
 /* The world is as it shall be at the beginning of each input.  gmem and dirty may be NULL; with
@@ -292,14 +339,9 @@ static void world_end(struct world *w, struct gmem *gmem, struct dirty *dirty)
     if (gmem)
         world_keep_ram(w);
     qsort(w->block, w->n_blocks, sizeof w->block[0], world_by_address);
-    for (size_t i = 0; i < w->n_blocks; i++) {
-        struct world_block *b = &w->block[i];
-        b->image = __real_host_page_alloc(b->n + PAGE_SIZE);
-        if (!b->image)
-            abort();
-        b->used = world_scratch(b) ? world_written(b) : b->n;
-        memcpy(b->image, b->at, b->used);
-    }
+    world_compare = (int (*)(const void *, const void *, size_t))dlsym(RTLD_NEXT, "memcmp");
+    for (size_t i = 0; i < w->n_blocks; i++)
+        world_keep_block(w, &w->block[i]);
 }
 
 /* An input begins: what it allocates is to be noted. */
@@ -339,29 +381,51 @@ static void world_put_ram(struct world *w)
 }
 
 __attribute__((no_sanitize("all")))
+static bool world_put_block_page(struct world_block *b, size_t page)
+{
+    size_t at = page * PAGE_SIZE, n = world_page_bytes(b, page);
+    if (!world_compare(b->at + at, b->image + at, n))
+        return false;
+    memcpy(b->at + at, b->image + at, n);
+    return true;
+}
+
+/* Behind so many pages of a row that are still zero nothing was written.  A page of a table may
+ * have been cleared again. */
+static unsigned world_gap(const struct world_block *b)
+{
+    return b->pages ? 8 : 2;
+}
+
+__attribute__((no_sanitize("all")))
 static void world_put_block(struct world_block *b)
 {
-    for (size_t at = 0; at < b->used; at += PAGE_SIZE) {
-        size_t n = b->used - at < PAGE_SIZE ? b->used - at : PAGE_SIZE;
-        if (memcmp(b->at + at, b->image + at, n))
-            memcpy(b->at + at, b->image + at, n);
+    unsigned clean = 0;
+    for (size_t page = 0, next; page * PAGE_SIZE < b->n; page = next) {
+        bool put = world_put_block_page(b, page), in_row = b->row_end && b->row_end[page];
+        clean = put || !in_row ? 0 : clean + 1;
+        next = page + 1;
+        if (in_row && (clean >= world_gap(b) || next == b->row_end[page])) {
+            next = b->row_end[page];
+            clean = 0;
+        }
     }
 }
 
-/* Behind what was used of it a scratch area was zero. */
-static void world_clear_scratch(struct world_block *b)
+/* Is every byte of the world that was allocated as in its image? */
+__attribute__((no_sanitize("all")))
+static bool world_same(const struct world *w)
 {
-    unsigned clean = 0;
-    for (size_t at = b->used, n; at < b->n && clean < SCRATCH_GAP; at += PAGE_SIZE) {
-        clean = world_zero(b, at, &n) ? clean + 1 : 0;
-        if (!clean)
-            memset(b->at + at, 0, n);
-    }
+    for (size_t i = 0; i < w->n_blocks; i++)
+        if (world_compare(w->block[i].at, w->block[i].image, w->block[i].n))
+            return false;
+    return true;
 }
 
 /* As it was at world_end().  False: the input has freed what cannot come back. */
 static bool world_put_back(struct world *w)
 {
+    static unsigned n;
     world_now = NULL;
     if (w->broken)
         return false;
@@ -373,8 +437,8 @@ static bool world_put_back(struct world *w)
             __asan_unpoison_memory_region(w->block[i].at, w->block[i].n);
         w->block[i].gone = false;
         world_put_block(&w->block[i]);
-        world_clear_scratch(&w->block[i]);
     }
+    bug_if(++n % ALL_BYTES_EVERY == 0 && !world_same(w), "a large block is not filled in order");
     return true;
 }
 
@@ -383,8 +447,13 @@ __attribute__((unused))
 static void world_drop(struct world *w)
 {
     world_now = NULL;
-    for (size_t i = 0; i < w->n_blocks; i++)
-        __real_host_page_free(w->block[i].image, w->block[i].n + PAGE_SIZE);
+    for (size_t i = 0; i < w->n_blocks; i++) {
+        size_t n = w->block[i].n;
+        __real_host_page_free(w->block[i].image, n + PAGE_SIZE);
+        if (w->block[i].row_end)
+            __real_host_page_free(w->block[i].row_end, (n + PAGE_SIZE - 1) / PAGE_SIZE *
+                                                           sizeof w->block[i].row_end[0]);
+    }
     for (size_t i = 0; w->gmem && i < NELEM(w->ram_image); i++)
         if (w->ram_image[i])
             __real_host_page_free(w->ram_image[i], gmem_region(w->gmem, i)->size);
