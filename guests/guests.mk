@@ -22,9 +22,12 @@ guests_boot := boot bios
 guests_crash := ud2-no-idt divide-no-idt idt-one-short gate-absent gate-data gate-type \
     stack-unmapped tss-ss0-null long-no-idt irq-not-remapped paging-self-unmapped \
     idt-unmapped no-tss int-dpl stack-overflow handler-beyond gdt-garbage \
-    long-gate-code32 long-gate-8-bytes long-ist-zero task-gate-no-tss exception-no-gate
-guests_silent := uart-busy uart-no-out2
-guests_crash_boot := jump-bad-selector
+    long-gate-code32 long-gate-8-bytes long-ist-zero task-gate-no-tss exception-no-gate \
+    iret-one-word-off error-code-left handler-returns missing-eoi hlt-no-sti irq-no-gate \
+    irq-in-stack-switch no-pae long-code-in-32 nx-not-enabled table-not-aligned cr3-linear \
+    gdt-lost lgdt-16-bit user-page sse-off stack-not-aligned null-call bios-call \
+    no-granularity iret-rpl
+guests_crash_boot := jump-bad-selector no-far-jump boot-too-long read-sector-0
 
 GUEST_LIB := trap.S init.c desc.c page.c real.S pic.c print.c string.c hypercall.c
 GUEST_DIR := $(BUILD)/guests

@@ -152,7 +152,9 @@ static void say_instruction(const struct explain_input *in, const struct deliver
     explain_say_place(in, at, out);
     while (n < sizeof bytes && in->read(in->arg, at + n, bytes + n, 1))
         n++;
-    if (n) {
+    if (!n && st->vector != VEC_PF) {
+        fputs(", where there is no memory", out);
+    } else if (n) {
         disasm(bytes, n, 16u << explain_code_width(c), st->rip, at - st->rip, in->symbols, &insn);
         fprintf(out, ": %s", insn.text);
     }

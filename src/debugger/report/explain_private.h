@@ -79,6 +79,9 @@ void explain_say_caller(const struct explain_input *in, FILE *out);
 /* Is there no code at the instruction: was the CPU sent to a wrong address, or ran it on? */
 bool explain_is_runaway(const struct explain_input *in, const struct delivery_step *st);
 
+/* What to check because of the reason that explain_refusal() tells; NULL: nothing. */
+const char *explain_check_refusal(const struct explain_input *in);
+
 /* What to check, as whole sentences: because of the exception itself, and because of its way to
  * a handler.  NULL: no sign of a known mistake. */
 const char *explain_check_cause(const struct explain_input *in, const struct delivery_step *st);

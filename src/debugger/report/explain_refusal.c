@@ -2,8 +2,8 @@
  * debugger/report/explain_refusal.c -- why the first exception of a chain was raised.
  *
  * The vector says little: #GP has some sixty causes.  The engine has kept the one that it was, and
- * a number (cpu/refusal.h); here they become half a sentence.  A page fault says by itself, in
- * its error code, what was wrong, so there is nothing to add.
+ * a number (cpu/refusal.h); here they become half a sentence, and advice on what to check.  A
+ * page fault says by itself, in its error code, what was wrong, so there is nothing to add.
  */
 #include "debugger/report/explain_private.h"
 
@@ -58,4 +58,125 @@ void explain_refusal(const struct explain_input *in, FILE *out)
     fprintf(out, "    the CPU refused it: %s", shared ? of_transfer[why] : info->about);
     say_number(in, info->at, in->chain->cause_at, out);
     fputs(".\n", out);
+}
+
+/* What to check then.  Where the sentence of REFUSAL_LIST says all, there is none. */
+static const char *const checks[N_OBSTACLES] = {
+    [OBSTACLE_RING0] =
+        "is this code meant to run in ring 3? A program asks the kernel to do it, by a system "
+        "call. If it is the kernel: who has left ring 0?",
+    [OBSTACLE_IOPL] =
+        "CLI and STI are the kernel's. A program needs IOPL 3 in its flags to use them, which "
+        "gives it all ports too.",
+    [OBSTACLE_PORT] =
+        "a program asks the kernel to do I/O. It may do so itself with IOPL 3 in its flags, or "
+        "if the I/O bitmap of its TSS opens the port.",
+    [OBSTACLE_UD2] =
+        "which check of the program has failed here? Compilers put UD2 where they are sure that "
+        "nobody comes (behind a call that must not return, or after undefined behaviour), and "
+        "for __builtin_trap() and panics.",
+    [OBSTACLE_NO_INSN] =
+        "is it code, and built for this CPU and mode? Data look so, 64-bit code in a 32-bit "
+        "segment does, and so do extensions that CPUID does not announce (AVX: build with "
+        "-mno-avx).",
+    [OBSTACLE_INSN_MODE] =
+        "was this code built for another mode? Bits D and L of the code segment's descriptor say "
+        "how wide CS reads it.",
+    [OBSTACLE_REGISTER] = "is the number of the register right?",
+    [OBSTACLE_SYSCALL_OFF] =
+        "set EFER.SCE (MSR 0xc0000080, bit 0) before the first SYSCALL, and STAR, LSTAR and "
+        "SFMASK.",
+    [OBSTACLE_SYSENTER_CS] =
+        "write the MSRs 0x174 to 0x176 (CS, ESP, EIP of the kernel) before the first SYSENTER.",
+    [OBSTACLE_SSE_OFF] =
+        "before the first SSE instruction clear CR0.EM, and set CR0.MP, CR4.OSFXSR and "
+        "CR4.OSXMMEXCPT; or build the kernel without SSE (-mno-sse, -mgeneral-regs-only).",
+    [OBSTACLE_SSE_EMULATED] =
+        "before the first SSE instruction clear CR0.EM, and set CR0.MP, CR4.OSFXSR and "
+        "CR4.OSXMMEXCPT; or build the kernel without SSE (-mno-sse, -mgeneral-regs-only).",
+    [OBSTACLE_FPU_EMULATED] =
+        "clear CR0.EM, set CR0.MP, and execute FNINIT before the first floating-point "
+        "instruction.",
+    [OBSTACLE_FPU_SWITCHED] =
+        "the handler of #NM executes CLTS and loads the FPU's registers of the task; a kernel "
+        "that does not switch them lazily leaves TS at 0.",
+    [OBSTACLE_SIMD_UNKNOWN] =
+        "set CR4.OSXMMEXCPT, and have a handler for vector 19; or leave MXCSR at 0x1f80, which "
+        "masks all.",
+    [OBSTACLE_DIVIDE_ZERO] = "where does the divisor come from?",
+    [OBSTACLE_DIVIDE_RANGE] =
+        "was the upper half of the dividend set before the division? DIV wants XOR EDX, EDX, "
+        "IDIV wants CDQ. (The lowest number divided by -1 does not fit either.)",
+    [OBSTACLE_OPERAND_16] =
+        "is the stack aligned? Compilers count on a stack pointer that is a multiple of 16 "
+        "before each CALL: at the kernel's entry, in stubs of handlers and for new threads too.",
+    [OBSTACLE_CANONICAL] =
+        "is the pointer whole? Moves of 32 bits lose its upper half; in the upper half of the "
+        "address space bits 63 to 47 are all 1.",
+    [OBSTACLE_SEG_NULL] =
+        "who has loaded that segment register with 0? An IRET to ring 3 clears those that ring 3 "
+        "may not use: load them with the user's data selector.",
+    [OBSTACLE_SEG_WRITE] =
+        "the kernel's data segment has access byte 0x92: W (bit 1) is 1, bit 3 is 0.",
+    [OBSTACLE_SEG_READ] = "a code segment that is read needs R (bit 1 of the access byte): 0x9a.",
+    [OBSTACLE_SEG_LIMIT] =
+        "is G (granularity) set in the descriptor? A limit of 0xfffff means 4 GiB with it and 1 "
+        "MiB without.",
+    [OBSTACLE_BRANCH_LIMIT] =
+        "is G (granularity) set in the descriptor of CS? A limit of 0xfffff means 4 GiB with it "
+        "and 1 MiB without.",
+    [OBSTACLE_HANDLER_LIMIT] =
+        "is G (granularity) set in the descriptor of the code segment? A limit of 0xfffff means "
+        "4 GiB with it and 1 MiB without.",
+    [OBSTACLE_CODE_LIMIT_HIT] =
+        "is G (granularity) set in the descriptor of CS? A limit of 0xfffff means 4 GiB with it "
+        "and 1 MiB without.",
+    [OBSTACLE_SEL_NULL] =
+        "a selector is the index in the GDT times 8; entry 0 is the null descriptor, and CS and "
+        "SS cannot do with it.",
+    [OBSTACLE_SEL_LIMIT] =
+        "is the selector the index in the GDT times 8, and is the limit that LGDT loads the size "
+        "of the whole GDT in bytes minus 1?",
+    [OBSTACLE_SEL_SS] =
+        "SS needs the data segment of its ring: access byte 0x92 in ring 0; 0xf2, and RPL 3 in "
+        "the selector, in ring 3.",
+    [OBSTACLE_SEL_DATA] =
+        "is the selector that of a data segment (access byte 0x92, in ring 3 0xf2) in the GDT "
+        "that LGDT loaded last?",
+    [OBSTACLE_SEL_CODE] =
+        "is the selector that of a code segment of this ring (access byte 0x9a, RPL 0) in the "
+        "GDT that LGDT loaded last? In long mode L is 1 and D is 0.",
+    [OBSTACLE_SEL_RETURN] =
+        "a return to ring 3 needs a code segment with DPL 3 (access byte 0xfa) and RPL 3 in the "
+        "selector (index times 8 plus 3), and of SS the same.",
+    [OBSTACLE_SEL_SYSTEM] = "is the selector that of a code segment?",
+    [OBSTACLE_SEL_TSS] =
+        "LTR makes a TSS busy, so it cannot be loaded twice; the access byte is 0x89. In long "
+        "mode its descriptor has 16 bytes.",
+    [OBSTACLE_SEL_LDT] = "LLDT needs a descriptor with access byte 0x82; 0 if no LDT is used.",
+    [OBSTACLE_SEL_ABSENT] =
+        "bit 7 of the access byte (P) must be set, and the descriptor's bytes be in their order.",
+    [OBSTACLE_TASK_LINK] =
+        "who has set NT (bit 14 of the flags)? Or has IRET taken wrong flags before?",
+    [OBSTACLE_TASK_LONG] =
+        "who has set NT (bit 14 of the flags)? Or has IRET taken wrong flags before?",
+    [OBSTACLE_PG_WITHOUT_PE] =
+        "set CR0.PE and CR0.PG (bits 0 and 31); the others must stay as they are.",
+    [OBSTACLE_LONG_PAE] =
+        "long mode wants this order: CR4.PAE, CR3 with the PML4, EFER.LME, CR0.PG.",
+    [OBSTACLE_PDPTE] =
+        "was EFER.LME set before paging was switched on? Without it CR4.PAE means PAE paging, "
+        "and CR3 points to four PDPT entries, not to a PML4.",
+    [OBSTACLE_PDPTE_NONE] = "does CR3 hold a physical address?",
+    [OBSTACLE_CR4_RESERVED] = "does CPUID announce what these bits switch on?",
+    [OBSTACLE_EFER_RESERVED] = "does CPUID announce what these bits switch on?",
+    [OBSTACLE_EFER_PAGING] = "set EFER.LME before CR0.PG.",
+    [OBSTACLE_MSR_UNKNOWN] =
+        "is the number in ECX right, and does CPUID announce what the MSR belongs to?",
+    [OBSTACLE_MSR_VALUE] = "EDX:EAX is the value, EDX its upper half.",
+};
+
+const char *explain_check_refusal(const struct explain_input *in)
+{
+    return in->chain->cause < N_OBSTACLES ? checks[in->chain->cause] : NULL;
 }

@@ -34,6 +34,14 @@ static bool is_protected(const struct explain_input *in)
     return !explain_is_real(in->cpu);
 }
 
+/* After a reset IDTR has base 0 and limit 0x3ff or 0xffff: the vector table of real mode. */
+static bool has_vector_table_of_real_mode(const struct explain_input *in,
+                                          const struct delivery_step *st)
+{
+    (void)st;
+    return is_protected(in) && in->cpu->idtr.base == 0 && in->cpu->idtr.limit >= 0x3ff;
+}
+
 /*
  * The first exception: page faults
  */
@@ -142,6 +150,13 @@ static bool is_fill(const struct explain_input *in, gla_t at, unsigned n)
     return true;
 }
 
+/* Is the instruction below 1 MiB, while the program with all its symbols lies above? */
+static bool is_below_program(const struct explain_input *in, gla_t at)
+{
+    uint64_t lowest, end;
+    return at < 0x100000 && symbols_at(in->symbols, 0, &lowest, &end) && lowest >= 0x100000;
+}
+
 /* Is the instruction, or what lies before it, no code?  (Before a function may lie anything.) */
 static bool runs_through_nothing(const struct explain_input *in, const struct delivery_step *st)
 {
@@ -150,12 +165,38 @@ static bool runs_through_nothing(const struct explain_input *in, const struct de
     uint64_t offset = 1;
     if (st->type != EVENT_EXCEPTION || st->vector == VEC_DB || !is_protected(in))
         return false;
-    if (st->rip < 0x400 || is_fill(in, at, 2))
+    if (st->rip < 0x400 || is_fill(in, at, 2) || is_below_program(in, at))
         return true;
     if (!in->read(in->arg, at, &byte, 1))
         return st->vector != VEC_PF;
     bool begins_function = symbols_find(in->symbols, at, &offset) && offset == 0;
     return !begins_function && is_fill(in, at - 16, 16);
+}
+
+/* CS has what real mode put there: base 16 times the selector, 64 KiB, 16-bit code. */
+static bool has_cs_of_real_mode(const struct explain_input *in, const struct delivery_step *st)
+{
+    const struct cpu_state *c = in->cpu;
+    const struct segment *cs = &c->seg[SEG_CS];
+    return st->type != EVENT_SOFTWARE && is_protected(in) && !(c->rflags & FLAG_VM) &&
+           cs->base == (uint64_t)cs->sel << 4 && cs->limit == 0xffff && !(cs->attr & SEG_DB);
+}
+
+/* Long mode is on, but CS is the 32-bit segment of before: what is 64-bit code means something
+ * else there. */
+static bool is_stuck_in_compatibility_mode(const struct explain_input *in,
+                                           const struct delivery_step *st)
+{
+    return st->type == EVENT_EXCEPTION && explain_is_long(in->cpu) && st->ring == 0 && !st->error &&
+           explain_code_width(in->cpu) != CODE64;
+}
+
+/* The IDT still is the vector table of real mode: this is a boot loader, or what it has loaded. */
+static bool runs_where_nothing_was_loaded(const struct explain_input *in,
+                                          const struct delivery_step *st)
+{
+    return runs_through_nothing(in, st) && has_vector_table_of_real_mode(in, st) &&
+           st->rip < 0xa0000;
 }
 
 /* INT 10h to 1Ah are services of a BIOS: 16-bit code, reached through real mode's table. */
@@ -166,14 +207,14 @@ static bool calls_bios(const struct explain_input *in, const struct delivery_ste
 
 static bool is_single_step(const struct explain_input *in, const struct delivery_step *st)
 {
-    return is_exception(st, VEC_DB) && (in->cpu->dr[6] & BIT(14));
+    return is_exception(st, VEC_DB) && (in->cpu->rflags & FLAG_TF);
 }
 
 /* The first that is there is told. */
 static const struct sign causes[] = {
     { calls_null,
-      "was a function pointer 0, or a return address? The CPU was sent to address 0 by a jump, a "
-      "call or a RET whose stack held something else." },
+      "was a function pointer 0, or a return address? The CPU was sent to address 0 by a jump, "
+      "a call or a RET whose stack held something else." },
     { meets_no_table,
       "do CR3 and the entries hold physical addresses? A kernel linked into the upper half of "
       "the address space must subtract that offset before it stores one." },
@@ -183,21 +224,22 @@ static const struct sign causes[] = {
     { lacks_user_bit,
       "what ring 3 uses needs U/S = 1 in the entries of all levels, not in the last one alone." },
     { is_write_protected,
-      "what is written to needs R/W = 1 in the entries of all levels; with CR0.WP that holds for "
-      "ring 0 too." },
+      "what is written to needs R/W = 1 in the entries of all levels; with CR0.WP that holds "
+      "for ring 0 too." },
     { has_just_changed_paging,
       "do the page tables map the instruction itself? Code that switches paging on (or changes "
-      "CR3) must be mapped at the address at which it is running, until it has jumped elsewhere." },
+      "CR3) must be mapped at the address at which it is running, until it has jumped "
+      "elsewhere." },
     { explain_fetch_failed,
       "do the page tables map the instruction itself? Code that switches paging on must map "
       "itself, and code that jumps to another address must map that." },
     { misses_gdt,
-      "do the page tables map the GDT? Loading a selector reads it, and the base that LGDT takes "
-      "is a linear address." },
+      "do the page tables map the GDT? Loading a selector reads it, and the base that LGDT "
+      "takes is a linear address (of which only 24 bits count if its operand is 16 bits wide)." },
     { is_stack_overflow,
-      "the stack has overflowed (endless recursion, large local arrays): the address is next to "
-      "the stack pointer. To see it handled, a double fault needs a stack of its own: IST, or a "
-      "task gate." },
+      "the stack has overflowed (endless recursion, large local arrays): the address is next "
+      "to the stack pointer. To see it handled, a double fault needs a stack of its own: IST, "
+      "or a task gate." },
     { is_stack_unmapped,
       "is the stack pointer right, and its page mapped? The address is next to it." },
     { uses_null, "is a pointer 0? The address is that of a field or element behind address 0." },
@@ -207,17 +249,27 @@ static const struct sign causes[] = {
     { is_page_fault,
       "is the address right (a pointer not set, an index too large)? Else it must be mapped "
       "before it is used." },
+    { has_cs_of_real_mode,
+      "has a far jump followed the MOV to CR0? CS still is what it was in real mode: 32-bit "
+      "code is read as 16-bit code until a far jump has loaded a selector of the GDT." },
+    { is_stuck_in_compatibility_mode,
+      "has a far jump led to 64-bit code? Long mode is on, but CS is a segment of 32-bit code: "
+      "until a far jump, call or return has loaded a code segment whose L is 1, 64-bit code is "
+      "read as 32-bit code." },
     { has_frame_elsewhere,
-      "does the handler take off the stack all that was put there? Each PUSH needs its POP, and "
-      "of vectors 8, 10 to 14 and 17 the error code must go (ADD ESP, 4 or ADD RSP, 8) before "
-      "IRET." },
+      "does the handler take off the stack all that was put there? Each PUSH needs its POP, "
+      "and of vectors 8, 10 to 14 and 17 the error code must go (ADD ESP, 4 or ADD RSP, 8) "
+      "before IRET." },
+    { runs_where_nothing_was_loaded,
+      "is there code? A BIOS loads one sector, 512 bytes, to 0x7c00; what lies behind must be "
+      "read by INT 13h, which counts sectors from 1 and sets CF if it has failed." },
     { runs_through_nothing,
       "is there code? The CPU has run into memory that nobody has filled: behind the end of a "
-      "function (a kernel's entry must not return or fall through), or by a jump, call or RET to "
-      "a wrong address." },
+      "function (a kernel's entry must not return or fall through), or by a jump, call or RET "
+      "to a wrong address." },
     { calls_bios,
-      "this INT is a service of the BIOS, which is there in real mode only. In protected mode a "
-      "kernel drives devices itself: text goes to 0xb8000 or to the serial port." },
+      "this INT is a service of the BIOS, which is there in real mode only. In protected mode "
+      "a kernel drives devices itself: text goes to 0xb8000 or to the serial port." },
     { is_single_step,
       "who has set TF (bit 8 of the flags)? It makes a #DB behind each instruction; a POPF or "
       "IRET with wrong flags does so too." },
@@ -226,14 +278,6 @@ static const struct sign causes[] = {
 /*
  * The way to a handler
  */
-
-/* After a reset IDTR has base 0 and limit 0x3ff or 0xffff: the vector table of real mode. */
-static bool has_vector_table_of_real_mode(const struct explain_input *in,
-                                          const struct delivery_step *st)
-{
-    (void)st;
-    return is_protected(in) && in->cpu->idtr.base == 0 && in->cpu->idtr.limit >= 0x3ff;
-}
 
 static bool has_no_idt(const struct explain_input *in, const struct delivery_step *st)
 {
@@ -244,6 +288,14 @@ static bool has_no_idt(const struct explain_input *in, const struct delivery_ste
 static bool is_irq_among_exceptions(const struct explain_input *in, const struct delivery_step *st)
 {
     return st->type == EVENT_IRQ && st->vector < 32 && is_protected(in);
+}
+
+static bool is_irq_without_stack(const struct explain_input *in, const struct delivery_step *st)
+{
+    (void)in;
+    return st->type == EVENT_IRQ && (st->obstacle == OBSTACLE_STACK_PAGE ||
+                                     st->obstacle == OBSTACLE_STACK_END ||
+                                     st->obstacle == OBSTACLE_STACK_ADDRESS);
 }
 
 static bool is_empty_gate(const struct explain_input *in, const struct delivery_step *st)
@@ -294,15 +346,15 @@ static const struct sign ways[] = {
       "was LIDT executed? The IDT is at 0, where real mode has its vector table, which has no "
       "gates of this mode." },
     { is_stack_in_idt,
-      "the stack pointer is in the midst of the IDT: the stack has grown into it and overwritten "
-      "gates. Is it large enough, and does each handler end with IRET? (A RET leaves CS and "
-      "flags on it, each time.)" },
+      "the stack pointer is in the midst of the IDT: the stack has grown into it and "
+      "overwritten gates. Is it large enough, and does each handler end with IRET? (A RET "
+      "leaves CS and flags on it, each time.)" },
     { is_idt_nowhere,
-      "is the IDT's base right? There is no memory. LIDT takes 2 bytes of limit and right behind "
-      "them the address: in C the struct must be packed." },
+      "is the IDT's base right? There is no memory. LIDT takes 2 bytes of limit and right "
+      "behind them the address: in C the struct must be packed." },
     { is_irq_among_exceptions,
-      "were the PICs told other vectors (ICW2) before STI? A BIOS leaves IRQ 0 to 7 at vectors 8 "
-      "to 15, which are those of exceptions: the timer's looks like a double fault." },
+      "were the PICs told other vectors (ICW2) before STI? A BIOS leaves IRQ 0 to 7 at vectors "
+      "8 to 15, which are those of exceptions: the timer's looks like a double fault." },
     { is_irq_without_gate,
       "a device's interrupt needs a gate before STI; those without one are masked at the PIC "
       "(ports 0x21 and 0xa1, a bit for each)." },
@@ -310,8 +362,12 @@ static const struct sign ways[] = {
       "was this gate filled in? A gate has 8 bytes, in long mode 16. Is the IDT at the address "
       "that LIDT was given?" },
     { lacks_ltr,
-      "was LTR executed? TR is 0: there is no TSS with SS0 and ESP0 (in long mode RSP0) for ring "
-      "0." },
+      "was LTR executed? TR is 0: there is no TSS with SS0 and ESP0 (in long mode RSP0) for "
+      "ring 0." },
+    { is_irq_without_stack,
+      "was the stack pointer in the midst of a change? While IF is 1 an interrupt may come "
+      "between any two instructions and needs a good stack: CLI before the change, STI behind "
+      "it." },
     { is_stack_pointer_zero,
       "was the stack pointer set? The frame would lie just below address 0: the pointer was 0. "
       "It comes from the TSS (ESP0, RSP0, IST) if the gate changes stacks, else it is ESP or "
@@ -334,7 +390,8 @@ bool explain_is_runaway(const struct explain_input *in, const struct delivery_st
 
 const char *explain_check_cause(const struct explain_input *in, const struct delivery_step *st)
 {
-    return find(causes, NELEM(causes), in, st);
+    const char *sign = find(causes, NELEM(causes), in, st);
+    return sign ? sign : explain_check_refusal(in);
 }
 
 const char *explain_check_way(const struct explain_input *in, const struct delivery_step *st)
