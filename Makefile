@@ -17,7 +17,7 @@ HARDDEF := -DVITRINE_HARD
 endif
 CFLAGS  ?=
 ALL_CFLAGS = -std=gnu11 $(OPT) -g $(WARN) $(HARDDEF) -D_GNU_SOURCE -Isrc $(CFLAGS)
-LDLIBS  := -lreadline -lZydis -lelf -ldw -lzstd -lncursesw -ltinfo -lpthread
+LDLIBS  := -lreadline -lZydis -lelf -ldw -lzstd -lncursesw -ltinfo -lcjson -lpthread
 
 base := \
     base/host.c \
@@ -280,7 +280,18 @@ debugger := \
     debugger/tui/timeline.c \
     debugger/tui/devices.c \
     debugger/tui/serial.c
+lab := \
+    lab/wire.c \
+    lab/jail.c \
+    lab/cut.c \
+    lab/build.c \
+    lab/spec.c \
+    lab/rule.c \
+    lab/run.c \
+    lab/grade.c \
+    lab/grade_print.c
 cmd := \
+    cmd/lab.c \
     cmd/options.c \
     cmd/foreign.c \
     cmd/terminal.c \
@@ -299,7 +310,7 @@ cmd := \
     cmd/report.c \
     cmd/tui.c
 
-SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(cmd))
+SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(lab) $(cmd))
 MAIN    := src/cmd/main.c
 # Assembly that is data to us: the 16-bit code of our BIOS.
 ASM     := vm/bios.S cpu/soft/ops/x87_host.S debugger/gdb/embedded_scripts.S cpu/soft/ops/sse_host.S
@@ -364,11 +375,12 @@ UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 
 # Guests: see guests/README.md.
 include guests/guests.mk
+include lab/lab.mk
 include tests/fuzz/fuzz.mk
 include tests/judge/judge.mk
 
 .PHONY: all
-all: $(BUILD)/vitrine guests
+all: $(BUILD)/vitrine guests labs
 
 $(BUILD)/vitrine: $(BUILD)/obj/cmd/main.o $(BUILD)/libvitrine.a
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDLIBS)
@@ -405,7 +417,7 @@ $(BUILD)/tests/robot: tests/robot/robot.c tests/robot/pty.h
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 PACKAGES := gcc make libzydis-dev libelf-dev libdw-dev libzstd-dev libncurses-dev libreadline-dev \
-    libcmocka-dev libunicorn-dev cppcheck clang clang-format libclang-rt-14-dev \
+    libcmocka-dev libunicorn-dev libcjson-dev patch cppcheck clang clang-format libclang-rt-14-dev \
     qemu-system-x86 bochs bochs-term bochsbios vgabios memtest86+ busybox-static cpio \
     gdb gdbserver lldb tmux babeltrace2 hyperfine pandoc man-db mandoc
 
@@ -432,7 +444,7 @@ SUITES_AT_A_TIME = $(shell expr $(JOBS) + 1)
 TINY     := $(SAN)$(HARD)
 WIDE     := tests/static tests/gdb tests/tui tests/matrix tests/trace tests/gdbpair tests/kvm-debug \
     tests/reverse "tests/lockstep soft/nested kvm" tests/debug tests/signals tests/robot/run \
-    tests/lockstep tests/exit-on tests/stories tests/crash tests/silence tests/deterministic tests/self tests/usage $(UNIT_BINS)
+    tests/lockstep tests/exit-on tests/stories tests/crash tests/silence tests/deterministic tests/self tests/usage tests/lab/run $(UNIT_BINS)
 SHORT    := $(if $(TINY),,tests/fuzz-short "tests/kvm-sim/run --short" "tests/memtest --short" "tests/linux --short") \
     "$(JUDGE) --cases $(if $(TINY),20000,100000)" "$(JUDGE) --silicon --vendor amd --cases 10000"
 LONG     := $(if $(TINY),,tests/memtest tests/kvm-sim/run tests/linux tests/fuzz-short tests/kernel-session) \

@@ -29,6 +29,7 @@ int cmd_debug(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_engines(int argc, char **argv);
 int cmd_gdb(int argc, char **argv);
+int cmd_lab(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_run(int argc, char **argv);

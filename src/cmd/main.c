@@ -37,6 +37,7 @@ static const struct command commands[] = {
       "count exits by reason, port and place" },
     { "trace",   cmd_trace,   "FILE.trace",      "print, filter and explain a trace" },
     { "report",  cmd_report,  "FILE.trace -o OUT.html", "a trace as one web page" },
+    { "lab",     cmd_lab,     "VERB N [FILE]",   "the course's assignments: begin, check, grade" },
     { "tui",     cmd_tui,     "[options] GUEST | FILE.trace",
       "watch a guest, or a trace, on the terminal" },
 };

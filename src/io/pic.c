@@ -135,6 +135,7 @@ static unsigned highest(const struct chip *c, unsigned lines)
  * "Special Mask Mode", "The Special Fully Nested Mode"] */
 static unsigned chip_request(const struct chip *c, bool first)
 {
+    /* lab 7 begin: (void)c, (void)first, (void)rank_of; return highest(c, 0); */
     unsigned line = highest(c, chip_irr(c) & ~(unsigned)c->imr);
     unsigned busy = c->special_mask ? c->isr & ~(unsigned)c->imr : c->isr;
     if (c->wait != WAIT_NOTHING || line == NONE)
@@ -143,12 +144,14 @@ static unsigned chip_request(const struct chip *c, bool first)
         busy &= ~(unsigned)BIT(CASCADE);    /* the second chip may interrupt itself */
     unsigned serving = highest(c, busy);
     return serving == NONE || rank_of(c, line) < rank_of(c, serving) ? line : NONE;
+    /* lab 7 end */
 }
 
 /* Carry the second chip's output to the first, and the first's to the CPU.  Called after every
  * change of either chip.  [8259A "Cascade Mode"] */
 static void settle(struct pic *p)
 {
+    /* lab 7 begin: (void)p, (void)chip_request; */
     struct chip *first = &p->chip[0];
     bool up = chip_request(&p->chip[1], false) != NONE;
     if (up && !(first->pins & BIT(CASCADE))) {
@@ -163,6 +166,7 @@ static void settle(struct pic *p)
         p->int_level = level;
         irq_set(&p->intr, level);
     }
+    /* lab 7 end */
 }
 
 /* A rising pin also sets the edge latch, which an acknowledge clears: with the pin still up there
@@ -170,6 +174,7 @@ static void settle(struct pic *p)
  * [8259A "Edge and Level Triggered Modes"] */
 static void pic_set_line(void *pic, unsigned n, bool level)
 {
+    /* lab 7 begin: (void)pic, (void)n, (void)level; */
     struct pic *p = pic;
     bug_if(n > 15 || n == CASCADE, "the PC has no interrupt line %u", n);
     struct chip *c = &p->chip[n / 8];
@@ -184,6 +189,7 @@ static void pic_set_line(void *pic, unsigned n, bool level)
         c->edge &= (uint8_t)~bit;
     }
     settle(p);
+    /* lab 7 end */
 }
 
 /* The chip's half of an acknowledge: into service, out of the edge latch.  The
@@ -191,6 +197,7 @@ static void pic_set_line(void *pic, unsigned n, bool level)
  * makes a new edge at the first. */
 static void chip_take(struct pic *p, unsigned i, unsigned line)
 {
+    /* lab 7 begin: (void)p, (void)i, (void)line; */
     struct chip *c = &p->chip[i];
     if (i == 1)
         p->chip[0].pins &= (uint8_t)~BIT(CASCADE);
@@ -199,6 +206,7 @@ static void chip_take(struct pic *p, unsigned i, unsigned line)
         c->isr |= (uint8_t)BIT(line);
     else if (c->rotate_aeoi)
         c->lowest = (uint8_t)line;
+    /* lab 7 end */
 }
 
 bool pic_pending(const struct pic *p)
@@ -230,6 +238,7 @@ static struct irq_ack spurious(struct pic *p, unsigned i)
  * [8259A "Interrupt Sequence"] */
 struct irq_ack pic_ack(struct pic *p)
 {
+    /* lab 7 begin: (void)chip_take; return spurious(p, 0); */
     unsigned i = 0, line = chip_request(&p->chip[0], true);
     if (line == NONE)
         return spurious(p, 0);
@@ -245,6 +254,7 @@ struct irq_ack pic_ack(struct pic *p)
     }
     settle(p);
     return (struct irq_ack){ (uint8_t)(p->chip[i].icw2 | line), (uint8_t)(8 * i + line), false };
+    /* lab 7 end */
 }
 
 /* ICW1 starts the sequence and clears what the data sheet lists. */
@@ -275,6 +285,7 @@ static void end_of_interrupt(struct pic *p, unsigned i, unsigned line, uint8_t o
 /* [8259A "Operation Command Words (OCWs)", OCW2] */
 static void write_ocw2(struct pic *p, unsigned i, uint8_t value)
 {
+    /* lab 7 begin: (void)end_of_interrupt, (void)p, (void)i, (void)value; */
     enum { SET_RAEOI_OFF, EOI, NOP, EOI_LINE, SET_RAEOI, ROTATE_EOI, SET_LOWEST, ROTATE_EOI_LINE };
     struct chip *c = &p->chip[i];
     unsigned named = value & OCW2_LINE;
@@ -305,6 +316,7 @@ static void write_ocw2(struct pic *p, unsigned i, uint8_t value)
     case NOP:
         break;
     }
+    /* lab 7 end */
 }
 
 /* Which register the next reads show, the poll command, and the special mask mode. */

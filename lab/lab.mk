@@ -1,0 +1,48 @@
+# Labs: see doc/labs.md.  A lab whose part is cut out of the source has a stand-in for it, which
+# is linked into a monitor of its own: the archive's member is not taken, because the stand-in
+# defines the same names before.  A lab's own guests are lab/NN-name/guests/NAME.c.
+
+LABS         := $(patsubst lab/%/lab,%,$(wildcard lab/*/lab))
+LAB_MONITORS := $(foreach l,$(LABS),$(if $(wildcard lab/$l/standin.c),$(BUILD)/lab/$(firstword $(subst -, ,$l))/monitor))
+lab_guests   := $(foreach l,$(LABS),$(patsubst lab/$l/guests/%.c,%,$(wildcard lab/$l/guests/*.c)))
+LAB_GUESTS   := $(lab_guests:%=$(GUEST_DIR)/%.elf)
+
+# What a submission is compiled with: copies of all headers, and nothing else of the source.
+LAB_HEADERS  := $(HEADERS:src/%=$(BUILD)/lab/include/%)
+LAB_SERVERS  := $(LAB_MONITORS:%/monitor=%/server.o)
+
+##  labs       the trusted monitors and the guests of the course's labs
+.PHONY: labs
+labs: $(LAB_MONITORS) $(LAB_SERVERS) $(LAB_HEADERS) $(LAB_GUESTS)
+
+$(BUILD)/lab/include/%.h: src/%.h
+	@mkdir -p $(@D)
+	cp $< $@
+
+define lab_monitor
+$(BUILD)/lab/$1/standin.o: $2/standin.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) -MMD -MP -c -o $$@ $$<
+$(BUILD)/lab/$1/server.o: $2/server.c src/lab/wire.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) -MMD -MP -c -o $$(@D)/main.o $2/server.c
+	$$(CC) $$(ALL_CFLAGS) -c -o $$(@D)/wire.o src/lab/wire.c
+	ld -r -o $$@ $$(@D)/main.o $$(@D)/wire.o
+$(BUILD)/lab/$1/monitor: $(BUILD)/obj/cmd/main.o $(BUILD)/lab/$1/standin.o $(BUILD)/libvitrine.a
+	$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ $$(LDLIBS)
+endef
+$(foreach l,$(LABS),$(if $(wildcard lab/$l/standin.c),$(eval $(call lab_monitor,$(firstword $(subst -, ,$l)),lab/$l))))
+
+define lab_guest
+$(GUEST_DIR)/obj32/lab/$2.c.o: lab/$1/guests/$2.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(GUEST_CFLAGS32) -MMD -MP -c -o $$@ $$<
+$(GUEST_DIR)/$2.elf: $(GUEST_DIR)/obj32/lab/$2.c.o $(GUEST_OBJ32) guests/lib/link.ld
+	$$(CC) -m32 $(GUEST_LDFLAGS) -T guests/lib/link.ld -o $$@ $$(filter %.o %.a,$$^)
+endef
+$(foreach l,$(LABS),$(foreach g,$(patsubst lab/$l/guests/%.c,%,$(wildcard lab/$l/guests/*.c)),$(eval $(call lab_guest,$l,$g))))
+
+##  try-lab    N=7: starter, real source, right solutions and mutants of a lab, graded side by side
+.PHONY: try-lab
+try-lab: all
+	$(BUILD)/vitrine lab try $(N)

@@ -1,0 +1,402 @@
+/*
+ * cmd/lab.c -- `vitrine lab`: the course's programming assignments.
+ *
+ *     list         which there are
+ *     start N      the starter: the real source without what is to be written
+ *     check N      build the student's part, run it in a jail, judge it, explain
+ *     grade N      the same for a grader: seed, results.json
+ *     try N        for a teacher: starter, real source, right solutions and mutants side by side
+ *     explain N    the rules of a lab, as sentences
+ *
+ * The work is done in src/lab/.  Here are only the folders, the words and the exit status.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/host.h"
+#include "cmd/cmd.h"
+#include "lab/build.h"
+#include "lab/grade.h"
+
+#define CANNOT 125
+
+static const char usage[] =
+    "usage: vitrine lab list\n"
+    "       vitrine lab start N [FILE]           the file to begin with\n"
+    "       vitrine lab check N FILE             your points, and what is wrong\n"
+    "       vitrine lab grade N FILE [options]   the same, for a grader\n"
+    "       vitrine lab explain N                what earns points\n"
+    "       vitrine lab try N                    for teachers: all solutions kept with the lab\n"
+    "\nIn a lab you write one part of the monitor.  It runs in a process of its own, which can\n"
+    "open no file and sees nothing of the monitor but the calls of its own interface; the guests\n"
+    "and the trace are judged outside of it.\n"
+    "\noptions:\n"
+    "  --seed N       what the guests do differently each time (default 1)\n"
+    "  --json FILE    write Gradescope's results.json\n"
+    "  --answers FILE lines NAME: NUMBER, your answers to the lab's predictions\n"
+    "  --cc COMMAND   the compiler and its flags (default \"gcc -O2\")\n"
+    "  --few          try: only every third of the solutions\n"
+    "  --help         this help\n"
+    "\nexit status: 0 all points; 1 some are missing; 2 bad usage; 125 the host or a file was in\n"
+    "the way\n"
+    "\nexamples:\n"
+    "  vitrine lab start 7 pic.c\n"
+    "  vitrine lab check 7 pic.c\n"
+    "  vitrine lab grade 7 pic.c --seed 4711 --json results.json\n";
+
+/* The command line, and what is found by it. */
+struct lab {
+    const char *verb, *file, *json, *answers, *compiler;
+    uint64_t    seed;
+    unsigned    number;
+    bool        few;                /* try: one mutant in three */
+    struct lab_folders folders;
+    struct lab_place   place;
+    struct lab_spec    spec;
+    double      prediction[LAB_RULES];
+};
+
+/* ---- where everything is ---- */
+
+/* The project that this program was built in; VITRINE_ROOT says another. */
+static bool find_root(struct lab *l)
+{
+    char *root = getenv("VITRINE_ROOT");
+    char *exe = realpath("/proc/self/exe", NULL);
+    if (!exe)
+        return false;
+    snprintf(l->place.vitrine, PATH_MAX, "%s", exe);
+    *strrchr(exe, '/') = 0;
+    snprintf(l->place.guests, PATH_MAX, "%.3000s/guests", exe);
+    snprintf(l->folders.build, PATH_MAX, "%.3000s", exe);
+    for (char *slash; !root && (slash = strrchr(exe, '/')) && slash > exe; ) {
+        char probe[PATH_MAX];
+        *slash = 0;
+        snprintf(probe, sizeof probe, "%.3000s/src/lab", exe);
+        root = access(probe, R_OK) == 0 ? exe : NULL;
+    }
+    if (root)
+        snprintf(l->folders.root, PATH_MAX, "%.3000s", root);
+    free(exe);
+    if (!root)
+        host_say("the labs are not here: set VITRINE_ROOT to the project's folder");
+    return root != NULL;
+}
+
+/* The folder lab/NN-name of lab N into l->folders.lab. */
+static bool find_lab(struct lab *l)
+{
+    char dir[PATH_MAX], prefix[8];
+    snprintf(dir, sizeof dir, "%.3000s/lab", l->folders.root);
+    snprintf(prefix, sizeof prefix, "%02u-", l->number);
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d)); )
+        if (strncmp(e->d_name, prefix, 3) == 0)
+            snprintf(l->folders.lab, PATH_MAX, "%.3000s/%.255s", dir, e->d_name);
+    if (d)
+        closedir(d);
+    if (!l->folders.lab[0])
+        host_say("there is no lab %u; `vitrine lab list` shows them", l->number);
+    return l->folders.lab[0];
+}
+
+static bool read_spec(struct lab *l)
+{
+    char path[PATH_MAX], why[300];
+    snprintf(path, sizeof path, "%.3000s/lab", l->folders.lab);
+    if (lab_spec_read(&l->spec, path, why, sizeof why)) {
+        host_say("%s: %s", path, why);
+        return false;
+    }
+    return true;
+}
+
+/* A new folder for traces and the submission; it stays, so that a student can look. */
+static bool make_work(struct lab *l)
+{
+    snprintf(l->folders.work, PATH_MAX, "%s/vitrine-lab-XXXXXX",
+             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    if (!mkdtemp(l->folders.work)) {
+        host_say("cannot make %s: %s", l->folders.work, strerror(errno));
+        return false;
+    }
+    memcpy(l->place.work, l->folders.work, PATH_MAX);
+    snprintf(l->place.monitor, PATH_MAX, "%.3000s/lab/%02u/monitor", l->folders.build, l->number);
+    return true;
+}
+
+/* NAME: NUMBER lines; a rule that is not named has no answer. */
+static bool read_answers(struct lab *l)
+{
+    char line[200], name[100];
+    double value;
+    for (unsigned i = 0; i < LAB_RULES; i++)
+        l->prediction[i] = -1;
+    FILE *f = l->answers ? fopen(l->answers, "re") : NULL;
+    if (l->answers && !f) {
+        host_say("%s: %s", l->answers, strerror(errno));
+        return false;
+    }
+    while (f && fgets(line, sizeof line, f))
+        for (unsigned i = 0; i < l->spec.n_rules; i++)
+            if (sscanf(line, " %99[^: ] : %lf", name, &value) == 2 &&
+                strcmp(name, l->spec.rule[i].name) == 0)
+                l->prediction[i] = value;
+    if (f)
+        fclose(f);
+    return true;
+}
+
+/* ---- verbs ---- */
+
+static int list(struct lab *l)
+{
+    for (l->number = 0; l->number < 100; l->number++) {
+        char path[PATH_MAX], why[300];
+        DIR *d = NULL;
+        struct dirent *e;
+        snprintf(path, sizeof path, "%.3000s/lab", l->folders.root);
+        d = opendir(path);
+        while (d && (e = readdir(d)))
+            if (atoi(e->d_name) == (int)l->number && e->d_name[0] >= '0' && e->d_name[0] <= '9') {
+                snprintf(path, sizeof path, "%.3000s/lab/%.255s/lab", l->folders.root, e->d_name);
+                if (!lab_spec_read(&l->spec, path, why, sizeof why))
+                    printf("%3u  %-50s %3u points  %s\n", l->number, l->spec.title,
+                           lab_spec_points(&l->spec), l->spec.cut);
+                else
+                    host_say("%s: %s", path, why);
+                lab_spec_free(&l->spec);
+            }
+        if (d)
+            closedir(d);
+    }
+    return 0;
+}
+
+static int start(struct lab *l)
+{
+    char why[PATH_MAX + 100];
+    const char *name = strrchr(l->spec.cut, '/');
+    const char *to = l->file ? l->file : name ? name + 1 : l->spec.cut;
+    if (access(to, F_OK) == 0) {
+        host_say("%s is there already; it is not overwritten", to);
+        return CANNOT;
+    }
+    int cuts = lab_write_starter(&l->folders, &l->spec, to, why, sizeof why);
+    if (cuts < 0) {
+        host_say("%s", why);
+        return CANNOT;
+    }
+    printf("%s: %d places are yours to write.  Read %s/README.md, then\n"
+           "    vitrine lab check %u %s\n", to, cuts, l->folders.lab, l->number, to);
+    return 0;
+}
+
+static int explain(struct lab *l)
+{
+    printf("lab %u: %s\n\n", l->spec.number, l->spec.title);
+    for (unsigned i = 0; i < l->spec.n_rules; i++) {
+        const struct lab_rule *r = &l->spec.rule[i];
+        printf("  %-14s %3u  %s\n", r->name, r->points,
+               r->say ? r->say : "The guest prints what it should.");
+    }
+    return 0;
+}
+
+/* Build and grade one source.  0; 1 it does not compile (said is what the compiler said, and
+ * there are no points); or CANNOT, and the user has been told. */
+static int grade_source(struct lab *l, const char *source, struct lab_grade *g, char *said,
+                        size_t bytes)
+{
+    char why[400], program[PATH_MAX + 16];
+    memset(g, 0, sizeof *g);
+    g->spec = &l->spec;
+    if (lab_build(&l->folders, source, l->compiler, said, bytes))
+        return 1;
+    snprintf(program, sizeof program, "%s/submission", l->folders.work);
+    if (!lab_grade(g, &l->spec, &l->place, program, l->seed, l->prediction, why, sizeof why))
+        return 0;
+    host_say("%s", why);
+    return CANNOT;
+}
+
+static int write_json(struct lab *l, struct lab_grade *g)
+{
+    FILE *f = fopen(l->json, "we");
+    if (f && lab_grade_json(g, f) == 0 && fclose(f) == 0)
+        return 0;
+    host_say("%s: %s", l->json, strerror(errno));
+    return CANNOT;
+}
+
+static int grade(struct lab *l)
+{
+    static struct lab_grade g;
+    char said[8000], source[PATH_MAX];
+    if (!l->file || !realpath(l->file, source)) {
+        host_say("%s: %s", l->file ? l->file : "of which file?", l->file ? strerror(errno) : "");
+        return CANNOT;
+    }
+    int status = grade_source(l, source, &g, said, sizeof said);
+    if (status == 1)
+        printf("it does not compile:\n%s", said);
+    else if (status == 0) {
+        lab_grade_print(&g, stdout);
+        status = g.points < lab_spec_points(&l->spec);
+    }
+    if (status < CANNOT && l->json && write_json(l, &g))
+        status = CANNOT;
+    lab_grade_free(&g);
+    return status;
+}
+
+/* The names of the rules that lost points, in order, by commas. */
+static void lost_rules(const struct lab_grade *g, char *text, size_t n)
+{
+    size_t used = 0;
+    text[0] = 0;
+    for (unsigned r = 0; r < g->spec->n_rules; r++)
+        if (g->finding[r].share < 1 && g->spec->rule[r].kind != RULE_PREDICT && used < n)
+            used += (size_t)snprintf(text + used, n - used, "%s%s", used ? "," : "",
+                                     g->spec->rule[r].name);
+}
+
+/* Points without the predictions: those are the student's, not the source's. */
+static double source_points(const struct lab_grade *g, unsigned *most)
+{
+    double points = 0;
+    *most = 0;
+    for (unsigned r = 0; r < g->spec->n_rules; r++)
+        if (g->spec->rule[r].kind != RULE_PREDICT) {
+            points += g->finding[r].share * g->spec->rule[r].points;
+            *most += g->spec->rule[r].points;
+        }
+    return points;
+}
+
+/* One line of `try`.  `loses` is what it must lose; NULL: nothing; "*": nearly everything. */
+static bool try_one(struct lab *l, const char *name, const char *source, const char *loses)
+{
+    static struct lab_grade g;
+    char said[8000], lost[600];
+    unsigned most;
+    int status = grade_source(l, source, &g, said, sizeof said);
+    double points = source_points(&g, &most);
+    lost_rules(&g, lost, sizeof lost);
+    bool ok = status == 0 && (!loses                     ? points == most
+                              : strcmp(loses, "*") == 0 ? points <= 0.05 * most
+                                                        : strcmp(loses, lost) == 0);
+    printf("%-4s %5.4g of %u  %-24s %s%s\n", ok ? "ok" : "BAD", points, most, name,
+           lost[0] ? "loses " : "", lost);
+    if (!ok && status == 1)
+        printf("%s", said);
+    if (!ok && status == 0 && loses)
+        printf("     it should lose %s\n", loses);
+    if (!ok && status == 0 && !loses)
+        lab_grade_print(&g, stdout);
+    lab_grade_free(&g);
+    return ok;
+}
+
+static int try_all(struct lab *l)
+{
+    char source[PATH_MAX + 16], why[PATH_MAX + 100];
+    bool ok;
+    snprintf(source, sizeof source, "%s/part.c", l->folders.work);
+    ok = lab_write_starter(&l->folders, &l->spec, source, why, sizeof why) > 0 &&
+         try_one(l, "the starter", source, "*");
+    snprintf(source, sizeof source, "%s/%.200s", l->folders.root, l->spec.cut);
+    ok &= try_one(l, "the real source", source, NULL);
+    snprintf(source, sizeof source, "%s/part.c", l->folders.work);
+    for (unsigned i = 0; i < l->spec.n_cases; i++) {
+        const struct lab_case *c = &l->spec.cases[i];
+        if (l->few && i % 3)
+            continue;
+        if (lab_write_case(&l->folders, &l->spec, c, source, why, sizeof why)) {
+            printf("BAD  %s: %s\n", c->file, why);
+            ok = false;
+        } else
+            ok &= try_one(l, c->file, source, c->loses);
+    }
+    return ok ? 0 : 1;
+}
+
+static const struct verb {
+    const char *name;
+    int  (*run)(struct lab *l);
+    bool runs;                          /* needs a folder to work in */
+} verbs[] = {
+    { "start",   start,   false },
+    { "check",   grade,   true },
+    { "grade",   grade,   true },
+    { "explain", explain, false },
+    { "try",     try_all, true },
+};
+
+static int bad_usage(const char *what)
+{
+    host_say("%s; `vitrine lab --help` shows how", what);
+    return 2;
+}
+
+/* Options may stand anywhere; the other words are VERB N FILE. */
+static int parse(struct lab *l, int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "seed", required_argument, NULL, 's' }, { "json", required_argument, NULL, 'j' },
+        { "answers", required_argument, NULL, 'a' }, { "cc", required_argument, NULL, 'c' },
+        { "few", no_argument, NULL, 'f' },
+        { "help", no_argument, NULL, 'h' }, { 0 },
+    };
+    *l = (struct lab){ .seed = 1, .compiler = "gcc -O2" };
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1; )
+        switch (c) {
+        case 's': l->seed = strtoull(optarg, NULL, 0); break;
+        case 'j': l->json = optarg; break;
+        case 'a': l->answers = optarg; break;
+        case 'c': l->compiler = optarg; break;
+        case 'f': l->few = true; break;
+        case 'h': fputs(usage, stdout); return -1;
+        default:  return bad_usage("that is no option of `vitrine lab`");
+        }
+    l->verb = argv[optind];
+    if (!l->verb)
+        return bad_usage("list, start, check, grade, explain or try?");
+    if (strcmp(l->verb, "list") == 0)
+        return 0;
+    if (!argv[optind + 1])
+        return bad_usage("which lab? its number");
+    l->number = l->folders.number = (unsigned)atoi(argv[optind + 1]);
+    l->file = argv[optind + 2];
+    return 0;
+}
+
+int cmd_lab(int argc, char **argv)
+{
+    static struct lab l;
+    int status = parse(&l, argc, argv);
+    if (status)
+        return status < 0 ? 0 : status;
+    if (!find_root(&l))
+        return CANNOT;
+    if (strcmp(l.verb, "list") == 0)
+        return list(&l);
+    for (size_t i = 0; i < NELEM(verbs); i++)
+        if (strcmp(l.verb, verbs[i].name) == 0) {
+            if (!find_lab(&l) || !read_spec(&l) || !read_answers(&l) ||
+                (verbs[i].runs && !make_work(&l)))
+                status = CANNOT;
+            else
+                status = verbs[i].run(&l);
+            lab_spec_free(&l.spec);
+            return status;
+        }
+    return bad_usage("there is no such verb");
+}

@@ -1,0 +1,164 @@
+/*
+ * lab/build.c -- compilers, patches and starters.
+ */
+#include "lab/build.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <linux/landlock.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lab/cut.h"
+
+#define MAX_ARGS       40
+#define BUILD_SECONDS  60
+#define BUILD_MEMORY   (UINT64_C(4) << 30)
+#define BUILD_FILE     (UINT64_C(64) << 20)     /* the most that it may write into one file */
+
+#define MAY_READ  (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | \
+                   LANDLOCK_ACCESS_FS_READ_DIR)
+#define MAY_WRITE (MAY_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | \
+                   LANDLOCK_ACCESS_FS_REMOVE_FILE)
+
+/* A path that is not there needs no rule. */
+static void allow(int rules, const char *path, uint64_t access)
+{
+    struct landlock_path_beneath_attr below = { .allowed_access = access };
+    below.parent_fd = open(path, O_PATH | O_CLOEXEC);
+    if (below.parent_fd < 0)
+        return;
+    syscall(__NR_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &below, 0);
+    close(below.parent_fd);
+}
+
+/* The main() of the lab's submissions and the wire, compiled already. */
+static void server_path(const struct lab_folders *f, char *path, size_t n)
+{
+    snprintf(path, n, "%s/lab/%02u/server.o", f->build, f->number);
+}
+
+/* What a compiler needs to read.  Of /etc only the loader's cache. */
+static void lock_in(const struct lab_folders *f, const char *source)
+{
+    static const char *const system[] = { "/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache",
+                                          "/dev/null" };
+    struct landlock_ruleset_attr all = {
+        .handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1,
+    };
+    char path[PATH_MAX + 16];
+    int rules = (int)syscall(__NR_landlock_create_ruleset, &all, sizeof all, 0);
+    if (rules < 0)
+        return;
+    for (size_t i = 0; i < NELEM(system); i++)
+        allow(rules, system[i], i + 1 == NELEM(system) ? MAY_READ | LANDLOCK_ACCESS_FS_WRITE_FILE
+                                                      : MAY_READ);
+    snprintf(path, sizeof path, "%s/lab/include", f->build);
+    allow(rules, path, MAY_READ);
+    server_path(f, path, sizeof path);
+    allow(rules, path, LANDLOCK_ACCESS_FS_READ_FILE);
+    allow(rules, source, LANDLOCK_ACCESS_FS_READ_FILE);
+    allow(rules, f->work, MAY_WRITE);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    syscall(__NR_landlock_restrict_self, rules, 0);
+    close(rules);
+}
+
+/* In the child. */
+static void become(char **argv, int output, const struct lab_folders *f, const char *source)
+{
+    struct rlimit seconds = { BUILD_SECONDS, BUILD_SECONDS }, bytes = { BUILD_FILE, BUILD_FILE },
+                  memory = { BUILD_MEMORY, BUILD_MEMORY };
+    dup2(output, 1);
+    dup2(output, 2);
+    setenv("TMPDIR", f->work, 1);
+    setrlimit(RLIMIT_CPU, &seconds);
+    setrlimit(RLIMIT_FSIZE, &bytes);
+    setrlimit(RLIMIT_AS, &memory);
+    if (source)
+        lock_in(f, source);
+    execvp(argv[0], argv);
+    dprintf(2, "cannot start %s: %s\n", argv[0], strerror(errno));
+    _exit(127);
+}
+
+/* Run a command and wait; its output into `said`.  The status as of waitpid(), or -errno.  If
+ * `source` is given the command is locked in and may read that file. */
+static int run_tool(char **argv, const struct lab_folders *f, const char *source, char *said,
+                    size_t bytes)
+{
+    int output = memfd_create("lab-tool", MFD_CLOEXEC), status = -1;
+    pid_t pid = fork();
+    if (pid == 0)
+        become(argv, output, f, source);
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    ssize_t n = pread(output, said, bytes - 1, 0);
+    said[n > 0 ? n : 0] = 0;
+    close(output);
+    return pid < 0 ? -errno : status;
+}
+
+int lab_build(const struct lab_folders *f, const char *source, const char *compiler,
+              char *said, size_t bytes)
+{
+    char command[200], include[PATH_MAX + 16], server[PATH_MAX + 16], out[PATH_MAX + 16];
+    char *argv[MAX_ARGS];
+    unsigned n = 0;
+    snprintf(command, sizeof command, "%s", compiler);
+    for (char *rest = command, *word; n < 16 && (word = strtok_r(rest, " ", &rest)); )
+        argv[n++] = word;
+    snprintf(include, sizeof include, "-I%s/lab/include", f->build);
+    server_path(f, server, sizeof server);
+    snprintf(out, sizeof out, "%s/submission", f->work);
+    char *more[] = { "-std=gnu11", "-g", "-w", "-D_GNU_SOURCE", include, "-static", "-o", out,
+                     server, (char *)(uintptr_t)source, NULL };
+    for (size_t i = 0; i < NELEM(more); i++)
+        argv[n++] = more[i];
+    unlink(out);
+    return run_tool(argv, f, source, said, bytes) == 0 ? 0 : -EINVAL;
+}
+
+int lab_write_starter(const struct lab_folders *f, const struct lab_spec *spec, const char *to,
+                      char *why, size_t n)
+{
+    char path[PATH_MAX + 256];
+    snprintf(path, sizeof path, "%s/%.200s", f->root, spec->cut);
+    FILE *in = fopen(path, "re"), *out = in ? fopen(to, "we") : NULL;
+    int cuts = in && out ? lab_cut(in, out, spec->number, why, n) : -errno;
+    if (!in || !out)
+        snprintf(why, n, "%s: %s", in ? to : path, strerror(-cuts));
+    if (cuts == 0) {
+        snprintf(why, n, "%s has no markers of lab %u", path, spec->number);
+        cuts = -EINVAL;
+    }
+    if (in)
+        fclose(in);
+    if (out && fclose(out) && cuts > 0) {
+        cuts = -errno;
+        snprintf(why, n, "%s: %s", to, strerror(errno));
+    }
+    return cuts;
+}
+
+int lab_write_case(const struct lab_folders *f, const struct lab_spec *spec,
+                   const struct lab_case *c, const char *to, char *why, size_t n)
+{
+    char real[PATH_MAX + 256], file[PATH_MAX + 256];
+    size_t len = strlen(c->file);
+    bool diff = len > 5 && strcmp(c->file + len - 5, ".diff") == 0;
+    snprintf(real, sizeof real, "%s/%.200s", f->root, spec->cut);
+    snprintf(file, sizeof file, "%s/%.200s", f->lab, c->file);
+    char *patch[] = { "patch", "-s", "-o", (char *)(uintptr_t)to, real, file, NULL };
+    char *copy[] = { "cp", file, (char *)(uintptr_t)to, NULL };
+    return run_tool(diff ? patch : copy, f, NULL, why, n) == 0 ? 0 : -EINVAL;
+}

@@ -1,0 +1,41 @@
+/*
+ * lab/build.h -- from a student's source to the program that runs in the jail.
+ *
+ * The compiler reads what the student wrote, and a source can name any file it wants to have
+ * read (#include, .incbin), the real solution first of all.  So it too is locked in: it may read
+ * the system's headers, copies of the project's headers (build/lab/include), the lab's server
+ * that was compiled before, and the submission itself; it may write below the work folder.
+ */
+#ifndef LAB_BUILD_H
+#define LAB_BUILD_H
+
+#include <limits.h>
+
+#include "base/types.h"
+#include "lab/spec.h"
+
+/* The folders of a lab. */
+struct lab_folders {
+    char root[PATH_MAX];            /* the project: src/, lab/           */
+    char lab[PATH_MAX];             /* root/lab/NN-name                  */
+    char build[PATH_MAX];           /* where lab.mk makes things: include, NN/server.o */
+    unsigned number;                /* NN                                */
+    char work[PATH_MAX];            /* where things are made; it exists  */
+};
+
+/* Compile `source` with the lab's server into work/submission.  `compiler` is a command with
+ * flags ("gcc -O2").  0; or -EINVAL and what the compiler said in `said` (bytes). */
+int lab_build(const struct lab_folders *f, const char *source, const char *compiler,
+              char *said, size_t bytes);
+
+/* The starter of a lab (cut out of root/spec->cut) into the file `to`.  How many places were
+ * cut; or -errno and a sentence in why. */
+int lab_write_starter(const struct lab_folders *f, const struct lab_spec *spec, const char *to,
+                      char *why, size_t n);
+
+/* A case's source into the file `to`: a copy of NAME.c, or the real source with NAME.diff
+ * applied.  0; or -errno and a sentence in why. */
+int lab_write_case(const struct lab_folders *f, const struct lab_spec *spec,
+                   const struct lab_case *c, const char *to, char *why, size_t n);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * lab/grade.h -- a submission's grade: all guests run, all rules judged.
+ */
+#ifndef LAB_GRADE_H
+#define LAB_GRADE_H
+
+#include <limits.h>
+#include <stdio.h>
+
+#include "lab/run.h"
+#include "lab/spec.h"
+
+/* Where a lab's files are. */
+struct lab_place {
+    char vitrine[PATH_MAX];         /* the real program: makes the reference runs  */
+    char monitor[PATH_MAX];         /* the program with the stand-in               */
+    char guests[PATH_MAX];          /* NAME.elf                                    */
+    char work[PATH_MAX];            /* a folder for traces; it exists              */
+};
+
+struct lab_grade {
+    const struct lab_spec *spec;
+    struct lab_job reference[LAB_GUESTS], job[LAB_GUESTS];
+    struct lab_finding finding[LAB_RULES];
+    unsigned guest_of[LAB_RULES];   /* whose trace finding.event is in            */
+    double   points;
+};
+
+/* Run the submission (a static executable; NULL: the real source, as a reference against
+ * itself) with this seed and judge it.  `prediction` has an answer for each rule, negative: none.
+ * 0; or -errno and a sentence in why: not the submission's fault.  lab_grade_free() in any case. */
+int lab_grade(struct lab_grade *g, const struct lab_spec *spec, const struct lab_place *place,
+              const char *submission, uint64_t seed, const double *prediction,
+              char *why, size_t n);
+
+void lab_grade_free(struct lab_grade *g);
+
+/* For people: a line for each rule; below one that is broken what was found, the ten events up
+ * to the first wrong one, and the command that shows it. */
+void lab_grade_print(struct lab_grade *g, FILE *out);
+
+/* For Gradescope: its results.json.  Hidden rules are shown after the deadline only. */
+int lab_grade_json(struct lab_grade *g, FILE *out);
+
+#endif

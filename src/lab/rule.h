@@ -1,0 +1,37 @@
+/*
+ * lab/rule.h -- is a rule kept?  By the trace of a run, beside the reference's.
+ *
+ * Each rule is one pass over the events.  What it found is a share of the points, a sentence,
+ * and the first event that is wrong, which is where a student should look.
+ */
+#ifndef LAB_RULE_H
+#define LAB_RULE_H
+
+#include "lab/spec.h"
+
+struct store;
+
+/* A run that is over. */
+struct lab_run {
+    struct store *trace;        /* NULL: the run gave none             */
+    const char   *output;       /* what the guest printed             */
+    int           status;       /* of the process; -1: it was killed   */
+    const char   *ended;        /* why it ended early, or NULL         */
+    uint64_t      n_exits, n_marks;     /* events of these kinds         */
+};
+
+#define LAB_NO_EVENT UINT64_MAX
+
+struct lab_finding {
+    double   share;             /* 1: kept; 0: not; between: of a budget */
+    uint64_t event;             /* index in the trace, or LAB_NO_EVENT   */
+    char     text[300];         /* what was found; empty if it is kept   */
+};
+
+/* Judge one rule for one guest.  `prediction` is the student's answer (negative: none), of
+ * RULE_PREDICT only.  0; or -EINVAL and the lab's mistake (a filter that is none) in
+ * found->text. */
+int lab_rule_judge(const struct lab_rule *rule, const struct lab_run *reference,
+                   const struct lab_run *run, double prediction, struct lab_finding *found);
+
+#endif

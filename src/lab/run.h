@@ -1,0 +1,40 @@
+/*
+ * lab/run.h -- running a lab's guests: the trusted monitor and, in a jail, the submission.
+ *
+ *     reference   build/vitrine run GUEST                       the real source, no submission
+ *     submission  build/lab/NN/monitor run GUEST  <--wire-->  the student's part
+ *
+ * Some run side by side, each pair on one processor: two processes that answer each other are
+ * fastest there.
+ */
+#ifndef LAB_RUN_H
+#define LAB_RUN_H
+
+#include <limits.h>
+
+#include "lab/jail.h"
+#include "lab/rule.h"
+
+/* One run, first what is asked for, then what came of it. */
+struct lab_job {
+    const struct lab_guest *guest;
+    const char *monitor;                /* the trusted program                        */
+    const char *submission;             /* what the jail executes; NULL: no jail       */
+    const char *image;                  /* the guest's file                           */
+    char        trace[PATH_MAX];        /* where its trace is written                 */
+    uint64_t    seed;
+    uint64_t    limit_exits;            /* 0: none                                    */
+    unsigned    wall_s;
+
+    struct lab_run run;                 /* its trace is open                          */
+    char       *printed;                /* by the submission, on its own stdout       */
+    char        ended[100];             /* what run.ended points to                   */
+};
+
+/* Run all, at most `at_a_time` at once.  0; or -errno and a sentence in why: the grader's own
+ * trouble, never the submission's.  lab_job_free() each in any case. */
+int lab_run_all(struct lab_job *jobs, unsigned n, unsigned at_a_time, char *why, size_t bytes);
+
+void lab_job_free(struct lab_job *job);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * lab/spec.h -- a lab's one declarative file: what is cut, which guests run, what earns points.
+ *
+ *     lab 7 "Interrupts: who is heard, and when"
+ *     cut src/io/pic.c
+ *     limit exits 4*ref wall 10s
+ *     guest timer
+ *     guest nest image lines with "test=nest"
+ *     state imr 'IO_WRITE && port==0x21' value
+ *
+ *     nesting: 3 nest output
+ *         say "A handler may be interrupted by lines of higher priority, and by no other."
+ *     ticks: 1 timer count 'DELIVER && vector==0x20' == 10 between mark 1..2
+ *     prompt: 1 * latency 'IRQ_LINE && line==0 && level==1' -> 'DELIVER && vector==0x20' <= 20us
+ *     masked: 1 * never 'DELIVER && vector in 0x20..0x2f' while imr==0xff
+ *
+ *     predict exits: 1 timer count 'EXIT' within 10% "How many exits does timer make?"
+ *
+ *     accept right/latched.c
+ *     reject mutants/eoi-all.diff loses nesting
+ *
+ * A line is words; 'one word' and "one word" may hold blanks; # begins a comment.  A rule is
+ * NAME: POINTS GUEST KIND ..., and an indented line belongs to the rule before it.  doc/labs.md
+ * has the whole language; lab/rule.h says what each kind of rule means.
+ */
+#ifndef LAB_SPEC_H
+#define LAB_SPEC_H
+
+#include "base/types.h"
+
+enum { LAB_GUESTS = 16, LAB_RULES = 48, LAB_STATES = 8, LAB_CASES = 24, LAB_OPTIONS = 12 };
+
+/* A number as such, or so many times what the reference run has. */
+struct lab_bound { double value; bool of_reference; };
+
+/* One machine run: `vitrine run OPTIONS GUEST`. */
+struct lab_guest {
+    const char *name;                       /* in rules                           */
+    const char *image;                      /* build/guests/IMAGE.elf             */
+    const char *with;                       /* more for its command line, or NULL */
+    const char *option[LAB_OPTIONS];        /* words; n_options of them           */
+    unsigned    n_options;
+    const char *input;                      /* what is typed, or NULL             */
+};
+
+/* The latest value of a field among the events that match: while imr==0xff. */
+struct lab_state { const char *name, *filter, *field; };
+
+enum lab_rule_kind {
+    RULE_OUTPUT,        /* what the guest printed, and its status, are the reference's     */
+    RULE_COUNT,         /* so many events match                                            */
+    RULE_NEVER,         /* none does                                                       */
+    RULE_ORDER,         /* behind each A a B, before the next A                            */
+    RULE_LATENCY,       /* and so soon                                                     */
+    RULE_BUDGET,        /* points fall from the reference's count to the bound             */
+    RULE_REFINE,        /* some fields of the matching events, one after the other, are the
+                         * reference's */
+    RULE_PREDICT,       /* the student's own answer is what is counted                     */
+    N_RULE_KINDS
+};
+
+enum lab_compare { LAB_EQ, LAB_NE, LAB_LT, LAB_LE, LAB_GT, LAB_GE };
+
+struct lab_rule {
+    const char *name, *guest;               /* "*": all of the lab's                      */
+    unsigned    points;
+    enum lab_rule_kind kind;
+    const char *filter, *then;              /* A, and B of `A -> B`                       */
+    const char *fields;                     /* of refine: "port,value"                    */
+    enum lab_compare compare;
+    struct lab_bound bound;
+    int64_t     from_mark, to_mark;         /* between mark A..B; -1: from the start, to the end */
+    const struct lab_state *during;         /* while STATE==VALUE; or NULL                */
+    uint64_t    during_value;
+    bool        hidden;                     /* not shown before the deadline              */
+    const char *say;                        /* the sentence for the student, or NULL      */
+};
+
+/* A solution that is kept beside the lab to prove that its rules are right. */
+struct lab_case {
+    const char *file;                       /* right/NAME.c, or mutants/NAME.diff to apply */
+    bool        accept;
+    const char *loses;                      /* of a mutant: names of rules, by commas      */
+};
+
+struct lab_spec {
+    unsigned    number;
+    const char *title, *cut;
+    struct lab_bound exits;                 /* a run ends there; of the reference's        */
+    unsigned    wall_s;
+    unsigned    n_guests, n_states, n_rules, n_cases;
+    struct lab_guest guest[LAB_GUESTS];
+    struct lab_state state[LAB_STATES];
+    struct lab_rule  rule[LAB_RULES];
+    struct lab_case  cases[LAB_CASES];
+    char       *text;                       /* what the strings above point into           */
+};
+
+/* Read the file.  0; or -errno and in why a sentence with the line.  Free it in any case. */
+int lab_spec_read(struct lab_spec *spec, const char *path, char *why, size_t n);
+void lab_spec_free(struct lab_spec *spec);
+
+const char *lab_rule_kind_name(enum lab_rule_kind kind);
+
+/* All points there are. */
+unsigned lab_spec_points(const struct lab_spec *spec);
+
+#endif

@@ -1,0 +1,6 @@
+/* it was still running after 10 seconds */
+__attribute__((constructor)) static void forge(void)
+{
+    for (;;)
+        __asm__ volatile("");
+}

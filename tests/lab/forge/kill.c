@@ -1,0 +1,7 @@
+/* the submission made a system call that it may not */
+#include <signal.h>
+#include <unistd.h>
+__attribute__((constructor)) static void forge(void)
+{
+    kill(getppid(), SIGKILL);
+}

@@ -1,0 +1,6 @@
+/* the submission made a system call that it may not */
+#include <fcntl.h>
+__attribute__((constructor)) static void forge(void)
+{
+    open("/etc/passwd", O_RDONLY);
+}

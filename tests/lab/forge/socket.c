@@ -1,0 +1,6 @@
+/* the submission made a system call that it may not */
+#include <sys/socket.h>
+__attribute__((constructor)) static void forge(void)
+{
+    socket(AF_INET, SOCK_STREAM, 0);
+}

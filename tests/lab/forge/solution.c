@@ -1,0 +1,2 @@
+/* it does not compile */
+#include "io/pic.c"
