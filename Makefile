@@ -126,6 +126,7 @@ io := \
     io/vga.c \
     io/vga_text.c \
     io/keyboard.c \
+    io/known_places.c \
     io/i8042.c \
     io/sysport.c \
     io/debug_exit.c \

@@ -50,7 +50,7 @@
       "measure host nanoseconds for every exit")                                                 \
     /* when to stop, what to exit for, what differs from run to run */                           \
     X(STRICT,      "strict",       NULL,       ANY,                                              \
-      "stop at the first access that no device answers")                                         \
+      "stop at the first access to a device that is not there")                                  \
     X(INSNS,       "limit-insns",  "N",        ANY,                                              \
       "stop after N guest instructions (soft)")                                                  \
     X(EXITS,       "limit-exits",  "N",        ANY,         "stop after N exits")                \

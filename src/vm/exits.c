@@ -29,12 +29,14 @@
 #include "cpu/msr.h"
 #include "cpu/regs.h"
 #include "io/bus.h"
+#include "io/known_places.h"
 #include "mem/dirty.h"
 #include "mem/gmem.h"
 #include "mem/hmem.h"
 #include "mem/linear.h"
 #include "mem/nested.h"
 #include "mem/shadow.h"
+#include "vm/pc.h"
 #include "vm/vm.h"
 
 /* ---- what a machine starts with ---- */
@@ -213,6 +215,16 @@ static __attribute__((noinline)) struct requester this_cpu(const struct vm *vm,
     return from_cpu((unsigned)(v - vm->vcpu));
 }
 
+/* --strict ends the run, with a sentence: "IN from port 0x1f7, at rip 0x10000c: an IDE status
+ * register, no disk is there". */
+static enum verdict refuse(struct vm *vm, const struct vmexit *x, const char *what, uint64_t at)
+{
+    const struct known_place *p = known_place(at);
+    vm_stop(vm, VM_STRICT, "%s %#" PRIx64 ", at rip %#" PRIx64 ": %s%s%s", what, at, x->rip,
+            p ? p->what : "no device is there", p ? ", " : "", p ? p->lacks : "");
+    return STOP;
+}
+
 /* Somebody's memory that is no memory: a device's, or nobody's. */
 static enum verdict on_mmio(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
@@ -223,11 +235,8 @@ static enum verdict on_mmio(struct vm *vm, struct vcpu *v, struct vmexit *x)
         claimed = bus_write(vm->mmio, this_cpu(vm, v), x->mmio.gpa, x->mmio.size, x->mmio.value);
     else
         claimed = bus_read(vm->mmio, this_cpu(vm, v), x->mmio.gpa, x->mmio.size, &x->mmio.value);
-    if (!claimed && vm->cfg.strict) {
-        vm_stop(vm, VM_STRICT, "%s of %u bytes at %#" PRIx64 ", where nothing is",
-                x->mmio.write ? "write" : "read", x->mmio.size, x->mmio.gpa);
-        return STOP;
-    }
+    if (!claimed && vm->cfg.strict)
+        return refuse(vm, x, x->mmio.write ? "write to" : "read of", x->mmio.gpa);
     return RETIRE;
 }
 
@@ -243,11 +252,8 @@ static enum verdict on_io(struct vm *vm, struct vcpu *v, struct vmexit *x)
         claimed = bus_read(vm->ports, this_cpu(vm, v), x->io.port, x->io.size, &x->io.value);
     else
         claimed = bus_write(vm->ports, this_cpu(vm, v), x->io.port, x->io.size, x->io.value);
-    if (!claimed && vm->cfg.strict) {
-        vm_stop(vm, VM_STRICT, "%s port %#x, which no device has",
-                x->io.in ? "IN from" : "OUT to", x->io.port);
-        return STOP;
-    }
+    if (vm->cfg.strict && (!claimed || pc_lacks(x->io.port)))
+        return refuse(vm, x, x->io.in ? "IN from port" : "OUT to port", x->io.port);
     return RETIRE;
 }
 

@@ -92,15 +92,20 @@ static const struct pc_device {
 
 #define N_DEVICES NELEM(devices)
 
-/* Ports that guests are known to try, and why nothing is there.  They read as all ones and are
- * no UNCLAIMED event. */
+/* Ports that guests write to and expect nothing.  They read as all ones and are no UNCLAIMED
+ * event. */
 static const struct port_range nobody[] = {
-    { 0x000, 16, 0, "first 8237 DMA controller: nothing here uses DMA" },
     { 0x080,  1, 0, "POST code: written for its delay of about 1 us" },
-    { 0x081, 15, 0, "DMA page registers" },
-    { 0x0c0, 32, 0, "second 8237 DMA controller" },
     { 0x0ed,  1, 0, "written for its delay, where 80h is taken" },
     { 0x0f0,  2, 0, "coprocessor busy and reset: no coprocessor" },
+};
+
+/* Ports of devices that other PCs have, and that guests are known to try.  They read as all ones,
+ * too, and are no UNCLAIMED event either, but --strict stops there. */
+static const struct port_range lacking[] = {
+    { 0x000, 16, 0, "first 8237 DMA controller: nothing here uses DMA" },
+    { 0x081, 15, 0, "DMA page registers" },
+    { 0x0c0, 32, 0, "second 8237 DMA controller" },
     { 0x1f0,  8, 0, "first ATA channel: probed by everybody, not there" },
     { 0x2e8,  8, 0, "COM4: not there" },
     { 0x2f8,  8, 0, "COM2: not there" },
@@ -210,6 +215,9 @@ static bool build(struct pc *pc)
     for (size_t i = 0; i < NELEM(nobody); i++)
         if (!claim_ports(pc, &nobody[i], NULL, NULL))
             return false;
+    for (size_t i = 0; i < NELEM(lacking); i++)
+        if (!claim_ports(pc, &lacking[i], NULL, NULL))
+            return false;
     return true;
 }
 
@@ -311,7 +319,7 @@ void pc_screen(const struct pc *pc, FILE *out)
 /* What the tables say of a range of ports; device: NULL, nobody. */
 struct port_entry { const struct port_range *range; const struct pc_device *device; };
 
-/* The i-th of all ranges in both tables, in no particular order; false if there are no more. */
+/* The i-th of all ranges in the three tables, in no particular order; false: no more. */
 static bool port_entry_at(size_t i, struct port_entry *e)
 {
     size_t n = N_DEVICES * MAX_PORTS;
@@ -320,6 +328,8 @@ static bool port_entry_at(size_t i, struct port_entry *e)
                                   &devices[i / MAX_PORTS] };
     else if (i - n < NELEM(nobody))
         *e = (struct port_entry){ &nobody[i - n], NULL };
+    else if (i - n - NELEM(nobody) < NELEM(lacking))
+        *e = (struct port_entry){ &lacking[i - n - NELEM(nobody)], NULL };
     else
         return false;
     return true;
@@ -343,6 +353,14 @@ const struct device_ops *pc_port_device(uint16_t port)
 {
     struct port_entry e;
     return find_port(port, &e) && e.device ? e.device->ops : NULL;
+}
+
+bool pc_lacks(uint16_t port)
+{
+    for (size_t i = 0; i < NELEM(lacking); i++)
+        if (port >= lacking[i].base && port - lacking[i].base < lacking[i].len)
+            return true;
+    return false;
 }
 
 /* The range with the lowest address from `from` up. */

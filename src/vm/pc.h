@@ -43,6 +43,9 @@ size_t pc_parts(const struct pc *pc, struct pc_part *out, size_t n);
 /* What answers at a port, or why nothing does; NULL if the tables do not list it. */
 const char *pc_port_name(uint16_t port);
 
+/* Do other PCs have a device there, and this one has not? */
+bool pc_lacks(uint16_t port);
+
 /* The device that answers at a port; NULL: none. */
 const struct device_ops *pc_port_device(uint16_t port);
 

@@ -211,48 +211,12 @@ static void explain_halt(const struct explain_input *in, FILE *out)
               out);
 }
 
-/* What a PC has at places where this machine has nothing: ports first, then memory. */
-static const struct { uint64_t from, to; const char *what; } places[] = {
-    { 0x000,      0x00f,      "the first DMA controller, 8237A" },
-    { 0x0c0,      0x0df,      "the second DMA controller" },
-    { 0x170,      0x177,      "the secondary IDE channel" },
-    { 0x1f0,      0x1f7,      "the primary IDE channel" },
-    { 0x220,      0x22f,      "a Sound Blaster" },
-    { 0x278,      0x27f,      "the parallel port LPT2" },
-    { 0x2e8,      0x2ef,      "the serial port COM4" },
-    { 0x2f8,      0x2ff,      "the serial port COM2" },
-    { 0x300,      0x31f,      "an NE2000 network card" },
-    { 0x376,      0x376,      "the secondary IDE channel" },
-    { 0x378,      0x37f,      "the parallel port LPT1" },
-    { 0x3b0,      0x3df,      "the VGA" },
-    { 0x3e8,      0x3ef,      "the serial port COM3" },
-    { 0x3f0,      0x3f7,      "the floppy controller" },
-    { 0xcf8,      0xcff,      "PCI configuration" },
-    { 0xfec00000, 0xfec00fff, "the I/O APIC" },
-    { 0xfed00000, 0xfed003ff, "the HPET" },
-    { 0xfee00000, 0xfee00fff, "the local APIC" },
-};
-
-static void explain_unclaimed(const struct explain_input *in, FILE *out)
+/* What it was is in the reason for the stop (vm/exits.c); this says where. */
+static void explain_refused(const struct explain_input *in, FILE *out)
 {
-    const struct trace_event *e = in->unclaimed;
-    if (!e) {
-        fputs("Why: with --trace FILE the log tells which access it was: vitrine trace FILE "
-              "UNCLAIMED\n", out);
-        return;
-    }
-    fprintf(out, "Why: the guest %s %#" PRIx64 " (%" PRIu64 " bytes) at ",
-            e->arg[2] ? "wrote to" : "read", e->arg[0], e->arg[1]);
-    explain_say_place(in, e->rip, out);
-    const char *what = NULL;
-    for (size_t i = 0; i < NELEM(places); i++)
-        if (e->arg[0] >= places[i].from && e->arg[0] <= places[i].to)
-            what = places[i].what;
-    fprintf(out, ", and no device is there.\n");
-    if (what)
-        fprintf(out, "  On a PC this is %s; this machine has none (`vitrine engines --machine` "
-                     "lists what it has).\n",
-                what);
+    fputs("Why: --strict ends a run at the first access that no device answers, which is at ", out);
+    explain_say_place(in, in->cpu->rip, out);
+    fputs(".\n  `vitrine engines --machine` lists what this machine has.\n", out);
 }
 
 static void say_end(const struct explain_input *in, FILE *out)
@@ -260,7 +224,7 @@ static void say_end(const struct explain_input *in, FILE *out)
     switch (in->stop) {
     case VM_TRIPLE_FAULT: explain_triple_fault(in, out); break;
     case VM_HALTED:       explain_halt(in, out); break;
-    case VM_STRICT:       explain_unclaimed(in, out); break;
+    case VM_STRICT:       explain_refused(in, out); break;
     default:              break;
     }
 }
@@ -306,19 +270,6 @@ static bool read_physical(void *arg, gpa_t at, void *to, size_t n)
     return gmem_read(r->vm->gmem, at, to, n) == 0;
 }
 
-/* The newest UNCLAIMED that is still in the ring, searched backwards from its head; NULL:
- * none, or no trace. */
-static const struct trace_event *last_unclaimed(const struct trace *t)
-{
-    uint64_t n = t ? t->ring->head : 0;
-    for (uint64_t i = 0; i < n && i < t->ring->size; i++) {
-        const struct trace_event *e = &t->ring->event[(n - i) & (t->ring->size - 1)];
-        if (e->kind == TRACE_UNCLAIMED)
-            return e;
-    }
-    return NULL;
-}
-
 void explain_vm(struct vm *vm, const struct symbols *symbols, FILE *out)
 {
     struct cpu_state c;
@@ -327,7 +278,6 @@ void explain_vm(struct vm *vm, const struct symbols *symbols, FILE *out)
     struct reader r = { .vm = vm, .paging = paging_of(&c) };
     struct explain_input in = { .stop = vm->stop, .cpu = &c, .read = read_linear,
                                 .physical = read_physical, .arg = &r, .symbols = symbols,
-                                .chain = boot_cpu(vm)->undelivered,
-                                .unclaimed = last_unclaimed(vm->trace) };
+                                .chain = boot_cpu(vm)->undelivered };
     explain_end(&in, out);
 }

@@ -14,7 +14,6 @@
 struct cpu_state;
 struct delivery_chain;
 struct symbols;
-struct trace_event;
 
 /* The stopped machine, as far as it must be known. */
 struct explain_input {
@@ -30,7 +29,6 @@ struct explain_input {
 
     const struct symbols *symbols;          /* may be NULL                            */
     const struct delivery_chain *chain;     /* NULL: the engine keeps none            */
-    const struct trace_event *unclaimed;    /* the last UNCLAIMED, or NULL: not known */
 };
 
 /* Print why the machine ended as it did: lines of text, or nothing if this end needs no
