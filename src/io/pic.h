@@ -9,6 +9,31 @@
  * the run loop asks pic_pending() and, when the CPU takes interrupts, has the
  * machine acknowledge one with pic_ack().  Neither is logged here: the wire
  * in front of the chip does that.
+ *
+ * The contract, whole [8259A "Functional Description", "Operation Command Words"]:
+ *
+ *   asking     A line asks while its input is high and either its edge latch is set (a rise sets
+ *              it, a fall or an acknowledge clears it) or the line is level-triggered (ELCR, or
+ *              ICW1 bit 3 for all).  The second chip's INT is the first chip's line 2.
+ *   being      Of the lines that ask and are not masked the one of highest priority is given,
+ *   heard      if it outranks everything in service.  Not before the last ICW.  Equal rank does
+ *              not interrupt itself.  Special fully nested mode: on the first chip, line 2 does.
+ *              Special mask mode: what is masked no longer holds others back.
+ *   INT        is up exactly while some line would be given.  After each call that changes
+ *              something it has its right level, and irq_set() has been told of each change.
+ *   INTA       pic_ack(): vector = ICW2 | line; the line goes into service (in automatic-EOI mode
+ *              it does not, and rotates if so set), and its edge latch is cleared.  For line 2
+ *              the second chip answers with its own line, and both are in service.  If nothing
+ *              asks any more, line 7 stands in (of the second chip: 15) and is not in service
+ *              there, and it is an ODDITY.
+ *   EOI        non-specific: the highest in service (in special mask mode: that is not masked);
+ *              specific: the one named.  With rotation the ended line becomes the lowest.
+ *              An EOI of a line that is not in service changes nothing, and is an ODDITY.
+ *   priority   a ring that begins behind the lowest line; ICW1 makes line 7 the lowest.
+ *   poll       the next read of either port acknowledges without INTA: bit 7 and the line, or 0.
+ *
+ * Where implementations may differ: when INT's level is computed (at each change or when asked
+ * for, as long as irq_set() hears of it in time), and how the state is kept.
  */
 #ifndef IO_PIC_H
 #define IO_PIC_H
