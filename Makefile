@@ -160,6 +160,7 @@ debugger := \
     debugger/symbols/symbols.c \
     debugger/symbols/save_elf.c \
     debugger/symbols/kallsyms.c \
+    debugger/symbols/lines.c \
     debugger/symbols/line_table.c \
     debugger/symbols/debuginfo.c \
     debugger/symbols/type.c \

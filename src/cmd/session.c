@@ -35,6 +35,7 @@
 #include "debugger/report/explain.h"
 #include "debugger/report/last_words.h"
 #include "debugger/report/stat.h"
+#include "debugger/symbols/lines.h"
 #include "debugger/symbols/symbols.h"
 #include "debugger/trace/drain.h"
 #include "debugger/trace/file.h"
@@ -65,6 +66,7 @@ struct session {
     struct trace_writer *writer;
     struct exit_stat    *stat;
     struct symbols      *symbols;
+    struct lines        *lines;     /* until they are given to `symbols` */
     struct trace_text    text;
     struct recorder     *recorder;      /* --record */
     struct host_io       io;            /* input and sleep */
@@ -176,6 +178,16 @@ static void drain_now(void *arg)
     trace_drain_run(&s->drain);
 }
 
+/* Lines of the guest's source, for the last words.  Behind the sandbox they can be read, but not
+ * be opened. */
+static void open_lines(struct session *s)
+{
+    uint64_t n;
+    const void *image = s->vm->files ? load_files_image(s->vm->files, &n) : NULL;
+    if (image)
+        s->lines = lines_of_memory(image, n);
+}
+
 /* For addresses in what is printed.  From the guest's file as the machine has it in memory:
  * behind the sandbox no file can be opened.  Twice is once. */
 static void open_symbols(struct session *s)
@@ -185,6 +197,10 @@ static void open_symbols(struct session *s)
     const void *image = s->vm->files ? load_files_image(s->vm->files, &n) : NULL;
     if (!s->symbols && image)
         s->symbols = symbols_read(image, n, why, sizeof why);
+    if (s->symbols && s->lines) {
+        symbols_set_lines(s->symbols, s->lines);
+        s->lines = NULL;
+    }
     s->text.symbols = s->symbols;
 }
 
@@ -583,6 +599,7 @@ static int run(struct session *s)
     catch_signals();
     if (s->trace && !wants_live_text(s->o))
         trace_drain_start(&s->drain);
+    open_lines(s);
     shut_in(s);
     int status = s->o->replay ? replay(s) : vm_run(s->vm);
     host_alarm_at(0);
@@ -611,8 +628,9 @@ int session_run(const struct run_options *o)
             close_trace(&s);
     }
     terminal_close(s.terminal);
+    lines_close(s.lines);
+    symbols_close(s.symbols);           /* lines are in memory of the machine's */
     vm_free(s.vm);
-    symbols_close(s.symbols);
     stat_free(s.stat);
     trace_free(s.trace);
     bug_session = NULL;

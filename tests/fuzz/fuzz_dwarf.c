@@ -86,6 +86,7 @@ static void try_file(const char *path)
     if (!null)
         null = fopen("/dev/null", "w");
     m.symbols = symbols_open(path, why, sizeof why);
+    symbols_line(m.symbols, 0x100010, why, sizeof why);
     m.info = debuginfo_open(path);
     if (m.info) {
         const struct debuginfo_name *name;

@@ -36,6 +36,8 @@ void explain_say_place(const struct explain_input *in, uint64_t at, FILE *out)
     fprintf(out, "%#" PRIx64, at);
     if (symbols_format(in->symbols, at, where, sizeof where)[0])
         fprintf(out, " <%s>", where);
+    if (symbols_line(in->symbols, at, where, sizeof where)[0])
+        fprintf(out, " (%s)", where);
 }
 
 void explain_say_not_mapped(const struct explain_input *in, FILE *out)

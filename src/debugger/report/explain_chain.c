@@ -156,7 +156,10 @@ static void say_instruction(const struct explain_input *in, const struct deliver
         fputs(", where there is no memory", out);
     } else if (n) {
         disasm(bytes, n, 16u << explain_code_width(c), st->rip, at - st->rip, in->symbols, &insn);
-        fprintf(out, ": %s", insn.text);
+        fprintf(out, ": %s (", insn.text);
+        for (unsigned i = 0; i < insn.len && i < n; i++)
+            fprintf(out, "%s%02x", i ? " " : "", bytes[i]);
+        fputc(')', out);
     }
 }
 

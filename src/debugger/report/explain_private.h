@@ -47,7 +47,8 @@ static inline unsigned explain_gate_bytes(const struct cpu_state *c)
  * symbol behind it. */
 void explain_fold(const char *text, FILE *out);
 
-/* Print an address, and its symbol if there is one: "0x100010 <main+0x4>". */
+/* Print an address, and its symbol and source line if there are any: "0x100010 <main+0x4>
+ * (kernel.c:12)". */
 void explain_say_place(const struct explain_input *in, uint64_t at, FILE *out);
 
 /* Print why there is nothing at an address: "which the page tables at cr3 0x... do not map". */

@@ -2,8 +2,8 @@
  * debugger/symbols/symbols.c -- a sorted table of symbols, from an ELF file or from text.
  *
  * What is taken: functions, objects and plain labels (programs in assembly have little else)
- * of sections that are loaded into memory.  Names are copied, so the file is closed again at
- * once.
+ * of sections that are loaded into memory.  Names are copied; of the file only the line tables
+ * stay mapped (lines.c).
  *
  * Two arrays: `symbol`, sorted by address, which is searched for addresses, and `by_name`, the
  * same symbols' indices sorted by name, which is searched for names.  A symbol that has a size
@@ -25,6 +25,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "debugger/symbols/lines.h"
+
 /* A file with more symbols, longer names or longer lines is cut there.  Linux has some
  * 200,000. */
 #define MAX_SYMBOLS     (1u << 20)
@@ -42,6 +44,8 @@ struct symbols {
     struct symbol *symbol;
     uint32_t      *by_name; /* indices into `symbol`, sorted by name        */
     size_t         n, cap;
+    struct lines  *lines;   /* of the same program; NULL: not known         */
+    uint64_t       shift;   /* what symbols_shift() has added               */
 };
 
 /* Names go to terminals, into JSON and into commands: what is not printable, and quotes,
@@ -328,12 +332,20 @@ static struct symbols *good_or_none(struct symbols *s, const char *complaint, ch
     return NULL;
 }
 
+void symbols_set_lines(struct symbols *s, struct lines *lines)
+{
+    lines_close(s->lines);
+    s->lines = lines;
+}
+
 struct symbols *symbols_open(const char *path, char *why, size_t n)
 {
     struct symbols *s = calloc(1, sizeof *s);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     const char *complaint = !s ? "there is not enough memory" : fd < 0 ? strerror(errno)
                                                                        : read_fd(s, fd);
+    if (!complaint)
+        symbols_set_lines(s, lines_of_file(fd));
     if (fd >= 0)
         close(fd);
     return good_or_none(s, complaint, why, n);
@@ -352,6 +364,7 @@ void symbols_close(struct symbols *s)
         return;
     for (size_t i = 0; i < s->n; i++)
         free(s->symbol[i].name);
+    lines_close(s->lines);
     free(s->symbol);
     free(s->by_name);
     free(s);
@@ -363,6 +376,8 @@ void symbols_shift(struct symbols *s, uint64_t by)
         s->symbol[i].addr += by;
         s->symbol[i].end += by;
     }
+    if (s)
+        s->shift += by;
     if (s && s->n)
         sort_or_drop(s);          /* addresses that wrapped round are out of order */
 }
@@ -394,6 +409,12 @@ char *symbols_format(const struct symbols *s, uint64_t addr, char *buf, size_t n
         snprintf(buf, n, "%s+0x%" PRIx64, name, offset);
     else
         snprintf(buf, n, "%s", name);
+    return buf;
+}
+
+char *symbols_line(const struct symbols *s, uint64_t addr, char *buf, size_t n)
+{
+    lines_find(s ? s->lines : NULL, s ? addr - s->shift : 0, buf, n);
     return buf;
 }
 

@@ -2,9 +2,10 @@
  * debugger/symbols/symbols.h -- the guest's symbol table: from an address to "name+offset",
  * and from a name to its address.
  *
- * This is the least that a program tells about itself: names and addresses, no types and no
- * source lines (those come from DWARF: debuginfo.h).  The table may be read from an ELF file,
- * from the text that `nm` prints, or be put together one symbol at a time (kallsyms.c).
+ * This is the least that a program tells about itself: names and addresses, no types (those come
+ * from DWARF: debuginfo.h), and of source lines only which one an address is in (lines.h).  The
+ * table may be read from an ELF file, from the text that `nm` prints, or be put together one
+ * symbol at a time (kallsyms.c).
  *
  * The table is sorted by address and has one name for each address.  It is not changed after
  * it was settled, except by symbols_shift().
@@ -14,6 +15,7 @@
 
 #include "base/types.h"
 
+struct lines;
 struct symbols;
 
 /*
@@ -44,6 +46,10 @@ bool symbols_add_typed(struct symbols *s, uint64_t addr, char type, const char *
 /* Sort the table and decide where each symbol ends. s may be NULL. */
 void symbols_settle(struct symbols *s);
 
+/* Lines of the same program, for symbols_line(); the table takes them over.  A table that
+ * symbols_open() made has them already. */
+void symbols_set_lines(struct symbols *s, struct lines *lines);
+
 void symbols_close(struct symbols *s);              /* s may be NULL */
 
 /* The program was loaded `by` bytes above the addresses that its file gives: add that to all
@@ -61,6 +67,9 @@ const char *symbols_find(const struct symbols *s, uint64_t addr, uint64_t *offse
 /* Write "name+0x12", or "name" if addr is its start, or "" if addr lies in no symbol, to buf,
  * which has room for n bytes; always terminated.  Returns buf. */
 char *symbols_format(const struct symbols *s, uint64_t addr, char *buf, size_t n);
+
+/* The source line of the code at addr, as "kernel.c:12", or "" if it is not known. */
+char *symbols_line(const struct symbols *s, uint64_t addr, char *buf, size_t n);
 
 /* The addresses [*start, *end) of the symbol whose name is the first len bytes of `name`;
  * false: there is none.  If several have the name it is the one with the lowest address. */
