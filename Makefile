@@ -239,13 +239,16 @@ debugger := \
     debugger/console/back.c \
     debugger/console/break.c \
     debugger/console/look.c \
+    debugger/console/registers.c \
     debugger/console/memory.c \
     debugger/console/value.c \
+    debugger/console/display.c \
     debugger/console/frame.c \
     debugger/console/source.c \
     debugger/console/monitor.c \
     debugger/console/symbols.c \
     debugger/console/info.c \
+    debugger/console/idt.c \
     debugger/console/trace.c \
     debugger/gdb/packet.c \
     debugger/gdb/stub.c \

@@ -46,11 +46,15 @@ struct engine_caps {
  *     time the CPU comes there;
  *   - after an instruction, or the delivery of an event, that touched a byte of one of `data`:
  *     once for each of those that were touched (see `breakpoint` in cpu/exit.h). */
-struct data_stop { gla_t at; uint64_t len; uint8_t access; /* ACCESS_R, ACCESS_W */ };
+struct data_stop {
+    uint64_t at, len;               /* `at` is a linear address, or a guest-physical one */
+    uint8_t  access;                /* ACCESS_R, ACCESS_W                                */
+    bool     physical;              /* by whatever linear address the byte is reached    */
+};
 struct debug_stops {
     const gla_t *code;              /* in ascending order, each once           */
     size_t       n_code;
-    const struct data_stop *data;   /* ascending by `at`                       */
+    const struct data_stop *data;   /* the linear ones first, each ascending by `at` */
     size_t       n_data;
     gla_t        lo, hi;            /* lo == hi: anywhere                      */
 };

@@ -565,7 +565,8 @@ static void hidden_stops(void **st)
 static void hidden_watch(void **st)
 {
     (void)st;
-    static const struct data_stop data[] = { { 0x3001, 3, ACCESS_W }, { 0x3100, 1, ACCESS_R | ACCESS_W } };
+    static const struct data_stop data[] = { { 0x3001, 3, ACCESS_W, false },
+                                             { 0x3100, 1, ACCESS_R | ACCESS_W, false } };
     /* mov [3002h],al; mov al,[3100h]; mov al,[3001h]; hlt */
     struct guest *g = START(0xa2, 0x02, 0x30, 0xa0, 0x00, 0x31, 0xa0, 0x01, 0x30, 0xf4);
     if (!caps.watchpoints) {

@@ -265,12 +265,13 @@ static bool add_stop(struct kvm_cpu *k, gla_t at, uint64_t bytes, unsigned kind,
 }
 
 /* A range may need several registers: 6 bytes at 0x1002 are 2 at 0x1002 and 4 at 0x1004.
- * False if they do not suffice, or for reads alone, which no register can wait for. */
+ * False if they do not suffice, for reads alone, which no register can wait for, and for a
+ * guest-physical address, as the registers compare linear ones. */
 static bool add_data_stop(struct kvm_cpu *k, const struct data_stop *d, size_t index)
 {
     unsigned kind = d->access == ACCESS_W ? KIND_WRITE : KIND_ACCESS;
     gla_t at = d->at;
-    if (d->access == ACCESS_R)
+    if (d->access == ACCESS_R || d->physical)
         return false;
     for (uint64_t left = d->len, n; left; left -= n, at += n) {
         n = watchable_bytes(at, left);

@@ -382,7 +382,7 @@ static void try_one(const struct trial *t, struct outcome *o)
     if (engine_kvm.create(&v))
         goto out;
     struct controls c = { .monitor_trap_flag = t->step };
-    struct data_stop watch = { DATA, 4, ACCESS_W };
+    struct data_stop watch = { .at = DATA, .len = 4, .access = ACCESS_W };
     struct debug_stops stops = { .code = &t->stop, .n_code = t->stop && t->stop != DATA && !t->step,
                                  .data = &watch, .n_data = t->stop == DATA };
     ((struct kvm_cpu *)v.priv)->trial = true;

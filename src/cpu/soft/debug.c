@@ -23,13 +23,22 @@
 
 #define MAX_TOUCHED 16                  /* stops of one instruction; others go untold */
 
+/* Data stops, ascending by address: those at linear addresses, and those at guest-physical ones. */
+struct watched {
+    const struct data_stop *stop;
+    uint64_t *reach;                    /* the last byte of stop[0] to stop[i], at most */
+    size_t    n;
+};
+enum { LINEAR, PHYSICAL, N_WATCHED };
+
 /* All that is asked for, and what of it is about to be told. */
 struct soft_debug {
     gla_t            *code;
     size_t            n_code;
     struct data_stop *data;
-    gla_t            *reach;            /* the last byte of data[0] to data[i], at most */
+    uint64_t         *reach;
     size_t            n_data;
+    struct watched    watched[N_WATCHED];           /* the two parts of data and reach */
     gla_t             lo, hi;
     uint64_t          told_rip, told_icount;        /* the stop told last: not twice */
     struct { size_t i; gla_t at; } touched[MAX_TOUCHED];
@@ -94,50 +103,54 @@ bool debug_tell_code(struct soft *s, gla_t pc)
 
 /* ---- data ---- */
 
-/* The last stop with a byte before or at `last`, or n_data if none of those up to it
- * reaches `first`: from there downwards. */
-static size_t last_touched(const struct soft_debug *d, gla_t first, gla_t last)
+/* The last stop with a byte before or at `last`, or n if none of those up to it reaches `first`:
+ * from there downwards. */
+static size_t last_touched(const struct watched *w, uint64_t first, uint64_t last)
 {
-    size_t lo = 0, hi = d->n_data;
+    size_t lo = 0, hi = w->n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (d->data[mid].at <= last)
+        if (w->stop[mid].at <= last)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return lo && d->reach[lo - 1] >= first ? lo - 1 : d->n_data;
+    return lo && w->reach[lo - 1] >= first ? lo - 1 : w->n;
 }
 
 /* A stop at the end of the address space does not wrap. */
-static gla_t last_byte(const struct data_stop *d)
+static uint64_t last_byte(const struct data_stop *d)
 {
     return d->at + d->len - 1 < d->at ? UINT64_MAX : d->at + d->len - 1;
 }
 
-/* The next one from i downwards that [first, last] touches so, or n_data. */
-static size_t next_touched(const struct soft_debug *d, size_t i, gla_t first, gla_t last,
+/* The next one from i downwards that [first, last] touches so, or n. */
+static size_t next_touched(const struct watched *w, size_t i, uint64_t first, uint64_t last,
                            unsigned access)
 {
-    for (; i < d->n_data && d->reach[i] >= first; i--)          /* below 0 is beyond n_data */
-        if ((d->data[i].access & access) && d->data[i].at <= last &&
-            last_byte(&d->data[i]) >= first)
+    for (; i < w->n && w->reach[i] >= first; i--)               /* below 0 is beyond n */
+        if ((w->stop[i].access & access) && w->stop[i].at <= last &&
+            last_byte(&w->stop[i]) >= first)
             return i;
-    return d->n_data;
+    return w->n;
 }
 
-/* Must accesses of this kind to the page of gla be seen?  The TLB asks before it gives the
- * page a tag. */
-bool debug_watches(const struct soft *s, gla_t gla, unsigned access)
+static bool watches_page(const struct watched *w, uint64_t at, unsigned access)
+{
+    uint64_t first = at & PAGE_MASK, last = first + PAGE_SIZE - 1;
+    return next_touched(w, last_touched(w, first, last), first, last, access) < w->n;
+}
+
+/* Must accesses of this kind to a page be seen?  The TLB asks before it gives the page a tag. */
+bool debug_watches(const struct soft *s, gla_t gla, gpa_t gpa, unsigned access)
 {
     const struct soft_debug *d = s->debug;
-    gla_t first = gla & PAGE_MASK, last = first + PAGE_SIZE - 1;
-    return s->debug_data &&
-           next_touched(d, last_touched(d, first, last), first, last, access) < d->n_data;
+    return s->debug_data && (watches_page(&d->watched[LINEAR], gla, access) ||
+                             watches_page(&d->watched[PHYSICAL], gpa, access));
 }
 
-/* Each stop once for each instruction. */
-static void note_touched(struct soft_debug *d, size_t i, gla_t at)
+/* Each stop once for each instruction; i is its place in data[]. */
+static void note_touched(struct soft_debug *d, size_t i, uint64_t at)
 {
     for (unsigned k = 0; k < d->n_touched; k++)
         if (d->touched[k].i == i)
@@ -151,17 +164,18 @@ static void note_touched(struct soft_debug *d, size_t i, gla_t at)
 /* An access to a page with watched bytes.  If other instructions follow in the block the
  * instruction is taken back (soft_again() does not return) and executed again alone.
  * Setting icount_limit to 0 makes the run loop stop behind it. */
-void debug_touch(struct soft *s, gla_t gla, unsigned size, unsigned access)
+void debug_touch(struct soft *s, bool physical, uint64_t at, unsigned size, unsigned access)
 {
     struct soft_debug *d = s->debug;
-    gla_t last = gla + size - 1 < gla ? UINT64_MAX : gla + size - 1;
-    size_t i = next_touched(d, last_touched(d, gla, last), gla, last, access);
-    if (i == d->n_data)
+    const struct watched *w = &d->watched[physical ? PHYSICAL : LINEAR];
+    uint64_t last = at + size - 1 < at ? UINT64_MAX : at + size - 1;
+    size_t i = next_touched(w, last_touched(w, at, last), at, last, access);
+    if (i == w->n)
         return;
     if (s->cur && !s->in_system && !s->single)
         soft_again(s);                  /* other instructions follow it in its block */
-    for (; i < d->n_data; i = next_touched(d, i - 1, gla, last, access))
-        note_touched(d, i, gla > d->data[i].at ? gla : d->data[i].at);
+    for (; i < w->n; i = next_touched(w, i - 1, at, last, access))
+        note_touched(d, (size_t)(w->stop - d->data) + i, at > w->stop[i].at ? at : w->stop[i].at);
     s->touched = true;
     atomic_store(&s->icount_limit, 0);
 }
@@ -247,35 +261,47 @@ static bool same_data(const struct soft_debug *d, const struct debug_stops *aske
         return false;
     for (size_t i = 0; i < d->n_data; i++)
         if (d->data[i].at != asked->data[i].at || d->data[i].len != asked->data[i].len ||
-            d->data[i].access != asked->data[i].access)
+            d->data[i].access != asked->data[i].access ||
+            d->data[i].physical != asked->data[i].physical)
             return false;
     return true;
 }
 
-/* `reach` makes the search fast although stops may overlap: from any stop downwards it
- * tells when none before can reach the bytes in question.  The TLB is flushed, for its tags
- * were given by the old list. */
+/* One part of data[]: the n from `first` on.  `reach` makes the search fast although stops may
+ * overlap: from any stop downwards it tells when none before can reach the bytes in question. */
+static void set_watched(struct soft_debug *d, struct watched *w, size_t first, size_t n)
+{
+    uint64_t far = 0;
+    *w = (struct watched){ d->data + first, d->reach + first, n };
+    for (size_t i = 0; i < n; i++) {
+        far = last_byte(&w->stop[i]) > far ? last_byte(&w->stop[i]) : far;
+        w->reach[i] = far;
+    }
+}
+
+/* The TLB is flushed, for its tags were given by the old list. */
 static int set_data_stops(struct soft *s, const struct debug_stops *asked)
 {
     struct soft_debug *d = s->debug;
     if (same_data(d, asked))
         return 0;
     struct data_stop *data = copy_of(asked->data, asked->n_data, sizeof *data);
-    gla_t *reach = malloc((asked->n_data + 1) * sizeof *reach), far = 0;
+    uint64_t *reach = malloc((asked->n_data + 1) * sizeof *reach);
+    size_t n_linear = 0;
     if (!data || !reach) {
         free(data);
         free(reach);
         return -ENOMEM;
-    }
-    for (size_t i = 0; i < asked->n_data; i++) {
-        far = last_byte(&data[i]) > far ? last_byte(&data[i]) : far;
-        reach[i] = far;
     }
     free(d->data);
     free(d->reach);
     d->data = data;
     d->reach = reach;
     d->n_data = asked->n_data;
+    while (n_linear < d->n_data && !data[n_linear].physical)
+        n_linear++;
+    set_watched(d, &d->watched[LINEAR], 0, n_linear);
+    set_watched(d, &d->watched[PHYSICAL], n_linear, d->n_data - n_linear);
     s->debug_data = d->n_data > 0;
     soft_tlb_flush(s, true);
     return 0;

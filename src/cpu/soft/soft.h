@@ -216,10 +216,10 @@ size_t debug_first_at(const gla_t *code, size_t n, gla_t from);
 unsigned debug_bytes_to_stop(const struct soft *s, gla_t from, unsigned bytes);
 /* If s->debug_range: do these bytes lie in it? */
 bool debug_in_range(const struct soft *s, gla_t from, unsigned bytes);
-/* Does the page of gla have a byte that is watched for such an access (ACCESS_)? */
-bool debug_watches(const struct soft *s, gla_t gla, unsigned access);
-/* If s->debug_data: an access is about to be made. */
-void debug_touch(struct soft *s, gla_t gla, unsigned size, unsigned access);
+/* Has the page of gla, which is that of gpa, a byte that is watched for such an ACCESS_? */
+bool debug_watches(const struct soft *s, gla_t gla, gpa_t gpa, unsigned access);
+/* If s->debug_data: an access is about to be made, to this linear or guest-physical address. */
+void debug_touch(struct soft *s, bool physical, uint64_t at, unsigned size, unsigned access);
 void debug_untouch(struct soft *s);     /* the instruction has not happened */
 void debug_elsewhere(struct soft *s);   /* another state was loaded: no stop was told here */
 /* If s->touched: the exit record. */

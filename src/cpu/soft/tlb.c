@@ -242,7 +242,7 @@ static bool load_entry(struct soft *s, const struct saved_entry *e)
     to->tag[TAG_X] = e->tags & BIT(TAG_X) ? e->page : TLB_EMPTY;
     if (e->tags & BIT(TAG_R))
         grant(t, e->set, e->index, TAG_R, e->page,
-              s->debug_data && debug_watches(s, e->page, ACCESS_R));
+              s->debug_data && debug_watches(s, e->page, e->gpa, ACCESS_R));
     if (write)
         grant(t, e->set, e->index, TAG_W, e->page, true);
     t->clean[e->set][e->index] = true;
@@ -386,13 +386,14 @@ static void grant_data(struct soft *s, gla_t gla, unsigned set, unsigned i, unsi
                        struct place *p)
 {
     gla_t page = gla & PAGE_MASK;
-    bool reads = UNLIKELY(s->debug_data) && debug_watches(s, gla, ACCESS_R);
+    bool reads = UNLIKELY(s->debug_data) && debug_watches(s, gla, gpa_of(s, p->hva), ACCESS_R);
 
     p->guarded = reads;
     grant(s->tlb, set, i, TAG_R, page, reads);
     if (access & WALK_WRITE) {          /* a read-modify-write asks for this tag alone */
         p->guarded = reads || blocks_on_page(s, p->hva) ||
-                     (UNLIKELY(s->debug_data) && debug_watches(s, gla, ACCESS_W));
+                     (UNLIKELY(s->debug_data) &&
+                      debug_watches(s, gla, gpa_of(s, p->hva), ACCESS_W));
         grant(s->tlb, set, i, TAG_W, page, p->guarded);
         s->tlb->clean[set][i] = false;
     }
@@ -585,6 +586,13 @@ static gla_t gla_wrap(const struct soft *s, gla_t gla)
     return s->mode == MODE_LONG64 || (s->efer & EFER_LMA) ? gla : (uint32_t)gla;
 }
 
+/* A debugger's stops at guest-physical addresses, once it is known where the access goes. */
+SLOW void touch_place(struct soft *s, const struct place *p, unsigned size, unsigned access)
+{
+    debug_touch(s, true, p->hva ? gpa_of(s, p->hva) : p->gpa, size,
+                ACCESS_R * !(access & WALK_WRITE) | ACCESS_W * !!(access & WALK_WRITE));
+}
+
 static bool crosses(gla_t gla, unsigned size)
 {
     return (gla & ~PAGE_MASK) + size > PAGE_SIZE;
@@ -596,9 +604,12 @@ static void locate_both(struct soft *s, gla_t gla, unsigned size, unsigned acces
                         struct place p[2], unsigned *first)
 {
     *first = PAGE_SIZE - (unsigned)(gla & ~PAGE_MASK);
-    (void)size;
     locate(s, gla, access, &p[0]);
     locate(s, gla_wrap(s, gla + *first), access, &p[1]);
+    if (UNLIKELY(s->debug_data)) {
+        touch_place(s, &p[0], *first, access);
+        touch_place(s, &p[1], size - *first, access);
+    }
 }
 
 static void place_step(struct place *p)
@@ -642,12 +653,14 @@ uint64_t soft_lin_load(struct soft *s, gla_t gla, unsigned size, unsigned access
 
     gla = gla_wrap(s, gla);
     if (UNLIKELY(s->debug_data))
-        debug_touch(s, gla, size, ACCESS_R | (access & WALK_WRITE ? ACCESS_W : 0));
+        debug_touch(s, false, gla, size, ACCESS_R | (access & WALK_WRITE ? ACCESS_W : 0));
     if (UNLIKELY(s->watching))
         watch(s, gla, size, access);
     if (UNLIKELY(crosses(gla, size)))
         return load_crossing(s, gla, size, access);
     locate(s, gla, access, &p);
+    if (UNLIKELY(s->debug_data))
+        touch_place(s, &p, size, access);
     return place_load(s, &p, size);
 }
 
@@ -658,7 +671,7 @@ void soft_lin_store(struct soft *s, gla_t gla, unsigned size, uint64_t value, un
     gla = gla_wrap(s, gla);
     access |= WALK_WRITE;
     if (UNLIKELY(s->debug_data))
-        debug_touch(s, gla, size, ACCESS_W);
+        debug_touch(s, false, gla, size, ACCESS_W);
     if (UNLIKELY(s->watching))
         watch(s, gla, size, access);
     if (UNLIKELY(crosses(gla, size))) {
@@ -666,6 +679,8 @@ void soft_lin_store(struct soft *s, gla_t gla, unsigned size, uint64_t value, un
         return;
     }
     locate(s, gla, access, &p);
+    if (UNLIKELY(s->debug_data))
+        touch_place(s, &p, size, access);
     place_store(s, &p, size, value);
 }
 

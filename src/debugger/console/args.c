@@ -113,10 +113,27 @@ static bool line_address(struct console *c, const char **args, uint64_t *value, 
     return true;
 }
 
-/* Try FILE:LINE first, since `main.c:12` is no expression. */
+/* All that follows the star is one expression, blanks or not. */
+static bool whole_value(struct console *c, const char **args, uint64_t *value)
+{
+    struct expr_machine m = console_machine(c);
+    char why[300];
+    size_t at;
+    if (expr_eval(*args + 1, &m, value, &at, why, sizeof why)) {
+        fail(c, "%s", why);
+        return false;
+    }
+    *args += strlen(*args);
+    return true;
+}
+
+/* Try FILE:LINE first, since `main.c:12` is no expression.  A star in front says, as in gdb, that
+ * an expression follows whose number is the address: `break *0x100010`, `break *main + 4`. */
 bool arg_address(struct console *c, const char **args, uint64_t *value)
 {
     bool is_line;
+    if (**args == '*')
+        return whole_value(c, args, value);
     return line_address(c, args, value, &is_line) || (!is_line && arg_value(c, args, value));
 }
 

@@ -182,6 +182,14 @@ static const char *cut_condition(char *text)
     return "";
 }
 
+static const char *watched_text(struct console *c, const struct link_break *b, char *buf, size_t n)
+{
+    if (!b->physical)
+        return address_text(c, b->at, buf, n);
+    snprintf(buf, n, "guest-physical %#" PRIx64, b->at);
+    return buf;
+}
+
 /* What a breakpoint is at, in words, in buf, which is returned.
  *
  *     event EXIT    or    0x100cf3 <main+0x163>    or    a change of 4 bytes at 0x9fb18
@@ -194,11 +202,12 @@ static const char *describe(struct console *c, const struct link_break *b, char 
     else if (b->kind == BREAK_CODE)
         snprintf(buf, n, "%s", address_text(c, b->at, place, sizeof place));
     else
-        snprintf(buf, n, "%s of %" PRIu64 " bytes at %s",
+        snprintf(buf, n, "%s of %" PRIu64 " byte%s at %s",
                  b->access & BREAK_CHANGE ? "a change"
                  : b->access & BREAK_READ && b->access & BREAK_WRITE ? "an access"
                  : b->access & BREAK_READ ? "a read" : "a write",
-                 b->len, address_text(c, b->at, place, sizeof place));
+                 b->len, b->len == 1 ? "" : "s",
+                 watched_text(c, b, place, sizeof place));
     return buf;
 }
 
@@ -207,10 +216,10 @@ static void break_json(struct console *c, const struct link_break *b)
 {
     static const char *const kinds[N_BREAK_KINDS] = { "code", "data", "event" };
     fprintf(c->out, "{\"breakpoint\":%u,\"kind\":\"%s\",\"at\":%" PRIu64 ",\"len\":%" PRIu64
-            ",\"enabled\":%s,\"temporary\":%s,\"hits\":%" PRIu64
+            ",\"physical\":%s,\"enabled\":%s,\"temporary\":%s,\"hits\":%" PRIu64
             ",\"ignore\":%" PRIu64 ",\"event\":",
-            b->nr, kinds[b->kind], b->at, b->len, b->enabled ? "true" : "false",
-            b->temporary ? "true" : "false", b->hits, b->ignore);
+            b->nr, kinds[b->kind], b->at, b->len, b->physical ? "true" : "false",
+            b->enabled ? "true" : "false", b->temporary ? "true" : "false", b->hits, b->ignore);
     json_string(c->out, b->event);
     fputs(",\"condition\":", c->out);
     json_string(c->out, b->condition);
@@ -274,8 +283,9 @@ enum console_result cmd_tbreak(struct console *c, const char *args)
     return make_breakpoint(c, args, true);
 }
 
-/* What to watch: a variable, with its size, or an address (4 bytes unless a size follows).
- * *args is moved behind it.  false after fail(). */
+/* What to watch: a place in memory, with its size (a variable, u16[ADDRESS], *0x1000), or a number,
+ * which is the address of 4 bytes unless a size follows.  *args is moved behind it.  false after
+ * fail(). */
 static bool arg_watched(struct console *c, const char **args)
 {
     struct expr_machine m = console_machine(c);
@@ -283,11 +293,12 @@ static bool arg_watched(struct console *c, const char **args)
     char why[300];
     size_t end;
     int err = expr_eval_word_value(*args, &m, &v, &end, why, sizeof why);
-    bool variable = !err && v.in_memory && type_kind(&v.type) != TYPE_FUNCTION;
-    if (!variable)
+    bool place = !err && v.in_memory && type_kind(&v.type) != TYPE_FUNCTION;
+    if (!place)
         return arg_value(c, args, &c->making.at);
-    uint64_t bytes = type_bytes(c->o.info, &v.type);
+    uint64_t bytes = value_bytes(c->o.info, &v);
     c->making.at = v.at;
+    c->making.physical = v.word.physical;
     c->making.len = bytes ? bytes : 4;
     *args = skip_blanks(*args + end);
     return true;

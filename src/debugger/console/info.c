@@ -1,6 +1,6 @@
 /*
- * debugger/console/info.c -- `info WHAT` for the tables of the CPU (GDT, IDT, TSS), the parts of
- * the PC, the screen, symbols and the monitor's process.
+ * debugger/console/info.c -- `info WHAT` for the tables of the CPU (GDT, TSS), the parts of the
+ * PC, the screen, symbols and the monitor's process.
  *
  * All of it is read by peek: a guest cannot notice.
  */
@@ -20,8 +20,8 @@
 
 /* ---- descriptors ---- */
 
-/* Long mode: descriptors of the system (TSS, LDT, gates) have 16 bytes then, and TSS and
- * IDT another layout. */
+/* Long mode: descriptors of the system (TSS, LDT, gates) have 16 bytes then, and the TSS
+ * another layout. */
 static bool is_long(const struct console *c)
 {
     return c->cpu.efer & EFER_LMA;
@@ -77,108 +77,6 @@ enum console_result info_gdt(struct console *c, const char *args)
         if (d)
             show_descriptor(c, sel, d, upper);
         sel += wide ? 8 : 0;
-    }
-    return CONSOLE_OK;
-}
-
-/* Real mode has no gates but 256 addresses, offset and segment of 2 bytes each.  [SDM 3B
- * "8086 Emulation", "Interrupt and Exception Handling"]
- *
- *     0x20  f000:fea5  0xffea5
- */
-static enum console_result show_ivt(struct console *c)
-{
-    char place[200];
-    for (unsigned v = 0; v < 256 && 4 * v + 3 <= c->cpu.idtr.limit; v++) {
-        uint32_t e;
-        if (link_read_linear(c->o.link, c->cpu.idtr.base + 4 * v, &e, 4))
-            return fail(c, "the interrupt table is not in readable memory");
-        if (e)
-            fprintf(c->out, "0x%02x  %04x:%04x  %s\n", v, e >> 16, e & 0xffff,
-                    address_text(c, (e >> 16) * 16 + (e & 0xffff), place, sizeof place));
-    }
-    return CONSOLE_OK;
-}
-
-/* What an entry of the IDT says; `at` is the handler's address. */
-struct gate { bool present; uint16_t sel; unsigned type, dpl; uint64_t at; };
-
-/* An entry has 8 bytes, or in long mode 16, where the second half has the upper 32 bits of
- * the address.  [SDM 3A "IDT Descriptors", "64-Bit Mode IDT"]
- *
- *      63           48 47 46 45 44 43  40 39       32 31        16 15         0
- *     [ offset 31-16  P  DPL   0  type   (and IST)   selector     offset 15-0  ]
- */
-static struct gate parse_gate(const struct console *c, const uint64_t d[2])
-{
-    return (struct gate){
-        .present = d[0] >> 47 & 1, .sel = (uint16_t)(d[0] >> 16),
-        .type = (unsigned)(d[0] >> 40) & 15, .dpl = (unsigned)(d[0] >> 45) & 3,
-        .at = (d[0] & 0xffff) | (d[0] >> 32 & 0xffff0000) | (is_long(c) ? d[1] << 32 : 0),
-    };
-}
-
-/* The type says what the CPU does to IF on the way in: an interrupt gate clears it, a trap
- * gate leaves it.  [SDM 3A "Flag Usage By Exception- or Interrupt-Handler Procedure"] */
-static void show_gate(struct console *c, unsigned v, const struct gate *g)
-{
-    char place[200];
-    static const char *const kinds[16] = {
-        [5] = "task", [6] = "interrupt, 16-bit", [7] = "trap, 16-bit",
-        [14] = "interrupt", [15] = "trap",
-    };
-    fprintf(c->out, "0x%02x  %04x:%s  %s, DPL %u\n", v, g->sel,
-            address_text(c, g->at, place, sizeof place), kinds[g->type] ? kinds[g->type] : "?",
-            g->dpl);
-}
-
-/* Do both differ in nothing but the handler's address? */
-static bool alike(const struct gate *a, const struct gate *b)
-{
-    return a->present && b->present && a->sel == b->sel && a->type == b->type && a->dpl == b->dpl;
-}
-
-/* How many gates from here on are alike and equally far apart.  Kernels make such rows of
- * stubs with a macro; showing them as one line leaves the list readable.
- *
- *     0x00  0008:0x101870 <trap_stubs>  interrupt, DPL 0
- *           ... the same, every 0x10 bytes, to 0x7f
- */
-static unsigned run_of(const struct gate *g, unsigned left)
-{
-    unsigned n = 1;
-    while (n < left && alike(&g[0], &g[n]) && g[n].at - g[n - 1].at == g[1].at - g[0].at)
-        n++;
-    return n;
-}
-
-/* All gates are read before one is shown, because rows of gates that are alike become one
- * line.  Rows of fewer than 4 are shown gate by gate. */
-enum console_result info_idt(struct console *c, const char *args)
-{
-    struct gate g[256] = { { .present = false } };
-    unsigned bytes = is_long(c) ? 16 : 8, n;
-    if (nothing_more(c, args))
-        return CONSOLE_ERROR;
-    fprintf(c->out, "IDT at %#" PRIx64 ", limit %#x\n", c->cpu.idtr.base, c->cpu.idtr.limit);
-    if (!(c->cpu.cr0 & CR0_PE))
-        return show_ivt(c);
-    for (n = 0; n < 256 && n * bytes + bytes - 1 <= c->cpu.idtr.limit; n++) {
-        uint64_t d[2] = { 0, 0 };
-        if (link_read_linear(c->o.link, c->cpu.idtr.base + n * bytes, d, bytes))
-            return fail(c, "the IDT is not in readable memory at %#" PRIx64,
-                        c->cpu.idtr.base + n * bytes);
-        g[n] = parse_gate(c, d);
-    }
-    for (unsigned v = 0, run; v < n; v += run) {
-        run = run_of(&g[v], n - v);
-        if (run < 4)
-            run = 1;
-        if (g[v].present)
-            show_gate(c, v, &g[v]);
-        if (g[v].present && run > 1)
-            fprintf(c->out, "      ... the same, every %#" PRIx64 " bytes, to 0x%02x\n",
-                    g[v + 1].at - g[v].at, v + run - 1);
     }
     return CONSOLE_OK;
 }

@@ -1,6 +1,5 @@
 /*
- * debugger/console/look.c -- looking at registers, memory and code: x, xp, disassemble, find,
- * info registers, info segments, walk.
+ * debugger/console/look.c -- looking at memory and code: x, xp, disassemble, find, walk.
  *
  * The letters and sizes of x/NFS (N how many, F format, S size):
  *
@@ -315,75 +314,7 @@ enum console_result cmd_find(struct console *c, const char *args)
     return found || c->o.json ? CONSOLE_OK : fail(c, "it is not there");
 }
 
-/* ---- registers ---- */
-
-/* All registers, but not parts of others (eax, al). */
-static enum console_result registers_json(struct console *c)
-{
-    fputc('{', c->out);
-    bool first = true;
-    for (size_t i = 0; i < regs_count(); i++)
-        if (!reg_at(i)->part) {
-            fprintf(c->out, "%s\"%s\":%" PRIu64, first ? "" : ",", reg_at(i)->name,
-                    reg_get(reg_at(i), &c->cpu));
-            first = false;
-        }
-    fprintf(c->out, ",\"mode\":\"%s\"}\n", state_mode(&c->cpu));
-    return CONSOLE_OK;
-}
-
-/* The general registers are the first N_GPRS of the table; R8 to R15 exist in 64-bit mode
- * only. */
-enum console_result info_registers(struct console *c, const char *args)
-{
-    char flags[120], place[200];
-    unsigned per_line = state_code_bits(&c->cpu) == 64 ? 3 : 4, n = 0;
-    bool all = word_is(args, "all"), wide = state_code_bits(&c->cpu) == 64;
-    if (*args && !all)
-        return fail(c, "`info registers` or `info registers all`; `print %.20s` shows one", args);
-    if (c->o.json)
-        return registers_json(c);
-    for (size_t i = 0; i < (all ? regs_count() : N_GPRS); i++) {
-        const struct reg *r = reg_at(i);
-        if (r->part || (!all && !wide && i >= R8))
-            continue;
-        fprintf(c->out, "%-14s 0x%0*" PRIx64 "%s", r->name, wide || all ? 16 : 8,
-                reg_get(r, &c->cpu), ++n % per_line ? "   " : "\n");
-    }
-    if (n % per_line)
-        fputc('\n', c->out);
-    if (!all)
-        fprintf(c->out, "rip %s\nrflags %#" PRIx64 " [%s]   "
-                "cr0 %#" PRIx64 " cr3 %#" PRIx64 " cr4 %#" PRIx64
-                " efer %#" PRIx64 "   CPL %" PRIu64 ", %s\n",
-                address_text(c, c->cpu.rip, place, sizeof place), c->cpu.rflags,
-                state_flags(c->cpu.rflags, flags, sizeof flags), c->cpu.cr0, c->cpu.cr3, c->cpu.cr4,
-                c->cpu.efer, reg_get(reg_find("cpl", 3), &c->cpu), state_mode(&c->cpu));
-    return CONSOLE_OK;
-}
-
-/* `attr` has the bits of a descriptor's access rights: S (code or data), type (bit 3 code,
- * bit 1 readable or writable), DPL, P, L, D/B. [SDM 3A "Segment Descriptors"] */
-enum console_result info_segments(struct console *c, const char *args)
-{
-    if (nothing_more(c, args))
-        return CONSOLE_ERROR;
-    fprintf(c->out, "%-5s %-6s %-18s %-10s %s\n", "", "sel", "base", "limit", "rights");
-    for (unsigned i = 0; i < N_SEGS; i++) {
-        const struct segment *s = &c->cpu.seg[i];
-        const char *access = !(s->attr & SEG_S && s->attr & 2) ? ""
-                           : s->attr & 8 ? " readable" : " writable";
-        fprintf(c->out, "%-5s 0x%04x 0x%016" PRIx64 " 0x%08x 0x%04x%s%s%s DPL %u%s\n",
-                seg_names[i], s->sel, s->base, s->limit, s->attr,
-                s->attr & SEG_P ? " present" : " unusable",
-                !(s->attr & SEG_S) ? " system" : s->attr & 8 ? " code" : " data",
-                s->attr & SEG_L ? " 64-bit" : s->attr & SEG_DB ? " 32-bit" : " 16-bit",
-                (unsigned)(s->attr & SEG_DPL) >> 5, access);
-    }
-    fprintf(c->out, "gdtr  base %#" PRIx64 " limit %#x\nidtr  base %#" PRIx64 " limit %#x\n",
-            c->cpu.gdtr.base, c->cpu.gdtr.limit, c->cpu.idtr.base, c->cpu.idtr.limit);
-    return CONSOLE_OK;
-}
+/* ---- symbols ---- */
 
 /* The opposite of `print NAME`: from an address to a name. */
 enum console_result info_symbol(struct console *c, const char *args)

@@ -48,6 +48,10 @@ struct command_row {
     enum completes completes;
 };
 
+/* An expression that is shown at each stop, with its format: "/x rax" (display.c). */
+#define MAX_DISPLAYS 32
+struct display { unsigned nr; char text[200]; };
+
 struct console {
     struct console_options o;
     FILE       *out;
@@ -59,6 +63,9 @@ struct console {
     char        list_file[200];         /* of list                                  */
     int         list_line;              /* 0: around the line of the selected frame */
     unsigned    sourced;                /* how deep `source` is nested              */
+
+    struct display display[MAX_DISPLAYS];
+    unsigned    n_displays, last_display;       /* how many; the newest one's number   */
 
     /* The frame whose variables expressions see; level 0: the innermost. */
     struct frame frame;
@@ -197,17 +204,23 @@ command_fn cmd_symbol_file, cmd_save_symbols;
 command_fn cmd_monitor;
 command_fn cmd_step, cmd_next, cmd_list, info_line, info_source;
 
-/* look.c, memory.c */
-command_fn cmd_x, cmd_xp, cmd_disassemble, cmd_walk, cmd_find, info_registers, info_segments,
-           info_symbol;
+/* look.c, registers.c, memory.c */
+command_fn cmd_x, cmd_xp, cmd_disassemble, cmd_walk, cmd_find, info_symbol;
+command_fn info_registers, info_segments;
 command_fn info_mmu, info_mem;
 
-/* info.c; info_device() looks for a part of the PC by name: *known says whether there is one. */
+/* display.c; show_displays() is called when the guest has stopped. */
+command_fn cmd_display, cmd_undisplay, info_display;
+void show_displays(struct console *c);
+
+/* info.c, idt.c; info_device() looks for a part of the PC by name: *known says whether there
+ * is one. */
 command_fn info_idt, info_gdt, info_tss, info_devices, info_exits, info_status, info_monitor,
            info_screen, info_symbols, info_port, cmd_screenshot;
 enum console_result info_device(struct console *c, const char *name, size_t len, bool *known);
 
 /* trace.c */
-command_fn cmd_log, cmd_why, cmd_count, cmd_histogram, info_trace, info_marks, info_crash;
+command_fn cmd_log, cmd_why, cmd_count, cmd_histogram;
+command_fn info_trace, info_marks, info_crash;
 
 #endif

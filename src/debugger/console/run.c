@@ -112,6 +112,7 @@ void tell_where(struct console *c)
     next_instruction(c, insn, sizeof insn);
     if (c->o.json) {
         tell_json(c, s, insn);
+        show_displays(c);
         return;
     }
     if (s->why == LINK_DIED)
@@ -121,6 +122,7 @@ void tell_where(struct console *c)
     fprintf(c->out, "=> %s\n", insn);
     tell_source(c);
     tell_explanation(c);
+    show_displays(c);
 }
 
 /* What follows on setting the guest going; err is what that gave.  If the user interrupts,

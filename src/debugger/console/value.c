@@ -66,6 +66,9 @@ enum console_result cmd_print(struct console *c, const char *args)
         return fail(c, "%s (at character %zu)", why, at + 1);
     bool number = value_load(&m, &v, &bits) == 0;
     enum type_kind kind = type_kind(&v.type);
+    if (!number && v.word.bytes)
+        return fail(c, "there is no memory to read at %s %#" PRIx64,
+                    v.word.physical ? "guest-physical" : "linear", v.at);
     c->last_value = number ? bits : 0;
     if (number && kind == TYPE_POINTER)
         c->next_x = bits;
@@ -133,8 +136,8 @@ static enum console_result set_register(struct console *c, const struct reg *r, 
     return err ? fail_link(c, err, "registers") : CONSOLE_OK;
 }
 
-/* A variable, member, element or *pointer: what has a place in memory.  value_store() makes
- * the bytes that a bit-field or a small number consist of. */
+/* A variable, member, element, *pointer or u32[ADDRESS]: what has a place in memory.
+ * value_store() makes the bytes that a bit-field or a small number consist of. */
 static enum console_result set_variable(struct console *c, const char *what, size_t len,
                                         uint64_t bits)
 {
@@ -152,36 +155,9 @@ static enum console_result set_variable(struct console *c, const char *what, siz
     if (value_store(&m, &v, bits, bytes, &n))
         return fail(c, "'%s' cannot be set; a register, a variable in memory or u32[ADDRESS] can",
                     text);
-    int err = link_write_linear(c->o.link, v.at, bytes, n);
+    int err = v.word.physical ? link_write_phys(c->o.link, v.at, bytes, n)
+                              : link_write_linear(c->o.link, v.at, bytes, n);
     return err ? fail_link(c, err, "memory") : CONSOLE_OK;
-}
-
-/* u8[..] to u64[..] by linear address, p8[..] to p64[..] by guest-physical; anything else
- * is tried as a variable. */
-static enum console_result set_memory(struct console *c, const char *what, size_t len,
-                                      uint64_t value)
-{
-    static const struct { const char *word; unsigned bytes; } widths[] = {
-        { "8[", 1 }, { "16[", 2 }, { "32[", 4 }, { "64[", 8 },
-    };
-    char text[200];
-    bool physical = what[0] == 'p';
-    for (size_t i = 0; i < NELEM(widths); i++) {
-        size_t skip = 1 + strlen(widths[i].word);
-        if (strncmp(what + 1, widths[i].word, skip - 1) || what[len - 1] != ']' ||
-            len - skip >= sizeof text)
-            continue;
-        memcpy(text, what + skip, len - skip - 1);
-        text[len - skip - 1] = 0;
-        const char *at = text;
-        uint64_t address;
-        if (!arg_value(c, &at, &address) || nothing_more(c, at))
-            return CONSOLE_ERROR;
-        int err = physical ? link_write_phys(c->o.link, address, &value, widths[i].bytes)
-                           : link_write_linear(c->o.link, address, &value, widths[i].bytes);
-        return err ? fail_link(c, err, "memory") : CONSOLE_OK;
-    }
-    return set_variable(c, what, len, value);
 }
 
 /* WHAT = VALUE. The value is evaluated first, so that a mistake in it changes nothing.  A
@@ -202,5 +178,5 @@ enum console_result cmd_set(struct console *c, const char *args)
     if (link_state(c->o.link) == LINK_RUNNING)
         return fail(c, "the guest is running; `pause` stops it");
     const struct reg *r = reg_find(args + (args[0] == '$'), len - (args[0] == '$'));
-    return r ? set_register(c, r, v) : set_memory(c, args, len, v);
+    return r ? set_register(c, r, v) : set_variable(c, args, len, v);
 }

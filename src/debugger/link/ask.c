@@ -161,6 +161,7 @@ static void take_break(struct link *l, struct link_break *b)
     *b = l->in.brk;
     clean_bool(&b->enabled);
     clean_bool(&b->temporary);
+    clean_bool(&b->physical);
     link_clean(b->event, sizeof b->event);
     link_clean(b->condition, sizeof b->condition);
     if (b->kind >= N_BREAK_KINDS)

@@ -40,6 +40,16 @@ static void classify(const ZydisDecodedInstruction *i, struct insn *out)
                      c == ZYDIS_CATEGORY_COND_BR;
 }
 
+/* [SDM 2A "LOOP/LOOPcc-Loop According to ECX Counter"; 2B "REP/REPE/REPZ/REPNE/REPNZ-Repeat
+ * String Operation Prefix"] */
+static bool is_loop(const ZydisDecodedInstruction *i, const ZydisDecodedOperand *o)
+{
+    bool loops = i->mnemonic == ZYDIS_MNEMONIC_LOOP || i->mnemonic == ZYDIS_MNEMONIC_LOOPE ||
+                 i->mnemonic == ZYDIS_MNEMONIC_LOOPNE;
+    return (i->attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE |
+                             ZYDIS_ATTRIB_HAS_REPNE)) || (loops && o->imm.value.s < 0);
+}
+
 /* Direct branches tell their target relative to the instruction behind them.  In 16- and
  * 32-bit code the sum wraps round at the operand size.  [SDM 2A "JMP-Jump"] */
 static void find_target(const ZydisDecodedInstruction *i, const ZydisDecodedOperand *o,
@@ -79,6 +89,7 @@ void disasm(const uint8_t *bytes, unsigned avail, unsigned bits, uint64_t rip, u
     out->ok = true;
     out->len = i.length;
     classify(&i, out);
+    out->is_loop = is_loop(&i, o);
     find_target(&i, o, rip, bits, out);
     ZydisFormatterInit(&f, ZYDIS_FORMATTER_STYLE_INTEL);
     ZydisFormatterFormatInstruction(&f, &i, o, i.operand_count_visible, out->text, sizeof out->text,

@@ -17,6 +17,8 @@ struct insn {
     unsigned len;               /* in bytes; 1 for bytes that are no instruction    */
     bool     ok;                /* it is an instruction                             */
     bool     is_call;           /* comes back behind itself: CALL, INT n, SYSCALL   */
+    bool     is_loop;           /* goes on behind itself when its count is over: REP with a
+                                   string instruction, LOOP backwards               */
     bool     is_return;         /* RET, RETF, IRET, SYSRET, SYSEXIT                 */
     bool     is_branch;         /* jumps, calls and returns                         */
     bool     has_target;        /* a direct branch: to `target`                     */

@@ -64,7 +64,8 @@ uint64_t expr_load(struct parser *p, const struct value *v)
     if (err == -EINVAL)
         complain(p, err, "a %s is no number", type_name(&v->type, name, sizeof name));
     else if (err)
-        complain(p, err, "there is no memory to read at linear %#llx", (unsigned long long)v->at);
+        complain(p, err, "there is no memory to read at %s %#llx",
+                 v->word.physical ? "guest-physical" : "linear", (unsigned long long)v->at);
     return err ? 0 : bits;
 }
 
@@ -105,18 +106,14 @@ size_t name_length(const char *at)
 
 /* ---- memory ---- */
 
-/* The number of so many bytes in memory at a linear or guest-physical address. */
-static struct value load_word(struct parser *p, bool physical, bool is_signed, unsigned bytes,
-                              uint64_t at)
+/* So many bytes in memory at a linear or guest-physical address.  They are read when their number
+ * is needed: whoever wants to watch or to set them asks for the place only. */
+static struct value word_at(struct parser *p, bool physical, bool is_signed, unsigned bytes,
+                            uint64_t at)
 {
-    uint64_t v = 0;
     if (p->skipping || p->err)
         return plain(0);
-    if (!p->m->read || p->m->read(p->m->arg, physical, at, &v, bytes))
-        return complain(p, -EFAULT, "there is no memory to read at %s %#llx",
-                        physical ? "guest-physical" : "linear", (unsigned long long)at);
-    v = low_bytes(v, bytes);
-    return plain(is_signed ? sign_extend(v, bytes) : v);
+    return (struct value){ .in_memory = true, .at = at, .word = { bytes, is_signed, physical } };
 }
 
 /* Is the name in front of a '[' one of u8 u16 u32 u64 i8 ... p64?  Then what is to be read
@@ -210,7 +207,7 @@ static struct value name_or_memory(struct parser *p)
     if (at[len] == '[' && memory_word(at, len, &physical, &is_signed, &bytes)) {
         p->at += len + 1;
         struct value address = bracketed(p, "]");
-        return load_word(p, physical, is_signed, bytes, expr_load(p, &address));
+        return word_at(p, physical, is_signed, bytes, expr_load(p, &address));
     }
     return expr_name(p);
 }
@@ -253,8 +250,8 @@ static struct value dereference(struct parser *p, const struct value *v)
 {
     if (type_kind(&v->type) != TYPE_NONE)
         return element_at(p, v, 0);
-    return load_word(p, false, false, p->m->cpu ? state_code_bits(p->m->cpu) / 8 : 8,
-                     expr_load(p, v));
+    return word_at(p, false, false, p->m->cpu ? state_code_bits(p->m->cpu) / 8 : 8,
+                   expr_load(p, v));
 }
 
 /* [index], ->member and .member, as many as there are.  An untyped number takes no index, so
@@ -284,6 +281,8 @@ static struct value address_of(struct parser *p, const struct value *v)
     struct value a = { .bits = v->at };
     if (p->err)
         return plain(0);
+    if (v->word.bytes)
+        return plain(v->at);
     if (!v->in_memory && type_kind(&v->type) == TYPE_NONE && p->was_symbol)
         return *v;                              /* a bare symbol is its own address */
     if (!v->in_memory || v->bit_size)

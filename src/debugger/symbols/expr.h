@@ -3,6 +3,7 @@
  * machine's registers, variables and memory.
  *
  *     rax + 8            $rax, eax, al, cs.base, cr0, zf ... (cpu/regs.h)
+ *     $pc, $sp, $fp      where the CPU stands, its stack and frame: linear addresses in any mode
  *     main               a symbol's address; 'c' a character; 12, 0x1f, 0b101
  *     self->sp, *p, procs[2].state, &ticks, (struct task *)0x1000, sizeof(x)
  *                        variables with their C types, where there is debug

@@ -1,8 +1,8 @@
 /*
  * debugger/symbols/expr_name.c -- what a name in an expression stands for.
  *
- * In this order: a register, one of the caller's own names, a local variable or parameter of
- * the frame, a variable, function or enumerator of the program, a symbol.
+ * In this order: $pc, $sp or $fp, a register, one of the caller's own names, a local variable or
+ * parameter of the frame, a variable, function or enumerator of the program, a symbol.
  *
  * Names may contain dots, and members are told by dots too.  The longest name that exists is
  * taken: "cs.base" is a register and "counter.0" a symbol (compilers name static locals so),
@@ -155,6 +155,23 @@ static bool variable_or_symbol(struct parser *p, const char *name, size_t len, s
            symbol_value(p, name, len, v);
 }
 
+/* What gdb calls $pc, $sp and $fp, whatever the mode: linear addresses, which `x` and `break` take
+ * as they are. */
+static bool standard_register(struct parser *p, const char *at, size_t len, struct value *v)
+{
+    const struct cpu_state *cpu = p->m->cpu;
+    if (!cpu || len != 3 || at[0] != '$')
+        return false;
+    bool is_pc = !strncmp(at, "$pc", len), is_sp = !strncmp(at, "$sp", len),
+         is_fp = !strncmp(at, "$fp", len);
+    if (!is_pc && !is_sp && !is_fp)
+        return false;
+    struct cpu_state at_fp = *cpu;
+    at_fp.gpr[RSP] = cpu->gpr[RBP];
+    v->bits = is_pc ? state_pc(cpu) : state_sp(is_sp ? cpu : &at_fp);
+    return true;
+}
+
 /* Everything that a name can be, in the order of the file's head.  A '$' in front of a
  * register is allowed, as in gdb. */
 static bool any_name(struct parser *p, const char *at, size_t len, struct value *v)
@@ -162,6 +179,8 @@ static bool any_name(struct parser *p, const char *at, size_t len, struct value 
     size_t skip = at[0] == '$';
     const struct reg *r = reg_find(at + skip, len - skip);
     *v = plain(0);
+    if (standard_register(p, at, len, v))
+        return true;
     if (r && p->m->cpu) {
         p->reg = r;
         v->bits = reg_get(r, p->m->cpu);

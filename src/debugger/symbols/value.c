@@ -53,12 +53,30 @@ uint64_t value_fit(const struct debuginfo *d, const struct type *t, uint64_t bit
 
 /* A bit field is read with all bytes that it touches, then shifted up to bit 63 and down
  * again, which cuts it out and extends its sign in one go. */
+uint64_t value_bytes(const struct debuginfo *d, const struct value *v)
+{
+    return v->word.bytes ? v->word.bytes : type_bytes(d, &v->type);
+}
+
+/* The number of a word without a type. */
+static int load_word(const struct expr_machine *m, const struct value *v, uint64_t *bits)
+{
+    uint64_t read = 0;
+    *bits = 0;
+    if (!m->read || m->read(m->arg, v->word.physical, v->at, &read, v->word.bytes))
+        return -EFAULT;
+    *bits = v->word.is_signed ? sign_extend(read, v->word.bytes) : low_bytes(read, v->word.bytes);
+    return 0;
+}
+
 int value_load(const struct expr_machine *m, const struct value *v, uint64_t *bits)
 {
     enum type_kind kind = type_kind(&v->type);
     *bits = v->bits;
     if (!v->in_memory)
         return 0;
+    if (v->word.bytes)
+        return load_word(m, v, bits);
     *bits = v->at;
     if (is_aggregate(kind))
         return 0;
@@ -83,7 +101,7 @@ int value_load(const struct expr_machine *m, const struct value *v, uint64_t *bi
 int value_store(const struct expr_machine *m, const struct value *v, uint64_t bits,
                 uint8_t bytes[8], unsigned *n)
 {
-    uint64_t size = type_bytes(m->info, &v->type), old = 0;
+    uint64_t size = value_bytes(m->info, v), old = 0;
     if (!v->in_memory || is_aggregate(type_kind(&v->type)) || !size || size > 8)
         return -EINVAL;
     *n = v->bit_size ? (v->bit_offset + v->bit_size + 7) / 8 : (unsigned)size;

@@ -16,10 +16,17 @@ struct expr_machine;
 struct value {
     struct type type;
     bool     in_memory;             /* at `at`, not read yet; structs and arrays always are  */
-    uint64_t at;                    /* its linear address, if in memory                      */
+    uint64_t at;                    /* its address, if in memory; linear                     */
     uint64_t bits;                  /* else its number, sign- or zero-extended to 64 bits    */
     unsigned bit_offset, bit_size;  /* of a bit field, as in struct type_member; size 0: none */
+
+    /* A word of memory that is named by its address and has no C type: u32[a], p8[a], *rsp.  It
+     * is in memory, too. */
+    struct { unsigned bytes; bool is_signed, physical; } word;      /* bytes 0: it is none       */
 };
+
+/* How many bytes a value takes in memory; 0: not known. */
+uint64_t value_bytes(const struct debuginfo *d, const struct value *v);
 
 /* The number that v stands for, read from m's memory if it lies there.  Arrays, structs and
  * functions stand for their address.  0, -EFAULT (there is no memory at v->at), or -EINVAL

@@ -36,8 +36,8 @@ struct control {
     uint64_t         left;              /* steps or exits to go, where the engine does not
                                            count, and for LINK_STEP_EXIT                    */
     uint64_t         until;             /* LINK_STEP where it counts: icount to stop at     */
-    bool             has_next;          /* LINK_NEXT stands before a call, which returns    */
-    gla_t            next_at;           /* to this address                                  */
+    bool             has_next;          /* LINK_NEXT stands before a call or a loop, which ends */
+    gla_t            next_at;           /* at this address                                  */
     bool             was_return;        /* LINK_FINISH: the instruction now run is a return */
     struct start     start;
 
@@ -289,14 +289,15 @@ bool control_turns(struct control *c, const bool *attention, struct link_stop *w
  *     401000: call f       the guest stands here with RSP = sp
  *     401005: ...          next_at; the step ends here once RSP >= sp again
  *
- * Any other instruction is a plain step. */
+ * REP and LOOP come to what is behind them in the same way, when their count is over.  Any other
+ * instruction is a plain step. */
 static void prepare_next(struct control *c, const struct cpu_state *s)
 {
     struct insn i;
     uint8_t bytes[15];
     unsigned n = vm_read_code(c->vm, s, bytes, sizeof bytes);
     disasm(bytes, n, state_code_bits(s), s->rip, s->seg[SEG_CS].base, NULL, &i);
-    c->has_next = i.ok && i.is_call;
+    c->has_next = i.ok && (i.is_call || i.is_loop);
     c->next_at = state_pc(s) + i.len;
     if (!c->has_next)
         c->how = LINK_STEP;

@@ -67,7 +67,8 @@ enum link_run {
                                            interrupt's first instruction counts                */
     LINK_STEP_EXIT,                     /* n exits, each answered and concluded                */
     LINK_FINISH,                        /* until the current function or handler has returned  */
-    LINK_NEXT,                          /* one instruction, with all that it calls             */
+    LINK_NEXT,                          /* one instruction, with all that it calls; all rounds of
+                                           a REP or LOOP                                       */
     LINK_STEP_RANGE,                    /* link_run_range()                                    */
 
     /* Back, as far as the recording reaches (doc/reverse.md); -ENOTSUP: not with this
@@ -157,6 +158,7 @@ struct link_break {
     uint32_t nr;                        /* from 1; given by link_break_add()          */
     uint32_t kind;                      /* enum break_kind                           */
     uint64_t at, len;                   /* linear address; bytes, for BREAK_DATA     */
+    bool     physical;                  /* BREAK_DATA: `at` is a guest-physical one  */
     uint32_t access;                    /* BREAK_DATA: BREAK_READ and others, ORed   */
     bool     enabled, temporary;        /* temporary: deleted as it stops             */
     uint64_t ignore;                    /* so many hits do not stop                   */

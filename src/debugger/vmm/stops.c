@@ -99,8 +99,10 @@ static int by_code(const void *a, const void *b)
 static int by_address(const void *a, const void *b, void *arg)
 {
     unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
-    gla_t at = stops_find(arg, x)->b.at, other = stops_find(arg, y)->b.at;
-    return at != other ? (at < other ? -1 : 1) : (x > y) - (x < y);
+    const struct link_break *p = &stops_find(arg, x)->b, *q = &stops_find(arg, y)->b;
+    if (p->physical != q->physical)
+        return p->physical ? 1 : -1;
+    return p->at != q->at ? (p->at < q->at ? -1 : 1) : (x > y) - (x < y);
 }
 
 /* What a watchpoint needs to hear of: to see a change, of writes. */
@@ -110,7 +112,7 @@ static uint8_t needs(const struct link_break *b)
                      (b->access & BREAK_CHANGE ? ACCESS_W : 0));
 }
 
-/* Both tables anew.  Data is sorted by address, as the engine wants it; what the engine
+/* Both tables anew.  Data is sorted as the engine wants it (struct debug_stops); what the engine
  * reports is an index into that order, and data_point[] leads from it back to the
  * breakpoint. */
 static void make_tables(struct stops *s)
@@ -128,7 +130,7 @@ static void make_tables(struct stops *s)
     qsort_r(s->data_point, n_data, sizeof *s->data_point, by_address, s);
     for (size_t k = 0; k < n_data; k++) {
         const struct link_break *b = &stops_find(s, s->data_point[k])->b;
-        s->data[k] = (struct data_stop){ b->at, b->len, needs(b) };
+        s->data[k] = (struct data_stop){ b->at, b->len, needs(b), b->physical };
     }
     s->told.data = s->data;
     s->told.n_data = n_data;

@@ -10,6 +10,7 @@
 
 #include "base/trace.h"
 #include "debugger/symbols/symbols.h"
+#include "mem/gmem.h"
 #include "debugger/vmm/stops_private.h"
 
 /* ---- counting ---- */
@@ -93,7 +94,8 @@ bool stops_code_hit(struct stops *s, gla_t at, struct link_stop *why)
 void stops_remember_point(struct stops *s, struct point *p)
 {
     uint64_t n = p->b.len < MAX_WATCH ? p->b.len : MAX_WATCH;
-    p->old_ok = vm_read_linear(s->vm, p->b.at, p->old, n) == 0;
+    p->old_ok = (p->b.physical ? gmem_read(s->vm->gmem, p->b.at, p->old, n)
+                               : vm_read_linear(s->vm, p->b.at, p->old, n)) == 0;
 }
 
 /* Has it changed since we last looked?  And what from and to, in words. */
@@ -126,8 +128,11 @@ static bool one_data_hit(struct stops *s, struct point *p, gla_t at, struct link
     if (!condition_holds(&s->world, &p->b, &p->names, odd, sizeof odd))
         return false;
     struct link_stop hit;
-    stops_say(&hit, LINK_BREAK, "watchpoint %u at %s%s", p->b.nr,
-              name_place(s, at, place, sizeof place), words);
+    if (p->b.physical)
+        snprintf(place, sizeof place, "guest-physical %#" PRIx64, at);
+    else
+        name_place(s, at, place, sizeof place);
+    stops_say(&hit, LINK_BREAK, "watchpoint %u at %s%s", p->b.nr, place, words);
     hit.address = at;
     if (!hit_stops_guest(s, p, odd, &hit))
         return false;

@@ -11,6 +11,8 @@
 #include "debugger/vmm/stops_private.h"
 
 #include "cpu/regs.h"
+#include "mem/gmem.h"
+#include "mem/walk.h"
 #include "debugger/symbols/disasm.h"
 
 #define STATE (ST_GPRS | ST_SEGS | ST_CRS)
@@ -60,13 +62,48 @@ void stops_look_behind(struct stops *s)
     operands_repeat(a->operand, a->n, &a->before, times);   /* some engines do many in one step */
 }
 
+/* The piece of an operand that begins at o->at and lies within one page, by its guest-physical
+ * address; then *o is what is left of it.  False: the page is not mapped, or nothing is left. */
+static bool take_physical(const struct stops *s, struct operand *o, struct operand *piece)
+{
+    struct paging pg = paging_for_debugger(&s->ahead.before);
+    struct walk w;
+    uint64_t in_page = PAGE_SIZE - (o->at & ~PAGE_MASK);
+    uint32_t n = o->len < in_page ? o->len : (uint32_t)in_page;
+    walk(&pg, s->vm->gmem, o->at, WALK_READ | WALK_PEEK, &w);
+    *piece = *o;
+    piece->at = w.gpa;
+    piece->len = n;
+    o->at += n;
+    o->len -= n;
+    return n && w.result == WALK_OK;
+}
+
+/* Does the operand touch what b watches, by linear or by guest-physical address?  *at: where. */
+static bool operand_touches(const struct stops *s, struct operand o, const struct link_break *b,
+                            uint64_t *at)
+{
+    unsigned access = b->access & (ACCESS_R | ACCESS_W);
+    struct operand piece = o;
+    if (!b->physical) {
+        *at = o.at;
+        return operands_touch(&o, 1, b->at, b->len, access);
+    }
+    while (take_physical(s, &o, &piece)) {
+        *at = piece.at;
+        if (operands_touch(&piece, 1, b->at, b->len, access))
+            return true;
+    }
+    return false;
+}
+
 /* An operand may begin before the watched range; the address that is told lies inside it. */
 bool stops_touched(const struct stops *s, const struct link_break *b, gla_t *at)
 {
+    uint64_t from;
     for (unsigned k = 0; k < s->ahead.n; k++) {
-        const struct operand *o = &s->ahead.operand[k];
-        if (operands_touch(o, 1, b->at, b->len, b->access & (ACCESS_R | ACCESS_W))) {
-            *at = o->at - b->at < b->len ? o->at : b->at;
+        if (operand_touches(s, s->ahead.operand[k], b, &from)) {
+            *at = from - b->at < b->len ? from : b->at;
             return true;
         }
     }
