@@ -153,7 +153,7 @@ static void say_instruction(const struct explain_input *in, const struct deliver
     while (n < sizeof bytes && in->read(in->arg, at + n, bytes + n, 1))
         n++;
     if (!n && st->vector != VEC_PF) {
-        fputs(", where there is no memory", out);
+        fputs(explain_is_paged(c) ? ", which cannot be read" : ", where there is no memory", out);
     } else if (n) {
         disasm(bytes, n, 16u << explain_code_width(c), st->rip, at - st->rip, in->symbols, &insn);
         fprintf(out, ": %s (", insn.text);

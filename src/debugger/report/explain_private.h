@@ -80,6 +80,14 @@ bool explain_fetch_failed(const struct explain_input *in, const struct delivery_
 void explain_say_iret(const struct explain_input *in, const struct delivery_step *st, FILE *out);
 int  explain_iret_distance(const struct explain_input *in, const struct delivery_step *st);
 
+/* Is it an IRET that takes words of less bytes than those of the frame that lies there? */
+bool explain_iret_is_narrow(const struct explain_input *in, const struct delivery_step *st);
+
+/* Decode the instruction that has raised an exception.  False: the step is another event, or
+ * there is no instruction. */
+bool explain_decode(const struct explain_input *in, const struct delivery_step *st,
+                    struct decoded *d);
+
 /* If the stack pointer points at an address behind a CALL, print a line that says so. */
 void explain_say_caller(const struct explain_input *in, FILE *out);
 

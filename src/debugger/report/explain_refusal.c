@@ -76,9 +76,9 @@ static const char *const checks[N_OBSTACLES] = {
         "nobody comes (behind a call that must not return, or after undefined behaviour), and "
         "for __builtin_trap() and panics.",
     [OBSTACLE_NO_INSN] =
-        "is it code, and built for this CPU and mode? Data look so, 64-bit code in a 32-bit "
-        "segment does, and so do extensions that CPUID does not announce (AVX: build with "
-        "-mno-avx).",
+        "is it code, and built for this CPU and mode? Data look so; so does 64-bit code in a "
+        "32-bit segment, or the other way round; and so do extensions that CPUID does not "
+        "announce (AVX: build with -mno-avx).",
     [OBSTACLE_INSN_MODE] =
         "was this code built for another mode? Bits D and L of the code segment's descriptor say "
         "how wide CS reads it.",

@@ -68,19 +68,25 @@ static int frame_distance(const struct explain_input *in, unsigned size)
     return 0;
 }
 
-/* The size of the words that IRET pops at this place; 0: the instruction is none. */
-static unsigned iret_size(const struct explain_input *in, const struct delivery_step *st)
+bool explain_decode(const struct explain_input *in, const struct delivery_step *st,
+                    struct decoded *d)
 {
     uint8_t bytes[15];
     unsigned n = 0;
-    struct decoded d;
     gla_t at = explain_linear(in->cpu, SEG_CS, st->rip);
     if (st->type != EVENT_EXCEPTION)
-        return 0;
+        return false;
     decode_init();
     while (n < sizeof bytes && in->read(in->arg, at + n, bytes + n, 1))
         n++;
-    if (decode_insn(explain_code_width(in->cpu), bytes, n, st->rip, &d) != DECODED)
+    return decode_insn(explain_code_width(in->cpu), bytes, n, st->rip, d) == DECODED;
+}
+
+/* The size of the words that IRET pops at this place; 0: the instruction is none. */
+static unsigned iret_size(const struct explain_input *in, const struct delivery_step *st)
+{
+    struct decoded d;
+    if (!explain_decode(in, st, &d))
         return 0;
     bool is_iret = d.mnemonic == ZYDIS_MNEMONIC_IRET || d.mnemonic == ZYDIS_MNEMONIC_IRETD ||
                    d.mnemonic == ZYDIS_MNEMONIC_IRETQ;
@@ -91,6 +97,18 @@ int explain_iret_distance(const struct explain_input *in, const struct delivery_
 {
     unsigned size = iret_size(in, st);
     return size ? frame_distance(in, size) * (int)size : 0;
+}
+
+/* The size of what a delivery pushes: of a gate of 16 bits it is not looked for. */
+static unsigned frame_size(const struct cpu_state *c)
+{
+    return explain_is_real(c) ? 2 : explain_is_long(c) ? 8 : 4;
+}
+
+bool explain_iret_is_narrow(const struct explain_input *in, const struct delivery_step *st)
+{
+    unsigned size = iret_size(in, st), full = frame_size(in->cpu);
+    return size && size < full && is_frame(in, 0, full);
 }
 
 void explain_say_iret(const struct explain_input *in, const struct delivery_step *st, FILE *out)
@@ -104,7 +122,10 @@ void explain_say_iret(const struct explain_input *in, const struct delivery_step
     fprintf(out, "    IRET took as instruction pointer %#" PRIx64 ", as CS %#" PRIx64
                  ", as flags %#" PRIx64,
             ip, cs, flags);
-    if (distance)
+    if (explain_iret_is_narrow(in, st))
+        fprintf(out, ", %u bytes each; a frame with words of %u bytes lies there", size,
+                frame_size(in->cpu));
+    else if (distance)
         fprintf(out, "; what looks like a frame lies %d bytes %s",
                 distance < 0 ? -distance : distance, distance < 0 ? "lower" : "higher");
     fputs(".\n", out);

@@ -1,49 +1,16 @@
 /*
- * debugger/report/explain_signs.c -- what a programmer should check: signs of mistakes that many
- * people make.
+ * debugger/report/explain_cause.c -- the first exception of a crash: what a programmer should
+ * check about the instruction that raised it.
  *
- * There are two lists, for a crash has two sides.  causes[] is about the first exception: why
- * did the instruction fail?  ways[] is about its way to a handler: why was there none?  Each
- * row asks the registers, the account of the deliveries and memory whether a sign is there; of
- * each list the first such row is told.  A kernel without an IDT needs both: the page fault that
- * it did not want, and the IDT that would have let it print one.
- *
- * To teach Vitrine another mistake, add a row, and a kernel to guests/crash or tests/mistakes.
+ * Begin with causes[], at the end; explain_signs.h says how such a table works.  Where no sign is
+ * there, the reason that the engine gave has advice of its own (explain_refusal.c).
  */
-#include "debugger/report/explain_private.h"
+#include "debugger/report/explain_signs.h"
 
 #include "debugger/symbols/symbols.h"
 
-struct sign {
-    bool (*is_there)(const struct explain_input *in, const struct delivery_step *st);
-    const char *check;
-};
-
-static bool is_exception(const struct delivery_step *st, unsigned vector)
-{
-    return st->type == EVENT_EXCEPTION && st->vector == vector;
-}
-
-static bool lies_in(uint64_t at, uint64_t base, uint64_t bytes)
-{
-    return at - base < bytes;
-}
-
-static bool is_protected(const struct explain_input *in)
-{
-    return !explain_is_real(in->cpu);
-}
-
-/* After a reset IDTR has base 0 and limit 0x3ff or 0xffff: the vector table of real mode. */
-static bool has_vector_table_of_real_mode(const struct explain_input *in,
-                                          const struct delivery_step *st)
-{
-    (void)st;
-    return is_protected(in) && in->cpu->idtr.base == 0 && in->cpu->idtr.limit >= 0x3ff;
-}
-
 /*
- * The first exception: page faults
+ * Page faults
  */
 
 static bool calls_null(const struct explain_input *in, const struct delivery_step *st)
@@ -51,27 +18,40 @@ static bool calls_null(const struct explain_input *in, const struct delivery_ste
     return explain_fetch_failed(in, st) && st->cr2 < 0x1000;
 }
 
+static bool has_no_directory(const struct explain_input *in, const struct delivery_step *st)
+{
+    return st->type == EVENT_EXCEPTION && explain_is_paged(in->cpu) && !(in->cpu->cr3 & ~0xfffull);
+}
+
+/* Ring 0 was kept from a page that it may neither write to nor is forbidden to read. */
+static bool is_kept_from_page(const struct explain_input *in, const struct delivery_step *st)
+{
+    (void)in;
+    return sign_is_exception(st, VEC_PF) && (st->error & PF_P) &&
+           !(st->error & (PF_W | PF_U | PF_RSVD));
+}
+
 static bool meets_no_table(const struct explain_input *in, const struct delivery_step *st)
 {
-    return is_exception(st, VEC_PF) && explain_table_is_nowhere(in, st->cr2);
+    return sign_is_exception(st, VEC_PF) && explain_table_is_nowhere(in, st->cr2);
 }
 
 static bool has_reserved_bit(const struct explain_input *in, const struct delivery_step *st)
 {
     (void)in;
-    return is_exception(st, VEC_PF) && (st->error & PF_RSVD);
+    return sign_is_exception(st, VEC_PF) && (st->error & PF_RSVD);
 }
 
 static bool lacks_user_bit(const struct explain_input *in, const struct delivery_step *st)
 {
     (void)in;
-    return is_exception(st, VEC_PF) && (st->error & PF_P) && (st->error & PF_U);
+    return sign_is_exception(st, VEC_PF) && (st->error & PF_P) && (st->error & PF_U);
 }
 
 static bool is_write_protected(const struct explain_input *in, const struct delivery_step *st)
 {
     (void)in;
-    return is_exception(st, VEC_PF) && (st->error & PF_P) && (st->error & PF_W);
+    return sign_is_exception(st, VEC_PF) && (st->error & PF_P) && (st->error & PF_W);
 }
 
 /* 0F 22 /0 and /3 are MOV to CR0 and CR3.  The bytes are read by their physical address, for
@@ -86,52 +66,125 @@ static bool has_just_changed_paging(const struct explain_input *in, const struct
 
 static bool misses_gdt(const struct explain_input *in, const struct delivery_step *st)
 {
-    const struct table_reg *t = &in->cpu->gdtr;
-    return is_exception(st, VEC_PF) && lies_in(st->cr2, t->base, t->limit + UINT64_C(1));
+    return sign_is_exception(st, VEC_PF) && sign_lies_in_table(st->cr2, &in->cpu->gdtr);
 }
 
 /* A push, or an access to a local variable, has met the page below the stack; pushing the
  * frame meets it again. */
 static bool is_stack_overflow(const struct explain_input *in, const struct delivery_step *st)
 {
-    gla_t top = explain_linear(in->cpu, SEG_SS, in->cpu->gpr[RSP]);
-    return is_exception(st, VEC_PF) && st->obstacle == OBSTACLE_STACK_PAGE &&
-           lies_in(st->cr2, top - 0x1000, 0x2000);
+    gla_t top = sign_stack_top(in);
+    return sign_is_exception(st, VEC_PF) && st->obstacle == OBSTACLE_STACK_PAGE &&
+           sign_lies_in(st->cr2, top - 0x1000, 0x2000);
 }
 
 static bool is_stack_unmapped(const struct explain_input *in, const struct delivery_step *st)
 {
-    gla_t top = explain_linear(in->cpu, SEG_SS, in->cpu->gpr[RSP]);
-    return is_exception(st, VEC_PF) && !(st->error & PF_P) && lies_in(st->cr2, top - 0x100, 0x200);
+    gla_t top = sign_stack_top(in);
+    return sign_is_exception(st, VEC_PF) && !(st->error & PF_P) &&
+           sign_lies_in(st->cr2, top - 0x100, 0x200);
 }
 
 static bool uses_null(const struct explain_input *in, const struct delivery_step *st)
 {
     (void)in;
-    return is_exception(st, VEC_PF) && st->cr2 < 0x1000;
+    return sign_is_exception(st, VEC_PF) && st->cr2 < 0x1000;
 }
 
 static bool misses_vga(const struct explain_input *in, const struct delivery_step *st)
 {
     (void)in;
-    return is_exception(st, VEC_PF) && lies_in(st->cr2, 0xa0000, 0x20000);
+    return sign_is_exception(st, VEC_PF) && sign_lies_in(st->cr2, 0xa0000, 0x20000);
 }
 
 static bool misses_apic(const struct explain_input *in, const struct delivery_step *st)
 {
     (void)in;
-    return is_exception(st, VEC_PF) && lies_in(st->cr2, 0xfec00000, 0x300000);
+    return sign_is_exception(st, VEC_PF) && sign_lies_in(st->cr2, 0xfec00000, 0x300000);
+}
+
+/* SWAPGS once too often, or not at all: GS has the other ring's base. */
+static bool misses_gs(const struct explain_input *in, const struct delivery_step *st)
+{
+    struct decoded d;
+    return sign_is_exception(st, VEC_PF) && explain_is_long(in->cpu) &&
+           explain_decode(in, st, &d) && d.has_mem && d.mem.seg == SEG_GS;
+}
+
+/* Is the address that of a handler?  Then a delivery was just made. */
+static bool misses_handler(const struct explain_input *in, const struct delivery_step *st)
+{
+    const struct table_reg *idt = &in->cpu->idtr;
+    unsigned size = explain_gate_bytes(in->cpu);
+    uint8_t b[16] = { 0 };
+    if (!explain_fetch_failed(in, st) || !sign_is_protected(in))
+        return false;
+    for (unsigned at = 0; at + size - 1 <= idt->limit; at += size) {
+        if (!in->read(in->arg, idt->base + at, b, size) || !(b[5] & 0x80))
+            continue;
+        uint64_t offset = b[0] | b[1] << 8 | (uint64_t)b[6] << 16 | (uint64_t)b[7] << 24;
+        for (unsigned i = 8; i < size - 4; i++)
+            offset |= (uint64_t)b[i] << (8 * i - 32);
+        if (offset == st->rip)
+            return true;
+    }
+    return false;
 }
 
 static bool is_page_fault(const struct explain_input *in, const struct delivery_step *st)
 {
     (void)in;
-    return is_exception(st, VEC_PF);
+    return sign_is_exception(st, VEC_PF);
 }
 
 /*
- * The first exception: all others
+ * All others
  */
+
+/* A descriptor that cannot be meant: of a system type that does not exist, or not present. */
+static bool uses_nonsense_of_gdt(const struct explain_input *in, const struct delivery_step *st)
+{
+    const struct table_reg *t = &in->cpu->gdtr;
+    bool by_selector = sign_is_exception(st, VEC_GP) || sign_is_exception(st, VEC_NP);
+    uint8_t d[8];
+    if (!by_selector || !(st->error & 0xfff8) || (st->error & 6) ||
+        (st->error | 7) > t->limit || !in->read(in->arg, t->base + (st->error & 0xfff8), d, 8))
+        return false;
+    bool exists = (d[5] & 0x10) || (1u << (d[5] & 15) & 0xdafe);
+    return !exists || !(d[0] | d[1] | d[2] | d[3] | d[4] | d[5] | d[6] | d[7]);
+}
+
+/* A stack pointer to no memory has been set, not reached by pushing. */
+static bool has_stack_nowhere(const struct explain_input *in, const struct delivery_step *st)
+{
+    uint8_t byte;
+    return st->type == EVENT_EXCEPTION && sign_is_protected(in) && !explain_is_paged(in->cpu) &&
+           !in->read(in->arg, sign_stack_top(in), &byte, 1);
+}
+
+/* The stack lies just below the instruction: what is above has been overwritten.  (A boot
+ * sector's stack lies there rightly.) */
+static bool has_stack_in_code(const struct explain_input *in, const struct delivery_step *st)
+{
+    gla_t at = explain_linear(in->cpu, SEG_CS, st->rip);
+    return st->type != EVENT_IRQ && sign_is_protected(in) && at >= 0x8000 &&
+           sign_lies_in(sign_stack_top(in), at - 0x400, 0x400 + 16);
+}
+
+/* DS or another register has not been loaded since real mode. */
+static bool uses_segment_of_real_mode(const struct explain_input *in,
+                                      const struct delivery_step *st)
+{
+    unsigned seg = in->chain->cause_at >> 32 & 7;
+    return st->type == EVENT_EXCEPTION && sign_is_protected(in) &&
+           in->chain->cause == OBSTACLE_SEG_LIMIT && seg <= SEG_GS &&
+           sign_is_of_real_mode(&in->cpu->seg[seg]);
+}
+
+static bool has_narrow_iret(const struct explain_input *in, const struct delivery_step *st)
+{
+    return explain_iret_is_narrow(in, st);
+}
 
 static bool has_frame_elsewhere(const struct explain_input *in, const struct delivery_step *st)
 {
@@ -157,14 +210,22 @@ static bool is_below_program(const struct explain_input *in, gla_t at)
     return at < 0x100000 && symbols_at(in->symbols, 0, &lowest, &end) && lowest >= 0x100000;
 }
 
+/* Tables of gates or descriptors are no code.  (A limit of 64 KiB is that of real mode.) */
+static bool executes_table(gla_t at, const struct table_reg *t)
+{
+    return t->limit < 0xffff && sign_lies_in_table(at, t);
+}
+
 /* Is the instruction, or what lies before it, no code?  (Before a function may lie anything.) */
 static bool runs_through_nothing(const struct explain_input *in, const struct delivery_step *st)
 {
     gla_t at = explain_linear(in->cpu, SEG_CS, st->rip);
     uint8_t byte;
     uint64_t offset = 1;
-    if (st->type != EVENT_EXCEPTION || st->vector == VEC_DB || !is_protected(in))
+    if (st->type != EVENT_EXCEPTION || st->vector == VEC_DB || !sign_is_protected(in))
         return false;
+    if (executes_table(at, &in->cpu->gdtr) || executes_table(at, &in->cpu->idtr))
+        return true;
     if (st->rip < 0x400 || is_fill(in, at, 2) || is_below_program(in, at))
         return true;
     if (!in->read(in->arg, at, &byte, 1))
@@ -178,8 +239,11 @@ static bool has_cs_of_real_mode(const struct explain_input *in, const struct del
 {
     const struct cpu_state *c = in->cpu;
     const struct segment *cs = &c->seg[SEG_CS];
-    return st->type != EVENT_SOFTWARE && is_protected(in) && !(c->rflags & FLAG_VM) &&
-           cs->base == (uint64_t)cs->sel << 4 && cs->limit == 0xffff && !(cs->attr & SEG_DB);
+    struct decoded d;
+    if (explain_decode(in, st, &d) && d.far)
+        return false;
+    return st->type != EVENT_SOFTWARE && sign_is_protected(in) && !(c->rflags & FLAG_VM) &&
+           sign_is_of_real_mode(cs) && !(cs->attr & SEG_DB);
 }
 
 /* Long mode is on, but CS is the 32-bit segment of before: what is 64-bit code means something
@@ -195,29 +259,36 @@ static bool is_stuck_in_compatibility_mode(const struct explain_input *in,
 static bool runs_where_nothing_was_loaded(const struct explain_input *in,
                                           const struct delivery_step *st)
 {
-    return runs_through_nothing(in, st) && has_vector_table_of_real_mode(in, st) &&
+    return runs_through_nothing(in, st) && sign_has_vector_table(in) &&
            st->rip < 0xa0000;
 }
 
 /* INT 10h to 1Ah are services of a BIOS: 16-bit code, reached through real mode's table. */
 static bool calls_bios(const struct explain_input *in, const struct delivery_step *st)
 {
-    return is_protected(in) && st->type == EVENT_SOFTWARE && lies_in(st->vector, 0x10, 11);
+    return sign_is_protected(in) && st->type == EVENT_SOFTWARE &&
+           sign_lies_in(st->vector, 0x10, 11);
 }
 
 static bool is_single_step(const struct explain_input *in, const struct delivery_step *st)
 {
-    return is_exception(st, VEC_DB) && (in->cpu->rflags & FLAG_TF);
+    return sign_is_exception(st, VEC_DB) && (in->cpu->rflags & FLAG_TF);
 }
 
 /* The first that is there is told. */
 static const struct sign causes[] = {
+    { has_no_directory,
+      "was CR3 loaded? It is 0, which is where real mode has its vector table. (A TSS has a "
+      "field for CR3: a task switch loads it.)" },
     { calls_null,
       "was a function pointer 0, or a return address? The CPU was sent to address 0 by a jump, "
       "a call or a RET whose stack held something else." },
     { meets_no_table,
       "do CR3 and the entries hold physical addresses? A kernel linked into the upper half of "
       "the address space must subtract that offset before it stores one." },
+    { misses_handler,
+      "a gate of the IDT leads to this address: is the handler's whole offset in the gate (in "
+      "long mode it has three parts), and is the handler mapped?" },
     { has_reserved_bit,
       "is each entry made as the manual draws it? Addresses in it are multiples of 4096 (of a "
       "large page: of its size), NX needs EFER.NXE, and PS is for entries that map large pages." },
@@ -226,6 +297,9 @@ static const struct sign causes[] = {
     { is_write_protected,
       "what is written to needs R/W = 1 in the entries of all levels; with CR0.WP that holds "
       "for ring 0 too." },
+    { is_kept_from_page,
+      "is the page meant for this? A page of ring 3 (U/S = 1) is closed to ring 0's code by "
+      "CR4.SMEP and to its data by CR4.SMAP, and one with NX to all code." },
     { has_just_changed_paging,
       "do the page tables map the instruction itself? Code that switches paging on (or changes "
       "CR3) must be mapped at the address at which it is running, until it has jumped "
@@ -243,12 +317,18 @@ static const struct sign causes[] = {
     { is_stack_unmapped,
       "is the stack pointer right, and its page mapped? The address is next to it." },
     { uses_null, "is a pointer 0? The address is that of a field or element behind address 0." },
+    { misses_gs,
+      "has GS the kernel's base? SWAPGS must be executed once on the way in from ring 3 and "
+      "once on the way out, and not when an interrupt comes in ring 0." },
     { misses_vga, "the VGA's memory (text is at 0xb8000) must be mapped like any other." },
     { misses_apic,
       "this is where a PC has its APICs: their pages must be mapped before they are used." },
     { is_page_fault,
       "is the address right (a pointer not set, an index too large)? Else it must be mapped "
       "before it is used." },
+    { uses_nonsense_of_gdt,
+      "is the GDT where LGDT was told? Its operand is 2 bytes of limit and right behind them "
+      "the linear base (in real mode: segment times 16 plus offset); LGDT reads it through DS." },
     { has_cs_of_real_mode,
       "has a far jump followed the MOV to CR0? CS still is what it was in real mode: 32-bit "
       "code is read as 16-bit code until a far jump has loaded a selector of the GDT." },
@@ -256,10 +336,19 @@ static const struct sign causes[] = {
       "has a far jump led to 64-bit code? Long mode is on, but CS is a segment of 32-bit code: "
       "until a far jump, call or return has loaded a code segment whose L is 1, 64-bit code is "
       "read as 32-bit code." },
+    { has_narrow_iret,
+      "is it the right IRET? In 32-bit code IRETD takes words of 4 bytes, in long mode IRETQ "
+      "of 8; an assembler may take IRET for the short one." },
     { has_frame_elsewhere,
       "does the handler take off the stack all that was put there? Each PUSH needs its POP, "
       "and of vectors 8, 10 to 14 and 17 the error code must go (ADD ESP, 4 or ADD RSP, 8) "
       "before IRET." },
+    { has_stack_nowhere,
+      "what has set the stack pointer? It points to where there is no memory, so that each RET "
+      "and POP takes nonsense. (LEAVE takes it from EBP.)" },
+    { has_stack_in_code,
+      "the stack has grown into the code and overwritten it: is the recursion endless, or the "
+      "stack too small?" },
     { runs_where_nothing_was_loaded,
       "is there code? A BIOS loads one sector, 512 bytes, to 0x7c00; what lies behind must be "
       "read by INT 13h, which counts sectors from 1 and sets CF if it has failed." },
@@ -267,6 +356,9 @@ static const struct sign causes[] = {
       "is there code? The CPU has run into memory that nobody has filled: behind the end of a "
       "function (a kernel's entry must not return or fall through), or by a jump, call or RET "
       "to a wrong address." },
+    { uses_segment_of_real_mode,
+      "has the segment register been loaded since real mode? After the far jump DS, ES and SS "
+      "need the data selector of the GDT." },
     { calls_bios,
       "this INT is a service of the BIOS, which is there in real mode only. In protected mode "
       "a kernel drives devices itself: text goes to 0xb8000 or to the serial port." },
@@ -275,114 +367,6 @@ static const struct sign causes[] = {
       "IRET with wrong flags does so too." },
 };
 
-/*
- * The way to a handler
- */
-
-static bool has_no_idt(const struct explain_input *in, const struct delivery_step *st)
-{
-    return st->obstacle == OBSTACLE_IDT_LIMIT && in->cpu->idtr.limit < explain_gate_bytes(in->cpu);
-}
-
-/* A BIOS sets the first PIC to vectors 8 to 15. */
-static bool is_irq_among_exceptions(const struct explain_input *in, const struct delivery_step *st)
-{
-    return st->type == EVENT_IRQ && st->vector < 32 && is_protected(in);
-}
-
-static bool is_irq_without_stack(const struct explain_input *in, const struct delivery_step *st)
-{
-    (void)in;
-    return st->type == EVENT_IRQ && (st->obstacle == OBSTACLE_STACK_PAGE ||
-                                     st->obstacle == OBSTACLE_STACK_END ||
-                                     st->obstacle == OBSTACLE_STACK_ADDRESS);
-}
-
-static bool is_empty_gate(const struct explain_input *in, const struct delivery_step *st)
-{
-    uint64_t gate[2] = { 0, 0 };
-    return st->obstacle == OBSTACLE_GATE_TYPE && is_protected(in) &&
-           in->read(in->arg, st->at, gate, explain_gate_bytes(in->cpu)) && !(gate[0] | gate[1]);
-}
-
-static bool is_irq_without_gate(const struct explain_input *in, const struct delivery_step *st)
-{
-    return st->type == EVENT_IRQ && is_empty_gate(in, st);
-}
-
-static bool is_idt_nowhere(const struct explain_input *in, const struct delivery_step *st)
-{
-    uint8_t byte;
-    return st->obstacle == OBSTACLE_GATE_TYPE && !in->read(in->arg, st->at, &byte, 1);
-}
-
-static bool is_stack_in_idt(const struct explain_input *in, const struct delivery_step *st)
-{
-    gla_t top = explain_linear(in->cpu, SEG_SS, in->cpu->gpr[RSP]);
-    (void)st;
-    return is_protected(in) && in->cpu->idtr.limit &&
-           lies_in(top, in->cpu->idtr.base, in->cpu->idtr.limit + UINT64_C(1));
-}
-
-/* After a reset TR is 0, and counts as a TSS at address 0. */
-static bool lacks_ltr(const struct explain_input *in, const struct delivery_step *st)
-{
-    bool about_tss = st->obstacle == OBSTACLE_TSS_NONE || st->obstacle == OBSTACLE_TSS_LIMIT ||
-                     st->obstacle == OBSTACLE_TSS_PAGE || st->obstacle == OBSTACLE_STACK_NULL ||
-                     st->obstacle == OBSTACLE_STACK_LIMIT || st->obstacle == OBSTACLE_STACK_TYPE;
-    return about_tss && in->cpu->seg[SEG_TR].sel == 0;
-}
-
-/* A push below 0 wraps around to the top of the address space. */
-static bool is_stack_pointer_zero(const struct explain_input *in, const struct delivery_step *st)
-{
-    uint64_t below = explain_is_long(in->cpu) ? -st->at : (uint32_t)-st->at;
-    return st->obstacle == OBSTACLE_STACK_PAGE && below && below <= 0x100;
-}
-
-static const struct sign ways[] = {
-    { has_no_idt, "was LIDT executed? Its limit is less than one gate: there is no IDT." },
-    { has_vector_table_of_real_mode,
-      "was LIDT executed? The IDT is at 0, where real mode has its vector table, which has no "
-      "gates of this mode." },
-    { is_stack_in_idt,
-      "the stack pointer is in the midst of the IDT: the stack has grown into it and "
-      "overwritten gates. Is it large enough, and does each handler end with IRET? (A RET "
-      "leaves CS and flags on it, each time.)" },
-    { is_idt_nowhere,
-      "is the IDT's base right? There is no memory. LIDT takes 2 bytes of limit and right "
-      "behind them the address: in C the struct must be packed." },
-    { is_irq_among_exceptions,
-      "were the PICs told other vectors (ICW2) before STI? A BIOS leaves IRQ 0 to 7 at vectors "
-      "8 to 15, which are those of exceptions: the timer's looks like a double fault." },
-    { is_irq_without_gate,
-      "a device's interrupt needs a gate before STI; those without one are masked at the PIC "
-      "(ports 0x21 and 0xa1, a bit for each)." },
-    { is_empty_gate,
-      "was this gate filled in? A gate has 8 bytes, in long mode 16. Is the IDT at the address "
-      "that LIDT was given?" },
-    { lacks_ltr,
-      "was LTR executed? TR is 0: there is no TSS with SS0 and ESP0 (in long mode RSP0) for "
-      "ring 0." },
-    { is_irq_without_stack,
-      "was the stack pointer in the midst of a change? While IF is 1 an interrupt may come "
-      "between any two instructions and needs a good stack: CLI before the change, STI behind "
-      "it." },
-    { is_stack_pointer_zero,
-      "was the stack pointer set? The frame would lie just below address 0: the pointer was 0. "
-      "It comes from the TSS (ESP0, RSP0, IST) if the gate changes stacks, else it is ESP or "
-      "RSP." },
-};
-
-static const char *find(const struct sign *signs, size_t n, const struct explain_input *in,
-                        const struct delivery_step *st)
-{
-    for (size_t i = 0; i < n; i++)
-        if (signs[i].is_there(in, st))
-            return signs[i].check;
-    return NULL;
-}
-
 bool explain_is_runaway(const struct explain_input *in, const struct delivery_step *st)
 {
     return calls_null(in, st) || runs_through_nothing(in, st);
@@ -390,11 +374,6 @@ bool explain_is_runaway(const struct explain_input *in, const struct delivery_st
 
 const char *explain_check_cause(const struct explain_input *in, const struct delivery_step *st)
 {
-    const char *sign = find(causes, NELEM(causes), in, st);
+    const char *sign = sign_find(causes, NELEM(causes), in, st);
     return sign ? sign : explain_check_refusal(in);
-}
-
-const char *explain_check_way(const struct explain_input *in, const struct delivery_step *st)
-{
-    return find(ways, NELEM(ways), in, st);
 }
