@@ -55,6 +55,15 @@ uint64_t vclock_next_ns(const struct vclock *c)
     return c->n_armed ? c->armed[0]->deadline_ns : VCLOCK_NEVER;
 }
 
+uint64_t vclock_next_of(const struct vclock *c, const void *arg)
+{
+    uint64_t next = VCLOCK_NEVER;
+    for (size_t i = 0; i < c->n_armed; i++)
+        if (c->armed[i]->arg == arg && c->armed[i]->deadline_ns < next)
+            next = c->armed[i]->deadline_ns;
+    return next;
+}
+
 void vtimer_init(struct vtimer *t, struct vclock *c, vtimer_fn *fn, void *arg)
 {
     *t = (struct vtimer){ .clock = c, .fn = fn, .arg = arg, .deadline_ns = VCLOCK_NEVER };

@@ -38,6 +38,9 @@ void vclock_set_ns(struct vclock *c, uint64_t now_ns);     /* never backwards: i
 /* The earliest deadline, or VCLOCK_NEVER. */
 uint64_t vclock_next_ns(const struct vclock *c);
 
+/* The earliest deadline of the timers that were initialised with this arg, or VCLOCK_NEVER. */
+uint64_t vclock_next_of(const struct vclock *c, const void *arg);
+
 /* Run every timer that is due, in order of deadline (ties: order of arming). */
 void vclock_run_due(struct vclock *c);
 

@@ -104,8 +104,8 @@ static const struct field pic_fields[] = {
     DEV_FIELD(struct pic, int_level, "INT", FIELD_RO, "the output to the CPU"),
 };
 
-/* A chip nobody has initialized keeps quiet.  [8259A "Initialization Command Words"] */
-static const struct chip chip_at_reset = { .wait = WAIT_ICW1, .lowest = 7 };
+/* A chip that is being initialized keeps quiet.  [8259A "Initialization Command Words"] */
+static const struct chip chip_at_icw1 = { .wait = WAIT_ICW1, .lowest = 7 };
 
 /* The requests, as the priority resolver sees them. */
 static unsigned chip_irr(const struct chip *c)
@@ -261,7 +261,7 @@ struct irq_ack pic_ack(struct pic *p)
 static void write_icw1(struct chip *c, uint8_t value)
 {
     uint8_t pins = c->pins, elcr = c->elcr, icw2 = c->icw2, icw3 = c->icw3;
-    *c = chip_at_reset;
+    *c = chip_at_icw1;
     c->pins = pins;
     c->elcr = elcr;
     c->icw1 = value;
@@ -424,13 +424,20 @@ static uint64_t pic_read(void *dev, struct bus_access a)
     return value;
 }
 
-/* An 8259A has no reset pin: a BIOS initializes it anew.  Here it is as if nobody had yet. */
+/* An 8259A has no reset pin: a BIOS initializes it anew, before it starts anybody.  Vectors 08 and
+ * 70, and open are the timer, the keyboard, the cascade and the diskette; the clock, the mouse, the
+ * coprocessor and the disk.  Kernels that save the masks and put them back rely on these. */
+static const struct chip chip_after_bios[2] = {
+    { .icw1 = 0x11, .icw2 = 0x08, .icw3 = 0x04, .icw4 = 0x01, .imr = 0xb8, .lowest = 7 },
+    { .icw1 = 0x11, .icw2 = 0x70, .icw3 = 0x02, .icw4 = 0x01, .imr = 0x8e, .lowest = 7 },
+};
+
 static void pic_reset(void *dev)
 {
     struct pic *p = dev;
     for (unsigned i = 0; i < 2; i++) {
         uint8_t pins = p->chip[i].pins;     /* the devices still drive theirs */
-        p->chip[i] = chip_at_reset;
+        p->chip[i] = chip_after_bios[i];
         p->chip[i].pins = pins;
     }
     settle(p);

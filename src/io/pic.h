@@ -43,7 +43,8 @@
 
 struct pic;
 
-/* Its slot's first pin is INT, the output to the CPU. */
+/* Its slot's first pin is INT, the output to the CPU.  Reset is what a BIOS leaves: vectors 08 and
+ * 70, masks b8 and 8e. */
 extern const struct device_ops pic_ops;
 
 /* Is INT up?  Then the CPU should acknowledge, once it takes interrupts. */

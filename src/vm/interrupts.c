@@ -79,14 +79,16 @@ static bool sleeps(const struct vm *vm)
 }
 
 /* To the next timer, or until input comes: the caller of vm_run() waits, or says at once that
- * the time has passed.  False: there is nothing to wait for. */
+ * the time has passed.  If no timer that runs can interrupt the CPU, there is only input to wait
+ * for.  False: there is nothing to wait for. */
 static bool sleep_once(struct vm *vm)
 {
     uint64_t now = vclock_now_ns(vm->clock), next = vclock_next_ns(vm->clock);
-    uint64_t ns = next == VCLOCK_NEVER ? VCLOCK_NEVER : next - now;
+    bool only_input = pc_next_wake_ns(vm->pc) == VCLOCK_NEVER;
+    uint64_t ns = only_input || next == VCLOCK_NEVER ? VCLOCK_NEVER : next - now;
     uint64_t passed = vm->cfg.idle ? vm->cfg.idle(vm->cfg.hook_arg, ns) : ns;
     if (passed == VCLOCK_NEVER) {
-        vm_stop(vm, VM_HALTED, "no timer runs and no input can come");
+        vm_stop(vm, VM_HALTED, "no timer runs that would be heard, and no input can come");
         return false;
     }
     vm->time->skip(vm, passed);

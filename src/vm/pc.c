@@ -15,6 +15,7 @@
 
 #include <stdlib.h>
 
+#include "base/vclock.h"
 #include "io/bus.h"
 #include "io/debug_exit.h"
 #include "io/i8042.h"
@@ -295,6 +296,29 @@ uint8_t pc_ack_irq(struct pc *pc, uint64_t *cause)
     struct irq_ack ack = pic_ack(pc_pic(pc));
     *cause = irq_nets_log_ack(pc->nets, &ack);
     return ack.vector;
+}
+
+/* The lines that the 8259As' masks let through, bit n for line n.  The mask registers are read like
+ * a guest's IN from 21h and A1h. */
+static unsigned open_lines(struct pc *pc)
+{
+    const struct bus_access imr1 = { .off = 1, .size = 1 }, imr2 = { .off = 3, .size = 1 };
+    const struct pic *pic = pc_pic(pc);
+    return ~(unsigned)(pic_ops.peek(pic, imr1) | pic_ops.peek(pic, imr2) << 8) & 0xffff;
+}
+
+/* The timer may go on ticking for ever behind a mask: it wakes nobody. */
+uint64_t pc_next_wake_ns(struct pc *pc)
+{
+    unsigned open = open_lines(pc);
+    uint64_t next = VCLOCK_NEVER;
+    for (size_t i = 0; i < N_DEVICES; i++)
+        for (size_t pin = 0; pin < SLOT_PINS; pin++) {
+            uint64_t at = devices[i].irq[pin] && open & BIT(devices[i].irq[pin] - 1u)
+                        ? vclock_next_of(pc->vm->clock, pc->dev[i]) : VCLOCK_NEVER;
+            next = at < next ? at : next;
+        }
+    return next;
 }
 
 size_t pc_parts(const struct pc *pc, struct pc_part *out, size_t n)

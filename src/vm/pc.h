@@ -35,6 +35,10 @@ struct i8042 *pc_keyboard(struct pc *pc);
  * vector; *cause is the trace event that the interrupt comes from (0: none, or not traced). */
 uint8_t pc_ack_irq(struct pc *pc, uint64_t *cause);
 
+/* When the next timer runs that could interrupt the CPU, as the 8259A's masks are now; or
+ * VCLOCK_NEVER. */
+uint64_t pc_next_wake_ns(struct pc *pc);
+
 /* Every part by name, for `info`, snapshots and the debugger: the devices, and the interrupt
  * nets.  At most n are put into out; returns how many were.  pc may be NULL: then dev is. */
 struct pc_part { const char *name; const struct device_ops *ops; void *dev; };

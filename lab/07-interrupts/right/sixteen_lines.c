@@ -237,9 +237,11 @@ static void chips_reset(void *dev)
     struct pic *p = dev;
     for (int i = 0; i < 2; i++) {
         struct half was = p->half[i];
-        p->half[i] = (struct half){ .due = 5, .last = 7 };
-        for (int n = 0; n < 8; n++)
+        p->half[i] = (struct half){ .base = i ? 0x70 : 8, .icw1 = 0x11, .icw4 = 1, .last = 7 };
+        for (int n = 0; n < 8; n++) {
             p->half[i].line[n].pin = was.line[n].pin;
+            p->half[i].line[n].masked = (i ? 0x8e : 0xb8) >> n & 1;
+        }
     }
     update(p);
 }
