@@ -136,9 +136,13 @@ vm := \
     vm/load_place.c \
     vm/load_enter.c \
     vm/load_elf.c \
+    vm/load_multiboot_header.c \
     vm/load_multiboot.c \
+    vm/load_multiboot2.c \
     vm/load_linux.c \
     vm/load_flat.c \
+    vm/load_boot.c \
+    vm/load_bios.c \
     vm/dma.c \
     vm/pc.c \
     vm/exits.c \

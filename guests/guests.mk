@@ -97,8 +97,11 @@ $(GUEST_DIR)/tiny64.elf64: $(TINY:%=$(GUEST_DIR)/obj64/tiny/%.o) $(GUEST_OBJ64) 
 $(GUEST_DIR)/tiny64.elf: $(GUEST_DIR)/tiny64.elf64
 	$(OBJCOPY) -O elf32-i386 $< $@
 
-# The one guest that is a plain ELF64.
-$(GUEST_DIR)/elf64.elf: $(GUEST_DIR)/obj64/elf64.c.o $(GUEST_OBJ64) guests/lib/link.ld
+# The one guest that is a plain ELF64: with a Multiboot header it would be entered as that says.
+$(GUEST_DIR)/obj64/start-plain.o: $(GUEST_DIR)/obj64/lib/start.S.o
+	$(OBJCOPY) -R .multiboot $< $@
+$(GUEST_DIR)/elf64.elf: $(GUEST_DIR)/obj64/elf64.c.o $(GUEST_DIR)/obj64/start-plain.o \
+    $(GUEST_DIR)/obj64/libguest.a guests/lib/link.ld
 	$(CC) -m64 $(GUEST_LDFLAGS) -T guests/lib/link.ld -Wl,-e,_start64 -o $@ $(filter %.o %.a,$^)
 
 # A kernel that crashes, or is silent, is one file, without the library.

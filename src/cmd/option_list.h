@@ -36,7 +36,8 @@
     X(INITRD,      "initrd",       "FILE",     ANY,                                              \
       "initial RAM disk or Multiboot modules")                                                   \
     X(FORMAT,      "format",       "NAME",     ANY,                                              \
-      "do not guess: elf, multiboot, linux, linux64, boot, flat[@ADDR][:16|32|64]")              \
+      "do not guess: elf, multiboot, multiboot2, linux, linux64, boot[:0|0x80], "                \
+      "flat[@ADDR][:16|32|64]")                                                                  \
     /* what is logged and counted */                                                             \
     X(TRACE,       "trace",        "FILE",     LIVE | REPLAY,                                    \
       "log every event to FILE; `-` prints them as they happen")                                 \

@@ -190,19 +190,20 @@ static bool parse_rtc(const char *text, struct vm_config *c)
 }
 
 /* A name of load.h's table; behind "flat" an address and a width may follow, as in
- * flat@0x7c00:16. */
+ * flat@0x7c00:16, and behind "boot" a drive. */
 static bool parse_format(const char *text, const char **format)
 {
     for (unsigned i = 0; i < N_LOAD_FORMATS; i++) {
         const char *name = load_formats[i].name, *rest = text + strlen(name);
         if (strncmp(text, name, strlen(name)) == 0 &&
-            (!*rest || (i == LOAD_FLAT && (*rest == '@' || *rest == ':')))) {
+            (!*rest || (i == LOAD_FLAT && *rest == '@') ||
+             ((i == LOAD_FLAT || i == LOAD_BOOT) && *rest == ':'))) {
             *format = text;
             return true;
         }
     }
-    host_say("--format is elf, multiboot, linux, linux64, boot or flat[@ADDR][:16|32|64], not '%s'",
-             text);
+    host_say("--format is elf, multiboot, multiboot2, linux, linux64, boot[:0|0x80] or "
+             "flat[@ADDR][:16|32|64], not '%s'", text);
     return false;
 }
 

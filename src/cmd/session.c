@@ -487,6 +487,8 @@ static bool build(struct session *s)
     }
     s->vm = vm_new(&c, why, sizeof why);
     if (s->vm && load(s, why, sizeof why)) {
+        if (s->vm->loaded.note[0] && !s->o->quiet)
+            host_say("%s: %s", s->o->guest.path, s->vm->loaded.note);
         if (wants_live_text(s->o))
             open_symbols(s);
         host_io_attach(&s->io, s->vm);

@@ -59,7 +59,14 @@
       "transfer(s) refused: a device was told to reach for memory that is not RAM")            \
     X(UART_NO_OUT2,      "iir",     "",        "an interrupt is due, and MCR.OUT2 keeps it",   \
       "time(s) the serial port had an interrupt that never reached IRQ 4: set bit 3 (OUT2) "   \
-      "of MCR, port 0x3fc")
+      "of MCR, port 0x3fc")                                                                    \
+    X(LOADER_STACK,      "address", "rsp",                                                     \
+      "it uses the boot loader's stack, and Multiboot promises none: set ESP first",           \
+      "push(es) to the boot loader's stack, which Multiboot does not promise: set ESP first")  \
+    X(LOADER_GDT,        "address", "rip",                                                     \
+      "it uses the boot loader's GDT, and Multiboot promises none: LGDT first",                \
+      "time(s) a selector was loaded from the boot loader's GDT, which Multiboot does not "    \
+      "promise: LGDT first")
 
 enum oddity {
 #define X(name, a, b, about, counted) ODDITY_##name,

@@ -8,7 +8,7 @@
  * sector of the disk to 0:7c00 and jumps there.
  *
  * No monitor stands behind it.  The disk is a RAM disk that the loader put at
- * the top of memory (load_flat.c says where its address is kept), and INT 13h
+ * the top of memory (load_bios.c says where its address is kept), and INT 13h
  * copies from it through protected mode.  What is printed by INT 10h teletype
  * goes to COM1 too, and INT 16h takes characters from there: "console
  * redirection", as servers have it.
@@ -73,6 +73,7 @@
 
     .section .rodata
     .globl bios_image, bios_image_end
+    .globl bios_vectors, bios_data, bios_ignore, bios_irq_master, bios_irq_slave   /* load_bios.c */
     .balign 16
     .code16
 bios_image:
@@ -384,17 +385,17 @@ irq_0:
     pop %ax
     iret
 
-irq_slave:
+bios_irq_slave:
     push %ax
     mov $0x20, %al
     out %al, $0xa0
     jmp 1f
-irq_master:
+bios_irq_master:
     push %ax
 1:  mov $0x20, %al
     out %al, $0x20
     pop %ax
-int_ignore:
+bios_ignore:
     iret
 
 /* ---- from reset to the boot sector ---- */
@@ -403,14 +404,14 @@ int_ignore:
 chips:
     .word 0x20, 0x11,  0x21, 0x08,  0x21, 0x04,  0x21, 0x01     /* PIC: vectors 8 to 15    */
     .word 0xa0, 0x11,  0xa1, 0x70,  0xa1, 0x02,  0xa1, 0x01     /* and 70h to 77h          */
-    .word 0x21, 0xf8,  0xa1, 0xff                               /* timer, keyboard, cascade */
+    .word 0x21, 0xb8,  0xa1, 0x8e                               /* masks, as in io/pic.c    */
     .word 0x43, 0x34,  0x40, 0x00,  0x40, 0x00                  /* PIT 0: 18.2 Hz          */
     .word 0x3fb, 0x83, 0x3f8, 0x01, 0x3f9, 0x00, 0x3fb, 0x03    /* COM1: 115200 8N1        */
     .word 0x3fa, 0x07, 0x3fc, 0x03                              /* FIFO, DTR and RTS       */
     .word 0x64, 0x60,  0x60, 0x45                               /* 8042: IRQ 1, set 1      */
     .word 0
 
-vectors:
+bios_vectors:
     .word 0x00, O(fault), 0x06, O(fault)
     .word 0x08, O(irq_0), 0x09, O(irq_1)
     .word 0x10, O(int_10), 0x11, O(int_11), 0x12, O(int_12), 0x13, O(int_13)
@@ -418,7 +419,7 @@ vectors:
     .word 0x18, O(no_boot), 0x19, O(boot)
     .word 0xffff
 
-bda:                                        /* word offset, value */
+bios_data:                                      /* word offset, value */
     .word B_COM1, 0x3f8, B_EBDA, EBDA_SEG, B_EQUIPMENT, 0x0221, B_MEM_KIB, 639
     .word B_KEYHEAD, B_KEYBUF, B_KEYTAIL, B_KEYBUF, 0x80, B_KEYBUF, 0x82, B_KEYEND
     .word B_MODE, 3, B_COLUMNS, 80, B_SHAPE, 0x0607, B_CRTC, 0x3d4, B_ROWS, 16 << 8 | 24
@@ -433,21 +434,21 @@ post:
     mov %ax, %ss
     mov $0x7c00, %sp
     xor %bx, %bx                            /* all 256 vectors, then the special ones */
-1:  mov $O(int_ignore), %ax
+1:  mov $O(bios_ignore), %ax
     mov %bx, %cx
     and $0x3e0, %cx                         /* groups of eight vectors */
     cmp $0x20, %cx
     jne 2f
-    mov $O(irq_master), %ax
+    mov $O(bios_irq_master), %ax
 2:  cmp $0x1c0, %cx
     jne 3f
-    mov $O(irq_slave), %ax
+    mov $O(bios_irq_slave), %ax
 3:  mov %ax, (%bx)
     movw $ROM_SEG, 2(%bx)
     add $4, %bx
     cmp $0x400, %bx
     jb 1b
-    mov $O(vectors), %si
+    mov $O(bios_vectors), %si
 4:  lodsw %cs:(%si), %ax
     mov %ax, %bx
     shl $2, %bx
@@ -463,7 +464,7 @@ post:
     rep stosw
     push $BDA_SEG
     pop %ds
-    mov $O(bda), %si
+    mov $O(bios_data), %si
 6:  lodsw %cs:(%si), %ax
     mov %ax, %bx
     inc %ax

@@ -30,6 +30,7 @@
 #include "cpu/regs.h"
 #include "io/bus.h"
 #include "io/known_places.h"
+#include "io/oddity.h"
 #include "mem/dirty.h"
 #include "mem/gmem.h"
 #include "mem/hmem.h"
@@ -110,14 +111,30 @@ static enum verdict map_page(struct vm *vm, const struct gmem_region *r, gpa_t p
     return RETRY;
 }
 
-/* First touch of a guest-physical page. */
+/* A Multiboot kernel has come to a page for the first time: was it what the loader has left there
+ * and the specification does not promise?  A stack that is used is the one that RSP is in. */
+static void note_unpromised(struct vm *vm, struct vcpu *v, gpa_t gpa)
+{
+    const struct load_result *l = &vm->loaded;
+    struct oddity_log odd = { vm->trace, vm->n_oddities };
+    gpa_t page = gpa & PAGE_MASK;
+    struct cpu_state s;
+
+    if (!page || (page != l->unpromised_stack && page != l->unpromised_gdt) ||
+        v->ops->get_state(v, ST_GPRS, &s))
+        return;
+    if (page == l->unpromised_gdt)
+        oddity(&odd, ODDITY_LOADER_GDT, gpa, s.rip);
+    else if (((s.gpr[RSP] - 1) & PAGE_MASK) == page)
+        oddity(&odd, ODDITY_LOADER_STACK, gpa, s.gpr[RSP]);
+}
+
 /* The monitor maps guest memory lazily: the nested tables are empty at power-on, and each page
  * gets its entry when the guest comes to it.  That is what operating systems do with a
  * program's memory, with the page fault's part played by the EPT violation; but the guest does
  * not notice.  [SDM 3C "EPT Violations"] */
 static enum verdict on_ept_violation(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
-    (void)v;
     const struct gmem_region *r = gmem_find(vm->gmem, x->page.gpa);
     if (!vm->nested)
         return RETRY;                           /* the host's own tables: KVM has filled them */
@@ -126,6 +143,7 @@ static enum verdict on_ept_violation(struct vm *vm, struct vcpu *v, struct vmexi
                 x->page.gpa);
         return STOP;
     }
+    note_unpromised(vm, v, x->page.gpa);
     return map_page(vm, r, x->page.gpa & PAGE_MASK);
 }
 
@@ -172,8 +190,10 @@ static enum verdict on_shadow_fault(struct vm *vm, struct vcpu *v, struct vmexit
         vm_stop(vm, VM_HOST, "no memory for shadow tables");
         return STOP;
     }
-    if (shadow != SHADOW_TRUE)
+    if (shadow != SHADOW_TRUE) {
+        note_unpromised(vm, v, w.gpa);
         return RETRY;
+    }
     trace_emit(vm->trace, TRACE_FAULT_TRUE, x->fault.gla, w.error, VEC_PF);
     exit_reflect(x, VEC_PF, true, w.error);
     x->reflect.cr2 = x->fault.gla;
@@ -220,9 +240,7 @@ static __attribute__((noinline)) struct requester this_cpu(const struct vm *vm,
 static enum verdict refuse(struct vm *vm, const struct vmexit *x, const char *what, uint64_t at)
 {
     const struct known_place *p = known_place(at);
-    char place[PLACE_MAX];
-    vm_stop(vm, VM_STRICT, "%s %#" PRIx64 ", at %s: %s%s%s", what, at,
-            place_phrase(x->rip, &x->cs, place, sizeof place),
+    vm_stop(vm, VM_STRICT, "%s %#" PRIx64 ", at rip %#" PRIx64 ": %s%s%s", what, at, x->rip,
             p ? p->what : "no device is there", p ? ", " : "", p ? p->lacks : "");
     return STOP;
 }
@@ -395,19 +413,16 @@ static enum verdict on_change(struct vm *vm, struct vcpu *v, struct vmexit *x)
  * [SDM 3A "Interrupt 8-Double Fault Exception (#DF)"] */
 static enum verdict on_triple_fault(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
-    char place[PLACE_MAX];
     (void)v;
-    vm_stop(vm, VM_TRIPLE_FAULT, "at %s", place_phrase(x->rip, &x->cs, place, sizeof place));
+    vm_stop(vm, VM_TRIPLE_FAULT, "at rip %#" PRIx64, x->rip);
     return STOP;
 }
 
 static enum verdict on_failure(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
-    char place[PLACE_MAX];
     (void)v;
-    vm_stop(vm, x->reason == EXIT_HOST ? VM_HOST : VM_ENGINE, "%s, at %s",
-            x->fail.what ? x->fail.what : exit_name(x->reason),
-            place_phrase(x->rip, &x->cs, place, sizeof place));
+    vm_stop(vm, x->reason == EXIT_HOST ? VM_HOST : VM_ENGINE, "%s, at rip %#" PRIx64,
+            x->fail.what ? x->fail.what : exit_name(x->reason), x->rip);
     return STOP;
 }
 

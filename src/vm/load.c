@@ -32,12 +32,13 @@ static const struct loader {
     bool (*recognises)(const struct load_file *f);
     int  (*load)(struct loading *l);
 } loaders[] = {
-    { LOAD_MULTIBOOT, load_is_multiboot, load_multiboot },
-    { LOAD_ELF,       load_is_elf,       load_elf       },
-    { LOAD_LINUX,     load_is_linux,     load_linux     },
-    { LOAD_BOOT,      load_is_boot,      load_boot      },
-    { LOAD_LINUX64,   NULL,              load_linux     },
-    { LOAD_FLAT,      NULL,              load_flat      },
+    { LOAD_MULTIBOOT,  load_is_multiboot,  load_multiboot  },
+    { LOAD_MULTIBOOT2, load_is_multiboot2, load_multiboot2 },
+    { LOAD_ELF,        load_is_elf,        load_elf        },
+    { LOAD_LINUX,      load_is_linux,      load_linux      },
+    { LOAD_BOOT,       load_is_boot,       load_boot       },
+    { LOAD_LINUX64,    NULL,               load_linux      },
+    { LOAD_FLAT,       NULL,               load_flat       },
 };
 
 int load_refuse(struct loading *l, int err, const char *fmt, ...)
@@ -53,6 +54,15 @@ int load_refuse(struct loading *l, int err, const char *fmt, ...)
     return -err;
 }
 
+void load_note(struct loading *l, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(l->out->note, sizeof(l->out->note), fmt, ap);
+    va_end(ap);
+}
+
 /* Unknown bytes: say what was tried, and what it may be instead. */
 static int refuse_unknown(struct loading *l)
 {
@@ -65,13 +75,16 @@ static int refuse_unknown(struct loading *l)
         { "#!", 2,               "it is a script; the guest must be a kernel or a disk image" },
         { "!<arch>", 7,          "it is a library archive; link it into an executable" },
     };
+    char why[200];
 
     for (size_t i = 0; i < NELEM(known); i++)
         if (l->image->size >= known[i].len &&
             memcmp(l->image->bytes, known[i].magic, known[i].len) == 0)
             return load_refuse(l, ENOEXEC, "%s", known[i].hint);
+    if (!load_multiboot_why_not(l->image, why, sizeof(why)))
+        load_boot_why_not(l->image, why, sizeof(why));
     return load_refuse(l, ENOEXEC, "it is not an ELF file, a Multiboot kernel, a Linux bzImage or "
-                       "a disk image with a boot sector; plain code needs --format flat");
+                       "a disk image with a boot sector (%s); plain code needs --format flat", why);
 }
 
 /* The loader for this request, or NULL with the refusal already written to *err. */
@@ -87,14 +100,15 @@ static const struct loader *choose(struct loading *l, int *err)
 
         if (automatic ? k->recognises && k->recognises(l->image)
                       : strcmp(want, name) == 0 ||
-                        (k->format == LOAD_FLAT && strncmp(want, name, n) == 0 &&
-                         (want[n] == '@' || want[n] == ':')))
+                        ((k->format == LOAD_FLAT || k->format == LOAD_BOOT) &&
+                         strncmp(want, name, n) == 0 && (want[n] == '@' || want[n] == ':')))
             return k;
     }
     *err = automatic ? refuse_unknown(l)
                      : load_refuse(l, EINVAL,
                                    "there is no format \"%s\"; --format takes auto, elf, "
-                                   "multiboot, linux, linux64, boot or flat[@ADDR][:16|32|64]",
+                                   "multiboot, multiboot2, linux, linux64, boot[:0|0x80] or "
+                                   "flat[@ADDR][:16|32|64]",
                                    want);
     return NULL;
 }
@@ -122,11 +136,13 @@ int load_guest_mem(struct gmem *m, const struct load_request *r, const struct lo
     if (!k)
         return err;
     out->format = k->format;
-    if (n_modules && k->load != load_linux && k->load != load_multiboot)
+    if (n_modules && k->load != load_linux && k->load != load_multiboot &&
+        k->load != load_multiboot2)
         return load_refuse(&l, EINVAL, "--initrd is for Linux and Multiboot kernels; this is %s",
                            load_formats[k->format].about);
     l.n_e820 = e820_make(m, l.e820);
     load_bios(m);
+    load_bios_areas(&l, NULL);
     return k->load(&l);
 }
 

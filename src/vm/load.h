@@ -24,9 +24,11 @@ struct gmem;
 #define LOAD_LIST(X)                                                                         \
     X(ELF,       "elf",       "ELF for i386 (32-bit flat entry) or x86-64 (long mode)")      \
     X(MULTIBOOT, "multiboot", "Multiboot 1, ELF or with addresses in the header")            \
+    X(MULTIBOOT2, "multiboot2", "Multiboot 2, ELF or with addresses in the header")          \
     X(LINUX,     "linux",     "Linux boot protocol 2.06 or later, 32-bit entry")             \
     X(LINUX64,   "linux64",   "the same, 64-bit entry (never chosen unasked)")               \
-    X(BOOT,      "boot",      "disk image with a boot sector, started by the BIOS ROM")      \
+    X(BOOT,      "boot",      "disk image with a boot sector, started by the BIOS ROM; boot:0 "  \
+                              "and boot:0x80 choose the drive")                              \
     X(FLAT,      "flat",      "flat[@ADDR][:16|32|64]: bytes as they are (never chosen unasked)")
 
 enum load_format {
@@ -56,6 +58,12 @@ struct load_result {
     const char       *about;        /* "ELF64, entered in long mode"                */
     uint64_t          entry;        /* gpa of the first instruction                 */
     const char       *symbols_path; /* the request's path if it is an ELF, else NULL */
+    char              note[256];    /* what its author should know, a sentence; or empty */
+
+    /* Of Multiboot: the pages of the stack and the GDT that the CPU is entered with, though the
+     * specification promises neither; 0: promised.  (Page 0 is never used for them.) */
+    gpa_t             unpromised_stack, unpromised_gdt;
+
     unsigned          n_ranges;
     struct load_range range[LOAD_MAX_RANGES];
 };

@@ -32,13 +32,6 @@ bool load_is_elf(const struct load_file *f)
     return f->size >= SELFMAG && memcmp(f->bytes, ELFMAG, SELFMAG) == 0;
 }
 
-bool load_is_elf64(const struct load_file *f)
-{
-    const uint8_t *ident = f->bytes;
-
-    return load_is_elf(f) && f->size > EI_CLASS && ident[EI_CLASS] == ELFCLASS64;
-}
-
 static const char *type_sentence(unsigned type)
 {
     switch (type) {
@@ -68,6 +61,29 @@ static int check_header(struct loading *l, const GElf_Ehdr *h, bool any_class)
     return 0;
 }
 
+/* A linker puts the headers of the file, too, into memory, in front of the first section: with
+ * -Ttext=0x100000 at 0xff000, where a PC has its BIOS.  Nothing runs there and no kernel looks
+ * there, so what of such a segment lies below 1 MiB and has no RAM is left out, if there is nothing
+ * behind the headers but padding.  The number of bytes to leave out. */
+static uint64_t headers_outside_ram(const struct load_file *f, const GElf_Phdr *p,
+                                    const GElf_Ehdr *h, uint64_t entry)
+{
+    const uint8_t *file = f->bytes;
+    uint64_t headers = h->e_phoff + (uint64_t)h->e_phnum * h->e_phentsize, n;
+
+    if (p->p_offset || p->p_paddr < LOW_TOP || p->p_paddr >= ONE_MIB)
+        return 0;
+    n = ONE_MIB - p->p_paddr;
+    if (n > p->p_memsz)
+        n = p->p_memsz;
+    if (entry >= p->p_paddr && entry - p->p_paddr < n)
+        return 0;
+    for (uint64_t i = headers; i < n && i < p->p_filesz; i++)
+        if (file[i])
+            return 0;
+    return n;
+}
+
 /* Place one PT_LOAD; and if the entry point lies in it, make that physical. */
 static int place_segment(struct loading *l, const GElf_Phdr *p, size_t i, const GElf_Ehdr *h,
                          uint64_t *entry)
@@ -85,10 +101,13 @@ static int place_segment(struct loading *l, const GElf_Phdr *p, size_t i, const 
                            i, p->p_filesz, p->p_memsz);
     if (h->e_entry >= p->p_vaddr && h->e_entry - p->p_vaddr < p->p_memsz)
         *entry = h->e_entry - p->p_vaddr + p->p_paddr;
-    return load_place(l, "a segment", p->p_paddr, file + p->p_offset, p->p_filesz, p->p_memsz);
+    uint64_t skip = headers_outside_ram(l->image, p, h, *entry);
+    uint64_t in_file = p->p_filesz > skip ? p->p_filesz - skip : 0;
+    return load_place(l, "a segment", p->p_paddr + skip, file + p->p_offset + skip, in_file,
+                      p->p_memsz - skip);
 }
 
-/* An entry point in no segment is left as it is, for check_entry() to refuse.  There is no
+/* An entry point in no segment is left as it is, for load_check_entry() to refuse.  There is no
  * dynamic linker here: segments other than PT_LOAD are somebody else's. */
 static int place_segments(struct loading *l, Elf *elf, const GElf_Ehdr *h, uint64_t *entry)
 {
@@ -117,7 +136,7 @@ static int place_segments(struct loading *l, Elf *elf, const GElf_Ehdr *h, uint6
 }
 
 /* The entry point must be in something we placed. */
-static int check_entry(struct loading *l, uint64_t entry)
+int load_check_entry(struct loading *l, uint64_t entry)
 {
     for (unsigned i = 0; i < l->out->n_ranges; i++) {
         const struct load_range *g = &l->out->range[i];
@@ -145,7 +164,7 @@ int load_elf_segments(struct loading *l, bool any_class, bool *is_64, uint64_t *
         if (!err)
             err = place_segments(l, elf, &h, entry);
         if (!err)
-            err = check_entry(l, *entry);
+            err = load_check_entry(l, *entry);
     }
     elf_end(elf);
     return err;
@@ -155,13 +174,17 @@ int load_elf(struct loading *l)
 {
     uint64_t entry = 0;
     bool is_64 = false;
+    char why[200];
     int err;
 
     if (!load_is_elf(l->image))
         return load_refuse(l, ENOEXEC, "it is not an ELF file");
+    if (load_multiboot_why_not(l->image, why, sizeof(why)))
+        load_note(l, "%s; it is started as a plain ELF file", why);
     err = load_elf_segments(l, false, &is_64, &entry);
     if (!err)
-        err = is_64 ? load_enter_long(l, entry) : load_enter_flat32(l, entry);
+        err = is_64 ? load_enter_long(l, BOOT_GDT_PC, entry)
+                    : load_enter_flat32(l, BOOT_GDT_PC, entry);
     if (!err)
         err = load_stack(l);
     l->out->about = is_64 ? "ELF64, entered in long mode"

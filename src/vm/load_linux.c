@@ -145,8 +145,7 @@ static int place_initrd(struct loading *l, uint8_t *zp)
     if (!l->n_modules)
         return 0;
     if (!load_find(l, total, PAGE_SIZE, ONE_MIB, top, LOAD_HIGHEST, &at))
-        return load_refuse(l, ENOMEM, "no room in RAM below %#" PRIx64 " for an initrd of %" PRIu64
-                           " bytes; give the guest more with --mem", top, total);
+        return load_refuse_size(l, "the initrd", total, load_end(l) + PAGE_SIZE + total);
     put32(zp + HDR_RAMDISK_IMAGE, (uint32_t)at);
     put32(zp + HDR_RAMDISK_SIZE, (uint32_t)total);
     for (unsigned i = 0; i < l->n_modules; i++) {
@@ -196,10 +195,10 @@ static int enter(struct loading *l, const uint8_t *zp, gpa_t base)
                            "use --format linux");
     if (l->out->format == LOAD_LINUX64) {
         l->out->about = "Linux boot protocol, 64-bit entry";
-        return load_enter_long(l, base + 0x200);
+        return load_enter_long(l, BOOT_GDT_LINUX, base + 0x200);
     }
     l->out->about = "Linux boot protocol, 32-bit entry";
-    return load_enter_flat32(l, base);
+    return load_enter_flat32(l, BOOT_GDT_LINUX, base);
 }
 
 /* RSI points to the zero page in both entry states, 32-bit and 64-bit.

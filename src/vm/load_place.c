@@ -3,7 +3,10 @@
  *
  * Usable RAM is what the E820 map calls so; what was placed is remembered as
  * a list of ranges.  Two rules make every hostile address harmless: bytes go
- * only to usable RAM, and nothing is placed on top of anything else.
+ * only to usable RAM or into ROM, and nothing is placed on top of anything else.
+ *
+ * A ROM is written as if it had been burnt before the machine was switched on.  What stands
+ * below 1 MiB and below 4 GiB is one ROM: bytes that go to one place are seen at both.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -63,6 +66,14 @@ static bool in_ram(const struct loading *l, gpa_t base, uint64_t len)
     return false;
 }
 
+/* All of it in one ROM. */
+static bool in_rom(const struct loading *l, gpa_t base, uint64_t len)
+{
+    const struct gmem_region *r = gmem_find(l->m, base);
+
+    return r && r->kind == GMEM_ROM && len <= r->size - (base - r->base);
+}
+
 /* The placed range that [base, base+len) touches, or NULL. */
 static const struct load_range *overlapping(const struct loading *l, gpa_t base, uint64_t len)
 {
@@ -89,38 +100,90 @@ static void describe_ram(const struct loading *l, char *out, size_t n)
     }
 }
 
-/* gmem_write, then zeros: RAM may hold what an earlier guest left there. */
+/* The address at which the ROM shows the byte at gpa a second time; 0 if it does not. */
+static gpa_t rom_twin(const struct loading *l, gpa_t gpa)
+{
+    gpa_t twin = gpa < ONE_MIB ? gpa + (FOUR_GIB - ONE_MIB) : gpa - (FOUR_GIB - ONE_MIB);
+
+    return in_rom(l, twin, 1) ? twin : 0;
+}
+
+static int write_part(struct loading *l, gpa_t base, const void *bytes, uint64_t n)
+{
+    gpa_t twin = in_rom(l, base, n) ? rom_twin(l, base) : 0;
+
+    if (twin && in_rom(l, twin, n))
+        gmem_load_rom(l->m, twin, bytes, n);
+    return gmem_load_rom(l->m, base, bytes, n);
+}
+
+/* The bytes, then zeros: RAM may hold what an earlier guest left there. */
 static int copy_in(struct loading *l, gpa_t base, const void *bytes, uint64_t file_bytes,
                    uint64_t mem_bytes)
 {
     static const uint8_t zeros[PAGE_SIZE];
 
-    if (file_bytes && gmem_write(l->m, base, bytes, file_bytes))
+    if (file_bytes && write_part(l, base, bytes, file_bytes))
         return -EFAULT;
     for (uint64_t done = file_bytes; done < mem_bytes;) {
         uint64_t part = mem_bytes - done < PAGE_SIZE ? mem_bytes - done : PAGE_SIZE;
-        if (gmem_write(l->m, base + done, zeros, part))
+        if (write_part(l, base + done, zeros, part))
             return -EFAULT;
         done += part;
     }
     return 0;
 }
 
+/* RAM below 4 GiB ends where the PCI hole begins, whatever --mem says (vm.c). */
+#define PCI_HOLE UINT64_C(0xc0000000)
+
+static uint64_t mib_up_to(gpa_t end)
+{
+    return (end + ONE_MIB - 1) / ONE_MIB;
+}
+
+int load_refuse_size(struct loading *l, const char *what, uint64_t bytes, gpa_t end)
+{
+    if (end > PCI_HOLE)
+        return load_refuse(l, ENOMEM, "no room in RAM for %s (%" PRIu64 " bytes)", what, bytes);
+    return load_refuse(l, ENOMEM, "no room in RAM for %s (%" PRIu64 " bytes); --mem %" PRIu64
+                       "M would be enough", what, bytes, mib_up_to(end));
+}
+
+/* Not in RAM: why, and what to do, depends on where. */
+static int refuse_place(struct loading *l, const char *what, gpa_t base, gpa_t end)
+{
+    char ram[160], advice[200];
+
+    describe_ram(l, ram, sizeof(ram));
+    if (base < ONE_MIB)
+        snprintf(advice, sizeof(advice), "the screen's memory and the BIOS are there; link it at "
+                 "0x100000 (1 MiB)");
+    else if (end > PCI_HOLE)
+        snprintf(advice, sizeof(advice), "a PC has no RAM there; a kernel that is linked high "
+                 "needs a load address, AT(ADDR(.text) - 0xc0000000) in its linker script");
+    else
+        snprintf(advice, sizeof(advice), "--mem %" PRIu64 "M would be enough", mib_up_to(end));
+    return load_refuse(l, ENOMEM, "%s at %#" PRIx64 "-%#" PRIx64 " is not in RAM (usable: %s); %s",
+                       what, base, end, ram, advice);
+}
+
+bool load_is_free(const struct loading *l, gpa_t base, uint64_t bytes)
+{
+    return base + bytes >= base && (in_ram(l, base, bytes) || in_rom(l, base, bytes)) &&
+           !overlapping(l, base, bytes) && l->out->n_ranges < LOAD_MAX_RANGES;
+}
+
 int load_reserve(struct loading *l, const char *what, gpa_t base, uint64_t bytes)
 {
     const struct load_range *other;
-    char ram[160];
 
     if (base + bytes < base)
         return load_refuse(l, EINVAL, "%s of %#" PRIx64 " bytes at %#" PRIx64
                            " wraps around the end of the address space; the file is damaged",
                            what, bytes, base);
-    if (!in_ram(l, base, bytes)) {
-        describe_ram(l, ram, sizeof(ram));
-        return load_refuse(l, ENOMEM, "%s at %#" PRIx64 "-%#" PRIx64
-                           " is not in RAM (usable: %s); give the guest more with --mem, "
-                           "or link it elsewhere", what, base, base + bytes, ram);
-    }
+    if (!in_ram(l, base, bytes) && !in_rom(l, base, bytes))
+        return refuse_place(l, what, base, base + bytes);
     other = overlapping(l, base, bytes);
     if (other)
         return load_refuse(l, EINVAL, "%s at %#" PRIx64 "-%#" PRIx64

@@ -32,12 +32,22 @@ struct loading {
 int load_refuse(struct loading *l, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Not refused, but worth a sentence to the kernel's author: load_result's note.  The last one
+ * counts. */
+void load_note(struct loading *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* Put file_bytes of `bytes` and then zeros up to mem_bytes at base, or refuse. */
 int load_place(struct loading *l, const char *what, gpa_t base, const void *bytes,
                uint64_t file_bytes, uint64_t mem_bytes);
 
 /* The checks of load_place() without the bytes: this range is taken. */
 int load_reserve(struct loading *l, const char *what, gpa_t base, uint64_t bytes);
+
+/* Would load_reserve() take it? */
+bool load_is_free(const struct loading *l, gpa_t base, uint64_t bytes);
+
+/* Refuse because `what`, of so many bytes, would need RAM up to `end`: says how much --mem. */
+int load_refuse_size(struct loading *l, const char *what, uint64_t bytes, gpa_t end);
 
 /* The lowest or highest free place in [lo, hi) of RAM; align is a power of two. */
 enum load_where { LOAD_LOWEST, LOAD_HIGHEST };
@@ -54,24 +64,41 @@ gpa_t load_end(const struct loading *l);
 /* KiB of RAM from 1 MiB up to the first hole, and all RAM below 4 GiB. */
 uint64_t load_ram_above_1m_kib(const struct loading *l);
 
+/* Whose selectors: 08 and 10, as PC boot loaders have them, or 10 and 18 for Linux. */
+enum boot_gdt_kind { BOOT_GDT_PC, BOOT_GDT_LINUX };
+
 /* Entry states; each fills l->out->cpu from the reset state.  [SDM 3A
  * "Switching to Protected Mode", "Initializing IA-32e Mode"] */
-int  load_enter_flat32(struct loading *l, uint64_t entry);
-int  load_enter_long(struct loading *l, uint64_t entry);
+int  load_enter_flat32(struct loading *l, enum boot_gdt_kind kind, uint64_t entry);
+int  load_enter_long(struct loading *l, enum boot_gdt_kind kind, uint64_t entry);
 void load_enter_real(struct loading *l, uint32_t entry, uint16_t sp);
-int  load_stack(struct loading *l);     /* RSP = top of 4 KiB of low memory */
+int  load_stack(struct loading *l);     /* RSP = top of a stack in low memory */
+
+/* What a BIOS has left in RAM by the time it starts something: interrupt vectors, the BIOS data
+ * area, and our BIOS's notes in the EBDA about memory and, if disk is not NULL, the disk. */
+struct bios_disk { gpa_t at; uint32_t sectors; uint16_t per_track, heads; uint8_t drive; };
+void load_bios_areas(struct loading *l, const struct bios_disk *disk);
 
 /* One per format; `recognises` looks at the bytes only. */
 bool load_is_elf(const struct load_file *f);
-bool load_is_elf64(const struct load_file *f);
 bool load_is_multiboot(const struct load_file *f);
+bool load_is_multiboot2(const struct load_file *f);
 bool load_is_linux(const struct load_file *f);
 bool load_is_boot(const struct load_file *f);
 int  load_elf(struct loading *l);
 int  load_multiboot(struct loading *l);
+int  load_multiboot2(struct loading *l);
 int  load_linux(struct loading *l);
 int  load_boot(struct loading *l);
 int  load_flat(struct loading *l);
+
+/* What keeps a file from being what its author may have meant it to be.  False: it does not look
+ * like a Multiboot kernel at all. */
+bool load_multiboot_why_not(const struct load_file *f, char *out, size_t n);
+void load_boot_why_not(const struct load_file *f, char *out, size_t n);
+
+/* 0 if a physical entry point lies in something that was placed, or a refusal. */
+int load_check_entry(struct loading *l, uint64_t entry);
 
 /* ELF segments placed at their physical addresses, with the physical entry. */
 int load_elf_segments(struct loading *l, bool any_class, bool *is_64, uint64_t *entry);

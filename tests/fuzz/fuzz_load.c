@@ -27,8 +27,10 @@ static struct gmem *machine(void)
     return m;
 }
 
-static bool in_ram(const struct gmem *m, const struct load_range *g)
+/* In RAM that the map calls usable, or in ROM. */
+static bool may_be_placed(const struct gmem *m, const struct load_range *g)
 {
+    const struct gmem_region *r = gmem_find(m, g->base);
     struct e820_entry map[E820_MAX];
     unsigned n = e820_make(m, map);
 
@@ -36,14 +38,14 @@ static bool in_ram(const struct gmem *m, const struct load_range *g)
         if (map[i].type == E820_RAM && g->base >= map[i].base &&
             g->base + g->len <= map[i].base + map[i].len && g->base + g->len >= g->base)
             return true;
-    return false;
+    return r && r->kind == GMEM_ROM && g->len <= r->size - (g->base - r->base);
 }
 
 static void check(const struct gmem *m, const struct load_result *out)
 {
     for (unsigned i = 0; i < out->n_ranges; i++) {
         const struct load_range *a = &out->range[i];
-        bug_if(!in_ram(m, a), "%s is not in RAM", a->what);
+        bug_if(!may_be_placed(m, a), "%s is not in RAM", a->what);
         for (unsigned j = 0; j < i; j++) {
             const struct load_range *b = &out->range[j];
             bug_if(a->base < b->base + b->len && b->base < a->base + a->len, "%s overlaps %s",

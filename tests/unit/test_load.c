@@ -188,7 +188,8 @@ static void make_flat(struct fixture *f)
 
 /* ---- good ones ---- */
 
-static void expect_flat32(const struct fixture *f, uint64_t rip)
+/* Linux demands 10 and 18; all others find what QEMU and GRUB Legacy have, 08 and 10. */
+static void expect_flat32_by(const struct fixture *f, uint64_t rip, uint16_t code)
 {
     const struct cpu_state *s = &f->out.cpu;
 
@@ -196,14 +197,20 @@ static void expect_flat32(const struct fixture *f, uint64_t rip)
     assert_int_equal(f->out.entry, rip);
     assert_int_equal(s->cr0 & (CR0_PE | CR0_PG), CR0_PE);
     assert_int_equal(s->rflags, FLAG_ONE);
-    assert_int_equal(s->seg[SEG_CS].sel, 0x10);
+    assert_int_equal(s->seg[SEG_CS].sel, code);
     assert_int_equal(s->seg[SEG_CS].attr, SEG_G | SEG_DB | SEG_P | SEG_S | 0xb);
-    assert_int_equal(s->seg[SEG_SS].sel, 0x18);
+    assert_int_equal(s->seg[SEG_SS].sel, code + 8);
     assert_int_equal(s->seg[SEG_DS].limit, 0xffffffff);
     /* The descriptors in memory say the same. */
-    assert_int_equal(read32(f->m, s->gdtr.base + 0x10), 0x0000ffff);
-    assert_int_equal(read32(f->m, s->gdtr.base + 0x14), 0x00cf9b00);
-    assert_int_equal(read32(f->m, s->gdtr.base + 0x1c), 0x00cf9300);
+    assert_int_equal(read32(f->m, s->gdtr.base + code), 0x0000ffff);
+    assert_int_equal(read32(f->m, s->gdtr.base + code + 4), 0x00cf9b00);
+    assert_int_equal(read32(f->m, s->gdtr.base + code + 12), 0x00cf9300);
+    assert_true(s->gdtr.limit >= code + 15u);
+}
+
+static void expect_flat32(const struct fixture *f, uint64_t rip)
+{
+    expect_flat32_by(f, rip, 0x08);
 }
 
 static void test_elf32(void **state)
@@ -293,7 +300,8 @@ static void test_multiboot_elf(void **state)
     done(f);
 }
 
-/* A 64-bit ELF with that header is entered in long mode, unless asked. */
+/* A 64-bit ELF with that header is entered as the header's specification says, in 32-bit mode;
+ * in long mode only if asked to take it as an ELF. */
 static void test_multiboot_elf64(void **state)
 {
     (void)state;
@@ -303,12 +311,226 @@ static void test_multiboot_elf64(void **state)
     make_elf64(f);
     memcpy(f->file + 0x100, h, sizeof(h));
     assert_int_equal(load(f, NULL, 0), 0);
-    assert_int_equal(f->out.format, LOAD_ELF);
-    assert_int_equal(f->out.cpu.efer, EFER_LME | EFER_LMA);
-    f->r.format = "multiboot";
-    assert_int_equal(load(f, NULL, 0), 0);
     assert_int_equal(f->out.format, LOAD_MULTIBOOT);
     expect_flat32(f, 0x100008);
+    f->r.format = "elf";
+    assert_int_equal(load(f, NULL, 0), 0);
+    assert_int_equal(f->out.format, LOAD_ELF);
+    assert_int_equal(f->out.cpu.efer, EFER_LME | EFER_LMA);
+    assert_string_equal(f->out.note, "");
+    done(f);
+}
+
+/* ESP and GDT as every loader has them, and both noted as what nobody has promised. */
+static void test_multiboot_leaves_a_stack(void **state)
+{
+    (void)state;
+    struct fixture *f = fresh();
+
+    make_multiboot(f);
+    assert_int_equal(load(f, NULL, 0), 0);
+    assert_int_equal(f->out.cpu.gpr[RSP], 0x7ff00);
+    assert_int_equal(f->out.unpromised_stack, 0x7f000);
+    assert_int_equal(f->out.unpromised_gdt, f->out.cpu.gdtr.base);
+    for (unsigned i = 0; i < f->out.n_ranges; i++)      /* alone on its page */
+        if (f->out.range[i].base != f->out.unpromised_gdt)
+            assert_true((f->out.range[i].base + f->out.range[i].len - 1) / PAGE_SIZE <
+                        f->out.unpromised_gdt / PAGE_SIZE ||
+                        f->out.range[i].base / PAGE_SIZE > f->out.unpromised_gdt / PAGE_SIZE);
+    /* A kernel that lies there itself gets another stack. */
+    put(f, 0x1c, 4, 0x70010);
+    put(f, 0x20, 4, 0x70000);
+    put(f, 0x24, 4, 0);
+    put(f, 0x28, 4, 0x90000);
+    put(f, 0x2c, 4, 0x70040);
+    assert_int_equal(load(f, NULL, 0), 0);
+    assert_true(f->out.cpu.gpr[RSP] > 0x90000 && f->out.cpu.gpr[RSP] <= 0x9fc00);
+    done(f);
+}
+
+/* A BIOS has been there, whatever is booted. */
+static void test_bios_areas(void **state)
+{
+    (void)state;
+    static void (*const make[])(struct fixture *) = { make_elf32, make_elf64, make_multiboot,
+                                                      make_linux, make_flat };
+    for (size_t i = 0; i < NELEM(make); i++) {
+        struct fixture *f = fresh();
+
+        make[i](f);
+        assert_int_equal(load(f, NULL, 0), 0);
+        assert_int_equal(read32(f->m, 0x400) & 0xffff, 0x3f8);          /* COM1 */
+        assert_int_equal(read32(f->m, 0x40e) & 0xffff, 0x9fc0);         /* EBDA */
+        assert_int_equal(read32(f->m, 0x413) & 0xffff, 639);            /* KiB  */
+        assert_int_equal(read32(f->m, 0x463) & 0xffff, 0x3d4);
+        for (unsigned v = 0; v < 256; v++)
+            assert_true(read32(f->m, 4 * v) >= 0xf000e000u);            /* our ROM's 8 KiB */
+        assert_int_not_equal(read32(f->m, 4 * 0x10), read32(f->m, 4 * 0x60));
+        assert_int_equal(read32(f->m, 0x9fc22) & 0xffff, 0x04ff);       /* no disk, the map */
+        done(f);
+    }
+}
+
+/* Multiboot 2: a header with addresses, and what the list of tags says. */
+static void make_multiboot2(struct fixture *f)
+{
+    const uint32_t h[] = { 0xe85250d6, 0, 0x38, 0u - (0xe85250d6u + 0x38),
+                           2, 24, 0x100010, 0x100000, 0x100200, 0x101000,   /* addresses */
+                           3, 12, 0x100050, 0,                             /* entry     */
+                           0, 8 };
+
+    memcpy(f->file + 0x10, h, sizeof(h));
+    put(f, 0x18, 4, sizeof(h));
+    put(f, 0x1c, 4, 0u - (0xe85250d6u + (uint32_t)sizeof(h)));
+    f->file[0x50] = 0xf4;
+    f->size = 0x200;
+}
+
+/* The n-th tag of this type, or 0. */
+static gpa_t find_tag(struct gmem *m, gpa_t info, uint32_t type, unsigned n)
+{
+    gpa_t end = info + read32(m, info);
+
+    for (gpa_t at = info + 8; at + 8 <= end; at += (read32(m, at + 4) + 7u) & ~7u)
+        if (read32(m, at) == type && n-- == 0)
+            return at;
+    return 0;
+}
+
+static void test_multiboot2(void **state)
+{
+    (void)state;
+    struct fixture *f = fresh();
+    struct load_file mod[2] = { { "first", 5, "one x=1" }, { "second", 6, "two" } };
+    gpa_t info, t;
+
+    make_multiboot2(f);
+    f->r.append = "a b";
+    assert_int_equal(load(f, mod, 2), 0);
+    assert_int_equal(f->out.format, LOAD_MULTIBOOT2);
+    expect_flat32(f, 0x100050);
+    assert_int_equal(f->out.cpu.gpr[RAX], 0x36d76289);
+    assert_int_equal(f->out.cpu.gpr[RSP], 0x7ff00);
+    info = f->out.cpu.gpr[RBX];
+    assert_int_equal(info % 8, 0);
+    assert_int_equal(read32(f->m, info + 4), 0);
+    t = find_tag(f->m, info, 0, 0);                         /* the end is the end */
+    assert_int_equal(t + 8, info + read32(f->m, info));
+    expect_text(f->m, find_tag(f->m, info, 1, 0) + 8, "kernel a b");
+    expect_text(f->m, find_tag(f->m, info, 2, 0) + 8, "Vitrine");
+    t = find_tag(f->m, info, 3, 1);
+    expect_text(f->m, t + 16, "two");
+    assert_memory_equal(gmem_ptr(f->m, read32(f->m, t + 8), 6), "second", 6);
+    assert_int_equal(read32(f->m, t + 12) - read32(f->m, t + 8), 6);
+    t = find_tag(f->m, info, 4, 0);
+    assert_int_equal(read32(f->m, t + 8), 639);
+    assert_int_equal(read32(f->m, t + 12), 15 * 1024);
+    t = find_tag(f->m, info, 6, 0);
+    assert_int_equal(read32(f->m, t + 8), 24);
+    assert_int_equal(read32(f->m, t + 16 + 8), 0x9fc00);
+    assert_int_equal(read32(f->m, t + 16 + 24 + 16), E820_RESERVED);
+    t = find_tag(f->m, info, 8, 0);                         /* the text screen */
+    assert_int_equal(read32(f->m, t + 8), 0xb8000);
+    assert_int_equal(read32(f->m, t + 28), 0x0210);
+    done(f);
+}
+
+/* An ELF64 with that header begins in 32-bit mode, at its own entry or at the tag's. */
+static void test_multiboot2_elf64(void **state)
+{
+    (void)state;
+    struct fixture *f = fresh();
+    const uint32_t h[] = { 0xe85250d6, 0, 24, 0u - (0xe85250d6u + 24), 0, 8 };
+    const uint32_t with_entry[] = { 0xe85250d6, 0, 40, 0u - (0xe85250d6u + 40),
+                                    3, 12, 0x100800, 0, 0, 8 };
+
+    make_elf64(f);
+    memcpy(f->file + 0x80, h, sizeof(h));
+    assert_int_equal(load(f, NULL, 0), 0);
+    assert_int_equal(f->out.format, LOAD_MULTIBOOT2);
+    expect_flat32(f, 0x100008);
+    assert_string_equal(f->out.symbols_path, "dir/kernel");
+    memcpy(f->file + 0x80, with_entry, sizeof(with_entry));
+    assert_int_equal(load(f, NULL, 0), 0);
+    expect_flat32(f, 0x100800);
+    put(f, 0x98, 4, 0x300000);
+    assert_int_equal(load(f, NULL, 0), -ENOEXEC);
+    assert_non_null(strstr(f->why, "the entry point 0x300000 is in none"));
+    done(f);
+}
+
+/* An ELF with the magic in a header that no loader takes: it is run as an ELF, and told. */
+static void test_useless_multiboot_header(void **state)
+{
+    (void)state;
+    static const struct { uint32_t at, magic, flags, checksum; const char *note; } row[] = {
+        { 0x100,  0x1badb002, 0, 0u - 0x1badb003, "the checksum of its Multiboot header at 0x100 is "
+                                                  "0xe4524ffd and must be 0xe4524ffe" },
+        { 0x102,  0x1badb002, 0, 0u - 0x1badb002, "at offset 0x102, which is no multiple of 4" },
+        { 0x2104, 0x1badb002, 0, 0u - 0x1badb002, "in the first 8 KiB only" },
+        { 0x104,  0xe85250d6, 0, 0u - 0xe85250ee, "at offset 0x104, which is no multiple of 8" },
+        { 0x108,  0xe85250d6, 0, 0u - 0xe85250d6, "is 0x17adaf2a and must be 0x17adaf12" },
+    };
+
+    for (size_t i = 0; i < NELEM(row); i++) {
+        struct fixture *f = fresh();
+        const uint32_t one[3] = { row[i].magic, row[i].flags, row[i].checksum };
+        const uint32_t two[4] = { row[i].magic, row[i].flags, 24, row[i].checksum };
+
+        make_elf32(f);
+        if (row[i].magic == 0x1badb002)
+            memcpy(f->file + row[i].at, one, sizeof(one));
+        else
+            memcpy(f->file + row[i].at, two, sizeof(two));
+        f->size = 0x2200;
+        assert_int_equal(load(f, NULL, 0), 0);
+        assert_int_equal(f->out.format, LOAD_ELF);
+        if (!strstr(f->out.note, row[i].note))
+            fail_msg("row %zu: \"%s\", expected \"%s\"", i, f->out.note, row[i].note);
+        done(f);
+    }
+}
+
+/* A plain `ld -Ttext=0x100000`: the first segment is the headers of the file, at 0xff000. */
+static void test_headers_below_1_mib(void **state)
+{
+    (void)state;
+    struct fixture *f = fresh();
+    uint32_t rom;
+
+    make_elf32(f);
+    put(f, 56, 4, 0);                   /* offset, and physical address */
+    put(f, 64, 4, 0xff000);
+    put(f, 60, 4, 0xff000);
+    put(f, 68, 4, 0x74);
+    put(f, 72, 4, 0x74);
+    put(f, 84 + 4, 4, 0x100);           /* the second segment is the code */
+    put(f, 84 + 8, 4, 0x100000);
+    put(f, 84 + 12, 4, 0x100000);
+    put(f, 84 + 16, 4, 0x10);
+    put(f, 24, 4, 0x100004);
+    assert_int_equal(load(f, NULL, 0), 0);
+    expect_flat32(f, 0x100004);
+    rom = read32(f->m, 0xff000);
+    assert_int_not_equal(rom, 0x464c457f);
+    /* Headers and code in one segment, as with -z noseparate-code. */
+    make_elf32(f);
+    memset(f->file + 0x100, 0, 0x10);
+    f->file[0x1004] = 0xf4;
+    f->size = 0x1010;
+    put(f, 56, 4, 0);
+    put(f, 60, 4, 0xff000);
+    put(f, 64, 4, 0xff000);
+    put(f, 68, 4, 0x1010);
+    put(f, 72, 4, 0x2000);
+    put(f, 24, 4, 0x100004);
+    assert_int_equal(load(f, NULL, 0), 0);
+    expect_flat32(f, 0x100004);
+    assert_int_equal(read32(f->m, 0x100004) & 0xff, 0xf4);
+    assert_int_equal(read32(f->m, 0xff000), rom);
+    /* Code there is no padding. */
+    f->file[0x200] = 0x90;
+    assert_int_equal(load(f, NULL, 0), -ENOMEM);
     done(f);
 }
 
@@ -322,7 +544,7 @@ static void test_linux(void **state)
     f->r.append = "console=ttyS0";
     assert_int_equal(load(f, initrd, 2), 0);
     assert_int_equal(f->out.format, LOAD_LINUX);
-    expect_flat32(f, 0x200000);
+    expect_flat32_by(f, 0x200000, 0x10);
     assert_int_equal(read32(f->m, 0x200000) & 0xff, 0xfa);
     gpa_t zp = f->out.cpu.gpr[RSI];
     assert_int_equal(zp % PAGE_SIZE, 0);
@@ -371,12 +593,107 @@ static void test_boot(void **state)
     assert_int_equal(read32(f->m, 0xfffffff0) & 0xff, 0xea);    /* the ROM is there, twice */
     assert_int_equal(read32(f->m, 0xffff0) & 0xff, 0xea);
     assert_memory_equal(gmem_ptr(f->m, 0x9fc10, 4), "VBIO", 4);
-    assert_int_equal(read32(f->m, 0x9fc14), 0xfff000);
-    assert_int_equal(read32(f->m, 0x9fc18), 2);
-    assert_int_equal(read32(f->m, 0xfff200) & 0xff, 0x77);
-    assert_int_equal(read32(f->m, 0x9fc22), 0x0580);            /* drive 80h, 5 map entries */
-    assert_int_equal(read32(f->m, 0x9fc40 + 3 * 20), 0xfff000); /* the disk is reserved */
+    assert_int_equal(read32(f->m, 0x9fc14), 0xe98000);          /* 1.44 MB, to the end of RAM */
+    assert_int_equal(read32(f->m, 0x9fc18), 2880);
+    assert_int_equal(read32(f->m, 0xe98200) & 0xff, 0x77);
+    assert_int_equal(read32(f->m, 0xe98400), 0);                /* zeros behind the file */
+    assert_int_equal(read32(f->m, 0x9fc22), 0x0500);            /* drive 0, 5 map entries */
+    assert_int_equal(read32(f->m, 0x9fc40 + 3 * 20), 0xe98000); /* the disk is reserved */
     assert_int_equal(read32(f->m, 0x9fc40 + 3 * 20 + 16), E820_RESERVED);
+    done(f);
+}
+
+/* Which disk an image is: sectors, geometry and drive, from its size, partitions and --format. */
+static void test_which_disk(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t bytes;
+        bool partitions;
+        const char *format;
+        uint32_t sectors;
+        uint16_t per_track, heads;
+        uint8_t drive;
+    } row[] = {
+        { 512,     false, NULL,        2880, 18, 2,  0 },
+        { 700,     false, NULL,        2880, 18, 2,  0 },
+        { 368640,  false, NULL,        720,  9,  2,  0 },
+        { 1474560, false, NULL,        2880, 18, 2,  0 },
+        { 1474561, false, NULL,        5760, 36, 2,  0 },
+        { 2949121, false, NULL,        5761, 63, 16, 0x80 },
+        { 1024,    true,  NULL,        2,    63, 16, 0x80 },
+        { 1024,    true,  "boot:0",    2880, 18, 2,  0 },
+        { 1000,    false, "boot:0x80", 2,    63, 16, 0x80 },
+    };
+
+    for (size_t i = 0; i < NELEM(row); i++) {
+        struct fixture *f = fresh();
+        uint8_t *bytes = calloc(1, row[i].bytes);
+        struct load_file image = { bytes, row[i].bytes, f->r.path };
+
+        bytes[510] = 0x55;
+        bytes[511] = 0xaa;
+        if (row[i].partitions)
+            memcpy(bytes + 446, "\x80\1\1\0\x83\1\1\0\1\0\0\0\1\0\0\0", 16);
+        f->r.format = row[i].format;
+        assert_int_equal(load_guest_mem(f->m, &f->r, &image, NULL, 0, &f->out, f->why,
+                                        sizeof(f->why)), 0);
+        assert_int_equal(read32(f->m, 0x9fc18), row[i].sectors);
+        assert_int_equal(read32(f->m, 0x9fc1c), row[i].heads << 16 | row[i].per_track);
+        assert_int_equal(read32(f->m, 0x9fc22) & 0xff, row[i].drive);
+        free(bytes);
+        done(f);
+    }
+}
+
+/* Little memory: a smaller diskette, and if that does not help, how much would. */
+static void test_small_memory_disk(void **state)
+{
+    (void)state;
+    struct fixture *f = fresh();
+
+    gmem_free(f->m);
+    f->m = machine(2 * MIB);
+    make_boot(f);
+    assert_int_equal(load(f, NULL, 0), 0);
+    assert_int_equal(read32(f->m, 0x9fc18), 1440);
+    f->r.format = "boot:0x80";
+    f->size = sizeof(f->file);
+    assert_int_equal(load(f, NULL, 0), 0);
+    done(f);
+}
+
+/* A disk that holds a Multiboot magic among its first sectors is a disk. */
+static void test_disk_with_magic(void **state)
+{
+    (void)state;
+    struct fixture *f = fresh();
+    const uint32_t h[3] = { 0x1badb002, 0, 0u - 0x1badb002u };
+
+    make_boot(f);
+    memcpy(f->file + 0x300, h, sizeof(h));
+    assert_int_equal(load(f, NULL, 0), 0);
+    assert_int_equal(f->out.format, LOAD_BOOT);
+    done(f);
+}
+
+/* Bytes that go into ROM are seen in both places. */
+static void test_flat_in_rom(void **state)
+{
+    (void)state;
+    struct fixture *f = fresh();
+
+    make_flat(f);
+    f->r.format = "flat@0xf0000:16";
+    assert_int_equal(load(f, NULL, 0), 0);
+    assert_int_equal(f->out.cpu.seg[SEG_CS].sel, 0xf000);
+    assert_int_equal(read32(f->m, 0xf0000), 0xf4);
+    assert_int_equal(read32(f->m, 0xffff0000), 0xf4);
+    f->r.format = "flat@0xffff8000";
+    assert_int_equal(load(f, NULL, 0), 0);
+    assert_int_equal(read32(f->m, 0xf8000), 0xf4);
+    f->r.format = "flat@0xd0000";
+    assert_int_equal(load(f, NULL, 0), -ENOMEM);
     done(f);
 }
 
@@ -384,11 +701,11 @@ static void test_flat(void **state)
 {
     (void)state;
     static const struct { const char *format; uint64_t entry; uint16_t cs; bool pe, lm; } row[] = {
-        { "flat",            0x100000, 0x10,   true,  false },
-        { "flat@0x9000",     0x9000,   0x10,   true,  false },
+        { "flat",            0x100000, 0x08,   true,  false },
+        { "flat@0x9000",     0x9000,   0x08,   true,  false },
         { "flat:16",         0x7c00,   0,      false, false },
         { "flat@0x12345:16", 0x12345,  0x1234, false, false },
-        { "flat@2097152:64", 0x200000, 0x10,   true,  true  },
+        { "flat@2097152:64", 0x200000, 0x08,   true,  true  },
     };
 
     for (size_t i = 0; i < NELEM(row); i++) {
@@ -447,7 +764,12 @@ static const struct broken {
     { make_elf32, 68,   4, 0x40,       NULL, "it is truncated" },
     { make_elf32, 72,   4, 8,          NULL, "more bytes in the file (0x10) than in memory (0x8)" },
     { make_elf32, 64,   4, 0xb8000,    NULL, "at 0xb8000-0xb8020 is not in RAM (usable: 0-0x9fc00, "
-                                             "0x100000-0x1000000); give the guest more with --mem" },
+                                             "0x100000-0x1000000); the screen's memory and the "
+                                             "BIOS are there; link it at 0x100000" },
+    { make_elf32, 64,   4, 0xc0100000, NULL, "a PC has no RAM there; a kernel that is linked high "
+                                             "needs a load address, AT(" },
+    { make_elf32, 64,   4, 0x1234567,  NULL, "is not in RAM (usable: 0-0x9fc00, 0x100000-0x1000000)"
+                                             "; --mem 19M would be enough" },
     { make_elf32, 64,   4, 0x9fbf0,    NULL, "at 0x9fbf0-0x9fc10 is not in RAM" },
     { make_elf32, 64,   4, 0xfffffff0, NULL, "is not in RAM" },
     { make_elf32, 64,   4, 0xfff0,     "multiboot", "no Multiboot header" },
@@ -458,7 +780,22 @@ static const struct broken {
     { make_elf64, 0x48, 8, ~UINT64_C(0),    NULL, "it is truncated" },
     { make_elf64, 0x60, 8, ~UINT64_C(0),    NULL, "it is truncated" },
     { make_elf64, 0x58, 8, 0x1000,     NULL, NULL },
-    { make_multiboot, 0x14, 4, 0x10043, NULL, "it is not an ELF file" },   /* checksum wrong */
+    { make_multiboot, 0x14, 4, 0x10043, NULL, "it is not an ELF file, a Multiboot kernel, a Linux "
+                                              "bzImage or a disk image with a boot sector (the "
+                                              "checksum of its Multiboot header at 0x10 is" },
+    { make_multiboot, 0x14, 4, 0x10043, "multiboot", "it is no Multiboot kernel: the checksum" },
+    { make_multiboot2, 0x14, 4, 3,     NULL, "the checksum of its Multiboot header" },
+    { make_multiboot2, 0,    4, 0,     "multiboot", "it has no Multiboot header (magic 0x1badb002" },
+    { make_multiboot2, 0x24, 4, 4,     NULL, "tag 2 of its Multiboot 2 header has a size of 4" },
+    { make_multiboot2, 0x24, 4, 16,    NULL, "tag 2 of its Multiboot 2 header has only 16 bytes" },
+    { make_multiboot2, 0x24, 4, ~0u,   NULL, "which does not fit in" },
+    { make_multiboot2, 0x20, 2, 99,    NULL, "demands tag 99" },
+    { make_multiboot2, 0x38, 2, 21,    NULL, "demands tag 21" },
+    { make_multiboot2, 0x38, 2, 4,     NULL, "no entry address tag" },
+    { make_multiboot2, 0x48, 2, 4,     NULL, "have no end" },
+    { make_multiboot2, 0x1b0, 0, 0,    NULL, "asks for bytes the file does not have" },
+    { make_multiboot2, 0x40, 4, 0x500000, NULL, "is outside the loaded bytes" },
+    { make_elf32, 64,   4, 0xfff0,     "multiboot2", "no Multiboot header (magic 0xe85250d6" },
     { make_multiboot, 0x28, 0, 0,      NULL, "cut off by the end of the file" },
     { make_multiboot, 0x1c, 4, 0x100000, NULL, "load_end_addr 0x100200 asks for bytes" },
     { make_multiboot, 0x20, 4, 0x200000, NULL, "do not fit a header at offset 0x10" },
@@ -481,13 +818,23 @@ static const struct broken {
     { make_linux, 0x258, 8, 0x1000,    NULL, "not between 1 MiB and 4 GiB" },
     { make_linux, 0x258, 8, BIT(63),   NULL, "not between 1 MiB and 4 GiB" },
     { make_linux, 0x260, 4, ~0u,       NULL, "is not in RAM" },
-    { make_boot, 1000,  0, 0,          NULL, "not a whole number of 512-byte sectors" },
-    { make_boot, 510,   2, 0,          "boot", "no boot sector" },
+    { make_boot, 1000,  0, 0,          NULL, NULL },
+    { make_boot, 510,   2, 0,          "boot", "no boot sector: bytes 510 and 511 are 00 00 and not" },
+    { make_boot, 510,   2, 0x55aa,     "boot", "bytes 510 and 511 are aa 55, which is the signature "
+                                               "swapped" },
+    { make_boot, 510,   2, 0x55aa,     NULL, "a disk image with a boot sector (bytes 510 and 511 are "
+                                             "aa 55, which is the signature swapped" },
+    { make_boot, 500,   0, 0,          NULL, "it has 500 bytes and no signature: a boot sector has 512" },
+    { make_boot, 508,   6, UINT64_C(0xaa5500000000), NULL, "signature 55 aa is at offset 512 and not at "
+                                             "510: the sector has 2 bytes too many" },
+    { make_boot, 506,   6, 0xaa55,     NULL, "is at offset 506 and not at 510: pad the sector with 4" },
+    { make_boot, 0,     1, 0,          "boot:1", "is not boot[:0|0x80]" },
     { make_boot, 0,     1, 0,          "floppy", "there is no format \"floppy\"" },
     { make_flat, 0,     1, 0,          "flat@", "is not flat[@ADDR][:16|32|64]" },
     { make_flat, 0,     1, 0,          "flat@-1", "is not flat[@ADDR][:16|32|64]" },
     { make_flat, 0,     1, 0,          "flat:33", "is not flat[@ADDR][:16|32|64]" },
     { make_flat, 0,     1, 0,          "flat:32x", "is not flat[@ADDR][:16|32|64]" },
+    { make_flat, 0,     1, 0,          "flat@0x9ff00000", "--mem 2560M would be enough" },
     { make_flat, 0,     1, 0,          "flatter", "there is no format \"flatter\"" },
     { make_flat, 0,     1, 0,          "flat@0x100000:16", "real mode cannot start at 0x100000" },
     { make_flat, 0,     1, 0,          "flat@0xfffffffffffffff8", "wraps around" },
@@ -526,7 +873,7 @@ static void test_every_length(void **state)
 {
     (void)state;
     static void (*const make[])(struct fixture *) = { make_elf32, make_elf64, make_multiboot,
-                                                      make_linux, make_boot };
+                                                      make_multiboot2, make_linux, make_boot };
 
     for (size_t i = 0; i < NELEM(make); i++) {
         struct fixture *f = fresh();
@@ -645,7 +992,7 @@ static void test_memtest(void **state)
         f->r.append = "console=ttyS0,115200";
         assert_int_equal(load_guest(f->m, &f->r, &f->out, f->why, sizeof(f->why)), 0);
         assert_int_equal(f->out.format, LOAD_LINUX);
-        expect_flat32(f, 0x100000);
+        expect_flat32_by(f, 0x100000, 0x10);
         assert_int_equal(read32(f->m, 0x100000) & 0xffff, 0xfafc);      /* cld; cli */
         f->r.format = "linux64";
         assert_int_equal(load_guest(f->m, &f->r, &f->out, f->why, sizeof(f->why)),
@@ -689,9 +1036,19 @@ int main(void)
         cmocka_unit_test(test_multiboot),
         cmocka_unit_test(test_multiboot_elf),
         cmocka_unit_test(test_multiboot_elf64),
+        cmocka_unit_test(test_multiboot_leaves_a_stack),
+        cmocka_unit_test(test_multiboot2),
+        cmocka_unit_test(test_multiboot2_elf64),
+        cmocka_unit_test(test_useless_multiboot_header),
+        cmocka_unit_test(test_headers_below_1_mib),
+        cmocka_unit_test(test_bios_areas),
         cmocka_unit_test(test_linux),
         cmocka_unit_test(test_linux64),
         cmocka_unit_test(test_boot),
+        cmocka_unit_test(test_which_disk),
+        cmocka_unit_test(test_small_memory_disk),
+        cmocka_unit_test(test_disk_with_magic),
+        cmocka_unit_test(test_flat_in_rom),
         cmocka_unit_test(test_flat),
         cmocka_unit_test(test_broken),
         cmocka_unit_test(test_every_length),

@@ -116,6 +116,9 @@ static bool await_ready(struct link *l, char *why, size_t n)
     if (whole && l->in.head.type == WIRE_READY && take_regions(l, fd, n_fds)) {
         if (l->in.ready.sandbox_error)
             host_say("%.150s", l->in.ready.sandbox);
+        link_clean(l->in.ready.note, sizeof l->in.ready.note);
+        if (l->in.ready.note[0])
+            host_say("%s", l->in.ready.note);
         return true;
     }
     if (whole && l->in.head.type == WIRE_FAILED && l->in.head.bytes) {

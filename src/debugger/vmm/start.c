@@ -66,7 +66,9 @@ static void tell_ready(struct vmm *m)
     int fd[WIRE_REGIONS] = { 0 };
     memset(r, 0, sizeof *r);
     describe_memory(m, r, fd);
-    snprintf(r->about, sizeof r->about, "%s", m->vm->loaded.about ? m->vm->loaded.about : "");
+    const struct load_result *l = &m->vm->loaded;
+    snprintf(r->about, sizeof r->about, "%s", l->about ? l->about : "");
+    snprintf(r->note, sizeof r->note, "%s", l->note);
     unsigned rights = SANDBOX_SOCKET | (m->vm->cfg.engine == &engine_kvm ? SANDBOX_KVM : 0);
     if (!m->o->no_sandbox)
         r->sandbox_error = sandbox_enter(rights, r->sandbox, sizeof r->sandbox);

@@ -83,6 +83,7 @@ struct wire_ready {
     uint32_t n;
     struct { char name[32]; uint64_t base, size, memfd_off; uint32_t kind; } region[WIRE_REGIONS];
     char     about[128];    /* "ELF64, entered in long mode" */
+    char     note[256];     /* what the author of the guest's file should know, or empty */
     int32_t  sandbox_error;
     char     sandbox[160];
 };
