@@ -109,4 +109,7 @@ struct delivery_chain {
     uint64_t cause, cause_at;           /* enum obstacle, and see REFUSAL_LIST */
 };
 
+/* Put the chain in short into *x, an EXIT_TRIPLE_FAULT. */
+void delivery_summary(const struct delivery_chain *c, struct vmexit *x);
+
 #endif

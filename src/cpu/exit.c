@@ -242,6 +242,21 @@ static uint64_t pack_breakpoint_kind(const struct vmexit *x)
          | (uint64_t)x->breakpoint.index << 32;
 }
 
+/*  63   56 55    32 31  24 23      16 15   11 10   8 7      0
+ *     0    vectors   n     obstacle     0      type  vector        the others; the first */
+static uint64_t pack_chain(const struct vmexit *x)
+{
+    uint64_t others = x->chain.vector[1] | (uint64_t)x->chain.vector[2] << 8 |
+                      (uint64_t)x->chain.vector[3] << 16;
+    return x->chain.vector[0] | (uint64_t)x->chain.type << 8 | (uint64_t)x->chain.obstacle << 16 |
+           (uint64_t)x->chain.n << 24 | others << 32;
+}
+
+static uint64_t pack_chain_rip(const struct vmexit *x)
+{
+    return x->chain.rip;
+}
+
 /* ---- unpacking: the two words may be anything ---- */
 
 typedef void unpack_fn(struct vmexit *x, uint64_t qual, uint64_t extra);
@@ -348,6 +363,19 @@ static void unpack_breakpoint(struct vmexit *x, uint64_t qual, uint64_t extra)
     x->breakpoint.index = (uint32_t)(extra >> 32);
 }
 
+static void unpack_chain(struct vmexit *x, uint64_t qual, uint64_t extra)
+{
+    uint8_t n = qual >> 24 & 0xff, type = qual >> 8 & 7;
+
+    x->chain.n = n <= NELEM(x->chain.vector) ? n : NELEM(x->chain.vector);
+    x->chain.type = type < N_EVENT_TYPES ? type : EVENT_NONE;
+    x->chain.obstacle = qual >> 16 & 0xff;
+    x->chain.vector[0] = qual & 0xff;
+    for (unsigned i = 1; i < NELEM(x->chain.vector); i++)
+        x->chain.vector[i] = qual >> (24 + 8 * i) & 0xff;
+    x->chain.rip = extra;
+}
+
 /* ---- the two words of each payload ---- */
 
 static const struct {
@@ -366,6 +394,7 @@ static const struct {
     [PAYLOAD_call]       = { pack_call,       pack_call_arg,        unpack_call       },
     [PAYLOAD_fail]       = { pack_error,      pack_raw,             unpack_fail       },
     [PAYLOAD_breakpoint] = { pack_breakpoint, pack_breakpoint_kind, unpack_breakpoint },
+    [PAYLOAD_chain]      = { pack_chain,      pack_chain_rip,       unpack_chain      },
 };
 
 EXIT_PATH uint64_t exit_qualification(const struct vmexit *x)

@@ -25,7 +25,7 @@
 /*    nr      name           family    payload     one line, for `stat` and the slides          */
 #define EXIT_LIST(X)                                                                             \
     X(0x00,   EXCEPTION,     FAULT,    fault,      "an exception or NMI the monitor asked for")  \
-    X(0x02,   TRIPLE_FAULT,  CHANGE,   none,       "a fault while delivering a double fault")    \
+    X(0x02,   TRIPLE_FAULT,  CHANGE,   chain,      "a fault while delivering a double fault")    \
     X(0x07,   IRQ_WINDOW,    CHANGE,   none,       "the guest can take an interrupt now")        \
     X(0x0a,   CPUID,         REQUEST,  cpuid,      "CPUID")                                      \
     X(0x0c,   HLT,           CHANGE,   none,       "nothing to do until an interrupt")           \
@@ -69,7 +69,7 @@ enum exit_family { FAMILY_FAULT, FAMILY_CHANGE, FAMILY_REQUEST, FAMILY_FAILURE }
 /* Which member of the union in struct vmexit a reason uses. */
 enum exit_payload {
     PAYLOAD_none, PAYLOAD_fault, PAYLOAD_cpuid, PAYLOAD_page, PAYLOAD_mmio, PAYLOAD_io, PAYLOAD_cr,
-    PAYLOAD_msr, PAYLOAD_call, PAYLOAD_fail, PAYLOAD_breakpoint, N_PAYLOADS
+    PAYLOAD_msr, PAYLOAD_call, PAYLOAD_fail, PAYLOAD_breakpoint, PAYLOAD_chain, N_PAYLOADS
 };
 
 struct exit_info {
@@ -144,6 +144,11 @@ struct vmexit {
          * access: `index` is its place in debug_stops.data, `more` says that the same instruction
          * touched another one, which the next run() tells of.  */
         struct { gla_t at; uint32_t index; bool data, more; } breakpoint;
+        /* The way to a triple fault in short (cpu/delivery.h): n deliveries failed, those of
+         * vector[0] to vector[n - 1], the first of which was at `rip`.  n is 0 if the engine
+         * cannot see them. */
+        struct { uint64_t rip; uint8_t n, vector[4]; uint8_t type /* enum event_type */,
+                 obstacle /* enum obstacle */; /* both of the first */ } chain;
     };
     struct event reflect;       /* (out) with REFLECT */
 };

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/x86.h"
+#include "cpu/delivery.h"
 #include "cpu/state.h"
 
 /* "#PF" for 14, as the manual writes it; vectors that are no exception have no name. */
@@ -165,12 +166,35 @@ static void say_fail(const struct vmexit *x, char *buf, size_t n)
              x->raw, x->fail.what ? ": " : "", x->fail.what ? x->fail.what : "");
 }
 
+/* "TRIPLE_FAULT #UD at 0x100010 IDT_LIMIT, then #GP, #DF": what was being delivered first, what
+ * stood in its way, and what came of it. */
+static void say_chain(const struct vmexit *x, char *buf, size_t n)
+{
+    char first[24], then[80] = "";
+    unsigned why = x->chain.obstacle;
+    if (!x->chain.n) {
+        say_nothing(x, buf, n);
+        return;
+    }
+    if (x->chain.type == EVENT_EXCEPTION)
+        snprintf(first, sizeof first, "%s", vector_name(x->chain.vector[0]));
+    else
+        snprintf(first, sizeof first, "%s 0x%x", x->chain.type == EVENT_SOFTWARE ? "INT" :
+                 event_type_names[x->chain.type % N_EVENT_TYPES], x->chain.vector[0]);
+    for (unsigned i = 1; i < x->chain.n && i < NELEM(x->chain.vector); i++)
+        snprintf(then + strlen(then), sizeof then - strlen(then), "%s%s", i == 1 ? ", then " : ", ",
+                 vector_name(x->chain.vector[i]));
+    snprintf(buf, n, "%s %s at 0x%" PRIx64 " %s%s", exit_name(x->reason), first, x->chain.rip,
+             why < N_OBSTACLES ? obstacle_infos[why].name : "?", then);
+}
+
 /* By payload. */
 static void (*const sayings[N_PAYLOADS])(const struct vmexit *x, char *buf, size_t n) = {
     [PAYLOAD_none]  = say_nothing, [PAYLOAD_fault] = say_fault, [PAYLOAD_cpuid] = say_cpuid,
     [PAYLOAD_page]  = say_page,    [PAYLOAD_mmio]  = say_mmio,  [PAYLOAD_io]    = say_io,
     [PAYLOAD_cr]    = say_cr,      [PAYLOAD_msr]   = say_msr,   [PAYLOAD_call]  = say_call,
     [PAYLOAD_fail]  = say_fail,    [PAYLOAD_breakpoint] = say_breakpoint,
+    [PAYLOAD_chain] = say_chain,
 };
 
 /* Never more than n bytes with the final 0; buf is returned, so that it can be an argument

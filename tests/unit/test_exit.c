@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/x86.h"
+#include "cpu/delivery.h"
 #include "cpu/exit.h"
 #include "cpu/state.h"
 
@@ -78,6 +79,15 @@ static const struct row rows[] = {
       { .reason = EXIT_WRMSR, .msr = { .index = 0xc0000080u, .value = 0x100 } } },
     { "RDMSR 0x1b APIC_BASE", 0x1b, 0, { .reason = EXIT_RDMSR, .msr = { .index = 0x1b } } },
     { "VMCALL nr 1 arg 0x8000", 1, 0x8000, { .reason = EXIT_VMCALL, .call = { .nr = 1, .arg = { 0x8000 } } } },
+    { "TRIPLE_FAULT #UD at 0x100010 IDT_LIMIT, then #GP, #DF", 0x080d03010306, 0x100010,
+      { .reason = EXIT_TRIPLE_FAULT, .chain = { .n = 3, .vector = { VEC_UD, VEC_GP, VEC_DF },
+                                                .type = EVENT_EXCEPTION, .rip = 0x100010,
+                                                .obstacle = OBSTACLE_IDT_LIMIT } } },
+    { "TRIPLE_FAULT INT 0x80 at 0x7c00 GATE_DPL", 0x01040480, 0x7c00,
+      { .reason = EXIT_TRIPLE_FAULT, .chain = { .n = 1, .vector = { 0x80 }, .rip = 0x7c00,
+                                                .type = EVENT_SOFTWARE,
+                                                .obstacle = OBSTACLE_GATE_DPL } } },
+    { "TRIPLE_FAULT", 0, 0, { .reason = EXIT_TRIPLE_FAULT } },
     { "HLT", 0, 0, { .reason = EXIT_HLT } },
     { "HOST error -12 code 0x11", (uint64_t)-12, 0x11,
       { .reason = EXIT_HOST, .raw = 0x11, .fail = { .error = -12 } } },

@@ -127,7 +127,7 @@ bool soft_take_second_fault(struct soft *s, struct event *e)
     s->rip = s->restart_rip;
     undelivered_add(s, &s->delivering, e);
     if (!soft_escalate(s, e)) {
-        soft_exit_record(s, EXIT_TRIPLE_FAULT);
+        delivery_summary(&s->undelivered, soft_exit_record(s, EXIT_TRIPLE_FAULT));
         return true;
     }
     if (e->vector == vector || !intercepted(s, e->vector))

@@ -102,6 +102,8 @@ static const struct { uint8_t exit; const char *name; struct trace_field_source 
     { EXIT_IDX_EXCEPTION,     "gla",     { true, Q, 63,  0, false, 0 } },
     { EXIT_IDX_EXCEPTION,     "vector",  { true, E,  7,  0, false, 0 } },
     { EXIT_IDX_EXCEPTION,     "error",   { true, E, 63, 32, false, 0 } },
+    { EXIT_IDX_TRIPLE_FAULT,  "vector",  { true, Q,  7,  0, false, 0 } },
+    { EXIT_IDX_TRIPLE_FAULT,  "obstacle", { true, Q, 23, 16, false, 0 } },
     { EXIT_IDX_BREAKPOINT,    "gla",     { true, Q, 63,  0, false, 0 } },
     { EXIT_IDX_CPUID,         "leaf",    { true, Q, 31,  0, false, 0 } },
     { EXIT_IDX_CPUID,         "subleaf", { true, Q, 63, 32, false, 0 } },
