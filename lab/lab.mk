@@ -19,16 +19,28 @@ $(BUILD)/lab/include/%.h: src/%.h
 	@mkdir -p $(@D)
 	cp $< $@
 
+# In every monitor, and in every submission.
+$(BUILD)/lab/common/%.o: lab/common/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/lab/common/wire.o: src/lab/wire.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# $(call lab_monitor,NN,lab/NN-name).  A file `objects` of the lab names objects of the project
+# that its submissions are linked with.
 define lab_monitor
 $(BUILD)/lab/$1/standin.o: $2/standin.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) -MMD -MP -c -o $$@ $$<
-$(BUILD)/lab/$1/server.o: $2/server.c src/lab/wire.c
+$(BUILD)/lab/$1/main.o: $2/server.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) -MMD -MP -c -o $$(@D)/main.o $2/server.c
-	$$(CC) $$(ALL_CFLAGS) -c -o $$(@D)/wire.o src/lab/wire.c
-	ld -r -o $$@ $$(@D)/main.o $$(@D)/wire.o
-$(BUILD)/lab/$1/monitor: $(BUILD)/obj/cmd/main.o $(BUILD)/lab/$1/standin.o $(BUILD)/libvitrine.a
+	$$(CC) $$(ALL_CFLAGS) -MMD -MP -c -o $$@ $$<
+$(BUILD)/lab/$1/server.o: $(BUILD)/lab/$1/main.o $(BUILD)/lab/common/part.o \
+    $(BUILD)/lab/common/wire.o $(patsubst %,$(BUILD)/obj/%,$(shell cat $2/objects 2>/dev/null))
+	ld -r -o $$@ $$^
+$(BUILD)/lab/$1/monitor: $(BUILD)/obj/cmd/main.o $(BUILD)/lab/$1/standin.o $(BUILD)/lab/common/ask.o \
+    $(BUILD)/libvitrine.a
 	$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ $$(LDLIBS)
 endef
 $(foreach l,$(LABS),$(if $(wildcard lab/$l/standin.c),$(eval $(call lab_monitor,$(firstword $(subst -, ,$l)),lab/$l))))

@@ -10,18 +10,14 @@
 #include <stdlib.h>
 
 #include "../lab/07-interrupts/calls.h"
-#include "base/host.h"
+#include "../lab/common/ask.h"
 #include "io/irq_net.h"
 #include "io/slot.h"
-#include "lab/wire.h"
-
-#define STATUS_LOST 123             /* of the run: the submission is gone */
 
 struct pic {
-    struct lab_wire  wire;
-    struct irq_line  intr;
-    struct port_hook end;           /* how a device ends the run */
-    bool             int_level, lost;
+    struct asker    asker;
+    struct irq_line intr;
+    bool            int_level;
 };
 
 static bool hear(void *arg, struct lab_message *m)
@@ -34,69 +30,63 @@ static bool hear(void *arg, struct lab_message *m)
     return true;
 }
 
-/* One call.  After the first that fails all results are 0. */
-static struct lab_message ask(const struct pic *asker, enum lab7_call what, uint64_t a, uint64_t b)
+/* The asker changes, the chip does not: so this takes a const chip. */
+static struct lab_message ask_chip(const struct pic *asker, enum lab7_call what, uint64_t a,
+                                   uint64_t b)
 {
-    struct pic *p = (struct pic *)(uintptr_t)asker;     /* the wire changes, the chip does not */
     struct lab_message m = { .what = (uint16_t)what, .arg = { a, b } };
-    if (!p->lost && lab_call(&p->wire, &m)) {
-        p->lost = true;
-        host_say("the submission has ended");
-        port_call(&p->end, STATUS_LOST);
-    }
-    return p->lost ? (struct lab_message){ 0 } : m;
+    ask(&((struct pic *)(uintptr_t)asker)->asker, &m);
+    return m;
 }
 
 bool pic_pending(const struct pic *p)
 {
-    return p->int_level && !p->lost;
+    return p->int_level && !p->asker.lost;
 }
 
 bool pic_is_deaf(const struct pic *p)
 {
-    return ask(p, LAB7_DEAF, 0, 0).arg[0] & 1;
+    return ask_chip(p, LAB7_DEAF, 0, 0).arg[0] & 1;
 }
 
 struct irq_ack pic_ack(struct pic *p)
 {
-    struct lab_message m = ask(p, LAB7_ACK, 0, 0);
+    struct lab_message m = ask_chip(p, LAB7_ACK, 0, 0);
     return (struct irq_ack){ (uint8_t)m.arg[0], m.arg[1] & 15, m.arg[2] & 1 };
 }
 
 static void set_line(void *pic, unsigned n, bool level)
 {
-    ask(pic, LAB7_LINE, n, level);
+    ask_chip(pic, LAB7_LINE, n, level);
 }
 
 static void standin_write(void *dev, struct bus_access a, uint64_t value)
 {
-    ask(dev, LAB7_WRITE, a.off, value);
+    ask_chip(dev, LAB7_WRITE, a.off, value);
 }
 
 static uint64_t standin_read(void *dev, struct bus_access a)
 {
-    return ask(dev, LAB7_READ, a.off, 0).arg[0] & 0xff;
+    return ask_chip(dev, LAB7_READ, a.off, 0).arg[0] & 0xff;
 }
 
 static uint64_t standin_peek(const void *dev, struct bus_access a)
 {
-    return ask(dev, LAB7_PEEK, a.off, 0).arg[0] & 0xff;
+    return ask_chip(dev, LAB7_PEEK, a.off, 0).arg[0] & 0xff;
 }
 
 static void standin_reset(void *dev)
 {
-    ask(dev, LAB7_RESET, 0, 0);
+    ask_chip(dev, LAB7_RESET, 0, 0);
 }
 
 static void *standin_create(const struct slot *s)
 {
-    const char *fd = getenv(LAB_WIRE_ENV);
     struct pic *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
-    p->wire = (struct lab_wire){ .fd = fd ? atoi(fd) : -1, .serve = hear, .arg = p };
+    asker_init(&p->asker, s->ask.exit, hear, p);
     p->intr = s->pin[0];
-    p->end = s->ask.exit;
     irq_nets_listen(s->nets, set_line, p);
     return p;
 }

@@ -89,6 +89,7 @@ static bool rx_errors_anywhere(const struct uart *u)
 /* THRE: the guest may write the next byte.  TEMT: the last one is on the wire and gone. */
 static uint8_t lsr(const struct uart *u)
 {
+    /* lab 2 begin: (void)rx_errors_here, (void)rx_errors_anywhere; return u ? LSR_TEMT : 0; */
     uint8_t v = u->r.overrun | rx_errors_here(u);
     if (u->r.rx_count)
         v |= LSR_DR;
@@ -99,11 +100,13 @@ static uint8_t lsr(const struct uart *u)
     if (uart_fifos_on(u) && rx_errors_anywhere(u))
         v |= LSR_FIFOERR;
     return v;
+    /* lab 2 end */
 }
 
 /* The reason of the highest priority.  [PC16550D "Interrupt Identification Register"] */
 static uint8_t iir(const struct uart *u)
 {
+    /* lab 2 begin: (void)trigger_level; return u ? IIR_NONE : 0; */
     const struct uart_regs *r = &u->r;
     if (r->ier & IER_LINE && (r->overrun || rx_errors_here(u)))
         return IIR_LINE;
@@ -116,6 +119,7 @@ static uint8_t iir(const struct uart *u)
     if (r->ier & IER_MODEM && r->msr & 0xf)
         return IIR_MODEM;
     return IIR_NONE;
+    /* lab 2 end */
 }
 
 /* On a PC the chip's interrupt pin leads to IRQ 4 through a gate that the output OUT2 opens, and
@@ -124,11 +128,13 @@ static uint8_t iir(const struct uart *u)
  * [IBM PC/XT Technical Reference "Asynchronous Communications Adapter"] */
 void uart_update_irq(struct uart *u)
 {
+    /* lab 2 begin: (void)u; */
     bool out2 = u->r.mcr & MCR_OUT2, due = iir(u) != IIR_NONE && !(u->r.mcr & MCR_LOOP);
     if (due && !out2 && !u->r.told_no_out2)
         oddity(&u->odd, ODDITY_UART_NO_OUT2, iir(u), 0);
     u->r.told_no_out2 = !out2 && (due || u->r.told_no_out2);
     irq_set(&u->irq, out2 && due);
+    /* lab 2 end */
 }
 
 /* --- The registers --- */
@@ -137,6 +143,7 @@ void uart_update_irq(struct uart *u)
  * [PC16550D "FIFO Control Register"] */
 static void fcr_write(struct uart *u, uint8_t value)
 {
+    /* lab 2 begin: (void)u, (void)value; */
     bool toggled = (value ^ u->r.fcr) & FCR_ENABLE;
     u->r.fcr = value & FCR_ENABLE ? value & 0xc9 : 0;
     if (toggled || value & FCR_CLEAR_RX)
@@ -144,16 +151,19 @@ static void fcr_write(struct uart *u, uint8_t value)
     if (toggled || value & FCR_CLEAR_TX)
         uart_clear_tx(u);
     uart_tell_room(u);
+    /* lab 2 end */
 }
 
 /* Enabling an interrupt whose reason is there already makes it at once: drivers start sending by
  * this. */
 static void ier_write(struct uart *u, uint8_t value)
 {
+    /* lab 2 begin: (void)u, (void)value; */
     bool thre_on = value & IER_THRE && !(u->r.ier & IER_THRE);
     u->r.ier = value & 0xf;
     if (thre_on && !u->r.tx_count)
         u->r.thre_latch = 1;
+    /* lab 2 end */
 }
 
 /* The modem inputs, and in the low half which of them moved (RI: only its end counts). */
@@ -170,6 +180,7 @@ static void modem_inputs(struct uart *u, uint8_t now)
  * find out that a 16550 is there.  [PC16550D "MODEM Control Register"] */
 static void mcr_write(struct uart *u, uint8_t value)
 {
+    /* lab 2 begin: (void)modem_inputs, (void)u, (void)value; */
     uint8_t in = MSR_CTS | MSR_DSR | MSR_DCD;
     u->r.mcr = value & 0x1f;
     if (value & MCR_LOOP)
@@ -177,6 +188,7 @@ static void mcr_write(struct uart *u, uint8_t value)
              (value & MCR_OUT1 ? MSR_RI : 0) | (value & MCR_OUT2 ? MSR_DCD : 0);
     modem_inputs(u, in);
     uart_tell_room(u);
+    /* lab 2 end */
 }
 
 /* A break holds the line low; looped back, the receiver sees a null byte with a framing error. */
@@ -190,10 +202,12 @@ static void lcr_write(struct uart *u, uint8_t value)
 
 static void data_write(struct uart *u, uint8_t value)
 {
+    /* lab 2 begin: (void)u, (void)value; */
     if (u->r.lcr & LCR_DLAB)
         u->r.dll = value;
     else
         uart_thr_write(u, value);
+    /* lab 2 end */
 }
 
 static void uart_write(void *dev, struct bus_access a, uint64_t value)
@@ -237,6 +251,7 @@ static uint64_t uart_peek(const void *dev, struct bus_access a)
  * says; LSR the errors; MSR the changes. */
 static uint64_t uart_read(void *dev, struct bus_access a)
 {
+    /* lab 2 begin: return uart_peek(dev, a); */
     struct uart *u = dev;
     uint64_t value = uart_peek(dev, a);
     switch (a.off & 7) {
@@ -258,6 +273,7 @@ static uint64_t uart_read(void *dev, struct bus_access a)
     }
     uart_update_irq(u);
     return value;
+    /* lab 2 end */
 }
 
 /* The reset pin empties everything.  Bytes on the wire are lost. */
