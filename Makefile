@@ -304,6 +304,7 @@ cmd := \
     cmd/lab.c \
     cmd/options.c \
     cmd/foreign.c \
+    cmd/names.c \
     cmd/terminal.c \
     cmd/session.c \
     cmd/session_gdb.c \

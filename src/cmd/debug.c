@@ -30,6 +30,7 @@
 #include "base/host.h"
 #include "base/trace.h"
 #include "cmd/cmd.h"
+#include "cmd/names.h"
 #include "cmd/options.h"
 #include "debugger/console/command.h"
 #include "debugger/link/link.h"
@@ -46,7 +47,7 @@
 /* One session of the console.  `link` is there with a guest, `store` alone with a trace. */
 struct debug {
     struct run_options o;
-    struct symbols *symbols;
+    struct names    names;
     struct debuginfo *info;         /* NULL: none */
     struct link    *link;
     struct store   *store;          /* of a trace file; of a link it is the link's */
@@ -354,30 +355,6 @@ static void read_with_readline(struct debug *d)
 
 /* ---- a machine, or a trace ---- */
 
-/* --symbols FILE[@OFFSET], or those of the guest's own file if it has any.  With an offset
- * the debug information is left out: it has addresses of its own that would all be wrong. */
-static bool open_symbols(struct debug *d, const char *guest)
-{
-    char why[300], path[4096], *at, *end;
-    uint64_t offset = 0;
-    snprintf(path, sizeof path, "%s", d->o.symbols ? d->o.symbols : guest ? guest : "");
-    if (d->o.symbols && (at = strrchr(path, '@')) != NULL && at > path) {
-        offset = strtoull(at + 1, &end, 0);
-        if (end != at + 1 && !*end)
-            *at = 0;
-        else
-            offset = 0;
-    }
-    d->symbols = path[0] ? symbols_open(path, why, sizeof why) : NULL;
-    if (!d->symbols && d->o.symbols) {
-        host_say("cannot read symbols of %s: %s", path, why);
-        return false;
-    }
-    symbols_shift(d->symbols, offset);
-    d->info = path[0] && !offset ? debuginfo_open(path) : NULL;
-    return true;
-}
-
 /* A recorded trace instead of a guest: the same console, without a machine. */
 static bool open_trace(struct debug *d)
 {
@@ -387,9 +364,10 @@ static bool open_trace(struct debug *d)
         host_say("cannot read trace %s: %s", d->o.guest.path, why);
         return false;
     }
-    if (!open_symbols(d, store_info(d->store, "guest")))
+    if (!names_open_trace(&d->names, d->o.symbols, d->store, d->o.guest.path))
         return false;
-    store_set_symbols(d->store, d->symbols);
+    d->info = debuginfo_open(names_debuginfo(&d->names));
+    store_set_symbols(d->store, d->names.symbols);
     return true;
 }
 
@@ -399,15 +377,16 @@ static bool start_machine(struct debug *d)
 {
     char why[400], info[OPTIONS_TRACE_INFO];
     const struct run_options *o = &d->o;
-    if (!open_symbols(d, o->guest.path))
+    if (!names_open(&d->names, o->symbols, o->guest.path))
         return false;
+    d->info = debuginfo_open(names_debuginfo(&d->names));
     options_trace_info(o, info);
     struct link_options l = {
         .machine = o->machine, .guest = o->guest,
         .kinds = o->kinds | (o->insns ? TRACE_INSN_KINDS : 0),
         .trace_path = o->trace_path, .trace_info = info, .paced = isatty(STDIN_FILENO) && !o->batch,
             .no_sandbox = o->no_sandbox,
-        .symbols = d->symbols, .info = d->info,
+        .symbols = d->names.symbols, .info = d->info,
     };
     d->link = link_start(&l, why, sizeof why);
     if (!d->link) {
@@ -415,7 +394,7 @@ static bool start_machine(struct debug *d)
             host_say("%s", why);
         return false;
     }
-    store_set_symbols(link_store(d->link), d->symbols);
+    store_set_symbols(link_store(d->link), d->names.symbols);
     return true;
 }
 
@@ -438,8 +417,8 @@ static bool load_snapshot(struct debug *d)
 static int session(struct debug *d)
 {
     d->console = console_new(&(struct console_options){
-        .link = d->link, .store = d->link ? link_store(d->link) : d->store, .symbols = d->symbols,
-        .info = d->info, .json = d->o.json, .wait = wait_for_stop,
+        .link = d->link, .store = d->link ? link_store(d->link) : d->store,
+        .symbols = d->names.symbols, .info = d->info, .json = d->o.json, .wait = wait_for_stop,
         .enough = has_enough, .wait_arg = d,
     });
     if (!d->console) {
@@ -512,6 +491,6 @@ int cmd_debug(int argc, char **argv)
     if (d.store)
         store_close(d.store);
     debuginfo_close(d.info);
-    symbols_close(d.symbols);
+    names_close(&d.names);
     return status;
 }

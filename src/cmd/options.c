@@ -381,9 +381,10 @@ void options_trace_info(const struct run_options *o, char info[OPTIONS_TRACE_INF
 {
     const struct vm_config *c = &o->machine;
     snprintf(info, OPTIONS_TRACE_INFO,
-             "guest=%.4200s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n%s",
+             "guest=%.4200s\nengine=%s\nmmu=%s\nmem=%" PRIu64 "\nseed=%" PRIu64 "\n%s%s%.4200s%s",
              o->guest.path, c->engine->name, mmu_names[c->mmu], c->ram_bytes, c->seed,
-             c->timing ? "timing=1\n" : "");
+             c->timing ? "timing=1\n" : "", o->symbols ? "symbols=" : "",
+             o->symbols ? o->symbols : "", o->symbols ? "\n" : "");
 }
 
 /* kvm's `exit_on` is empty, so any name that was asked for is one too many. */

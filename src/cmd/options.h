@@ -33,7 +33,7 @@ struct run_options {
 
     /* Files to read and write. */
     const char *trace_path;             /* NULL: none; "-": text on stdout */
-    const char *symbols;                /* debug: NULL, or FILE[@OFFSET]    */
+    const char *symbols;                /* debug, tui: NULL, or FILE[@OFFSET] */
     const char *record;                 /* --record FILE: for vitrine replay */
     const char *from;                   /* --from SNAPSHOT: begin there */
     struct recording *replay;           /* vitrine replay: what to do again */
@@ -78,7 +78,7 @@ bool options_from(struct run_options *o, struct snapshot_head *h);
 /* Can its engine exit for what --exit-on asks for?  False after telling the user. */
 bool options_exit_on_ok(const struct vm_config *c);
 
-#define OPTIONS_TRACE_INFO 4600         /* room for a long path among them */
+#define OPTIONS_TRACE_INFO 9000         /* room for two long paths among them */
 
 /* The lines "key=value" that a trace of this run carries in its head: guest, engine, mmu,
  * mem, seed, and whether times were measured. */

@@ -11,8 +11,8 @@
 
 #include "base/host.h"
 #include "cmd/cmd.h"
+#include "cmd/names.h"
 #include "debugger/report/report.h"
-#include "debugger/symbols/symbols.h"
 #include "debugger/trace/store.h"
 #include "vm/pc.h"
 
@@ -22,13 +22,14 @@ static const char usage[] =
     "faults, devices, how long exits last, the MARKs, and the commands to see it again.\n"
     "\noptions:\n"
     "  -o, --output OUT   write the page there; without it to standard output\n"
-    "  --symbols ELF      name addresses by the symbols of the guest\n"
+    "  --symbols FILE     name addresses by these symbols, FILE or FILE@OFFSET, instead of\n"
+    "                     those of the guest that the trace was recorded with\n"
     "  --help             this help\n"
     "\nexit status: 0; 1 the file cannot be read or is damaged, or the page not written; 2 bad "
     "usage\n"
     "\nexamples:\n"
     "  vitrine run --trace t.trace build/guests/ptchurn64.elf\n"
-    "  vitrine report t.trace --symbols build/guests/ptchurn64.elf -o t.html\n";
+    "  vitrine report t.trace -o t.html\n";
 
 /* To a file, or to standard output.  fclose() and fflush() are asked too: a full disk shows
  * only there.  The exit status: 1 if the page could not be written, or blocks of the trace
@@ -55,20 +56,18 @@ static int write_page(struct store *s, const char *name, const char *path)
 static int make_report(const char *file, const char *symbols_of, const char *path)
 {
     char why[300];
-    struct symbols *symbols = NULL;
+    struct names names;
     struct store *s = store_open(file, why, sizeof why);
     if (!s) {
         host_say("cannot read trace %s: %s", file, why);
         return 1;
     }
     int status = 1;
-    if (symbols_of && !(symbols = symbols_open(symbols_of, why, sizeof why))) {
-        host_say("cannot read symbols of %s: %s", symbols_of, why);
-    } else {
-        store_set_symbols(s, symbols);
+    if (names_open_trace(&names, symbols_of, s, file)) {
+        store_set_symbols(s, names.symbols);
         status = write_page(s, file, path);
     }
-    symbols_close(symbols);
+    names_close(&names);
     store_close(s);
     return status;
 }

@@ -35,7 +35,7 @@ static const char usage[] =
     "  vitrine stat build/guests/hello.elf\n"
     "  vitrine stat --mmu shadow --timing build/guests/ptchurn32.elf\n"
     "  vitrine run --trace t.trace build/guests/echo.elf </dev/null\n"
-    "  vitrine stat t.trace --symbols build/guests/echo.elf\n";
+    "  vitrine stat t.trace\n";
 
 /* The options are left to the other command to parse, which also complains about them. */
 int cmd_stat(int argc, char **argv)

@@ -22,12 +22,12 @@
 #include "base/host.h"
 #include "base/trace.h"
 #include "cmd/cmd.h"
+#include "cmd/names.h"
 #include "cpu/exit.h"
 #include "debugger/report/export.h"
 #include "debugger/report/histogram.h"
 #include "debugger/report/stat.h"
 #include "debugger/report/story.h"
-#include "debugger/symbols/symbols.h"
 #include "debugger/trace/field.h"
 #include "debugger/trace/file.h"
 #include "debugger/trace/filter.h"
@@ -82,7 +82,8 @@ static const char usage[] =
     "  --from SEQ, --to SEQ  only events of these numbers\n"
     "\nothers:\n"
     "  --timing TRACE take exits' host times from there: a run of the same with --timing\n"
-    "  --symbols ELF  name addresses by the symbols of the guest\n"
+    "  --symbols FILE name addresses by these symbols, FILE or FILE@OFFSET, instead of\n"
+    "                 those of the guest that the trace was recorded with\n"
     "  --kinds        list the kinds of events; with --markdown as a table\n"
     "  --fields       list the fields that EXPR and --histogram can name\n"
     "  --help         this help\n"
@@ -92,7 +93,7 @@ static const char usage[] =
     "  vitrine trace t.trace | less\n"
     "  vitrine trace --kind INJECT,DELIVER t.trace\n"
     "  vitrine trace --why 121 t.trace            because of what?\n"
-    "  vitrine trace t.trace 'port==0x3f8 && rip in uart_put' --symbols build/guests/timer.elf\n"
+    "  vitrine trace t.trace 'port==0x3f8 && rip in uart_put'\n"
     "  vitrine trace t.trace 'time in 1ms..2ms' --histogram port\n"
     "  vitrine trace t.trace --export chrome --output t.json     for ui.perfetto.dev\n"
     "  vitrine trace --exit HLT --json t.trace | jq .\n";
@@ -502,17 +503,15 @@ static int look_into(const struct options *o)
 {
     char why[300];
     int status = 1;
-    struct symbols *symbols = NULL;
+    struct names names;
     struct store *timing = NULL, *s = store_open(o->file, why, sizeof why);
     if (!s) {
         host_say("cannot read trace %s: %s", o->file, why);
         return 1;
     }
-    if (o->symbols && !(symbols = symbols_open(o->symbols, why, sizeof why))) {
-        host_say("cannot read symbols of %s: %s", o->symbols, why);
+    if (!names_open_trace(&names, o->symbols, s, o->file))
         goto out;
-    }
-    store_set_symbols(s, symbols);
+    store_set_symbols(s, names.symbols);
     warn_about(s, o->file);
     if (o->timing && !(timing = store_open(o->timing, why, sizeof why)))
         host_say("cannot read trace %s: %s", o->timing, why);
@@ -520,7 +519,7 @@ static int look_into(const struct options *o)
         status = do_action(&(struct job){ .o = o, .store = s, .timing = timing });
     store_close(timing);
 out:
-    symbols_close(symbols);
+    names_close(&names);
     store_close(s);
     return status;
 }

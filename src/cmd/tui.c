@@ -13,6 +13,7 @@
 
 #include "base/host.h"
 #include "cmd/cmd.h"
+#include "cmd/names.h"
 #include "cmd/options.h"
 #include "debugger/link/link.h"
 #include "debugger/symbols/debuginfo.h"
@@ -145,23 +146,6 @@ static int take_own(struct options *o, int argc, char **argv)
     return left;
 }
 
-/* Those of --symbols, or those of the guest's own file, if the trace says which that was
- * and it is still there.  NULL without a mistake (*ok) is possible: then addresses have no
- * names. */
-static struct symbols *find_symbols(const struct options *o, const struct store *s, bool *ok)
-{
-    char why[300];
-    const char *guest = store_info(s, "guest");
-    *ok = true;
-    if (!o->symbols)
-        return guest ? symbols_open(guest, why, sizeof why) : NULL;
-    struct symbols *symbols = symbols_open(o->symbols, why, sizeof why);
-    if (!symbols)
-        host_say("cannot read symbols of %s: %s", o->symbols, why);
-    *ok = symbols;
-    return symbols;
-}
-
 /* A mistake in --filter is told before the screen is taken, where it would be lost. */
 static bool filter_is_good(const struct options *o, const struct store *s)
 {
@@ -191,19 +175,21 @@ static int show_store(struct options *o, struct store *s, struct symbols *symbol
 static int show_trace(struct options *o, const char *path)
 {
     char why[300];
-    bool ok;
+    struct names names;
     struct store *s = store_open(path, why, sizeof why);
     if (!s) {
         host_say("cannot read trace %s: %s", path, why);
         return 1;
     }
-    struct symbols *symbols = find_symbols(o, s, &ok);
-    o->tui.name = path;
-    o->tui.elf_path = o->symbols ? o->symbols : store_info(s, "guest");
-    o->tui.info = debuginfo_open(o->tui.elf_path);
-    int status = ok ? show_store(o, s, symbols) : 1;
-    debuginfo_close(o->tui.info);
-    symbols_close(symbols);
+    int status = 1;
+    if (names_open_trace(&names, o->symbols, s, path)) {
+        o->tui.name = path;
+        o->tui.elf_path = names_debuginfo(&names);
+        o->tui.info = debuginfo_open(o->tui.elf_path);
+        status = show_store(o, s, names.symbols);
+        debuginfo_close(o->tui.info);
+    }
+    names_close(&names);
     store_close(s);
     return status;
 }
@@ -214,32 +200,32 @@ static int show_guest(struct options *o)
 {
     char why[400], info[OPTIONS_TRACE_INFO];
     const struct run_options *r = &o->run;
-    const char *elf = o->symbols ? o->symbols : r->guest.path;
-    struct symbols *symbols = symbols_open(elf, why, sizeof why);
-    if (!symbols && o->symbols) {
-        host_say("cannot read symbols of %s: %s", o->symbols, why);
+    struct names names;
+    if (!names_open(&names, o->symbols, r->guest.path)) {
+        names_close(&names);
         return 1;
     }
+    const char *elf = names_debuginfo(&names);
     options_trace_info(r, info);
     o->tui.info = debuginfo_open(elf);
     struct link *l = link_start(&(struct link_options){
         .machine = r->machine, .guest = r->guest,
         .kinds = r->kinds | (r->insns ? TRACE_INSN_KINDS : 0),
         .trace_path = r->trace_path,
-        .trace_info = info, .paced = true, .symbols = symbols, .info = o->tui.info }, why,
+        .trace_info = info, .paced = true, .symbols = names.symbols, .info = o->tui.info }, why,
             sizeof why);
     int status = 125;
     if (l) {
         o->tui.name = r->guest.path;
         o->tui.elf_path = elf;
         o->tui.link = l;
-        status = show_store(o, link_store(l), symbols);
+        status = show_store(o, link_store(l), names.symbols);
     } else if (why[0]) {
         host_say("%s", why);
     }
     link_end(l);
     debuginfo_close(o->tui.info);
-    symbols_close(symbols);
+    names_close(&names);
     return status;
 }
 
@@ -277,6 +263,7 @@ int cmd_tui(int argc, char **argv)
     if (argc == 2 && (is_trace(argv[1]) || is_called_trace(argv[1])))
         return tui_guard(&status) ? show_trace(&o, argv[1]) : status;
     int err = options_parse(FOR_TUI, argc, argv, &o.run, &done);
+    o.run.symbols = o.symbols;
     if (err || done)
         return done ? help() : err;
     if (o.run.trace_path && strcmp(o.run.trace_path, "-") == 0) {

@@ -94,7 +94,7 @@ static void cuts_may_say_anything(void **state)
     struct filter *all = filter_compile("", NULL, &err);
     assert_int_equal(trace_export_chrome(s, all, out), 0);
     fclose(out);
-    assert_non_null(strstr(json, "\\\"z\xc3\xa4hler\\\"\\\\\\ufffd on "));  /* the guest's name */
+    assert_non_null(strstr(json, "\\\"z\xc3\xa4hler\\\"\\\\? on "));  /* the guest's name */
     free(json);
     filter_free(all);
     futures_free(f);

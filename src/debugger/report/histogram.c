@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "debugger/report/tally.h"
 #include "debugger/symbols/symbols.h"
 #include "debugger/trace/field.h"
@@ -125,8 +126,9 @@ void histogram_print(struct histogram *h, size_t rows, FILE *out)
         most = row[i].count > most ? row[i].count : most;
     fprintf(out, "%24s %12s %8s\n", h->field->name, "count", "share");
     for (size_t i = 0; i < n && (!rows || i < rows); i++) {
-        fprintf(out, "%24s %12" PRIu64 " %7.2f%%  %.*s\n",
-                histogram_label(h, row[i].key, label, sizeof label), row[i].count,
+        histogram_label(h, row[i].key, label, sizeof label);
+        fprintf(out, "%*s %12" PRIu64 " %7.2f%%  %.*s\n", 24 + utf8_extra(label), label,
+                row[i].count,
                 100.0 * (double)row[i].count / (double)h->total,
                 (int)((row[i].count * BAR_WIDTH + most - 1) / most), bar);
         shown += row[i].count;

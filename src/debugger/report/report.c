@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "debugger/report/gather.h"
 #include "debugger/report/tally.h"
 
@@ -48,15 +49,21 @@ static const char head[] =
 /* Text from anywhere: nothing of it is markup, nothing is unprintable. */
 static void put_text(FILE *out, const char *s)
 {
-    for (; *s; s++)
+    for (size_t n; *s; s += n ? n : 1) {
+        n = utf8_length(s);
         switch (*s) {
         case '&':  fputs("&amp;", out); break;
         case '<':  fputs("&lt;", out); break;
         case '>':  fputs("&gt;", out); break;
         case '"':  fputs("&quot;", out); break;
         case '\'': fputs("&#39;", out); break;
-        default:   fputc(*s >= ' ' && *s < 127 ? *s : '?', out);
+        default:
+            if (utf8_is_shown(s, n))
+                fwrite(s, 1, n, out);
+            else
+                fputc('?', out);
         }
+    }
 }
 
 /* A time with its unit, at most four digits. */
@@ -348,6 +355,14 @@ static void put_about(FILE *out, const struct report_data *d, const char *name)
     }
 }
 
+/* The first n bytes of s, as put_text() does it. */
+static void put_part(FILE *out, const char *s, size_t n)
+{
+    char *copy = strndup(s, n);
+    put_text(out, copy ? copy : "?");
+    free(copy);
+}
+
 /* A word of a command line, quoted for a POSIX shell if it needs to be, and escaped for the
  * page: people will copy it, so a hostile file name must stay one word.  Within single quotes
  * everything is literal but the quote itself, which is written as '\''. */
@@ -361,11 +376,11 @@ static void put_word(FILE *out, const char *s)
         return;
     }
     fputs("&#39;", out);
-    for (; *s; s++)
-        if (*s == '\'')
-            fputs("&#39;\\&#39;&#39;", out);
-        else
-            put_text(out, (char[]){ *s, '\0' });
+    for (const char *quote; (quote = strchr(s, '\'')) != NULL; s = quote + 1) {
+        put_part(out, s, (size_t)(quote - s));
+        fputs("&#39;\\&#39;&#39;", out);
+    }
+    put_text(out, s);
     fputs("&#39;", out);
 }
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "cpu/exit.h"
 #include "debugger/report/tally.h"
 #include "debugger/symbols/symbols.h"
@@ -206,7 +207,8 @@ static double percent_of(uint64_t part, uint64_t whole)
 static void print_row(FILE *out, const struct exit_stat *s, const char *name,
                       const struct tally_row *r, const char *about)
 {
-    fprintf(out, "%-24s %10" PRIu64 " %7.2f%%", name, r->count, percent_of(r->count, s->exits));
+    fprintf(out, "%-*s %10" PRIu64 " %7.2f%%", 24 + utf8_extra(name), name, r->count,
+            percent_of(r->count, s->exits));
     if (s->timed)
         fprintf(out, " %7.2f%% %10.2f %10.2f %12.2f", percent_of(r->sum, s->sum_ns),
                 (double)r->min / 1e3, (double)r->sum / (double)r->count / 1e3,

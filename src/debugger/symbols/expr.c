@@ -93,7 +93,8 @@ static bool accept_token(struct parser *p, const char *token)
 
 static bool is_name_char(char c)
 {
-    return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '$' || c == '@';
+    return isalnum((unsigned char)c) || (unsigned char)c >= 0x80 || c == '_' || c == '.'
+        || c == '$' || c == '@';
 }
 
 size_t name_length(const char *at)

@@ -25,6 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "debugger/symbols/lines.h"
 
 /* A file with more symbols, longer names or longer lines is cut there.  Linux has some
@@ -49,18 +50,16 @@ struct symbols {
 };
 
 /* Names go to terminals, into JSON and into commands: what is not printable, and quotes,
- * become '?'. */
+ * become '?'.  Letters of all languages stay. */
 static char *copy_name(const char *name)
 {
     size_t len = strnlen(name, MAX_NAME);
     char *copy = malloc(len + 1);
     if (!copy)
         return NULL;
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)name[i];
-        copy[i] = c <= ' ' || c >= 127 || c == '"' || c == '\\' ? '?' : (char)c;
-    }
+    memcpy(copy, name, len);
     copy[len] = '\0';
+    utf8_clean(copy, true);
     return copy;
 }
 

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "debugger/trace/field.h"
 #include "debugger/trace/format.h"
 #include "debugger/trace/index.h"
@@ -168,13 +169,18 @@ static int read_engines(struct trace_file *f)
 }
 
 /* Characters that a terminal would obey are replaced: what stands in the file will be shown to
- * people. */
+ * people.  Names of files in other languages stay. */
 static void make_printable(char *text, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c != '\n' && (c < ' ' || c == 127))
-            text[i] = '?';
+    for (char *zero; (zero = memchr(text, 0, n)) != NULL; )
+        *zero = '?';
+    for (char *line = text, *end; *line; line = end) {
+        end = line + strcspn(line, "\n");
+        bool more = *end;
+        *end = '\0';
+        utf8_clean(line, false);
+        if (more)
+            *end++ = '\n';
     }
 }
 

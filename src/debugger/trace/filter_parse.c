@@ -77,7 +77,8 @@ static const struct { const char *text; enum token token; } signs[] = {
 
 static bool is_name_char(const char *p)
 {
-    return isalnum((unsigned char)*p) || *p == '_' || *p == '@' || *p == '$'
+    return isalnum((unsigned char)*p) || (unsigned char)*p >= 0x80 || *p == '_' || *p == '@'
+        || *p == '$'
         || (*p == '.' && p[1] != '.' && (isalnum((unsigned char)p[1]) || p[1] == '_'));
 }
 

@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "cpu/exit.h"
 #include "cpu/state.h"
 #include "debugger/symbols/symbols.h"
@@ -139,15 +140,20 @@ void trace_text_line(const struct trace_text *x, const struct trace_event *e, FI
             where[0] ? "  <" : "", where, where[0] ? ">" : "");
 }
 
-/* A string for JSON.  Ours hold nothing but printable ASCII. */
+/* A string for JSON.  Names of symbols may have letters of any language, in UTF-8, as JSON's texts
+ * are; what is none becomes the "replacement character".  [RFC 8259 "Strings"] */
 static void json_string(FILE *out, const char *key, const char *text)
 {
     fprintf(out, ",\"%s\":\"", key);
-    for (const char *p = text; *p; p++)
-        if (*p == '"' || *p == '\\')
-            fprintf(out, "\\%c", *p);
+    for (size_t n; *text; text += n ? n : 1) {
+        n = utf8_length(text);
+        if (*text == '"' || *text == '\\')
+            fprintf(out, "\\%c", *text);
+        else if (utf8_is_shown(text, n))
+            fwrite(text, 1, n, out);
         else
-            fputc(*p >= ' ' && *p < 127 ? *p : '?', out);
+            fputs("\\ufffd", out);
+    }
     fputc('"', out);
 }
 
