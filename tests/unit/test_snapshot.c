@@ -7,6 +7,7 @@
  * ends in, must be as in the first run.  And damaged files are refused.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -248,6 +249,24 @@ static void test_shadow_there(void **state)  { (void)state; test_points(MMU_SHAD
 
 /* ---- files that are not what they should be ---- */
 
+/* A snapshot that does not fit on the disk is an error with the host's reason, not half a file that
+ * is taken for a whole one. */
+static void test_full_disk(void **state)
+{
+    (void)state;
+    int full = open("/dev/full", O_WRONLY);
+    if (full < 0)
+        skip();
+    struct run *r = make("hello", MMU_NESTED, NULL);
+    char why[200] = "";
+    begin(r);
+    struct snapshot_io io = snapshot_fd(&full);
+    assert_int_equal(snapshot_save(r->vm, &io, why, sizeof why), -ENOSPC);
+    assert_true(why[0] != 0);
+    unmake(r);
+    close(full);
+}
+
 /* Every byte of the head and many behind it: refused, and the machine goes on unchanged. */
 static void test_damaged(void **state)
 {
@@ -300,7 +319,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nested_here), cmocka_unit_test(test_shadow_here),
         cmocka_unit_test(test_nested_there), cmocka_unit_test(test_shadow_there),
-        cmocka_unit_test(test_damaged), cmocka_unit_test(test_other_machines),
+        cmocka_unit_test(test_full_disk), cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_other_machines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
