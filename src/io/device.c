@@ -133,25 +133,45 @@ void device_show(const struct device_ops *ops, const void *dev, FILE *out)
 
 /* ---- saved ---- */
 
-/* The low bytes of a number: x86 is little-endian, and so is what is saved. */
-static void put_number(uint64_t v, unsigned bytes, struct bytes_out *o)
+/* What stands before a field's elements, and before the fields: a name with its length in front,
+ * and behind it numbers.  Numbers are little-endian, as the host's are. */
+static size_t head_bytes(const char *name, size_t n_numbers)
 {
-    bytes_put(o, &v, bytes);
+    return 1 + strlen(name) + n_numbers;
 }
 
-static void put_name(const char *name, struct bytes_out *o)
+static void put_head(const char *name, const void *numbers, size_t n_numbers, struct bytes_out *o)
 {
     size_t n = strlen(name);
-    put_number(n, 1, o);
-    bytes_put(o, name, n);
+    uint8_t *at = bytes_space(o, head_bytes(name, n_numbers));
+    if (!at)
+        return;
+    at[0] = (uint8_t)n;
+    memcpy(at + 1, name, n);
+    memcpy(at + 1 + n, numbers, n_numbers);
+}
+
+/* `in` goes on behind the head; false if another stands there. */
+static bool pass_head(const char *name, const void *numbers, size_t n_numbers, struct bytes_in *in)
+{
+    size_t n = strlen(name);
+    const uint8_t *at = bytes_take(in, head_bytes(name, n_numbers));
+    return at && at[0] == n && !memcmp(at + 1, name, n) && !memcmp(at + 1 + n, numbers, n_numbers);
+}
+
+/* The numbers of a device's head: how many fields.  Of a field's: bytes of an element, and how
+ * many elements. */
+struct field_head { uint8_t bytes; uint32_t count; } __attribute__((packed));
+
+static struct field_head head_of(const struct field *f)
+{
+    return (struct field_head){ (uint8_t)stored_bytes(f), stored_count(f) };
 }
 
 static void put_timer(const struct vtimer *t, struct bytes_out *o)
 {
-    put_number(t->deadline_ns, 8, o);
-    put_number(t->generation, 8, o);
-    put_number(t->cause, 8, o);
-    put_number(t->order, 8, o);
+    const uint64_t v[TIMER_VALUES] = { t->deadline_ns, t->generation, t->cause, t->order };
+    BYTES_PUT(o, v);
 }
 
 /* All elements of a field that is no timer lie in the struct as they do in the saved form. */
@@ -166,51 +186,32 @@ static void put_elements(const struct field *f, const void *dev, struct bytes_ou
 
 void device_save(const struct device_ops *ops, const void *dev, struct bytes_out *o)
 {
+    const uint32_t n_fields = (uint32_t)ops->n_fields;
     bytes_put(o, "VDEV", 4);
-    put_name(ops->name, o);
-    put_number(ops->n_fields, 4, o);
+    put_head(ops->name, &n_fields, sizeof n_fields, o);
     for (size_t i = 0; i < ops->n_fields; i++) {
         const struct field *f = &ops->fields[i];
-        put_name(f->name, o);
-        put_number(stored_bytes(f), 1, o);
-        put_number(stored_count(f), 4, o);
+        const struct field_head head = head_of(f);
+        put_head(f->name, &head, sizeof head, o);
         put_elements(f, dev, o);
     }
 }
 
 /* ---- loaded ---- */
 
-static uint64_t get_number(struct bytes_in *in, unsigned bytes)
-{
-    uint64_t v = 0;
-    bytes_get(in, &v, bytes);
-    return v;
-}
-
-static bool get_this_name(struct bytes_in *in, const char *name)
-{
-    size_t n = strlen(name);
-    const char *is = get_number(in, 1) == n ? bytes_take(in, n) : NULL;
-    return is && !memcmp(is, name, n);
-}
-
-/* What stands before a field's elements; false if it is another's. */
-static bool get_head(const struct field *f, struct bytes_in *in)
-{
-    return get_this_name(in, f->name) && get_number(in, 1) == stored_bytes(f) &&
-           get_number(in, 4) == stored_count(f);
-}
-
 /* `in` goes on behind the device's state; false if what was there is not that of such a device. */
 static bool pass_state(const struct device_ops *ops, struct bytes_in *in)
 {
+    const uint32_t n_fields = (uint32_t)ops->n_fields;
     const char *magic = bytes_take(in, 4);
-    if (!magic || memcmp(magic, "VDEV", 4) || !get_this_name(in, ops->name) ||
-        get_number(in, 4) != ops->n_fields)
+    if (!magic || memcmp(magic, "VDEV", 4) ||
+        !pass_head(ops->name, &n_fields, sizeof n_fields, in))
         return false;
     for (size_t i = 0; i < ops->n_fields; i++) {
         const struct field *f = &ops->fields[i];
-        if (!get_head(f, in) || !bytes_take(in, (size_t)stored_bytes(f) * stored_count(f)))
+        const struct field_head head = head_of(f);
+        if (!pass_head(f->name, &head, sizeof head, in) ||
+            !bytes_take(in, (size_t)head.bytes * head.count))
             return false;
     }
     return true;
@@ -245,10 +246,10 @@ static void take_ranks(const struct field *f, void *dev, struct bytes_in *in)
 /* Values that pass_state() has seen into the device: everything, or only its timers' ranks. */
 static void take_over(const struct device_ops *ops, void *dev, struct bytes_in in, bool ranks)
 {
-    bytes_take(&in, 4 + 1 + strlen(ops->name) + 4);
+    bytes_take(&in, 4 + head_bytes(ops->name, sizeof(uint32_t)));
     for (size_t i = 0; i < ops->n_fields; i++) {
         const struct field *f = &ops->fields[i];
-        get_head(f, &in);
+        bytes_take(&in, head_bytes(f->name, sizeof(struct field_head)));
         if (!ranks)
             take_elements(f, dev, &in);
         else if (is_timer(f))
@@ -256,6 +257,14 @@ static void take_over(const struct device_ops *ops, void *dev, struct bytes_in i
         else
             bytes_take(&in, (size_t)f->size * f->count);
     }
+}
+
+static bool has_timers(const struct device_ops *ops)
+{
+    for (size_t i = 0; i < ops->n_fields; i++)
+        if (is_timer(&ops->fields[i]))
+            return true;
+    return false;
 }
 
 /* In three steps: everything is read and compared; taken over, and the device settles; timers get
@@ -268,6 +277,7 @@ int device_load(const struct device_ops *ops, void *dev, struct bytes_in *in)
     take_over(ops, dev, again, false);
     if (ops->after_load)
         ops->after_load(dev);
-    take_over(ops, dev, again, true);
+    if (has_timers(ops))
+        take_over(ops, dev, again, true);
     return 0;
 }
