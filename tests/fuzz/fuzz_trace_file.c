@@ -177,6 +177,21 @@ static void put_header(struct image *i, const uint8_t *info, size_t n_info)
     put(i, lines, n);
 }
 
+/* Of a bitmap in words of 64 bits the bits from n on are cleared.  Returns how many are set. */
+static size_t trim_bits(uint8_t *bits, size_t n)
+{
+    size_t set = 0;
+    for (size_t at = 0; at < n; at += 64) {
+        uint64_t word;
+        memcpy(&word, bits + at / 8, 8);
+        if (n - at < 64)
+            word &= (UINT64_C(1) << (n - at)) - 1;
+        memcpy(bits + at / 8, &word, 8);
+        set += (size_t)__builtin_popcountll(word);
+    }
+    return set;
+}
+
 /* A column's bytes: the input's; where they begin with bits, as many numbers as those say. */
 static size_t fill_column(uint8_t *to, const struct column_header *h, size_t n_events,
                           const uint8_t **data, size_t *size)
@@ -190,12 +205,7 @@ static size_t fill_column(uint8_t *to, const struct column_header *h, size_t n_e
     *data += have;
     *size -= have;
     if (n_bits)
-        n = 0;
-    for (size_t i = 0; i < 8 * n_bits; i++)
-        if (i >= n_events)
-            to[i / 8] &= (uint8_t)~(1u << i % 8);
-        else
-            n += to[i / 8] >> i % 8 & 1;
+        n = trim_bits(to, n_events);
     return n_bits + n * h->width;
 }
 
