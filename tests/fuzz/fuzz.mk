@@ -1,7 +1,8 @@
 # Fuzzing, with clang's libFuzzer.  A target is tests/fuzz/fuzz_NAME.c; list it
 # in FUZZ_TARGETS.  Everything it calls is built again with the sanitizers.
-# Seeds, if any, are in tests/fuzz/seeds/NAME/; what the fuzzer finds on its
-# way is kept under $(BUILD)/fuzz and never committed.
+# Seeds, if any, are in tests/fuzz/seeds/NAME/, short ones; long inputs that are run
+# first, as they are, in NAME.once/.  What the fuzzer finds on its way is kept under
+# $(BUILD)/fuzz and never committed.
 FUZZ_TARGETS := \
     fuzz_devices \
     fuzz_load \
@@ -12,7 +13,8 @@ FUZZ_TARGETS := \
     fuzz_snapshot \
     fuzz_console \
     fuzz_dwarf \
-    fuzz_gdb
+    fuzz_gdb \
+    fuzz_wire
 
 FUZZ_SECONDS ?= 20
 FUZZ_CC      ?= clang
@@ -52,14 +54,15 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.mk $(BUILD)/fuzz/libvi
 ONE_PROCESS := sendmsg recvmsg recv poll nanosleep fork kill _exit vm_new host_ready_soon host_say \
     host_shared_alloc store_record store_take make_machine dirty_take \
     $(foreach n,1 2 4 8,__sanitizer_cov_trace_cmp$n __sanitizer_cov_trace_const_cmp$n)
-$(BUILD)/fuzz/fuzz_gdb: LDLIBS += $(ONE_PROCESS:%=-Wl,--wrap=%)
+IN_ONE := gdb wire
+$(foreach t,$(IN_ONE),$(BUILD)/fuzz/fuzz_$t): LDLIBS += $(ONE_PROCESS:%=-Wl,--wrap=%)
 
 # What is built once and put back after each input: tests/fuzz/world.h
 WORLD := host_page_alloc host_page_free free realloc
 QUICK := __asan_handle_no_return                # tests/fuzz/quick.h
-$(foreach t,soft devices snapshot gdb,$(BUILD)/fuzz/fuzz_$t): \
+$(foreach t,soft devices snapshot $(IN_ONE),$(BUILD)/fuzz/fuzz_$t): \
     LDLIBS += $(WORLD:%=-Wl,--wrap=%)
-$(foreach t,soft devices snapshot gdb trace_file,$(BUILD)/fuzz/fuzz_$t): LDLIBS += $(QUICK:%=-Wl,--wrap=%)
+$(foreach t,soft devices snapshot trace_file $(IN_ONE),$(BUILD)/fuzz/fuzz_$t): LDLIBS += $(QUICK:%=-Wl,--wrap=%)
 
 # Large blocks are used again: tests/fuzz/big_blocks.h
 BIG := malloc calloc free ZSTD_createDCtx ZSTD_freeDCtx
@@ -77,7 +80,9 @@ fuzz-names:
 fuzz: $(FUZZ_BINS)
 	@for t in $(FUZZ_TARGETS); do \
 	    mkdir -p $(BUILD)/fuzz/corpus/$$t; seeds=tests/fuzz/seeds/$${t#fuzz_}; \
-	    [ -d $$seeds ] || seeds=; echo "fuzz: $$t for $(FUZZ_SECONDS) s"; \
+	    echo "fuzz: $$t for $(FUZZ_SECONDS) s"; \
+	    [ ! -d $$seeds.once ] || $(BUILD)/fuzz/$$t -verbosity=0 $$seeds.once/* || exit 1; \
+	    [ -d $$seeds ] || seeds=; \
 	    $(BUILD)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
 	        -print_final_stats=1 -verbosity=0 -entropic=0 -artifact_prefix=$(BUILD)/fuzz/$$t- \
 	        $(BUILD)/fuzz/corpus/$$t $$seeds || exit 1; \

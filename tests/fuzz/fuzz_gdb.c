@@ -20,21 +20,11 @@
 
 #include "base/trace.h"
 #include "debugger/gdb/stub.h"
-#include "debugger/link/private.h"
 #include "debugger/symbols/gdb_regs.h"
-#include "one_process.h"
+#include "one_guest.h"
 #include "vm/state.h"
 
-/* 16-bit code at 1000h, as in tests/unit/test_gdb.c: counts, then goes to 32 bits for ever */
-static const uint8_t code[0x70] = {
-    0x31, 0xdb, 0x43, 0x89, 0x1e, 0x00, 0x20, 0x83, 0xfb, 0x03, 0x75, 0xf6, 0x0f, 0x01, 0x16, 0x60, 0x10,
-    0x0f, 0x20, 0xc0, 0x0c, 0x01, 0x0f, 0x22, 0xc0, 0xea, 0x20, 0x10, 0x08, 0x00,
-    [0x20] = 0x40, 0xbb, 0x78, 0x56, 0x34, 0x12, 0xeb, 0xf8,
-    [0x48] = 0xff, 0xff, 0x00, 0x00, 0x00, 0x9b, 0xcf, 0x00, 0xff, 0xff, 0x00, 0x00, 0x00, 0x93, 0xcf, 0x00,
-    [0x60] = 0x17, 0x00, 0x40, 0x10, 0x00, 0x00,
-};
-
-#define LONG_ENOUGH 500                 /* bytes of an input that is made here */
+#define LONG_ENOUGH 120                 /* bytes of an input that is made here */
 #define PATIENCE 20000                  /* slices of the guest's, until it must have stopped */
 
 static struct link *l;
@@ -108,38 +98,19 @@ static void go_once(void)
 
 static void begin(void)
 {
-    static char path[] = "/tmp/vitrine-fuzz-gdb-XXXXXX";
-    char why[300];
-    int fd = mkstemp(path);
-    static uint8_t image[0xf000];
-    memset(image, 0x90, sizeof image);  /* zeros are code that writes over itself: slow */
-    memcpy(image, code, sizeof code);
-    if (fd < 0 || write(fd, image, sizeof image) != sizeof image)
-        abort();
-    close(fd);
-    const struct link_options o = {
-        .machine = { .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = 1 << 20 },
-        .guest = { .path = path, .format = "flat@0x1000:16" }, .no_sandbox = true,
-        .checkpoint_bytes = 4 << 20,
-    };
     size_t bytes;
     for (unsigned a = 0; a < N_GDB_ARCHS; a++)
         gdb_reg_xml(a, &bytes);         /* makes tables that stay as long as the process */
-    world_begin(&kept.world);
-    l = link_in_one_process(&o, why, sizeof why);
-    stub = l ? gdb_stub_new(&(struct gdb_options){ .link = l, .guest_path = path,
-                                                   .serves_file = true }) : NULL;
-    if (!stub)
-        bug("%s", why);
-    link_patience(l, 15000);            /* a busy machine is no hanging monitor */
+    l = one_guest_begin();
+    stub = gdb_stub_new(&(struct gdb_options){ .link = l, .guest_path = one_guest_path,
+                                               .serves_file = true });
+    bug_if(!stub, "no memory");
     go_once();
-    for (unsigned i = 0; i < N_LINK_OUTPUTS; i++)
-        world_starts(&kept.world, l->output[i].byte);
-    world_starts(&kept.world, l->words.byte);
+    one_guest_starts(l);
     gdb_stub_connected(stub);
     one_process_keep();
     hash = vm_hash_parts(one.vm);
-    unlink(path);
+    unlink(one_guest_path);
 }
 
 /* What may be said to the console here: nothing that writes a file. */
@@ -208,8 +179,8 @@ static bool is_as_at_first(void)
 /* All as it was for the first input; now and then it is checked that the guest is. */
 static void put_back(void)
 {
-    static unsigned n;
-    bug_if(!touched && asked % 8 == 0 && !is_as_at_first(), "looking has changed the guest");
+    static unsigned n, n_looked;
+    bug_if(!touched && ++n_looked % 16 == 0 && !is_as_at_first(), "looking has changed the guest");
     one_process_put_back();
     bug_if(++n % 64 == 0 && !is_as_at_first(), "the guest is not put back");
 }
@@ -250,7 +221,7 @@ static const char *const packets[] = {
     "vCont;r1020,1026:p1.1", "Z0,1020,1", "z0,1020,1", "Z1,1003,1", "Z2,2000,2", "z2,2000,2",
     "Z4,1040,4", "m1000,40", "x1000,40",
     "M2000,2:1234", "X2000,1:a", "p10", "P8=20100000", "P18=11000080", "qMemoryRegionInfo:1000",
-    "qSearch:memory:0;100000;ab", "qCRC:1000,20", "qXfer:threads:read::0,1000",
+    "qSearch:memory:0;4000;ab", "qCRC:1000,20", "qXfer:threads:read::0,1000",
     "qXfer:features:read:target.xml:0,1000", "qXfer:memory-map:read::0,1000", "!", "D;1", "D", "k",
     "vAttach;1",
     "qSupported:multiprocess+;exec-events+;swbreak+;hwbreak+;error-message+", "QStartNoAckMode",

@@ -48,10 +48,13 @@ static struct {
     const void *debugger_stack;
     size_t debugger_stack_bytes;
     bool in_vmm, begun;
+    bool vmm_is_played;                 /* by the fuzzer, which puts its messages into to_debugger */
+    bool vmm_has_ended;
     const struct link_options *options;
     struct trace *trace;
     struct wire_page *page;
     struct vm *vm;
+    struct vmm *vmm;
     uint64_t slices;                    /* that the VMM was given */
 } one;
 
@@ -170,7 +173,7 @@ static struct message_queue *mine(void)
 /* Has something come?  If not, the other end runs first. */
 static bool has_come(void)
 {
-    if (!mine()->first)
+    if (!mine()->first && !one.vmm_is_played)
         let_other();
     return mine()->first;
 }
@@ -208,6 +211,8 @@ ssize_t __wrap_recv(int fd, void *to, size_t n, int flags)
     (void)fd, (void)flags;
     if (has_come())
         return take_message(mine(), to, n, NULL);
+    if (one.vmm_has_ended)
+        return 0;
     errno = EAGAIN;
     return -1;
 }
@@ -231,7 +236,8 @@ bool __wrap_host_ready_soon(struct pollfd *p, unsigned n)
 int __wrap_nanosleep(const struct timespec *a, struct timespec *b)
 {
     (void)a, (void)b;
-    let_other();
+    if (!one.vmm_is_played)
+        let_other();
     return 0;
 }
 
@@ -252,8 +258,26 @@ void __wrap_host_say(const char *fmt, ...)
 }
 
 pid_t __wrap_fork(void)                     { return NO_PROCESS; }
-int __wrap_kill(pid_t pid, int sig)         { (void)pid, (void)sig; abort(); }
-_Noreturn void __wrap__exit(int status)     { (void)status; abort(); }
+
+/* Of a VMM that is played (one.vmm_is_played) there is no process to be killed. */
+int __wrap_kill(pid_t pid, int sig)
+{
+    (void)pid, (void)sig;
+    if (!one.vmm_is_played)
+        abort();
+    errno = ESRCH;
+    return -1;
+}
+
+/* A VMM that was asked to end is not heard of again, until it is put back. */
+_Noreturn void __wrap__exit(int status)
+{
+    if (!one.in_vmm || status)
+        abort();
+    one.vmm_has_ended = true;
+    for (;;)
+        to_debugger();
+}
 
 /* Every comparison that the interpreter and the devices make would be told to the fuzzer, at
  * two fifths of the time; the mutator knows what a packet looks like. */
@@ -313,6 +337,7 @@ size_t __wrap_dirty_take(struct dirty *d, gpa_t *out, size_t n);
 
 void __wrap_make_machine(struct vmm *m)
 {
+    one.vmm = m;
     world_note_area(m, sizeof *m);
     __real_make_machine(m);
 }
