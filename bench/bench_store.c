@@ -40,7 +40,6 @@ static void emit(struct world *o, enum trace_kind kind, uint32_t back, uint64_t 
         return;
     o->e.seq = ++o->n;
     o->e.kind = (uint8_t)kind;
-    o->e.layer = (uint8_t)trace_kinds[kind].layer;
     o->e.cause_back = back;
     o->e.arg[0] = a0, o->e.arg[1] = a1, o->e.arg[2] = a2;
     trace_writer_sink(o->w, &o->e, 1);
@@ -53,7 +52,7 @@ static void port_access(struct world *o)
     emit(o, TRACE_EXIT, 0, EXIT_IO, port << 16, value);
     bool is_needle = o->n > o->n_max - 60;      /* what no index and no range knows of, at the very end */
     emit(o, TRACE_IO_WRITE, 1, port, 1, is_needle ? 0x1234 : value);
-    emit(o, TRACE_RESUME, 2, RETIRE, o->e.rip, any(8000) + 1500);
+    emit(o, TRACE_RESUME, 2, RETIRE, o->e.place, any(8000) + 1500);
 }
 
 static void page_fault(struct world *o)
@@ -61,7 +60,7 @@ static void page_fault(struct world *o)
     uint64_t gla = 0x8000000 + o->phase * 0x100000 + any(200) * 4096 + any(512) * 8;
     emit(o, TRACE_EXIT, 0, EXIT_EPT_VIOLATION, (gla & PAGE_MASK) | 0x182, gla - 0x7000000);
     emit(o, TRACE_NESTED_FILL, 1, (gla - 0x7000000) & PAGE_MASK, 4096, 7);
-    emit(o, TRACE_RESUME, 2, RETRY, o->e.rip, any(8000) + 2500);
+    emit(o, TRACE_RESUME, 2, RETRY, o->e.place, any(8000) + 2500);
 }
 
 static void interrupt(struct world *o)
@@ -81,7 +80,7 @@ static void write_trace(uint64_t n)
         o.phase = o.n * 97 / n;
         o.e.icount += any(3000) + 20;
         o.e.vtime_ns = o.e.icount + o.n;
-        o.e.rip = 0x100000 + o.phase * 0x2000 + any(60) * 37;
+        o.e.place = 0x100000 + o.phase * 0x2000 + any(60) * 37;
         if (o.n % 100003 < 3)
             emit(&o, TRACE_MARK, 0, o.phase, 0, 0);
         uint64_t dice = any(20);

@@ -38,15 +38,16 @@ static void loop_emit(void *arg, uint64_t n)
 /* What the run loop does: an exit, a device access, a conclusion. */
 static void loop_exits(void *arg, uint64_t n)
 {
+    static const struct code_segment flat = { .sel = 8 };
     struct trace *t = arg;
     for (uint64_t i = 0; i < n; i += 3) {
         t->ctx.vtime_ns += 100 + i % 7;
         t->ctx.icount = t->ctx.vtime_ns;
-        t->ctx.rip = 0x100000 + (i & 0xff) * 4;
+        trace_set_place(&t->ctx, 0x100000 + (i & 0xff) * 4, &flat);
         uint64_t seq = trace_emit(t, TRACE_EXIT, EXIT_IO, 0x03f80000, i & 0xff);
         uint64_t old = trace_enter(t, seq);
         trace_emit(t, TRACE_IO_WRITE, 0x3f8, 1, i & 0xff);
-        trace_emit(t, TRACE_RESUME, RETIRE, t->ctx.rip, 0);
+        trace_emit(t, TRACE_RESUME, RETIRE, t->ctx.place, 0);
         trace_leave(t, old);
     }
 }

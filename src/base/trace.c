@@ -15,6 +15,8 @@
 #include "base/trace.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/host.h"
@@ -28,6 +30,46 @@ const struct trace_kind_info trace_kinds[N_TRACE_KINDS] = {
 };
 
 const char *const layer_names[N_LAYERS] = { "base", "mem", "cpu", "io", "vm" };
+
+const char *trace_layer_name(unsigned kind)
+{
+    return kind < N_TRACE_KINDS ? layer_names[trace_layer(kind)] : "?";
+}
+
+/* Four digits for an offset that has no more, as real-mode addresses are written. */
+char *place_text(uint64_t rip, const struct code_segment *cs, char *buf, size_t n)
+{
+    if (cs->segmented)
+        snprintf(buf, n, rip <= 0xffff ? "%04x:%04" PRIx64 : "%04x:%08" PRIx64, cs->sel, rip);
+    else
+        snprintf(buf, n, "%" PRIx64, rip);
+    return buf;
+}
+
+char *place_phrase(uint64_t rip, const struct code_segment *cs, char *buf, size_t n)
+{
+    char place[PLACE_MAX];
+    snprintf(buf, n, "%s%s", cs->segmented ? "cs:ip " : "rip 0x",
+             place_text(rip, cs, place, sizeof place));
+    return buf;
+}
+
+static struct code_segment segment_of(const struct trace_event *e)
+{
+    return (struct code_segment){ trace_cs_base(e), e->cs, e->who.segmented };
+}
+
+char *trace_place_text(const struct trace_event *e, char *buf, size_t n)
+{
+    const struct code_segment cs = segment_of(e);
+    return place_text(trace_ip(e), &cs, buf, n);
+}
+
+char *trace_place_phrase(const struct trace_event *e, char *buf, size_t n)
+{
+    const struct code_segment cs = segment_of(e);
+    return place_phrase(trace_ip(e), &cs, buf, n);
+}
 
 /* The ring's size in memory: its head, and then the events; whole pages. */
 static uint64_t ring_bytes(size_t n_events)
@@ -85,13 +127,6 @@ void trace_free(struct trace *t)
     free(t);
 }
 
-/* The layer of each kind once more, as bytes that lie together. */
-static const uint8_t kind_layer[N_TRACE_KINDS] = {
-#define X(kind, layer, a0, a1, a2, about) [TRACE_##kind] = LAYER_##layer,
-    TRACE_LIST(X)
-#undef X
-};
-
 /* The last seq that the reader has left room for.  Acquire: what the reader has read it has
  * read before it moved `tail`, so the writer may overwrite it now. */
 static uint64_t room_to(const struct trace_ring *r)
@@ -138,13 +173,12 @@ EXIT_PATH uint64_t trace_write(struct trace *t, enum trace_kind kind, uint64_t a
         .seq = seq,
         .vtime_ns = t->ctx.vtime_ns,
         .icount = t->ctx.icount,
-        .rip = t->ctx.rip,
+        .place = t->ctx.place,
         .arg = { a0, a1, a2 },
         .cause_back = back <= UINT32_MAX ? (uint32_t)back : 0,
         .kind = (uint8_t)kind,
-        .layer = kind_layer[kind],
-        .engine = t->ctx.engine,
-        .vcpu = t->ctx.vcpu,
+        .who = t->ctx.who,
+        .cs = t->ctx.cs,
     };
     /* The next exit's lines, to be written: the ring is larger than the cache, its reader has
      * copies of them, and there may be a world switch until then.  Without it an exit

@@ -81,26 +81,71 @@ enum trace_kind {
 /* arg 0 of an INSN: no general register changed. */
 #define TRACE_NO_REGISTER   UINT64_C(0xff)
 
+/* What a place in the guest needs besides RIP: the code segment.  `segmented`: people say the place
+ * as CS:IP, because IP alone is no address.  That is so in real and virtual-8086 mode, and
+ * wherever else the base is not 0.  In 64-bit mode the base counts as 0. */
+struct code_segment {
+    uint32_t base;
+    uint16_t sel;
+    bool     segmented;
+};
+
+/* Who ran the guest, and whether the event's place is one of the segmented kind. */
+struct trace_who {
+    uint8_t segmented : 1;
+    uint8_t engine : 3;
+    uint8_t vcpu : 4;
+};
+
 struct trace_event {
     uint64_t seq;           /* from 1; 0 is no event                          */
     uint64_t vtime_ns;      /* virtual time                                   */
     uint64_t icount;        /* retired guest instructions (0 where unknown)   */
-    uint64_t rip;
+    uint64_t place;         /* RIP; or, if who.segmented, 31:0 the linear address and 63:32
+                             * the base of CS: see trace_linear() and trace_ip() */
     uint64_t arg[3];
     uint32_t cause_back;    /* seq - cause_back is the cause; 0: none         */
     uint8_t  kind;
-    uint8_t  layer;
-    uint8_t  engine;
-    uint8_t  vcpu;
+    struct trace_who who;
+    uint16_t cs;            /* the selector that CS held there                */
 };
+
+/* The linear address of the event's place: what page tables and symbols are asked for. */
+static inline uint64_t trace_linear(const struct trace_event *e)
+{
+    return e->who.segmented ? (uint32_t)e->place : e->place;
+}
+
+/* The base of CS there; 0 unless the place is said as CS:IP. */
+static inline uint32_t trace_cs_base(const struct trace_event *e)
+{
+    return e->who.segmented ? (uint32_t)(e->place >> 32) : 0;
+}
+
+/* The instruction pointer there: an offset in CS. */
+static inline uint64_t trace_ip(const struct trace_event *e)
+{
+    return e->who.segmented ? (uint32_t)(e->place - (e->place >> 32)) : e->place;
+}
 
 /* Stamped on every event: vcpu_run() and the clock keep it true.  An engine that logs in the midst
  * of a run has a stamp of its own for that event: vcpu_log_at(). */
 struct trace_context {
-    uint64_t vtime_ns, icount, rip;
+    uint64_t vtime_ns, icount;
+    uint64_t place;         /* with cs and who.segmented: trace_set_place() */
     uint64_t cause;         /* seq of the event being answered, 0: none */
-    uint8_t  engine, vcpu;
+    uint16_t cs;
+    struct trace_who who;
 };
+
+/* Events that follow are about the instruction at `rip` in the segment *cs. */
+static inline void trace_set_place(struct trace_context *c, uint64_t rip,
+                                   const struct code_segment *cs)
+{
+    c->place = cs->segmented ? (uint64_t)cs->base << 32 | (uint32_t)(cs->base + rip) : rip;
+    c->cs = cs->sel;
+    c->who.segmented = cs->segmented;
+}
 
 /* The ring, as it lies in the memfd: one writer, one reader. */
 struct trace_ring {
@@ -164,5 +209,24 @@ struct trace_kind_info {
 };
 extern const struct trace_kind_info trace_kinds[N_TRACE_KINDS];
 extern const char *const layer_names[N_LAYERS];
+
+/* The layer that logs events of this kind; N_LAYERS of a kind that this program does not know. */
+static inline unsigned trace_layer(unsigned kind)
+{
+    return kind < N_TRACE_KINDS ? trace_kinds[kind].layer : N_LAYERS;
+}
+
+/* The name of that layer; "?" of an unknown kind. */
+const char *trace_layer_name(unsigned kind);
+
+/* A place for people: "100006", or "07c0:0009" where it is said as CS:IP.  At most n bytes with
+ * the final NUL (PLACE_MAX are enough); returns buf. */
+#define PLACE_MAX 32
+char *place_text(uint64_t rip, const struct code_segment *cs, char *buf, size_t n);
+char *trace_place_text(const struct trace_event *e, char *buf, size_t n);
+
+/* The same for sentences: "rip 0x100006", or "cs:ip 07c0:0009". */
+char *place_phrase(uint64_t rip, const struct code_segment *cs, char *buf, size_t n);
+char *trace_place_phrase(const struct trace_event *e, char *buf, size_t n);
 
 #endif

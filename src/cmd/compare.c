@@ -19,6 +19,7 @@
 #include "base/x86.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
+#include "cpu/regs.h"
 #include "debugger/trace/drain.h"
 #include "debugger/trace/text.h"
 #include "vm/lockstep.h"
@@ -146,7 +147,9 @@ static void show_instruction(struct vm *vm)
                                                       insn.operand_count_visible, text,
                                                       sizeof text, rip, NULL)))
         snprintf(text, sizeof text, "(no instruction can be read there)");
-    fprintf(stderr, "next instruction at %#" PRIx64 ": %s\n", rip, text);
+    char place[PLACE_MAX];
+    fprintf(stderr, "next instruction at %s: %s\n", state_place_phrase(&s, place, sizeof place),
+            text);
 }
 
 /* What differs, in which instruction it will show, and the last events of both: an engine

@@ -40,7 +40,7 @@ static const char usage[] =
     "\noptions:\n"
     "  --seed N       what the guests do differently each time (default 1)\n"
     "  --json FILE    write Gradescope's results.json\n"
-    "  --answers FILE lines NAME: NUMBER, your answers to the lab's predictions\n"
+    "  --answers FILE lines NAME: ANSWER, to the questions of the lab\n"
     "  --cc COMMAND   the compiler and its flags (default \"gcc -O2\")\n"
     "  --few          try: only every third of the solutions\n"
     "  --help         this help\n"
@@ -55,12 +55,12 @@ static const char usage[] =
 struct lab {
     const char *verb, *file, *json, *answers, *compiler;
     uint64_t    seed;
-    unsigned    number;
     bool        few;                /* try: one mutant in three */
     struct lab_folders folders;
     struct lab_place   place;
     struct lab_spec    spec;
-    double      prediction[LAB_RULES];
+    const char *answer[LAB_RULES];          /* point into answer_text */
+    char        answer_text[LAB_RULES][80];
 };
 
 /* ---- where everything is ---- */
@@ -95,15 +95,15 @@ static bool find_lab(struct lab *l)
 {
     char dir[PATH_MAX], prefix[8];
     snprintf(dir, sizeof dir, "%.3000s/lab", l->folders.root);
-    snprintf(prefix, sizeof prefix, "%02u-", l->number);
+    snprintf(prefix, sizeof prefix, "%s-", l->folders.id);
     DIR *d = opendir(dir);
     for (struct dirent *e; d && (e = readdir(d)); )
-        if (strncmp(e->d_name, prefix, 3) == 0)
+        if (strncmp(e->d_name, prefix, strlen(prefix)) == 0)
             snprintf(l->folders.lab, PATH_MAX, "%.3000s/%.255s", dir, e->d_name);
     if (d)
         closedir(d);
     if (!l->folders.lab[0])
-        host_say("there is no lab %u; `vitrine lab list` shows them", l->number);
+        host_say("there is no lab %s; `vitrine lab list` shows them", l->folders.id);
     return l->folders.lab[0];
 }
 
@@ -128,27 +128,26 @@ static bool make_work(struct lab *l)
         return false;
     }
     memcpy(l->place.work, l->folders.work, PATH_MAX);
-    snprintf(l->place.monitor, PATH_MAX, "%.3000s/lab/%02u/monitor", l->folders.build, l->number);
+    snprintf(l->place.monitor, PATH_MAX, "%.3000s/lab/%s/monitor", l->folders.build, l->folders.id);
     return true;
 }
 
-/* NAME: NUMBER lines; a rule that is not named has no answer. */
+/* NAME: ANSWER lines; a rule that is not named has no answer.  Of a lab in which nothing is
+ * written the answers are the submission. */
 static bool read_answers(struct lab *l)
 {
-    char line[200], name[100];
-    double value;
-    for (unsigned i = 0; i < LAB_RULES; i++)
-        l->prediction[i] = -1;
-    FILE *f = l->answers ? fopen(l->answers, "re") : NULL;
-    if (l->answers && !f) {
-        host_say("%s: %s", l->answers, strerror(errno));
+    char line[200], name[100], text[80];
+    const char *path = l->spec.cut || !l->file ? l->answers : l->file;
+    FILE *f = path ? fopen(path, "re") : NULL;
+    if (path && !f) {
+        host_say("%s: %s", path, strerror(errno));
         return false;
     }
     while (f && fgets(line, sizeof line, f))
         for (unsigned i = 0; i < l->spec.n_rules; i++)
-            if (sscanf(line, " %99[^: ] : %lf", name, &value) == 2 &&
+            if (sscanf(line, " %99[^: ] : %79s", name, text) == 2 &&
                 strcmp(name, l->spec.rule[i].name) == 0)
-                l->prediction[i] = value;
+                l->answer[i] = strcpy(l->answer_text[i], text);
     if (f)
         fclose(f);
     return true;
@@ -156,33 +155,57 @@ static bool read_answers(struct lab *l)
 
 /* ---- verbs ---- */
 
+/* scandir()'s filter: NN-name. */
+static int is_lab(const struct dirent *e)
+{
+    return strlen(e->d_name) > 3 && (e->d_name[1] == '-' || e->d_name[2] == '-');
+}
+
 static int list(struct lab *l)
 {
-    for (l->number = 0; l->number < 100; l->number++) {
-        char path[PATH_MAX], why[300];
-        DIR *d = NULL;
-        struct dirent *e;
-        snprintf(path, sizeof path, "%.3000s/lab", l->folders.root);
-        d = opendir(path);
-        while (d && (e = readdir(d)))
-            if (atoi(e->d_name) == (int)l->number && e->d_name[0] >= '0' && e->d_name[0] <= '9') {
-                snprintf(path, sizeof path, "%.3000s/lab/%.255s/lab", l->folders.root, e->d_name);
-                if (!lab_spec_read(&l->spec, path, why, sizeof why))
-                    printf("%3u  %-50s %3u points  %s\n", l->number, l->spec.title,
-                           lab_spec_points(&l->spec), l->spec.cut);
-                else
-                    host_say("%s: %s", path, why);
-                lab_spec_free(&l->spec);
-            }
-        if (d)
-            closedir(d);
+    char path[PATH_MAX], why[300];
+    struct dirent **entry;
+    snprintf(path, sizeof path, "%.3000s/lab", l->folders.root);
+    int n = scandir(path, &entry, is_lab, alphasort);
+    for (int i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "%.3000s/lab/%.255s/lab", l->folders.root, entry[i]->d_name);
+        if (lab_spec_read(&l->spec, path, why, sizeof why))
+            host_say("%s: %s", path, why);
+        else
+            printf("%3s  %-50s %3u points  %s\n", l->spec.id, l->spec.title,
+                   lab_spec_points(&l->spec), l->spec.cut ? l->spec.cut : "answers");
+        lab_spec_free(&l->spec);
+        free(entry[i]);
     }
+    if (n >= 0)
+        free(entry);
+    return 0;
+}
+
+/* A form with a question above each line that is to be filled in. */
+static int write_form(struct lab *l, const char *to)
+{
+    FILE *f = fopen(to, "wxe");
+    if (!f) {
+        host_say("%s: %s", to, strerror(errno));
+        return CANNOT;
+    }
+    fprintf(f, "# Lab %s: %s\n", l->spec.id, l->spec.title);
+    for (unsigned i = 0; i < l->spec.n_rules; i++)
+        if (l->spec.rule[i].kind >= RULE_PREDICT)
+            fprintf(f, "\n# %s: %s\n%s:\n", l->spec.rule[i].guest, l->spec.rule[i].say,
+                    l->spec.rule[i].name);
+    fclose(f);
+    printf("%s: fill in the answers.  Read %s/README.md, then\n    vitrine lab check %s %s\n", to,
+           l->folders.lab, l->spec.id, to);
     return 0;
 }
 
 static int start(struct lab *l)
 {
     char why[PATH_MAX + 100];
+    if (!l->spec.cut)
+        return write_form(l, l->file ? l->file : "answers");
     const char *name = strrchr(l->spec.cut, '/');
     const char *to = l->file ? l->file : name ? name + 1 : l->spec.cut;
     if (access(to, F_OK) == 0) {
@@ -195,13 +218,13 @@ static int start(struct lab *l)
         return CANNOT;
     }
     printf("%s: %d places are yours to write.  Read %s/README.md, then\n"
-           "    vitrine lab check %u %s\n", to, cuts, l->folders.lab, l->number, to);
+           "    vitrine lab check %s %s\n", to, cuts, l->folders.lab, l->spec.id, to);
     return 0;
 }
 
 static int explain(struct lab *l)
 {
-    printf("lab %u: %s\n\n", l->spec.number, l->spec.title);
+    printf("lab %s: %s\n\n", l->spec.id, l->spec.title);
     for (unsigned i = 0; i < l->spec.n_rules; i++) {
         const struct lab_rule *r = &l->spec.rule[i];
         printf("  %-14s %3u  %s\n", r->name, r->points,
@@ -218,10 +241,10 @@ static int grade_source(struct lab *l, const char *source, struct lab_grade *g, 
     char why[400], program[PATH_MAX + 16];
     memset(g, 0, sizeof *g);
     g->spec = &l->spec;
-    if (lab_build(&l->folders, source, l->compiler, said, bytes))
+    if (l->spec.cut && lab_build(&l->folders, source, l->compiler, said, bytes))
         return 1;
     snprintf(program, sizeof program, "%s/submission", l->folders.work);
-    if (!lab_grade(g, &l->spec, &l->place, program, l->seed, l->prediction, why, sizeof why))
+    if (!lab_grade(g, &l->spec, &l->place, program, l->seed, l->answer, why, sizeof why))
         return 0;
     host_say("%s", why);
     return CANNOT;
@@ -263,7 +286,7 @@ static void lost_rules(const struct lab_grade *g, char *text, size_t n)
     size_t used = 0;
     text[0] = 0;
     for (unsigned r = 0; r < g->spec->n_rules; r++)
-        if (g->finding[r].share < 1 && g->spec->rule[r].kind != RULE_PREDICT && used < n)
+        if (g->finding[r].share < 1 && g->spec->rule[r].kind < RULE_PREDICT && used < n)
             used += (size_t)snprintf(text + used, n - used, "%s%s", used ? "," : "",
                                      g->spec->rule[r].name);
 }
@@ -274,7 +297,7 @@ static double source_points(const struct lab_grade *g, unsigned *most)
     double points = 0;
     *most = 0;
     for (unsigned r = 0; r < g->spec->n_rules; r++)
-        if (g->spec->rule[r].kind != RULE_PREDICT) {
+        if (g->spec->rule[r].kind < RULE_PREDICT) {
             points += g->finding[r].share * g->spec->rule[r].points;
             *most += g->spec->rule[r].points;
         }
@@ -305,10 +328,35 @@ static bool try_one(struct lab *l, const char *name, const char *source, const c
     return ok;
 }
 
+/* Of a lab of answers: none give nothing, and lab/NN-name/answers give all. */
+static int try_answers(struct lab *l)
+{
+    char path[PATH_MAX];
+    static struct lab_grade g;
+    unsigned most = lab_spec_points(&l->spec);
+    snprintf(path, sizeof path, "%.3000s/answers", l->folders.lab);
+    bool ok = true;
+    for (unsigned with = 0; with < 2; with++) {
+        l->file = with ? path : "/dev/null";
+        if (!read_answers(l) || grade_source(l, NULL, &g, NULL, 0))
+            return CANNOT;
+        bool right = g.points == (with ? most : 0);
+        printf("%-4s %5.4g of %u  %s\n", right ? "ok" : "BAD", g.points, most,
+               with ? "the right answers" : "no answers");
+        if (!right)
+            lab_grade_print(&g, stdout);
+        ok &= right;
+        lab_grade_free(&g);
+    }
+    return ok ? 0 : 1;
+}
+
 static int try_all(struct lab *l)
 {
     char source[PATH_MAX + 16], why[PATH_MAX + 100];
     bool ok;
+    if (!l->spec.cut)
+        return try_answers(l);
     snprintf(source, sizeof source, "%s/part.c", l->folders.work);
     ok = lab_write_starter(&l->folders, &l->spec, source, why, sizeof why) > 0 &&
          try_one(l, "the starter", source, "*");
@@ -372,8 +420,10 @@ static int parse(struct lab *l, int argc, char **argv)
     if (strcmp(l->verb, "list") == 0)
         return 0;
     if (!argv[optind + 1])
-        return bad_usage("which lab? its number");
-    l->number = l->folders.number = (unsigned)atoi(argv[optind + 1]);
+        return bad_usage("which lab? its number, or letter");
+    const char *id = argv[optind + 1];
+    bool digit = strlen(id) == 1 && id[0] <= '9';
+    snprintf(l->folders.id, sizeof l->folders.id, "%s%.2s", digit ? "0" : "", id);
     l->file = argv[optind + 2];
     return 0;
 }
@@ -390,8 +440,8 @@ int cmd_lab(int argc, char **argv)
         return list(&l);
     for (size_t i = 0; i < NELEM(verbs); i++)
         if (strcmp(l.verb, verbs[i].name) == 0) {
-            if (!find_lab(&l) || !read_spec(&l) || !read_answers(&l) ||
-                (verbs[i].runs && !make_work(&l)))
+            if (!find_lab(&l) || !read_spec(&l) ||
+                (verbs[i].runs && (!read_answers(&l) || !make_work(&l))))
                 status = CANNOT;
             else
                 status = verbs[i].run(&l);

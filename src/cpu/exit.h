@@ -20,6 +20,7 @@
 #define CPU_EXIT_H
 
 #include "base/bytes.h"
+#include "base/trace.h"
 #include "base/types.h"
 
 /*    nr      name           family    payload     one line, for `stat` and the slides          */
@@ -124,6 +125,7 @@ enum cr_access { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
 struct vmexit {
     enum exit_reason reason;
     uint64_t rip;               /* of the instruction that caused it            */
+    struct code_segment cs;     /* that it lies in                              */
     uint64_t raw;               /* the engine's own code for it                 */
     uint8_t  len;               /* instruction length; 0: not known             */
     uint8_t  bytes[15];         /* its bytes, `len` of them                     */

@@ -150,6 +150,20 @@ gla_t state_pc(const struct cpu_state *s)
     return state_code_bits(s) == 64 ? s->rip : (uint32_t)(s->seg[SEG_CS].base + s->rip);
 }
 
+struct code_segment state_code_segment(const struct cpu_state *s)
+{
+    uint32_t base = state_code_bits(s) == 64 ? 0 : (uint32_t)s->seg[SEG_CS].base;
+    bool real_or_v86 = !is_long(s) && !is_protected(s);
+    return (struct code_segment){ .base = base, .sel = s->seg[SEG_CS].sel,
+                                  .segmented = base || real_or_v86 };
+}
+
+char *state_place_phrase(const struct cpu_state *s, char *buf, size_t n)
+{
+    struct code_segment cs = state_code_segment(s);
+    return place_phrase(s->rip, &cs, buf, n);
+}
+
 /* SS.B says how many bits of the stack pointer count, except in 64-bit mode, where all do. */
 gla_t state_sp(const struct cpu_state *s)
 {

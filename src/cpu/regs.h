@@ -9,6 +9,7 @@
 #ifndef CPU_REGS_H
 #define CPU_REGS_H
 
+#include "base/trace.h"
 #include "cpu/state.h"
 
 struct reg {
@@ -35,6 +36,10 @@ unsigned state_code_bits(const struct cpu_state *s);
 /* The linear address of the next instruction, and of the top of the stack. */
 gla_t    state_pc(const struct cpu_state *s);
 gla_t    state_sp(const struct cpu_state *s);
+/* The code segment, as places in it are said. */
+struct code_segment state_code_segment(const struct cpu_state *s);
+/* The place of the next instruction: "rip 0x100006" or "cs:ip 07c0:0009". */
+char *state_place_phrase(const struct cpu_state *s, char *buf, size_t n);
 /* "real mode", "protected mode, 32-bit", "long mode, 64-bit", ... */
 const char *state_mode(const struct cpu_state *s);
 /* "[zf pf if]": the flags that are set; returns buf. */

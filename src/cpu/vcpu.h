@@ -123,14 +123,15 @@ static inline uint64_t vcpu_time_at(const struct vcpu *v, uint64_t icount)
 
 /* For engines: log something with a place and a time of its own.  The events that follow are
  * stamped as before: those of the monitor with the place of the latest exit. */
-static inline uint64_t vcpu_log_at(struct vcpu *v, uint64_t rip, uint64_t icount,
-                                   enum trace_kind kind, uint64_t a0, uint64_t a1, uint64_t a2)
+static inline uint64_t vcpu_log_at(struct vcpu *v, uint64_t rip, const struct code_segment *cs,
+                                   uint64_t icount, enum trace_kind kind, uint64_t a0,
+                                   uint64_t a1, uint64_t a2)
 {
     struct trace *t = v->trace;
     if (!t || !(t->mask & BIT(kind)))
         return 0;
     struct trace_context before = t->ctx;
-    t->ctx.rip = rip;
+    trace_set_place(&t->ctx, rip, cs);
     t->ctx.icount = icount;
     t->ctx.vtime_ns = vcpu_time_at(v, icount);
     uint64_t seq = trace_write(t, kind, a0, a1, a2);
@@ -138,7 +139,12 @@ static inline uint64_t vcpu_log_at(struct vcpu *v, uint64_t rip, uint64_t icount
     return seq;
 }
 
-/* For an engine's inject(): it will deliver e to a guest that stands at rip. */
-void vcpu_log_injection(struct vcpu *v, uint64_t rip, const struct event *e);
+/* Events that follow are about the instruction at which the CPU stands, as an exit would have made
+ * them: for the beginning of a run, and when a CPU is put somewhere else. */
+void vcpu_trace_here(struct vcpu *v);
+
+/* For an engine's inject(): it will deliver e to a guest that stands at rip in *cs. */
+void vcpu_log_injection(struct vcpu *v, uint64_t rip, const struct code_segment *cs,
+                        const struct event *e);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/host.h"
 #include "base/trace.h"
+#include "cpu/regs.h"
 
 /* From here on events carry this place, until the next exit. */
 static void log_exit(struct vcpu *v, const struct vmexit *x)
@@ -17,10 +18,21 @@ static void log_exit(struct vcpu *v, const struct vmexit *x)
     struct trace *t = v->trace;
     if (!t)
         return;
-    t->ctx.rip = x->rip;
+    trace_set_place(&t->ctx, x->rip, &x->cs);
     t->ctx.icount = v->icount;
-    t->ctx.vcpu = (uint8_t)v->number;
+    t->ctx.who.vcpu = v->number & 15;
     trace_enter(t, trace_emit(t, TRACE_EXIT, x->reason, exit_qualification(x), exit_extra(x)));
+}
+
+void vcpu_trace_here(struct vcpu *v)
+{
+    struct cpu_state s;
+    if (!v->trace)
+        return;
+    v->ops->get_state(v, ST_GPRS | ST_SEGS | ST_CRS, &s);
+    struct code_segment cs = state_code_segment(&s);
+    trace_set_place(&v->trace->ctx, s.rip, &cs);
+    v->trace->ctx.icount = v->icount;
 }
 
 /* The owner is asked first.  False: the engine came back for a reason of the owner's alone, such
@@ -68,7 +80,8 @@ int vcpu_inject(struct vcpu *v, const struct event *e, uint64_t cause)
     return err;
 }
 
-void vcpu_log_injection(struct vcpu *v, uint64_t rip, const struct event *e)
+void vcpu_log_injection(struct vcpu *v, uint64_t rip, const struct code_segment *cs,
+                        const struct event *e)
 {
-    v->injection = vcpu_log_at(v, rip, v->icount, TRACE_INJECT, e->vector, e->error, e->type);
+    v->injection = vcpu_log_at(v, rip, cs, v->icount, TRACE_INJECT, e->vector, e->error, e->type);
 }

@@ -44,7 +44,7 @@ static void allow(int rules, const char *path, uint64_t access)
 /* The main() of the lab's submissions and the wire, compiled already. */
 static void server_path(const struct lab_folders *f, char *path, size_t n)
 {
-    snprintf(path, n, "%s/lab/%02u/server.o", f->build, f->number);
+    snprintf(path, n, "%.4000s/lab/%s/server.o", f->build, f->id);
 }
 
 /* What a compiler needs to read.  Of /etc only the loader's cache. */
@@ -55,7 +55,7 @@ static void lock_in(const struct lab_folders *f, const char *source)
     struct landlock_ruleset_attr all = {
         .handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1,
     };
-    char path[PATH_MAX + 16];
+    char path[PATH_MAX + 32];
     int rules = (int)syscall(__NR_landlock_create_ruleset, &all, sizeof all, 0);
     if (rules < 0)
         return;
@@ -111,7 +111,7 @@ static int run_tool(char **argv, const struct lab_folders *f, const char *source
 int lab_build(const struct lab_folders *f, const char *source, const char *compiler,
               char *said, size_t bytes)
 {
-    char command[200], include[PATH_MAX + 16], server[PATH_MAX + 16], out[PATH_MAX + 16];
+    char command[200], include[PATH_MAX + 16], server[PATH_MAX + 32], out[PATH_MAX + 16];
     char *argv[MAX_ARGS];
     unsigned n = 0;
     snprintf(command, sizeof command, "%s", compiler);
@@ -134,11 +134,11 @@ int lab_write_starter(const struct lab_folders *f, const struct lab_spec *spec, 
     char path[PATH_MAX + 256];
     snprintf(path, sizeof path, "%s/%.200s", f->root, spec->cut);
     FILE *in = fopen(path, "re"), *out = in ? fopen(to, "we") : NULL;
-    int cuts = in && out ? lab_cut(in, out, spec->number, why, n) : -errno;
+    int cuts = in && out ? lab_cut(in, out, spec->id, why, n) : -errno;
     if (!in || !out)
         snprintf(why, n, "%s: %s", in ? to : path, strerror(-cuts));
     if (cuts == 0) {
-        snprintf(why, n, "%s has no markers of lab %u", path, spec->number);
+        snprintf(why, n, "%s has no markers of lab %s", path, spec->id);
         cuts = -EINVAL;
     }
     if (in)

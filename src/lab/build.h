@@ -19,7 +19,7 @@ struct lab_folders {
     char root[PATH_MAX];            /* the project: src/, lab/           */
     char lab[PATH_MAX];             /* root/lab/NN-name                  */
     char build[PATH_MAX];           /* where lab.mk makes things: include, NN/server.o */
-    unsigned number;                /* NN                                */
+    char id[4];                     /* NN                                */
     char work[PATH_MAX];            /* where things are made; it exists  */
 };
 

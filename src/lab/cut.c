@@ -11,7 +11,7 @@
 /* What a line says, if it is a marker of any lab. */
 struct marker {
     enum { NO_MARKER, BEGIN, END } kind;
-    unsigned lab;
+    char     lab[4];
     int      indent;                /* columns before it                       */
     char     instead[200];          /* of BEGIN: the code that stands there    */
 };
@@ -21,9 +21,9 @@ static struct marker read_marker(const char *line)
     struct marker m = { .kind = NO_MARKER, .indent = (int)strspn(line, " ") };
     const char *text = line + m.indent;
     int used = 0;
-    if (sscanf(text, "/* lab %u end */%n", &m.lab, &used) == 1 && used)
+    if (sscanf(text, "/* lab %3s end */%n", m.lab, &used) == 1 && used)
         m.kind = END;
-    else if (sscanf(text, "/* lab %u begin%n", &m.lab, &used) == 1 && used) {
+    else if (sscanf(text, "/* lab %3s begin%n", m.lab, &used) == 1 && used) {
         m.kind = BEGIN;
         sscanf(text + used, ": %199[^\n]", m.instead);
         char *end = strstr(m.instead, " */");
@@ -35,7 +35,7 @@ static struct marker read_marker(const char *line)
 
 static void write_instead(FILE *out, const struct marker *m)
 {
-    fprintf(out, "%*s/* Lab %u: yours to write. */\n", m->indent, "", m->lab);
+    fprintf(out, "%*s/* Lab %s: yours to write. */\n", m->indent, "", m->lab);
     if (m->instead[0])
         fprintf(out, "%*s%s\n", m->indent, "", m->instead);
 }
@@ -46,7 +46,7 @@ static int unmatched(char *why, size_t n, unsigned line, const char *what)
     return -EINVAL;
 }
 
-int lab_cut(FILE *in, FILE *out, unsigned number, char *why, size_t n)
+int lab_cut(FILE *in, FILE *out, const char *id, char *why, size_t n)
 {
     char *line = NULL;
     size_t room = 0;
@@ -56,7 +56,7 @@ int lab_cut(FILE *in, FILE *out, unsigned number, char *why, size_t n)
     while (cuts >= 0 && getline(&line, &room, in) > 0) {
         struct marker m = read_marker(line);
         at++;
-        if (m.kind != NO_MARKER && m.lab == number) {
+        if (m.kind != NO_MARKER && strcmp(m.lab, id) == 0) {
             if ((m.kind == BEGIN) == inside)
                 cuts = unmatched(why, n, at, inside ? "a begin inside of a cut"
                                                      : "an end without its begin");

@@ -19,8 +19,8 @@
 
 #include <stdio.h>
 
-/* Copy the source `in` to `out` without what lab `number` has students write.  How many places
+/* Copy the source `in` to `out` without what lab `id` has students write.  How many places
  * were cut; or -EINVAL and a sentence in why: a marker without its partner. */
-int lab_cut(FILE *in, FILE *out, unsigned number, char *why, size_t n);
+int lab_cut(FILE *in, FILE *out, const char *id, char *why, size_t n);
 
 #endif

@@ -27,10 +27,10 @@ struct lab_grade {
 };
 
 /* Run the submission (a static executable; NULL: the real source, as a reference against
- * itself) with this seed and judge it.  `prediction` has an answer for each rule, negative: none.
+ * itself) with this seed and judge it.  `answer` has what the student says for each rule, or NULL.
  * 0; or -errno and a sentence in why: not the submission's fault.  lab_grade_free() in any case. */
 int lab_grade(struct lab_grade *g, const struct lab_spec *spec, const struct lab_place *place,
-              const char *submission, uint64_t seed, const double *prediction,
+              const char *submission, uint64_t seed, const char *const *answer,
               char *why, size_t n);
 
 void lab_grade_free(struct lab_grade *g);

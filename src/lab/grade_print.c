@@ -53,7 +53,7 @@ static void print_finding(const struct lab_grade *g, unsigned r, FILE *out)
 
 void lab_grade_print(struct lab_grade *g, FILE *out)
 {
-    fprintf(out, "lab %u: %s\n\n", g->spec->number, g->spec->title);
+    fprintf(out, "lab %s: %s\n\n", g->spec->id, g->spec->title);
     for (unsigned r = 0; r < g->spec->n_rules; r++) {
         const struct lab_rule *rule = &g->spec->rule[r];
         fprintf(out, "  %5.4g of %-3u %-14s %s %s\n", points_of(g, r), rule->points, rule->name,

@@ -214,9 +214,9 @@ static void broken(struct lab_finding *f, uint64_t event)
 /* ---- the kinds ---- */
 
 static int judge_output(const struct lab_rule *r, const struct lab_run *reference,
-                        const struct lab_run *run, double prediction, struct lab_finding *f)
+                        const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
-    (void)r, (void)prediction;
+    (void)r, (void)answer;
     const char *a = reference->output ? reference->output : "", *b = run->output ? run->output : "";
     size_t same = 0;
     while (a[same] && a[same] == b[same])
@@ -251,12 +251,12 @@ static bool compares(double a, enum lab_compare c, double b)
 }
 
 static int judge_count(const struct lab_rule *r, const struct lab_run *reference,
-                       const struct lab_run *run, double prediction, struct lab_finding *f)
+                       const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
     static const char *const words[] = { "", "not ", "below ", "at most ", "above ", "at least " };
     struct pass p;
     double bound = 1;
-    (void)prediction;
+    (void)answer;
     int err = r->bound.of_reference ? count_reference(r, reference, &bound, f) : 0;
     if (err)
         return err;
@@ -272,10 +272,10 @@ static int judge_count(const struct lab_rule *r, const struct lab_run *reference
 }
 
 static int judge_never(const struct lab_rule *r, const struct lab_run *reference,
-                       const struct lab_run *run, double prediction, struct lab_finding *f)
+                       const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
     struct pass p;
-    (void)reference, (void)prediction;
+    (void)reference, (void)answer;
     int err = go_over(&p, r, run, take_count, f);
     if (!err && p.count) {
         broken(f, p.first);
@@ -286,10 +286,10 @@ static int judge_never(const struct lab_rule *r, const struct lab_run *reference
 }
 
 static int judge_pair(const struct lab_rule *r, const struct lab_run *reference,
-                      const struct lab_run *run, double prediction, struct lab_finding *f)
+                      const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
     struct pass p;
-    (void)reference, (void)prediction;
+    (void)reference, (void)answer;
     int err = go_over(&p, r, run, take_pair, f);
     uint64_t wrong = p.wrong != LAB_NO_EVENT ? p.wrong : p.open_at;
     if (!err && (wrong != LAB_NO_EVENT || !p.count)) {
@@ -308,11 +308,11 @@ static int judge_pair(const struct lab_rule *r, const struct lab_run *reference,
 
 /* All points up to the reference's count and a little, none at the bound. */
 static int judge_budget(const struct lab_rule *r, const struct lab_run *reference,
-                        const struct lab_run *run, double prediction, struct lab_finding *f)
+                        const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
     struct pass p;
     double base;
-    (void)prediction;
+    (void)answer;
     int err = count_reference(r, reference, &base, f);
     if (err)
         return err;
@@ -330,10 +330,10 @@ static int judge_budget(const struct lab_rule *r, const struct lab_run *referenc
 }
 
 static int judge_refine(const struct lab_rule *r, const struct lab_run *reference,
-                        const struct lab_run *run, double prediction, struct lab_finding *f)
+                        const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
     struct pass a, b;
-    (void)prediction;
+    (void)answer;
     int err = go_over(&a, r, reference, take_values, f);
     if (!err) {
         err = go_over(&b, r, run, take_values, f);
@@ -354,28 +354,67 @@ static int judge_refine(const struct lab_rule *r, const struct lab_run *referenc
 }
 
 static int judge_predict(const struct lab_rule *r, const struct lab_run *reference,
-                         const struct lab_run *run, double prediction, struct lab_finding *f)
+                         const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
-    double truth;
+    double truth, said = answer ? strtod(answer, NULL) : -1;
     (void)run;
     int err = count_reference(r, reference, &truth, f);
-    double off = prediction > truth ? prediction - truth : truth - prediction;
-    if (!err && (prediction < 0 || off > truth * r->bound.value)) {
+    double off = said > truth ? said - truth : truth - said;
+    if (!err && (!answer || off > truth * r->bound.value)) {
         broken(f, LAB_NO_EVENT);
-        if (prediction < 0)
-            snprintf(f->text, sizeof f->text, "no answer");
+        if (answer)
+            snprintf(f->text, sizeof f->text,
+                     "%g is not within %g %% of what the machine counts", said,
+                     r->bound.value * 100);
         else
-            snprintf(f->text, sizeof f->text, "%g is not within %g %% of what the machine counts",
-                     prediction, r->bound.value * 100);
+            snprintf(f->text, sizeof f->text, "no answer");
     }
     return err;
 }
 
+/* An answer becomes part of a filter, so it must be one value: a number, a word or a symbol. */
+static bool is_value(const char *answer)
+{
+    return answer[0] && strspn(answer, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789_.+-") == strlen(answer);
+}
+
+/* The first event of the reference run that matches, and whether `FIELD==ANSWER` is true of it. */
+static int judge_ask(const struct lab_rule *r, const struct lab_run *reference,
+                     const struct lab_run *run, const char *answer, struct lab_finding *f)
+{
+    char text[300];
+    struct filter_error error;
+    struct lab_rule plain = *r;
+    struct pass p;
+    (void)run;
+    plain.fields = NULL;
+    int err = go_over(&p, &plain, reference, take_count, f);
+    const struct trace_event *e = err || !p.count ? NULL : store_at(reference->trace, p.first);
+    pass_close(&p);
+    if (!err && !e) {
+        snprintf(f->text, sizeof f->text, "the reference run has no event of %s", r->filter);
+        err = -EINVAL;
+    }
+    if (err)
+        return err;
+    snprintf(text, sizeof text, "%s==%.200s", r->fields, answer ? answer : "");
+    struct filter *is = answer && is_value(answer)
+                        ? filter_compile(text, store_text(reference->trace), &error) : NULL;
+    if (!is || !filter_match(is, e)) {
+        broken(f, LAB_NO_EVENT);
+        snprintf(f->text, sizeof f->text, !answer ? "no answer"
+                 : !is ? "that is no value of the field" : "that is not what happened");
+    }
+    filter_free(is);
+    return 0;
+}
+
 typedef int judge_fn(const struct lab_rule *r, const struct lab_run *reference,
-                     const struct lab_run *run, double prediction, struct lab_finding *f);
+                     const struct lab_run *run, const char *answer, struct lab_finding *f);
 
 int lab_rule_judge(const struct lab_rule *rule, const struct lab_run *reference,
-                   const struct lab_run *run, double prediction, struct lab_finding *found)
+                   const struct lab_run *run, const char *answer, struct lab_finding *found)
 {
     static judge_fn *const judge[N_RULE_KINDS] = {
         [RULE_OUTPUT]  = judge_output,
@@ -386,6 +425,7 @@ int lab_rule_judge(const struct lab_rule *rule, const struct lab_run *reference,
         [RULE_BUDGET]  = judge_budget,
         [RULE_REFINE]  = judge_refine,
         [RULE_PREDICT] = judge_predict,
+        [RULE_ASK]     = judge_ask,
     };
     *found = (struct lab_finding){ .share = 1, .event = LAB_NO_EVENT };
     bool idle = rule->kind == RULE_NEVER || rule->kind == RULE_BUDGET;
@@ -395,11 +435,11 @@ int lab_rule_judge(const struct lab_rule *rule, const struct lab_run *reference,
         snprintf(found->text, sizeof found->text, "the guest did not get through its phases");
         return 0;
     }
-    if (run->ended && rule->kind != RULE_PREDICT) {
+    if (run->ended && rule->kind < RULE_PREDICT) {
         broken(found, LAB_NO_EVENT);
         snprintf(found->text, sizeof found->text, "the run did not come to its end: %s",
                  run->ended);
         return 0;
     }
-    return judge[rule->kind](rule, reference, run, prediction, found);
+    return judge[rule->kind](rule, reference, run, answer, found);
 }

@@ -28,10 +28,10 @@ struct lab_finding {
     char     text[300];         /* what was found; empty if it is kept   */
 };
 
-/* Judge one rule for one guest.  `prediction` is the student's answer (negative: none), of
- * RULE_PREDICT only.  0; or -EINVAL and the lab's mistake (a filter that is none) in
+/* Judge one rule for one guest.  `answer` is what the student says (NULL: nothing), of
+ * RULE_PREDICT and RULE_ASK only.  0; or -EINVAL and the lab's mistake (a filter that is none) in
  * found->text. */
 int lab_rule_judge(const struct lab_rule *rule, const struct lab_run *reference,
-                   const struct lab_run *run, double prediction, struct lab_finding *found);
+                   const struct lab_run *run, const char *answer, struct lab_finding *found);
 
 #endif

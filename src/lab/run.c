@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/host.h"
+#include "debugger/symbols/symbols.h"
 #include "debugger/trace/filter.h"
 #include "debugger/trace/store.h"
 
@@ -194,6 +195,8 @@ static void finish(struct active *a, bool late)
     j->run.output = contents(a->output);
     j->run.trace = store_open(j->trace, why, sizeof why);
     if (j->run.trace) {
+        j->symbols = symbols_open(j->image, why, sizeof why);   /* none: then without names */
+        store_set_symbols(j->run.trace, j->symbols);
         j->run.n_exits = count_kind(j->run.trace, "EXIT");
         j->run.n_marks = count_kind(j->run.trace, "MARK");
     }
@@ -257,8 +260,10 @@ void lab_job_free(struct lab_job *j)
 {
     if (j->run.trace)
         store_close(j->run.trace);
+    symbols_close(j->symbols);
     free((char *)(uintptr_t)j->run.output);
     free(j->printed);
     j->run.trace = NULL;
+    j->symbols = NULL;
     j->run.output = j->printed = NULL;
 }

@@ -27,6 +27,7 @@ struct lab_job {
     unsigned    wall_s;
 
     struct lab_run run;                 /* its trace is open                          */
+    struct symbols *symbols;            /* of the image, for names in the trace       */
     char       *printed;                /* by the submission, on its own stdout       */
     char        ended[100];             /* what run.ended points to                   */
 };

@@ -242,6 +242,14 @@ static int kind_predict(struct lab_rule *r, struct words *w)
     return err ? err : need_word(w, "what is the question?", &r->say);
 }
 
+/* 'F' FIELD "The question?" */
+static int kind_ask(struct lab_rule *r, struct words *w)
+{
+    int err = need_filter(r, w);
+    err = err ? err : need_word(w, "of which field?", &r->fields);
+    return err ? err : need_word(w, "what is the question?", &r->say);
+}
+
 static const struct kind {
     const char *name;
     int (*read)(struct lab_rule *r, struct words *w);
@@ -254,6 +262,7 @@ static const struct kind {
     [RULE_BUDGET]  = { "budget", kind_count },
     [RULE_REFINE]  = { "refine", kind_refine },
     [RULE_PREDICT] = { "predict", kind_predict },
+    [RULE_ASK]     = { "ask", kind_ask },
 };
 
 const char *lab_rule_kind_name(enum lab_rule_kind kind)
@@ -303,9 +312,9 @@ static int read_rule(struct lab_spec *spec, struct words *w, char *name)
 
 static int say_lab(struct lab_spec *spec, struct words *w)
 {
-    uint64_t number;
-    int err = read_count(w, next_word(w), 99, &number);
-    spec->number = (unsigned)number;
+    int err = need_word(w, "which lab?", &spec->id);
+    if (!err && (strlen(spec->id) > 2 || !isalnum((unsigned char)spec->id[0])))
+        err = complain(w, "a lab is a number or a letter, not", spec->id);
     return err ? err : need_word(w, "what is its title?", &spec->title);
 }
 
@@ -361,15 +370,28 @@ static int say_state(struct lab_spec *spec, struct words *w)
     return err ? err : need_word(w, "of which field?", &s->field);
 }
 
-static int say_predict(struct lab_spec *spec, struct words *w)
+/* Both are rules about what the student says. */
+static int say_answer(struct lab_spec *spec, struct words *w, enum lab_rule_kind kind)
 {
     char *name = next_word(w);
-    struct lab_rule *r;
-    if (!name || name[strlen(name) - 1] != ':')
-        return complain(w, "it is: predict NAME: POINTS GUEST count ...", NULL);
+    struct lab_rule *r = NULL;
+    if (!name || !*name || name[strlen(name) - 1] != ':')
+        return complain(w, "a name with a colon is due here: NAME: POINTS GUEST ...", NULL);
     int err = begin_rule(spec, w, name, &r);
-    r->kind = RULE_PREDICT;
-    return err ? err : kinds[RULE_PREDICT].read(r, w);
+    if (err)
+        return err;
+    r->kind = kind;
+    return kinds[kind].read(r, w);
+}
+
+static int say_predict(struct lab_spec *spec, struct words *w)
+{
+    return say_answer(spec, w, RULE_PREDICT);
+}
+
+static int say_ask(struct lab_spec *spec, struct words *w)
+{
+    return say_answer(spec, w, RULE_ASK);
 }
 
 static int say_case(struct lab_spec *spec, struct words *w, bool accept)
@@ -421,6 +443,7 @@ static const struct statement {
     { "guest",   say_guest },
     { "state",   say_state },
     { "predict", say_predict },
+    { "ask",     say_ask },
     { "accept",  say_accept },
     { "reject",  say_reject },
     { "say",     say_say },
@@ -465,8 +488,8 @@ int lab_spec_read(struct lab_spec *spec, const char *path, char *why, size_t n)
         w.line++;
         err = read_line(spec, &w, line);
     }
-    if (!err && (!spec->title || !spec->cut))
-        err = complain(&w, "the file must say `lab N \"title\"` and `cut FILE`", NULL);
+    if (!err && !spec->title)
+        err = complain(&w, "the file must say `lab N \"title\"`", NULL);
     return spec->text ? err : -ENOMEM;
 }
 

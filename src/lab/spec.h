@@ -14,6 +14,7 @@
  *     prompt: 1 * latency 'IRQ_LINE && line==0 && level==1' -> 'DELIVER && vector==0x20' <= 20us
  *     masked: 1 * never 'DELIVER && vector in 0x20..0x2f' while imr==0xff
  *
+ *     ask what: 1 timer 'DELIVER' vector "Which vector does the first interrupt have?"
  *     predict exits: 1 timer count 'EXIT' within 10% "How many exits does timer make?"
  *
  *     accept right/latched.c
@@ -55,7 +56,8 @@ enum lab_rule_kind {
     RULE_BUDGET,        /* points fall from the reference's count to the bound             */
     RULE_REFINE,        /* some fields of the matching events, one after the other, are the
                          * reference's */
-    RULE_PREDICT,       /* the student's own answer is what is counted                     */
+    RULE_PREDICT,       /* the student's own number is what is counted                     */
+    RULE_ASK,           /* a field of the first matching event is what the student says    */
     N_RULE_KINDS
 };
 
@@ -84,8 +86,9 @@ struct lab_case {
 };
 
 struct lab_spec {
-    unsigned    number;
-    const char *title, *cut;
+    const char *id;                         /* "7", "C"                                   */
+    const char *title;
+    const char *cut;                        /* NULL: nothing is written, only answered    */
     struct lab_bound exits;                 /* a run ends there; of the reference's        */
     unsigned    wall_s;
     unsigned    n_guests, n_states, n_rules, n_cases;

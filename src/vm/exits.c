@@ -240,7 +240,9 @@ static __attribute__((noinline)) struct requester this_cpu(const struct vm *vm,
 static enum verdict refuse(struct vm *vm, const struct vmexit *x, const char *what, uint64_t at)
 {
     const struct known_place *p = known_place(at);
-    vm_stop(vm, VM_STRICT, "%s %#" PRIx64 ", at rip %#" PRIx64 ": %s%s%s", what, at, x->rip,
+    char place[PLACE_MAX];
+    vm_stop(vm, VM_STRICT, "%s %#" PRIx64 ", at %s: %s%s%s", what, at,
+            place_phrase(x->rip, &x->cs, place, sizeof place),
             p ? p->what : "no device is there", p ? ", " : "", p ? p->lacks : "");
     return STOP;
 }
@@ -413,16 +415,19 @@ static enum verdict on_change(struct vm *vm, struct vcpu *v, struct vmexit *x)
  * [SDM 3A "Interrupt 8-Double Fault Exception (#DF)"] */
 static enum verdict on_triple_fault(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
+    char place[PLACE_MAX];
     (void)v;
-    vm_stop(vm, VM_TRIPLE_FAULT, "at rip %#" PRIx64, x->rip);
+    vm_stop(vm, VM_TRIPLE_FAULT, "at %s", place_phrase(x->rip, &x->cs, place, sizeof place));
     return STOP;
 }
 
 static enum verdict on_failure(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
+    char place[PLACE_MAX];
     (void)v;
-    vm_stop(vm, x->reason == EXIT_HOST ? VM_HOST : VM_ENGINE, "%s, at rip %#" PRIx64,
-            x->fail.what ? x->fail.what : exit_name(x->reason), x->rip);
+    vm_stop(vm, x->reason == EXIT_HOST ? VM_HOST : VM_ENGINE, "%s, at %s",
+            x->fail.what ? x->fail.what : exit_name(x->reason),
+            place_phrase(x->rip, &x->cs, place, sizeof place));
     return STOP;
 }
 

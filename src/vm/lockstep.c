@@ -24,6 +24,7 @@
 #include "base/host.h"
 #include "base/trace.h"
 #include "base/x86.h"
+#include "cpu/regs.h"
 #include "mem/gmem.h"
 #include "mem/shadow.h"
 #include "vm/exits.h"
@@ -131,8 +132,10 @@ static bool same_state(struct lockstep *l)
         level_dead_flags(l, &a, &b);
     }
     unsigned n = cpu_state_diff(&a, &b, groups, l->states, sizeof l->states);
+    char place[PLACE_MAX];
     if (n)
-        return differ(l, "%u registers differ at rip %#" PRIx64, n, a.rip);
+        return differ(l, "%u registers differ at %s", n,
+                      state_place_phrase(&a, place, sizeof place));
     return true;
 }
 
@@ -197,8 +200,10 @@ static bool same_exit(struct lockstep *l)
                (!xa->mmio.write || xa->mmio.value == xb->mmio.value);
     if (same)
         return true;
-    return differ(l, "exits differ: %s at %#" PRIx64 " and %s at %#" PRIx64,
-                  exit_describe(xa, a, sizeof a), xa->rip, exit_describe(xb, b, sizeof b), xb->rip);
+    char pa[PLACE_MAX], pb[PLACE_MAX];
+    return differ(l, "exits differ: %s at %s and %s at %s", exit_describe(xa, a, sizeof a),
+                  place_phrase(xa->rip, &xa->cs, pa, sizeof pa), exit_describe(xb, b, sizeof b),
+                  place_phrase(xb->rip, &xb->cs, pb, sizeof pb));
 }
 
 /* ---- the follower ---- */
@@ -230,9 +235,10 @@ static bool may_go_on(struct lockstep *l, uint64_t until)
     }
     if (host_monotonic_ns() < until)
         return true;
-    char x[100];
-    return differ(l, "the follower does not come to %s at %#" PRIx64,
-                  exit_describe(&l->exit[0], x, sizeof x), l->exit[0].rip);
+    char x[100], place[PLACE_MAX];
+    return differ(l, "the follower does not come to %s at %s",
+                  exit_describe(&l->exit[0], x, sizeof x),
+                  place_phrase(l->exit[0].rip, &l->exit[0].cs, place, sizeof place));
 }
 
 /* Run the follower once; a private exit is answered, *visible says if it was not. */
@@ -265,9 +271,10 @@ static bool catch_up(struct lockstep *l, uint64_t icount)
         if (!follow_once(l, icount - boot_cpu(f)->icount, &visible))
             return false;
         if (visible) {
-            char b[100];
-            return differ(l, "only the follower exits: %s at %#" PRIx64 ", instruction %" PRIu64,
-                          exit_describe(&l->exit[1], b, sizeof b), l->exit[1].rip,
+            char b[100], place[PLACE_MAX];
+            return differ(l, "only the follower exits: %s at %s, instruction %" PRIu64,
+                          exit_describe(&l->exit[1], b, sizeof b),
+                          place_phrase(l->exit[1].rip, &l->exit[1].cs, place, sizeof place),
                           boot_cpu(f)->icount);
         }
     }

@@ -98,7 +98,8 @@ void vm_begin(struct vm *vm)
     unsigned engine = engine_number(vm->cfg.engine);
     vm->host_base_ns = host_monotonic_ns();
     if (vm->trace)
-        vm->trace->ctx.engine = (uint8_t)engine;
+        vm->trace->ctx.who.engine = engine & 7;
+    vcpu_trace_here(boot_cpu(vm));
     trace_emit(vm->trace, TRACE_START, engine, vm->cfg.mmu, vm->cfg.seed);
 }
 

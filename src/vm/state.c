@@ -49,7 +49,8 @@ static const struct saved members[] = {
 /* Of the trace: in the midst of a turn its events still have the stamp of its beginning. */
 static const struct saved context[] = {
     SAVED(struct trace_context, vtime_ns), SAVED(struct trace_context, icount),
-    SAVED(struct trace_context, rip), SAVED(struct trace_context, cause),
+    SAVED(struct trace_context, place), SAVED(struct trace_context, cs),
+    SAVED(struct trace_context, cause),
 };
 
 /* A load under way: what was read that a later part still needs. */
@@ -136,14 +137,16 @@ static const char *get_devices(struct vm *vm, struct loading *l)
 
 static void put_context(struct vm *vm, struct bytes_out *o)
 {
-    const struct trace_context none = { 0 };
-    saved_put(context, NELEM(context), vm->trace ? &vm->trace->ctx : &none, o);
+    const struct trace_context none = { 0 }, *c = vm->trace ? &vm->trace->ctx : &none;
+    saved_put(context, NELEM(context), c, o);
+    bytes_put_u64(o, c->who.segmented);
 }
 
 static const char *get_context(struct vm *vm, struct loading *l)
 {
-    struct trace_context unused;
-    saved_get(context, NELEM(context), vm->trace ? &vm->trace->ctx : &unused, l->in);
+    struct trace_context unused = { 0 }, *c = vm->trace ? &vm->trace->ctx : &unused;
+    saved_get(context, NELEM(context), c, l->in);
+    c->who.segmented = bytes_get_u64(l->in) & 1;
     return NULL;
 }
 

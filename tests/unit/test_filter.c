@@ -25,17 +25,17 @@ static const char *engine_of(const void *arg, unsigned engine)
 static const struct trace_text text = { .engine_name = engine_of };
 
 static const struct trace_event io_out = {
-    .seq = 10, .vtime_ns = 1500000, .icount = 700, .rip = 0x100006, .cause_back = 0,
-    .kind = TRACE_EXIT, .layer = LAYER_CPU, .engine = 1,
+    .seq = 10, .vtime_ns = 1500000, .icount = 700, .place = 0x100006, .cause_back = 0,
+    .kind = TRACE_EXIT, .who.engine = 1,
     .arg = { EXIT_IO, 0x03f80000, 0x41 },
 };
 static const struct trace_event io_write = {
-    .seq = 11, .vtime_ns = 1500000, .rip = 0x100006, .cause_back = 1, .kind = TRACE_IO_WRITE,
-    .layer = LAYER_IO, .engine = 1, .arg = { 0x3f8, 1, 0x41 },
+    .seq = 11, .vtime_ns = 1500000, .place = 0x100006, .cause_back = 1, .kind = TRACE_IO_WRITE,
+    .who.engine = 1, .arg = { 0x3f8, 1, 0x41 },
 };
-static const struct trace_event mark = { .seq = 12, .kind = TRACE_MARK, .layer = LAYER_VM, .arg = { 7 } };
+static const struct trace_event mark = { .seq = 12, .kind = TRACE_MARK, .arg = { 7 } };
 static const struct trace_event fault = {
-    .seq = 13, .kind = TRACE_FAULT_TRUE, .layer = LAYER_VM, .arg = { 0xdeadb000, 6, VEC_PF },
+    .seq = 13, .kind = TRACE_FAULT_TRUE, .arg = { 0xdeadb000, 6, VEC_PF },
 };
 static const struct trace_event strange = { .seq = 14, .kind = 63, .arg = { 1, 2, 3 } };
 
@@ -173,7 +173,7 @@ static void every_argument_is_a_field(void **state)
                 continue;
             const char *name = strcmp(arg, "rip") ? arg : "to";
             const struct trace_field *f = trace_field_find(name, strlen(name));
-            struct trace_event e = { .kind = (uint8_t)k, .engine = 5, .arg = { 5, 5, 5 } };
+            struct trace_event e = { .kind = (uint8_t)k, .who.engine = 5, .arg = { 5, 5, 5 } };
             uint64_t v;
             assert_non_null(f);
             assert_true(trace_field_value(f, &e, &v));
@@ -212,6 +212,11 @@ static void an_exits_parts_are_its_fields(void **state)
     assert_true(matches("cr==3 && value==0x1000", &e));
     e.arg[0] = 0x7777;          /* a reason that is none */
     assert_true(matches("exit==0x7777 && !port && !value", &e));
+    e = (struct trace_event){ .kind = TRACE_MARK, .place = UINT64_C(0xffff0000) << 32 | 0xfffffff0, .cs = 0xf000,
+                              .who.segmented = 1 };
+    assert_true(matches("place==f000:fff0 && rip==0xfffffff0 && cs==0xf000 && ip==0xfff0", &e));
+    assert_true(matches("place = F000:0000fff0 and not place != f000:fff0", &e));
+    assert_false(matches("place==f000:ffff || place==f001:fff0", &e));
 }
 
 static void filters_combine(void **state)

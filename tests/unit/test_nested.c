@@ -219,7 +219,7 @@ static void test_events(void **state)
     assert_int_equal(t->ring->head, 1);
     const struct trace_event *e = &t->ring->event[1];
     assert_int_equal(e[0].kind, TRACE_NESTED_ZAP);
-    assert_int_equal(e[0].layer, LAYER_MEM);
+    assert_int_equal(trace_layer(e[0].kind), LAYER_MEM);
     assert_int_equal(e[0].arg[0], M2);
     free_tables(n);
     trace_free(t);

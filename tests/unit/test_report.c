@@ -30,7 +30,7 @@ static char *page_of(const char *guest, uint64_t n)
     struct store *s = store_record(NULL, NULL, info, why, sizeof why);
     assert_non_null(s);
     for (uint64_t i = 1; i <= n; i++) {
-        struct trace_event e = { .seq = i, .vtime_ns = i * i, .kind = (uint8_t)(i % 64), .rip = i % 7,
+        struct trace_event e = { .seq = i, .vtime_ns = i * i, .kind = (uint8_t)(i % 64), .place = i % 7,
                                  .arg = { i % 5 ? EXIT_IO : i * 977, i * 0x123456789, i } };
         store_sink(s, &e, 1);
     }

@@ -76,7 +76,7 @@ static const struct { const char *path, *why; } not_saved[] = {
     { "soft.cc_dst", "flags are saved worked out" }, { "soft.cc_op", "flags are saved worked out" },
     { "soft.flags", "its bit 0 is one of those" },
     { "soft.flat", "of the segments" }, { "soft.cpl", "of the segments" }, { "soft.mode", "of CR0, EFER, CS" },
-    { "soft.code_ctx", "of mode and segments" }, { "soft.watching", "of DR7 and CR0" },
+    { "soft.code_ctx", "of mode and segments" }, { "soft.code", "of mode and segments" }, { "soft.watching", "of DR7 and CR0" },
     { "soft.ctl", "set_controls() brings them" },
     { "soft.map_gen", "decoded code, of which there is none after loading" },
     { "soft.single", "how code is decoded" },

@@ -221,7 +221,7 @@ static void other_machine(unsigned g, enum mmu_kind mmu, uint64_t at)
     if (snapshot_load(b->vm, &io, why, sizeof why))
         fail_msg("%s", why);
     assert_true(vm_hash(b->vm) == hash);
-    b->trace->ctx.engine = 0;
+    b->trace->ctx.who.engine = 0;
     b->trace->ring->head = b->trace->ring->tail = seq;
     b->trace->room_to = 0;
     from_here(b, seq);

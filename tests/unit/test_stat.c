@@ -21,7 +21,7 @@ static uint64_t seq, now_ns;
 static void add(struct exit_stat *s, enum trace_kind kind, uint64_t rip,
                 uint64_t a0, uint64_t a1, uint64_t a2)
 {
-    struct trace_event e = { .seq = ++seq, .vtime_ns = now_ns, .rip = rip, .arg = { a0, a1, a2 },
+    struct trace_event e = { .seq = ++seq, .vtime_ns = now_ns, .place = rip, .arg = { a0, a1, a2 },
                              .kind = (uint8_t)kind };
     stat_add(s, &e);
 }
@@ -145,9 +145,9 @@ static void vcpus_do_not_mix(void **state)
     struct exit_stat *s = stat_new();
     struct trace_event e[4] = {
         { .seq = 1, .kind = TRACE_EXIT, .arg = { EXIT_HLT } },
-        { .seq = 2, .kind = TRACE_EXIT, .arg = { EXIT_CPUID }, .vcpu = 1 },
+        { .seq = 2, .kind = TRACE_EXIT, .arg = { EXIT_CPUID }, .who.vcpu = 1 },
         { .seq = 3, .kind = TRACE_RESUME, .arg = { RETIRE, 0, 5000 } },
-        { .seq = 4, .kind = TRACE_RESUME, .arg = { RETIRE, 0, 1000 }, .vcpu = 1 },
+        { .seq = 4, .kind = TRACE_RESUME, .arg = { RETIRE, 0, 1000 }, .who.vcpu = 1 },
     };
     stat_sink(s, e, 4);
     expect_row(s, STAT_BY_REASON, "HLT", "1 50.00% 83.33%");

@@ -23,8 +23,8 @@
 /* Event number i of every trace here. */
 static struct trace_event event(uint64_t i)
 {
-    return (struct trace_event){ .seq = i, .vtime_ns = 10 * i, .icount = 3 * i, .rip = 0x1000 + i % 64,
-        .arg = { i % 3, i, ~i }, .kind = (uint8_t)(i % N_TRACE_KINDS), .layer = LAYER_VM };
+    return (struct trace_event){ .seq = i, .vtime_ns = 10 * i, .icount = 3 * i, .place = 0x1000 + i % 64,
+        .arg = { i % 3, i, ~i }, .kind = (uint8_t)(i % N_TRACE_KINDS) };
 }
 
 static void emit(struct trace_writer *w, uint64_t from, uint64_t to)
@@ -215,13 +215,20 @@ static struct trace_event likely_event(uint64_t i)
                                         EXIT_EXCEPTION, 0x7777 };
     uint64_t phase = i / 500;
     struct trace_event e = { .seq = i, .vtime_ns = 10 * i, .icount = 3 * i,
-        .rip = 0x100000 + phase * 0x1000 + any(40) * 4, .cause_back = (uint32_t)any(i < 4 ? 1 : 4),
-        .kind = (uint8_t)any(N_TRACE_KINDS), .layer = (uint8_t)any(N_LAYERS), .engine = (uint8_t)(phase % 2),
+        .place = 0x100000 + phase * 0x1000 + any(40) * 4, .cause_back = (uint32_t)any(i < 4 ? 1 : 4),
+        .kind = (uint8_t)any(N_TRACE_KINDS), .who.engine = phase & 1,
         .arg = { any(4), any(3) ? any(100) : phase << 12, any(2) ? any(1000) : UINT64_MAX } };
     if (any(3) == 0) {
         e.kind = TRACE_EXIT;
         e.arg[0] = reasons[any(NELEM(reasons))];
         e.arg[1] = any(2) ? (0x3f8 + phase) << 16 : any(UINT32_MAX);
+    }
+    e.cs = 8;
+    if (phase % 4 == 1 && i % 3) {      /* in real mode, or in a segment far up */
+        uint32_t base = i % 8 ? 0x7c00 : 0xfffe0000;
+        e.place = (uint64_t)base << 32 | (base + i % 40);
+        e.cs = i % 8 ? 0x7c0 : 0x10;
+        e.who.segmented = 1;
     }
     return e;
 }
@@ -248,6 +255,8 @@ static const char *const filters[] = {
     "time in 20us..21us", "seq in (1, 64, 65, 4096, 4097, 9000)", "cause", "cause==500", "engine==1 && MARK",
     "value == 0xffffffffffffffff", "!(kind in (EXIT, MARK)) && !port", "vector==2 || line==3", "not exit",
     "exit==0x7777", "error & 2", "layer==io && size!=1", "icount > 26990", "msr", "n < 0", "address==0",
+    "place==07c0:0009", "place != 7c0:9", "cs==0x7c0 && ip<8", "rip in 0x7c00..0x7c07", "ip==0x103010", "cs==8",
+    "rip==0010:00000008", "rip>0xfffe0000", "ip in 8..10 && MARK",
 };
 
 static void searches_find_what_looking_finds(void **state)
@@ -348,7 +357,7 @@ static void the_index_saves_looking(void **state)
     struct trace_writer *w = trace_writer_open(path, NULL, NULL);
     for (uint64_t i = 0; i < 100 * TRACE_BLOCK_EVENTS; i++) {
         uint64_t block = i / TRACE_BLOCK_EVENTS;
-        struct trace_event e = { .seq = i + 1, .kind = TRACE_IO_READ, .rip = 0x1000 * (block ^ 37),
+        struct trace_event e = { .seq = i + 1, .kind = TRACE_IO_READ, .place = 0x1000 * (block ^ 37),
                                  .arg = { 0x100 + (block * 7919 % 256), 1, i } };
         trace_writer_sink(w, &e, 1);
     }

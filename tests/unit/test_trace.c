@@ -49,19 +49,21 @@ static void events_are_stamped(void **state)
 {
     (void)state;
     struct trace *t = ring_of(4);
-    t->ctx = (struct trace_context){ .vtime_ns = 10, .icount = 11, .rip = 12, .engine = 1, .vcpu = 2 };
+    t->ctx = (struct trace_context){ .vtime_ns = 10, .icount = 11, .place = 12,
+                                     .cs = 8, .who = { .engine = 1, .vcpu = 2 } };
     trace_emit(t, TRACE_SHADOW_FILL, 13, 14, 15);
     const struct trace_event *e = &t->ring->event[1];
     assert_int_equal(e->seq, 1);
     assert_int_equal(e->vtime_ns, 10);
     assert_int_equal(e->icount, 11);
-    assert_int_equal(e->rip, 12);
+    assert_int_equal(e->place, 12);
     assert_int_equal(e->arg[0], 13);
     assert_int_equal(e->arg[2], 15);
     assert_int_equal(e->kind, TRACE_SHADOW_FILL);
-    assert_int_equal(e->layer, LAYER_MEM);
-    assert_int_equal(e->engine, 1);
-    assert_int_equal(e->vcpu, 2);
+    assert_int_equal(trace_layer(e->kind), LAYER_MEM);
+    assert_int_equal(e->who.engine, 1);
+    assert_int_equal(e->who.vcpu, 2);
+    assert_int_equal(e->cs, 8);
     assert_int_equal(e->cause_back, 0);
     trace_free(t);
 }

@@ -68,9 +68,26 @@ static void as_line(FILE *f, const struct trace_event *e) { trace_text_line(&wor
 static void as_json(FILE *f, const struct trace_event *e) { trace_text_json(&words, e, f); }
 
 static const struct trace_event an_exit = {
-    .seq = 12, .vtime_ns = 1000000345, .icount = 345, .rip = 0x1000, .kind = TRACE_EXIT,
-    .layer = LAYER_CPU, .arg = { EXIT_IO, 0x03f80000, 0x41 }, .cause_back = 2,
+    .seq = 12, .vtime_ns = 1000000345, .icount = 345, .place = 0x1000, .cs = 8,
+    .kind = TRACE_EXIT,
+    .arg = { EXIT_IO, 0x03f80000, 0x41 }, .cause_back = 2,
 };
+
+/* In real mode, behind a jump to 07c0:0009. */
+static const struct trace_event in_segment = {
+    .seq = 13, .vtime_ns = 5, .place = UINT64_C(0x7c00) << 32 | 0x7c09, .cs = 0x7c0,
+    .who.segmented = 1, .kind = TRACE_MARK, .arg = { 2 },
+};
+
+static void a_place_in_a_segment_is_cs_and_ip(void **state)
+{
+    (void)state;
+    char *line = written(as_line, &in_segment), *json = written(as_json, &in_segment);
+    assert_string_equal(line, "        13    0.000000005    07c0:0009           vm   MARK         n 2\n");
+    assert_non_null(strstr(json, "\"rip\":\"0x7c09\",\"cs\":\"0x7c0\",\"vcpu\":0,\"place\":\"07c0:0009\""));
+    free(line);
+    free(json);
+}
 
 static void a_line_has_its_columns(void **state)
 {
@@ -86,7 +103,7 @@ static void json_is_one_object_on_a_line(void **state)
     (void)state;
     char *text = written(as_json, &an_exit);
     assert_string_equal(text, "{\"seq\":12,\"vtime_ns\":1000000345,\"icount\":345,\"rip\":\"0x1000\","
-        "\"vcpu\":0,\"engine_name\":\"soft\",\"layer\":\"cpu\",\"kind\":\"EXIT\",\"cause\":10,"
+        "\"cs\":\"0x8\",\"vcpu\":0,\"engine_name\":\"soft\",\"layer\":\"cpu\",\"kind\":\"EXIT\",\"cause\":10,"
         "\"reason\":\"IO\",\"qual\":\"0x3f80000\",\"extra\":\"0x41\","
         "\"text\":\"IO out 0x3f8 size 1 value 0x41\"}\n");
     free(text);
@@ -99,9 +116,9 @@ static void any_event_is_one_line(void **state)
     static const uint64_t values[] = { 0, 1, 7, ~UINT64_C(0) };
     for (unsigned kind = 0; kind < 256; kind++)
         for (size_t i = 0; i < NELEM(values); i++) {
-            struct trace_event e = { .seq = values[i], .kind = (uint8_t)kind, .layer = (uint8_t)kind,
-                .arg = { values[i], values[i], values[i] }, .rip = values[i],
-                .vtime_ns = values[i], .engine = (uint8_t)values[i] };
+            struct trace_event e = { .seq = values[i], .kind = (uint8_t)kind,
+                .arg = { values[i], values[i], values[i] }, .place = values[i],
+                .vtime_ns = values[i], .who = { values[i] & 1, values[i] & 7, values[i] & 15 } };
             char *line = written(as_line, &e), *json = written(as_json, &e);
             assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
             assert_ptr_equal(strchr(json, '\n'), json + strlen(json) - 1);
@@ -471,6 +488,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arguments_have_names_and_words),
         cmocka_unit_test(a_line_has_its_columns),
+        cmocka_unit_test(a_place_in_a_segment_is_cs_and_ip),
         cmocka_unit_test(json_is_one_object_on_a_line),
         cmocka_unit_test(any_event_is_one_line),
         cmocka_unit_test(why_goes_back_to_the_beginning),

@@ -207,7 +207,7 @@ static void assert_delivered(const struct trace_event *e, unsigned vector, uint6
 {
     assert_int_equal(e->arg[0], vector);
     assert_int_equal(e->arg[1], HANDLER + 16 * vector);
-    assert_int_equal(e->rip, rip);
+    assert_int_equal(e->place, rip);
     assert_int_equal(e->icount, icount);
     assert_int_equal(e->vtime_ns, icount + ports * PORT_NS);
 }
@@ -248,7 +248,7 @@ static void test_interrupt_has_its_place(void **state)
 
     (void)state;
     assert_int_equal(inject->arg[0], 0x20);
-    assert_int_equal(inject->rip, CODE + 34);
+    assert_int_equal(inject->place, CODE + 34);
     assert_int_equal(inject->icount, deliver->icount);
     assert_int_equal(inject->vtime_ns, deliver->vtime_ns);
     assert_in_range(inject->icount, 18, 10000);

@@ -272,6 +272,7 @@ static EXIT_PATH void kvm_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
     if (k->stale)
         kvm_renew_tables(v);
     next_record(v, x);
+    x->cs = kvm_code_segment(k);
     k->in_record = true;
     v->n_exits++;
     v->irq_ready = k->run->ready_for_interrupt_injection && k->run->if_flag && !k->step.owes_db;
@@ -347,8 +348,9 @@ static int kvm_inject(struct vcpu *v, const struct event *e)
 {
     struct kvm_cpu *k = v->priv;
     int err = inject_event(v, e);
+    struct code_segment cs = kvm_code_segment(k);
     if (!err)
-        vcpu_log_injection(v, k->run->s.regs.regs.rip, e);
+        vcpu_log_injection(v, k->run->s.regs.regs.rip, &cs, e);
     return err;
 }
 

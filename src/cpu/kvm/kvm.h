@@ -209,6 +209,7 @@ void io_insn_parse(const uint8_t *bytes, size_t n, unsigned code_bytes, struct i
 
 /* state.c */
 unsigned kvm_code_bytes(const struct kvm_cpu *k);       /* default address size: 2, 4 or 8 */
+struct code_segment kvm_code_segment(const struct kvm_cpu *k);  /* for the trace */
 /* Host address of the n bytes at gla, which lie in one page; access: WALK_READ, WALK_FETCH ...
  * NULL: the guest's page tables map nothing there that may be accessed so. */
 void *kvm_hva(const struct vcpu *v, gla_t gla, size_t n, unsigned access);

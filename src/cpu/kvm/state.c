@@ -372,6 +372,18 @@ EXIT_PATH unsigned kvm_code_bytes(const struct kvm_cpu *k)
     return r->cs.db ? 4 : 2;
 }
 
+/* How places in the code that runs now are said. */
+EXIT_PATH struct code_segment kvm_code_segment(const struct kvm_cpu *k)
+{
+    const struct kvm_sregs *r = &k->run->s.regs.sregs;
+    bool flat = (r->efer & EFER_LMA) && r->cs.l;
+    bool real = !(r->cr0 & CR0_PE), v86 = k->run->s.regs.regs.rflags & FLAG_VM;
+    uint32_t base = flat ? 0 : (uint32_t)r->cs.base;
+
+    return (struct code_segment){ .base = base, .sel = r->cs.selector,
+                                  .segmented = base || real || (v86 && !flat) };
+}
+
 /* WALK_PEEK: the walk sets no A and D bits, for it is us who look, not the guest. */
 EXIT_PATH void *kvm_hva(const struct vcpu *v, gla_t gla, size_t n, unsigned access)
 {

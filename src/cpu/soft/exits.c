@@ -35,6 +35,7 @@ struct vmexit *soft_exit_record(struct soft *s, enum exit_reason reason)
     x->raw = reason;
     x->rip = at_insn ? rip_mask(s, uop_rip(s, s->cur)) :
              s->delivering.type == EVENT_SOFTWARE ? s->restart_rip : s->rip;
+    x->cs = s->code;
     if (at_insn) {
         x->len = s->cur->len;
         copy_bytes(s, x);

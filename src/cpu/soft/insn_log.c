@@ -35,6 +35,7 @@ void insn_log_begin(struct soft *s)
 void insn_log_start(struct soft *s)
 {
     s->logged_rip = s->rip;
+    s->logged_code = s->code;
 }
 
 static void emit(struct soft *s)
@@ -58,7 +59,7 @@ void insn_log_retired(struct soft *s)
         return;
     struct trace *t = s->v->trace;
     struct trace_context before = t->ctx;
-    t->ctx.rip = s->logged_rip;
+    trace_set_place(&t->ctx, s->logged_rip, &s->logged_code);
     t->ctx.icount = s->icount;
     t->ctx.vtime_ns = vcpu_time_at(s->v, s->icount);
     emit(s);

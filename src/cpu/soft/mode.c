@@ -47,14 +47,29 @@ static bool is_flat(const struct soft *s)
            flat_data(&s->seg[SEG_DS]) && flat_data(&s->seg[SEG_ES]) && flat_data(&s->seg[SEG_SS]);
 }
 
+/* How places in the code that runs now are said. */
+static struct code_segment code_segment_of(const struct soft *s)
+{
+    const struct segment *cs = &s->seg[SEG_CS];
+    uint32_t base = s->mode == MODE_LONG64 ? 0 : (uint32_t)cs->base;
+
+    return (struct code_segment){ .base = base, .sel = cs->sel,
+        .segmented = base || s->mode == MODE_REAL || s->mode == MODE_V86 };
+}
+
 /* With the place and time of the instruction that changes the mode, like a DELIVER: in the log
- * the two may stand side by side, and time must not go back. */
+ * the two may stand side by side, and time must not go back.  RIP and CS have moved on by now,
+ * but s->restart_rip and s->code are still those of the instruction, or of the place that an
+ * interrupt came before.  If the monitor loads another state there is no instruction, and the
+ * place is where the CPU stands now. */
 static void log_mode(struct soft *s, enum cpu_mode from)
 {
     uint64_t retired = s->cur ? s->icount - s->cur->left : s->icount;
+    bool moved = s->in_system || s->delivering.type != EVENT_NONE;
+    struct code_segment here = code_segment_of(s);
 
-    vcpu_log_at(s->v, s->in_system ? s->restart_rip : s->rip, retired, TRACE_MODE, from, s->mode,
-                0);
+    vcpu_log_at(s->v, moved ? s->restart_rip : s->rip, moved ? &s->code : &here, retired,
+                TRACE_MODE, from, s->mode, 0);
 }
 
 void soft_mode_changed(struct soft *s)
@@ -72,4 +87,5 @@ void soft_mode_changed(struct soft *s)
     tlb_choose(s);
     if (s->mode != old)
         log_mode(s, old);
+    s->code = code_segment_of(s);
 }

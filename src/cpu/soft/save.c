@@ -20,7 +20,8 @@ static const struct saved members[] = {
     PLAIN(sfmask), PLAIN(kernel_gs_base), PLAIN(tsc_aux), PLAIN(sysenter_cs), PLAIN(sysenter_esp),
     PLAIN(sysenter_eip), PLAIN(pat), PLAIN(fpu), PLAIN(pending_db), PLAIN(kept_db),
     PLAIN(late_input_at), PLAIN(late_input_value), PLAIN(supplied), PLAIN(logged_icount),
-    PLAIN(logged_rip), PLAIN(logged_gpr), PLAIN(obstacle_at), PLAIN(undelivered.step),
+    PLAIN(logged_rip), PLAIN(logged_code.base), PLAIN(logged_code.sel),
+    TRUTH(logged_code.segmented), PLAIN(logged_gpr), PLAIN(obstacle_at), PLAIN(undelivered.step),
     PLAIN(undelivered.cause_at), TRUTH(irq_shadow), TRUTH(db_shadow), TRUTH(halted),
     TRUTH(late_input), TRUTH(in_shadow), TRUTH(log_insns),
 };

@@ -109,7 +109,7 @@ static int soft_inject(struct vcpu *v, const struct event *e)
         return -EAGAIN;
     s->inject = *e;
     v->irq_ready = false;
-    vcpu_log_injection(v, s->rip, e);
+    vcpu_log_injection(v, s->rip, &s->code, e);
     return 0;
 }
 

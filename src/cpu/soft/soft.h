@@ -144,6 +144,7 @@ struct soft {
     struct soft_blocks *blocks; /* block.c's own */
     struct jump_entry  *jumps;  /* block.c: blocks by RIP                                      */
     uint64_t code_ctx;          /* CS base and mode: which blocks fit (soft_mode_changed)      */
+    struct code_segment code;   /* for the trace: CS as soft_mode_changed() saw it last        */
     uint32_t map_gen;           /* counts TLB flushes: older jump entries are void             */
     bool     watching;          /* DR7 has data breakpoints, or #AC is on: no fast accesses    */
     bool     single;            /* blocks of one instruction                                   */
@@ -155,6 +156,7 @@ struct soft {
     /* -- a log of every instruction (insn_log.c) -- */
     bool     log_insns;         /* the trace wants INSN events                                 */
     uint64_t logged_icount, logged_rip;     /* so far; and where the next one to log began     */
+    struct code_segment logged_code;
     uint64_t logged_gpr[16];
     struct event raised;        /* by fault_because(), for the run loop                        */
 

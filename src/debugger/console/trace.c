@@ -47,7 +47,7 @@ static void put_event(struct console *c, const struct trace_event *e)
  * print forwards from there.  The store skips whole blocks that cannot match, in both
  * directions.
  *
- *        seq      virtual s          rip  because  by   kind         what
+ *        seq      virtual s        place  because  by   kind         what
  *       8836    0.002962693       100cf1     8835  vm   MARK         n 2  <main+0x161>
  */
 static enum console_result log_last(struct console *c, const struct filter *f, uint64_t n)

@@ -40,6 +40,22 @@ void explain_say_place(const struct explain_input *in, uint64_t at, FILE *out)
         fprintf(out, " (%s)", where);
 }
 
+void explain_say_code(const struct explain_input *in, const struct code_segment *cs, uint64_t rip,
+                      FILE *out)
+{
+    char place[PLACE_MAX];
+    if (cs->segmented)
+        fprintf(out, "%s, linear ", place_text(rip, cs, place, sizeof place));
+    explain_say_place(in, cs->segmented ? (uint32_t)(cs->base + rip) : rip, out);
+}
+
+/* The same of an instruction in the segment that CS holds. */
+static void say_code_at(const struct explain_input *in, uint64_t rip, FILE *out)
+{
+    struct code_segment cs = state_code_segment(in->cpu);
+    explain_say_code(in, &cs, rip, out);
+}
+
 void explain_say_not_mapped(const struct explain_input *in, FILE *out)
 {
     fprintf(out, explain_is_paged(in->cpu) ? "which the page tables at cr3 %#" PRIx64 " do not map"
@@ -161,7 +177,7 @@ static void guess_triple_fault(const struct explain_input *in, FILE *out)
     gla_t at = explain_linear(c, SEG_CS, c->rip);
     fputs("Why: an exception could not be delivered, nor the double fault that came of it.\n"
           "  It was at ", out);
-    explain_say_place(in, c->rip, out);
+    say_code_at(in, c->rip, out);
     fprintf(out, "; IDT at %#" PRIx64 " limit %#x, cr0 %#" PRIx64
             ", cr2 %#" PRIx64 ", cr3 %#" PRIx64 "\n",
             c->idtr.base, c->idtr.limit, c->cr0, c->cr2, c->cr3);
@@ -200,7 +216,7 @@ static void explain_halt(const struct explain_input *in, FILE *out)
 {
     const struct cpu_state *c = in->cpu;
     fputs("Why: the CPU is in HLT at ", out);
-    explain_say_place(in, c->rip - 1, out);     /* it stands behind its one byte */
+    say_code_at(in, c->rip - 1, out);       /* it stands behind its one byte */
     if (!(c->rflags & FLAG_IF))
         fputs(" with interrupts off (IF=0): nothing but a reset ends that.\n"
               "  Many guests stop so on purpose (cli; hlt). To wait for an interrupt: sti; hlt.\n",
@@ -217,7 +233,7 @@ static void explain_halt(const struct explain_input *in, FILE *out)
 static void explain_refused(const struct explain_input *in, FILE *out)
 {
     fputs("Why: --strict ends a run at the first access that no device answers, which is at ", out);
-    explain_say_place(in, in->cpu->rip, out);
+    say_code_at(in, in->cpu->rip, out);
     fputs(".\n  `vitrine engines --machine` lists what this machine has.\n", out);
 }
 

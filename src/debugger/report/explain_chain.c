@@ -144,12 +144,12 @@ static void say_instruction(const struct explain_input *in, const struct deliver
 {
     const struct cpu_state *c = in->cpu;
     gla_t at = explain_linear(c, SEG_CS, st->rip);
+    struct code_segment cs = state_code_segment(c);
     uint8_t bytes[15];
     unsigned n = 0;
     struct insn insn;
-    if (at != st->rip)
-        fprintf(out, "%04x:%04" PRIx64 ", linear ", st->cs, st->rip);
-    explain_say_place(in, at, out);
+    cs.sel = st->cs;
+    explain_say_code(in, &cs, st->rip, out);
     while (n < sizeof bytes && in->read(in->arg, at + n, bytes + n, 1))
         n++;
     if (!n && st->vector != VEC_PF) {

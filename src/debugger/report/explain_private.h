@@ -10,6 +10,7 @@
 #include "base/x86.h"
 #include "cpu/decode.h"
 #include "cpu/delivery.h"
+#include "cpu/regs.h"
 #include "cpu/state.h"
 #include "debugger/report/explain.h"
 
@@ -50,6 +51,11 @@ void explain_fold(const char *text, FILE *out);
 /* Print an address, and its symbol and source line if there are any: "0x100010 <main+0x4>
  * (kernel.c:12)". */
 void explain_say_place(const struct explain_input *in, uint64_t at, FILE *out);
+
+/* Print a place in code as the CPU's mode says places, and its symbol if there is one:
+ * "0x100010 <main+0x4>", "07c0:0009, linear 0x7c09 <start+0x9>". */
+void explain_say_code(const struct explain_input *in, const struct code_segment *cs, uint64_t rip,
+                      FILE *out);
 
 /* Print why there is nothing at an address: "which the page tables at cr3 0x... do not map". */
 void explain_say_not_mapped(const struct explain_input *in, FILE *out);

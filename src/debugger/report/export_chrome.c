@@ -114,10 +114,10 @@ static void put_slice(struct chrome *c, const struct trace_event *e, const struc
     fputs(",\"name\":\"", c->out);
     put_text(c->out, name_of(e));
     fprintf(c->out, "\",\"args\":{\"seq\":%" PRIu64 ",\"vtime_ns\":%" PRIu64
-            ",\"rip\":\"0x%" PRIx64 "\",\"what\":\"", e->seq, e->vtime_ns, e->rip);
+            ",\"rip\":\"0x%" PRIx64 "\",\"what\":\"", e->seq, e->vtime_ns, trace_linear(e));
     put_text(c->out, trace_text_args(x, e, text, sizeof text));
     fputc('"', c->out);
-    if (symbols_format(x->symbols, e->rip, text, sizeof text)[0]) {
+    if (symbols_format(x->symbols, trace_linear(e), text, sizeof text)[0]) {
         fputs(",\"symbol\":\"", c->out);
         put_text(c->out, text);
         fputc('"', c->out);
@@ -299,8 +299,10 @@ static bool export_event(void *arg, uint64_t index, const struct trace_event *ev
         c->place[index] = c->place[c->exit_index];
         return !ferror(c->out);
     }
+    unsigned track = e.kind < N_TRACE_KINDS ? trace_layer(e.kind) : LAYER_BASE;
     struct place *p = &c->place[index];
-    *p = (struct place){ at, (uint32_t)future, e.kind == TRACE_EXIT ? EXITS_TRACK : e.layer, true };
+    *p = (struct place){ at, (uint32_t)future,
+                         e.kind == TRACE_EXIT ? EXITS_TRACK : (uint8_t)track, true };
     if (e.kind == TRACE_EXIT) {
         c->exit = e;
         c->exit_index = index;

@@ -181,7 +181,7 @@ static bool export_event(void *arg, uint64_t index, const struct trace_event *e)
         uint32_t future;
         uint64_t arg[3];
     } r = { c->last_ns, e->kind, e->seq, e->cause_back ? e->seq - e->cause_back : 0, e->icount,
-            e->rip, e->vcpu, (uint32_t)future, { e->arg[0], e->arg[1], e->arg[2] } };
+            trace_linear(e), e->who.vcpu, (uint32_t)future, { e->arg[0], e->arg[1], e->arg[2] } };
     return fwrite(&r, sizeof r, 1, c->out) == 1;
 }
 

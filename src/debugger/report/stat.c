@@ -88,7 +88,7 @@ static void begin_exit(struct pending *p, const struct trace_event *e)
     exit_unpack((unsigned)e->arg[0], e->arg[1], e->arg[2], &x);
     p->has[STAT_BY_REASON] = p->has[STAT_BY_RIP] = true;
     p->key[STAT_BY_REASON] = e->arg[0];
-    p->key[STAT_BY_RIP] = e->rip;
+    p->key[STAT_BY_RIP] = trace_linear(e);
     if (x.reason == EXIT_IO) {
         p->has[STAT_BY_PORT] = true;
         p->key[STAT_BY_PORT] = x.io.port | (x.io.in ? PORT_IN : 0);
@@ -129,7 +129,7 @@ static void count_sleep(struct exit_stat *s, struct pending *p, const struct tra
  * lost) the exit ends with the next EXIT or STOP, and took no time. */
 void stat_add(struct exit_stat *s, const struct trace_event *e)
 {
-    struct pending *p = &s->pending[e->vcpu];
+    struct pending *p = &s->pending[e->who.vcpu];
     if (!s->any)
         s->first_ns = e->vtime_ns;
     s->any = true;

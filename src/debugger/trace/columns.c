@@ -25,6 +25,7 @@ struct trace_columns {
     const struct trace_file *file;
     const struct trace_block *block;
     size_t               n, cap;
+    unsigned             n_stored;          /* columns that this version of the format has */
     struct column_header head[N_COLUMNS];
     const uint8_t       *packed[N_COLUMNS];
     uint64_t            *value;             /* N_COLUMNS + 1 (word 7) of cap + PAD each */
@@ -97,11 +98,15 @@ static uint64_t *room_of(struct trace_columns *c, size_t column)
 /* Where each column's bytes are; NULL, or what is wrong. */
 static const char *read_table(struct trace_columns *c, const uint8_t *content, size_t n_bytes)
 {
-    if (n_bytes < sizeof c->head)
+    size_t table = c->n_stored * sizeof c->head[0];
+    if (n_bytes < table)
         return "it is shorter than any block is";
-    memcpy(c->head, content, sizeof c->head);
-    content += sizeof c->head;
-    n_bytes -= sizeof c->head;
+    memcpy(c->head, content, table);
+    content += table;
+    n_bytes -= table;
+    for (size_t i = c->n_stored; i < N_COLUMNS; i++)        /* all 0 in this file */
+        c->head[i] = (struct column_header){ .coding = RAW,
+                                             .sum = trace_sum(TRACE_SUM_START, content, 0) };
     for (size_t i = 0; i < N_COLUMNS; i++) {
         const struct column_header *h = &c->head[i];
         if (h->width > 8 || (h->width & (h->width - 1)))
@@ -132,9 +137,11 @@ int trace_columns_open(struct trace_columns *c, const struct trace_file *f, size
         return -ENOMEM;
     }
     size_t n_bytes = h.packed_bytes - h.index_bytes;
+    c->n_stored = trace_columns_in(trace_file_version(f));
+    size_t table = c->n_stored * sizeof c->head[0];
     bool whole = trace_sum(TRACE_SUM_START, content, h.index_bytes) == h.index_sum
               && trace_sum(TRACE_SUM_START, content + h.index_bytes,
-                           n_bytes < sizeof c->head ? n_bytes : sizeof c->head) == h.table_sum;
+                           n_bytes < table ? n_bytes : table) == h.table_sum;
     c->complaint = whole ? read_table(c, content + h.index_bytes,
                                       n_bytes) : "its checksum is wrong";
     if (!c->complaint)
@@ -310,8 +317,13 @@ const uint8_t *trace_columns_kinds(struct trace_columns *c)
     return unpack_kinds(c) ? c->our_kind : NULL;
 }
 
-/* The last word of an event (cause, kind, layer, engine, CPU) lies in three columns of the
- * file. */
+/* Engine and CPU of a file from before CS was noted, as struct trace_who has them. */
+static uint64_t who_of_old(uint64_t who)
+{
+    return (who >> 8 & 7) << 1 | (who >> 16 & 15) << 4;
+}
+
+/* The last word of an event (cause, kind, who, CS) lies in three columns of the file. */
 static const uint64_t *unpack_meta(struct trace_columns *c)
 {
     uint64_t *to = room_of(c, N_COLUMNS);
@@ -320,18 +332,21 @@ static const uint64_t *unpack_meta(struct trace_columns *c)
     const uint64_t *cause = unpack(c, COLUMN_CAUSE), *who = unpack(c, COLUMN_WHO);
     if (!cause || !who || !unpack_kinds(c))
         return NULL;
+    bool is_old = c->n_stored < N_COLUMNS;
     for (size_t i = 0; i < c->n; i++)
-        to[i] = (cause[i] & UINT32_MAX) | (uint64_t)c->our_kind[i] << 32 | who[i] << 40;
+        to[i] = (cause[i] & UINT32_MAX) | (uint64_t)c->our_kind[i] << 32 |
+                (is_old ? who_of_old(who[i]) : who[i]) << 40;
     c->have[N_COLUMNS] = true;
     return to;
 }
 
 const uint64_t *trace_columns_word(struct trace_columns *c, unsigned word)
 {
-    return word < TRACE_EVENT_WORDS - 1 ? unpack(c, word) : unpack_meta(c);
+    return word == TRACE_WORD_BASE ? unpack(c, COLUMN_BASE)
+         : word < TRACE_EVENT_WORDS - 1 ? unpack(c, word) : unpack_meta(c);
 }
 
-/* What the rest of the program relies on: seq in order, small numbers small. */
+/* What the rest of the program relies on: seq in order, causes before what they cause. */
 static const char *check_events(const struct trace_columns *c, struct trace_event *events)
 {
     uint64_t seq = c->block->first_seq - 1;
@@ -340,8 +355,6 @@ static const char *check_events(const struct trace_columns *c, struct trace_even
         if (e->seq <= seq || e->seq > c->block->last_seq)
             return "its events are out of order";
         seq = e->seq;
-        if (e->layer >= N_LAYERS)
-            e->layer = 0;
         if (e->cause_back >= e->seq)
             e->cause_back = 0;
     }
@@ -354,10 +367,14 @@ int trace_columns_events(struct trace_columns *c, struct trace_event *events, ch
     bool whole = true;
     for (unsigned w = 0; w < TRACE_EVENT_WORDS && whole; w++)
         whole = (word[w] = trace_columns_word(c, w));
+    const uint64_t *base = whole ? trace_columns_word(c, TRACE_WORD_BASE) : NULL;
+    whole = base;
     for (size_t i = 0; whole && i < c->n; i++) {
         uint64_t all[TRACE_EVENT_WORDS] = { word[0][i], word[1][i], word[2][i], word[3][i],
                                             word[4][i], word[5][i], word[6][i], word[7][i] };
         memcpy(&events[i], all, sizeof all);
+        if (events[i].who.segmented)
+            events[i].place = base[i] << 32 | (uint32_t)events[i].place;
     }
     if (whole && !(c->complaint = check_events(c, events)))
         return 0;

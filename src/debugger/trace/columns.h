@@ -18,7 +18,9 @@ int trace_columns_open(struct trace_columns *c, const struct trace_file *f, size
                        char *why, size_t n);
 
 /* Good until the next trace_columns_open(); NULL: damaged.  Kinds are ours,
- * 255 if not known here.  Words are those of struct trace_event, 0 to 7. */
+ * 255 if not known here.  Words are those of struct trace_event, 0 to 7, but that number 3 is the
+ * linear address in any case, and what else belongs to the place is TRACE_WORD_BASE. */
+#define TRACE_WORD_BASE 8
 const uint8_t *trace_columns_kinds(struct trace_columns *c);
 const uint64_t *trace_columns_word(struct trace_columns *c, unsigned word);
 

@@ -30,7 +30,10 @@ enum { W_SEQ, W_TIME, W_ICOUNT, W_RIP, W_ARG, W_META = 7 };
     X(seq,         DEC,     NO_INDEX, "the event's number")                         \
     X(time,        TIME,    NO_INDEX, "virtual time: 1500, 1.5us, 20ms, 3s")        \
     X(icount,      DEC,     NO_INDEX, "guest instructions retired")                 \
-    X(rip,         ADDRESS, 6,        "where the guest is")                         \
+    X(rip,         ADDRESS, 6,        "where the guest is (also: place): its linear " \
+                                      "address, or CS:IP as in 07c0:0009")          \
+    X(cs,          HEX,     NO_INDEX, "the code segment's selector there")          \
+    X(ip,          HEX,     NO_INDEX, "the offset in that segment")                 \
     X(kind,        KIND,    NO_INDEX, "what happened")                              \
     X(layer,       LAYER,   NO_INDEX, "the monitor's layer that says so")           \
     X(engine,      ENGINE,  NO_INDEX, "who runs the guest")                         \
@@ -87,11 +90,12 @@ static const struct {
 #undef X
 };
 
-/* What every event has.  seq and cause are 64 and 32 bits; cause is counted back. */
+/* What every event has.  Not in a run of bits: the cause, which is counted back; rip and ip, where
+ * the place is said as CS:IP; and the layer, which goes by the kind. */
 static const struct { const char *name; uint8_t word, hi, lo; } always[] = {
     { "seq",    W_SEQ,    63,  0 }, { "time",   W_TIME, 63,  0 }, { "icount", W_ICOUNT, 63, 0 },
-    { "rip",    W_RIP,    63,  0 }, { "kind",   W_META, 39, 32 }, { "layer",  W_META, 47, 40 },
-    { "engine", W_META,   55, 48 }, { "vcpu",   W_META, 63, 56 },
+    { "rip",    W_RIP,    63,  0 }, { "ip",     W_RIP,  63,  0 }, { "kind",   W_META, 39, 32 },
+    { "engine", W_META,   43, 41 }, { "vcpu",   W_META, 47, 44 }, { "cs",     W_META, 63, 48 },
 };
 
 /* An EXIT's qualification (Q) and extra (E), by reason: see cpu/exit.c.
@@ -162,6 +166,14 @@ static void add_arguments(enum trace_kind kind)
     }
 }
 
+/* A constant for each kind: no bits of the event, and the layer added to them. */
+static void add_layers(void)
+{
+    for (unsigned k = 0; k < N_TRACE_KINDS; k++)
+        named("layer")->of_kind[k] = (struct trace_field_source){
+            .is = true, .word = W_META, .hi = 0, .lo = 1, .add = trace_kinds[k].layer };
+}
+
 /* By their place in the table of known fields, which comes first. */
 enum known_field {
 #define X(name, look, index, about) KNOWN_##name,
@@ -174,7 +186,7 @@ static uint64_t kinds_of(const struct trace_field *f)
 {
     uint64_t kinds = 0;
     bool every = f->of_kind[0].is && (f->of_kind[0].word < W_ARG || f->of_kind[0].word == W_META);
-    if (every || f - fields == KNOWN_cause)
+    if ((every && f - fields != KNOWN_layer) || f - fields == KNOWN_cause)
         return ~UINT64_C(0);    /* of kinds not known here too */
     for (unsigned k = 0; k < N_TRACE_KINDS; k++)
         kinds |= f->of_kind[k].is ? BIT(k) : 0;
@@ -198,6 +210,7 @@ static void build(void)
         for (unsigned k = 0; k < N_TRACE_KINDS; k++)
             named(always[i].name)->of_kind[k] = (struct trace_field_source){
                 .is = true, .word = always[i].word, .hi = always[i].hi, .lo = always[i].lo };
+    add_layers();
     for (size_t i = 0; i < NELEM(parts); i++)
         named(parts[i].name)->of_exit[parts[i].exit] = parts[i].s;
     for (size_t i = 0; i < n_fields; i++)
@@ -219,6 +232,8 @@ const struct trace_field *trace_field_find(const char *name, size_t len)
 {
     if (len == 4 && strncasecmp(name, "exit", len) == 0)
         return trace_field_find("reason", 6);
+    if (len == 5 && strncasecmp(name, "place", len) == 0)
+        return trace_field_find("rip", 3);
     for (size_t i = 0; i < trace_fields_count(); i++)
         if (strlen(fields[i].name) == len && strncasecmp(fields[i].name, name, len) == 0)
             return &fields[i];
@@ -232,6 +247,7 @@ enum trace_field_role trace_field_role(const struct trace_field *f)
     case KNOWN_time:   return ROLE_TIME;
     case KNOWN_icount: return ROLE_ICOUNT;
     case KNOWN_rip:    return ROLE_RIP;
+    case KNOWN_ip:     return ROLE_IP;
     case KNOWN_cause:  return ROLE_CAUSE;
     }
     return ROLE_NONE;
@@ -246,7 +262,11 @@ bool trace_field_value(const struct trace_field *f, const struct trace_event *e,
         *value = e->seq - e->cause_back;
         return e->cause_back != 0;
     }
-    if (e->kind >= N_TRACE_KINDS && s->word >= W_ARG && s->word < W_META)
+    if (trace_field_role(f) == ROLE_RIP || trace_field_role(f) == ROLE_IP) {
+        *value = trace_field_role(f) == ROLE_RIP ? trace_linear(e) : trace_ip(e);
+        return true;
+    }
+    if (e->kind >= N_TRACE_KINDS && f->kinds != ~UINT64_C(0))
         return false;           /* of a kind not known here only what every event has */
     if (!s->is && e->kind == TRACE_EXIT) {
         int i = e->arg[0] <= UINT32_MAX ? exit_index((unsigned)e->arg[0]) : -1;

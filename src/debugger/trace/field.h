@@ -3,7 +3,7 @@
  * the index: `port` is arg 0 of an IO_READ and bits 31:16 of the qualification
  * of an EXIT for IO.
  *
- * Every event has seq, time, icount, rip, kind, ...; the names of arguments in
+ * Every event has seq, time, icount, rip, cs, kind, ...; the names of arguments in
  * TRACE_LIST are fields of the kinds that have them; and the two words of an
  * EXIT are taken apart as doc/trace.md describes.  (An argument called rip is
  * the field `to`; the event itself has a rip.)
@@ -48,8 +48,10 @@ const struct trace_field *trace_field_find(const char *name, size_t len);      /
 bool trace_field_value(const struct trace_field *f, const struct trace_event *e, uint64_t *value);
 
 /* The fields that others treat on their own. */
-enum trace_field_role { ROLE_NONE, ROLE_SEQ, ROLE_TIME, ROLE_ICOUNT, ROLE_RIP,
-                        ROLE_CAUSE /* seq - cause_back: of two words */ };
+enum trace_field_role { ROLE_NONE, ROLE_SEQ, ROLE_TIME, ROLE_ICOUNT,
+                        ROLE_RIP,   /* the linear address        */
+                        ROLE_IP,    /* without the base of CS    */
+                        ROLE_CAUSE  /* seq - cause_back: of two words */ };
 enum trace_field_role trace_field_role(const struct trace_field *f);
 
 static inline uint64_t trace_field_extract(const struct trace_field_source *s, uint64_t word)

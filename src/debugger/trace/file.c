@@ -34,6 +34,7 @@ struct trace_file {
     int                 fd;             /* of a file that is mapped, else -1 */
     char               *info;           /* lines, each ended by NUL instead of newline */
     size_t              info_bytes;
+    unsigned            version;        /* of the format */
     char              **engine;         /* into info's copy in engine_line */
     size_t              n_engines;
     char               *engine_line;
@@ -58,6 +59,7 @@ uint64_t trace_file_lost(const struct trace_file *f) { return f->lost; }
 bool trace_file_is_complete(const struct trace_file *f) { return f->is_complete; }
 const char *trace_file_words(const struct trace_file *f) { return f->words; }
 const uint8_t *trace_file_kind_map(const struct trace_file *f) { return f->kind_map; }
+unsigned trace_file_version(const struct trace_file *f) { return f->version; }
 size_t trace_file_blocks(const struct trace_file *f) { return f->n_blocks; }
 
 bool trace_file_is_indexed(const struct trace_file *f, const struct trace_field *field)
@@ -187,6 +189,7 @@ static void make_printable(char *text, size_t n)
 /* The header's lines become strings one behind the other. */
 static int read_info(struct trace_file *f, const struct file_header *h)
 {
+    f->version = h->version;
     f->info_bytes = (size_t)h->info_bytes + 1;
     f->info = malloc(f->info_bytes);
     if (!f->info)

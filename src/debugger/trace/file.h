@@ -107,5 +107,6 @@ bool trace_file_is_indexed(const struct trace_file *f, const struct trace_field 
 struct block_header;
 const uint8_t *trace_file_content(const struct trace_file *f, size_t i, struct block_header *h);
 const uint8_t *trace_file_kind_map(const struct trace_file *f);
+unsigned trace_file_version(const struct trace_file *f);
 
 #endif

@@ -158,6 +158,20 @@ static bool select_cause(const struct filter_node *n, const struct window *w, ui
     return true;
 }
 
+/* The offset in CS: where a place has no base to subtract, all of RIP. */
+static bool select_ip(const struct filter_node *n, const struct window *w, uint64_t *bits)
+{
+    const uint64_t *linear = trace_columns_word(w->columns, COLUMN_RIP),
+                   *base = trace_columns_word(w->columns, TRACE_WORD_BASE);
+    if (!linear || !base)
+        return false;
+    for (size_t i = 0; i < w->n; i++) {
+        uint64_t at = linear[w->first + i], from = base[w->first + i];
+        *bits |= (uint64_t)holds(n, from ? (uint32_t)(at - from) : at) << i;
+    }
+    return true;
+}
+
 /* Where an EXIT has the field: found out once for a run of the same reason. */
 struct finder { const uint64_t *reasons; uint64_t reason; const struct trace_field_source *s; };
 
@@ -208,6 +222,8 @@ static bool select_test(const struct filter_node *n, const struct window *w, uin
     *bits = 0;
     if (trace_field_role(n->field) == ROLE_CAUSE)
         return select_cause(n, w, bits);
+    if (trace_field_role(n->field) == ROLE_IP)
+        return select_ip(n, w, bits);
     if (n->field->look == KIND)
         return select_kind(n, w, bits);
     if (n->field->kinds == ~UINT64_C(0))

@@ -6,6 +6,7 @@
  *     and    := not { ("&&" | "and") not }
  *     not    := ("!" | "not") not | "(" or ")" | test
  *     test   := FIELD ("==" | "=" | "!=" | "<" | "<=" | ">" | ">=") value
+ *             | "rip" ("==" | "=" | "!=") CS ":" IP   both hexadecimal, as traces show them
  *             | FIELD "&" value                       one of these bits is set
  *             | FIELD "in" (item | "(" item { "," item } ")")
  *             | FIELD | KIND
@@ -352,6 +353,40 @@ static bool kind_named(const struct parser *p, uint64_t *kind)
     return trace_field_parse_word(NULL, KIND, p->start, p->len, kind);
 }
 
+/* "07c0:0009": two hexadecimal numbers, as a place is shown.  True: it was one, and is taken. */
+static bool place(struct parser *p, uint64_t *cs, uint64_t *ip)
+{
+    char *colon, *end;
+    if (p->token != NUMBER && p->token != NAME)
+        return false;
+    *cs = strtoull(p->start, &colon, 16);
+    if (colon == p->start || *colon != ':' || !isxdigit((unsigned char)colon[1]))
+        return false;
+    errno = 0;
+    *ip = strtoull(colon + 1, &end, 16);
+    if (is_name_char(end) || errno || *cs > UINT16_MAX) {
+        complain(p, p->start, "this is no place such as 07c0:0009");
+        return false;
+    }
+    p->at = end;
+    next_token(p);
+    return true;
+}
+
+/* rip compared with CS:IP becomes two comparisons. */
+static uint16_t place_comparison(struct parser *p, enum token op, uint64_t cs, uint64_t ip,
+                                 const char *start)
+{
+    uint16_t left = add_test(p, F_RANGE, trace_field_find("cs", 2), cs, cs);
+    uint16_t right = add_test(p, F_RANGE, trace_field_find("ip", 2), ip, ip);
+    uint16_t both = add_both(p, F_AND, left, right);
+    if (op == EQ)
+        return both;
+    if (op != NE)
+        complain(p, start, "places are equal (==) or not (!=); for more take the linear address");
+    return add_node(p, (struct filter_node){ .op = F_NOT, .left = both });
+}
+
 /* FIELD, KIND, or FIELD compared with something. */
 static uint16_t test(struct parser *p)
 {
@@ -382,6 +417,10 @@ static uint16_t test(struct parser *p)
     if (!compares)
         return add_test(p, F_HAS, field, 0, 0);
     next_token(p);
+    uint64_t cs, ip;
+    const char *value_start = p->start;
+    if (trace_field_role(field) == ROLE_RIP && op != IN && place(p, &cs, &ip))
+        return place_comparison(p, op, cs, ip, value_start);
     return op == IN ? membership(p, field) : comparison(p, field, op);
 }
 

@@ -30,7 +30,7 @@
 #include "base/trace.h"
 
 #define TRACE_FILE_MAGIC    "\x89VTRACE\n"
-#define TRACE_FILE_VERSION  4                       /* 3: the same without text at the end */
+#define TRACE_FILE_VERSION  5                       /* 4: places had no CS; 3: nor was there text */
 #define TRACE_FILE_OLDEST   3                       /* that is read                        */
 #define TRACE_BLOCK_MAGIC   UINT32_C(0x4b4c4256)    /* "VBLK" */
 #define TRACE_INFO_MAX      65536
@@ -49,7 +49,8 @@
     X(ARG2,    KIND_DELTA, 8) \
     X(CAUSE,   KIND_DELTA, 4) \
     X(KIND,    RAW,        1) \
-    X(WHO,     KIND_DELTA, 4)       /* layer, engine << 8, vcpu << 16 */
+    X(WHO,     KIND_DELTA, 4)       /* struct trace_who, cs << 8 */ \
+    X(BASE,    DELTA,      4)       /* of CS, where places are CS:IP; RIP is linear */
 
 enum column {
 #define X(name, coding, bytes) COLUMN_##name,
@@ -57,6 +58,13 @@ enum column {
 #undef X
     N_COLUMNS
 };
+
+/* Files up to version 4 end with WHO, which was layer, engine << 8, vcpu << 16. */
+#define TRACE_LAST_FLAT 4       /* the last version without CS and its base */
+static inline unsigned trace_columns_in(unsigned version)
+{
+    return version <= TRACE_LAST_FLAT ? COLUMN_BASE : N_COLUMNS;
+}
 
 enum coding { RAW, DELTA, TIME_DELTA, KIND_DELTA };
 

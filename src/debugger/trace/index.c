@@ -120,7 +120,7 @@ static inline void add_all(struct trace_index *x, struct keys *keys, const struc
  * reason, which is looked up once for a row of exits with the same one. */
 static inline void add_event(struct trace_index *x, const struct trace_event *e)
 {
-    add_value(x, &x->rip, e->rip);
+    add_value(x, &x->rip, trace_linear(e));
     if (e->kind >= N_TRACE_KINDS)
         return;
     add_all(x, &x->of_kind[e->kind], e);

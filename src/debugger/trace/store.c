@@ -145,13 +145,11 @@ int store_close(struct store *s)
  * Growing
  */
 
-/* Small numbers small, as the rest of the program relies on. */
+/* A cause lies before its event, as the rest of the program relies on. */
 static void make_sane(struct trace_event *e)
 {
     if (e->cause_back >= e->seq)
         e->cause_back = 0;
-    if (e->layer >= N_LAYERS)
-        e->layer = 0;
 }
 
 /* The events of a ring that come after the file's last; the file has been read after the

@@ -51,10 +51,11 @@ static bool columns_say_no(const struct trace_file *f, size_t i, const struct tr
     const struct trace_block *b = trace_file_block(f, i);
     struct block_header h;
     struct column_header column[N_COLUMNS];
+    size_t table = trace_columns_in(trace_file_version(f)) * sizeof column[0];
     const uint8_t *content = trace_file_content(f, i, &h);
-    if (h.packed_bytes - h.index_bytes < sizeof column)
+    if (h.packed_bytes - h.index_bytes < table)
         return false;
-    memcpy(column, content + h.index_bytes, sizeof column);
+    memcpy(column, content + h.index_bytes, table);
     if (column[COLUMN_ARG0].coding != KIND_DELTA || column[COLUMN_ARG1].coding != KIND_DELTA
         || column[COLUMN_ARG2].coding != KIND_DELTA)
         return false;
@@ -64,7 +65,7 @@ static bool columns_say_no(const struct trace_file *f, size_t i, const struct tr
     for (unsigned e = 0; e < N_EXITS && b->kinds & BIT(TRACE_EXIT); e++)
         if (may_be_in(&field->of_exit[e], column, lo, hi))
             return false;
-    return trace_sum(TRACE_SUM_START, content + h.index_bytes, sizeof column) == h.table_sum;
+    return trace_sum(TRACE_SUM_START, content + h.index_bytes, table) == h.table_sum;
 }
 
 bool trace_file_may_hold(const struct trace_file *f, size_t i, const struct trace_field *field,
@@ -79,7 +80,7 @@ bool trace_file_may_hold(const struct trace_file *f, size_t i, const struct trac
     case ROLE_ICOUNT: return overlap(lo, hi, b->min_icount, b->max_icount);
     case ROLE_RIP:
         return overlap(lo, hi, b->min_rip, b->max_rip) && !index_says_no(f, i, field, lo, hi);
-    case ROLE_CAUSE:
+    case ROLE_IP: case ROLE_CAUSE:
         return true;
     case ROLE_NONE:
         return !(field->indexed && index_says_no(f, i, field, lo, hi))

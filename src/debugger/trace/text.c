@@ -121,22 +121,23 @@ const char *trace_text_kind(const struct trace_event *e)
 
 void trace_text_head(FILE *out)
 {
-    fprintf(out, "%10s %14s %12s %8s  %-4s %-12s %s\n", "seq", "virtual s", "rip", "because", "by",
-            "kind", "what");
+    fprintf(out, "%10s %14s %12s %8s  %-4s %-12s %s\n", "seq", "virtual s", "place", "because",
+            "by", "kind", "what");
 }
 
 void trace_text_line(const struct trace_text *x, const struct trace_event *e, FILE *out)
 {
-    char args[300], where[240] = "", cause[24] = "";
+    char args[300], where[240] = "", cause[24] = "", place[PLACE_MAX];
     trace_text_args(x, e, args, sizeof args);
     if (x && x->symbols)
-        symbols_format(x->symbols, e->rip, where, sizeof where);
+        symbols_format(x->symbols, trace_linear(e), where, sizeof where);
     if (e->cause_back)
         snprintf(cause, sizeof cause, "%" PRIu64, e->seq - e->cause_back);
     fprintf(out,
-            "%10" PRIu64 " %4" PRIu64 ".%09" PRIu64 " %12" PRIx64 " %8s  %-4s %-12s %s%s%s%s\n",
-            e->seq, e->vtime_ns / 1000000000, e->vtime_ns % 1000000000, e->rip, cause,
-            e->layer < N_LAYERS ? layer_names[e->layer] : "?", trace_text_kind(e), args,
+            "%10" PRIu64 " %4" PRIu64 ".%09" PRIu64 " %12s %8s  %-4s %-12s %s%s%s%s\n",
+            e->seq, e->vtime_ns / 1000000000, e->vtime_ns % 1000000000,
+            trace_place_text(e, place, sizeof place), cause, trace_layer_name(e->kind),
+            trace_text_kind(e), args,
             where[0] ? "  <" : "", where, where[0] ? ">" : "");
 }
 
@@ -183,10 +184,12 @@ void trace_text_json(const struct trace_text *x, const struct trace_event *e, FI
 {
     char text[300];
     fprintf(out, "{\"seq\":%" PRIu64 ",\"vtime_ns\":%" PRIu64 ",\"icount\":%" PRIu64
-            ",\"rip\":\"0x%" PRIx64 "\",\"vcpu\":%u", e->seq, e->vtime_ns, e->icount, e->rip,
-                e->vcpu);
-    json_string(out, "engine_name", trace_text_engine(x, e->engine));
-    json_string(out, "layer", e->layer < N_LAYERS ? layer_names[e->layer] : "?");
+            ",\"rip\":\"0x%" PRIx64 "\",\"cs\":\"0x%x\",\"vcpu\":%u",
+            e->seq, e->vtime_ns, e->icount, trace_linear(e), e->cs, e->who.vcpu);
+    if (e->who.segmented)
+        json_string(out, "place", trace_place_text(e, text, sizeof text));
+    json_string(out, "engine_name", trace_text_engine(x, e->who.engine));
+    json_string(out, "layer", trace_layer_name(e->kind));
     json_string(out, "kind", trace_text_kind(e));
     if (e->cause_back)
         fprintf(out, ",\"cause\":%" PRIu64, e->seq - e->cause_back);
@@ -194,7 +197,7 @@ void trace_text_json(const struct trace_text *x, const struct trace_event *e, FI
         json_args(x, e, out);
     if (e->kind == TRACE_EXIT || e->kind >= N_TRACE_KINDS)
         json_string(out, "text", trace_text_args(x, e, text, sizeof text));
-    if (x && x->symbols && symbols_format(x->symbols, e->rip, text, sizeof text)[0])
+    if (x && x->symbols && symbols_format(x->symbols, trace_linear(e), text, sizeof text)[0])
         json_string(out, "symbol", text);
     fputs("}\n", out);
 }

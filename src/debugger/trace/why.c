@@ -15,15 +15,15 @@
 static void why_line(const struct trace_text *x, const struct trace_event *e, const char *lead,
                      FILE *out)
 {
-    char args[300], where[240] = "";
+    char args[300], where[240] = "", place[PLACE_MAX];
     trace_text_args(x, e, args, sizeof args);
     if (x && x->symbols)
-        symbols_format(x->symbols, e->rip, where, sizeof where);
+        symbols_format(x->symbols, trace_linear(e), where, sizeof where);
     fprintf(out, "%s event %" PRIu64 ": %s%s%s (%s)\n", lead, e->seq, trace_text_kind(e),
             args[0] ? ", " : "", args,
             e->kind < N_TRACE_KINDS ? trace_kinds[e->kind].about : "not known to this program");
-    fprintf(out, "        at %" PRIu64 " ns, rip 0x%" PRIx64 "%s%s\n", e->vtime_ns, e->rip,
-            where[0] ? ", in " : "", where);
+    fprintf(out, "        at %" PRIu64 " ns, %s%s%s\n", e->vtime_ns,
+            trace_place_phrase(e, place, sizeof place), where[0] ? ", in " : "", where);
 }
 
 void trace_why(const struct trace_text *x, const struct trace_event *e,

@@ -54,7 +54,7 @@ struct trace_writer {
     struct trace_index *index;
     uint64_t            base[N_COLUMNS], before[N_COLUMNS];     /* of DELTA columns */
     uint64_t            least[N_COLUMNS], greatest[N_COLUMNS];  /* of KIND_DELTA columns          */
-    uint64_t            last[N_COLUMNS - COLUMN_ARG0][256];     /* by kind, of KIND_DELTA columns */
+    uint64_t            last[COLUMN_WHO + 1 - COLUMN_ARG0][256];   /* by kind, of those */
     uint8_t             coding[N_COLUMNS];
     uint8_t             pause[N_COLUMNS];   /* blocks until it is worth trying to compress again */
     uint64_t            bits[N_COLUMNS];    /* the OR of all numbers of the column: its width */
@@ -313,7 +313,7 @@ static void begin_block(struct trace_writer *w, const struct trace_event *e)
     h->first_seq = h->last_seq = e->seq;
     h->min_ns = h->max_ns = e->vtime_ns;
     h->min_icount = h->max_icount = e->icount;
-    h->min_rip = h->max_rip = e->rip;
+    h->min_rip = h->max_rip = trace_linear(e);
     memset(w->bits, 0, sizeof w->bits);
     memset(w->n_there, 0, sizeof w->n_there);
     memset(w->there, 0, sizeof w->there);
@@ -324,9 +324,10 @@ static void begin_block(struct trace_writer *w, const struct trace_event *e)
     if (e->icount)              /* else the engine cannot count */
         w->coding[COLUMN_ICOUNT] = TIME_DELTA;
     const uint64_t first[] = { e->seq, e->vtime_ns, e->icount - (e->icount ? e->vtime_ns : 0),
-                               e->rip };
+                               trace_linear(e) };
     for (size_t c = 0; c < NELEM(first); c++)
         w->base[c] = w->before[c] = first[c] - steps[c];
+    w->base[COLUMN_BASE] = w->before[COLUMN_BASE] = trace_cs_base(e);
 }
 
 /*
@@ -378,7 +379,8 @@ static inline void add_deltas(struct trace_writer *w, enum column c, bool agains
     struct adder a = adder_of(w, c);
     uint64_t before = w->before[c], least = *min, greatest = *max;
     for (size_t i = 0; i < n; i++) {
-        uint64_t v = word_of(&e[i], c), now = v - (against ? e[i].vtime_ns : 0);
+        uint64_t v = c == COLUMN_RIP ? trace_linear(&e[i]) : word_of(&e[i], c);
+        uint64_t now = v - (against ? e[i].vtime_ns : 0);
         add_number(&a, i, zigzag(now - before - steps[c]));
         before = now;
         least = v < least ? v : least;
@@ -390,10 +392,11 @@ static inline void add_deltas(struct trace_writer *w, enum column c, bool agains
     *max = greatest;
 }
 
-/* Layer, engine and CPU in one number, which hardly ever changes. */
+/* Engine, CPU and code segment in one number, which hardly ever changes: the upper bytes of the
+ * event's last word. */
 static inline uint64_t who_of(const struct trace_event *e)
 {
-    return e->layer | (uint64_t)e->engine << 8 | (uint64_t)e->vcpu << 16;
+    return word_of(e, TRACE_EVENT_WORDS - 1) >> 40;
 }
 
 /* A column coded by kind: the difference from the last event of the same kind, and the
@@ -414,6 +417,22 @@ static inline void add_by_kind(struct trace_writer *w, enum column c, const stru
     added(w, c, &a);
     w->least[c] = least;
     w->greatest[c] = greatest;
+}
+
+/* The base of CS changes seldom, and most guests have none but 0. */
+static inline void add_bases(struct trace_writer *w, const struct trace_event *e, size_t n)
+{
+    struct adder a = adder_of(w, COLUMN_BASE);
+    uint64_t before = w->before[COLUMN_BASE], any = before;
+    for (size_t i = 0; i < n; i++)
+        any |= e[i].who.segmented;
+    for (size_t i = 0; any && i < n; i++) {
+        uint64_t now = trace_cs_base(&e[i]);
+        add_number(&a, i, zigzag(now - before));
+        before = now;
+    }
+    added(w, COLUMN_BASE, &a);
+    w->before[COLUMN_BASE] = before;
 }
 
 /* Kinds are stored as they are; the mask of those that occur goes into the header. */
@@ -447,6 +466,7 @@ static void add_events(struct trace_writer *w, const struct trace_event *e, size
     add_by_kind(w, COLUMN_ARG2, e, n);
     add_by_kind(w, COLUMN_CAUSE, e, n);
     add_by_kind(w, COLUMN_WHO, e, n);
+    add_bases(w, e, n);
     add_kinds(w, e, n);
     trace_index_add(w->index, e, n);
     h->n_events += (uint32_t)n;

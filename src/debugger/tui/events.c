@@ -185,7 +185,8 @@ enum role tui_role_of(const struct trace_event *e)
         return ROLE_GUEST;
     case TRACE_INJECT: case TRACE_DELIVER: case TRACE_TIMER: return ROLE_IRQ;
     }
-    return e->layer == LAYER_MEM ? ROLE_MEM : e->layer == LAYER_IO ? ROLE_IO : ROLE_TEXT;
+    unsigned layer = trace_layer(e->kind);
+    return layer == LAYER_MEM ? ROLE_MEM : layer == LAYER_IO ? ROLE_IO : ROLE_TEXT;
 }
 
 static const char *kind_of(const struct trace_event *e)
@@ -213,7 +214,7 @@ char *tui_event_text(const struct tui *t, const struct trace_event *e, char *buf
         return buf;
     tui_event_args(t, e, buf + at, n - (size_t)at);
     size_t len = strlen(buf);
-    if (t->o->symbols && symbols_format(t->o->symbols, e->rip, where, sizeof where)[0])
+    if (t->o->symbols && symbols_format(t->o->symbols, trace_linear(e), where, sizeof where)[0])
         snprintf(buf + len, n - len, "  <%s>", where);
     return buf;
 }
@@ -261,7 +262,7 @@ static void draw_head(const struct tui *t, const struct area *a)
         x = draw_format(a, 0, x, ROLE_HEAD, "%*s", c.time,
                         c.time < 15 ? "virtual us" : "virtual s");
     if (c.rip)
-        x = draw_format(a, 0, x, ROLE_HEAD, "%*s", c.rip, "rip");
+        x = draw_format(a, 0, x, ROLE_HEAD, "%*s", c.rip, "place");
     draw_text(a, 0, x + 2, ROLE_HEAD, "what");
 }
 
@@ -294,7 +295,7 @@ static void draw_what(const struct tui *t, const struct area *a, int y, int x, e
     x = draw_format(a, y, x, role, "%s ", kind_of(e));
     x = draw_text(a, y, x, is_plain ? role : ROLE_TEXT, args);
     if (e->kind != TRACE_RESUME)
-        symbols_format(t->o->symbols, e->rip, where, sizeof where);
+        symbols_format(t->o->symbols, trace_linear(e), where, sizeof where);
     int left = a->w - (int)strlen(where) - 3;
     if (where[0] && x + 2 < a->w)
         draw_format(a, y, x + 2 > left ? x + 2 : left, is_plain ? role : ROLE_DIM, "<%s>", where);
@@ -319,11 +320,12 @@ static void draw_event(const struct tui *t, const struct area *a, int y, uint64_
         return;
     }
     struct trace_event e = *at;         /* copied: looking for its causes may end *at */
+    char place[PLACE_MAX];
     enum role dim = selected ? row : ROLE_DIM;
     int x = draw_format(a, y, 2, dim, "%*" PRIu64, c.seq, e.seq);
     x = draw_time(a, y, x, c.time, dim, e.vtime_ns);
     if (c.rip)
-        x = draw_format(a, y, x, dim, "%*" PRIx64, c.rip, e.rip);
+        x = draw_format(a, y, x, dim, "%*s", c.rip, trace_place_text(&e, place, sizeof place));
     x += 2;
     int depth = depth_of(t, &e);
     if (depth) {

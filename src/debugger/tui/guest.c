@@ -422,7 +422,7 @@ static void draw_recorded(struct pane *p, const struct area *a)
         draw_wrapped(a, y, ROLE_DIM,
                      "The mode of the CPU is not recorded here (no MODE event before this one).");
     else if (t->has_event)
-        draw_code(p, &code, t->event.rip, 0, g->bits);
+        draw_code(p, &code, trace_linear(&t->event), trace_cs_base(&t->event), g->bits);
 }
 
 static void guest_draw(struct pane *p, const struct area *a)

@@ -240,7 +240,7 @@ static void monitor_draw(struct pane *p, const struct area *a)
     int x = draw_format(a, y, 1, ROLE_STRONG, "%s()", m->place.at.function);
     x = draw_format(a, y, x, ROLE_TEXT, " %s", m->place.role);
     draw_format(a, y, x + 2, ROLE_DIM, "%s:%d  in layer %s", m->place.at.file, m->place.at.line,
-                e->layer < N_LAYERS ? layer_names[e->layer] : "?");
+                trace_layer_name(e->kind));
     draw_source(m, a, y + 1, &m->place.at);
 }
 

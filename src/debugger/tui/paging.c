@@ -295,7 +295,7 @@ static void paging_follow(struct pane *p)
     if (!t->has_event)
         return;
     if (!event_field("gla", &t->event, &g->gla))
-        g->gla = t->event.rip;
+        g->gla = trace_linear(&t->event);
     g->has_gpa = event_field("gpa", &t->event, &g->gpa);
     if (t->has_walk_at) {
         g->gla = t->walk_at;

@@ -70,12 +70,13 @@ static void draw_step(struct tui *t, const struct area *a, int y, const struct c
 static int draw_facts(struct tui *t, const struct area *a)
 {
     const struct trace_event *e = &t->event;
-    char where[200];
-    symbols_format(t->o->symbols, e->rip, where, sizeof where);
+    char where[200], place[PLACE_MAX];
+    symbols_format(t->o->symbols, trace_linear(e), where, sizeof where);
     draw_format(a, 0, 1, ROLE_STRONG, "event %" PRIu64 ": %s", e->seq, about(e));
     draw_format(a, 1, 1, ROLE_DIM,
-                "at %" PRIu64 ".%09" PRIu64 " s, %" PRIu64 " instructions, rip %#" PRIx64 " %s%s%s",
-                e->vtime_ns / 1000000000, e->vtime_ns % 1000000000, e->icount, e->rip,
+                "at %" PRIu64 ".%09" PRIu64 " s, %" PRIu64 " instructions, %s %s%s%s",
+                e->vtime_ns / 1000000000, e->vtime_ns % 1000000000, e->icount,
+                trace_place_phrase(e, place, sizeof place),
                 where[0] ? "<" : "", where, where[0] ? ">" : "");
     return 2;
 }

@@ -261,6 +261,7 @@ static void cut(struct reverse *r)
     checkpoints_cut_future(r->all);
     r->log.n = r->log.at;
     r->axis->log_cut(r);
+    vcpu_trace_here(boot_cpu(r->vm));
     trace_emit(r->vm->trace, TRACE_CUT, seq, vm_progress(r->vm), 0);
 }
 

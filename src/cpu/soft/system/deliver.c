@@ -344,9 +344,10 @@ static void note_debug(struct soft *s)
 
 /* The handler is about to run.  The event's own place is where the guest was taken from: the
  * instruction that faulted or asked for it, or the one that an interrupt came before. */
-static void log_delivery(struct soft *s, const struct event *e, uint64_t from, uint64_t retired)
+static void log_delivery(struct soft *s, const struct event *e, uint64_t from,
+                         const struct code_segment *cs, uint64_t retired)
 {
-    vcpu_log_at(s->v, from, retired, TRACE_DELIVER, e->vector, s->rip, e->error);
+    vcpu_log_at(s->v, from, cs, retired, TRACE_DELIVER, e->vector, s->rip, e->error);
 }
 
 /* The order matters to what a guest can see if this faults half way: s->delivering is set
@@ -359,6 +360,7 @@ void soft_deliver(struct soft *s, const struct event *e, bool software)
     struct delivery d = { .e = &event, .software = software,
                           .flags = pushed_flags(s, e, software) };
     uint64_t from = software ? s->restart_rip : s->rip;
+    struct code_segment from_cs = s->code;
     uint64_t retired = s->cur ? s->icount - s->cur->left : s->icount;
 
     if (!software) {
@@ -380,7 +382,7 @@ void soft_deliver(struct soft *s, const struct event *e, bool software)
     s->ac_in_delivery = false;
     s->halted = false;
     s->irq_shadow = s->db_shadow = false;
-    log_delivery(s, &event, from, retired);
+    log_delivery(s, &event, from, &from_cs, retired);
 }
 
 /* ---- a fault on the way to a handler ---- */

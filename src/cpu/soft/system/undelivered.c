@@ -73,8 +73,8 @@ void undelivered_add(struct soft *s, const struct event *first, const struct eve
         .second_vector = second->vector, .ring = s->cpl,
     };
     s->obstacle = OBSTACLE_UNKNOWN;
-    trace_enter(s->v->trace, vcpu_log_at(s->v, s->rip, s->icount, TRACE_UNDELIVERED,
-                                         first->vector, why, at));
+    trace_enter(s->v->trace, vcpu_log_at(s->v, s->rip, &s->code, s->icount,
+                                         TRACE_UNDELIVERED, first->vector, why, at));
 }
 
 /* INT n and its kin deliver as part of an instruction: s->delivering is empty, and the
