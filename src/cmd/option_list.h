@@ -74,6 +74,8 @@
       "wait for gdb or lldb at unix:PATH or tcp:PORT (127.0.0.1)")                               \
     X(GDB_ARCH,    "gdb-arch",     "NAME",     RUN | GDB,                                        \
       "describe the CPU to it as i8086, i386 or i386:x86-64 for ever")                           \
+    X(GDB_CS_IP,   "gdb-cs-ip",    NULL,       RUN,                                              \
+      "tell it the offset in CS as program counter, not the linear address")                     \
     X(REBOOT,      "no-reboot",    NULL,       LIVE,                                             \
       "a guest that resets the machine ends the run")                                            \
     /* vitrine compare, and how much is said */                                                  \

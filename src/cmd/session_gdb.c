@@ -246,6 +246,7 @@ static bool start(struct session *s)
                              .info = s->info,
                              .guest_path = s->path ? s->path : o->guest.path,
                              .fixed_arch = o->gdb_arch,
+                             .cs_ip = o->gdb_cs_ip,
                              .last_client = o->gdb_ready,
                              .serves_file = strncmp(o->gdb, "tcp:", 4) == 0 };
     while (o->gdb_arch && strcmp(gdb_arch_names[g.arch], o->gdb_arch) != 0)

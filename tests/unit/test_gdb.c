@@ -278,9 +278,9 @@ static void ends(void **state)
     stop(NULL);
     start(triple, sizeof triple);
     ask("qSupported:multiprocess+");
-    asserted("vCont;c", "T0bthread:p1.1;");
+    asserted("vCont;c", "T06thread:p1.1;");
     asserted("m1000,2", "0f01");
-    asserted("?", "T0b");
+    asserted("?", "T06");
     assert_true(gdb_stub_looking(stub));
     asserted("vCont;c", "W78;process:1");
     assert_false(gdb_stub_looking(stub));

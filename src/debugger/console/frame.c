@@ -34,7 +34,12 @@ const char *short_path(const char *file)
 
 bool place_of(struct console *c, uint64_t at, struct source_place *p)
 {
-    return source_of_address(debuginfo_source(c->o.info), at, p) && p->line > 0;
+    uint64_t linked;
+    if (source_of_address(debuginfo_source(c->o.info), at, p) && p->line > 0)
+        return true;
+    /* A kernel that is linked high, before it has switched paging on. */
+    return symbols_linked_at(c->o.symbols, at, &linked) &&
+           source_of_address(debuginfo_source(c->o.info), linked, p) && p->line > 0;
 }
 
 /* The machine without a selected frame: from here frames are found. */

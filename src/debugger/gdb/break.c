@@ -129,6 +129,7 @@ enum gdb_when gdb_insert(struct gdb_stub *s, struct gdb_args args)
                             .enabled = true };
     if (p.type >= 2) {
         b.len = p.len;
+        b.physical = s->physical;
         b.access = accesses[p.type];
     }
     if (!parse_conditions(s, &args, &b))

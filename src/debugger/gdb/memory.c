@@ -1,5 +1,6 @@
 /*
- * debugger/gdb/memory.c -- memory by linear address, as the guest's page tables have it now.
+ * debugger/gdb/memory.c -- memory by linear address, as the guest's page tables have it now; or by
+ * guest-physical address, if the client has said so (Qqemu.PhyMemMode).
  *
  * Reading goes by link.h and changes nothing in the machine, so it works while the VMM cannot
  * answer.  Where an address leads to no memory but to a device, the device is peeked at.
@@ -22,14 +23,38 @@ static bool parse_range(struct gdb_args *a, uint64_t *at, uint64_t *n)
     return gdb_take_number(a, at) && gdb_take(a, ',') && gdb_take_number(a, n);
 }
 
+/* The client's addresses are linear, unless it has asked for guest-physical ones. */
+static int read_guest(const struct gdb_stub *s, uint64_t at, void *buf, uint64_t n)
+{
+    return s->physical ? link_read_phys(s->o.link, at, buf, n)
+                       : link_read_linear(s->o.link, at, buf, n);
+}
+
+/* How many bytes from `at` on, at most n, read_guest() could read. */
+static uint64_t readable(const struct gdb_stub *s, uint64_t at, uint64_t n)
+{
+    const struct gmem_region *r;
+    size_t n_regions = link_regions(s->o.link, &r);
+    uint64_t done = 0;
+    if (!s->physical)
+        return link_readable(s->o.link, at, n);
+    for (size_t i = 0; i < n_regions && done < n; i++)
+        if (at + done - r[i].base < r[i].size) {
+            done += r[i].base + r[i].size - (at + done);
+            i = SIZE_MAX;                       /* the next region may be any */
+        }
+    return done < n ? done : n;
+}
+
 /* Where there is no memory there may be a device's: read its registers byte by byte,
  * without the side effects of reading.  How many bytes were got. */
 static uint64_t peek_device(struct gdb_stub *s, uint64_t at, uint8_t *buf, uint64_t n)
 {
     uint64_t done = 0, value;
     for (; done < n && done < PEEK_MAX; done++) {
-        struct walk w;
-        link_walk(s->o.link, at + done, WALK_READ, &w);
+        struct walk w = { .result = WALK_OK, .gpa = at + done };
+        if (!s->physical)
+            link_walk(s->o.link, at + done, WALK_READ, &w);
         if (w.result != WALK_OK || link_peek_mmio(s->o.link, w.gpa, 1, &value))
             break;
         buf[done] = (uint8_t)value;
@@ -41,10 +66,10 @@ static uint64_t peek_device(struct gdb_stub *s, uint64_t at, uint8_t *buf, uint6
  * the end of mapped memory; a short answer is right then.  [GDB manual "Packets", m] */
 static uint64_t read_some(struct gdb_stub *s, uint64_t at, uint8_t *buf, uint64_t n)
 {
-    if (link_read_linear(s->o.link, at, buf, n) == 0)
+    if (read_guest(s, at, buf, n) == 0)
         return n;
-    uint64_t some = link_readable(s->o.link, at, n);
-    if (some && link_read_linear(s->o.link, at, buf, some) == 0)
+    uint64_t some = readable(s, at, n);
+    if (some && read_guest(s, at, buf, some) == 0)
         return some;
     return peek_device(s, at, buf, n);
 }
@@ -83,7 +108,8 @@ enum gdb_when gdb_read_binary(struct gdb_stub *s, struct gdb_args args)
 /* A length of 0 is how gdb asks whether `X` is known. */
 static enum gdb_when write_memory(struct gdb_stub *s, uint64_t at, const void *buf, uint64_t n)
 {
-    int err = n ? link_write_linear(s->o.link, at, buf, n) : 0;
+    int err = !n ? 0 : s->physical ? link_write_phys(s->o.link, at, buf, n)
+                                   : link_write_linear(s->o.link, at, buf, n);
     const char *why = err == -EFAULT ? "there is no memory"
                     : err == -EBUSY  ? "the guest is on its way back"
                     : "the monitor does not answer";
@@ -130,8 +156,8 @@ enum gdb_when gdb_search(struct gdb_stub *s, struct gdb_args args)
         if (gdb_has_enough(s))
             return gdb_error(s, EINTR, "interrupted");
         uint64_t k = n < sizeof buf ? n : sizeof buf;
-        uint64_t got = link_readable(s->o.link, at, k);
-        if (got < len || link_read_linear(s->o.link, at, buf, got))
+        uint64_t got = readable(s, at, k);
+        if (got < len || read_guest(s, at, buf, got))
             break;
         const uint8_t *hit = memmem(buf, got, args.at, len);
         if (hit) {
@@ -176,7 +202,7 @@ enum gdb_when gdb_crc(struct gdb_stub *s, struct gdb_args args)
         k = n < sizeof buf ? n : sizeof buf;
         if (gdb_has_enough(s))
             return gdb_error(s, EINTR, "interrupted");
-        if (link_read_linear(s->o.link, at, buf, k))
+        if (read_guest(s, at, buf, k))
             return gdb_error(s, EFAULT, "there is no memory");
         crc = crc32(crc, buf, k);
     }

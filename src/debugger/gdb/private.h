@@ -36,6 +36,8 @@ struct gdb_stub {
     /* What the client can do: it says so in qSupported (`extended`: by the packet `!`). */
     bool              multiprocess, exec_events, swbreak, hwbreak, error_text, extended;
 
+    bool              physical;         /* Qqemu.PhyMemMode: its addresses are guest-physical */
+
     /* The registers that were described to it. */
     enum gdb_arch     arch;
     enum gdb_arch     own_arch;         /* for clients that take one description only        */
@@ -54,6 +56,9 @@ struct gdb_stub {
     bool              mode_told;        /* an exec event, for the mode: the stop is still due */
     bool              over_told;        /* the guest's end, but as a stop                   */
     bool              end_told;         /* the guest's end, as such                         */
+    unsigned          why_told;         /* in words, to its user: 1 + why it stopped; 0: not yet */
+    bool              start_told;       /* a breakpoint where the guest begins              */
+    bool              early_told;       /* how gdb gets names for code not yet mapped high  */
 
     /* When, by the host's clock. */
     uint64_t          pause_ns;         /* the pause was asked for                          */
@@ -120,6 +125,14 @@ void gdb_attach(struct gdb_stub *s);            /* the client begins to debug: s
 void gdb_interrupt(struct gdb_stub *s);         /* the byte 0x03, or vCont;t */
 enum gdb_when gdb_go_on(struct gdb_stub *s);    /* `monitor answer` */
 const char *gdb_thread(const struct gdb_stub *s);   /* "p1.1" or "1": our only thread */
+
+/* A register as the client is to see it: as gdb_reg_read(), but with --gdb-cs-ip the program
+ * counter is the offset in CS. */
+void gdb_read_register(const struct gdb_stub *s, const struct gdb_reg *r,
+                       const struct cpu_state *cpu, uint8_t out[GDB_REG_BYTES]);
+
+/* The program counter so. */
+uint64_t gdb_seen_pc(const struct gdb_stub *s, const struct cpu_state *cpu);
 
 /* gdb/memory.c */
 gdb_fn gdb_read_memory, gdb_read_binary, gdb_write_memory, gdb_write_binary, gdb_search, gdb_crc,

@@ -365,6 +365,31 @@ static enum gdb_when non_stop(struct gdb_stub *s, struct gdb_args args)
     return gdb_error(s, ENOTSUP, "one CPU stops as a whole");
 }
 
+/* QEMU's switch, which people's scripts use: `maintenance packet Qqemu.PhyMemMode:1`. From then
+ * on addresses of memory and watchpoints are guest-physical. */
+static enum gdb_when physical_mode(struct gdb_stub *s, struct gdb_args args)
+{
+    uint64_t on;
+    if (!gdb_take(&args, ':') || !gdb_take_number(&args, &on) || on > 1 || gdb_more(&args))
+        return gdb_error(s, EINVAL, "Qqemu.PhyMemMode takes 0 or 1");
+    s->physical = on;
+    return gdb_ok(s);
+}
+
+static enum gdb_when is_physical(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    gdb_put(&s->p, s->physical ? "1" : "0");
+    return GDB_NOW;
+}
+
+static enum gdb_when qemu_supported(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    gdb_put(&s->p, "PhyMemMode");
+    return GDB_NOW;
+}
+
 /* ---- the tables ---- */
 
 static const struct row { const char *name; gdb_fn *answer; } queries[] = {
@@ -385,8 +410,11 @@ static const struct row { const char *name; gdb_fn *answer; } queries[] = {
     { "qProcessInfo",             process_info     },
     { "qRegisterInfo",            register_info    },
     { "qMemoryRegionInfo:",       gdb_region_info  },
+    { "qqemu.PhyMemMode",         is_physical      },
+    { "qemu.Supported",           qemu_supported   },
     { "qC",                       current_thread   },
 }, settings[] = {
+    { "Qqemu.PhyMemMode",         physical_mode    },
     { "QStartNoAckMode",          no_acks          },
     { "QNonStop:",                non_stop         },
 };

@@ -29,11 +29,12 @@
 #include "base/host.h"
 #include "cpu/regs.h"
 #include "debugger/gdb/private.h"
+#include "debugger/symbols/symbols.h"
 
 #define PAUSE_NS 1500000000u            /* a guest that has not paused by then hangs        */
 #define TELL_NS  1000000000u            /* how often a long way back says how far it is  */
 
-enum { SIG_NONE = 0, SIG_INT = 2, SIG_TRAP = 5, SIG_ABRT = 6, SIG_SEGV = 11,
+enum { SIG_NONE = 0, SIG_INT = 2, SIG_TRAP = 5, SIG_ABRT = 6,
        SIG_EMULATION = 148 };           /* "EXC_EMULATION, Emulation instruction": before an exit */
 
 /* ---- how it ended ---- */
@@ -41,7 +42,8 @@ enum { SIG_NONE = 0, SIG_INT = 2, SIG_TRAP = 5, SIG_ABRT = 6, SIG_SEGV = 11,
 /* The signal that an end looks like, or SIG_NONE if the guest has ended as it wanted to.
  * Such an end is told as an end (W). After any other one the user may want to look around:
  * it is told as a stop by a signal, and only when the client lets the guest go on, as an
- * end. */
+ * end.  The signal must not be SIGILL, SIGSEGV or SIGEMT: where a breakpoint is inserted, gdb
+ * takes these for the breakpoint. */
 static unsigned end_signal(const struct link_stop *why)
 {
     if (why->why == LINK_DIED)
@@ -51,7 +53,6 @@ static unsigned end_signal(const struct link_stop *why)
     case VM_POWER_OFF:
     case VM_HALTED:
     case VM_RESET:        return SIG_NONE;
-    case VM_TRIPLE_FAULT: return SIG_SEGV;
     default:              return SIG_ABRT;
     }
 }
@@ -73,8 +74,10 @@ static void tell_end(struct gdb_stub *s)
 
 /* Why the guest has stopped, if it is one of the client's own breakpoints:
  * "watch:address;", "swbreak:;", "hwbreak:;". The last two only to clients that said they
- * know them. */
-static void put_reason(struct gdb_stub *s, const struct link_stop *why)
+ * know them, and only if the program counter that they see is the breakpoint's: else they would
+ * look for the breakpoint there, find none, and let the guest go on. */
+static void put_reason(struct gdb_stub *s, const struct link_stop *why,
+                       const struct cpu_state *cpu)
 {
     static const char *const watch[] = { [2] = "watch", [3] = "rwatch", [4] = "awatch" };
     const struct gdb_point *p = why->why == LINK_BREAK ? gdb_point_nr(s, why->nr) : NULL;
@@ -82,6 +85,8 @@ static void put_reason(struct gdb_stub *s, const struct link_stop *why)
         return;
     if (p->type >= 2)
         gdb_printf(&s->p, "%s:%llx;", watch[p->type], (unsigned long long)why->address);
+    else if (gdb_seen_pc(s, cpu) != p->at)
+        return;
     else if (p->type == 0 && s->swbreak)
         gdb_put(&s->p, "swbreak:;");
     else if (p->type == 1 && s->hwbreak)
@@ -97,7 +102,7 @@ static void put_registers(struct gdb_stub *s, const struct cpu_state *cpu)
     size_t n = gdb_reg_expedited(s->arch, &number);
     for (size_t i = 0; i < n; i++) {
         const struct gdb_reg *r = gdb_reg_at(s->arch, number[i]);
-        gdb_reg_read(r, cpu, image);
+        gdb_read_register(s, r, cpu, image);
         gdb_printf(&s->p, "%02x:", number[i]);
         gdb_put_hex(&s->p, image, r->wire);
         gdb_put(&s->p, ";");
@@ -111,7 +116,7 @@ static void put_stop(struct gdb_stub *s, unsigned sig, const struct cpu_state *c
     gdb_printf(&s->p, "T%02xthread:%s;", sig, gdb_thread(s));
     if (link_stopped(s->o.link)->why == LINK_AT_BEGINNING)
         gdb_put(&s->p, "replaylog:begin;");
-    put_reason(s, link_stopped(s->o.link));
+    put_reason(s, link_stopped(s->o.link), cpu);
     put_registers(s, cpu);
 }
 
@@ -162,15 +167,39 @@ static void say_explanation(struct gdb_stub *s)
     free(text);
 }
 
+/* A breakpoint of the client's in a kernel that is linked high, met before its paging is on, at
+ * the code's physical address: gdb has no names there.  How to give it some is said once. */
+static void say_early(struct gdb_stub *s, const struct gdb_point *p, const struct cpu_state *cpu)
+{
+    char place[200], text[500], hint[150] = "";
+    gla_t pc = state_pc(cpu);
+    uint64_t linked;
+    if (p->type >= 2 || !symbols_linked_at(s->o.symbols, pc, &linked) || linked != p->at)
+        return;
+    if (!s->early_told)
+        snprintf(hint, sizeof hint, "; names for gdb there: add-symbol-file FILE -o %#llx",
+                 (unsigned long long)(pc - linked));
+    s->early_told = true;
+    snprintf(text, sizeof text, "the breakpoint at %#llx is met at %#llx <%s>, where the code lies "
+             "before the kernel maps itself%s\n", (unsigned long long)p->at,
+             (unsigned long long)pc, symbols_format(s->o.symbols, pc, place, sizeof place), hint);
+    gdb_console_text(s, text);
+}
+
 /* Print the reason of a stop to the user if the stop reply cannot say it, as for
  * breakpoints that were made with `monitor break`. */
 static void say_why(struct gdb_stub *s)
 {
     char text[300];
+    struct cpu_state cpu;
     const struct link_stop *why = link_stopped(s->o.link);
+    const struct gdb_point *p = why->why == LINK_BREAK ? gdb_point_nr(s, why->nr) : NULL;
+    link_get_groups(s->o.link, LINK_CORE, &cpu);
+    if (p && gdb_seen_pc(s, &cpu) != p->at)
+        say_early(s, p, &cpu);
     bool known = why->why == LINK_STEPPED || why->why == LINK_PAUSED || why->why == LINK_AT_START ||
                  why->why == LINK_STARVED || why->why == LINK_AT_BEGINNING ||
-                 (why->why == LINK_BREAK && gdb_point_nr(s, why->nr)) ||
+                 p ||
                  (why->why == LINK_GUEST_ENDED && why->vm_stop == VM_EXIT_PORT);
     if (known)
         return;
@@ -186,8 +215,9 @@ static void report(struct gdb_stub *s)
     struct cpu_state cpu;
     const struct link_stop *why = link_stopped(s->o.link);
     bool over = why->why == LINK_GUEST_ENDED || why->why == LINK_DIED;
-    if (!s->over_told)
+    if (!s->over_told && s->why_told != why->why + 1u)
         say_why(s);
+    s->why_told = why->why + 1u;
     gdb_begin(&s->p);
     link_get_groups(s->o.link, LINK_CORE, &cpu);
     if (over && (s->over_told || !end_signal(why))) {
@@ -353,6 +383,28 @@ static void stand_still(struct gdb_stub *s)
         link_wait(s->o.link, 1000);
 }
 
+/* The guest stands before its first instruction, at the physical address of code for which the
+ * client has a breakpoint at its linear one.  gdb does not see that it stands at it: that is a
+ * stop, once. */
+static bool starts_at_point(struct gdb_stub *s)
+{
+    struct cpu_state cpu;
+    uint64_t linked;
+    if (s->start_told || link_stopped(s->o.link)->why != LINK_AT_START ||
+        link_state(s->o.link) != LINK_STOPPED)
+        return false;
+    link_get_groups(s->o.link, LINK_CORE, &cpu);
+    if (!symbols_linked_at(s->o.symbols, state_pc(&cpu), &linked))
+        return false;
+    for (size_t i = 0; i < s->n_points; i++)
+        if (s->point[i].type < 2 && s->point[i].at == linked) {
+            s->start_told = s->waiting = true;
+            say_early(s, &s->point[i], &cpu);
+            return true;
+        }
+    return false;
+}
+
 #define CROSSING_NS 200000000u          /* as long an interrupt can be on its way when a stop
                                            reply is sent */
 
@@ -379,6 +431,10 @@ static enum gdb_when start_guest(struct gdb_stub *s, enum link_run how)
     if (s->waiting)                     /* whose stop is still owed, and perhaps a pause */
         return cannot_go(s, -EBUSY, how);
     stand_still(s);
+    if (how == LINK_FREE && starts_at_point(s)) {
+        report(s);
+        return GDB_NOW;
+    }
     if (!s->mode_told && interrupted_late(s)) {
         s->waiting = s->pausing = true;
         report(s);
@@ -399,6 +455,7 @@ static enum gdb_when start_guest(struct gdb_stub *s, enum link_run how)
     if (err)
         return cannot_go(s, err, how);
     s->over_told = false;
+    s->why_told = 0;
     s->going = s->waiting = true;
     return GDB_LATER;
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/regs.h"
 #include "debugger/console/command.h"
 
 /* How long the VMM may take for an answer.  gdb gives up on ours after two seconds
@@ -49,6 +50,34 @@ void gdb_console_text(struct gdb_stub *s, const char *text)
 
 /* ---- registers ---- */
 
+static bool is_pc(const struct gdb_reg *r)
+{
+    return r->offset == offsetof(struct cpu_state, rip);
+}
+
+uint64_t gdb_seen_pc(const struct gdb_stub *s, const struct cpu_state *cpu)
+{
+    return s->o.cs_ip ? cpu->rip : state_pc(cpu);
+}
+
+void gdb_read_register(const struct gdb_stub *s, const struct gdb_reg *r,
+                       const struct cpu_state *cpu, uint8_t out[GDB_REG_BYTES])
+{
+    gdb_reg_read(r, cpu, out);
+    if (s->o.cs_ip && is_pc(r))
+        memcpy(out, &cpu->rip, r->wire);
+}
+
+static void write_register(const struct gdb_stub *s, const struct gdb_reg *r,
+                           struct cpu_state *cpu, const uint8_t in[GDB_REG_BYTES])
+{
+    gdb_reg_write(r, cpu, in);
+    if (s->o.cs_ip && is_pc(r)) {
+        cpu->rip = 0;
+        memcpy(&cpu->rip, in, r->wire);
+    }
+}
+
 /* `g`: the registers of the description, one after the other, in the order of memory. */
 static enum gdb_when get_registers(struct gdb_stub *s, struct gdb_args args)
 {
@@ -58,7 +87,7 @@ static enum gdb_when get_registers(struct gdb_stub *s, struct gdb_args args)
     link_get_state(s->o.link, &cpu);
     for (size_t i = 0; i < gdb_reg_in_g(s->arch); i++) {
         const struct gdb_reg *r = gdb_reg_at(s->arch, i);
-        gdb_reg_read(r, &cpu, image);
+        gdb_read_register(s, r, &cpu, image);
         gdb_put_hex(&s->p, image, r->wire);
     }
     return GDB_NOW;
@@ -85,7 +114,7 @@ static enum gdb_when set_registers(struct gdb_stub *s, struct gdb_args args)
         if (gdb_from_hex(args.at, (size_t)(args.end - args.at), image, r->wire) != r->wire)
             return gdb_error(s, EINVAL, "these are no registers");
         args.at += 2 * r->wire;
-        gdb_reg_write(r, &cpu, image);
+        write_register(s, r, &cpu, image);
         groups |= r->st;
     }
     return put_state(s, groups, &cpu);
@@ -101,7 +130,7 @@ static enum gdb_when get_register(struct gdb_stub *s, struct gdb_args args)
     if (!r)
         return gdb_error(s, EINVAL, "there is no such register");
     link_get_state(s->o.link, &cpu);
-    gdb_reg_read(r, &cpu, image);
+    gdb_read_register(s, r, &cpu, image);
     gdb_put_hex(&s->p, image, r->wire);
     return GDB_NOW;
 }
@@ -117,7 +146,7 @@ static enum gdb_when set_register(struct gdb_stub *s, struct gdb_args args)
         gdb_from_hex(args.at, (size_t)(args.end - args.at), image, r->wire) != r->wire)
         return gdb_error(s, EINVAL, "there is no such register");
     link_get_state(s->o.link, &cpu);
-    gdb_reg_write(r, &cpu, image);
+    write_register(s, r, &cpu, image);
     return put_state(s, r->st, &cpu);
 }
 
@@ -342,7 +371,7 @@ void gdb_stub_connected(struct gdb_stub *s)
 {
     gdb_packets_reset(&s->p);
     s->connected = true;
-    s->closing = s->attached = s->waiting = s->pausing = s->mode_told = false;
+    s->closing = s->attached = s->waiting = s->pausing = s->mode_told = s->physical = false;
     s->multiprocess = s->exec_events = s->swbreak = s->hwbreak = s->error_text = s->extended =
         false;
 }

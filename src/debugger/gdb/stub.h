@@ -40,6 +40,8 @@ struct gdb_options {
     const char    *guest_path;          /* given to gdb as the program that runs             */
     enum gdb_arch  arch;                /* which registers to describe, if fixed_arch        */
     bool           fixed_arch;          /* else: those of the mode that the CPU is in        */
+    bool           cs_ip;               /* the program counter is told as the offset in CS, as
+                                           QEMU tells it in 16-bit code, not as linear address */
     bool           last_client;         /* the program ends when the client goes, so that the
                                            guest need not run on                             */
     bool           serves_file;         /* the client may read the guest's file through the

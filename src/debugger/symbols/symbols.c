@@ -34,6 +34,7 @@
 #define MAX_NAME        200
 #define MAX_LINE        400
 #define UNSIZED         65536           /* most bytes for a symbol without a size */
+#define MAX_MOVED       16              /* segments that are linked elsewhere than loaded */
 
 struct symbol {
     uint64_t addr, end;     /* [addr, end)                                  */
@@ -41,12 +42,17 @@ struct symbol {
     char    *name;
 };
 
+/* A segment whose physical address is not its linear one. */
+struct moved { uint64_t linked, loaded, bytes; };
+
 struct symbols {
     struct symbol *symbol;
     uint32_t      *by_name; /* indices into `symbol`, sorted by name        */
     size_t         n, cap;
     struct lines  *lines;   /* of the same program; NULL: not known         */
     uint64_t       shift;   /* what symbols_shift() has added               */
+    struct moved   moved[MAX_MOVED];
+    size_t         n_moved;
 };
 
 /* Names go to terminals, into JSON and into commands: what is not printable, and quotes,
@@ -271,12 +277,25 @@ static FILE *open_copy(int fd)
     return f;
 }
 
+/* [ELF "Program Header", p_vaddr, p_paddr] */
+static void read_segments(struct symbols *s, Elf *elf)
+{
+    size_t n;
+    GElf_Phdr p;
+    if (elf_getphdrnum(elf, &n))
+        return;
+    for (size_t i = 0; i < n && s->n_moved < MAX_MOVED; i++)
+        if (gelf_getphdr(elf, (int)i, &p) && p.p_type == PT_LOAD && p.p_vaddr != p.p_paddr)
+            s->moved[s->n_moved++] = (struct moved){ p.p_vaddr, p.p_paddr, p.p_memsz };
+}
+
 /* Linked programs have one symbol table; that of dynamic linking (SHT_DYNSYM) is not looked
  * at. */
 static int read_elf(struct symbols *s, Elf *elf)
 {
     Elf_Scn *scn = NULL;
     GElf_Shdr sec;
+    read_segments(s, elf);
     while ((scn = elf_nextscn(elf, scn)))
         if (gelf_getshdr(scn, &sec) && sec.sh_type == SHT_SYMTAB) {
             int err = read_table(s, elf, scn, &sec);
@@ -381,8 +400,30 @@ void symbols_shift(struct symbols *s, uint64_t by)
         sort_or_drop(s);          /* addresses that wrapped round are out of order */
 }
 
+bool symbols_loaded_at(const struct symbols *s, uint64_t addr, uint64_t *physical)
+{
+    for (size_t i = 0; s && i < s->n_moved; i++) {
+        const struct moved *m = &s->moved[i];
+        *physical = addr - s->shift - m->linked + m->loaded;
+        if (addr - s->shift - m->linked < m->bytes)
+            return true;
+    }
+    return false;
+}
+
+bool symbols_linked_at(const struct symbols *s, uint64_t physical, uint64_t *addr)
+{
+    for (size_t i = 0; s && i < s->n_moved; i++) {
+        const struct moved *m = &s->moved[i];
+        *addr = physical - m->loaded + m->linked + s->shift;
+        if (physical - m->loaded < m->bytes)
+            return true;
+    }
+    return false;
+}
+
 /* Binary search for the last symbol that does not begin above addr. */
-const char *symbols_find(const struct symbols *s, uint64_t addr, uint64_t *offset)
+static const char *find_at(const struct symbols *s, uint64_t addr, uint64_t *offset)
 {
     size_t lo = 0, hi = s ? s->n : 0;
     while (lo < hi) {               /* the first symbol above addr */
@@ -396,6 +437,13 @@ const char *symbols_find(const struct symbols *s, uint64_t addr, uint64_t *offse
         return NULL;
     *offset = addr - s->symbol[lo - 1].addr;
     return s->symbol[lo - 1].name;
+}
+
+const char *symbols_find(const struct symbols *s, uint64_t addr, uint64_t *offset)
+{
+    uint64_t linked;
+    const char *name = find_at(s, addr, offset);
+    return name || !symbols_linked_at(s, addr, &linked) ? name : find_at(s, linked, offset);
 }
 
 char *symbols_format(const struct symbols *s, uint64_t addr, char *buf, size_t n)
@@ -413,6 +461,9 @@ char *symbols_format(const struct symbols *s, uint64_t addr, char *buf, size_t n
 
 char *symbols_line(const struct symbols *s, uint64_t addr, char *buf, size_t n)
 {
+    uint64_t offset, linked;
+    if (!find_at(s, addr, &offset) && symbols_linked_at(s, addr, &linked))
+        addr = linked;
     lines_find(s ? s->lines : NULL, s ? addr - s->shift : 0, buf, n);
     return buf;
 }

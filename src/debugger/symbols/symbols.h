@@ -76,6 +76,13 @@ char *symbols_line(const struct symbols *s, uint64_t addr, char *buf, size_t n);
 bool symbols_extent(const struct symbols *s, const char *name, size_t len,
                     uint64_t *start, uint64_t *end);
 
+/* A kernel that is linked high lies elsewhere until it has switched paging on: its ELF file gives
+ * each segment a physical address beside its linear one.  Where do the bytes that are linked at
+ * `addr` lie then?  False: in no such segment. */
+bool symbols_loaded_at(const struct symbols *s, uint64_t addr, uint64_t *physical);
+/* The way back.  symbols_find() and the like go it by themselves where no symbol covers addr. */
+bool symbols_linked_at(const struct symbols *s, uint64_t physical, uint64_t *addr);
+
 /* How many symbols there are. */
 size_t symbols_count(const struct symbols *s);
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/trace.h"
+#include "debugger/symbols/symbols.h"
 
 /* A limit for scripts that run wild; the engine's tables grow with the list. */
 #define MAX_BREAKS 65536
@@ -112,17 +113,21 @@ static uint8_t needs(const struct link_break *b)
                      (b->access & BREAK_CHANGE ? ACCESS_W : 0));
 }
 
-/* Both tables anew.  Data is sorted as the engine wants it (struct debug_stops); what the engine
- * reports is an index into that order, and data_point[] leads from it back to the
- * breakpoint. */
+/* Both tables anew.  Code of a kernel that is linked high is met at its physical address too.
+ * Data is sorted as the engine wants it (struct debug_stops); what the engine reports is an index
+ * into that order, and data_point[] leads from it back to the breakpoint. */
 static void make_tables(struct stops *s)
 {
     size_t n_data = 0;
     s->n_code = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct link_break *b = &s->point[i].b;
-        if (b->enabled && b->kind == BREAK_CODE)
+        uint64_t loaded;
+        if (b->enabled && b->kind == BREAK_CODE) {
             s->code_point[s->n_code++] = (struct code_point){ b->at, b->nr };
+            if (symbols_loaded_at(s->world.symbols, b->at, &loaded))
+                s->code_point[s->n_code++] = (struct code_point){ loaded, b->nr };
+        }
         else if (b->enabled && b->kind == BREAK_DATA)
             s->data_point[n_data++] = b->nr;
     }
@@ -241,9 +246,9 @@ static int grow(struct stops *s)
         return -ENOSPC;
     size_t cap = s->cap ? 2 * s->cap : 16;
     if (!grow_one(&s->point, cap * sizeof *s->point) ||
-        !grow_one(&s->code, (cap + 1) * sizeof *s->code) ||
+        !grow_one(&s->code, (2 * cap + 1) * sizeof *s->code) ||
         !grow_one(&s->data, cap * sizeof *s->data) ||
-        !grow_one(&s->code_point, cap * sizeof *s->code_point) ||
+        !grow_one(&s->code_point, 2 * cap * sizeof *s->code_point) ||
         !grow_one(&s->data_point, cap * sizeof *s->data_point))
         return -ENOMEM;
     s->told.code = s->code;

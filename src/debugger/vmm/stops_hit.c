@@ -11,6 +11,7 @@
 #include "base/trace.h"
 #include "debugger/symbols/symbols.h"
 #include "mem/gmem.h"
+#include "mem/walk.h"
 #include "debugger/vmm/stops_private.h"
 
 /* ---- counting ---- */
@@ -67,6 +68,21 @@ static size_t first_code_point(const struct stops *s, gla_t from)
     return lo;
 }
 
+/* Does the linear address mean the same physical one?  Then the code there is that of a kernel
+ * which is linked higher, before it goes there.  Later, other code may be at this address. */
+static bool is_identity(const struct stops *s, gla_t at)
+{
+    struct cpu_state cpu;
+    struct walk w;
+    struct vcpu *v = boot_cpu(s->vm);
+    memset(&cpu, 0, sizeof cpu);
+    if (v->ops->get_state(v, ST_GPRS | ST_SEGS | ST_CRS, &cpu))
+        return false;
+    struct paging pg = paging_for_debugger(&cpu);
+    walk(&pg, s->vm->gmem, at, WALK_READ | WALK_PEEK, &w);
+    return w.result == WALK_OK && w.gpa == at;
+}
+
 bool stops_code_hit(struct stops *s, gla_t at, struct link_stop *why)
 {
     char place[160], odd[200];
@@ -74,7 +90,8 @@ bool stops_code_hit(struct stops *s, gla_t at, struct link_stop *why)
     /* All that are there count their hit; the one made first is told. */
     for (size_t k = first_code_point(s, at); k < s->n_code && s->code_point[k].at == at; k++) {
         struct point *p = stops_find(s, s->code_point[k].nr);
-        if (!p || !condition_holds(&s->world, &p->b, &p->names, odd, sizeof odd))
+        if (!p || (p->b.at != at && !is_identity(s, at)) ||
+            !condition_holds(&s->world, &p->b, &p->names, odd, sizeof odd))
             continue;
         const char *what = p->b.temporary ? "temporary breakpoint" : "breakpoint";
         struct link_stop hit;

@@ -48,7 +48,8 @@ struct stops {
     bool                  has_events;   /* some breakpoint is on events, and enabled */
     bool                  rehearsing;   /* hits are neither counted nor the end of anything */
 
-    /* Tables made from the list; room for `cap` of each, and one more of code. */
+    /* Tables made from the list; room for `cap` of data, for twice as much code (each may be at
+     * two addresses, symbols_loaded_at()), and one more of code. */
     struct code_point    *code_point;   /* by address: which breakpoints are there */
     size_t                n_code;
     unsigned             *data_point;   /* numbers of those at data[], in its order */
