@@ -10,6 +10,8 @@
  */
 #include "vm/interrupts.h"
 
+#include <string.h>
+
 #include "base/vclock.h"
 #include "base/x86.h"
 #include "io/pic.h"
@@ -59,6 +61,32 @@ void offer_interrupt(struct vm *vm, struct vcpu *v)
         inject(vm, v);
 }
 
+/* The PIC's lines in service, a bit for each, from the description of its state that every device
+ * gives; 0 if this one does not tell. */
+static unsigned in_service(const struct pic *pic)
+{
+    static const char *const names[] = { "ISR.1", "ISR.2" };
+    unsigned busy = 0;
+    for (size_t i = 0; i < pic_ops.n_fields; i++)
+        for (unsigned chip = 0; chip < NELEM(names); chip++)
+            if (strcmp(pic_ops.fields[i].name, names[chip]) == 0)
+                busy |= (unsigned)field_get(&pic_ops.fields[i], pic, 0) << 8 * chip;
+    return busy;
+}
+
+/* No line of the PIC can interrupt any more.  What is in service holds back itself and what ranks
+ * below; the timer, IRQ 0, ranks above all and so holds back everything. */
+static void stop_deaf(struct vm *vm, const struct pic *pic)
+{
+    unsigned busy = in_service(pic);
+    if (busy)
+        vm_stop(vm, VM_HALTED, "IRQ %d is in service at the 8259A, which has got no EOI for it",
+                __builtin_ctz(busy));
+    else
+        vm_stop(vm, VM_HALTED, "the 8259A lets no interrupt through (all are masked, or it was "
+                               "never set up)");
+}
+
 /* Can anything end this HLT?  An interrupt does, if RFLAGS.IF is set; NMI, INIT and SMI would,
  * too, but nothing in this machine raises them.  [SDM 2A "HLT-Halt"] */
 static bool can_wake(struct vm *vm, struct vcpu *v)
@@ -68,8 +96,7 @@ static bool can_wake(struct vm *vm, struct vcpu *v)
     if (v->ops->get_state(v, ST_GPRS, &s) || !(s.rflags & FLAG_IF))
         vm_stop(vm, VM_HALTED, "HLT with interrupts off");
     else if (!pic_pending(pic) && pic_is_deaf(pic))
-        vm_stop(vm, VM_HALTED,
-                "the 8259A lets no interrupt through (masked, or one without its EOI)");
+        stop_deaf(vm, pic);
     return vm->stop == VM_RUNNING;
 }
 

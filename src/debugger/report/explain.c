@@ -220,13 +220,14 @@ static void explain_halt(const struct explain_input *in, FILE *out)
     if (!(c->rflags & FLAG_IF))
         fputs(" with interrupts off (IF=0): nothing but a reset ends that.\n"
               "  Many guests stop so on purpose (cli; hlt). To wait for an interrupt: sti; hlt.\n",
-                  out);
-    else
-        fputs(" with interrupts on, but none can come: no timer of the PIT or RTC runs whose "
-              "interrupt the PIC lets through, and no input is left.\n"
-              "  Is IRQ 0 unmasked at the PIC (port 0x21), and was the PIT programmed (0x43, "
-              "0x40)?\n",
               out);
+    else
+        fputs(" with interrupts on, but none can come, and no input is left.\n"
+              "  What to check: a timer must run (the PIT: ports 0x43 and 0x40), its line must be "
+              "unmasked at the PIC (IRQ 0: bit 0 of port 0x21), and each handler of an IRQ must "
+              "send an EOI (OUT 0x20 to port 0x20; from IRQ 8 on to port 0xa0 too).\n",
+              out);
+    explain_say_lost_frame(in, out);
 }
 
 /* What it was is in the reason for the stop (vm/exits.c); this says where. */

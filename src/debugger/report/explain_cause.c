@@ -148,8 +148,10 @@ static bool uses_nonsense_of_gdt(const struct explain_input *in, const struct de
     bool by_selector = sign_is_exception(st, VEC_GP) || sign_is_exception(st, VEC_NP);
     uint8_t d[8];
     if (!by_selector || !(st->error & 0xfff8) || (st->error & 6) ||
-        (st->error | 7) > t->limit || !in->read(in->arg, t->base + (st->error & 0xfff8), d, 8))
+        (st->error | 7) > t->limit)
         return false;
+    if (!in->read(in->arg, t->base + (st->error & 0xfff8), d, 8))
+        return true;
     bool exists = (d[5] & 0x10) || (1u << (d[5] & 15) & 0xdafe);
     return !exists || !(d[0] | d[1] | d[2] | d[3] | d[4] | d[5] | d[6] | d[7]);
 }
@@ -328,7 +330,8 @@ static const struct sign causes[] = {
       "before it is used." },
     { uses_nonsense_of_gdt,
       "is the GDT where LGDT was told? Its operand is 2 bytes of limit and right behind them "
-      "the linear base (in real mode: segment times 16 plus offset); LGDT reads it through DS." },
+      "the linear base (in real mode: segment times 16 plus offset); in C that struct must be "
+      "packed. LGDT reads it through DS." },
     { has_cs_of_real_mode,
       "has a far jump followed the MOV to CR0? CS still is what it was in real mode: 32-bit "
       "code is read as 16-bit code until a far jump has loaded a selector of the GDT." },

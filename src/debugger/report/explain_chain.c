@@ -89,7 +89,9 @@ static void say_selector(const struct explain_input *in, unsigned sel, FILE *out
     fprintf(out, "selector %#x", sel);
     if ((sel | 7) > limit)
         fprintf(out, ", beyond the end of the %s at %#" PRIx64 " limit %#x", table, base, limit);
-    else if (sel & ~3u && in->read(in->arg, base + (sel & ~7u), d, sizeof d)) {
+    else if (sel & ~3u && !in->read(in->arg, base + (sel & ~7u), d, sizeof d)) {
+        fprintf(out, "; the %s is at %#" PRIx64 ", where nothing can be read", table, base);
+    } else if (sel & ~3u) {
         fprintf(out, ", of which the %s at %#" PRIx64 " says: ", table, base);
         say_descriptor(d, out);
     }

@@ -88,6 +88,10 @@ bool explain_iret_is_narrow(const struct explain_input *in, const struct deliver
 bool explain_decode(const struct explain_input *in, const struct delivery_step *st,
                     struct decoded *d);
 
+/* The CPU is in HLT: if the stack says that an interrupt's handler has come back here by RET, so
+ * that CS and flags are still there, print a line that says so. */
+void explain_say_lost_frame(const struct explain_input *in, FILE *out);
+
 /* If the stack pointer points at an address behind a CALL, print a line that says so. */
 void explain_say_caller(const struct explain_input *in, FILE *out);
 

@@ -131,6 +131,22 @@ void explain_say_iret(const struct explain_input *in, const struct delivery_step
     fputs(".\n", out);
 }
 
+/* The RET has taken RIP, which is still in memory, and lies just before the HLT, or is in the loop
+ * around it. */
+void explain_say_lost_frame(const struct explain_input *in, FILE *out)
+{
+    const struct cpu_state *c = in->cpu;
+    unsigned size = frame_size(c);
+    uint64_t ip, flags;
+    if (explain_is_real(c) || c->rflags & FLAG_IF || !is_frame(in, -1, size) ||
+        !word_at(in, -1, size, &ip) || !word_at(in, 1, size, &flags))
+        return;
+    if (flags & FLAG_IF && c->rip - ip + 64 < 128)
+        fputs("  At the stack pointer lie the CS and flags of an interrupt that came here with "
+              "IF=1: does its handler end with RET instead of IRET (a function of C does)?\n",
+              out);
+}
+
 /* Direct calls are E8 and four bytes; of indirect ones, FF /2, 2 to 7 bytes are usual. */
 static bool is_behind_call(const struct explain_input *in, uint64_t at)
 {
