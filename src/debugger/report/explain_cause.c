@@ -257,6 +257,12 @@ static bool is_stuck_in_compatibility_mode(const struct explain_input *in,
            explain_code_width(in->cpu) != CODE64;
 }
 
+static bool runs_through_nothing_in_handler(const struct explain_input *in,
+                                            const struct delivery_step *st)
+{
+    return runs_through_nothing(in, st) && explain_is_in_handler(in);
+}
+
 /* The IDT still is the vector table of real mode: this is a boot loader, or what it has loaded. */
 static bool runs_where_nothing_was_loaded(const struct explain_input *in,
                                           const struct delivery_step *st)
@@ -346,6 +352,10 @@ static const struct sign causes[] = {
       "does the handler take off the stack all that was put there? Each PUSH needs its POP, "
       "and of vectors 8, 10 to 14 and 17 the error code must go (ADD ESP, 4 or ADD RSP, 8) "
       "before IRET." },
+    { runs_through_nothing_in_handler,
+      "is the gate right: both halves of the handler's address, and the type (0x8e; 0x86 is "
+      "for 16-bit code)? An exception or interrupt was delivered, and its gate leads to where "
+      "no handler is." },
     { has_stack_nowhere,
       "what has set the stack pointer? It points to where there is no memory, so that each RET "
       "and POP takes nonsense. (LEAVE takes it from EBP.)" },

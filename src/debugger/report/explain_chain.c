@@ -353,6 +353,8 @@ static void say_first(const struct explain_input *in, const struct delivery_step
     explain_say_iret(in, st, out);
     if (explain_is_runaway(in, st))
         explain_say_caller(in, out);
+    else
+        explain_say_handler(in, st, out);
 }
 
 /* What comes after the first exception comes of the obstacle before it, which has been told. */

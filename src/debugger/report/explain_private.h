@@ -92,8 +92,14 @@ bool explain_decode(const struct explain_input *in, const struct delivery_step *
  * that CS and flags are still there, print a line that says so. */
 void explain_say_lost_frame(const struct explain_input *in, FILE *out);
 
-/* If the stack pointer points at an address behind a CALL, print a line that says so. */
+/* If further up the stack lies the frame of an interrupt or exception, print a line that says so:
+ * the step's exception may have come in its handler. */
+void explain_say_handler(const struct explain_input *in, const struct delivery_step *st, FILE *out);
+
+/* If an address behind a CALL lies at the stack pointer, or an interrupt's frame, print a line that
+ * says so: that may have led to where the CPU is.  The latter also as a question. */
 void explain_say_caller(const struct explain_input *in, FILE *out);
+bool explain_is_in_handler(const struct explain_input *in);
 
 /* Is there no code at the instruction: was the CPU sent to a wrong address, or ran it on? */
 bool explain_is_runaway(const struct explain_input *in, const struct delivery_step *st);

@@ -160,10 +160,68 @@ static bool is_behind_call(const struct explain_input *in, uint64_t at)
     return b[2] == 0xe8;
 }
 
+/* A frame to which its handler has added nothing yet: `size` of its words, 0 if there is none;
+ * it begins at the stack pointer or behind an error code.  A gate of 16 bits pushes words of 2. */
+struct fresh_frame { unsigned size; int begin; };
+
+static struct fresh_frame fresh_frame(const struct explain_input *in)
+{
+    const unsigned sizes[] = { frame_size(in->cpu), 2 };
+    for (unsigned i = 0; i < NELEM(sizes) && !explain_is_real(in->cpu); i++)
+        for (int begin = 0; begin < 2; begin++)
+            if (is_frame(in, begin, sizes[i]))
+                return (struct fresh_frame){ sizes[i], begin };
+    return (struct fresh_frame){ 0, 0 };
+}
+
+bool explain_is_in_handler(const struct explain_input *in)
+{
+    return fresh_frame(in).size != 0;
+}
+
+static void say_frame(const struct explain_input *in, struct fresh_frame f, FILE *out)
+{
+    uint64_t at;
+    if (!word_at(in, f.begin, f.size, &at))
+        return;
+    fprintf(out, "    At the stack pointer lies the frame of an interrupt or exception%s at ",
+            f.size == 2 ? ", of a gate for 16-bit code," : "");
+    explain_say_place(in, at, out);
+    fputs(": its gate may have led here.\n", out);
+}
+
+/* How far up the frame of a handler is looked for that has called functions, in words. */
+enum { HANDLER_DEPTH = 64 };
+
+void explain_say_handler(const struct explain_input *in, const struct delivery_step *st, FILE *out)
+{
+    unsigned size = frame_size(in->cpu);
+    uint64_t at;
+    uint8_t byte;
+    if (st->type != EVENT_EXCEPTION || st->ring != 0 || explain_is_real(in->cpu) ||
+        iret_size(in, st))
+        return;
+    for (int i = 0; i < HANDLER_DEPTH; i++) {
+        if (!is_frame(in, i, size) || !word_at(in, i, size, &at) ||
+            !in->read(in->arg, explain_linear(in->cpu, SEG_CS, at), &byte, 1))
+            continue;
+        fprintf(out, "    %u bytes above the stack pointer lies what looks like the frame of an "
+                     "interrupt or exception at ", (unsigned)i * size);
+        explain_say_place(in, at, out);
+        fputs(": this may have happened in its handler.\n", out);
+        return;
+    }
+}
+
 void explain_say_caller(const struct explain_input *in, FILE *out)
 {
     unsigned size = explain_code_width(in->cpu) == CODE64 ? 8 : 4;
+    struct fresh_frame frame = fresh_frame(in);
     uint64_t at;
+    if (frame.size) {
+        say_frame(in, frame, out);
+        return;
+    }
     if (!word_at(in, 0, size, &at) || !is_behind_call(in, at))
         return;
     fputs("    At the stack pointer lies ", out);
