@@ -152,6 +152,7 @@ vm := \
     vm/interrupts.c \
     vm/guest_exited.c \
     vm/loop.c \
+    vm/stuck.c \
     vm/state.c \
     vm/snapshot.c \
     vm/live_flags.c \
@@ -192,6 +193,7 @@ debugger := \
     debugger/trace/store.c \
     debugger/trace/futures.c \
     debugger/trace/store_search.c \
+    debugger/trace/stuck_text.c \
     debugger/trace/text.c \
     debugger/trace/why.c \
     debugger/report/explain.c \
@@ -210,6 +212,7 @@ debugger := \
     debugger/report/export_ctf.c \
     debugger/report/gather.c \
     debugger/report/report.c \
+    debugger/report/stuck_rows.c \
     debugger/report/stat.c \
     debugger/report/story.c \
     debugger/vmm/condition.c \
@@ -306,6 +309,7 @@ cmd := \
     cmd/foreign.c \
     cmd/names.c \
     cmd/terminal.c \
+    cmd/hints.c \
     cmd/session.c \
     cmd/session_gdb.c \
     cmd/gdb.c \

@@ -19,7 +19,8 @@ guests64 := syscall
 guests_both := sse smc faults selfstep preempt strict alignment string ptchurn \
     intmix memcpy pfstorm softint cr3loads
 guests_boot := boot bios
-guests_silent := uart-busy uart-no-out2 polls-ide
+guests_silent := uart-busy uart-no-out2 polls-ide polls-apic polls-key loop-cli loop-no-eoi \
+    fault-again screen-only
 guests_crash := ud2-no-idt divide-no-idt idt-one-short gate-absent gate-data gate-type \
     stack-unmapped tss-ss0-null long-no-idt irq-not-remapped paging-self-unmapped \
     idt-unmapped no-tss int-dpl stack-overflow handler-beyond gdt-garbage \

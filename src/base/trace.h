@@ -65,7 +65,9 @@ enum layer { LAYER_BASE, LAYER_MEM, LAYER_CPU, LAYER_IO, LAYER_VM, N_LAYERS };
     X(CUT,          VM,   "back_to",  "insns",      "",        "another future begins: the guest " \
                                                                "was taken back to behind event "   \
                                                                "back_to and changed, or (0) a "    \
-                                                               "state was loaded")
+                                                               "state was loaded")                 \
+    X(STUCK,        VM,   "how",      "where",      "since_ns", "the guest does the same again "  \
+                                                               "and again")
 
 enum trace_kind {
 #define X(kind, layer, a0, a1, a2, about) TRACE_##kind,

@@ -31,6 +31,7 @@
 #include "base/sandbox.h"
 #include "base/trace.h"
 #include "base/vclock.h"
+#include "cmd/hints.h"
 #include "cmd/terminal.h"
 #include "debugger/report/explain.h"
 #include "debugger/report/last_words.h"
@@ -59,6 +60,7 @@ struct session {
     int                  ring_keeper;   /* of the trace file's ring; -1: there is none */
     struct vm           *vm;
     struct terminal     *terminal;
+    struct hints         hints;
 
     /* The trace, and who reads it. */
     struct trace        *trace;
@@ -253,6 +255,8 @@ static int close_trace(struct session *s)
 static void feed(void *arg, enum input_hook hook)
 {
     struct session *s = arg;
+    if (hook != INPUT_ROOM)
+        hint_screen(&s->hints, s->vm);
     if (hook == INPUT_POLL)
         terminal_poll(s->terminal);
     else if (hook == INPUT_ROOM && !s->o->keyboard)
@@ -468,6 +472,13 @@ static bool wants_timing(const struct session *s)
     return s->o->machine.timing || (s->stat && !s->o->trace_path && isatty(STDOUT_FILENO));
 }
 
+static void on_stuck(void *arg, const struct stuck_report *r)
+{
+    struct session *s = arg;
+    open_symbols(s);
+    hint_stuck(&s->hints, r, s->symbols);
+}
+
 /* The machine with its hooks to this process: output to the terminal, input and waiting
  * through struct host_io, alarms by a timer of the host. */
 static bool build(struct session *s)
@@ -478,6 +489,9 @@ static bool build(struct session *s)
     c.timing = wants_timing(s);
     c.serial = c.debugcon = (struct char_sink){ terminal_put, s->terminal };
     c.alarm = host_alarm_at;
+    c.stuck = on_stuck;
+    c.stuck_arg = s;
+    s->hints = (struct hints){ .o = s->o, .terminal = s->terminal };
     s->io = (struct host_io){ .ops = &host_ops, .arg = s };
     host_io_hook(&s->io, &c);
     if (wants_live_text(s->o)) {
@@ -534,6 +548,7 @@ static void last_words(struct session *s)
         return;
     if (expected && !wants_live_text(s->o)) {
         oddities_say(vm, true, stderr);
+        hints_at_end(&s->hints, s->vm, NULL);
         return;
     }
     host_say("%s%s%s (%" PRIu64 " exits, %" PRIu64 " instructions)", vm_stops[vm->stop].about,
@@ -541,6 +556,7 @@ static void last_words(struct session *s)
     open_symbols(s);
     explain_vm(s->vm, s->symbols, stderr);
     oddities_say(vm, false, stderr);
+    hints_at_end(&s->hints, s->vm, s->symbols);
 }
 
 /* What is printed after the run, on stderr and (statistics) on stdout.  False if something

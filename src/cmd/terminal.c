@@ -43,6 +43,7 @@ struct terminal {
     uint8_t queue[256];         /* read, not yet taken by the guest */
     size_t head, count;
     uint8_t last;               /* byte the guest printed          */
+    bool    printed;            /* it has printed something        */
     const char *prefix;         /* --trace -: before each line, which is collected here */
     char   line[512];
     size_t line_len;
@@ -274,6 +275,8 @@ bool terminal_wants_input(const struct terminal *t)
 }
 
 bool terminal_has_input(const struct terminal *t)       { return t->count != 0; }
+bool terminal_input_ended(const struct terminal *t)     { return t->eof && !t->count; }
+bool terminal_has_printed(const struct terminal *t)     { return t->printed; }
 bool terminal_is_interactive(const struct terminal *t)  { return t->interactive; }
 
 /* Called by the machine every millisecond of its time, so it must not block. */
@@ -339,6 +342,7 @@ void terminal_put(void *arg, uint8_t byte)
 {
     struct terminal *t = arg;
     t->last = byte;
+    t->printed = true;
     if (!t->prefix) {
         putchar(byte);
         if (byte == '\n' || t->interactive)

@@ -36,6 +36,10 @@ void terminal_attach_link(struct terminal *t, struct link *l, bool keyboard);
 bool terminal_wants_input(const struct terminal *t);
 /* Was something read that the guest has no room for yet? */
 bool terminal_has_input(const struct terminal *t);
+/* Has standard input ended, and has the guest had all of it? */
+bool terminal_input_ended(const struct terminal *t);
+/* Has the guest printed anything? */
+bool terminal_has_printed(const struct terminal *t);
 /* Is standard input a terminal, with somebody who watches? */
 bool terminal_is_interactive(const struct terminal *t);
 

@@ -172,6 +172,9 @@ char *exit_describe(const struct vmexit *x, char *buf, size_t n);
 void event_save(struct bytes_out *o, const struct event *e);
 void event_load(struct bytes_in *in, struct event *e);
 
+/* "#PF" for 14, as the manual writes it; "vector" for those that are no exception. */
+const char *exit_vector_name(unsigned vector);
+
 /* A handler's "deliver this exception to the guest": fills in x->reflect (cr2 apart) and returns
  * REFLECT.  If x is EXIT_EXCEPTION with this vector, it is delivered as the event that it was. */
 enum verdict exit_reflect(struct vmexit *x, uint8_t vector, bool has_error, uint32_t error);

@@ -16,8 +16,7 @@
 #include "cpu/delivery.h"
 #include "cpu/state.h"
 
-/* "#PF" for 14, as the manual writes it; vectors that are no exception have no name. */
-static const char *vector_name(unsigned vector)
+const char *exit_vector_name(unsigned vector)
 {
     switch (vector) {
 #define X(nr, name, err, about) case nr: return "#" #name;
@@ -58,7 +57,7 @@ static void say_nothing(const struct vmexit *x, char *buf, size_t n)
 /* "EXCEPTION #PF(14) error 0x2 gla 0x1000".  `gla` of a #DB holds bits of DR6. */
 static void say_fault(const struct vmexit *x, char *buf, size_t n)
 {
-    int len = snprintf(buf, n, "%s %s(%u)", exit_name(x->reason), vector_name(x->fault.vector),
+    int len = snprintf(buf, n, "%s %s(%u)", exit_name(x->reason), exit_vector_name(x->fault.vector),
                        x->fault.vector);
     char tail[80] = "";
     if (x->fault.has_error)
@@ -177,13 +176,13 @@ static void say_chain(const struct vmexit *x, char *buf, size_t n)
         return;
     }
     if (x->chain.type == EVENT_EXCEPTION)
-        snprintf(first, sizeof first, "%s", vector_name(x->chain.vector[0]));
+        snprintf(first, sizeof first, "%s", exit_vector_name(x->chain.vector[0]));
     else
         snprintf(first, sizeof first, "%s 0x%x", x->chain.type == EVENT_SOFTWARE ? "INT" :
                  event_type_names[x->chain.type % N_EVENT_TYPES], x->chain.vector[0]);
     for (unsigned i = 1; i < x->chain.n && i < NELEM(x->chain.vector); i++)
         snprintf(then + strlen(then), sizeof then - strlen(then), "%s%s", i == 1 ? ", then " : ", ",
-                 vector_name(x->chain.vector[i]));
+                 exit_vector_name(x->chain.vector[i]));
     snprintf(buf, n, "%s %s at 0x%" PRIx64 " %s%s", exit_name(x->reason), first, x->chain.rip,
              why < N_OBSTACLES ? obstacle_infos[why].name : "?", then);
 }

@@ -51,6 +51,14 @@ struct vcpu_owner {
 
 #define VCPU_MSRS 8
 
+/* An exception that was delivered, and how often it came back since, with no other between: from
+ * the same instruction, for the same address, and with the same stack. */
+struct repeated {
+    uint64_t vector, at, cr2, rsp;  /* at: the linear address of the instruction  */
+    uint64_t times;
+    uint64_t first_ns, last_ns;     /* virtual time                                  */
+};
+
 struct vcpu {
     const struct engine *ops;
     void          *priv;            /* the engine's own                              */
@@ -67,6 +75,9 @@ struct vcpu {
     uint64_t       icount;          /* instructions retired so far; 0 where unknown  */
     uint64_t       n_exits;         /* how often run() returned: the engine's own count */
     bool           irq_ready;       /* an interrupt injected now would be taken      */
+
+    /* Of the exception that was delivered last.  Engines that do not deliver leave zeros. */
+    struct repeated repeated;
 
     /* The engine's account of deliveries that failed; NULL: this engine cannot see them.
      * After EXIT_TRIPLE_FAULT it is the way there. */
@@ -138,6 +149,12 @@ static inline uint64_t vcpu_log_at(struct vcpu *v, uint64_t rip, const struct co
     t->ctx = before;
     return seq;
 }
+
+/* For an engine that delivers exceptions itself: e is on its way to a handler whose stack is at
+ * rsp, from the instruction at the linear address `at`, before which icount instructions had
+ * retired. */
+void vcpu_note_exception(struct vcpu *v, const struct event *e, gla_t at, uint64_t rsp,
+                         uint64_t icount);
 
 /* Events that follow are about the instruction at which the CPU stands, as an exit would have made
  * them: for the beginning of a run, and when a CPU is put somewhere else. */

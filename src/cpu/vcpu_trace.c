@@ -10,6 +10,7 @@
 
 #include "base/host.h"
 #include "base/trace.h"
+#include "base/x86.h"
 #include "cpu/regs.h"
 
 /* From here on events carry this place, until the next exit. */
@@ -84,4 +85,17 @@ void vcpu_log_injection(struct vcpu *v, uint64_t rip, const struct code_segment 
                         const struct event *e)
 {
     v->injection = vcpu_log_at(v, rip, cs, v->icount, TRACE_INJECT, e->vector, e->error, e->type);
+}
+
+/* Where virtual time is measured nobody calls this: v->time_base_ns is not NULL. */
+void vcpu_note_exception(struct vcpu *v, const struct event *e, gla_t at, uint64_t rsp,
+                         uint64_t icount)
+{
+    struct repeated *r = &v->repeated;
+    uint64_t cr2 = e->vector == VEC_PF ? e->cr2 : 0;
+    uint64_t now = v->time_base_ns ? *v->time_base_ns + icount : 0;
+    if (r->vector != e->vector || r->at != at || r->cr2 != cr2 || r->rsp != rsp)
+        *r = (struct repeated){ e->vector, at, cr2, rsp, 0, now, now };
+    r->times++;
+    r->last_ns = now;
 }

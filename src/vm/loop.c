@@ -48,6 +48,7 @@ bool vm_prepare(struct vm *vm)
     time_passes(vm);
     vclock_run_due(vm->clock);
     time_poll(vm);
+    stuck_look(vm);
     if (v->halted && vm->stop == VM_RUNNING)
         wait_for_interrupt(vm, v);
     check_limits(vm);
@@ -69,6 +70,7 @@ bool vm_turn(struct vm *vm, struct vmexit *x)
     if (vm->cfg.before_answer)
         vm->cfg.before_answer(vm->cfg.hook_arg, x);
     enum verdict verdict = vm_answer(vm, v, x);
+    stuck_note_exit(vm, x);
     if (x->reason == EXIT_IO)
         vm->time->charge_port(vm);
     vcpu_conclude(v, x, verdict);
@@ -106,6 +108,7 @@ void vm_begin(struct vm *vm)
 void vm_finish(struct vm *vm)
 {
     uart_flush(pc_uart(vm->pc));
+    stuck_finish(vm);
     trace_emit(vm->trace, TRACE_STOP, (uint64_t)vm->status, vm->stop, vm->n_exits);
 }
 

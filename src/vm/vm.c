@@ -256,6 +256,7 @@ void vm_reset(struct vm *vm)
         return;
     }
     pc_reset(vm->pc);
+    stuck_reset(vm);
     for (unsigned i = 0; i < vm->n_vcpus; i++) {
         vm->vcpu[i].halted = false;
         vm_reset_msrs(&vm->vcpu[i]);

@@ -15,6 +15,7 @@
 #include "io/device.h"
 #include "io/oddity.h"
 #include "vm/load.h"
+#include "vm/stuck.h"
 
 struct trace;
 struct vclock;
@@ -87,6 +88,10 @@ struct vm_config {
     /* Called after every exit was concluded, if set. */
     void     (*after_exit)(void *arg);
     void     *after_exit_arg;
+
+    /* The guest is stuck (vm/stuck.h), if set; may only show it. */
+    void     (*stuck)(void *arg, const struct stuck_report *r);
+    void     *stuck_arg;
 };
 
 /* What a debugger wants of the loop.  It writes, the loop reads.  An exit that only it asked for
@@ -144,6 +149,7 @@ struct vm {
     struct vcpu *cpuid_like;        /* the guest is shown no CPU feature that this one lacks     */
     /* Of a recording that is played again: come back at this icount, unlogged; 0: no.           */
     uint64_t     replay_until;
+    struct stuck stuck;             /* what repeats itself                                       */
     struct debug_wants debug_wants;
     struct debug_news  debug_news;
     volatile int interrupted;       /* a signal number, set by vm_interrupt() */

@@ -18,6 +18,7 @@
 
 #include "base/utf8.h"
 #include "cpu/exit.h"
+#include "debugger/report/stuck_rows.h"
 #include "debugger/report/tally.h"
 #include "debugger/symbols/symbols.h"
 
@@ -45,6 +46,7 @@ struct exit_stat {
     uint64_t       first_ns, last_ns;   /* virtual time of the first and last event */
     bool           any;             /* there was an event              */
     bool           timed;           /* RESUMEs carry the host's time   */
+    struct stuck_rows stuck;
     stat_port_fn  *port_name;       /* may be NULL */
 };
 
@@ -146,6 +148,8 @@ void stat_add(struct exit_stat *s, const struct trace_event *e)
     }
     if (e->kind == TRACE_EXIT)
         begin_exit(p, e);
+    if (e->kind == TRACE_STUCK)
+        stuck_rows_add(&s->stuck, e);
 }
 
 void stat_sink(void *exit_stat, const struct trace_event *events, size_t n)
@@ -323,6 +327,7 @@ static void print_headline(FILE *out, const struct exit_stat *s)
 void stat_print(FILE *out, const struct exit_stat *s, const struct symbols *symbols)
 {
     print_headline(out, s);
+    stuck_rows_print(&s->stuck, symbols, out);
     for (enum stat_by by = 0; by < N_STAT_BY; by++) {
         if (!s->table[by].used)
             continue;

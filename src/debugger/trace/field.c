@@ -73,6 +73,9 @@ enum { W_SEQ, W_TIME, W_ICOUNT, W_RIP, W_ARG, W_META = 7 };
     X(generation,  DEC,     NO_INDEX, "of a timer")                                 \
     X(type,        EVENT,   NO_INDEX, "what is injected")                           \
     X(from,        MODE,    NO_INDEX, "operating mode before")                      \
+    X(how,         STUCK,   0,        "in which way the guest is stuck")            \
+    X(where,       HEX,     NO_INDEX, "a port, an address or a vector: see how")    \
+    X(since_ns,    DEC,     NO_INDEX, "for how long already, in virtual nanoseconds") \
     X(obstacle,    OBSTACLE, 0,       "what kept an event from its handler")        \
     X(at,          HEX,     NO_INDEX, "the address or selector that is wrong")      \
     X(changed,     GPR,     NO_INDEX, "the first register that an instruction changed") \
@@ -328,6 +331,7 @@ const char *trace_field_word(const struct trace_text *x, enum look look, uint64_
     case EVENT:   return v < N_EVENT_TYPES ? event_type_names[v] : NULL;
     case MODE:    return v < NELEM(modes) ? modes[v] : NULL;
     case GPR:     return v < N_GPRS ? gpr_names[v] : v == TRACE_NO_REGISTER ? "none" : NULL;
+    case STUCK:   return v < N_STUCK_HOWS ? stuck_infos[v].name : NULL;
     case OBSTACLE: return v < N_OBSTACLES ? obstacle_infos[v].name : NULL;
     case HEX: case DEC: case ADDRESS: case TIME: return NULL;
     }

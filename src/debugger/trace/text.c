@@ -21,6 +21,7 @@
 #include "cpu/state.h"
 #include "debugger/symbols/symbols.h"
 #include "debugger/trace/field.h"
+#include "debugger/trace/stuck_text.h"
 #include "io/oddity.h"
 
 const char *trace_text_listed_engine(const void *names, unsigned engine)
@@ -94,6 +95,11 @@ char *trace_text_args(const struct trace_text *x, const struct trace_event *e, c
     if (e->kind == TRACE_INSN) {
         append_insn(e, buf, n);
         return buf;
+    }
+    if (e->kind == TRACE_STUCK) {
+        struct stuck_report r = { (enum stuck_how)e->arg[0], e->arg[1], trace_linear(e),
+                                  e->arg[2] };
+        return stuck_text(&r, buf, n);
     }
     if (e->kind == TRACE_EXIT) {
         struct vmexit exit;
@@ -195,7 +201,7 @@ void trace_text_json(const struct trace_text *x, const struct trace_event *e, FI
         fprintf(out, ",\"cause\":%" PRIu64, e->seq - e->cause_back);
     if (e->kind < N_TRACE_KINDS)
         json_args(x, e, out);
-    if (e->kind == TRACE_EXIT || e->kind >= N_TRACE_KINDS)
+    if (e->kind == TRACE_EXIT || e->kind == TRACE_STUCK || e->kind >= N_TRACE_KINDS)
         json_string(out, "text", trace_text_args(x, e, text, sizeof text));
     if (x && x->symbols && symbols_format(x->symbols, trace_linear(e), text, sizeof text)[0])
         json_string(out, "symbol", text);

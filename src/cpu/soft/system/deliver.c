@@ -348,6 +348,8 @@ static void log_delivery(struct soft *s, const struct event *e, uint64_t from,
                          const struct code_segment *cs, uint64_t retired)
 {
     vcpu_log_at(s->v, from, cs, retired, TRACE_DELIVER, e->vector, s->rip, e->error);
+    if (e->type == EVENT_EXCEPTION)
+        vcpu_note_exception(s->v, e, cs->base + from, s->gpr[RSP], retired);
 }
 
 /* The order matters to what a guest can see if this faults half way: s->delivering is set

@@ -1,0 +1,261 @@
+/*
+ * vm/stuck.c -- what repeats itself, and since when.
+ *
+ * Three things are watched, each in its own way:
+ *
+ *   exits        up to STUCK_EXITS different ones are remembered, with the value that was read or
+ *                written.  An exit that is not among them is news.  Reads of devices that are no
+ *                news, thousands a second, are polling.  A guest that fills the table with ever new
+ *                values gets somewhere; so does one that halts.
+ *   registers    about every millisecond, with the stack's top.  A loop that waits for a flag in
+ *                memory has as many states as instructions; one that counts has ever new ones.
+ *   exceptions   the engine counts how often the same one was delivered (cpu/vcpu.h).
+ *
+ * Timer interrupts in between do not hide any of this: their EOI is the same each time.
+ * Begin reading with stuck_look().
+ */
+#include "vm/stuck.h"
+
+#include <string.h>
+
+#include "base/trace.h"
+#include "base/vclock.h"
+#include "base/x86.h"
+#include "cpu/regs.h"
+#include "io/pic.h"
+#include "vm/pc.h"
+#include "vm/vm.h"
+
+#define SECOND      UINT64_C(1000000000)
+#define POLLING_NS  (2 * SECOND)        /* reads without news for so long are polling      */
+#define LOOPING_NS  SECOND              /* a loop shows itself sooner                      */
+#define LOOK_NS     (SECOND / 1000)
+#define READS_PER_S 1000u               /* fewer are only a look now and then              */
+#define EXCEPTIONS  100u                /* so many of the same in a second are no accident */
+
+/* Some things take the host long and the guest no time: reading device memory, or an exception,
+ * is a few instructions.  So many are enough, however little time has passed. */
+#define MANY_READS      2000000u
+#define MANY_EXCEPTIONS 200000u
+
+const struct stuck_info stuck_infos[N_STUCK_HOWS] = {
+#define X(how, where, about) [STUCK_##how] = { #how, where, about },
+    STUCK_LIST(X)
+#undef X
+};
+
+/* ---- exits ---- */
+
+/* What an exit was, in one number: a port or address, and in the high bits of what kind. */
+#define KIND_IN     BIT(63)
+#define KIND_PORT   BIT(62)
+#define KIND_MEMORY BIT(61)
+#define ADDRESS     (BIT(56) - 1)
+
+static uint64_t what_it_was(const struct vmexit *x, uint64_t *value)
+{
+    switch (x->reason) {
+    case EXIT_IO:
+        *value = x->io.value;
+        return KIND_PORT | (x->io.in ? KIND_IN : 0) | x->io.port;
+    case EXIT_MMIO:
+        *value = x->mmio.value;
+        return KIND_MEMORY | (x->mmio.write ? 0 : KIND_IN) | (x->mmio.gpa & ADDRESS);
+    default:
+        *value = exit_qualification(x);
+        return (uint64_t)x->reason << 40 ^ (x->rip & ADDRESS);
+    }
+}
+
+/* Nothing that was seen counts any more. */
+static void start_over(struct stuck *s, uint64_t now)
+{
+    memset(s->seen, 0, sizeof s->seen);
+    memset(s->sample, 0, sizeof s->sample);
+    s->new_exit_ns = s->new_sample_ns = now;
+    s->told_ns = 0;
+}
+
+/* An exit that is news.  Those before are counted anew; if all rows are taken, start over. */
+static void note_new(struct stuck *s, const struct stuck_exit *x, uint64_t now)
+{
+    unsigned i;
+    for (i = 0; i < STUCK_EXITS && s->seen[i].times; i++)
+        s->seen[i].times = 1;
+    if (i == STUCK_EXITS) {
+        memset(s->seen, 0, sizeof s->seen);
+        i = 0;
+    }
+    s->seen[i] = *x;
+    memset(s->sample, 0, sizeof s->sample);
+    s->new_exit_ns = s->new_sample_ns = now;
+    s->told_ns = 0;
+}
+
+/* The guest does not notice these. */
+static bool is_monitors_own(const struct vmexit *x)
+{
+    return x->reason == EXIT_BUDGET || x->reason == EXIT_KICKED || x->reason == EXIT_IRQ_WINDOW ||
+           x->reason == EXIT_MTF || x->reason == EXIT_BREAKPOINT;
+}
+
+void stuck_note_exit(struct vm *vm, const struct vmexit *x)
+{
+    struct stuck *s = &vm->stuck;
+    uint64_t value, what;
+    if (is_monitors_own(x))
+        return;
+    if (x->reason == EXIT_HLT) {
+        if (s->seen[0].times | s->sample[0].hash)
+            start_over(s, vclock_now_ns(vm->clock));
+        return;
+    }
+    what = what_it_was(x, &value);
+    for (unsigned i = 0; i < STUCK_EXITS && s->seen[i].times; i++)
+        if (s->seen[i].what == what && s->seen[i].value == value) {
+            s->seen[i].times++;
+            return;
+        }
+    struct stuck_exit new = { what, value, x->cs.base + x->rip, 1 };
+    note_new(s, &new, vclock_now_ns(vm->clock));
+}
+
+void stuck_reset(struct vm *vm)
+{
+    start_over(&vm->stuck, vclock_now_ns(vm->clock));
+}
+
+/* ---- registers ---- */
+
+static uint64_t mix(uint64_t hash, const void *data, size_t n)
+{
+    const uint8_t *at = data;
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ at[i]) * UINT64_C(0x100000001b3);        /* FNV-1a */
+    return hash;
+}
+
+/* Of the registers but RFLAGS, which repeat if they do; and of what lies around the stack's top,
+ * where a compiler that does not optimise keeps the counters of loops. */
+static uint64_t hash_of(struct vm *vm, const struct cpu_state *c)
+{
+    uint8_t stack[256] = { 0 };
+    uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), c->gpr, sizeof c->gpr);
+    hash = mix(hash, &c->rip, sizeof c->rip);
+    vm_read_linear(vm, state_sp(c) - 64, stack, sizeof stack);
+    return mix(hash, stack, sizeof stack) | 1;
+}
+
+static void note_sample(struct vm *vm, const struct cpu_state *c, uint64_t now)
+{
+    struct stuck *s = &vm->stuck;
+    uint64_t hash = hash_of(vm, c);
+    unsigned i;
+    for (i = 0; i < STUCK_SAMPLES && s->sample[i].hash; i++)
+        if (s->sample[i].hash == hash)
+            return;
+    if (i == STUCK_SAMPLES) {
+        memset(s->sample, 0, sizeof s->sample);
+        i = 0;
+    }
+    s->sample[i] = (struct stuck_sample){ hash, state_pc(c) };
+    s->new_sample_ns = now;
+}
+
+/* ---- the judgement ---- */
+
+/* Which device is read most, if any is polled, for ns now: its row. */
+static const struct stuck_exit *polled(const struct stuck *s, uint64_t ns)
+{
+    const struct stuck_exit *most = NULL;
+    for (unsigned i = 0; i < STUCK_EXITS && s->seen[i].times; i++)
+        if (s->seen[i].what & KIND_IN && (!most || s->seen[i].times > most->times))
+            most = &s->seen[i];
+    bool often = most && most->times > READS_PER_S && most->times / READS_PER_S >= ns / SECOND;
+    return often ? most : NULL;
+}
+
+/* The loop reaches from the first to the last instruction at which the CPU was found. */
+static void report_loop(struct vm *vm, struct stuck_report *r)
+{
+    const struct stuck *s = &vm->stuck;
+    struct vcpu *v = boot_cpu(vm);
+    const struct pic *pic = pc_pic(vm->pc);
+    struct cpu_state c;
+    r->at = UINT64_MAX;
+    r->where = 0;
+    for (unsigned i = 0; i < STUCK_SAMPLES && s->sample[i].hash; i++) {
+        r->at = s->sample[i].at < r->at ? s->sample[i].at : r->at;
+        r->where = s->sample[i].at > r->where ? s->sample[i].at : r->where;
+    }
+    r->how = v->ops->get_state(v, ST_GPRS, &c) || !(c.rflags & FLAG_IF) ? STUCK_LOOP_CLI
+           : !pic_pending(pic) && pic_is_deaf(pic)                      ? STUCK_LOOP_MASKED
+                                                                        : STUCK_LOOP;
+}
+
+/* Does an exception come back again and again, and did it a moment ago? */
+static bool repeats(const struct repeated *e, uint64_t now)
+{
+    bool long_enough = e->times >= EXCEPTIONS && e->last_ns - e->first_ns >= LOOPING_NS;
+    return now - e->last_ns < SECOND / 10 && (long_enough || e->times >= MANY_EXCEPTIONS);
+}
+
+bool stuck_now(struct vm *vm, struct stuck_report *r)
+{
+    const struct stuck *s = &vm->stuck;
+    const struct repeated *e = &boot_cpu(vm)->repeated;
+    uint64_t now = vclock_now_ns(vm->clock), silent = now - s->new_exit_ns;
+    const struct stuck_exit *read = polled(s, silent);
+    if (read && (silent >= POLLING_NS || read->times >= MANY_READS)) {
+        *r = (struct stuck_report){ read->what & KIND_PORT ? STUCK_PORT : STUCK_MEMORY,
+                                    read->what & ADDRESS, read->at, silent };
+    } else if (repeats(e, now)) {
+        *r = (struct stuck_report){ STUCK_EXCEPTION, e->vector, e->at, now - e->first_ns };
+    } else if (!read && s->sample[0].hash && now - s->new_sample_ns >= LOOPING_NS) {
+        r->ns = now - s->new_sample_ns;
+        report_loop(vm, r);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Log it, with the place where it happens, and pass it on to whoever shows it. */
+static void tell(struct vm *vm, const struct stuck_report *r)
+{
+    struct vcpu *v = boot_cpu(vm);
+    struct cpu_state c;
+    vm->stuck.told_ns = r->ns;
+    if (!vm->trace || v->ops->get_state(v, ST_GPRS | ST_SEGS | ST_CRS, &c))
+        return;
+    struct code_segment cs = state_code_segment(&c);
+    vcpu_log_at(v, r->at - cs.base, &cs, v->icount, TRACE_STUCK, r->how, r->where, r->ns);
+}
+
+void stuck_look(struct vm *vm)
+{
+    struct stuck *s = &vm->stuck;
+    struct vcpu *v = boot_cpu(vm);
+    struct stuck_report r;
+    struct cpu_state c;
+    uint64_t now = vclock_now_ns(vm->clock);
+    if (now < s->next_look_ns || v->halted)
+        return;
+    s->next_look_ns = now + LOOK_NS;
+    if (v->ops->get_state(v, ST_GPRS | ST_SEGS | ST_CRS, &c) == 0)
+        note_sample(vm, &c, now);
+    if (!stuck_now(vm, &r))
+        s->told_ns = 0;
+    else if (!s->told_ns || r.ns / 2 >= s->told_ns) {
+        tell(vm, &r);
+        if (vm->cfg.stuck)
+            vm->cfg.stuck(vm->cfg.stuck_arg, &r);
+    }
+}
+
+void stuck_finish(struct vm *vm)
+{
+    struct stuck_report r;
+    if (!boot_cpu(vm)->halted && stuck_now(vm, &r))
+        tell(vm, &r);
+}
