@@ -66,7 +66,7 @@ static void help(void)
     fputs("usage: vitrine compare ENGINE[/MMU] ENGINE[/MMU] [options] GUEST\n\n"
           "Runs a guest on two engines side by side and stops at the first difference of their\n"
           "registers, of the exits the guest can tell, or of memory at the end.\n", stdout);
-    options_help(FOR_COMPARE, stdout);
+    options_help(FOR_COMPARE, "", stdout);
     fputs("\nexit status: the guest's, as of `vitrine run`, or 1 if the engines differ\n"
           "\nexamples:\n"
           "  vitrine compare soft/nested soft/shadow build/guests/paging.elf\n"

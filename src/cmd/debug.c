@@ -447,9 +447,9 @@ static void help(void)
           "\nThe console: run a guest, stop it anywhere, and look at everything; or look at a "
           "trace.\n"
           "The guest waits before its first instruction.  `help` lists the commands.\n", stdout);
-    options_help(FOR_DEBUG, stdout);
-    fputs("  --commands           print the commands as a table, for the documentation\n"
-          "\nexit status: 0; 1 with --batch, if a command failed; 2 bad usage; 125 the host or "
+    options_help(FOR_DEBUG, "  --commands           print the commands as a table, for the "
+                 "documentation\n", stdout);
+    fputs("\nexit status: 0; 1 with --batch, if a command failed; 2 bad usage; 125 the host or "
           "the guest's file\n"
           "\nexamples:\n"
           "  vitrine debug build/guests/paging.elf\n"

@@ -66,7 +66,7 @@ static void check_engine(struct finding *f, const char *arg)
     e->probe(&caps);
     f->good = caps.ok;
     SAY(found, "%s", caps.why);
-    SAY(mend, "nothing to mend: --cpu soft runs every guest; `vitrine engines` tells more");
+    SAY(mend, "--cpu soft runs every guest without it; `vitrine engines` tells more");
 }
 
 /* The TUI wants a terminal that is large enough and can move the cursor. */

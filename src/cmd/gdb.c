@@ -342,7 +342,7 @@ static void help(void)
           "\nStarts a guest and gdb on it: inferior 1 is the guest, before its first "
           "instruction, inferior 2 the\n"
           "monitor that answers it.  Quitting gdb ends the guest.\n", stdout);
-    options_help(FOR_GDB, stdout);
+    options_help(FOR_GDB, "", stdout);
     fputs("  --tmux               the guest's terminal in a pane beside gdb's\n"
           "\nin gdb (`help vitrine` has more):\n"
           "  vt-follow on         over an instruction that traps, go into the monitor's handler\n"

@@ -68,7 +68,7 @@ static void exit_on_help(FILE *out)
 }
 
 /* Only the options of this command.  --exit-on is followed by the names it takes. */
-void options_help(enum option_user user, FILE *out)
+void options_help(enum option_user user, const char *more, FILE *out)
 {
     fputs("\noptions:\n", out);
     for (size_t i = 0; i < NELEM(option_infos); i++) {
@@ -79,6 +79,7 @@ void options_help(enum option_user user, FILE *out)
                  option_infos[i].arg ? option_infos[i].arg : "");
         fprintf(out, "  %-20s %s\n", left, option_infos[i].help);
     }
+    fputs(more, out);
     if (option_infos[OPT_EXIT_ON - OPT_BASE - 1].users & user)
         exit_on_help(out);
 }

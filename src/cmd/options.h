@@ -84,8 +84,9 @@ bool options_exit_on_ok(const struct vm_config *c);
  * mem, seed, and whether times were measured. */
 void options_trace_info(const struct run_options *o, char info[OPTIONS_TRACE_INFO]);
 
-/* Print the options of this command with a line about each. */
-void options_help(enum option_user user, FILE *out);
+/* Print the options of this command with a line about each, then `more`: lines about options that
+ * are not in the table, or an empty string. */
+void options_help(enum option_user user, const char *more, FILE *out);
 
 /* "EXIT,MARK" to BIT(kind)s.  False, after telling the user, if a name is none. */
 bool parse_kinds(const char *list, uint64_t *mask);

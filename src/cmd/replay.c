@@ -23,7 +23,7 @@ static void help(void)
           "Runs the guest of `vitrine run --record RECORDING GUEST` again, with the input it had "
           "then,\n"
           "and says whether it ends the same.  Exit status 0: it does; 1: it does not.\n", stdout);
-    options_help(FOR_REPLAY, stdout);
+    options_help(FOR_REPLAY, "", stdout);
     fputs("\nexamples:\n"
           "  vitrine run --record bug.vrec build/guests/tiny32.elf\n"
           "  vitrine replay --trace bug.trace bug.vrec; vitrine trace bug.trace\n", stdout);

@@ -28,7 +28,7 @@ static void help(void)
 {
     fputs("usage: vitrine run [options] GUEST\n\n"
           "Runs a guest: an ELF, Multiboot or Linux kernel, or a boot sector.\n", stdout);
-    options_help(FOR_RUN, stdout);
+    options_help(FOR_RUN, "", stdout);
     fputs(examples, stdout);
 }
 

@@ -233,7 +233,7 @@ static int show_guest(struct options *o)
 static int help(void)
 {
     fputs(usage, stdout);
-    options_help(FOR_TUI, stdout);
+    options_help(FOR_TUI, "", stdout);
     fputs(examples, stdout);
     return 0;
 }

@@ -15,16 +15,42 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/host.h"
 #include "base/x86.h"
 #include "cpu/cpuid.h"
 #include "mem/gmem.h"
+
+/* What to type for the right to open /dev/kvm: that depends on whom the host lets.  Most
+ * distributions give it to a group; to join it is no use if the group may not open it either, or
+ * if the user is in it and has only to log in again. */
+static void say_how_to_get_permission(char *why, size_t n)
+{
+    struct stat st;
+    const struct group *g = stat("/dev/kvm", &st) == 0 ? getgrgid(st.st_gid) : NULL;
+    const char *user = getenv("USER");
+    bool is_member = false;
+    for (char **m = g ? g->gr_mem : NULL; m && *m && user; m++)
+        is_member |= strcmp(*m, user) == 0;
+    if (!g || st.st_gid == 0 || (st.st_mode & 060) != 060)
+        snprintf(why, n, "no permission to open /dev/kvm, and no group has it; type: sudo setfacl "
+                         "-m u:$USER:rw /dev/kvm");
+    else if (is_member)
+        snprintf(why, n, "no permission to open /dev/kvm yet: you are in the group %s, log in "
+                         "again", g->gr_name);
+    else
+        snprintf(why, n, "no permission to open /dev/kvm; type: sudo usermod -aG %s $USER, then "
+                         "log in again", g->gr_name);
+    size_t len = strlen(why);
+    snprintf(why + len, n - len, " (meanwhile --cpu soft runs everything)");
+}
 
 /* The API version has been 12 ever since the API became stable; a kernel with another one
  * cannot be used.  The sentences say what the user can do. */
@@ -40,8 +66,7 @@ int kvm_open(char *why, size_t n)
     }
     int err = errno;
     if (err == EACCES || err == EPERM)
-        snprintf(why, n, "no permission to open /dev/kvm; type: sudo usermod -aG kvm $USER, "
-                         "then log in again (meanwhile --cpu soft runs everything)");
+        say_how_to_get_permission(why, n);
     else if (err == ENOENT || err == ENXIO || err == ENODEV)
         snprintf(why, n, "there is no /dev/kvm: try sudo modprobe kvm_intel or kvm_amd; inside a "
                          "virtual machine its host must allow nesting (--cpu soft needs none of "
