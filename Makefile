@@ -337,6 +337,7 @@ UNIT_TESTS := \
     test_soft \
     test_soft_sys \
     test_refusal \
+    test_explain \
     test_soft_exits \
     test_one_insn \
     test_x87 \

@@ -6,6 +6,7 @@
 #   guests_both          one source, built as NAME32.elf and NAME64.elf
 #   guests_boot          boot sectors, NAME.bin
 #   guests_crash         guests/crash/NAME.S, kernels that crash: crash/NAME.elf
+#   guests_crash64       the same as plain ELF64 files
 #   guests_crash_boot    the same as boot sectors
 #   guests_silent        guests/silent/NAME.S, kernels from which nothing is heard
 #   ROUNDS=N             for the benchmarks
@@ -28,7 +29,8 @@ guests_crash := ud2-no-idt divide-no-idt idt-one-short gate-absent gate-data gat
     iret-one-word-off error-code-left handler-returns missing-eoi hlt-no-sti irq-no-gate \
     irq-in-stack-switch no-pae long-code-in-32 nx-not-enabled table-not-aligned cr3-linear \
     gdt-lost lgdt-16-bit user-page sse-off stack-not-aligned null-call bios-call \
-    no-granularity iret-rpl
+    no-granularity iret-rpl multiboot-too-far
+guests_crash64 := elf64-code32
 guests_crash_boot := jump-bad-selector no-far-jump boot-too-long read-sector-0
 
 GUEST_LIB := trap.S init.c desc.c page.c real.S pic.c print.c string.c hypercall.c
@@ -51,6 +53,7 @@ GUEST_ELFS := $(guests_real:%=$(GUEST_DIR)/%.elf) $(guests32:%=$(GUEST_DIR)/%.el
     $(guests_boot:%=$(GUEST_DIR)/%.bin) $(GUEST_DIR)/elf64.elf \
     $(guests_silent:%=$(GUEST_DIR)/silent/%.elf) \
     $(guests_crash:%=$(GUEST_DIR)/crash/%.elf) $(guests_crash_boot:%=$(GUEST_DIR)/crash/%.bin) \
+    $(guests_crash64:%=$(GUEST_DIR)/crash/%.elf) \
     $(GUEST_DIR)/tiny32.elf $(GUEST_DIR)/tiny64.elf
 
 ##  guests     build the guests
@@ -110,6 +113,11 @@ $(guests_crash:%=$(GUEST_DIR)/crash/%.elf) $(guests_silent:%=$(GUEST_DIR)/silent
 $(GUEST_DIR)/%.elf: $(GUEST_DIR)/obj32/%.S.o guests/lib/link.ld
 	@mkdir -p $(@D)
 	$(CC) -m32 $(GUEST_LDFLAGS) -T guests/lib/link.ld -o $@ $<
+
+$(guests_crash64:%=$(GUEST_DIR)/crash/%.elf): $(GUEST_DIR)/crash/%.elf: $(GUEST_DIR)/obj64/crash/%.S.o \
+    guests/lib/link.ld
+	@mkdir -p $(@D)
+	$(CC) -m64 $(GUEST_LDFLAGS) -T guests/lib/link.ld -o $@ $<
 
 # Linux's first process, and a RAM disk that holds nothing else: see tests/linux.
 $(GUEST_DIR)/linux-init: guests/linux/init.c

@@ -7,6 +7,8 @@
  */
 #include "debugger/report/explain_signs.h"
 
+#include <string.h>
+
 #include "debugger/symbols/symbols.h"
 
 /*
@@ -271,6 +273,19 @@ static bool runs_where_nothing_was_loaded(const struct explain_input *in,
            st->rip < 0xa0000;
 }
 
+/* PUSH and POP of ES, CS, SS and DS, DAA and its kin, PUSHA, POPA, far CALL and JMP with an
+ * immediate, INTO, AAM, AAD: 64-bit mode has none of them. */
+static bool is_opcode_of_32_bits(const struct explain_input *in, const struct delivery_step *st)
+{
+    static const uint8_t gone[] = {
+        0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x2f, 0x37, 0x3f,
+        0x60, 0x61, 0x9a, 0xce, 0xd4, 0xd5, 0xea,
+    };
+    uint8_t opcode;
+    return sign_is_exception(st, VEC_UD) && explain_code_width(in->cpu) == CODE64 &&
+           in->read(in->arg, st->rip, &opcode, 1) && memchr(gone, opcode, sizeof gone);
+}
+
 /* INT 10h to 1Ah are services of a BIOS: 16-bit code, reached through real mode's table. */
 static bool calls_bios(const struct explain_input *in, const struct delivery_step *st)
 {
@@ -345,6 +360,9 @@ static const struct sign causes[] = {
       "has a far jump led to 64-bit code? Long mode is on, but CS is a segment of 32-bit code: "
       "until a far jump, call or return has loaded a code segment whose L is 1, 64-bit code is "
       "read as 32-bit code." },
+    { is_opcode_of_32_bits,
+      "is this 32-bit code? The CPU is in 64-bit mode, which does not have this opcode. (An "
+      "ELF64 file without a Multiboot header is entered in 64-bit mode.)" },
     { has_narrow_iret,
       "is it the right IRET? In 32-bit code IRETD takes words of 4 bytes, in long mode IRETQ "
       "of 8; an assembler may take IRET for the short one." },
