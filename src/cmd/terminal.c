@@ -25,6 +25,7 @@
 #include "base/host.h"
 #include "base/vclock.h"
 #include "debugger/link/link.h"
+#include "io/keyboard.h"
 #include "vm/host_io.h"
 #include "vm/pc.h"
 #include "vm/vm.h"
@@ -204,6 +205,44 @@ static void take_key(struct terminal *t, uint8_t byte)
     }
 }
 
+/* What terminals send for keys that type no character: xterm's sequences, those of its application
+ * mode, and the Linux console's.  [XTerm Control Sequences "PC-Style Function Keys"] */
+static const struct { const char *text; uint8_t key; } sequences[] = {
+    { "\033[A", KEYBOARD_UP },     { "\033OA", KEYBOARD_UP },
+    { "\033[B", KEYBOARD_DOWN },   { "\033OB", KEYBOARD_DOWN },
+    { "\033[C", KEYBOARD_RIGHT },  { "\033OC", KEYBOARD_RIGHT },
+    { "\033[D", KEYBOARD_LEFT },   { "\033OD", KEYBOARD_LEFT },
+    { "\033[H", KEYBOARD_HOME },   { "\033OH", KEYBOARD_HOME },   { "\033[1~", KEYBOARD_HOME },
+    { "\033[F", KEYBOARD_END },    { "\033OF", KEYBOARD_END },    { "\033[4~", KEYBOARD_END },
+    { "\033[2~", KEYBOARD_INSERT }, { "\033[3~", KEYBOARD_DELETE },
+    { "\033[5~", KEYBOARD_PAGE_UP }, { "\033[6~", KEYBOARD_PAGE_DOWN },
+    { "\033OP", KEYBOARD_F1 },     { "\033[11~", KEYBOARD_F1 },   { "\033[[A", KEYBOARD_F1 },
+    { "\033OQ", KEYBOARD_F2 },     { "\033[12~", KEYBOARD_F2 },   { "\033[[B", KEYBOARD_F2 },
+    { "\033OR", KEYBOARD_F3 },     { "\033[13~", KEYBOARD_F3 },   { "\033[[C", KEYBOARD_F3 },
+    { "\033OS", KEYBOARD_F4 },     { "\033[14~", KEYBOARD_F4 },   { "\033[[D", KEYBOARD_F4 },
+    { "\033[15~", KEYBOARD_F5 },   { "\033[[E", KEYBOARD_F5 },
+    { "\033[17~", KEYBOARD_F6 },   { "\033[18~", KEYBOARD_F7 },   { "\033[19~", KEYBOARD_F8 },
+    { "\033[20~", KEYBOARD_F9 },   { "\033[21~", KEYBOARD_F10 },  { "\033[23~", KEYBOARD_F11 },
+    { "\033[24~", KEYBOARD_F12 },
+};
+
+/* Input for the PS/2 keyboard.  A key's sequence comes in one read, so an escape character that
+ * begins none is the key Esc.  Bytes that are no ASCII type nothing, and are dropped here because
+ * their values are the special keys'.  How many bytes were used. */
+static size_t take_for_keyboard(struct terminal *t, const uint8_t *at, size_t n)
+{
+    for (size_t i = 0; t->interactive && i < NELEM(sequences); i++) {
+        size_t len = strlen(sequences[i].text);
+        if (len <= n && memcmp(at, sequences[i].text, len) == 0) {
+            enqueue(t, sequences[i].key);
+            return len;
+        }
+    }
+    if (*at <= KEYBOARD_BEFORE_SPECIALS)
+        take_key(t, *at);
+    return 1;
+}
+
 /* Read as much as there is room for; only call it when a read will not block.  Half the
  * room, because a byte can become two: Ctrl-A and what follows.  A read of 0 bytes is the
  * end of a file, but on a raw terminal (VMIN 0) it only means that nothing was typed.
@@ -217,8 +256,13 @@ static void read_input(struct terminal *t)
     ssize_t n = read(STDIN_FILENO, buf, room / 2);
     if (n == 0 && !t->interactive)
         t->eof = true;
-    for (ssize_t i = 0; i < n; i++)
-        take_key(t, buf[i]);
+    for (ssize_t i = 0; i < n; ) {
+        if (t->keyboard) {
+            i += (ssize_t)take_for_keyboard(t, buf + i, (size_t)(n - i));
+        } else {
+            take_key(t, buf[i++]);
+        }
+    }
 }
 
 /* Wait ns at most; true if there is something to read.  After the end of input nothing can

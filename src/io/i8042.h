@@ -18,7 +18,8 @@ struct i8042;
  * ask.reset, when the guest pulses the CPU's reset pin. */
 extern const struct device_ops i8042_ops;
 
-/* Press and release what types this character on a US keyboard: 0, -EAGAIN if
+/* Press and release what types this character on a US keyboard, or a special key (enum
+ * keyboard_special): 0, -EAGAIN if
  * the keyboard's buffer has no room for it (nothing was queued), -EINVAL if no
  * key does. */
 int keyboard_type(struct i8042 *k, char ascii);

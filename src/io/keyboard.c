@@ -77,6 +77,13 @@ static uint16_t index_of(const char *table, size_t n, char c)
     return at ? (uint16_t)(at - table) : 0;
 }
 
+/* In the order of their numbers. */
+static const uint16_t special_keys[] = {
+#define X(name, code) code,
+    KEYBOARD_SPECIAL_LIST(X)
+#undef X
+};
+
 /* Plain first, then with Shift; ^A to ^Z are what is left. */
 uint16_t keyboard_key_for(char ascii, bool *shift, bool *ctrl)
 {
@@ -85,6 +92,9 @@ uint16_t keyboard_key_for(char ascii, bool *shift, bool *ctrl)
     if (ascii == 0x7f)
         ascii = '\b';
     *shift = *ctrl = false;
+    if ((uint8_t)ascii > KEYBOARD_BEFORE_SPECIALS)
+        return (uint8_t)ascii < KEYBOARD_BEHIND_SPECIALS
+                   ? special_keys[(uint8_t)ascii - KEYBOARD_BEFORE_SPECIALS - 1] : 0;
     uint16_t code = index_of(plain, sizeof plain - 1, ascii);
     if (code)
         return code;

@@ -39,7 +39,23 @@ uint8_t keyboard_take(struct keyboard *k);
  * 0, -EAGAIN (queue full) or -EINVAL (no such key). */
 int keyboard_key(struct keyboard *k, const struct oddity_log *t, uint16_t set1_code, bool down);
 
-/* The key that types `ascii` on a US keyboard: its set-1 code, or 0; *shift
+/* Keys that type no character: what stands for them where characters are passed, and their codes
+ * in set 1. */
+#define KEYBOARD_SPECIAL_LIST(X)                                                              \
+    X(UP,   0xe048) X(DOWN, 0xe050) X(LEFT, 0xe04b) X(RIGHT, 0xe04d) X(HOME, 0xe047)          \
+    X(END,  0xe04f) X(PAGE_UP, 0xe049) X(PAGE_DOWN, 0xe051) X(INSERT, 0xe052)                 \
+    X(DELETE, 0xe053) X(F1, 0x3b) X(F2, 0x3c) X(F3, 0x3d) X(F4, 0x3e) X(F5, 0x3f) X(F6, 0x40) \
+    X(F7, 0x41) X(F8, 0x42) X(F9, 0x43) X(F10, 0x44) X(F11, 0x57) X(F12, 0x58)
+
+enum keyboard_special {
+    KEYBOARD_BEFORE_SPECIALS = 0x7f,        /* above every ASCII character */
+#define X(name, code) KEYBOARD_##name,
+    KEYBOARD_SPECIAL_LIST(X)
+#undef X
+    KEYBOARD_BEHIND_SPECIALS
+};
+
+/* The key that types `ascii` on a US keyboard, or that special key: its set-1 code, or 0; *shift
  * and *ctrl say what to hold. */
 uint16_t keyboard_key_for(char ascii, bool *shift, bool *ctrl);
 

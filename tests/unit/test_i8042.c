@@ -74,6 +74,18 @@ static void a_letter_is_make_and_break(void **state)
     assert_int_equal(keyboard_type(kbd, (char)0xe9), -EINVAL);
 }
 
+static void keys_without_a_character_have_numbers(void **state)
+{
+    (void)state;
+    assert_int_equal(keyboard_type(kbd, (char)KEYBOARD_UP), 0);
+    assert_bytes("\xe0\x48\xe0\xc8");
+    assert_int_equal(keyboard_type(kbd, (char)KEYBOARD_F12), 0);
+    assert_bytes("\x58\xd8");
+    assert_int_equal(keyboard_type(kbd, (char)KEYBOARD_BEHIND_SPECIALS), -EINVAL);
+    assert_int_equal(keyboard_type(kbd, (char)KEYBOARD_BEFORE_SPECIALS), 0);    /* Delete is ^H */
+    assert_bytes("\x0e\x8e");
+}
+
 static void every_printable_character_has_a_key(void **state)
 {
     (void)state;
@@ -348,6 +360,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(a_letter_is_make_and_break),
+        T(keys_without_a_character_have_numbers),
         T(every_printable_character_has_a_key),
         T(untranslated_it_speaks_set_2),
         T(extended_keys_keep_their_prefix),
