@@ -7,6 +7,7 @@
  *     terminal_open()   raw mode, so that keys go to the guest
  *     open_trace()      the ring, and who reads it
  *     build()           the machine, the guest in it, the recording
+ *     open_trace_file() a file for the events, if there is to be one
  *     run()             signals, alarm, threads; shut_in() gives up rights; vm_run()
  *     report()          last words, screen, statistics, with the rights that are left
  *
@@ -115,29 +116,36 @@ static void print_events(void *arg, const struct trace_event *e, size_t n)
     terminal_send(s->terminal);
 }
 
-/* --trace FILE. The file's ring lies beside it until the file is closed; the process is
- * locked in by then and may remove nothing, so a helper process is asked to (trace/ring.h). */
+/* --trace - */
+static bool wants_live_text(const struct run_options *o)
+{
+    return o->trace_path && strcmp(o->trace_path, "-") == 0;
+}
+
+static bool wants_file(const struct run_options *o)
+{
+    return o->trace_path && !wants_live_text(o);
+}
+
+/* --trace FILE, once there is a run to record: a guest that cannot be loaded leaves no file, and
+ * one of that name as it was.  Events of making the machine wait in the ring.  That lies beside the
+ * file until it is closed; the process is locked in by then and may remove nothing, so a helper
+ * process is asked to (trace/ring.h). */
 static bool open_trace_file(struct session *s)
 {
     char info[OPTIONS_TRACE_INFO];
+    if (!wants_file(s->o))
+        return true;
     options_trace_info(s->o, info);
     s->writer = trace_writer_open(s->o->trace_path, s->trace, info);
-    if (!s->writer) {
-        trace_ring_remove(s->o->trace_path);
+    if (!s->writer)
         return false;                       /* it has said why */
-    }
     if (!s->o->no_sandbox && (s->ring_keeper = trace_ring_keeper(s->o->trace_path)) < 0) {
         host_say("cannot start a process: %s", strerror(errno));
         return false;
     }
     trace_drain_add(&s->drain, trace_writer_sink, s->writer);
     return true;
-}
-
-/* --trace - */
-static bool wants_live_text(const struct run_options *o)
-{
-    return o->trace_path && strcmp(o->trace_path, "-") == 0;
 }
 
 /* Make the ring and its readers: statistics, text, a file.  Without any of them there is no
@@ -166,8 +174,6 @@ static bool open_trace(struct session *s)
     if (wants_live_text(o)) {
         trace_text_head(stdout);
         trace_drain_add(&s->drain, print_events, s);
-    } else if (o->trace_path) {
-        return open_trace_file(s);
     }
     return true;
 }
@@ -240,7 +246,7 @@ static int close_trace(struct session *s)
     }
     if (s->writer && s->ring_keeper >= 0)
         trace_ring_release(s->ring_keeper);
-    else if (s->writer)
+    else if (wants_file(s->o))
         trace_ring_remove(s->o->trace_path);
     if (err)
         host_say("the trace file %s is incomplete: %s", s->o->trace_path, strerror(-err));
@@ -640,7 +646,7 @@ int session_run(const struct run_options *o)
     ignore_signals();
     s.terminal = terminal_open();
     if (s.terminal && open_trace(&s)) {
-        if (build(&s) && open_screen_dump(&s))
+        if (build(&s) && open_screen_dump(&s) && open_trace_file(&s))
             status = run(&s);
         else
             close_trace(&s);
