@@ -338,6 +338,7 @@ UNIT_TESTS := \
     test_soft_sys \
     test_refusal \
     test_explain \
+    test_untouched \
     test_soft_exits \
     test_one_insn \
     test_x87 \

@@ -22,6 +22,7 @@
 enum {                          /* where things are, linear = physical */
     GDT = 0x1000, IDT = 0x2000, TSS = 0x3000, TSS2 = 0x3400, TSS16 = 0x3800, LDT = 0x3c00,
     CODE = 0x4000, HANDLERS = 0x5000, TABLES = 0x6000 /* to 0x9fff */, SCRATCH = 0xc000,
+    DIR = 0xd000, DIR2 = 0xe000, PAGES = 0xf000, PAGES2 = 0x10000,      /* of SET_PAGED */
     STACK0 = 0x20000, STACK_IST = 0x28000, STACK3 = 0x30000, STACK2 = 0x38000,
     TSS0_SP = 0x24000, RAM = 0x40000,
     GDT_LIMIT = 0x10f, IDT_LIMIT = 0x90 * 8 - 1, IDT64_LIMIT = 0x90 * 16 - 1,
@@ -34,7 +35,9 @@ enum {
     SET_NO_GP = 1 << 0, SET_NO_DF = 1 << 1, SET_NO_UD = 1 << 2, SET_PVI = 1 << 3, SET_VIP = 1 << 4,
     SET_UMIP = 1 << 5, SET_TSD = 1 << 6, SET_LINK = 1 << 7, SET_LINK_IDLE = 1 << 8,
     SET_BAD_TASK_DS = 1 << 9, SET_DE = 1 << 10, SET_IOPL3 = 1 << 11, SET_VME = 1 << 12,
-    SET_VIF = 1 << 13, SET_FSGS = 1 << 14, SET_SYSCALL = 1 << 15, SET_SYSENTER = 1 << 16
+    SET_VIF = 1 << 13, SET_FSGS = 1 << 14, SET_SYSCALL = 1 << 15, SET_SYSENTER = 1 << 16,
+    SET_PAGED = 1 << 17,        /* P0 under 32-bit paging; TSS2 has a space without CODE */
+    SET_GP_TASK = 1 << 18, SET_PF_TASK = 1 << 19, SET_DF_TASK = 1 << 20 /* gates to TSS2 */
 };
 
 enum { ANY = -1, NONE = -2, TRIPLE = -3 };
@@ -129,6 +132,12 @@ static void make_idt(const struct program *r)
     gate(wide, 0x85, 0x10, 0x8e, 0);
     gate(wide, 0x86, 0x98, 0x8e, 0);
     gate(wide, 0x87, code, 0x8e, wide);
+    if (r->setup & SET_GP_TASK)
+        gate(wide, VEC_GP, 0x78, 0x85, 0);
+    if (r->setup & SET_PF_TASK)
+        gate(wide, VEC_PF, 0x78, 0x85, 0);
+    if (r->setup & SET_DF_TASK)
+        gate(wide, VEC_DF, 0x78, 0x85, 0);
     if (r->setup & SET_NO_GP)
         gate(wide, VEC_GP, code, 0x0e, 0);
     if (r->setup & SET_NO_DF)
@@ -154,6 +163,7 @@ static void make_tss(const struct program *r)
     if (r->setup & SET_LINK)
         ram[GDT + 0x78 + 5] |= 2;
 
+    put(TSS2 + 0x1c, r->setup & SET_PAGED ? DIR2 : 0, 4);
     put(TSS2 + 0x20, handler(0x41), 4);
     put(TSS2 + 0x24, 2, 4);
     put(TSS2 + 0x38, STACK2, 4);
@@ -166,6 +176,18 @@ static void make_tss(const struct program *r)
     put(TSS16 + 0x1a, 0xb000, 2);
     for (unsigned i = 0; i < 4; i++)
         put(TSS16 + 0x22 + 2 * i, i == 1 ? 8 : 0x10, 2);
+}
+
+/* All of RAM is mapped where it is, for everybody, in pages of 4 KiB; in the second space but for
+ * CODE.  Nothing is above it. */
+static void make_pages(void)
+{
+    put(DIR, PAGES | 7, 4);
+    put(DIR2, PAGES2 | 7, 4);
+    for (uint32_t at = 0; at < RAM; at += PAGE_SIZE) {
+        put(PAGES + at / 1024, at | 7, 4);
+        put(PAGES2 + at / 1024, at == CODE ? 0 : at | 7, 4);
+    }
 }
 
 /* The tables, handlers and code of a program, in memory that is zero. */
@@ -187,6 +209,8 @@ static void fill_memory(const struct program *r)
         ram[CODE + i] = (uint8_t)byte;
     }
     ram[CODE + n] = 0xf4;
+    if (r->setup & SET_PAGED)
+        make_pages();
     put(TABLES, (TABLES + 0x1000) | 7, 8);              /* the first 2 MiB, for all */
     put(TABLES + 0x1000, (TABLES + 0x2000) | 7, 8);
     put(TABLES + 0x2000, 0x87, 8);
@@ -244,6 +268,10 @@ static void set_control(struct cpu_state *c, const struct program *r)
         c->cr3 = TABLES;
         c->cr4 |= CR4_PAE;
         c->efer = EFER_LME | EFER_LMA | (f & SET_SYSCALL ? EFER_SCE : 0);
+    }
+    if (f & SET_PAGED) {
+        c->cr0 |= CR0_PG;
+        c->cr3 = DIR;
     }
     c->star = UINT64_C(0x00e300e8) << 32;
     c->lstar = c->sysenter_eip = handler(0x42);

@@ -64,7 +64,8 @@ static struct code_segment code_segment_of(const struct soft *s)
  * place is where the CPU stands now. */
 static void log_mode(struct soft *s, enum cpu_mode from)
 {
-    uint64_t retired = s->cur ? s->icount - s->cur->left : s->icount;
+    bool arrives = s->arrival.pending && s->arrival.by_insn;    /* it counts already */
+    uint64_t retired = s->cur ? s->icount - s->cur->left : s->icount - arrives;
     bool moved = s->in_system || s->delivering.type != EVENT_NONE;
     struct code_segment here = code_segment_of(s);
 

@@ -149,6 +149,7 @@ bool soft_take_fault(struct soft *s)
         return true;
     }
     soft_unwind(s);
+    s->arrival.pending = false;         /* else it was the new task's fault */
     s->n_supplied = s->next_supplied = 0;
     s->in_shadow = false;
     if (s->delivering.type != EVENT_NONE) {

@@ -39,7 +39,6 @@ void soft_unwind(struct soft *s)
         s->rip = s->restart_rip;        /* the INT3 or INTO whose delivery has to begin again */
     if (!s->cur)
         return;
-    /* A task switch moves restart_rip: its later faults belong to the new task. */
     s->rip = s->in_system ? s->restart_rip : rip_mask(s, uop_rip(s, s->cur));
     s->icount -= s->cur->left;
     /* Data breakpoints it hit will be hit again, or not at all. */
@@ -79,6 +78,7 @@ bool soft_irq_possible(const struct soft *s)
 {
     return (s->flags & FLAG_IF) && !s->irq_shadow && !s->in_shadow &&
            s->delivering.type == EVENT_NONE && s->inject.type == EVENT_NONE &&
+           !s->arrival.pending &&
            !(s->pending_db && !s->db_shadow) && !s->n_supplied;
 }
 
@@ -243,16 +243,34 @@ static void run_loop(struct soft *s)
     }
 }
 
+/* A task switch has just been completed.  If an instruction has asked for it and the monitor steps
+ * the guest, this step is over: there is an exit record. */
+static bool has_stepped(struct soft *s)
+{
+    if (!s->ctl.monitor_trap_flag || !s->arrival.by_insn)
+        return false;
+    soft_exit_record(s, EXIT_MTF);
+    return true;
+}
+
 /* VM entry: what comes before the first instruction.  That is the event the monitor
  * injects, or the one whose delivery an exit interrupted, which is begun again (the page
  * of the handler's stack was missing in the nested tables, say).  If there are both, the
- * injected one is a fault met during that delivery.  An event wakes a halted CPU; a CPU
+ * injected one is a fault met during that delivery.  A task switch that was interrupted behind its
+ * commit point is not begun again, but goes on.  An event wakes a halted CPU; a CPU
  * that stays halted exits at once.  True: run.  [SDM 3C "Event Injection", "Activity State"] */
 static bool enter_guest(struct soft *s)
 {
     struct event e = s->inject, first = s->delivering;
 
     s->inject.type = EVENT_NONE;
+    if (UNLIKELY(s->arrival.pending)) {
+        if (e.type == EVENT_NONE) {
+            soft_arrive(s);
+            return !has_stepped(s);
+        }
+        s->arrival.pending = false;     /* the injected event is a fault of the new task's */
+    }
     if (UNLIKELY(s->interrupted_int.type != EVENT_NONE)) {
         if (e.type == EVENT_EXCEPTION)
             undelivered_add(s, &s->interrupted_int, &e);
@@ -290,8 +308,9 @@ void soft_run(struct vcpu *v, uint64_t budget, struct vmexit *x)
         insn_log_retired(s);            /* in the monitor */
     why = _setjmp(s->escape);
     s->single = false;
-    /* The instruction has not happened; of port I/O the memory side has. */
-    if (why == ESCAPE_FAULT || (why == ESCAPE_EXIT && x->reason != EXIT_IO))
+    /* The instruction has not happened; of port I/O and a task switch the memory side has. */
+    if (why == ESCAPE_FAULT ||
+        (why == ESCAPE_EXIT && x->reason != EXIT_IO && !s->arrival.pending))
         debug_untouch(s);
     if (why == ESCAPE_EXIT || why == ESCAPE_AGAIN)
         soft_unwind(s);

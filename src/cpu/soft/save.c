@@ -23,7 +23,12 @@ static const struct saved members[] = {
     PLAIN(logged_rip), PLAIN(logged_code.base), PLAIN(logged_code.sel),
     TRUTH(logged_code.segmented), PLAIN(logged_gpr), PLAIN(obstacle_at), PLAIN(undelivered.step),
     PLAIN(undelivered.cause_at), TRUTH(irq_shadow), TRUTH(db_shadow), TRUTH(halted),
-    TRUTH(late_input), TRUTH(in_shadow), TRUTH(log_insns),
+    TRUTH(late_input), TRUTH(in_shadow), TRUTH(log_insns), PLAIN(arrival.error),
+    PLAIN(arrival.cr3), PLAIN(arrival.seg), PLAIN(arrival.ldt), PLAIN(arrival.from),
+    PLAIN(arrival.retired), TRUTH(arrival.pending), TRUTH(arrival.wide), TRUTH(arrival.trap),
+    TRUTH(arrival.has_error), TRUTH(arrival.by_insn), TRUTH(arrival.steps),
+    TRUTH(arrival.software), PLAIN(arrival.from_cs.base), PLAIN(arrival.from_cs.sel),
+    TRUTH(arrival.from_cs.segmented),
 };
 
 void soft_save_all(struct vcpu *v, struct bytes_out *o)
@@ -40,6 +45,7 @@ void soft_save_all(struct vcpu *v, struct bytes_out *o)
     event_save(o, &s->inject);
     event_save(o, &s->delivering);
     event_save(o, &s->interrupted_int);
+    event_save(o, &s->arrival.event);
     tlb_save(s, o);
 }
 
@@ -60,6 +66,7 @@ int soft_load_all(struct vcpu *v, struct bytes_in *in)
     event_load(in, &s->inject);
     event_load(in, &s->delivering);
     event_load(in, &s->interrupted_int);
+    event_load(in, &s->arrival.event);
     x87_sanitize(&s->fpu);
     s->cur = NULL;
     s->creep = s->ac_in_delivery = false;

@@ -82,6 +82,7 @@ void soft_start_over(struct soft *s)
     s->pending_db = s->kept_db = 0;
     s->obstacle = OBSTACLE_UNKNOWN;
     s->undelivered.n = 0;
+    s->arrival.pending = false;
     s->interrupted_int.type = EVENT_NONE;
     s->n_supplied = s->next_supplied = 0;
     s->irq_shadow = s->db_shadow = s->in_shadow = s->in_system = false;

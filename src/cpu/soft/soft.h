@@ -48,6 +48,24 @@ typedef void op_fn(struct soft *s, const struct uop *u);
 struct block;
 struct sse_op;
 
+/* The second half of a task switch (system/task.c): the new task is the current one, but its page
+ * tables, segments and error code are still to be loaded. */
+struct task_arrival {
+    bool     pending;
+    bool     wide;              /* its TSS is a 32-bit one                                     */
+    bool     trap;              /* the T bit of the TSS: #DB before its first instruction      */
+    bool     has_error;
+    bool     by_insn;           /* an instruction has asked for the switch, and has retired    */
+    bool     steps;             /* it ran under TF: its trap comes at the end                  */
+    bool     software;          /* `event` was delivered as an INT n is                        */
+    uint32_t error;             /* to be pushed                                                */
+    uint64_t cr3;
+    uint16_t seg[N_SEGS], ldt;
+    struct event event;         /* that was delivered through a task gate; EVENT_NONE: none    */
+    uint64_t from, retired;     /* where and when, for the log                                 */
+    struct code_segment from_cs;
+};
+
 /* One decoded instruction: a cache line.  Registers are indices into soft.gpr;
  * byte registers are byte offsets into it (AH is offset 1).  For user-mode
  * integer operations rm is the destination and reg the source of "op reg, reg";
@@ -97,8 +115,7 @@ struct soft {
     uint64_t icount;            /* retired, plus the rest of the current block */
     _Atomic uint64_t icount_limit;      /* 0: somebody wants attention        */
     uint64_t restart_rip;       /* of that instruction: faults and soft_leave() put rip
-                                 * back to it.  A task switch moves it: its late faults are
-                                 * the new task's.                              */
+                                 * back to it.  A task switch moves it to the new task */
 
     /* Lazy arithmetic flags: see flags.h.  flags holds everything else.
      * Others use soft_flags() and soft_set_flags(). */
@@ -126,6 +143,7 @@ struct soft {
     uint64_t kept_db;           /* B0-B3 that were pending before it: what a fault goes back to */
     struct event inject;        /* from the monitor, for the next entry                        */
     struct event delivering;    /* being delivered now: what makes a second fault double       */
+    struct task_arrival arrival;
     bool     ac_in_delivery;    /* and #AC came up on the way: a second one would be endless   */
 
     /* -- an exit in the making -- */
@@ -288,6 +306,10 @@ uint64_t soft_pop(struct soft *s, unsigned size);
  * the instruction for a fault or at the next one for a trap, interrupt or
  * software INT.  May itself fault (longjmp): the run loop then escalates. */
 void soft_deliver(struct soft *s, const struct event *e, bool software);
+
+/* Go on with the task switch that an exit has interrupted: s->arrival.pending.  May fault or exit
+ * again. */
+void soft_arrive(struct soft *s);
 
 /* A fault *e happened while s->delivering was under way: *e becomes what to
  * deliver instead (possibly #DF), or false: triple fault. */

@@ -121,6 +121,8 @@ struct delivery {
     unsigned size;              /* of a pushed element      */
     uint64_t rip;               /* of the handler           */
     uint64_t flags;             /* to push                  */
+    uint64_t from, retired;     /* where and when, for the log */
+    struct code_segment from_cs;
 };
 
 /* The last step of a delivery, when nothing can fail any more.  TF off: the handler is not
@@ -271,6 +273,11 @@ static void deliver_protected(struct soft *s, struct delivery *d)
     }
     if (d->flags & FLAG_RF)     /* saved in the TSS, not pushed */
         soft_set_flags(s, soft_flags(s) | FLAG_RF);
+    s->arrival.event = *d->e;
+    s->arrival.software = d->software;
+    s->arrival.from = d->from;
+    s->arrival.from_cs = d->from_cs;
+    s->arrival.retired = d->retired;
     task_gate(s, &gate, TASK_INT, d->e->has_error ? &d->e->error : NULL);
 }
 
@@ -352,6 +359,19 @@ static void log_delivery(struct soft *s, const struct event *e, uint64_t from,
         vcpu_note_exception(s->v, e, cs->base + from, s->gpr[RSP], retired);
 }
 
+/* The handler can begin; what was in the way before is over. */
+static void end_delivery(struct soft *s, const struct delivery *d)
+{
+    if (d->e->type == EVENT_EXCEPTION && d->e->vector == VEC_DB && !d->software)
+        note_debug(s);
+    s->delivering = (struct event){ .type = EVENT_NONE };
+    s->undelivered.n = s->undelivered.cause = s->undelivered.cause_at = 0;
+    s->ac_in_delivery = false;
+    s->halted = false;
+    s->irq_shadow = s->db_shadow = false;
+    log_delivery(s, d->e, d->from, &d->from_cs, d->retired);
+}
+
 /* The order matters to what a guest can see if this faults half way: s->delivering is set
  * before the first access and cleared behind the last, so that whatever is raised in
  * between is known to be a second fault; CR2 is written first, as on processors, where it
@@ -360,10 +380,9 @@ void soft_deliver(struct soft *s, const struct event *e, bool software)
 {
     struct event event = *e;    /* e may be s->inject or s->delivering */
     struct delivery d = { .e = &event, .software = software,
-                          .flags = pushed_flags(s, e, software) };
-    uint64_t from = software ? s->restart_rip : s->rip;
-    struct code_segment from_cs = s->code;
-    uint64_t retired = s->cur ? s->icount - s->cur->left : s->icount;
+                          .flags = pushed_flags(s, e, software),
+                          .from = software ? s->restart_rip : s->rip, .from_cs = s->code,
+                          .retired = s->cur ? s->icount - s->cur->left : s->icount };
 
     if (!software) {
         s->delivering = event;
@@ -377,14 +396,28 @@ void soft_deliver(struct soft *s, const struct event *e, bool software)
         deliver_long(s, &d);
     else
         deliver_protected(s, &d);
-    if (event.type == EVENT_EXCEPTION && event.vector == VEC_DB && !software)
-        note_debug(s);
-    s->delivering = (struct event){ .type = EVENT_NONE };
-    s->undelivered.n = s->undelivered.cause = s->undelivered.cause_at = 0;
-    s->ac_in_delivery = false;
-    s->halted = false;
+    end_delivery(s, &d);
+}
+
+/* What comes behind the switch is what would have come if no exit had interrupted it: of a
+ * delivery its end, of an instruction its trap. */
+void soft_arrive(struct soft *s)
+{
+    struct event event = s->arrival.event;
+    struct delivery d = { .e = &event, .software = s->arrival.software,
+                          .from = s->arrival.from, .from_cs = s->arrival.from_cs,
+                          .retired = s->arrival.retired };
+    bool counts = !s->arrival.by_insn &&
+                  (event.type == EVENT_EXCEPTION || event.type == EVENT_SOFTWARE);
+
+    task_arrive(s);
+    if (event.type != EVENT_NONE)
+        end_delivery(s, &d);
     s->irq_shadow = s->db_shadow = false;
-    log_delivery(s, &event, from, &from_cs, retired);
+    s->n_supplied = s->next_supplied = 0;
+    s->icount += counts;
+    if (s->arrival.steps)
+        s->pending_db |= DR6_BS;
 }
 
 /* ---- a fault on the way to a handler ---- */

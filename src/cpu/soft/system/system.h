@@ -192,6 +192,9 @@ struct segment return_code(struct soft *s, uint16_t sel);
 
 /* ---- tasks (task.c) ---- */
 
+/* The second half of a switch, as s->arrival describes it. */
+void task_arrive(struct soft *s);
+
 enum task_cause { TASK_JMP, TASK_CALL, TASK_INT, TASK_IRET };
 
 /* Switch to the task of TSS descriptor d or task gate `gate`; with an error code

@@ -14,7 +14,9 @@
  *
  * Everything that can fault on the old task's account (limits, pages of both
  * TSSs) comes before the first change.  Afterwards the new task is running:
- * a bad segment in its TSS is its own fault, and RIP is already its own.
+ * a bad segment in its TSS is its own fault, and RIP is already its own.  An exit to the
+ * monitor may come anywhere and must not be noticed: before the commit point the switch
+ * is begun again, behind it (task_arrive()) only what is left of it.
  *
  * [SDM 3A "Task Switching", "Task-State Segment (TSS)"]
  */
@@ -164,38 +166,51 @@ static void load_task_data(struct soft *s, enum seg seg, uint16_t sel)
 /* The visible parts are loaded all at once and marked unusable, then checked one by one.  If
  * one fails, the handler of the new task sees all selectors and can put the bad one right.
  * [SDM 3A "Task Switching", step 12 and following] */
-static void load_task_segments(struct soft *s, const struct image *m)
+static void load_task_segments(struct soft *s, const struct task_arrival *a)
 {
     static const enum seg data[] = { SEG_ES, SEG_DS, SEG_FS, SEG_GS };
-    unsigned cpl = m->flags & FLAG_VM ? 3 : m->seg[SEG_CS] & 3;
+    unsigned cpl = s->flags & FLAG_VM ? 3 : a->seg[SEG_CS] & 3;
 
     for (unsigned i = SEG_ES; i <= SEG_GS; i++)         /* the hidden parts follow one by one */
-        s->seg[i] = null_segment(m->seg[i], i == SEG_SS ? cpl : 0);
+        s->seg[i] = null_segment(a->seg[i], i == SEG_SS ? cpl : 0);
     soft_mode_changed(s);
-    load_task_ldt(s, m->ldt);
-    if (m->flags & FLAG_VM) {
+    load_task_ldt(s, a->ldt);
+    if (s->flags & FLAG_VM) {
         for (unsigned i = SEG_ES; i <= SEG_GS; i++)
-            s->seg[i] = real_segment(s, (enum seg)i, m->seg[i]);
+            s->seg[i] = real_segment(s, (enum seg)i, a->seg[i]);
         soft_mode_changed(s);
         return;
     }
-    load_task_code(s, m->seg[SEG_CS]);
-    load_task_stack(s, m->seg[SEG_SS], cpl);
+    load_task_code(s, a->seg[SEG_CS]);
+    load_task_stack(s, a->seg[SEG_SS], cpl);
     soft_mode_changed(s);
     for (unsigned i = 0; i < NELEM(data); i++)
-        load_task_data(s, data[i], m->seg[data[i]]);
+        load_task_data(s, data[i], a->seg[data[i]]);
     soft_mode_changed(s);
 }
 
 /* ---- the switch ---- */
 
-/* Each task may have page tables of its own. */
+/* Each task may have page tables of its own.  A monitor that wants to see CR3 loads sees this one
+ * as a MOV to CR3 without length: RETIRE loads CR3, and when the arrival goes on it is the right
+ * one already. */
 static void load_cr3(struct soft *s, uint64_t cr3)
 {
+    struct vmexit *x;
+
     if (!(s->cr0 & CR0_PG) || cr3 == s->cr3)
         return;
-    s->cr3 = cr3;
-    soft_tlb_flush(s, false);
+    if (!s->ctl.cr3_load_exiting) {
+        s->cr3 = cr3;
+        soft_tlb_flush(s, false);
+        return;
+    }
+    x = soft_exit_record(s, EXIT_CR_ACCESS);
+    x->len = 0;
+    x->cr.type = CR_MOV_TO;
+    x->cr.nr = 3;
+    x->cr.value = cr3;
+    soft_leave(s);
 }
 
 static void push_error(struct soft *s, unsigned size, uint32_t error)
@@ -206,42 +221,71 @@ static void push_error(struct soft *s, unsigned size, uint32_t error)
     soft_write_reg(s, RSP, st.width, st.sp);
 }
 
-/* From here on the new task runs. */
-/* TS is set so that the first floating-point instruction of the new task raises #NM: the
+/* Everything behind the commit point.  An exit in here (a page of the GDT or of the new stack is
+ * missing in the nested tables, say) leaves it pending, and it begins again when the guest is
+ * entered next; so each step may be made twice.  A fault in here is the new task's: the switch is
+ * over, and the handler finds what was loaded so far. */
+void task_arrive(struct soft *s)
+{
+    const struct task_arrival *a = &s->arrival;
+
+    load_cr3(s, a->cr3);
+    load_task_segments(s, a);
+    if (a->has_error)
+        push_error(s, a->wide ? 4 : 2, a->error);
+    if ((uint32_t)s->rip > s->seg[SEG_CS].limit)
+        gp_because(s, OBSTACLE_BRANCH_LIMIT, s->rip);
+    if (a->trap)
+        s->pending_db |= DR6_BT;
+    s->arrival.pending = false;
+}
+
+/* The commit point: from here on the new task runs, and an instruction that has asked for that has
+ * retired.
+ *
+ * TS is set so that the first floating-point instruction of the new task raises #NM: the
  * kernel then saves the old task's registers of the FPU, which no TSS has room for, and only
  * if somebody needs them.  [SDM 3A "Control Registers", CR0.TS] */
 static void become_task(struct soft *s, const struct image *m, const struct segment *tr,
                         uint64_t flags)
 {
+    s->arrival.by_insn = s->cur;
+    s->cur = NULL;
+    s->in_system = false;
+    s->n_supplied = s->next_supplied = 0;
     s->seg[SEG_TR] = *tr;
     s->cr0 |= CR0_TS;
-    load_cr3(s, m->cr3);
     soft_set_flags(s, flags);
     for (unsigned i = 0; i < 8; i++)
         s->gpr[i] = m->gpr[i];
     s->rip = s->restart_rip = m->ip;
     s->dr[7] &= ~UINT64_C(0x155);       /* the local breakpoints were the old task's */
+    s->arrival.cr3 = m->cr3;
+    s->arrival.ldt = m->ldt;
+    s->arrival.trap = m->trap;
+    memcpy(s->arrival.seg, m->seg, sizeof m->seg);
+    s->arrival.pending = true;
 }
 
-/* The monitor wants to see CR3 loads.  A task switch is seen before it begins:
- * the exit has no length, so RETIRE only loads CR3, and the second time round
- * it is the right one already. */
-static void show_cr3(struct soft *s, uint64_t cr3)
+/* Pages that the first half writes to, and descriptors: what is missing is found out before
+ * anything has changed. */
+static void probe_switch(struct soft *s, const struct descriptor *d, const struct layout *from,
+                         gla_t new_tss)
 {
-    struct vmexit *x;
+    const struct segment *old = &s->seg[SEG_TR];
+    struct descriptor o;
 
-    if (!(s->cr0 & CR0_PG) || cr3 == s->cr3 || !s->ctl.cr3_load_exiting)
-        return;
-    x = soft_exit_record(s, EXIT_CR_ACCESS);
-    x->len = 0;
-    x->cr.type = CR_MOV_TO;
-    x->cr.nr = 3;
-    x->cr.value = cr3;
-    soft_leave(s);
+    soft_lin_probe(s, (uint32_t)(old->base + from->ip), from->ldt - from->ip,
+                   WALK_WRITE | WALK_SYSTEM);
+    soft_lin_probe(s, (uint32_t)(new_tss + TSS_LINK), 2, WALK_WRITE | WALK_SYSTEM);
+    soft_lin_probe(s, d->at + 5, 1, WALK_WRITE | WALK_SYSTEM);
+    if (desc_fetch(s, old->sel, &o))
+        soft_lin_probe(s, o.at + 5, 1, WALK_WRITE | WALK_SYSTEM);
 }
 
-/* The steps are those of the manual, in its order.  Up to show_cr3() a fault belongs to the
- * old task, which has not been left; from become() on, to the new one. */
+/* The steps are those of the manual, in its order.  Up to become_task() a fault belongs to the old
+ * task, which has not been left, and an exit begins the switch again; from there on see
+ * task_arrive(). */
 void task_switch(struct soft *s, struct descriptor *d, enum task_cause cause,
                  const uint32_t *error)
 {
@@ -258,14 +302,18 @@ void task_switch(struct soft *s, struct descriptor *d, enum task_cause cause,
     read_image(s, tr.base, to, &m);
     if (to->size == 4 && (s->cr0 & CR0_PG) && m.cr3 != s->cr3)
         check_pdptes(s, s->cr0, m.cr3, s->cr4);
-    soft_lin_probe(s, (uint32_t)(old.base + from->ip), from->ldt - from->ip,
-                   WALK_WRITE | WALK_SYSTEM);
-    show_cr3(s, m.cr3);
+    probe_switch(s, d, from, tr.base);
     flags = (m.flags & 0x3f7fd7) | FLAG_ONE;
     if (cause == TASK_CALL || cause == TASK_INT) {
         tss_put(s, tr.base, TSS_LINK, 2, old.sel);
         flags |= FLAG_NT;
     }
+    if (cause != TASK_INT)
+        s->arrival.event.type = EVENT_NONE;
+    s->arrival.steps = s->cur && (old_flags & FLAG_TF) && (cause != TASK_INT || (flags & FLAG_TF));
+    s->arrival.wide = to->size == 4;
+    s->arrival.has_error = error;
+    s->arrival.error = error ? *error : 0;
     if (cause == TASK_IRET)
         old_flags &= ~FLAG_NT;
     save_task(s, old.base, from, old_flags);
@@ -275,12 +323,7 @@ void task_switch(struct soft *s, struct descriptor *d, enum task_cause cause,
         desc_set_busy(s, d, true);
     tr.attr |= TSS_BUSY;
     become_task(s, &m, &tr, flags);
-    load_task_segments(s, &m);
-    if (error)
-        push_error(s, to->size, *error);
-    check_target(s, &s->seg[SEG_CS], s->rip);
-    if (m.trap)
-        s->pending_db |= DR6_BT;
+    task_arrive(s);
 }
 
 /* A task gate is an indirection: a descriptor that names a TSS.  In the IDT it makes a task of
