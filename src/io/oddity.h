@@ -51,6 +51,8 @@
       "key code(s) lost: nobody read port 0x60")                                               \
     X(VGA_NO_REGISTER,   "port",    "index",   "an index with no register behind",             \
       "time(s) a VGA register was asked for that does not exist")                              \
+    X(VGA_GRAPHICS,      "misc",    "",        "a graphics mode, which is not drawn",          \
+      "time(s) a graphics mode was set: it is not drawn here, and there is nothing to see")    \
     X(PORT_READ_ONLY,    "port",    "value",   "a write where only reads go",                  \
       "write(s) to registers that can only be read")                                           \
     X(IRQ_MESSAGE_LOST,  "address", "data",    "an interrupt message that no controller takes", \

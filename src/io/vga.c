@@ -143,6 +143,8 @@ static void bank_write(struct vga *v, const struct bank *b, unsigned off, uint8_
         oddity(&v->odd, ODDITY_VGA_NO_REGISTER, 0x3b0 + off, index);
     else
         at[b->reg + index] = b == &crtc_bank ? crtc_allowed(&v->r, index, value) : value;
+    if (off == GFX + 1 && index == GFX_MISC && value & GFX_MISC_GRAPHICS)
+        oddity(&v->odd, ODDITY_VGA_GRAPHICS, value, 0);
 }
 
 /* Where CRTC and status 1 of a monochrome adapter are, or would be: the

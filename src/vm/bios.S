@@ -14,7 +14,7 @@
  * redirection", as servers have it.
  *
  * Not here: graphics modes, scrolling down, disks other than the booted one,
- * INT 15h block moves, power management.
+ * power management.
  *
  * The disk, video and key services are in bios_*.inc.
  *
@@ -24,6 +24,8 @@
  * [IBM PC AT Technical Reference "BIOS"; Ralf Brown's Interrupt List;
  *  "BIOS Enhanced Disk Drive Specification"; ACPI "System Address Map Interfaces"]
  */
+#define FAILED_STATUS 120                   /* of the run, as of a triple fault */
+
 #define ROM_SEG   0xf000
 #define BDA_SEG   0x40
 #define EBDA_SEG  0x9fc0
@@ -52,6 +54,8 @@
 #define B_KEYTAIL   0x1c
 #define B_KEYBUF    0x1e
 #define B_KEYEND    0x3e
+#define B_DISKETTE  0x41                    /* status of the last operation, for INT 13h AH=01h */
+#define B_HARD_DISK 0x74
 #define B_MODE      0x49
 #define B_COLUMNS   0x4a
 #define B_CURSOR    0x50                    /* column, row */
@@ -142,6 +146,7 @@ table_12:
     FUNCTION 0xff, memory_size
 table_13:
     FUNCTION 0x00, disk_reset
+    FUNCTION 0x01, disk_status
     FUNCTION 0x02, disk_chs
     FUNCTION 0x03, disk_chs
     FUNCTION 0x04, disk_chs
@@ -155,6 +160,7 @@ table_13:
 table_15:
     FUNCTION 0x24, a20
     FUNCTION 0x86, wait_us
+    FUNCTION 0x87, block_move
     FUNCTION 0x88, memory_88
     FUNCTION 0xe8, memory_map
     FUNCTION 0xff, unsupported
@@ -215,6 +221,30 @@ a20:                                        /* 2400h off, 2401h on, 2402h state,
     ret
 3:  movw $3, F_BX(%bp)                      /* by keyboard controller or port 92h */
     ret
+
+/* 87h: CX words from the segment of the third descriptor at ES:SI to that of the fourth.  Only
+ * their bases count: 24 bits, and 8 more where a 386 has them. */
+block_move:
+    cmp $0x8000, %cx
+    mov $0x02, %ah                          /* more than 64 KiB: an exception, on an AT */
+    ja 1f
+    mov F_SI(%bp), %si
+    mov %es:0x1a(%si), %edi
+    and $0xffffff, %edi
+    movzbl %es:0x1f(%si), %eax
+    shl $24, %eax
+    or %eax, %edi
+    movzbl %es:0x17(%si), %eax
+    shl $24, %eax
+    mov %es:0x12(%si), %esi
+    and $0xffffff, %esi
+    or %eax, %esi
+    movzx %cx, %ecx
+    call copy
+    movb $0, F_AH(%bp)
+    ret
+1:  mov %ah, F_AH(%bp)
+    jmp failed
 
 /* CX:DX microseconds, by counting channel 0 of the timer: it runs down once
  * in 838 ns; 1.2 counts for a microsecond is never too short. */
@@ -395,7 +425,6 @@ bios_irq_master:
 1:  mov $0x20, %al
     out %al, $0x20
     pop %ax
-bios_ignore:
     iret
 
 /* ---- from reset to the boot sector ---- */
@@ -412,8 +441,8 @@ chips:
     .word 0
 
 bios_vectors:
-    .word 0x00, O(fault), 0x06, O(fault)
-    .word 0x08, O(irq_0), 0x09, O(irq_1)
+    .word 0x00, O(fault_0), 0x06, O(fault_6), 0x07, O(fault_7), 0x0c, O(fault_c), 0x0d, O(fault_d)
+    .word 0x08, O(irq_0), 0x09, O(irq_1), 0x1e, O(diskette_table)
     .word 0x10, O(int_10), 0x11, O(int_11), 0x12, O(int_12), 0x13, O(int_13)
     .word 0x15, O(int_15), 0x16, O(int_16), 0x1a, O(int_1a)
     .word 0x18, O(no_boot), 0x19, O(boot)
@@ -513,24 +542,96 @@ boot:
 
 no_boot:
     mov $O(text_no_boot), %si
-    jmp halt
-fault:
-    mov $O(text_fault), %si
-halt:
+    call print
+end_run:                                    /* a PC would halt: here the run ends, not in success */
+    mov $FAILED_STATUS, %al
+    out %al, $0xf4
+1:  cli
+    hlt
+    jmp 1b
+
+print:                                      /* the text at CS:SI */
     lodsb %cs:(%si), %al
     mov $0x0e, %ah
     test %al, %al
     jz 1f
     int $0x10
-    jmp halt
-1:  cli
-    hlt
-    jmp 1b
+    jmp print
+1:  ret
 
-text_no_boot:
-    .asciz "BIOS: no boot sector on the disk\r\n"
-text_fault:
-    .asciz "BIOS: divide error or invalid opcode; halted\r\n"
+print_hex:                                  /* AX, four digits */
+    mov $4, %cx
+1:  rol $4, %ax
+    push %ax
+    and $0x0f, %al
+    cmp $10, %al
+    sbb $0x69, %al                          /* "0" to "9", "A" to "F": [SDM 2 "DAS"] */
+    das
+    mov $0x0e, %ah
+    int $0x10
+    pop %ax
+    loop 1b
+    ret
+
+/* An exception that nobody handles.  The stack has what it says, the vector; IP, CS, flags. */
+fault:
+    mov %sp, %bp
+    mov $O(text_bios), %si
+    call print
+    mov (%bp), %si
+    call print
+    mov $O(text_at), %si
+    call print
+    mov 4(%bp), %ax
+    call print_hex
+    mov $(0x0e00 | ':'), %ax
+    int $0x10
+    mov 2(%bp), %ax
+    call print_hex
+    mov $O(text_halted), %si
+    call print
+    jmp end_run
+
+text_bios:    .asciz "BIOS: "
+text_0:       .asciz "divide error (INT 0)"
+text_6:       .asciz "invalid opcode (INT 6)"
+text_7:       .asciz "no coprocessor (INT 7)"
+text_c:       .asciz "stack fault (INT 0Ch)"
+text_d:       .asciz "general protection fault (INT 0Dh)"
+text_at:      .asciz " at "
+text_halted:  .asciz ", and no handler for it; halted\r\n"
+text_no_boot: .asciz "BIOS: no boot sector on the disk\r\n"
+
+/* The handlers that the vectors at 0 begin with keep their places, whatever changes above: code
+ * that jumps to 0 by mistake executes these addresses. */
+    .org bios_image + 0x1f00
+fault_0:
+    push $O(text_0)
+    jmp fault
+fault_6:
+    push $O(text_6)
+    jmp fault
+fault_7:
+    push $O(text_7)
+    jmp fault
+fault_c:                                    /* vectors 0Ch and 0Dh are IRQ 4 and 5, too: if the */
+    push $O(text_c)                         /* 8259A has an interrupt in service it was one */
+    jmp 1f
+fault_d:
+    push $O(text_d)
+1:  push %ax
+    mov $0x0b, %al                          /* OCW3: read the in-service register */
+    out %al, $0x20
+    in $0x20, %al
+    test $0x30, %al
+    pop %ax
+    jz fault
+    add $2, %sp
+    jmp bios_irq_master
+
+    .org bios_image + 0x1f53
+bios_ignore:                                /* where every PC has it */
+    iret
 
     .org bios_image + 0x1ff0
 reset_vector:
