@@ -471,5 +471,7 @@ enum verdict vm_answer(struct vm *vm, struct vcpu *v, struct vmexit *x)
         return STOP;
     }
     vm->exits_by[i]++;
-    return on_exit_reason[i](vm, v, x);
+    enum verdict verdict = on_exit_reason[i](vm, v, x);
+    stuck_note_exit(vm, x);
+    return verdict;
 }

@@ -16,18 +16,16 @@
  */
 #include <signal.h>
 
-#include "base/host.h"
 #include "base/trace.h"
 #include "base/vclock.h"
-#include "io/uart.h"
 #include "vm/exits.h"
 #include "vm/interrupts.h"
-#include "vm/pc.h"
 #include "vm/time_source.h"
 #include "vm/vm.h"
 
 static void check_limits(struct vm *vm)
 {
+    /* lab 1 begin: (void)vm; */
     const struct vm_config *c = &vm->cfg;
     uint64_t icount = boot_cpu(vm)->icount;
     if (vm->interrupted)
@@ -36,10 +34,12 @@ static void check_limits(struct vm *vm)
         vm_stop(vm, VM_LIMIT_INSNS, "%llu instructions", (unsigned long long)icount);
     else if (c->limit_exits && vm->n_exits >= c->limit_exits)
         vm_stop(vm, VM_LIMIT_EXITS, "%llu exits", (unsigned long long)vm->n_exits);
+    /* lab 1 end */
 }
 
 bool vm_prepare(struct vm *vm)
 {
+    /* lab 1 begin: (void)check_limits; vm_stop(vm, VM_ENGINE, "no loop yet"); return false; */
     struct vcpu *v = boot_cpu(vm);
     if (v->turn.unfinished)             /* a debugger has interrupted it: on with the guest */
         return vm->stop == VM_RUNNING;
@@ -48,7 +48,6 @@ bool vm_prepare(struct vm *vm)
     time_passes(vm);
     vclock_run_due(vm->clock);
     time_poll(vm);
-    stuck_look(vm);
     if (v->halted && vm->stop == VM_RUNNING)
         wait_for_interrupt(vm, v);
     check_limits(vm);
@@ -57,12 +56,14 @@ bool vm_prepare(struct vm *vm)
     offer_interrupt(vm, v);
     v->turn.unfinished = true;
     return true;
+    /* lab 1 end */
 }
 
 /* ---- the engine runs; its exit is answered and concluded ---- */
 
 bool vm_turn(struct vm *vm, struct vmexit *x)
 {
+    /* lab 1 begin: (void)vm, (void)x; return false; */
     struct vcpu *v = boot_cpu(vm);
     if (!vcpu_run(v, time_budget(vm, v), x))
         return false;                   /* no exit of the guest's */
@@ -70,46 +71,21 @@ bool vm_turn(struct vm *vm, struct vmexit *x)
     if (vm->cfg.before_answer)
         vm->cfg.before_answer(vm->cfg.hook_arg, x);
     enum verdict verdict = vm_answer(vm, v, x);
-    stuck_note_exit(vm, x);
     if (x->reason == EXIT_IO)
         vm->time->charge_port(vm);
     vcpu_conclude(v, x, verdict);
     if (vm->cfg.after_exit)
         vm->cfg.after_exit(vm->cfg.after_exit_arg);
     return true;
+    /* lab 1 end */
 }
 
 void vm_step(struct vm *vm, struct vmexit *x)
 {
+    /* lab 1 begin: (void)vm_turn(vm, x), (void)vm_prepare(vm); */
     while (vm_prepare(vm) && !vm_turn(vm, x))
         ;
-}
-
-/* ---- from power-on to the end ---- */
-
-static unsigned engine_number(const struct engine *e)
-{
-    unsigned i = 0;
-    while (engines[i] && engines[i] != e)
-        i++;
-    return i;
-}
-
-void vm_begin(struct vm *vm)
-{
-    unsigned engine = engine_number(vm->cfg.engine);
-    vm->host_base_ns = host_monotonic_ns();
-    if (vm->trace)
-        vm->trace->ctx.who.engine = engine & 7;
-    vcpu_trace_here(boot_cpu(vm));
-    trace_emit(vm->trace, TRACE_START, engine, vm->cfg.mmu, vm->cfg.seed);
-}
-
-void vm_finish(struct vm *vm)
-{
-    uart_flush(pc_uart(vm->pc));
-    stuck_finish(vm);
-    trace_emit(vm->trace, TRACE_STOP, (uint64_t)vm->status, vm->stop, vm->n_exits);
+    /* lab 1 end */
 }
 
 int vm_run(struct vm *vm)

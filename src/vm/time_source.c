@@ -27,10 +27,11 @@ void time_passes_unseen(struct vm *vm)
 void time_poll(struct vm *vm)
 {
     uint64_t now = vclock_now_ns(vm->clock);
-    if (!vm->cfg.poll || now < vm->next_poll_ns)
-        return;
-    vm->next_poll_ns = now + vm->time->poll_ns;
-    vm->cfg.poll(vm->cfg.hook_arg);
+    if (vm->cfg.poll && now >= vm->next_poll_ns) {
+        vm->next_poll_ns = now + vm->time->poll_ns;
+        vm->cfg.poll(vm->cfg.hook_arg);
+    }
+    stuck_look(vm);
 }
 
 uint64_t time_budget(struct vm *vm, struct vcpu *v)

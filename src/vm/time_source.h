@@ -58,7 +58,7 @@ void time_passes(struct vm *vm);
  * are to leave no mark in the trace. */
 void time_passes_unseen(struct vm *vm);
 
-/* Look for input if that is due. */
+/* Look for input, and whether the guest is stuck, if that is due. */
 void time_poll(struct vm *vm);
 
 /* What to give the engine's run(): until the next timer, look for input, or claim. */

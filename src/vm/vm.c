@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/host.h"
 #include "base/trace.h"
 #include "base/vclock.h"
 #include "io/bus.h"
+#include "io/uart.h"
 #include "mem/dirty.h"
 #include "mem/gmem.h"
 #include "mem/hmem.h"
@@ -263,4 +265,31 @@ void vm_reset(struct vm *vm)
     }
     if (place_guest(vm, why, sizeof why))
         vm_stop(vm, VM_HOST, "cannot load the guest again after its reset: %s", why);
+}
+
+/* ---- from power-on to the end ---- */
+
+static unsigned engine_number(const struct engine *e)
+{
+    unsigned i = 0;
+    while (engines[i] && engines[i] != e)
+        i++;
+    return i;
+}
+
+void vm_begin(struct vm *vm)
+{
+    unsigned engine = engine_number(vm->cfg.engine);
+    vm->host_base_ns = host_monotonic_ns();
+    if (vm->trace)
+        vm->trace->ctx.who.engine = engine & 7;
+    vcpu_trace_here(boot_cpu(vm));
+    trace_emit(vm->trace, TRACE_START, engine, vm->cfg.mmu, vm->cfg.seed);
+}
+
+void vm_finish(struct vm *vm)
+{
+    uart_flush(pc_uart(vm->pc));
+    stuck_finish(vm);
+    trace_emit(vm->trace, TRACE_STOP, (uint64_t)vm->status, vm->stop, vm->n_exits);
 }

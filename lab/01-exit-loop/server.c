@@ -1,0 +1,114 @@
+/*
+ * lab/01-exit-loop/server.c -- the main() of a submission: a machine that is only a view.
+ *
+ * The student's loop finds a struct vm with the fields that a loop looks at, kept true by every
+ * call, and the functions that a loop calls; each asks the monitor.
+ */
+#include "vm/vm.h"
+
+#include <string.h>
+
+#include "../lab/01-exit-loop/calls.h"
+#include "../lab/common/part.h"
+#include "base/vclock.h"
+#include "vm/exits.h"
+#include "vm/interrupts.h"
+#include "vm/time_source.h"
+
+static struct vm machine;
+static struct lab1_view view;
+
+/* Ask, and look at the machine anew. */
+static uint64_t call(enum lab1_call what, uint64_t a)
+{
+    struct lab_message m = { .what = (uint16_t)what, .arg = { a } };
+    if (lab_call(&part_wire, &m)) {
+        machine.stop = VM_HOST;             /* the monitor has gone: let the loop end */
+        return 0;
+    }
+    memcpy(&view, m.data, sizeof view);
+    struct vcpu *v = boot_cpu(&machine);
+    machine.stop = (enum vm_stop)view.stop;
+    machine.interrupted = (int)view.interrupted;
+    machine.reset_wanted = view.reset_wanted;
+    v->icount = view.icount;
+    v->halted = view.halted;
+    v->irq_ready = view.irq_ready;
+    return m.arg[0];
+}
+
+void time_passes(struct vm *vm) { (void)vm; call(LAB1_TIME_PASSES, 0); }
+void vclock_run_due(struct vclock *c) { (void)c; call(LAB1_RUN_DUE, 0); }
+void time_poll(struct vm *vm) { (void)vm; call(LAB1_POLL, 0); }
+void vm_reset(struct vm *vm) { (void)vm; call(LAB1_RESET, 0); }
+void wait_for_interrupt(struct vm *vm, struct vcpu *v) { (void)vm, (void)v; call(LAB1_WAIT, 0); }
+void offer_interrupt(struct vm *vm, struct vcpu *v) { (void)vm, (void)v; call(LAB1_OFFER, 0); }
+uint64_t time_budget(struct vm *vm, struct vcpu *v) { (void)vm, (void)v; return call(LAB1_BUDGET, 0); }
+
+void vm_stop(struct vm *vm, enum vm_stop stop, const char *fmt, ...)
+{
+    (void)vm, (void)fmt;
+    call(LAB1_STOP, stop);
+}
+
+/* vcpu_run() is two halves: the engine runs, and was it an exit of the guest's? */
+static void run(struct vcpu *v, uint64_t budget, struct vmexit *x)
+{
+    v->turn.unfinished = !call(LAB1_ENGINE, budget);
+    *x = view.exit;
+}
+
+bool vcpu_guest_exited(struct vcpu *v, const struct vmexit *x)
+{
+    (void)x;
+    bool exited = !v->turn.unfinished;
+    v->turn.unfinished = view.unfinished;
+    return exited;
+}
+
+enum verdict vm_answer(struct vm *vm, struct vcpu *v, struct vmexit *x)
+{
+    (void)vm, (void)v;
+    enum verdict verdict = (enum verdict)call(LAB1_ANSWER, 0);
+    *x = view.exit;
+    return verdict;
+}
+
+void vcpu_conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
+{
+    (void)v, (void)x;
+    call(LAB1_CONCLUDE, verdict);
+}
+
+static void charge_port(struct vm *vm)
+{
+    (void)vm;
+    call(LAB1_CHARGE, 0);
+}
+
+void vm_begin(struct vm *vm) { (void)vm; }
+void vm_finish(struct vm *vm) { (void)vm; }
+
+static bool serve(void *arg, struct lab_message *m)
+{
+    struct lab1_limits limits;
+    (void)arg;
+    if (m->what != LAB1_RUN)
+        return false;
+    memcpy(&limits, m->data, sizeof limits);
+    machine.cfg.limit_insns = limits.insns;
+    machine.cfg.limit_exits = limits.exits;
+    vm_run(&machine);
+    m->bytes = 0;
+    return true;
+}
+
+int main(void)
+{
+    static const struct engine engine = { .name = "asked", .run = run };
+    static const struct timekeeping time = { .charge_port = charge_port };
+    machine.time = &time;
+    machine.n_vcpus = 1;
+    boot_cpu(&machine)->ops = &engine;
+    return part_serve(serve);
+}
