@@ -311,7 +311,7 @@ static const struct sign causes[] = {
       "the address space must subtract that offset before it stores one." },
     { misses_handler,
       "a gate of the IDT leads to this address: is the handler's whole offset in the gate (in "
-      "long mode it has three parts), and is the handler mapped?" },
+      "long mode it has three parts), and is the handler mapped, as code?" },
     { has_reserved_bit,
       "is each entry made as the manual draws it? Addresses in it are multiples of 4096 (of a "
       "large page: of its size), NX needs EFER.NXE, and PS is for entries that map large pages." },

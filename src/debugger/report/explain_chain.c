@@ -253,6 +253,8 @@ static void prove_page(const struct explain_input *in, const struct delivery_ste
 #define CHECK_SELECTOR                                                                          \
     "the selector in the gate must be that of the kernel's code segment in the GDT that LGDT "  \
     "loaded last (index times 8)."
+#define CHECK_SS0 \
+    "SS0 in the TSS is the selector of the kernel's data segment (access byte 0x92), with RPL 0."
 #define CHECK_TSS \
     "was LTR executed, and are SS0 and ESP0 (in long mode: RSP0, IST) set in the TSS that TR names?"
 
@@ -288,11 +290,11 @@ static const struct { prove_fn *prove; const char *check; } accounts[N_OBSTACLES
     [OBSTACLE_TSS_LIMIT]     = { prove_tss, CHECK_TSS },
     [OBSTACLE_TSS_PAGE]      = { prove_page, "do the page tables map the TSS?" },
     [OBSTACLE_STACK_NULL]    = { prove_tss, CHECK_TSS },
-    [OBSTACLE_STACK_LIMIT] = { prove_selector, CHECK_TSS },
-    [OBSTACLE_STACK_TYPE]    = { prove_selector, CHECK_TSS },
-    [OBSTACLE_STACK_ABSENT]  = { prove_selector, CHECK_TSS },
-    [OBSTACLE_STACK_END]     = { prove_stack, "was the stack pointer set, and the segment's limit "
-                                 "and direction?" },
+    [OBSTACLE_STACK_LIMIT]   = { prove_selector, CHECK_SS0 },
+    [OBSTACLE_STACK_TYPE]    = { prove_selector, CHECK_SS0 },
+    [OBSTACLE_STACK_ABSENT]  = { prove_selector, CHECK_SS0 },
+    [OBSTACLE_STACK_END]     = { prove_stack, "was the stack pointer set, and is the segment large "
+                                 "enough (G is 1 for a limit in pages)?" },
     [OBSTACLE_STACK_ADDRESS] = { prove_stack, "bits 63 to 47 of a stack pointer must be equal." },
     [OBSTACLE_STACK_PAGE]    = { prove_page, "was the stack pointer set to memory that is mapped "
                                  "and writable? Has the stack overflowed (endless recursion)? "

@@ -205,6 +205,10 @@ void explain_say_handler(const struct explain_input *in, const struct delivery_s
         if (!is_frame(in, i, size) || !word_at(in, i, size, &at) ||
             !in->read(in->arg, explain_linear(in->cpu, SEG_CS, at), &byte, 1))
             continue;
+        if (i == 0) {
+            say_frame(in, (struct fresh_frame){ size, 0 }, out);
+            return;
+        }
         fprintf(out, "    %u bytes above the stack pointer lies what looks like the frame of an "
                      "interrupt or exception at ", (unsigned)i * size);
         explain_say_place(in, at, out);
