@@ -426,6 +426,8 @@ static int session(struct debug *d)
         return EXIT_CANNOT;
     }
     guard_terminal();
+    if (d->o.symbols)
+        console_check_symbols(d->console, d->o.symbols, stderr);
     if (run_commands(d) && !d->o.batch) {
         if (isatty(STDIN_FILENO))
             read_with_readline(d);

@@ -59,6 +59,11 @@ struct console *console_new(const struct console_options *o);
  * followed.  c may be NULL. */
 void console_free(struct console *c);
 
+/* Is the code of this ELF file, whose symbols the console uses, what lies in the guest's memory?
+ * If it is another build's, print a sentence that says so, and return false.  Anything that is no
+ * ELF file, or code that is not there yet, is no difference. */
+bool console_check_symbols(struct console *c, const char *path, FILE *out);
+
 enum console_result {
     CONSOLE_OK,
     CONSOLE_ERROR,                  /* one sentence that says what is wrong was printed */

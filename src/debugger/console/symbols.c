@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "debugger/console/private.h"
+#include "debugger/symbols/guest_file.h"
 #include "debugger/symbols/kallsyms.h"
 #include "debugger/symbols/orc.h"
 #include "debugger/symbols/symbols.h"
@@ -86,6 +87,42 @@ static void use(struct console *c, struct symbols *s, struct debuginfo *info, st
     c->frame.level = 0;
 }
 
+#define COMPARED (UINT64_C(1) << 20)    /* bytes of code, at most */
+
+/* Is this code in the guest's memory?  Where memory holds only zeros it has not come there yet
+ * (a boot loader will bring it), which is no difference. */
+static bool is_other_code(struct console *c, uint64_t physical, const uint8_t *bytes, uint64_t n)
+{
+    uint8_t page[PAGE_SIZE];
+    bool any = false, same = true;
+    n = n < COMPARED ? n : COMPARED;
+    for (uint64_t at = 0, k; at < n && !(any && !same); at += k) {
+        k = n - at < sizeof page ? n - at : sizeof page;
+        if (link_read_phys(c->o.link, physical + at, page, k))
+            return false;
+        for (uint64_t i = 0; i < k; i++)
+            any |= page[i] != 0;
+        same &= !memcmp(page, bytes + at, k);
+    }
+    return any && !same;
+}
+
+bool console_check_symbols(struct console *c, const char *path, FILE *out)
+{
+    struct guest_file *g = c->o.link ? guest_file_open(path) : NULL;
+    const uint8_t *bytes;
+    uint64_t physical, n;
+    bool other = false;
+    for (size_t i = 0; !other && guest_file_code(g, i, &physical, &bytes, &n); i++)
+        other = is_other_code(c, physical, bytes, n);
+    if (other && !c->o.json)
+        fprintf(out, "%s is of another build than the guest: its code is not what lies at "
+                     "guest-physical %#" PRIx64 ", so names and lines may be wrong\n",
+                path, physical);
+    guest_file_close(g);
+    return !other;
+}
+
 /* An offset moves the symbols only, so an ELF file's types and lines, which would not be
  * moved with them, are not used then. */
 enum console_result cmd_symbol_file(struct console *c, const char *args)
@@ -109,6 +146,8 @@ enum console_result cmd_symbol_file(struct console *c, const char *args)
     symbols_shift(s, offset);
     use(c, s, kernel || offset ? NULL : debuginfo_open(path), orc);
     fprintf(c->out, "%zu symbols\n", symbols_count(s));
+    if (!kernel && !offset)
+        console_check_symbols(c, path, c->out);
     return CONSOLE_OK;
 }
 

@@ -32,6 +32,8 @@ struct gdb_stub {
     bool              closing;          /* hang up when all is sent                         */
     bool              quit;             /* `monitor quit`                                   */
     bool              is_elf;           /* the guest's file, which gdb can read then        */
+    uint64_t          loaded;           /* its stamp when the guest was loaded              */
+    bool              changed_told;     /* the client's user: that it is another one now    */
 
     /* What the client can do: it says so in qSupported (`extended`: by the packet `!`). */
     bool              multiprocess, exec_events, swbreak, hwbreak, error_text, extended;
@@ -120,7 +122,7 @@ bool gdb_has_enough(const struct gdb_stub *s);
 
 /* gdb/run.c */
 gdb_fn gdb_stop_reason, gdb_vcont_query, gdb_vcont, gdb_continue, gdb_step, gdb_detach, gdb_kill,
-       gdb_vkill, gdb_vattach, gdb_back_step, gdb_back;
+       gdb_vkill, gdb_vattach, gdb_vrun, gdb_back_step, gdb_back;
 void gdb_attach(struct gdb_stub *s);            /* the client begins to debug: stop the guest */
 void gdb_interrupt(struct gdb_stub *s);         /* the byte 0x03, or vCont;t */
 enum gdb_when gdb_go_on(struct gdb_stub *s);    /* `monitor answer` */
@@ -130,6 +132,10 @@ const char *gdb_thread(const struct gdb_stub *s);   /* "p1.1" or "1": our only t
  * counter is the offset in CS. */
 void gdb_read_register(const struct gdb_stub *s, const struct gdb_reg *r,
                        const struct cpu_state *cpu, uint8_t out[GDB_REG_BYTES]);
+
+/* Has somebody written the guest's file since the guest was loaded from it?  Then the symbols
+ * that gdb reads from it are another build's. */
+bool gdb_file_changed(const struct gdb_stub *s);
 
 /* The program counter so. */
 uint64_t gdb_seen_pc(const struct gdb_stub *s, const struct cpu_state *cpu);

@@ -94,7 +94,7 @@ static enum gdb_when xfer_features(struct gdb_stub *s, struct gdb_args args)
     return text ? piece(s, args, text, n) : gdb_error(s, ENOMEM, "out of memory");
 }
 
-/* One CPU is one thread.  A client that asks for threads while a change of mode is being
+/* One CPU is one thread, and a process that has ended has none.  A client that asks for threads while a change of mode is being
  * told has stopped at that event for its user (`catch exec`); then it knows of the stop,
  * and no other reply is due. */
 static enum gdb_when xfer_threads(struct gdb_stub *s, struct gdb_args args)
@@ -104,8 +104,9 @@ static enum gdb_when xfer_threads(struct gdb_stub *s, struct gdb_args args)
     if (!take_annex(&args, ""))
         return gdb_error(s, ENOENT, "no annex");
     int n = snprintf(text, sizeof text,
-                     "<?xml version=\"1.0\"?><threads><thread id=\"%s\" core=\"0\" name=\"CPU\">"
-                     "</thread></threads>",
+                     s->end_told ? "<?xml version=\"1.0\"?><threads></threads>"
+                     : "<?xml version=\"1.0\"?><threads><thread id=\"%s\" core=\"0\" name=\"CPU\">"
+                       "</thread></threads>",
                      gdb_thread(s));
     return piece(s, args, text, (size_t)n);
 }
@@ -192,7 +193,10 @@ static enum gdb_when xfer_memory_map(struct gdb_stub *s, struct gdb_args args)
 static enum gdb_when first_threads(struct gdb_stub *s, struct gdb_args args)
 {
     (void)args;
-    gdb_printf(&s->p, "m%s", gdb_thread(s));
+    if (s->end_told)
+        gdb_put(&s->p, "l");
+    else
+        gdb_printf(&s->p, "m%s", gdb_thread(s));
     return GDB_NOW;
 }
 
@@ -206,7 +210,8 @@ static enum gdb_when more_threads(struct gdb_stub *s, struct gdb_args args)
 static enum gdb_when current_thread(struct gdb_stub *s, struct gdb_args args)
 {
     (void)args;
-    gdb_printf(&s->p, "QC%s", gdb_thread(s));
+    if (!s->end_told)
+        gdb_printf(&s->p, "QC%s", gdb_thread(s));
     return GDB_NOW;
 }
 

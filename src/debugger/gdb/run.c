@@ -32,6 +32,7 @@
 #include "debugger/symbols/symbols.h"
 
 #define PAUSE_NS 1500000000u            /* a guest that has not paused by then hangs        */
+#define RESTART_MS 1500                 /* gdb waits for two seconds                         */
 #define TELL_NS  1000000000u            /* how often a long way back says how far it is  */
 
 enum { SIG_NONE = 0, SIG_INT = 2, SIG_TRAP = 5, SIG_ABRT = 6,
@@ -448,6 +449,12 @@ static enum gdb_when start_guest(struct gdb_stub *s, enum link_run how)
         report(s);                      /* of an end that nobody was told of yet, as a stop first */
         return GDB_NOW;
     }
+    if (!s->changed_told && gdb_file_changed(s)) {
+        gdb_console_text(s, "the guest's file has changed since the guest was loaded from it: names "
+                            "and lines that gdb has read from it now may be wrong\n");
+        gdb_begin(&s->p);
+        s->changed_told = true;
+    }
     gdb_settle_points(s);
     s->how = how;
     s->told_ns = host_monotonic_ns();
@@ -602,6 +609,28 @@ enum gdb_when gdb_kill(struct gdb_stub *s, struct gdb_args args)
 enum gdb_when gdb_vkill(struct gdb_stub *s, struct gdb_args args)
 {
     return gdb_detach(s, args);
+}
+
+/* `run`, also after the guest has ended: back to where it began.  It is the same run then: what
+ * came from outside comes again (doc/reverse.md). */
+enum gdb_when gdb_vrun(struct gdb_stub *s, struct gdb_args args)
+{
+    struct cpu_state cpu;
+    (void)args;
+    if (link_state(s->o.link) == LINK_DEAD)
+        return gdb_error(s, ESRCH, "the monitor is gone");
+    stand_still(s);
+    gdb_settle_points(s);
+    int err = link_run(s->o.link, LINK_TO_BEGIN, 0);
+    if (!err)
+        err = link_wait(s->o.link, RESTART_MS);
+    if (err)
+        return gdb_error(s, err, "the guest cannot be taken back to where it began");
+    gdb_attach(s);
+    link_get_groups(s->o.link, LINK_CORE, &cpu);
+    gdb_printf(&s->p, "T%02xthread:%s;", SIG_TRAP, gdb_thread(s));
+    put_registers(s, &cpu);
+    return GDB_NOW;
 }
 
 /* After a detach in extended mode (`!`) the connection stays, and the client may attach

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cpu/regs.h"
 #include "debugger/console/command.h"
@@ -226,6 +227,7 @@ static const struct row {
     { "vCont",        gdb_vcont,         false, "go: continue, step, step in a range, stop" },
     { "vKill",        gdb_vkill,         false, "as D"                                      },
     { "vAttach",      gdb_vattach,       true,  "debug again, after D"                      },
+    { "vRun",         gdb_vrun,          false, "run it again, from where it began"         },
     { "vFile:",       gdb_file,          true,  "the guest's file, and no other"            },
     { "v",            unknown,           true,  "none that we know"                         },
     { "QStartNoAckMode", gdb_set,        true,  "no more + and -"                           },
@@ -323,10 +325,26 @@ static bool has_enough(void *arg)
 
 /* ---- coming and going ---- */
 
+/* When the guest's file was last changed, in ns, and its size, in one number; 0: not known. */
+static uint64_t file_stamp(const struct gdb_stub *s)
+{
+    struct stat st;
+    if (!s->o.guest_path || stat(s->o.guest_path, &st))
+        return 0;
+    return ((uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec) ^
+           (uint64_t)st.st_size << 40;
+}
+
+bool gdb_file_changed(const struct gdb_stub *s)
+{
+    return file_stamp(s) != s->loaded;
+}
+
 /* Is the guest's file an ELF, and of how many bits (byte 4: 1 is 32, 2 is 64)? A client
  * that takes one description only gets that of the file.  [ELF "ELF Identification"] */
 static void look_at_file(struct gdb_stub *s)
 {
+    s->loaded = file_stamp(s);
     unsigned char head[5] = { 0 };
     FILE *f = s->o.guest_path ? fopen(s->o.guest_path, "rb") : NULL;
     s->is_elf =
@@ -371,7 +389,8 @@ void gdb_stub_connected(struct gdb_stub *s)
 {
     gdb_packets_reset(&s->p);
     s->connected = true;
-    s->closing = s->attached = s->waiting = s->pausing = s->mode_told = s->physical = false;
+    s->closing = s->attached = s->waiting = s->pausing = s->mode_told = false;
+    s->physical = s->changed_told = false;
     s->multiprocess = s->exec_events = s->swbreak = s->hwbreak = s->error_text = s->extended =
         false;
 }
@@ -403,7 +422,10 @@ void gdb_stub_sent(struct gdb_stub *s, size_t n)
 }
 
 bool gdb_stub_wants_close(const struct gdb_stub *s) { return s->closing; }
-bool gdb_stub_looking(const struct gdb_stub *s)     { return s->attached && !s->end_told; }
+bool gdb_stub_looking(const struct gdb_stub *s)
+{
+    return (s->attached && !s->end_told) || (s->connected && s->extended);
+}
 bool gdb_stub_starved(const struct gdb_stub *s)     { return s->starved; }
 bool gdb_stub_steps(const struct gdb_stub *s)       { return s->waiting && s->how == LINK_STEP; }
 bool gdb_stub_quit(const struct gdb_stub *s)        { return s->quit; }

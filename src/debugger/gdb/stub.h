@@ -78,8 +78,8 @@ void gdb_stub_sent(struct gdb_stub *s, size_t n);
 /* The client has detached, or memory ran out: close the connection when all output is sent. */
 bool gdb_stub_wants_close(const struct gdb_stub *s);
 
-/* Is somebody attached who may want to look at a guest that has ended?  Then the program
- * should not end yet. */
+/* Is somebody attached who may want to look at a guest that has ended, or to run it again?  Then
+ * the program should not end yet. */
 bool gdb_stub_looking(const struct gdb_stub *s);
 
 /* Has the user typed `monitor quit`? */

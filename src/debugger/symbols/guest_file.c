@@ -15,12 +15,13 @@
 
 #define MAX_SEGMENTS 64
 
-/* Segments are kept as (virtual address, bytes in the file, offset in the file). */
+/* Segments are kept as (virtual address, bytes in the file, offset in the file), with the physical
+ * address and whether they are code. */
 struct guest_file {
     int    fd;
     Elf   *elf;
     size_t n;
-    struct { uint64_t at, bytes, offset; } segment[MAX_SEGMENTS];
+    struct { uint64_t at, bytes, offset, physical; bool is_code; } segment[MAX_SEGMENTS];
     const char *raw;            /* the whole file, mapped */
     size_t raw_bytes;
     struct source *source;      /* NULL: no debug information */
@@ -39,6 +40,8 @@ static void add_segments(struct guest_file *g)
             continue;
         g->segment[g->n].at = h.p_vaddr;
         g->segment[g->n].bytes = h.p_filesz;
+        g->segment[g->n].physical = h.p_paddr;
+        g->segment[g->n].is_code = h.p_flags & PF_X;
         g->segment[g->n++].offset = h.p_offset;
     }
 }
@@ -84,6 +87,20 @@ unsigned guest_file_read(const struct guest_file *g, uint64_t at, uint8_t *buf, 
         return take;
     }
     return 0;
+}
+
+bool guest_file_code(const struct guest_file *g, size_t i, uint64_t *physical,
+                     const uint8_t **bytes, uint64_t *n)
+{
+    for (size_t k = 0; g && k < g->n; k++) {
+        if (!g->segment[k].is_code || i--)
+            continue;
+        *physical = g->segment[k].physical;
+        *bytes = (const uint8_t *)g->raw + g->segment[k].offset;
+        *n = g->segment[k].bytes;
+        return true;
+    }
+    return false;
 }
 
 bool guest_file_place(struct guest_file *g, uint64_t at, struct source_place *p)

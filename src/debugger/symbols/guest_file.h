@@ -23,6 +23,11 @@ void guest_file_close(struct guest_file *g);
  * how many: fewer than n at the end of a segment, 0 outside of all. */
 unsigned guest_file_read(const struct guest_file *g, uint64_t at, uint8_t *buf, unsigned n);
 
+/* The i-th segment of code: its *n bytes as the file has them, which live as long as g, and the
+ * guest-physical address that they are loaded at.  False: there are fewer. */
+bool guest_file_code(const struct guest_file *g, size_t i, uint64_t *physical,
+                     const uint8_t **bytes, uint64_t *n);
+
 /* The source file and line that the code at virtual address `at` was compiled from.  False,
  * and an empty *p: not known. */
 bool guest_file_place(struct guest_file *g, uint64_t at, struct source_place *p);
