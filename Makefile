@@ -210,7 +210,10 @@ debugger := \
     debugger/report/diff.c \
     debugger/report/export_chrome.c \
     debugger/report/export_ctf.c \
+    debugger/report/causes.c \
     debugger/report/gather.c \
+    debugger/report/palette.c \
+    debugger/report/page.c \
     debugger/report/report.c \
     debugger/report/stuck_rows.c \
     debugger/report/stat.c \
@@ -459,7 +462,7 @@ run: all
 JOBS     ?= $(shell nproc)
 SUITES_AT_A_TIME = $(shell expr $(JOBS) + 1)
 TINY     := $(SAN)$(HARD)
-WIDE     := tests/static tests/gdb tests/tui tests/matrix tests/trace tests/gdbpair tests/kvm-debug \
+WIDE     := tests/static tests/gdb tests/tui tests/matrix tests/trace tests/report tests/gdbpair tests/kvm-debug \
     tests/reverse "tests/lockstep soft/nested kvm" tests/debug tests/signals tests/robot/run \
     tests/lockstep tests/exit-on tests/stories tests/crash tests/places tests/mistakes tests/silence tests/deterministic tests/self tests/usage tests/lab/run $(UNIT_BINS)
 SHORT    := $(if $(TINY),,tests/fuzz-short "tests/kvm-sim/run --short" "tests/memtest --short" "tests/linux --short") \

@@ -13,16 +13,18 @@
 #include <cmocka.h>
 
 #include "cpu/exit.h"
+#include "debugger/report/palette.h"
 #include "debugger/report/report.h"
 #include "debugger/trace/store.h"
+#include "vm/vm.h"
 
 static const char *port_name(uint16_t port)
 {
     return port == 0x3f8 ? "COM1 <&\"'>" : NULL;
 }
 
-/* The page of a trace of n events from a guest of that name; to be freed. */
-static char *page_of(const char *guest, uint64_t n)
+/* The page of a trace of n events from a guest of that name, n_runs times; to be freed. */
+static char *page_of_runs(const char *guest, uint64_t n, size_t n_runs)
 {
     char why[200], info[300], *page = NULL;
     size_t size;
@@ -35,11 +37,14 @@ static char *page_of(const char *guest, uint64_t n)
         store_sink(s, &e, 1);
     }
     FILE *out = open_memstream(&page, &size);
-    assert_int_equal(report_html(s, guest, port_name, out), 0);
+    struct report_run runs[] = { { s, guest }, { s, "the other" } };
+    assert_int_equal(report_html(runs, n_runs, port_name, out), 0);
     fclose(out);
     store_close(s);
     return page;
 }
+
+static char *page_of(const char *guest, uint64_t n) { return page_of_runs(guest, n, 1); }
 
 /* Elements are closed in the order they were opened, text has no stray markup. */
 static void check_well_formed(const char *p)
@@ -104,7 +109,57 @@ static void a_page_needs_nothing_else(void **state)
     assert_null(strstr(page, "http:"));
     assert_null(strstr(page, "https:"));
     assert_null(strstr(page, "src="));
-    assert_null(strstr(page, "href="));
+    for (const char *link = page; (link = strstr(link, "href=")) != NULL; link++)
+        assert_int_equal(link[6], '#');         /* within the page */
+    free(page);
+}
+
+static void two_runs_are_compared(void **state)
+{
+    (void)state;
+    char *page = page_of_runs("hello.elf", 1000, 2);
+    check_well_formed(page);
+    assert_non_null(strstr(page, "Side by side"));
+    assert_non_null(strstr(page, "<h3>the other</h3>"));
+    free(page);
+}
+
+/* A reason has one colour, and no two have the same. */
+static void each_reason_has_its_colour(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < N_EXITS; i++) {
+        assert_int_equal(strlen(palette_of_exit(i)), 7);
+        for (unsigned k = i + 1; k <= N_EXITS; k++)
+            assert_string_not_equal(palette_of_exit(i), palette_of_exit(k));
+    }
+}
+
+/* Whatever trace it is, the reader learns how the run ended, or that nobody knows. */
+static void the_end_comes_first(void **state)
+{
+    (void)state;
+    char why[200], *page = NULL;
+    size_t size;
+    struct store *s = store_record(NULL, NULL, "guest=x.elf\nmem=67108864\n", why, sizeof why);
+    struct trace_event e[] = {
+        { .seq = 1, .kind = TRACE_EXIT, .arg = { EXIT_IO } },
+        { .seq = 2, .kind = TRACE_IO_WRITE, .arg = { 0x3f8, 1, 65 }, .cause_back = 1, .vtime_ns = 5 },
+        { .seq = 3, .kind = TRACE_STOP, .arg = { 3, VM_EXIT_PORT, 1 }, .vtime_ns = 9 },
+    };
+    store_sink(s, e, 3);
+    FILE *out = open_memstream(&page, &size);
+    assert_int_equal(report_html(&(struct report_run){ s, "t" }, 1, port_name, out), 0);
+    fclose(out);
+    assert_non_null(strstr(page, vm_stops[VM_EXIT_PORT].about));
+    assert_true(strstr(page, "status 3, after 9 ns") < strstr(page, "Exits over time</h2>"));
+    assert_non_null(strstr(page, "<td>IO</td><td class=\"say\">IO_WRITE</td><td>1</td><td>2</td>"));
+    assert_non_null(strstr(page, "--mem 64M"));
+    check_well_formed(page);
+    free(page);
+    store_close(s);
+    page = page_of("x", 0);
+    assert_non_null(strstr(page, "without the end of its run"));
     free(page);
 }
 
@@ -114,6 +169,9 @@ int main(void)
         cmocka_unit_test(any_trace_gives_a_page),
         cmocka_unit_test(hostile_names_are_shown_not_run),
         cmocka_unit_test(a_page_needs_nothing_else),
+        cmocka_unit_test(two_runs_are_compared),
+        cmocka_unit_test(each_reason_has_its_colour),
+        cmocka_unit_test(the_end_comes_first),
     };
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }

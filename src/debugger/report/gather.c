@@ -7,6 +7,7 @@
 #include "debugger/report/gather.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "debugger/trace/field.h"
@@ -35,28 +36,44 @@ static bool page_of(const struct trace_event *e, uint64_t *page)
     return true;
 }
 
-/* First pass: the lowest and the highest page that any event is about. */
-static bool widen_pages(void *arg, uint64_t index, const struct trace_event *e)
+/* First pass: which pages there are, and which ports. */
+static bool meet(void *arg, uint64_t index, const struct trace_event *e)
 {
     struct report_data *d = arg;
     uint64_t page;
     (void)index;
-    if (!page_of(e, &page))
+    if (!futures_in_story(d->futures, e->seq))
         return true;
-    d->first_page = !d->pages_touched || page < d->first_page ? page : d->first_page;
-    d->last_page = page > d->last_page ? page : d->last_page;
-    d->pages_touched++;
+    if (e->kind == TRACE_IO_READ || e->kind == TRACE_IO_WRITE)
+        histogram_add(d->ports, e);
+    if (page_of(e, &page)) {
+        tally_add(&d->pages, &(struct tally_row){ .key = page, .count = 1 });
+        d->pages_touched++;
+    }
     return true;
 }
 
-/* Second pass: count an event in the map.  Its rows divide [first_page, last_page] evenly. */
+static int by_address(const void *a, const void *b)
+{
+    const struct tally_row *x = a, *y = b;
+    return (x->key > y->key) - (x->key < y->key);
+}
+
+size_t report_row_of_page(const struct report_data *d, size_t page)
+{
+    return d->n_pages <= PAGE_BINS ? page : page * PAGE_BINS / d->n_pages;
+}
+
+/* Second pass: count an event in the map.  A page that the full tally had no room for is in
+ * none of the rows. */
 static void count_page(struct report_data *d, const struct trace_event *e, size_t t)
 {
-    uint64_t page;
-    if (!page_of(e, &page) || page < d->first_page || page > d->last_page)
+    struct tally_row key = { .key = 0 };
+    if (!page_of(e, &key.key) || !d->n_pages)
         return;
-    double part = (double)(page - d->first_page) / (double)(d->last_page - d->first_page + 1);
-    d->page_at[(size_t)(part * PAGE_BINS)][t]++;
+    const struct tally_row *at = bsearch(&key, d->page, d->n_pages, sizeof key, by_address);
+    if (at)
+        d->page_at[report_row_of_page(d, (size_t)(at - d->page))][t]++;
 }
 
 /* An unknown reason (a trace of a newer version) is counted, but has no colour. */
@@ -64,8 +81,6 @@ static void count_exit(struct report_data *d, const struct trace_event *e, size_
 {
     int i = e->arg[0] <= UINT32_MAX ? exit_index((unsigned)e->arg[0]) : -1;
     d->exits++;
-    d->in_exit = true;
-    d->entered_ns = e->vtime_ns;
     histogram_add(d->places, e);
     if (i < 0) {
         d->other_reasons++;
@@ -78,12 +93,10 @@ static void count_exit(struct report_data *d, const struct trace_event *e, size_
 /* The exit ends.  Its bin is the number of bits that its time has. */
 static void count_resume(struct report_data *d, const struct trace_event *e)
 {
-    uint64_t ns = d->is_timed ? e->arg[2] : e->vtime_ns - d->entered_ns;
-    if (!d->in_exit)
-        return;
-    d->in_exit = false;
+    uint64_t ns = e->arg[2];
     size_t bin = ns ? 64 - (size_t)__builtin_clzll(ns) : 0;
-    d->latency[bin < LATENCY_BINS ? bin : LATENCY_BINS - 1]++;
+    if (ns)
+        d->latency[bin < LATENCY_BINS ? bin : LATENCY_BINS - 1]++;
 }
 
 /* A guest may set MARKs in a loop; those that find no room are counted. */
@@ -95,29 +108,32 @@ static void add_mark(struct report_data *d, const struct trace_event *e)
         d->mark[d->n_marks++] = (struct report_mark){ e->arg[0], e->seq, e->vtime_ns };
 }
 
-/* A port gets a row in the figure if it is among the first MAX_PORTS; the table below the
- * figure has them all. */
+/* The busiest ports have a row in the figure; the table below it has all. */
 static void count_port(struct report_data *d, const struct trace_event *e, size_t t)
 {
-    size_t i = 0;
-    histogram_add(d->ports, e);
-    while (i < d->n_ports && d->port[i] != e->arg[0])
-        i++;
-    if (i == d->n_ports) {
-        if (i == MAX_PORTS || e->arg[0] > UINT16_MAX)
-            return;
-        d->port[d->n_ports++] = (uint16_t)e->arg[0];
-    }
-    d->port_at[i][t]++;
+    for (size_t i = 0; i < d->n_ports; i++)
+        if (d->port[i] == e->arg[0])
+            d->port_at[i][t]++;
+}
+
+/* Where event e's cause is in the trace; beyond its end if it has none. */
+static uint64_t cause_of(const struct report_data *d, const struct trace_event *e)
+{
+    return e->cause_back ? store_seek_seq(d->s, e->seq - e->cause_back) : UINT64_MAX;
 }
 
 /* Second pass, for each event. */
-static bool count_event(void *arg, uint64_t index, const struct trace_event *e)
+static bool count_event(void *arg, uint64_t index, const struct trace_event *found)
 {
     struct report_data *d = arg;
+    struct trace_event event = *found, *e = &event;
+    if (!futures_in_story(d->futures, e->seq))
+        return true;
     size_t t = time_bin(d, e->vtime_ns);
-    (void)index;
     d->events++;
+    if (e->kind < N_TRACE_KINDS)
+        d->by_kind[e->kind]++;
+    causes_add(d->causes, index, cause_of(d, e), e);
     count_page(d, e, t);
     switch (e->kind) {
     case TRACE_EXIT:     count_exit(d, e, t); break;
@@ -125,7 +141,9 @@ static bool count_event(void *arg, uint64_t index, const struct trace_event *e)
     case TRACE_MARK:     add_mark(d, e); break;
     case TRACE_IO_READ:
     case TRACE_IO_WRITE: count_port(d, e, t); break;
+    case TRACE_INJECT:   d->interrupt = d->interrupt ? d->interrupt : e->seq; break;
     case TRACE_DELIVER:  histogram_add(d->vectors, e); break;
+    case TRACE_STOP:     d->stop = *e; break;
     }
     return true;
 }
@@ -143,37 +161,55 @@ static struct histogram *histogram_of(const struct store *s, const char *field)
     return histogram_new(trace_field_find(field, strlen(field)), store_text(s));
 }
 
-/* The trace is in order of time, so its first and last event tell how long the run was. */
+/* The story is in order of time, so its first and last event tell how long the run was.  It begins
+ * with the trace, or with the latest state that was loaded. */
 static void find_span(struct report_data *d)
 {
-    uint64_t n = store_n_events(d->s);
-    const struct trace_event *e = n ? store_at(d->s, 0) : NULL;
+    size_t i = futures_count(d->futures) - 1;
+    for (uint64_t back; (back = futures_back_to(d->futures, i)) != 0; )
+        i = futures_of(d->futures, back);
+    uint64_t n = store_n_events(d->s), at = store_seek_seq(d->s, futures_first(d->futures, i));
+    const struct trace_event *e = at < n ? store_at(d->s, at) : NULL;
     d->first_ns = d->last_ns = e ? e->vtime_ns : 0;
     e = n ? store_at(d->s, n - 1) : NULL;
     if (e && e->vtime_ns > d->first_ns)
         d->last_ns = e->vtime_ns;
 }
 
-/* The filter "gpa" lets through the events that have a field of that name, so the first pass
- * can skip blocks that have none. */
+/* Between the passes: what was met is put in order. */
+static void settle(struct report_data *d)
+{
+    size_t n;
+    uint64_t others;
+    const struct tally_row *row = histogram_rows(d->ports, &n, &others);
+    for (size_t i = 0; i < n && d->n_ports < MAX_PORTS; i++)
+        if (row[i].key <= UINT16_MAX)
+            d->port[d->n_ports++] = (uint16_t)row[i].key;
+    d->page = tally_rows(&d->pages, by_address, &d->n_pages);
+}
+
+/* The first pass can skip blocks that have no event with a page or port. */
 int report_gather(struct store *s, struct report_data *d)
 {
-    struct filter *pages = filter_of("gpa"), *all = filter_of(""),
+    struct filter *some = filter_of("gpa || IO_READ || IO_WRITE"), *all = filter_of(""),
                   *timed = filter_of("host_ns > 0");
     uint64_t at = 0;
     int err = -ENOMEM;
     *d = (struct report_data){ .s = s };
+    d->futures = futures_find(s);
+    d->causes = causes_new(store_n_events(s));
     d->ports = histogram_of(s, "port");
     d->places = histogram_of(s, "rip");
     d->vectors = histogram_of(s, "vector");
-    if (pages && all && timed && d->ports && d->places && d->vectors) {
+    if (some && all && timed && d->futures && d->causes && d->ports && d->places && d->vectors) {
         find_span(d);
         d->is_timed = store_next(s, timed, &at, 0) == STORE_FOUND;
-        store_each(s, pages, 0, UINT64_MAX, widen_pages, d);
+        store_each(s, some, 0, UINT64_MAX, meet, d);
+        settle(d);
         d->damaged = store_each(s, all, 0, UINT64_MAX, count_event, d);
         err = 0;
     }
-    filter_free(pages);
+    filter_free(some);
     filter_free(all);
     filter_free(timed);
     return err;
@@ -181,6 +217,10 @@ int report_gather(struct store *s, struct report_data *d)
 
 void report_forget(struct report_data *d)
 {
+    futures_free(d->futures);
+    causes_free(d->causes);
+    tally_free(&d->pages);
+    free(d->page);
     histogram_free(d->ports);
     histogram_free(d->places);
     histogram_free(d->vectors);

@@ -4,7 +4,9 @@
  *
  * A figure shows TIME_BINS moments of the run: virtual time from the first event to the last
  * is divided into so many equal parts ("bins"), and events are counted in each.  Two passes
- * over the trace are needed: the first finds the range of addresses, the second counts.
+ * over the trace are needed: the first finds which pages and which ports there are, the second
+ * counts.  If the guest was taken back and changed, only the story that the trace ends with is
+ * counted (trace/futures.h).
  *
  * How the numbers are shown is report.c's business.
  */
@@ -12,7 +14,10 @@
 #define DEBUGGER_REPORT_GATHER_H
 
 #include "cpu/exit.h"
+#include "debugger/report/causes.h"
 #include "debugger/report/histogram.h"
+#include "debugger/report/tally.h"
+#include "debugger/trace/futures.h"
 #include "debugger/trace/store.h"
 
 #define TIME_BINS    120
@@ -25,7 +30,12 @@
 struct report_mark { uint64_t n, seq, vtime_ns; };
 
 struct report_data {
-    struct store *s;
+    struct store   *s;
+    struct futures *futures;
+    struct causes  *causes;
+    uint64_t        interrupt;              /* the first event that was injected; 0: none */
+    struct trace_event stop;                /* the last STOP; its seq is 0: none          */
+    uint64_t        by_kind[N_TRACE_KINDS];
 
     /* The whole run, in virtual time. */
     uint64_t first_ns, last_ns, events, exits;
@@ -35,20 +45,22 @@ struct report_data {
     uint64_t by_reason[N_EXITS], other_reasons;
     uint32_t exits_at[TIME_BINS][N_EXITS];
 
-    /* The map of guest-physical memory: how often events were about a part of it. */
-    uint64_t first_page, last_page, pages_touched;
+    /* The map of guest-physical memory: how often events were about a page.  Its rows share the
+     * pages that any event is about, in order of address, and not the addresses between them. */
+    struct tally      pages;
+    struct tally_row *page;                 /* by address; n_pages of them */
+    size_t   n_pages;
+    uint64_t pages_touched;                 /* events about a page         */
     uint32_t page_at[PAGE_BINS][TIME_BINS];
 
-    /* How long exits last. */
+    /* How long exits last on the host. */
     uint64_t latency[LATENCY_BINS];
-    uint64_t entered_ns;                    /* while counting: when the exit began        */
-    bool     in_exit;                       /* while counting: there is one               */
-    bool     is_timed;                      /* the times are the host's, not virtual      */
+    bool     is_timed;                      /* somebody has measured                      */
 
     /* Which port, place in the code and vector came how often. */
     struct histogram *ports, *places, *vectors;
 
-    /* Accesses to ports over time, for the first MAX_PORTS that came. */
+    /* Accesses to ports over time, for the MAX_PORTS that are used most, the busiest first. */
     uint16_t port[MAX_PORTS];
     size_t   n_ports;
     uint32_t port_at[MAX_PORTS][TIME_BINS];
@@ -60,6 +72,9 @@ struct report_data {
 
 /* Count; *d is filled.  0, or -ENOMEM.  Call report_forget() in either case. */
 int report_gather(struct store *s, struct report_data *d);
+
+/* In which row of the map page number `page` of d->page is. */
+size_t report_row_of_page(const struct report_data *d, size_t page);
 
 /* Free what *d has allocated; *d itself is the caller's. */
 void report_forget(struct report_data *d);

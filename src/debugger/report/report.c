@@ -1,10 +1,11 @@
 /*
  * debugger/report/report.c -- the page: figures and tables out of what gather.c has counted.
  *
- * One function for each section of the page, in their order; report_html() at the end calls
- * them.  What the page contains is HTML that is well-formed XML too, which is easy to check
- * (tests/unit/test_report.c does).  All text that comes from the trace goes through put_text()
- * or put_word().
+ * sections[] at the end is the page: a row for each section, in their order, with the function
+ * that writes it for one run.  With two runs each section has both, beside each other where the
+ * screen is wide enough, else one below the other.
+ *
+ * All text that comes from the trace goes through put_text() or put_word() (page.h).
  */
 #include "debugger/report/report.h"
 
@@ -13,110 +14,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
 #include "debugger/report/gather.h"
+#include "debugger/report/page.h"
+#include "debugger/report/palette.h"
 #include "debugger/report/tally.h"
+#include "debugger/trace/why.h"
+#include "vm/vm.h"
 
-/* Sizes in units of the SVG, which the browser scales: all figures are WIDTH wide and draw
- * between the left MARGIN, which has the labels, and PLOT units further right. */
-#define WIDTH      960
-#define MARGIN     90
-#define PLOT       (WIDTH - MARGIN - 10)
 #define TABLE_ROWS 15
-#define N_COLOURS  7
+#define TIMELINE_H 1000         /* units of the timeline's height */
 
-/* The palette of Okabe and Ito, which colour-blind people can tell apart. */
-static const char *const colours[N_COLOURS] = {
-    "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#999999",
+#define DEVICE_COLOUR "#3b82c4"
+#define MEMORY_COLOUR "#2e9e6b"
+
+/* One run of the page. */
+struct run {
+    const char         *name;
+    report_port_fn     *port_name;
+    struct report_data  d;
 };
 
-static const char head[] =
-    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\n"
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-    "'unsafe-inline'\"/>\n"
-    "<title>Vitrine report</title>\n<style>\n"
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 "
-    "1em;color:#222}\n"
-    "h1{font-size:1.6em}h2{font-size:1.2em;margin-top:2em;border-bottom:1px solid #ccc}\n"
-    "table{border-collapse:collapse}td,th{padding:.1em .8em;text-align:right;border-bottom:1px "
-    "solid #eee}\n"
-    "td:first-child,th:first-child{text-align:left}"
-    "pre{background:#f4f4f4;padding:.8em;overflow-x:auto}\n"
-    "svg{max-width:100%;height:auto;background:#fafafa}text{font:12px "
-    "system-ui,sans-serif;fill:#444}\n"
-    ".note{color:#666}\n</style></head><body>\n";
-
-/* Text from anywhere: nothing of it is markup, nothing is unprintable. */
-static void put_text(FILE *out, const char *s)
-{
-    for (size_t n; *s; s += n ? n : 1) {
-        n = utf8_length(s);
-        switch (*s) {
-        case '&':  fputs("&amp;", out); break;
-        case '<':  fputs("&lt;", out); break;
-        case '>':  fputs("&gt;", out); break;
-        case '"':  fputs("&quot;", out); break;
-        case '\'': fputs("&#39;", out); break;
-        default:
-            if (utf8_is_shown(s, n))
-                fwrite(s, 1, n, out);
-            else
-                fputc('?', out);
-        }
-    }
-}
-
-/* A time with its unit, at most four digits. */
-static void put_time(FILE *out, uint64_t ns)
-{
-    static const struct { double unit; const char *name; } units[] = {
-        { 1e9, "s" }, { 1e6, "ms" }, { 1e3, "µs" }, { 1, "ns" },
-    };
-    size_t i = 0;
-    while (i < NELEM(units) - 1 && (double)ns < units[i].unit)
-        i++;
-    fprintf(out, "%.4g %s", (double)ns / units[i].unit, units[i].name);
-}
-
-/* `what` is for people who cannot see the figure. */
-static void begin_svg(FILE *out, int height, const char *what)
-{
-    fprintf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", WIDTH, height,
-            what);
-}
-
-/* A rectangle with its upper left corner at (x, y).  SVG's y grows downwards. */
-static void put_rect(FILE *out, double x, double y, double w, double h, const char *fill,
-                     double opacity)
-{
-    fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"", x, y, w,
-            h, fill);
-    if (opacity < 1)
-        fprintf(out, " fill-opacity=\"%.2f\"", opacity);
-    fputs("/>", out);
-}
-
-/* Five times along the bottom. */
-static void time_axis(FILE *out, const struct report_data *d, int y)
-{
-    for (unsigned i = 0; i <= 4; i++) {
-        fprintf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"%s\">", MARGIN + (int)(PLOT * i / 4), y,
-                i == 0 ? "start" : i == 4 ? "end" : "middle");
-        put_time(out, d->first_ns + (d->last_ns - d->first_ns) * i / 4);
-        fputs("</text>", out);
-    }
-}
-
-/* Where a moment of the run is in a figure. */
-static double x_of(const struct report_data *d, uint64_t ns)
-{
-    double span = (double)(d->last_ns - d->first_ns) + 1;
-    double part = ns > d->first_ns ? (double)(ns - d->first_ns) / span : 0;
-    return MARGIN + (part < 1 ? part : 1) * PLOT;
-}
-
 /* The reasons that occur, the most frequent first (an insertion sort, as they are few); how
- * many.  There are fewer colours than reasons: all from the last colour on share it. */
+ * many. */
 static size_t rank_reasons(const struct report_data *d, unsigned *order)
 {
     size_t n = 0;
@@ -131,70 +50,227 @@ static size_t rank_reasons(const struct report_data *d, unsigned *order)
     return n;
 }
 
-/* A dashed line for each of the guest's MARKs, with its number. */
-static void put_marks(FILE *out, const struct report_data *d, int height)
+/*
+ * How it ended
+ */
+
+/* The STOP, and what `vitrine run` said of it (report/explain.h). */
+static void put_end(FILE *out, const struct run *r)
 {
+    const struct report_data *d = &r->d;
+    const char *words = store_words(d->s);
+    uint64_t why = d->stop.arg[1], status = d->stop.arg[0];
+    if (!d->stop.seq) {
+        fputs("<p class=\"end\">The trace ends without the end of its run: the run goes on, was "
+              "killed, or this kind of event was left out.</p>\n", out);
+        return;
+    }
+    fprintf(out, "<div class=\"end%s\"><p>", status || words ? " bad" : "");
+    put_text(out, why < N_VM_STOPS ? vm_stops[why].about : "for a reason unknown here");
+    fprintf(out, ": status %" PRIu64 ", after ", status);
+    put_time(out, d->last_ns - d->first_ns);
+    fprintf(out, " of virtual time, %" PRIu64 " exits", d->exits);
+    if (d->stop.icount)
+        fprintf(out, " and %" PRIu64 " instructions", d->stop.icount);
+    fputs(".</p>\n", out);
+    if (words) {
+        fputs("<pre>", out);
+        put_text(out, words);
+        fputs("</pre>\n", out);
+    }
+    fputs("</div>\n", out);
+}
+
+/* What trace it is, and whether anything is missing in it. */
+static void put_about(FILE *out, const struct run *r)
+{
+    const struct report_data *d = &r->d;
+    const char *warning = store_warning(d->s);
+    fputs("<p>Trace ", out);
+    put_text(out, r->name);
+    fprintf(out, ": %" PRIu64 " events, %" PRIu64 " lost.", d->events, store_lost(d->s));
+    if (futures_count(d->futures) > 1)
+        fprintf(out, " The last of %zu futures: the guest was taken back and changed, or a state "
+                     "was loaded.", futures_count(d->futures));
+    fputs("</p>\n", out);
+    if (warning[0] || d->damaged) {
+        fprintf(out, "<p><b>%d damaged blocks.</b> ", d->damaged);
+        put_text(out, warning);
+        fputs("</p>\n", out);
+    }
+    put_end(out, r);
+}
+
+/*
+ * Exits
+ */
+
+/* A dashed line for each of the guest's MARKs. */
+static void put_marks(FILE *out, const struct report_data *d)
+{
+    double span = (double)(d->last_ns - d->first_ns) + 1;
     for (size_t i = 0; i < d->n_marks; i++) {
-        double x = x_of(d, d->mark[i].vtime_ns);
-        fprintf(out, "<path d=\"M%.1f 12V%d\" stroke=\"#222\" stroke-dasharray=\"3 3\"/>"
-                "<text x=\"%.1f\" y=\"10\" text-anchor=\"middle\">%" PRIu64 "</text>\n", x, height,
-                x, d->mark[i].n);
+        double x = (double)(d->mark[i].vtime_ns - d->first_ns) / span * TIME_BINS;
+        fprintf(out, "<g><title>MARK %" PRIu64 "</title><path d=\"M%.2f 0V%d\" "
+                "stroke=\"currentColor\" stroke-dasharray=\"4 4\" "
+                "vector-effect=\"non-scaling-stroke\"/></g>\n", d->mark[i].n, x, TIMELINE_H);
     }
 }
 
-/* A column for each part of the run: its exits, stacked by reason. y is where the next piece
- * stands, and counts upwards, which in SVG is towards 0. */
-static void put_timeline(FILE *out, const struct report_data *d)
+/* From when to when a column of a figure is, for people who hover over it. */
+static void put_span(FILE *out, const struct report_data *d, size_t t)
 {
+    uint64_t span = d->last_ns - d->first_ns;
+    put_time(out, d->first_ns + (uint64_t)((double)span * (double)t / TIME_BINS));
+    fputs(" to ", out);
+    put_time(out, d->first_ns + (uint64_t)((double)span * (double)(t + 1) / TIME_BINS));
+}
+
+/* One column: its exits, stacked by reason from the bottom.  A single exit beside thousands is
+ * still seen: no column is lower than a hundredth of the figure. */
+static void put_column(FILE *out, const struct report_data *d, size_t t, const unsigned *order,
+                       size_t n, uint64_t most)
+{
+    uint64_t sum = 0;
+    double y = TIMELINE_H;
+    for (size_t i = 0; i < n; i++)
+        sum += d->exits_at[t][order[i]];
+    if (!sum)
+        return;
+    double all = (double)sum / (double)most * TIMELINE_H;
+    double scale = (all < TIMELINE_H / 100.0 ? TIMELINE_H / 100.0 : all) / (double)sum;
+    fputs("<g><title>", out);
+    put_span(out, d, t);
+    fprintf(out, ": %" PRIu64 " exits", sum);
+    for (size_t i = 0; i < n; i++)
+        if (d->exits_at[t][order[i]])
+            fprintf(out, ", %s %" PRIu32, exit_infos[order[i]].name, d->exits_at[t][order[i]]);
+    fputs("</title>", out);
+    for (size_t i = 0; i < n; i++) {
+        double h = (double)d->exits_at[t][order[i]] * scale;
+        if (h > 0)
+            put_rect(out, (double)t, y -= h, 1, h, palette_of_exit(order[i]), 1);
+    }
+    fputs("</g>\n", out);
+}
+
+static void put_timeline(FILE *out, const struct run *r)
+{
+    const struct report_data *d = &r->d;
     unsigned order[N_EXITS];
     size_t n = rank_reasons(d, order);
-    uint64_t most = 1, sum;
+    uint64_t most = 1;
+    char top[40];
     for (size_t t = 0; t < TIME_BINS; t++) {
-        sum = 0;
-        for (size_t i = 0; i < N_EXITS; i++)
-            sum += d->exits_at[t][i];
+        uint64_t sum = 0;
+        for (size_t i = 0; i < n; i++)
+            sum += d->exits_at[t][order[i]];
         most = sum > most ? sum : most;
     }
-    fputs("<h2>Timeline: exits</h2>\n", out);
-    begin_svg(out, 240, "exits over time");
-    for (size_t t = 0; t < TIME_BINS; t++) {
-        double y = 210, w = (double)PLOT / TIME_BINS;
-        for (size_t i = 0; i < n; i++) {
-            double h = (double)d->exits_at[t][order[i]] / (double)most * 190;
-            if (h > 0)
-                put_rect(out, MARGIN + (double)t * w, y -= h, w, h,
-                         colours[i < N_COLOURS ? i : N_COLOURS - 1], 1);
-        }
-    }
-    put_marks(out, d, 210);
-    fprintf(out, "<text x=\"%d\" y=\"25\" text-anchor=\"end\">%" PRIu64 "</text>", MARGIN - 5,
-            most);
-    time_axis(out, d, 228);
-    fputs("\n</svg>\n<p class=\"note\">Virtual time; dashed: MARKs. ", out);
+    snprintf(top, sizeof top, "%" PRIu64 " exits", most);
+    begin_figure(out, TIME_BINS, TIMELINE_H, 220, "exits over time", top, "0");
+    for (size_t t = 0; t < TIME_BINS; t++)
+        put_column(out, d, t, order, n, most);
+    put_marks(out, d);
+    end_figure(out, d->first_ns, d->last_ns);
+    fputs("<p class=\"note legend\">", out);
     for (size_t i = 0; i < n; i++)
-        fprintf(out, "<span style=\"color:%s\">&#9632;</span> %s ",
-                colours[i < N_COLOURS ? i : N_COLOURS - 1], exit_infos[order[i]].name);
-    fputs("</p>\n", out);
+        fprintf(out, "<span><i class=\"key\" style=\"background:%s\"></i>%s</span> ",
+                palette_of_exit(order[i]), exit_infos[order[i]].name);
+    fprintf(out, "Virtual time%s.</p>\n", d->n_marks ? "; dashed: MARKs of the guest" : "");
 }
 
 /* The table of reasons, each with a bar of its share beside it. */
-static void put_reasons(FILE *out, const struct report_data *d)
+static void put_reasons(FILE *out, const struct run *r)
 {
+    const struct report_data *d = &r->d;
     unsigned order[N_EXITS];
     size_t n = rank_reasons(d, order);
-    fputs("<h2>Exits by reason</h2>\n"
-          "<table><tr><th>reason</th><th>count</th><th>share</th><th></th></tr>\n", out);
+    fputs("<table><tr><th>reason</th><th>count</th><th>share</th><th></th></tr>\n", out);
     for (size_t i = 0; i < n; i++) {
         double share = (double)d->by_reason[order[i]] / (double)d->exits;
         fprintf(out, "<tr><td title=\"%s\">%s</td><td>%" PRIu64 "</td><td>%.2f %%</td>"
-                "<td style=\"text-align:left\"><svg width=\"200\" height=\"10\">",
+                "<td class=\"barcell\"><svg class=\"bar\" viewBox=\"0 0 100 1\" "
+                "preserveAspectRatio=\"none\">",
                 exit_infos[order[i]].about, exit_infos[order[i]].name, d->by_reason[order[i]],
                 100 * share);
-        put_rect(out, 0, 0, 200 * share, 10, colours[i < N_COLOURS ? i : N_COLOURS - 1], 1);
+        put_rect(out, 0, 0, 100 * share, 1, palette_of_exit(order[i]), 1);
         fputs("</svg></td></tr>\n", out);
     }
+    if (d->other_reasons)
+        fprintf(out, "<tr><td>not known here</td><td>%" PRIu64 "</td><td></td><td></td></tr>\n",
+                d->other_reasons);
     fprintf(out, "<tr><td>all</td><td>%" PRIu64 "</td><td></td><td></td></tr></table>\n", d->exits);
 }
+
+/* Two runs in one table: exits by reason, and how many more the second has. */
+static void put_comparison(FILE *out, const struct run *a, const struct run *b)
+{
+    fputs("<h2 id=\"compared\">Side by side</h2>\n<div class=\"wide\"><table><tr><th>exits</th>",
+          out);
+    for (const struct run *r = a; r; r = r == a ? b : NULL) {
+        const char *engine = store_info(r->d.s, "engine"), *mmu = store_info(r->d.s, "mmu");
+        fputs("<th>", out);
+        put_text(out, r->name);
+        fputs("<br/>", out);
+        put_text(out, engine ? engine : "?");
+        fputc('/', out);
+        put_text(out, mmu ? mmu : "?");
+        fputs("</th>", out);
+    }
+    fputs("<th>difference</th></tr>\n", out);
+    for (unsigned i = 0; i < N_EXITS; i++)
+        if (a->d.by_reason[i] || b->d.by_reason[i])
+            fprintf(out, "<tr><td><i class=\"key\" style=\"background:%s\"></i>%s</td>"
+                    "<td>%" PRIu64 "</td><td>%" PRIu64 "</td><td>%+" PRId64 "</td></tr>\n",
+                    palette_of_exit(i), exit_infos[i].name, a->d.by_reason[i], b->d.by_reason[i],
+                    (int64_t)(b->d.by_reason[i] - a->d.by_reason[i]));
+    fprintf(out, "<tr><td>all</td><td>%" PRIu64 "</td><td>%" PRIu64 "</td><td>%+" PRId64
+            "</td></tr></table></div>\n", a->d.exits, b->d.exits,
+            (int64_t)(b->d.exits - a->d.exits));
+}
+
+/*
+ * Causes
+ */
+
+/* Which sort of event led to which; and one chain of causes in full, that of the first
+ * interrupt. */
+static void put_causes(FILE *out, const struct run *r)
+{
+    struct cause_row row[TABLE_ROWS];
+    struct trace_event e;
+    size_t n = causes_rows(r->d.causes, row, TABLE_ROWS);
+    if (!n) {
+        fputs("<p class=\"note\">No event of this trace answers another one.</p>\n", out);
+        return;
+    }
+    fputs("<table><tr><th>this</th><th class=\"say\">led to this</th><th>times</th>"
+          "<th>first</th></tr>\n", out);
+    for (size_t i = 0; i < n; i++)
+        fprintf(out, "<tr><td>%s</td><td class=\"say\">%s</td><td>%" PRIu64 "</td><td>%" PRIu64
+                "</td></tr>\n", row[i].cause, row[i].effect, row[i].count, row[i].example);
+    fputs("</table>\n<p class=\"note\">First: its event; <code>vitrine trace --why EVENT ", out);
+    put_word(out, r->name);
+    fputs("</code> tells the whole chain.</p>\n", out);
+    if (!r->d.interrupt || store_find_seq(r->d.s, r->d.interrupt, &e) != 0)
+        return;
+    char *text = NULL;
+    size_t size;
+    FILE *chain = open_memstream(&text, &size);
+    if (!chain)
+        return;
+    trace_why(store_text(r->d.s), &e, store_find_seq, r->d.s, chain);
+    fclose(chain);
+    fputs("<h3>The first event that the monitor injected, and because of what</h3>\n<pre>", out);
+    put_text(out, text ? text : "");
+    fputs("</pre>\n", out);
+    free(text);
+}
+
+/*
+ * Memory
+ */
 
 /* How opaque a field is: the more, the darker, by the number of bits, so that one touch can be
  * seen beside a million.  A count of 0 is not drawn at all. */
@@ -204,76 +280,143 @@ static double shade(uint32_t count, uint32_t most)
     return 0.25 + 0.75 * bits / all;
 }
 
-/* Memory from bottom to top, time from left to right, and a field for each part of both. */
-static void put_heat_map(FILE *out, const struct report_data *d)
+/* A field of a map: a count, and what hovering says of it. */
+static void put_field(FILE *out, const struct report_data *d, size_t t, size_t row, uint32_t count,
+                      uint32_t most, const char *what, const char *colour)
+{
+    fprintf(out, "<g><title>%s, ", what);
+    put_span(out, d, t);
+    fprintf(out, ": %" PRIu32 "</title>", count);
+    put_rect(out, (double)t, (double)row, 1, 1, colour, shade(count, most));
+    fputs("</g>\n", out);
+}
+
+/* Which pages share a row of the map, as addresses. */
+static void say_pages(const struct report_data *d, size_t row, char *text, size_t n)
+{
+    size_t from = 0, to;
+    while (from < d->n_pages && report_row_of_page(d, from) != row)
+        from++;
+    for (to = from; to + 1 < d->n_pages && report_row_of_page(d, to + 1) == row; to++)
+        ;
+    if (from == d->n_pages)
+        text[0] = '\0';
+    else
+        snprintf(text, n, "%#" PRIx64 "-%#" PRIx64, d->page[from].key * PAGE_SIZE,
+                 d->page[to].key * PAGE_SIZE + PAGE_SIZE - 1);
+}
+
+/* Memory from bottom to top, time from left to right, and a field for each part of both.  Only
+ * pages that something happened to have rows: between them are megabytes of nothing. */
+static void put_map(FILE *out, const struct report_data *d)
 {
     uint32_t most = 1;
-    double w = (double)PLOT / TIME_BINS;
-    fputs("<h2>Guest-physical memory: faults and fills</h2>\n", out);
-    if (!d->pages_touched) {
-        fputs("<p class=\"note\">No second-level or shadow faults in this trace.</p>\n", out);
-        return;
-    }
-    for (size_t p = 0; p < PAGE_BINS; p++)
+    char top[40], bottom[40], pages[60];
+    size_t rows = d->n_pages < PAGE_BINS ? d->n_pages : PAGE_BINS;
+    for (size_t p = 0; p < rows; p++)
         for (size_t t = 0; t < TIME_BINS; t++)
             most = d->page_at[p][t] > most ? d->page_at[p][t] : most;
-    begin_svg(out, PAGE_BINS * 5 + 40, "page faults by address and time");
-    for (size_t p = 0; p < PAGE_BINS; p++)
+    snprintf(top, sizeof top, "%#" PRIx64, d->page[d->n_pages - 1].key * PAGE_SIZE);
+    snprintf(bottom, sizeof bottom, "%#" PRIx64, d->page[0].key * PAGE_SIZE);
+    begin_figure(out, TIME_BINS, (unsigned)rows, (unsigned)(rows < 10 ? 16 * rows : 8 * rows),
+                 "page faults and fills by page and time", top, bottom);
+    for (size_t p = 0; p < rows; p++) {
+        say_pages(d, p, pages, sizeof pages);
         for (size_t t = 0; t < TIME_BINS; t++)
             if (d->page_at[p][t])
-                put_rect(out, MARGIN + (double)t * w, (double)(PAGE_BINS - 1 - p) * 5 + 15, w, 5,
-                         "#d55e00", shade(d->page_at[p][t], most));
-    fprintf(out, "\n<text x=\"%d\" y=\"25\" text-anchor=\"end\">%#" PRIx64 "</text>"
-            "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%#" PRIx64 "</text>", MARGIN - 5,
-            d->last_page * PAGE_SIZE, MARGIN - 5, PAGE_BINS * 5 + 14, d->first_page * PAGE_SIZE);
-    time_axis(out, d, PAGE_BINS * 5 + 34);
-    fprintf(out, "\n</svg>\n<p class=\"note\">%" PRIu64
-            " faults and fills; the darkest spot has %" PRIu32 ".</p>\n", d->pages_touched, most);
+                put_field(out, d, t, rows - 1 - p, d->page_at[p][t], most, pages, MEMORY_COLOUR);
+    }
+    end_figure(out, d->first_ns, d->last_ns);
+    fprintf(out, "<p class=\"note\">Faults and fills of %zu guest-physical pages, %" PRIu64
+            " in all; the darkest spot has %" PRIu32 ".</p>\n", d->n_pages, d->pages_touched, most);
+}
+
+/* What the monitor did to its own page tables, and the guest to its. */
+static void put_tables(FILE *out, const struct run *r)
+{
+    static const enum trace_kind kinds[] = {
+        TRACE_NESTED_FILL, TRACE_NESTED_ZAP, TRACE_SHADOW_FILL, TRACE_SHADOW_ZAP,
+        TRACE_SHADOW_ROOT, TRACE_FAULT_TRUE,
+    };
+    const struct report_data *d = &r->d;
+    bool any = false;
+    for (size_t i = 0; i < NELEM(kinds); i++) {
+        const struct trace_kind_info *k = &trace_kinds[kinds[i]];
+        if (!d->by_kind[kinds[i]])
+            continue;
+        fprintf(out, "%s<tr><td>%s</td><td>%" PRIu64 "</td><td class=\"say\">%s</td></tr>\n",
+                any ? "" : "<table><tr><th>event</th><th>times</th><th class=\"say\">what it "
+                           "is</th></tr>\n", k->name, d->by_kind[kinds[i]], k->about);
+        any = true;
+    }
+    if (any)
+        fputs("</table>\n", out);
+    if (d->n_pages)
+        put_map(out, d);
+    else
+        fputs("<p class=\"note\">No second-level or shadow faults in this trace.</p>\n", out);
+}
+
+/*
+ * Devices, times, places
+ */
+
+/* What a port is, in words for the page; "" if nobody knows. */
+static const char *port_of(const struct run *r, uint64_t port)
+{
+    const char *name = r->port_name && port <= UINT16_MAX ? r->port_name((uint16_t)port) : NULL;
+    return name ? name : "";
 }
 
 /* A row for each port over time, shaded by itself (a busy port beside a quiet one would leave
- * the quiet one invisible), and below it the table of ports. */
-static void put_devices(FILE *out, const struct report_data *d, report_port_fn *port_name)
+ * the quiet one invisible). */
+static void put_ports(FILE *out, const struct run *r)
 {
-    double w = (double)PLOT / TIME_BINS;
-    fputs("<h2>Devices</h2>\n", out);
+    const struct report_data *d = &r->d;
+    char top[20], bottom[20], port[20];
+    snprintf(top, sizeof top, "port %#x", d->port[0]);
+    snprintf(bottom, sizeof bottom, "port %#x", d->port[d->n_ports - 1]);
+    begin_figure(out, TIME_BINS, (unsigned)d->n_ports, (unsigned)d->n_ports * 16,
+                 "device accesses over time", top, d->n_ports > 1 ? bottom : "");
+    for (size_t i = 0; i < d->n_ports; i++) {
+        uint32_t most = 1;
+        for (size_t t = 0; t < TIME_BINS; t++)
+            most = d->port_at[i][t] > most ? d->port_at[i][t] : most;
+        snprintf(port, sizeof port, "port %#x", d->port[i]);
+        for (size_t t = 0; t < TIME_BINS; t++)
+            if (d->port_at[i][t])
+                put_field(out, d, t, i, d->port_at[i][t], most, port, DEVICE_COLOUR);
+    }
+    end_figure(out, d->first_ns, d->last_ns);
+}
+
+static void put_devices(FILE *out, const struct run *r)
+{
+    const struct report_data *d = &r->d;
+    size_t n;
+    uint64_t others;
+    const struct tally_row *row = histogram_rows(d->ports, &n, &others);
     if (!d->n_ports) {
         fputs("<p class=\"note\">No port was accessed.</p>\n", out);
         return;
     }
-    int height = (int)d->n_ports * 16 + 35;
-    begin_svg(out, height, "device accesses over time");
-    for (size_t i = 0; i < d->n_ports; i++) {
-        uint32_t most = 1;
-        double y = (double)i * 16 + 14;
-        for (size_t t = 0; t < TIME_BINS; t++)
-            most = d->port_at[i][t] > most ? d->port_at[i][t] : most;
-        fprintf(out, "<text x=\"%d\" y=\"%.0f\" text-anchor=\"end\">%#x</text>", MARGIN - 5, y + 10,
-                d->port[i]);
-        for (size_t t = 0; t < TIME_BINS; t++)
-            if (d->port_at[i][t])
-                put_rect(out, MARGIN + (double)t * w, y, w, 13, "#0072b2",
-                         shade(d->port_at[i][t], most));
-        fputc('\n', out);
-    }
-    time_axis(out, d, height - 6);
-    fputs("</svg>\n<table><tr><th>port</th><th>accesses</th><th>what</th></tr>\n", out);
-    size_t n;
-    uint64_t others;
-    const struct tally_row *row = histogram_rows(d->ports, &n, &others);
+    put_ports(out, r);
+    fputs("<p class=\"note\">A row for each port, the busiest at the top.</p>\n"
+          "<table><tr><th>port</th><th>accesses</th><th class=\"say\">what</th></tr>\n", out);
     for (size_t i = 0; i < n && i < TABLE_ROWS; i++) {
-        const char *name = port_name && row[i].key <= UINT16_MAX
-            ? port_name((uint16_t)row[i].key) : NULL;
-        fprintf(out, "<tr><td>%#" PRIx64 "</td><td>%" PRIu64 "</td><td>", row[i].key, row[i].count);
-        put_text(out, name ? name : "");
+        fprintf(out, "<tr><td>%#" PRIx64 "</td><td>%" PRIu64 "</td><td class=\"say\">", row[i].key,
+                row[i].count);
+        put_text(out, port_of(r, row[i].key));
         fputs("</td></tr>\n", out);
     }
     fputs("</table>\n", out);
 }
 
-/* A column for each power of two that occurs, and those between. */
-static void put_latency(FILE *out, const struct report_data *d)
+/* A row for each power of two that occurs, and those between.  Only the host's clock can tell:
+ * virtual time stands still while the monitor works. */
+static void put_latency(FILE *out, const struct run *r)
 {
+    const struct report_data *d = &r->d;
     size_t first = LATENCY_BINS, last = 0;
     uint64_t most = 1;
     for (size_t i = 0; i < LATENCY_BINS; i++)
@@ -282,37 +425,36 @@ static void put_latency(FILE *out, const struct report_data *d)
             last = i;
             most = d->latency[i] > most ? d->latency[i] : most;
         }
-    fputs("<h2>How long exits last</h2>\n", out);
-    if (first == LATENCY_BINS)
+    if (first == LATENCY_BINS) {
+        fputs("<p class=\"note\">Nobody measured it: run with --timing.</p>\n", out);
         return;
-    begin_svg(out, 180, "distribution of exit durations");
-    double w = (double)PLOT / (double)(last - first + 1);
-    for (size_t i = first; i <= last; i++) {
-        double h = (double)d->latency[i] / (double)most * 130, x = MARGIN + (double)(i - first) * w;
-        put_rect(out, x + 1, 150 - h, w - 2, h, "#009e73", 1);
-        fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%" PRIu64 "</text>"
-                "<text x=\"%.1f\" y=\"168\" text-anchor=\"middle\">", x + w / 2, 146 - h,
-                d->latency[i], x + w / 2);
-        put_time(out, i ? BIT(i - 1) : 0);
-        fputs("</text>", out);
     }
-    fprintf(out, "\n</svg>\n<p class=\"note\">Each column from the time below it to twice that. "
-                 "%s</p>\n",
-            d->is_timed ? "Host time in the monitor (--timing)."
-                        : "Virtual time, which stands still while the monitor works: run with "
-                          "--timing for the host's.");
+    fputs("<table><tr><th>host time</th><th>exits</th><th></th></tr>\n", out);
+    for (size_t i = first; i <= last; i++) {
+        fputs("<tr><td>", out);
+        put_time(out, BIT(i - 1));
+        fputs(" to ", out);
+        put_time(out, BIT(i));
+        fprintf(out, "</td><td>%" PRIu64 "</td><td class=\"barcell\"><svg class=\"bar\" "
+                "viewBox=\"0 0 100 1\" preserveAspectRatio=\"none\">", d->latency[i]);
+        put_rect(out, 0, 0, 100.0 * (double)d->latency[i] / (double)most, 1, MEMORY_COLOUR, 1);
+        fputs("</svg></td></tr>\n", out);
+    }
+    fputs("</table>\n", out);
 }
 
 /* The most frequent values of a field. */
-static void put_histogram(FILE *out, const char *title, const char *column, struct histogram *h)
+static void put_histogram(FILE *out, const char *column, struct histogram *h)
 {
     size_t n;
     uint64_t others;
     char label[240];
     const struct tally_row *row = histogram_rows(h, &n, &others);
-    if (!n)
+    if (!n) {
+        fputs("<p class=\"note\">None in this trace.</p>\n", out);
         return;
-    fprintf(out, "<h2>%s</h2>\n<table><tr><th>%s</th><th>count</th></tr>\n", title, column);
+    }
+    fprintf(out, "<table><tr><th>%s</th><th>count</th></tr>\n", column);
     for (size_t i = 0; i < n && i < TABLE_ROWS; i++) {
         fputs("<tr><td>", out);
         put_text(out, histogram_label(h, row[i].key, label, sizeof label));
@@ -321,11 +463,24 @@ static void put_histogram(FILE *out, const char *title, const char *column, stru
     fputs("</table>\n", out);
 }
 
-static void put_mark_table(FILE *out, const struct report_data *d)
+static void put_places(FILE *out, const struct run *r)
 {
-    if (!d->n_marks)
+    put_histogram(out, "where", r->d.places);
+}
+
+static void put_vectors(FILE *out, const struct run *r)
+{
+    put_histogram(out, "vector", r->d.vectors);
+}
+
+static void put_mark_table(FILE *out, const struct run *r)
+{
+    const struct report_data *d = &r->d;
+    if (!d->n_marks) {
+        fputs("<p class=\"note\">The guest set none.</p>\n", out);
         return;
-    fputs("<h2>MARKs</h2>\n<table><tr><th>n</th><th>time</th><th>event</th></tr>\n", out);
+    }
+    fputs("<table><tr><th>n</th><th>time</th><th>event</th></tr>\n", out);
     for (size_t i = 0; i < d->n_marks; i++) {
         fprintf(out, "<tr><td>%" PRIu64 "</td><td>", d->mark[i].n);
         put_time(out, d->mark[i].vtime_ns);
@@ -336,100 +491,123 @@ static void put_mark_table(FILE *out, const struct report_data *d)
         fprintf(out, "<p class=\"note\">and %zu more</p>\n", d->more_marks);
 }
 
-/* What trace it is, and whether anything is missing in it.  The guest's name comes from the
- * trace. */
-static void put_about(FILE *out, const struct report_data *d, const char *name)
+/* An option of the command as the trace's header knows it.  Sizes are written as people type
+ * them; whatever is no number is passed on as one word. */
+static void put_option(FILE *out, const char *option, const char *value, bool is_size)
 {
-    const char *guest = store_info(d->s, "guest"), *warning = store_warning(d->s);
-    fputs("<h1>", out);
-    put_text(out, guest ? guest : name);
-    fputs("</h1>\n<p>Trace ", out);
-    put_text(out, name);
-    fprintf(out, ": %" PRIu64 " events, %" PRIu64 " exits, ", d->events, d->exits);
-    put_time(out, d->last_ns - d->first_ns);
-    fprintf(out, " of virtual time; %" PRIu64 " events lost.</p>\n", store_lost(d->s));
-    if (warning[0] || d->damaged) {
-        fprintf(out, "<p><b>%d damaged blocks.</b> ", d->damaged);
-        put_text(out, warning);
-        fputs("</p>\n", out);
-    }
-}
-
-/* The first n bytes of s, as put_text() does it. */
-static void put_part(FILE *out, const char *s, size_t n)
-{
-    char *copy = strndup(s, n);
-    put_text(out, copy ? copy : "?");
-    free(copy);
-}
-
-/* A word of a command line, quoted for a POSIX shell if it needs to be, and escaped for the
- * page: people will copy it, so a hostile file name must stay one word.  Within single quotes
- * everything is literal but the quote itself, which is written as '\''. */
-static void put_word(FILE *out, const char *s)
-{
-    static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                   "0123456789/._+-";
-    bool plain = s[0] && strspn(s, harmless) == strlen(s);
-    if (plain) {
-        fputs(s, out);
-        return;
-    }
-    fputs("&#39;", out);
-    for (const char *quote; (quote = strchr(s, '\'')) != NULL; s = quote + 1) {
-        put_part(out, s, (size_t)(quote - s));
-        fputs("&#39;\\&#39;&#39;", out);
-    }
-    put_text(out, s);
-    fputs("&#39;", out);
+    char *end;
+    uint64_t bytes = strtoull(value, &end, 10);
+    fprintf(out, " --%s ", option);
+    if (is_size && bytes && !*end)
+        put_size(out, bytes);
+    else
+        put_word(out, value);
 }
 
 /* The command that would make this trace again, from what the trace's header says of the run. */
-static void put_commands(FILE *out, const struct report_data *d, const char *name)
+static void put_commands(FILE *out, const struct run *r)
 {
-    static const struct { const char *option, *key; } options[] = {
-        { "cpu", "engine" }, { "mmu", "mmu" }, { "mem", "mem" }, { "seed", "seed" },
+    static const struct { const char *option, *key; bool is_size; } options[] = {
+        { "cpu", "engine", false }, { "mmu", "mmu", false }, { "mem", "mem", true },
+        { "seed", "seed", false },
     };
-    const char *guest = store_info(d->s, "guest");
-    fputs("<h2>To see it again</h2>\n<pre>vitrine run", out);
+    const char *guest = store_info(r->d.s, "guest"), *value;
+    fputs("<pre>vitrine run", out);
     for (size_t i = 0; i < NELEM(options); i++)
-        if (store_info(d->s, options[i].key)) {
-            fprintf(out, " --%s ", options[i].option);
-            put_word(out, store_info(d->s, options[i].key));
-        }
-    fprintf(out, "%s --trace ", d->is_timed ? " --timing" : "");
-    put_word(out, name);
+        if ((value = store_info(r->d.s, options[i].key)) != NULL)
+            put_option(out, options[i].option, value, options[i].is_size);
+    fprintf(out, "%s --trace ", r->d.is_timed ? " --timing" : "");
+    put_word(out, r->name);
     fputc(' ', out);
     put_word(out, guest ? guest : "GUEST");
     fputs("\nvitrine stat ", out);
-    put_word(out, name);
+    put_word(out, r->name);
     fputs("\nvitrine trace ", out);
-    put_word(out, name);
+    put_word(out, r->name);
     fputs(" | less\n</pre>\n", out);
 }
 
-int report_html(struct store *s, const char *name, report_port_fn *port_name, FILE *out)
+/*
+ * The page
+ */
+
+static const struct {
+    const char *id, *title;
+    void (*put)(FILE *out, const struct run *r);
+} sections[] = {
+    { "end",       "How it ended",                        put_about      },
+    { "timeline",  "Exits over time",                     put_timeline   },
+    { "reasons",   "Exits by reason",                     put_reasons    },
+    { "causes",    "Causes",                              put_causes     },
+    { "tables",    "Page tables",                         put_tables     },
+    { "devices",   "Devices",                             put_devices    },
+    { "durations", "How long exits last",                 put_latency    },
+    { "places",    "Exits by place",                      put_places     },
+    { "vectors",   "Interrupts and exceptions delivered", put_vectors    },
+    { "marks",     "MARKs",                               put_mark_table },
+    { "again",     "To see it again",                     put_commands   },
+};
+
+/* What the run is called at the head of its column. */
+static const char *guest_of(const struct run *r)
 {
-    struct report_data *d = malloc(sizeof *d);
-    if (!d)
-        return -ENOMEM;
-    int err = report_gather(s, d);
-    if (!err) {
-        fputs(head, out);
-        put_about(out, d, name);
-        put_timeline(out, d);
-        put_reasons(out, d);
-        put_heat_map(out, d);
-        put_devices(out, d, port_name);
-        put_latency(out, d);
-        put_histogram(out, "Exits by place", "where", d->places);
-        put_histogram(out, "Interrupts and exceptions delivered", "vector", d->vectors);
-        put_mark_table(out, d);
-        put_commands(out, d, name);
-        fputs("</body></html>\n", out);
-        err = ferror(out) ? -EIO : d->damaged;
+    const char *guest = store_info(r->d.s, "guest");
+    return guest ? guest : r->name;
+}
+
+static void put_page(FILE *out, const struct run *run, size_t n)
+{
+    page_begin(out, guest_of(run));
+    fputs("<h1>", out);
+    put_text(out, guest_of(run));
+    for (size_t i = 1; i < n; i++) {
+        fputs(" and ", out);
+        put_text(out, guest_of(&run[i]));
     }
-    report_forget(d);
-    free(d);
+    fputs("</h1>\n<nav aria-label=\"sections\">", out);
+    if (n > 1)
+        fputs("<a href=\"#compared\">Side by side</a>", out);
+    for (size_t i = 0; i < NELEM(sections); i++)
+        fprintf(out, "<a href=\"#%s\">%s</a>\n", sections[i].id, sections[i].title);
+    fputs("</nav>\n", out);
+    if (n > 1)
+        put_comparison(out, &run[0], &run[1]);
+    for (size_t i = 0; i < NELEM(sections); i++) {
+        fprintf(out, "<h2 id=\"%s\">%s</h2>\n<div class=\"runs\">", sections[i].id,
+                sections[i].title);
+        for (size_t k = 0; k < n; k++) {
+            fputs("<div>", out);
+            if (n > 1) {
+                fputs("<h3>", out);
+                put_text(out, run[k].name);
+                fputs("</h3>\n", out);
+            }
+            sections[i].put(out, &run[k]);
+            fputs("</div>\n", out);
+        }
+        fputs("</div>\n", out);
+    }
+    page_end(out);
+}
+
+int report_html(const struct report_run *run, size_t n_runs, report_port_fn *port_name, FILE *out)
+{
+    size_t n = n_runs < REPORT_MAX_RUNS ? n_runs : REPORT_MAX_RUNS, gathered = 0;
+    struct run *r = calloc(REPORT_MAX_RUNS, sizeof *r);
+    int err = r ? 0 : -ENOMEM, damaged = 0;
+    for (size_t i = 0; i < n && !err; i++) {
+        r[i].name = run[i].name;
+        r[i].port_name = port_name;
+        err = report_gather(run[i].s, &r[i].d);
+        damaged += r[i].d.damaged;
+        gathered++;
+    }
+    if (!err) {
+        put_page(out, r, n);
+        err = ferror(out) ? -EIO : damaged;
+    }
+    for (size_t i = 0; i < gathered; i++)
+        report_forget(&r[i].d);
+    free(r);
     return err;
 }

@@ -104,6 +104,11 @@ uint64_t futures_back_to(const struct futures *f, size_t i)
     return i < f->n ? f->future[i].back_to : 0;
 }
 
+uint64_t futures_first(const struct futures *f, size_t i)
+{
+    return i < f->n ? f->future[i].first_seq : 0;
+}
+
 bool futures_in_story(const struct futures *f, uint64_t seq)
 {
     return seq <= f->future[futures_of(f, seq)].story_to;

@@ -35,6 +35,9 @@ size_t futures_of(const struct futures *f, uint64_t seq);
 /* The event that future i begins behind; 0: none, it begins the trace or was loaded. */
 uint64_t futures_back_to(const struct futures *f, size_t i);
 
+/* Its first event, which is its CUT; 0 for the future that the trace begins with. */
+uint64_t futures_first(const struct futures *f, size_t i);
+
 /* Does event `seq` belong to the story of how it ended? */
 bool futures_in_story(const struct futures *f, uint64_t seq);
 
