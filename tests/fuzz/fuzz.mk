@@ -14,7 +14,8 @@ FUZZ_TARGETS := \
     fuzz_console \
     fuzz_dwarf \
     fuzz_gdb \
-    fuzz_wire
+    fuzz_wire \
+    fuzz_link
 
 FUZZ_SECONDS ?= 20
 FUZZ_CC      ?= clang
@@ -54,8 +55,10 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.mk $(BUILD)/fuzz/libvi
 ONE_PROCESS := sendmsg recvmsg recv poll nanosleep fork kill _exit vm_new host_ready_soon host_say \
     host_shared_alloc store_record store_take make_machine dirty_take \
     $(foreach n,1 2 4 8,__sanitizer_cov_trace_cmp$n __sanitizer_cov_trace_const_cmp$n)
-IN_ONE := gdb wire
-$(foreach t,$(IN_ONE),$(BUILD)/fuzz/fuzz_$t): LDLIBS += $(ONE_PROCESS:%=-Wl,--wrap=%)
+IN_ONE := gdb wire link
+$(foreach t,gdb wire,$(BUILD)/fuzz/fuzz_$t): LDLIBS += $(ONE_PROCESS:%=-Wl,--wrap=%)
+LINK_PLAYED := $(filter-out store_take,$(ONE_PROCESS)) strerror trace_writer_open_fd
+$(BUILD)/fuzz/fuzz_link: LDLIBS += $(LINK_PLAYED:%=-Wl,--wrap=%)
 
 # What is built once and put back after each input: tests/fuzz/world.h
 WORLD := host_page_alloc host_page_free free realloc

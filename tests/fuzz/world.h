@@ -59,6 +59,7 @@ struct world {
     struct world_left  left[WORLD_LEFT];            /* of the input that runs       */
     size_t             n_left;
     bool               building, broken;
+    bool               whole;                       /* compare all of what malloc() made    */
     struct gmem       *gmem;                        /* may be NULL                  */
     struct dirty      *dirty;
     uint8_t           *ram_image[8];                /* of each region               */
@@ -321,7 +322,7 @@ static void world_keep_block(const struct world *w, struct world_block *b)
     b->image = __real_host_page_alloc(b->n + PAGE_SIZE);
     if (!b->image)
         abort();
-    if (b->n >= LARGE_BYTES)
+    if (b->n >= LARGE_BYTES && (b->pages || !w->whole))
         world_spans(w, b);
     for (size_t page = 0; page * PAGE_SIZE < b->n; page++)
         if (!b->row_end || !b->row_end[page])

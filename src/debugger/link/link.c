@@ -253,6 +253,12 @@ static bool is_trapped(const struct link *l)
         i.si_code == CLD_TRAPPED;
 }
 
+/* What an answer may say: 0 or -errno, none of which is larger on Linux. */
+static bool is_errno(int32_t error)
+{
+    return error <= 0 && error >= -4095;
+}
+
 /* Wait for the answer to request l->id; notices that come before it are handled on the way.
  * RUN is special: the guest may stop so soon that the notice of the stop comes first, or
  * our own stepper may catch the VMM in the first exit, so that it cannot answer.  Both mean
@@ -267,7 +273,7 @@ static int await(struct link *l)
             return -ESRCH;
         }
         if (got && l->in.head.id == l->id)
-            return l->in.head.error > 0 ? -EBADMSG : l->in.head.error;
+            return is_errno(l->in.head.error) ? l->in.head.error : -EBADMSG;
         if (got && !l->in.head.id)
             l->news |= on_notice(l);
         if (got && l->going && l->state != LINK_RUNNING) {
