@@ -388,6 +388,7 @@ UNIT_TESTS := \
     test_gdb_packet \
     test_gdb \
     test_table_diff \
+    test_logged_by \
     test_stops \
     test_expr \
     test_monitor_step

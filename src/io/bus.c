@@ -255,7 +255,8 @@ bool bus_read(struct bus *b, struct requester from, uint64_t addr, unsigned size
     *value = 0;
     if (traced) {
         for_pieces(b, from, addr, size, piece_peek, &told);
-        event = trace_emit(b->trace, b->on_read, addr, size, told);
+        event = trace_emit(b->trace, b->on_read /* TRACE_IO_READ, TRACE_MMIO_READ */, addr, size,
+                           told);
     }
     uint64_t old = trace_enter(b->trace, event);
     bool claimed = for_pieces(b, from, addr, size, piece_read, value);
@@ -271,7 +272,8 @@ bool bus_read(struct bus *b, struct requester from, uint64_t addr, unsigned size
 
 bool bus_write(struct bus *b, struct requester from, uint64_t addr, unsigned size, uint64_t value)
 {
-    uint64_t event = trace_emit(b->trace, b->on_write, addr, size, value);
+    uint64_t event = trace_emit(b->trace, b->on_write /* TRACE_IO_WRITE, TRACE_MMIO_WRITE */, addr,
+                                size, value);
     uint64_t old = trace_enter(b->trace, event);
     bool claimed = for_pieces(b, from, addr, size, piece_write, &value);
     trace_leave(b->trace, old);

@@ -229,12 +229,16 @@ static void forget_misfits(struct shadow *s, const struct walk *w)
         s->stats.zaps += frame_drop_tables(s, w->step[i].at, size);
 }
 
-static void drop_frame(struct shadow *s, gpa_t gpa)
+/* Entries made from the guest's table at gpa are gone. */
+static void log_zap(struct shadow *s, gpa_t gpa, size_t entries)
 {
-    size_t entries = frame_drop_tables(s, gpa, 0);
-
     s->stats.zaps += entries;
     trace_emit(s->trace, TRACE_SHADOW_ZAP, gpa & PAGE_MASK, entries, 0);
+}
+
+static void drop_frame(struct shadow *s, gpa_t gpa)
+{
+    log_zap(s, gpa, frame_drop_tables(s, gpa, 0));
 }
 
 /* Tables out of sync are believed no longer. */
@@ -327,9 +331,8 @@ void shadow_invlpg(struct shadow *s, gla_t gla)
 {
     for (size_t i = s->n_unsync; i-- > 0;) {
         size_t entries = frame_forget_page(s, s->unsync[i], table_index(gla, 1));
-        s->stats.zaps += entries;
         if (entries)
-            trace_emit(s->trace, TRACE_SHADOW_ZAP, s->unsync[i], entries, 0);
+            log_zap(s, s->unsync[i], entries);
         if (!frame_is_table(s, s->unsync[i]))
             s->unsync[i] = s->unsync[--s->n_unsync];
     }

@@ -162,6 +162,16 @@ static enum verdict on_ept_misconfig(struct vm *vm, struct vcpu *v, struct vmexi
     return STOP;
 }
 
+/* The exception is the guest's own business: its handler gets it. */
+static enum verdict give_back(struct vm *vm, struct vmexit *x, uint8_t vector, bool has_error,
+                              uint32_t error)
+{
+    trace_emit(vm->trace, TRACE_FAULT_TRUE, x->fault.gla, error, vector);
+    exit_reflect(x, vector, has_error, error);
+    x->reflect.cr2 = x->fault.gla;
+    return REFLECT;
+}
+
 /* The shadowed guest faulted: repair it (hidden), or it is the guest's own (true).
  *
  * A page fault with shadow tables has one of two meanings.  If the guest's own tables allow the
@@ -194,10 +204,7 @@ static enum verdict on_shadow_fault(struct vm *vm, struct vcpu *v, struct vmexit
         note_unpromised(vm, v, w.gpa);
         return RETRY;
     }
-    trace_emit(vm->trace, TRACE_FAULT_TRUE, x->fault.gla, w.error, VEC_PF);
-    exit_reflect(x, VEC_PF, true, w.error);
-    x->reflect.cr2 = x->fault.gla;
-    return REFLECT;
+    return give_back(vm, x, VEC_PF, true, w.error);
 }
 
 /* Bits of the exception bitmap are set for page faults under shadow paging, and for whatever
@@ -207,10 +214,7 @@ static enum verdict on_exception(struct vm *vm, struct vcpu *v, struct vmexit *x
 {
     if (vm->shadow && x->fault.vector == VEC_PF)
         return on_shadow_fault(vm, v, x);
-    trace_emit(vm->trace, TRACE_FAULT_TRUE, x->fault.gla, x->fault.error, x->fault.vector);
-    exit_reflect(x, x->fault.vector, x->fault.has_error, x->fault.error);
-    x->reflect.cr2 = x->fault.gla;
-    return REFLECT;
+    return give_back(vm, x, x->fault.vector, x->fault.has_error, x->fault.error);
 }
 
 /* INVLPG is how a guest says that it has changed an entry.  Its tables may be out of step with

@@ -6,8 +6,9 @@
  * Here there is always one module: this program, or one ELF file.
  *
  * Where a kind of trace event is written is not in the debug information.  It is looked for in
- * the text of every source file outside of the debugger, as the name TRACE_KIND in a line of
- * code.  The names are unique enough for that; it is how a person would find them with grep.
+ * the text of every source file, as a call of trace_emit() or vcpu_log_at() with the name
+ * TRACE_KIND in it, or of oddity() with the name of an oddity; that is how a person would find
+ * them with grep.  Whether the compiler has put functions into one another does not matter.
  *
  * The files may be a guest's: their number and sizes are bounded, and control characters in
  * them become blanks, so that they do nothing to a terminal.
@@ -22,9 +23,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/oddity.h"
+
 /* Bounds for hostile files.  The monitor has some 300 source files. */
 #define MAX_FILES  400
 #define MAX_PLACES 4            /* of one kind */
+#define N_NAMES    (N_TRACE_KINDS + N_ODDITIES)
 #define MAX_TEXT   (1u << 20)   /* of one file */
 
 /* A source file: its names from the debug information, and its text once that was asked for. */
@@ -45,10 +49,11 @@ struct source {
     size_t      n_texts;
     struct text text[MAX_FILES];
 
-    /* Where each kind of event is written, once the texts were scanned for that. */
+    /* Where each kind of event is written, and behind the kinds each oddity, once the texts were
+     * scanned for that. */
     bool        scanned;
-    unsigned    n_places[N_TRACE_KINDS];
-    struct source_place place[N_TRACE_KINDS][MAX_PLACES];
+    unsigned    n_places[N_NAMES];
+    struct source_place place[N_NAMES][MAX_PLACES];
 };
 
 /* Note the source file of a compilation unit.  Names may be relative to the directory in which
@@ -321,13 +326,18 @@ bool source_of_function(struct source *s, void (*fn)(void), struct source_place 
     return true;
 }
 
-/* The function that a line is in is the one whose declaration is nearest above it. */
-struct function_search { int line, best; const char *name; };
+/* The function that a line is in is the one of the same file whose declaration is nearest above
+ * it.  (A compilation unit has functions of headers as well, with lines of their own.) */
+struct function_search { const char *file; int line, best; const char *name; };
 
 static int note_nearest(Dwarf_Die *fn, void *arg)
 {
     struct function_search *q = arg;
     int line = 0;
+    const char *file = dwarf_decl_file(fn);
+    size_t n = file ? strlen(file) : 0, m = strlen(q->file);
+    if (n < m || strcmp(file + n - m, q->file) != 0)
+        return DWARF_CB_OK;
     if (dwarf_decl_line(fn, &line) == 0 && line <= q->line && line > q->best) {
         q->best = line;
         q->name = dwarf_diename(fn);
@@ -335,14 +345,14 @@ static int note_nearest(Dwarf_Die *fn, void *arg)
     return DWARF_CB_OK;
 }
 
-/* Note that events of this kind are written in this line. */
-static void add_place(struct source *s, struct text *t, unsigned kind, int line)
+/* Note that events of this name are written in this line. */
+static void add_place(struct source *s, struct text *t, unsigned name, int line)
 {
-    struct function_search q = { .line = line };
-    if (s->n_places[kind] == MAX_PLACES)
+    struct function_search q = { .file = t->name, .line = line };
+    if (s->n_places[name] == MAX_PLACES)
         return;
     dwarf_getfuncs(&t->cu, note_nearest, &q, 0);
-    struct source_place *p = &s->place[kind][s->n_places[kind]++];
+    struct source_place *p = &s->place[name][s->n_places[name]++];
     snprintf(p->function, sizeof p->function, "%s", q.name ? q.name : "");
     snprintf(p->file, sizeof p->file, "%s", t->name);
     p->line = line;
@@ -355,41 +365,73 @@ static bool is_name(const char *at, size_t len)
     return !(c == '_' || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'));
 }
 
-/* Look for TRACE_KIND, of all kinds, in a line (counted from 0). */
-static void scan_line(struct source *s, struct text *t, int line)
+/* The line (from 1) of the call that logs an event, if `name` in line `line` (from 0) is one of
+ * its arguments: the call may begin one or two lines above.  0: it is only mentioned there. */
+static int line_of_call(const struct text *t, int line, const char *name)
 {
-    for (const char *at = t->line[line]; (at = strstr(at, "TRACE_")); at++)
-        for (unsigned k = 0; k < N_TRACE_KINDS; k++) {
-            size_t len = strlen(trace_kinds[k].name);
-            if (strncmp(at + 6, trace_kinds[k].name, len) == 0 && is_name(at + 6, len))
-                add_place(s, t, k, line + 1);
+    static const char *const calls[] = { "trace_emit(", "vcpu_log_at(", "oddity(" };
+    for (int back = 0; back < 3 && back <= line; back++) {
+        const char *from = t->line[line - back], *end = back ? from + strlen(from) : name;
+        for (size_t i = 0; i < NELEM(calls); i++) {
+            const char *at = strstr(from, calls[i]);
+            if (at && at < end)
+                return line - back + 1;
         }
+        if (back && strpbrk(from, ";{}"))       /* the statement began below */
+            return 0;
+    }
+    return 0;
 }
 
-/* Scan only the files that write events.  The debugger and the commands read them, and
- * base/trace has the list of all kinds; they mention the names too. */
+static const char *name_at(unsigned i)
+{
+    return i < N_TRACE_KINDS ? trace_kinds[i].name : oddities[i - N_TRACE_KINDS].name;
+}
+
+/* Look for `prefix` and one of the names from..to - 1 in a line (counted from 0). */
+static void scan_line(struct source *s, struct text *t, int line, const char *prefix,
+                      unsigned from, unsigned to)
+{
+    size_t n = strlen(prefix);
+    for (const char *at = t->line[line]; (at = strstr(at, prefix)); at++) {
+        int call = line_of_call(t, line, at);
+        for (unsigned k = from; call && k < to; k++) {
+            size_t len = strlen(name_at(k));
+            if (strncmp(at + n, name_at(k), len) == 0 && is_name(at + n, len))
+                add_place(s, t, k, call);
+        }
+    }
+}
+
+/* Of the debugger only the VMM's process writes events. */
 static void scan_sources(struct source *s)
 {
     s->scanned = true;
     for (size_t i = 0; i < s->n_texts; i++) {
         struct text *t = &s->text[i];
-        if (strstr(t->name, "debugger/") || strstr(t->name, "cmd/") ||
-            strstr(t->name, "base/trace"))
+        if ((strstr(t->name, "debugger/") && !strstr(t->name, "debugger/vmm/")) ||
+            strstr(t->name, "cmd/") || strstr(t->name, "tests/"))
             continue;
         text_of(s, t->name);
-        for (int line = 0; line < t->n_lines; line++)
-            scan_line(s, t, line);
+        for (int line = 0; line < t->n_lines; line++) {
+            scan_line(s, t, line, "TRACE_", 0, N_TRACE_KINDS);
+            scan_line(s, t, line, "ODDITY_", N_TRACE_KINDS, N_NAMES);
+        }
     }
 }
 
-bool source_of_kind(struct source *s, enum trace_kind kind, unsigned i, struct source_place *p)
+bool source_of_event(struct source *s, const struct trace_event *e, unsigned i,
+                     struct source_place *p)
 {
-    if (!s || kind >= N_TRACE_KINDS)
+    if (!s || e->kind >= N_TRACE_KINDS)
         return false;
     if (!s->scanned)
         scan_sources(s);
-    if (i >= s->n_places[kind])
+    unsigned name = e->kind;
+    if (e->kind == TRACE_ODDITY && e->arg[0] < N_ODDITIES)
+        name = N_TRACE_KINDS + (unsigned)e->arg[0];
+    if (i >= s->n_places[name])
         return false;
-    *p = s->place[kind][i];
+    *p = s->place[name][i];
     return true;
 }

@@ -52,9 +52,10 @@ bool source_address(struct source *s, const char *file, int line, uint64_t *addr
  * line ends when the program counter leaves them. */
 bool source_range(struct source *s, uint64_t addr, uint64_t *from, uint64_t *to);
 
-/* The i-th place (from 0) in the monitor's own source where trace events of this kind are
- * written; false: there are not so many. */
-bool source_of_kind(struct source *s, enum trace_kind kind, unsigned i, struct source_place *p);
+/* The i-th place (from 0) in the monitor's own source where events of this kind are written, or
+ * such oddities; false: there are not so many. */
+bool source_of_event(struct source *s, const struct trace_event *e, unsigned i,
+                     struct source_place *p);
 
 /* The text of line n (from 1) of a file; tabs and control characters are replaced by blanks.
  * It belongs to s.  NULL: the file cannot be read, or is not so long. */

@@ -73,11 +73,11 @@ static unsigned by_kind(struct monitor *m, const struct trace_event *e, unsigned
 {
     unsigned n = 0;
     struct source_place at;
-    while (e->kind < N_TRACE_KINDS && source_of_kind(m->source, e->kind, n, &at))
+    while (source_of_event(m->source, e, n, &at))
         n++;
     if (!n)
         return 0;
-    source_of_kind(m->source, e->kind, which % n, &p->at);
+    source_of_event(m->source, e, which % n, &p->at);
     if (n > 1)
         snprintf(p->role, sizeof p->role, "one of %u places that log %s (b: the next)", n,
                  trace_kinds[e->kind].name);
