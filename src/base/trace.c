@@ -54,20 +54,15 @@ char *place_phrase(uint64_t rip, const struct code_segment *cs, char *buf, size_
     return buf;
 }
 
-static struct code_segment segment_of(const struct trace_event *e)
-{
-    return (struct code_segment){ trace_cs_base(e), e->cs, e->who.segmented };
-}
-
 char *trace_place_text(const struct trace_event *e, char *buf, size_t n)
 {
-    const struct code_segment cs = segment_of(e);
+    const struct code_segment cs = trace_code_segment(e);
     return place_text(trace_ip(e), &cs, buf, n);
 }
 
 char *trace_place_phrase(const struct trace_event *e, char *buf, size_t n)
 {
-    const struct code_segment cs = segment_of(e);
+    const struct code_segment cs = trace_code_segment(e);
     return place_phrase(trace_ip(e), &cs, buf, n);
 }
 

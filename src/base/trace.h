@@ -212,6 +212,12 @@ struct trace_kind_info {
 extern const struct trace_kind_info trace_kinds[N_TRACE_KINDS];
 extern const char *const layer_names[N_LAYERS];
 
+/* The code segment of an event's place. */
+static inline struct code_segment trace_code_segment(const struct trace_event *e)
+{
+    return (struct code_segment){ trace_cs_base(e), e->cs, e->who.segmented };
+}
+
 /* The layer that logs events of this kind; N_LAYERS of a kind that this program does not know. */
 static inline unsigned trace_layer(unsigned kind)
 {

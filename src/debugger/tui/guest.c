@@ -45,6 +45,7 @@ struct line { uint64_t rip; struct insn insn; uint8_t bytes[16]; struct source_p
 
 /* What is on the screen, or would be; line[here] is the instruction it is about. */
 struct code {
+    struct code_segment cs;     /* that it lies in: addresses are said with it */
     struct line line[MAX_LINES];
     int n, here;
 };
@@ -173,7 +174,8 @@ static int draw_registers(struct tui *t, const struct area *a, int y, const char
     return y + (i + columns - 1) / columns;
 }
 
-/* Mode, privilege and flags in the first line, then registers: all of them in a pane of 20
+/* Mode, privilege, CS:IP where that is how places are said, and flags in the first line, then
+ * registers: all of them in a pane of 20
  * lines or more, else so few that half of the lines are left for code.  The current
  * privilege level is the DPL in the attributes of SS [SDM 3C "Guest Register State"]. */
 static int draw_cpu(struct tui *t, const struct area *a)
@@ -182,9 +184,13 @@ static int draw_cpu(struct tui *t, const struct area *a)
     char flags[80];
     const struct cpu_state *s = &t->live.now;
     unsigned bits = state_code_bits(s);
+    struct code_segment cs = state_code_segment(s);
+    char place[PLACE_MAX];
     int x = draw_format(a, 0, 1, ROLE_STRONG, "%s", state_mode(s));
     x = draw_format(a, 0, x + 2, ROLE_TEXT, "CPL %u",
                     s->seg[SEG_SS].attr & SEG_DPL ? (s->seg[SEG_SS].attr >> 5) & 3 : 0);
+    if (cs.segmented)
+        x = draw_format(a, 0, x + 2, ROLE_STRONG, "%s", state_place_phrase(s, place, sizeof place));
     draw_format(a, 0, x + 2, ROLE_TEXT, "%s", state_flags(s->rflags, flags, sizeof flags));
     int y;
     if (bits == 64)
@@ -249,11 +255,12 @@ static bool add_line(struct pane *p, struct code *c, uint64_t pc, uint64_t base,
 
 /* `want` lines around pc, a third of them before it.  Decoding comes from above, so of the
  * lines before pc only the last ones are kept: the first gives way to the next. */
-static void decode_around(struct pane *p, struct code *c, uint64_t pc, uint64_t base,
-                          unsigned bits, int want)
+static void decode_around(struct pane *p, struct code *c, uint64_t pc,
+                          const struct code_segment *cs, unsigned bits, int want)
 {
-    uint64_t at = start_before(p, pc, bits);
+    uint64_t at = start_before(p, pc, bits), base = cs->base;
     int before = want / 3;
+    c->cs = *cs;
     c->n = c->here = 0;
     while (at < pc && c->n < MAX_LINES) {
         if (c->n == before && before > 0) {
@@ -285,10 +292,10 @@ static const struct link_break *break_on(struct tui *t, uint64_t at)
 
 /* A line: sign of RIP, sign of a breakpoint, address, bytes (if there is room),
  * instruction.  here: it is the line of the cursor. */
-static void draw_insn(struct tui *t, const struct area *a, int y, const struct line *l, bool here,
-                      bool is_rip)
+static void draw_insn(struct tui *t, const struct area *a, int y, const struct code_segment *cs,
+                      const struct line *l, bool here, bool is_rip)
 {
-    char bytes[40] = "", name[100];
+    char bytes[40] = "", name[100], place[PLACE_MAX];
     enum role role = here ? ROLE_CURSOR : ROLE_TEXT;
     if (here)
         draw_rest(a, y, 0, role);
@@ -296,7 +303,9 @@ static void draw_insn(struct tui *t, const struct area *a, int y, const struct l
         draw_text(a, y, 0, here ? role : ROLE_GUEST, glyph(GLYPH_MARKER));
     if (t->link && break_on(t, l->rip))
         draw_text(a, y, 1, here ? role : ROLE_BAD, glyph(GLYPH_BREAK));
-    int x = draw_format(a, y, 2, here ? role : ROLE_DIM, "%8" PRIx64 "  ", l->rip);
+    uint64_t ip = cs->segmented ? (uint32_t)(l->rip - cs->base) : l->rip;
+    int x = draw_format(a, y, 2, here ? role : ROLE_DIM, "%8s  ",
+                        place_text(ip, cs, place, sizeof place));
     if (a->w >= 70) {
         for (unsigned i = 0; i < l->insn.len && i < 8; i++)
             snprintf(bytes + 2 * i, sizeof bytes - 2 * i, "%02x", l->bytes[i]);
@@ -310,14 +319,14 @@ static void draw_insn(struct tui *t, const struct area *a, int y, const struct l
 
 /* Lines of code around pc or the line moved to, each source line above the first
  * instruction that it became. */
-static void draw_code(struct pane *p, const struct area *a, uint64_t pc, uint64_t base,
-                      unsigned bits)
+static void draw_code(struct pane *p, const struct area *a, uint64_t pc,
+                      const struct code_segment *cs, unsigned bits)
 {
     struct guest *g = p->state;
     struct code *c = &g->code;
     if (a->h < 1)
         return;
-    decode_around(p, c, g->has_at ? g->at : pc, base, bits, a->h < MAX_LINES ? a->h : MAX_LINES);
+    decode_around(p, c, g->has_at ? g->at : pc, cs, bits, a->h < MAX_LINES ? a->h : MAX_LINES);
     int first = 0, last_source = 0, used = 0;
     /* How many lines of the screen stand above the instruction it is about, source lines
      * counted?  If more than half, leave out the first ones, so that it is in sight. */
@@ -340,7 +349,7 @@ static void draw_code(struct pane *p, const struct area *a, uint64_t pc, uint64_
                         text ? text + strspn(text, " ") : "");
         }
         last_source = s->line;
-        draw_insn(p->tui, a, y++, &c->line[i], i == c->here, c->line[i].rip == pc);
+        draw_insn(p->tui, a, y++, &c->cs, &c->line[i], i == c->here, c->line[i].rip == pc);
     }
 }
 
@@ -378,7 +387,8 @@ static void draw_live(struct pane *p, const struct area *a)
     int stack = a->w >= 76 ? 32 : 0;
     struct area code = { a->y + y, a->x, a->h - y, a->w - stack };
     struct area right = { a->y + y, a->x + a->w - stack, a->h - y, stack };
-    draw_code(p, &code, state_pc(s), s->seg[SEG_CS].base, state_code_bits(s));
+    struct code_segment cs = state_code_segment(s);
+    draw_code(p, &code, state_pc(s), &cs, state_code_bits(s));
     if (stack)
         draw_stack(t, &right);
 }
@@ -415,6 +425,7 @@ static void draw_recorded(struct pane *p, const struct area *a)
                          "are). The code below is the guest's file as loaded, at the RIP of the "
                          "selected event.");
     struct area code = { a->y + y, a->x, a->h - y, a->w };
+    struct code_segment cs = trace_code_segment(&t->event);
     if (!g->file)
         draw_wrapped(a, y, ROLE_DIM,
                      "The guest's file is not there or is no ELF: the code is not known.");
@@ -422,7 +433,7 @@ static void draw_recorded(struct pane *p, const struct area *a)
         draw_wrapped(a, y, ROLE_DIM,
                      "The mode of the CPU is not recorded here (no MODE event before this one).");
     else if (t->has_event)
-        draw_code(p, &code, trace_linear(&t->event), trace_cs_base(&t->event), g->bits);
+        draw_code(p, &code, trace_linear(&t->event), &cs, g->bits);
 }
 
 static void guest_draw(struct pane *p, const struct area *a)
@@ -468,8 +479,9 @@ static void move_line(struct tui *t, struct pane *p, int by)
 {
     struct guest *g = p->state;
     const struct cpu_state *s = &t->live.now;
-    decode_around(p, &g->code, g->has_at ? g->at : state_pc(s), s->seg[SEG_CS].base,
-                  state_code_bits(s), NEIGHBOURS);
+    struct code_segment cs = state_code_segment(s);
+    decode_around(p, &g->code, g->has_at ? g->at : state_pc(s), &cs, state_code_bits(s),
+                  NEIGHBOURS);
     int to = g->code.here + by;
     if (to < 0 || to >= g->code.n)
         return;

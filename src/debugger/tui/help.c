@@ -149,7 +149,7 @@ void tui_draw_help(struct tui *t, const struct area *a)
     struct area page = { a->y + 1, a->x, a->h - 2, a->w };
     draw_clear(a);
     draw_rest(a, 0, 0, ROLE_FOCUS);
-    draw_text(a, 0, 1, ROLE_FOCUS, "help: j and k scroll, any other key ends it");
+    draw_text(a, 0, 1, ROLE_FOCUS, "help: j and k scroll, any other key closes it");
     pane_scroll(&t->help_top, n, page.h);
     help_all(&(struct help_page){ .t = t, .a = &page, .width = a->w });
     draw_format(a, a->h - 1, 1, ROLE_DIM, "%s", t->help_top + page.h < n ? "more below" : "");
@@ -162,7 +162,7 @@ void tui_draw_page(struct tui *t, const struct area *a)
     long n = 0, i = 0;
     draw_clear(a);
     draw_rest(a, 0, 0, ROLE_FOCUS);
-    draw_text(a, 0, 1, ROLE_FOCUS, "j and k scroll, any other key ends it");
+    draw_text(a, 0, 1, ROLE_FOCUS, "j and k scroll, any other key closes this");
     for (const char *p = t->page; *p; p++)
         n += *p == '\n';
     pane_scroll(&t->help_top, n, page.h);

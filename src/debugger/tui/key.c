@@ -34,7 +34,8 @@
  * (or the stream), and the number in the table.  Most need neither of the last two.
  */
 
-/* A guest that could still go on is lost with the TUI, so the first q only asks. */
+/* A guest that could still go on is lost with the TUI, so the first q only asks; then another q,
+ * or y, is yes. */
 static void ask_and_quit(struct tui *t, struct pane *p, int arg)
 {
     (void)p, (void)arg;
@@ -43,7 +44,7 @@ static void ask_and_quit(struct tui *t, struct pane *p, int arg)
     t->quit = !lives || t->live.asked;
     t->live.asked = true;
     if (!t->quit)
-        tui_say(t, ROLE_ERROR, "the guest is not over: q again ends it");
+        tui_say(t, ROLE_ERROR, "the guest is not over: end it? y or q again: yes; other keys: no");
 }
 
 /* A monitor that stands in a handler is to answer first; then the guest runs on by itself. */
@@ -344,7 +345,8 @@ const struct key tui_keys[] = {
     { '3', 0, NULL, "layout for debugging: many panes", choose_layout, 2, ALWAYS },
     { 'M', 0, NULL, "mouse on or off", toggle_mouse, 0, ALWAYS },
     { CTRL('l'), 0, NULL, "draw everything anew", redraw_all, 0, ALWAYS },
-    { 'q', KEY_F(10), "Quit", "quit", ask_and_quit, 0, ALWAYS },
+    { 'q', KEY_F(10), "Quit", "quit; if the guest is not over, it asks first: y or q again is yes",
+      ask_and_quit, 0, ALWAYS },
     { 0 }
 };
 
@@ -412,6 +414,8 @@ void tui_key(struct tui *t, int key)
         return;
     }
     t->message[0] = '\0';
+    if (t->live.asked && key == 'y')
+        key = 'q';
     if (key != 'q' && key != KEY_F(10))
         t->live.asked = false;
     if (t->prompt.kind)

@@ -195,6 +195,22 @@ void live_exit_back(struct tui *t)
         tui_say(t, ROLE_DIM, "there is no exit before");
 }
 
+/* The last words of `vitrine run`.  A guest that was taken back has none before it ends again. */
+bool tui_show_crash(struct tui *t)
+{
+    const char *words = t->link ? NULL : store_words(t->store);
+    char *text = t->link ? link_explain(t->link, t->o->symbols) : words ? strdup(words) : NULL;
+    if (!text)
+        return false;
+    free(t->page);
+    t->page = text;
+    t->help_top = 0;
+    t->help = false;
+    tui_say(t, ROLE_STRONG, "any key shows what led to it; :why tells this again%s",
+            t->link ? "; z is one instruction back, X an exit" : "");
+    return true;
+}
+
 /* It stands still: copy the registers, and tell everybody. */
 static void guest_has_stopped(struct tui *t)
 {
@@ -214,7 +230,8 @@ static void guest_has_stopped(struct tui *t)
     if (l->until)
         link_break_delete(t->link, l->until);   /* it is still there if another one stopped it */
     l->until = 0;
-    if (s->why != LINK_STEPPED)
+    bool crashed = tui_show_crash(t);
+    if (s->why != LINK_STEPPED && !crashed)
         tui_say(t, s->why == LINK_DIED ? ROLE_ERROR : ROLE_STRONG, "%s", s->text);
     for (unsigned i = 0; i < N_PANES; i++)
         if (t->pane[i].ops->guest_stopped)

@@ -122,25 +122,70 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* The top line: what is shown, on which engine and with which paging, and what the guest is
- * doing.  Less important words are left out of narrow terminals. */
-static void draw_top(struct tui *t, const struct area *a)
+/* The words of the top line: on the left what is shown, on which engine and with which paging;
+ * behind it what the guest is doing, or why it stopped. */
+struct top { char left[300], state[220]; };
+
+/* One more word on the left, two columns behind the others. */
+__attribute__((format(printf, 2, 3)))
+static void add_left(struct top *top, const char *fmt, ...)
+{
+    size_t n = strlen(top->left);
+    va_list ap;
+    n += (size_t)snprintf(top->left + n, sizeof top->left - n, "%s", n ? "  " : "");
+    va_start(ap, fmt);
+    vsnprintf(top->left + n, sizeof top->left - n, fmt, ap);
+    va_end(ap);
+}
+
+/* The left side without its `less` least important words. */
+static void make_left(struct tui *t, int w, unsigned less, struct top *top)
 {
     const char *engine = store_info(t->store, "engine"), *mmu = store_info(t->store, "mmu");
     const char *guest = store_info(t->store, "guest");
-    draw_rest(a, 0, 0, ROLE_BAR);
-    int x = draw_text(a, 0, 1, ROLE_BARKEY, a->w > 100 ? "vitrine  " : "");
-    x = draw_text(a, 0, x, ROLE_BAR, a->w > 140 ? t->o->name : base_name(t->o->name));
-    if (guest && a->w > 60 && strcmp(guest, t->o->name))
-        x = draw_format(a, 0, x, ROLE_BAR, "  guest %s", base_name(guest));
-    if (engine && a->w > 50)
-        x = draw_format(a, 0, x, ROLE_BAR, "  %s/%s", engine, mmu ? mmu : "?");
-    if (t->link) {
-        char state[200];
-        live_state_text(t, state, sizeof state);
-        draw_format(a, 0, x, live_running(t) ? ROLE_BARKEY : ROLE_BAR, "  %s", state);
-    } else if (store_warning(t->store)[0])
-        draw_format(a, 0, x, ROLE_BAR, "  (%s)", store_warning(t->store));
+    top->left[0] = '\0';
+    if (w > 100 && less < 1)
+        add_left(top, "vitrine");
+    if (less < 4)
+        add_left(top, "%s", w > 140 && less < 1 ? t->o->name : base_name(t->o->name));
+    if (guest && w > 60 && less < 2 && strcmp(guest, t->o->name))
+        add_left(top, "guest %s", base_name(guest));
+    if (engine && w > 50 && less < 3)
+        add_left(top, "%s/%s", engine, mmu ? mmu : "?");
+}
+
+/* Why the guest stopped is never cut: where both do not fit, words on the left are left out; and
+ * if that is not enough, the state has more lines.  Returns how many. */
+static int make_top(struct tui *t, int w, struct top *top)
+{
+    top->state[0] = '\0';
+    if (t->link)
+        live_state_text(t, top->state, sizeof top->state);
+    else if (store_warning(t->store)[0])
+        snprintf(top->state, sizeof top->state, "(%s)", store_warning(t->store));
+    draw_clean(top->state);
+    int state = draw_width(top->state);
+    for (unsigned less = 0; less < 5; less++) {
+        make_left(t, w, less, top);
+        if (draw_width(top->left) + 2 + state + 2 <= w)
+            return 1;
+    }
+    return state + 2 <= w ? 1 : state + 10 <= 2 * w ? 2 : 3;
+}
+
+static void draw_top(struct tui *t, const struct area *a, const struct top *top)
+{
+    enum role role = t->link && live_running(t) ? ROLE_BARKEY : ROLE_BAR;
+    for (int y = 0; y < a->h; y++)
+        draw_rest(a, y, 0, ROLE_BAR);
+    if (!top->left[0]) {
+        draw_wrapped(a, 0, role, top->state);
+        return;
+    }
+    bool brand = strncmp(top->left, "vitrine  ", 9) == 0;
+    int x = draw_text(a, 0, 1, ROLE_BARKEY, brand ? "vitrine  " : "");
+    x = draw_text(a, 0, x, ROLE_BAR, top->left + (brand ? 9 : 0));
+    draw_text(a, 0, x + 2, role, top->state);
 }
 
 /* The last line has four uses: a line being typed is the most important, then a message,
@@ -167,8 +212,10 @@ static void draw_all(struct tui *t)
 {
     int h, w, cursor_y = -1, cursor_x = 0;
     tui_term_size(&h, &w);
-    bool top = h >= 16, bottom = h >= 3 || t->prompt.kind || t->message[0];
-    struct area first = { 0, 0, 1, w }, last = { h - 1, 0, 1, w };
+    struct top words;
+    bool bottom = h >= 3 || t->prompt.kind || t->message[0];
+    int top = h >= 16 ? make_top(t, w, &words) : 0;
+    struct area first = { 0, 0, top, w }, last = { h - 1, 0, 1, w };
     struct area body = { top, 0, h - top - bottom, w };
     layout_arrange(t, &body);
     if (t->page)
@@ -178,7 +225,7 @@ static void draw_all(struct tui *t)
     else
         layout_draw(t);
     if (top)
-        draw_top(t, &first);
+        draw_top(t, &first, &words);
     if (bottom)
         draw_bottom(t, &last, &cursor_y, &cursor_x);
     tui_term_show(cursor_y, cursor_x);
@@ -385,6 +432,7 @@ int tui_run(const struct tui_options *o)
     tui_select(t, t->cursor, false);
     t->n_seen = tui_n_events(t);
     live_begin(t);
+    tui_show_crash(t);
     loop(t);
     tui_term_close();
     int status = t->status;

@@ -233,6 +233,10 @@ bool tui_begins_chain(const struct trace_event *e);
  */
 
 void live_begin(struct tui *t);                 /* once, before the loop                    */
+/* Has the guest crashed, or ended otherwise than it wanted?  Then a page over the panes says what
+ * happened first, at which instruction, what stood in the way and what to check; true. */
+bool tui_show_crash(struct tui *t);
+
 void live_poll(struct tui *t);                  /* take what has come from the VMM; only live */
 
 /* How many ms the loop may sleep before it polls again; -1: until link_fd() is readable. */
