@@ -238,11 +238,34 @@ static void explain_refused(const struct explain_input *in, FILE *out)
     fputs(".\n  `vitrine engines --machine` lists what this machine has.\n", out);
 }
 
+/* The run was ended from outside, or by a limit.  Mostly there is nothing to explain; but a CPU
+ * that is where there is no code, or whose stack is nowhere, will not come back. */
+static void explain_running(const struct explain_input *in, FILE *out)
+{
+    const struct delivery_step here = {
+        .type = EVENT_EXCEPTION, .vector = VEC_UD, .rip = in->cpu->rip,
+        .cs = in->cpu->seg[SEG_CS].sel, .ring = in->cpu->seg[SEG_CS].sel & 3,
+    };
+    const char *check = explain_check_running(in, &here);
+    if (!check)
+        return;
+    fputs("Why: the CPU has lost its way, and was at ", out);
+    say_code_at(in, in->cpu->rip, out);
+    fputs(".\n", out);
+    if (explain_is_runaway(in, &here))
+        explain_say_caller(in, out);
+    fprintf(out, "  What to check: %s\n", check);
+}
+
 static void say_end(const struct explain_input *in, FILE *out)
 {
     switch (in->stop) {
     case VM_TRIPLE_FAULT: explain_triple_fault(in, out); break;
     case VM_HALTED:       explain_halt(in, out); break;
+    case VM_LIMIT_INSNS:
+    case VM_LIMIT_EXITS:
+    case VM_INTERRUPTED:
+    case VM_TERMINATED:   explain_running(in, out); break;
     case VM_STRICT:       explain_refused(in, out); break;
     default:              break;
     }

@@ -179,8 +179,8 @@ static bool has_stack_in_code(const struct explain_input *in, const struct deliv
 static bool uses_segment_of_real_mode(const struct explain_input *in,
                                       const struct delivery_step *st)
 {
-    unsigned seg = in->chain->cause_at >> 32 & 7;
-    return st->type == EVENT_EXCEPTION && sign_is_protected(in) &&
+    unsigned seg = in->chain ? in->chain->cause_at >> 32 & 7 : 0;
+    return in->chain && st->type == EVENT_EXCEPTION && sign_is_protected(in) &&
            in->chain->cause == OBSTACLE_SEG_LIMIT && seg <= SEG_GS &&
            sign_is_of_real_mode(&in->cpu->seg[seg]);
 }
@@ -401,6 +401,24 @@ static const struct sign causes[] = {
 bool explain_is_runaway(const struct explain_input *in, const struct delivery_step *st)
 {
     return calls_null(in, st) || runs_through_nothing(in, st);
+}
+
+/* A CPU that has lost its way need not raise an exception: zeros are instructions too. */
+static const struct sign lost[] = {
+    { has_stack_nowhere,
+      "the stack pointer points to where there is no memory: what has set it? Or does a "
+      "recursion without end push, far beyond the stack? (LEAVE takes the stack pointer from "
+      "EBP.)" },
+    { runs_through_nothing_in_handler,
+      "there is no code: is the handler's address in the gate right, with both halves?" },
+    { runs_through_nothing,
+      "there is no code: has the CPU run on behind the end of a function, or was it sent here "
+      "by a jump, call or RET to a wrong address?" },
+};
+
+const char *explain_check_running(const struct explain_input *in, const struct delivery_step *st)
+{
+    return sign_find(lost, NELEM(lost), in, st);
 }
 
 const char *explain_check_cause(const struct explain_input *in, const struct delivery_step *st)

@@ -112,6 +112,9 @@ const char *explain_check_refusal(const struct explain_input *in);
 const char *explain_check_cause(const struct explain_input *in, const struct delivery_step *st);
 const char *explain_check_way(const struct explain_input *in, const struct delivery_step *st);
 
+/* The same of a CPU that is still running, as if its next instruction had raised an exception. */
+const char *explain_check_running(const struct explain_input *in, const struct delivery_step *st);
+
 /* Print the story of in->chain, which has at least one step. */
 void explain_chain(const struct explain_input *in, FILE *out);
 

@@ -178,5 +178,5 @@ static const char *const checks[N_OBSTACLES] = {
 
 const char *explain_check_refusal(const struct explain_input *in)
 {
-    return in->chain->cause < N_OBSTACLES ? checks[in->chain->cause] : NULL;
+    return in->chain && in->chain->cause < N_OBSTACLES ? checks[in->chain->cause] : NULL;
 }
