@@ -7,6 +7,7 @@
 
     kernel
 kmain:
+    movw $0x0b0f, 0             /* UD2: what lies there is the BIOS's business */
     xor %eax, %eax
 call:
     call *%eax
