@@ -313,6 +313,7 @@ cmd := \
     cmd/names.c \
     cmd/terminal.c \
     cmd/hints.c \
+    cmd/log_faults.c \
     cmd/session.c \
     cmd/session_gdb.c \
     cmd/gdb.c \

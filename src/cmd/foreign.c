@@ -19,7 +19,7 @@ static const struct { const char *word, *here; } known[] = {
     { "-s",          "--gdb tcp:1234, and the guest waits for gdb" },
     { "-S",          "--gdb WHERE, which waits before the first instruction" },
     { "-gdb",        "--gdb tcp:PORT or --gdb unix:PATH" },
-    { "-d",          "--trace FILE or --trace -, which logs exits, exceptions and interrupts" },
+    { "-d",          "--log-faults for exceptions; --trace FILE or --trace - for all else" },
     { "-D",          "--trace FILE" },
     { "-serial",     "nothing: the first serial line is this terminal" },
     { "-nographic",  "nothing: there is no window; Ctrl-A s shows the VGA text screen" },

@@ -45,6 +45,8 @@
       "of those only these kinds, for example EXIT,MARK")                                        \
     X(TRACE_INSNS, "trace-insns",  NULL,       LIVE | REPLAY,                                    \
       "and every instruction with the registers it changed (soft)")                              \
+    X(LOG_FAULTS,  "log-faults",   NULL,       RUN,                                              \
+      "print each exception with all registers, as QEMU's -d int does (soft)")                   \
     X(STAT,        "stat",         NULL,       RUN | REPLAY,                                     \
       "at the end, count exits by reason, port and place")                                       \
     X(TIMING,      "timing",       NULL,       LIVE,                                             \

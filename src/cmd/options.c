@@ -316,6 +316,7 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
     case OPT_KINDS:    return parse_kinds(arg, &o->kinds);
     case OPT_TRACE_INSNS: o->insns = true;      break;
     case OPT_SCREEN:   o->screen_dump = arg;    break;
+    case OPT_LOG_FAULTS: o->log_faults = true; c->exit_on |= UINT32_MAX; break;   /* exceptions */
     case OPT_STAT:     o->stat = true;          break;
     case OPT_TIMING:   c->timing = true;        break;
     case OPT_STRICT:   c->strict = true;        break;
@@ -408,6 +409,10 @@ static bool fits_together(enum option_user user, const struct run_options *o)
         host_say("--mmu shadow is for --cpu soft: under kvm the kernel translates");
     else if (c->engine == &engine_kvm && c->limit_insns)
         host_say("--limit-insns is for --cpu soft: kvm does not count instructions");
+    else if (c->engine == &engine_kvm && o->log_faults)
+        host_say("--log-faults is for --cpu soft: under kvm exceptions go to the guest unseen");
+    else if (o->log_faults && o->gdb)
+        host_say("--log-faults is for a run without --gdb, which has `monitor info regs`");
     else if (!options_exit_on_ok(c))
         return false;                   /* it has said so */
     else if (c->engine == &engine_kvm && o->insns)

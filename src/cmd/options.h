@@ -53,7 +53,7 @@ struct run_options {
     bool        insns;                  /* --trace-insns: every instruction too */
 
     /* Options without an argument, by their names. */
-    bool        stat, keyboard, quiet, check_shadow, gdb_cs_ip;
+    bool        stat, keyboard, quiet, check_shadow, log_faults, gdb_cs_ip;
     bool        batch, json, no_sandbox;
 
     /* Was this asked for by name?  Then a snapshot of another machine is refused. */

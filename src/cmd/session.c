@@ -33,6 +33,7 @@
 #include "base/trace.h"
 #include "base/vclock.h"
 #include "cmd/hints.h"
+#include "cmd/log_faults.h"
 #include "cmd/terminal.h"
 #include "debugger/report/explain.h"
 #include "debugger/report/last_words.h"
@@ -62,6 +63,7 @@ struct session {
     struct vm           *vm;
     struct terminal     *terminal;
     struct hints         hints;
+    uint64_t             n_faults;      /* --log-faults: so many were printed */
 
     /* The trace, and who reads it. */
     struct trace        *trace;
@@ -485,6 +487,15 @@ static void on_stuck(void *arg, const struct stuck_report *r)
     hint_stuck(&s->hints, r, s->symbols);
 }
 
+/* --log-faults */
+static void on_fault(void *arg, const struct vmexit *x)
+{
+    struct session *s = arg;
+    open_symbols(s);
+    terminal_flush(s->terminal);
+    log_fault(stderr, s->vm, x, s->n_faults++, s->symbols);
+}
+
 /* The machine with its hooks to this process: output to the terminal, input and waiting
  * through struct host_io, alarms by a timer of the host. */
 static bool build(struct session *s)
@@ -495,6 +506,10 @@ static bool build(struct session *s)
     c.timing = wants_timing(s);
     c.serial = c.debugcon = (struct char_sink){ terminal_put, s->terminal };
     c.alarm = host_alarm_at;
+    if (s->o->log_faults) {
+        c.on_fault = on_fault;
+        c.on_fault_arg = s;
+    }
     c.stuck = on_stuck;
     c.stuck_arg = s;
     s->hints = (struct hints){ .o = s->o, .terminal = s->terminal };

@@ -477,5 +477,7 @@ enum verdict vm_answer(struct vm *vm, struct vcpu *v, struct vmexit *x)
     vm->exits_by[i]++;
     enum verdict verdict = on_exit_reason[i](vm, v, x);
     stuck_note_exit(vm, x);
+    if (verdict == REFLECT && vm->cfg.on_fault)
+        vm->cfg.on_fault(vm->cfg.on_fault_arg, x);
     return verdict;
 }

@@ -85,6 +85,11 @@ struct vm_config {
     /* Called before an exit that is logged is answered, if set; with hook_arg. */
     void     (*before_answer)(void *arg, const struct vmexit *x);
 
+    /* Called when an exit is answered by an exception for the guest, if set; with on_fault_arg.
+     * The registers are as the instruction found them. */
+    void     (*on_fault)(void *arg, const struct vmexit *x);
+    void     *on_fault_arg;
+
     /* Called after every exit was concluded, if set. */
     void     (*after_exit)(void *arg);
     void     *after_exit_arg;
