@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/x86.h"
+#include "cpu/regs.h"
 #include "debugger/console/private.h"
 #include "debugger/symbols/symbols.h"
 
@@ -127,14 +129,39 @@ static bool whole_value(struct console *c, const char **args, uint64_t *value)
     return true;
 }
 
-/* Try FILE:LINE first, since `main.c:12` is no expression.  A star in front says, as in gdb, that
+/* CS:IP as it is shown, four hexadecimal digits and at least four: "07c0:0009".  *is_place says
+ * whether the word looks like that.  The base of a selector that CS does not hold is known in
+ * real and virtual-8086 mode only, where it is 16 times the selector. */
+static bool segment_address(struct console *c, const char **args, uint64_t *value, bool *is_place)
+{
+    static const char hex[] = "0123456789abcdefABCDEF";
+    size_t len = word_length(*args), n = strspn(*args, hex);
+    *is_place = n == 4 && (*args)[n] == ':' && len >= 9 && len <= 13 &&
+                strspn(*args + 5, hex) == len - 5;
+    if (!*is_place)
+        return false;
+    struct code_segment cs = state_code_segment(&c->cpu);
+    uint64_t sel = strtoull(*args, NULL, 16), ip = strtoull(*args + 5, NULL, 16);
+    bool shifts = !(c->cpu.cr0 & CR0_PE) || c->cpu.rflags & FLAG_VM;
+    if (sel != cs.sel && !shifts) {
+        fail(c, "the base of segment %04x is not known here: CS is %04x", (unsigned)sel, cs.sel);
+        return false;
+    }
+    *value = (uint32_t)((sel == cs.sel ? cs.base : sel << 4) + ip);
+    *args = skip_blanks(*args + len);
+    return true;
+}
+
+/* Try CS:IP and FILE:LINE first, since `main.c:12` is no expression.  A star in front says, as in gdb, that
  * an expression follows whose number is the address: `break *0x100010`, `break *main + 4`. */
 bool arg_address(struct console *c, const char **args, uint64_t *value)
 {
-    bool is_line;
+    bool is_line, is_place;
     if (**args == '*')
         return whole_value(c, args, value);
-    return line_address(c, args, value, &is_line) || (!is_line && arg_value(c, args, value));
+    if (segment_address(c, args, value, &is_place))
+        return true;
+    return !is_place && (line_address(c, args, value, &is_line) || (!is_line && arg_value(c, args, value)));
 }
 
 /* Not a plain number but an expression, so that `stepi rcx` works. */
@@ -160,5 +187,16 @@ char *address_text(struct console *c, uint64_t at, char *buf, size_t n)
     char name[150];
     symbols_format(c->o.symbols, at, name, sizeof name);
     snprintf(buf, n, name[0] ? "%#" PRIx64 " <%s>" : "%#" PRIx64, at, name);
+    return buf;
+}
+
+char *code_text(struct console *c, uint64_t at, char *buf, size_t n)
+{
+    struct code_segment cs = state_code_segment(&c->cpu);
+    char place[PLACE_MAX], name[200];
+    if (!cs.segmented)
+        return address_text(c, at, buf, n);
+    snprintf(buf, n, "%s (%s)", place_text((uint32_t)(at - cs.base), &cs, place, sizeof place),
+             address_text(c, at, name, sizeof name));
     return buf;
 }

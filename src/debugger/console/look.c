@@ -203,7 +203,7 @@ static void put_insn(struct console *c, gla_t at, const struct insn *i, const ui
         return;
     }
     fprintf(c->out, "%s %-38s %-24s %s\n", at == state_pc(&c->cpu) ? "=>" : "  ",
-            address_text(c, at, place, sizeof place), hex, i->text);
+            code_text(c, at, place, sizeof place), hex, i->text);
 }
 
 /* Instructions have 1 to 15 bytes; as many as can be read are given to the disassembler,

@@ -145,6 +145,10 @@ struct expr_machine console_machine(struct console *c);
 /* An address with the symbol it lies in, "0x1000 <main+2>", in buf, which is returned. */
 char *address_text(struct console *c, uint64_t at, char *buf, size_t n);
 
+/* The same of code in the segment that CS holds: where places are said as CS:IP it is
+ * "07c0:0009 (0x7c09 <main+0x2>)". */
+char *code_text(struct console *c, uint64_t at, char *buf, size_t n);
+
 /* How the trace's events are printed. */
 const struct trace_text *console_text(struct console *c);
 

@@ -36,7 +36,7 @@ static void next_instruction(struct console *c, char *buf, size_t n)
         avail = 0;
     disasm(bytes, (unsigned)avail, state_code_bits(&c->cpu), c->cpu.rip, c->cpu.seg[SEG_CS].base,
            c->o.symbols, &i);
-    snprintf(buf, n, "%s: %s", address_text(c, pc, place, sizeof place),
+    snprintf(buf, n, "%s: %s", code_text(c, pc, place, sizeof place),
              avail ? i.text : "no memory there");
     c->next_x = pc;
 }
