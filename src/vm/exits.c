@@ -38,6 +38,7 @@
 #include "mem/nested.h"
 #include "mem/shadow.h"
 #include "vm/pc.h"
+#include "vm/listening.h"
 #include "vm/vm.h"
 
 /* ---- what a machine starts with ---- */
@@ -278,6 +279,10 @@ static enum verdict on_io(struct vm *vm, struct vcpu *v, struct vmexit *x)
         claimed = bus_read(vm->ports, this_cpu(vm, v), x->io.port, x->io.size, &x->io.value);
     else
         claimed = bus_write(vm->ports, this_cpu(vm, v), x->io.port, x->io.size, x->io.value);
+    if (!x->io.in)
+        listening_note_out(vm, x->io.port);
+    else if (listening_note_in(vm, x->io.port, (uint8_t)x->io.value) && vm->cfg.room)
+        vm->cfg.room(vm->cfg.hook_arg);
     if (vm->cfg.strict && (!claimed || pc_lacks(x->io.port)))
         return refuse(vm, x, x->io.in ? "IN from port" : "OUT to port", x->io.port);
     return RETIRE;

@@ -10,13 +10,15 @@
 #include <errno.h>
 
 #include "io/uart.h"
+#include "vm/listening.h"
 #include "vm/pc.h"
 
 int host_io_give(struct host_io *io, enum input_kind kind, uint8_t byte)
 {
-    int err = input_give(io->vm, kind, byte);
+    int err = listening_now(io->vm, kind) ? input_give(io->vm, kind, byte) : -EAGAIN;
     if (err == -EAGAIN)
         return err;
+    listening_given(io->vm, kind);
     io->ops->note_byte(io->arg, io->hook, kind, byte);
     return 0;
 }
@@ -26,8 +28,11 @@ static void play(struct host_io *io)
 {
     enum input_kind kind;
     uint8_t byte;
-    while (input_play_byte(io->log, io->hook, &kind, &byte))
+    while (input_play_byte(io->log, io->hook, &kind, &byte)) {
+        listening_now(io->vm, kind);            /* what it has noted then, it notes now */
         input_give(io->vm, kind, byte);
+        listening_given(io->vm, kind);
+    }
 }
 
 static void take_input(struct host_io *io, enum input_hook hook)
@@ -95,6 +100,7 @@ void host_io_hook(struct host_io *io, struct vm_config *c)
     io->hook = INPUT_ROOM;
     c->poll = on_poll;
     c->idle = on_idle;
+    c->room = on_room;
     c->hook_arg = io;
 }
 

@@ -298,9 +298,8 @@ uint8_t pc_ack_irq(struct pc *pc, uint64_t *cause)
     return ack.vector;
 }
 
-/* The lines that the 8259As' masks let through, bit n for line n.  The mask registers are read like
- * a guest's IN from 21h and A1h. */
-static unsigned open_lines(struct pc *pc)
+/* The mask registers are read like a guest's IN from 21h and A1h. */
+unsigned pc_open_lines(struct pc *pc)
 {
     const struct bus_access imr1 = { .off = 1, .size = 1 }, imr2 = { .off = 3, .size = 1 };
     const struct pic *pic = pc_pic(pc);
@@ -310,7 +309,7 @@ static unsigned open_lines(struct pc *pc)
 /* The timer may go on ticking for ever behind a mask: it wakes nobody. */
 uint64_t pc_next_wake_ns(struct pc *pc)
 {
-    unsigned open = open_lines(pc);
+    unsigned open = pc_open_lines(pc);
     uint64_t next = VCLOCK_NEVER;
     for (size_t i = 0; i < N_DEVICES; i++)
         for (size_t pin = 0; pin < SLOT_PINS; pin++) {

@@ -35,6 +35,9 @@ struct i8042 *pc_keyboard(struct pc *pc);
  * vector; *cause is the trace event that the interrupt comes from (0: none, or not traced). */
 uint8_t pc_ack_irq(struct pc *pc, uint64_t *cause);
 
+/* The lines that the 8259As' masks let through, bit n for line n. */
+unsigned pc_open_lines(struct pc *pc);
+
 /* When the next timer runs that could interrupt the CPU, as the 8259A's masks are now; or
  * VCLOCK_NEVER. */
 uint64_t pc_next_wake_ns(struct pc *pc);

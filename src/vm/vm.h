@@ -14,6 +14,7 @@
 #include "cpu/vcpu.h"
 #include "io/device.h"
 #include "io/oddity.h"
+#include "vm/listening.h"
 #include "vm/load.h"
 #include "vm/stuck.h"
 
@@ -72,6 +73,9 @@ struct vm_config {
 
     /* Called every POLL_NS of virtual time: look for input. */
     void     (*poll)(void *arg);
+
+    /* Called when the guest begins to poll for input: look for some. */
+    void     (*room)(void *arg);
 
     /* Ask for a kick at this host time; needed by engines that cannot count. */
     void     (*alarm)(uint64_t host_ns);
@@ -148,6 +152,7 @@ struct vm {
     uint64_t     n_exits, n_irqs;
     uint64_t     exits_by[N_EXITS];
     uint64_t     n_oddities[N_ODDITIES];    /* what it should not have done: io/oddity.h */
+    struct listening listening;     /* does it want what is typed? */
     /* Of two machines in lockstep (vm/lockstep.c): */
     bool         in_lockstep;       /* it depends on the other: no snapshot, no going back       */
     uint64_t     sync_insns;        /* exit at every multiple of so many instructions; 0: no     */
