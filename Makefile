@@ -306,9 +306,12 @@ lab := \
     lab/rule.c \
     lab/run.c \
     lab/grade.c \
-    lab/grade_print.c
+    lab/grade_print.c \
+    lab/similar.c \
+    lab/class_table.c
 cmd := \
     cmd/lab.c \
+    cmd/lab_class.c \
     cmd/options.c \
     cmd/foreign.c \
     cmd/names.c \

@@ -22,10 +22,7 @@
 
 #include "base/host.h"
 #include "cmd/cmd.h"
-#include "lab/build.h"
-#include "lab/grade.h"
-
-#define CANNOT 125
+#include "cmd/lab.h"
 
 static const char usage[] =
     "usage: vitrine lab list\n"
@@ -42,6 +39,9 @@ static const char usage[] =
     "  --json FILE    write Gradescope's results.json\n"
     "  --answers FILE lines NAME: ANSWER, to the questions of the lab\n"
     "  --cc COMMAND   the compiler and its flags (default \"gcc -O2\")\n"
+    "  --class FOLDER grade: every FILE.c, or NAME/FILE.c, in it, on all processors; results,\n"
+    "                 a table as CSV and a web page go below FOLDER/results; what is there\n"
+    "                 already is not graded again\n"
     "  --few          try: only every third of the solutions\n"
     "  --help         this help\n"
     "\nexit status: 0 all points; 1 some are missing; 2 bad usage; 125 the host or a file was in\n"
@@ -50,18 +50,6 @@ static const char usage[] =
     "  vitrine lab start 7 pic.c\n"
     "  vitrine lab check 7 pic.c\n"
     "  vitrine lab grade 7 pic.c --seed 4711 --json results.json\n";
-
-/* The command line, and what is found by it. */
-struct lab {
-    const char *verb, *file, *json, *answers, *compiler;
-    uint64_t    seed;
-    bool        few;                /* try: one mutant in three */
-    struct lab_folders folders;
-    struct lab_place   place;
-    struct lab_spec    spec;
-    const char *answer[LAB_RULES];          /* point into answer_text */
-    char        answer_text[LAB_RULES][80];
-};
 
 /* ---- where everything is ---- */
 
@@ -188,7 +176,7 @@ static int write_form(struct lab *l, const char *to)
     FILE *f = fopen(to, "wxe");
     if (!f) {
         host_say("%s: %s", to, strerror(errno));
-        return CANNOT;
+        return LAB_CANNOT;
     }
     fprintf(f, "# Lab %s: %s\n", l->spec.id, l->spec.title);
     for (unsigned i = 0; i < l->spec.n_rules; i++)
@@ -210,12 +198,12 @@ static int start(struct lab *l)
     const char *to = l->file ? l->file : name ? name + 1 : l->spec.cut;
     if (access(to, F_OK) == 0) {
         host_say("%s is there already; it is not overwritten", to);
-        return CANNOT;
+        return LAB_CANNOT;
     }
     int cuts = lab_write_starter(&l->folders, &l->spec, to, why, sizeof why);
     if (cuts < 0) {
         host_say("%s", why);
-        return CANNOT;
+        return LAB_CANNOT;
     }
     printf("%s: %d places are yours to write.  Read %s/README.md, then\n"
            "    vitrine lab check %s %s\n", to, cuts, l->folders.lab, l->spec.id, to);
@@ -234,7 +222,7 @@ static int explain(struct lab *l)
 }
 
 /* Build and grade one source.  0; 1 it does not compile (said is what the compiler said, and
- * there are no points); or CANNOT, and the user has been told. */
+ * there are no points); or LAB_CANNOT, and the user has been told. */
 static int grade_source(struct lab *l, const char *source, struct lab_grade *g, char *said,
                         size_t bytes)
 {
@@ -247,7 +235,7 @@ static int grade_source(struct lab *l, const char *source, struct lab_grade *g, 
     if (!lab_grade(g, &l->spec, &l->place, program, l->seed, l->answer, why, sizeof why))
         return 0;
     host_say("%s", why);
-    return CANNOT;
+    return LAB_CANNOT;
 }
 
 static int write_json(struct lab *l, struct lab_grade *g)
@@ -256,16 +244,18 @@ static int write_json(struct lab *l, struct lab_grade *g)
     if (f && lab_grade_json(g, f) == 0 && fclose(f) == 0)
         return 0;
     host_say("%s: %s", l->json, strerror(errno));
-    return CANNOT;
+    return LAB_CANNOT;
 }
 
 static int grade(struct lab *l)
 {
     static struct lab_grade g;
     char said[8000], source[PATH_MAX];
+    if (l->class_folder)
+        return lab_class(l);
     if (!l->file || !realpath(l->file, source)) {
         host_say("%s: %s", l->file ? l->file : "of which file?", l->file ? strerror(errno) : "");
-        return CANNOT;
+        return LAB_CANNOT;
     }
     int status = grade_source(l, source, &g, said, sizeof said);
     if (status == 1)
@@ -274,8 +264,8 @@ static int grade(struct lab *l)
         lab_grade_print(&g, stdout);
         status = g.points < lab_spec_points(&l->spec);
     }
-    if (status < CANNOT && l->json && write_json(l, &g))
-        status = CANNOT;
+    if (status < LAB_CANNOT && l->json && write_json(l, &g))
+        status = LAB_CANNOT;
     lab_grade_free(&g);
     return status;
 }
@@ -339,7 +329,7 @@ static int try_answers(struct lab *l)
     for (unsigned with = 0; with < 2; with++) {
         l->file = with ? path : "/dev/null";
         if (!read_answers(l) || grade_source(l, NULL, &g, NULL, 0))
-            return CANNOT;
+            return LAB_CANNOT;
         bool right = g.points == (with ? most : 0);
         printf("%-4s %5.4g of %u  %s\n", right ? "ok" : "BAD", g.points, most,
                with ? "the right answers" : "no answers");
@@ -401,9 +391,12 @@ static int parse(struct lab *l, int argc, char **argv)
         { "seed", required_argument, NULL, 's' }, { "json", required_argument, NULL, 'j' },
         { "answers", required_argument, NULL, 'a' }, { "cc", required_argument, NULL, 'c' },
         { "few", no_argument, NULL, 'f' },
+        { "class", required_argument, NULL, 'C' },
         { "help", no_argument, NULL, 'h' }, { 0 },
     };
-    *l = (struct lab){ .seed = 1, .compiler = "gcc -O2" };
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    *l = (struct lab){ .seed = 1, .compiler = "gcc -O2",
+                       .place.seats = { n > 0 ? (unsigned)n : 1, 0 } };
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1; )
         switch (c) {
         case 's': l->seed = strtoull(optarg, NULL, 0); break;
@@ -411,6 +404,7 @@ static int parse(struct lab *l, int argc, char **argv)
         case 'a': l->answers = optarg; break;
         case 'c': l->compiler = optarg; break;
         case 'f': l->few = true; break;
+        case 'C': l->class_folder = optarg; break;
         case 'h': fputs(usage, stdout); return -1;
         default:  return bad_usage("that is no option of `vitrine lab`");
         }
@@ -435,14 +429,14 @@ int cmd_lab(int argc, char **argv)
     if (status)
         return status < 0 ? 0 : status;
     if (!find_root(&l))
-        return CANNOT;
+        return LAB_CANNOT;
     if (strcmp(l.verb, "list") == 0)
         return list(&l);
     for (size_t i = 0; i < NELEM(verbs); i++)
         if (strcmp(l.verb, verbs[i].name) == 0) {
             if (!find_lab(&l) || !read_spec(&l) ||
                 (verbs[i].runs && (!read_answers(&l) || !make_work(&l))))
-                status = CANNOT;
+                status = LAB_CANNOT;
             else
                 status = verbs[i].run(&l);
             lab_spec_free(&l.spec);

@@ -11,22 +11,16 @@
 
 #define LEAST_EXITS 1000        /* a short guest may well take some more than its reference */
 
-static unsigned processors(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (unsigned)n : 1;
-}
-
 /* One job for each guest.  `name` tells the traces apart. */
-static void prepare(struct lab_job *jobs, const struct lab_spec *spec, const struct lab_place *p,
-                    char image[][PATH_MAX], const char *name, uint64_t seed)
+static void prepare(struct lab_grade *g, struct lab_job *jobs, const struct lab_place *p,
+                    const char *name)
 {
-    for (unsigned i = 0; i < spec->n_guests; i++) {
-        const struct lab_guest *g = &spec->guest[i];
-        snprintf(image[i], PATH_MAX, "%.2000s/%.200s.elf", p->guests, g->image);
-        jobs[i] = (struct lab_job){ .guest = g, .monitor = p->vitrine, .image = image[i],
-                                    .seed = seed, .wall_s = spec->wall_s };
-        snprintf(jobs[i].trace, PATH_MAX, "%.2000s/%.200s.%s.trace", p->work, g->name, name);
+    for (unsigned i = 0; i < g->spec->n_guests; i++) {
+        const struct lab_guest *guest = &g->spec->guest[i];
+        snprintf(g->image[i], PATH_MAX, "%.2000s/%.200s.elf", p->guests, guest->image);
+        jobs[i] = (struct lab_job){ .guest = guest, .monitor = p->vitrine, .image = g->image[i],
+                                    .seed = g->seed, .wall_s = g->spec->wall_s };
+        snprintf(jobs[i].trace, PATH_MAX, "%.2000s/%.200s.%s.trace", p->work, guest->name, name);
     }
 }
 
@@ -66,33 +60,47 @@ static int judge(struct lab_grade *g, const char *const *answer, char *why, size
     return 0;
 }
 
+int lab_grade_reference(struct lab_grade *g, const struct lab_spec *spec,
+                        const struct lab_place *place, uint64_t seed, char *why, size_t n)
+{
+    memset(g, 0, sizeof *g);
+    g->spec = spec;
+    g->seed = seed;
+    prepare(g, g->reference, place, "reference");
+    int err = lab_run_all(g->reference, spec->n_guests, place->seats, why, n);
+    for (unsigned i = 0; !err && i < spec->n_guests; i++)
+        if (!g->reference[i].run.trace) {
+            snprintf(why, n, "the reference run of %s made no trace: %s",
+                     g->reference[i].guest->name, g->reference[i].run.output);
+            err = -EIO;
+        }
+    return err;
+}
+
+int lab_grade_submission(struct lab_grade *g, const struct lab_place *place,
+                         const char *submission, const char *const *answer, char *why, size_t n)
+{
+    int err = 0;
+    g->points = 0;
+    if (g->spec->cut) {
+        prepare(g, g->job, place, "submission");
+        for (unsigned i = 0; i < g->spec->n_guests; i++) {
+            g->job[i].limit_exits = exits_allowed(g->spec, &g->reference[i]);
+            g->job[i].submission = submission;
+            g->job[i].monitor = submission ? place->monitor : place->vitrine;
+        }
+        err = lab_run_all(g->job, g->spec->n_guests, place->seats, why, n);
+    } else                          /* nothing of the student's runs */
+        memcpy(g->job, g->reference, sizeof g->job);
+    return err ? err : judge(g, answer, why, n);
+}
+
 int lab_grade(struct lab_grade *g, const struct lab_spec *spec, const struct lab_place *place,
               const char *submission, uint64_t seed, const char *const *answer,
               char *why, size_t n)
 {
-    static char image[LAB_GUESTS][PATH_MAX];
-    memset(g, 0, sizeof *g);
-    g->spec = spec;
-    prepare(g->reference, spec, place, image, "reference", seed);
-    prepare(g->job, spec, place, image, "submission", seed);
-    int err = lab_run_all(g->reference, spec->n_guests, processors(), why, n);
-    for (unsigned i = 0; !err && i < spec->n_guests; i++) {
-        struct lab_job *j = &g->job[i];
-        j->limit_exits = exits_allowed(spec, &g->reference[i]);
-        j->submission = submission;
-        if (submission)
-            j->monitor = place->monitor;
-        if (!g->reference[i].run.trace) {
-            snprintf(why, n, "the reference run of %s made no trace: %s", j->guest->name,
-                     g->reference[i].run.output);
-            err = -EIO;
-        }
-    }
-    if (!spec->cut)                 /* nothing of the student's runs */
-        memcpy(g->job, g->reference, sizeof g->job);
-    else
-        err = err ? err : lab_run_all(g->job, spec->n_guests, processors(), why, n);
-    return err ? err : judge(g, answer, why, n);
+    int err = lab_grade_reference(g, spec, place, seed, why, n);
+    return err ? err : lab_grade_submission(g, place, submission, answer, why, n);
 }
 
 void lab_grade_free(struct lab_grade *g)

@@ -16,6 +16,7 @@ struct lab_place {
     char monitor[PATH_MAX];         /* the program with the stand-in               */
     char guests[PATH_MAX];          /* NAME.elf                                    */
     char work[PATH_MAX];            /* a folder for traces; it exists              */
+    struct lab_seats seats;
 };
 
 struct lab_grade {
@@ -24,6 +25,8 @@ struct lab_grade {
     struct lab_finding finding[LAB_RULES];
     unsigned guest_of[LAB_RULES];   /* whose trace finding.event is in            */
     double   points;
+    uint64_t seed;
+    char     image[LAB_GUESTS][PATH_MAX];
 };
 
 /* Run the submission (a static executable; NULL: the real source, as a reference against
@@ -32,6 +35,13 @@ struct lab_grade {
 int lab_grade(struct lab_grade *g, const struct lab_spec *spec, const struct lab_place *place,
               const char *submission, uint64_t seed, const char *const *answer,
               char *why, size_t n);
+
+/* The two halves of it: the reference runs, which are the same for a whole class; and the
+ * submission's, with traces below `work`, on these seats.  Of answers there is only the second. */
+int lab_grade_reference(struct lab_grade *g, const struct lab_spec *spec,
+                        const struct lab_place *place, uint64_t seed, char *why, size_t n);
+int lab_grade_submission(struct lab_grade *g, const struct lab_place *place,
+                         const char *submission, const char *const *answer, char *why, size_t n);
 
 void lab_grade_free(struct lab_grade *g);
 

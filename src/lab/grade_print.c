@@ -42,6 +42,10 @@ static void print_finding(const struct lab_grade *g, unsigned r, FILE *out)
     const struct lab_rule *rule = &g->spec->rule[r];
     const struct lab_finding *f = &g->finding[r];
     const struct lab_job *j = &g->job[g->guest_of[r]];
+    if (!j->guest) {
+        fprintf(out, "      It does not compile.\n");
+        return;
+    }
     fprintf(out, "      %s: %s.\n", j->guest->name, f->text);
     if (rule->say)
         fprintf(out, "      %s\n", rule->say);

@@ -39,7 +39,7 @@ struct active {
     int             watch;          /* a pidfd: readable when the monitor has ended     */
     int             output;         /* a memory file                                    */
     uint64_t        deadline_ns;
-    unsigned        cpu;
+    unsigned        cpu, seat;
 };
 
 /* ---- files in memory ---- */
@@ -228,28 +228,30 @@ static unsigned finish_one(struct active *active, unsigned n, bool *was_late)
     }
 }
 
-int lab_run_all(struct lab_job *jobs, unsigned n, unsigned at_a_time, char *why, size_t bytes)
+int lab_run_all(struct lab_job *jobs, unsigned n, struct lab_seats seats, char *why,
+                size_t bytes)
 {
     struct active active[MAX_AT_ONCE];
     unsigned running = 0, next = 0;
     int err = 0;
-    at_a_time = at_a_time > MAX_AT_ONCE ? MAX_AT_ONCE : at_a_time ? at_a_time : 1;
+    unsigned most = seats.at_a_time < MAX_AT_ONCE ? seats.at_a_time : MAX_AT_ONCE;
     bool busy[MAX_AT_ONCE] = { false };
     bool late = false;
     while ((next < n && !err) || running) {
         for (; late && next < n; next++)
             say_end(&jobs[next], "not run: another guest had to be stopped after %d seconds",
                     (int)jobs[next].wall_s);
-        if (next < n && running < at_a_time && !err) {
-            unsigned cpu = 0;
-            while (busy[cpu])
-                cpu++;
-            err = start(&active[running], &jobs[next++], cpu, why, bytes);
-            busy[cpu] = !err;
+        if (next < n && running < most && !err) {
+            unsigned seat = 0;
+            while (busy[seat])
+                seat++;
+            err = start(&active[running], &jobs[next++], seats.first + seat, why, bytes);
+            active[running].seat = seat;
+            busy[seat] = !err;
             running += !err;
         } else if (running) {
             unsigned i = finish_one(active, running, &late);
-            busy[active[i].cpu] = false;
+            busy[active[i].seat] = false;
             active[i] = active[--running];
         }
     }

@@ -32,9 +32,16 @@ struct lab_job {
     char        ended[100];             /* what run.ended points to                   */
 };
 
-/* Run all, at most `at_a_time` at once.  0; or -errno and a sentence in why: the grader's own
+/* Where runs are made. */
+struct lab_seats {
+    unsigned at_a_time;         /* how many side by side                              */
+    unsigned first;             /* the processor of the first; the others are on the next ones */
+};
+
+/* Run all.  0; or -errno and a sentence in why: the grader's own
  * trouble, never the submission's.  lab_job_free() each in any case. */
-int lab_run_all(struct lab_job *jobs, unsigned n, unsigned at_a_time, char *why, size_t bytes);
+int lab_run_all(struct lab_job *jobs, unsigned n, struct lab_seats seats, char *why,
+                size_t bytes);
 
 void lab_job_free(struct lab_job *job);
 

@@ -1,0 +1,325 @@
+/*
+ * cmd/lab_class.c -- `vitrine lab grade N --class FOLDER`: a whole class at once.
+ *
+ * A submission is FOLDER/NAME.c, or FOLDER/NAME/ with a file of the cut part's name in it.  The
+ * reference runs are made once.  Then each submission is graded by a process of its own, as many
+ * at a time as there are processors, which leaves results/NAME.json and NAME.txt, the first one
+ * last and under another name until it is whole.  So a run that was interrupted goes on where it
+ * was: what has its JSON is not graded again.
+ */
+#include "cmd/lab.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/host.h"
+#include "lab/class_table.h"
+
+#define MAX_SUBMISSIONS 4096
+#define MAX_SOURCE      (1u << 20)
+
+struct submission {
+    char  name[128];
+    char  source[PATH_MAX];
+    pid_t pid;                      /* of the process that grades it; 0: none */
+    unsigned seat;
+};
+
+struct class {
+    struct lab *l;
+    struct lab_grade reference;
+    struct submission *s;
+    size_t n;
+    char   results[PATH_MAX];
+};
+
+/* results/NAME.SUFFIX */
+static void result_path(const struct class *c, const struct submission *s, const char *suffix,
+                        char *path)
+{
+    snprintf(path, PATH_MAX, "%.3500s/%s.%s", c->results, s->name, suffix);
+}
+
+/* ---- which there are ---- */
+
+static const char *part_name(const struct lab *l)
+{
+    const char *slash = strrchr(l->spec.cut, '/');
+    return slash ? slash + 1 : l->spec.cut;
+}
+
+/* NAME.c, or NAME/part.c. */
+static bool is_submission(const struct class *c, const char *entry, struct submission *s)
+{
+    size_t n = strlen(entry);
+    struct stat st;
+    if (entry[0] == '.' || n >= sizeof s->name)
+        return false;
+    snprintf(s->name, sizeof s->name, "%s", entry);
+    snprintf(s->source, PATH_MAX, "%.3000s/%.127s", c->l->class_folder, entry);
+    if (stat(s->source, &st))
+        return false;
+    if (S_ISREG(st.st_mode) && n > 2 && strcmp(entry + n - 2, ".c") == 0) {
+        s->name[n - 2] = 0;
+        return true;
+    }
+    snprintf(s->source, PATH_MAX, "%.3000s/%.127s/%.200s", c->l->class_folder, entry,
+             part_name(c->l));
+    return S_ISDIR(st.st_mode) && access(s->source, R_OK) == 0;
+}
+
+static bool find_submissions(struct class *c)
+{
+    struct dirent **entry;
+    int n = scandir(c->l->class_folder, &entry, NULL, alphasort);
+    if (n < 0) {
+        host_say("%s: %s", c->l->class_folder, strerror(errno));
+        return false;
+    }
+    c->s = calloc((size_t)n + 1, sizeof *c->s);
+    for (int i = 0; i < n; i++) {
+        if (c->s && c->n < MAX_SUBMISSIONS && is_submission(c, entry[i]->d_name, &c->s[c->n]))
+            c->n++;
+        free(entry[i]);
+    }
+    free(entry);
+    if (!c->n)
+        host_say("%s has no submission: neither NAME.c nor NAME/%s", c->l->class_folder,
+                 part_name(c->l));
+    return c->n > 0;
+}
+
+/* ---- one submission, in a process of its own ---- */
+
+static bool write_results(struct class *c, const struct submission *s, struct lab_grade *g,
+                          const char *said)
+{
+    char json[PATH_MAX], text[PATH_MAX], part[PATH_MAX];
+    result_path(c, s, "json", json);
+    result_path(c, s, "txt", text);
+    result_path(c, s, "part", part);
+    FILE *t = fopen(text, "we"), *j = fopen(part, "we");
+    bool ok = t && j;
+    if (ok && said)
+        fprintf(t, "it does not compile:\n%s", said);
+    else if (ok)
+        lab_grade_print(g, t);
+    ok = ok && lab_grade_json(g, j) == 0;
+    if (t)
+        ok &= fclose(t) == 0;
+    if (j)
+        ok &= fclose(j) == 0;
+    return ok && rename(part, json) == 0;
+}
+
+/* Take away a folder of files. */
+static void remove_folder(const char *path)
+{
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d)); )
+        if (e->d_name[0] != '.')
+            unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
+    rmdir(path);
+}
+
+/* The reference's traces are read here, too: a child has them as its parent left them. */
+static int grade_one(struct class *c, const struct submission *s)
+{
+    struct lab *l = c->l;
+    struct lab_grade *g = &c->reference;
+    char said[8000], why[400], program[PATH_MAX + 16];
+    snprintf(l->folders.work, PATH_MAX, "%.3000s/%s.work", c->results, s->name);
+    if (mkdir(l->folders.work, 0700) && errno != EEXIST)
+        return LAB_CANNOT;
+    memcpy(l->place.work, l->folders.work, PATH_MAX);
+    l->place.seats = (struct lab_seats){ 1, s->seat };
+    int err = lab_build(&l->folders, s->source, l->compiler, said, sizeof said);
+    snprintf(program, sizeof program, "%s/submission", l->folders.work);
+    bool compiles = !err;
+    if (compiles && lab_grade_submission(g, &l->place, program, l->answer, why, sizeof why)) {
+        host_say("%s: %s", s->name, why);
+        return LAB_CANNOT;
+    }
+    bool ok = write_results(c, s, g, compiles ? NULL : said);
+    remove_folder(l->folders.work);
+    return ok ? 0 : LAB_CANNOT;
+}
+
+/* ---- all of them ---- */
+
+static void show_progress(const struct class *c, size_t done, size_t skipped)
+{
+    enum { WIDTH = 40 };
+    if (!isatty(STDERR_FILENO))
+        return;
+    int bar = (int)(WIDTH * done / c->n);
+    fprintf(stderr, "\r[%.*s%*s] %zu of %zu (%zu were there)", bar,
+            "########################################", WIDTH - bar, "", done, c->n, skipped);
+    if (done == c->n)
+        fputc('\n', stderr);
+}
+
+static bool is_graded(const struct class *c, const struct submission *s)
+{
+    char json[PATH_MAX];
+    result_path(c, s, "json", json);
+    return access(json, R_OK) == 0;
+}
+
+static void start_one(struct class *c, struct submission *s, unsigned seat)
+{
+    s->seat = seat;
+    s->pid = fork();
+    if (s->pid == 0)
+        _exit(grade_one(c, s));
+}
+
+/* Wait for any of them: its seat is free then. */
+static unsigned wait_for_one(struct class *c)
+{
+    int status;
+    pid_t pid = waitpid(-1, &status, 0);
+    for (size_t i = 0; i < c->n; i++)
+        if (c->s[i].pid == pid) {
+            c->s[i].pid = 0;
+            return c->s[i].seat;
+        }
+    return 0;
+}
+
+static void grade_all(struct class *c)
+{
+    unsigned seats = c->l->place.seats.at_a_time, running = 0;
+    size_t done = 0, skipped = 0;
+    for (size_t next = 0; next < c->n || running; ) {
+        if (next < c->n && is_graded(c, &c->s[next])) {
+            next++, skipped++, done++;
+        } else if (next < c->n && running < seats) {
+            start_one(c, &c->s[next++], running++);
+        } else {
+            unsigned seat = wait_for_one(c);
+            done++, running--;
+            if (next < c->n && !is_graded(c, &c->s[next])) {
+                start_one(c, &c->s[next++], seat);
+                running++;
+            }
+        }
+        show_progress(c, done, skipped);
+    }
+}
+
+/* ---- the table ---- */
+
+static char *read_text(const char *path)
+{
+    void *bytes = NULL;
+    uint64_t size;
+    char why[200];
+    char *text = NULL;
+    if (host_read_file(path, MAX_SOURCE, &bytes, &size, why, sizeof why))
+        return NULL;
+    text = malloc(size + 1);
+    if (text) {
+        memcpy(text, bytes, size);
+        text[size] = 0;
+    }
+    free(bytes);
+    return text;
+}
+
+static void fill_row(const struct class *c, const struct submission *s,
+                     const struct fingerprints *starter, struct class_row *row)
+{
+    char path[PATH_MAX];
+    result_path(c, s, "json", path);
+    char *json = read_text(path), *source = read_text(s->source);
+    snprintf(row->name, sizeof row->name, "%s", s->name);
+    if (!json || !class_row_read(row, &c->l->spec, json))
+        snprintf(row->note, sizeof row->note, "not graded: results/%s.txt", s->name);
+    if (source && fingerprints_make(&row->prints, source))
+        fingerprints_without(&row->prints, starter);
+    free(json);
+    free(source);
+}
+
+static bool write_tables(struct class *c, const struct class_row *rows)
+{
+    char path[PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/class.csv", c->results);
+    FILE *csv = fopen(path, "we");
+    snprintf(path, sizeof path, "%s/class.html", c->results);
+    FILE *html = fopen(path, "we");
+    if (csv)
+        class_table_csv(&c->l->spec, rows, c->n, csv);
+    if (html)
+        class_table_html(&c->l->spec, rows, c->n, html);
+    bool ok = csv && html;
+    if (csv)
+        ok &= fclose(csv) == 0;
+    if (html)
+        ok &= fclose(html) == 0;
+    if (ok)
+        printf("%zu submissions: %s/class.csv and class.html\n", c->n, c->results);
+    else
+        host_say("cannot write the table: %s", strerror(errno));
+    return ok;
+}
+
+static bool make_tables(struct class *c)
+{
+    struct fingerprints starter = { 0 };
+    char path[PATH_MAX + 16], why[PATH_MAX + 100];
+    struct class_row *rows = calloc(c->n, sizeof *rows);
+    snprintf(path, sizeof path, "%s/starter.c", c->l->folders.work);
+    if (lab_write_starter(&c->l->folders, &c->l->spec, path, why, sizeof why) > 0) {
+        char *text = read_text(path);
+        if (text)
+            fingerprints_make(&starter, text);
+        free(text);
+    }
+    for (size_t i = 0; rows && i < c->n; i++)
+        fill_row(c, &c->s[i], &starter, &rows[i]);
+    bool ok = rows && write_tables(c, rows);
+    for (size_t i = 0; rows && i < c->n; i++)
+        fingerprints_free(&rows[i].prints);
+    fingerprints_free(&starter);
+    free(rows);
+    return ok;
+}
+
+int lab_class(struct lab *l)
+{
+    static struct class c;
+    char why[400];
+    c.l = l;
+    if (!l->spec.cut) {
+        host_say("lab %s is one of answers: there is nothing to build", l->spec.id);
+        return LAB_CANNOT;
+    }
+    if (!find_submissions(&c))
+        return LAB_CANNOT;
+    snprintf(c.results, PATH_MAX, "%.3000s/results", l->class_folder);
+    if (mkdir(c.results, 0777) && errno != EEXIST) {
+        host_say("%s: %s", c.results, strerror(errno));
+        return LAB_CANNOT;
+    }
+    char kept[PATH_MAX];
+    memcpy(kept, l->folders.work, PATH_MAX);
+    int err = lab_grade_reference(&c.reference, &l->spec, &l->place, l->seed, why, sizeof why);
+    if (err)
+        host_say("%s", why);
+    else
+        grade_all(&c);
+    bool ok = !err && make_tables(&c);
+    lab_grade_free(&c.reference);
+    remove_folder(kept);
+    free(c.s);
+    return ok ? 0 : LAB_CANNOT;
+}
