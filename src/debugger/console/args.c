@@ -161,7 +161,9 @@ bool arg_address(struct console *c, const char **args, uint64_t *value)
         return whole_value(c, args, value);
     if (segment_address(c, args, value, &is_place))
         return true;
-    return !is_place && (line_address(c, args, value, &is_line) || (!is_line && arg_value(c, args, value)));
+    if (is_place)
+        return false;
+    return line_address(c, args, value, &is_line) || (!is_line && arg_value(c, args, value));
 }
 
 /* Not a plain number but an expression, so that `stepi rcx` works. */
