@@ -318,6 +318,7 @@ cmd := \
     cmd/terminal.c \
     cmd/hints.c \
     cmd/log_faults.c \
+    cmd/paginate.c \
     cmd/session.c \
     cmd/session_gdb.c \
     cmd/gdb.c \

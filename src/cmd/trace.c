@@ -22,6 +22,7 @@
 #include "base/host.h"
 #include "base/trace.h"
 #include "cmd/cmd.h"
+#include "cmd/paginate.h"
 #include "cmd/names.h"
 #include "cpu/exit.h"
 #include "debugger/report/export.h"
@@ -541,7 +542,11 @@ int cmd_trace(int argc, char **argv)
         list_kinds();
     else if (o.fields_table)
         list_fields();
-    else
-        return look_into(&o);
+    else {
+        pid_t pager = paginate_start();
+        err = look_into(&o);
+        paginate_wait(pager);
+        return err;
+    }
     return 0;
 }
