@@ -267,6 +267,7 @@ debugger := \
     debugger/gdb/run.c \
     debugger/gdb/break.c \
     debugger/gdb/memory.c \
+    debugger/gdb/scratch.c \
     debugger/gdb/query.c \
     debugger/gdb/server.c \
     debugger/tui/term.c \

@@ -22,6 +22,11 @@ struct gdb_point {
     bool gone;                          /* that it is to be deleted                         */
 };
 
+/* Memory of the guest that LLDB has borrowed, and what was there (scratch.c). */
+struct gdb_loan { gla_t at; uint64_t n; uint8_t *kept; };
+#define GDB_LOANS    32
+#define GDB_LOAN_MAX (UINT64_C(1) << 20)
+
 /* The stub: options, the connection, and what is known of client and guest. */
 struct gdb_stub {
     struct gdb_options o;
@@ -70,6 +75,9 @@ struct gdb_stub {
 
     struct gdb_point *point;
     size_t            n_points, room_points;
+
+    struct gdb_loan   loan[GDB_LOANS];
+    unsigned          n_loans;
 
     /* The bytes behind the packet that is being answered: is there an interrupt in them? */
     const char       *rest;
@@ -153,6 +161,10 @@ void gdb_settle_points(struct gdb_stub *s);
 
 /* The breakpoint with this number in the VMM, or NULL. */
 const struct gdb_point *gdb_point_nr(const struct gdb_stub *s, unsigned nr);
+
+/* gdb/scratch.c */
+gdb_fn gdb_lend, gdb_take_back;
+void gdb_give_all_back(struct gdb_stub *s);
 
 /* gdb/query.c */
 gdb_fn gdb_query, gdb_set, gdb_file;

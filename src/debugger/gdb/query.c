@@ -94,9 +94,9 @@ static enum gdb_when xfer_features(struct gdb_stub *s, struct gdb_args args)
     return text ? piece(s, args, text, n) : gdb_error(s, ENOMEM, "out of memory");
 }
 
-/* One CPU is one thread, and a process that has ended has none.  A client that asks for threads while a change of mode is being
- * told has stopped at that event for its user (`catch exec`); then it knows of the stop,
- * and no other reply is due. */
+/* One CPU is one thread, and a process that has ended has none.  A client that asks for threads
+ * while a change of mode is being told has stopped at that event for its user (`catch exec`);
+ * then it knows of the stop, and no other reply is due. */
 static enum gdb_when xfer_threads(struct gdb_stub *s, struct gdb_args args)
 {
     char text[200];
@@ -237,10 +237,13 @@ static enum gdb_when attached(struct gdb_stub *s, struct gdb_args args)
     return GDB_NOW;
 }
 
-/* LLDB's name for the kind of machine. */
+/* LLDB's name for the kind of machine.  It compiles no calls (`expr f(1)`) for one without an
+ * operating system, since nobody would lend it memory there; here the stub does (scratch.c).  It
+ * then wants to hear where the program lies: qOffsets. */
 static void put_triple(struct gdb_stub *s)
 {
-    const char *triple = s->arch == GDB_X86_64 ? "x86_64-unknown-none" : "i386-unknown-none";
+    const char *triple =
+        s->arch == GDB_X86_64 ? "x86_64-unknown-linux-gnu" : "i386-unknown-linux-gnu";
     gdb_put(&s->p, "triple:");
     gdb_put_hex(&s->p, triple, strlen(triple));
     gdb_printf(&s->p, ";ptrsize:%d;endian:little;", s->arch == GDB_X86_64 ? 8 : 4);
@@ -255,14 +258,14 @@ static enum gdb_when host_info(struct gdb_stub *s, struct gdb_args args)
         gdb_attach(s);
     gdb_begin(&s->p);
     put_triple(s);
-    gdb_put(&s->p, "vendor:unknown;ostype:unknown;default_packet_timeout:5;");
+    gdb_put(&s->p, "vendor:unknown;ostype:linux;default_packet_timeout:5;");
     return GDB_NOW;
 }
 
 static enum gdb_when process_info(struct gdb_stub *s, struct gdb_args args)
 {
     (void)args;
-    gdb_put(&s->p, "pid:1;parent-pid:1;vendor:unknown;ostype:unknown;");
+    gdb_put(&s->p, "pid:1;parent-pid:1;vendor:unknown;ostype:linux;");
     put_triple(s);
     return GDB_NOW;
 }
@@ -370,6 +373,14 @@ static enum gdb_when non_stop(struct gdb_stub *s, struct gdb_args args)
     return gdb_error(s, ENOTSUP, "one CPU stops as a whole");
 }
 
+/* The program lies where it was linked. */
+static enum gdb_when offsets(struct gdb_stub *s, struct gdb_args args)
+{
+    (void)args;
+    gdb_put(&s->p, "Text=0;Data=0;Bss=0");
+    return GDB_NOW;
+}
+
 /* QEMU's switch, which people's scripts use: `maintenance packet Qqemu.PhyMemMode:1`. From then
  * on addresses of memory and watchpoints are guest-physical. */
 static enum gdb_when physical_mode(struct gdb_stub *s, struct gdb_args args)
@@ -417,6 +428,7 @@ static const struct row { const char *name; gdb_fn *answer; } queries[] = {
     { "qMemoryRegionInfo:",       gdb_region_info  },
     { "qqemu.PhyMemMode",         is_physical      },
     { "qemu.Supported",           qemu_supported   },
+    { "qOffsets",                 offsets          },
     { "qC",                       current_thread   },
 }, settings[] = {
     { "Qqemu.PhyMemMode",         physical_mode    },

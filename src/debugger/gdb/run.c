@@ -450,8 +450,8 @@ static enum gdb_when start_guest(struct gdb_stub *s, enum link_run how)
         return GDB_NOW;
     }
     if (!s->changed_told && gdb_file_changed(s)) {
-        gdb_console_text(s, "the guest's file has changed since the guest was loaded from it: names "
-                            "and lines that gdb has read from it now may be wrong\n");
+        gdb_console_text(s, "the guest's file has changed since the guest was loaded from it: "
+                            "names and lines that gdb has read from it now may be wrong\n");
         gdb_begin(&s->p);
         s->changed_told = true;
     }
@@ -573,8 +573,9 @@ void gdb_attach(struct gdb_stub *s)
 static void gdb_let_go(struct gdb_stub *s)
 {
     gdb_remove_all(s);
-    if (s->how != LINK_FREE)
+    if (s->how != LINK_FREE || s->n_loans)
         stand_still(s);
+    gdb_give_all_back(s);
     s->attached = s->waiting = s->pausing = s->mode_told = false;
     s->starved = false;
     s->how = LINK_FREE;

@@ -254,6 +254,8 @@ static const struct row {
     { "T",            is_alive,          false, "is there such a CPU"                       },
     { "D",            gdb_detach,        false, "good-bye; the guest runs on"               },
     { "k",            gdb_kill,          false, "as D"                                      },
+    { "_M",           gdb_lend,          false, "LLDB: lend me memory"                      },
+    { "_m",           gdb_take_back,     false, "LLDB: there it is"                         },
     { "!",            extended,          true,  "stay connected after D"                    },
     { "R",            restart,           true,  "nothing"                                   },
 };
@@ -376,6 +378,7 @@ void gdb_stub_free(struct gdb_stub *s)
 {
     if (!s)
         return;
+    gdb_give_all_back(s);
     gdb_close_files(s);
     if (s->console)
         console_free(s->console);
@@ -397,6 +400,7 @@ void gdb_stub_connected(struct gdb_stub *s)
 
 void gdb_stub_gone(struct gdb_stub *s)
 {
+    gdb_give_all_back(s);
     gdb_remove_all(s);
     gdb_close_files(s);
     s->connected = s->attached = s->waiting = s->closing = s->pausing = false;
