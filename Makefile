@@ -145,6 +145,7 @@ vm := \
     vm/load_bios.c \
     vm/dma.c \
     vm/pc.c \
+    vm/crash_replay.c \
     vm/exits.c \
     vm/hypercall.c \
     vm/vm.c \

@@ -107,6 +107,7 @@ struct delivery_chain {
     struct delivery_step step[DELIVERY_STEPS];
     uint64_t n;
     uint64_t cause, cause_at;           /* enum obstacle, and see REFUSAL_LIST */
+    uint64_t replayed;                  /* not 0: had again on another engine (vm/crash_replay.h) */
 };
 
 /* Put the chain in short into *x, an EXIT_TRIPLE_FAULT. */

@@ -100,6 +100,7 @@ struct vcpu {
     bool           timing;          /* RESUME tells how long the answer took         */
     uint64_t       entered_ns;      /* host time of the exit, with timing            */
     uint64_t       injection;       /* the event INJECT of the latest vcpu_inject()   */
+    struct event   latest_injection;        /* what that was; type EVENT_NONE: none yet */
 };
 
 /* Run the guest until it exits, and log that as EXIT: events that follow carry its place and have

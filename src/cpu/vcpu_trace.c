@@ -77,7 +77,7 @@ int vcpu_inject(struct vcpu *v, const struct event *e, uint64_t cause)
     trace_leave(v->trace, old);
     trace_enter(v->trace, v->injection);        /* what the guest does next answers it */
     if (!err)
-        v->turn.injected = *e;
+        v->turn.injected = v->latest_injection = *e;
     return err;
 }
 

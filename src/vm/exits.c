@@ -37,6 +37,7 @@
 #include "mem/linear.h"
 #include "mem/nested.h"
 #include "mem/shadow.h"
+#include "vm/crash_replay.h"
 #include "vm/pc.h"
 #include "vm/listening.h"
 #include "vm/vm.h"
@@ -425,7 +426,8 @@ static enum verdict on_change(struct vm *vm, struct vcpu *v, struct vmexit *x)
 static enum verdict on_triple_fault(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     char place[PLACE_MAX];
-    (void)v;
+    if (!v->undelivered || v->undelivered == &vm->crash)
+        v->undelivered = crash_replay(v, &vm->crash) ? &vm->crash : NULL;
     vm_stop(vm, VM_TRIPLE_FAULT, "at %s", place_phrase(x->rip, &x->cs, place, sizeof place));
     return STOP;
 }

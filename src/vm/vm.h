@@ -11,6 +11,7 @@
 #define VM_VM_H
 
 #include "base/types.h"
+#include "cpu/delivery.h"
 #include "cpu/vcpu.h"
 #include "io/device.h"
 #include "io/oddity.h"
@@ -133,6 +134,7 @@ struct vm {
     struct vclock    *clock;
     struct pc        *pc;
     struct trace     *trace;
+    struct delivery_chain crash;    /* of a triple fault that the engine could not see through */
     struct vcpu       vcpu[VM_MAX_CPUS];
     unsigned          n_vcpus;
     const struct timekeeping *time; /* counted or measured: vm/time_source.h */

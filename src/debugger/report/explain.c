@@ -196,7 +196,8 @@ static void guess_triple_fault(const struct explain_input *in, FILE *out)
     explain_vector(in, VEC_DF, "double fault", out);
     explain_stack(in, out);
     fputs("  This is a guess from registers and tables: the engine cannot see which exception was "
-          "the first. `--cpu soft` can.\n", out);
+          "the first, and tried again on engine soft the instruction goes another way. A run with "
+          "`--cpu soft` can tell.\n", out);
 }
 
 static void explain_triple_fault(const struct explain_input *in, FILE *out)

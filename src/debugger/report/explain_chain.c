@@ -383,4 +383,7 @@ void explain_chain(const struct explain_input *in, FILE *out)
         fputs(".\n", out);
     }
     say_what_to_check(in, &ch->step[0], out);
+    if (ch->replayed)
+        fputs("  KVM only says that it is over: engine soft has gone this way again from the "
+              "guest's last state.\n", out);
 }
