@@ -83,6 +83,8 @@ size_t link_take_words(struct link *l, char *buf, size_t n)
 
 unsigned link_take_events(struct link *l)
 {
+    if (!l->store)
+        return 0;                       /* nothing was loaded: there is nothing to record */
     return store_take(l->store, l->trace->ring, RING_EVENTS) ? LINK_NEWS_EVENTS : 0;
 }
 

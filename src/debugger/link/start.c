@@ -90,10 +90,20 @@ static bool take_regions(struct link *l, const int *fd, size_t n_fds)
     return true;
 }
 
-/* Wait for the child's first word: READY with its memory, or FAILED with a reason.  Loading
- * a guest may already log more events than the ring holds, so RING_FULL can come before.
- * If nothing comes the child has died. */
-static bool await_ready(struct link *l, char *why, size_t n)
+/* Begin to record.  That is once there is a guest, not before: one that cannot be loaded leaves no
+ * trace file, and one of that name as it was. */
+static bool open_store(struct link *l, const struct link_options *o, char *why, size_t n)
+{
+    if (!l->store)
+        l->store = store_record(o->trace_path, l->trace, o->trace_info ? o->trace_info : "",
+                                why, n);
+    return l->store;
+}
+
+/* Wait for the child's first word: READY with its memory, or FAILED with a reason.  Its events
+ * wait in the ring; loading a guest may already log more than that holds, so RING_FULL can come
+ * before.  If nothing comes the child has died. */
+static bool await_ready(struct link *l, const struct link_options *o, char *why, size_t n)
 {
     union { struct cmsghdr head; char room[CMSG_SPACE(WIRE_REGIONS * sizeof(int))]; } control;
     struct iovec part = { &l->in, sizeof l->in };
@@ -107,6 +117,8 @@ static bool await_ready(struct link *l, char *why, size_t n)
             continue;
         if (got < (ssize_t)sizeof l->in.head || l->in.head.type != WIRE_RING_FULL)
             break;
+        if (!open_store(l, o, why, n))
+            return false;
         link_take_events(l);
         msg.msg_controllen = sizeof control;    /* recvmsg() has put 0 there */
     }
@@ -119,7 +131,7 @@ static bool await_ready(struct link *l, char *why, size_t n)
         link_clean(l->in.ready.note, sizeof l->in.ready.note);
         if (l->in.ready.note[0])
             host_say("%s", l->in.ready.note);
-        return true;
+        return open_store(l, o, why, n);
     }
     if (whole && l->in.head.type == WIRE_FAILED && l->in.head.bytes) {
         link_clean(l->in.text, l->in.head.bytes < sizeof l->in.text
@@ -153,9 +165,8 @@ static bool make_parts(struct link *l, const struct link_options *o, char *why, 
     close(page_fd);
     l->trace->engine_names = engine_names();
     l->trace->mask = o->kinds ? o->kinds : TRACE_DEFAULT_KINDS;
-    l->store = store_record(o->trace_path, l->trace, o->trace_info ? o->trace_info : "", why, n);
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
-    return l->store && l->epoll >= 0;
+    return l->epoll >= 0;
 }
 
 /* The socket is a SOCK_SEQPACKET: it keeps the limits between messages, so a message is
@@ -188,7 +199,7 @@ static bool spawn(struct link *l, const struct link_options *o, char *why, size_
         snprintf(path, sizeof path, "/proc/%d/stat", (int)l->pid);
         l->stat_fd = open(path, O_RDONLY | O_CLOEXEC);
     }
-    return await_ready(l, why, n);
+    return await_ready(l, o, why, n);
 }
 
 /* Show the user what a VMM that could not begin wrote to its stderr. */
