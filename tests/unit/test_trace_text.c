@@ -15,6 +15,7 @@
 
 #include "base/trace.h"
 #include "cpu/exit.h"
+#include "cpu/insn_event.h"
 #include "debugger/symbols/kallsyms.h"
 #include "debugger/symbols/orc.h"
 #include "debugger/symbols/symbols.h"
@@ -483,9 +484,31 @@ static void hostile_elfs_do_no_harm(void **state)
     close(fd);
 }
 
+/* What an INSN says comes out of its three words as it was put in. */
+static void an_insn_event_keeps_what_it_was_given(void **state)
+{
+    (void)state;
+    static const unsigned bits[] = { 0, 16, 32, 64 };
+    for (unsigned n = 0; n <= 15; n++) {
+        struct insn_event in = { .changed = n % 2 ? n : (unsigned)TRACE_NO_REGISTER, .len = n,
+                                 .bits = bits[n % 4], .value = UINT64_MAX - n, .rflags = 0x3f7fd7 };
+        struct insn_event out;
+        struct trace_event e = { .kind = TRACE_INSN };
+        for (unsigned k = 0; k < INSN_EVENT_BYTES && k < n; k++)
+            in.bytes[k] = (uint8_t)(0xff - k);
+        insn_event_pack(&in, e.arg);
+        insn_event_unpack(&e, &out);
+        assert_memory_equal(&in, &out, sizeof in);
+        struct trace_event plain = insn_event_plain(&e);
+        assert_int_equal(plain.arg[0], in.changed);
+        assert_int_equal(plain.arg[2], in.rflags);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_insn_event_keeps_what_it_was_given),
         cmocka_unit_test(arguments_have_names_and_words),
         cmocka_unit_test(a_line_has_its_columns),
         cmocka_unit_test(a_place_in_a_segment_is_cs_and_ip),

@@ -7,10 +7,10 @@
  * is logged when the next one begins: one that exits retires in the monitor,
  * and the register it reads into changes there.
  *
- * An INSN names the first general register that changed and its new value, and
- * RFLAGS; every further one is a REG.
+ * An INSN has the instruction's bytes, the first general register that changed and its
+ * new value, and RFLAGS (cpu/insn_event.h); every further register is a REG.
  */
-#include "cpu/soft/soft.h"
+#include "cpu/soft/exec.h"
 
 #include <string.h>
 
@@ -32,10 +32,30 @@ void insn_log_begin(struct soft *s)
     s->log_insns = wanted;
 }
 
-void insn_log_start(struct soft *s)
+/* How the CPU reads code now. */
+static unsigned code_bits(const struct soft *s)
 {
+    switch (s->mode) {
+    case MODE_LONG64:                   return 64;
+    case MODE_PROT32: case MODE_LONG32: return 32;
+    default:                            return 16;
+    }
+}
+
+/* The bytes are copied before the instruction runs, for it may overwrite itself.  Those behind
+ * the end of a page are in another one. */
+void insn_log_start(struct soft *s, const struct block *b)
+{
+    struct insn_event *i = &s->logged_insn;
+    uintptr_t start = (uintptr_t)b->hva;
     s->logged_rip = s->rip;
     s->logged_code = s->code;
+    i->len = b->bytes < 15 ? b->bytes : 15;
+    i->bits = code_bits(s);
+    for (unsigned k = 0; k < i->len && k < INSN_EVENT_BYTES; k++) {
+        bool second = b->hva2 && ((start + k) & PAGE_MASK) != (start & PAGE_MASK);
+        i->bytes[k] = second ? b->hva2[(start + k) & ~PAGE_MASK] : *(const uint8_t *)(start + k);
+    }
 }
 
 static void emit(struct soft *s)
@@ -45,9 +65,13 @@ static void emit(struct soft *s)
     for (unsigned i = 0; i < 16 && first == TRACE_NO_REGISTER; i++)
         if (s->gpr[i] != s->logged_gpr[i])
             first = i;
-    uint64_t flags = (s->flags & ~(uint64_t)FLAGS_ARITH) | cc_flags(s);
+    uint64_t arg[3];
+    s->logged_insn.changed = first;
+    s->logged_insn.value = first < 16 ? s->gpr[first] : 0;
+    s->logged_insn.rflags = (s->flags & ~(uint64_t)FLAGS_ARITH) | cc_flags(s);
+    insn_event_pack(&s->logged_insn, arg);
     t->ctx.cause = 0;
-    t->ctx.cause = trace_emit(t, TRACE_INSN, first, first < 16 ? s->gpr[first] : 0, flags);
+    t->ctx.cause = trace_emit(t, TRACE_INSN, arg[0], arg[1], arg[2]);
     for (unsigned i = first + 1; i < 16; i++)
         if (s->gpr[i] != s->logged_gpr[i])
             trace_emit(t, TRACE_REG, i, s->gpr[i], 0);

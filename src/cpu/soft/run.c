@@ -173,7 +173,7 @@ static bool run_one(struct soft *s)
     s->kept_db = s->pending_db & 15;
     atomic_store_explicit(&s->icount_limit, s->icount + 1, memory_order_relaxed);
     if (UNLIKELY(s->log_insns))
-        insn_log_start(s);
+        insn_log_start(s, b);
     execute(s, b);
     if (UNLIKELY(s->log_insns))
         insn_log_retired(s);

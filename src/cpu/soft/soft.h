@@ -35,6 +35,7 @@
 #include "base/x86.h"
 #include "cpu/decode.h"
 #include "cpu/delivery.h"
+#include "cpu/insn_event.h"
 #include "cpu/soft/ops/x87.h"
 #include "cpu/vcpu.h"
 #include "mem/walk.h"
@@ -175,6 +176,7 @@ struct soft {
     bool     log_insns;         /* the trace wants INSN events                                 */
     uint64_t logged_icount, logged_rip;     /* so far; and where the next one to log began     */
     struct code_segment logged_code;
+    struct insn_event logged_insn;          /* its bytes                                       */
     uint64_t logged_gpr[16];
     struct event raised;        /* by fault_because(), for the run loop                        */
 
@@ -247,7 +249,7 @@ void debug_tell_data(struct soft *s);
 
 void insn_log_begin(struct soft *s);    /* run() is entered: does the trace want it? */
 void insn_log_retired(struct soft *s);  /* log the instruction that began last, if it has retired */
-void insn_log_start(struct soft *s);    /* one begins here */
+void insn_log_start(struct soft *s, const struct block *b);    /* that of b begins */
 void insn_log_skip(struct soft *s);     /* what changed since is not an instruction's doing */
 
 /* ---- snapshots (save.c) ---- */

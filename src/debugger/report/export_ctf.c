@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/utf8.h"
+#include "cpu/insn_event.h"
 #include "debugger/trace/filter.h"
 #include "debugger/trace/futures.h"
 #include "debugger/trace/store.h"
@@ -162,9 +163,11 @@ static void remove_old_streams(const struct ctf *c)
 /* The record must be packed as the metadata says: align = 8 means bits, so there is no
  * padding.  A kind that we do not know has no description there, and is left out.  A time that
  * goes back without a CUT, in a trace that is damaged, is raised. */
-static bool export_event(void *arg, uint64_t index, const struct trace_event *e)
+static bool export_event(void *arg, uint64_t index, const struct trace_event *found)
 {
     struct ctf *c = arg;
+    struct trace_event event = found->kind == TRACE_INSN ? insn_event_plain(found) : *found;
+    const struct trace_event *e = &event;
     size_t future = futures_of(c->futures, e->seq);
     size_t stream = future < MAX_STREAMS ? future : MAX_STREAMS - 1;
     (void)index;

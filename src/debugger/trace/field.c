@@ -177,6 +177,13 @@ static void add_layers(void)
             .is = true, .word = W_META, .hi = 0, .lo = 1, .add = trace_kinds[k].layer };
 }
 
+/* Two arguments of an INSN share their words with the instruction's bytes (cpu/insn_event.h). */
+static void narrow_insn(void)
+{
+    named("changed")->of_kind[TRACE_INSN].hi = 7;
+    named("rflags")->of_kind[TRACE_INSN].hi = 23;
+}
+
 /* By their place in the table of known fields, which comes first. */
 enum known_field {
 #define X(name, look, index, about) KNOWN_##name,
@@ -209,6 +216,7 @@ static void build(void)
     }
     for (unsigned k = 0; k < N_TRACE_KINDS; k++)
         add_arguments((enum trace_kind)k);
+    narrow_insn();
     for (size_t i = 0; i < NELEM(always); i++)
         for (unsigned k = 0; k < N_TRACE_KINDS; k++)
             named(always[i].name)->of_kind[k] = (struct trace_field_source){

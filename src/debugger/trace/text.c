@@ -18,7 +18,9 @@
 
 #include "base/utf8.h"
 #include "cpu/exit.h"
+#include "cpu/insn_event.h"
 #include "cpu/state.h"
+#include "debugger/symbols/disasm.h"
 #include "debugger/symbols/symbols.h"
 #include "debugger/trace/field.h"
 #include "debugger/trace/stuck_text.h"
@@ -73,12 +75,34 @@ static const char *arg_name(const struct trace_event *e, unsigned i)
     return trace_kinds[e->kind].arg[i];
 }
 
-/* "rax 0x5 rflags 0x246", "rflags 0x246". */
-static void append_insn(const struct trace_event *e, char *buf, size_t n)
+/* The instruction of an INSN in words; its bytes if not all were kept; "" if none were. */
+static void insn_text(const struct trace_text *x, const struct trace_event *e, char *buf, size_t n)
 {
-    if (e->arg[0] < N_GPRS)
-        append(buf, n, "%s 0x%" PRIx64 " ", gpr_names[e->arg[0]], e->arg[1]);
-    append(buf, n, "rflags 0x%" PRIx64, e->arg[2]);
+    struct insn_event i;
+    struct insn in;
+    insn_event_unpack(e, &i);
+    buf[0] = '\0';
+    if (i.len && i.len <= INSN_EVENT_BYTES && i.bits) {
+        disasm(i.bytes, i.len, i.bits, trace_ip(e), trace_cs_base(e), x ? x->symbols : NULL, &in);
+        append(buf, n, "%s", in.text);
+    } else if (i.len) {
+        for (unsigned k = 0; k < INSN_EVENT_BYTES && k < i.len; k++)
+            append(buf, n, "%02x ", i.bytes[k]);
+        append(buf, n, "... (%u bytes)", i.len);
+    }
+}
+
+/* "mov eax, 0x05; rax 0x5 rflags 0x246", "nop; rflags 0x246". */
+static void append_insn(const struct trace_text *x, const struct trace_event *e, char *buf,
+                        size_t n)
+{
+    struct insn_event i;
+    insn_event_unpack(e, &i);
+    insn_text(x, e, buf, n);
+    append(buf, n, "%s", buf[0] ? "; " : "");
+    if (i.changed < N_GPRS)
+        append(buf, n, "%s 0x%" PRIx64 " ", gpr_names[i.changed], i.value);
+    append(buf, n, "rflags 0x%" PRIx64, i.rflags);
 }
 
 char *trace_text_args(const struct trace_text *x, const struct trace_event *e, char *buf, size_t n)
@@ -93,7 +117,7 @@ char *trace_text_args(const struct trace_text *x, const struct trace_event *e, c
         return buf;
     }
     if (e->kind == TRACE_INSN) {
-        append_insn(e, buf, n);
+        append_insn(x, e, buf, n);
         return buf;
     }
     if (e->kind == TRACE_STUCK) {
@@ -199,8 +223,14 @@ void trace_text_json(const struct trace_text *x, const struct trace_event *e, FI
     json_string(out, "kind", trace_text_kind(e));
     if (e->cause_back)
         fprintf(out, ",\"cause\":%" PRIu64, e->seq - e->cause_back);
-    if (e->kind < N_TRACE_KINDS)
+    if (e->kind == TRACE_INSN) {
+        struct trace_event plain = insn_event_plain(e);
+        json_args(x, &plain, out);
+        insn_text(x, e, text, sizeof text);
+        json_string(out, "insn", text);
+    } else if (e->kind < N_TRACE_KINDS) {
         json_args(x, e, out);
+    }
     if (e->kind == TRACE_EXIT || e->kind == TRACE_STUCK || e->kind >= N_TRACE_KINDS)
         json_string(out, "text", trace_text_args(x, e, text, sizeof text));
     if (x && x->symbols && symbols_format(x->symbols, trace_linear(e), text, sizeof text)[0])

@@ -2,6 +2,7 @@
  * debugger/tui/past.c -- registers out of a trace, backwards: the last instruction that
  * changed one says what it is.  How that works is in past.h.
  */
+#include "cpu/insn_event.h"
 #include "debugger/tui/past.h"
 
 #include <string.h>
@@ -42,9 +43,12 @@ static void learn_register(struct past *p, uint64_t reg, uint64_t value, bool is
 static void take_event(struct past *p, const struct trace_event *e)
 {
     bool insn = e->kind == TRACE_INSN;
-    learn_register(p, e->arg[0], e->arg[1], !p->any);
+    struct insn_event i = { .changed = (unsigned)e->arg[0] };
+    if (insn)
+        insn_event_unpack(e, &i);
+    learn_register(p, i.changed, e->arg[1], !p->any);
     if (insn && !p->any) {
-        p->rflags = e->arg[2];
+        p->rflags = i.rflags;
         p->any = true;
     }
     p->looked += insn;
