@@ -141,6 +141,7 @@ vm := \
     vm/load_multiboot2.c \
     vm/load_linux.c \
     vm/load_flat.c \
+    vm/load_rom.c \
     vm/load_boot.c \
     vm/load_bios.c \
     vm/dma.c \

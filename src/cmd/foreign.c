@@ -12,6 +12,7 @@ static const struct { const char *word, *here; } known[] = {
     { "-kernel",     "name the kernel alone: vitrine run KERNEL" },
     { "-append",     "--append TEXT" },
     { "-initrd",     "--initrd FILE" },
+    { "-bios",       "--bios FILE" },
     { "-m",          "--mem SIZE, for example --mem 128M" },
     { "-cpu",        "--cpu soft or --cpu kvm, which is who runs the guest" },
     { "-accel",      "--cpu kvm" },

@@ -38,6 +38,8 @@
     X(FORMAT,      "format",       "NAME",     ANY,                                              \
       "do not guess: elf, multiboot, multiboot2, linux, linux64, boot[:0|0x80], "                \
       "flat[@ADDR][:16|32|64]")                                                                  \
+    X(BIOS,        "bios",         "FILE",     ANY,                                              \
+      "a BIOS image in the place of ours; GUEST is a disk image then, or nothing")               \
     /* what is logged and counted */                                                             \
     X(TRACE,       "trace",        "FILE",     LIVE | REPLAY,                                    \
       "log every event to FILE; `-` prints them as they happen")                                 \

@@ -287,6 +287,17 @@ static bool parse_halt_status(const char *text, struct vm_config *c)
     return n <= 255;
 }
 
+/* The machine has as much ROM as the image has bytes. */
+static bool parse_bios(const char *path, struct run_options *o)
+{
+    char why[300];
+    o->guest.bios = path;
+    int err = load_rom_size(path, &o->machine.bios_bytes, why, sizeof why);
+    if (err)
+        host_say("%s", why);
+    return !err;
+}
+
 static bool parse_uart(const char *text, struct vm_config *c)
 {
     c->uart_fast = strcmp(text, "fast") == 0;
@@ -311,6 +322,7 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
     case OPT_SEED:     return parse_number("seed", arg, &c->seed);
     case OPT_APPEND:   o->guest.append = arg;   break;
     case OPT_INITRD:   o->guest.initrd = arg;   break;
+    case OPT_BIOS:     return parse_bios(arg, o);
     case OPT_FORMAT:   return parse_format(arg, &o->guest.format);
     case OPT_TRACE:    o->trace_path = arg;     break;
     case OPT_KINDS:    return parse_kinds(arg, &o->kinds);
@@ -491,7 +503,9 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
             return EXIT_USAGE;
         }
     }
-    if (optind == argc && o->from)
+    if (optind == argc && o->guest.bios)
+        o->guest.path = o->guest.bios;          /* it is all there is */
+    if (optind == argc && (o->from || o->guest.path))
         return fits_together(user, o) ? 0 : EXIT_USAGE;
     if (optind + 1 != argc) {
         host_say(optind == argc && user == FOR_REPLAY

@@ -113,13 +113,13 @@ static const struct loader *choose(struct loading *l, int *err)
     return NULL;
 }
 
-/* All in memory, so that tests and fuzzers need no files.  The BIOS is put into ROM for every
- * format, as a PC has one whatever it boots. */
+/* All in memory, so that tests and fuzzers need no files.  A BIOS is put into ROM for every
+ * format, as a PC has one whatever it boots: ours, or the user's (load_rom.c). */
 int load_guest_mem(struct gmem *m, const struct load_request *r, const struct load_file *image,
-                   const struct load_file *modules, unsigned n_modules,
-                   struct load_result *out, char *why, size_t n)
+                   const struct load_file *bios, const struct load_file *modules,
+                   unsigned n_modules, struct load_result *out, char *why, size_t n)
 {
-    struct loading l = { .m = m, .r = r, .image = image, .modules = modules,
+    struct loading l = { .m = m, .r = r, .image = image, .bios = bios, .modules = modules,
                          .n_modules = n_modules, .out = out, .why = why, .why_size = n };
     const struct loader *k;
     int err = 0;
@@ -132,6 +132,9 @@ int load_guest_mem(struct gmem *m, const struct load_request *r, const struct lo
     if (n_modules > LOAD_MAX_MODULES)
         return load_refuse(&l, E2BIG, "%u modules; at most %d are taken", n_modules,
                            LOAD_MAX_MODULES);
+    l.n_e820 = e820_make(m, l.e820);
+    if (bios)
+        return load_rom(&l);
     k = choose(&l, &err);
     if (!k)
         return err;
@@ -140,7 +143,6 @@ int load_guest_mem(struct gmem *m, const struct load_request *r, const struct lo
         k->load != load_multiboot2)
         return load_refuse(&l, EINVAL, "--initrd is for Linux and Multiboot kernels; this is %s",
                            load_formats[k->format].about);
-    l.n_e820 = e820_make(m, l.e820);
     load_bios(m);
     load_bios_areas(&l, NULL);
     return k->load(&l);
@@ -149,7 +151,7 @@ int load_guest_mem(struct gmem *m, const struct load_request *r, const struct lo
 /* The files of one request, and the split --initrd. */
 struct load_files {
     struct load_request r;
-    struct load_file image, modules[LOAD_MAX_MODULES];
+    struct load_file image, bios, modules[LOAD_MAX_MODULES];
     unsigned n_modules;
     char *initrd;                   /* a copy, cut at commas */
 };
@@ -188,6 +190,16 @@ static int read_modules(struct load_files *in, const char *initrd, char *why, si
     return err;
 }
 
+static int read_bios(struct load_files *in, const char *path, char *why, size_t n)
+{
+    void *bytes = NULL;
+    int err = host_read_file(path, BIOS_SIZE_MAX, &bytes, &in->bios.size, why, n);
+
+    in->bios.bytes = bytes;
+    in->bios.name = path;
+    return err;
+}
+
 /* `why` says "out of memory" from the beginning: of the things that can fail here, only those
  * that have to do with a file write a sentence of their own. */
 struct load_files *load_files_read(const struct load_request *r, char *why, size_t n)
@@ -203,6 +215,8 @@ struct load_files *load_files_read(const struct load_request *r, char *why, size
     f->image.name = r->path;
     err = host_read_file(r->path, IMAGE_MAX, &bytes, &f->image.size, why, n);
     f->image.bytes = bytes;
+    if (!err && r->bios)
+        err = read_bios(f, r->bios, why, n);
     if (!err && r->initrd)
         err = read_modules(f, r->initrd, why, n);
     if (!err)
@@ -219,6 +233,7 @@ void load_files_free(struct load_files *f)
     for (unsigned i = 0; i < f->n_modules; i++)
         free((void *)(uintptr_t)f->modules[i].bytes);
     free((void *)(uintptr_t)f->image.bytes);
+    free((void *)(uintptr_t)f->bios.bytes);
     free(f->initrd);
     free(f);
 }
@@ -226,7 +241,8 @@ void load_files_free(struct load_files *f)
 int load_files_place(const struct load_files *f, struct gmem *m, struct load_result *out,
                      char *why, size_t n)
 {
-    return load_guest_mem(m, &f->r, &f->image, f->modules, f->n_modules, out, why, n);
+    return load_guest_mem(m, &f->r, &f->image, f->r.bios ? &f->bios : NULL, f->modules,
+                          f->n_modules, out, why, n);
 }
 
 const struct load_request *load_files_request(const struct load_files *f)
@@ -255,6 +271,8 @@ const void *load_files_image(const struct load_files *f, uint64_t *n_bytes)
 uint64_t load_files_hash(const struct load_files *f)
 {
     uint64_t h = hash_file(UINT64_C(0xcbf29ce484222325), &f->image);
+    if (f->r.bios)
+        h = hash_file(h, &f->bios);
     for (unsigned i = 0; i < f->n_modules; i++)
         h = hash_file(h, &f->modules[i]);
     return h;

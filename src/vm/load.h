@@ -46,6 +46,8 @@ struct load_request {
     const char *initrd;         /* "FILE[ ARGS][,FILE[ ARGS]]...": initrd, or modules; NULL: none */
     const char *append;         /* kernel command line; NULL: empty                       */
     const char *format;         /* a name of LOAD_LIST; NULL or "auto": by its magic      */
+    const char *bios;           /* a BIOS image in the place of ours; NULL: ours.  The same as
+                                   path: there is no disk                                 */
 };
 
 /* What lies where, in the order of placing: for `info load` and for overlaps. */
@@ -88,12 +90,13 @@ uint64_t load_files_hash(const struct load_files *f);
 /* The bytes of r->path, which the files keep; valid as long as they are. */
 const void *load_files_image(const struct load_files *f, uint64_t *n_bytes);
 
-/* The same with the files' contents already in memory; r->path is only a name. */
+/* The same with the files' contents already in memory; r->path is only a name.  bios: what
+ * r->bios names, or NULL. */
 struct load_file { const void *bytes; uint64_t size; const char *name; };
 #define LOAD_MAX_MODULES 16
 int load_guest_mem(struct gmem *m, const struct load_request *r, const struct load_file *image,
-                   const struct load_file *modules, unsigned n_modules,
-                   struct load_result *out, char *why, size_t n);
+                   const struct load_file *bios, const struct load_file *modules,
+                   unsigned n_modules, struct load_result *out, char *why, size_t n);
 
 /* Copy our BIOS into the ROM regions of m that cover 0xf0000 and 0xffff0000, if
  * there are any.  load_guest() does it; a machine reset needs it not again. */
@@ -101,6 +104,15 @@ int load_guest_mem(struct gmem *m, const struct load_request *r, const struct lo
 #define BIOS_ALIAS_BASE UINT64_C(0xffff0000)
 #define BIOS_SIZE       0x10000
 void load_bios(struct gmem *m);
+
+/* A BIOS image may have so many bytes: 64, 128 or 256 KiB, of which the last is the byte below
+ * 1 MiB and below 4 GiB.  More would lie upon the screen's memory. */
+#define BIOS_SIZE_MAX   0x40000
+bool load_rom_fits(uint64_t bytes);
+
+/* The size of the BIOS image in a file, which is the size that the machine's ROM must have.
+ * 0, or -errno and one sentence in why (n bytes). */
+int load_rom_size(const char *path, uint32_t *bytes, char *why, size_t n);
 
 /* The memory map a PC's firmware gives: usable RAM without 0x9fc00-0xfffff,
  * and what is reserved.  [ACPI "System Address Map Interfaces"] */

@@ -89,7 +89,9 @@ void load_bios_areas(struct loading *l, const struct bios_disk *disk)
     for (const uint8_t *row = bios_data; get16(row) != END; row += 4)
         put16(low + BDA + get16(row), get16(row + 2));
     make_ebda(l, disk, ebda);
-    /* A machine without low RAM has no such areas, and no BIOS that would miss them. */
-    (void)gmem_write(l->m, 0, low, sizeof(low));
+    /* A machine without low RAM has no such areas, and no BIOS that would miss them.  A BIOS of
+     * the user's makes its own vectors. */
+    if (!l->bios)
+        (void)gmem_write(l->m, 0, low, sizeof(low));
     (void)gmem_write(l->m, LOW_TOP, ebda, sizeof(ebda));
 }

@@ -193,10 +193,7 @@ int load_boot(struct loading *l)
         return err;
     load_bios_areas(l, &disk);
 
-    cpu_state_reset(&l->out->cpu);
-    if (!gmem_find(l->m, BIOS_ALIAS_BASE + BIOS_SIZE - 1))
-        l->out->cpu.seg[SEG_CS].base = BIOS_BASE;       /* no alias under 4 GiB */
-    l->out->entry = l->out->cpu.seg[SEG_CS].base + l->out->cpu.rip;
+    load_enter_reset(l);
     l->out->about = disk.drive < HARD_DISK
                   ? "boot sector of a diskette, started by the BIOS from the reset vector"
                   : "boot sector of a hard disk, started by the BIOS from the reset vector";

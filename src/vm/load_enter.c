@@ -161,6 +161,18 @@ void load_enter_real(struct loading *l, uint32_t entry, uint16_t sp)
     l->out->entry = entry;
 }
 
+/* The reset state begins 16 bytes below 4 GiB, in the BIOS's ROM.  A machine that does not show it
+ * there begins where it is. */
+void load_enter_reset(struct loading *l)
+{
+    struct cpu_state *s = &l->out->cpu;
+
+    cpu_state_reset(s);
+    if (!gmem_find(l->m, BIOS_ALIAS_BASE + BIOS_SIZE - 1))
+        s->seg[SEG_CS].base = BIOS_BASE;
+    l->out->entry = s->seg[SEG_CS].base + s->rip;
+}
+
 /* At GRUB's address if the guest has left it free, else 4 KiB anywhere in low memory. */
 int load_stack(struct loading *l)
 {

@@ -19,6 +19,7 @@ struct loading {
     struct gmem               *m;
     const struct load_request *r;
     const struct load_file    *image;
+    const struct load_file    *bios;        /* NULL: ours */
     const struct load_file    *modules;
     unsigned                   n_modules;
     struct load_result        *out;
@@ -72,6 +73,7 @@ enum boot_gdt_kind { BOOT_GDT_PC, BOOT_GDT_LINUX };
 int  load_enter_flat32(struct loading *l, enum boot_gdt_kind kind, uint64_t entry);
 int  load_enter_long(struct loading *l, enum boot_gdt_kind kind, uint64_t entry);
 void load_enter_real(struct loading *l, uint32_t entry, uint16_t sp);
+void load_enter_reset(struct loading *l);       /* FFFF:FFF0, in the BIOS */
 int  load_stack(struct loading *l);     /* RSP = top of a stack in low memory */
 
 /* What a BIOS has left in RAM by the time it starts something: interrupt vectors, the BIOS data
@@ -91,6 +93,7 @@ int  load_multiboot2(struct loading *l);
 int  load_linux(struct loading *l);
 int  load_boot(struct loading *l);
 int  load_flat(struct loading *l);
+int  load_rom(struct loading *l);               /* a BIOS image, and the disk if there is one */
 
 /* What keeps a file from being what its author may have meant it to be.  False: it does not look
  * like a Multiboot kernel at all. */

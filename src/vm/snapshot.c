@@ -70,10 +70,12 @@ static uint64_t checksum(const struct snapshot_head *h)
 static void describe_guest(const struct load_files *f, struct snapshot_head *h)
 {
     const struct load_request *r = load_files_request(f);
-    const char *text[] = { r->path, r->initrd, r->append, r->format };
-    char *to[] = { h->guest, h->initrd, h->append, h->format };
-    size_t room[] = { sizeof h->guest, sizeof h->initrd, sizeof h->append, sizeof h->format };
-    uint32_t flag[] = { 0, SNAPSHOT_HAS_INITRD, SNAPSHOT_HAS_APPEND, SNAPSHOT_HAS_FORMAT };
+    const char *text[] = { r->path, r->initrd, r->append, r->format, r->bios };
+    char *to[] = { h->guest, h->initrd, h->append, h->format, h->bios };
+    size_t room[] = { sizeof h->guest, sizeof h->initrd, sizeof h->append, sizeof h->format,
+                      sizeof h->bios };
+    uint32_t flag[] = { 0, SNAPSHOT_HAS_INITRD, SNAPSHOT_HAS_APPEND, SNAPSHOT_HAS_FORMAT,
+                        SNAPSHOT_HAS_BIOS };
     h->guest_hash = load_files_hash(f) | 1;
     for (size_t i = 0; i < NELEM(text); i++) {
         if (!text[i])
@@ -99,6 +101,7 @@ void snapshot_describe(const struct vm *vm, struct snapshot_head *h)
     h->seed = c->seed;
     h->exit_on = c->exit_on;
     h->rtc_start_s = c->rtc_start_s;
+    h->bios_bytes = c->bios_bytes;
     h->flags = (c->strict ? SNAPSHOT_STRICT : 0) | (c->no_reboot ? SNAPSHOT_NO_REBOOT : 0) |
                (c->no_vmcall ? SNAPSHOT_NO_VMCALL : 0) | (c->uart_fast ? SNAPSHOT_UART_FAST : 0) |
                (uint32_t)c->halt_status << SNAPSHOT_HALT_STATUS_BIT;
@@ -149,7 +152,7 @@ int snapshot_read_head(const struct snapshot_io *io, struct snapshot_head *h, ch
         return refuse(-EINVAL, why, n, "its head is damaged");
     if (!is_text(h->engine, sizeof h->engine) || !is_text(h->guest, sizeof h->guest) ||
         !is_text(h->initrd, sizeof h->initrd) || !is_text(h->append, sizeof h->append) ||
-        !is_text(h->format, sizeof h->format))
+        !is_text(h->format, sizeof h->format) || !is_text(h->bios, sizeof h->bios))
         return refuse(-EINVAL, why, n, "its head makes no sense");
     return 0;
 }
@@ -162,13 +165,14 @@ int snapshot_machine(const struct snapshot_head *h, struct vm_config *c, struct 
         return refuse(-EINVAL, why, n, "it is of engine '%.15s', which this Vitrine has not",
                       h->engine);
     if (h->mmu > MMU_PV || h->ram_bytes < (1u << 20) || h->ram_bytes % (1u << 20) ||
-        h->ram_bytes > UINT64_C(1) << 36)
+        h->ram_bytes > UINT64_C(1) << 36 || (h->bios_bytes && !load_rom_fits(h->bios_bytes)))
         return refuse(-EINVAL, why, n, "its head describes no machine");
     c->mmu = (enum mmu_kind)h->mmu;
     c->ram_bytes = h->ram_bytes;
     c->seed = h->seed;
     c->exit_on = h->exit_on & EXIT_ON_ALL;
     c->rtc_start_s = h->rtc_start_s;
+    c->bios_bytes = (uint32_t)h->bios_bytes;
     c->strict = h->flags & SNAPSHOT_STRICT;
     c->no_reboot = h->flags & SNAPSHOT_NO_REBOOT;
     c->no_vmcall = h->flags & SNAPSHOT_NO_VMCALL;
@@ -179,6 +183,7 @@ int snapshot_machine(const struct snapshot_head *h, struct vm_config *c, struct 
         .initrd = h->flags & SNAPSHOT_HAS_INITRD ? h->initrd : NULL,
         .append = h->flags & SNAPSHOT_HAS_APPEND ? h->append : NULL,
         .format = h->flags & SNAPSHOT_HAS_FORMAT ? h->format : NULL,
+        .bios = h->flags & SNAPSHOT_HAS_BIOS ? h->bios : NULL,
     };
     return 0;
 }

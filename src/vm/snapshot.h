@@ -28,12 +28,15 @@ struct snapshot_head {
     int64_t  rtc_start_s;
     uint64_t icount, vtime_ns;          /* when it was taken: for people               */
     uint64_t guest_hash;                /* of the guest's files; 0: there were none    */
+    uint64_t bios_bytes;                /* of ROM; 0: our BIOS's                       */
     char     guest[SNAPSHOT_TEXT], initrd[SNAPSHOT_TEXT], append[SNAPSHOT_TEXT], format[64];
+    char     bios[SNAPSHOT_TEXT];
     uint64_t checksum;                  /* of all before it                            */
 };
 enum { SNAPSHOT_STRICT = 1, SNAPSHOT_NO_REBOOT = 2, SNAPSHOT_NO_VMCALL = 4,
        SNAPSHOT_HAS_INITRD = 8, SNAPSHOT_HAS_APPEND = 16, SNAPSHOT_HAS_FORMAT = 32,
-       SNAPSHOT_UART_FAST = 64, SNAPSHOT_HALT_STATUS_BIT = 8 /* to 15: the status itself */ };
+       SNAPSHOT_UART_FAST = 64, SNAPSHOT_HAS_BIOS = 128,
+       SNAPSHOT_HALT_STATUS_BIT = 8 /* to 15: the status itself */ };
 
 /* put: all of it, or -errno.  get: some bytes, 0 at the end, or -errno. */
 struct snapshot_io {

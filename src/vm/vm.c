@@ -52,12 +52,13 @@ static int add_memory(struct vm *vm)
 {
     uint64_t ram = vm->cfg.ram_bytes;
     uint64_t below = ram > PCI_HOLE ? PCI_HOLE : ram;
+    uint64_t rom = vm->cfg.bios_bytes ? vm->cfg.bios_bytes : BIOS_SIZE;
     struct { const char *name; gpa_t base; uint64_t size; enum gmem_kind kind; } const layout[] = {
         { "low RAM",    0,               0xa0000,            GMEM_RAM },
         { "VGA memory", VGA_MEMORY,         0x20000,            GMEM_RAM },
-        { "BIOS",       BIOS_BASE,       BIOS_SIZE,          GMEM_ROM },
+        { "BIOS",       MiB - rom,       rom,                GMEM_ROM },
         { "RAM",        MiB,             below - MiB,        GMEM_RAM },
-        { "BIOS at the top of 4 GiB", BIOS_ALIAS_BASE, BIOS_SIZE, GMEM_ROM },
+        { "BIOS at the top of 4 GiB", 4096 * MiB - rom, rom, GMEM_ROM },
         { "high RAM",   UINT64_C(4) << 30, ram - below,      GMEM_RAM },
     };
     for (size_t i = 0; i < NELEM(layout); i++) {

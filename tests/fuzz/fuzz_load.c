@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     struct load_file image = { data + 1, size - 1, r.path };
     struct load_file module = { data + 1, size - 1, "module arg" };
-    int err = load_guest_mem(m, &r, &image, &module, n_modules, &out, why, sizeof why);
+    int err = load_guest_mem(m, &r, &image, NULL, &module, n_modules, &out, why, sizeof why);
     if (err == 0)
         check(m, &out);
     else

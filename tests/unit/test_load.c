@@ -46,6 +46,7 @@ struct fixture {
     uint8_t             file[0x4000];
     uint64_t            size;
     struct load_request r;
+    const struct load_file *bios;       /* NULL: ours */
     struct load_result  out;
     char                why[256];
 };
@@ -73,7 +74,7 @@ static int load(struct fixture *f, const struct load_file *modules, unsigned n)
     int err;
 
     memcpy(copy, f->file, f->size);
-    err = load_guest_mem(f->m, &f->r, &image, modules, n, &f->out, f->why, sizeof(f->why));
+    err = load_guest_mem(f->m, &f->r, &image, f->bios, modules, n, &f->out, f->why, sizeof(f->why));
     free(copy);
     if (err == 0)
         assert_string_equal(f->why, "");
@@ -636,7 +637,7 @@ static void test_which_disk(void **state)
         if (row[i].partitions)
             memcpy(bytes + 446, "\x80\1\1\0\x83\1\1\0\1\0\0\0\1\0\0\0", 16);
         f->r.format = row[i].format;
-        assert_int_equal(load_guest_mem(f->m, &f->r, &image, NULL, 0, &f->out, f->why,
+        assert_int_equal(load_guest_mem(f->m, &f->r, &image, NULL, NULL, 0, &f->out, f->why,
                                         sizeof(f->why)), 0);
         assert_int_equal(read32(f->m, 0x9fc18), row[i].sectors);
         assert_int_equal(read32(f->m, 0x9fc1c), row[i].heads << 16 | row[i].per_track);
@@ -898,7 +899,7 @@ static void test_short_why(void **state)
     struct load_file image = { "x", 1, "name" };
     char why[8] = "1234567";
 
-    assert_int_equal(load_guest_mem(f->m, &f->r, &image, NULL, 0, &f->out, why, 6), -ENOEXEC);
+    assert_int_equal(load_guest_mem(f->m, &f->r, &image, NULL, NULL, 0, &f->out, why, 6), -ENOEXEC);
     assert_string_equal(why, "name:");
     assert_int_equal(why[6], '7');
     done(f);
@@ -1027,6 +1028,61 @@ static void test_e820(void **state)
     gmem_free(m);
 }
 
+/* ---- a BIOS of the user's ---- */
+
+/* An image of `size` bytes, placed into a machine whose ROM has BIOS_SIZE.  The result. */
+static int load_bios_image(struct fixture *f, uint64_t size)
+{
+    uint8_t *bytes = calloc(1, size);
+    struct load_file bios = { bytes, size, "rom" };
+    int err;
+
+    bytes[0] = 0x11;
+    bytes[size - 1] = 0x22;
+    f->bios = &bios;
+    f->r.bios = "rom";
+    err = load(f, NULL, 0);
+    f->bios = NULL;
+    free(bytes);
+    return err;
+}
+
+static void test_bios_image_is_seen_twice(void **state)
+{
+    struct fixture *f = fresh();
+    uint8_t ends[4];
+    (void)state;
+
+    f->size = 1;
+    f->r.path = "rom";
+    assert_int_equal(load_bios_image(f, BIOS_SIZE), 0);
+    gmem_read(f->m, BIOS_BASE, ends, 1);
+    gmem_read(f->m, MIB - 1, ends + 1, 1);
+    gmem_read(f->m, BIOS_ALIAS_BASE, ends + 2, 1);
+    gmem_read(f->m, UINT64_C(0xffffffff), ends + 3, 1);
+    assert_memory_equal(ends, "\x11\x22\x11\x22", 4);
+    assert_int_equal(f->out.entry, UINT64_C(0xfffffff0));
+    assert_int_equal(f->out.cpu.seg[SEG_CS].sel, 0xf000);
+    assert_int_equal(f->out.cpu.cr0 & CR0_PE, 0);
+    assert_int_equal(read32(f->m, 0), 0);               /* no vectors are made for it */
+    done(f);
+}
+
+static void test_bios_image_of_another_size(void **state)
+{
+    static const uint64_t sizes[] = { 1, BIOS_SIZE - 1, BIOS_SIZE + 1, 2 * BIOS_SIZE };
+    (void)state;
+
+    for (size_t i = 0; i < NELEM(sizes); i++) {
+        struct fixture *f = fresh();
+        f->size = 1;
+        f->r.path = "rom";
+        assert_int_equal(load_bios_image(f, sizes[i]), -EINVAL);
+        assert_non_null(strstr(f->why, "64, 128 or 256 KiB"));
+        done(f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1045,6 +1101,8 @@ int main(void)
         cmocka_unit_test(test_linux),
         cmocka_unit_test(test_linux64),
         cmocka_unit_test(test_boot),
+        cmocka_unit_test(test_bios_image_is_seen_twice),
+        cmocka_unit_test(test_bios_image_of_another_size),
         cmocka_unit_test(test_which_disk),
         cmocka_unit_test(test_small_memory_disk),
         cmocka_unit_test(test_disk_with_magic),
