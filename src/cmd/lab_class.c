@@ -53,21 +53,25 @@ static const char *part_name(const struct lab *l)
     return slash ? slash + 1 : l->spec.cut;
 }
 
-/* NAME.c, or NAME/part.c. */
+/* NAME.c, or NAME/part.c.  If NAME itself is a symbolic link, that is the source, and lab_build()
+ * refuses it. */
 static bool is_submission(const struct class *c, const char *entry, struct submission *s)
 {
     size_t n = strlen(entry);
     struct stat st;
     if (entry[0] == '.' || n >= sizeof s->name)
         return false;
-    snprintf(s->name, sizeof s->name, "%s", entry);
+    snprintf(s->name, sizeof s->name, "%.127s", entry);
     snprintf(s->source, PATH_MAX, "%.3000s/%.127s", c->l->class_folder, entry);
-    if (stat(s->source, &st))
+    if (lstat(s->source, &st))
         return false;
-    if (S_ISREG(st.st_mode) && n > 2 && strcmp(entry + n - 2, ".c") == 0) {
+    if ((S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) && n > 2 &&
+        strcmp(entry + n - 2, ".c") == 0) {
         s->name[n - 2] = 0;
         return true;
     }
+    if (S_ISLNK(st.st_mode))
+        return true;
     snprintf(s->source, PATH_MAX, "%.3000s/%.127s/%.200s", c->l->class_folder, entry,
              part_name(c->l));
     return S_ISDIR(st.st_mode) && access(s->source, R_OK) == 0;

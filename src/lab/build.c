@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -108,12 +109,22 @@ static int run_tool(char **argv, const struct lab_folders *f, const char *source
     return pid < 0 ? -errno : status;
 }
 
+bool lab_is_link(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 int lab_build(const struct lab_folders *f, const char *source, const char *compiler,
               char *said, size_t bytes)
 {
     char command[200], include[PATH_MAX + 16], server[PATH_MAX + 32], out[PATH_MAX + 16];
     char *argv[MAX_ARGS];
     unsigned n = 0;
+    if (lab_is_link(source)) {
+        snprintf(said, bytes, "%s is a symbolic link: hand in the file itself\n", source);
+        return -EINVAL;
+    }
     snprintf(command, sizeof command, "%s", compiler);
     for (char *rest = command, *word; n < 16 && (word = strtok_r(rest, " ", &rest)); )
         argv[n++] = word;

@@ -23,8 +23,12 @@ struct lab_folders {
     char work[PATH_MAX];            /* where things are made; it exists  */
 };
 
-/* Compile `source` with the lab's server into work/submission.  `compiler` is a command with
- * flags ("gcc -O2").  0; or -EINVAL and what the compiler said in `said` (bytes). */
+/* Is it a symbolic link?  As a submission it could lead to any file, and so to the solution. */
+bool lab_is_link(const char *path);
+
+/* Compile `source`, which must be no symbolic link, with the lab's server into work/submission.
+ * `compiler` is a command with flags ("gcc -O2").  0; or -EINVAL and what the compiler said in
+ * `said` (bytes). */
 int lab_build(const struct lab_folders *f, const char *source, const char *compiler,
               char *said, size_t bytes);
 

@@ -118,9 +118,11 @@ static void child(int output, int wire, int program, const struct jail_limits *l
 {
     char *argv[] = { "submission", NULL }, *envp[] = { NULL };
     signal(SIGPIPE, SIG_DFL);
-    if (!place_descriptors(output, wire, program) && !prctl(PR_SET_PDEATHSIG, SIGKILL) &&
-        !become_nobody() && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !lock_files() &&
-        !lock_resources(limits) && !lock_calls())
+    /* Becoming another user takes the wish to die with the grader back, so it comes behind that.
+     * [prctl(2), PR_SET_PDEATHSIG] */
+    if (!place_descriptors(output, wire, program) && !become_nobody() &&
+        !prctl(PR_SET_PDEATHSIG, SIGKILL) && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+        !lock_files() && !lock_resources(limits) && !lock_calls())
         syscall(__NR_execveat, PROGRAM_FD, "", argv, envp, AT_EMPTY_PATH);
     dprintf(2, "cannot be locked in: %s\n", strerror(errno));
     _exit(FAILED);

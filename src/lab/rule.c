@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -353,23 +354,30 @@ static int judge_refine(const struct lab_rule *r, const struct lab_run *referenc
     return err;
 }
 
+/* A number and nothing else.  "nan" is none: it would be neither above nor below the truth. */
+static bool is_number(const char *answer, double *value)
+{
+    char *end;
+    *value = strtod(answer, &end);
+    return end != answer && !*end && isfinite(*value);
+}
+
 static int judge_predict(const struct lab_rule *r, const struct lab_run *reference,
                          const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
-    double truth, said = answer ? strtod(answer, NULL) : -1;
+    double truth, said = 0;
+    bool number = answer && is_number(answer, &said);
     (void)run;
     int err = count_reference(r, reference, &truth, f);
-    double off = said > truth ? said - truth : truth - said;
-    if (!err && (!answer || off > truth * r->bound.value)) {
-        broken(f, LAB_NO_EVENT);
-        if (answer)
-            snprintf(f->text, sizeof f->text,
-                     "%g is not within %g %% of what the machine counts", said,
-                     r->bound.value * 100);
-        else
-            snprintf(f->text, sizeof f->text, "no answer");
-    }
-    return err;
+    if (err || (number && fabs(said - truth) <= truth * r->bound.value))
+        return err;
+    broken(f, LAB_NO_EVENT);
+    if (number)
+        snprintf(f->text, sizeof f->text, "%g is not within %g %% of what the machine counts", said,
+                 r->bound.value * 100);
+    else
+        snprintf(f->text, sizeof f->text, answer ? "the answer is no number" : "no answer");
+    return 0;
 }
 
 /* An answer becomes part of a filter, so it must be one value: a number, a word or a symbol. */
