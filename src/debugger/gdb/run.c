@@ -135,13 +135,23 @@ static unsigned stop_signal(const struct gdb_stub *s)
     return asked && s->waiting ? SIG_INT : SIG_TRAP;
 }
 
-/* The name of the "program executed" in an exec event.  There is no such file, which makes
- * gdb keep the symbols it has, whatever they belong to, and forget the file, which may
- * claim another architecture than the CPU is in now. */
+/* The name of the "program executed" in an exec event.  There is no such file, which makes gdb
+ * keep the symbols it has, whatever they belong to, and forget the file.  It warns that it could
+ * not load it ('Do you need "set sysroot"?'). */
 static const char *const programs[N_GDB_ARCHS] = {
     "/(16-bit code now; the symbols stay)", "/(32-bit code now; the symbols stay)",
     "/(64-bit code now; the symbols stay)",
 };
+
+/* Put that name; or better that of the guest's own file, if gdb finds all it has there again: then
+ * it has nothing to warn of.  Not in code of fewer bits than the file is for, because gdb believes
+ * the file's architecture rather than the description's if that is the richer one. */
+static void put_program(struct gdb_stub *s, enum gdb_arch a)
+{
+    const char *name = s->is_elf && s->o.info && a >= s->own_arch ? s->o.guest_path
+                                                                  : programs[a];
+    gdb_put_hex(&s->p, name, strlen(name));
+}
 
 /* If the CPU is in another mode than the description is for: tell that as an exec event,
  * and owe the client the stop itself.  Clients that do not know exec events keep the
@@ -154,7 +164,7 @@ static bool tell_mode(struct gdb_stub *s, const struct cpu_state *cpu)
     s->arch = a;
     s->mode_told = true;
     gdb_printf(&s->p, "T%02xthread:%s;exec:", SIG_TRAP, gdb_thread(s));
-    gdb_put_hex(&s->p, programs[a], strlen(programs[a]));
+    put_program(s, a);
     gdb_put(&s->p, ";");
     return true;
 }
