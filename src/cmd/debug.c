@@ -96,8 +96,19 @@ static void guard_terminal(void)
 
 /* ---- while the guest runs ---- */
 
-/* What the guest wrote goes to standard output, with --json as objects in which everything
- * but plain ASCII is escaped; what the monitor says goes to stderr. */
+/* An object with one member, a text in which everything but plain ASCII is escaped. */
+static void print_json(const char *name, const char *text, size_t n)
+{
+    printf("{\"%s\":\"", name);
+    for (size_t i = 0; i < n; i++) {
+        unsigned char ch = (unsigned char)text[i];
+        printf(ch < ' ' || ch == '"' || ch == '\\' || ch > 126 ? "\\u%04x" : "%c", ch);
+    }
+    puts("\"}");
+}
+
+/* What the guest wrote goes to standard output, with --json as objects; what the monitor
+ * says goes to stderr. */
 static void show_output(struct debug *d, struct link *l)
 {
     static const char *const names[N_LINK_OUTPUTS] = { "serial", "debugcon" };
@@ -110,15 +121,25 @@ static void show_output(struct debug *d, struct link *l)
                 d->in_line = buf[n - 1] != '\n';
                 continue;
             }
-            printf("{\"%s\":\"", names[i]);
-            for (size_t k = 0; k < n; k++) {
-                unsigned char ch = (unsigned char)buf[k];
-                printf(ch < ' ' || ch == '"' || ch == '\\' || ch > 126 ? "\\u%04x" : "%c", ch);
-            }
-            puts("\"}");
+            print_json(names[i], buf, n);
         }
     while ((n = link_take_words(l, buf, sizeof buf)))
         fwrite(buf, 1, n, stderr);
+    fflush(stdout);
+}
+
+/* A guest that does the same thing again and again runs on, but its user is told. */
+static void show_stuck(struct debug *d, struct link *l)
+{
+    char text[600];
+    if (!link_take_stuck(l, d->names.symbols, text, sizeof text))
+        return;
+    if (d->o.json) {
+        print_json("stuck", text, strlen(text));
+        return;
+    }
+    printf("%s%s\n", d->in_line ? "\n" : "", text);
+    d->in_line = false;
     fflush(stdout);
 }
 
@@ -157,6 +178,7 @@ static int wait_for_stop(void *arg, struct link *l)
         poll(&p, 1, LOOK_MS);
         link_poll(l, 0);
         show_output(arg, l);
+        show_stuck(d, l);
         if (++looks % PROGRESS_LOOKS == 0)
             progress |= show_progress(d, l);
     }
@@ -166,6 +188,7 @@ static int wait_for_stop(void *arg, struct link *l)
         return -EINTR;
     link_poll(l, 0);
     show_output(arg, l);
+    show_stuck(d, l);
     if (d->in_line)
         putchar('\n');          /* what is told now does not go on where the guest stopped */
     d->in_line = false;

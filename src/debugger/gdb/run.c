@@ -292,12 +292,23 @@ static void tell_progress(struct gdb_stub *s)
     gdb_console_text(s, text);
 }
 
+/* A guest that does the same thing again and again runs on, but gdb's user is told. */
+static void tell_stuck(struct gdb_stub *s)
+{
+    char text[600];
+    if (!s->waiting || !link_take_stuck(s->o.link, s->o.symbols, text, sizeof text - 1))
+        return;
+    strcat(text, "\n");
+    gdb_console_text(s, text);
+}
+
 /* Called after each poll of the link: has what the client waits for happened?  A guest that
  * halts and needs input still counts as running for the client, unless it was interrupted. */
 void gdb_stub_news(struct gdb_stub *s)
 {
     if (!s->going)
         return;
+    tell_stuck(s);
     if (link_state(s->o.link) == LINK_RUNNING) {
         s->starved = false;             /* `monitor continue` */
         if (s->waiting && s->pausing && host_monotonic_ns() - s->pause_ns > PAUSE_NS)

@@ -37,6 +37,7 @@ struct link {
     struct wire_page *page;             /* registers, counts, the screen's shape */
 
     struct store     *store;            /* events taken out of the ring */
+    struct { uint64_t seen; struct trace_event told; } stuck;   /* link_take_stuck() */
     struct text_queue output[N_LINK_OUTPUTS], words;
 
     /* Guest memory: what READY has told of it. */

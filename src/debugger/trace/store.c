@@ -241,6 +241,8 @@ static size_t take_sane(struct store *s, const struct trace_event *events, size_
             continue;
         make_sane(&e);
         store_sink(s, &e, 1);
+        if (e.kind < N_TRACE_KINDS)
+            s->newest[e.kind] = store_n_events(s);
         taken++;
     }
     return taken;
@@ -266,6 +268,8 @@ size_t store_take(struct store *s, struct trace_ring *r, uint64_t size)
     __atomic_store_n(&r->tail, head, __ATOMIC_RELEASE);
     return taken;
 }
+
+uint64_t store_newest(const struct store *s, enum trace_kind kind) { return s->newest[kind]; }
 
 bool store_is_complete(const struct store *s)
 {

@@ -59,6 +59,9 @@ void store_sink(void *store, const struct trace_event *events, size_t n);
  * process that is not trusted; returns how many events came. */
 size_t store_take(struct store *s, struct trace_ring *ring, uint64_t size);
 
+/* Of the events that store_take() has taken, the newest of this kind: 1 + its index.  0: none. */
+uint64_t store_newest(const struct store *s, enum trace_kind kind);
+
 /* A file that another process writes: see what has been added since; how many
  * events.  Pointers of store_at() end here if it is not 0. */
 uint64_t store_refresh(struct store *s);

@@ -30,6 +30,7 @@ struct store {
     int                  ring;          /* beside a file that is read; or -1 */
     uint64_t             dropped;       /* could not be recorded (full disk) */
     uint64_t             lost;          /* by the ring that is recorded */
+    uint64_t             newest[N_TRACE_KINDS];     /* 1 + its index, of those that were taken */
     struct cached        cache[N_CACHED];
     uint64_t             clock;
     struct trace_columns *columns;      /* of the block a search looks into, */
