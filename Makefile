@@ -406,6 +406,7 @@ UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 # Guests: see guests/README.md.
 include guests/guests.mk
 include lab/lab.mk
+include slides/slides.mk
 include tests/fuzz/fuzz.mk
 include tests/judge/judge.mk
 
@@ -474,7 +475,7 @@ SUITES_AT_A_TIME = $(shell expr $(JOBS) + 1)
 TINY     := $(SAN)$(HARD)
 WIDE     := tests/static tests/gdb tests/tui tests/matrix tests/trace tests/report tests/gdbpair tests/kvm-debug \
     tests/reverse "tests/lockstep soft/nested kvm" tests/debug tests/signals tests/robot/run \
-    tests/lockstep tests/exit-on tests/stories tests/crash tests/boot tests/places tests/mistakes tests/silence tests/deterministic tests/self tests/usage tests/lab/run $(UNIT_BINS)
+    tests/lockstep tests/exit-on tests/stories tests/crash tests/boot tests/places tests/mistakes tests/silence tests/deterministic tests/self tests/usage tests/lab/run tests/slides $(UNIT_BINS)
 SHORT    := $(if $(TINY),,tests/fuzz-short "tests/kvm-sim/run --short" "tests/memtest --short" "tests/linux --short") \
     "$(JUDGE) --cases $(if $(TINY),20000,100000)" "$(JUDGE) --silicon --vendor amd --cases 10000"
 LONG     := $(if $(TINY),,tests/memtest tests/kvm-sim/run tests/linux tests/fuzz-short tests/kernel-session) \
