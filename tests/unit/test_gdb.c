@@ -426,6 +426,19 @@ static void stopped_by_command(void **state)
     assert_string_equal(hear(20), "nothing");
 }
 
+/* `run` while the guest runs and its stop is owed is refused, and the stop is told nevertheless. */
+static void run_while_it_runs(void **state)
+{
+    (void)state;
+    start(code, sizeof code);
+    ask("qSupported:multiprocess+");
+    say("vCont;c");
+    asserted("vRun", "E.the guest runs already");
+    gdb_stub_input(stub, "\003", 1);
+    assert_int_equal(strncmp(hear(3000), "T02", 3), 0);
+    assert_string_equal(hear(20), "nothing");
+}
+
 /* An interrupt that crosses the stop reply of a step interrupts the next; an old one does not. */
 static void crossing(void **state)
 {
@@ -502,6 +515,7 @@ int main(void)
         cmocka_unit_test_teardown(stopped_by_command, stop),
         cmocka_unit_test_teardown(crossing, stop),
         cmocka_unit_test_teardown(interrupted, stop),
+        cmocka_unit_test_teardown(run_while_it_runs, stop),
         cmocka_unit_test_teardown(leaving, stop),
         cmocka_unit_test_teardown(no_monitor, stop),
         cmocka_unit_test_teardown(commands, stop),

@@ -639,6 +639,8 @@ enum gdb_when gdb_vrun(struct gdb_stub *s, struct gdb_args args)
 {
     struct cpu_state cpu;
     (void)args;
+    if (s->waiting)                     /* the answer to the packet that runs is still owed */
+        return cannot_go(s, -EBUSY, LINK_TO_BEGIN);
     if (link_state(s->o.link) == LINK_DEAD)
         return gdb_error(s, ESRCH, "the monitor is gone");
     stand_still(s);
