@@ -21,7 +21,7 @@ FUZZ_SECONDS ?= 20
 FUZZ_CC      ?= clang
 # A null pointer's use is found by address, too; a word that is not aligned, by make check-san.
 FUZZ_SAN     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
-                -fno-sanitize=null,alignment
+                -fno-sanitize=null,alignment -fsanitize-address-use-after-return=never
 FUZZ_CFLAGS  = $(ALL_CFLAGS) -DVITRINE_SMALL
 FUZZ_BINS    := $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 FUZZ_OBJECTS := $(patsubst $(BUILD)/obj/%,$(BUILD)/fuzz/obj/%,$(filter-out %/cmd/main.o,$(OBJECTS)))
@@ -46,14 +46,39 @@ $(BUILD)/fuzz/libvitrine.a: $(FUZZ_OBJECTS)
 	rm -f $@
 	ar rcs $@ $^
 
+# Two targets watch their own rooms only: the code of all others is built without sanitizers and
+# without coverage, for it has targets of its own.
+ROOMS_gdb        := debugger/gdb debugger/vmm debugger/link
+ROOMS_trace_file := debugger/trace debugger/report
+in_rooms = $(filter $(ROOMS_$1:%=$(BUILD)/fuzz/obj/%/%),$(FUZZ_OBJECTS))
+beside   = $(patsubst $(BUILD)/fuzz/obj/%,$(BUILD)/fuzz/plain/%,$(filter-out $(in_rooms),$(FUZZ_OBJECTS)))
+
+$(BUILD)/fuzz/plain/%.o: src/%.c tests/fuzz/fuzz.mk
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/plain/%.o: src/%.S
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(ALL_CFLAGS) -c -o $@ $<
+
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.mk $(BUILD)/fuzz/libvitrine.a
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_CFLAGS) $(FUZZ_SAN) -fsanitize=fuzzer -fno-sanitize-coverage=trace-cmp -MMD -MP -o $@ $< \
-	    $(BUILD)/fuzz/libvitrine.a $(LDLIBS)
+	    $(FUZZ_LIB) $(LDLIBS)
+FUZZ_LIB = $(BUILD)/fuzz/libvitrine.a
+
+define watches_its_rooms
+$(BUILD)/fuzz/lib$1.a: $(call in_rooms,$1) $(call beside,$1)
+	rm -f $$@
+	ar rcs $$@ $$^
+$(BUILD)/fuzz/fuzz_$1: $(BUILD)/fuzz/lib$1.a
+$(BUILD)/fuzz/fuzz_$1: FUZZ_LIB = $(BUILD)/fuzz/lib$1.a
+endef
+$(foreach t,gdb trace_file,$(eval $(call watches_its_rooms,$t)))
 
 # Both ends of debugger/link/link.h in one process: tests/fuzz/one_process.h
 ONE_PROCESS := sendmsg recvmsg recv poll nanosleep fork kill _exit vm_new host_ready_soon host_say \
-    host_shared_alloc store_record store_take make_machine dirty_take \
+    host_cpu_ns host_shared_alloc store_record store_take make_machine dirty_take \
     $(foreach n,1 2 4 8,__sanitizer_cov_trace_cmp$n __sanitizer_cov_trace_const_cmp$n)
 IN_ONE := gdb wire link
 $(foreach t,gdb wire,$(BUILD)/fuzz/fuzz_$t): LDLIBS += $(ONE_PROCESS:%=-Wl,--wrap=%)
@@ -73,10 +98,17 @@ $(BUILD)/fuzz/fuzz_trace_file: LDLIBS += $(BIG:%=-Wl,--wrap=%)
 
 $(BUILD)/fuzz/fuzz_soft: LDLIBS += -lcmocka     # soft_board.h's
 
-.PHONY: fuzz-targets fuzz-names
+# What every run says to libFuzzer, here and in tests/fuzz-short: the plain power schedule, no names
+# of functions that are new (a process of the symbolizer's for each), and an input that is found
+# stays, though a shorter one does the same.
+FUZZ_OPTIONS := -entropic=0 -print_funcs=0 -reduce_inputs=0 -verbosity=0
+
+.PHONY: fuzz-targets fuzz-names fuzz-options
 fuzz-targets: $(FUZZ_BINS)
 fuzz-names:
 	@echo $(FUZZ_TARGETS)
+fuzz-options:
+	@echo $(FUZZ_OPTIONS)
 
 ##  fuzz       every fuzz target for FUZZ_SECONDS (20) each; needs clang
 .PHONY: fuzz
@@ -87,6 +119,6 @@ fuzz: $(FUZZ_BINS)
 	    [ ! -d $$seeds.once ] || $(BUILD)/fuzz/$$t -verbosity=0 $$seeds.once/* || exit 1; \
 	    [ -d $$seeds ] || seeds=; \
 	    $(BUILD)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
-	        -print_final_stats=1 -verbosity=0 -entropic=0 -artifact_prefix=$(BUILD)/fuzz/$$t- \
+	        -print_final_stats=1 $(FUZZ_OPTIONS) -artifact_prefix=$(BUILD)/fuzz/$$t- \
 	        $(BUILD)/fuzz/corpus/$$t $$seeds || exit 1; \
 	done

@@ -221,7 +221,7 @@ static const char *const packets[] = {
     "vCont;r1020,1026:p1.1", "Z0,1020,1", "z0,1020,1", "Z1,1003,1", "Z2,2000,2", "z2,2000,2",
     "Z4,1040,4", "m1000,40", "x1000,40",
     "M2000,2:1234", "X2000,1:a", "p10", "P8=20100000", "P18=11000080", "qMemoryRegionInfo:1000",
-    "qSearch:memory:0;4000;ab", "qCRC:1000,20", "qXfer:threads:read::0,1000",
+    "qSearch:memory:0;1100;ab", "qCRC:1000,20", "qXfer:threads:read::0,1000",
     "qXfer:features:read:target.xml:0,1000", "qXfer:memory-map:read::0,1000", "!", "D;1", "D", "k",
     "vAttach;1",
     "qSupported:multiprocess+;exec-events+;swbreak+;hwbreak+;error-message+", "QStartNoAckMode",

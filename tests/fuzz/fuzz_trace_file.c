@@ -24,6 +24,8 @@
 #include "debugger/trace/why.h"
 #include "big_blocks.h"
 
+#define FASTEST (-7)                    /* zstd's level */
+
 static FILE *nowhere;
 static uint64_t last_seq;
 
@@ -39,6 +41,7 @@ static size_t n_events;
 /* The causes of some inputs' events are looked for in the whole file, as `vitrine trace --why`
  * does; of the others, because that unpacks each block again, in the same block. */
 static bool look_everywhere;
+static unsigned filter_nr;              /* of the one that this input's blocks are searched with */
 
 static int find_in(const struct trace_event *in, size_t n, uint64_t seq, struct trace_event *e)
 {
@@ -78,7 +81,7 @@ static void read_event(struct reader *r, const struct trace_event *e)
         abort();                /* promises that the reader of a file makes */
     last_seq = e->seq;
     stat_add(r->stat, e);
-    if (r->n++ < 16) {
+    if (r->n++ < 6) {
         trace_text_line(&x, e, nowhere);
         trace_text_json(&x, e, nowhere);
     }
@@ -86,23 +89,22 @@ static void read_event(struct reader *r, const struct trace_event *e)
         trace_why(&x, e, find_event, r->file, nowhere);
 }
 
-/* The ways of searching a block agree with looking at its events. */
+/* The ways of searching a block agree with looking at its events: one filter for each input. */
 static void search_block(struct trace_columns *c)
 {
     static const char *const exprs[] = { "port==0x3f8", "exit==io || cause", "rip<0x1000 && !mark", "gpa" };
     static struct filter *filter[NELEM(exprs)];
     struct filter_error err;
-    for (size_t k = 0; k < NELEM(exprs); k++) {
-        if (!filter[k])
-            filter[k] = filter_compile(exprs[k], NULL, &err);
-        for (size_t at = 0; at < n_events; at += 64) {
-            uint64_t bits = 0, n = n_events - at;
-            if (!filter_select(filter[k], c, at, n, &bits))
+    size_t k = filter_nr % NELEM(exprs);
+    if (!filter[k])
+        filter[k] = filter_compile(exprs[k], NULL, &err);
+    for (size_t at = 0; at < n_events; at += 64) {
+        uint64_t bits = 0, n = n_events - at;
+        if (!filter_select(filter[k], c, at, n, &bits))
+            abort();
+        for (size_t b = 0; b < 64 && b < n; b++)
+            if ((bits >> b & 1) != filter_match(filter[k], &events[at + b]))
                 abort();
-            for (size_t b = 0; b < 64 && b < n; b++)
-                if ((bits >> b & 1) != filter_match(filter[k], &events[at + b]))
-                    abort();
-        }
     }
 }
 
@@ -227,7 +229,7 @@ static size_t put_columns(uint8_t *to, struct column_header *head, uint32_t n_ev
             head[c].coding %= KIND_DELTA + 1;
         size_t n = fill_column(narrow, &head[c], n_events, &data, &size);
         if (head[c].is_compressed % 2) {
-            n = ZSTD_compressCCtx(zstd, to + n_to, ZSTD_compressBound(n), narrow, n, 1);
+            n = ZSTD_compressCCtx(zstd, to + n_to, ZSTD_compressBound(n), narrow, n, FASTEST);
         } else {
             head[c].is_compressed = 0;
             memcpy(to + n_to, narrow, n);
@@ -247,7 +249,9 @@ static void put_block(struct image *i, const uint8_t *header, const uint8_t *con
     struct { uint8_t index[64]; struct column_header columns[N_COLUMNS]; } fixed = { 0 };
     struct block_header b;
     memcpy(&b, header, sizeof b);
-    b.n_events = b.n_events % TRACE_BLOCK_EVENTS % (b.n_events & 63 ? 70 : TRACE_BLOCK_EVENTS) + 1;
+    unsigned most = b.n_events & 7 ? 20 : b.n_events & 63 ? 70 : b.n_events & 511 ? 300
+                                                               : TRACE_BLOCK_EVENTS;
+    b.n_events = b.n_events % TRACE_BLOCK_EVENTS % most + 1;
     memcpy(&fixed, content, n < sizeof fixed ? n : sizeof fixed);
     content += n < sizeof fixed ? n : sizeof fixed;
     n -= n < sizeof fixed ? n : sizeof fixed;
@@ -302,6 +306,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         __asan_poison_memory_region(events, TRACE_BLOCK_MAX * sizeof *events);
     }
     look_everywhere = size && data[size - 1] % 16 == 0;
+    filter_nr = size ? data[size - 1] / 16 : 0;
     read_file(data, size);
     read_with_right_sums(data, size);
     return 0;

@@ -35,11 +35,15 @@
 #include "world.h"
 
 #define SLICE_NS    100
+#define CPU_NS      1000000             /* that a slice takes of the host's processor */
 #define STACK_BYTES (1 << 20)
 #define NO_PROCESS  0x3fffffff          /* the VMM's pid */
 
 struct parcel { struct parcel *next; size_t n, n_control; char control[256], byte[]; };
 struct message_queue { struct parcel *first, **last; };
+
+#define N_PARCELS    16                 /* that are used again: else malloc() makes them */
+#define PARCEL_BYTES 1024
 
 static struct {
     struct message_queue to_vmm, to_debugger;
@@ -56,6 +60,7 @@ static struct {
     struct vm *vm;
     struct vmm *vmm;
     uint64_t slices;                    /* that the VMM was given */
+    uint32_t parcels_used;              /* a bit for each of parcel_room */
 } one;
 
 /* ---- switching ---- */
@@ -113,6 +118,26 @@ static void let_other(void)
 
 /* ---- messages ---- */
 
+static _Alignas(16) uint8_t parcel_room[N_PARCELS][PARCEL_BYTES];
+
+static struct parcel *parcel_new(size_t n)
+{
+    unsigned i = (unsigned)__builtin_ctz(~one.parcels_used);
+    if (sizeof(struct parcel) + n > PARCEL_BYTES || i >= N_PARCELS)
+        return malloc(sizeof(struct parcel) + n);
+    one.parcels_used |= 1u << i;
+    return (struct parcel *)parcel_room[i];
+}
+
+static void parcel_free(struct parcel *m)
+{
+    size_t at = (size_t)((uint8_t *)m - parcel_room[0]);
+    if (at < sizeof parcel_room)
+        one.parcels_used &= ~(1u << at / PARCEL_BYTES);
+    else
+        free(m);
+}
+
 /* The descriptors among them belong to the receiver. */
 static void own_descriptors(struct msghdr *msg)
 {
@@ -130,7 +155,7 @@ static void put_message(struct message_queue *q, const struct msghdr *msg)
     size_t n = 0;
     for (size_t i = 0; i < msg->msg_iovlen; i++)
         n += msg->msg_iov[i].iov_len;
-    struct parcel *m = malloc(sizeof *m + n);
+    struct parcel *m = parcel_new(n);
     if (!m || msg->msg_controllen > sizeof m->control)
         abort();
     m->next = NULL;
@@ -161,7 +186,7 @@ static ssize_t take_message(struct message_queue *q, void *to, size_t room, stru
             msg->msg_controllen = m->n_control;
         memcpy(msg->msg_control, m->control, msg->msg_controllen);
     }
-    free(m);
+    parcel_free(m);
     return (ssize_t)n;
 }
 
@@ -185,6 +210,7 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
 ssize_t __wrap_recv(int fd, void *to, size_t n, int flags);
 int __wrap_poll(struct pollfd *p, nfds_t n, int ms);
 bool __wrap_host_ready_soon(struct pollfd *p, unsigned n);
+uint64_t __wrap_host_cpu_ns(void);
 int __wrap_nanosleep(const struct timespec *a, struct timespec *b);
 pid_t __wrap_fork(void);
 int __wrap_kill(pid_t pid, int sig);
@@ -233,6 +259,12 @@ bool __wrap_host_ready_soon(struct pollfd *p, unsigned n)
     return __wrap_poll(p, n, 0);
 }
 
+/* Checkpoints are some time of the host's processor apart: let it be the slices that were given. */
+uint64_t __wrap_host_cpu_ns(void)
+{
+    return one.slices * CPU_NS;
+}
+
 int __wrap_nanosleep(const struct timespec *a, struct timespec *b)
 {
     (void)a, (void)b;
@@ -242,8 +274,8 @@ int __wrap_nanosleep(const struct timespec *a, struct timespec *b)
 }
 
 /* What the monitor complains of is what nothing here may bring about.  FUZZ_COMPLAINTS=1 makes it
- * a finding; it may come of more than one input, and of the host's time, by which the past's
- * checkpoints stand, so the input that is shown need not bring it about alone. */
+ * a finding; it may come of more than one input, so the input that is shown need not bring it
+ * about alone. */
 void __wrap_host_say(const char *fmt, ...);
 void __wrap_host_say(const char *fmt, ...)
 {

@@ -467,7 +467,8 @@ static bool world_same_ram(const struct world *w, const struct gmem *m)
 {
     for (size_t i = 0; i < gmem_count(m); i++) {
         const struct gmem_region *r = gmem_region(m, i);
-        if (w->ram_image[i] && memcmp(gmem_ptr(m, r->base, r->size), w->ram_image[i], r->size))
+        if (w->ram_image[i] &&
+            world_compare(gmem_ptr(m, r->base, r->size), w->ram_image[i], r->size))
             return false;
     }
     return true;
