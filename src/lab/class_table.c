@@ -41,7 +41,8 @@ static void csv_field(FILE *out, const char *text)
     putc('"', out);
 }
 
-void class_table_csv(const struct lab_spec *spec, const struct class_row *rows, size_t n, FILE *out)
+void class_table_csv(const struct lab_spec *spec, const struct class_row *rows, size_t n,
+                     FILE *out)
 {
     fputs("submission,points", out);
     for (unsigned r = 0; r < spec->n_rules; r++)
@@ -78,7 +79,8 @@ static const char head[] =
     ".none{color:#c33}.some{color:#a60}@media(prefers-color-scheme:dark){body{background:#181818;\n"
     "color:#ddd}}</style>\n";
 
-static void html_rows(const struct lab_spec *spec, const struct class_row *rows, size_t n, FILE *out)
+static void html_rows(const struct lab_spec *spec, const struct class_row *rows, size_t n,
+                      FILE *out)
 {
     fputs("<div><table><tr><th>submission<th>points", out);
     for (unsigned r = 0; r < spec->n_rules; r++)

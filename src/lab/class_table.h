@@ -21,7 +21,8 @@ struct class_row {
 bool class_row_read(struct class_row *row, const struct lab_spec *spec, const char *json);
 
 /* One line for each submission: name, points, points of each rule. */
-void class_table_csv(const struct lab_spec *spec, const struct class_row *rows, size_t n, FILE *out);
+void class_table_csv(const struct lab_spec *spec, const struct class_row *rows, size_t n,
+                     FILE *out);
 
 /* A self-contained page: the table, how often each rule was missed, pairs of submissions that
  * share more than SIMILAR of what is not in the starter. */

@@ -114,7 +114,8 @@ static enum verdict map_page(struct vm *vm, const struct gmem_region *r, gpa_t p
 }
 
 /* A Multiboot kernel has come to a page for the first time: was it what the loader has left there
- * and the specification does not promise?  A stack that is used is the one that RSP is in. */
+ * and the specification does not promise?  A stack that is used is the one that RSP is in, a GDT the
+ * one that GDTR names: who has executed LGDT may scan all memory. */
 static void note_unpromised(struct vm *vm, struct vcpu *v, gpa_t gpa)
 {
     const struct load_result *l = &vm->loaded;
@@ -123,9 +124,9 @@ static void note_unpromised(struct vm *vm, struct vcpu *v, gpa_t gpa)
     struct cpu_state s;
 
     if (!page || (page != l->unpromised_stack && page != l->unpromised_gdt) ||
-        v->ops->get_state(v, ST_GPRS, &s))
+        v->ops->get_state(v, ST_GPRS | ST_SEGS, &s))
         return;
-    if (page == l->unpromised_gdt)
+    if (page == l->unpromised_gdt && (s.gdtr.base & PAGE_MASK) == page)
         oddity(&odd, ODDITY_LOADER_GDT, gpa, s.rip);
     else if (((s.gpr[RSP] - 1) & PAGE_MASK) == page)
         oddity(&odd, ODDITY_LOADER_STACK, gpa, s.gpr[RSP]);

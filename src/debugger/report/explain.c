@@ -239,8 +239,8 @@ static void explain_refused(const struct explain_input *in, FILE *out)
     fputs(".\n  `vitrine engines --machine` lists what this machine has.\n", out);
 }
 
-/* The run was ended from outside, or by a limit.  Mostly there is nothing to explain; but a CPU
- * that is where there is no code, or whose stack is nowhere, will not come back. */
+/* The run was ended from outside, or by a limit.  Mostly there is nothing to explain but where it
+ * was; but a CPU that is where there is no code, or whose stack is nowhere, will not come back. */
 static void explain_running(const struct explain_input *in, FILE *out)
 {
     const struct delivery_step here = {
@@ -248,8 +248,12 @@ static void explain_running(const struct explain_input *in, FILE *out)
         .cs = in->cpu->seg[SEG_CS].sel, .ring = in->cpu->seg[SEG_CS].sel & 3,
     };
     const char *check = explain_check_running(in, &here);
-    if (!check)
+    if (!check) {
+        fputs("The CPU was at ", out);
+        say_code_at(in, in->cpu->rip, out);
+        fputs(".\n", out);
         return;
+    }
     fputs("Why: the CPU has lost its way, and was at ", out);
     say_code_at(in, in->cpu->rip, out);
     fputs(".\n", out);
