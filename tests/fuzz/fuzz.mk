@@ -78,7 +78,7 @@ $(foreach t,gdb trace_file,$(eval $(call watches_its_rooms,$t)))
 
 # Both ends of debugger/link/link.h in one process: tests/fuzz/one_process.h
 ONE_PROCESS := sendmsg recvmsg recv poll nanosleep fork kill _exit vm_new host_ready_soon host_say \
-    host_cpu_ns host_shared_alloc store_record store_take make_machine dirty_take \
+    host_cpu_ns host_shared_alloc trace_new store_take make_machine dirty_take \
     $(foreach n,1 2 4 8,__sanitizer_cov_trace_cmp$n __sanitizer_cov_trace_const_cmp$n)
 IN_ONE := gdb wire link
 $(foreach t,gdb wire,$(BUILD)/fuzz/fuzz_$t): LDLIBS += $(ONE_PROCESS:%=-Wl,--wrap=%)

@@ -327,10 +327,8 @@ struct vm *__real_vm_new(const struct vm_config *c, char *why, size_t n);
 struct vm *__wrap_vm_new(const struct vm_config *c, char *why, size_t n);
 void *__real_host_shared_alloc(const char *name, uint64_t bytes, int *fd);
 void *__wrap_host_shared_alloc(const char *name, uint64_t bytes, int *fd);
-struct store *__real_store_record(const char *path, const struct trace *t, const char *info,
-                                  char *why, size_t n);
-struct store *__wrap_store_record(const char *path, const struct trace *t, const char *info,
-                                  char *why, size_t n);
+struct trace *__real_trace_new(size_t n_events);
+struct trace *__wrap_trace_new(size_t n_events);
 size_t __wrap_store_take(struct store *s, struct trace_ring *ring, uint64_t size);
 
 struct vm *__wrap_vm_new(const struct vm_config *c, char *why, size_t n)
@@ -346,11 +344,13 @@ void *__wrap_host_shared_alloc(const char *name, uint64_t bytes, int *fd)
     return hva;
 }
 
-struct store *__wrap_store_record(const char *path, const struct trace *t, const char *info,
-                                  char *why, size_t n)
+/* The first that is made is the link's, which the VMM gets. */
+struct trace *__wrap_trace_new(size_t n_events)
 {
-    one.trace = (struct trace *)(uintptr_t)t;
-    return __real_store_record(path, t, info, why, n);
+    struct trace *t = __real_trace_new(n_events);
+    if (!one.trace)
+        one.trace = t;
+    return t;
 }
 
 /* Events are forgotten: a fuzzer's run has too many. */

@@ -69,6 +69,10 @@ struct world {
 
 static struct world *world_now;                     /* whose allocations are noted; or NULL */
 
+/* Does this thread run the inputs?  libFuzzer's other one, which watches how much memory there is,
+ * may begin at any time, and what it allocates is no part of a world. */
+static _Thread_local bool world_runs_here;
+
 /* ---- pages: small ones are used again, cleared, for a mapping costs more than the input ---- */
 
 static struct { void *at[256]; size_t n; } world_pool;
@@ -102,7 +106,7 @@ static void world_give_pages(void *hva, uint64_t bytes)
 static void world_note(const void *at, size_t n, bool pages)
 {
     struct world *w = world_now;
-    if (!w || !at)
+    if (!w || !at || !world_runs_here)
         return;
     if (w->building) {
         if (w->n_blocks == WORLD_BLOCKS)
@@ -141,7 +145,7 @@ static struct world_block *world_find(struct world *w, const void *at)
 static void world_forget(const void *at)
 {
     struct world *w = world_now;
-    if (!w || !at)
+    if (!w || !at || !world_runs_here)
         return;
     for (size_t i = w->n_left; i-- > 0; )
         if (w->left[i].at == at) {
@@ -241,7 +245,7 @@ static void world_begin(struct world *w)
     static bool hooked;
     if (!hooked && !__sanitizer_install_malloc_and_free_hooks(world_malloc_hook, world_free_hook))
         abort();
-    hooked = true;
+    hooked = world_runs_here = true;
     w->building = true;
     world_now = w;
 }
