@@ -114,8 +114,8 @@ static enum verdict map_page(struct vm *vm, const struct gmem_region *r, gpa_t p
 }
 
 /* A Multiboot kernel has come to a page for the first time: was it what the loader has left there
- * and the specification does not promise?  A stack that is used is the one that RSP is in, a GDT the
- * one that GDTR names: who has executed LGDT may scan all memory. */
+ * and the specification does not promise?  A stack that is used is the one that RSP is in, a GDT
+ * the one that GDTR names: who has executed LGDT may scan all memory. */
 static void note_unpromised(struct vm *vm, struct vcpu *v, gpa_t gpa)
 {
     const struct load_result *l = &vm->loaded;

@@ -152,8 +152,9 @@ static bool segment_address(struct console *c, const char **args, uint64_t *valu
     return true;
 }
 
-/* Try CS:IP and FILE:LINE first, since `main.c:12` is no expression.  A star in front says, as in gdb, that
- * an expression follows whose number is the address: `break *0x100010`, `break *main + 4`. */
+/* Try CS:IP and FILE:LINE first, since `main.c:12` is no expression.  A star in front says, as in
+ * gdb, that an expression follows whose number is the address: `break *0x100010`,
+ * `break *main + 4`. */
 bool arg_address(struct console *c, const char **args, uint64_t *value)
 {
     bool is_line, is_place;

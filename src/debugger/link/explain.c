@@ -75,7 +75,8 @@ bool link_take_stuck(struct link *l, const struct symbols *symbols, char *buf, s
     if (waits_for_time(&r))
         return false;
     symbols_format(symbols, r.at, where, sizeof where);
-    snprintf(buf, n, "the guest %s (at %#" PRIx64 "%s%s%s)", stuck_text(&r, text, sizeof text), r.at,
-             where[0] ? " <" : "", where, where[0] ? ">" : "");
+    snprintf(buf, n, "the guest %s (at %#" PRIx64 "%s%s%s)",
+             stuck_text(&r, text, sizeof text), r.at, where[0] ? " <" : "", where,
+             where[0] ? ">" : "");
     return true;
 }

@@ -196,8 +196,9 @@ void link_get_undelivered(const struct link *l, struct delivery_chain *chain);
  * needs no explanation.  symbols (may be NULL) name addresses.  The caller frees it. */
 char *link_explain(struct link *l, const struct symbols *symbols);
 
-/* The guest does the same thing again and again, and nobody was told of that yet (vm/stuck.h): true,
- * and in buf[n] a sentence.  The same thing at the same place is told once, until another comes. */
+/* The guest does the same thing again and again, and nobody was told of that yet (vm/stuck.h):
+ * true, and in buf[n] a sentence.  The same thing at the same place is told once,
+ * until another comes. */
 bool link_take_stuck(struct link *l, const struct symbols *symbols, char *buf, size_t n);
 
 /*
