@@ -144,11 +144,11 @@ static const char *const programs[N_GDB_ARCHS] = {
 };
 
 /* Put that name; or better that of the guest's own file, if gdb finds all it has there again: then
- * it has nothing to warn of.  Not in code of fewer bits than the file is for, because gdb believes
+ * it has nothing to warn of.  Not in code of other bits than the file is for, because gdb believes
  * the file's architecture rather than the description's if that is the richer one. */
 static void put_program(struct gdb_stub *s, enum gdb_arch a)
 {
-    const char *name = s->is_elf && s->o.info && a >= s->own_arch ? s->o.guest_path
+    const char *name = s->is_elf && s->o.info && a == s->own_arch ? s->o.guest_path
                                                                   : programs[a];
     gdb_put_hex(&s->p, name, strlen(name));
 }
