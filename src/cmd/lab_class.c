@@ -77,6 +77,16 @@ static bool is_submission(const struct class *c, const char *entry, struct submi
     return S_ISDIR(st.st_mode) && access(s->source, R_OK) == 0;
 }
 
+/* A folder `a` and a file `a.c` are two submissions: the file, which comes later, keeps its
+ * ending then. */
+static void make_unique(struct class *c, const char *entry)
+{
+    struct submission *s = &c->s[c->n];
+    for (size_t i = 0; i < c->n; i++)
+        if (strcmp(c->s[i].name, s->name) == 0)
+            snprintf(s->name, sizeof s->name, "%.127s", entry);
+}
+
 static bool find_submissions(struct class *c)
 {
     struct dirent **entry;
@@ -87,8 +97,10 @@ static bool find_submissions(struct class *c)
     }
     c->s = calloc((size_t)n + 1, sizeof *c->s);
     for (int i = 0; i < n; i++) {
-        if (c->s && c->n < MAX_SUBMISSIONS && is_submission(c, entry[i]->d_name, &c->s[c->n]))
+        if (c->s && c->n < MAX_SUBMISSIONS && is_submission(c, entry[i]->d_name, &c->s[c->n])) {
+            make_unique(c, entry[i]->d_name);
             c->n++;
+        }
         free(entry[i]);
     }
     free(entry);

@@ -29,10 +29,13 @@ bool class_row_read(struct class_row *row, const struct lab_spec *spec, const ch
     return row->graded;
 }
 
-/* [RFC 4180] */
+/* [RFC 4180]  A spreadsheet takes a cell that begins with one of four signs for a formula, so such
+ * a name gets an apostrophe. */
 static void csv_field(FILE *out, const char *text)
 {
     putc('"', out);
+    if (*text && strchr("=+-@", *text))
+        putc('\'', out);
     for (; *text; text++) {
         if (*text == '"')
             putc('"', out);

@@ -222,9 +222,21 @@ static int serve_DEVICE(struct vmm *m, size_t *n)
 
 /* ---- breakpoints ---- */
 
-/* Whatever arrived, the strings in it end within their arrays. */
-static void end_strings(struct link_break *b)
+/* A bool in bytes that somebody else has sent may be neither 0 nor 1, and C says nothing of what
+ * reading that is. */
+static void settle_bool(bool *b)
 {
+    unsigned char byte;
+    memcpy(&byte, b, sizeof byte);
+    *b = byte != 0;
+}
+
+/* Whatever arrived, the strings in it end within their arrays, and a bool is one. */
+static void settle_break(struct link_break *b)
+{
+    settle_bool(&b->physical);
+    settle_bool(&b->enabled);
+    settle_bool(&b->temporary);
     b->event[sizeof b->event - 1] = b->condition[sizeof b->condition - 1] = 0;
 }
 
@@ -240,8 +252,8 @@ static void breaks_change(struct vmm *m)
  * more kinds of events, which going back must know of. */
 static int serve_BREAK_ADD(struct vmm *m, size_t *n)
 {
+    settle_break(&m->in.brk);
     struct link_break b = m->in.brk;
-    end_strings(&b);
     breaks_change(m);
     int err = stops_add(control_stops(m->control), &b, m->out.text, sizeof m->out.text);
     if (err)
@@ -255,7 +267,7 @@ static int serve_BREAK_ADD(struct vmm *m, size_t *n)
 static int serve_BREAK_CHANGE(struct vmm *m, size_t *n)
 {
     (void)n;
-    end_strings(&m->in.brk);
+    settle_break(&m->in.brk);
     breaks_change(m);
     return stops_change(control_stops(m->control), &m->in.brk, m->out.text, sizeof m->out.text);
 }
