@@ -115,6 +115,29 @@ static void held(void **state)
     link_end(l);
 }
 
+/* Whenever the interrupt comes, on the way to a handler too: what stands is known to stand,
+ * and goes on when told to. */
+static void followed_at_any_moment(void **state)
+{
+    (void)state;
+    struct link *l = start();
+    struct stepper *s = attach(l);
+    assert_int_equal(link_run(l, LINK_FREE, 0), 0);
+    for (unsigned i = 0; i < 400; i++) {
+        assert_int_equal(stepper_follow(s, true), 0);
+        bool stands = stepper_poll(s) == STEPPER_STANDS;
+        assert_int_equal(link_held(l), stands);
+        assert_int_equal(stepper_wait(s, 5000), STEPPER_STANDS);
+        assert_true(link_held(l));
+        assert_int_equal(stepper_follow(s, false), 0);
+        assert_int_equal(stepper_go(s, STEPPER_CONTINUE), 0);
+        for (volatile unsigned j = 0; j < i * 37 % 1000; j++)
+            ;
+    }
+    stepper_detach(s);
+    link_end(l);
+}
+
 static void killed(void **state)
 {
     struct source_place p;
@@ -152,7 +175,8 @@ static void twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(handler), cmocka_unit_test(held), cmocka_unit_test(killed), cmocka_unit_test(twice),
+        cmocka_unit_test(handler), cmocka_unit_test(held),
+        cmocka_unit_test(followed_at_any_moment), cmocka_unit_test(killed), cmocka_unit_test(twice),
     };
     int fd = mkstemp(path);
     if (fd < 0)

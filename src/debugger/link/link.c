@@ -287,9 +287,9 @@ static int await(struct link *l)
         struct pollfd p = { .fd = l->sock, .events = POLLIN };
         if (!host_ready_soon(&p, 1) && poll(&p, 1, l->going ? 5 : 100) == 0)
             l->news |= link_read_words(l);
-        if (l->going && is_trapped(l)) {
-            l->in.head.bytes = 0;       /* it runs, as far as the first exit */
-            return 0;
+        if (is_trapped(l)) {
+            l->in.head.bytes = 0;       /* RUN: it runs, as far as the first exit */
+            return l->going ? 0 : -EAGAIN;
         }
         if (link_held(l))
             return -EAGAIN;

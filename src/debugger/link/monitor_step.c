@@ -456,7 +456,9 @@ static bool interrupt(struct stepper *s)
     return stepper_wait(s, ATTACH_MS) == STEPPER_STANDS;
 }
 
-/* DR0 can only be changed while the process is stopped, so it is interrupted, and sent on. */
+/* DR0 can only be changed while the process is stopped, so it is interrupted, and sent on.
+ * It may be in an exit just then: at its handler already, where it stands, or on the way
+ * from vm_answer() to it. */
 int stepper_follow(struct stepper *s, bool on)
 {
     bool stood = s->stands && s->in_exit;
@@ -465,10 +467,14 @@ int stepper_follow(struct stepper *s, bool on)
         return 0;                               /* resuming will set DR0 anyhow */
     if (!interrupt(s))
         return s->gone ? -ESRCH : -ETIMEDOUT;
+    bool stands = s->interrupting;              /* it stood before the interrupt came */
     s->interrupting = false;
-    if (s->in_exit)
-        return 0;                               /* it reached a handler before the interrupt */
-    run_on(s);
+    if (stands)
+        return 0;
+    if (on && s->in_exit)
+        resume(s, false);
+    else
+        run_on(s);
     return s->gone ? -ESRCH : 0;
 }
 

@@ -376,9 +376,11 @@ bool tui_type(struct pane *p, int key, int to)
         return true;
     }
     size_t n = bytes_of_key(key, bytes);
-    if (n && link_type(t->link, (enum link_input)to, bytes, n) < (ssize_t)n)
-        tui_say(t, ROLE_DIM, live_running(t) ? "the guest does not take it now"
-                                             : "the guest does not run: F5, after Ctrl-]");
+    ssize_t taken = n ? link_type(t->link, (enum link_input)to, bytes, n) : 0;
+    if (taken < (ssize_t)n)
+        tui_say(t, ROLE_DIM, taken == -EAGAIN ? "the monitor stands: Ctrl-] and let it go on first"
+                             : live_running(t) ? "the guest does not take it now"
+                             : "the guest does not run: F5, after Ctrl-]");
     return true;
 }
 
