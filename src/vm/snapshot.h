@@ -15,7 +15,7 @@
 #include "base/types.h"
 #include "vm/vm.h"
 
-#define SNAPSHOT_VERSION 7
+#define SNAPSHOT_VERSION 8
 #define SNAPSHOT_TEXT    1024
 
 /* As it lies in the file, little-endian. */

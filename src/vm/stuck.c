@@ -4,9 +4,9 @@
  * Three things are watched, each in its own way:
  *
  *   exits        up to STUCK_EXITS different ones are remembered, with the value that was read or
- *                written.  An exit that is not among them is news.  Reads of devices that are no
- *                news, thousands a second, are polling.  A guest that fills the table with ever new
- *                values gets somewhere; so does one that halts.
+ *                written.  An exit that is not among them is news, and takes the oldest one's row.  Reads of
+ *                devices that are no news, thousands a second, are polling.  A guest that makes
+ *                ever new exits gets somewhere; so does one that halts.
  *   registers    about every millisecond, with the stack's top.  A loop that waits for a flag in
  *                memory has as many states as instructions; one that counts has ever new ones.
  *   exceptions   the engine counts how often the same one was delivered (cpu/vcpu.h).
@@ -72,23 +72,24 @@ static void start_over(struct stuck *s, uint64_t now)
 {
     memset(s->seen, 0, sizeof s->seen);
     memset(s->sample, 0, sizeof s->sample);
+    s->next_row = 0;
+    s->news = 0;
     s->new_exit_ns = s->new_sample_ns = now;
     s->told_ns = 0;
 }
 
-/* An exit that is news.  Those before are counted anew; if all rows are taken, start over. */
-static void note_new(struct stuck *s, const struct stuck_exit *x, uint64_t now)
+/* If a new exit came since the last look: those before it are counted anew, and what registers
+ * were seen does not matter.  This is not done at the exit itself, because a guest that gets
+ * somewhere makes new exits all the time, and must not be slowed down by it. */
+static void heed_news(struct stuck *s)
 {
-    unsigned i;
-    for (i = 0; i < STUCK_EXITS && s->seen[i].times; i++)
+    if (!s->news)
+        return;
+    s->news = 0;
+    for (unsigned i = 0; i < STUCK_EXITS && s->seen[i].times; i++)
         s->seen[i].times = 1;
-    if (i == STUCK_EXITS) {
-        memset(s->seen, 0, sizeof s->seen);
-        i = 0;
-    }
-    s->seen[i] = *x;
     memset(s->sample, 0, sizeof s->sample);
-    s->new_exit_ns = s->new_sample_ns = now;
+    s->new_sample_ns = s->new_exit_ns;
     s->told_ns = 0;
 }
 
@@ -103,8 +104,8 @@ void stuck_note_exit(struct vm *vm, const struct vmexit *x)
 {
     struct stuck *s = &vm->stuck;
     uint64_t value, what;
-    if (is_monitors_own(x))
-        return;
+    if (s->news >= STUCK_EXITS || is_monitors_own(x))
+        return;         /* so much is new since the last look: the guest gets somewhere */
     if (x->reason == EXIT_HLT) {
         if (s->seen[0].times | s->sample[0].hash)
             start_over(s, vclock_now_ns(vm->clock));
@@ -116,8 +117,10 @@ void stuck_note_exit(struct vm *vm, const struct vmexit *x)
             s->seen[i].times++;
             return;
         }
-    struct stuck_exit new = { what, value, x->cs.base + x->rip, 1 };
-    note_new(s, &new, vclock_now_ns(vm->clock));
+    s->seen[s->next_row++ % STUCK_EXITS] =
+        (struct stuck_exit){ what, value, x->cs.base + x->rip, 1 };
+    s->new_exit_ns = vclock_now_ns(vm->clock);
+    s->news++;
 }
 
 void stuck_reset(struct vm *vm)
@@ -127,11 +130,15 @@ void stuck_reset(struct vm *vm)
 
 /* ---- registers ---- */
 
+/* FNV-1a, by eight bytes at a time; n is a multiple of that. */
 static uint64_t mix(uint64_t hash, const void *data, size_t n)
 {
-    const uint8_t *at = data;
-    for (size_t i = 0; i < n; i++)
-        hash = (hash ^ at[i]) * UINT64_C(0x100000001b3);        /* FNV-1a */
+    for (size_t i = 0; i < n; i += 8) {
+        uint64_t word;
+        memcpy(&word, (const uint8_t *)data + i, sizeof word);
+        hash = (hash ^ word) * UINT64_C(0x100000001b3);
+        hash ^= hash >> 32;
+    }
     return hash;
 }
 
@@ -202,9 +209,11 @@ static bool repeats(const struct repeated *e, uint64_t now)
 
 bool stuck_now(struct vm *vm, struct stuck_report *r)
 {
-    const struct stuck *s = &vm->stuck;
+    struct stuck *s = &vm->stuck;
     const struct repeated *e = &boot_cpu(vm)->repeated;
-    uint64_t now = vclock_now_ns(vm->clock), silent = now - s->new_exit_ns;
+    uint64_t now = vclock_now_ns(vm->clock);
+    heed_news(s);
+    uint64_t silent = now - s->new_exit_ns;
     const struct stuck_exit *read = polled(s, silent);
     if (read && (silent >= POLLING_NS || read->times >= MANY_READS)) {
         *r = (struct stuck_report){ read->what & KIND_PORT ? STUCK_PORT : STUCK_MEMORY,
@@ -239,9 +248,10 @@ void stuck_look(struct vm *vm)
     struct stuck_report r;
     struct cpu_state c;
     uint64_t now = vclock_now_ns(vm->clock);
-    if (now < s->next_look_ns || v->halted)
+    if (v->halted)
         return;
     s->next_look_ns = now + LOOK_NS;
+    heed_news(s);
     if (v->ops->get_state(v, ST_GPRS | ST_SEGS | ST_CRS, &c) == 0)
         note_sample(vm, &c, now);
     if (!stuck_now(vm, &r))

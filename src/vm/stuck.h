@@ -43,7 +43,7 @@ struct stuck_info { const char *name, *where, *about; };
 extern const struct stuck_info stuck_infos[N_STUCK_HOWS];
 
 /* An exit that came before: what it was, the linear address of its instruction, and how often it
- * came since something new happened. */
+ * came since something new happened, as far as stuck_look() has seen. */
 struct stuck_exit { uint64_t what, value, at, times; };      /* times 0: the row is free */
 
 /* The CPU's registers at some moment, as a hash (0: the row is free), and where it was. */
@@ -54,7 +54,9 @@ struct stuck_sample { uint64_t hash, at; };
 
 struct stuck {
     struct stuck_exit   seen[STUCK_EXITS];
-    uint64_t            new_exit_ns;            /* when an exit came that is not among them     */
+    uint32_t            next_row;               /* the one that the next new exit takes         */
+    uint32_t            news;                   /* how many of them came since the last look    */
+    uint64_t            new_exit_ns;            /* when an exit came that was not among them    */
     struct stuck_sample sample[STUCK_SAMPLES];
     uint64_t            new_sample_ns;          /* when registers were seen that are not there  */
     uint64_t            next_look_ns;
@@ -67,8 +69,8 @@ void stuck_note_exit(struct vm *vm, const struct vmexit *x);
 /* The machine has been reset: nothing that was seen before counts. */
 void stuck_reset(struct vm *vm);
 
-/* Called between two exits, about every millisecond of virtual time: look at the registers, and
- * log STUCK if it is time to. */
+/* To be called between two exits when next_look_ns has come, about every millisecond of virtual
+ * time: look at the registers, and log STUCK if it is time to. */
 void stuck_look(struct vm *vm);
 
 /* What the guest is stuck in now, for the end of a run. */

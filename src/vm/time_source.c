@@ -31,7 +31,8 @@ void time_poll(struct vm *vm)
         vm->next_poll_ns = now + vm->time->poll_ns;
         vm->cfg.poll(vm->cfg.hook_arg);
     }
-    stuck_look(vm);
+    if (now >= vm->stuck.next_look_ns)
+        stuck_look(vm);
 }
 
 uint64_t time_budget(struct vm *vm, struct vcpu *v)

@@ -647,20 +647,54 @@ SLOW void store_crossing(struct soft *s, gla_t gla, unsigned size, uint64_t v, u
     }
 }
 
+/* Is there more to do for this access than to find the byte and touch it? */
+static bool is_special(const struct soft *s, gla_t gla, unsigned size)
+{
+    return s->debug_data | s->watching | crosses(gla, size);
+}
+
+SLOW uint64_t load_special(struct soft *s, gla_t gla, unsigned size, unsigned access)
+{
+    struct place p;
+
+    if (s->debug_data)
+        debug_touch(s, false, gla, size, ACCESS_R | (access & WALK_WRITE ? ACCESS_W : 0));
+    if (s->watching)
+        watch(s, gla, size, access);
+    if (crosses(gla, size))
+        return load_crossing(s, gla, size, access);
+    locate(s, gla, access, &p);
+    if (s->debug_data)
+        touch_place(s, &p, size, access);
+    return place_load(s, &p, size);
+}
+
+SLOW void store_special(struct soft *s, gla_t gla, unsigned size, uint64_t value, unsigned access)
+{
+    struct place p;
+
+    if (s->debug_data)
+        debug_touch(s, false, gla, size, ACCESS_W);
+    if (s->watching)
+        watch(s, gla, size, access);
+    if (crosses(gla, size)) {
+        store_crossing(s, gla, size, value, access);
+        return;
+    }
+    locate(s, gla, access, &p);
+    if (s->debug_data)
+        touch_place(s, &p, size, access);
+    place_store(s, &p, size, value);
+}
+
 uint64_t soft_lin_load(struct soft *s, gla_t gla, unsigned size, unsigned access)
 {
     struct place p;
 
     gla = gla_wrap(s, gla);
-    if (UNLIKELY(s->debug_data))
-        debug_touch(s, false, gla, size, ACCESS_R | (access & WALK_WRITE ? ACCESS_W : 0));
-    if (UNLIKELY(s->watching))
-        watch(s, gla, size, access);
-    if (UNLIKELY(crosses(gla, size)))
-        return load_crossing(s, gla, size, access);
+    if (UNLIKELY(is_special(s, gla, size)))
+        return load_special(s, gla, size, access);
     locate(s, gla, access, &p);
-    if (UNLIKELY(s->debug_data))
-        touch_place(s, &p, size, access);
     return place_load(s, &p, size);
 }
 
@@ -670,17 +704,11 @@ void soft_lin_store(struct soft *s, gla_t gla, unsigned size, uint64_t value, un
 
     gla = gla_wrap(s, gla);
     access |= WALK_WRITE;
-    if (UNLIKELY(s->debug_data))
-        debug_touch(s, false, gla, size, ACCESS_W);
-    if (UNLIKELY(s->watching))
-        watch(s, gla, size, access);
-    if (UNLIKELY(crosses(gla, size))) {
-        store_crossing(s, gla, size, value, access);
+    if (UNLIKELY(is_special(s, gla, size))) {
+        store_special(s, gla, size, value, access);
         return;
     }
     locate(s, gla, access, &p);
-    if (UNLIKELY(s->debug_data))
-        touch_place(s, &p, size, access);
     place_store(s, &p, size, value);
 }
 
