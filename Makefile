@@ -393,6 +393,7 @@ UNIT_TESTS := \
     test_futures \
     test_store \
     test_link \
+    test_lab \
     test_linear_map \
     test_gdb_packet \
     test_gdb \

@@ -39,6 +39,7 @@ static const char usage[] =
     "  --json FILE    write Gradescope's results.json\n"
     "  --answers FILE lines NAME: ANSWER, to the questions of the lab\n"
     "  --cc COMMAND   the compiler and its flags (default \"gcc -O2\")\n"
+    "  --cc-seconds N how long it may take for a submission (default 60)\n"
     "  --class FOLDER grade: every FILE.c, or NAME/FILE.c, in it, on all processors; results,\n"
     "                 a table as CSV and a web page go below FOLDER/results; what is there\n"
     "                 already is not graded again\n"
@@ -70,7 +71,7 @@ static bool find_root(struct lab *l)
         snprintf(probe, sizeof probe, "%.3000s/src/lab", exe);
         root = access(probe, R_OK) == 0 ? exe : NULL;
     }
-    if (root)
+    if (root && !realpath(root, l->folders.root))
         snprintf(l->folders.root, PATH_MAX, "%.3000s", root);
     free(exe);
     if (!root)
@@ -109,6 +110,11 @@ static bool read_spec(struct lab *l)
 /* A new folder for traces and the submission; it stays, so that a student can look. */
 static bool make_work(struct lab *l)
 {
+    if (l->spec.cut && !lab_has_tool(l->compiler)) {
+        host_say("there is no compiler here: %.*s is not found.  Install it (apt install gcc), or "
+                 "name another with --cc", (int)strcspn(l->compiler, " "), l->compiler);
+        return false;
+    }
     snprintf(l->folders.work, PATH_MAX, "%s/vitrine-lab-XXXXXX",
              getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     if (!mkdtemp(l->folders.work)) {
@@ -393,12 +399,14 @@ static int parse(struct lab *l, int argc, char **argv)
     static const struct option options[] = {
         { "seed", required_argument, NULL, 's' }, { "json", required_argument, NULL, 'j' },
         { "answers", required_argument, NULL, 'a' }, { "cc", required_argument, NULL, 'c' },
+        { "cc-seconds", required_argument, NULL, 't' },
         { "few", no_argument, NULL, 'f' },
         { "class", required_argument, NULL, 'C' },
         { "help", no_argument, NULL, 'h' }, { 0 },
     };
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     *l = (struct lab){ .seed = 1, .compiler = "gcc -O2",
+                       .folders.tool_seconds = 60,
                        .place.seats = { n > 0 ? (unsigned)n : 1, 0 } };
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1; )
         switch (c) {
@@ -406,11 +414,14 @@ static int parse(struct lab *l, int argc, char **argv)
         case 'j': l->json = optarg; break;
         case 'a': l->answers = optarg; break;
         case 'c': l->compiler = optarg; break;
+        case 't': l->folders.tool_seconds = (unsigned)strtoul(optarg, NULL, 0); break;
         case 'f': l->few = true; break;
         case 'C': l->class_folder = optarg; break;
         case 'h': fputs(usage, stdout); return -1;
         default:  return bad_usage("that is no option of `vitrine lab`");
         }
+    if (!l->folders.tool_seconds)
+        return bad_usage("--cc-seconds wants a number from 1 on");
     l->verb = argv[optind];
     if (!l->verb)
         return bad_usage("list, start, check, grade, explain or try?");

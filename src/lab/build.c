@@ -3,10 +3,11 @@
  */
 #include "lab/build.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <linux/landlock.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,6 @@
 #include "lab/cut.h"
 
 #define MAX_ARGS       40
-#define BUILD_SECONDS  60
 #define BUILD_MEMORY   (UINT64_C(4) << 30)
 #define BUILD_FILE     (UINT64_C(64) << 20)     /* the most that it may write into one file */
 
@@ -32,15 +32,63 @@
 #define MAY_WRITE (MAY_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | \
                    LANDLOCK_ACCESS_FS_REMOVE_FILE)
 
+/* The most that may be done below a path that is no folder. */
+#define MAY_FILE  (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | \
+                   LANDLOCK_ACCESS_FS_WRITE_FILE)
+
 /* A path that is not there needs no rule. */
 static void allow(int rules, const char *path, uint64_t access)
 {
     struct landlock_path_beneath_attr below = { .allowed_access = access };
+    struct stat st;
     below.parent_fd = open(path, O_PATH | O_CLOEXEC);
     if (below.parent_fd < 0)
         return;
+    if (fstat(below.parent_fd, &st) == 0 && !S_ISDIR(st.st_mode))
+        below.allowed_access &= MAY_FILE;
     syscall(__NR_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &below, 0);
     close(below.parent_fd);
+}
+
+/* Is `path` the folder `top`, or below it?  Both without links. */
+static bool is_below(const char *path, const char *top)
+{
+    size_t n = strlen(top);
+    return strncmp(path, top, n) == 0 && (path[n] == '/' || !path[n]);
+}
+
+/* Let everything below a folder of the system be read but the project, which may be there:
+ * Landlock can give rights and not take any away, so on the way down to the project each
+ * folder's entries are given one by one.  `path` has room for PATH_MAX and is changed. */
+static void allow_around(int rules, char *path, const struct lab_folders *f)
+{
+    size_t n = strlen(path);
+    if (is_below(path, f->root) || is_below(path, f->build))
+        return;
+    if (!is_below(f->root, path) && !is_below(f->build, path)) {
+        allow(rules, path, MAY_READ);
+        return;
+    }
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d)); ) {
+        struct stat st;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        snprintf(path + n, PATH_MAX - n, "/%.255s", e->d_name);
+        if (lstat(path, &st) == 0 && !S_ISLNK(st.st_mode))  /* a link's rule is its target's */
+            allow_around(rules, path, f);
+    }
+    path[n] = 0;
+    if (d)
+        closedir(d);
+}
+
+/* The same of a path that may be a link (/lib is one to /usr/lib). */
+static void allow_system(int rules, const char *path, const struct lab_folders *f)
+{
+    char real[PATH_MAX];
+    if (realpath(path, real))
+        allow_around(rules, real, f);
 }
 
 /* The main() of the lab's submissions and the wire, compiled already. */
@@ -64,8 +112,7 @@ static void warn_if_unlocked(void)
 /* What a compiler needs to read.  Of /etc only the loader's cache. */
 static void lock_in(const struct lab_folders *f, const char *source)
 {
-    static const char *const system[] = { "/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache",
-                                          "/dev/null" };
+    static const char *const system[] = { "/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache" };
     struct landlock_ruleset_attr all = {
         .handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1,
     };
@@ -74,8 +121,8 @@ static void lock_in(const struct lab_folders *f, const char *source)
     if (rules < 0)
         return;
     for (size_t i = 0; i < NELEM(system); i++)
-        allow(rules, system[i], i + 1 == NELEM(system) ? MAY_READ | LANDLOCK_ACCESS_FS_WRITE_FILE
-                                                      : MAY_READ);
+        allow_system(rules, system[i], f);
+    allow(rules, "/dev/null", MAY_FILE);
     snprintf(path, sizeof path, "%s/lab/include", f->build);
     allow(rules, path, MAY_READ);
     server_path(f, path, sizeof path);
@@ -87,11 +134,14 @@ static void lock_in(const struct lab_folders *f, const char *source)
     close(rules);
 }
 
-/* In the child. */
+/* In the child: a group of processes of its own, as a compiler starts others. */
 static void become(char **argv, int output, const struct lab_folders *f, const char *source)
 {
-    struct rlimit seconds = { BUILD_SECONDS, BUILD_SECONDS }, bytes = { BUILD_FILE, BUILD_FILE },
-                  memory = { BUILD_MEMORY, BUILD_MEMORY };
+    struct rlimit seconds = { f->tool_seconds, f->tool_seconds },
+                  bytes = { BUILD_FILE, BUILD_FILE }, memory = { BUILD_MEMORY, BUILD_MEMORY };
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
     dup2(output, 1);
     dup2(output, 2);
     setenv("TMPDIR", f->work, 1);
@@ -105,21 +155,63 @@ static void become(char **argv, int output, const struct lab_folders *f, const c
     _exit(127);
 }
 
+/* Wait for a tool as long as it may take; then it is killed, with all that it has started.  Its
+ * status as of waitpid(). */
+static int wait_for_tool(pid_t pid, unsigned seconds, bool *late)
+{
+    int watch = (int)syscall(__NR_pidfd_open, pid, 0), status = -1;
+    struct pollfd ended = { .fd = watch, .events = POLLIN };
+    uint64_t deadline = host_monotonic_ns() + seconds * UINT64_C(1000000000), now;
+    while (watch >= 0 && (now = host_monotonic_ns()) < deadline &&
+           poll(&ended, 1, (int)((deadline - now) / 1000000) + 1) <= 0)
+        ;
+    *late = watch >= 0 && poll(&ended, 1, 0) == 0;
+    if (*late && kill(-pid, SIGKILL))       /* the group is made by the child */
+        kill(pid, SIGKILL);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (watch >= 0)
+        close(watch);
+    return status;
+}
+
 /* Run a command and wait; its output into `said`.  The status as of waitpid(), or -errno.  If
  * `source` is given the command is locked in and may read that file. */
 static int run_tool(char **argv, const struct lab_folders *f, const char *source, char *said,
                     size_t bytes)
 {
-    int output = memfd_create("lab-tool", MFD_CLOEXEC), status = -1;
+    bool late = false;
+    int output = memfd_create("lab-tool", MFD_CLOEXEC);
     pid_t pid = fork();
     if (pid == 0)
         become(argv, output, f, source);
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    int status = pid < 0 ? -errno : wait_for_tool(pid, f->tool_seconds, &late);
     ssize_t n = pread(output, said, bytes - 1, 0);
     said[n > 0 ? n : 0] = 0;
+    if (late)
+        snprintf(said, bytes, "%s was not done after %u seconds, and was ended\n", argv[0],
+                 f->tool_seconds);
     close(output);
-    return pid < 0 ? -errno : status;
+    return status;
+}
+
+bool lab_has_tool(const char *command)
+{
+    const char *path = getenv("PATH");
+    int n = (int)strcspn(command, " ");
+    char file[PATH_MAX];
+    if (memchr(command, '/', (size_t)n)) {
+        snprintf(file, sizeof file, "%.*s", n, command);
+        return access(file, X_OK) == 0;
+    }
+    for (const char *p = path ? path : "/usr/bin:/bin"; *p; p += *p == ':') {
+        size_t len = strcspn(p, ":");
+        snprintf(file, sizeof file, "%.*s/%.*s", (int)len, p, n, command);
+        if (access(file, X_OK) == 0)
+            return true;
+        p += len;
+    }
+    return false;
 }
 
 bool lab_is_link(const char *path)

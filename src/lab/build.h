@@ -4,7 +4,8 @@
  * The compiler reads what the student wrote, and a source can name any file it wants to have
  * read (#include, .incbin), the real solution first of all.  So it too is locked in: it may read
  * the system's headers, copies of the project's headers (build/lab/include), the lab's server
- * that was compiled before, and the submission itself; it may write below the work folder.
+ * that was compiled before, and the submission itself; it may write below the work folder.  That
+ * holds for a project below /usr, too.
  */
 #ifndef LAB_BUILD_H
 #define LAB_BUILD_H
@@ -21,7 +22,13 @@ struct lab_folders {
     char build[PATH_MAX];           /* where lab.mk makes things: include, NN/server.o */
     char id[4];                     /* NN                                */
     char work[PATH_MAX];            /* where things are made; it exists  */
+    unsigned tool_seconds;          /* the most that a compiler may take, by the clock on the wall
+                                     * and by the processor's */
 };
+
+/* Is the program there that the first word of `command` names?  Else it cannot be a submission's
+ * fault that it does not compile. */
+bool lab_has_tool(const char *command);
 
 /* Is it a symbolic link?  As a submission it could lead to any file, and so to the solution. */
 bool lab_is_link(const char *path);

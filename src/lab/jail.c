@@ -139,6 +139,7 @@ int jail_start(struct jail *j, const char *program, const struct jail_limits *li
         err = -errno;
         snprintf(why, n, "cannot start %s: %s", program, strerror(errno));
         close(fd), close(j->output), close(ends[0]), close(ends[1]);
+        j->pid = j->output = -1;
         return err;
     }
     if (j->pid == 0)

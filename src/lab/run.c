@@ -110,15 +110,38 @@ static void become_monitor(const struct active *a, int input)
     _exit(127);
 }
 
+/* Take back what start() had done when something failed. */
+static void unstart(struct active *a, int input)
+{
+    if (a->monitor > 0) {
+        kill(a->monitor, SIGKILL);
+        waitpid(a->monitor, NULL, 0);
+    }
+    if (a->jail.pid > 0) {
+        jail_end(&a->jail, 0);
+        close(a->jail.output);
+    }
+    int fds[] = { input, a->output, a->watch };
+    for (size_t i = 0; i < NELEM(fds); i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
 static int start(struct active *a, struct lab_job *j, unsigned cpu, char *why, size_t bytes)
 {
     int input = input_file(j->guest->input), err = 0;
-    *a = (struct active){ .job = j, .jail = { .pid = -1, .wire = -1, .output = -1 }, .cpu = cpu };
+    *a = (struct active){ .job = j, .jail = { .pid = -1, .wire = -1, .output = -1 }, .cpu = cpu,
+                          .monitor = -1, .watch = -1 };
     a->output = memfd_create("lab-output", MFD_CLOEXEC);
-    if (j->submission)
+    if (input < 0 || a->output < 0) {
+        err = -errno;
+        snprintf(why, bytes, "no memory file for a run: %s", strerror(errno));
+    } else if (j->submission)
         err = jail_start(&a->jail, j->submission, &jail_limits, why, bytes);
-    if (err)
+    if (err) {
+        unstart(a, input);
         return err;
+    }
     if (j->submission) {
         cpu_set_t one;
         CPU_ZERO(&one);
@@ -128,13 +151,15 @@ static int start(struct active *a, struct lab_job *j, unsigned cpu, char *why, s
     a->monitor = fork();
     if (a->monitor == 0)
         become_monitor(a, input);
-    close(input);
     a->watch = a->monitor < 0 ? -1 : (int)syscall(__NR_pidfd_open, a->monitor, 0);
     a->deadline_ns = host_monotonic_ns() + j->wall_s * UINT64_C(1000000000);
-    if (a->monitor >= 0 && a->watch >= 0)
+    if (a->monitor >= 0 && a->watch >= 0) {
+        close(input);
         return 0;
+    }
     err = -errno;
     snprintf(why, bytes, "cannot start %s: %s", j->monitor, strerror(errno));
+    unstart(a, input);
     return err;
 }
 
