@@ -19,7 +19,10 @@ $(BUILD)/lab/include/%.h: src/%.h
 	@mkdir -p $(@D)
 	cp $< $@
 
-# In every monitor, and in every submission.
+# In every monitor, and in every submission: lab/common/ask.h and part.h say what they are, and
+# tables.h how a lab's submission keeps page tables.
+LAB_ASK      := $(BUILD)/lab/common/ask.o $(BUILD)/lab/common/frames.o
+LAB_PART     := $(BUILD)/lab/common/part.o $(BUILD)/lab/common/keeper.o
 $(BUILD)/lab/common/%.o: lab/common/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -36,10 +39,10 @@ $(BUILD)/lab/$1/standin.o: $2/standin.c
 $(BUILD)/lab/$1/main.o: $2/server.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) -MMD -MP -c -o $$@ $$<
-$(BUILD)/lab/$1/server.o: $(BUILD)/lab/$1/main.o $(BUILD)/lab/common/part.o \
+$(BUILD)/lab/$1/server.o: $(BUILD)/lab/$1/main.o $(LAB_PART) \
     $(BUILD)/lab/common/wire.o $(patsubst %,$(BUILD)/obj/%,$(shell cat $2/objects 2>/dev/null))
 	ld -r -o $$@ $$^
-$(BUILD)/lab/$1/monitor: $(BUILD)/obj/cmd/main.o $(BUILD)/lab/$1/standin.o $(BUILD)/lab/common/ask.o \
+$(BUILD)/lab/$1/monitor: $(BUILD)/obj/cmd/main.o $(BUILD)/lab/$1/standin.o $(LAB_ASK) \
     $(BUILD)/libvitrine.a
 	$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ $$(LDLIBS)
 endef
