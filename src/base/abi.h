@@ -28,6 +28,15 @@
 /* BX = gpa of a page of RAM: its next touch exits (EPT misconfiguration).  Returns 0, or
  * HC_BADCALL where the monitor keeps no nested tables. */
 #define HC_TRAP_PAGE    3
+/* What a guest can ask of the nested tables, to try them; HC_BADCALL where there are none.  Pages
+ * that are taken away come back when the guest touches them, with what is in them.
+ * BX = 4096 or 0x200000: from now on map pages of this size, where it can be done.  Returns 0. */
+#define HC_MAP_SIZE     4
+/* BX = gpa in RAM, CX = bytes: take their entries away.  Returns how many there were. */
+#define HC_UNMAP        5
+/* BX = gpa in RAM, CX = bytes, DX = rights (1 read, 2 write, 4 execute) that the entries there
+ * have from now on, until the guest wants more.  Returns how many entries that has changed. */
+#define HC_PROTECT      6
 #define HC_BADCALL      (-38)   /* what an unknown number returns               */
 
 #endif

@@ -17,12 +17,11 @@
 #include "base/trace.h"
 #include "mem/hmem.h"
 
-#define LARGE_SIZE  (UINT64_C(1) << 21)
-
 struct nested {
     struct hmem  *hmem;
     hpa_t         root;
     size_t        n_leaves;
+    bool          fill_large;   /* nested_fill(): 2 MiB where it can be */
     struct trace *trace;
 };
 
@@ -188,12 +187,43 @@ static int put_leaf(struct nested *n, gpa_t gpa, unsigned level, uint64_t entry)
 
 int nested_map(struct nested *n, gpa_t gpa, hpa_t hpa, uint64_t size, unsigned perm)
 {
-    if ((size != PAGE_SIZE && size != LARGE_SIZE) || ((gpa | hpa) & (size - 1)) ||
+    if ((size != PAGE_SIZE && size != NESTED_LARGE) || ((gpa | hpa) & (size - 1)) ||
         gpa >= EPT_GPA_LIMIT || (hpa & ~EPT_FRAME) || !perm || !perm_makes_sense(perm))
         return -EINVAL;
-    if (size == LARGE_SIZE)
+    if (size == NESTED_LARGE)
         return put_leaf(n, gpa, 2, leaf_entry(hpa, perm) | EPT_LARGE);
     return put_leaf(n, gpa, 1, leaf_entry(hpa, perm));
+}
+
+void nested_set_large(struct nested *n, bool large)
+{
+    n->fill_large = large;
+}
+
+static bool lies_in(const struct gmem_region *r, gpa_t gpa, uint64_t size)
+{
+    return gpa >= r->base && size <= r->size && gpa - r->base <= r->size - size;
+}
+
+/* Can the 2 MiB around gpa be one page? */
+static bool fits_large(const struct nested *n, const struct gmem_region *r, gpa_t gpa)
+{
+    unsigned level;
+
+    find(n, gpa, &level);
+    return level > 1 && lies_in(r, gpa & ~(NESTED_LARGE - 1), NESTED_LARGE);
+}
+
+int nested_fill(struct nested *n, gpa_t gpa)
+{
+    const struct gmem_region *r = gmem_find(n->hmem->gmem, gpa);
+
+    if (!r)
+        return -ENOENT;
+    uint64_t size = n->fill_large && fits_large(n, r, gpa) ? NESTED_LARGE : PAGE_SIZE;
+    gpa_t page = gpa & ~(size - 1);
+    unsigned perm = r->kind == GMEM_ROM ? EPT_R | EPT_X : EPT_RWX;
+    return nested_map(n, page, HMEM_GUEST + page, size, perm);
 }
 
 int nested_put_entry(struct nested *n, gpa_t gpa, uint64_t entry)
@@ -268,16 +298,24 @@ size_t nested_count(const struct nested *n)
     return n->n_leaves;
 }
 
-/* ---- snapshots: for each 2 MiB with something in it its place, and a byte a page ---- */
+/* ---- snapshots: for each 2 MiB with a table or a large page its place, and a byte a page ---- */
 
 struct saved_table { gpa_t base; uint8_t page[TABLE_ENTRIES]; };
 #define SAVED_A 8                       /* besides EPT_RWX */
 #define SAVED_D 16
+#define SAVED_LARGE 32                  /* in the first byte, which says all then */
+#define SAVED_FILL_LARGE BIT(63)        /* in the number of them */
 
 static uint8_t saved_page(uint64_t entry)
 {
     return (uint8_t)((entry & EPT_RWX) | (entry & EPT_A ? SAVED_A : 0) |
                      (entry & EPT_D ? SAVED_D : 0));
+}
+
+static uint64_t loaded_entry(gpa_t page, uint8_t saved)
+{
+    return leaf_entry(HMEM_GUEST + page, saved & EPT_RWX) | (saved & SAVED_A ? EPT_A : 0) |
+           (saved & SAVED_D ? EPT_D : 0);
 }
 
 static void save_tree(const struct nested *n, const uint64_t *table, unsigned level, gpa_t base,
@@ -293,10 +331,12 @@ static void save_tree(const struct nested *n, const uint64_t *table, unsigned le
             continue;
         }
         struct saved_table t = { .base = at };
-        bool large = is_leaf(table[i], level);      /* saved as the small ones it stands for */
+        bool large = is_leaf(table[i], level);
         const uint64_t *below = large ? NULL : table_under(n, table[i]);
-        for (unsigned k = 0; k < TABLE_ENTRIES; k++)
-            t.page[k] = saved_page(large ? table[i] : below[k]);
+        for (unsigned k = 0; k < TABLE_ENTRIES && !large; k++)
+            t.page[k] = saved_page(below[k]);
+        if (large)
+            t.page[0] = saved_page(table[i]) | SAVED_LARGE;
         BYTES_PUT(o, t);
     }
 }
@@ -307,29 +347,50 @@ void nested_save(const struct nested *n, struct bytes_out *o)
     bytes_put_u64(o, 0);
     save_tree(n, table_at(n, n->root), 4, 0, o);
     uint64_t count = (o->n - at - sizeof count) / sizeof(struct saved_table);
+    count |= n->fill_large ? SAVED_FILL_LARGE : 0;
     if (!o->bad)
         memcpy(o->data + at, &count, sizeof count);
 }
 
-static bool load_table(struct nested *n, const struct saved_table *t)
+/* May there be such an entry for [gpa, gpa+size)? */
+static bool can_be_mapped(const struct nested *n, gpa_t gpa, uint64_t size, uint8_t saved)
 {
-    bool is_one = !(t->base & (LARGE_SIZE - 1)) && t->base < EPT_GPA_LIMIT;
-    uint64_t *table = is_one ? slot(n, t->base, 1) : NULL;
-    if (!table)
+    const struct gmem_region *r = gmem_find(n->hmem->gmem, gpa);
+    return r && lies_in(r, gpa, size) && !((saved & EPT_W) && r->kind == GMEM_ROM);
+}
+
+static bool load_large(struct nested *n, const struct saved_table *t)
+{
+    uint8_t saved = t->page[0];
+    uint64_t *e = slot(n, t->base, 2);
+    if (!e || (*e & EPT_RWX) || !(saved & EPT_RWX) ||
+        !can_be_mapped(n, t->base, NESTED_LARGE, saved))
         return false;
-    for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+    *e = loaded_entry(t->base, saved) | EPT_LARGE;
+    n->n_leaves++;
+    return true;
+}
+
+static bool load_small(struct nested *n, const struct saved_table *t)
+{
+    uint64_t *table = slot(n, t->base, 1);
+    for (unsigned i = 0; table && i < TABLE_ENTRIES; i++) {
         gpa_t at = t->base + i * PAGE_SIZE;
-        unsigned perm = t->page[i] & EPT_RWX;
-        if (!perm)
+        if (!(t->page[i] & EPT_RWX))
             continue;
-        const struct gmem_region *r = gmem_find(n->hmem->gmem, at);
-        if (!r || ((perm & EPT_W) && r->kind == GMEM_ROM) || (table[i] & EPT_RWX))
+        if ((table[i] & EPT_RWX) || !can_be_mapped(n, at, PAGE_SIZE, t->page[i]))
             return false;
-        table[i] = leaf_entry(HMEM_GUEST + at, perm) | (t->page[i] & SAVED_A ? EPT_A : 0) |
-                   (t->page[i] & SAVED_D ? EPT_D : 0);
+        table[i] = loaded_entry(at, t->page[i]);
         n->n_leaves++;
     }
-    return true;
+    return table != NULL;
+}
+
+static bool load_table(struct nested *n, const struct saved_table *t)
+{
+    if ((t->base & (NESTED_LARGE - 1)) || t->base >= EPT_GPA_LIMIT)
+        return false;
+    return t->page[0] & SAVED_LARGE ? load_large(n, t) : load_small(n, t);
 }
 
 bool nested_load(struct nested *n, struct bytes_in *in)
@@ -338,6 +399,8 @@ bool nested_load(struct nested *n, struct bytes_in *in)
 
     clear_table(n, n->root, 4);
     n->n_leaves = 0;
+    n->fill_large = count & SAVED_FILL_LARGE;
+    count &= ~SAVED_FILL_LARGE;
     for (; count && !in->bad; count--) {
         const struct saved_table *t = bytes_take(in, sizeof *t);
         struct saved_table copy;

@@ -3,13 +3,35 @@
  *
  * The monitor keeps them in EPT format and tells the processor where the root is; the
  * processor walks them by itself (ept_walk.h says how, and what an entry looks like).
- * Nothing here looks anything up for the guest.
+ * Nothing here looks anything up for the guest, and nothing here reads its memory.
+ *
+ * The contract:
+ *
+ *   lazy       The tables are empty at first.  What the guest has not touched is not mapped, so
+ *              the EPT violations tell the monitor which memory a guest uses: nested_fill()
+ *              makes the one page present that was asked for, and no other.
+ *   once       A page that is mapped with the rights that an access needs makes no violation,
+ *              until somebody takes the entry or the right away.
+ *   only RAM   An entry names a frame of the guest's memory (HMEM_GUEST + gpa) or a table.  What
+ *              is neither RAM nor ROM stays empty: the processor's access there goes to a
+ *              device.  A ROM's entry never allows a write.
+ *   large      A leaf at level 2 maps 2 MiB, where all of them are in one region of memory.
+ *   no entry that a processor refuses: ept_walk.c's misconfigured() lists them.
+ *
+ * The monitor flushes the TLBs after a call that has taken something away, and only then:
+ * nested_unmap() and nested_protect() say by what they return whether they have.
+ *
+ * Free to choose: when a table is made and whether an empty one is given back, which frames
+ * tables lie in, what is remembered beside them, loop or recursion; and A and D bits of entries
+ * that are written anew.
  */
 #ifndef MEM_NESTED_H
 #define MEM_NESTED_H
 
 #include "base/types.h"
 #include "mem/ept_walk.h"
+
+#define NESTED_LARGE  (UINT64_C(1) << 21)       /* bytes under a leaf of level 2 */
 
 struct bytes_in;
 struct bytes_out;
@@ -25,14 +47,27 @@ void nested_free(struct nested *n);
 hpa_t nested_root(const struct nested *n);
 
 /* Map [gpa, gpa+size) to hpa; size is 4 KiB or 2 MiB and both are aligned to
- * it.  perm is of EPT_R/W/X.  0, -EINVAL, -ENOMEM.  Replaces what was there. */
+ * it.  perm is of EPT_R/W/X.  0, -EINVAL, -ENOMEM.  Replaces what was there: of a 2 MiB page
+ * in which a small one is mapped the rest stays as it was. */
 int  nested_map(struct nested *n, gpa_t gpa, hpa_t hpa, uint64_t size, unsigned perm);
 
-/* Remove what maps any of [gpa, gpa+len); the number of entries removed. */
+/* The answer to an EPT violation, the processor's access to gpa not being allowed: map the page
+ * at gpa with all the rights that it can have (RAM: all three; ROM: R and X).  0; -ENOENT, if
+ * there is no memory; -ENOMEM.
+ *
+ * It is a page of 4 KiB; and one of 2 MiB if nested_set_large() asked for that, all of it is one
+ * region of memory, and there is no table of small pages: those were made small on purpose. */
+int  nested_fill(struct nested *n, gpa_t gpa);
+void nested_set_large(struct nested *n, bool large);
+
+/* Remove what maps any of [gpa, gpa+len); the number of entries removed.  An entry is
+ * removed whole, a 2 MiB page of which the range has only a part, too. */
 size_t nested_unmap(struct nested *n, gpa_t gpa, uint64_t len);
 
-/* Take away or give permissions on what is mapped in the range (2 MiB pages
- * are split); the number of entries changed. */
+/* Give what is mapped in the range the rights perm, no more and no less; the number of
+ * entries that this changed.  A 2 MiB page that is not wholly in the range, and would change,
+ * is split into 512 small ones first, and only those in the range count and change.  perm 0
+ * removes them. */
 size_t nested_protect(struct nested *n, gpa_t gpa, uint64_t len, unsigned perm);
 
 /* Write `entry` as it is where gpa's 4 KiB page is mapped, however wrong it may be: to

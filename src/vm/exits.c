@@ -19,6 +19,7 @@
  */
 #include "vm/exits.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -101,16 +102,17 @@ unsigned vm_read_code(struct vm *vm, const struct cpu_state *s, uint8_t *buf, un
 
 /* ---- memory: the nested and the shadow way ---- */
 
-/* Enter a page of RAM or ROM into the nested tables, with all the rights that it can have. */
-static enum verdict map_page(struct vm *vm, const struct gmem_region *r, gpa_t page)
+/* Enter what is at gpa into the nested tables, with all the rights that it can have. */
+static enum verdict map_page(struct vm *vm, gpa_t gpa)
 {
-    unsigned perm = r->kind == GMEM_ROM ? EPT_R | EPT_X : EPT_RWX;
-
-    if (nested_map(vm->nested, page, HMEM_GUEST + page, PAGE_SIZE, perm)) {
+    int err = nested_fill(vm->nested, gpa);
+    if (!err)
+        return RETRY;
+    if (err == -ENOMEM)
         vm_stop(vm, VM_HOST, "no memory for nested tables");
-        return STOP;
-    }
-    return RETRY;
+    else
+        vm_stop(vm, VM_ENGINE, "EPT violation at %#" PRIx64 ", where there is no memory", gpa);
+    return STOP;
 }
 
 /* A Multiboot kernel has come to a page for the first time: was it what the loader has left there
@@ -138,16 +140,10 @@ static void note_unpromised(struct vm *vm, struct vcpu *v, gpa_t gpa)
  * not notice.  [SDM 3C "EPT Violations"] */
 static enum verdict on_ept_violation(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
-    const struct gmem_region *r = gmem_find(vm->gmem, x->page.gpa);
     if (!vm->nested)
         return RETRY;                           /* the host's own tables: KVM has filled them */
-    if (!r) {
-        vm_stop(vm, VM_ENGINE, "EPT violation at %#" PRIx64 ", where there is no memory",
-                x->page.gpa);
-        return STOP;
-    }
     note_unpromised(vm, v, x->page.gpa);
-    return map_page(vm, r, x->page.gpa & PAGE_MASK);
+    return map_page(vm, x->page.gpa);
 }
 
 /* An entry that may be written and not read is the mark of HC_TRAP_PAGE (hypercall.c): the trap has
@@ -156,9 +152,8 @@ static enum verdict on_ept_violation(struct vm *vm, struct vcpu *v, struct vmexi
 static enum verdict on_ept_misconfig(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     (void)v;
-    const struct gmem_region *r = gmem_find(vm->gmem, x->page.gpa);
-    if (vm->nested && r && x->page.perm == EPT_W)
-        return map_page(vm, r, x->page.gpa & PAGE_MASK);
+    if (vm->nested && x->page.perm == EPT_W)
+        return map_page(vm, x->page.gpa);
     vm_stop(vm, VM_ENGINE,
             "the nested tables' entry for %#" PRIx64 " makes no sense, and it is no trap",
             x->page.gpa);

@@ -51,6 +51,12 @@ static uint64_t hc_time(struct vm *vm, const uint64_t arg[4])
     return vclock_now_ns(vm->clock);
 }
 
+static void flush_all(struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->n_vcpus; i++)
+        vm->vcpu[i].ops->flush_tlb(&vm->vcpu[i]);
+}
+
 /* A trap for the next touch of a page: an entry that may be written and not read, which no
  * processor accepts (on_ept_misconfig() in exits.c mends it).  A processor that has the old entry
  * in its TLB would not look at the new one, so the TLBs of all CPUs must forget it: INVEPT on real
@@ -66,9 +72,54 @@ static uint64_t hc_trap_page(struct vm *vm, const uint64_t arg[4])
         return (uint64_t)(int64_t)-EFAULT;
     if (nested_put_entry(vm->nested, page, (HMEM_GUEST + page) | EPT_WB | EPT_W))
         return (uint64_t)(int64_t)-ENOMEM;
-    for (unsigned i = 0; i < vm->n_vcpus; i++)
-        vm->vcpu[i].ops->flush_tlb(&vm->vcpu[i]);
+    flush_all(vm);
     return 0;
+}
+
+static uint64_t hc_map_size(struct vm *vm, const uint64_t arg[4])
+{
+    if (!vm->nested)
+        return (uint64_t)(int64_t)HC_BADCALL;
+    if (arg[0] != PAGE_SIZE && arg[0] != NESTED_LARGE)
+        return (uint64_t)(int64_t)-EINVAL;
+    nested_set_large(vm->nested, arg[0] == NESTED_LARGE);
+    return 0;
+}
+
+/* ROM is left out: its entries must never allow a write. */
+static bool is_ram(const struct vm *vm, gpa_t gpa, uint64_t len)
+{
+    const struct gmem_region *r = gmem_find(vm->gmem, gpa);
+    return r && r->kind == GMEM_RAM && len <= r->size - (gpa - r->base);
+}
+
+/* Entries that say less than before: no CPU may use what its TLB has kept of them. */
+static uint64_t narrowed(struct vm *vm, size_t n_entries)
+{
+    if (n_entries)
+        flush_all(vm);
+    return n_entries;
+}
+
+static uint64_t hc_unmap(struct vm *vm, const uint64_t arg[4])
+{
+    if (!vm->nested)
+        return (uint64_t)(int64_t)HC_BADCALL;
+    if (!is_ram(vm, arg[0], arg[1]))
+        return (uint64_t)(int64_t)-EFAULT;
+    return narrowed(vm, nested_unmap(vm->nested, arg[0], arg[1]));
+}
+
+/* What may be written and not read no processor accepts. */
+static uint64_t hc_protect(struct vm *vm, const uint64_t arg[4])
+{
+    if (!vm->nested)
+        return (uint64_t)(int64_t)HC_BADCALL;
+    if (!arg[2] || arg[2] > EPT_RWX || (arg[2] & (EPT_R | EPT_W)) == EPT_W)
+        return (uint64_t)(int64_t)-EINVAL;
+    if (!is_ram(vm, arg[0], arg[1]))
+        return (uint64_t)(int64_t)-EFAULT;
+    return narrowed(vm, nested_protect(vm->nested, arg[0], arg[1], (unsigned)arg[2]));
 }
 
 static uint64_t (*const hypercalls[])(struct vm *vm, const uint64_t arg[4]) = {
@@ -76,6 +127,9 @@ static uint64_t (*const hypercalls[])(struct vm *vm, const uint64_t arg[4]) = {
     [HC_PUTS] = hc_puts,
     [HC_TIME] = hc_time,
     [HC_TRAP_PAGE] = hc_trap_page,
+    [HC_MAP_SIZE] = hc_map_size,
+    [HC_UNMAP] = hc_unmap,
+    [HC_PROTECT] = hc_protect,
 };
 
 /* An unknown number is an answer (HC_BADCALL), not a fault: guests try what a monitor has. */

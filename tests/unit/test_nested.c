@@ -13,6 +13,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "base/trace.h"
 #include "mem/hmem.h"
 #include "mem/nested.h"
@@ -34,6 +35,19 @@ static struct nested *new_tables(struct trace *t)
     gmem_freeze(ram);
     hmem = hmem_new(ram);
     struct nested *n = nested_new(hmem, t);
+    assert_non_null(n);
+    return n;
+}
+
+/* The same for RAM of so many bytes, and 2 MiB of ROM at `rom`. */
+static struct nested *new_tables_for(uint64_t bytes, gpa_t rom)
+{
+    ram = gmem_new();
+    assert_int_equal(gmem_add(ram, "RAM", 0, bytes, GMEM_RAM), 0);
+    assert_int_equal(gmem_add(ram, "ROM", rom, M2, GMEM_ROM), 0);
+    gmem_freeze(ram);
+    hmem = hmem_new(ram);
+    struct nested *n = nested_new(hmem, NULL);
     assert_non_null(n);
     return n;
 }
@@ -405,9 +419,87 @@ static void test_random(void **state)
     free_tables(n);
 }
 
+static void expect_fill(struct nested *n, gpa_t gpa, uint64_t size, unsigned perm)
+{
+    assert_int_equal(nested_fill(n, gpa), 0);
+    struct ept_walk w = look(n, gpa, EPT_R);
+    assert_true(w.result == EPT_OK);
+    assert_ptr_equal(w.hva, host(gpa));
+    assert_int_equal(w.page_size, size);
+    assert_int_equal(w.perm, perm);
+}
+
+/* RAM of three times 2 MiB and a page, a hole, a ROM: what a fill maps, small and large. */
+static void test_fill(void **state)
+{
+    (void)state;
+    struct nested *n = new_tables_for(3 * M2 + K4, 4 * M2 - K4);
+    expect_fill(n, 0x5123, K4, EPT_RWX);
+    assert_int_equal(nested_count(n), 1);                       /* and no other page */
+    expect_fill(n, 4 * M2, K4, EPT_R | EPT_X);
+    assert_int_equal(nested_fill(n, 3 * M2 + K4), -ENOENT);
+    assert_int_equal(nested_fill(n, UINT64_MAX), -ENOENT);
+
+    nested_set_large(n, true);
+    expect_fill(n, K4, K4, EPT_RWX);                            /* there is a table of small ones */
+    expect_fill(n, M2 + 0x5123, M2, EPT_RWX);
+    assert_int_equal(nested_count(n), 4);
+    expect_fill(n, 3 * M2, K4, EPT_RWX);                        /* the rest is no memory */
+    expect_fill(n, 4 * M2 - K4, K4, EPT_R | EPT_X);
+    assert_int_equal(nested_protect(n, 2 * M2, M2, EPT_R), 0);
+    expect_fill(n, 2 * M2, M2, EPT_RWX);
+    assert_int_equal(nested_protect(n, 2 * M2, M2, EPT_R), 1);
+    expect_fill(n, 2 * M2, M2, EPT_RWX);                        /* whole, as it was */
+    assert_int_equal(nested_protect(n, M2 + K4, K4, EPT_R), 1);
+    expect_fill(n, M2 + K4, K4, EPT_RWX);                       /* split: stays small */
+
+    nested_set_large(n, false);
+    assert_int_equal(nested_unmap(n, 2 * M2, K4), 1);
+    expect_fill(n, 2 * M2, K4, EPT_RWX);
+    free_tables(n);
+}
+
+/* Large pages, small ones, and which are made next: all that is saved is there again. */
+static void test_saved(void **state)
+{
+    (void)state;
+    struct bytes_out o = { 0 }, again = { 0 };
+    struct nested *n = new_tables_for(3 * M2 + K4, 4 * M2);
+    nested_set_large(n, true);
+    expect_fill(n, 0, M2, EPT_RWX);
+    expect_fill(n, M2, M2, EPT_RWX);
+    expect_fill(n, 3 * M2, K4, EPT_RWX);
+    assert_int_equal(nested_protect(n, M2, M2 / 2, EPT_R), 256);
+    walk_for(n, 5, EPT_R | EPT_W, false);
+    nested_save(n, &o);
+    nested_set_large(n, false);
+    nested_unmap(n, 0, UINT64_MAX);
+    expect_fill(n, 2 * M2, K4, EPT_RWX);
+
+    assert_true(nested_load(n, &(struct bytes_in){ o.data, o.data + o.n, false }));
+    assert_int_equal(nested_count(n), 514);
+    assert_int_equal(look(n, 5, EPT_R).page_size, M2);
+    assert_int_equal(look(n, M2, EPT_R).perm, EPT_R);
+    assert_int_equal(look(n, 2 * M2 - 1, EPT_R).perm, EPT_RWX);
+    nested_save(n, &again);
+    assert_int_equal(o.n, again.n);
+    assert_memory_equal(o.data, again.data, o.n);
+    expect_fill(n, 2 * M2, M2, EPT_RWX);
+
+    /* a large page that would reach beyond the memory makes no sense */
+    memcpy(o.data + 8, &(uint64_t){ 3 * M2 }, 8);
+    assert_false(nested_load(n, &(struct bytes_in){ o.data, o.data + o.n, false }));
+    assert_int_equal(nested_count(n), 0);
+    free(o.data);
+    free(again.data);
+    free_tables(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fill),
+        cmocka_unit_test(test_saved),
         cmocka_unit_test(test_map_refuses),
         cmocka_unit_test(test_walk),
         cmocka_unit_test(test_accessed_and_dirty),

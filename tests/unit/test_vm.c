@@ -15,6 +15,7 @@
 #include "base/x86.h"
 #include "io/bus.h"
 #include "mem/gmem.h"
+#include "mem/nested.h"
 #include "vm/exits.h"
 #include "vm/lockstep.h"
 
@@ -96,6 +97,39 @@ static void test_only_ram_can_be_trapped(void **state)
     assert_int_equal(vm_hypercall(vm, HC_TRAP_PAGE, (uint64_t[4]){ 0x1234 }), 0);
     assert_int_equal((int64_t)vm_hypercall(shadowed, HC_TRAP_PAGE, (uint64_t[4]){ 0x1234 }),
                      (int64_t)HC_BADCALL);
+    vm_free(vm);
+    vm_free(shadowed);
+}
+
+/* A guest can have entries taken away and narrowed, of RAM and of nothing else, and to rights that
+ * a processor accepts. */
+static void test_nested_hypercalls(void **state)
+{
+    static const struct { unsigned nr; uint64_t arg[4]; int64_t result; } calls[] = {
+        { HC_MAP_SIZE, { 0x2000 },                          -EINVAL },
+        { HC_MAP_SIZE, { 0x1000 },                          0 },
+        { HC_UNMAP,    { 0x5000, 0x1000 },                  0 },
+        { HC_UNMAP,    { 0x5000, UINT64_MAX },              -EFAULT },
+        { HC_UNMAP,    { UINT64_C(0xc0000000), 0x1000 },    -EFAULT },
+        { HC_UNMAP,    { 0x9f000, 0x1001 },                 -EFAULT },      /* to VGA memory */
+        { HC_PROTECT,  { 0x5000, 0x1000, 0 },               -EINVAL },
+        { HC_PROTECT,  { 0x5000, 0x1000, EPT_W },           -EINVAL },
+        { HC_PROTECT,  { 0x5000, 0x1000, 8 },               -EINVAL },
+        { HC_PROTECT,  { BIOS_BASE, 0x1000, EPT_RWX },      -EFAULT },
+        { HC_PROTECT,  { UINT64_MAX, 1, EPT_R },            -EFAULT },
+    };
+    struct vm *vm = machine(MiB), *shadowed = machine_with(MiB, MMU_SHADOW);
+
+    (void)state;
+    for (size_t i = 0; i < NELEM(calls); i++) {
+        assert_int_equal((int64_t)vm_hypercall(vm, calls[i].nr, calls[i].arg), calls[i].result);
+        assert_int_equal((int64_t)vm_hypercall(shadowed, calls[i].nr, calls[i].arg),
+                         (int64_t)HC_BADCALL);
+    }
+    assert_int_equal(nested_fill(vm->nested, 0x5000), 0);
+    assert_int_equal(vm_hypercall(vm, HC_PROTECT, (uint64_t[4]){ 0x4000, 0x2000, EPT_R }), 1);
+    assert_int_equal(vm_hypercall(vm, HC_PROTECT, (uint64_t[4]){ 0x4000, 0x2000, EPT_R }), 0);
+    assert_int_equal(vm_hypercall(vm, HC_UNMAP, (uint64_t[4]){ 0, 0xa0000 }), 1);
     vm_free(vm);
     vm_free(shadowed);
 }
@@ -442,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_tsc_stays_written),
         cmocka_unit_test(test_msr_at_reset),
         cmocka_unit_test(test_only_ram_can_be_trapped),
+        cmocka_unit_test(test_nested_hypercalls),
         cmocka_unit_test(test_smap),
         cmocka_unit_test(test_fault_has_its_place),
         cmocka_unit_test(test_int_has_its_place),
