@@ -312,8 +312,18 @@ lab := \
     lab/grade_print.c \
     lab/similar.c \
     lab/class_table.c
+exercise := \
+    exercise/sheet.c \
+    exercise/print.c \
+    exercise/gift.c \
+    exercise/list.c \
+    exercise/layers.c \
+    exercise/walk.c \
+    exercise/pic.c \
+    exercise/pit.c
 cmd := \
     cmd/lab.c \
+    cmd/exercise.c \
     cmd/lab_class.c \
     cmd/options.c \
     cmd/foreign.c \
@@ -337,7 +347,7 @@ cmd := \
     cmd/report.c \
     cmd/tui.c
 
-SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(lab) $(cmd))
+SOURCES := $(addprefix src/,$(base) $(mem) $(cpu) $(io) $(vm) $(debugger) $(lab) $(exercise) $(cmd))
 MAIN    := src/cmd/main.c
 # Assembly that is data to us: the 16-bit code of our BIOS.
 ASM     := vm/bios.S cpu/soft/ops/x87_host.S debugger/gdb/embedded_scripts.S cpu/soft/ops/sse_host.S
@@ -476,7 +486,7 @@ SUITES_AT_A_TIME = $(shell expr $(JOBS) + 1)
 TINY     := $(SAN)$(HARD)
 WIDE     := tests/static tests/gdb tests/tui tests/matrix tests/trace tests/report tests/gdbpair tests/kvm-debug \
     tests/reverse "tests/lockstep soft/nested kvm" tests/debug tests/signals tests/robot/run \
-    tests/lockstep tests/exit-on tests/stories tests/crash tests/boot tests/places tests/mistakes tests/silence tests/deterministic tests/self tests/usage tests/lab/run tests/slides $(UNIT_BINS)
+    tests/lockstep tests/exit-on tests/stories tests/crash tests/boot tests/places tests/mistakes tests/silence tests/deterministic tests/self tests/usage tests/lab/run tests/exercise/run tests/slides $(UNIT_BINS)
 SHORT    := $(if $(TINY),,tests/fuzz-short "tests/kvm-sim/run --short" "tests/memtest --short" "tests/linux --short") \
     "$(JUDGE) --cases $(if $(TINY),20000,100000)" "$(JUDGE) --silicon --vendor amd --cases 10000"
 LONG     := $(if $(TINY),,tests/memtest tests/kvm-sim/run tests/linux tests/fuzz-short tests/kernel-session) \

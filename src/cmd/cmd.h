@@ -28,6 +28,7 @@ int cmd_compare(int argc, char **argv);
 int cmd_debug(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_engines(int argc, char **argv);
+int cmd_exercise(int argc, char **argv);
 int cmd_gdb(int argc, char **argv);
 int cmd_lab(int argc, char **argv);
 int cmd_replay(int argc, char **argv);

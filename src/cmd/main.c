@@ -38,6 +38,8 @@ static const struct command commands[] = {
     { "trace",   cmd_trace,   "FILE.trace",      "print, filter and explain a trace" },
     { "report",  cmd_report,  "FILE.trace -o OUT.html", "a trace as one web page" },
     { "lab",     cmd_lab,     "VERB N [FILE]",   "the course's assignments: begin, check, grade" },
+    { "exercise", cmd_exercise, "N [-s SEED] [-c]",
+      "short problems with computed answers" },
     { "tui",     cmd_tui,     "[options] GUEST | FILE.trace",
       "watch a guest, or a trace, on the terminal" },
 };

@@ -1,0 +1,36 @@
+/*
+ * exercise/list.c -- all exercises, in the order of a course.
+ *
+ * A number stays an exercise's own for good: teachers write it on their sheets.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "exercise/exercise.h"
+#include "exercise/make.h"
+
+const struct exercise exercises[] = {
+    {  1, "layers", "Which interface is virtualized here: API, ABI or ISA?", 10, make_layers,
+       "doc/architecture.md" },
+    {  9, "walk-32", "Walk a page table by hand: 32-bit paging", 15, make_walk_32,
+       "src/mem/walk.c; SDM 3A \"32-Bit Paging\"" },
+    { 10, "walk-pae", "Walk a page table by hand: PAE paging", 15, make_walk_pae,
+       "src/mem/walk.c; SDM 3A \"PAE Paging\"" },
+    { 11, "walk-64", "Walk a page table by hand: 4-level paging", 20, make_walk_64,
+       "src/mem/walk.c; SDM 3A \"4-Level Paging\"" },
+    { 15, "pic", "Priorities and end of interrupt of two 8259A", 15, make_pic,
+       "src/io/pic.h; 8259A data sheet \"Operation Command Words\"" },
+    { 16, "pit", "Arithmetic with the 8254 timer", 15, make_pit,
+       "src/io/pit_channel.h; 8254 data sheet \"Mode Definitions\"" },
+};
+const size_t n_exercises = NELEM(exercises);
+
+const struct exercise *exercise_find(const char *word)
+{
+    char *end;
+    unsigned long number = strtoul(word, &end, 10);
+    for (size_t i = 0; i < n_exercises; i++)
+        if (strcmp(exercises[i].name, word) == 0 || (!*end && exercises[i].number == number))
+            return &exercises[i];
+    return NULL;
+}

@@ -1,0 +1,18 @@
+/*
+ * exercise/make.h -- the makers: what the table in list.c points to.
+ *
+ * Each writes one sheet (sheet.h), which is new and empty but for its seed.
+ */
+#ifndef EXERCISE_MAKE_H
+#define EXERCISE_MAKE_H
+
+struct sheet;
+
+void make_layers(struct sheet *s);          /* layers.c   */
+void make_walk_32(struct sheet *s);         /* walk.c     */
+void make_walk_pae(struct sheet *s);
+void make_walk_64(struct sheet *s);
+void make_pic(struct sheet *s);             /* pic.c      */
+void make_pit(struct sheet *s);             /* pit.c      */
+
+#endif

@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+"""tests/exercise/gift.py VITRINE -- is what `vitrine exercise --gift` prints GIFT?
+
+Reads it as a learning platform does: questions are divided by empty lines; a backslash takes
+the meaning from the sign behind it; {...} holds the answers, #### begins the feedback.
+"""
+import re
+import subprocess
+import sys
+
+text = subprocess.run([sys.argv[1], 'exercise', '--gift', '-s', '3', '-n', '2'],
+                      capture_output=True, text=True, check=True).stdout
+sheets = subprocess.run([sys.argv[1], 'exercise', 'list'], capture_output=True, text=True).stdout
+names, questions = set(), 0
+for block in text.strip().split('\n\n'):
+    if block.startswith('$CATEGORY: '):
+        continue
+    plain = re.sub(r'\\[~=#{}:\\n]', lambda m: '\0', block)      # what is escaped means nothing
+    m = re.fullmatch(r'::([^:]+)::\[html\]([^{}~=#:]+)\{([^{}]*)\}', plain)
+    assert m, f'no question:\n{block}'
+    assert m[1] not in names, f'twice: {m[1]}'
+    names.add(m[1])
+    answers, feedback = m[3].split('####')
+    assert not set('~=#{}') & set(feedback), feedback
+    if answers.startswith('#'):
+        assert re.fullmatch(r'#\d+', answers), answers
+    else:
+        assert answers.count('=') >= 1, answers
+        if '~' in answers:
+            assert answers.count('=') == 1, answers
+    for tag in ('p', 'pre', 'b'):
+        assert block.count(f'<{tag}>') == block.count(f'</{tag}>'), block
+    questions += 1
+assert questions >= 2 * len(sheets.splitlines()), questions
