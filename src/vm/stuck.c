@@ -4,9 +4,9 @@
  * Three things are watched, each in its own way:
  *
  *   exits        up to STUCK_EXITS different ones are remembered, with the value that was read or
- *                written.  An exit that is not among them is news, and takes the oldest one's row.  Reads of
- *                devices that are no news, thousands a second, are polling.  A guest that makes
- *                ever new exits gets somewhere; so does one that halts.
+ *                written.  An exit that is not among them is news, and takes the oldest one's row.
+ *                Reads of devices that are no news, thousands a second, are polling.  A guest that
+ *                makes ever new exits gets somewhere; so does one that halts.
  *   registers    about every millisecond, with the stack's top.  A loop that waits for a flag in
  *                memory has as many states as instructions; one that counts has ever new ones.
  *   exceptions   the engine counts how often the same one was delivered (cpu/vcpu.h).
