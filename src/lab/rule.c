@@ -16,8 +16,15 @@
 #include "debugger/trace/field.h"
 #include "debugger/trace/filter.h"
 #include "debugger/trace/store.h"
+#include "mem/invariant.h"
 
 #define MAX_FIELDS 6
+
+static const char *const abouts[N_INVARIANTS] = {
+#define X(name, about) [INVARIANT_##name] = about,
+    INVARIANT_LIST(X)
+#undef X
+};
 
 /* What a field was, and in which event. */
 struct value { uint64_t value, at; };
@@ -71,6 +78,12 @@ static void take_count(struct pass *p, uint64_t index, const struct trace_event 
         return;
     if (p->count++ == 0)
         p->first = index;
+}
+
+static void take_invariant(struct pass *p, uint64_t index, const struct trace_event *e)
+{
+    if (e->kind == TRACE_INVARIANT)
+        take_count(p, index, e);
 }
 
 /* order and latency: A opens, B closes; an A while one is open is the one before left without. */
@@ -286,6 +299,25 @@ static int judge_never(const struct lab_rule *r, const struct lab_run *reference
     return err;
 }
 
+/* As never, of the events that the oracle in the trusted monitor writes.  Each of them is one
+ * page, so the sentence can name it. */
+static int judge_invariant(const struct lab_rule *r, const struct lab_run *reference,
+                           const struct lab_run *run, const char *answer, struct lab_finding *f)
+{
+    struct pass p;
+    (void)reference, (void)answer;
+    int err = go_over(&p, r, run, take_invariant, f);
+    const struct trace_event *e = err || !p.count ? NULL : store_at(run->trace, p.first);
+    if (e && e->arg[0] < N_INVARIANTS) {
+        broken(f, p.first);
+        snprintf(f->text, sizeof f->text,
+                 "for address 0x%" PRIx64 " (found: 0x%" PRIx64 "): %s; %" PRIu64 " times in all",
+                 e->arg[1], e->arg[2], abouts[e->arg[0]], p.count);
+    }
+    pass_close(&p);
+    return err;
+}
+
 static int judge_pair(const struct lab_rule *r, const struct lab_run *reference,
                       const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
@@ -428,6 +460,7 @@ int lab_rule_judge(const struct lab_rule *rule, const struct lab_run *reference,
         [RULE_OUTPUT]  = judge_output,
         [RULE_COUNT]   = judge_count,
         [RULE_NEVER]   = judge_never,
+        [RULE_INVARIANT] = judge_invariant,
         [RULE_ORDER]   = judge_pair,
         [RULE_LATENCY] = judge_pair,
         [RULE_BUDGET]  = judge_budget,
@@ -436,7 +469,8 @@ int lab_rule_judge(const struct lab_rule *rule, const struct lab_run *reference,
         [RULE_ASK]     = judge_ask,
     };
     *found = (struct lab_finding){ .share = 1, .event = LAB_NO_EVENT };
-    bool idle = rule->kind == RULE_NEVER || rule->kind == RULE_BUDGET;
+    bool idle = rule->kind == RULE_NEVER || rule->kind == RULE_INVARIANT ||
+                rule->kind == RULE_BUDGET;
     if (idle && run->n_marks < reference->n_marks) {
         /* who does nothing does nothing wrong: that earns no points */
         broken(found, LAB_NO_EVENT);

@@ -257,6 +257,7 @@ static const struct kind {
     [RULE_OUTPUT]  = { "output", kind_output },
     [RULE_COUNT]   = { "count", kind_count },
     [RULE_NEVER]   = { "never", kind_never },
+    [RULE_INVARIANT] = { "invariant", kind_never },
     [RULE_ORDER]   = { "order", kind_order },
     [RULE_LATENCY] = { "latency", kind_latency },
     [RULE_BUDGET]  = { "budget", kind_count },

@@ -51,6 +51,7 @@ enum lab_rule_kind {
     RULE_OUTPUT,        /* what the guest printed, and its status, are the reference's     */
     RULE_COUNT,         /* so many events match                                            */
     RULE_NEVER,         /* none does                                                       */
+    RULE_INVARIANT,     /* the lab's oracle found none of these broken                     */
     RULE_ORDER,         /* behind each A a B, before the next A                            */
     RULE_LATENCY,       /* and so soon                                                     */
     RULE_BUDGET,        /* points fall from the reference's count to the bound             */

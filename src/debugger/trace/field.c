@@ -16,6 +16,7 @@
 #include "cpu/state.h"
 #include "debugger/trace/text.h"
 #include "io/oddity.h"
+#include "mem/invariant.h"
 #include "vm/vm.h"
 
 #define MAX_FIELDS 96
@@ -76,6 +77,8 @@ enum { W_SEQ, W_TIME, W_ICOUNT, W_RIP, W_ARG, W_META = 7 };
     X(how,         STUCK,   0,        "in which way the guest is stuck")            \
     X(where,       HEX,     NO_INDEX, "a port, an address or a vector: see how")    \
     X(since_ns,    DEC,     NO_INDEX, "for how long already, in virtual nanoseconds") \
+    X(broken,      INVARIANT, 0,      "which invariant")                            \
+    X(found,       HEX,     NO_INDEX, "what was found: an address, or an error code") \
     X(obstacle,    OBSTACLE, 0,       "what kept an event from its handler")        \
     X(at,          HEX,     NO_INDEX, "the address or selector that is wrong")      \
     X(changed,     GPR,     NO_INDEX, "the first register that an instruction changed") \
@@ -321,6 +324,12 @@ static const char *const modes[] = {
     [MODE_LONG16] = "LONG16", [MODE_LONG32] = "LONG32", [MODE_LONG64] = "LONG64",
 };
 
+static const char *const invariants[N_INVARIANTS] = {
+#define X(name, about) [INVARIANT_##name] = #name,
+    INVARIANT_LIST(X)
+#undef X
+};
+
 const char *trace_field_word(const struct trace_text *x, enum look look, uint64_t v)
 {
     static const char *const rights[8] = { "---", "r--", "-w-", "rw-", "--x", "r-x", "-wx", "rwx" };
@@ -340,6 +349,7 @@ const char *trace_field_word(const struct trace_text *x, enum look look, uint64_
     case MODE:    return v < NELEM(modes) ? modes[v] : NULL;
     case GPR:     return v < N_GPRS ? gpr_names[v] : v == TRACE_NO_REGISTER ? "none" : NULL;
     case STUCK:   return v < N_STUCK_HOWS ? stuck_infos[v].name : NULL;
+    case INVARIANT: return v < N_INVARIANTS ? invariants[v] : NULL;
     case OBSTACLE: return v < N_OBSTACLES ? obstacle_infos[v].name : NULL;
     case HEX: case DEC: case ADDRESS: case TIME: return NULL;
     }

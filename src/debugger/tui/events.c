@@ -180,7 +180,7 @@ enum role tui_role_of(const struct trace_event *e)
     switch (e->kind) {
     case TRACE_EXIT: case TRACE_RESUME: return e->kind == TRACE_EXIT ? ROLE_EXIT : ROLE_DIM;
     case TRACE_ODDITY: case TRACE_UNCLAIMED: case TRACE_FAULT_TRUE:
-    case TRACE_UNDELIVERED: case TRACE_STUCK: return ROLE_BAD;
+    case TRACE_UNDELIVERED: case TRACE_STUCK: case TRACE_INVARIANT: return ROLE_BAD;
     case TRACE_START: case TRACE_STOP: case TRACE_MARK: case TRACE_HYPERCALL: case TRACE_MODE:
         return ROLE_GUEST;
     case TRACE_INJECT: case TRACE_DELIVER: case TRACE_TIMER: return ROLE_IRQ;
