@@ -19,7 +19,11 @@
  * A write to one is let through by taking the table *out of sync*: it becomes
  * writable and its shadows may be stale, just as a TLB may be, until the guest
  * does what the manual demands after changing a table: INVLPG or a load of
- * CR3 [SDM 3A "Invalidation of TLBs and Paging-Structure Caches"].  Dropping
+ * CR3 [SDM 3A "Invalidation of TLBs and Paging-Structure Caches"].  It owes that
+ * only for what a processor may have cached.  A table may have been unhooked,
+ * invalidated, and then filled anew while nothing led to it; hooked in again
+ * where nothing was present, it must be true at once: when an entry comes to
+ * lead to a shadow page, what is stale below that goes first.  Dropping
  * the shadows at once and protecting again at the next fault would be simpler,
  * but an instruction that writes a table which it also needs (to be fetched, or
  * to reach its other operand) would then never end.
@@ -210,8 +214,10 @@ static bool fill(struct shadow *s, gla_t gla, bool user, const struct walk *w)
         struct spage *child = get_page(s, key_for(mode, levels, gla, level - 1, w));
         if (!child)
             return false;
-        if (entry_child(s, p, slot) != child)
+        if (entry_child(s, p, slot) != child) {
+            s->stats.zaps += spage_forget_unsync(s, child);
             entry_set_child(s, p, slot, child);
+        }
         p = child;
     }
     entry_set_leaf(s, p, table_index(gla, 1), make_leaf(s, leaf_rights(mode, levels, w), w));

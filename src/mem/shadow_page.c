@@ -234,6 +234,27 @@ size_t frame_forget_page(struct shadow *s, gpa_t gpa, unsigned slot)
     return entries;
 }
 
+size_t spage_forget_unsync(struct shadow *s, struct spage *p)
+{
+    bool unsync = !(p->key.role & ROLE_DIRECT) && frame_is_unsync(s, p->key.gpa);
+    bool leaves = key_level(p->key) == 1;
+    size_t entries = 0;
+
+    if (!s->n_unsync || (leaves && !unsync))
+        return 0;
+    for (unsigned slot = 0; slot < TABLE_ENTRIES; slot++) {
+        if (!p->table[slot])
+            continue;
+        if (!unsync) {
+            entries += spage_forget_unsync(s, entry_child(s, p, slot));
+            continue;
+        }
+        entries++;
+        entry_clear(s, p, slot);
+    }
+    return entries;
+}
+
 /* ---- pages ---- */
 
 struct spage *spage_find(const struct shadow *s, struct key k)

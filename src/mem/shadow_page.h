@@ -134,6 +134,13 @@ size_t frame_drop_tables(struct shadow *s, gpa_t gpa, unsigned keep_size);
  * the last level, entry `slot` in those of the last. */
 size_t frame_forget_page(struct shadow *s, gpa_t gpa, unsigned slot);
 
+/* Below p, what was made of tables that are out of sync now.  To be forgotten before an entry
+ * leads to p that has not before: the guest may have changed those tables while nothing led to
+ * them, and then there is nothing that an INVLPG would have to invalidate.  How many entries
+ * went.  p's own and those of the pages below it go, never one that leads to p: so an
+ * instruction that needs several ways through the same pages has them all in the end. */
+size_t spage_forget_unsync(struct shadow *s, struct spage *p);
+
 /* Is some shadow made of a guest table in this page?  And is it write-protected for that? */
 bool frame_is_table(const struct shadow *s, gpa_t gpa);
 bool frame_is_unsync(const struct shadow *s, gpa_t gpa);

@@ -300,6 +300,27 @@ static void test_invlpg_forgets_upper_levels(void **state)
 }
 
 /* Two tables of four pointers share a page: CR3 tells them apart. */
+/* A table is unhooked and that is told; it is changed while nothing leads to it; hooked in
+ * again there is nothing to tell: of an entry that was not present no processor has anything. */
+static void test_table_hooked_in_again(void **state)
+{
+    (void)state;
+    struct pair p;
+    pair_new(&p);
+    identity_2level(&p);
+    poke(&p, 0x1004, 0x3000 | RWU, 4);
+    poke(&p, 0x3000, 0x9000 | RW, 4);
+    poke(&p, 0x3004, 0xa000 | RW, 4);
+    assert_int_equal(access_both(&p, 0x400000, WALK_W, 1, 4).gpa, 0x9000);
+    access_both(&p, 0x1004, WALK_W, 0, 4);
+    load_cr3(&p);
+    access_both(&p, 0x3000, WALK_W, 0xb000 | RW, 4);
+    access_both(&p, 0x1004, WALK_W, 0x3000 | RWU, 4);
+    assert_int_equal(access_both(&p, 0x401000, WALK_READ, 0, 0).gpa, 0xa000);   /* makes the way */
+    assert_int_equal(access_both(&p, 0x400000, WALK_W, 1, 4).gpa, 0xb000);
+    pair_free(&p);
+}
+
 static void test_pdpts_share_a_page(void **state)
 {
     (void)state;
@@ -751,6 +772,7 @@ int main(void)
         cmocka_unit_test(test_table_in_its_own_way),
         cmocka_unit_test(test_recursive_mapping),
         cmocka_unit_test(test_invlpg_forgets_upper_levels),
+        cmocka_unit_test(test_table_hooked_in_again),
         cmocka_unit_test(test_pdpts_share_a_page),
         cmocka_unit_test(test_one_table_two_formats),
         cmocka_unit_test(test_needs_what_it_writes),
