@@ -10,7 +10,7 @@ BROWSER    := $(shell command -v chromium || command -v chromium-browser || comm
 slides: $(DECK_HTML)
 slides-pdf: $(DECK_PDF)
 
-$(BUILD)/slides/%.html: slides/%.md slides/template.html scripts/slides $(BUILD)/vitrine | guests
+$(BUILD)/slides/%.html: slides/%.md slides/template.html scripts/slides scripts/SlideFigures.pm $(BUILD)/vitrine | guests
 	@mkdir -p $(@D)
 	BUILD=$(BUILD) scripts/slides $< >$@.new && mv $@.new $@
 
