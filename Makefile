@@ -308,8 +308,10 @@ lab := \
     lab/spec.c \
     lab/rule.c \
     lab/run.c \
+    lab/kept.c \
     lab/grade.c \
     lab/grade_print.c \
+    lab/sign.c \
     lab/similar.c \
     lab/class_table.c
 exercise := \
@@ -325,6 +327,7 @@ cmd := \
     cmd/lab.c \
     cmd/exercise.c \
     cmd/lab_class.c \
+    cmd/lab_teacher.c \
     cmd/options.c \
     cmd/foreign.c \
     cmd/names.c \
@@ -461,7 +464,7 @@ $(BUILD)/tests/robot: tests/robot/robot.c tests/robot/pty.h
 PACKAGES := gcc make libzydis-dev libelf-dev libdw-dev libzstd-dev libncurses-dev libreadline-dev \
     libcmocka-dev libunicorn-dev libcjson-dev patch cppcheck clang clang-format libclang-rt-14-dev \
     qemu-system-x86 bochs bochs-term bochsbios vgabios memtest86+ busybox-static cpio \
-    gdb gdbserver lldb tmux babeltrace2 hyperfine pandoc man-db mandoc
+    openssl gdb gdbserver lldb tmux babeltrace2 hyperfine pandoc man-db mandoc
 
 ##  deps       install the Debian packages that building and testing need
 .PHONY: deps

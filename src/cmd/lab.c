@@ -7,12 +7,15 @@
  *     grade N      the same for a grader: seed, results.json
  *     try N        for a teacher: starter, real source, right solutions and mutants side by side
  *     explain N    the rules of a lab, as sentences
+ *     keep N       the right runs, for a tree that is handed out
+ *     verify N     is this results.json what was signed?
  *
  * The work is done in src/lab/.  Here are only the folders, the words and the exit status.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +34,8 @@ static const char usage[] =
     "       vitrine lab grade N FILE [options]   the same, for a grader\n"
     "       vitrine lab explain N                what earns points\n"
     "       vitrine lab try N                    for teachers: all solutions kept with the lab\n"
+    "       vitrine lab keep N FOLDER            for teachers: the right runs, to hand them out\n"
+    "       vitrine lab verify N RESULTS.JSON    for teachers: is it what the grader signed?\n"
     "\nIn a lab you write one part of the monitor.  It runs in a process of its own, which can\n"
     "open no file and sees nothing of the monitor but the calls of its own interface; the guests\n"
     "and the trace are judged outside of it.\n"
@@ -43,6 +48,10 @@ static const char usage[] =
     "  --class FOLDER grade: every FILE.c, or NAME/FILE.c, in it, on all processors; results,\n"
     "                 a table as CSV and a web page go below FOLDER/results; what is there\n"
     "                 already is not graded again\n"
+    "  --part K/N     of a class: only each N-th submission, from the K-th on (for many machines)\n"
+    "  --sign KEY     results.json with what it was made from, signed with this private key\n"
+    "  --key FILE     verify: the public key\n"
+    "  --of FILE      verify: and is it this submission's?\n"
     "  --few          try: only every third of the solutions\n"
     "  --help         this help\n"
     "\nexit status: 0 all points; 1 some are missing; 2 bad usage; 125 the host or a file was in\n"
@@ -107,14 +116,18 @@ static bool read_spec(struct lab *l)
     return true;
 }
 
+static bool has_compiler(const struct lab *l)
+{
+    if (!l->spec.cut || lab_has_tool(l->compiler))
+        return true;
+    host_say("there is no compiler here: %.*s is not found.  Install it (apt install gcc), or "
+             "name another with --cc", (int)strcspn(l->compiler, " "), l->compiler);
+    return false;
+}
+
 /* A new folder for traces and the submission; it stays, so that a student can look. */
 static bool make_work(struct lab *l)
 {
-    if (l->spec.cut && !lab_has_tool(l->compiler)) {
-        host_say("there is no compiler here: %.*s is not found.  Install it (apt install gcc), or "
-                 "name another with --cc", (int)strcspn(l->compiler, " "), l->compiler);
-        return false;
-    }
     snprintf(l->folders.work, PATH_MAX, "%s/vitrine-lab-XXXXXX",
              getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     if (!mkdtemp(l->folders.work)) {
@@ -123,6 +136,12 @@ static bool make_work(struct lab *l)
     }
     memcpy(l->place.work, l->folders.work, PATH_MAX);
     snprintf(l->place.monitor, PATH_MAX, "%.3000s/lab/%s/monitor", l->folders.build, l->folders.id);
+    snprintf(l->place.kept, PATH_MAX, "%.3000s/lab/%s/reference", l->folders.build, l->folders.id);
+    size_t n = strlen(l->place.kept);
+    if (access(l->place.kept, R_OK))
+        l->place.kept[0] = 0;
+    else
+        snprintf(l->place.kept + n, PATH_MAX - n, "/%" PRIu64, l->seed);
     return true;
 }
 
@@ -244,15 +263,6 @@ static int grade_source(struct lab *l, const char *source, struct lab_grade *g, 
     return LAB_CANNOT;
 }
 
-static int write_json(struct lab *l, struct lab_grade *g)
-{
-    FILE *f = fopen(l->json, "we");
-    if (f && lab_grade_json(g, f) == 0 && fclose(f) == 0)
-        return 0;
-    host_say("%s: %s", l->json, strerror(errno));
-    return LAB_CANNOT;
-}
-
 static int grade(struct lab *l)
 {
     static struct lab_grade g;
@@ -273,7 +283,7 @@ static int grade(struct lab *l)
         lab_grade_print(&g, stdout);
         status = g.points < lab_spec_points(&l->spec);
     }
-    if (status < LAB_CANNOT && l->json && write_json(l, &g))
+    if (status < LAB_CANNOT && l->json && !lab_write_json(l, &g, source, l->json))
         status = LAB_CANNOT;
     lab_grade_free(&g);
     return status;
@@ -378,13 +388,15 @@ static int try_all(struct lab *l)
 static const struct verb {
     const char *name;
     int  (*run)(struct lab *l);
-    bool runs;                          /* needs a folder to work in */
+    bool runs, builds;                  /* needs a folder to work in; a compiler */
 } verbs[] = {
-    { "start",   start,   false },
-    { "check",   grade,   true },
-    { "grade",   grade,   true },
-    { "explain", explain, false },
-    { "try",     try_all, true },
+    { "start",   start,   false, false },
+    { "check",   grade,   true, true },
+    { "grade",   grade,   true, true },
+    { "explain", explain, false, false },
+    { "try",     try_all, true, true },
+    { "keep",    lab_keep_runs, true, false },
+    { "verify",  lab_verify_result, true, false },
 };
 
 static int bad_usage(const char *what)
@@ -400,13 +412,16 @@ static int parse(struct lab *l, int argc, char **argv)
         { "seed", required_argument, NULL, 's' }, { "json", required_argument, NULL, 'j' },
         { "answers", required_argument, NULL, 'a' }, { "cc", required_argument, NULL, 'c' },
         { "cc-seconds", required_argument, NULL, 't' },
-        { "few", no_argument, NULL, 'f' },
+        { "few", no_argument, NULL, 'f' }, { "part", required_argument, NULL, 'p' },
+        { "sign", required_argument, NULL, 'S' }, { "key", required_argument, NULL, 'k' },
+        { "of", required_argument, NULL, 'o' },
         { "class", required_argument, NULL, 'C' },
         { "help", no_argument, NULL, 'h' }, { 0 },
     };
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     *l = (struct lab){ .seed = 1, .compiler = "gcc -O2",
                        .folders.tool_seconds = 60,
+                       .part = 1, .parts = 1,
                        .place.seats = { n > 0 ? (unsigned)n : 1, 0 } };
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1; )
         switch (c) {
@@ -417,6 +432,13 @@ static int parse(struct lab *l, int argc, char **argv)
         case 't': l->folders.tool_seconds = (unsigned)strtoul(optarg, NULL, 0); break;
         case 'f': l->few = true; break;
         case 'C': l->class_folder = optarg; break;
+        case 'S': l->sign = optarg; break;
+        case 'k': l->key = optarg; break;
+        case 'o': l->of = optarg; break;
+        case 'p':
+            if (sscanf(optarg, "%u/%u", &l->part, &l->parts) != 2 || !l->part || l->part > l->parts)
+                return bad_usage("--part is K/N, as 3/8");
+            break;
         case 'h': fputs(usage, stdout); return -1;
         default:  return bad_usage("that is no option of `vitrine lab`");
         }
@@ -424,7 +446,7 @@ static int parse(struct lab *l, int argc, char **argv)
         return bad_usage("--cc-seconds wants a number from 1 on");
     l->verb = argv[optind];
     if (!l->verb)
-        return bad_usage("list, start, check, grade, explain or try?");
+        return bad_usage("list, start, check, grade, explain, try, keep or verify?");
     if (strcmp(l->verb, "list") == 0)
         return 0;
     if (!argv[optind + 1])
@@ -448,8 +470,8 @@ int cmd_lab(int argc, char **argv)
         return list(&l);
     for (size_t i = 0; i < NELEM(verbs); i++)
         if (strcmp(l.verb, verbs[i].name) == 0) {
-            if (!find_lab(&l) || !read_spec(&l) ||
-                (verbs[i].runs && (!read_answers(&l) || !make_work(&l))))
+            if (!find_lab(&l) || !read_spec(&l) || (verbs[i].builds && !has_compiler(&l)) ||
+                (verbs[i].builds && !read_answers(&l)) || (verbs[i].runs && !make_work(&l)))
                 status = LAB_CANNOT;
             else
                 status = verbs[i].run(&l);

@@ -12,8 +12,10 @@
 /* The command line, and what is found by it. */
 struct lab {
     const char *verb, *file, *json, *answers, *compiler, *class_folder;
+    const char *sign, *key, *of;    /* files: private key, public key, submission */
     uint64_t    seed;
     bool        few;                /* try: one mutant in three */
+    unsigned    part, parts;        /* of a class: the part'th of so many, from 1 */
     struct lab_folders folders;
     struct lab_place   place;
     struct lab_spec    spec;
@@ -24,5 +26,16 @@ struct lab {
 /* `vitrine lab grade N --class FOLDER`: every submission in a folder, on all processors; the
  * results below FOLDER/results.  The exit status. */
 int lab_class(struct lab *l);
+
+/* `vitrine lab keep N FOLDER`: the right runs into it (lab/kept.h).  The exit status. */
+int lab_keep_runs(struct lab *l);
+
+/* Write Gradescope's results.json of `source` into the file `to`; signed if l->sign names a key.
+ * False: the user has been told. */
+bool lab_write_json(struct lab *l, struct lab_grade *g, const char *source, const char *to);
+
+/* `vitrine lab verify N RESULTS.JSON --key FILE`.  The exit status; 1: it is not what was
+ * signed. */
+int lab_verify_result(struct lab *l);
 
 #endif

@@ -119,17 +119,15 @@ static bool write_results(struct class *c, const struct submission *s, struct la
     result_path(c, s, "json", json);
     result_path(c, s, "txt", text);
     result_path(c, s, "part", part);
-    FILE *t = fopen(text, "we"), *j = fopen(part, "we");
-    bool ok = t && j;
+    FILE *t = fopen(text, "we");
+    bool ok = t != NULL;
     if (ok && said)
         fprintf(t, "it does not compile:\n%s", said);
     else if (ok)
         lab_grade_print(g, t);
-    ok = ok && lab_grade_json(g, j) == 0;
     if (t)
         ok &= fclose(t) == 0;
-    if (j)
-        ok &= fclose(j) == 0;
+    ok = ok && lab_write_json(c->l, g, s->source, part);
     return ok && rename(part, json) == 0;
 }
 
@@ -176,15 +174,18 @@ static void show_progress(const struct class *c, size_t done, size_t skipped)
     if (!isatty(STDERR_FILENO))
         return;
     int bar = (int)(WIDTH * done / c->n);
-    fprintf(stderr, "\r[%.*s%*s] %zu of %zu (%zu were there)", bar,
+    fprintf(stderr, "\r[%.*s%*s] %zu of %zu (%zu were there, or are another part)", bar,
             "########################################", WIDTH - bar, "", done, c->n, skipped);
     if (done == c->n)
         fputc('\n', stderr);
 }
 
-static bool is_graded(const struct class *c, const struct submission *s)
+/* Graded before, or another machine's to grade. */
+static bool is_done(const struct class *c, const struct submission *s)
 {
     char json[PATH_MAX];
+    if ((size_t)(s - c->s) % c->l->parts != c->l->part - 1)
+        return true;
     result_path(c, s, "json", json);
     return access(json, R_OK) == 0;
 }
@@ -215,14 +216,14 @@ static void grade_all(struct class *c)
     unsigned seats = c->l->place.seats.at_a_time, running = 0;
     size_t done = 0, skipped = 0;
     for (size_t next = 0; next < c->n || running; ) {
-        if (next < c->n && is_graded(c, &c->s[next])) {
+        if (next < c->n && is_done(c, &c->s[next])) {
             next++, skipped++, done++;
         } else if (next < c->n && running < seats) {
             start_one(c, &c->s[next++], running++);
         } else {
             unsigned seat = wait_for_one(c);
             done++, running--;
-            if (next < c->n && !is_graded(c, &c->s[next])) {
+            if (next < c->n && !is_done(c, &c->s[next])) {
                 start_one(c, &c->s[next++], seat);
                 running++;
             }

@@ -175,10 +175,8 @@ static int wait_for_tool(pid_t pid, unsigned seconds, bool *late)
     return status;
 }
 
-/* Run a command and wait; its output into `said`.  The status as of waitpid(), or -errno.  If
- * `source` is given the command is locked in and may read that file. */
-static int run_tool(char **argv, const struct lab_folders *f, const char *source, char *said,
-                    size_t bytes)
+int lab_run_tool(char **argv, const struct lab_folders *f, const char *source, char *said,
+                 size_t bytes)
 {
     bool late = false;
     int output = memfd_create("lab-tool", MFD_CLOEXEC);
@@ -242,7 +240,7 @@ int lab_build(const struct lab_folders *f, const char *source, const char *compi
         argv[n++] = more[i];
     warn_if_unlocked();
     unlink(out);
-    return run_tool(argv, f, source, said, bytes) == 0 ? 0 : -EINVAL;
+    return lab_run_tool(argv, f, source, said, bytes) == 0 ? 0 : -EINVAL;
 }
 
 int lab_write_starter(const struct lab_folders *f, const struct lab_spec *spec, const char *to,
@@ -277,5 +275,5 @@ int lab_write_case(const struct lab_folders *f, const struct lab_spec *spec,
     snprintf(file, sizeof file, "%s/%.200s", f->lab, c->file);
     char *patch[] = { "patch", "-s", "-o", (char *)(uintptr_t)to, real, file, NULL };
     char *copy[] = { "cp", file, (char *)(uintptr_t)to, NULL };
-    return run_tool(diff ? patch : copy, f, NULL, why, n) == 0 ? 0 : -EINVAL;
+    return lab_run_tool(diff ? patch : copy, f, NULL, why, n) == 0 ? 0 : -EINVAL;
 }

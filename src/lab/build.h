@@ -33,6 +33,12 @@ bool lab_has_tool(const char *command);
 /* Is it a symbolic link?  As a submission it could lead to any file, and so to the solution. */
 bool lab_is_link(const char *path);
 
+/* Run a command and wait; what it prints goes into said (bytes).  If `source` is given the command
+ * is locked in: it may read that file and what a compiler needs.  The status as of waitpid(), or
+ * -errno. */
+int lab_run_tool(char **argv, const struct lab_folders *f, const char *source, char *said,
+                 size_t bytes);
+
 /* Compile `source`, which must be no symbolic link, with the lab's server into work/submission.
  * `compiler` is a command with flags ("gcc -O2").  0; or -EINVAL and what the compiler said in
  * `said` (bytes). */

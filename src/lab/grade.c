@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "debugger/trace/store.h"
+#include "lab/kept.h"
 
 #define LEAST_EXITS 1000        /* a short guest may well take some more than its reference */
 
@@ -67,7 +68,8 @@ int lab_grade_reference(struct lab_grade *g, const struct lab_spec *spec,
     g->spec = spec;
     g->seed = seed;
     prepare(g, g->reference, place, "reference");
-    int err = lab_run_all(g->reference, spec->n_guests, place->seats, why, n);
+    int err = place->kept[0] ? lab_recall(g->reference, spec->n_guests, place->kept, why, n)
+                             : lab_run_all(g->reference, spec->n_guests, place->seats, why, n);
     for (unsigned i = 0; !err && i < spec->n_guests; i++)
         if (!g->reference[i].run.trace) {
             snprintf(why, n, "the reference run of %s made no trace: %s",

@@ -195,11 +195,22 @@ static uint64_t count_kind(struct store *s, const char *kind)
     return n;
 }
 
+void lab_job_open(struct lab_job *j)
+{
+    char why[200];
+    j->run.trace = store_open(j->trace, why, sizeof why);
+    if (!j->run.trace)
+        return;
+    j->symbols = symbols_open(j->image, why, sizeof why);   /* none: then without names */
+    store_set_symbols(j->run.trace, j->symbols);
+    j->run.n_exits = count_kind(j->run.trace, "EXIT");
+    j->run.n_marks = count_kind(j->run.trace, "MARK");
+}
+
 /* The run is over, by itself or by its deadline. */
 static void finish(struct active *a, bool late)
 {
     struct lab_job *j = a->job;
-    char why[200];
     int status = 0;
     if (late)
         kill(a->monitor, SIGKILL);
@@ -218,13 +229,7 @@ static void finish(struct active *a, bool late)
     if (late)
         say_end(j, "it was still running after %d seconds", (int)j->wall_s);
     j->run.output = contents(a->output);
-    j->run.trace = store_open(j->trace, why, sizeof why);
-    if (j->run.trace) {
-        j->symbols = symbols_open(j->image, why, sizeof why);   /* none: then without names */
-        store_set_symbols(j->run.trace, j->symbols);
-        j->run.n_exits = count_kind(j->run.trace, "EXIT");
-        j->run.n_marks = count_kind(j->run.trace, "MARK");
-    }
+    lab_job_open(j);
     close(a->output);
     close(a->watch);
 }

@@ -43,6 +43,10 @@ struct lab_seats {
 int lab_run_all(struct lab_job *jobs, unsigned n, struct lab_seats seats, char *why,
                 size_t bytes);
 
+/* Open the trace that a run has left in job->trace, with the image's symbols, and count what is
+ * asked for often.  If there is none, run.trace stays NULL. */
+void lab_job_open(struct lab_job *job);
+
 void lab_job_free(struct lab_job *job);
 
 #endif
