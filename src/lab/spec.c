@@ -382,7 +382,8 @@ static int say_answer(struct lab_spec *spec, struct words *w, enum lab_rule_kind
     if (err)
         return err;
     r->kind = kind;
-    return kinds[kind].read(r, w);
+    err = kinds[kind].read(r, w);
+    return err ? err : read_clauses(spec, r, w);
 }
 
 static int say_predict(struct lab_spec *spec, struct words *w)
