@@ -118,6 +118,7 @@ hpa_t nested_root(const struct nested *n)
  * way ends.  *level says where it is. */
 static uint64_t *find(const struct nested *n, gpa_t gpa, unsigned *level)
 {
+    /* lab 6 begin: (void)gpa, (void)table_under; *level = 4; return table_at(n, n->root); */
     uint64_t *table = table_at(n, n->root);
 
     for (*level = 4;; --*level) {
@@ -126,11 +127,13 @@ static uint64_t *find(const struct nested *n, gpa_t gpa, unsigned *level)
             return e;
         table = table_under(n, *e);
     }
+    /* lab 6 end */
 }
 
 /* Turn a 2 MiB leaf into a table of 512 small ones that say the same. */
 static int split(struct nested *n, uint64_t *large)
 {
+    /* lab 6 begin: (void)n, (void)large; return -ENOMEM; */
     hpa_t at = hmem_table_new(n->hmem);
     if (at == HMEM_NONE)
         return -ENOMEM;
@@ -140,12 +143,14 @@ static int split(struct nested *n, uint64_t *large)
     *large = table_entry(at);
     n->n_leaves += TABLE_ENTRIES - 1;
     return 0;
+    /* lab 6 end */
 }
 
 /* The slot for gpa at `want` (1 or 2), making the tables above it; NULL if
  * there is no frame for them. */
 static uint64_t *slot(struct nested *n, gpa_t gpa, unsigned want)
 {
+    /* lab 6 begin: (void)n, (void)gpa, (void)want, (void)split, (void)table_entry; return NULL; */
     uint64_t *table = table_at(n, n->root);
 
     for (unsigned level = 4; level > want; level--) {
@@ -161,6 +166,7 @@ static uint64_t *slot(struct nested *n, gpa_t gpa, unsigned want)
         table = table_under(n, *e);
     }
     return &table[table_index(gpa, want)];
+    /* lab 6 end */
 }
 
 /* A processor refuses entries that can be written but not read (ept_walk.c). */
@@ -172,6 +178,7 @@ static bool perm_makes_sense(unsigned perm)
 /* Put a leaf at `level`; what was there goes. */
 static int put_leaf(struct nested *n, gpa_t gpa, unsigned level, uint64_t entry)
 {
+    /* lab 6 begin: (void)n, (void)gpa, (void)level, (void)entry, (void)slot; return -ENOMEM; */
     uint64_t *e = slot(n, gpa, level);
 
     if (!e)
@@ -183,6 +190,7 @@ static int put_leaf(struct nested *n, gpa_t gpa, unsigned level, uint64_t entry)
     *e = entry;
     n->n_leaves += (entry & EPT_RWX) != 0;
     return 0;
+    /* lab 6 end */
 }
 
 int nested_map(struct nested *n, gpa_t gpa, hpa_t hpa, uint64_t size, unsigned perm)
@@ -205,17 +213,31 @@ static bool lies_in(const struct gmem_region *r, gpa_t gpa, uint64_t size)
     return gpa >= r->base && size <= r->size && gpa - r->base <= r->size - size;
 }
 
-/* Can the 2 MiB around gpa be one page? */
+static bool is_empty(const uint64_t *table)
+{
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+        if (table[i] & EPT_RWX)
+            return false;
+    return true;
+}
+
+/* Can the 2 MiB around gpa be one page, without taking a small one's place? */
 static bool fits_large(const struct nested *n, const struct gmem_region *r, gpa_t gpa)
 {
+    /* lab 6 begin: (void)n, (void)r, (void)gpa, (void)lies_in, (void)is_empty; return false; */
+    gpa_t first = gpa & ~(NESTED_LARGE - 1);
     unsigned level;
 
-    find(n, gpa, &level);
-    return level > 1 && lies_in(r, gpa & ~(NESTED_LARGE - 1), NESTED_LARGE);
+    if (!lies_in(r, first, NESTED_LARGE))
+        return false;
+    const uint64_t *e = find(n, first, &level);
+    return level > 1 || is_empty(e);            /* first has the first entry of its table */
+    /* lab 6 end */
 }
 
 int nested_fill(struct nested *n, gpa_t gpa)
 {
+    /* lab 6 begin: (void)n, (void)gpa, (void)fits_large; return -ENOENT; */
     const struct gmem_region *r = gmem_find(n->hmem->gmem, gpa);
 
     if (!r)
@@ -224,6 +246,7 @@ int nested_fill(struct nested *n, gpa_t gpa)
     gpa_t page = gpa & ~(size - 1);
     unsigned perm = r->kind == GMEM_ROM ? EPT_R | EPT_X : EPT_RWX;
     return nested_map(n, page, HMEM_GUEST + page, size, perm);
+    /* lab 6 end */
 }
 
 int nested_put_entry(struct nested *n, gpa_t gpa, uint64_t entry)
@@ -241,6 +264,7 @@ static gpa_t range_end(gpa_t gpa, uint64_t len)
 
 size_t nested_unmap(struct nested *n, gpa_t gpa, uint64_t len)
 {
+    /* lab 6 begin: (void)n, (void)gpa, (void)len, (void)range_end, (void)find; return 0; */
     gpa_t end = range_end(gpa, len);
     size_t removed = 0;
     unsigned level;
@@ -256,6 +280,7 @@ size_t nested_unmap(struct nested *n, gpa_t gpa, uint64_t len)
     if (removed)
         trace_emit(n->trace, TRACE_NESTED_ZAP, gpa, len, 0);
     return removed;
+    /* lab 6 end */
 }
 
 /* Give the leaf at `at` new rights; true if that changed it. */
@@ -270,6 +295,7 @@ static bool protect_one(struct nested *n, uint64_t *e, unsigned perm)
 
 size_t nested_protect(struct nested *n, gpa_t gpa, uint64_t len, unsigned perm)
 {
+    /* lab 6 begin: (void)n, (void)gpa, (void)len, (void)perm, (void)protect_one; return 0; */
     bug_if(!perm_makes_sense(perm), "EPT rights %#x make no sense", perm);
     gpa_t end = range_end(gpa, len);
     size_t changed = 0;
@@ -291,6 +317,7 @@ size_t nested_protect(struct nested *n, gpa_t gpa, uint64_t len, unsigned perm)
         changed += protect_one(n, e, perm);
     }
     return changed;
+    /* lab 6 end */
 }
 
 size_t nested_count(const struct nested *n)

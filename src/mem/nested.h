@@ -56,7 +56,7 @@ int  nested_map(struct nested *n, gpa_t gpa, hpa_t hpa, uint64_t size, unsigned 
  * there is no memory; -ENOMEM.
  *
  * It is a page of 4 KiB; and one of 2 MiB if nested_set_large() asked for that, all of it is one
- * region of memory, and there is no table of small pages: those were made small on purpose. */
+ * region of memory, and none of it is mapped by small pages: those were made small on purpose. */
 int  nested_fill(struct nested *n, gpa_t gpa);
 void nested_set_large(struct nested *n, bool large);
 

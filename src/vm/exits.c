@@ -108,10 +108,10 @@ static enum verdict map_page(struct vm *vm, gpa_t gpa)
     int err = nested_fill(vm->nested, gpa);
     if (!err)
         return RETRY;
-    if (err == -ENOMEM)
-        vm_stop(vm, VM_HOST, "no memory for nested tables");
-    else
+    if (err == -ENOENT)
         vm_stop(vm, VM_ENGINE, "EPT violation at %#" PRIx64 ", where there is no memory", gpa);
+    else
+        vm_stop(vm, VM_HOST, "no memory for nested tables");
     return STOP;
 }
 

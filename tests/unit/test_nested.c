@@ -441,7 +441,7 @@ static void test_fill(void **state)
     assert_int_equal(nested_fill(n, UINT64_MAX), -ENOENT);
 
     nested_set_large(n, true);
-    expect_fill(n, K4, K4, EPT_RWX);                            /* there is a table of small ones */
+    expect_fill(n, K4, K4, EPT_RWX);                            /* a small one is there */
     expect_fill(n, M2 + 0x5123, M2, EPT_RWX);
     assert_int_equal(nested_count(n), 4);
     expect_fill(n, 3 * M2, K4, EPT_RWX);                        /* the rest is no memory */
@@ -452,6 +452,9 @@ static void test_fill(void **state)
     expect_fill(n, 2 * M2, M2, EPT_RWX);                        /* whole, as it was */
     assert_int_equal(nested_protect(n, M2 + K4, K4, EPT_R), 1);
     expect_fill(n, M2 + K4, K4, EPT_RWX);                       /* split: stays small */
+
+    assert_int_equal(nested_unmap(n, M2, M2), 512);
+    expect_fill(n, M2 + K4, M2, EPT_RWX);                       /* none is left */
 
     nested_set_large(n, false);
     assert_int_equal(nested_unmap(n, 2 * M2, K4), 1);

@@ -1,0 +1,215 @@
+/*
+ * pages: uses memory so that each mistake of a keeper of nested tables shows.
+ *
+ * The guest knows what it has written where, and which pages it has touched; it prints both.
+ * What a keeper does wrong it then sees in what it reads, in what the hypercalls return, or the
+ * trace has it: an EPT violation too many or too few.
+ *
+ * On the command line: seed=N chooses the places, test= what is tried:
+ *   lazy    pages of 4 KiB, touched in any order, again and again
+ *   large   the same with pages of 2 MiB, up to an end of RAM that is not on a 2 MiB boundary
+ *   holes   ROM, device memory and nothing at all, in the midst of what could be a large page
+ *   zap     entries taken away and narrowed, in ranges of any size
+ *   trap    entries that no processor accepts, in large pages
+ *   cold    one read through page tables of which the monitor has mapped nothing
+ */
+#include "lib/guest.h"
+#include "lib/page.h"
+
+enum { SMALL = 0x1000, LARGE = 0x200000 };
+enum { MAY_READ = 1, MAY_WRITE = 2, MAY_EXECUTE = 4 };
+
+/* The lab gives the guest 17 MiB.  Below 2 MiB lie this program, ROM and the hole. */
+#define FIRST 0x200000ul
+#define END   0x1100000ul
+#define N_PAGES ((END - FIRST) / SMALL)
+
+static uint32_t seed;
+static uint32_t expected[N_PAGES];      /* the word at where[] in each page, 0: not written yet */
+static uint16_t where[N_PAGES];
+static uint8_t  touched[N_PAGES];
+static unsigned n_touched;
+
+/* A linear congruential generator: the same numbers from the same seed everywhere. */
+static uint32_t random_below(uint32_t n)
+{
+    seed = seed * 1664525 + 1013904223;
+    return (seed >> 12) % n;
+}
+
+static volatile uint32_t *word(ulong at)
+{
+    return (volatile uint32_t *)at;
+}
+
+static long call(unsigned nr, ulong a, ulong b, ulong c)
+{
+    return hypercall(nr, a, b, c, 0);
+}
+
+/* Write a page for the first time or again, or read what was written. */
+static void touch(unsigned page)
+{
+    ulong at = FIRST + page * (ulong)SMALL;
+    n_touched += !touched[page];
+    touched[page] = 1;
+    if (expected[page] && random_below(2)) {
+        check(*word(at + where[page]) == expected[page], "a page keeps what is written",
+              *word(at + where[page]), expected[page]);
+        return;
+    }
+    where[page] = (uint16_t)(random_below(SMALL / 4) * 4);
+    expected[page] = seed | 1;
+    *word(at + where[page]) = expected[page];
+}
+
+/* Places near each other and far from each other. */
+static void touch_some(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        unsigned page = random_below(N_PAGES);
+        touch(page);
+        if (page && random_below(4) == 0)
+            touch(page - 1);
+    }
+}
+
+static void check_all(void)
+{
+    unsigned wrong = 0;
+    for (unsigned page = 0; page < N_PAGES; page++)
+        if (expected[page] && *word(FIRST + page * (ulong)SMALL + where[page]) != expected[page])
+            wrong++;
+    printf("%u pages touched, %u of them are not as they were left\n", n_touched, wrong);
+}
+
+static void test_lazy(void)
+{
+    touch_some(900);
+    check_all();
+}
+
+static void test_large(void)
+{
+    CHECK("MAP_SIZE", call(HC_MAP_SIZE, LARGE, 0, 0), 0);
+    touch_some(900);
+    check_all();
+}
+
+/* What is no RAM, in both sizes: the hole below the BIOS, the BIOS, the end of RAM, the BIOS at
+ * the top of 4 GiB; and RAM beside it. */
+static void test_holes(void)
+{
+    static const ulong nothing[] = { 0xc0000, 0xd5a00, 0xeffff & ~3ul, END, END + 0xff000,
+                                     0x40000000, 0xc0000000 };
+    static const ulong rom[] = { 0xf0000, 0xfe000, 0xffff0000 };
+    static const ulong ram[] = { 0x9e000, 0xa0000, 0xbfff0, END - 4 };
+    for (unsigned round = 0; round < 4; round++) {
+        ulong off = random_below(0x40) * 4;
+        call(HC_MAP_SIZE, round & 1 ? LARGE : SMALL, 0, 0);
+        for (unsigned i = 0; i < sizeof nothing / sizeof nothing[0]; i++) {
+            volatile uint32_t *w = word(nothing[i] == 0xefffc ? nothing[i] : nothing[i] + off);
+            *w = 0x12345678;
+            CHECK("where nothing is, ones are read", *w, 0xffffffff);
+        }
+        for (unsigned i = 0; i < sizeof rom / sizeof rom[0]; i++) {
+            volatile uint32_t *w = word(rom[i] + off);
+            uint32_t before = *w;
+            *w = ~before;
+            CHECK("a write to ROM is lost", *w, before);
+        }
+        for (unsigned i = 0; i < sizeof ram / sizeof ram[0]; i++) {
+            *word(ram[i]) = 0xabcd0000 + round;
+            CHECK("RAM beside it", *word(ram[i]), 0xabcd0000 + round);
+        }
+        printf("round %u\n", round);
+    }
+    CHECK("UNMAP of a hole", call(HC_UNMAP, 0xc0000, SMALL, 0), -14);
+    touch_some(50);
+    check_all();
+}
+
+/* A range of any length, that need not begin or end on a page. */
+static void choose_range(ulong *at, ulong *bytes)
+{
+    ulong most = random_below(3) ? 40 * SMALL : 3 * LARGE;
+    *at = FIRST + random_below(END - FIRST);
+    *bytes = 1 + random_below(most);
+    if (random_below(2)) {
+        *at &= ~(LARGE - 1ul);
+        *bytes = LARGE * (1 + random_below(2));
+    }
+    if (*bytes > END - *at)
+        *bytes = END - *at;
+}
+
+static void test_zap(void)
+{
+    static const uint8_t rights[] = { MAY_READ, MAY_READ | MAY_EXECUTE, MAY_READ | MAY_WRITE };
+    ulong at, bytes;
+    for (unsigned round = 0; round < 120; round++) {
+        if (round % 8 == 0)
+            call(HC_MAP_SIZE, random_below(3) ? LARGE : SMALL, 0, 0);
+        choose_range(&at, &bytes);
+        unsigned right = rights[random_below(3)];
+        if (random_below(2))
+            printf("%u: unmap   %p + %lx: %ld\n", round, (void *)at, bytes,
+                   call(HC_UNMAP, at, bytes, 0));
+        else
+            printf("%u: protect %p + %lx: %ld\n", round, (void *)at, bytes,
+                   call(HC_PROTECT, at, bytes, right));
+        touch(((at - FIRST) / SMALL) % N_PAGES);
+        touch(((at + bytes - 1 - FIRST) / SMALL) % N_PAGES);
+        touch_some(6);
+    }
+    check_all();
+}
+
+static void test_trap(void)
+{
+    call(HC_MAP_SIZE, LARGE, 0, 0);
+    touch_some(200);
+    for (unsigned round = 0; round < 40; round++) {
+        unsigned page = random_below(N_PAGES);
+        CHECK("TRAP_PAGE", call(HC_TRAP_PAGE, FIRST + page * (ulong)SMALL, 0, 0), 0);
+        touch(page);
+        touch(page);
+        touch(page ^ 1);
+    }
+    check_all();
+}
+
+/* The root table, the last-level table and the page are taken away; then the page is read. */
+static void test_cold(void)
+{
+    ulong va = 0x40000000 + random_below(256) * (ulong)SMALL, page = FIRST + 0x123000;
+    pte_t *root = page_start(0), *entry = page_entry(root, va);
+    *entry = page | PTE_P | PTE_W;
+    *word(va) = 0x5eed;
+    mark(3);
+    call(HC_UNMAP, (ulong)root, SMALL, 0);
+    call(HC_UNMAP, (ulong)entry & ~(SMALL - 1ul), SMALL, 0);
+    call(HC_UNMAP, page, SMALL, 0);
+    CHECK("the page", *word(va), 0x5eed);
+    mark(4);
+}
+
+int main(void)
+{
+    static const struct { const char *name; void (*run)(void); } tests[] = {
+        { "lazy", test_lazy }, { "large", test_large }, { "holes", test_holes },
+        { "zap", test_zap }, { "trap", test_trap }, { "cold", test_cold },
+    };
+    char test[16];
+    seed = option_number("seed", 1);
+    option("test=", test, sizeof test);
+    memset(expected, 0, sizeof expected);       /* these pages are there before it begins */
+    memset(where, 0, sizeof where);
+    memset(touched, 0, sizeof touched);
+    mark(1);
+    for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++)
+        if (strcmp(tests[i].name, test) == 0)
+            tests[i].run();
+    mark(2);
+    return check_result();
+}
