@@ -38,16 +38,17 @@ static const char usage[] =
     "       vitrine lab verify N RESULTS.JSON    for teachers: is it what the grader signed?\n"
     "\nIn a lab you write one part of the monitor.  It runs in a process of its own, which can\n"
     "open no file and sees nothing of the monitor but the calls of its own interface; the guests\n"
-    "and the trace are judged outside of it.\n"
+    "and the trace are judged outside of it.  In some you mend guests instead, or only answer.\n"
     "\noptions:\n"
     "  --seed N       what the guests do differently each time (default 1)\n"
     "  --json FILE    write Gradescope's results.json\n"
     "  --answers FILE lines NAME: ANSWER, to the questions of the lab\n"
     "  --cc COMMAND   the compiler and its flags (default \"gcc -O2\")\n"
     "  --cc-seconds N how long it may take for a submission (default 60)\n"
-    "  --class FOLDER grade: every FILE.c, or NAME/FILE.c, in it, on all processors; results,\n"
-    "                 a table as CSV and a web page go below FOLDER/results; what is there\n"
-    "                 already is not graded again\n"
+    "  --class FOLDER grade: every FILE.c, or NAME/FILE.c, in it, on all processors (of a lab of\n"
+    "                 answers NAME.txt, or NAME/answers; of kernels to mend folders NAME);\n"
+    "                 results, a table as CSV and a web page go below FOLDER/results; what is\n"
+    "                 there already is not graded again\n"
     "  --part K/N     of a class: only each N-th submission, from the K-th on (for many machines)\n"
     "  --sign KEY     results.json with what it was made from, signed with this private key\n"
     "  --key FILE     verify: the public key\n"
@@ -118,6 +119,10 @@ static bool read_spec(struct lab *l)
 
 static bool has_compiler(const struct lab *l)
 {
+    if (lab_spec_mends(&l->spec) && (!lab_has_tool("as") || !lab_has_tool("ld"))) {
+        host_say("there is no assembler here: install as and ld (apt install binutils)");
+        return false;
+    }
     if (!l->spec.cut || lab_has_tool(l->compiler))
         return true;
     host_say("there is no compiler here: %.*s is not found.  Install it (apt install gcc), or "
@@ -134,6 +139,10 @@ static bool make_work(struct lab *l)
         host_say("cannot make %s: %s", l->folders.work, strerror(errno));
         return false;
     }
+    char *absolute = realpath(l->folders.work, NULL);       /* if TMPDIR is not */
+    if (absolute)
+        snprintf(l->folders.work, PATH_MAX, "%s", absolute);
+    free(absolute);
     memcpy(l->place.work, l->folders.work, PATH_MAX);
     snprintf(l->place.monitor, PATH_MAX, "%.3000s/lab/%s/monitor", l->folders.build, l->folders.id);
     snprintf(l->place.kept, PATH_MAX, "%.3000s/lab/%s/reference", l->folders.build, l->folders.id);
@@ -145,15 +154,30 @@ static bool make_work(struct lab *l)
     return true;
 }
 
-/* NAME: ANSWER lines; a rule that is not named has no answer.  Of a lab in which nothing is
- * written the answers are the submission. */
-static bool read_answers(struct lab *l)
+/* Where the answers are: named by --answers; in the folder that is handed in; or, of a lab in which
+ * nothing is written, they are the submission.  NULL: there are none. */
+static const char *answers_path(const struct lab *l, char *path)
 {
-    char line[200], name[100], text[80];
-    const char *path = l->spec.cut || !l->file ? l->answers : l->file;
-    FILE *f = path ? fopen(path, "re") : NULL;
-    if (path && !f) {
-        host_say("%s: %s", path, strerror(errno));
+    if (l->answers || !l->file || l->spec.cut)
+        return l->answers;
+    if (!lab_spec_mends(&l->spec))
+        return l->file;
+    snprintf(path, PATH_MAX, "%.4000s/answers", l->file);
+    return path;
+}
+
+/* NAME: ANSWER lines; a rule that is not named has no answer, and a folder need not have the file.
+ * A symbolic link is refused: it could lead to the right answers. */
+bool lab_read_answers(struct lab *l)
+{
+    char line[200], name[100], text[80], in_folder[PATH_MAX];
+    const char *path = answers_path(l, in_folder);
+    memset(l->answer, 0, sizeof l->answer);
+    bool link = path && lab_is_link(path);
+    FILE *f = path && !link ? fopen(path, "re") : NULL;
+    if (link || (path && !f && path != in_folder)) {
+        host_say("%s: %s", path, link ? "is a symbolic link: hand in the file itself"
+                                      : strerror(errno));
         return false;
     }
     while (f && fgets(line, sizeof line, f))
@@ -186,7 +210,8 @@ static int list(struct lab *l)
             host_say("%s: %s", path, why);
         else
             printf("%3s  %-50s %3u points  %s\n", l->spec.id, l->spec.title,
-                   lab_spec_points(&l->spec), l->spec.cut ? l->spec.cut : "answers");
+                   lab_spec_points(&l->spec),
+                   l->spec.cut ? l->spec.cut : lab_spec_mends(&l->spec) ? "kernels" : "answers");
         lab_spec_free(&l->spec);
         free(entry[i]);
     }
@@ -196,7 +221,7 @@ static int list(struct lab *l)
 }
 
 /* A form with a question above each line that is to be filled in. */
-static int write_form(struct lab *l, const char *to)
+static int write_form(struct lab *l, const char *to, const char *hand_in)
 {
     FILE *f = fopen(to, "wxe");
     if (!f) {
@@ -210,15 +235,30 @@ static int write_form(struct lab *l, const char *to)
                     l->spec.rule[i].name);
     fclose(f);
     printf("%s: fill in the answers.  Read %s/README.md, then\n    vitrine lab check %s %s\n", to,
-           l->folders.lab, l->spec.id, to);
+           l->folders.lab, l->spec.id, hand_in);
     return 0;
+}
+
+/* A folder with the kernels, and the form in it. */
+static int start_folder(struct lab *l, const char *to)
+{
+    char why[PATH_MAX + 100], form[PATH_MAX];
+    if (lab_mend_start(&l->folders, to, why, sizeof why)) {
+        host_say("%s", why);
+        return LAB_CANNOT;
+    }
+    printf("%s: %u kernels are yours to mend\n", to, l->spec.n_guests);
+    snprintf(form, sizeof form, "%.4000s/answers", to);
+    return write_form(l, form, to);
 }
 
 static int start(struct lab *l)
 {
     char why[PATH_MAX + 100];
+    if (lab_spec_mends(&l->spec))
+        return start_folder(l, l->file ? l->file : "kernels");
     if (!l->spec.cut)
-        return write_form(l, l->file ? l->file : "answers");
+        return write_form(l, l->file ? l->file : "answers", l->file ? l->file : "answers");
     const char *name = strrchr(l->spec.cut, '/');
     const char *to = l->file ? l->file : name ? name + 1 : l->spec.cut;
     if (access(to, F_OK) == 0) {
@@ -246,16 +286,28 @@ static int explain(struct lab *l)
     return 0;
 }
 
-/* Build and grade one source.  0; 1 it does not compile (said is what the compiler said, and
- * there are no points); or LAB_CANNOT, and the user has been told. */
-static int grade_source(struct lab *l, const char *source, struct lab_grade *g, char *said,
-                        size_t bytes)
+/* Assemble the kernels with their mistakes, and those of the folder `source`.  False: the user has
+ * been told. */
+static bool build_kernels(struct lab *l, const char *source)
+{
+    char why[PATH_MAX + 400];
+    if (lab_mend_originals(&l->folders, &l->spec, &l->place.original, why, sizeof why) == 0 &&
+        lab_mend_submission(&l->folders, &l->spec, source, &l->place.mended, why, sizeof why) == 0)
+        return true;
+    host_say("%s", why);
+    return false;
+}
+
+int lab_grade_source(struct lab *l, const char *source, struct lab_grade *g, char *said,
+                     size_t bytes)
 {
     char why[400], program[PATH_MAX + 16];
     memset(g, 0, sizeof *g);
     g->spec = &l->spec;
     if (l->spec.cut && lab_build(&l->folders, source, l->compiler, said, bytes))
         return 1;
+    if (lab_spec_mends(&l->spec) && !build_kernels(l, source))
+        return LAB_CANNOT;
     snprintf(program, sizeof program, "%s/submission", l->folders.work);
     if (!lab_grade(g, &l->spec, &l->place, program, l->seed, l->answer, why, sizeof why))
         return 0;
@@ -276,7 +328,7 @@ static int grade(struct lab *l)
         host_say("%s: %s", l->file ? l->file : "of which file?", l->file ? strerror(errno) : "");
         return LAB_CANNOT;
     }
-    int status = grade_source(l, source, &g, said, sizeof said);
+    int status = lab_grade_source(l, source, &g, said, sizeof said);
     if (status == 1)
         printf("it does not compile:\n%s", said);
     else if (status == 0) {
@@ -289,102 +341,6 @@ static int grade(struct lab *l)
     return status;
 }
 
-/* The names of the rules that lost points, in order, by commas. */
-static void lost_rules(const struct lab_grade *g, char *text, size_t n)
-{
-    size_t used = 0;
-    text[0] = 0;
-    for (unsigned r = 0; r < g->spec->n_rules; r++)
-        if (g->finding[r].share < 1 && g->spec->rule[r].kind < RULE_PREDICT && used < n)
-            used += (size_t)snprintf(text + used, n - used, "%s%s", used ? "," : "",
-                                     g->spec->rule[r].name);
-}
-
-/* Points without the predictions: those are the student's, not the source's. */
-static double source_points(const struct lab_grade *g, unsigned *most)
-{
-    double points = 0;
-    *most = 0;
-    for (unsigned r = 0; r < g->spec->n_rules; r++)
-        if (g->spec->rule[r].kind < RULE_PREDICT) {
-            points += g->finding[r].share * g->spec->rule[r].points;
-            *most += g->spec->rule[r].points;
-        }
-    return points;
-}
-
-/* One line of `try`.  `loses` is what it must lose; NULL: nothing; "*": nearly everything. */
-static bool try_one(struct lab *l, const char *name, const char *source, const char *loses)
-{
-    static struct lab_grade g;
-    char said[8000], lost[600];
-    unsigned most;
-    int status = grade_source(l, source, &g, said, sizeof said);
-    double points = source_points(&g, &most);
-    lost_rules(&g, lost, sizeof lost);
-    bool ok = status == 0 && (!loses                     ? points == most
-                              : strcmp(loses, "*") == 0 ? points <= 0.05 * most
-                                                        : strcmp(loses, lost) == 0);
-    printf("%-4s %5.4g of %u  %-24s %s%s\n", ok ? "ok" : "BAD", points, most, name,
-           lost[0] ? "loses " : "", lost);
-    if (!ok && status == 1)
-        printf("%s", said);
-    if (!ok && status == 0 && loses)
-        printf("     it should lose %s\n", loses);
-    if (!ok && status == 0 && !loses)
-        lab_grade_print(&g, stdout);
-    lab_grade_free(&g);
-    return ok;
-}
-
-/* Of a lab of answers: none give nothing, and lab/NN-name/answers give all. */
-static int try_answers(struct lab *l)
-{
-    char path[PATH_MAX];
-    static struct lab_grade g;
-    unsigned most = lab_spec_points(&l->spec);
-    snprintf(path, sizeof path, "%.3000s/answers", l->folders.lab);
-    bool ok = true;
-    for (unsigned with = 0; with < 2; with++) {
-        l->file = with ? path : "/dev/null";
-        if (!read_answers(l) || grade_source(l, NULL, &g, NULL, 0))
-            return LAB_CANNOT;
-        bool right = g.points == (with ? most : 0);
-        printf("%-4s %5.4g of %u  %s\n", right ? "ok" : "BAD", g.points, most,
-               with ? "the right answers" : "no answers");
-        if (!right)
-            lab_grade_print(&g, stdout);
-        ok &= right;
-        lab_grade_free(&g);
-    }
-    return ok ? 0 : 1;
-}
-
-static int try_all(struct lab *l)
-{
-    char source[PATH_MAX + 16], why[PATH_MAX + 100];
-    bool ok;
-    if (!l->spec.cut)
-        return try_answers(l);
-    snprintf(source, sizeof source, "%s/part.c", l->folders.work);
-    ok = lab_write_starter(&l->folders, &l->spec, source, why, sizeof why) > 0 &&
-         try_one(l, "the starter", source, "*");
-    snprintf(source, sizeof source, "%s/%.200s", l->folders.root, l->spec.cut);
-    ok &= try_one(l, "the real source", source, NULL);
-    snprintf(source, sizeof source, "%s/part.c", l->folders.work);
-    for (unsigned i = 0; i < l->spec.n_cases; i++) {
-        const struct lab_case *c = &l->spec.cases[i];
-        if (l->few && i % 3)
-            continue;
-        if (lab_write_case(&l->folders, &l->spec, c, source, why, sizeof why)) {
-            printf("BAD  %s: %s\n", c->file, why);
-            ok = false;
-        } else
-            ok &= try_one(l, c->file, source, c->loses);
-    }
-    return ok ? 0 : 1;
-}
-
 static const struct verb {
     const char *name;
     int  (*run)(struct lab *l);
@@ -394,7 +350,7 @@ static const struct verb {
     { "check",   grade,   true, true },
     { "grade",   grade,   true, true },
     { "explain", explain, false, false },
-    { "try",     try_all, true, true },
+    { "try",     lab_try, true, true },
     { "keep",    lab_keep_runs, true, false },
     { "verify",  lab_verify_result, true, false },
 };
@@ -471,7 +427,7 @@ int cmd_lab(int argc, char **argv)
     for (size_t i = 0; i < NELEM(verbs); i++)
         if (strcmp(l.verb, verbs[i].name) == 0) {
             if (!find_lab(&l) || !read_spec(&l) || (verbs[i].builds && !has_compiler(&l)) ||
-                (verbs[i].builds && !read_answers(&l)) || (verbs[i].runs && !make_work(&l)))
+                (verbs[i].builds && !lab_read_answers(&l)) || (verbs[i].runs && !make_work(&l)))
                 status = LAB_CANNOT;
             else
                 status = verbs[i].run(&l);

@@ -1,5 +1,6 @@
 /*
- * cmd/lab.h -- what `vitrine lab` has found out before it begins; for lab.c and lab_class.c.
+ * cmd/lab.h -- what `vitrine lab` has found out before it begins; for lab.c,
+ * lab_try.c and lab_class.c.
  */
 #ifndef CMD_LAB_H
 #define CMD_LAB_H
@@ -22,6 +23,19 @@ struct lab {
     const char *answer[LAB_RULES];          /* point into answer_text */
     char        answer_text[LAB_RULES][80];
 };
+
+/* The student's answers into l->answer: l->file says where they are, or --answers.  False: the user
+ * has been told. */
+bool lab_read_answers(struct lab *l);
+
+/* Build and grade one source, or of a lab whose guests are mended one folder.  0; 1 it does not
+ * compile (said is what the compiler said, and there are no points); or LAB_CANNOT, and the user
+ * has been told. */
+int lab_grade_source(struct lab *l, const char *source, struct lab_grade *g, char *said,
+                     size_t bytes);
+
+/* `vitrine lab try N`: all that is kept with the lab, graded side by side.  The exit status. */
+int lab_try(struct lab *l);
 
 /* `vitrine lab grade N --class FOLDER`: every submission in a folder, on all processors; the
  * results below FOLDER/results.  The exit status. */

@@ -1,16 +1,18 @@
 /*
  * cmd/lab_class.c -- `vitrine lab grade N --class FOLDER`: a whole class at once.
  *
- * A submission is FOLDER/NAME.c, or FOLDER/NAME/ with a file of the cut part's name in it.  The
- * reference runs are made once.  Then each submission is graded by a process of its own, as many
- * at a time as there are processors, which leaves results/NAME.json and NAME.txt, the first one
- * last and under another name until it is whole.  So a run that was interrupted goes on where it
- * was: what has its JSON is not graded again.
+ * A submission is FOLDER/NAME.c, or FOLDER/NAME/ with a file of the cut part's name in it; of a lab
+ * of answers FOLDER/NAME.txt, or NAME/answers; of a lab whose kernels are mended the folder NAME
+ * with all of them.  The reference runs are made once.  Then each submission is graded by a process
+ * of its own, as many at a time as there are processors, which leaves results/NAME.json and
+ * NAME.txt, the first one last and under another name until it is whole.  So a run that was
+ * interrupted goes on where it was: what has its JSON is not graded again.
  */
 #include "cmd/lab.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -49,29 +51,41 @@ static void result_path(const struct class *c, const struct submission *s, const
 
 static const char *part_name(const struct lab *l)
 {
+    if (!l->spec.cut)
+        return "answers";
     const char *slash = strrchr(l->spec.cut, '/');
     return slash ? slash + 1 : l->spec.cut;
+}
+
+/* Does a file's name end as that of a submission? */
+static bool has_suffix(const struct lab *l, const char *entry, size_t *at)
+{
+    const char *suffix = l->spec.cut ? ".c" : ".txt";
+    size_t n = strlen(entry), len = strlen(suffix);
+    *at = n - len;
+    return n > len && strcmp(entry + n - len, suffix) == 0 && !lab_spec_mends(&l->spec);
 }
 
 /* NAME.c, or NAME/part.c.  If NAME itself is a symbolic link, that is the source, and lab_build()
  * refuses it. */
 static bool is_submission(const struct class *c, const char *entry, struct submission *s)
 {
-    size_t n = strlen(entry);
+    size_t suffix;
     struct stat st;
-    if (entry[0] == '.' || n >= sizeof s->name)
+    if (entry[0] == '.' || strlen(entry) >= sizeof s->name)
         return false;
     snprintf(s->name, sizeof s->name, "%.127s", entry);
     snprintf(s->source, PATH_MAX, "%.3000s/%.127s", c->l->class_folder, entry);
     if (lstat(s->source, &st))
         return false;
-    if ((S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) && n > 2 &&
-        strcmp(entry + n - 2, ".c") == 0) {
-        s->name[n - 2] = 0;
+    if ((S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) && has_suffix(c->l, entry, &suffix)) {
+        s->name[suffix] = 0;
         return true;
     }
     if (S_ISLNK(st.st_mode))
         return true;
+    if (lab_spec_mends(&c->l->spec))
+        return S_ISDIR(st.st_mode) && strcmp(entry, "results") != 0;
     snprintf(s->source, PATH_MAX, "%.3000s/%.127s/%.200s", c->l->class_folder, entry,
              part_name(c->l));
     return S_ISDIR(st.st_mode) && access(s->source, R_OK) == 0;
@@ -105,8 +119,8 @@ static bool find_submissions(struct class *c)
     }
     free(entry);
     if (!c->n)
-        host_say("%s has no submission: neither NAME.c nor NAME/%s", c->l->class_folder,
-                 part_name(c->l));
+        host_say("%s has no submission: neither NAME%s nor NAME/%s", c->l->class_folder,
+                 c->l->spec.cut ? ".c" : ".txt", part_name(c->l));
     return c->n > 0;
 }
 
@@ -122,7 +136,7 @@ static bool write_results(struct class *c, const struct submission *s, struct la
     FILE *t = fopen(text, "we");
     bool ok = t != NULL;
     if (ok && said)
-        fprintf(t, "it does not compile:\n%s", said);
+        fprintf(t, "it cannot be graded:\n%s", said);
     else if (ok)
         lab_grade_print(g, t);
     if (t)
@@ -131,16 +145,32 @@ static bool write_results(struct class *c, const struct submission *s, struct la
     return ok && rename(part, json) == 0;
 }
 
-/* Take away a folder of files. */
+/* nftw()'s function. */
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    (void)st, (void)kind, (void)where;
+    return remove(path);
+}
+
 static void remove_folder(const char *path)
 {
-    DIR *d = opendir(path);
-    for (struct dirent *e; d && (e = readdir(d)); )
-        if (e->d_name[0] != '.')
-            unlinkat(dirfd(d), e->d_name, 0);
-    if (d)
-        closedir(d);
-    rmdir(path);
+    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Make ready what is to run: a program, kernels, or only answers.  0; 1 it cannot be graded, which
+ * is the student's affair, and why is in said. */
+static int build_one(struct lab *l, const struct submission *s, char *said, size_t bytes)
+{
+    if (l->spec.cut)
+        return lab_build(&l->folders, s->source, l->compiler, said, bytes) ? 1 : 0;
+    l->file = s->source;
+    if (lab_spec_mends(&l->spec) && lab_mend_submission(&l->folders, &l->spec, s->source,
+                                                        &l->place.mended, said, bytes))
+        return 1;
+    if (lab_read_answers(l))
+        return 0;
+    snprintf(said, bytes, "the answers cannot be read; a symbolic link is none\n");
+    return 1;
 }
 
 /* The reference's traces are read here, too: a child has them as its parent left them. */
@@ -154,9 +184,8 @@ static int grade_one(struct class *c, const struct submission *s)
         return LAB_CANNOT;
     memcpy(l->place.work, l->folders.work, PATH_MAX);
     l->place.seats = (struct lab_seats){ 1, s->seat };
-    int err = lab_build(&l->folders, s->source, l->compiler, said, sizeof said);
+    bool compiles = build_one(l, s, said, sizeof said) == 0;
     snprintf(program, sizeof program, "%s/submission", l->folders.work);
-    bool compiles = !err;
     if (compiles && lab_grade_submission(g, &l->place, program, l->answer, why, sizeof why)) {
         host_say("%s: %s", s->name, why);
         return LAB_CANNOT;
@@ -256,7 +285,10 @@ static void fill_row(const struct class *c, const struct submission *s,
 {
     char path[PATH_MAX];
     result_path(c, s, "json", path);
-    char *json = read_text(path), *source = read_text(s->source);
+    char *json = read_text(path);
+    char *source = NULL;
+    if (c->l->spec.cut)             /* right answers are all alike */
+        source = read_text(s->source);
     snprintf(row->name, sizeof row->name, "%s", s->name);
     if (!json || !class_row_read(row, &c->l->spec, json))
         snprintf(row->note, sizeof row->note, "not graded: results/%s.txt", s->name);
@@ -295,7 +327,8 @@ static bool make_tables(struct class *c)
     char path[PATH_MAX + 16], why[PATH_MAX + 100];
     struct class_row *rows = calloc(c->n, sizeof *rows);
     snprintf(path, sizeof path, "%s/starter.c", c->l->folders.work);
-    if (lab_write_starter(&c->l->folders, &c->l->spec, path, why, sizeof why) > 0) {
+    if (c->l->spec.cut &&
+        lab_write_starter(&c->l->folders, &c->l->spec, path, why, sizeof why) > 0) {
         char *text = read_text(path);
         if (text)
             fingerprints_make(&starter, text);
@@ -314,12 +347,13 @@ static bool make_tables(struct class *c)
 int lab_class(struct lab *l)
 {
     static struct class c;
-    char why[400];
+    char why[PATH_MAX + 400], folder[PATH_MAX], kept[PATH_MAX];
     c.l = l;
-    if (!l->spec.cut) {
-        host_say("lab %s is one of answers: there is nothing to build", l->spec.id);
+    if (!realpath(l->class_folder, folder)) {
+        host_say("%s: %s", l->class_folder, strerror(errno));
         return LAB_CANNOT;
     }
+    l->class_folder = folder;
     if (!find_submissions(&c))
         return LAB_CANNOT;
     snprintf(c.results, PATH_MAX, "%.3000s/results", l->class_folder);
@@ -327,9 +361,10 @@ int lab_class(struct lab *l)
         host_say("%s: %s", c.results, strerror(errno));
         return LAB_CANNOT;
     }
-    char kept[PATH_MAX];
     memcpy(kept, l->folders.work, PATH_MAX);
-    int err = lab_grade_reference(&c.reference, &l->spec, &l->place, l->seed, why, sizeof why);
+    int err = lab_mend_originals(&l->folders, &l->spec, &l->place.original, why, sizeof why);
+    if (!err)
+        err = lab_grade_reference(&c.reference, &l->spec, &l->place, l->seed, why, sizeof why);
     if (err)
         host_say("%s", why);
     else

@@ -18,12 +18,13 @@
 int lab_keep_runs(struct lab *l)
 {
     static struct lab_grade g;
-    char why[PATH_MAX + 100];
+    char why[PATH_MAX + 400];
     if (!l->file) {
         host_say("into which folder? vitrine lab keep %s FOLDER", l->folders.id);
         return LAB_CANNOT;
     }
-    int err = lab_grade_reference(&g, &l->spec, &l->place, l->seed, why, sizeof why);
+    int err = lab_mend_originals(&l->folders, &l->spec, &l->place.original, why, sizeof why);
+    err = err ? err : lab_grade_reference(&g, &l->spec, &l->place, l->seed, why, sizeof why);
     err = err ? err : lab_keep(&g, l->file, why, sizeof why);
     if (err)
         host_say("%s", why);

@@ -21,7 +21,7 @@ struct lab_folders {
     char lab[PATH_MAX];             /* root/lab/NN-name                  */
     char build[PATH_MAX];           /* where lab.mk makes things: include, NN/server.o */
     char id[4];                     /* NN                                */
-    char work[PATH_MAX];            /* where things are made; it exists  */
+    char work[PATH_MAX];            /* where things are made; it exists.  All are absolute */
     unsigned tool_seconds;          /* the most that a compiler may take, by the clock on the wall
                                      * and by the processor's */
 };
@@ -34,8 +34,8 @@ bool lab_has_tool(const char *command);
 bool lab_is_link(const char *path);
 
 /* Run a command and wait; what it prints goes into said (bytes).  If `source` is given the command
- * is locked in: it may read that file and what a compiler needs.  The status as of waitpid(), or
- * -errno. */
+ * is locked in: it works in the work folder, and may read that file, the lab's guests/ and what a
+ * compiler needs.  The status as of waitpid(), or -errno. */
 int lab_run_tool(char **argv, const struct lab_folders *f, const char *source, char *said,
                  size_t bytes);
 

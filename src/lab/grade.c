@@ -12,15 +12,22 @@
 
 #define LEAST_EXITS 1000        /* a short guest may well take some more than its reference */
 
-/* One job for each guest.  `name` tells the traces apart. */
+/* One job for each guest.  `name` tells the traces apart.  A kernel that could not be assembled is
+ * a run that has ended before it began. */
 static void prepare(struct lab_grade *g, struct lab_job *jobs, const struct lab_place *p,
-                    const char *name)
+                    const struct lab_kernels *kernels, const char *name)
 {
     for (unsigned i = 0; i < g->spec->n_guests; i++) {
         const struct lab_guest *guest = &g->spec->guest[i];
+        const struct lab_kernel *k = &kernels->guest[i];
         snprintf(g->image[i], PATH_MAX, "%.2000s/%.200s.elf", p->guests, guest->image);
         jobs[i] = (struct lab_job){ .guest = guest, .monitor = p->vitrine, .image = g->image[i],
                                     .seed = g->seed, .wall_s = g->spec->wall_s };
+        if (guest->mend.file) {
+            jobs[i].image = k->image;
+            jobs[i].names = k->symbols;
+            jobs[i].run.ended = k->trouble[0] ? k->trouble : NULL;
+        }
         snprintf(jobs[i].trace, PATH_MAX, "%.2000s/%.200s.%s.trace", p->work, guest->name, name);
     }
 }
@@ -29,6 +36,17 @@ static uint64_t exits_allowed(const struct lab_spec *spec, const struct lab_job 
 {
     double base = spec->exits.of_reference ? (double)reference->run.n_exits : 1;
     return LEAST_EXITS + (uint64_t)(spec->exits.value * base);
+}
+
+/* A filter that names a label of a kernel cannot be understood if the student has taken the label
+ * away: that is no mistake of the lab. */
+static void lost_label(struct lab_finding *f)
+{
+    char text[sizeof f->text];
+    memcpy(text, f->text, sizeof text);
+    snprintf(f->text, sizeof f->text, "the mended kernel must keep its labels: %.250s", text);
+    f->share = 0;
+    f->event = LAB_NO_EVENT;
 }
 
 /* A rule of all guests is kept if each of them keeps it; the first that does not is told. */
@@ -42,7 +60,9 @@ static int judge_rule(struct lab_grade *g, unsigned r, const char *answer)
         g->guest_of[r] = i;
         int err = lab_rule_judge(rule, &g->reference[i].run, &g->job[i].run, answer,
                                  &g->finding[r]);
-        if (err)
+        if (err == -EINVAL && g->spec->guest[i].mend.file && rule->kind < RULE_PREDICT)
+            lost_label(&g->finding[r]);
+        else if (err)
             return err;
     }
     return 0;
@@ -67,7 +87,10 @@ int lab_grade_reference(struct lab_grade *g, const struct lab_spec *spec,
     memset(g, 0, sizeof *g);
     g->spec = spec;
     g->seed = seed;
-    prepare(g, g->reference, place, "reference");
+    prepare(g, g->reference, place, &place->original, "reference");
+    for (unsigned i = 0; i < spec->n_guests; i++)
+        if (spec->guest[i].mend.file)
+            g->reference[i].seed = 0;       /* students ask why it crashes for them, and so */
     int err = place->kept[0] ? lab_recall(g->reference, spec->n_guests, place->kept, why, n)
                              : lab_run_all(g->reference, spec->n_guests, place->seats, why, n);
     for (unsigned i = 0; !err && i < spec->n_guests; i++)
@@ -79,21 +102,32 @@ int lab_grade_reference(struct lab_grade *g, const struct lab_spec *spec,
     return err;
 }
 
+/* Does something of the student's run with this guest? */
+static bool is_students(const struct lab_spec *spec, unsigned guest)
+{
+    return spec->cut || spec->guest[guest].mend.file;
+}
+
 int lab_grade_submission(struct lab_grade *g, const struct lab_place *place,
                          const char *submission, const char *const *answer, char *why, size_t n)
 {
-    int err = 0;
+    const struct lab_spec *spec = g->spec;
     g->points = 0;
-    if (g->spec->cut) {
-        prepare(g, g->job, place, "submission");
-        for (unsigned i = 0; i < g->spec->n_guests; i++) {
-            g->job[i].limit_exits = exits_allowed(g->spec, &g->reference[i]);
-            g->job[i].submission = submission;
-            g->job[i].monitor = submission ? place->monitor : place->vitrine;
+    prepare(g, g->job, place, &place->mended, "submission");
+    for (unsigned i = 0; i < spec->n_guests; i++) {
+        struct lab_job *j = &g->job[i];
+        j->limit_exits = exits_allowed(spec, &g->reference[i]);
+        if (spec->cut && submission) {
+            j->submission = submission;
+            j->monitor = place->monitor;
         }
-        err = lab_run_all(g->job, g->spec->n_guests, place->seats, why, n);
-    } else                          /* nothing of the student's runs */
-        memcpy(g->job, g->reference, sizeof g->job);
+        if (!is_students(spec, i))
+            j->run.ended = "it need not run again";
+    }
+    int err = lab_run_all(g->job, spec->n_guests, place->seats, why, n);
+    for (unsigned i = 0; i < spec->n_guests; i++)
+        if (!is_students(spec, i))
+            g->job[i] = g->reference[i];
     return err ? err : judge(g, answer, why, n);
 }
 
@@ -109,7 +143,7 @@ void lab_grade_free(struct lab_grade *g)
 {
     for (unsigned i = 0; i < LAB_GUESTS; i++) {
         lab_job_free(&g->reference[i]);
-        if (g->spec && g->spec->cut)
+        if (g->spec && is_students(g->spec, i))
             lab_job_free(&g->job[i]);
     }
 }

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "lab/mend.h"
 #include "lab/run.h"
 #include "lab/spec.h"
 
@@ -17,6 +18,7 @@ struct lab_place {
     char guests[PATH_MAX];          /* NAME.elf                                    */
     char work[PATH_MAX];            /* a folder for traces; it exists              */
     char kept[PATH_MAX];            /* reference runs made before (lab/kept.h); "": they are made */
+    struct lab_kernels original, mended;    /* of a lab whose guests are mended    */
     struct lab_seats seats;
 };
 
@@ -30,9 +32,10 @@ struct lab_grade {
     char     image[LAB_GUESTS][PATH_MAX];
 };
 
-/* Run the submission (a static executable; NULL: the real source, as a reference against
- * itself) with this seed and judge it.  `answer` has what the student says for each rule, or NULL.
- * 0; or -errno and a sentence in why: not the submission's fault.  lab_grade_free() in any case. */
+/* Run the submission (a static executable; NULL: the real source, as a reference against itself; of
+ * a lab whose guests are mended: place->mended) with this seed and judge it.  `answer` has what the
+ * student says for each rule, or NULL.  0; or -errno and a sentence in why: not the submission's
+ * fault.  lab_grade_free() in any case. */
 int lab_grade(struct lab_grade *g, const struct lab_spec *spec, const struct lab_place *place,
               const char *submission, uint64_t seed, const char *const *answer,
               char *why, size_t n);

@@ -32,7 +32,7 @@ struct value { uint64_t value, at; };
 /* A rule with its filters compiled. */
 struct pass {
     const struct lab_rule *rule;
-    struct filter *filter, *then, *state;
+    struct filter *filter, *then, *without, *state;
     const struct trace_field *state_field, *field[MAX_FIELDS];
     unsigned n_fields;
 
@@ -44,6 +44,7 @@ struct pass {
     void   (*take)(struct pass *p, uint64_t index, const struct trace_event *e);
     uint64_t count, first;              /* events of the filter; the first one                 */
     uint64_t open_at, open_ns;          /* an A without its B; open_at LAB_NO_EVENT: none      */
+    uint64_t between;                   /* the first event that `without` forbids              */
     double   worst_ns;                  /* the longest way from an A to its B                  */
     uint64_t wrong;                     /* the first event that broke the rule                 */
     struct value *values;               /* of refine: fields one after the other               */
@@ -91,6 +92,8 @@ static void take_pair(struct pass *p, uint64_t index, const struct trace_event *
 {
     double ns = (double)e->vtime_ns - (double)p->open_ns;
     bool open = p->open_at != LAB_NO_EVENT;
+    if (open && p->without && filter_match(p->without, e) && p->between == LAB_NO_EVENT)
+        p->between = index;
     if (open && filter_match(p->then, e)) {
         if (ns > p->worst_ns)
             p->worst_ns = ns;
@@ -165,9 +168,10 @@ static int find_fields(struct pass *p, const char *names, char *why, size_t n)
 static int pass_open(struct pass *p, const struct lab_rule *r, struct store *s, char *why, size_t n)
 {
     *p = (struct pass){ .rule = r, .before_mark = r->from_mark >= 0, .first = LAB_NO_EVENT,
-                        .open_at = LAB_NO_EVENT, .wrong = LAB_NO_EVENT };
+                        .open_at = LAB_NO_EVENT, .between = LAB_NO_EVENT, .wrong = LAB_NO_EVENT };
     int err = compile(&p->filter, r->filter, s, why, n);
     err = err ? err : compile(&p->then, r->then, s, why, n);
+    err = err ? err : compile(&p->without, r->without, s, why, n);
     err = err ? err : find_fields(p, r->fields, why, n);
     if (err || !r->during)
         return err;
@@ -183,6 +187,7 @@ static void pass_close(struct pass *p)
 {
     filter_free(p->filter);
     filter_free(p->then);
+    filter_free(p->without);
     filter_free(p->state);
     free(p->values);
 }
@@ -324,10 +329,13 @@ static int judge_pair(const struct lab_rule *r, const struct lab_run *reference,
     struct pass p;
     (void)reference, (void)answer;
     int err = go_over(&p, r, run, take_pair, f);
-    uint64_t wrong = p.wrong != LAB_NO_EVENT ? p.wrong : p.open_at;
+    uint64_t wrong = p.between != LAB_NO_EVENT ? p.between
+                     : p.wrong != LAB_NO_EVENT ? p.wrong : p.open_at;
     if (!err && (wrong != LAB_NO_EVENT || !p.count)) {
         broken(f, wrong);
-        if (!p.count)
+        if (p.between != LAB_NO_EVENT)
+            snprintf(f->text, sizeof f->text, "on the way to %s something else happened", r->then);
+        else if (wrong == LAB_NO_EVENT)
             snprintf(f->text, sizeof f->text, "nothing of the kind happened at all");
         else if (r->kind == RULE_LATENCY && p.wrong != LAB_NO_EVENT)
             snprintf(f->text, sizeof f->text, "it took up to %.3f us; %.3f us are allowed",

@@ -201,7 +201,8 @@ void lab_job_open(struct lab_job *j)
     j->run.trace = store_open(j->trace, why, sizeof why);
     if (!j->run.trace)
         return;
-    j->symbols = symbols_open(j->image, why, sizeof why);   /* none: then without names */
+    /* none: then without names */
+    j->symbols = symbols_open(j->names ? j->names : j->image, why, sizeof why);
     store_set_symbols(j->run.trace, j->symbols);
     j->run.n_exits = count_kind(j->run.trace, "EXIT");
     j->run.n_marks = count_kind(j->run.trace, "MARK");
@@ -268,6 +269,8 @@ int lab_run_all(struct lab_job *jobs, unsigned n, struct lab_seats seats, char *
     bool busy[MAX_AT_ONCE] = { false };
     bool late = false;
     while ((next < n && !err) || running) {
+        while (next < n && jobs[next].run.ended)
+            next++;
         for (; late && next < n; next++)
             say_end(&jobs[next], "not run: another guest had to be stopped after %d seconds",
                     (int)jobs[next].wall_s);

@@ -21,6 +21,7 @@ struct lab_job {
     const char *monitor;                /* the trusted program                        */
     const char *submission;             /* what the jail executes; NULL: no jail       */
     const char *image;                  /* the guest's file                           */
+    const char *names;                  /* the file with its symbols; NULL: the image */
     char        trace[PATH_MAX];        /* where its trace is written                 */
     uint64_t    seed;
     uint64_t    limit_exits;            /* 0: none                                    */
@@ -38,8 +39,9 @@ struct lab_seats {
     unsigned first;             /* the processor of the first; the others are on the next ones */
 };
 
-/* Run all.  0; or -errno and a sentence in why: the grader's own
- * trouble, never the submission's.  lab_job_free() each in any case. */
+/* Run all, but those whose run.ended says already why they cannot be run.  0; or -errno and a
+ * sentence in why: the grader's own trouble, never the submission's.  lab_job_free() each in any
+ * case. */
 int lab_run_all(struct lab_job *jobs, unsigned n, struct lab_seats seats, char *why,
                 size_t bytes);
 

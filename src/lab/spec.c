@@ -146,6 +146,15 @@ static int clause_from(struct lab_spec *spec, struct lab_rule *r, struct words *
     return 0;
 }
 
+/* without 'C' */
+static int clause_without(struct lab_spec *spec, struct lab_rule *r, struct words *w)
+{
+    (void)spec;
+    if (r->kind != RULE_ORDER)
+        return complain(w, "only `order` has a `without`", NULL);
+    return need_word(w, "what must not come between?", &r->without);
+}
+
 /* while STATE==VALUE */
 static int clause_while(struct lab_spec *spec, struct lab_rule *r, struct words *w)
 {
@@ -168,6 +177,7 @@ static const struct clause {
     { "between", clause_between },
     { "from",    clause_from },
     { "while",   clause_while },
+    { "without", clause_without },
 };
 
 static int read_clauses(struct lab_spec *spec, struct lab_rule *r, struct words *w)
@@ -339,6 +349,24 @@ static int say_limit(struct lab_spec *spec, struct words *w)
     return err;
 }
 
+/* mends kernel|boot FILE.S by 8 */
+static int read_mend(struct lab_mend *m, struct words *w)
+{
+    uint64_t lines;
+    m->boots = next_is(w, "boot");
+    if (!m->boots && !next_is(w, "kernel"))
+        return complain(w, "it is: mends kernel FILE.S by LINES, or mends boot FILE.S by LINES",
+                        NULL);
+    int err = need_word(w, "which file?", &m->file);
+    if (!err && strchr(m->file, '/'))
+        err = complain(w, "a file of the lab's guests/ is due here, not", m->file);
+    if (!err && !next_is(w, "by"))
+        err = complain(w, "by how many lines?", NULL);
+    err = err ? err : read_count(w, next_word(w), 1000, &lines);
+    m->most_lines = err ? 0 : (unsigned)lines;
+    return err;
+}
+
 static int say_guest(struct lab_spec *spec, struct words *w)
 {
     if (spec->n_guests == LAB_GUESTS)
@@ -353,6 +381,8 @@ static int say_guest(struct lab_spec *spec, struct words *w)
             err = need_word(w, "which image?", &g->image);
         else if (strcmp(word, "with") == 0)
             err = need_word(w, "what is on its command line?", &g->with);
+        else if (strcmp(word, "mends") == 0)
+            err = read_mend(&g->mend, w);
         else if (g->n_options == LAB_OPTIONS)
             err = complain(w, "too many options", NULL);
         else
@@ -499,6 +529,14 @@ void lab_spec_free(struct lab_spec *spec)
 {
     free(spec->text);
     spec->text = NULL;
+}
+
+bool lab_spec_mends(const struct lab_spec *spec)
+{
+    for (unsigned i = 0; i < spec->n_guests; i++)
+        if (spec->guest[i].mend.file)
+            return true;
+    return false;
 }
 
 unsigned lab_spec_points(const struct lab_spec *spec)

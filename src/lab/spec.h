@@ -29,15 +29,23 @@
 
 #include "base/types.h"
 
-enum { LAB_GUESTS = 16, LAB_RULES = 48, LAB_STATES = 8, LAB_CASES = 24, LAB_OPTIONS = 12 };
+enum { LAB_GUESTS = 16, LAB_RULES = 64, LAB_STATES = 8, LAB_CASES = 24, LAB_OPTIONS = 12 };
 
 /* A number as such, or so many times what the reference run has. */
 struct lab_bound { double value; bool of_reference; };
 
+/* What the student makes of a guest that comes with a mistake. */
+struct lab_mend {
+    const char *file;                       /* guests/FILE.S and SUBMISSION/FILE.S; NULL: nothing */
+    bool        boots;                      /* it is a boot sector, not a Multiboot kernel */
+    unsigned    most_lines;                 /* so many may be other ones              */
+};
+
 /* One machine run: `vitrine run OPTIONS GUEST`. */
 struct lab_guest {
     const char *name;                       /* in rules                           */
-    const char *image;                      /* build/guests/IMAGE.elf             */
+    const char *image;                      /* build/guests/IMAGE.elf, if nothing is mended */
+    struct lab_mend mend;
     const char *with;                       /* more for its command line, or NULL */
     const char *option[LAB_OPTIONS];        /* words; n_options of them           */
     unsigned    n_options;
@@ -69,6 +77,7 @@ struct lab_rule {
     unsigned    points;
     enum lab_rule_kind kind;
     const char *filter, *then;              /* A, and B of `A -> B`                       */
+    const char *without;                    /* C, which must not come between A and B; or NULL */
     const char *fields;                     /* of refine: "port,value"                    */
     enum lab_compare compare;
     struct lab_bound bound;
@@ -105,6 +114,9 @@ int lab_spec_read(struct lab_spec *spec, const char *path, char *why, size_t n);
 void lab_spec_free(struct lab_spec *spec);
 
 const char *lab_rule_kind_name(enum lab_rule_kind kind);
+
+/* Is the submission a folder, with kernels to mend and a file `answers`? */
+bool lab_spec_mends(const struct lab_spec *spec);
 
 /* All points there are. */
 unsigned lab_spec_points(const struct lab_spec *spec);

@@ -1,7 +1,9 @@
 /*
- * test_lab.c -- the labs' machinery: what a run that cannot be started leaves behind.
+ * test_lab.c -- the labs' machinery: what a run that cannot be started leaves behind, and in how many
+ * lines a mended source differs.
  */
 #include <dirent.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/types.h"
+#include "lab/mend.h"
 #include "lab/run.h"
 
 static unsigned n_open(void)
@@ -42,10 +45,35 @@ static void test_failed_start_leaves_nothing_open(void **state)
     assert_int_equal(n_open(), before);
 }
 
+static void test_mended_lines(void **state)
+{
+    static const char was[] = "kmain:\n    mov $1, %eax\n    push %eax   /* an argument */\n    iret\n";
+    static const struct { const char *mended; unsigned lines; } rows[] = {
+        { "kmain:\n    mov $1, %eax\n    push %eax\n    iret\n", 0 },
+        { "/* a\n * longer comment */\nkmain:\n\n\tmov  $1,  %eax # one\n push %eax\n iret", 0 },
+        { "kmain:\n    mov $2, %eax\n    push %eax\n    iret\n", 1 },
+        { "kmain:\n    mov $1, %eax\n    push %eax\n    pop %eax\n    iret\n", 1 },
+        { "kmain:\n    iret\n", 2 },
+        { "kmain:\n    push %eax\n    mov $1, %eax\n    iret\n", 1 },
+        { "", 4 },
+        { "a\nb\nc\nd\ne\nf\n", 6 },
+        { "/* never closed\nkmain:\n", 4 },
+    };
+    (void)state;
+    for (size_t i = 0; i < NELEM(rows); i++)
+        assert_int_equal(lab_mend_lines(was, rows[i].mended), rows[i].lines);
+    static char many[8000];
+    memset(many, 'x', sizeof many - 1);
+    for (unsigned i = 1; i < sizeof many - 1; i += 2)
+        many[i] = '\n';
+    assert_int_equal(lab_mend_lines("x\n", many), UINT_MAX);        /* too long to be compared */
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_failed_start_leaves_nothing_open),
+        cmocka_unit_test(test_mended_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
