@@ -201,6 +201,7 @@ debugger := \
     debugger/trace/why.c \
     debugger/report/explain.c \
     debugger/report/explain_chain.c \
+    debugger/report/explain_delivered.c \
     debugger/report/explain_fold.c \
     debugger/report/explain_page.c \
     debugger/report/explain_cause.c \

@@ -225,7 +225,7 @@ static void keep_words(struct session *s)
 {
     char *text = NULL;
     size_t n;
-    FILE *out = s->vm && !ended_as_it_wanted(s->vm) ? open_memstream(&text, &n) : NULL;
+    FILE *out = s->vm && (!ended_as_it_wanted(s->vm) || s->vm->status) ? open_memstream(&text, &n) : NULL;
     if (!out)
         return;
     open_symbols(s);
@@ -568,6 +568,10 @@ static void last_words(struct session *s)
     if (s->o->quiet)
         return;
     if (expected && !wants_live_text(s->o)) {
+        if (vm->status) {
+            open_symbols(s);
+            explain_vm(s->vm, s->symbols, stderr);      /* the BIOS may have ended it */
+        }
         oddities_say(vm, true, stderr);
         hints_at_end(&s->hints, s->vm, NULL);
         return;

@@ -199,9 +199,10 @@ static int last_words(struct session *s)
     }
     if (state != LINK_ENDED)
         return 0;
-    if (s->o->quiet || why->vm_stop == VM_EXIT_PORT || why->vm_stop == VM_POWER_OFF)
+    if (s->o->quiet || why->vm_stop == VM_POWER_OFF)
         return why->status;
-    host_say("%s", why->text);
+    if (why->vm_stop != VM_EXIT_PORT)
+        host_say("%s", why->text);
     char *text = link_explain(s->link, s->symbols);
     fputs(text ? text : "", stderr);
     free(text);

@@ -19,6 +19,7 @@
 #define CPU_DELIVERY_H
 
 #include "cpu/exit.h"
+#include "cpu/state.h"
 #include "cpu/refusal.h"
 
 /* What a step's `at` means depends on the obstacle: it is the number that is wrong, or the
@@ -99,6 +100,17 @@ _Static_assert(sizeof(struct delivery_step) == 40, "no gaps in a delivery_step")
 /* INT n, the exception that it raises, one that is delivered instead, and a double fault. */
 #define DELIVERY_STEPS 4
 
+/* The exception that was delivered last.  Its handler may run still, and end the run: a kernel
+ * that panics halts there.  Then this tells why, as a chain that failed does. */
+struct delivered {
+    struct delivery_step step;          /* obstacle: OBSTACLE_UNKNOWN, for there was none          */
+    uint64_t cause, cause_at;           /* as those of a chain                                     */
+    uint64_t rsp;                       /* before the delivery                                     */
+    uint64_t frame;                     /* linear address of the IP that the handler returns to    */
+    struct segment code;                /* CS before the delivery                                  */
+    uint64_t any;                       /* 0: there was none                                       */
+};
+
 /* Deliveries that failed one because of the other, the first one first.  n is 0 as soon as a
  * delivery succeeds; if there are more than DELIVERY_STEPS the last step is overwritten.
  * If the first was of an exception, `cause` says why that was raised: OBSTACLE_UNKNOWN of a page
@@ -108,6 +120,7 @@ struct delivery_chain {
     uint64_t n;
     uint64_t cause, cause_at;           /* enum obstacle, and see REFUSAL_LIST */
     uint64_t replayed;                  /* not 0: had again on another engine (vm/crash_replay.h) */
+    struct delivered latest;
 };
 
 /* Put the chain in short into *x, an EXIT_TRIPLE_FAULT. */

@@ -25,6 +25,9 @@ static const struct saved members[] = {
     PLAIN(logged_insn.len), PLAIN(logged_insn.bits), PLAIN(logged_insn.value),
     PLAIN(logged_insn.rflags), PLAIN(logged_insn.bytes), PLAIN(obstacle_at),
     PLAIN(undelivered.step), PLAIN(undelivered.cause_at), PLAIN(undelivered.replayed),
+    PLAIN(undelivered.latest.step), PLAIN(undelivered.latest.cause_at),
+    PLAIN(undelivered.latest.rsp), PLAIN(undelivered.latest.frame),
+    PLAIN(undelivered.latest.code), PLAIN(undelivered.latest.any),
     TRUTH(irq_shadow), TRUTH(db_shadow), TRUTH(halted),
     TRUTH(late_input), TRUTH(in_shadow), TRUTH(log_insns), PLAIN(arrival.error),
     PLAIN(arrival.cr3), PLAIN(arrival.seg), PLAIN(arrival.ldt), PLAIN(arrival.from),
@@ -45,6 +48,7 @@ void soft_save_all(struct vcpu *v, struct bytes_out *o)
     bytes_put_u64(o, s->obstacle);
     bytes_put_u64(o, s->undelivered.n);
     bytes_put_u64(o, s->undelivered.cause);
+    bytes_put_u64(o, s->undelivered.latest.cause);
     event_save(o, &s->inject);
     event_save(o, &s->delivering);
     event_save(o, &s->interrupted_int);
@@ -66,6 +70,8 @@ int soft_load_all(struct vcpu *v, struct bytes_in *in)
     s->obstacle = obstacle < N_OBSTACLES ? obstacle : OBSTACLE_UNKNOWN;
     s->undelivered.cause = cause < N_OBSTACLES ? cause : OBSTACLE_UNKNOWN;
     s->undelivered.n = n_steps < DELIVERY_STEPS ? n_steps : DELIVERY_STEPS;
+    cause = bytes_get_u64(in);
+    s->undelivered.latest.cause = cause < N_OBSTACLES ? cause : OBSTACLE_UNKNOWN;
     event_load(in, &s->inject);
     event_load(in, &s->delivering);
     event_load(in, &s->interrupted_int);

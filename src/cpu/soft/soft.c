@@ -81,7 +81,7 @@ void soft_start_over(struct soft *s)
     s->ac_in_delivery = false;
     s->pending_db = s->kept_db = 0;
     s->obstacle = OBSTACLE_UNKNOWN;
-    s->undelivered.n = 0;
+    s->undelivered.n = s->undelivered.latest.any = 0;
     s->arrival.pending = false;
     s->interrupted_int.type = EVENT_NONE;
     s->n_supplied = s->next_supplied = 0;

@@ -56,7 +56,7 @@ int soft_set_state(struct vcpu *v, unsigned groups, const struct cpu_state *c)
         soft_set_flags(s, c->rflags);
         s->halted = s->irq_shadow = s->db_shadow = false;
         s->delivering.type = s->interrupted_int.type = EVENT_NONE;
-        s->undelivered.n = 0;
+        s->undelivered.n = s->undelivered.latest.any = 0;
         s->arrival.pending = false;
         s->ac_in_delivery = false;
         s->n_supplied = 0;

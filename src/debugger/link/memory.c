@@ -74,6 +74,8 @@ void link_get_undelivered(const struct link *l, struct delivery_chain *chain)
     for (uint64_t i = 0; i < chain->n; i++)
         if (chain->step[i].type >= N_EVENT_TYPES)
             chain->step[i].type = EVENT_NONE;
+    if (chain->latest.step.type >= N_EVENT_TYPES)
+        chain->latest.step.type = EVENT_NONE;
 }
 
 /* ---- memory ---- */

@@ -212,12 +212,61 @@ static void explain_triple_fault(const struct explain_input *in, FILE *out)
  * HLT, and accesses that nobody answers
  */
 
+/* What it was is in the reason for the stop (vm/exits.c); this says where. */
+static void explain_refused(const struct explain_input *in, FILE *out)
+{
+    fputs("Why: --strict ends a run at the first access that no device answers, which is at ", out);
+    say_code_at(in, in->cpu->rip, out);
+    fputs(".\n  `vitrine engines --machine` lists what this machine has.\n", out);
+}
+
+/* Where the CPU is, at this RIP, there is no code, or its stack is nowhere: say that it has lost its
+ * way.  False: there is no sign of that. */
+static bool explain_lost(const struct explain_input *in, uint64_t rip, FILE *out)
+{
+    const struct delivery_step here = {
+        .type = EVENT_EXCEPTION, .vector = VEC_UD, .rip = rip,
+        .cs = in->cpu->seg[SEG_CS].sel, .ring = in->cpu->seg[SEG_CS].sel & 3,
+    };
+    const char *check = explain_check_running(in, &here);
+    if (!check)
+        return false;
+    fputs("Why: the CPU has lost its way, and was at ", out);
+    say_code_at(in, rip, out);
+    fputs(".\n", out);
+    if (explain_is_runaway(in, &here))
+        explain_say_caller(in, out);
+    fprintf(out, "  What to check: %s\n", check);
+    return true;
+}
+
+/* The run was ended from outside, or by a limit.  Mostly there is nothing to explain but where it
+ * was; but a CPU that is where there is no code, or whose stack is nowhere, will not come back. */
+static void explain_running(const struct explain_input *in, FILE *out)
+{
+    if (explain_lost(in, in->cpu->rip, out))
+        return;
+    bool in_handler = explain_is_in_delivered(in);
+    fputs(in_handler ? "Why: the CPU was at " : "The CPU was at ", out);
+    say_code_at(in, in->cpu->rip, out);
+    fputs(in_handler ? ", in the handler of an exception.\n" : ".\n", out);
+    if (in_handler)
+        explain_delivered(in, out);
+}
+
 /* With interrupts off only an NMI or a reset ends HLT, and nobody here sends an NMI. */
 static void explain_halt(const struct explain_input *in, FILE *out)
 {
     const struct cpu_state *c = in->cpu;
+    if (explain_lost(in, c->rip - 1, out))
+        return;
     fputs("Why: the CPU is in HLT at ", out);
     say_code_at(in, c->rip - 1, out);       /* it stands behind its one byte */
+    if (explain_is_in_delivered(in)) {
+        fputs(", in the handler of an exception.\n", out);
+        explain_delivered(in, out);
+        return;
+    }
     if (!(c->rflags & FLAG_IF))
         fputs(" with interrupts off (IF=0): nothing but a reset ends that.\n"
               "  Many guests stop so on purpose (cli; hlt). To wait for an interrupt: sti; hlt.\n",
@@ -231,35 +280,15 @@ static void explain_halt(const struct explain_input *in, FILE *out)
     explain_say_lost_frame(in, out);
 }
 
-/* What it was is in the reason for the stop (vm/exits.c); this says where. */
-static void explain_refused(const struct explain_input *in, FILE *out)
+/* In real mode every vector leads somewhere: those that the guest has not set, to the BIOS. */
+static void explain_left_to_bios(const struct explain_input *in, FILE *out)
 {
-    fputs("Why: --strict ends a run at the first access that no device answers, which is at ", out);
-    say_code_at(in, in->cpu->rip, out);
-    fputs(".\n  `vitrine engines --machine` lists what this machine has.\n", out);
-}
-
-/* The run was ended from outside, or by a limit.  Mostly there is nothing to explain but where it
- * was; but a CPU that is where there is no code, or whose stack is nowhere, will not come back. */
-static void explain_running(const struct explain_input *in, FILE *out)
-{
-    const struct delivery_step here = {
-        .type = EVENT_EXCEPTION, .vector = VEC_UD, .rip = in->cpu->rip,
-        .cs = in->cpu->seg[SEG_CS].sel, .ring = in->cpu->seg[SEG_CS].sel & 3,
-    };
-    const char *check = explain_check_running(in, &here);
-    if (!check) {
-        fputs("The CPU was at ", out);
-        say_code_at(in, in->cpu->rip, out);
-        fputs(".\n", out);
-        return;
-    }
-    fputs("Why: the CPU has lost its way, and was at ", out);
-    say_code_at(in, in->cpu->rip, out);
-    fputs(".\n", out);
-    if (explain_is_runaway(in, &here))
-        explain_say_caller(in, out);
-    fprintf(out, "  What to check: %s\n", check);
+    unsigned vector = in->chain->latest.step.vector;
+    fputs("Why: an exception came that the guest does not handle: it went to the BIOS, which can "
+          "only say so and halt.\n", out);
+    explain_delivered(in, out);
+    fprintf(out, "  To handle it, put the offset and the segment of a handler into the vector "
+                 "table, at %#x and %#x.\n", 4 * vector, 4 * vector + 2);
 }
 
 static void say_end(const struct explain_input *in, FILE *out)
@@ -272,6 +301,10 @@ static void say_end(const struct explain_input *in, FILE *out)
     case VM_INTERRUPTED:
     case VM_TERMINATED:   explain_running(in, out); break;
     case VM_STRICT:       explain_refused(in, out); break;
+    case VM_EXIT_PORT:
+        if (explain_is_left_to_bios(in))
+            explain_left_to_bios(in, out);
+        break;
     default:              break;
     }
 }

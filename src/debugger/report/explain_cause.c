@@ -20,6 +20,13 @@ static bool calls_null(const struct explain_input *in, const struct delivery_ste
     return explain_fetch_failed(in, st) && st->cr2 < 0x1000;
 }
 
+/* The vector table of real mode, 400h bytes, and the BIOS's data behind it: no code lies there. */
+static bool runs_in_vector_table(const struct explain_input *in, const struct delivery_step *st)
+{
+    return st->type == EVENT_EXCEPTION && explain_is_real(in->cpu) &&
+           explain_linear(in->cpu, SEG_CS, st->rip) < 0x500;
+}
+
 static bool has_no_directory(const struct explain_input *in, const struct delivery_step *st)
 {
     return st->type == EVENT_EXCEPTION && explain_is_paged(in->cpu) && !(in->cpu->cr3 & ~0xfffull);
@@ -298,8 +305,14 @@ static bool is_single_step(const struct explain_input *in, const struct delivery
     return sign_is_exception(st, VEC_DB) && (in->cpu->rflags & FLAG_TF);
 }
 
+#define RUNS_IN_VECTOR_TABLE                                                                    \
+    "this is the vector table of real mode, or the BIOS's data behind it, and no code: was the " \
+    "CPU sent here by a jump, a call or a RET with a wrong address, or through a vector that is " \
+    "not set?"
+
 /* The first that is there is told. */
 static const struct sign causes[] = {
+    { runs_in_vector_table, RUNS_IN_VECTOR_TABLE },
     { has_no_directory,
       "was CR3 loaded? It is 0, which is where real mode has its vector table. (A TSS has a "
       "field for CR3: a task switch loads it.)" },
@@ -400,11 +413,12 @@ static const struct sign causes[] = {
 
 bool explain_is_runaway(const struct explain_input *in, const struct delivery_step *st)
 {
-    return calls_null(in, st) || runs_through_nothing(in, st);
+    return calls_null(in, st) || runs_in_vector_table(in, st) || runs_through_nothing(in, st);
 }
 
 /* A CPU that has lost its way need not raise an exception: zeros are instructions too. */
 static const struct sign lost[] = {
+    { runs_in_vector_table, RUNS_IN_VECTOR_TABLE },
     { has_stack_nowhere,
       "the stack pointer points to where there is no memory: what has set it? Or does a "
       "recursion without end push, far beyond the stack? (LEAVE takes the stack pointer from "

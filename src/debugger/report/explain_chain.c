@@ -319,8 +319,8 @@ static void say_obstacle(const struct explain_input *in, const struct delivery_s
  */
 
 /* The first failure is the one to mend: what raised it, and what was in its way. */
-static void say_what_to_check(const struct explain_input *in, const struct delivery_step *st,
-                              FILE *out)
+void explain_what_to_check(const struct explain_input *in, const struct delivery_step *st,
+                           FILE *out)
 {
     unsigned why = st->obstacle < N_OBSTACLES ? st->obstacle : OBSTACLE_UNKNOWN;
     const char *cause = explain_check_cause(in, st), *way = explain_check_way(in, st);
@@ -343,7 +343,7 @@ static const char *preposition(const struct delivery_step *st)
 
 /* What else is known of the first exception: what it tells itself, IRET's frame, and who may
  * have called this code. */
-static void say_first(const struct explain_input *in, const struct delivery_step *st, FILE *out)
+void explain_first(const struct explain_input *in, const struct delivery_step *st, FILE *out)
 {
     fputs("  First: ", out);
     say_event(st, out);
@@ -376,13 +376,13 @@ void explain_chain(const struct explain_input *in, FILE *out)
             say_event(st, out);
             fputs("\n", out);
         } else {
-            say_first(in, st, out);
+            explain_first(in, st, out);
         }
         fputs("    its delivery failed: ", out);
         say_obstacle(in, st, out);
         fputs(".\n", out);
     }
-    say_what_to_check(in, &ch->step[0], out);
+    explain_what_to_check(in, &ch->step[0], out);
     if (ch->replayed)
         fputs("  KVM only says that it is over: engine soft has gone this way again from the "
               "guest's last state.\n", out);

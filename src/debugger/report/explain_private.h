@@ -115,7 +115,21 @@ const char *explain_check_way(const struct explain_input *in, const struct deliv
 /* The same of a CPU that is still running, as if its next instruction had raised an exception. */
 const char *explain_check_running(const struct explain_input *in, const struct delivery_step *st);
 
+/* Print the first exception of in->chain, at which instruction it was and why; and what is to be
+ * checked because of it and of its delivery. */
+void explain_first(const struct explain_input *in, const struct delivery_step *st, FILE *out);
+void explain_what_to_check(const struct explain_input *in, const struct delivery_step *st,
+                           FILE *out);
+
 /* Print the story of in->chain, which has at least one step. */
 void explain_chain(const struct explain_input *in, FILE *out);
+
+/* Does the handler of the exception that was delivered last still run, as its frame on the stack
+ * tells?  Then print that exception, as a chain's first. */
+bool explain_is_in_delivered(const struct explain_input *in);
+void explain_delivered(const struct explain_input *in, FILE *out);
+
+/* Is it a handler of the BIOS, which can only say so? */
+bool explain_is_left_to_bios(const struct explain_input *in);
 
 #endif

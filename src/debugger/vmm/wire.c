@@ -177,11 +177,13 @@ static void fill_status(struct vmm *m, struct link_status *s)
     reverse_status(m->reverse, &s->past);
 }
 
-/* Deliveries that have failed: of most guests there are none, and then nothing is copied. */
+/* Exceptions that were delivered, and deliveries that have failed: of most guests there are none,
+ * and then nothing is copied. */
 static void fill_undelivered(const struct vcpu *v, struct delivery_chain *to)
 {
     to->n = v->undelivered ? v->undelivered->n : 0;
-    if (to->n)
+    to->latest.any = v->undelivered && v->undelivered->latest.any;
+    if (to->n || to->latest.any)
         *to = *v->undelivered;
 }
 

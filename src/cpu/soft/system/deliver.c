@@ -123,6 +123,9 @@ struct delivery {
     uint64_t flags;             /* to push                  */
     uint64_t from, retired;     /* where and when, for the log */
     struct code_segment from_cs;
+    struct segment code;        /* CS, RSP and ring before it   */
+    uint64_t rsp;
+    uint8_t cpl;
 };
 
 /* The last step of a delivery, when nothing can fail any more.  TF off: the handler is not
@@ -359,12 +362,33 @@ static void log_delivery(struct soft *s, const struct event *e, uint64_t from,
         vcpu_note_exception(s->v, e, cs->base + from, s->gpr[RSP], retired);
 }
 
+/* Keep what was delivered: if the handler ends the run, it is asked for.  The IP lies on top of
+ * the stack, or behind an error code. */
+static void keep_delivered(struct soft *s, const struct delivery *d)
+{
+    uint64_t top = s->gpr[RSP] + (d->e->has_error ? d->size : 0);
+    uint64_t in_ss = s->seg[SEG_SS].attr & SEG_DB ? (uint32_t)top : (uint16_t)top;
+
+    s->undelivered.latest = (struct delivered){
+        .step = { .rip = d->from, .cr2 = d->e->vector == VEC_PF ? d->e->cr2 : 0,
+                  .error = d->e->error, .cs = d->code.sel,
+                  .vector = d->e->vector, .type = (uint8_t)d->e->type,
+                  .has_error = d->e->has_error, .ring = d->cpl },
+        .cause = s->undelivered.cause, .cause_at = s->undelivered.cause_at,
+        .rsp = d->rsp, .code = d->code, .any = 1,
+        .frame = s->mode == MODE_LONG64 ? top : (uint32_t)(s->seg[SEG_SS].base + in_ss),
+    };
+}
+
 /* The handler can begin; what was in the way before is over. */
 static void end_delivery(struct soft *s, const struct delivery *d)
 {
+    if (d->e->type == EVENT_EXCEPTION && !d->software)
+        keep_delivered(s, d);
     if (d->e->type == EVENT_EXCEPTION && d->e->vector == VEC_DB && !d->software)
         note_debug(s);
     s->delivering = (struct event){ .type = EVENT_NONE };
+    s->obstacle = OBSTACLE_UNKNOWN;
     s->undelivered.n = s->undelivered.cause = s->undelivered.cause_at = 0;
     s->ac_in_delivery = false;
     s->halted = false;
@@ -382,6 +406,7 @@ void soft_deliver(struct soft *s, const struct event *e, bool software)
     struct delivery d = { .e = &event, .software = software,
                           .flags = pushed_flags(s, e, software),
                           .from = software ? s->restart_rip : s->rip, .from_cs = s->code,
+                          .code = s->seg[SEG_CS], .rsp = s->gpr[RSP], .cpl = s->cpl,
                           .retired = s->cur ? s->icount - s->cur->left : s->icount };
 
     if (!software) {
