@@ -225,7 +225,8 @@ static void keep_words(struct session *s)
 {
     char *text = NULL;
     size_t n;
-    FILE *out = s->vm && (!ended_as_it_wanted(s->vm) || s->vm->status) ? open_memstream(&text, &n) : NULL;
+    bool wanted = s->vm && ended_as_it_wanted(s->vm) && !s->vm->status;
+    FILE *out = s->vm && !wanted ? open_memstream(&text, &n) : NULL;
     if (!out)
         return;
     open_symbols(s);

@@ -103,12 +103,12 @@ _Static_assert(sizeof(struct delivery_step) == 40, "no gaps in a delivery_step")
 /* The exception that was delivered last.  Its handler may run still, and end the run: a kernel
  * that panics halts there.  Then this tells why, as a chain that failed does. */
 struct delivered {
-    struct delivery_step step;          /* obstacle: OBSTACLE_UNKNOWN, for there was none          */
-    uint64_t cause, cause_at;           /* as those of a chain                                     */
-    uint64_t rsp;                       /* before the delivery                                     */
-    uint64_t frame;                     /* linear address of the IP that the handler returns to    */
-    struct segment code;                /* CS before the delivery                                  */
-    uint64_t any;                       /* 0: there was none                                       */
+    struct delivery_step step;          /* its obstacle is OBSTACLE_UNKNOWN             */
+    uint64_t cause, cause_at;           /* as those of a chain                          */
+    uint64_t rsp;                       /* before the delivery                          */
+    uint64_t frame;                     /* where the IP lies that the handler returns to: linear */
+    struct segment code;                /* CS before the delivery                       */
+    uint64_t any;                       /* 0: there was none                            */
 };
 
 /* Deliveries that failed one because of the other, the first one first.  n is 0 as soon as a

@@ -220,8 +220,8 @@ static void explain_refused(const struct explain_input *in, FILE *out)
     fputs(".\n  `vitrine engines --machine` lists what this machine has.\n", out);
 }
 
-/* Where the CPU is, at this RIP, there is no code, or its stack is nowhere: say that it has lost its
- * way.  False: there is no sign of that. */
+/* Where the CPU is, at this RIP, there is no code, or its stack is nowhere: say that it has lost
+ * its way.  False: there is no sign of that. */
 static bool explain_lost(const struct explain_input *in, uint64_t rip, FILE *out)
 {
     const struct delivery_step here = {
