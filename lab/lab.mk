@@ -1,11 +1,13 @@
 # Labs: see doc/labs.md.  A lab whose part is cut out of the source has a stand-in for it, which
 # is linked into a monitor of its own: the archive's member is not taken, because the stand-in
-# defines the same names before.  A lab's own guests are lab/NN-name/guests/NAME.c.
+# defines the same names before.  A lab's own guests are lab/NN-name/guests/NAME.c; those that a file
+# `guests64` of the lab names are built for long mode, too, as NAME64.
 
 LABS         := $(patsubst lab/%/lab,%,$(wildcard lab/*/lab))
 LAB_MONITORS := $(foreach l,$(LABS),$(if $(wildcard lab/$l/standin.c),$(BUILD)/lab/$(firstword $(subst -, ,$l))/monitor))
 lab_guests   := $(foreach l,$(LABS),$(patsubst lab/$l/guests/%.c,%,$(wildcard lab/$l/guests/*.c)))
-LAB_GUESTS   := $(lab_guests:%=$(GUEST_DIR)/%.elf)
+lab_guests64 := $(foreach l,$(LABS),$(shell cat lab/$l/guests64 2>/dev/null))
+LAB_GUESTS   := $(lab_guests:%=$(GUEST_DIR)/%.elf) $(lab_guests64:%=$(GUEST_DIR)/%64.elf)
 
 # What a submission is compiled with: copies of all headers, and nothing else of the source.
 LAB_HEADERS  := $(HEADERS:src/%=$(BUILD)/lab/include/%)
@@ -56,6 +58,18 @@ $(GUEST_DIR)/$2.elf: $(GUEST_DIR)/obj32/lab/$2.c.o $(GUEST_OBJ32) guests/lib/lin
 	$$(CC) -m32 $(GUEST_LDFLAGS) -T guests/lib/link.ld -o $$@ $$(filter %.o %.a,$$^)
 endef
 $(foreach l,$(LABS),$(foreach g,$(patsubst lab/$l/guests/%.c,%,$(wildcard lab/$l/guests/*.c)),$(eval $(call lab_guest,$l,$g))))
+
+# $(call lab_guest64,NN-name,NAME)
+define lab_guest64
+$(GUEST_DIR)/obj64/lab/$2.c.o: lab/$1/guests/$2.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(GUEST_CFLAGS64) -MMD -MP -c -o $$@ $$<
+$(GUEST_DIR)/$(2)64.elf64: $(GUEST_DIR)/obj64/lab/$2.c.o $(GUEST_OBJ64) guests/lib/link.ld
+	$$(CC) -m64 $(GUEST_LDFLAGS) -T guests/lib/link.ld -o $$@ $$(filter %.o %.a,$$^)
+$(GUEST_DIR)/$(2)64.elf: $(GUEST_DIR)/$(2)64.elf64
+	$$(OBJCOPY) -O elf32-i386 $$< $$@
+endef
+$(foreach l,$(LABS),$(foreach g,$(shell cat lab/$l/guests64 2>/dev/null),$(eval $(call lab_guest64,$l,$g))))
 
 ##  try-lab    N=7: starter, real source, right solutions and mutants of a lab, graded side by side
 .PHONY: try-lab

@@ -18,6 +18,7 @@ enum lab6_call {
     LAB6_PROTECT,   /* gpa, bytes, perm         -> entries                             */
     LAB6_PUT,       /* gpa, entry               -> 0 or -errno                         */
     LAB6_COUNT,     /*                          -> entries                             */
+    LAB6_WALK,      /* addresses; data: them    -> references; data: them, hpa_t each  */
 };
 
 /* The map of guest memory: all that a keeper of nested tables knows of it. */

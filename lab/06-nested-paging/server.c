@@ -59,6 +59,19 @@ static uint64_t make(const struct lab_message *m)
     return nested ? nested_root(nested) : HMEM_NONE;
 }
 
+/* The list goes back in the message's data. */
+static uint64_t list_walk(struct lab_message *m)
+{
+    gpa_t at[NESTED_MOST_AT];
+    hpa_t list[LAB_WIRE_DATA / sizeof(hpa_t)] = { 0 };      /* room for a list that is too long */
+    uint64_t n_at = m->arg[0] < NELEM(at) ? m->arg[0] : NELEM(at);
+    memcpy(at, m->data, n_at * sizeof at[0]);
+    uint64_t n = nested_references(nested, at, n_at, list);
+    m->bytes = (uint32_t)(n <= NELEM(list) ? n * sizeof list[0] : 0);
+    memcpy(m->data, list, m->bytes);
+    return n;
+}
+
 static uint64_t call(const struct lab_message *m)
 {
     const uint64_t *a = m->arg;
@@ -77,10 +90,14 @@ static uint64_t call(const struct lab_message *m)
 static bool serve(void *arg, struct lab_message *m)
 {
     (void)arg;
-    if (m->what < LAB6_NEW || m->what > LAB6_COUNT || (m->what != LAB6_NEW && !nested))
+    if (m->what < LAB6_NEW || m->what > LAB6_WALK || (m->what != LAB6_NEW && !nested))
         return false;
-    m->arg[0] = m->what == LAB6_NEW ? make(m) : call(m);
-    m->bytes = 0;
+    if (m->what == LAB6_WALK) {
+        m->arg[0] = list_walk(m);
+    } else {
+        m->arg[0] = m->what == LAB6_NEW ? make(m) : call(m);
+        m->bytes = 0;
+    }
     keeper_tell();
     return true;
 }

@@ -5,6 +5,9 @@
  * walks are in the monitor's hmem; the submission tells each entry that it writes
  * (lab/common/tables.h), and an entry may name nothing but the guest's own memory or a table of
  * the submission's.  What the entries mean is the hardware's affair: mem/ept_walk.c.
+ *
+ * After each call an oracle goes over the whole tree, as it is in the monitor, and writes an
+ * INVARIANT event if it breaks the contract where no guest may ever come by.
  */
 #include "mem/nested.h"
 
@@ -17,12 +20,14 @@
 #include "../lab/common/frames.h"
 #include "base/host.h"
 #include "base/trace.h"
+#include "mem/invariant.h"
 
 struct nested {
     struct asker  asker;
     struct frames frames;
     struct trace *trace;
     hpa_t         root;
+    size_t        n_pages;      /* mapped, of 4 KiB, after the latest call */
 };
 
 /* Is there something behind the frame that a present entry names? */
@@ -52,6 +57,116 @@ static uint64_t ask_keeper(const struct nested *n, enum lab6_call what, const ui
     return m.arg[0];
 }
 #define ASK(n, what, ...) ask_keeper(n, what, (const uint64_t[4]){ __VA_ARGS__ })
+
+/* ---- the oracle ---- */
+
+struct survey {
+    const struct nested *n;
+    size_t n_pages;
+    bool   broken;              /* one event for each call is enough */
+};
+
+static void tell_broken(struct survey *s, enum invariant what, gpa_t gpa, uint64_t found)
+{
+    if (!s->broken)
+        trace_emit(s->n->trace, TRACE_INVARIANT, what, gpa, found);
+    s->broken = true;
+}
+
+/* One that a processor refuses, other than the mark of HC_TRAP_PAGE.  The machine will stop there,
+ * so the student is told at once. */
+static bool is_refused(struct survey *s, uint64_t entry, unsigned level, gpa_t gpa)
+{
+    if ((entry & EPT_RWX) == EPT_W ||
+        !ept_entry_is_misconfigured(s->n->frames.hmem, entry, level))
+        return false;
+    if (!s->broken)
+        host_say("no processor accepts the entry %#llx in a table of level %u, for address %#llx "
+                 "(ept_walk.c, misconfigured())", (unsigned long long)entry, level,
+                 (unsigned long long)gpa);
+    tell_broken(s, INVARIANT_MISCONFIGURED, gpa, entry);
+    return true;
+}
+
+/* A leaf leads to the guest's own page of that number.  The mark of HC_TRAP_PAGE does, too. */
+static void see_leaf(struct survey *s, uint64_t entry, gpa_t gpa, uint64_t bytes)
+{
+    const struct gmem_region *r = gmem_find(s->n->frames.hmem->gmem, gpa);
+    hpa_t page = entry & EPT_FRAME;
+    s->n_pages += bytes / PAGE_SIZE;
+    if (page != HMEM_GUEST + gpa)
+        tell_broken(s, INVARIANT_PLACE, gpa, page);
+    else if (r && r->kind == GMEM_ROM && (entry & EPT_W))
+        tell_broken(s, INVARIANT_ROM, gpa, entry);
+}
+
+static void see_table(struct survey *s, hpa_t at, unsigned level, gpa_t base)
+{
+    const uint64_t *table = frames_table(&s->n->frames, at);
+    uint64_t bytes = BIT(12 + 9 * (level - 1));
+    for (unsigned i = 0; table && i < TABLE_ENTRIES; i++) {
+        gpa_t gpa = base + i * bytes;
+        if (!(table[i] & EPT_RWX) || is_refused(s, table[i], level, gpa))
+            continue;
+        if (level == 1 || (table[i] & EPT_LARGE))
+            see_leaf(s, table[i], gpa, bytes);
+        else
+            see_table(s, table[i] & EPT_FRAME, level - 1, gpa);
+    }
+}
+
+/* After each call.  `most` pages may be more than before it, at gpa. */
+static void survey(struct nested *n, gpa_t gpa, size_t most)
+{
+    struct survey s = { .n = n };
+    if (n->asker.lost)
+        return;
+    see_table(&s, n->root, 4, 0);
+    if (s.n_pages > n->n_pages + most)
+        tell_broken(&s, INVARIANT_UNASKED, gpa, s.n_pages - n->n_pages);
+    n->n_pages = s.n_pages;
+}
+
+/* Is the page at gpa of 2 MiB? */
+static bool is_large(const struct nested *n, gpa_t gpa)
+{
+    struct ept_walk w;
+    ept_walk(n->frames.hmem, n->root, gpa, EPT_R, true, &w);
+    return w.page_size == NESTED_LARGE;
+}
+
+/* The hardware's own way to gpa, compared with the list from *i on. */
+static bool same_way(const struct nested *n, gpa_t gpa, const hpa_t *list, size_t count, size_t *i,
+                     hpa_t *entry)
+{
+    struct ept_walk w;
+    hpa_t table = n->root;
+    ept_walk(n->frames.hmem, n->root, gpa, EPT_R, true, &w);
+    for (unsigned k = 0; k < w.depth; k++, ++*i) {
+        if (*i >= count || list[*i] != table + 8 * table_index(gpa, w.step[k].level))
+            return false;
+        table = w.step[k].entry & EPT_FRAME;
+    }
+    *entry = w.hva ? table + (gpa & (w.page_size - 1)) : HMEM_NONE;
+    return true;
+}
+
+static void check_references(const struct nested *n, const gpa_t *at, size_t n_at,
+                             const hpa_t *list, size_t count)
+{
+    size_t i = 0;
+    bool same = true;
+    hpa_t entry = HMEM_GUEST;
+    for (size_t k = 0; same && entry != HMEM_NONE && k < n_at; k++) {
+        same = same_way(n, at[k], list, count, &i, &entry);
+        if (same && entry != HMEM_NONE && k + 1 < n_at)
+            same = i < count && list[i++] == entry;
+    }
+    if (!same || i != count)
+        trace_emit(n->trace, TRACE_INVARIANT, INVARIANT_REFERENCES, at[n_at - 1], i);
+}
+
+/* ---- the calls ---- */
 
 /* 0 or an error that the real keeper could have. */
 static int ask_status(const struct nested *n, enum lab6_call what, const uint64_t arg[4])
@@ -101,6 +216,7 @@ struct nested *nested_new(struct hmem *h, struct trace *t)
                  (unsigned long long)n->root);
         n->asker.lost = true;
     }
+    survey(n, 0, 0);            /* nothing is mapped at power-on */
     return n;
 }
 
@@ -119,12 +235,16 @@ hpa_t nested_root(const struct nested *n)
 
 int nested_map(struct nested *n, gpa_t gpa, hpa_t hpa, uint64_t size, unsigned perm)
 {
-    return STATUS(n, LAB6_MAP, gpa, hpa, size, perm);
+    int err = STATUS(n, LAB6_MAP, gpa, hpa, size, perm);
+    survey(n, gpa, size / PAGE_SIZE);
+    return err;
 }
 
 int nested_fill(struct nested *n, gpa_t gpa)
 {
-    return STATUS(n, LAB6_FILL, gpa);
+    int err = STATUS(n, LAB6_FILL, gpa);
+    survey(n, gpa, is_large(n, gpa) ? TABLE_ENTRIES : 1);
+    return err;
 }
 
 void nested_set_large(struct nested *n, bool large)
@@ -135,6 +255,7 @@ void nested_set_large(struct nested *n, bool large)
 size_t nested_unmap(struct nested *n, gpa_t gpa, uint64_t len)
 {
     size_t removed = ASK(n, LAB6_UNMAP, gpa, len);
+    survey(n, gpa, 0);
     if (removed)
         trace_emit(n->trace, TRACE_NESTED_ZAP, gpa, len, 0);
     return removed;
@@ -142,12 +263,30 @@ size_t nested_unmap(struct nested *n, gpa_t gpa, uint64_t len)
 
 size_t nested_protect(struct nested *n, gpa_t gpa, uint64_t len, unsigned perm)
 {
-    return ASK(n, LAB6_PROTECT, gpa, len, perm);
+    size_t changed = ASK(n, LAB6_PROTECT, gpa, len, perm);
+    survey(n, gpa, 0);
+    return changed;
 }
 
 int nested_put_entry(struct nested *n, gpa_t gpa, uint64_t entry)
 {
-    return STATUS(n, LAB6_PUT, gpa, entry);
+    int err = STATUS(n, LAB6_PUT, gpa, entry);
+    survey(n, gpa, 1);
+    return err;
+}
+
+size_t nested_references(const struct nested *n, const gpa_t *at, size_t n_at, hpa_t *list)
+{
+    struct lab_message m = { .what = LAB6_WALK, .arg = { n_at } };
+    m.bytes = (uint32_t)(n_at * sizeof at[0]);
+    memcpy(m.data, at, m.bytes);
+    ask(&((struct nested *)(uintptr_t)n)->asker, &m);
+    size_t told = m.bytes / sizeof list[0];
+    size_t count = told < NESTED_MOST_REFERENCES ? told : NESTED_MOST_REFERENCES;
+    memcpy(list, m.data, count * sizeof list[0]);
+    if (!n->asker.lost)
+        check_references(n, at, n_at, list, told == m.arg[0] ? count : 0);
+    return n->asker.lost ? 0 : m.arg[0];
 }
 
 size_t nested_count(const struct nested *n)

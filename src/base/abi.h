@@ -37,6 +37,9 @@
 /* BX = gpa in RAM, CX = bytes, DX = rights (1 read, 2 write, 4 execute) that the entries there
  * have from now on, until the guest wants more.  Returns how many entries that has changed. */
 #define HC_PROTECT      6
+/* BX = gla.  Returns how many entries a processor reads to translate it, in the guest's tables and
+ * in the nested ones, when no cache has any of them; -14 if it is not mapped. */
+#define HC_WALK         7
 #define HC_BADCALL      (-38)   /* what an unknown number returns               */
 
 #endif

@@ -22,7 +22,11 @@
     X(STALE,      "they still have what the guest has invalidated by INVLPG or MOV to CR3")    \
     X(TRUE_FAULT, "the guest's tables forbid the access, and the guest was not told, or told " \
                   "another error code")                                                        \
-    X(HIDDEN_FAULT, "the guest's tables allow the access, and the guest was told of a fault")
+    X(HIDDEN_FAULT, "the guest's tables allow the access, and the guest was told of a fault") \
+    X(ROM,        "they let a page of ROM be written")                                         \
+    X(UNASKED,    "they map pages that no EPT violation has asked for")                        \
+    X(MISCONFIGURED, "they have an entry that no processor accepts")                           \
+    X(REFERENCES, "a walk's list of references is not what the processor reads")
 
 enum invariant {
 #define X(name, about) INVARIANT_##name,

@@ -79,6 +79,17 @@ int  nested_put_entry(struct nested *n, gpa_t gpa, uint64_t entry);
 void nested_save(const struct nested *n, struct bytes_out *o);
 bool nested_load(struct nested *n, struct bytes_in *in);
 
+/* The memory references of a two-dimensional walk when no cache has anything of it.  at[0] to
+ * at[n_at - 2] are the guest-physical addresses of the guest's own entries on the way, from its
+ * root down, and at[n_at - 1] is the address that they lead to.  For each of them come the nested
+ * entries that the processor reads to find it, and then the guest's entry itself: its
+ * host-physical address, too.  (The last address is not read: the access itself does that.)  Where
+ * an entry is not present the list ends with it.  How many; with four levels on both sides 24.
+ * [SDM 3C "EPT Translation Mechanism"] */
+size_t nested_references(const struct nested *n, const gpa_t *at, size_t n_at, hpa_t *list);
+#define NESTED_MOST_AT 5                                /* addresses: four levels and the page */
+#define NESTED_MOST_REFERENCES (5 * NESTED_MOST_AT - 1)
+
 /* Entries present, for statistics. */
 size_t nested_count(const struct nested *n);
 

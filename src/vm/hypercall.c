@@ -19,6 +19,7 @@
 #include "mem/gmem.h"
 #include "mem/hmem.h"
 #include "mem/nested.h"
+#include "mem/walk.h"
 #include "vm/exits.h"
 #include "vm/vm.h"
 
@@ -122,6 +123,25 @@ static uint64_t hc_protect(struct vm *vm, const uint64_t arg[4])
     return narrowed(vm, nested_protect(vm->nested, arg[0], arg[1], (unsigned)arg[2]));
 }
 
+static uint64_t hc_walk(struct vm *vm, const uint64_t arg[4])
+{
+    struct cpu_state s;
+    struct walk w;
+    gpa_t at[NESTED_MOST_AT];
+    hpa_t list[NESTED_MOST_REFERENCES];
+
+    if (!vm->nested || boot_cpu(vm)->ops->get_state(boot_cpu(vm), ST_CRS | ST_GPRS, &s))
+        return (uint64_t)(int64_t)HC_BADCALL;
+    struct paging pg = paging_of(&s);
+    walk(&pg, vm->gmem, arg[0], WALK_READ | WALK_PEEK, &w);
+    if (w.result != WALK_OK)
+        return (uint64_t)(int64_t)-EFAULT;
+    for (unsigned i = 0; i < w.depth; i++)
+        at[i] = w.step[i].at;
+    at[w.depth] = w.gpa;
+    return nested_references(vm->nested, at, w.depth + 1, list);
+}
+
 static uint64_t (*const hypercalls[])(struct vm *vm, const uint64_t arg[4]) = {
     [HC_PING] = hc_ping,
     [HC_PUTS] = hc_puts,
@@ -130,6 +150,7 @@ static uint64_t (*const hypercalls[])(struct vm *vm, const uint64_t arg[4]) = {
     [HC_MAP_SIZE] = hc_map_size,
     [HC_UNMAP] = hc_unmap,
     [HC_PROTECT] = hc_protect,
+    [HC_WALK] = hc_walk,
 };
 
 /* An unknown number is an answer (HC_BADCALL), not a fault: guests try what a monitor has. */

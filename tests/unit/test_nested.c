@@ -462,6 +462,35 @@ static void test_fill(void **state)
     free_tables(n);
 }
 
+/* A guest's two entries and its page: small pages, a large one, and a page that is missing. */
+static void test_references(void **state)
+{
+    (void)state;
+    struct nested *n = new_tables_for(3 * M2, 4 * M2);
+    const gpa_t at[] = { 0x1008, 0x2010, M2 + 0x3456 };
+    hpa_t list[NESTED_MOST_REFERENCES];
+    expect_fill(n, at[0], K4, EPT_RWX);
+    expect_fill(n, at[1], K4, EPT_RWX);
+    assert_int_equal(nested_references(n, at, 3, list), 13);    /* the last table is not there */
+    expect_fill(n, at[2], K4, EPT_RWX);
+    assert_int_equal(nested_references(n, at, 3, list), 14);
+    assert_int_equal(list[0], nested_root(n));                  /* the first entry of the root */
+    assert_int_equal(list[5], nested_root(n));
+    assert_int_equal(list[10], nested_root(n));
+    assert_int_equal(list[3] & ~PAGE_MASK, 8);                  /* of page 1 */
+    assert_int_equal(list[4], HPA(at[0]));
+    assert_int_equal(list[9], HPA(at[1]));
+    assert_int_equal(list[12] & ~PAGE_MASK, 8);                 /* of the second 2 MiB */
+    nested_set_large(n, true);
+    nested_unmap(n, 0, UINT64_MAX);
+    expect_fill(n, at[0], M2, EPT_RWX);
+    expect_fill(n, at[2], M2, EPT_RWX);
+    assert_int_equal(nested_references(n, at, 3, list), 11);
+    assert_int_equal(nested_references(n, at + 2, 1, list), 3);
+    assert_int_equal(nested_references(n, &(gpa_t){ BIT(48) }, 1, list), 0);
+    free_tables(n);
+}
+
 /* Large pages, small ones, and which are made next: all that is saved is there again. */
 static void test_saved(void **state)
 {
@@ -502,6 +531,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fill),
+        cmocka_unit_test(test_references),
         cmocka_unit_test(test_saved),
         cmocka_unit_test(test_map_refuses),
         cmocka_unit_test(test_walk),

@@ -117,6 +117,7 @@ static void test_nested_hypercalls(void **state)
         { HC_PROTECT,  { 0x5000, 0x1000, 8 },               -EINVAL },
         { HC_PROTECT,  { BIOS_BASE, 0x1000, EPT_RWX },      -EFAULT },
         { HC_PROTECT,  { UINT64_MAX, 1, EPT_R },            -EFAULT },
+        { HC_WALK,     { 0x5000 },                          1 },            /* an empty root */
     };
     struct vm *vm = machine(MiB), *shadowed = machine_with(MiB, MMU_SHADOW);
 

@@ -12,6 +12,7 @@
  *   zap     entries taken away and narrowed, in ranges of any size
  *   trap    entries that no processor accepts, in large pages
  *   cold    one read through page tables of which the monitor has mapped nothing
+ *   walk    how many entries the processor would read (HC_WALK), in two or, as pages64, four levels
  */
 #include "lib/guest.h"
 #include "lib/page.h"
@@ -179,10 +180,72 @@ static void test_trap(void)
     check_all();
 }
 
+/* Where no page of the guest's is mapped yet. */
+#define WINDOW (sizeof(long) == 8 ? (ulong)(1ull << 39) : 0x40000000ul)
+
+/* The window's tables lie where large pages can be; from 2 to 8 MiB is what it shows. */
+#define TABLES (FIRST + 3 * LARGE + 0x5000)
+enum { LEVELS = sizeof(long) == 8 ? 4 : 2, BITS = sizeof(long) == 8 ? 9 : 10 };
+
+/* The last-level entry for va, with a table of each level on the way to it. */
+static pte_t *window_entry(pte_t *root, ulong va)
+{
+    pte_t *table = root;
+    for (unsigned level = LEVELS;; level--) {
+        pte_t *entry = &table[va >> (12 + BITS * (level - 1)) & ((1ul << BITS) - 1)];
+        if (level == 1)
+            return entry;
+        table = (pte_t *)(TABLES + level * (ulong)SMALL);
+        if (!*entry)
+            memset(table, 0, SMALL);
+        *entry = (ulong)table | PTE_P | PTE_W;
+    }
+}
+
+/* A page of 16 in the window shows another page of RAM. */
+static pte_t *choose_window(pte_t *root, ulong *va, ulong *page)
+{
+    *va = WINDOW + random_below(16) * (ulong)SMALL;
+    *page = FIRST + random_below(3 * LARGE / SMALL) * (ulong)SMALL;
+    pte_t *entry = window_entry(root, *va);
+    *entry = *page | PTE_P | PTE_W;
+    __asm__ volatile("invlpg (%0)" : : "r"(*va) : "memory");
+    return entry;
+}
+
+/* Page, table and both are there or taken away, in small pages and large ones.  Where a list ends
+ * that is not complete depends on which tables are there, so that is not printed. */
+static void test_walk(void)
+{
+    pte_t *root = page_start(0);
+    ulong va, page;
+    for (unsigned round = 0; round < 60; round++) {
+        if (round % 6 == 0) {
+            call(HC_MAP_SIZE, random_below(2) ? LARGE : SMALL, 0, 0);
+            call(HC_UNMAP, FIRST, END - FIRST, 0);
+        }
+        pte_t *entry = choose_window(root, &va, &page);
+        if (random_below(4) == 0)
+            call(HC_UNMAP, (ulong)entry & ~(SMALL - 1ul), SMALL, 0);
+        if (random_below(4) == 0)
+            call(HC_UNMAP, page & ~(LARGE - 1ul), random_below(2) ? LARGE / 2 : LARGE / 4, 0);
+        ulong at = va + random_below(SMALL);
+        call(HC_WALK, at, 0, 0);
+        *word(at & ~3ul) = round;
+        printf("%u: %p: %ld references\n", round, (void *)at, call(HC_WALK, at, 0, 0));
+    }
+    printf("not mapped: %ld\n", call(HC_WALK, WINDOW + LARGE / 2, 0, 0));
+    call(HC_MAP_SIZE, SMALL, 0, 0);
+    call(HC_UNMAP, FIRST, END - FIRST, 0);
+    mark(3);
+    *word(va) = 1;
+    printf("at the end: %ld references\n", call(HC_WALK, va, 0, 0));
+}
+
 /* The root table, the last-level table and the page are taken away; then the page is read. */
 static void test_cold(void)
 {
-    ulong va = 0x40000000 + random_below(256) * (ulong)SMALL, page = FIRST + 0x123000;
+    ulong va = WINDOW + random_below(256) * (ulong)SMALL, page = FIRST + 0x123000;
     pte_t *root = page_start(0), *entry = page_entry(root, va);
     *entry = page | PTE_P | PTE_W;
     *word(va) = 0x5eed;
@@ -199,6 +262,7 @@ int main(void)
     static const struct { const char *name; void (*run)(void); } tests[] = {
         { "lazy", test_lazy }, { "large", test_large }, { "holes", test_holes },
         { "zap", test_zap }, { "trap", test_trap }, { "cold", test_cold },
+        { "walk", test_walk },
     };
     char test[16];
     seed = option_number("seed", 1);

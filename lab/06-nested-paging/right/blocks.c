@@ -190,3 +190,26 @@ size_t nested_count(const struct nested *n)
     }
     return count;
 }
+
+size_t nested_references(const struct nested *n, const gpa_t *at, size_t n_at, hpa_t *list)
+{
+    static const unsigned shift[] = { 39, 30, 21, 12 };
+    hpa_t *to = list;
+    for (size_t k = 0; k < n_at; k++) {
+        hpa_t table = n->root;
+        uint64_t e = 0;
+        for (unsigned i = 0; i < 4; i++) {
+            unsigned index = at[k] >> shift[i] & 511;
+            e = hmem_table(n->hmem, table)[index];
+            *to++ = table + index * 8;
+            if (!(e & EPT_RWX) || (e & EPT_LARGE) || i == 3)
+                break;
+            table = e & EPT_FRAME;
+        }
+        if (!(e & EPT_RWX))
+            break;
+        if (k + 1 < n_at)
+            *to++ = HMEM_GUEST + at[k];
+    }
+    return (size_t)(to - list);
+}

@@ -221,3 +221,30 @@ size_t nested_protect(struct nested *n, gpa_t gpa, uint64_t len, unsigned perm)
         return nested_unmap(n, gpa, len);
     return over(n, gpa, len, &(struct job){ .protect = true, .perm = perm });
 }
+
+static size_t way(const struct nested *n, hpa_t table, unsigned level, gpa_t gpa, hpa_t *list,
+                  hpa_t *end)
+{
+    unsigned i = table_index(gpa, level);
+    uint64_t e = hmem_table(n->hmem, table)[i];
+    *list = table + 8 * i;
+    *end = HMEM_NONE;
+    if (!present(e))
+        return 1;
+    if (level > 1 && !(e & EPT_LARGE))
+        return 1 + way(n, e & EPT_FRAME, level - 1, gpa, list + 1, end);
+    *end = (e & EPT_FRAME) | (gpa & (span(level) - 1));
+    return 1;
+}
+
+size_t nested_references(const struct nested *n, const gpa_t *at, size_t n_at, hpa_t *list)
+{
+    hpa_t end;
+    if (!n_at || *at >= EPT_GPA_LIMIT)
+        return 0;
+    size_t count = way(n, n->root, 4, *at, list, &end);
+    if (end == HMEM_NONE || n_at == 1)
+        return count;
+    list[count] = end;
+    return count + 1 + nested_references(n, at + 1, n_at - 1, list + count + 1);
+}
