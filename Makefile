@@ -254,6 +254,7 @@ debugger := \
     debugger/console/back.c \
     debugger/console/break.c \
     debugger/console/look.c \
+    debugger/console/walk.c \
     debugger/console/registers.c \
     debugger/console/memory.c \
     debugger/console/value.c \

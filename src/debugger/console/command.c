@@ -144,6 +144,9 @@ const struct command_row command_rows[] = {
       "find 0x100000 0x200000 \"boot\"", cmd_find, true, true, WITH_EXPR },
     { "walk", NULL, "ADDRESS", "every step from a linear address to the host's",
       "walk rip", cmd_walk, true, true, WITH_EXPR },
+    { "references", NULL, "ADDRESS", "every entry that the processor reads on the way if nothing "
+      "is cached, in the guest's and the nested tables",
+      "references rip", cmd_references, true, false, WITH_EXPR },
 
     /* What has happened (trace.c); these work on a recorded trace, too. */
     { "log", NULL, "[N] [FILTER]", "the last N events (20) that FILTER is true of",

@@ -208,8 +208,8 @@ command_fn cmd_symbol_file, cmd_save_symbols;
 command_fn cmd_monitor;
 command_fn cmd_step, cmd_next, cmd_list, info_line, info_source;
 
-/* look.c, registers.c, memory.c */
-command_fn cmd_x, cmd_xp, cmd_disassemble, cmd_walk, cmd_find, info_symbol;
+/* look.c, walk.c, registers.c, memory.c */
+command_fn cmd_x, cmd_xp, cmd_disassemble, cmd_walk, cmd_references, cmd_find, info_symbol;
 command_fn info_registers, info_segments;
 command_fn info_mmu, info_mem;
 
