@@ -75,7 +75,6 @@ static bool write_entry(struct frames *f, const struct table_write *w)
     if (f->allowed && !f->allowed(f->arg, w->value))
         return false;
     hmem_table(f->hmem, (hpa_t)w->frame * PAGE_SIZE)[w->index] = w->value;
-    f->n_writes++;
     return true;
 }
 
@@ -97,7 +96,6 @@ static bool write_entries(struct frames *f, const struct lab_message *m)
 
 bool frames_hear(struct frames *f, const struct lab_message *m)
 {
-    f->n_told++;
     switch (m->what) {
     case LAB_TABLES_NEW:   return take(f, m->arg[0]);
     case LAB_TABLES_FREE:  return give_back(f, m->arg[0]);

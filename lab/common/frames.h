@@ -20,8 +20,6 @@ struct frames {
     bool        *taken;         /* [frame]: the submission has it */
     frames_allowed_fn *allowed; /* NULL: any value                */
     void        *arg;
-    uint64_t     n_told;        /* messages, and entries in them: what it costs */
-    uint64_t     n_writes;
 };
 
 /* Frames of h, which nobody else takes tables from.  0 or -ENOMEM. */
