@@ -220,6 +220,14 @@ static int list(struct lab *l)
     return 0;
 }
 
+static void write_question(FILE *f, const struct lab_rule *r)
+{
+    fprintf(f, "\n# %s: %s", r->guest, r->say);
+    for (unsigned i = 0; r->words && i < r->words->n; i++)
+        fprintf(f, "%s%s", i ? ", " : "  (", r->words->word[i]);
+    fprintf(f, "%s\n%s:\n", r->words ? ")" : "", r->name);
+}
+
 /* A form with a question above each line that is to be filled in. */
 static int write_form(struct lab *l, const char *to, const char *hand_in)
 {
@@ -231,8 +239,7 @@ static int write_form(struct lab *l, const char *to, const char *hand_in)
     fprintf(f, "# Lab %s: %s\n", l->spec.id, l->spec.title);
     for (unsigned i = 0; i < l->spec.n_rules; i++)
         if (l->spec.rule[i].kind >= RULE_PREDICT)
-            fprintf(f, "\n# %s: %s\n%s:\n", l->spec.rule[i].guest, l->spec.rule[i].say,
-                    l->spec.rule[i].name);
+            write_question(f, &l->spec.rule[i]);
     fclose(f);
     printf("%s: fill in the answers.  Read %s/README.md, then\n    vitrine lab check %s %s\n", to,
            l->folders.lab, l->spec.id, hand_in);

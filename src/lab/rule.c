@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "debugger/trace/field.h"
 #include "debugger/trace/filter.h"
@@ -427,11 +428,35 @@ static bool is_value(const char *answer)
                                        "0123456789_.+-") == strlen(answer);
 }
 
+/* What the answer is as a value of the field: itself, or what the rule's word stands for; else
+ * empty, and a sentence in why. */
+static void answer_value(const struct lab_rule *r, const char *answer, char *value, size_t n,
+                         char *why, size_t n_why)
+{
+    const struct lab_words *l = r->words;
+    value[0] = why[0] = 0;
+    if (!answer) {
+        snprintf(why, n_why, "no answer");
+    } else if (!l && is_value(answer)) {
+        snprintf(value, n, "%s", answer);
+    } else if (!l) {
+        snprintf(why, n_why, "that is no value of the field");
+    } else {
+        size_t used = (size_t)snprintf(why, n_why, "the answer is one of these words:");
+        for (unsigned i = 0; i < l->n; i++) {
+            if (strcasecmp(l->word[i], answer) == 0)
+                snprintf(value, n, "%" PRIu64, l->value[i]);
+            if (used < n_why)
+                used += (size_t)snprintf(why + used, n_why - used, " %s", l->word[i]);
+        }
+    }
+}
+
 /* The first event of the reference run that matches, and whether `FIELD==ANSWER` is true of it. */
 static int judge_ask(const struct lab_rule *r, const struct lab_run *reference,
                      const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
-    char text[300];
+    char text[300], value[200];
     struct filter_error error;
     struct lab_rule plain = *r;
     struct pass p;
@@ -446,13 +471,18 @@ static int judge_ask(const struct lab_rule *r, const struct lab_run *reference,
     }
     if (err)
         return err;
-    snprintf(text, sizeof text, "%s==%.200s", r->fields, answer ? answer : "");
-    struct filter *is = answer && is_value(answer)
-                        ? filter_compile(text, store_text(reference->trace), &error) : NULL;
-    if (!is || !filter_match(is, e)) {
+    answer_value(r, answer, value, sizeof value, f->text, sizeof f->text);
+    snprintf(text, sizeof text, "%s==%s", r->fields, value);
+    struct filter *is = value[0] ? filter_compile(text, store_text(reference->trace), &error)
+                                 : NULL;
+    if (is && filter_match(is, e)) {
+        f->text[0] = 0;
+    } else {
         broken(f, LAB_NO_EVENT);
-        snprintf(f->text, sizeof f->text, !answer ? "no answer"
-                 : !is ? "that is no value of the field" : "that is not what happened");
+        if (is)
+            snprintf(f->text, sizeof f->text, "that is not what happened");
+        else if (value[0])
+            snprintf(f->text, sizeof f->text, "that is no value of the field");
     }
     filter_free(is);
     return 0;

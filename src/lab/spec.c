@@ -170,10 +170,21 @@ static int clause_while(struct lab_spec *spec, struct lab_rule *r, struct words 
     return complain(w, "no state has that name:", word);
 }
 
+/* as WORDS */
+static int clause_as(struct lab_spec *spec, struct lab_rule *r, struct words *w)
+{
+    const char *name = next_word(w);
+    for (unsigned i = 0; name && i < spec->n_word_lists && r->kind == RULE_ASK; i++)
+        if (strcmp(spec->words[i].name, name) == 0)
+            r->words = &spec->words[i];
+    return r->words ? 0 : complain(w, "`as` names a list of `words`, for an `ask`:", name);
+}
+
 static const struct clause {
     const char *word;
     int (*read)(struct lab_spec *spec, struct lab_rule *r, struct words *w);
 } clauses[] = {
+    { "as",      clause_as },
     { "between", clause_between },
     { "from",    clause_from },
     { "while",   clause_while },
@@ -401,6 +412,24 @@ static int say_state(struct lab_spec *spec, struct words *w)
     return err ? err : need_word(w, "of which field?", &s->field);
 }
 
+/* words NAME WORD=NUMBER ... */
+static int say_words(struct lab_spec *spec, struct words *w)
+{
+    if (spec->n_word_lists == LAB_WORD_LISTS)
+        return complain(w, "too many lists of words", NULL);
+    struct lab_words *l = &spec->words[spec->n_word_lists++];
+    int err = need_word(w, "what is the name of these words?", &l->name);
+    for (char *word; !err && (word = next_word(w)); l->n++) {
+        char *is = strchr(word, '=');
+        if (!is || l->n == LAB_WORDS)
+            return complain(w, is ? "too many words:" : "it is: WORD=NUMBER, not", word);
+        *is = 0;
+        l->word[l->n] = word;
+        err = read_count(w, is + 1, UINT64_MAX, &l->value[l->n]);
+    }
+    return err;
+}
+
 /* Both are rules about what the student says. */
 static int say_answer(struct lab_spec *spec, struct words *w, enum lab_rule_kind kind)
 {
@@ -474,6 +503,7 @@ static const struct statement {
     { "limit",   say_limit },
     { "guest",   say_guest },
     { "state",   say_state },
+    { "words",   say_words },
     { "predict", say_predict },
     { "ask",     say_ask },
     { "accept",  say_accept },

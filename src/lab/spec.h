@@ -29,7 +29,8 @@
 
 #include "base/types.h"
 
-enum { LAB_GUESTS = 16, LAB_RULES = 64, LAB_STATES = 8, LAB_CASES = 24, LAB_OPTIONS = 12 };
+enum { LAB_GUESTS = 16, LAB_RULES = 64, LAB_STATES = 8, LAB_CASES = 24, LAB_OPTIONS = 12,
+       LAB_WORD_LISTS = 4, LAB_WORDS = 8 };
 
 /* A number as such, or so many times what the reference run has. */
 struct lab_bound { double value; bool of_reference; };
@@ -54,6 +55,14 @@ struct lab_guest {
 
 /* The latest value of a field among the events that match: while imr==0xff. */
 struct lab_state { const char *name, *filter, *field; };
+
+/* Words for answers that are numbers in the trace: trap=1 silent=2. */
+struct lab_words {
+    const char *name;
+    const char *word[LAB_WORDS];            /* n of them */
+    uint64_t    value[LAB_WORDS];
+    unsigned    n;
+};
 
 enum lab_rule_kind {
     RULE_OUTPUT,        /* what the guest printed, and its status, are the reference's     */
@@ -84,6 +93,7 @@ struct lab_rule {
     int64_t     from_mark, to_mark;         /* between mark A..B; -1: from the start, to the end */
     const struct lab_state *during;         /* while STATE==VALUE; or NULL                */
     uint64_t    during_value;
+    const struct lab_words *words;          /* of ask: one of these; or NULL              */
     bool        hidden;                     /* not shown before the deadline              */
     const char *say;                        /* the sentence for the student, or NULL      */
 };
@@ -101,9 +111,10 @@ struct lab_spec {
     const char *cut;                        /* NULL: nothing is written, only answered    */
     struct lab_bound exits;                 /* a run ends there; of the reference's        */
     unsigned    wall_s;
-    unsigned    n_guests, n_states, n_rules, n_cases;
+    unsigned    n_guests, n_states, n_word_lists, n_rules, n_cases;
     struct lab_guest guest[LAB_GUESTS];
     struct lab_state state[LAB_STATES];
+    struct lab_words words[LAB_WORD_LISTS];
     struct lab_rule  rule[LAB_RULES];
     struct lab_case  cases[LAB_CASES];
     char       *text;                       /* what the strings above point into           */
