@@ -424,6 +424,7 @@ UNIT_BINS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 # Guests: see guests/README.md.
 include guests/guests.mk
 include lab/lab.mk
+include lab/course.mk
 include slides/slides.mk
 include tests/fuzz/fuzz.mk
 include tests/judge/judge.mk

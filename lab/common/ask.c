@@ -18,7 +18,9 @@ void ask(struct asker *a, struct lab_message *m)
 {
     if (!a->lost && lab_call(&a->wire, m)) {
         a->lost = true;
-        host_say("the submission has ended");
+        host_say(a->wire.fd >= 0 ? "the submission has ended"
+                                 : "a part of this machine is yours to write: `vitrine lab check` "
+                                   "runs guests with your part; right runs are kept below build/lab");
         port_call(&a->end, STATUS_LOST);
     }
     if (a->lost)
