@@ -80,6 +80,8 @@
       "describe the CPU to it as i8086, i386 or i386:x86-64 for ever")                           \
     X(GDB_CS_IP,   "gdb-cs-ip",    NULL,       RUN,                                              \
       "tell it the offset in CS as program counter, not the linear address")                     \
+    X(MAGIC,       "magic-break",  NULL,       RUN | DEBUG | GDB,                                \
+      "XCHG BX, BX in the guest stops it, as in Bochs (debuggers, soft)")                        \
     X(REBOOT,      "no-reboot",    NULL,       LIVE,                                             \
       "a guest that resets the machine ends the run")                                            \
     /* vitrine compare, and how much is said */                                                  \

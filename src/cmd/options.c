@@ -335,6 +335,7 @@ static bool parse_one(int opt, const char *arg, struct run_options *o)
     case OPT_GDB_AT:   return parse_gdb_at(arg, o);
     case OPT_GDB_ARCH: return parse_gdb_arch(arg, o);
     case OPT_GDB_CS_IP: o->gdb_cs_ip = true;    break;
+    case OPT_MAGIC:    c->magic_break = true;   break;
     case OPT_KEYBOARD: o->keyboard = true;      break;
     case OPT_HALT_STATUS: return parse_halt_status(arg, c);
     case OPT_UART:     return parse_uart(arg, c);
@@ -442,6 +443,10 @@ static bool fits_together(enum option_user user, const struct run_options *o)
                      : "--record is for --cpu soft: under kvm a run is never the same again");
     else if (o->from && o->gdb)
         host_say("--from goes with `vitrine debug`, or with a run without --gdb");
+    else if (c->magic_break && c->engine == &engine_kvm)
+        host_say("--magic-break is for --cpu soft: under kvm instructions run unseen");
+    else if (c->magic_break && !o->gdb && user == FOR_RUN)
+        host_say("--magic-break stops in a debugger: `vitrine debug`, or --gdb WHERE");
     else if ((o->gdb_arch || o->gdb_cs_ip) && !o->gdb && user != FOR_GDB)
         host_say("--gdb-%s says what --gdb tells; --gdb is missing",
                  o->gdb_arch ? "arch" : "cs-ip");

@@ -45,7 +45,9 @@ struct engine_caps {
  *   - before the instruction at one of `code`, and before one outside [lo, hi): once for each
  *     time the CPU comes there;
  *   - after an instruction, or the delivery of an event, that touched a byte of one of `data`:
- *     once for each of those that were touched (see `breakpoint` in cpu/exit.h). */
+ *     once for each of those that were touched (see `breakpoint` in cpu/exit.h);
+ *   - after XCHG BX, BX, which does nothing and is a breakpoint in the guest's own code, if
+ *     `magic`.  An engine may be unable to see it (kvm). */
 struct data_stop {
     uint64_t at, len;               /* `at` is a linear address, or a guest-physical one */
     uint8_t  access;                /* ACCESS_R, ACCESS_W                                */
@@ -57,6 +59,7 @@ struct debug_stops {
     const struct data_stop *data;   /* the linear ones first, each ascending by `at` */
     size_t       n_data;
     gla_t        lo, hi;            /* lo == hi: anywhere                      */
+    bool         magic;
 };
 
 struct engine {

@@ -144,8 +144,9 @@ struct vmexit {
         struct { int error; const char *what; } fail;
         /* A code stop is told before the instruction at `at`.  A data stop is told after the
          * access: `index` is its place in debug_stops.data, `more` says that the same instruction
-         * touched another one, which the next run() tells of.  */
-        struct { gla_t at; uint32_t index; bool data, more; } breakpoint;
+         * touched another one, which the next run() tells of.  A magic one is told before the
+         * instruction that follows it. */
+        struct { gla_t at; uint32_t index; bool data, more, magic; } breakpoint;
         /* The way to a triple fault in short (cpu/delivery.h): n deliveries failed, those of
          * vector[0] to vector[n - 1], the first of which was at `rip`.  n is 0 if the engine
          * cannot see them. */

@@ -62,6 +62,7 @@ struct vm_config {
     int64_t  rtc_start_s;           /* seconds since 1970 at power-on              */
     uint32_t bios_bytes;            /* of ROM: a size that load_rom_fits(); 0: ours */
     bool     strict, timing, no_reboot;
+    bool     magic_break;           /* XCHG BX, BX is a debugger's breakpoint      */
     uint8_t  halt_status;           /* of the process, if the guest halts for good */
     bool     uart_fast;             /* COM1 sends at once, whatever its divisor says */
     bool     no_vmcall;             /* tell guests to use the hypercall port       */

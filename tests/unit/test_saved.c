@@ -66,7 +66,7 @@ static const struct { const char *path, *why; } not_saved[] = {
     { "vm.debug_wants.hold_irqs", "how it steps" }, { "vm.debug_news.woken", "how it steps" },
     { "vm.debug_wants.no_window", "inside the past" },
     { "vm.debug_wants.kick", "its kick" }, { "vm.debug_news.exit", "its exit" }, { "vm.debug_news.n_exits", "counts its exits" },
-    { "soft.debug_code", "its stops" }, { "soft.debug_data", "its stops" }, { "soft.debug_range", "its stops" },
+    { "soft.debug_code", "its stops" }, { "soft.debug_data", "its stops" }, { "soft.debug_range", "its stops" }, { "soft.debug_magic", "its stops" },
     { "soft.touched", "its stops" }, { "soft.creep", "its stops" },
     { "soft.ac_in_delivery", "counts to two, and may begin anew" },
 

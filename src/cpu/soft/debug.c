@@ -43,6 +43,7 @@ struct soft_debug {
     uint64_t          told_rip, told_icount;        /* the stop told last: not twice */
     struct { size_t i; gla_t at; } touched[MAX_TOUCHED];
     unsigned          n_touched;
+    bool              magic;                        /* XCHG BX, BX was executed: to be told */
 };
 
 /* ---- code ---- */
@@ -180,11 +181,21 @@ void debug_touch(struct soft *s, bool physical, uint64_t at, unsigned size, unsi
     atomic_store(&s->icount_limit, 0);
 }
 
+void debug_magic(struct soft *s)
+{
+    if (s->cur && !s->single)
+        soft_again(s);
+    s->debug->magic = s->touched = true;
+    atomic_store(&s->icount_limit, 0);
+}
+
 void debug_untouch(struct soft *s)
 {
     s->touched = false;
-    if (s->debug)
+    if (s->debug) {
         s->debug->n_touched = 0;
+        s->debug->magic = false;
+    }
 }
 
 void debug_elsewhere(struct soft *s)
@@ -194,10 +205,16 @@ void debug_elsewhere(struct soft *s)
         s->debug->told_icount = UINT64_MAX;
 }
 
-/* Each of those that were touched, one exit after the other. */
+/* A magic breakpoint, which touches nothing; or each of those that were touched, one exit after
+ * the other. */
 void debug_tell_data(struct soft *s)
 {
     struct soft_debug *d = s->debug;
+    if (d->magic) {
+        stop_record(s, code_linear(s, s->rip))->breakpoint.magic = true;
+        d->magic = s->touched = false;
+        return;
+    }
     struct vmexit *x = stop_record(s, d->touched[0].at);
     x->breakpoint.data = true;
     x->breakpoint.index = (uint32_t)d->touched[0].i;
@@ -320,6 +337,7 @@ int soft_set_debug(struct vcpu *v, const struct debug_stops *asked)
     s->debug->lo = asked->lo;
     s->debug->hi = asked->hi;
     s->debug_range = asked->lo != asked->hi;
+    s->debug_magic = asked->magic;
     int err = set_code_stops(s, asked);
     return err ? err : set_data_stops(s, asked);
 }

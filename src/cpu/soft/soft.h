@@ -182,7 +182,7 @@ struct soft {
 
     /* -- a debugger's stops, hidden from the guest (debug.c) -- */
     struct soft_debug *debug;   /* NULL: there never were any                                  */
-    bool     debug_code, debug_data, debug_range;       /* it has such                         */
+    bool     debug_code, debug_data, debug_range, debug_magic;      /* it has such             */
     bool     touched;           /* a data stop: to be told                                     */
     bool     creep;             /* the next instruction touches one: alone                     */
 
@@ -238,6 +238,8 @@ unsigned debug_bytes_to_stop(const struct soft *s, gla_t from, unsigned bytes);
 bool debug_in_range(const struct soft *s, gla_t from, unsigned bytes);
 /* Has the page of gla, which is that of gpa, a byte that is watched for such an ACCESS_? */
 bool debug_watches(const struct soft *s, gla_t gla, gpa_t gpa, unsigned access);
+/* If s->debug_magic: XCHG BX, BX is being executed. */
+void debug_magic(struct soft *s);
 /* If s->debug_data: an access is about to be made, to this linear or guest-physical address. */
 void debug_touch(struct soft *s, bool physical, uint64_t at, unsigned size, unsigned access);
 void debug_untouch(struct soft *s);     /* the instruction has not happened */

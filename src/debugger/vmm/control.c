@@ -150,6 +150,8 @@ static bool look_at_debug_exit(struct control *c, struct vmexit *x)
 {
     if (x->reason == EXIT_BREAKPOINT && x->breakpoint.data)
         return look_at_data(c, x) || step_done(c, false);
+    if (x->reason == EXIT_BREAKPOINT && x->breakpoint.magic)
+        return stops_magic_hit(c->stops, x->breakpoint.at, &c->stop);
     if (x->reason != EXIT_BREAKPOINT)
         return step_done(c, x->reason != EXIT_KICKED);
     /* The guest was sent running from a breakpoint: that one does not stop it again before it

@@ -365,6 +365,7 @@ struct stops *stops_new(struct vm *vm, const struct symbols *symbols, struct deb
                                    .engine_arg = engine_names() };
     s->next_nr = 1;
     s->stale = true;
+    s->told.magic = vm->cfg.magic_break;
     if (vm->cfg.engine->set_debug)
         vm->cfg.engine->set_debug(boot_cpu(vm), NULL);
     if (grow(s)) {

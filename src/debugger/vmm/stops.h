@@ -39,6 +39,8 @@ bool stops_need_steps(const struct stops *s);
 
 /* The CPU stands before the instruction at the linear address `at`. */
 bool stops_code_hit(struct stops *s, gla_t at, struct link_stop *why);
+/* The CPU has executed XCHG BX, BX, and stands at `at` behind it.  Always true. */
+bool stops_magic_hit(struct stops *s, gla_t at, struct link_stop *why);
 /* x is an EXIT_BREAKPOINT about data: the engine has seen a watched byte being touched. */
 bool stops_data_hit(struct stops *s, const struct vmexit *x, struct link_stop *why);
 /* For engines that cannot watch, around each step.  look_ahead, before it: decode the

@@ -106,6 +106,13 @@ bool stops_code_hit(struct stops *s, gla_t at, struct link_stop *why)
     return stopped;
 }
 
+bool stops_magic_hit(struct stops *s, gla_t at, struct link_stop *why)
+{
+    char place[160];
+    return stops_say(why, LINK_BREAK, "magic breakpoint (xchg bx, bx) before %s",
+                     name_place(s, at, place, sizeof place));
+}
+
 /* ---- data ---- */
 
 void stops_remember_point(struct stops *s, struct point *p)

@@ -231,6 +231,21 @@ SIZES(XCHG)
 #define XCHG_ROW(n) { xchg_rr##n, xchg_mr##n },
 static const struct { op_fn *rr, *mr; } xchg_rows[4] = { SIZES(XCHG_ROW) };
 
+/* XCHG BX, BX does nothing; assembled into a guest it may be a breakpoint of a debugger's. */
+static void xchg_bx_bx(struct soft *s, const struct uop *u)
+{
+    if (UNLIKELY(s->debug_magic)) {
+        s->cur = u;
+        debug_magic(s);
+    }
+    NEXT(s, u);
+}
+
+static bool is_magic(const struct uop *u, const struct insn *i)
+{
+    return i->form == F_RR && u->opsize == 2 && u->reg == RBX && u->rm == RBX;
+}
+
 static void bswap(struct soft *s, const struct uop *u)
 {
     /* "When the BSWAP instruction references a 16-bit register, the result is
@@ -246,6 +261,8 @@ op_fn *select_xchg(struct uop *u, const struct insn *i, bool *ends)
     (void)ends;
     if (u->mnemonic == ZYDIS_MNEMONIC_BSWAP)
         return bswap;
+    if (is_magic(u, i))
+        return xchg_bx_bx;
     return i->form == F_RR ? xchg_rows[i->log].rr : xchg_rows[i->log].mr;
 }
 
