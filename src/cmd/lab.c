@@ -254,7 +254,9 @@ static int start_folder(struct lab *l, const char *to)
         host_say("%s", why);
         return LAB_CANNOT;
     }
-    printf("%s: %u kernels are yours to mend\n", to, l->spec.n_guests);
+    for (unsigned i = 0; i < l->spec.n_guests; i++)
+        if (l->spec.guest[i].mend.file)
+            printf("%s/%s: yours to mend\n", to, l->spec.guest[i].mend.file);
     snprintf(form, sizeof form, "%.4000s/answers", to);
     return write_form(l, form, to);
 }
