@@ -308,6 +308,7 @@ lab := \
     lab/cut.c \
     lab/build.c \
     lab/mend.c \
+    lab/line.c \
     lab/spec.c \
     lab/rule.c \
     lab/run.c \
