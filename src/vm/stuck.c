@@ -201,13 +201,14 @@ static void report_loop(struct vm *vm, struct stuck_report *r)
 }
 
 /* Does an exception come back again and again, and did it a moment ago? */
-static bool repeats(const struct repeated *e, uint64_t now)
+static bool repeats(const struct repeated *e, uint64_t now, unsigned haste)
 {
-    bool long_enough = e->times >= EXCEPTIONS && e->last_ns - e->first_ns >= LOOPING_NS;
+    bool long_enough = e->times >= EXCEPTIONS && e->last_ns - e->first_ns >= LOOPING_NS / haste;
     return now - e->last_ns < SECOND / 10 && (long_enough || e->times >= MANY_EXCEPTIONS);
 }
 
-bool stuck_now(struct vm *vm, struct stuck_report *r)
+/* With haste, a time so many times shorter is enough. */
+static bool judge(struct vm *vm, struct stuck_report *r, unsigned haste)
 {
     struct stuck *s = &vm->stuck;
     const struct repeated *e = &boot_cpu(vm)->repeated;
@@ -215,18 +216,28 @@ bool stuck_now(struct vm *vm, struct stuck_report *r)
     heed_news(s);
     uint64_t silent = now - s->new_exit_ns;
     const struct stuck_exit *read = polled(s, silent);
-    if (read && (silent >= POLLING_NS || read->times >= MANY_READS)) {
+    if (read && (silent >= POLLING_NS / haste || read->times >= MANY_READS)) {
         *r = (struct stuck_report){ read->what & KIND_PORT ? STUCK_PORT : STUCK_MEMORY,
                                     read->what & ADDRESS, read->at, silent };
-    } else if (repeats(e, now)) {
+    } else if (repeats(e, now, haste)) {
         *r = (struct stuck_report){ STUCK_EXCEPTION, e->vector, e->at, now - e->first_ns };
-    } else if (!read && s->sample[0].hash && now - s->new_sample_ns >= LOOPING_NS) {
+    } else if (!read && s->sample[0].hash && now - s->new_sample_ns >= LOOPING_NS / haste) {
         r->ns = now - s->new_sample_ns;
         report_loop(vm, r);
     } else {
         return false;
     }
     return true;
+}
+
+/* While a guest runs it may yet get somewhere.  When it has been ended from outside, somebody has
+ * lost patience. */
+#define LIVE   1
+#define AT_END 50
+
+bool stuck_now(struct vm *vm, struct stuck_report *r)
+{
+    return judge(vm, r, vm->stop == VM_RUNNING ? LIVE : AT_END);
 }
 
 /* Log it, with the place where it happens, and pass it on to whoever shows it. */

@@ -81,7 +81,8 @@ struct stuck_report {
     uint64_t       ns;              /* for how long                            */
 };
 
-/* False: it is not, as far as one can see. */
+/* False: it is not, as far as one can see.  A run that has ended is judged sooner, by a fiftieth
+ * of the time. */
 bool stuck_now(struct vm *vm, struct stuck_report *r);
 
 /* The run ends: if the guest is stuck, log how long it has been. */
