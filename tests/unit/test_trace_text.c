@@ -365,6 +365,31 @@ static struct symbols *orc_symbols(void)
     return s;
 }
 
+/* Two labels at one address: the table names the address by one, and finds it by both. */
+static void an_address_has_two_names(void **state)
+{
+    struct symbols *s = symbols_new();
+    uint64_t start, end, offset;
+    (void)state;
+    symbols_add_typed(s, 0x1000, 'T', "entry");
+    symbols_add_typed(s, 0x1000, 't', "also_entry");
+    symbols_add_typed(s, 0x1000, 't', "here");
+    symbols_add_typed(s, 0x1010, 't', "next");
+    symbols_settle(s);
+    assert_int_equal(symbols_count(s), 2);
+    assert_string_equal(symbols_find(s, 0x1004, &offset), "entry");
+    symbols_shift(s, 0x400000);
+    static const char *const names[] = { "entry", "also_entry", "here" };
+    for (size_t i = 0; i < NELEM(names); i++) {
+        assert_true(symbols_extent(s, names[i], strlen(names[i]), &start, &end));
+        assert_int_equal(start, 0x401000);
+        assert_int_equal(end, 0x401010);
+    }
+    assert_false(symbols_extent(s, "her", 3, &start, &end));
+    assert_false(symbols_extent(s, "heres", 5, &start, &end));
+    symbols_close(s);
+}
+
 static void a_kernel_tells_who_called(void **state)
 {
     struct symbols *s = orc_symbols();
@@ -521,6 +546,7 @@ int main(void)
         cmocka_unit_test(symbols_from_text),
         cmocka_unit_test(a_kernel_tells_its_own_names),
         cmocka_unit_test(a_broken_kernel_does_no_harm),
+        cmocka_unit_test(an_address_has_two_names),
         cmocka_unit_test(a_kernel_tells_who_called),
         cmocka_unit_test(symbols_are_saved),
         cmocka_unit_test(hostile_elfs_do_no_harm),

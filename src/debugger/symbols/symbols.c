@@ -7,7 +7,8 @@
  *
  * Two arrays: `symbol`, sorted by address, which is searched for addresses, and `by_name`, the
  * same symbols' indices sorted by name, which is searched for names.  A symbol that has a size
- * ends there, one without ends at the next symbol, but never behind its section.
+ * ends there, one without ends at the next symbol, but never behind its section.  Of several names
+ * of one address the best is in these arrays; the others can only be looked up by name (`alias`).
  *
  * The file may be hostile. libelf checks the bytes that it hands out; we bound how much we
  * take, and keep no byte in a name that could harm a terminal.
@@ -38,9 +39,12 @@
 
 struct symbol {
     uint64_t addr, end;     /* [addr, end)                                  */
-    unsigned rank;          /* of several at one address the lowest is kept */
+    unsigned rank;          /* of several at one address the lowest names it */
     char    *name;
 };
+
+/* Another name of an address. */
+struct alias { uint64_t addr; char *name; };
 
 /* A segment whose physical address is not its linear one. */
 struct moved { uint64_t linked, loaded, bytes; };
@@ -49,6 +53,8 @@ struct symbols {
     struct symbol *symbol;
     uint32_t      *by_name; /* indices into `symbol`, sorted by name        */
     size_t         n, cap;
+    struct alias  *alias;   /* n_aliases of them, in no order               */
+    size_t         n_aliases;
     struct lines  *lines;   /* of the same program; NULL: not known         */
     uint64_t       shift;   /* what symbols_shift() has added               */
     struct moved   moved[MAX_MOVED];
@@ -162,8 +168,22 @@ static int by_name(const void *pa, const void *pb, void *arg)
     return order ? order : (a > b) - (a < b);
 }
 
-/* Sort by address, keep only the best name of each address (the others are freed), and sort an
- * index by name.  0 or -ENOMEM. */
+/* Take over a symbol's name as another one of its address.  Without memory it is forgotten. */
+static void add_alias(struct symbols *s, const struct symbol *sym)
+{
+    bool grows = (s->n_aliases & (s->n_aliases - 1)) == 0;      /* 0, 1, 2, 4, 8 ... */
+    size_t cap = s->n_aliases ? 2 * s->n_aliases : 1;
+    struct alias *more = grows ? realloc(s->alias, cap * sizeof *more) : s->alias;
+    if (!more) {
+        free(sym->name);
+        return;
+    }
+    s->alias = more;
+    s->alias[s->n_aliases++] = (struct alias){ sym->addr, sym->name };
+}
+
+/* Sort by address, keep only the best name of each address (the others become aliases), and sort
+ * an index by name.  0 or -ENOMEM. */
 static int sort_and_index(struct symbols *s)
 {
     size_t n = 0;
@@ -171,7 +191,7 @@ static int sort_and_index(struct symbols *s)
         qsort(s->symbol, s->n, sizeof *s->symbol, by_address);
     for (size_t i = 0; i < s->n; i++) {
         if (n && s->symbol[n - 1].addr == s->symbol[i].addr)
-            free(s->symbol[i].name);
+            add_alias(s, &s->symbol[i]);
         else
             s->symbol[n++] = s->symbol[i];
     }
@@ -382,6 +402,9 @@ void symbols_close(struct symbols *s)
         return;
     for (size_t i = 0; i < s->n; i++)
         free(s->symbol[i].name);
+    for (size_t i = 0; i < s->n_aliases; i++)
+        free(s->alias[i].name);
+    free(s->alias);
     lines_close(s->lines);
     free(s->symbol);
     free(s->by_name);
@@ -394,6 +417,8 @@ void symbols_shift(struct symbols *s, uint64_t by)
         s->symbol[i].addr += by;
         s->symbol[i].end += by;
     }
+    for (size_t i = 0; s && i < s->n_aliases; i++)
+        s->alias[i].addr += by;
     if (s)
         s->shift += by;
     if (s && s->n)
@@ -475,8 +500,19 @@ static int compare_name(const char *name, const char *other, size_t len)
     return order ? order : name[len] != 0;
 }
 
-bool symbols_extent(const struct symbols *s, const char *name, size_t len,
-                    uint64_t *start, uint64_t *end)
+/* The name that stands in the arrays for another one of its address; NULL: that is none. */
+static const char *best_name(const struct symbols *s, const char *name, size_t len)
+{
+    uint64_t offset;
+    for (size_t i = 0; s && i < s->n_aliases; i++)
+        if (compare_name(s->alias[i].name, name, len) == 0)
+            return symbols_find(s, s->alias[i].addr, &offset);
+    return NULL;
+}
+
+/* The same without aliases. */
+static bool extent_of_best(const struct symbols *s, const char *name, size_t len,
+                           uint64_t *start, uint64_t *end)
 {
     size_t lo = 0, hi = s ? s->n : 0;
     while (lo < hi) {               /* the first whose name is not less */
@@ -495,6 +531,15 @@ bool symbols_extent(const struct symbols *s, const char *name, size_t len,
     *start = sym->addr;             /* an unsized label ends where the next begins */
     *end = i + 1 < s->n && s->symbol[i + 1].addr < sym->end ? s->symbol[i + 1].addr : sym->end;
     return true;
+}
+
+bool symbols_extent(const struct symbols *s, const char *name, size_t len,
+                    uint64_t *start, uint64_t *end)
+{
+    if (extent_of_best(s, name, len, start, end))
+        return true;
+    const char *best = best_name(s, name, len);
+    return best && extent_of_best(s, best, strlen(best), start, end);
 }
 
 size_t symbols_count(const struct symbols *s)
