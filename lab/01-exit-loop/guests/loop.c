@@ -113,7 +113,7 @@ int main(void)
         { "spin", test_spin }, { "stop", test_stop }, { "forever", test_forever }, { "halt", test_halt },
     };
     char test[16];
-    seed = option_number("seed", 1);
+    seed = option_number("seed=", 1);
     pic_init();
     option("test=", test, sizeof test);
     mark(1);

@@ -246,7 +246,7 @@ int main(void)
         { "dlab", test_dlab }, { "input", test_input },
     };
     char test[16];
-    seed = option_number("seed", 1);
+    seed = option_number("seed=", 1);
     pic_init();
     trap_set(IRQ_BASE + 4, on_irq);
     pic_unmask(4);

@@ -267,7 +267,7 @@ int main(void)
         { "rotate", test_rotate }, { "poll", test_poll },
     };
     char test[16];
-    seed = option_number("seed", 1);
+    seed = option_number("seed=", 1);
     pic_init();
     while (inb(0x64) & 1)
         inb(0x60);
