@@ -323,8 +323,17 @@ exercise := \
     exercise/print.c \
     exercise/gift.c \
     exercise/list.c \
+    exercise/tiny_guest.c \
     exercise/layers.c \
+    exercise/classify.c \
+    exercise/theorem.c \
+    exercise/stack_vm.c \
+    exercise/stack_translate.c \
+    exercise/rv32.c \
+    exercise/program.c \
+    exercise/process_vm.c \
     exercise/walk.c \
+    exercise/walk_2d.c \
     exercise/pic.c \
     exercise/pit.c
 cmd := \

@@ -52,6 +52,129 @@ def layers(text):
             for q in questions(text).values()]
 
 
+# ---- Popek and Goldberg ----
+
+INNOCUOUS = ('add', 'mov %eax, 0x', 'lea', 'push %eax', 'imul', 'xchg', 'lahf', 'std')
+SENSITIVE_17 = ('sgdt', 'sidt', 'sldt', 'smsw', 'str', 'pushf', 'popf', 'lar', 'lsl', 'verr',
+                'mov %cs', 'push %cs')
+UMIP = ('sgdt', 'sidt', 'sldt', 'smsw', 'str')
+
+
+@solver('classify')
+def classify(text):
+    parts = [q for q in questions(text).values() if not q.startswith('How many')]
+    first_word = lambda q, words: any(q.startswith(w + ('' if ' ' in w else ' ')) for w in words)
+    classes = [1 if first_word(q, INNOCUOUS) else 3 if first_word(q, SENSITIVE_17) else 2 for q in parts]
+    return classes + [sum(first_word(q, UMIP) for q in parts), classes.count(3)]
+
+
+@solver('theorem')
+def theorem(text):
+    traps, sensitive, in_user = set(), set(), set()
+    for letter, trap, what in re.findall(r'^ +([A-F])  (\(traps in user mode\) )?(.*)$', text, re.M):
+        if trap:
+            traps.add(letter)
+        if re.search('relocation register|mode bit|flags|disk|physical|stops|user mode and', what):
+            sensitive.add(letter)
+            if not re.search('it only jumps', what):
+                in_user.add(letter)
+    said = lambda letters: ' '.join(sorted(letters)) or 'none'
+    return [said(traps), said(sensitive), 'yes' if sensitive <= traps else 'no',
+            said(sensitive - traps), 'yes' if in_user <= traps else 'no']
+
+
+# ---- one program on four machines ----
+
+def listing(text, after):
+    """{place: [word, ...]} of the lines behind a sentence; places as they are written."""
+    block = re.match(r'.*?\n\n(.*?)\n\n', text[text.index(after):], re.S)[1]
+    return {m[1]: m[2].replace(',', ' ').split()
+            for m in re.finditer(r'^ +(\w+):  (.*)$', block, re.M)}
+
+
+OPERATORS = {'add': lambda a, b: a + b, 'sub': lambda a, b: a - b, 'xor': lambda a, b: a ^ b,
+             'mul': lambda a, b: a * b, 'imul': lambda a, b: a * b, 'and': lambda a, b: a & b}
+
+
+def run_bytecode(code):
+    costs = {'PUSH': 1, 'LOAD': 1, 'STORE': 1, 'MUL': 3, 'JZ': 6, 'JNZ': 6, 'JMP': 2, 'HALT': 3}
+    places, at, stack, var = list(code), 0, [], {}
+    executed = cost = entered = 0
+    begun, begins = set(), True
+    while True:
+        op, *arg = code[places[at]]
+        if begins:
+            entered += 1
+            begun.add(at)
+        begins = op in ('JZ', 'JNZ', 'JMP')
+        at, executed, cost = at + 1, executed + 1, cost + costs.get(op, 2)
+        if op == 'PUSH':
+            stack.append(int(arg[0]))
+        elif op == 'LOAD':
+            stack.append(var[arg[0]])
+        elif op == 'STORE':
+            var[arg[0]] = stack.pop()
+        elif op == 'HALT':
+            return stack.pop(), executed, len(begun), entered, cost
+        elif op == 'JMP' or op in ('JZ', 'JNZ') and (stack.pop() == 0) == (op == 'JZ'):
+            at = int(arg[0])
+        elif op not in ('JZ', 'JNZ'):
+            b = stack.pop()
+            stack.append(OPERATORS[op.lower()](stack.pop(), b) % 2**32)
+
+
+def run_rv32(code):
+    places, at, reg, executed = list(code), 0, {'zero': 0}, 0
+    value = lambda w: reg[w] if w in reg else int(w, 0)
+    while True:
+        op, *arg = code[places[at]]
+        at, executed = at + 1, executed + 1
+        if op == 'ecall' and reg['a7'] == 93:
+            return reg['s0'], executed
+        if op == 'jal' or op in ('beq', 'bne') and (value(arg[0]) == value(arg[1])) == (op == 'beq'):
+            at = places.index(arg[-1])
+        elif op.rstrip('i') in OPERATORS:
+            reg[arg[0]] = OPERATORS[op.rstrip('i')](value(arg[1]), value(arg[2])) % 2**32
+        elif op == 'lui':
+            reg[arg[0]] = int(arg[1], 0) << 12
+
+
+def run_pc(code):
+    places, at, reg, executed, exits, out = list(code), 0, {}, 0, 0, []
+    zero = False
+    value = lambda w: int(w[1:], 0) if w[0] == '$' else reg[w]
+    while True:
+        op, *arg = code[places[at]]
+        at, executed = at + 1, executed + 1
+        exits += op in ('out', 'hlt')
+        if op == 'hlt':
+            return int.from_bytes(bytes(out), 'little'), executed, exits
+        if op == 'out':
+            out.append(reg['%eax'] % 256)
+        elif op == 'mov':
+            reg[arg[1]] = value(arg[0])
+        elif op == 'test':
+            zero = reg['%ecx'] % 2 == 0
+        elif op == 'dec':
+            reg[arg[0]] -= 1
+            zero = reg[arg[0]] == 0
+        elif op == 'shr':
+            reg[arg[1]] >>= value(arg[0])
+        elif op in OPERATORS:
+            reg[arg[1]] = OPERATORS[op](reg[arg[1]], value(arg[0])) % 2**32
+        elif op == 'jmp' or op == 'jz' and zero or op == 'jnz' and not zero:
+            at = places.index(arg[0])
+
+
+@solver('process-vm')
+def process_vm(text):
+    x, executed, blocks, entered, cost = run_bytecode(listing(text, 'As bytecode'))
+    foreign, insns = run_rv32(listing(text, 'As a RISC-V program'))
+    guest, retired, exits = run_pc(listing(text, 'As all the software of a PC'))
+    assert x == foreign == guest, (x, foreign, guest)
+    return [x, executed, blocks, entered, cost, insns, retired, exits, 2, 3]
+
+
 # ---- page walks ----
 
 def walk(text, shifts, width, bytes_, nx):
@@ -96,6 +219,21 @@ def walk_pae(text):
 @solver('walk-64')
 def walk_64(text):
     return walk(text, (39, 30, 21, 12), (9, 9, 9, 9), 8, True)
+
+
+@solver('walk-2d')
+def walk_2d(text):
+    mode, page, nested = given(r'A guest uses (32-bit|PAE|4-level) .* maps an address by a (\w+) .* by '
+                               r'pages of (4 KiB|2 MiB)', text)
+    k, = given(r'number (\d+) \(from 1\)', text)
+    guest = {'32-bit': 2, 'PAE': 3, '4-level': 4}[mode]
+    walked = guest - (page == 'large')
+
+    def references(nested):
+        one = [0] * (4 if nested == '4 KiB' else 3)
+        return [r for level in range(walked) for r in one + [guest - level]] + one
+    other = '2 MiB' if nested == '4 KiB' else '4 KiB'
+    return [len(references(nested)), references(nested)[k - 1], len(references(other)), 4]
 
 
 # ---- interrupts and time ----
@@ -172,7 +310,7 @@ def exercise(vitrine, *args):
 
 def look_through(text):
     """Nothing of the making is left in it, and it fits on a page."""
-    for bad in (r'%[a-z]', r'\(null\)', r'\bTODO\b', r'\bXX', r'\bnan\b', r'-\d+ bytes', r'\w \.(\s|$)',
+    for bad in (r'%([sdux]|ll[dux]|zu|\d+[sdux])\b', r'PRI[dux]\d', r'\(null\)', r'\bTODO\b', r'\bXX', r'\bnan\b', r'-\d+ bytes', r'\w \.(\s|$)',
                 r'\b(\w{3,}) \1\b'):
         m = re.search(bad, re.sub(r'^    .*$', '', text, flags=re.M))
         assert not m, f'"{m[0]}" in the text'
