@@ -335,7 +335,8 @@ exercise := \
     exercise/walk.c \
     exercise/walk_2d.c \
     exercise/pic.c \
-    exercise/pit.c
+    exercise/pit.c \
+    exercise/share.c
 cmd := \
     cmd/lab.c \
     cmd/exercise.c \

@@ -30,6 +30,17 @@ const struct exercise exercises[] = {
        "src/io/pic.h; 8259A data sheet \"Operation Command Words\"" },
     { 16, "pit", "Arithmetic with the 8254 timer", 15, make_pit,
        "src/io/pit_channel.h; 8254 data sheet \"Mode Definitions\"" },
+    { 17, "storm", "Interrupt storms", 10, make_storm, "`vitrine stat FILE.trace`" },
+    { 18, "disk", "Sector and offset of a virtual disk", 10, make_disk,
+      "Popek and Goldberg, \"The Model\"" },
+    { 19, "balloon", "Balloons, and memory that is promised twice", 10, make_balloon,
+      "Waldspurger, \"Memory Resource Management in VMware ESX Server\"" },
+    { 20, "stride", "Stride scheduling: shares of a processor", 15, make_stride,
+      "Waldspurger and Weihl, \"Stride Scheduling\"" },
+    { 22, "consolidate", "Consolidation and utilization", 10, make_consolidate,
+      "`vitrine exercise 20`" },
+    { 23, "precopy", "Live migration: the rounds of pre-copy", 15, make_precopy,
+      "src/mem/dirty.h" },
 };
 const size_t n_exercises = NELEM(exercises);
 

@@ -18,5 +18,11 @@ void make_walk_64(struct sheet *s);
 void make_walk_2d(struct sheet *s);         /* walk_2d.c  */
 void make_pic(struct sheet *s);             /* pic.c      */
 void make_pit(struct sheet *s);             /* pit.c      */
+void make_storm(struct sheet *s);           /* share.c    */
+void make_disk(struct sheet *s);
+void make_balloon(struct sheet *s);
+void make_stride(struct sheet *s);
+void make_consolidate(struct sheet *s);
+void make_precopy(struct sheet *s);
 
 #endif

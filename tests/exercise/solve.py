@@ -302,6 +302,76 @@ def pit(text):
             'high' if ticks % square < square // 2 else 'low', max(rises - 1, 0)]
 
 
+# ---- a host that many guests share ----
+
+@solver('disk')
+def disk(text):
+    heads, sectors, header = given(r'has (\d+) heads and (\d+) sectors .* first (\d+) bytes', text)
+    c, h, sector = given(r'cylinder (\d+), head (\d+), sector (\d+)', text)
+    at, = given(r'offset (\d+) of the file', text)
+    order = [(a, b) for a in range(c + 1) for b in range(heads)]
+    lba = order.index((c, h)) * sectors + sector - 1
+    track, rest = divmod((at - header) // 512, sectors)
+    return [lba, header + 512 * lba, track // heads, track % heads, rest + 1]
+
+
+@solver('stride')
+def stride(text):
+    from fractions import Fraction
+    a, b, c = given(r'A has (\d+) tickets, B (\d+), C (\d+)', text)
+    had, order = {'A': 0, 'B': 0, 'C': 0}, []
+    share = dict(A=a, B=b, C=c)
+    for _ in range(10):         # who has had least for its tickets
+        order.append(min('ABC', key=lambda x: (Fraction(had[x], share[x]), x)))
+        had[order[-1]] += 1
+    return [' '.join(order), had['A'], 1000 * a // (a + b + c), 1000 * a // (a + b)]
+
+
+@solver('consolidate')
+def consolidate(text):
+    from fractions import Fraction
+    from math import ceil, floor
+    n, load = given(r'(\d+) servers are busy (\d+) %', text)
+    overhead, most = given(r'adds (\d+) % .* busier than (\d+) %', text)
+    idle, busy = given(r'takes (\d+) W .* (\d+) W when', text)
+    work = n * Fraction(load, 100) * Fraction(100 + overhead, 100)
+    hosts = ceil(work / Fraction(most, 100))
+    return [hosts, floor(100 * work / hosts), floor(n * (idle + Fraction(load, 100) * (busy - idle))),
+            floor(hosts * idle + work * (busy - idle))]
+
+
+@solver('precopy')
+def precopy(text):
+    pages, = given(r'A guest of (\d+) pages', text)
+    bandwidth, rate = given(r'carries (\d+) pages .* writes to (\d+) different', text)
+    stop, = given(r'at most (\d+) pages are left', text)
+    rounds = [pages]
+    while rounds[-1] > stop:
+        rounds.append(rounds[-1] * rate // bandwidth)
+    return [len(rounds) - 1, rounds[-1], rounds[-1] * 10**6 // bandwidth, sum(rounds)]
+
+
+@solver('balloon')
+def balloon(text):
+    host, own = given(r'has (\d+) MiB, of which the monitor needs (\d+)', text)
+    promised = given(r'promised (\d+), (\d+) and (\d+)', text)
+    used = given(r'use (\d+), (\d+) and (\d+)', text)
+    over = max(0, sum(promised) + own - host)
+    return [100 * sum(promised) // (host - own), over,
+            max(0, over - sum(promised) + sum(used))]
+
+
+@solver('storm')
+def storm(text):
+    handler, exits, cost = given(r'takes (\d+) ns, and each interrupt costs (\d+) exits of (\d+) ns', text)
+    work, = given(r'takes (\d+) ns of work', text)
+    arrive, = given(r'(\d+) packets a second arrive', text)
+    batch, = given(r'one interrupt for (\d+) packets', text)
+    each = handler + exits * cost
+    return [10**9 // (each + work), 100 * exits * cost // (each + work),
+            int(10**9 // arrive < each), batch * 10**9 // (each + batch * work)]
+
+
 # ---- the frame ----
 
 def exercise(vitrine, *args):
