@@ -218,6 +218,8 @@ static void mistakes(void **state)
     assert_int_equal(expr_eval(deep, &machine, &v, &at, why, sizeof why), -EINVAL);
     assert_int_equal(expr_check("u8[0xffff]", &machine, &at, why, sizeof why), 0);
     assert_int_equal(expr_check("u8[0xffff", &machine, &at, why, sizeof why), -EINVAL);
+    assert_int_equal(expr_check("&*2 == &u8[2]", &machine, &at, why, sizeof why), 0);
+    assert_int_equal(expr_check("&3", &machine, &at, why, sizeof why), -EINVAL);
 }
 
 static void several(void **state)

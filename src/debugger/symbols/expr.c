@@ -112,7 +112,7 @@ size_t name_length(const char *at)
 static struct value word_at(struct parser *p, bool physical, bool is_signed, unsigned bytes,
                             uint64_t at)
 {
-    if (p->skipping || p->err)
+    if (p->err)
         return plain(0);
     return (struct value){ .in_memory = true, .at = at, .word = { bytes, is_signed, physical } };
 }
