@@ -33,9 +33,9 @@ $(BUILD)/lab/common/wire.o: src/lab/wire.c
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # $(call lab_monitor,NN,lab/NN-name).  A file `objects` of the lab names objects of the project
-# that its submissions are linked with.
+# that its submissions are linked with; oracle.c, if there is one, belongs to the stand-in.
 define lab_monitor
-$(BUILD)/lab/$1/standin.o: $2/standin.c
+$(BUILD)/lab/$1/standin.o $(BUILD)/lab/$1/oracle.o: $(BUILD)/lab/$1/%.o: $2/%.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) -MMD -MP -c -o $$@ $$<
 $(BUILD)/lab/$1/main.o: $2/server.c
@@ -45,6 +45,7 @@ $(BUILD)/lab/$1/server.o: $(BUILD)/lab/$1/main.o $(LAB_PART) \
     $(BUILD)/lab/common/wire.o $(patsubst %,$(BUILD)/obj/%,$(shell cat $2/objects 2>/dev/null))
 	ld -r -o $$@ $$^
 $(BUILD)/lab/$1/monitor: $(BUILD)/obj/cmd/main.o $(BUILD)/lab/$1/standin.o $(LAB_ASK) \
+    $(patsubst $2/%.c,$(BUILD)/lab/$1/%.o,$(wildcard $2/oracle.c)) \
     $(BUILD)/libvitrine.a
 	$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ $$(LDLIBS)
 endef

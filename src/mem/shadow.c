@@ -122,6 +122,7 @@ static int origin(unsigned levels, unsigned level, const struct walk *w)
 /* The rights of the first n guest entries, as ROLE_ bits. */
 static uint32_t rights_of(unsigned levels, const struct walk *w, unsigned n)
 {
+    /* lab 5 begin: (void)levels, (void)w, (void)n; return 0; */
     uint32_t rights = ROLE_W | ROLE_U | ROLE_X;
 
     for (unsigned i = levels == 3 ? 1 : 0; i < n; i++) {    /* a PDPTE has none */
@@ -129,11 +130,13 @@ static uint32_t rights_of(unsigned levels, const struct walk *w, unsigned n)
         rights &= (e & PTE_W ? ROLE_W : 0) | (e & PTE_U ? ROLE_U : 0) | (e & PTE_NX ? 0 : ROLE_X);
     }
     return rights;
+    /* lab 5 end */
 }
 
 /* What the leaf for this walk may allow: W only once D is set. */
 static uint32_t leaf_rights(uint32_t mode, unsigned levels, const struct walk *w)
 {
+    /* lab 5 begin: (void)mode, (void)levels, (void)w; return 0; */
     uint32_t rights = rights_of(levels, w, w->depth);
 
     if (mode & ROLE_EVERY_WRITE)
@@ -141,12 +144,14 @@ static uint32_t leaf_rights(uint32_t mode, unsigned levels, const struct walk *w
     if (!w->dirty)
         rights &= ~ROLE_W;
     return rights;
+    /* lab 5 end */
 }
 
 /* The shadow page at `level` (3 to 1) on the way to gla. */
 static struct key key_for(uint32_t mode, unsigned levels, gla_t gla, unsigned level,
                           const struct walk *w)
 {
+    /* lab 5 begin: (void)(mode + levels + gla + level), (void)w; return (struct key){ 0 }; */
     int i = origin(levels, level, w);
     struct key k = { .role = ROLE_LEVEL(level) };
 
@@ -162,12 +167,14 @@ static struct key key_for(uint32_t mode, unsigned levels, gla_t gla, unsigned le
     if (levels == 2 && level == 1)
         k.role |= ROLE_QUADRANT(gla >> 21 & 1);
     return k;
+    /* lab 5 end */
 }
 
 /* ---- filling ---- */
 
 static uint64_t make_leaf(struct shadow *s, uint32_t rights, const struct walk *w)
 {
+    /* lab 5 begin: (void)s, (void)rights, (void)w; return 0; */
     const struct gmem_region *r = gmem_find(s->gmem, w->gpa);
     gpa_t page = w->gpa & PAGE_MASK;
     uint64_t e = (rights & ROLE_U ? PTE_U : 0) | (rights & ROLE_X ? 0 : PTE_NX);
@@ -180,12 +187,14 @@ static uint64_t make_leaf(struct shadow *s, uint32_t rights, const struct walk *
     if (r->kind == GMEM_ROM)
         return e | SHADOW_ROM;
     return frame_is_protected(s, page) ? e : e | PTE_W;
+    /* lab 5 end */
 }
 
 /* The shadow page of this name, made if there is none; NULL if they have run out.  From
  * now on the guest must not write the table it is made from without our knowing. */
 static struct spage *get_page(struct shadow *s, struct key k)
 {
+    /* lab 5 begin: (void)s, (void)k; return NULL; */
     struct spage *p = spage_find(s, k);
 
     if (p)
@@ -194,12 +203,14 @@ static struct spage *get_page(struct shadow *s, struct key k)
     if (p && !(k.role & ROLE_DIRECT) && !frame_is_unsync(s, k.gpa))
         frame_protect(s, k.gpa);
     return p;
+    /* lab 5 end */
 }
 
 /* Make the way to gla as the walk says; false if shadow pages have run out.  The hardware
  * tells of the new entry (SHADOW_FILL) when it comes back to gla and meets it. */
 static bool fill(struct shadow *s, gla_t gla, bool user, const struct walk *w)
 {
+    /* lab 5 begin: (void)s, (void)gla, (void)user, (void)w; return false; */
     unsigned levels = guest_levels(s);
     uint32_t mode = view_mode(s, user);
     struct spage *p = get_page(s, root_key(s, user));
@@ -223,6 +234,7 @@ static bool fill(struct shadow *s, gla_t gla, bool user, const struct walk *w)
     entry_set_leaf(s, p, table_index(gla, 1), make_leaf(s, leaf_rights(mode, levels, w), w));
     s->stats.fills++;
     return true;
+    /* lab 5 end */
 }
 
 /* The walk wrote A and D into tables.  Where the same page is also shadowed as
@@ -250,20 +262,25 @@ static void drop_frame(struct shadow *s, gpa_t gpa)
 /* Tables out of sync are believed no longer. */
 static void resync(struct shadow *s)
 {
+    /* lab 5 begin: (void)s; */
     while (s->n_unsync)
         drop_frame(s, s->unsync[--s->n_unsync]);
+    /* lab 5 end */
 }
 
 static void take_out_of_sync(struct shadow *s, gpa_t gpa)
 {
+    /* lab 5 begin: (void)s, (void)gpa; */
     if (s->n_unsync == MAX_UNSYNC)
         resync(s);
     s->unsync[s->n_unsync++] = gpa & PAGE_MASK;
     s->stats.pt_writes++;
+    /* lab 5 end */
 }
 
 enum shadow_verdict shadow_fault(struct shadow *s, gla_t gla, unsigned access, struct walk *w)
 {
+    /* lab 5 begin: (void)s, (void)gla, (void)access, (void)w; return SHADOW_FAILED; */
     enum shadow_verdict verdict = SHADOW_FILLED;
     struct paging pg = s->pg;
     bool user = walk_is_user(access);
@@ -292,6 +309,7 @@ enum shadow_verdict shadow_fault(struct shadow *s, gla_t gla, unsigned access, s
      * being written may get protected once more; the next fault sees to that. */
     shadow_drop_all(s);
     return fill(s, gla, user, w) ? verdict : SHADOW_FAILED;
+    /* lab 5 end */
 }
 
 /* ---- what the guest does to its translations ---- */
@@ -315,6 +333,7 @@ void shadow_set_paging(struct shadow *s, const struct paging *pg)
 
 void shadow_switch(struct shadow *s, const struct paging *pg)
 {
+    /* lab 5 begin: (void)s, (void)pg; */
     bool cached = true;
 
     resync(s);
@@ -327,6 +346,7 @@ void shadow_switch(struct shadow *s, const struct paging *pg)
         s->stats.roots++;               /* the first fault will make it */
     s->flush = true;
     trace_emit(s->trace, TRACE_SHADOW_ROOT, pg->cr3, cached, 0);
+    /* lab 5 end */
 }
 
 /* INVLPG forgets the page, and whatever the hardware caches of the levels above
@@ -335,6 +355,7 @@ void shadow_switch(struct shadow *s, const struct paging *pg)
  * A table that has no shadow left is in step again: protected when next used. */
 void shadow_invlpg(struct shadow *s, gla_t gla)
 {
+    /* lab 5 begin: (void)s, (void)gla; */
     for (size_t i = s->n_unsync; i-- > 0;) {
         size_t entries = frame_forget_page(s, s->unsync[i], table_index(gla, 1));
         if (entries)
@@ -342,6 +363,7 @@ void shadow_invlpg(struct shadow *s, gla_t gla)
         if (!frame_is_table(s, s->unsync[i]))
             s->unsync[i] = s->unsync[--s->n_unsync];
     }
+    /* lab 5 end */
 }
 
 void shadow_forget(struct shadow *s, gpa_t gpa, uint64_t len)

@@ -13,6 +13,31 @@
  * A page fault of the shadowed guest is *true* (the guest's own tables forbid
  * it: reflect) or *hidden* (ours to repair: fill, retry).
  *
+ * The whole contract, which any solution of lab 5 keeps.  The shadow must
+ *
+ *   1. allow an access only if the guest's walk allows it, and lead it to the
+ *      same page: W, U, NX of all levels, CR0.WP, SMEP and SMAP;
+ *   2. let a page be written only while its D bit is set, and map it only
+ *      while all A bits on the way are: the first use faults, and the walk of
+ *      that fault sets them;
+ *   3. judge a fault by the guest's tables as they are at that moment, and tell
+ *      a true one with the error code of the guest's walk;
+ *   4. have nothing old left after an INVLPG of a page (of a large page: any
+ *      address in it), and after a load of CR3 or a change of paging mode
+ *      nothing old at all, global pages included;
+ *   5. be true at once where nothing was present: of such an entry a processor
+ *      has nothing cached, so the guest owes no INVLPG for it;
+ *   6. get on: an instruction that needs ten pages, or writes the tables it
+ *      needs itself, ends after so many faults as it needs entries;
+ *   7. have the hardware's TLB dropped (shadow_take_flush) when the processor
+ *      might still use what the shadow has no more.
+ *
+ * It may: keep old translations until the guest invalidates them (a shadow is
+ * a large TLB), or find out earlier; write-protect the guest's tables or not;
+ * fill ahead (2 holds for what is filled ahead, too); forget anything at any
+ * time, at the price of faults; share tables between address spaces or not;
+ * keep shadows of address spaces that are away, or make them anew.
+ *
  * What an entry looks like, and how the processor follows it, is shadow_walk.h's.
  */
 #ifndef MEM_SHADOW_H

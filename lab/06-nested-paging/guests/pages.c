@@ -266,7 +266,7 @@ int main(void)
         { "walk", test_walk },
     };
     char test[16];
-    seed = option_number("seed", 1);
+    seed = option_number("seed=", 1);
     option("test=", test, sizeof test);
     extern char image_end[];
     if ((ulong)image_end > FIRST)
