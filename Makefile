@@ -454,7 +454,7 @@ $(BUILD)/libvitrine.a: $(OBJECTS)
 $(BUILD)/obj/cpu/soft/%.o: OPT += -fno-tree-slp-vectorize
 # Functions begin with a cache line where guests spend their time: else a change anywhere moves
 # all behind it, and some guest gets 4 % slower or faster.
-$(BUILD)/obj/cpu/soft/%.o $(BUILD)/obj/mem/%.o: OPT += -falign-functions=64
+$(BUILD)/obj/cpu/soft/%.o $(BUILD)/obj/mem/%.o $(BUILD)/obj/vm/%.o $(BUILD)/obj/base/%.o $(BUILD)/obj/cpu/%.o: OPT += -falign-functions=64
 
 $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
