@@ -938,7 +938,7 @@ static void the_time_stamp_goes_back(void **st)
     struct guest *g = START(0xf4);
     struct bytes_out o = save(g);
     uint64_t then = state(g).tsc;
-    usleep(50000);
+    usleep(500000);
     uint64_t later = state(g).tsc;
     bool back = false;
     for (unsigned tries = 0; tries < 20 && !back; tries++) {    /* a busy host may let time pass */
