@@ -198,6 +198,7 @@ debugger := \
     debugger/trace/store_search.c \
     debugger/trace/stuck_text.c \
     debugger/trace/text.c \
+    debugger/trace/repeats.c \
     debugger/trace/why.c \
     debugger/report/explain.c \
     debugger/report/explain_chain.c \
@@ -415,6 +416,7 @@ UNIT_TESTS := \
     test_vclock \
     test_trace_file \
     test_stat \
+    test_repeats \
     test_trace_text \
     test_filter \
     test_report \

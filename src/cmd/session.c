@@ -42,6 +42,7 @@
 #include "debugger/symbols/symbols.h"
 #include "debugger/trace/drain.h"
 #include "debugger/trace/file.h"
+#include "debugger/trace/repeats.h"
 #include "debugger/trace/ring.h"
 #include "debugger/trace/text.h"
 #include "vm/host_io.h"
@@ -73,6 +74,7 @@ struct session {
     struct symbols      *symbols;
     struct lines        *lines;     /* until they are given to `symbols` */
     struct trace_text    text;
+    struct trace_repeats repeats;       /* --trace - */
     struct recorder     *recorder;      /* --record */
     struct host_io       io;            /* input and sleep */
 };
@@ -109,12 +111,13 @@ static void ignore_signals(void)
 
 /* ---- the trace: who reads the ring ---- */
 
-/* --trace -: events as text while they happen, between the lines that the guest prints. */
+/* --trace -: events as text while they happen, between the lines that the guest prints.  What a
+ * guest that polls does again and again is counted: it would fill the disk. */
 static void print_events(void *arg, const struct trace_event *e, size_t n)
 {
     struct session *s = arg;
     for (size_t i = 0; i < n; i++)
-        trace_text_line(&s->text, &e[i], stdout);
+        trace_repeats_line(&s->repeats, &s->text, &e[i], stdout);
     terminal_send(s->terminal);
 }
 
@@ -243,6 +246,7 @@ static int close_trace(struct session *s)
     if (!s->trace)
         return 0;
     trace_drain_detach(&s->drain);
+    trace_repeats_end(&s->repeats, &s->text, stdout);
     if (s->writer) {
         keep_words(s);
         err = trace_writer_close(s->writer);

@@ -33,6 +33,7 @@
 #include "debugger/trace/file.h"
 #include "debugger/trace/filter.h"
 #include "debugger/trace/futures.h"
+#include "debugger/trace/repeats.h"
 #include "debugger/trace/store.h"
 #include "debugger/trace/text.h"
 #include "debugger/trace/why.h"
@@ -41,7 +42,7 @@
 /* What is done with the events: one of these. */
 enum action {
     /* each event as it comes */
-    AS_TEXT, AS_JSON,
+    AS_TEXT, AS_FOLDED, AS_JSON,
     /* all events, and then what came of them */
     AS_STAT, AS_STORY, AS_HISTOGRAM,
     /* without a pass of ours: one event, none, or how many */
@@ -67,6 +68,7 @@ static const char usage[] =
     "\nPrints, filters and explains a trace made by `vitrine run --trace FILE GUEST`.\n"
     "\nwhat to do with it:\n"
     "  --text         one aligned line per event (the default)\n"
+    "  --fold         the same, and rounds of events that come again are counted\n"
     "  --json         one JSON object per line\n"
     "  --stat         the table of exits: count, share, times\n"
     "  --why SEQ      the chain of causes that led to event SEQ\n"
@@ -118,15 +120,15 @@ static int parse_number(const char *text, uint64_t *n)
 }
 
 /* Numbers of the long options, above all characters. */
-enum { OPT_TEXT = 256, OPT_JSON, OPT_STAT, OPT_STORY, OPT_WHY, OPT_INFO, OPT_KIND, OPT_EXIT,
-       OPT_FROM,
-       OPT_TO, OPT_SYMBOLS, OPT_KINDS, OPT_MARKDOWN, OPT_COUNT, OPT_HISTOGRAM,
+enum { OPT_TEXT = 256, OPT_FOLD, OPT_JSON, OPT_STAT, OPT_STORY, OPT_WHY, OPT_INFO, OPT_KIND,
+       OPT_EXIT, OPT_FROM, OPT_TO, OPT_SYMBOLS, OPT_KINDS, OPT_MARKDOWN, OPT_COUNT, OPT_HISTOGRAM,
        OPT_FIELDS, OPT_EXPORT, OPT_OUTPUT, OPT_TIMING,
        OPT_HELP };
 
 /* There are no short options.  parse_option() has a case for each row.  [getopt_long(3)] */
 static const struct option long_options[] = {
     { "text",    no_argument,       NULL, OPT_TEXT },
+    { "fold",    no_argument,       NULL, OPT_FOLD },
     { "json",    no_argument,       NULL, OPT_JSON },
     { "stat",    no_argument,       NULL, OPT_STAT },
     { "why",     required_argument, NULL, OPT_WHY },
@@ -164,6 +166,7 @@ static int parse_option(struct options *o, int c)
 {
     switch (c) {
     case OPT_TEXT:     o->action = AS_TEXT; return 0;
+    case OPT_FOLD:     o->action = AS_FOLDED; return 0;
     case OPT_JSON:     o->action = AS_JSON; return 0;
     case OPT_STAT:     o->action = AS_STAT; return 0;
     case OPT_STORY:    o->action = AS_STORY; return 0;
@@ -222,8 +225,8 @@ static void list_fields(void)
         printf("%-12s %s\n", trace_field_at(i)->name, trace_field_at(i)->about);
 }
 
-/* One look into one trace: what each event is handed to.  Of the last four only the one
- * that the action needs is made; the others are NULL. */
+/* One look into one trace: what each event is handed to.  Of the pointers from `stat` on only
+ * those that the action needs are made; the others are NULL. */
 struct job {
     const struct options *o;
     struct store         *store, *timing;
@@ -232,6 +235,7 @@ struct job {
     struct exit_stat     *stat;
     struct story         *story;
     struct histogram     *histogram;
+    struct trace_repeats  repeats;      /* --fold */
     struct futures       *futures;      /* only events of the story are looked at; NULL: all */
 };
 
@@ -266,6 +270,7 @@ static bool do_event(void *arg, uint64_t index, const struct trace_event *found)
     case AS_STAT:      stat_add(j->stat, e); break;
     case AS_STORY:     story_add(j->story, e); break;
     case AS_HISTOGRAM: histogram_add(j->histogram, e); break;
+    case AS_FOLDED:    trace_repeats_line(&j->repeats, store_text(j->store), e, stdout); break;
     case AS_JSON:      trace_text_json(store_text(j->store), e, stdout); break;
     default:           trace_text_line(store_text(j->store), e, stdout); break;
     }
@@ -359,6 +364,7 @@ static bool prepare(struct job *j)
                                      store_text(j->store));
         return j->histogram;
     case AS_TEXT:
+    case AS_FOLDED:
         trace_text_head(stdout);
         return true;
     default:
@@ -377,6 +383,7 @@ static int do_each(struct job *j)
     }
     range_of(j, &from, &to);
     int damaged = store_each(j->store, j->filter, from, to, do_event, j);
+    trace_repeats_end(&j->repeats, store_text(j->store), stdout);
     if (j->stat)
         stat_print(stdout, j->stat, store_text(j->store)->symbols);
     if (j->histogram)
