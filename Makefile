@@ -325,6 +325,7 @@ exercise := \
     exercise/gift.c \
     exercise/list.c \
     exercise/tiny_guest.c \
+    exercise/tiny_listing.c \
     exercise/layers.c \
     exercise/classify.c \
     exercise/theorem.c \
@@ -333,11 +334,19 @@ exercise := \
     exercise/rv32.c \
     exercise/program.c \
     exercise/process_vm.c \
+    exercise/exits.c \
     exercise/walk.c \
     exercise/walk_2d.c \
     exercise/pic.c \
     exercise/pit.c \
-    exercise/share.c
+    exercise/storm.c \
+    exercise/disk.c \
+    exercise/balloon.c \
+    exercise/stride.c \
+    exercise/credit.c \
+    exercise/consolidate.c \
+    exercise/precopy.c \
+    exercise/qos.c
 cmd := \
     cmd/lab.c \
     cmd/exercise.c \

@@ -18,6 +18,8 @@ const struct exercise exercises[] = {
       "slides/03-popek-goldberg.md" },
     {  6, "process-vm", "One program on four machines", 30,
       make_process_vm, "src/exercise/stack_translate.c, src/exercise/rv32.c" },
+    {  7, "exits", "How often will this guest exit?", 15, make_exits,
+      "EXIT_LIST in src/cpu/exit.h; `vitrine stat FILE.trace`" },
     {  9, "walk-32", "Walk a page table by hand: 32-bit paging", 15, make_walk_32,
        "src/mem/walk.c; SDM 3A \"32-Bit Paging\"" },
     { 10, "walk-pae", "Walk a page table by hand: PAE paging", 15, make_walk_pae,
@@ -37,10 +39,14 @@ const struct exercise exercises[] = {
       "Waldspurger, \"Memory Resource Management in VMware ESX Server\"" },
     { 20, "stride", "Stride scheduling: shares of a processor", 15, make_stride,
       "Waldspurger and Weihl, \"Stride Scheduling\"" },
+    { 21, "credit", "A credit scheduler, with weights, a boost and a cap", 20, make_credit,
+      "Cherkasova, Gupta and Vahdat, \"Comparison of the Three CPU Schedulers in Xen\"" },
     { 22, "consolidate", "Consolidation and utilization", 10, make_consolidate,
       "`vitrine exercise 20`" },
     { 23, "precopy", "Live migration: the rounds of pre-copy", 15, make_precopy,
       "src/mem/dirty.h" },
+    { 24, "qos", "Quality of service: reservation, limit and shares", 10, make_qos,
+      "`vitrine exercise 20`, `vitrine exercise 21`" },
 };
 const size_t n_exercises = NELEM(exercises);
 

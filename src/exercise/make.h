@@ -8,21 +8,24 @@
 
 struct sheet;
 
-void make_layers(struct sheet *s);          /* layers.c   */
-void make_classify(struct sheet *s);        /* classify.c */
-void make_theorem(struct sheet *s);         /* theorem.c  */
-void make_process_vm(struct sheet *s);      /* process_vm.c */
-void make_walk_32(struct sheet *s);         /* walk.c     */
+void make_layers(struct sheet *s);          /* layers.c      */
+void make_classify(struct sheet *s);        /* classify.c    */
+void make_theorem(struct sheet *s);         /* theorem.c     */
+void make_process_vm(struct sheet *s);      /* process_vm.c  */
+void make_exits(struct sheet *s);           /* exits.c       */
+void make_walk_32(struct sheet *s);         /* walk.c        */
 void make_walk_pae(struct sheet *s);
 void make_walk_64(struct sheet *s);
-void make_walk_2d(struct sheet *s);         /* walk_2d.c  */
-void make_pic(struct sheet *s);             /* pic.c      */
-void make_pit(struct sheet *s);             /* pit.c      */
-void make_storm(struct sheet *s);           /* share.c    */
-void make_disk(struct sheet *s);
-void make_balloon(struct sheet *s);
-void make_stride(struct sheet *s);
-void make_consolidate(struct sheet *s);
-void make_precopy(struct sheet *s);
+void make_walk_2d(struct sheet *s);         /* walk_2d.c     */
+void make_pic(struct sheet *s);             /* pic.c         */
+void make_pit(struct sheet *s);             /* pit.c         */
+void make_storm(struct sheet *s);           /* storm.c       */
+void make_disk(struct sheet *s);            /* disk.c        */
+void make_balloon(struct sheet *s);         /* balloon.c     */
+void make_stride(struct sheet *s);          /* stride.c      */
+void make_credit(struct sheet *s);          /* credit.c      */
+void make_consolidate(struct sheet *s);     /* consolidate.c */
+void make_precopy(struct sheet *s);         /* precopy.c     */
+void make_qos(struct sheet *s);             /* qos.c         */
 
 #endif

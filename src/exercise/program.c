@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "exercise/tiny_listing.h"
+
 const char *const operator_signs[N_OPERATORS] = { "+", "-", "^", "*" };
 
 static uint32_t apply(enum operator o, uint32_t a, uint32_t b)
@@ -157,75 +159,49 @@ void program_for_rv32(const struct program *p, struct rv32_code *out, program_li
 
 /* ---- a PC in real mode ---- */
 
-struct pc_writer {
-    struct tiny_code *code;
-    program_line_fn  *put;
-    void             *arg;
-};
-
-static void pc_add(struct pc_writer *w, const char *text, const void *bytes, size_t n)
-{
-    char line[80];
-    snprintf(line, sizeof line, "%04x:  %s", TINY_CODE + w->code->n, text);
-    if (w->put)
-        w->put(w->arg, line);
-    tiny_code_add(w->code, bytes, n);
-}
-
 /* mov $v, %reg: 66 B8+reg imm32. */
-static void pc_mov(struct pc_writer *w, unsigned reg, const char *name, uint32_t v)
+static void pc_mov(struct tiny_listing *w, unsigned reg, const char *name, uint32_t v)
 {
     uint8_t bytes[6] = { 0x66, (uint8_t)(0xb8 + reg) };
-    char text[40];
     memcpy(bytes + 2, &v, 4);
-    snprintf(text, sizeof text, "mov $%u, %%%s", v, name);
-    pc_add(w, text, bytes, sizeof bytes);
+    tiny_insn(w, bytes, sizeof bytes, "mov $%u, %%%s", v, name);
 }
 
 /* %eax = %eax OP reg. */
-static void pc_update(struct pc_writer *w, enum operator o, unsigned reg, const char *name)
+static void pc_update(struct tiny_listing *w, enum operator o, unsigned reg, const char *name)
 {
     static const struct { const char *name; uint8_t opcode; } ops[N_OPERATORS] = {
         { "add", 0x01 }, { "sub", 0x29 }, { "xor", 0x31 }, { "imul", 0xaf },
     };
-    char text[40];
-    snprintf(text, sizeof text, "%s %%%s, %%eax", ops[o].name, name);
-    if (o == OP_MUL)
-        pc_add(w, text, (uint8_t[]){ 0x66, 0x0f, 0xaf, (uint8_t)(0xc0 | reg) }, 4);
-    else
-        pc_add(w, text, (uint8_t[]){ 0x66, ops[o].opcode, (uint8_t)(0xc0 | reg << 3) }, 3);
-}
-
-/* A short jump to `to`, an offset in the code. */
-static void pc_jump(struct pc_writer *w, const char *name, uint8_t opcode, unsigned to)
-{
-    char text[40];
-    snprintf(text, sizeof text, "%s %04x", name, TINY_CODE + to);
-    pc_add(w, text, (uint8_t[]){ opcode, (uint8_t)(to - (w->code->n + 2)) }, 2);
+    uint8_t multiply[] = { 0x66, 0x0f, 0xaf, (uint8_t)(0xc0 | reg) };
+    uint8_t other[] = { 0x66, ops[o].opcode, (uint8_t)(0xc0 | reg << 3) };
+    bool is_mul = o == OP_MUL;
+    tiny_insn(w, is_mul ? multiply : other, is_mul ? sizeof multiply : sizeof other,
+              "%s %%%s, %%eax", ops[o].name, name);
 }
 
 void program_for_pc(const struct program *p, struct tiny_code *out, program_line_fn *put, void *arg)
 {
     enum { ECX = 1, EBX = 3 };
-    struct pc_writer w = { out, put, arg };
+    struct tiny_listing w = { out, put, arg };
     out->n = 0;
     pc_mov(&w, 0, "eax", p->x);
     pc_mov(&w, ECX, "ecx", p->n);
     pc_mov(&w, EBX, "ebx", p->k);
     unsigned again = out->n, odd = (p->a == OP_MUL ? 4 : 3) + 3 + 2;
-    pc_add(&w, "test $1, %cl", "\xf6\xc1\x01", 3);
-    pc_jump(&w, "jz", 0x74, out->n + 2 + odd);
+    tiny_insn(&w, "\xf6\xc1\x01", 3, "test $1, %%cl");
+    tiny_jump(&w, "jz", 0x74, out->n + 2 + odd);
     pc_update(&w, p->a, EBX, "ebx");
     pc_update(&w, p->b, ECX, "ecx");
-    pc_jump(&w, "jmp", 0xeb, out->n + 2 + 3);
+    tiny_jump(&w, "jmp", 0xeb, out->n + 2 + 3);
     pc_update(&w, p->c, ECX, "ecx");
-    pc_add(&w, "dec %ecx", "\x66\x49", 2);
-    pc_jump(&w, "jnz", 0x75, again);
+    tiny_insn(&w, "\x66\x49", 2, "dec %%ecx");
+    tiny_jump(&w, "jnz", 0x75, again);
     for (unsigned i = 0; i < 4; i++) {
-        pc_add(&w, "out %al, $0xe9", "\xe6\xe9", 2);
+        tiny_insn(&w, "\xe6\xe9", 2, "out %%al, $0xe9");
         if (i < 3)
-            pc_add(&w, "shr $8, %eax", "\x66\xc1\xe8\x08", 4);
+            tiny_insn(&w, "\x66\xc1\xe8\x08", 4, "shr $8, %%eax");
     }
-    pc_add(&w, "cli", "\xfa", 1);
-    pc_add(&w, "hlt", "\xf4", 1);
+    tiny_insn(&w, "\xfa", 1, "cli");
+    tiny_insn(&w, "\xf4", 1, "hlt");
 }

@@ -175,6 +175,57 @@ def process_vm(text):
     return [x, executed, blocks, entered, cost, insns, retired, exits, 2, 3]
 
 
+# ---- exits of a program in real mode ----
+
+@solver('exits')
+def exits(text):
+    code = listing(text, 'This is all the software')
+    places, at, reg, zero = list(code), 0, {'%sp': 0x8000}, False
+    touched, ports, cpuids, nothing = set(), 0, 0, 0
+
+    def touch(address):
+        nonlocal nothing
+        if 0xd0000 <= address < 0xe0000:
+            nothing += 1
+        else:
+            touched.add(address >> 12)
+    value = lambda w: int(w[1:], 0) if w[0] == '$' else reg[w]
+    while True:
+        touch(int(places[at], 16))
+        op, *arg = code[places[at]]
+        at += 1
+        if op == 'hlt':
+            return [ports, cpuids, len(touched), nothing, ports + cpuids + len(touched) + nothing + 1,
+                    ports + cpuids + nothing + 1]
+        if op == 'out':
+            ports += 1
+        elif op == 'rep':
+            ports += reg['%cx']
+            for i in range(reg['%cx']):
+                touch(reg['%si'] + i)
+        elif op == 'cpuid':
+            cpuids += 1
+        elif op == 'mov' and '(' in arg[1]:
+            touch((16 * reg['%es'] if '%es' in arg[1] else 0) + reg[re.search(r'\((%\w+)\)', arg[1])[1]])
+        elif op == 'mov':
+            reg[arg[1]] = value(arg[0]) if arg[0] in reg or arg[0][0] == '$' else None
+        elif op == 'add':
+            reg[arg[1]] += value(arg[0])
+        elif op in ('pushf', 'popf'):
+            touch(0x7ffe)
+        elif op == 'dec':
+            reg[arg[0]] -= 1
+            zero = reg[arg[0]] == 0
+        elif op == 'loop':
+            reg['%cx'] -= 1
+            if reg['%cx']:
+                at = places.index(arg[0])
+        elif op == 'jnz' and not zero:
+            at = places.index(arg[0])
+        else:
+            assert op in ('jnz', 'xor', 'cli', 'rdtsc'), op
+
+
 # ---- page walks ----
 
 def walk(text, shifts, width, bytes_, nx):
@@ -325,6 +376,45 @@ def stride(text):
         order.append(min('ABC', key=lambda x: (Fraction(had[x], share[x]), x)))
         had[order[-1]] += 1
     return [' '.join(order), had['A'], 1000 * a // (a + b + c), 1000 * a // (a + b)]
+
+
+@solver('credit')
+def credit(text):
+    weight = dict(zip('ABC', given(r'weights are (\d+), (\d+) and (\d+)', text)))
+    sleeps, wakes = given(r'to sleep before tick (\d+) and wakes before tick (\d+)', text)
+    queue, have, order, boosted = list('ABC'), dict(A=0, B=0, C=0), [], None
+    for tick in range(12):
+        if tick == sleeps:
+            queue.remove('C')
+        if tick == wakes:
+            boosted = have['C'] > 0
+            queue = ['C'] + queue if boosted else queue + ['C']
+        if tick % 3 == 0:
+            have |= {x: min(300, have[x] + 300 * weight[x] // sum(weight[y] for y in queue)) for x in queue}
+        x = next((x for x in queue if have[x] > 0), queue[0])
+        have[x] -= 100
+        queue = [y for y in queue if y != x] + [x]
+        order.append(x)
+    return [' '.join(order), 'yes' if boosted else 'no', order[wakes:].index('C'),
+            1000 * weight['A'] // sum(weight.values()), 800 * weight['B'] // (weight['B'] + weight['C'])]
+
+
+@solver('qos')
+def qos(text):
+    from fractions import Fraction
+    from math import floor
+    mhz, = given(r'has (\d+) MHz', text)
+    rows = [tuple(map(int, r)) for r in re.findall(r'^ +[ABC] +(\d+) +(\d+) +(\d+) +(\d+)$', text, re.M)]
+    new, = given(r'reservation of (\d+) MHz', text)
+    gets = lambda p, row: max(min(row[1], row[3]), min(p * row[0], row[2], row[3]))
+    turns = sorted({Fraction(f(row), row[0]) for row in rows
+                    for f in (lambda r: min(r[1], r[3]), lambda r: min(r[2], r[3]))} | {Fraction(0)})
+    for low, high in zip(turns, turns[1:]):     # between two turns all is linear in the price
+        a, b = (sum(gets(p, row) for row in rows) for p in (low, high))
+        if a <= mhz <= b and a < b:
+            price = low + (high - low) * Fraction(mhz - a, b - a)
+    return [floor(gets(price, row)) for row in rows] + \
+        ['yes' if sum(row[1] for row in rows) + new <= mhz else 'no']
 
 
 @solver('consolidate')
