@@ -135,8 +135,8 @@ static void ask(struct sheet *s)
     sheet_ask_number(s, of[EXIT_IDX_MMIO], "How many are accesses to memory where no RAM is?");
     sheet_because(s, "Addresses of devices, and those where nothing answers, are never mapped: "
                   "each access goes to the monitor, the tenth to a page as well as the first. "
-                  "The VGA's text is no such case: nothing happens when it is written, so the monitor "
-                  "maps it like RAM, and looks at it when it draws the screen.");
+                  "The VGA's text is no such case: nothing happens when it is written, so the "
+                  "monitor maps it like RAM, and looks at it when it draws the screen.");
     sheet_ask_number(s, run.exits, "How many exits are there in all, the last HLT counted?");
     sheet_because(s, "The four numbers above, and 1.");
     sheet_ask_number(s, run.exits - of[EXIT_IDX_EPT_VIOLATION], "And if the same program ran once "
