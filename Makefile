@@ -335,8 +335,10 @@ exercise := \
     exercise/program.c \
     exercise/process_vm.c \
     exercise/exits.c \
+    exercise/trace.c \
     exercise/walk.c \
     exercise/walk_2d.c \
+    exercise/shadow.c \
     exercise/pic.c \
     exercise/pit.c \
     exercise/storm.c \

@@ -226,6 +226,30 @@ def exits(text):
             assert op in ('jnz', 'xor', 'cli', 'rdtsc'), op
 
 
+# ---- a trace ----
+
+@solver('trace')
+def trace(text):
+    rows = [r.split(None, 1) for r in re.findall(r'^ +(\d+ +\d+ [0-9a-f]{4} .*)$', text, re.M)]
+    events = {}
+    for seq, rest in rows:
+        m = re.fullmatch(r'(\d+) \w{4} +(\d*) +([A-Z_]+) +(.*)', rest)
+        events[int(seq)] = int(m[1]), int(m[2] or 0), m[3], m[4]
+    last = lambda kind, what='': max(n for n, e in events.items() if e[2] == kind and what in e[3])
+    rise, inject, deliver = last('IRQ_LINE', 'level 1'), last('INJECT'), last('DELIVER')
+    between = [' '.join(events[n][2:]) for n in sorted(events) if rise < n < inject]
+    armed = last('IO_WRITE', 'port 0x40')
+    asleep = any('HLT' in events[n][3] for n in events if armed < n < rise)
+    why = (2 if any('IRQ_EOI' in b for b in between) else 3 if any('port 0x21' in b for b in between)
+           else 4 if asleep else 1 if any('IRQ_WINDOW' in b for b in between) else 5)
+    chain = inject
+    while events[chain][1] in events:
+        chain = events[chain][1]
+    exits = [e[3] for e in events.values() if e[2] == 'EXIT']
+    return [rise, events[deliver][0] - events[rise][0], why, chain, len(exits),
+            sum(re.match('IO |HLT', e) is not None for e in exits)]
+
+
 # ---- page walks ----
 
 def walk(text, shifts, width, bytes_, nx):
@@ -285,6 +309,50 @@ def walk_2d(text):
         return [r for level in range(walked) for r in one + [guest - level]] + one
     other = '2 MiB' if nested == '4 KiB' else '4 KiB'
     return [len(references(nested)), references(nested)[k - 1], len(references(other)), 4]
+
+
+# ---- shadow tables ----
+
+@solver('shadow')
+def shadow(text):
+    entry = {int(a, 16): int(e, 16) for a, e in re.findall(r'^ +(0x\w+):  (0x\w+)$', text, re.M)}
+    made, mapped, protected, unsync, words, exits, stale = {}, False, False, False, [], 0, 0
+    for step, what in re.findall(r'^ +(\d+)\. (.*)$', text, re.M):
+        word, n = None, numbers(what)
+        if 'INVLPG' in what:
+            exits += 1
+            if unsync:
+                made.pop(n[0], None)
+        elif 'CR3' in what:
+            exits += 1
+            if unsync:
+                made, unsync, protected = {}, False, False
+        elif 'entry of' in what:
+            if protected:
+                word, protected, unsync = 'table', False, True
+            else:
+                word = 'hit' if mapped else 'fill'
+            mapped, entry[n[1]] = True, n[0]
+        else:
+            at, write = n[0], what.startswith('write')
+            frame, writable = made.get(at, (None, False))
+            e = entry[at]
+            allowed = e & 1 and (e & 2 or not write)
+            if frame is not None and (writable or not write):
+                word = 'hit'
+                if not allowed or e & ~0xfff != frame:
+                    stale = int(step)
+            elif not allowed:
+                word = 'true'
+            else:
+                word = 'fill'
+                entry[at] = e = e | 0x20 | (0x40 if write else 0)
+                made[at] = e & ~0xfff, e & 0x42 == 0x42
+                protected = not unsync
+        if word:
+            words.append(word)
+            exits += word != 'hit'
+    return [' '.join(words), stale, exits, 0]
 
 
 # ---- interrupts and time ----
