@@ -68,8 +68,8 @@ enum layer { LAYER_BASE, LAYER_MEM, LAYER_CPU, LAYER_IO, LAYER_VM, N_LAYERS };
                                                                "state was loaded")                 \
     X(STUCK,        VM,   "how",      "where",      "since_ns", "the guest does the same again "  \
                                                                "and again")                        \
-    X(INVARIANT,    MEM,  "broken",   "at",         "found",   "in a lab: the monitor's tables "   \
-                                                               "are wrong for this address")
+    X(INVARIANT,    MEM,  "broken",   "at",         "found",   "in a lab: the student's part "    \
+                                                               "breaks its contract")
 
 enum trace_kind {
 #define X(kind, layer, a0, a1, a2, about) TRACE_##kind,

@@ -53,7 +53,7 @@ static const char usage[] =
     "  --sign KEY     results.json with what it was made from, signed with this private key\n"
     "  --key FILE     verify: the public key\n"
     "  --of FILE      verify: and is it this submission's?\n"
-    "  --few          try: only every third of the solutions\n"
+    "  --few          try: only four of the solutions\n"
     "  --help         this help\n"
     "\nexit status: 0 all points; 1 some are missing; 2 bad usage; 125 the host or a file was in\n"
     "the way\n"

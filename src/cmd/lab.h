@@ -15,7 +15,7 @@ struct lab {
     const char *verb, *file, *json, *answers, *compiler, *class_folder;
     const char *sign, *key, *of;    /* files: private key, public key, submission */
     uint64_t    seed;
-    bool        few;                /* try: one mutant in three */
+    bool        few;                /* try: only some mutants */
     unsigned    part, parts;        /* of a class: the part'th of so many, from 1 */
     struct lab_folders folders;
     struct lab_place   place;

@@ -21,8 +21,11 @@
 
 #define MAX_FIELDS 6
 
-static const char *const abouts[N_INVARIANTS] = {
-#define X(name, about) [INVARIANT_##name] = about,
+/* How the numbers of an INVARIANT event are told. */
+enum number_base { IN_HEX, IN_DECIMAL };
+static const struct { const char *at, *found; enum number_base base; const char *about; }
+invariants[N_INVARIANTS] = {
+#define X(name, at, found, base, about) [INVARIANT_##name] = { at, found, base, about },
     INVARIANT_LIST(X)
 #undef X
 };
@@ -315,10 +318,14 @@ static int judge_invariant(const struct lab_rule *r, const struct lab_run *refer
     int err = go_over(&p, r, run, take_invariant, f);
     const struct trace_event *e = err || !p.count ? NULL : store_at(run->trace, p.first);
     if (e && e->arg[0] < N_INVARIANTS) {
+        char found[24];
+        snprintf(found, sizeof found,
+                 invariants[e->arg[0]].base == IN_HEX ? "0x%" PRIx64 : "%" PRIu64, e->arg[2]);
         broken(f, p.first);
         snprintf(f->text, sizeof f->text,
-                 "for address 0x%" PRIx64 " (found: 0x%" PRIx64 "): %s; %" PRIu64 " times in all",
-                 e->arg[1], e->arg[2], abouts[e->arg[0]], p.count);
+                 "at %s 0x%" PRIx64 " (%s: %s): %s; %" PRIu64 " times in all",
+                 invariants[e->arg[0]].at, e->arg[1], invariants[e->arg[0]].found, found,
+                 invariants[e->arg[0]].about, p.count);
     }
     pass_close(&p);
     return err;

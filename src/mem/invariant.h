@@ -1,35 +1,66 @@
 /*
- * mem/invariant.h -- what must hold of the monitor's tables, by name.
+ * mem/invariant.h -- what must hold of a part that a student writes, by name.
  *
  * The first argument of TRACE_INVARIANT.  A monitor that is right never breaks one, and does not
  * look: that would cost too much.  The trusted monitors of the labs (lab/NN-name/) look each time
- * before the guest runs on, and write down the first page that is wrong.  doc/labs.md, "invariant".
+ * before the guest runs on, and write down what is wrong first.  doc/labs.md, "invariant".
  *
- * Each is about what the processor can use, which is less than what stands in some table: an
- * entry that no root leads to may say anything.
+ * Those of labs 5 and 6 are about tables that the processor can use, which is less than what
+ * stands in some table: an entry that no root leads to may say anything.  Those of lab 1 are about
+ * the order in which the run loop does things.
  */
 #ifndef MEM_INVARIANT_H
 #define MEM_INVARIANT_H
 
 #include "base/types.h"
 
-/*    name        one line: what is wrong if it is broken */
-#define INVARIANT_LIST(X)                                                                      \
-    X(PLACE,      "the monitor's tables lead to another page than the guest's")                \
-    X(RIGHTS,     "they allow an access that the guest's tables forbid")                       \
-    X(ACCESSED,   "they map a page while an A bit on the way to it is clear")                  \
-    X(DIRTY,      "they let a page be written while its D bit is clear")                       \
-    X(STALE,      "they still have what the guest has invalidated by INVLPG or MOV to CR3")    \
-    X(TRUE_FAULT, "the guest's tables forbid the access, and the guest was not told, or told " \
-                  "another error code")                                                        \
-    X(HIDDEN_FAULT, "the guest's tables allow the access, and the guest was told of a fault") \
-    X(ROM,        "they let a page of ROM be written")                                         \
-    X(UNASKED,    "they map pages that no EPT violation has asked for")                        \
-    X(MISCONFIGURED, "they have an entry that no processor accepts")                           \
-    X(REFERENCES, "a walk's list of references is not what the processor reads")
+/*    name          at: where      found: what was seen there
+ *    one line: what is wrong if it is broken */
+#define INVARIANT_LIST(X)                                                                         \
+    X(PLACE,        "address",     "the page", IN_HEX,                                            \
+      "the monitor's tables lead to another page than the guest's")                               \
+    X(RIGHTS,       "address",     "the entry", IN_HEX,                                           \
+      "they allow an access that the guest's tables forbid")                                      \
+    X(ACCESSED,     "address",     "the entry", IN_HEX,                                           \
+      "they map a page while an A bit on the way to it is clear")                                 \
+    X(DIRTY,        "address",     "the entry", IN_HEX,                                           \
+      "they let a page be written while its D bit is clear")                                      \
+    X(STALE,        "address",     "the entry", IN_HEX,                                           \
+      "they still have what the guest has invalidated by INVLPG or MOV to CR3")                   \
+    X(TRUE_FAULT,   "address",     "the error code", IN_HEX,                                      \
+      "the guest's tables forbid the access, and the guest was not told, or told another error "  \
+      "code")                                                                                     \
+    X(HIDDEN_FAULT, "address",     "guest-physical", IN_HEX,                                      \
+      "the guest's tables allow the access, and the guest was told of a fault")                   \
+    X(ROM,          "address",     "the entry", IN_HEX,                                           \
+      "they let a page of ROM be written")                                                        \
+    X(UNASKED,      "address",     "pages too many", IN_DECIMAL,                                  \
+      "they map pages that no EPT violation has asked for")                                       \
+    X(MISCONFIGURED, "address",    "the entry", IN_HEX,                                           \
+      "they have an entry that no processor accepts")                                             \
+    X(REFERENCES,   "address",     "the first wrong place in the list, from 0", IN_DECIMAL,       \
+      "a walk's list of references is not what the processor reads")                              \
+    X(STEP,         "instruction", "exits concluded in this step", IN_DECIMAL,                    \
+      "vm_step() runs the guest again behind a concluded exit, or comes back without one")        \
+    X(TURN,         "instruction", "returned", IN_DECIMAL,                                        \
+      "vm_prepare() or vm_turn() returns what is not true")                                       \
+    X(RESUMED,      "instruction", "the call", IN_DECIMAL,                                        \
+      "a turn that a debugger has interrupted is prepared anew")                                  \
+    X(HALTED,       "instruction", "waits on", IN_DECIMAL,                                        \
+      "the guest runs, or is waited for, while its CPU is to stay in HLT")                        \
+    X(ENDED,        "instruction", "the stop", IN_DECIMAL,                                        \
+      "the guest runs on behind the end of the run")                                              \
+    X(CLOCK,        "instruction", "ns late", IN_DECIMAL,                                         \
+      "the guest runs on while the virtual clock shows an earlier time")                          \
+    X(DUE,          "instruction", "ns late", IN_DECIMAL,                                         \
+      "the guest runs on while a timer is due that has not run")                                  \
+    X(BUDGET,       "instruction", "instructions too many", IN_DECIMAL,                           \
+      "the guest may run on beyond the next thing that the monitor has to do")                    \
+    X(LIMIT,        "instruction", "the stop", IN_DECIMAL,                                        \
+      "a limit or a signal does not end the run, or for another reason than it should")
 
 enum invariant {
-#define X(name, about) INVARIANT_##name,
+#define X(name, at, found, base, about) INVARIANT_##name,
     INVARIANT_LIST(X)
 #undef X
     N_INVARIANTS

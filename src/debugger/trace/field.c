@@ -325,7 +325,7 @@ static const char *const modes[] = {
 };
 
 static const char *const invariants[N_INVARIANTS] = {
-#define X(name, about) [INVARIANT_##name] = #name,
+#define X(name, at, found, base, about) [INVARIANT_##name] = #name,
     INVARIANT_LIST(X)
 #undef X
 };
