@@ -46,6 +46,7 @@
 #include "debugger/trace/ring.h"
 #include "debugger/trace/text.h"
 #include "vm/host_io.h"
+#include "vm/loop.h"
 #include "vm/pc.h"
 #include "vm/recording.h"
 #include "vm/state.h"

@@ -8,6 +8,7 @@
 #include "base/host.h"
 #include "cpu/engine.h"
 #include "mem/gmem.h"
+#include "vm/loop.h"
 #include "vm/vm.h"
 
 #define MiB (UINT64_C(1) << 20)

@@ -29,6 +29,7 @@
 #include "mem/shadow.h"
 #include "vm/exits.h"
 #include "vm/live_flags.h"
+#include "vm/loop.h"
 
 /* The exits a guest can tell from outside: what it says to devices and to the
  * monitor.  Everything else is how an engine happens to work. */

@@ -7,13 +7,15 @@
  *   the engine runs -> its exit is logged, answered and concluded.
  *
  * vm_step() is a turn; its halves are vm_prepare() and vm_turn(), so that a debugger can look
- * in between.  Nothing in here knows what a device, an engine or a debugger is like: the answers
- * to exits are in exits.c, time in time_source.c, interrupts in interrupts.c.  Nor does the
- * loop write the trace: vcpu_run() and vcpu_conclude() do (cpu/vcpu.h), whatever the
- * loop is like.
+ * in between.  loop.h has the contract.  Nothing in here knows what a device, an engine or a
+ * debugger is like: the answers to exits are in exits.c, time in time_source.c, interrupts in
+ * interrupts.c.  Nor does the loop write the trace: vcpu_run() and vcpu_conclude() do
+ * (cpu/vcpu.h), whatever the loop is like.
  *
  * [SDM 3C "Virtual-Machine Monitor Programming Considerations": "Using VMX Instructions"]
  */
+#include "vm/loop.h"
+
 #include <signal.h>
 
 #include "base/trace.h"

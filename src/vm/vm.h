@@ -1,11 +1,11 @@
 /*
  * vm/vm.h -- the monitor: owns the parts of one machine and runs the loop.
  *
- *   vm_new -> vm_load -> vm_run -> vm_free
+ *   vm_new -> vm_load -> vm_run (vm/loop.h) -> vm_free
  *
  * Time, terminals and files are the caller's: they reach the machine through
  * the hooks of struct vm_config, so that this layer needs no operating system.
- * Begin reading with vm_step() in loop.c, then exits.c, then pc.c.
+ * Begin reading with loop.h and vm_step() in loop.c, then exits.c, then pc.c.
  */
 #ifndef VM_VM_H
 #define VM_VM_H
@@ -187,18 +187,6 @@ int vm_load(struct vm *vm, const struct load_request *r, char *why, size_t n);
 
 /* Power on: time starts.  vm_run() does it itself. */
 void vm_begin(struct vm *vm);
-
-/* Run until something stops the machine; the exit status for the process. */
-int vm_run(struct vm *vm);
-
-/* One turn of the loop: up to and including one exit.  For lockstep. */
-void vm_step(struct vm *vm, struct vmexit *x);
-
-/* Its two halves, for a debugger that wants to look in between: time, timers and
- * interrupts (false: the guest is not to run), then the CPU (false: it came back,
- * but with no exit of the guest's: go on as before). */
-bool vm_prepare(struct vm *vm);
-bool vm_turn(struct vm *vm, struct vmexit *x);
 
 /* Everything as after power-on, and the guest loaded anew (not with cfg.no_reboot: then stop). */
 void vm_reset(struct vm *vm);

@@ -15,6 +15,7 @@
 #include "base/host.h"
 #include "base/trace.h"
 #include "mem/gmem.h"
+#include "vm/loop.h"
 #include "vm/recording.h"
 #include "vm/snapshot.h"
 #include "vm/state.h"

@@ -19,6 +19,7 @@
 #include "../unit/soft_board.h"
 #include "base/trace.h"
 #include "vm/exits.h"
+#include "vm/loop.h"
 #include "vm/state.h"
 #include "vm/vm.h"
 #include "world.h"

@@ -13,6 +13,7 @@
 
 #include "io/bus.h"
 #include "mem/gmem.h"
+#include "vm/loop.h"
 #include "vm/pc.h"
 #include "vm/vm.h"
 

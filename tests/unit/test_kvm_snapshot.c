@@ -23,6 +23,7 @@
 #include "io/uart.h"
 #include "mem/gmem.h"
 #include "vm/checkpoint.h"
+#include "vm/loop.h"
 #include "vm/pc.h"
 #include "vm/snapshot.h"
 #include "vm/state.h"

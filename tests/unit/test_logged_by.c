@@ -20,6 +20,7 @@
 
 #include "debugger/symbols/line_table.h"
 #include "vm/load.h"
+#include "vm/loop.h"
 #include "vm/vm.h"
 
 static struct source *source;

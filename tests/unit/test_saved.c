@@ -23,6 +23,7 @@
 #include "base/vclock.h"
 #include "debugger/symbols/debuginfo.h"
 #include "debugger/symbols/type.h"
+#include "vm/loop.h"
 #include "vm/pc.h"
 #include "vm/state.h"
 #include "vm/vm.h"

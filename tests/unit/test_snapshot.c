@@ -22,6 +22,7 @@
 #include "base/trace.h"
 #include "base/vclock.h"
 #include "mem/gmem.h"
+#include "vm/loop.h"
 #include "vm/pc.h"
 #include "vm/snapshot.h"
 #include "vm/state.h"

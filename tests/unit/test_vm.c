@@ -18,6 +18,7 @@
 #include "mem/nested.h"
 #include "vm/exits.h"
 #include "vm/lockstep.h"
+#include "vm/loop.h"
 
 #define CODE 0x8000
 #define MiB  (UINT64_C(1) << 20)

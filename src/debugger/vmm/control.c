@@ -15,6 +15,7 @@
 #include "cpu/regs.h"
 #include "debugger/symbols/disasm.h"
 #include "debugger/vmm/stops.h"
+#include "vm/loop.h"
 
 /* Where the guest stood when it was sent running. */
 struct start {

@@ -21,6 +21,7 @@
 #include "base/host.h"
 #include "base/trace.h"
 #include "cpu/regs.h"
+#include "vm/loop.h"
 
 #define SLICE_NS     15000000u          /* of host time, in reverse_turns() */
 /* People who step back once step back again.  So on the way to a place that is far from the
