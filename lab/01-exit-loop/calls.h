@@ -1,9 +1,10 @@
 /*
  * lab/01-exit-loop/calls.h -- the run loop's view of the machine, as numbers on the wire.
  *
- * Here the submission leads: the monitor asks it once to run the machine, and until it answers it
- * calls back for everything that a loop does.  The exit record itself crosses the wire as bytes;
- * the monitor keeps its own copy, and takes nothing of the record from the submission.
+ * The monitor asks for one step after the other, as the real vm_run() does, or for its two halves,
+ * as a debugger does.  While the submission is at it, it calls back for everything that a loop
+ * needs of the machine.  The exit record itself crosses the wire as bytes; the monitor keeps its
+ * own copy, and takes nothing of the record from the submission.
  */
 #ifndef LAB_01_CALLS_H
 #define LAB_01_CALLS_H
@@ -11,7 +12,8 @@
 #include "cpu/exit.h"
 
 enum lab1_call {
-    LAB1_RUN = 1,       /* to the submission: run until the machine stops; data: struct lab1_limits */
+    /* to the submission; data: struct lab1_view.  -> what the function returns */
+    LAB1_STEP = 1, LAB1_PREPARE, LAB1_TURN,
     /* back to the monitor; every reply has struct lab1_view in its data */
     LAB1_TIME_PASSES, LAB1_RUN_DUE, LAB1_POLL, LAB1_RESET, LAB1_WAIT, LAB1_OFFER,
     LAB1_BUDGET,        /*                -> how many instructions                   */
@@ -23,15 +25,16 @@ enum lab1_call {
     N_LAB1_CALLS
 };
 
-/* What a loop is told of its machine at the beginning. */
-struct lab1_limits { uint64_t insns, exits; };
-
-/* And after each call: what it may look at. */
+/* What a loop may look at: told at the beginning of each step and after each call. */
 struct lab1_view {
     uint64_t icount;
+    uint64_t limit_insns, limit_exits;
     uint32_t stop, interrupted;
-    uint8_t  reset_wanted, halted, unfinished, irq_ready;
+    uint8_t  reset_wanted, halted, unfinished, irq_ready, pause_wanted;
     struct vmexit exit;
 };
+
+/* By OUT to PORT_MARK a guest tells what the monitor is to try with the loop from there on. */
+enum lab1_mark { LAB1_MARK_LOOK = 0x100, LAB1_MARK_EXAM, LAB1_MARK_REST };
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/vclock.h"
 #include "vm/exits.h"
 #include "vm/interrupts.h"
+#include "vm/loop.h"
 #include "vm/time_source.h"
 #include "vm/vm.h"
 

@@ -1,0 +1,274 @@
+/*
+ * lab/01-exit-loop/oracle.c -- a debugger, a user with CTRL-C, and somebody who looks on.
+ */
+#include "../lab/01-exit-loop/oracle.h"
+
+#include <signal.h>
+
+#include "base/trace.h"
+#include "base/vclock.h"
+#include "mem/invariant.h"
+#include "vm/time_source.h"
+
+#define MAX_TOLD 50u        /* events of a kind; a loop that is wrong is so in each turn */
+
+static void rings(void *arg)
+{
+    struct oracle *o = arg;
+    o->armed = false;
+}
+
+void oracle_init(struct oracle *o, struct vm *vm, oracle_ask_fn *ask, void *arg)
+{
+    *o = (struct oracle){ .vm = vm, .ask = ask, .arg = arg, .mode = LAB1_MARK_REST };
+    vtimer_init(&o->alarm, vm->clock, rings, o);
+}
+
+static void broken(struct oracle *o, enum invariant what, uint64_t found)
+{
+    const struct trace *t = o->vm->trace;
+    if (t && o->n_told[what]++ < MAX_TOLD)
+        trace_emit(o->vm->trace, TRACE_INVARIANT, what, t->ctx.place, found);
+}
+
+static struct vcpu *cpu(const struct oracle *o)
+{
+    return boot_cpu(o->vm);
+}
+
+/* ---- exams: limits and signals ---- */
+
+/* A limit is not set, was reached some time ago, is reached at this moment, or will be. */
+enum limit { NONE, PASSED, REACHED, AHEAD };
+
+struct exam {
+    enum limit   insns, exits;
+    int          signal;
+    bool         asleep;            /* the signal comes while the CPU waits in HLT */
+    enum vm_stop want;              /* VM_RUNNING: the guest must run on           */
+};
+
+static const struct exam exams[] = {
+    { AHEAD,   AHEAD,   0,       false, VM_RUNNING },
+    { NONE,    REACHED, 0,       false, VM_LIMIT_EXITS },
+    { REACHED, NONE,    0,       false, VM_LIMIT_INSNS },
+    { NONE,    PASSED,  0,       false, VM_LIMIT_EXITS },
+    { PASSED,  AHEAD,   0,       false, VM_LIMIT_INSNS },
+    { REACHED, REACHED, 0,       false, VM_LIMIT_INSNS },
+    { NONE,    NONE,    SIGINT,  false, VM_INTERRUPTED },
+    { NONE,    NONE,    SIGTERM, false, VM_TERMINATED },
+    { NONE,    NONE,    SIGHUP,  false, VM_TERMINATED },
+    { REACHED, NONE,    SIGTERM, false, VM_TERMINATED },
+    { NONE,    REACHED, SIGINT,  false, VM_INTERRUPTED },
+    { NONE,    NONE,    SIGINT,  true,  VM_INTERRUPTED },
+    { NONE,    NONE,    SIGTERM, true,  VM_TERMINATED },
+    { NONE,    NONE,    0,       false, VM_RUNNING },
+};
+
+static uint64_t limit_at(enum limit l, uint64_t now)
+{
+    static const int ahead[] = { [PASSED] = -1, [REACHED] = 0, [AHEAD] = 1 };
+    return l == NONE ? 0 : now + (uint64_t)(int64_t)ahead[l];
+}
+
+static void begin_exam(struct oracle *o, bool asleep)
+{
+    if (o->mode != LAB1_MARK_EXAM || o->exam || o->row == NELEM(exams) ||
+        exams[o->row].asleep != asleep)
+        return;
+    o->exam = &exams[o->row++];
+    o->passed = false;
+    o->was_halted = cpu(o)->halted;
+    o->limit_insns = limit_at(o->exam->insns, cpu(o)->icount);
+    o->limit_exits = limit_at(o->exam->exits, o->vm->n_exits);
+    o->vm->interrupted = o->exam->signal;
+}
+
+static void end_exam(struct oracle *o)
+{
+    if (!o->exam)
+        return;
+    o->exam = NULL;
+    o->limit_insns = o->limit_exits = 0;
+    o->vm->interrupted = 0;
+    if (o->passed) {
+        o->vm->stop = VM_RUNNING;
+        cpu(o)->halted = o->was_halted;
+    }
+}
+
+bool oracle_stops(struct oracle *o, enum vm_stop why)
+{
+    if (!o->exam || o->passed)
+        return o->exam != NULL;
+    if (why != o->exam->want)
+        broken(o, INVARIANT_LIMIT, why);
+    o->passed = true;
+    o->vm->stop = why;
+    return true;
+}
+
+/* ---- the guest is about to run, and has ---- */
+
+static void look_at_clock(struct oracle *o, uint64_t budget)
+{
+    uint64_t shows = vclock_now_ns(o->vm->clock), is = o->vm->time->now(o->vm);
+    uint64_t most = time_budget(o->vm, cpu(o));
+    if (shows < is)
+        broken(o, INVARIANT_CLOCK, is - shows);
+    else if (budget > most)
+        broken(o, INVARIANT_BUDGET, budget - most);
+}
+
+void oracle_runs(struct oracle *o, uint64_t budget)
+{
+    if (o->exam && !o->passed && o->exam->want != VM_RUNNING) {
+        broken(o, INVARIANT_LIMIT, VM_RUNNING);
+        end_exam(o);
+    } else if (o->vm->stop != VM_RUNNING)
+        broken(o, INVARIANT_ENDED, o->vm->stop);
+    else if (o->concluded)
+        broken(o, INVARIANT_STEP, o->concluded);
+    else if (cpu(o)->halted)
+        broken(o, INVARIANT_HALTED, o->concluded);
+    else if (!o->unfinished)
+        look_at_clock(o, budget);
+    if (o->armed && o->vm->stop == VM_RUNNING)
+        broken(o, INVARIANT_DUE, 0);
+    o->armed = false;
+    vtimer_cancel(&o->alarm);
+    if (o->exam && !o->passed)
+        end_exam(o);
+    o->was_halted = o->unfinished = false;
+}
+
+void oracle_ran(struct oracle *o, bool exited)
+{
+    o->vm->debug_wants.until = 0;
+    o->unfinished = !exited;
+}
+
+/* The instruction of the exit is retired, and the clock has not been told: a timer that is due
+ * just now rings only if it is told before timers run. */
+static void arm_alarm(struct oracle *o)
+{
+    o->armed = true;
+    vtimer_arm(&o->alarm, o->vm->time->now(o->vm));
+}
+
+void oracle_concluded(struct oracle *o)
+{
+    o->concluded++;
+    if (o->mode == LAB1_MARK_LOOK)
+        arm_alarm(o);
+    begin_exam(o, false);
+}
+
+/* A turn that is prepared: whatever is done for it a second time, the guest could notice. */
+void oracle_called(struct oracle *o, unsigned what)
+{
+    if (o->unfinished && what != LAB1_BUDGET && what != LAB1_ENGINE)
+        broken(o, INVARIANT_RESUMED, what);
+}
+
+void oracle_waits(struct oracle *o)
+{
+    if (o->paused && cpu(o)->halted)
+        broken(o, INVARIANT_HALTED, 1);
+    begin_exam(o, true);
+    o->vm->pause_wanted = o->pauses;
+}
+
+void oracle_waited(struct oracle *o)
+{
+    o->paused = o->pauses;
+    o->pauses = false;
+}
+
+/* ---- steps ---- */
+
+static bool may_run(const struct oracle *o)
+{
+    return o->vm->stop == VM_RUNNING && !cpu(o)->halted;
+}
+
+static bool prepare(struct oracle *o)
+{
+    bool may = o->ask(o->arg, LAB1_PREPARE);
+    if (may != may_run(o))
+        broken(o, INVARIANT_TURN, may);
+    return may;
+}
+
+static void turn(struct oracle *o)
+{
+    bool exited = o->ask(o->arg, LAB1_TURN);
+    if (exited != (o->concluded > 0))
+        broken(o, INVARIANT_TURN, exited);
+}
+
+static void whole_step(struct oracle *o)
+{
+    o->ask(o->arg, LAB1_STEP);
+    if (may_run(o) && !o->concluded)
+        broken(o, INVARIANT_STEP, 0);
+}
+
+/* As a debugger: prepare, look, perhaps prepare once more; then a turn, or what is left of one. */
+static void half_steps(struct oracle *o, bool twice)
+{
+    if (!prepare(o) || o->concluded)
+        return;
+    o->unfinished = twice;
+    if (twice)
+        prepare(o);
+    o->unfinished = false;
+    turn(o);
+    if (o->unfinished && o->vm->stop == VM_RUNNING && prepare(o))
+        turn(o);
+}
+
+/* Each turn in another way, and each of them at another number of instructions. */
+static void look(struct oracle *o)
+{
+    unsigned n = o->n_steps++;
+    o->pauses = n % 2 == 0;
+    if (n % 3)
+        o->vm->debug_wants.until = cpu(o)->icount + n * 7 % 11;
+    if (n % 4 < 2)
+        whole_step(o);
+    else
+        half_steps(o, n % 4 == 2);
+    o->vm->debug_wants.until = 0;
+    o->pauses = o->unfinished = false;
+}
+
+void oracle_step(struct oracle *o)
+{
+    o->concluded = 0;
+    o->paused = o->vm->pause_wanted = false;
+    if (o->mode == LAB1_MARK_LOOK)
+        look(o);
+    else
+        whole_step(o);
+    if (o->passed)
+        end_exam(o);
+}
+
+void oracle_mark(struct oracle *o, uint32_t mark)
+{
+    if (mark < LAB1_MARK_LOOK || mark > LAB1_MARK_REST)
+        return;
+    if (mark == LAB1_MARK_REST && o->mode == LAB1_MARK_EXAM && o->row < NELEM(exams))
+        broken(o, INVARIANT_LIMIT, o->row);     /* the guest has gone by without them */
+    o->mode = (enum lab1_mark)mark;
+    o->n_steps = 0;
+}
+
+void oracle_view(const struct oracle *o, struct lab1_view *view)
+{
+    if (!o->exam)
+        return;
+    view->limit_insns = o->limit_insns;
+    view->limit_exits = o->limit_exits;
+}
