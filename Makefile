@@ -305,6 +305,7 @@ debugger := \
     debugger/tui/serial.c
 lab := \
     lab/wire.c \
+    lab/crash_note.c \
     lab/jail.c \
     lab/cut.c \
     lab/build.c \
@@ -312,6 +313,7 @@ lab := \
     lab/line.c \
     lab/spec.c \
     lab/rule.c \
+    lab/ending.c \
     lab/run.c \
     lab/kept.c \
     lab/grade.c \
@@ -518,7 +520,7 @@ SUITES_AT_A_TIME = $(shell expr $(JOBS) + 1)
 TINY     := $(SAN)$(HARD)
 WIDE     := tests/static tests/gdb tests/tui tests/matrix tests/trace tests/report tests/gdbpair tests/kvm-debug \
     tests/reverse "tests/lockstep soft/nested kvm" tests/debug tests/signals tests/robot/run \
-    tests/lockstep tests/exit-on tests/stories tests/crash tests/boot tests/places tests/mistakes tests/silence tests/deterministic tests/self tests/usage tests/lab/run tests/lab/handouts tests/exercise/run tests/slides $(UNIT_BINS)
+    tests/lockstep tests/exit-on tests/stories tests/crash tests/boot tests/places tests/mistakes tests/silence tests/deterministic tests/self tests/usage tests/lab/run tests/lab/told tests/lab/handouts tests/exercise/run tests/slides $(UNIT_BINS)
 SHORT    := $(if $(TINY),,tests/fuzz-short "tests/kvm-sim/run --short" "tests/memtest --short" "tests/linux --short") \
     "$(JUDGE) --cases $(if $(TINY),20000,100000)" "$(JUDGE) --silicon --vendor amd --cases 10000"
 LONG     := $(if $(TINY),,tests/memtest tests/kvm-sim/run tests/linux tests/fuzz-short tests/kernel-session) \

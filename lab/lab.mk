@@ -24,7 +24,7 @@ $(BUILD)/lab/include/%.h: src/%.h
 # In every monitor, and in every submission: lab/common/ask.h and part.h say what they are, and
 # tables.h how a lab's submission keeps page tables.
 LAB_ASK      := $(BUILD)/lab/common/ask.o $(BUILD)/lab/common/frames.o
-LAB_PART     := $(BUILD)/lab/common/part.o $(BUILD)/lab/common/keeper.o
+LAB_PART     := $(BUILD)/lab/common/part.o $(BUILD)/lab/common/last_note.o $(BUILD)/lab/common/keeper.o
 $(BUILD)/lab/common/%.o: lab/common/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<

@@ -317,6 +317,7 @@ int lab_grade_source(struct lab *l, const char *source, struct lab_grade *g, cha
         return 1;
     if (lab_spec_mends(&l->spec) && !build_kernels(l, source))
         return LAB_CANNOT;
+    snprintf(l->place.source, PATH_MAX, "%s", source ? source : "");
     snprintf(program, sizeof program, "%s/submission", l->folders.work);
     if (!lab_grade(g, &l->spec, &l->place, program, l->seed, l->answer, why, sizeof why))
         return 0;

@@ -185,6 +185,7 @@ static int grade_one(struct class *c, const struct submission *s)
     memcpy(l->place.work, l->folders.work, PATH_MAX);
     l->place.seats = (struct lab_seats){ 1, s->seat };
     bool compiles = build_one(l, s, said, sizeof said) == 0;
+    snprintf(l->place.source, PATH_MAX, "%s", s->source);
     snprintf(program, sizeof program, "%s/submission", l->folders.work);
     if (compiles && lab_grade_submission(g, &l->place, program, l->answer, why, sizeof why)) {
         host_say("%s: %s", s->name, why);

@@ -96,7 +96,9 @@ int lab_grade_reference(struct lab_grade *g, const struct lab_spec *spec,
     for (unsigned i = 0; !err && i < spec->n_guests; i++)
         if (!g->reference[i].run.trace) {
             snprintf(why, n, "the reference run of %s made no trace: %s",
-                     g->reference[i].guest->name, g->reference[i].run.output);
+                     g->reference[i].guest->name,
+                     g->reference[i].run.ended ? g->reference[i].run.ended
+                     : g->reference[i].said    ? g->reference[i].said : "nobody knows why");
             err = -EIO;
         }
     return err;
@@ -119,6 +121,7 @@ int lab_grade_submission(struct lab_grade *g, const struct lab_place *place,
         j->limit_exits = exits_allowed(spec, &g->reference[i]);
         if (spec->cut && submission) {
             j->submission = submission;
+            j->source = place->source;
             j->monitor = place->monitor;
         }
         if (!is_students(spec, i))

@@ -5,8 +5,8 @@
  * first instruction, between fork() and execve():
  *
  *   files      Landlock lets it execute its own program, and open nothing
- *   calls      a seccomp filter lets through memory, its wire and its end; no other process,
- *              no network, no signal to anybody else
+ *   calls      a seccomp filter lets through memory, its wire, its end and handlers of its own
+ *              signals; no other process, no network, no signal to anybody else
  *   resources  memory, processor time, bytes written, descriptors
  *   secrets    it gets no environment and no descriptor but 0 to 3; who is root becomes nobody
  *
@@ -36,6 +36,10 @@ struct jail {
 /* Start `program`, a static executable, locked in.  0; or -errno and a sentence in why. */
 int jail_start(struct jail *j, const char *program, const struct jail_limits *limits,
                char *why, size_t n);
+
+/* It should have ended: have it leave a note of where it is (lab/crash_note.h), and end.  Waits for
+ * that at most so many milliseconds.  It may do neither; jail_end() is due in any case. */
+void jail_ask_where(struct jail *j, unsigned ms);
 
 /* Close our end, end the process if it still runs after grace_ms, and say how it ended: as
  * waitpid() does.  The output stays open: it is the caller's to read and close. */

@@ -77,12 +77,38 @@ static void each_event(struct pass *p, uint64_t index, const struct trace_event 
 
 /* ---- what is done with an event ---- */
 
+/* Room for n more values. */
+static bool make_room(struct pass *p, size_t n)
+{
+    if (p->n_values + n <= p->room)
+        return true;
+    size_t room = 2 * p->room + 64 * MAX_FIELDS;
+    struct value *more = realloc(p->values, room * sizeof *more);
+    p->no_memory = !more;
+    if (more) {
+        p->values = more;
+        p->room = room;
+    }
+    return more != NULL;
+}
+
 static void take_count(struct pass *p, uint64_t index, const struct trace_event *e)
 {
     if (!filter_match(p->filter, e))
         return;
     if (p->count++ == 0)
         p->first = index;
+}
+
+/* To be compared with another run: what makes two events the same, whenever they happen. */
+static void take_likeness(struct pass *p, uint64_t index, const struct trace_event *e)
+{
+    uint64_t words[] = { e->kind, e->place, e->arg[0], e->arg[1], e->arg[2] }, sum = 0;
+    if (!filter_match(p->filter, e) || !make_room(p, 1))
+        return;
+    for (size_t i = 0; i < NELEM(words); i++)
+        sum = (sum ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15) + (sum >> 29);
+    p->values[p->n_values++] = (struct value){ sum, index };
 }
 
 static void take_invariant(struct pass *p, uint64_t index, const struct trace_event *e)
@@ -115,24 +141,9 @@ static void take_pair(struct pass *p, uint64_t index, const struct trace_event *
     }
 }
 
-/* Room for one more event's fields. */
-static bool make_room(struct pass *p)
-{
-    if (p->n_values + p->n_fields <= p->room)
-        return true;
-    size_t room = 2 * p->room + 64 * MAX_FIELDS;
-    struct value *more = realloc(p->values, room * sizeof *more);
-    p->no_memory = !more;
-    if (more) {
-        p->values = more;
-        p->room = room;
-    }
-    return more != NULL;
-}
-
 static void take_values(struct pass *p, uint64_t index, const struct trace_event *e)
 {
-    if (!filter_match(p->filter, e) || !make_room(p))
+    if (!filter_match(p->filter, e) || !make_room(p, p->n_fields))
         return;
     for (unsigned i = 0; i < p->n_fields; i++) {
         struct value *v = &p->values[p->n_values++];
@@ -234,6 +245,32 @@ static void broken(struct lab_finding *f, uint64_t event)
     f->event = event;
 }
 
+/* There are too many or too few events of the rule.  Mark the first that is another one than in the
+ * reference run: there the two part.  If all are the same as far as both go, it is the first too
+ * many, or the last before the one that is missing. */
+static void mark_divergence(const struct lab_rule *r, const struct lab_run *reference,
+                            const struct lab_run *run, struct lab_finding *f)
+{
+    struct pass a, b;
+    char text[sizeof f->text];
+    size_t same = 0;
+    memcpy(text, f->text, sizeof text);
+    int err = go_over(&a, r, reference, take_likeness, f);
+    err = go_over(&b, r, run, take_likeness, f) || err;
+    while (same < a.n_values && same < b.n_values && a.values[same].value == b.values[same].value)
+        same++;
+    f->event = LAB_NO_EVENT;
+    if (!err && b.n_values) {
+        f->event = b.values[same < b.n_values ? same : same - 1].at;
+        f->mark = same == b.n_values  ? "a right run has another one behind this"
+                  : same == a.n_values ? "the first that a right run does not have"
+                                       : "the first that a right run has not, or not so";
+    }
+    memcpy(f->text, text, sizeof text);
+    pass_close(&a);
+    pass_close(&b);
+}
+
 /* ---- the kinds ---- */
 
 static int judge_output(const struct lab_rule *r, const struct lab_run *reference,
@@ -249,6 +286,7 @@ static int judge_output(const struct lab_rule *r, const struct lab_run *referenc
         line--;
     if (a[same] || b[same]) {
         broken(f, LAB_NO_EVENT);
+        f->fault = b[0] ? LAB_FAULT_OWN : LAB_FAULT_SILENT;
         snprintf(f->text, sizeof f->text,
                  "the guest should have printed \"%.*s\", it printed \"%.*s\"",
                  (int)strcspn(a + line, "\n"), a + line, (int)strcspn(b + line, "\n"), b + line);
@@ -289,6 +327,7 @@ static int judge_count(const struct lab_rule *r, const struct lab_run *reference
         broken(f, p.first);
         snprintf(f->text, sizeof f->text, "there are %" PRIu64 " of %s; %s%g would be right",
                  p.count, r->filter, words[r->compare], bound);
+        mark_divergence(r, reference, run, f);
     }
     pass_close(&p);
     return err;
@@ -343,9 +382,10 @@ static int judge_pair(const struct lab_rule *r, const struct lab_run *reference,
         broken(f, wrong);
         if (p.between != LAB_NO_EVENT)
             snprintf(f->text, sizeof f->text, "on the way to %s something else happened", r->then);
-        else if (wrong == LAB_NO_EVENT)
+        else if (wrong == LAB_NO_EVENT) {
+            f->fault = LAB_FAULT_MISSING;
             snprintf(f->text, sizeof f->text, "nothing of the kind happened at all");
-        else if (r->kind == RULE_LATENCY && p.wrong != LAB_NO_EVENT)
+        } else if (r->kind == RULE_LATENCY && p.wrong != LAB_NO_EVENT)
             snprintf(f->text, sizeof f->text, "it took up to %.3f us; %.3f us are allowed",
                      p.worst_ns / 1e3, r->bound.value / 1e3);
         else
@@ -370,9 +410,9 @@ static int judge_budget(const struct lab_rule *r, const struct lab_run *referenc
     double cost = (double)p.count;
     if (!err && cost > free_up_to) {
         f->share = cost >= most ? 0 : (most - cost) / (most - free_up_to);
-        f->event = p.first;
         snprintf(f->text, sizeof f->text, "it cost %g of %s; %g are enough, at %g no point is left",
                  cost, r->filter, base, most);
+        mark_divergence(r, reference, run, f);
     }
     pass_close(&p);
     return err;
@@ -519,11 +559,15 @@ int lab_rule_judge(const struct lab_rule *rule, const struct lab_run *reference,
     if (idle && run->n_marks < reference->n_marks) {
         /* who does nothing does nothing wrong: that earns no points */
         broken(found, LAB_NO_EVENT);
+        found->fault = LAB_FAULT_MISSING;
         snprintf(found->text, sizeof found->text, "the guest did not get through its phases");
         return 0;
     }
     if (run->ended && rule->kind < RULE_PREDICT) {
-        broken(found, LAB_NO_EVENT);
+        broken(found, run->trace && store_n_events(run->trace)
+                          ? store_n_events(run->trace) - 1 : LAB_NO_EVENT);
+        found->fault = LAB_FAULT_ENDED;
+        found->mark = "the last event of the run";
         snprintf(found->text, sizeof found->text, "the run did not come to its end: %s",
                  run->ended);
         return 0;

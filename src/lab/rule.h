@@ -22,10 +22,20 @@ struct lab_run {
 
 #define LAB_NO_EVENT UINT64_MAX
 
+/* A fault may be the rule's own, or of the whole run. */
+enum lab_fault {
+    LAB_FAULT_OWN,
+    LAB_FAULT_ENDED,            /* the run did not come to its end           */
+    LAB_FAULT_MISSING,          /* what is judged did not happen at all      */
+    LAB_FAULT_SILENT,           /* the guest printed nothing                 */
+};
+
 struct lab_finding {
     double   share;             /* 1: kept; 0: not; between: of a budget */
     uint64_t event;             /* index in the trace, or LAB_NO_EVENT   */
-    char     text[300];         /* what was found; empty if it is kept   */
+    const char *mark;           /* what that event is; NULL: against the rule */
+    enum lab_fault fault;
+    char     text[500];         /* what was found; empty if it is kept   */
 };
 
 /* Judge one rule for one guest.  `answer` is what the student says (NULL: nothing), of

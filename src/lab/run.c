@@ -16,17 +16,22 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/host.h"
 #include "debugger/symbols/symbols.h"
 #include "debugger/trace/filter.h"
 #include "debugger/trace/store.h"
+#include "lab/crash_note.h"
 
 #define MAX_ARGS    40
 #define MAX_OUTPUT  (1u << 20)      /* of what a guest or a submission prints            */
 #define MAX_AT_ONCE 64
+#define PATIENCE    8               /* so much later than that a busy machine may be    */
+#define STACK_FULL  (UINT64_C(7) << 20)     /* of the 8 MiB that a process has */
 #define GRACE_MS    500             /* for a submission to end by itself                 */
+#define ASK_MS      500             /* and to say where it is, before it is killed       */
 
 static const struct jail_limits jail_limits = { .memory = UINT64_C(256) << 20, .seconds = 60,
                                                 .output = MAX_OUTPUT };
@@ -37,8 +42,8 @@ struct active {
     struct jail     jail;
     pid_t           monitor;
     int             watch;          /* a pidfd: readable when the monitor has ended     */
-    int             output;         /* a memory file                                    */
-    uint64_t        deadline_ns;
+    int             output, said;   /* memory files: what the guest prints, and the monitor */
+    uint64_t        cpu_ns, deadline_ns;    /* it has used up so much, or it is so late */
     unsigned        cpu, seat;
 };
 
@@ -59,13 +64,15 @@ static int input_file(const char *text)
     return fd;
 }
 
-/* All of a memory file as a string that the caller frees; at most MAX_OUTPUT.  NULL: no memory. */
-static char *contents(int fd)
+/* All of a memory file as a string that the caller frees, and how long it is; at most MAX_OUTPUT.
+ * NULL: no memory. */
+static char *contents(int fd, size_t *bytes)
 {
     char *text = malloc(MAX_OUTPUT + 1);
     ssize_t n = text ? pread(fd, text, MAX_OUTPUT, 0) : 0;
+    *bytes = n > 0 ? (size_t)n : 0;
     if (text)
-        text[n > 0 ? n : 0] = 0;
+        text[*bytes] = 0;
     return text;
 }
 
@@ -105,7 +112,7 @@ static void become_monitor(const struct active *a, int input)
     sched_setaffinity(0, sizeof one, &one);
     dup2(input, 0);
     dup2(a->output, 1);
-    dup2(a->output, 2);
+    dup2(a->said, 2);
     execv(argv[0], argv);
     _exit(127);
 }
@@ -121,7 +128,7 @@ static void unstart(struct active *a, int input)
         jail_end(&a->jail, 0);
         close(a->jail.output);
     }
-    int fds[] = { input, a->output, a->watch };
+    int fds[] = { input, a->output, a->said, a->watch };
     for (size_t i = 0; i < NELEM(fds); i++)
         if (fds[i] >= 0)
             close(fds[i]);
@@ -133,7 +140,8 @@ static int start(struct active *a, struct lab_job *j, unsigned cpu, char *why, s
     *a = (struct active){ .job = j, .jail = { .pid = -1, .wire = -1, .output = -1 }, .cpu = cpu,
                           .monitor = -1, .watch = -1 };
     a->output = memfd_create("lab-output", MFD_CLOEXEC);
-    if (input < 0 || a->output < 0) {
+    a->said = memfd_create("lab-said", MFD_CLOEXEC);
+    if (input < 0 || a->output < 0 || a->said < 0) {
         err = -errno;
         snprintf(why, bytes, "no memory file for a run: %s", strerror(errno));
     } else if (j->submission)
@@ -152,7 +160,8 @@ static int start(struct active *a, struct lab_job *j, unsigned cpu, char *why, s
     if (a->monitor == 0)
         become_monitor(a, input);
     a->watch = a->monitor < 0 ? -1 : (int)syscall(__NR_pidfd_open, a->monitor, 0);
-    a->deadline_ns = host_monotonic_ns() + j->wall_s * UINT64_C(1000000000);
+    a->cpu_ns = j->wall_s * UINT64_C(1000000000);
+    a->deadline_ns = host_monotonic_ns() + PATIENCE * a->cpu_ns;
     if (a->monitor >= 0 && a->watch >= 0) {
         close(input);
         return 0;
@@ -171,19 +180,55 @@ static void say_end(struct lab_job *j, const char *text, int number)
     j->run.ended = j->ended;
 }
 
+/* How a process is ended by a signal, as a student who has not met it before needs it told. */
+static const struct { int number; const char *name, *about; } signals[] = {
+    { SIGSEGV, "SIGSEGV", "it used an address where it has no memory" },
+    { SIGBUS,  "SIGBUS",  "it used memory that has nothing behind it" },
+    { SIGFPE,  "SIGFPE",  "it divided by zero, or the quotient has no room" },
+    { SIGILL,  "SIGILL",  "it came to bytes that are no instruction" },
+    { SIGTRAP, "SIGTRAP", "it came to a breakpoint" },
+    { SIGABRT, "SIGABRT", "it called abort(), or the C library did because its data were damaged" },
+    { SIGSYS,  "SIGSYS",  "it made a system call that it may not" },
+    { SIGXCPU, "SIGXCPU", "it used up its processor time" },
+    { SIGXFSZ, "SIGXFSZ", "it printed more than it may" },
+    { SIGKILL, "SIGKILL", "it was stopped from outside" },
+};
+
+static void name_signal(struct lab_job *j, int number)
+{
+    say_end(j, "the submission was ended by signal %d", number);
+    for (size_t i = 0; i < NELEM(signals); i++)
+        if (signals[i].number == number)
+            snprintf(j->ended, sizeof j->ended, "the submission was ended by signal %d, %s: %s",
+                     number, signals[i].name, signals[i].about);
+}
+
 /* Why the submission's process ended, if not because its wire was closed. */
 static void judge_jail(struct lab_job *j, int status, bool early)
 {
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-        say_end(j, "the submission made a system call that it may not (signal %d)",
-                WTERMSIG(status));
-    else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
-        say_end(j, "the submission used up its processor time (signal %d)", WTERMSIG(status));
-    else if (WIFSIGNALED(status))
-        say_end(j, "the submission was ended by signal %d (11: a bad address, 6: abort)",
-                WTERMSIG(status));
+    if (WIFSIGNALED(status))
+        name_signal(j, WTERMSIG(status));
     else if (WEXITSTATUS(status) || early)
         say_end(j, "the submission ended by itself, with status %d", WEXITSTATUS(status));
+}
+
+/* Take the crash note off what the submission has printed, and say what it says. */
+static void read_note(struct lab_job *j, size_t printed)
+{
+    static struct crash_place place;
+    char where[200], address[100] = "";
+    if (!j->printed || !j->run.ended || !crash_note_take(j->printed, printed, &place))
+        return;
+    crash_note_where(&place, j->submission, j->source, where, sizeof where);
+    const struct crash_note *n = &place.note;
+    if (n->signal == SIGSEGV && n->stack_bytes >= STACK_FULL)
+        snprintf(address, sizeof address, " (its stack is full: does a function call itself "
+                 "without an end?)");
+    else if (n->signal == SIGSEGV || n->signal == SIGBUS)
+        snprintf(address, sizeof address, ", 0x%" PRIx64, n->address);
+    size_t used = strlen(j->ended);
+    snprintf(j->ended + used, sizeof j->ended - used, "%s%s%s", address,
+             !where[0] ? "" : n->signal == CRASH_NOTE_ASKED ? "; your part was " : ", ", where);
 }
 
 static uint64_t count_kind(struct store *s, const char *kind)
@@ -199,13 +244,16 @@ void lab_job_open(struct lab_job *j)
 {
     char why[200];
     j->run.trace = store_open(j->trace, why, sizeof why);
-    if (!j->run.trace)
+    if (!j->run.trace) {
+        lab_ending_find(NULL, NULL, &j->ending);
         return;
+    }
     /* none: then without names */
     j->symbols = symbols_open(j->names ? j->names : j->image, why, sizeof why);
     store_set_symbols(j->run.trace, j->symbols);
     j->run.n_exits = count_kind(j->run.trace, "EXIT");
     j->run.n_marks = count_kind(j->run.trace, "MARK");
+    lab_ending_find(j->run.trace, j->symbols, &j->ending);
 }
 
 /* The run is over, by itself or by its deadline. */
@@ -213,6 +261,9 @@ static void finish(struct active *a, bool late)
 {
     struct lab_job *j = a->job;
     int status = 0;
+    size_t bytes, printed = 0;
+    if (late && j->submission)
+        jail_ask_where(&a->jail, ASK_MS);
     if (late)
         kill(a->monitor, SIGKILL);
     while (waitpid(a->monitor, &status, 0) < 0 && errno == EINTR)
@@ -221,7 +272,7 @@ static void finish(struct active *a, bool late)
     if (j->submission) {
         int end = jail_end(&a->jail, late ? 0 : GRACE_MS);
         judge_jail(j, end, a->jail.early);
-        j->printed = contents(a->jail.output);
+        j->printed = contents(a->jail.output, &printed);
         close(a->jail.output);
     }
     if (!late && WIFSIGNALED(status))
@@ -229,26 +280,55 @@ static void finish(struct active *a, bool late)
                 WTERMSIG(status));
     if (late)
         say_end(j, "it was still running after %d seconds", (int)j->wall_s);
-    j->run.output = contents(a->output);
+    read_note(j, printed);
+    j->run.output = contents(a->output, &bytes);
+    j->said = contents(a->said, &bytes);
     lab_job_open(j);
     close(a->output);
+    close(a->said);
     close(a->watch);
 }
 
 /* ---- many at once ---- */
 
+/* A guest that is left out because another one hung. */
+static void not_run(struct lab_job *j, const struct lab_job *late)
+{
+    snprintf(j->ended, sizeof j->ended, "not run, because of guest %.40s: %.220s",
+             late->guest->name, late->ended);
+    j->run.ended = j->ended;
+}
+
+/* What a process has had of the processor; 0: it is gone. */
+static uint64_t used_ns(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec t;
+    if (pid <= 0 || clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &t))
+        return 0;
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+/* Time is what the two have used, not what has passed: on a machine with much to do they get
+ * little.  But one that waits for ever uses none, so that is not all. */
+static bool is_late(const struct active *a)
+{
+    return used_ns(a->monitor) + used_ns(a->jail.pid) >= a->cpu_ns ||
+           host_monotonic_ns() >= a->deadline_ns;
+}
+
 /* Wait until one of them ends or is late, and finish it; its place is free then.  A submission
- * that hangs once will hang again, so after that no other is started: *was_late. */
-static unsigned finish_one(struct active *active, unsigned n, bool *was_late)
+ * that hangs once will hang again, so after that no other is started: *late_one is the first. */
+static unsigned finish_one(struct active *active, unsigned n, const struct lab_job **late_one)
 {
     for (;;) {
-        uint64_t now = host_monotonic_ns();
         for (unsigned i = 0; i < n; i++) {
             struct pollfd p = { .fd = active[i].watch, .events = POLLIN };
-            bool late = now >= active[i].deadline_ns;
+            bool late = is_late(&active[i]);
             if (poll(&p, 1, 0) > 0 || late) {
                 finish(&active[i], late);
-                *was_late |= late;
+                if (late && !*late_one)
+                    *late_one = active[i].job;
                 return i;
             }
         }
@@ -267,13 +347,12 @@ int lab_run_all(struct lab_job *jobs, unsigned n, struct lab_seats seats, char *
     int err = 0;
     unsigned most = seats.at_a_time < MAX_AT_ONCE ? seats.at_a_time : MAX_AT_ONCE;
     bool busy[MAX_AT_ONCE] = { false };
-    bool late = false;
+    const struct lab_job *late = NULL;
     while ((next < n && !err) || running) {
         while (next < n && jobs[next].run.ended)
             next++;
         for (; late && next < n; next++)
-            say_end(&jobs[next], "not run: another guest had to be stopped after %d seconds",
-                    (int)jobs[next].wall_s);
+            not_run(&jobs[next], late);
         if (next < n && running < most && !err) {
             unsigned seat = 0;
             while (busy[seat])
@@ -297,8 +376,9 @@ void lab_job_free(struct lab_job *j)
         store_close(j->run.trace);
     symbols_close(j->symbols);
     free((char *)(uintptr_t)j->run.output);
+    free(j->said);
     free(j->printed);
     j->run.trace = NULL;
     j->symbols = NULL;
-    j->run.output = j->printed = NULL;
+    j->run.output = j->said = j->printed = NULL;
 }

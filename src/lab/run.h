@@ -12,6 +12,7 @@
 
 #include <limits.h>
 
+#include "lab/ending.h"
 #include "lab/jail.h"
 #include "lab/rule.h"
 
@@ -20,6 +21,7 @@ struct lab_job {
     const struct lab_guest *guest;
     const char *monitor;                /* the trusted program                        */
     const char *submission;             /* what the jail executes; NULL: no jail       */
+    const char *source;                 /* what it was compiled from; NULL: nobody knows */
     const char *image;                  /* the guest's file                           */
     const char *names;                  /* the file with its symbols; NULL: the image */
     char        trace[PATH_MAX];        /* where its trace is written                 */
@@ -29,8 +31,10 @@ struct lab_job {
 
     struct lab_run run;                 /* its trace is open                          */
     struct symbols *symbols;            /* of the image, for names in the trace       */
+    struct lab_ending ending;           /* by its trace                               */
+    char       *said;                   /* by the monitor, on stderr; NULL: not known  */
     char       *printed;                /* by the submission, on its own stdout       */
-    char        ended[100];             /* what run.ended points to                   */
+    char        ended[300];             /* what run.ended points to                   */
 };
 
 /* Where runs are made. */

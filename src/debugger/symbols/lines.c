@@ -28,12 +28,24 @@ struct lines {
     size_t  map_bytes;
 };
 
+/* Code that ends with a call that never returns has one more row for the address behind the call,
+ * which is of no code: the sequence ends there.  Of two rows for one address libdw gives the one
+ * that ends first, so then the other one seems to begin anew.  It is the old one if the line is. */
+static bool is_left_over(Dwarf_Line *row, Dwarf_Line *before, uint64_t end)
+{
+    Dwarf_Addr at;
+    int line, line_before;
+
+    return before && dwarf_lineaddr(row, &at) == 0 && at == end && dwarf_lineno(row, &line) == 0 &&
+           dwarf_lineno(before, &line_before) == 0 && line == line_before;
+}
+
 /* The row of this table that addr belongs to; NULL: it has none.  A row that ends a sequence is the
  * first address behind some code, and belongs to nothing. */
 static Dwarf_Line *row_of(Dwarf_Lines *lines, size_t n, uint64_t addr)
 {
-    Dwarf_Line *row = NULL, *next;
-    Dwarf_Addr at;
+    Dwarf_Line *row = NULL, *next, *ended = NULL;
+    Dwarf_Addr at, end = 0;
     bool ends;
 
     for (size_t i = 0; i < n; i++) {
@@ -42,7 +54,11 @@ static Dwarf_Line *row_of(Dwarf_Lines *lines, size_t n, uint64_t addr)
             return NULL;
         if (at > addr)
             return row;
-        row = ends ? NULL : next;
+        if (ends) {
+            ended = row ? row : ended;
+            end = at;
+        }
+        row = ends || is_left_over(next, ended, end) ? NULL : next;
     }
     return NULL;
 }
