@@ -373,10 +373,19 @@ static void a_clock_that_jumps_gives_one_pulse(void **state)
     assert_int_equal(vclock_next_ns(b->clock), ns_of(6000));    /* OUT falls at 999 of 1000 */
 }
 
-static void nothing_programmed_nothing_happens(void **state)
+/* As a BIOS leaves it: 18.2 Hz from the beginning, and no request waits.  What is programmed takes
+ * its place. */
+static void it_ticks_as_a_bios_leaves_it(void **state)
 {
     (void)state;
-    assert_true(vclock_next_ns(b->clock) == VCLOCK_NEVER);
+    assert_int_equal(vclock_next_ns(b->clock), ns_of(32768));
+    assert_int_equal(rises_until(32767), 0);
+    assert_int_equal(rises_until(32768 + 10 * 65536), 11);
+}
+
+static void a_one_shot_is_over_for_good(void **state)
+{
+    (void)state;
     set(0, 0, 100);
     assert_int_equal(rises_until(200), 1);
     assert_true(vclock_next_ns(b->clock) == VCLOCK_NEVER);
@@ -408,7 +417,8 @@ int main(void)
         T(port_61_shows_the_refresh),
         T(speaker_has_a_pitch),
         T(a_clock_that_jumps_gives_one_pulse),
-        T(nothing_programmed_nothing_happens),
+        T(it_ticks_as_a_bios_leaves_it),
+        T(a_one_shot_is_over_for_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,14 +56,25 @@ static void count_runs(struct trace_repeats *r, const struct trace_event *e)
     }
 }
 
+/* From the next event on rounds of p events are counted. */
+static void begin_round(struct trace_repeats *r, unsigned p, enum trace_alike how)
+{
+    for (unsigned i = 0; i < p; i++)
+        r->round[i] = *before(r, p - i);
+    r->n_round = p;
+    r->next = 0;
+    r->how = how;
+    r->is_counting = true;
+}
+
 /* Has a round come often enough?  The shortest such round is taken. */
 static void look_for_round(struct trace_repeats *r)
 {
-    for (unsigned p = 1; p <= TRACE_ROUND_MAX && !r->round; p++)
-        if (r->n_changes[p] >= CHANGES_PRINTED || r->n_same[p] >= ROUNDS_PRINTED * p) {
-            r->how = r->n_changes[p] >= CHANGES_PRINTED ? ALIKE_BUT_VALUE : ALIKE;
-            r->round = p;
-        }
+    for (unsigned p = 1; p <= TRACE_ROUND_MAX && !r->is_counting; p++)
+        if (r->n_changes[p] >= CHANGES_PRINTED)
+            begin_round(r, p, ALIKE_BUT_VALUE);
+        else if (r->n_same[p] >= ROUNDS_PRINTED * p)
+            begin_round(r, p, ALIKE);
 }
 
 /* 1234567 as "1,234,567". */
@@ -84,39 +95,42 @@ static const char *with_commas(uint64_t v, char *buf, size_t n)
 static void end_round(struct trace_repeats *r, const struct trace_text *x, FILE *out)
 {
     char count[32];
-    uint64_t rounds = r->round ? r->n_held / r->round : 0;
-    uint64_t rest = r->round ? r->n_held % r->round : 0;
+    uint64_t rounds = r->n_held / r->n_round, rest = r->n_held % r->n_round;
     const char *values = r->how == ALIKE_BUT_VALUE ? ", with other values" : "";
     with_commas(rounds, count, sizeof count);
-    if (rounds && r->round == 1)
+    if (rounds && r->n_round == 1)
         fprintf(out, "%10s ... %s more like it%s (to event %" PRIu64 ")\n", "", count, values,
                 before(r, rest + 1)->seq);
     else if (rounds)
-        fprintf(out, "%10s ... these %u again, %s time%s%s (to event %" PRIu64 ")\n", "", r->round,
-                count, rounds == 1 ? "" : "s", values, before(r, rest + 1)->seq);
+        fprintf(out, "%10s ... these %u again, %s time%s%s (to event %" PRIu64 ")\n", "",
+                r->n_round, count, rounds == 1 ? "" : "s", values, before(r, rest + 1)->seq);
     for (uint64_t i = rest; i > 0; i--)
         trace_text_line(x, before(r, i), out);
-    r->round = 0;
+    r->is_counting = false;
     r->n_held = 0;
 }
 
 void trace_repeats_line(struct trace_repeats *r, const struct trace_text *x,
                         const struct trace_event *e, FILE *out)
 {
-    if (!r->round)
+    if (!r->is_counting)
         look_for_round(r);
-    if (r->round && !are_alike(e, before(r, r->round), r->how))
+    bool belongs = r->n_round && are_alike(e, &r->round[r->next], r->how);
+    if (r->is_counting && !belongs)
         end_round(r, x, out);
-    if (r->round)
+    r->is_counting = belongs;
+    if (belongs) {
         r->n_held++;
-    else
+        r->next = (r->next + 1) % r->n_round;
+    } else {
         trace_text_line(x, e, out);
+    }
     count_runs(r, e);
     r->last[r->n_seen++ % TRACE_ROUND_MAX] = *e;
 }
 
 void trace_repeats_end(struct trace_repeats *r, const struct trace_text *x, FILE *out)
 {
-    if (r->round)
+    if (r->is_counting)
         end_round(r, x, out);
 }

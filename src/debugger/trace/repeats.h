@@ -36,10 +36,13 @@ struct trace_repeats {
     /* Of the events up to the latest, without a break, so many are the same as the one p before
      * each; and where they are alike but for a value, so many had another one. */
     uint64_t           n_same[TRACE_ROUND_MAX + 1], n_changes[TRACE_ROUND_MAX + 1];
-    /* While events are held back: */
-    unsigned           round;                   /* of so many events is a round; 0: none are */
+    /* The round that is counted, or was when it last ended: where other events come between, as
+     * those of a timer, it goes on at once behind them. */
+    struct trace_event round[TRACE_ROUND_MAX];
+    unsigned           n_round, next;           /* of so many events; the one that is expected */
     enum trace_alike   how;
-    uint64_t           n_held;                  /* since the last line */
+    bool               is_counting;
+    uint64_t           n_held;                  /* not printed since the last line */
 };
 
 /* Print e, unless it belongs to a round that is only counted. */
