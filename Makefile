@@ -518,12 +518,12 @@ run: all
 JOBS     ?= $(shell nproc)
 SUITES_AT_A_TIME = $(shell expr $(JOBS) + 1)
 TINY     := $(SAN)$(HARD)
-WIDE     := tests/static tests/gdb tests/tui tests/matrix tests/trace tests/report tests/gdbpair tests/kvm-debug \
+WIDE     := tests/gdb tests/tui tests/matrix tests/trace tests/report tests/gdbpair tests/kvm-debug \
     tests/reverse "tests/lockstep soft/nested kvm" tests/debug tests/signals tests/robot/run \
     tests/lockstep tests/exit-on tests/stories tests/crash tests/boot tests/places tests/mistakes tests/silence tests/deterministic tests/self tests/usage tests/lab/run tests/lab/told tests/lab/handouts tests/exercise/run tests/slides $(UNIT_BINS)
-SHORT    := $(if $(TINY),,tests/fuzz-short "tests/kvm-sim/run --short" "tests/memtest --short" "tests/linux --short") \
+SHORT    := $(if $(TINY),,tests/fuzz-short "tests/kvm-sim/run --short" "tests/memtest --short" "tests/linux --short") tests/static \
     "$(JUDGE) --cases $(if $(TINY),20000,100000)" "$(JUDGE) --silicon --vendor amd --cases 10000"
-LONG     := $(if $(TINY),,tests/memtest tests/kvm-sim/run tests/linux tests/fuzz-short tests/kernel-session) \
+LONG     := "tests/static --long" $(if $(TINY),,tests/memtest tests/kvm-sim/run tests/linux tests/fuzz-short tests/kernel-session) \
     "$(JUDGE) --cases $(if $(TINY),20000,$(JUDGE_CASES))" "$(JUDGE) --silicon --vendor amd --cases 500000"
 RUN_JOBS  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 

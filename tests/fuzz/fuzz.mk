@@ -24,7 +24,9 @@ FUZZ_SAN     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recove
                 -fno-sanitize=null,alignment -fsanitize-address-use-after-return=never
 FUZZ_CFLAGS  = $(ALL_CFLAGS) -DVITRINE_SMALL
 FUZZ_BINS    := $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
-FUZZ_OBJECTS := $(patsubst $(BUILD)/obj/%,$(BUILD)/fuzz/obj/%,$(filter-out %/cmd/main.o,$(OBJECTS)))
+# Rooms that no target enters: they would be built for nothing, twice.
+FUZZ_NEVER   := $(foreach d,cmd debugger/tui lab exercise,$(BUILD)/obj/$d/%)
+FUZZ_OBJECTS := $(patsubst $(BUILD)/obj/%,$(BUILD)/fuzz/obj/%,$(filter-out $(FUZZ_NEVER),$(OBJECTS)))
 
 # What the CPU, the devices, the run loop, the columns of a trace and the stub with its link compare
 # is not told to the mutator: that took half of the time, and their numbers are short enough to be

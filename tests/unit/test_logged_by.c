@@ -80,18 +80,22 @@ static const char *called(uint64_t pc)
 }
 
 #define DEEP 8
-static uint64_t n_events, n_compared, seen[4096][2];
+static uint64_t n_events, n_compared, seen[16384];      /* sums over stacks; 0: free */
 static size_t n_seen;
 
-/* The same place logs the same kind again and again: looked up once. */
-static bool is_new(uint64_t pc, uint64_t what)
+/* The same stack logs the same kind again and again: looked up once, for that takes long. */
+static bool is_new(void *const *pc, int n, uint64_t what)
 {
-    for (size_t i = 0; i < n_seen; i++)
-        if (seen[i][0] == pc && seen[i][1] == what)
-            return false;
-    assert_true(n_seen < NELEM(seen));
-    seen[n_seen][0] = pc;
-    seen[n_seen++][1] = what;
+    uint64_t sum = UINT64_C(0xcbf29ce484222325) ^ what;
+    for (int i = 0; i < n; i++)
+        sum = (sum ^ (uint64_t)pc[i]) * UINT64_C(0x100000001b3);
+    size_t at = sum % NELEM(seen);
+    while (seen[at] && seen[at] != sum)
+        at = (at + 1) % NELEM(seen);
+    if (seen[at])
+        return false;
+    assert_true(++n_seen < NELEM(seen));
+    seen[at] = sum;
     return true;
 }
 
@@ -104,9 +108,11 @@ static void compare(void *arg, const struct trace_event *e)
     struct source_place p = { .line = 0 }, other;
     (void)arg;
     n_events++;
+    if (!is_new(pc, n, what))
+        return;
     while (frame < n && !(who_called((uint64_t)pc[frame] - 1, &function, &line) && frame > 0))
         frame++;
-    if (frame == n || !is_new((uint64_t)pc[frame], what))
+    if (frame == n)
         return;
     n_compared++;
     assert_true(source_of_event(source, e, 0, &p));
