@@ -331,6 +331,8 @@ exercise := \
     exercise/layers.c \
     exercise/classify.c \
     exercise/theorem.c \
+    exercise/counterexample.c \
+    exercise/map.c \
     exercise/stack_vm.c \
     exercise/stack_translate.c \
     exercise/rv32.c \
@@ -341,6 +343,7 @@ exercise := \
     exercise/walk.c \
     exercise/walk_2d.c \
     exercise/shadow.c \
+    exercise/ept_saves.c \
     exercise/pic.c \
     exercise/pit.c \
     exercise/storm.c \

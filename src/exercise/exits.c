@@ -153,7 +153,7 @@ void make_exits(struct sheet *s)
               "takes characters. RAM is below 0xa0000, and the page at 0xb8000, the text of the "
               "VGA, is mapped like RAM; nothing answers at 0xd0000 to 0xdffff.");
     write_program(s, &code);
-    tiny_guest_run(&code, 10000, &run);
+    tiny_guest_run(&code, MMU_NESTED, 10000, &run);
     bug_if(run.exits_by[EXIT_IDX_HLT] != 1 || run.exits != run.exits_by[EXIT_IDX_IO] +
            run.exits_by[EXIT_IDX_CPUID] + run.exits_by[EXIT_IDX_EPT_VIOLATION] +
            run.exits_by[EXIT_IDX_MMIO] + 1, "a guest of exercise 7 exits for another reason");

@@ -11,6 +11,8 @@ struct sheet;
 void make_layers(struct sheet *s);          /* layers.c      */
 void make_classify(struct sheet *s);        /* classify.c    */
 void make_theorem(struct sheet *s);         /* theorem.c     */
+void make_counterexample(struct sheet *s);  /* counterexample.c */
+void make_map(struct sheet *s);             /* map.c         */
 void make_process_vm(struct sheet *s);      /* process_vm.c  */
 void make_exits(struct sheet *s);           /* exits.c       */
 void make_trace(struct sheet *s);           /* trace.c       */
@@ -19,6 +21,7 @@ void make_walk_pae(struct sheet *s);
 void make_walk_64(struct sheet *s);
 void make_walk_2d(struct sheet *s);         /* walk_2d.c     */
 void make_shadow(struct sheet *s);          /* shadow.c      */
+void make_ept_saves(struct sheet *s);       /* ept_saves.c   */
 void make_pic(struct sheet *s);             /* pic.c         */
 void make_pit(struct sheet *s);             /* pit.c         */
 void make_storm(struct sheet *s);           /* storm.c       */

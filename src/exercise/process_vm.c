@@ -66,7 +66,7 @@ static void run_all(struct runs *r)
     rv32_run(&r->rv32, &r->foreign);
     bug_if(!r->foreign.exited || written(r->foreign.out, r->foreign.n_out) != answer,
            "the RISC-V program says %u, not %u", written(r->foreign.out, r->foreign.n_out), answer);
-    tiny_guest_run(&r->pc, 10000, &guest);
+    tiny_guest_run(&r->pc, MMU_NESTED, 10000, &guest);
     bug_if(written(guest.out, guest.n_out) != answer, "the guest says %u, not %u",
            written(guest.out, guest.n_out), answer);
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/host.h"
-#include "cpu/engine.h"
 #include "mem/gmem.h"
 #include "vm/loop.h"
 #include "vm/vm.h"
@@ -40,7 +39,8 @@ static void enter(struct vm *vm, const struct tiny_code *code)
     bug_if(v->ops->set_state(v, ST_ALL, &c), "a guest of an exercise cannot be entered");
 }
 
-void tiny_guest_run(const struct tiny_code *code, uint64_t limit, struct tiny_run *r)
+void tiny_guest_run(const struct tiny_code *code, enum mmu_kind mmu, uint64_t limit,
+                    struct tiny_run *r)
 {
     struct trace *t = trace_new(TINY_EVENTS);
     char why[200];
@@ -49,7 +49,7 @@ void tiny_guest_run(const struct tiny_code *code, uint64_t limit, struct tiny_ru
     t->mask = TRACE_DEFAULT_KINDS;
     t->engine_names = engine_names();
     struct vm_config cfg = {
-        .engine = &engine_soft, .mmu = MMU_NESTED, .ram_bytes = MiB, .limit_insns = limit,
+        .engine = &engine_soft, .mmu = mmu, .ram_bytes = MiB, .limit_insns = limit,
         .no_reboot = true, .trace = t, .debugcon = { take_output, r },
     };
     struct vm *vm = vm_new(&cfg, why, sizeof why);

@@ -10,6 +10,7 @@
 
 #include "base/trace.h"
 #include "base/types.h"
+#include "cpu/engine.h"
 #include "cpu/exit.h"
 #include "cpu/state.h"
 
@@ -34,8 +35,10 @@ struct tiny_run {
     unsigned n_events;                  /* those from START to STOP; of more the first ones */
 };
 
-/* At most limit instructions.  A bug() if the machine cannot be made. */
-void tiny_guest_run(const struct tiny_code *code, uint64_t limit, struct tiny_run *r);
+/* With such second-level tables, and at most limit instructions.  A bug() if the machine cannot be
+ * made. */
+void tiny_guest_run(const struct tiny_code *code, enum mmu_kind mmu, uint64_t limit,
+                    struct tiny_run *r);
 
 /* More code: n bytes. */
 void tiny_code_add(struct tiny_code *c, const void *bytes, size_t n);

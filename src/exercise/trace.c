@@ -127,7 +127,7 @@ static void play(enum story story, unsigned count, unsigned longer)
     code.byte[hole] = (uint8_t)(TINY_CODE + code.n);
     code.byte[hole + 1] = (uint8_t)((TINY_CODE + code.n) >> 8);
     handler(&l, story, count, longer);
-    tiny_guest_run(&code, 200000, &run);
+    tiny_guest_run(&code, MMU_NESTED, 200000, &run);
 }
 
 /* ---- its trace ---- */

@@ -83,6 +83,58 @@ def theorem(text):
             said(sensitive - traps), 'yes' if in_user <= traps else 'no']
 
 
+@solver('counterexample')
+def counterexample(text):
+    virtual_if = flags = 1
+    bare, monitor, traps = {'esi': 0}, {'esi': 0}, []
+    for n, line in re.findall(r'^ +(\d)\. (.*)$', text, re.M):
+        if line in ('cli', 'sti'):
+            traps.append(n)
+            virtual_if = flags = int(line == 'sti')
+        elif 'popf' in line:
+            flags = int('0x202' in line)
+        elif 'pushf' in line:
+            bare['eax'], monitor['eax'] = 2 | flags << 9, 0x202
+        elif 'cr0' in line:
+            traps.append(n)
+            bare['ebx'] = monitor['ebx'] = 0x11
+        elif 'cs' in line:
+            bare['ecx'], monitor['ecx'] = 0x8, 0xb
+        elif 'smsw' in line:
+            bare['edx'], monitor['edx'] = 0x11, 0x33
+    differ = [r for r in sorted(bare) if bare[r] != monitor[r]]
+    return [' '.join(traps) or 'none', flags, virtual_if, hex(bare.get('eax', 0)),
+            hex(monitor.get('eax', 0)), ' '.join(differ) or 'none',
+            1 if differ or flags != virtual_if else 4]
+
+
+@solver('map')
+def virtual_map(text):
+    size, at = given(r'virtual machine of (\d+) words, .* from word (\d+) on', text)
+    getr, getm = [m == 'traps' for m in re.findall(r'^ +GET[RM] .*; (traps|does not trap)', text, re.M)]
+    base, bound, memory = 0, 100, {}
+    a, b, trapped, written, broken = 0, 0, 0, None, 0         # A on the bare machine, and under the monitor
+    for n, op, arg in re.findall(r'^ +(\d)\. ([A-Z]+) ?(.*)$', text, re.M):
+        arg = numbers(arg)
+        if op == 'LOAD':
+            a, b = memory.get(base + arg[0], (0, 0))
+        elif op == 'STORE':
+            memory[base + arg[0]] = a, b
+            written = at + base + arg[0]
+        elif op == 'ADD':
+            a, b = a + arg[0], b + arg[0]
+        elif op == 'SETR':
+            base, bound = arg
+            trapped += 1
+        elif op == 'GETR':
+            a, b, trapped = base, base if getr else at + base, trapped + getr
+        elif op == 'GETM':
+            a, b, trapped = 0, 0 if getm else 1, trapped + getm
+        if not broken and a != b:
+            broken = int(n)
+    return [trapped, written, at + base, min(bound, size - base), a, b, broken]
+
+
 # ---- one program on four machines ----
 
 def listing(text, after):
@@ -353,6 +405,20 @@ def shadow(text):
             words.append(word)
             exits += word != 'hit'
     return [' '.join(words), stale, exits, 0]
+
+
+@solver('ept-saves')
+def ept_saves(text):
+    rounds, = given(r'does (\d+) rounds', text)
+    loads, = given(r'same value, (\d+) times', text)
+    pages, = given(r'each of (\d+) pages of data', text)
+    changed, = given(r'of (\d+) of these pages', text)
+    faults, = given(r'There were (\d+) page faults', text)
+    cost, reference = given(r'exit costs (\d+) ns\. .* reference takes (\d+) ns', text)
+    registers = rounds * loads + 2
+    shadow, nested = registers + rounds * changed + faults + 1, 3 + pages + 1
+    saved = (shadow - nested) * cost
+    return [registers, shadow, nested, saved, (2 + 1) * (4 + 1) - 1 - 4, saved // (10 * reference)]
 
 
 # ---- interrupts and time ----
