@@ -235,7 +235,7 @@ static bool explain_lost(const struct explain_input *in, uint64_t rip, FILE *out
     say_code_at(in, rip, out);
     fputs(".\n", out);
     if (explain_is_runaway(in, &here))
-        explain_say_caller(in, out);
+        explain_say_caller(in, rip, out);
     fprintf(out, "  What to check: %s\n", check);
     return true;
 }

@@ -354,7 +354,7 @@ void explain_first(const struct explain_input *in, const struct delivery_step *s
     say_details(in, st, out);
     explain_say_iret(in, st, out);
     if (explain_is_runaway(in, st))
-        explain_say_caller(in, out);
+        explain_say_caller(in, st->rip, out);
     else
         explain_say_handler(in, st, out);
 }

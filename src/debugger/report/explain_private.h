@@ -96,9 +96,9 @@ void explain_say_lost_frame(const struct explain_input *in, FILE *out);
  * the step's exception may have come in its handler. */
 void explain_say_handler(const struct explain_input *in, const struct delivery_step *st, FILE *out);
 
-/* If an address behind a CALL lies at the stack pointer, or an interrupt's frame, print a line that
- * says so: that may have led to where the CPU is.  The latter also as a question. */
-void explain_say_caller(const struct explain_input *in, FILE *out);
+/* What has led to `rip`, where there is no code?  If the stack tells that it was a CALL, an
+ * interrupt or a RET, print a line or two that say so.  An interrupt also as a question. */
+void explain_say_caller(const struct explain_input *in, uint64_t rip, FILE *out);
 bool explain_is_in_handler(const struct explain_input *in);
 
 /* Is there no code at the instruction: was the CPU sent to a wrong address, or ran it on? */

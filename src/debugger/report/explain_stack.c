@@ -147,17 +147,29 @@ void explain_say_lost_frame(const struct explain_input *in, FILE *out)
               out);
 }
 
-/* Direct calls are E8 and four bytes; of indirect ones, FF /2, 2 to 7 bytes are usual. */
-static bool is_behind_call(const struct explain_input *in, uint64_t at)
+/* Is the code before this address a CALL?  Direct ones are E8 and a distance of four bytes (in code
+ * of 16 bits two); of indirect ones, FF /2, 2 to 7 bytes are usual. */
+enum call { NO_CALL, CALL_DIRECT, CALL_INDIRECT };
+
+/* Which kind it is; *target is where a direct one goes. */
+static enum call call_before(const struct explain_input *in, uint64_t at, uint64_t *target)
 {
     uint8_t b[7];
+    unsigned distance = explain_code_width(in->cpu) == CODE16 ? 2 : 4;
+    *target = 0;
     if (at < sizeof b || !in->read(in->arg, explain_linear(in->cpu, SEG_CS, at) - sizeof b, b,
                                    sizeof b))
-        return false;
+        return NO_CALL;
+    if (b[sizeof b - 1 - distance] == 0xe8) {
+        uint32_t raw = b[5] | (uint32_t)b[6] << 8;
+        *target = distance == 2 ? (uint16_t)(at + raw)
+                : at + (uint64_t)(int32_t)(raw << 16 | b[3] | (uint32_t)b[4] << 8);
+        return CALL_DIRECT;
+    }
     for (unsigned len = 2; len <= sizeof b; len++)
         if (b[sizeof b - len] == 0xff && (b[sizeof b - len + 1] & 0x38) == 0x10)
-            return true;
-    return b[2] == 0xe8;
+            return CALL_INDIRECT;
+    return NO_CALL;
 }
 
 /* A frame to which its handler has added nothing yet: `size` of its words, 0 if there is none;
@@ -217,16 +229,60 @@ void explain_say_handler(const struct explain_input *in, const struct delivery_s
     }
 }
 
-void explain_say_caller(const struct explain_input *in, FILE *out)
+/* Has a RET led to `rip`?  Then the address is still in memory, in the word below the stack
+ * pointer; or, if the CPU has run on from there through zeros, one that is not far before. */
+static bool was_taken_by_ret(const struct explain_input *in, uint64_t rip, unsigned size)
 {
-    unsigned size = explain_code_width(in->cpu) == CODE64 ? 8 : 4;
+    enum { FAR = 256 << 20 };
+    uint64_t taken;
+    uint8_t code[8];
+    if (!word_at(in, -1, size, &taken))
+        return false;
+    if (taken == rip)
+        return true;
+    bool are_zeros = in->read(in->arg, explain_linear(in->cpu, SEG_CS, taken), code, sizeof code);
+    for (unsigned i = 0; i < sizeof code; i++)
+        are_zeros = are_zeros && !code[i];
+    return are_zeros && taken && taken < rip && rip - taken < FAR;
+}
+
+/* The function that the RET belongs to is the one that was called last, if what is on the stack
+ * now is where it should have gone to. */
+static void say_ret(const struct explain_input *in, unsigned size, FILE *out)
+{
+    uint64_t taken, at, target;
+    if (!word_at(in, -1, size, &taken))
+        return;
+    fprintf(out, "    A RET has led here: just below the stack pointer lies %#" PRIx64
+                 ", which it took for its return address.\n", taken);
+    if (word_at(in, 0, size, &at) && call_before(in, at, &target) == CALL_DIRECT) {
+        fputs("    The right one lies above it, ", out);
+        explain_say_place(in, at, out);
+        fputs(", behind the CALL of ", out);
+        explain_say_place(in, target, out);
+        fputs(": a PUSH without its POP, or ESP moved, before the RET of that function?\n", out);
+        return;
+    }
+    fputs("    Was the return address overwritten (an array on the stack, filled beyond its end), "
+          "or does the RET belong to what nobody has called?\n", out);
+}
+
+void explain_say_caller(const struct explain_input *in, uint64_t rip, FILE *out)
+{
+    enum code_width width = explain_code_width(in->cpu);
+    unsigned size = width == CODE64 ? 8 : width == CODE32 ? 4 : 2;
     struct fresh_frame frame = fresh_frame(in);
-    uint64_t at;
+    uint64_t at = 0, target;
     if (frame.size) {
         say_frame(in, frame, out);
         return;
     }
-    if (!word_at(in, 0, size, &at) || !is_behind_call(in, at))
+    enum call call = word_at(in, 0, size, &at) ? call_before(in, at, &target) : NO_CALL;
+    if (call != CALL_INDIRECT && was_taken_by_ret(in, rip, size)) {
+        say_ret(in, size, out);
+        return;
+    }
+    if (call == NO_CALL)
         return;
     fputs("    At the stack pointer lies ", out);
     explain_say_place(in, at, out);

@@ -64,6 +64,12 @@ static bool is_stack_in_idt(const struct explain_input *in, const struct deliver
            sign_lies_in(top, in->cpu->idtr.base, in->cpu->idtr.limit + UINT64_C(1));
 }
 
+static bool is_irq_with_stack_in_idt(const struct explain_input *in,
+                                     const struct delivery_step *st)
+{
+    return st->type == EVENT_IRQ && is_stack_in_idt(in, st);
+}
+
 /* After a reset TR is 0, and counts as a TSS at address 0. */
 static bool lacks_ltr(const struct explain_input *in, const struct delivery_step *st)
 {
@@ -73,11 +79,24 @@ static bool lacks_ltr(const struct explain_input *in, const struct delivery_step
     return about_tss && in->cpu->seg[SEG_TR].sel == 0;
 }
 
+/* Its frame goes to the stack that the TSS names. */
+static bool is_irq_in_ring3_without_stack(const struct explain_input *in,
+                                          const struct delivery_step *st)
+{
+    return is_irq_without_stack(in, st) && st->ring == 3;
+}
+
 /* A push below 0 wraps around to the top of the address space. */
 static bool is_stack_pointer_zero(const struct explain_input *in, const struct delivery_step *st)
 {
     uint64_t below = explain_is_long(in->cpu) ? -st->at : (uint32_t)-st->at;
     return st->obstacle == OBSTACLE_STACK_PAGE && below && below <= 0x100;
+}
+
+/* The gates that lead out of ring 3 take the stack from the TSS. */
+static bool is_ring0_stack_zero(const struct explain_input *in, const struct delivery_step *st)
+{
+    return st->ring == 3 && is_stack_pointer_zero(in, st);
 }
 
 static const struct sign ways[] = {
@@ -88,6 +107,10 @@ static const struct sign ways[] = {
     { has_vector_table_of_real_mode,
       "was LIDT executed? The IDT is at 0, where real mode has its vector table, which has no "
       "gates of this mode." },
+    { is_irq_with_stack_in_idt,
+      "the stack pointer is in the midst of the IDT: the stack has grown into it and "
+      "overwritten gates. Do handlers set IF (STI) before they end, so that they nest? Then "
+      "each must be done before the next interrupt comes. Does each end with IRET?" },
     { is_stack_in_idt,
       "the stack pointer is in the midst of the IDT: the stack has grown into it and "
       "overwritten gates. Is it large enough, and does each handler end with IRET? (A RET "
@@ -107,6 +130,14 @@ static const struct sign ways[] = {
     { lacks_ltr,
       "was LTR executed? TR is 0: there is no TSS with SS0 and ESP0 (in long mode RSP0) for "
       "ring 0." },
+    { is_ring0_stack_zero,
+      "was ESP0 (in long mode RSP0, or the IST that the gate names) set in the TSS? An interrupt "
+      "in ring 3 gets the stack of ring 0 from there, and the pointer was 0: the frame would lie "
+      "just below it." },
+    { is_irq_in_ring3_without_stack,
+      "is the stack of ring 0 mapped? An interrupt in ring 3 gets it from the TSS: ESP0 (in long "
+      "mode RSP0, or the IST that the gate names) must be the end of a stack that is mapped and "
+      "may be written." },
     { is_irq_without_stack,
       "was the stack pointer in the midst of a change? While IF is 1 an interrupt may come "
       "between any two instructions and needs a good stack: CLI before the change, STI behind "
