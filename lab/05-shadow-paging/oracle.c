@@ -2,6 +2,15 @@
  * lab/05-shadow-paging/oracle.c -- two walks of the same page, and what was true before.
  *
  * Begin with check_leaf().
+ *
+ * It keeps two memories, for two questions about an entry that is wrong now.
+ *
+ *   truth       Is it allowed?  By linear address: what has been true there since the guest
+ *               last invalidated it.  A processor's TLB could hold that, so the part may, too.
+ *   was_right   What is the mistake?  By place in the shadow: the very entries that were right
+ *               at some address, and that nobody has written since.  Such an entry is an old
+ *               one that the part did not remove: STALE.  Any other was wrong from the
+ *               beginning, and is called by what is wrong with it: PLACE, RIGHTS, ...
  */
 #include "../lab/05-shadow-paging/oracle.h"
 
@@ -12,7 +21,9 @@
 #include "mem/invariant.h"
 
 #define MAX_LEAVES  (1u << 17)      /* 512 MiB in pages of 4 KiB, in both views */
+#define MAX_RECORDS (1u << 19)      /* addresses in both views, in a whole run          */
 #define MAX_TABLES  256
+#define N_MARKS     (1u << 19)      /* a power of two                                   */
 #define FIRST_ROOM  1024u           /* a power of two                           */
 #define RIGHTS      (PTE_W | PTE_U)
 
@@ -22,6 +33,8 @@ struct truth {
     uint64_t leaf;
     uint64_t page_size;             /* of the guest's page it lies in           */
     uint64_t generation;            /* it is allowed while this is the current  */
+    uint64_t mark;                  /* the entry that said so last: mark_of()   */
+    bool     right;                 /* false: it never was, and was told        */
 };
 #define NO_PAGE UINT64_MAX
 
@@ -37,6 +50,10 @@ struct oracle {
     uint64_t      generation;       /* from 1; 0 is never current               */
     struct truth *truth;            /* a hash table with open addressing        */
     size_t        room, n;
+    uint32_t     *written;          /* [entry of any frame]: how often it was written */
+    size_t        n_entries;
+    uint64_t     *was_right;        /* a set of marks, with open addressing; 0: unused */
+    size_t        n_right;
     struct table_seen table[MAX_TABLES];
     size_t        n_tables;
     unsigned      leaves;           /* in this check                            */
@@ -69,10 +86,11 @@ static bool grow(struct oracle *o)
     return true;
 }
 
-/* The record of this page in this view, new and allowing nothing if there was none. */
+/* The record of this page in this view, new and allowing nothing if there was none; NULL if
+ * there are too many. */
 static struct truth *truth_of(struct oracle *o, gla_t gla, unsigned view)
 {
-    if (2 * o->n >= o->room && !grow(o))
+    if (2 * o->n >= o->room && (o->n >= MAX_RECORDS || !grow(o)))
         return NULL;
     struct truth *t = slot_of(o->truth, o->room, gla | view);
     if (t->gla == NO_PAGE) {
@@ -88,6 +106,52 @@ static bool within(uint64_t leaf, uint64_t was)
     uint64_t where = PTE_ADDR | PTE_P | SHADOW_MMIO;
     return !((leaf ^ was) & where) && !(leaf & ~was & (RIGHTS | SHADOW_ROM)) &&
            !(was & ~leaf & PTE_NX);
+}
+
+/* ---- which entries were right ---- */
+
+static size_t entry_number(hpa_t frame, unsigned index)
+{
+    return (size_t)(frame / PAGE_SIZE) * TABLE_ENTRIES + index;
+}
+
+/* One number for "this entry, as it was last written, seen at this address"; never 0. */
+static uint64_t mark_of(const struct oracle *o, gla_t gla, unsigned view, size_t entry)
+{
+    uint64_t mark = (gla | view) * UINT64_C(0x9e3779b97f4a7c15);
+    mark = (mark ^ mark >> 29 ^ entry) * UINT64_C(0xbf58476d1ce4e5b9);
+    mark = (mark ^ mark >> 32 ^ o->written[entry]) * UINT64_C(0x94d049bb133111eb);
+    return (mark ^ mark >> 31) | 1;
+}
+
+static uint64_t *slot_of_mark(const struct oracle *o, uint64_t mark)
+{
+    size_t i = (size_t)(mark >> 20);
+    while (o->was_right[i % N_MARKS] && o->was_right[i % N_MARKS] != mark)
+        i++;
+    return &o->was_right[i % N_MARKS];
+}
+
+/* A full memory begins anew: then an old entry may be called by what is wrong with it. */
+static void note_right(struct oracle *o, uint64_t mark)
+{
+    uint64_t *slot = slot_of_mark(o, mark);
+    if (*slot)
+        return;
+    if (o->n_right == N_MARKS / 2) {
+        memset(o->was_right, 0, N_MARKS * sizeof *o->was_right);
+        o->n_right = 0;
+        slot = slot_of_mark(o, mark);
+    }
+    *slot = mark;
+    o->n_right++;
+}
+
+void oracle_written(void *oracle, hpa_t frame, unsigned index, unsigned n)
+{
+    struct oracle *o = oracle;
+    for (size_t i = entry_number(frame, index); n-- && i < o->n_entries; i++)
+        o->written[i]++;
 }
 
 /* ---- has the guest changed its tables, and said nothing? ---- */
@@ -140,8 +204,8 @@ static bool was_true_elsewhere(const struct oracle *o, gla_t gla, unsigned view,
 {
     for (size_t i = 0; i < o->room; i++) {
         const struct truth *t = &o->truth[i];
-        if (t->gla != NO_PAGE && t->generation == o->generation && (t->gla & 1) == view &&
-            !((t->gla ^ gla) & FIELD(20, 12)) && within(leaf, t->leaf))
+        if (t->gla != NO_PAGE && t->right && t->generation == o->generation &&
+            (t->gla & 1) == view && !((t->gla ^ gla) & FIELD(20, 12)) && within(leaf, t->leaf))
             return true;
     }
     return false;
@@ -177,27 +241,56 @@ static enum invariant compare(struct oracle *o, gla_t gla, unsigned access, stru
     return (access & WALK_WRITE) && !w->dirty ? INVARIANT_DIRTY : N_INVARIANTS;
 }
 
-static void check_leaf(struct oracle *o, gla_t gla, unsigned view, uint64_t leaf)
+/* May a TLB have what this entry says, though it is wrong now? */
+static bool is_allowed(struct oracle *o, const struct truth *t, uint64_t leaf,
+                       const struct walk *w)
+{
+    if (t->generation == o->generation && within(leaf, t->leaf))
+        return true;
+    return tables_have_changed(o, w) &&
+           was_true_elsewhere(o, t->gla & ~UINT64_C(1), (unsigned)t->gla & 1, leaf);
+}
+
+/* Seen as it was seen before: true if nothing need be looked at. */
+static bool is_known(struct oracle *o, struct truth *t, uint64_t leaf, uint64_t mark)
+{
+    if (t->generation != o->generation || t->leaf != leaf)
+        return false;
+    if (t->right && t->mark != mark)
+        note_right(o, t->mark = mark);
+    return true;
+}
+
+/* The entry at `index` of the shadow table in `frame`, which the processor uses for gla.  False:
+ * there is no room to remember it. */
+static bool check_leaf(struct oracle *o, gla_t gla, unsigned view, hpa_t frame, unsigned index)
 {
     static const unsigned accesses[] = { WALK_READ, WALK_WRITE, WALK_FETCH };
+    uint64_t leaf = hmem_table(o->hmem, frame)[index];
+    uint64_t mark = mark_of(o, gla, view, entry_number(frame, index));
     struct truth *t = truth_of(o, gla, view);
     enum invariant broken = N_INVARIANTS;
     struct walk w = { .page_size = PAGE_SIZE };
-    if (!t || (t->generation == o->generation && t->leaf == leaf))
-        return;
+    if (!t || is_known(o, t, leaf, mark))
+        return t != NULL;
     for (unsigned i = 0; i < NELEM(accesses) && broken == N_INVARIANTS; i++)
         broken = compare(o, gla, accesses[i] | (view ? WALK_USER : 0), &w);
-    if (broken != N_INVARIANTS) {
-        bool was_true = within(leaf, t->leaf);
-        if ((was_true && t->generation == o->generation) ||
-            (tables_have_changed(o, &w) && was_true_elsewhere(o, gla, view, leaf)))
-            return;
-        trace_emit(o->trace, TRACE_INVARIANT, was_true ? INVARIANT_STALE : broken, gla, leaf);
+    bool right = broken == N_INVARIANTS;
+    if (!right) {
+        if (is_allowed(o, t, leaf, &w))
+            return true;
+        bool was_right = *slot_of_mark(o, mark) != 0;
+        trace_emit(o->trace, TRACE_INVARIANT, was_right ? INVARIANT_STALE : broken, gla, leaf);
+    } else {
+        note_right(o, mark);
     }
     see_tables(o, &w);
-    t->leaf = leaf;
-    t->page_size = w.result == WALK_OK ? w.page_size : PAGE_SIZE;
-    t->generation = o->generation;          /* told once, if it was wrong */
+    *t = (struct truth){
+        .gla = t->gla, .leaf = leaf, .mark = mark, .right = right,
+        .page_size = w.result == WALK_OK ? w.page_size : PAGE_SIZE,
+        .generation = o->generation,        /* told once, if it was wrong */
+    };
+    return true;
 }
 
 /* ---- all of them ---- */
@@ -212,9 +305,8 @@ static bool check_table(struct oracle *o, hpa_t frame, unsigned level, gla_t bas
             continue;
         if (++o->leaves > MAX_LEAVES)
             return false;
-        if (level == 1)
-            check_leaf(o, gla, view, e);
-        else if ((e & PTE_P) && !check_table(o, e & PTE_ADDR, level - 1, gla, view))
+        if (level == 1 ? !check_leaf(o, gla, view, frame, i)
+                       : (e & PTE_P) && !check_table(o, e & PTE_ADDR, level - 1, gla, view))
             return false;
     }
     return true;
@@ -227,10 +319,28 @@ bool oracle_check(struct oracle *o, const struct shadow_regs *r)
     return check_table(o, r->cr3[0], 4, 0, 0) && check_table(o, r->cr3[1], 4, 0, 1);
 }
 
-void oracle_judge(struct oracle *o, gla_t gla, const struct walk *before, bool is_true,
-                  uint32_t error)
+/* The processor could not use the entry for gla; whatever is there now was made now, even if it
+ * is what was there before. */
+static void note_made(struct oracle *o, const struct shadow_regs *r, gla_t gla)
+{
+    for (unsigned view = 0; view < 2; view++) {
+        hpa_t frame = r->cr3[view];
+        uint64_t *table = hmem_table(o->hmem, frame);
+        for (unsigned level = 4; level > 1 && table; level--) {
+            frame = table[table_index(gla, level)] & PTE_ADDR;
+            table = hmem_table(o->hmem, frame);
+        }
+        if (table)
+            oracle_written(o, frame, table_index(gla, 1), 1);
+    }
+}
+
+void oracle_judge(struct oracle *o, const struct shadow_regs *r, gla_t gla,
+                  const struct walk *before, bool is_true, uint32_t error)
 {
     bool forbidden = before->result != WALK_OK;
+    if (!is_true)
+        note_made(o, r, gla);
     if (forbidden && (!is_true || error != before->error))
         trace_emit(o->trace, TRACE_INVARIANT, INVARIANT_TRUE_FAULT, gla,
                    is_true ? error : before->error);
@@ -262,17 +372,21 @@ struct oracle *oracle_new(struct gmem *m, const struct hmem *h, struct trace *t)
     if (!o)
         return NULL;
     *o = (struct oracle){ .gmem = m, .hmem = h, .trace = t, .generation = 1 };
-    if (!grow(o)) {
-        free(o);
-        return NULL;
-    }
-    return o;
+    o->n_entries = entry_number(HMEM_TABLES + h->tables_max, 0);
+    o->written = calloc(o->n_entries, sizeof *o->written);
+    o->was_right = calloc(N_MARKS, sizeof *o->was_right);
+    if (o->written && o->was_right && grow(o))
+        return o;
+    oracle_free(o);
+    return NULL;
 }
 
 void oracle_free(struct oracle *o)
 {
     if (!o)
         return;
+    free(o->written);
+    free(o->was_right);
     free(o->truth);
     free(o);
 }

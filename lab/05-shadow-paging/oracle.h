@@ -9,7 +9,9 @@
  * The guest may change its tables and say nothing for a while, and a processor may use old
  * translations until it is told (INVLPG, a load of CR3): a shadow is a large TLB.  So the oracle
  * remembers what it has found true.  That stays allowed, the same or with fewer rights, until
- * the guest invalidates it; then it must be true again.
+ * the guest invalidates it; then it must be true again.  An entry that was right once, that
+ * nobody has written since, and that the guest has invalidated is STALE; one that was never
+ * right has a mistake of another name.
  */
 #ifndef LAB_05_ORACLE_H
 #define LAB_05_ORACLE_H
@@ -30,8 +32,13 @@ void oracle_invlpg(struct oracle *o, gla_t gla);
  * any shadow can need (the tables lead in circles). */
 bool oracle_check(struct oracle *o, const struct shadow_regs *r);
 
-/* A part has judged a fault at gla; `before` is what the guest's tables said when it was asked. */
-void oracle_judge(struct oracle *o, gla_t gla, const struct walk *before, bool is_true,
-                  uint32_t error);
+/* The part has written n entries of the table in `frame`, from `index` on, or has taken or given
+ * back that frame.  (oracle is a struct oracle: a frames_written_fn of lab/common/frames.h.) */
+void oracle_written(void *oracle, hpa_t frame, unsigned index, unsigned n);
+
+/* A part has judged a fault at gla, and the shadow that r leads to is its answer; `before` is
+ * what the guest's tables said when it was asked. */
+void oracle_judge(struct oracle *o, const struct shadow_regs *r, gla_t gla,
+                  const struct walk *before, bool is_true, uint32_t error);
 
 #endif

@@ -90,7 +90,7 @@ static void ask_part(struct shadow *s, struct lab_message *m)
     if (!s->asker.lost && m->bytes == sizeof view)
         memcpy(&view, m->data, sizeof view);
     s->regs = (struct shadow_regs){
-        .cr3 = { view.cr3[0], view.cr3[1] }, .gla_mask = view.gla_mask,
+        .cr3 = { view.cr3[0] & PTE_ADDR, view.cr3[1] & PTE_ADDR }, .gla_mask = view.gla_mask,
         .wp = view.wp, .smep = view.smep, .smap = view.smap,
     };
     s->flush |= view.flush || s->asker.lost;
@@ -123,13 +123,13 @@ enum shadow_verdict shadow_fault(struct shadow *s, gla_t gla, unsigned access, s
     gla &= walk_levels(&pg) == 4 ? FIELD(47, 0) : FIELD(31, 0);
     walk(&pg, s->gmem, gla, access | WALK_PEEK, &before);
     ask_part(s, &m);
-    if (s->asker.lost || m.arg[0] >= SHADOW_FAILED)
-        return SHADOW_FAILED;
-    oracle_judge(s->oracle, gla, &before, m.arg[0] == SHADOW_TRUE, (uint32_t)m.arg[1]);
-    let_run(s);
-    *w = before;
+    *w = before;                        /* the caller looks at it, whatever the verdict */
     w->wrote = s->wrote;
     w->error = (uint32_t)m.arg[1];
+    if (s->asker.lost || m.arg[0] >= SHADOW_FAILED)
+        return SHADOW_FAILED;
+    oracle_judge(s->oracle, &s->regs, gla, &before, m.arg[0] == SHADOW_TRUE, w->error);
+    let_run(s);
     return (enum shadow_verdict)m.arg[0];
 }
 
@@ -186,10 +186,11 @@ struct shadow *shadow_new(struct gmem *m, struct hmem *h, struct trace *t)
         return NULL;
     s->gmem = m;
     s->oracle = oracle_new(m, h, t);
-    if (!s->oracle || frames_init(&s->frames, h, NULL, NULL)) {
+    if (!s->oracle || frames_init(&s->frames, h, NULL, s->oracle)) {
         shadow_free(s);
         return NULL;
     }
+    s->frames.written = oracle_written;
     asker_init(&s->asker, (struct port_hook){ cannot_end, NULL }, hear, s);
     tell_memory(m, &new);
     ask_part(s, &new);

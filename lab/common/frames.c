@@ -37,6 +37,18 @@ uint64_t *frames_table(const struct frames *f, hpa_t hpa)
     return is_taken(f, hpa / PAGE_SIZE) ? hmem_table(f->hmem, hpa) : NULL;
 }
 
+static void tell_written(const struct frames *f, uint64_t frame, unsigned index, unsigned n)
+{
+    if (f->written)
+        f->written(f->arg, frame * PAGE_SIZE, index, n);
+}
+
+static void clear(const struct frames *f, uint64_t frame)
+{
+    tell_written(f, frame, 0, TABLE_ENTRIES);
+    memset(hmem_table(f->hmem, frame * PAGE_SIZE), 0, PAGE_SIZE);
+}
+
 static bool take(struct frames *f, uint64_t frame)
 {
     if (!exists(f, frame) || f->taken[frame]) {
@@ -48,7 +60,7 @@ static bool take(struct frames *f, uint64_t frame)
     f->taken[frame] = true;
     if (f->hmem->tables_bytes < frame * PAGE_SIZE)
         f->hmem->tables_bytes = frame * PAGE_SIZE;
-    memset(hmem_table(f->hmem, frame * PAGE_SIZE), 0, PAGE_SIZE);
+    clear(f, frame);
     return true;
 }
 
@@ -60,7 +72,7 @@ static bool give_back(struct frames *f, uint64_t frame)
                  (unsigned long long)frame);
         return false;
     }
-    memset(hmem_table(f->hmem, frame * PAGE_SIZE), 0, PAGE_SIZE);
+    clear(f, frame);
     f->taken[frame] = false;
     return true;
 }
@@ -74,6 +86,7 @@ static bool write_entry(struct frames *f, const struct table_write *w)
     }
     if (f->allowed && !f->allowed(f->arg, w->value))
         return false;
+    tell_written(f, w->frame, w->index, 1);
     hmem_table(f->hmem, (hpa_t)w->frame * PAGE_SIZE)[w->index] = w->value;
     return true;
 }

@@ -15,10 +15,14 @@
 /* May an entry have this value?  If not, it has said why in a sentence (host_say). */
 typedef bool frames_allowed_fn(void *arg, uint64_t value);
 
+/* n entries from `index` on of the table in this frame are about to be written, or cleared. */
+typedef void frames_written_fn(void *arg, hpa_t frame, unsigned index, unsigned n);
+
 struct frames {
     struct hmem *hmem;
-    bool        *taken;         /* [frame]: the submission has it */
-    frames_allowed_fn *allowed; /* NULL: any value                */
+    bool        *taken;         /* [frame]: the submission has it                       */
+    frames_allowed_fn *allowed; /* NULL: any value                                      */
+    frames_written_fn *written; /* NULL: nobody wants to know.  Set it after the init   */
     void        *arg;
 };
 
