@@ -535,6 +535,14 @@ static int judge_ask(const struct lab_rule *r, const struct lab_run *reference,
     return 0;
 }
 
+/* Is it kept by a run in which nothing happens?  Then it earns points only if the guest got as
+ * far as in the reference run. */
+static bool is_kept_by_nothing(const struct lab_rule *r)
+{
+    return r->kind == RULE_NEVER || r->kind == RULE_INVARIANT || r->kind == RULE_BUDGET ||
+           (r->kind == RULE_COUNT && (r->compare == LAB_LE || r->compare == LAB_LT));
+}
+
 typedef int judge_fn(const struct lab_rule *r, const struct lab_run *reference,
                      const struct lab_run *run, const char *answer, struct lab_finding *f);
 
@@ -554,10 +562,7 @@ int lab_rule_judge(const struct lab_rule *rule, const struct lab_run *reference,
         [RULE_ASK]     = judge_ask,
     };
     *found = (struct lab_finding){ .share = 1, .event = LAB_NO_EVENT };
-    bool idle = rule->kind == RULE_NEVER || rule->kind == RULE_INVARIANT ||
-                rule->kind == RULE_BUDGET;
-    if (idle && run->n_marks < reference->n_marks) {
-        /* who does nothing does nothing wrong: that earns no points */
+    if (is_kept_by_nothing(rule) && run->n_marks < reference->n_marks) {
         broken(found, LAB_NO_EVENT);
         found->fault = LAB_FAULT_MISSING;
         snprintf(found->text, sizeof found->text, "the guest did not get through its phases");
