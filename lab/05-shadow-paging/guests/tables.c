@@ -367,6 +367,47 @@ static void change_through_window(void)
     }
 }
 
+/* The same through a name that is read before it is written, and whose D bit is set from the
+ * beginning: the table is shadowed already when that name is first met. */
+static void change_after_reading(void)
+{
+    ulong name = page(PAGES + 2);
+    for (unsigned round = 0; round < 8; round++) {
+        unsigned n = random_below(PAGES), f = random_below(FRAMES);
+        put(pte(page(n)), frame_at(f) | P_W_U);
+        put(pte(name), (get(pde(WINDOW)) & ADDRESS) | P_W_U | PTE_A | PTE_D);
+        reload();
+        look(page(n), READ, false);
+        uint64_t was = get(entry_in(name, page(n)));
+        expect((was & ADDRESS) == frame_at(f), "entry read", page(n), (ulong)was, (ulong)frame_at(f));
+        put(entry_in(name, page(n)), frame_at(f + 1 + random_below(FRAMES - 1)) | P_W_U);
+        invlpg((void *)page(n));
+        look(page(n), READ, true);
+        look(page(n), WRITE, false);
+    }
+}
+
+/* A right is given to the upper entry of the second name, and taken from it again: from a page
+ * that is looked at then, and from one that is not. */
+static void change_rights_above(ulong away)
+{
+    uint64_t table = get(pde(WINDOW)) & ADDRESS;
+    unsigned n = random_below(PAGES);
+    ulong va = page(n), other = page((n + 1) % PAGES);
+    put(pte(va), frame_at(random_below(FRAMES)) | P_W_U);
+    put(pte(other), frame_at(random_below(FRAMES)) | P_W_U);
+    reload();
+    for (unsigned i = 0; i < 6; i++) {
+        put(pde(va + away), table | (i & 1 ? P_W_U : i & 2 ? PTE_P | PTE_U : PTE_P | PTE_W));
+        reload();
+        look(va + away, READ, true);
+        look(va + away, WRITE, true);
+        look(va + away, WRITE, false);
+        look(va, WRITE, true);
+        look(other + away, WRITE, i & 1);
+    }
+}
+
 /* The window's table a second time, 8 MiB higher, with other rights. */
 static void test_alias(void)
 {
@@ -391,7 +432,9 @@ static void test_alias(void)
             reload();
         }
     }
+    change_rights_above(away);
     change_through_window();
+    change_after_reading();
     mark(3);
 }
 
@@ -439,15 +482,13 @@ static void test_spaces(void)
     mark(3);
 }
 
-/* 8 MiB is memory that nobody else uses.  The first page is the same in each round: what a part
- * has kept of it from the last one is seen. */
-static void look_at_large(ulong size, bool writable)
+/* 8 MiB is memory that nobody else uses.  What a part has kept of `first` from the last round is
+ * seen; and the table that maps that memory elsewhere has a second half, too. */
+static void look_at_large(ulong size, ulong first, bool writable)
 {
-    static uint32_t first;
-    if (!first)
-        first = 1 + random_below(PAGES);
-    for (unsigned i = 0; i < 8; i++) {
-        ulong va = i ? WINDOW + random_below(size / PAGE_SIZE) * PAGE_SIZE : page(first);
+    for (unsigned i = 0; i < 10; i++) {
+        ulong va = i < 2 ? first + i * size / 2
+                         : WINDOW + random_below(size / PAGE_SIZE) * PAGE_SIZE;
         look(va, READ, random_below(2));
         if (i == 0)
             expect_bits(pde(WINDOW), va, PTE_A);
@@ -459,7 +500,7 @@ static void look_at_large(ulong size, bool writable)
 /* One INVLPG, at any address in it, ends a large page. */
 static void test_large(void)
 {
-    ulong size = pae ? 2ul << 20 : 4ul << 20;
+    ulong size = pae ? 2ul << 20 : 4ul << 20, first = page(2 + random_below(PAGES - 2));
     uint64_t big = 8ul << 20 | PTE_PS | PTE_P | PTE_U, table = get(pde(WINDOW)) & ADDRESS;
     unsigned odd = random_below(2);
     mark(2);
@@ -467,14 +508,14 @@ static void test_large(void)
         bool writable = (round / 2 + odd) % 2;
         put(pde(WINDOW), big | (writable ? PTE_W : 0));
         reload();
-        look_at_large(size, writable);
+        look_at_large(size, first, writable);
         for (unsigned i = 0; i < size / PAGE_SIZE; i++)
             put(entry_in(table, i * PAGE_SIZE), ((big | PTE_W) & ~PTE_PS) + i * PAGE_SIZE);
-        put(entry_in(table, page(1)), frame_at(1) | P_W_U);
+        put(entry_in(table, first), frame_at(1) | P_W_U);
         put(pde(WINDOW), table | P_W_U);
         invlpg((void *)(WINDOW + random_below(size / PAGE_SIZE) * PAGE_SIZE));
         for (unsigned i = 0; i < 8; i++)
-            look(page(random_below(PAGES)), (enum how)random_below(2), random_below(2));
+            look(i ? page(random_below(PAGES)) : first, (enum how)random_below(2), random_below(2));
     }
     mark(3);
 }
@@ -572,19 +613,42 @@ static void test_nothing(void)
     mark(3);
 }
 
+/* A table of 1024 entries maps 4 MiB, twice as much as one of 512, and a directory 4 GiB. */
+static ulong part(unsigned i)
+{
+    return WINDOW + i % 2 * (2ul << 20) + i / 2 * (1ul << 30) + PAGE_SIZE;
+}
+
+static void look_at_parts(void)
+{
+    enum { PARTS = 6 };
+    for (unsigned i = 0; i < PARTS; i++) {
+        if (!(get(pde(part(i))) & PTE_P))
+            put(pde(part(i)), (ulong)page_alloc() | P_W_U);
+        put(pte(part(i)), frame_at(i) | P_W_U);
+    }
+    reload();
+    for (unsigned i = 0; i < 2 * PARTS; i++) {
+        look(part(i % PARTS), READ, true);
+        look(part(random_below(PARTS)), WRITE, false);
+    }
+}
+
 static void test_modes(void)
 {
+    unsigned odd = random_below(2);
     mark(2);
     for (unsigned round = 0; round < 6; round++) {
-        paging_on(random_below(2));
+        paging_on((round + odd) % 2);
         put(pte(page(0)), frame_at(round) | PTE_P | PTE_U);
         put(pte(page(1)), frame_at(round) | P_W_U | (pae ? NX : 0));
         for (unsigned i = 0; i < 6; i++) {
             cr0_write(cr0_read() ^ CR0_WP);
             look(page(0), WRITE, false);
             look(page(0), WRITE, true);
-            look(page(1), pae && random_below(2) ? FETCH : WRITE, random_below(2));
+            look(page(1), pae && i % 2 ? FETCH : WRITE, random_below(2));
         }
+        look_at_parts();
         paging_off();
         frames[round][1] = round;
         probes++;
