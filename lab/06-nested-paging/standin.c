@@ -62,7 +62,7 @@ static uint64_t ask_keeper(const struct nested *n, enum lab6_call what, const ui
 
 struct survey {
     const struct nested *n;
-    size_t n_pages;
+    size_t n_pages, n_leaves;
     bool   broken;              /* one event for each call is enough */
 };
 
@@ -94,6 +94,7 @@ static void see_leaf(struct survey *s, uint64_t entry, gpa_t gpa, uint64_t bytes
     const struct gmem_region *r = gmem_find(s->n->frames.hmem->gmem, gpa);
     hpa_t page = entry & EPT_FRAME;
     s->n_pages += bytes / PAGE_SIZE;
+    s->n_leaves++;
     if (page != HMEM_GUEST + gpa)
         tell_broken(s, INVARIANT_PLACE, gpa, page);
     else if (r && r->kind == GMEM_ROM && (entry & EPT_W))
@@ -125,6 +126,9 @@ static void survey(struct nested *n, gpa_t gpa, size_t most)
     if (s.n_pages > n->n_pages + most)
         tell_broken(&s, INVARIANT_UNASKED, gpa, s.n_pages - n->n_pages);
     n->n_pages = s.n_pages;
+    uint64_t told = ASK(n, LAB6_COUNT, 0);
+    if (!n->asker.lost && told != s.n_leaves)
+        tell_broken(&s, INVARIANT_COUNT, gpa, told);
 }
 
 /* Is the page at gpa of 2 MiB? */

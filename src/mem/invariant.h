@@ -40,6 +40,8 @@
       "they have an entry that no processor accepts")                                             \
     X(REFERENCES,   "address",     "the first wrong place in the list, from 0", IN_DECIMAL,       \
       "a walk's list of references is not what the processor reads")                              \
+    X(COUNT,        "address",     "told", IN_DECIMAL,                                            \
+      "nested_count() does not tell how many leaves there are")                                   \
     X(STEP,         "instruction", "exits concluded in this step", IN_DECIMAL,                    \
       "vm_step() runs the guest again behind a concluded exit, or comes back without one")        \
     X(TURN,         "instruction", "returned", IN_DECIMAL,                                        \

@@ -9,7 +9,10 @@
  *   lazy    pages of 4 KiB, touched in any order, again and again
  *   large   the same with pages of 2 MiB, up to an end of RAM that is not on a 2 MiB boundary
  *   holes   ROM, device memory and nothing at all, in the midst of what could be a large page
- *   zap     entries taken away and narrowed, in ranges of any size
+ *   unmap   small pages taken away, one or some at a time
+ *   rights  small pages narrowed, and widened again by being touched
+ *   zap     entries taken away and narrowed, in ranges of any size, in pages of both sizes; first
+ *           what must be seen with every seed, then what the seed chooses
  *   trap    entries that no processor accepts, in large pages
  *   cold    one read through page tables of which the monitor has mapped nothing
  *   walk    how many entries the processor would read (HC_WALK), in two or, as pages64, four levels
@@ -84,9 +87,17 @@ static void check_all(void)
     printf("%u pages touched, %u of them are not as they were left\n", n_touched, wrong);
 }
 
+/* The last of RAM, which fills no page of 2 MiB. */
+static void touch_end(void)
+{
+    for (unsigned i = 1; i <= 3; i++)
+        touch(N_PAGES - i * (1 + random_below(40)));
+}
+
 static void test_lazy(void)
 {
     touch_some(900);
+    touch_end();
     check_all();
 }
 
@@ -94,6 +105,7 @@ static void test_large(void)
 {
     CHECK("MAP_SIZE", call(HC_MAP_SIZE, LARGE, 0, 0), 0);
     touch_some(900);
+    touch_end();
     check_all();
 }
 
@@ -144,10 +156,98 @@ static void choose_range(ulong *at, ulong *bytes)
         *bytes = END - *at;
 }
 
+static long unmap(ulong at, ulong bytes)
+{
+    return call(HC_UNMAP, at, bytes, 0);
+}
+
+static long protect(ulong at, ulong bytes, unsigned rights)
+{
+    return call(HC_PROTECT, at, bytes, rights);
+}
+
+/* Some small pages in a row are touched, some of them taken away, and all touched again. */
+static void test_unmap(void)
+{
+    for (unsigned round = 0; round < 20; round++) {
+        unsigned first = random_below(N_PAGES - 40), n = 10 + random_below(20), k = random_below(n);
+        ulong at = FIRST + first * (ulong)SMALL;
+        for (unsigned i = 0; i < n; i++)
+            touch(first + i);
+        printf("%u: one %ld, ", round, unmap(at + k * SMALL, SMALL));
+        printf("again %ld, ", unmap(at + k * SMALL, SMALL));
+        printf("some %ld, ", unmap(at + 3 * SMALL + 1 + random_below(SMALL - 1), 4 * SMALL));
+        for (unsigned i = 0; i < n; i++)
+            touch(first + i);
+        printf("all %ld\n", unmap(at, n * (ulong)SMALL));
+    }
+    check_all();
+}
+
+/* Small pages lose rights and get them back when they are written. */
+static void test_rights(void)
+{
+    for (unsigned round = 0; round < 20; round++) {
+        unsigned first = random_below(N_PAGES - 40), n = 10 + random_below(20);
+        ulong at = FIRST + first * (ulong)SMALL, some = 4 * SMALL;
+        unsigned keeps = round & 1 ? MAY_READ : MAY_READ | MAY_EXECUTE;
+        for (unsigned i = 0; i < n; i++)
+            touch(first + i);
+        unmap(at, n * (ulong)SMALL);
+        for (unsigned i = 0; i < n; i++)
+            (void)*word(at + i * SMALL);                /* who only reads gets all rights, too */
+        printf("%u: all may do all %ld, ", round, protect(at, n * (ulong)SMALL, 7));
+        printf("some %ld, ", protect(at + SMALL, some, keeps));
+        printf("again %ld, ", protect(at + SMALL, some, keeps));
+        for (unsigned i = 0; i < n; i++)
+            if (*word(at + i * SMALL + where[first + i]) != expected[first + i])
+                printf("page %u may not be read, ", i);
+        *word(at + 2 * SMALL + where[first + 2]) = expected[first + 2];
+        printf("all but one of them %ld\n", protect(at, n * (ulong)SMALL, keeps ^ 4));
+    }
+    check_all();
+}
+
+/* One page of 2 MiB after the other, in each of the ways that there are to change a part of it. */
+static void change_parts(void)
+{
+    call(HC_MAP_SIZE, LARGE, 0, 0);
+    for (unsigned block = 0; block < 6; block++) {
+        ulong at = FIRST + block * (ulong)LARGE;
+        unsigned first = block * (LARGE / SMALL), part = 1 + random_below(200), one = 2 * part;
+        unsigned n = 1 + random_below(100);
+        unmap(at, LARGE);
+        (void)*word(at);
+        printf("%u: the rights that it has: %ld", block, protect(at + part * SMALL, n * SMALL, 7));
+        touch(first + 511);
+        printf(", a page of it is all of it: %ld", unmap(at + one * SMALL, SMALL));
+        touch(first + 510 - random_below(50));
+        printf(", and is large again: %ld", unmap(at, LARGE));
+        touch(first + random_below(512));
+        printf(", narrowed in part: %ld", protect(at + part * SMALL, n * SMALL, MAY_READ));
+        touch(first + part + n);                        /* was left as it was */
+        touch(first + part);                            /* widened by one, if that is written */
+        *word(at + part * SMALL) += 0;
+        printf(", and small then: %ld", unmap(at, LARGE));
+        touch(first + random_below(512));
+        printf(", all of it narrowed: %ld", protect(at, LARGE, MAY_READ));
+        printf(" %ld\n", protect(at + part * SMALL, n * SMALL, MAY_READ));
+        *word(at + one * SMALL) += 0;
+        printf("   large: %ld", unmap(at, LARGE));
+        call(HC_MAP_SIZE, SMALL, 0, 0);
+        touch(first + one);
+        call(HC_MAP_SIZE, LARGE, 0, 0);
+        touch(first + one + 1);
+        printf(", two small ones stay small: %ld\n", unmap(at, LARGE));
+    }
+    touch_end();
+}
+
 static void test_zap(void)
 {
     static const uint8_t rights[] = { MAY_READ, MAY_READ | MAY_EXECUTE, MAY_READ | MAY_WRITE };
     ulong at, bytes;
+    change_parts();
     for (unsigned round = 0; round < 120; round++) {
         if (round % 8 == 0)
             call(HC_MAP_SIZE, random_below(3) ? LARGE : SMALL, 0, 0);
@@ -155,10 +255,10 @@ static void test_zap(void)
         unsigned right = rights[random_below(3)];
         if (random_below(2))
             printf("%u: unmap   %p + %lx: %ld\n", round, (void *)at, bytes,
-                   call(HC_UNMAP, at, bytes, 0));
+                   unmap(at, bytes));
         else
             printf("%u: protect %p + %lx: %ld\n", round, (void *)at, bytes,
-                   call(HC_PROTECT, at, bytes, right));
+                   protect(at, bytes, right));
         touch(((at - FIRST) / SMALL) % N_PAGES);
         touch(((at + bytes - 1 - FIRST) / SMALL) % N_PAGES);
         touch_some(6);
@@ -169,6 +269,7 @@ static void test_zap(void)
 static void test_trap(void)
 {
     call(HC_MAP_SIZE, LARGE, 0, 0);
+    touch_end();
     touch_some(200);
     for (unsigned round = 0; round < 40; round++) {
         unsigned page = random_below(N_PAGES);
@@ -262,18 +363,20 @@ int main(void)
 {
     static const struct { const char *name; void (*run)(void); } tests[] = {
         { "lazy", test_lazy }, { "large", test_large }, { "holes", test_holes },
-        { "zap", test_zap }, { "trap", test_trap }, { "cold", test_cold },
+        { "unmap", test_unmap }, { "rights", test_rights }, { "zap", test_zap }, { "trap", test_trap }, { "cold", test_cold },
         { "walk", test_walk },
     };
     char test[16];
     seed = option_number("seed=", 1);
     option("test=", test, sizeof test);
-    extern char image_end[];
+    extern char image_start[], image_data[], image_end[];
     if ((ulong)image_end > FIRST)
         die("this program reaches into the memory that it tries\n");
-    memset(expected, 0, sizeof expected);       /* these pages are there before it begins */
+    memset(expected, 0, sizeof expected);       /* its own pages are there before it begins */
     memset(where, 0, sizeof where);
     memset(touched, 0, sizeof touched);
+    for (ulong at = (ulong)image_start; at < (ulong)image_data; at += SMALL)
+        (void)*word(at);
     mark(1);
     for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++)
         if (strcmp(tests[i].name, test) == 0)
