@@ -21,15 +21,18 @@ void make_balloon(struct sheet *s)
               "promised %u, %u and %u MiB; of these they use %u, %u and %u, but each has touched "
               "all of its memory once.", host, own, size[0], size[1], size[2], used[0], used[1],
               used[2]);
-    sheet_ask_number(s, 100 * all / (host - own), "How much of the memory that is there for guests "
-                     "was promised, in percent, rounded down?");
+    sheet_ask_number(s, 100 * all / (host - own), "How much of the memory that is there for "
+                     "guests was promised, in percent, rounded down?");
     sheet_because(s, "%u / (%u - %u).", all, host, own);
     sheet_ask_number(s, over, "How many MiB must balloons take back in all, so that nothing is "
                      "swapped out? (0: none)");
     sheet_because(s, "%u were promised and touched, %u are there.", all, host - own);
     sheet_ask_number(s, over > unused ? over - unused : 0, "If no balloon takes what its guest "
                      "uses: how many MiB must the host swap all the same?");
-    sheet_because(s, "What is not used are %u MiB. The monitor cannot know which pages these are; "
-                  "the balloon's driver asks the guest's own kernel for pages, and that gives "
-                  "those it needs least.", unused);
+    sheet_because(s, over > unused ? "Balloons can take what is not used, %u MiB; the rest of the "
+                  "%u must be swapped." : "Not used are %u MiB, and %u are to be taken back: the "
+                  "balloons can do it alone.", unused, over);
+    sheet_because(s, "The monitor cannot know which pages these are. The balloon is a driver in "
+                  "the guest: it asks the guest's own kernel for pages, which gives those that it "
+                  "needs least, and the monitor takes them.");
 }

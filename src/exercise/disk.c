@@ -36,5 +36,5 @@ void make_disk(struct sheet *s)
     sheet_ask_number(s, track % heads, "To which head?");
     sheet_because(s, "Track %u mod %u.", track, heads);
     sheet_ask_number(s, other % sectors + 1, "And to which sector of the track?");
-    sheet_because(s, "%u mod %u, and 1, because sectors count from 1.", other, sectors);
+    sheet_because(s, "%u mod %u, and 1 more, because sectors count from 1.", other, sectors);
 }

@@ -22,6 +22,7 @@ struct chips {
     struct irq_line  pin[IRQ_NETS];
     struct pic      *pic;
     uint8_t          base[2];           /* ICW2 of each */
+    uint16_t         mask;              /* OCW1 of both */
     unsigned         running[IRQ_NETS]; /* lines whose handlers have begun and not ended */
     unsigned         n_running;
     struct sheet_text vectors, story;   /* what was delivered; why */
@@ -41,7 +42,7 @@ static unsigned get(struct chips *c, unsigned chip, uint8_t which)
                                                                .from = from_cpu(0) });
 }
 
-static void set_up(struct chips *c, uint16_t mask)
+static void set_up(struct chips *c)
 {
     struct slot slot = { 0 };
     slot.nets = c->nets = irq_nets_new(NULL, NULL);
@@ -57,7 +58,7 @@ static void set_up(struct chips *c, uint16_t mask)
         put(c, chip + 1, c->base[i]);           /* ICW2: vectors                         */
         put(c, chip + 1, i ? 2 : 4);            /* ICW3: the cascade is line 2           */
         put(c, chip + 1, 1);                    /* ICW4: 8086 mode, normal EOI           */
-        put(c, chip + 1, (uint8_t)(mask >> 8 * i));
+        put(c, chip + 1, (uint8_t)(c->mask >> 8 * i));
     }
 }
 
@@ -98,6 +99,10 @@ static void play(struct sheet *s, struct chips *c)
             sheet_show(s, "%u. line %u rises", i + 1, line);
             sheet_text_add(&c->story, "Line %u rises", line);
             irq_set(&c->pin[line], true);
+            if (c->mask & BIT(line))
+                sheet_text_add(&c->story, " and is masked");
+            else if (!pic_pending(c->pic))
+                sheet_text_add(&c->story, " and waits");
         }
         take_all(c);
         if (c->n_running)
@@ -142,16 +147,15 @@ void make_pic(struct sheet *s)
     static const uint8_t bases[][2] = { { 0x20, 0x28 }, { 0x08, 0x70 }, { 0x30, 0x38 },
                                         { 0x50, 0x58 }, { 0xa0, 0xa8 } };
     struct chips c = { 0 };
-    uint16_t mask = 0;
     memcpy(c.base, bases[sheet_pick(s, 0, NELEM(bases) - 1)], 2);
     for (unsigned i = 0; i < 3; i++)
-        mask |= (uint16_t)BIT(sheet_pick(s, 0, 15));
-    mask &= (uint16_t)~BIT(2);
-    set_up(&c, mask);
+        c.mask |= (uint16_t)BIT(sheet_pick(s, 0, 15));
+    c.mask &= (uint16_t)~BIT(2);
+    set_up(&c);
     sheet_say(s, "A PC's two 8259A are set up as usual: edge-triggered, fully nested (not special "
               "fully nested), normal end of interrupt, the second chip at line 2 of the first. "
               "ICW2 is 0x%02x for the first chip, 0x%02x for the second; the masks (OCW1) are "
-              "0x%02x and 0x%02x.", c.base[0], c.base[1], mask & 0xff, mask >> 8);
+              "0x%02x and 0x%02x.", c.base[0], c.base[1], c.mask & 0xff, c.mask >> 8);
     sheet_say(s, "The CPU takes every interrupt at once: each handler begins with STI. A line "
               "falls when its handler has begun. A handler ends with a non-specific EOI to the "
               "first chip, and before that one to the second chip if it is a handler of lines 8 "

@@ -112,7 +112,7 @@ static void ask_theorems(struct sheet *s, const struct machine *m)
                   "does to the virtual machine what the instruction would do to a real one "
                   "(equivalence).");
     sheet_ask_words(s, names, "Which instructions break the condition? (Letters with blanks "
-                    "between them; none.)");
+                    "between them; or: none.)");
     tell_members(s, m, SILENT);
     if (first)
         sheet_because(s, "All that is sensitive traps.");

@@ -593,7 +593,7 @@ def storm(text):
     batch, = given(r'one interrupt for (\d+) packets', text)
     each = handler + exits * cost
     return [10**9 // (each + work), 100 * exits * cost // (each + work),
-            int(10**9 // arrive < each), batch * 10**9 // (each + batch * work)]
+            'yes' if 10**9 // arrive < each else 'no', batch * 10**9 // (each + batch * work)]
 
 
 # ---- the frame ----
