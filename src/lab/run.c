@@ -206,7 +206,10 @@ static void name_signal(struct lab_job *j, int number)
 /* Why the submission's process ended, if not because its wire was closed. */
 static void judge_jail(struct lab_job *j, int status, bool early)
 {
-    if (WIFSIGNALED(status))
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !early)
+        say_end(j, "the run was over, and a function of the submission did not return "
+                   "(after %d ms)", GRACE_MS);
+    else if (WIFSIGNALED(status))
         name_signal(j, WTERMSIG(status));
     else if (WEXITSTATUS(status) || early)
         say_end(j, "the submission ended by itself, with status %d", WEXITSTATUS(status));
