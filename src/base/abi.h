@@ -40,6 +40,9 @@
 /* BX = gla.  Returns how many entries a processor reads to translate it, in the guest's tables and
  * in the nested ones, when no cache has any of them; -14 if it is not mapped. */
 #define HC_WALK         7
+/* Of our BIOS.  BX = the number of a software interrupt that no service is behind, CX = its linear
+ * address.  Returns 0. */
+#define HC_IGNORED_INT  8
 #define HC_BADCALL      (-38)   /* what an unknown number returns               */
 
 #endif

@@ -40,20 +40,23 @@ static const char *why_no_input(const struct hints *h, enum waits_for waits)
     return terminal_input_ended(h->terminal) ? "; no input is left" : NULL;
 }
 
-/* What to add about input; NULL: the guest waits for the user or for its clock, which is no
- * reason to speak. */
-static const char *remark(const struct hints *h, const struct stuck_report *r)
+/* What to add about input; NULL: the guest waits for the user, or, while it runs, for its clock,
+ * which is no reason to speak. */
+static const char *remark(const struct hints *h, const struct stuck_report *r, bool is_over)
 {
     const struct known_place *p = r->how == STUCK_PORT ? known_place(r->where) : NULL;
     if (!p || p->waits == WAITS_FOR_DEVICE || !pc_port_device((uint16_t)r->where))
         return "";
-    return p->waits == WAITS_FOR_TIME ? NULL : why_no_input(h, p->waits);
+    if (p->waits == WAITS_FOR_TIME)
+        return is_over ? "" : NULL;
+    return why_no_input(h, p->waits);
 }
 
-static void say_stuck(struct hints *h, const struct stuck_report *r, const struct symbols *symbols)
+static void say_stuck(struct hints *h, const struct stuck_report *r, const struct symbols *symbols,
+                      bool is_over)
 {
     char text[300], where[240] = "";
-    const char *more = remark(h, r);
+    const char *more = remark(h, r, is_over);
     if (!more)
         return;
     symbols_format(symbols, r->at, where, sizeof where);
@@ -75,7 +78,7 @@ void hint_stuck(struct hints *h, const struct stuck_report *r, const struct symb
     if (!is_watched(h) || h->n_told == NELEM(h->told) || was_told(h, r))
         return;
     h->told[h->n_told++] = *r;
-    say_stuck(h, r, symbols);
+    say_stuck(h, r, symbols, false);
 }
 
 /* ---- output that goes where nobody looks ---- */
@@ -142,7 +145,7 @@ void hints_at_end(struct hints *h, struct vm *vm, const struct symbols *symbols)
     struct stuck_report r;
     const char *text = where_output_is(vm, h, true);
     if (was_cut_short(vm) && stuck_now(vm, &r))
-        say_stuck(h, &r, symbols);
+        say_stuck(h, &r, symbols, true);
     if (text)
         host_say("%s", text);
 }

@@ -45,7 +45,8 @@ static const struct known_place places[] = {
 
     /* registers that are read again and again */
     { 0x0060, 0x0060, "the keyboard controller's data", "no keyboard is there", WAITS_FOR_KEY },
-    { 0x0061, 0x0061, "system port B (timer 2, refresh)", "no PIT is there", WAITS_FOR_TIME },
+    { 0x0061, 0x0061, "system port B (bit 4 toggles; bit 5 is timer 2's output, and it counts "
+                      "while bit 0 is 1)", "no PIT is there", WAITS_FOR_TIME },
     { 0x0064, 0x0064, "the keyboard controller's status", "no keyboard is there", WAITS_FOR_KEY },
     { 0x0177, 0x0177, "an IDE status register", "no disk is there", 0 },
     { 0x01f7, 0x01f7, "an IDE status register", "no disk is there", 0 },

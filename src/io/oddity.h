@@ -68,7 +68,19 @@
     X(LOADER_GDT,        "address", "rip",                                                     \
       "it uses the boot loader's GDT, and Multiboot promises none: LGDT first",                \
       "time(s) a selector was loaded from the boot loader's GDT, which Multiboot does not "    \
-      "promise: LGDT first")
+      "promise: LGDT first")                                                                   \
+    X(INT_DOS,           "vector",  "address", "INT 21h: there is no DOS",                     \
+      "time(s) INT 21h was executed, and nothing came of it: it belongs to DOS, which is not " \
+      "there (INT 10h prints, 13h reads a disk, 16h a key)")                                   \
+    X(INT_LINUX,         "vector",  "address", "INT 80h: there is no Linux",                   \
+      "time(s) INT 80h was executed, and nothing came of it: it is a system call of Linux, "   \
+      "which is not there (INT 10h prints, 13h reads a disk, 16h a key)")                      \
+    X(INT_IGNORED,       "vector",  "address", "a software interrupt with no service behind",  \
+      "time(s) a software interrupt was executed that has no service in the BIOS, and no "     \
+      "handler of the guest's: `vitrine trace` shows which")                                   \
+    X(NO_SERIAL,         "port",    "value",   "output to a serial port that is not there",    \
+      "byte(s) written to COM2, 3 or 4, which are not there: COM1, port 0x3f8, is the only "   \
+      "serial port")
 
 enum oddity {
 #define X(name, a, b, about, counted) ODDITY_##name,

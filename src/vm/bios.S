@@ -24,6 +24,7 @@
  * [IBM PC AT Technical Reference "BIOS"; Ralf Brown's Interrupt List;
  *  "BIOS Enhanced Disk Drive Specification"; ACPI "System Address Map Interfaces"]
  */
+#include "base/abi.h"
 #define FAILED_STATUS 120                   /* of the run, as of a triple fault */
 
 #define ROM_SEG   0xf000
@@ -592,6 +593,33 @@ fault:
     call print
     jmp end_run
 
+/* A software interrupt that no service is behind.  A PC says nothing; here the monitor is told of
+ * it, unless it was one of the BIOS's own (INT 1Ch), or an exception.  Virtual-8086 mode may use
+ * no ports: a monitor there reflects what it likes. */
+ignore:
+    pushal
+    push %ds
+    smsw %ax
+    test $1, %al                            /* CR0.PE */
+    jnz 1f
+    mov %sp, %bp
+    lds 34(%bp), %si                        /* where it came from: behind DS and eight registers */
+    cmpb $0xcd, -2(%si)                     /* INT n */
+    jne 1f
+    mov %ds, %cx
+    cmp $ROM_SEG, %cx
+    je 1f
+    movzbl -1(%si), %ebx
+    movzwl %cx, %ecx
+    shl $4, %ecx
+    movzwl %si, %esi
+    lea -2(%ecx, %esi), %ecx
+    mov $HC_IGNORED_INT, %eax
+    out %eax, $PORT_HYPERCALL
+1:  pop %ds
+    popal
+    iret
+
 text_bios:    .asciz "BIOS: "
 text_0:       .asciz "divide error (INT 0)"
 text_6:       .asciz "invalid opcode (INT 6)"
@@ -631,7 +659,7 @@ fault_d:
 
     .org bios_image + 0x1f53
 bios_ignore:                                /* where every PC has it */
-    iret
+    jmp ignore
 
     .org bios_image + 0x1ff0
 reset_vector:

@@ -16,6 +16,7 @@
 #include "base/abi.h"
 #include "base/vclock.h"
 #include "base/trace.h"
+#include "io/oddity.h"
 #include "mem/gmem.h"
 #include "mem/hmem.h"
 #include "mem/nested.h"
@@ -142,6 +143,17 @@ static uint64_t hc_walk(struct vm *vm, const uint64_t arg[4])
     return nested_references(vm->nested, at, w.depth + 1, list);
 }
 
+/* DOS and Linux have their system calls behind these: people who have learned from both try them
+ * in boot sectors. */
+static uint64_t hc_ignored_int(struct vm *vm, const uint64_t arg[4])
+{
+    const struct oddity_log odd = { vm->trace, vm->n_oddities };
+    oddity(&odd, arg[0] == 0x21 ? ODDITY_INT_DOS : arg[0] == 0x80 ? ODDITY_INT_LINUX
+                                                                  : ODDITY_INT_IGNORED,
+           arg[0], arg[1]);
+    return 0;
+}
+
 static uint64_t (*const hypercalls[])(struct vm *vm, const uint64_t arg[4]) = {
     [HC_PING] = hc_ping,
     [HC_PUTS] = hc_puts,
@@ -151,6 +163,7 @@ static uint64_t (*const hypercalls[])(struct vm *vm, const uint64_t arg[4]) = {
     [HC_UNMAP] = hc_unmap,
     [HC_PROTECT] = hc_protect,
     [HC_WALK] = hc_walk,
+    [HC_IGNORED_INT] = hc_ignored_int,
 };
 
 /* An unknown number is an answer (HC_BADCALL), not a fault: guests try what a monitor has. */

@@ -240,6 +240,42 @@ static bool explain_lost(const struct explain_input *in, uint64_t rip, FILE *out
     return true;
 }
 
+/* What people call the BIOS for; the others are told by number. */
+static const struct { uint8_t vector; const char *what; } bios_services[] = {
+    { 0x10, "the screen" },
+    { 0x13, "a disk" },
+    { 0x16, "the keyboard; AH=00h and 10h wait for a key, which comes from --keyboard" },
+    { 0x1a, "the clock" },
+};
+
+/* In code of the BIOS: for whom?  The nearest frame on the stack that an INT outside of it has left
+ * says so.  Nothing if there is none. */
+static void say_bios_call(const struct explain_input *in, FILE *out)
+{
+    enum { DEPTH = 64, ROM_SEGMENT = 0xf000, INT = 0xcd };
+    const struct cpu_state *c = in->cpu;
+    if (!explain_is_real(c) || c->seg[SEG_CS].sel != ROM_SEGMENT)
+        return;
+    for (unsigned i = 0; i < DEPTH; i++) {
+        uint16_t frame[2];
+        uint8_t insn[2];
+        gla_t at = explain_linear(c, SEG_SS, (uint16_t)(c->gpr[RSP] + 2 * i));
+        if (!in->read(in->arg, at, frame, sizeof frame) || frame[1] >= ROM_SEGMENT)
+            continue;
+        struct code_segment cs = { (uint32_t)frame[1] << 4, frame[1], true };
+        uint16_t ip = (uint16_t)(frame[0] - sizeof insn);
+        if (!in->read(in->arg, cs.base + ip, insn, sizeof insn) || insn[0] != INT)
+            continue;
+        fprintf(out, "  It is in the BIOS, called by INT %02Xh at ", insn[1]);
+        explain_say_code(in, &cs, ip, out);
+        for (size_t k = 0; k < NELEM(bios_services); k++)
+            if (bios_services[k].vector == insn[1])
+                fprintf(out, ": %s", bios_services[k].what);
+        fputs(".\n", out);
+        return;
+    }
+}
+
 /* The run was ended from outside, or by a limit.  Mostly there is nothing to explain but where it
  * was; but a CPU that is where there is no code, or whose stack is nowhere, will not come back. */
 static void explain_running(const struct explain_input *in, FILE *out)
@@ -250,6 +286,7 @@ static void explain_running(const struct explain_input *in, FILE *out)
     fputs(in_handler ? "Why: the CPU was at " : "The CPU was at ", out);
     say_code_at(in, in->cpu->rip, out);
     fputs(in_handler ? ", in the handler of an exception.\n" : ".\n", out);
+    say_bios_call(in, out);
     if (in_handler)
         explain_delivered(in, out);
 }
