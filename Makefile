@@ -356,6 +356,8 @@ exercise := \
     exercise/qos.c
 cmd := \
     cmd/lab.c \
+    cmd/lab_find.c \
+    cmd/lab_mistaken.c \
     cmd/exercise.c \
     cmd/lab_try.c \
     cmd/lab_class.c \

@@ -15,22 +15,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/host.h"
+#include "base/likeness.h"
 #include "cmd/cmd.h"
 #include "cmd/lab.h"
 
 static const char usage[] =
     "usage: vitrine lab list\n"
     "       vitrine lab start N [FILE]           the file to begin with\n"
-    "       vitrine lab check N FILE             your points, and what is wrong\n"
+    "       vitrine lab check N [FILE]           your points, and what is wrong\n"
     "       vitrine lab grade N FILE [options]   the same, for a grader\n"
     "       vitrine lab explain N                what earns points\n"
     "       vitrine lab try N                    for teachers: all solutions kept with the lab\n"
@@ -62,50 +60,6 @@ static const char usage[] =
     "  vitrine lab check 7 pic.c\n"
     "  vitrine lab grade 7 pic.c --seed 4711 --json results.json\n";
 
-/* ---- where everything is ---- */
-
-/* The project that this program was built in; VITRINE_ROOT says another. */
-static bool find_root(struct lab *l)
-{
-    char *root = getenv("VITRINE_ROOT");
-    char *exe = realpath("/proc/self/exe", NULL);
-    if (!exe)
-        return false;
-    snprintf(l->place.vitrine, PATH_MAX, "%s", exe);
-    *strrchr(exe, '/') = 0;
-    snprintf(l->place.guests, PATH_MAX, "%.3000s/guests", exe);
-    snprintf(l->folders.build, PATH_MAX, "%.3000s", exe);
-    for (char *slash; !root && (slash = strrchr(exe, '/')) && slash > exe; ) {
-        char probe[PATH_MAX];
-        *slash = 0;
-        snprintf(probe, sizeof probe, "%.3000s/src/lab", exe);
-        root = access(probe, R_OK) == 0 ? exe : NULL;
-    }
-    if (root && !realpath(root, l->folders.root))
-        snprintf(l->folders.root, PATH_MAX, "%.3000s", root);
-    free(exe);
-    if (!root)
-        host_say("the labs are not here: set VITRINE_ROOT to the project's folder");
-    return root != NULL;
-}
-
-/* The folder lab/NN-name of lab N into l->folders.lab. */
-static bool find_lab(struct lab *l)
-{
-    char dir[PATH_MAX], prefix[8];
-    snprintf(dir, sizeof dir, "%.3000s/lab", l->folders.root);
-    snprintf(prefix, sizeof prefix, "%s-", l->folders.id);
-    DIR *d = opendir(dir);
-    for (struct dirent *e; d && (e = readdir(d)); )
-        if (strncmp(e->d_name, prefix, strlen(prefix)) == 0)
-            snprintf(l->folders.lab, PATH_MAX, "%.3000s/%.255s", dir, e->d_name);
-    if (d)
-        closedir(d);
-    if (!l->folders.lab[0])
-        host_say("there is no lab %s; `vitrine lab list` shows them", l->folders.id);
-    return l->folders.lab[0];
-}
-
 static bool read_spec(struct lab *l)
 {
     char path[PATH_MAX], why[300];
@@ -128,30 +82,6 @@ static bool has_compiler(const struct lab *l)
     host_say("there is no compiler here: %.*s is not found.  Install it (apt install gcc), or "
              "name another with --cc", (int)strcspn(l->compiler, " "), l->compiler);
     return false;
-}
-
-/* A new folder for traces and the submission; it stays, so that a student can look. */
-static bool make_work(struct lab *l)
-{
-    snprintf(l->folders.work, PATH_MAX, "%s/vitrine-lab-XXXXXX",
-             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    if (!mkdtemp(l->folders.work)) {
-        host_say("cannot make %s: %s", l->folders.work, strerror(errno));
-        return false;
-    }
-    char *absolute = realpath(l->folders.work, NULL);       /* if TMPDIR is not */
-    if (absolute)
-        snprintf(l->folders.work, PATH_MAX, "%s", absolute);
-    free(absolute);
-    memcpy(l->place.work, l->folders.work, PATH_MAX);
-    snprintf(l->place.monitor, PATH_MAX, "%.3000s/lab/%s/monitor", l->folders.build, l->folders.id);
-    snprintf(l->place.kept, PATH_MAX, "%.3000s/lab/%s/reference", l->folders.build, l->folders.id);
-    size_t n = strlen(l->place.kept);
-    if (access(l->place.kept, R_OK))
-        l->place.kept[0] = 0;
-    else
-        snprintf(l->place.kept + n, PATH_MAX - n, "/%" PRIu64, l->seed);
-    return true;
 }
 
 /* Where the answers are: named by --answers; in the folder that is handed in; or, of a lab in which
@@ -192,18 +122,11 @@ bool lab_read_answers(struct lab *l)
 
 /* ---- verbs ---- */
 
-/* scandir()'s filter: NN-name. */
-static int is_lab(const struct dirent *e)
-{
-    return strlen(e->d_name) > 3 && (e->d_name[1] == '-' || e->d_name[2] == '-');
-}
-
 static int list(struct lab *l)
 {
     char path[PATH_MAX], why[300];
     struct dirent **entry;
-    snprintf(path, sizeof path, "%.3000s/lab", l->folders.root);
-    int n = scandir(path, &entry, is_lab, alphasort);
+    int n = lab_folders_all(l, &entry);
     for (int i = 0; i < n; i++) {
         snprintf(path, sizeof path, "%.3000s/lab/%.255s/lab", l->folders.root, entry[i]->d_name);
         if (lab_spec_read(&l->spec, path, why, sizeof why))
@@ -264,16 +187,16 @@ static int start_folder(struct lab *l, const char *to)
 static int start(struct lab *l)
 {
     char why[PATH_MAX + 100];
-    if (lab_spec_mends(&l->spec))
-        return start_folder(l, l->file ? l->file : "kernels");
-    if (!l->spec.cut)
-        return write_form(l, l->file ? l->file : "answers", l->file ? l->file : "answers");
-    const char *name = strrchr(l->spec.cut, '/');
-    const char *to = l->file ? l->file : name ? name + 1 : l->spec.cut;
+    const char *to = l->file ? l->file : lab_part_name(&l->spec);
     if (access(to, F_OK) == 0) {
-        host_say("%s is there already; it is not overwritten", to);
+        host_say("%s is there already; it is not overwritten.  Name another, or `vitrine lab check "
+                 "%s %s`", to, l->spec.id, to);
         return LAB_CANNOT;
     }
+    if (lab_spec_mends(&l->spec))
+        return start_folder(l, to);
+    if (!l->spec.cut)
+        return write_form(l, to, to);
     int cuts = lab_write_starter(&l->folders, &l->spec, to, why, sizeof why);
     if (cuts < 0) {
         host_say("%s", why);
@@ -331,19 +254,27 @@ static int grade(struct lab *l)
     char said[8000], source[PATH_MAX];
     if (l->class_folder)
         return lab_class(l);
-    bool link = l->file && lab_is_link(l->file);        /* it stays one: lab_build() refuses it */
+    bool link = lab_is_link(l->file);                   /* it stays one: lab_build() refuses it */
     if (link)
         snprintf(source, sizeof source, "%s", l->file);
-    else if (!l->file || !realpath(l->file, source)) {
-        host_say("%s: %s", l->file ? l->file : "of which file?", l->file ? strerror(errno) : "");
+    else if (!realpath(l->file, source)) {
+        host_say("%s: %s.  `vitrine lab start %s %s` makes it", l->file, strerror(errno),
+                 l->spec.id, l->file);
         return LAB_CANNOT;
     }
+    said[0] = 0;
     int status = lab_grade_source(l, source, &g, said, sizeof said);
-    if (status == 1)
+    if (status == 1) {
         printf("it does not compile:\n%s", said);
-    else if (status == 0) {
+        lab_tell_mistaken(l, source, said);
+    } else if (status == 0) {
+        if (said[0])
+            printf("the compiler has doubts:\n%s\n", said);
         lab_grade_print(&g, stdout);
         status = g.points < lab_spec_points(&l->spec);
+        if (status)
+            printf("  The runs' traces are in %s until the next check of this lab.\n",
+                   l->folders.work);
     }
     if (status < LAB_CANNOT && l->json && !lab_write_json(l, &g, source, l->json))
         status = LAB_CANNOT;
@@ -354,16 +285,41 @@ static int grade(struct lab *l)
 static const struct verb {
     const char *name;
     int  (*run)(struct lab *l);
-    bool runs, builds;                  /* needs a folder to work in; a compiler */
+    bool runs, builds, judges;          /* needs a folder to work in; a compiler; a file */
+    bool leaves;                        /* the folder stays, so that a student can look */
 } verbs[] = {
-    { "start",   start,   false, false },
-    { "check",   grade,   true, true },
-    { "grade",   grade,   true, true },
-    { "explain", explain, false, false },
-    { "try",     lab_try, true, true },
-    { "keep",    lab_keep_runs, true, false },
-    { "verify",  lab_verify_result, true, false },
+    { "start",   start,   false, false, false, false },
+    { "check",   grade,   true,  true,  true,  true },
+    { "grade",   grade,   true,  true,  true,  true },
+    { "explain", explain, false, false, false, false },
+    { "try",     lab_try, true,  true,  false, false },
+    { "keep",    lab_keep_runs, true, false, false, false },
+    { "verify",  lab_verify_result, true, false, false, false },
 };
+
+static int run_verb(struct lab *l, const struct verb *v)
+{
+    int status = LAB_CANNOT;
+    if (!lab_find(l) || !read_spec(l))
+        return LAB_CANNOT;
+    const char *usual = lab_part_name(&l->spec);
+    if (v->judges && !l->file && !l->class_folder && access(usual, R_OK) == 0)
+        l->file = usual;
+    if (v->judges && !l->file && !l->class_folder) {
+        host_say("which file?  Of this lab: vitrine lab %s %s %s", v->name, l->spec.id,
+                 usual);
+        status = 2;
+    } else if (!v->builds || (has_compiler(l) && lab_read_answers(l))) {
+        if (!v->runs || lab_make_work(l))
+            status = v->run(l);
+        if (v->runs && !v->leaves && l->folders.work[0]) {
+            lab_empty_folder(l->folders.work);
+            rmdir(l->folders.work);
+        }
+    }
+    lab_spec_free(&l->spec);
+    return status;
+}
 
 static int bad_usage(const char *what)
 {
@@ -417,11 +373,22 @@ static int parse(struct lab *l, int argc, char **argv)
         return 0;
     if (!argv[optind + 1])
         return bad_usage("which lab? its number, or letter");
-    const char *id = argv[optind + 1];
-    bool digit = strlen(id) == 1 && id[0] <= '9';
-    snprintf(l->folders.id, sizeof l->folders.id, "%s%.2s", digit ? "0" : "", id);
+    l->which = argv[optind + 1];
     l->file = argv[optind + 2];
     return 0;
+}
+
+/* A verb that is none: which did they mean? */
+static int no_verb(const char *word)
+{
+    struct likeness like = { .word = word, .len = strlen(word) };
+    for (size_t i = 0; i < NELEM(verbs); i++)
+        likeness_try(&like, verbs[i].name);
+    likeness_try(&like, "list");
+    if (!like.best)
+        return bad_usage("there is no such verb");
+    host_say("`vitrine lab` has no verb %s; did you mean %s?", word, like.best);
+    return 2;
 }
 
 int cmd_lab(int argc, char **argv)
@@ -430,19 +397,12 @@ int cmd_lab(int argc, char **argv)
     int status = parse(&l, argc, argv);
     if (status)
         return status < 0 ? 0 : status;
-    if (!find_root(&l))
+    if (!lab_find_root(&l))
         return LAB_CANNOT;
     if (strcmp(l.verb, "list") == 0)
         return list(&l);
     for (size_t i = 0; i < NELEM(verbs); i++)
-        if (strcmp(l.verb, verbs[i].name) == 0) {
-            if (!find_lab(&l) || !read_spec(&l) || (verbs[i].builds && !has_compiler(&l)) ||
-                (verbs[i].builds && !lab_read_answers(&l)) || (verbs[i].runs && !make_work(&l)))
-                status = LAB_CANNOT;
-            else
-                status = verbs[i].run(&l);
-            lab_spec_free(&l.spec);
-            return status;
-        }
-    return bad_usage("there is no such verb");
+        if (strcmp(l.verb, verbs[i].name) == 0)
+            return run_verb(&l, &verbs[i]);
+    return no_verb(l.verb);
 }

@@ -8,11 +8,13 @@
 #include "lab/build.h"
 #include "lab/grade.h"
 
+struct dirent;
+
 #define LAB_CANNOT 125          /* exit status: the host or a file was in the way */
 
 /* The command line, and what is found by it. */
 struct lab {
-    const char *verb, *file, *json, *answers, *compiler, *class_folder;
+    const char *verb, *which, *file, *json, *answers, *compiler, *class_folder;
     const char *sign, *key, *of;    /* files: private key, public key, submission */
     uint64_t    seed;
     bool        few;                /* try: only some mutants */
@@ -23,6 +25,33 @@ struct lab {
     const char *answer[LAB_RULES];          /* point into answer_text */
     char        answer_text[LAB_RULES][80];
 };
+
+/* ---- lab_find.c ---- */
+
+/* The project that this program was built in, or VITRINE_ROOT.  False: the user has been told, as
+ * from all of these. */
+bool lab_find_root(struct lab *l);
+
+/* The folder of the lab l->which: "7", "lab07" and "07-interrupts" are the same. */
+bool lab_find(struct lab *l);
+
+/* All folders lab/NN-name, as scandir() gives them. */
+int lab_folders_all(const struct lab *l, struct dirent ***entry);
+
+/* A folder for traces and the submission, one for each lab and user, emptied; and the paths that
+ * depend on it.  It stays, so that a student can look, until the next time. */
+bool lab_make_work(struct lab *l);
+
+/* Remove all that is in a folder. */
+void lab_empty_folder(const char *path);
+
+/* ---- lab_mistaken.c ---- */
+
+/* The source did not compile, and the compiler has `said` why: print if it looks like another lab's
+ * part, and what it does not define. */
+void lab_tell_mistaken(const struct lab *l, const char *source, const char *said);
+
+/* ---- the others ---- */
 
 /* The student's answers into l->answer: l->file says where they are, or --answers.  False: the user
  * has been told. */

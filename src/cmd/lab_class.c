@@ -12,7 +12,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -49,14 +48,6 @@ static void result_path(const struct class *c, const struct submission *s, const
 
 /* ---- which there are ---- */
 
-static const char *part_name(const struct lab *l)
-{
-    if (!l->spec.cut)
-        return "answers";
-    const char *slash = strrchr(l->spec.cut, '/');
-    return slash ? slash + 1 : l->spec.cut;
-}
-
 /* Does a file's name end as that of a submission? */
 static bool has_suffix(const struct lab *l, const char *entry, size_t *at)
 {
@@ -87,7 +78,7 @@ static bool is_submission(const struct class *c, const char *entry, struct submi
     if (lab_spec_mends(&c->l->spec))
         return S_ISDIR(st.st_mode) && strcmp(entry, "results") != 0;
     snprintf(s->source, PATH_MAX, "%.3000s/%.127s/%.200s", c->l->class_folder, entry,
-             part_name(c->l));
+             lab_part_name(&c->l->spec));
     return S_ISDIR(st.st_mode) && access(s->source, R_OK) == 0;
 }
 
@@ -120,7 +111,7 @@ static bool find_submissions(struct class *c)
     free(entry);
     if (!c->n)
         host_say("%s has no submission: neither NAME%s nor NAME/%s", c->l->class_folder,
-                 c->l->spec.cut ? ".c" : ".txt", part_name(c->l));
+                 c->l->spec.cut ? ".c" : ".txt", lab_part_name(&c->l->spec));
     return c->n > 0;
 }
 
@@ -143,18 +134,6 @@ static bool write_results(struct class *c, const struct submission *s, struct la
         ok &= fclose(t) == 0;
     ok = ok && lab_write_json(c->l, g, s->source, part);
     return ok && rename(part, json) == 0;
-}
-
-/* nftw()'s function. */
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
-{
-    (void)st, (void)kind, (void)where;
-    return remove(path);
-}
-
-static void remove_folder(const char *path)
-{
-    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* Make ready what is to run: a program, kernels, or only answers.  0; 1 it cannot be graded, which
@@ -192,7 +171,8 @@ static int grade_one(struct class *c, const struct submission *s)
         return LAB_CANNOT;
     }
     bool ok = write_results(c, s, g, compiles ? NULL : said);
-    remove_folder(l->folders.work);
+    lab_empty_folder(l->folders.work);
+    rmdir(l->folders.work);
     return ok ? 0 : LAB_CANNOT;
 }
 
@@ -372,7 +352,8 @@ int lab_class(struct lab *l)
         grade_all(&c);
     bool ok = !err && make_tables(&c);
     lab_grade_free(&c.reference);
-    remove_folder(kept);
+    lab_empty_folder(kept);
+    rmdir(kept);
     free(c.s);
     return ok ? 0 : LAB_CANNOT;
 }

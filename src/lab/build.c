@@ -239,8 +239,9 @@ int lab_build(const struct lab_folders *f, const char *source, const char *compi
     snprintf(include, sizeof include, "-I%s/lab/include", f->build);
     server_path(f, server, sizeof server);
     snprintf(out, sizeof out, "%s/submission", f->work);
-    char *more[] = { "-std=gnu11", "-g", "-w", "-fno-optimize-sibling-calls", "-D_GNU_SOURCE",
-                     include, "-static", "-o", out, server, (char *)(uintptr_t)source, NULL };
+    char *more[] = { "-std=gnu11", "-g", "-Wall", "-Wno-unused-function", "-D_GNU_SOURCE",
+                     "-fno-optimize-sibling-calls", include, "-static", "-o", out,
+                     server, (char *)(uintptr_t)source, NULL };
     for (size_t i = 0; i < NELEM(more); i++)
         argv[n++] = more[i];
     warn_if_unlocked();

@@ -41,7 +41,7 @@ int lab_run_tool(char **argv, const struct lab_folders *f, const char *source, c
 
 /* Compile `source`, which must be no symbolic link, with the lab's server into work/submission.
  * `compiler` is a command with flags ("gcc -O2").  0; or -EINVAL and what the compiler said in
- * `said` (bytes). */
+ * `said` (bytes), which has its warnings if it compiles. */
 int lab_build(const struct lab_folders *f, const char *source, const char *compiler,
               char *said, size_t bytes);
 

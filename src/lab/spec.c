@@ -247,6 +247,11 @@ static int say_cut(struct lab_spec *spec, struct line *w)
     return line_need(w, "which file?", &spec->cut);
 }
 
+static int say_called(struct lab_spec *spec, struct line *w)
+{
+    return line_need(w, "which name?", &spec->called);
+}
+
 /* limit exits 4*ref wall 10s */
 static int say_limit(struct lab_spec *spec, struct line *w)
 {
@@ -401,6 +406,7 @@ static const struct statement {
 } statements[] = {
     { "lab",     say_lab },
     { "cut",     say_cut },
+    { "called",  say_called },
     { "limit",   say_limit },
     { "guest",   say_guest },
     { "state",   say_state },
@@ -461,6 +467,14 @@ void lab_spec_free(struct lab_spec *spec)
 {
     free(spec->text);
     spec->text = NULL;
+}
+
+const char *lab_part_name(const struct lab_spec *spec)
+{
+    const char *slash = spec->cut ? strrchr(spec->cut, '/') : NULL;
+    if (spec->called)
+        return spec->called;
+    return slash ? slash + 1 : spec->cut ? spec->cut : "answers";
 }
 
 bool lab_spec_mends(const struct lab_spec *spec)

@@ -109,6 +109,7 @@ struct lab_spec {
     const char *id;                         /* "7", "C"                                   */
     const char *title;
     const char *cut;                        /* NULL: nothing is written, only answered    */
+    const char *called;                     /* what students call their file or folder, or NULL */
     struct lab_bound exits;                 /* a run ends there; of the reference's        */
     unsigned    wall_s;
     unsigned    n_guests, n_states, n_word_lists, n_rules, n_cases;
@@ -125,6 +126,9 @@ int lab_spec_read(struct lab_spec *spec, const char *path, char *why, size_t n);
 void lab_spec_free(struct lab_spec *spec);
 
 const char *lab_rule_kind_name(enum lab_rule_kind kind);
+
+/* The name of the file or folder that a student begins with, if they say no other. */
+const char *lab_part_name(const struct lab_spec *spec);
 
 /* Is the submission a folder, with kernels to mend and a file `answers`? */
 bool lab_spec_mends(const struct lab_spec *spec);
