@@ -6,6 +6,7 @@
  *
  *     {#42}                a number
  *     {=0x10 =10h ...}     a short answer, in the ways one may write it; case does not count
+ *     {=A B =A, B =A,B}    words in a row
  *     {=right ~wrong ...}  a choice
  *
  * ~ = # { } : and the backslash mean something and are escaped; an empty line would end a
@@ -52,6 +53,20 @@ static void put_html(const char *text, FILE *out)
         fputs("</pre>", out);
 }
 
+/* Words in a row as one right answer, with `between` between them: a platform compares letter by
+ * letter, so it is told of each way in which people write them. */
+static void put_words(const char *words, const char *between, FILE *out)
+{
+    fputs(" =", out);
+    for (const char *at = words; *at; ) {
+        size_t n = strcspn(at, " ");
+        put_escaped(at, n, out);
+        at += n + strspn(at + n, " ");
+        if (*at)
+            fputs(between, out);
+    }
+}
+
 static void put_answers(const struct question *q, FILE *out)
 {
     switch (q->kind) {
@@ -63,8 +78,11 @@ static void put_answers(const struct question *q, FILE *out)
                 q->number, q->number, q->number, q->number, q->number);
         break;
     case ANSWER_WORDS:
-        fputc('=', out);
-        put_escaped(q->words.s, q->words.n, out);
+        put_words(q->words.s, " ", out);
+        if (strchr(q->words.s, ' ')) {
+            put_words(q->words.s, ", ", out);
+            put_words(q->words.s, ",", out);
+        }
         break;
     case ANSWER_CHOICE:
         for (unsigned i = 0; i < q->n_choices; i++) {

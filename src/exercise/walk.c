@@ -53,7 +53,8 @@ struct problem {
     unsigned       access;
     gpa_t          table[4];            /* where the table of each level is */
     struct walk    walk;
-    unsigned       n_marked;            /* entries whose A or D bit the walk has set */
+    uint64_t       after[4];            /* its entries, when the walk had set A and D bits */
+    unsigned       n_marked;            /* how many of them it changed                     */
 };
 
 #define MEMORY_BYTES (1u << 20)
@@ -170,14 +171,13 @@ static unsigned some_access(struct sheet *s, enum hindrance h)
 
 static void walk_it(struct problem *p)
 {
-    uint64_t before[4] = { 0 }, after;
+    uint64_t before[4] = { 0 };
     for (unsigned i = 0; i < p->mode->n_levels; i++)
         gmem_read(p->memory, entry_address(p, i), &before[i], p->mode->entry_bytes);
     walk(&p->registers, p->memory, p->gla, p->access, &p->walk);
     for (unsigned i = 0; i < p->mode->n_levels; i++) {
-        after = 0;
-        gmem_read(p->memory, entry_address(p, i), &after, p->mode->entry_bytes);
-        p->n_marked += before[i] != after;
+        gmem_read(p->memory, entry_address(p, i), &p->after[i], p->mode->entry_bytes);
+        p->n_marked += before[i] != p->after[i];
         if (i < p->walk.depth)
             p->walk.step[i].entry = before[i];          /* as the student sees it */
     }
@@ -289,6 +289,10 @@ static void ask(struct sheet *s, const struct problem *p)
     sheet_because(s, "A (bit 5) is set in every entry that was used and lacks it%s; D (bit 6) in "
                   "the last one, if the access is a write.", p->mode == &mode_pae ?
                   ", except in that of the page-directory-pointer table, which has no A bit" : "");
+    for (unsigned i = 0; i < p->walk.depth; i++)
+        if (p->walk.step[i].entry != p->after[i])
+            sheet_because_line(s, "%s: 0x%" PRIx64 " becomes 0x%" PRIx64, p->mode->level[i].table,
+                               (uint64_t)p->walk.step[i].entry, p->after[i]);
 }
 
 static void make_walk(struct sheet *s, const struct mode *mode)

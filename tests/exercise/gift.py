@@ -30,6 +30,9 @@ for block in text.strip().split('\n\n'):
         assert answers.count('=') >= 1, answers
         each = [a.strip() for a in re.split('[=~]', answers)[1:]]
         assert all(each), f'an empty answer: {answers}'
+        words = set(' '.join(re.split('[, ]+', a)) for a in each if not a.startswith('0x'))
+        if '~' not in answers and len(words) == 1 and ' ' in min(words):
+            assert len(each) == 3, f'words that may be written in one way only: {answers}'
         if '~' in answers:
             assert answers.count('=') == 1, answers
             assert len(set(each)) == len(each), f'two choices are the same: {answers}'
