@@ -266,6 +266,39 @@ static bool is_stuck_in_compatibility_mode(const struct explain_input *in,
            explain_code_width(in->cpu) != CODE64;
 }
 
+/* Nobody stops the CPU in real mode before the end of the segment: zeros are an ADD there. */
+static bool runs_to_end_of_segment(const struct explain_input *in, const struct delivery_step *st)
+{
+    return sign_is_exception(st, VEC_GP) && explain_is_real(in->cpu) && st->rip > 0xffff;
+}
+
+/* A code segment of the GDT whose D is 0 (not the one of real mode, which has_cs_of_real_mode()
+ * knows). */
+static bool runs_32_bits_as_16(const struct explain_input *in, const struct delivery_step *st)
+{
+    const struct cpu_state *c = in->cpu;
+    return st->type == EVENT_EXCEPTION && sign_is_protected(in) && !(c->rflags & FLAG_VM) &&
+           !explain_is_long(c) && explain_code_width(c) == CODE16 &&
+           !sign_is_of_real_mode(&c->seg[SEG_CS]);
+}
+
+/* A kernel that is linked for the upper half of the address space lies some MiB above its begin. */
+static bool runs_high_without_paging(const struct explain_input *in,
+                                     const struct delivery_step *st)
+{
+    uint8_t byte;
+    return st->type == EVENT_EXCEPTION && sign_is_protected(in) && !explain_is_paged(in->cpu) &&
+           st->rip >= 0x80000000 && st->rip % 0x10000000 < 0x1000000 &&
+           !in->read(in->arg, explain_linear(in->cpu, SEG_CS, st->rip), &byte, 1);
+}
+
+/* Nobody has set it: the first push went to the top of the address space. */
+static bool has_stack_at_zero(const struct explain_input *in, const struct delivery_step *st)
+{
+    uint32_t sp = (uint32_t)(in->cpu->gpr[RSP] + 0x100);
+    return sign_is_protected(in) && sp <= 0x100 && runs_through_nothing(in, st);
+}
+
 static bool runs_through_nothing_in_handler(const struct explain_input *in,
                                             const struct delivery_step *st)
 {
@@ -369,6 +402,10 @@ static const struct sign causes[] = {
     { has_cs_of_real_mode,
       "has a far jump followed the MOV to CR0? CS still is what it was in real mode: 32-bit "
       "code is read as 16-bit code until a far jump has loaded a selector of the GDT." },
+    { runs_32_bits_as_16,
+      "is this code for 32 bits? D (bit 54 of the descriptor, SZ or DB in some books) is 0 in the "
+      "segment that CS names, so it is read as 16-bit code: another length of operands and "
+      "addresses, and so other instructions." },
     { is_stuck_in_compatibility_mode,
       "has a far jump led to 64-bit code? Long mode is on, but CS is a segment of 32-bit code: "
       "until a far jump, call or return has loaded a code segment whose L is 1, 64-bit code is "
@@ -383,6 +420,16 @@ static const struct sign causes[] = {
       "does the handler take off the stack all that was put there? Each PUSH needs its POP, "
       "and of vectors 8, 10 to 14 and 17 the error code must go (ADD ESP, 4 or ADD RSP, 8) "
       "before IRET." },
+    { runs_to_end_of_segment,
+      "is there code? The CPU has run through memory to the end of the 64 KiB that IP reaches "
+      "(zeros are an instruction, ADD): on behind the end of the code (end it with HLT in a "
+      "loop), or sent to a wrong place by a jump, a call or a RET." },
+    { runs_high_without_paging,
+      "is paging on? It is off, and this looks like an address of a kernel that is linked for the "
+      "upper half: until it has switched paging on it must use physical addresses." },
+    { has_stack_at_zero,
+      "was the stack pointer set? It is at 0, and what was pushed below that is lost (the top of "
+      "the address space), so that each RET and POP takes nonsense." },
     { runs_through_nothing_in_handler,
       "is the gate right: both halves of the handler's address, and the type (0x8e; 0x86 is "
       "for 16-bit code)? An exception or interrupt was delivered, and its gate leads to where "

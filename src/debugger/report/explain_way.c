@@ -99,7 +99,16 @@ static bool is_ring0_stack_zero(const struct explain_input *in, const struct del
     return st->ring == 3 && is_stack_pointer_zero(in, st);
 }
 
+static bool has_lost_vector_table(const struct explain_input *in, const struct delivery_step *st)
+{
+    return explain_is_real(in->cpu) && st->obstacle == OBSTACLE_IDT_LIMIT;
+}
+
 static const struct sign ways[] = {
+    { has_lost_vector_table,
+      "was LIDT executed in real mode? It has taken away the vector table, which is at 0 there "
+      "with limit 0x3ff: from then on interrupts must be off (CLI) until protected mode has its "
+      "gates, and the BIOS cannot be called." },
     { has_no_idt, "was LIDT executed? Its limit is less than one gate: there is no IDT." },
     { is_irq_before_idt,
       "were interrupts switched off (CLI) before CR0.PE was set? They must stay off until LIDT "
