@@ -38,6 +38,9 @@ static struct vcpu *cpu(const struct oracle *o)
 
 /* ---- exams: limits and signals ---- */
 
+/* Each HLT is interrupted in so many steps, whole ones and halves. */
+#define PAUSES 4u
+
 /* A limit is not set, was reached some time ago, is reached at this moment, or will be. */
 enum limit { NONE, PASSED, REACHED, AHEAD };
 
@@ -176,12 +179,13 @@ void oracle_waits(struct oracle *o)
     if (o->paused && cpu(o)->halted)
         broken(o, INVARIANT_HALTED, 1);
     begin_exam(o, true);
-    o->vm->pause_wanted = o->pauses;
+    o->vm->pause_wanted = o->pauses && o->n_pauses < PAUSES;
 }
 
 void oracle_waited(struct oracle *o)
 {
-    o->paused = o->pauses;
+    o->paused = o->vm->pause_wanted;
+    o->n_pauses = o->paused ? o->n_pauses + 1 : 0;
     o->pauses = false;
 }
 
@@ -232,7 +236,7 @@ static void half_steps(struct oracle *o, bool twice)
 static void look(struct oracle *o)
 {
     unsigned n = o->n_steps++;
-    o->pauses = n % 2 == 0;
+    o->pauses = true;
     if (n % 3)
         o->vm->debug_wants.until = cpu(o)->icount + n * 7 % 11;
     if (n % 4 < 2)

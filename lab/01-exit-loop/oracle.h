@@ -35,7 +35,8 @@ struct oracle {
     bool           unfinished;      /* the turn is prepared: nothing may be done but run   */
     bool           armed;           /* this timer is due, and has not rung                 */
     struct vtimer  alarm;
-    bool           pauses, paused;  /* the next wait is cut short; it was                  */
+    bool           pauses, paused;  /* the next wait may be cut short; it was              */
+    unsigned       n_pauses;        /* of this HLT                                         */
     unsigned       n_told[N_INVARIANTS];    /* events written                              */
     unsigned       row;             /* the next exam                                       */
     const struct exam *exam;        /* being held                                          */

@@ -123,7 +123,7 @@ static void test_halt(void)
     }
 }
 
-/* The keyboard controller's pulse on the reset line.  The guest begins anew, with the same seed. */
+/* The keyboard controller's pulse on the reset line.  With --no-reboot that ends the run. */
 static void test_reset(void)
 {
     printf("%u is the first number\n", random_below(1000));
