@@ -51,7 +51,6 @@ struct oracle {
     struct truth *truth;            /* a hash table with open addressing        */
     size_t        room, n;
     uint32_t     *written;          /* [entry of any frame]: how often it was written */
-    size_t        n_entries;
     uint64_t     *was_right;        /* a set of marks, with open addressing; 0: unused */
     size_t        n_right;
     struct table_seen table[MAX_TABLES];
@@ -147,11 +146,14 @@ static void note_right(struct oracle *o, uint64_t mark)
     o->n_right++;
 }
 
-void oracle_written(void *oracle, hpa_t frame, unsigned index, unsigned n)
+/* What only loses rights (to write-protect a table of the guest's) stays the old entry. */
+void oracle_written(void *oracle, hpa_t frame, unsigned index, unsigned n, uint64_t value)
 {
     struct oracle *o = oracle;
-    for (size_t i = entry_number(frame, index); n-- && i < o->n_entries; i++)
-        o->written[i]++;
+    const uint64_t *table = hmem_table(o->hmem, frame);
+    for (unsigned i = index; table && i < index + n; i++)
+        if (!within(value, table[i]))
+            o->written[entry_number(frame, i)]++;
 }
 
 /* ---- has the guest changed its tables, and said nothing? ---- */
@@ -221,13 +223,14 @@ static bool is_accessed(const struct oracle *o, const struct walk *w)
     return ok;
 }
 
-/* What is wrong if the processor makes this access, or N_INVARIANTS. */
-static enum invariant compare(struct oracle *o, gla_t gla, unsigned access, struct walk *w)
+/* What is wrong if the processor makes this access with these registers, or N_INVARIANTS. */
+static enum invariant compare(const struct oracle *o, const struct shadow_regs *r, gla_t gla,
+                              unsigned access, struct walk *w)
 {
     struct paging pg = o->pg;
     struct shadow_walk s;
     pg.ac = true;                   /* the most that SMAP lets through */
-    shadow_walk(o->hmem, o->regs, gla, access | WALK_AC, &s);
+    shadow_walk(o->hmem, r, gla, access | WALK_AC, &s);
     if (!s.ok && !s.device)
         return N_INVARIANTS;
     walk(&pg, o->gmem, gla, access | WALK_PEEK, w);
@@ -239,6 +242,31 @@ static enum invariant compare(struct oracle *o, gla_t gla, unsigned access, stru
     if (!is_accessed(o, w))
         return INVARIANT_ACCESSED;
     return (access & WALK_WRITE) && !w->dirty ? INVARIANT_DIRTY : N_INVARIANTS;
+}
+
+/* The same of all accesses of one view. */
+static enum invariant compare_all(const struct oracle *o, const struct shadow_regs *r, gla_t gla,
+                                  unsigned view, struct walk *w)
+{
+    static const unsigned accesses[] = { WALK_READ, WALK_WRITE, WALK_FETCH };
+    enum invariant broken = N_INVARIANTS;
+    for (unsigned i = 0; i < NELEM(accesses) && broken == N_INVARIANTS; i++)
+        broken = compare(o, r, gla, accesses[i] | (view ? WALK_USER : 0), w);
+    return broken;
+}
+
+/* An entry that is right in one view.  If it is in the tree of that view only, now, it may be met
+ * in the other one, too, once the guest has set CR0.WP: would it be right there? */
+static void note_views(struct oracle *o, gla_t gla, unsigned view, size_t entry)
+{
+    struct shadow_regs r = *o->regs;
+    struct walk w;
+    note_right(o, mark_of(o, gla, view, entry));
+    if (r.cr3[0] == r.cr3[1])
+        return;
+    r.cr3[!view] = r.cr3[view];
+    if (compare_all(o, &r, gla, !view, &w) == N_INVARIANTS)
+        note_right(o, mark_of(o, gla, !view, entry));
 }
 
 /* May a TLB have what this entry says, though it is wrong now? */
@@ -265,16 +293,13 @@ static bool is_known(struct oracle *o, struct truth *t, uint64_t leaf, uint64_t 
  * there is no room to remember it. */
 static bool check_leaf(struct oracle *o, gla_t gla, unsigned view, hpa_t frame, unsigned index)
 {
-    static const unsigned accesses[] = { WALK_READ, WALK_WRITE, WALK_FETCH };
     uint64_t leaf = hmem_table(o->hmem, frame)[index];
     uint64_t mark = mark_of(o, gla, view, entry_number(frame, index));
     struct truth *t = truth_of(o, gla, view);
-    enum invariant broken = N_INVARIANTS;
     struct walk w = { .page_size = PAGE_SIZE };
     if (!t || is_known(o, t, leaf, mark))
         return t != NULL;
-    for (unsigned i = 0; i < NELEM(accesses) && broken == N_INVARIANTS; i++)
-        broken = compare(o, gla, accesses[i] | (view ? WALK_USER : 0), &w);
+    enum invariant broken = compare_all(o, o->regs, gla, view, &w);
     bool right = broken == N_INVARIANTS;
     if (!right) {
         if (is_allowed(o, t, leaf, &w))
@@ -282,7 +307,7 @@ static bool check_leaf(struct oracle *o, gla_t gla, unsigned view, hpa_t frame, 
         bool was_right = *slot_of_mark(o, mark) != 0;
         trace_emit(o->trace, TRACE_INVARIANT, was_right ? INVARIANT_STALE : broken, gla, leaf);
     } else {
-        note_right(o, mark);
+        note_views(o, gla, view, entry_number(frame, index));
     }
     see_tables(o, &w);
     *t = (struct truth){
@@ -319,28 +344,25 @@ bool oracle_check(struct oracle *o, const struct shadow_regs *r)
     return check_table(o, r->cr3[0], 4, 0, 0) && check_table(o, r->cr3[1], 4, 0, 1);
 }
 
-/* The processor could not use the entry for gla; whatever is there now was made now, even if it
- * is what was there before. */
-static void note_made(struct oracle *o, const struct shadow_regs *r, gla_t gla)
+/* The processor could not use the entry for gla below this root; whatever is there now was made
+ * now, even if it is what was there before. */
+static void note_made(struct oracle *o, hpa_t frame, gla_t gla)
 {
-    for (unsigned view = 0; view < 2; view++) {
-        hpa_t frame = r->cr3[view];
-        uint64_t *table = hmem_table(o->hmem, frame);
-        for (unsigned level = 4; level > 1 && table; level--) {
-            frame = table[table_index(gla, level)] & PTE_ADDR;
-            table = hmem_table(o->hmem, frame);
-        }
-        if (table)
-            oracle_written(o, frame, table_index(gla, 1), 1);
+    const uint64_t *table = hmem_table(o->hmem, frame);
+    for (unsigned level = 4; level > 1 && table; level--) {
+        frame = table[table_index(gla, level)] & PTE_ADDR;
+        table = hmem_table(o->hmem, frame);
     }
+    if (table)
+        o->written[entry_number(frame, table_index(gla, 1))]++;
 }
 
-void oracle_judge(struct oracle *o, const struct shadow_regs *r, gla_t gla,
-                  const struct walk *before, bool is_true, uint32_t error)
+void oracle_judge(struct oracle *o, hpa_t root, gla_t gla, const struct walk *before,
+                  bool is_true, uint32_t error)
 {
     bool forbidden = before->result != WALK_OK;
     if (!is_true)
-        note_made(o, r, gla);
+        note_made(o, root, gla);
     if (forbidden && (!is_true || error != before->error))
         trace_emit(o->trace, TRACE_INVARIANT, INVARIANT_TRUE_FAULT, gla,
                    is_true ? error : before->error);
@@ -372,8 +394,7 @@ struct oracle *oracle_new(struct gmem *m, const struct hmem *h, struct trace *t)
     if (!o)
         return NULL;
     *o = (struct oracle){ .gmem = m, .hmem = h, .trace = t, .generation = 1 };
-    o->n_entries = entry_number(HMEM_TABLES + h->tables_max, 0);
-    o->written = calloc(o->n_entries, sizeof *o->written);
+    o->written = calloc(entry_number(HMEM_TABLES + h->tables_max, 0), sizeof *o->written);
     o->was_right = calloc(N_MARKS, sizeof *o->was_right);
     if (o->written && o->was_right && grow(o))
         return o;

@@ -32,13 +32,13 @@ void oracle_invlpg(struct oracle *o, gla_t gla);
  * any shadow can need (the tables lead in circles). */
 bool oracle_check(struct oracle *o, const struct shadow_regs *r);
 
-/* The part has written n entries of the table in `frame`, from `index` on, or has taken or given
- * back that frame.  (oracle is a struct oracle: a frames_written_fn of lab/common/frames.h.) */
-void oracle_written(void *oracle, hpa_t frame, unsigned index, unsigned n);
+/* The part is about to write this value into n entries of the table in `frame`, from `index` on,
+ * or takes or gives back that frame.  (oracle is a struct oracle: a frames_written_fn of lab/common/frames.h.) */
+void oracle_written(void *oracle, hpa_t frame, unsigned index, unsigned n, uint64_t value);
 
-/* A part has judged a fault at gla, and the shadow that r leads to is its answer; `before` is
- * what the guest's tables said when it was asked. */
-void oracle_judge(struct oracle *o, const struct shadow_regs *r, gla_t gla,
-                  const struct walk *before, bool is_true, uint32_t error);
+/* A part has judged a fault at gla; `root` is that of the tree in which such an access is looked
+ * for, now, and `before` is what the guest's tables said when the part was asked. */
+void oracle_judge(struct oracle *o, hpa_t root, gla_t gla, const struct walk *before,
+                  bool is_true, uint32_t error);
 
 #endif

@@ -128,7 +128,8 @@ enum shadow_verdict shadow_fault(struct shadow *s, gla_t gla, unsigned access, s
     w->error = (uint32_t)m.arg[1];
     if (s->asker.lost || m.arg[0] >= SHADOW_FAILED)
         return SHADOW_FAILED;
-    oracle_judge(s->oracle, &s->regs, gla, &before, m.arg[0] == SHADOW_TRUE, w->error);
+    oracle_judge(s->oracle, s->regs.cr3[walk_is_user(access)], gla, &before,
+                 m.arg[0] == SHADOW_TRUE, w->error);
     let_run(s);
     return (enum shadow_verdict)m.arg[0];
 }

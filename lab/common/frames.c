@@ -37,15 +37,16 @@ uint64_t *frames_table(const struct frames *f, hpa_t hpa)
     return is_taken(f, hpa / PAGE_SIZE) ? hmem_table(f->hmem, hpa) : NULL;
 }
 
-static void tell_written(const struct frames *f, uint64_t frame, unsigned index, unsigned n)
+static void tell_written(const struct frames *f, uint64_t frame, unsigned index, unsigned n,
+                         uint64_t value)
 {
     if (f->written)
-        f->written(f->arg, frame * PAGE_SIZE, index, n);
+        f->written(f->arg, frame * PAGE_SIZE, index, n, value);
 }
 
 static void clear(const struct frames *f, uint64_t frame)
 {
-    tell_written(f, frame, 0, TABLE_ENTRIES);
+    tell_written(f, frame, 0, TABLE_ENTRIES, 0);
     memset(hmem_table(f->hmem, frame * PAGE_SIZE), 0, PAGE_SIZE);
 }
 
@@ -86,7 +87,7 @@ static bool write_entry(struct frames *f, const struct table_write *w)
     }
     if (f->allowed && !f->allowed(f->arg, w->value))
         return false;
-    tell_written(f, w->frame, w->index, 1);
+    tell_written(f, w->frame, w->index, 1, w->value);
     hmem_table(f->hmem, (hpa_t)w->frame * PAGE_SIZE)[w->index] = w->value;
     return true;
 }

@@ -15,8 +15,9 @@
 /* May an entry have this value?  If not, it has said why in a sentence (host_say). */
 typedef bool frames_allowed_fn(void *arg, uint64_t value);
 
-/* n entries from `index` on of the table in this frame are about to be written, or cleared. */
-typedef void frames_written_fn(void *arg, hpa_t frame, unsigned index, unsigned n);
+/* n entries from `index` on of the table in this frame are about to get this value. */
+typedef void frames_written_fn(void *arg, hpa_t frame, unsigned index, unsigned n,
+                               uint64_t value);
 
 struct frames {
     struct hmem *hmem;
