@@ -169,6 +169,7 @@ debugger := \
     debugger/symbols/save_elf.c \
     debugger/symbols/kallsyms.c \
     debugger/symbols/lines.c \
+    debugger/symbols/nearby.c \
     debugger/symbols/line_table.c \
     debugger/symbols/debuginfo.c \
     debugger/symbols/type.c \

@@ -23,6 +23,7 @@ int lab_keep_runs(struct lab *l)
         host_say("into which folder? vitrine lab keep %s FOLDER", l->folders.id);
         return LAB_CANNOT;
     }
+    l->place.portable = l->folders.root;
     int err = lab_mend_originals(&l->folders, &l->spec, &l->place.original, why, sizeof why);
     err = err ? err : lab_grade_reference(&g, &l->spec, &l->place, l->seed, why, sizeof why);
     err = err ? err : lab_keep(&g, l->file, why, sizeof why);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/host.h"
+#include "debugger/symbols/nearby.h"
 #include "debugger/symbols/symbols.h"
 #include "debugger/trace/store.h"
 
@@ -63,6 +64,9 @@ bool names_open_trace(struct names *n, const char *given, const struct store *s,
     const char *recorded = store_info(s, "symbols");
     if (!recorded)
         recorded = store_info(s, "guest");
+    char moved[sizeof n->path];         /* the trace may have come here with its guest */
+    if (recorded && nearby_file(recorded, file, moved, sizeof moved))
+        recorded = moved;
     if (!names_open(n, given, recorded))
         return false;
     if (!given && n->symbols && is_newer(n->path, file)) {

@@ -22,10 +22,12 @@ static void prepare(struct lab_grade *g, struct lab_job *jobs, const struct lab_
         const struct lab_kernel *k = &kernels->guest[i];
         snprintf(g->image[i], PATH_MAX, "%.2000s/%.200s.elf", p->guests, guest->image);
         jobs[i] = (struct lab_job){ .guest = guest, .monitor = p->vitrine, .image = g->image[i],
-                                    .seed = g->seed, .wall_s = g->spec->wall_s };
+                                    .seed = g->seed, .wall_s = g->spec->wall_s,
+                                    .folder = p->portable };
         if (guest->mend.file) {
             jobs[i].image = k->image;
             jobs[i].names = k->symbols;
+            jobs[i].folder = p->portable ? p->work : NULL;
             jobs[i].run.ended = k->trouble[0] ? k->trouble : NULL;
         }
         snprintf(jobs[i].trace, PATH_MAX, "%.2000s/%.200s.%s.trace", p->work, guest->name, name);

@@ -18,6 +18,7 @@ struct lab_place {
     char guests[PATH_MAX];          /* NAME.elf                                    */
     char work[PATH_MAX];            /* a folder for traces; it exists              */
     char source[PATH_MAX];          /* what the submission was compiled from, or ""  */
+    const char *portable;           /* for runs to be handed out: the project; or NULL */
     char kept[PATH_MAX];            /* reference runs made before (lab/kept.h); "": they are made */
     struct lab_kernels original, mended;    /* of a lab whose guests are mended    */
     struct lab_seats seats;

@@ -83,6 +83,16 @@ static void put_number(char *text, size_t n, uint64_t value)
     snprintf(text, n, "%" PRIu64, value);
 }
 
+/* The image as the trace is to name it: a trace that is handed out names no folder of this machine.
+ * In the child, which goes to that folder. */
+static const char *image_name(const struct lab_job *j)
+{
+    size_t n = j->folder ? strlen(j->folder) : 0;
+    if (!n || strncmp(j->image, j->folder, n) || j->image[n] != '/' || chdir(j->folder))
+        return j->image;
+    return j->image + n + 1;
+}
+
 /* In the child, between fork() and execve(). */
 static void become_monitor(const struct active *a, int input)
 {
@@ -100,7 +110,7 @@ static void become_monitor(const struct active *a, int input)
         argv[n++] = (char *)(uintptr_t)fixed[i];
     for (unsigned i = 0; i < j->guest->n_options; i++)
         argv[n++] = (char *)(uintptr_t)j->guest->option[i];
-    argv[n++] = (char *)(uintptr_t)j->image;
+    argv[n++] = (char *)(uintptr_t)image_name(j);
     argv[n] = NULL;
     if (j->submission) {
         fcntl(a->jail.wire, F_SETFD, 0);

@@ -23,6 +23,8 @@ struct lab_job {
     const char *submission;             /* what the jail executes; NULL: no jail       */
     const char *source;                 /* what it was compiled from; NULL: nobody knows */
     const char *image;                  /* the guest's file                           */
+    const char *folder;                 /* the monitor works there and names the image from
+                                         * there, if the image is in it; NULL: here */
     const char *names;                  /* the file with its symbols; NULL: the image */
     char        trace[PATH_MAX];        /* where its trace is written                 */
     uint64_t    seed;

@@ -217,7 +217,11 @@ static enum console_result show_lines(struct console *c, const char *file, int f
     for (int n = first; n < first + 10; n++) {
         const char *text = source_line(s, file, n);
         if (!text && n == first)
-            return fail(c, "%s has no line %d, or cannot be read", short_path(file), n);
+            return fail(c, source_line(s, file, 1)
+                               ? "%s has no line %d"
+                               : "%s cannot be read (line %d): it is neither there nor, by an "
+                                 "end of that path, beside the guest or above it; copy it there",
+                        short_path(file), n);
         if (!text)
             break;
         if (c->o.json) {

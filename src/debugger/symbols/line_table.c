@@ -23,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "debugger/symbols/nearby.h"
 #include "io/oddity.h"
 
 /* Bounds for hostile files.  The monitor has some 300 source files. */
@@ -45,6 +46,7 @@ struct source {
     Dwfl       *dwfl;
     Dwfl_Module *module;
     Dwarf_Addr  bias;
+    char        program[PATH_MAX];  /* the ELF file; "": this program */
 
     size_t      n_texts;
     struct text text[MAX_FILES];
@@ -123,6 +125,7 @@ struct source *source_open_file(const char *elf)
     struct source *s = source_new(&file_callbacks);
     if (!s)
         return NULL;
+    snprintf(s->program, sizeof s->program, "%s", elf);
     Dwfl_Module *module = dwfl_report_offline(s->dwfl, elf, elf, -1);
     dwfl_report_end(s->dwfl, NULL, NULL);
     return with_module(s, module);
@@ -171,10 +174,13 @@ static void split_lines(struct text *t, size_t n)
     }
 }
 
-/* Read a file once.  If it is not there it has no lines, and we do not try again. */
-static void read_text(struct text *t)
+/* Read a file once; the program may have been moved, with its source.  If the file is not there it
+ * has no lines, and we do not try again. */
+static void read_text(struct text *t, const char *program)
 {
-    FILE *f = fopen(t->path, "r");
+    char path[PATH_MAX];
+    nearby_file(t->path, program[0] ? program : NULL, path, sizeof path);
+    FILE *f = fopen(path, "r");
     t->n_lines = 0;
     if (f && (t->bytes = calloc(1, MAX_TEXT + 1)))
         split_lines(t, fread(t->bytes, 1, MAX_TEXT, f));
@@ -197,7 +203,7 @@ static struct text *text_of(struct source *s, const char *file)
         snprintf(s->text[i].path, sizeof s->text[i].path, "%s", file);
     }
     if (s->text[i].n_lines < 0)
-        read_text(&s->text[i]);
+        read_text(&s->text[i], s->program);
     return &s->text[i];
 }
 
