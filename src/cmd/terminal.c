@@ -40,6 +40,7 @@ struct terminal {
     bool  interactive;          /* standard input is a terminal    */
     bool  keyboard;             /* input goes to the PS/2 keyboard */
     bool  eof;                  /* input has ended                 */
+    bool  refused;              /* the guest sleeps and takes none  */
     bool  escaped;              /* the last key was Ctrl-A         */
     uint8_t queue[256];         /* read, not yet taken by the guest */
     size_t head, count;
@@ -349,9 +350,15 @@ uint64_t terminal_idle(void *arg, uint64_t ns)
         return ns;
     }
     uint64_t before = host_monotonic_ns();
+    size_t count = t->count;
     if (wait_for_input(t, ns < LONGEST_WAIT_NS ? ns : LONGEST_WAIT_NS))
         read_input(t);
     terminal_feed(t);
+    /* Input is left that the guest does not take, twice at different times, and it sleeps. */
+    bool refused = ns == VCLOCK_NEVER && t->eof && t->count == count;
+    if (refused && t->refused)
+        return VCLOCK_NEVER;
+    t->refused = refused;
     uint64_t passed = jump ? 1 : host_monotonic_ns() - before;
     return passed < ns ? passed : ns;
 }

@@ -105,6 +105,18 @@ static bool sleeps(const struct vm *vm)
     return !pic_pending(pc_pic(vm->pc)) && vm->stop == VM_RUNNING && !vm->reset_wanted;
 }
 
+/* Nothing will come; most often because of a device that still waits for the handler of what came
+ * before. */
+static void stop_asleep(struct vm *vm)
+{
+    struct pc_unserved u;
+    if (pc_unserved(vm->pc, &u))
+        vm_stop(vm, VM_HALTED, "IRQ %u has come, but its line is still up, so it cannot come "
+                               "again: its handler must %s", u.line, u.how);
+    else
+        vm_stop(vm, VM_HALTED, "no timer runs that would be heard, and no input can come");
+}
+
 /* To the next timer, or until input comes: the caller of vm_run() waits, or says at once that
  * the time has passed.  If no timer that runs can interrupt the CPU, there is only input to wait
  * for.  False: there is nothing to wait for. */
@@ -115,7 +127,7 @@ static bool sleep_once(struct vm *vm)
     uint64_t ns = only_input || next == VCLOCK_NEVER ? VCLOCK_NEVER : next - now;
     uint64_t passed = vm->cfg.idle ? vm->cfg.idle(vm->cfg.hook_arg, ns) : ns;
     if (passed == VCLOCK_NEVER) {
-        vm_stop(vm, VM_HALTED, "no timer runs that would be heard, and no input can come");
+        stop_asleep(vm);
         return false;
     }
     vm->time->skip(vm, passed);

@@ -94,6 +94,13 @@ static const struct pc_device {
 
 #define N_DEVICES NELEM(devices)
 
+/* Devices that hold their line up until the handler has done something. */
+static const struct service { const struct device_ops *ops; const char *what; } services[] = {
+    { &i8042_ops, "read the byte at port 0x60" },
+    { &uart_ops, "read what came at port 0x3f8, and IIR at port 0x3fa" },
+    { &rtc_ops, "read the RTC's register C (12 to port 0x70, then port 0x71)" },
+};
+
 /* Ports that guests write to and expect nothing.  They read as all ones and are no UNCLAIMED
  * event. */
 static const struct port_range nobody[] = {
@@ -319,6 +326,30 @@ uint64_t pc_next_wake_ns(struct pc *pc)
             next = at < next ? at : next;
         }
     return next;
+}
+
+/* What lowers a line of this device; NULL: it falls by itself. */
+static const char *service_of(const struct device_ops *ops)
+{
+    for (size_t i = 0; i < NELEM(services); i++)
+        if (services[i].ops == ops)
+            return services[i].what;
+    return NULL;
+}
+
+/* A line that is up while the PIC asks for nothing: its edge was taken, and no other comes before
+ * it falls. */
+bool pc_unserved(struct pc *pc, struct pc_unserved *u)
+{
+    unsigned open = pic_pending(pc_pic(pc)) ? 0 : pc_open_lines(pc);
+    for (size_t i = 0; i < N_DEVICES; i++)
+        for (size_t pin = 0; pin < SLOT_PINS && devices[i].irq[pin]; pin++) {
+            unsigned line = devices[i].irq[pin] - 1u;
+            *u = (struct pc_unserved){ line, service_of(devices[i].ops) };
+            if (u->how && open & BIT(line) && irq_nets_level(pc->nets, line))
+                return true;
+        }
+    return false;
 }
 
 size_t pc_parts(const struct pc *pc, struct pc_part *out, size_t n)

@@ -42,6 +42,12 @@ unsigned pc_open_lines(struct pc *pc);
  * VCLOCK_NEVER. */
 uint64_t pc_next_wake_ns(struct pc *pc);
 
+/* Is a line up that is not masked, and yet gives no interrupt?  Its device has interrupted and was
+ * not asked why, so the line never falls and there is no further edge.  Then *u says which,
+ * and what its handler must do. */
+struct pc_unserved { unsigned line; const char *how; };
+bool pc_unserved(struct pc *pc, struct pc_unserved *u);
+
 /* Every part by name, for `info`, snapshots and the debugger: the devices, and the interrupt
  * nets.  At most n are put into out; returns how many were.  pc may be NULL: then dev is. */
 struct pc_part { const char *name; const struct device_ops *ops; void *dev; };

@@ -188,6 +188,7 @@ static void report_loop(struct vm *vm, struct stuck_report *r)
     const struct stuck *s = &vm->stuck;
     struct vcpu *v = boot_cpu(vm);
     const struct pic *pic = pc_pic(vm->pc);
+    struct pc_unserved unserved;
     struct cpu_state c;
     r->at = UINT64_MAX;
     r->where = 0;
@@ -197,6 +198,7 @@ static void report_loop(struct vm *vm, struct stuck_report *r)
     }
     r->how = v->ops->get_state(v, ST_GPRS, &c) || !(c.rflags & FLAG_IF) ? STUCK_LOOP_CLI
            : !pic_pending(pic) && pic_is_deaf(pic)                      ? STUCK_LOOP_MASKED
+           : pc_unserved(vm->pc, &unserved)                             ? STUCK_LOOP_UNSERVED
                                                                         : STUCK_LOOP;
 }
 

@@ -28,6 +28,8 @@ struct vmexit;
                                                     "with interrupts on")                        \
     X(LOOP_MASKED, "the loop's last instruction",   "the same, and the PIC lets no interrupt "   \
                                                     "through")                                   \
+    X(LOOP_UNSERVED, "the loop's last instruction", "the same, and the line of a device is "     \
+                                                    "still up since its interrupt came")         \
     X(LOOP_CLI,   "the loop's last instruction",    "the same, with interrupts off")             \
     X(EXCEPTION,  "the vector",                     "an exception comes back to the same "       \
                                                     "instruction")

@@ -48,6 +48,10 @@ static void say_loop(const struct stuck_report *r, char *buf, size_t n)
         [STUCK_LOOP] = "interrupts are on, but none has changed what it looks at",
         [STUCK_LOOP_MASKED] = "interrupts are on, but the PIC lets none through (masked, or one "
                               "without its EOI)",
+        [STUCK_LOOP_UNSERVED] = "interrupts are on, but a device's line is still up since its "
+                                "interrupt came, so it cannot come again: the handler must read "
+                                "the keyboard's byte (port 0x60), the UART's (0x3f8) or the RTC's "
+                                "register C",
         [STUCK_LOOP_CLI] = "interrupts are off (IF=0), so nothing changes what it looks at",
     };
     char to[32] = "", time[32];
@@ -71,7 +75,7 @@ char *stuck_text(const struct stuck_report *r, char *buf, size_t n)
         say_place(r->where, false, place, sizeof place);
         snprintf(buf, n, "reads memory at %#" PRIx64 " since %s: %s", r->where, s, place);
         break;
-    case STUCK_LOOP: case STUCK_LOOP_MASKED: case STUCK_LOOP_CLI:
+    case STUCK_LOOP: case STUCK_LOOP_MASKED: case STUCK_LOOP_UNSERVED: case STUCK_LOOP_CLI:
         say_loop(r, buf, n);
         break;
     case STUCK_EXCEPTION:
