@@ -1,4 +1,4 @@
-/* the submission made a system call that it may not */
+/* the submission was ended by signal 31, SIGSYS: it made a system call that it may not */
 #include <fcntl.h>
 __attribute__((constructor)) static void forge(void)
 {
