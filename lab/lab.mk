@@ -24,13 +24,17 @@ $(BUILD)/lab/include/%.h: src/%.h
 # In every monitor, and in every submission: lab/common/ask.h and part.h say what they are, and
 # tables.h how a lab's submission keeps page tables.
 LAB_ASK      := $(BUILD)/lab/common/ask.o $(BUILD)/lab/common/frames.o
+# A submission is built and linked without the sanitizers, whatever the monitor is built with: its
+# process may not make the system calls that they need, and has too little memory for them.
+LAB_CFLAGS    = $(filter-out -fsanitize=% -fno-sanitize%,$(ALL_CFLAGS))
 LAB_PART     := $(BUILD)/lab/common/part.o $(BUILD)/lab/common/last_note.o $(BUILD)/lab/common/keeper.o
 $(BUILD)/lab/common/%.o: lab/common/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-$(BUILD)/lab/common/wire.o: src/lab/wire.c
+$(BUILD)/lab/src/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(LAB_CFLAGS) -MMD -MP -c -o $@ $<
+$(LAB_PART): ALL_CFLAGS := $(LAB_CFLAGS)
 
 # $(call lab_monitor,NN,lab/NN-name).  A file `objects` of the lab names objects of the project
 # that its submissions are linked with; oracle.c, if there is one, belongs to the stand-in.
@@ -40,9 +44,9 @@ $(BUILD)/lab/$1/standin.o $(BUILD)/lab/$1/oracle.o: $(BUILD)/lab/$1/%.o: $2/%.c
 	$$(CC) $$(ALL_CFLAGS) -MMD -MP -c -o $$@ $$<
 $(BUILD)/lab/$1/main.o: $2/server.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) -MMD -MP -c -o $$@ $$<
+	$$(CC) $$(LAB_CFLAGS) -MMD -MP -c -o $$@ $$<
 $(BUILD)/lab/$1/server.o: $(BUILD)/lab/$1/main.o $(LAB_PART) \
-    $(BUILD)/lab/common/wire.o $(patsubst %,$(BUILD)/obj/%,$(shell cat $2/objects 2>/dev/null))
+    $(patsubst %,$(BUILD)/lab/src/%,lab/wire.o $(shell cat $2/objects 2>/dev/null))
 	ld -r -o $$@ $$^
 $(BUILD)/lab/$1/monitor: $(BUILD)/obj/cmd/main.o $(BUILD)/lab/$1/standin.o $(LAB_ASK) \
     $(patsubst $2/%.c,$(BUILD)/lab/$1/%.o,$(wildcard $2/oracle.c)) \
