@@ -80,7 +80,10 @@
       "handler of the guest's: `vitrine trace` shows which")                                   \
     X(NO_SERIAL,         "port",    "value",   "output to a serial port that is not there",    \
       "byte(s) written to COM2, 3 or 4, which are not there: COM1, port 0x3f8, is the only "   \
-      "serial port")
+      "serial port")                                                                           \
+    X(ROM_WRITE,         "address", "value",   "a write to ROM, which is lost",                \
+      "write(s) to ROM, which are lost (a BIOS for other machines opens RAM behind its ROM "   \
+      "by a PCI bridge that is not there)")
 
 enum oddity {
 #define X(name, a, b, about, counted) ODDITY_##name,

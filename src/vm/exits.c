@@ -253,8 +253,11 @@ static enum verdict refuse(struct vm *vm, const struct vmexit *x, const char *wh
 static enum verdict on_mmio(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     bool claimed;
-    if (x->mmio.write && gmem_find(vm->gmem, x->mmio.gpa))
-        return RETIRE;                          /* a write to ROM: lost, as on the bus */
+    if (x->mmio.write && gmem_find(vm->gmem, x->mmio.gpa)) {        /* lost, as on the bus */
+        oddity(&(struct oddity_log){ vm->trace, vm->n_oddities }, ODDITY_ROM_WRITE, x->mmio.gpa,
+               x->mmio.value);
+        return RETIRE;
+    }
     if (x->mmio.write)
         claimed = bus_write(vm->mmio, this_cpu(vm, v), x->mmio.gpa, x->mmio.size, x->mmio.value);
     else
