@@ -33,7 +33,8 @@
  *   poll       the next read of either port acknowledges without INTA: bit 7 and the line, or 0.
  *
  * Where implementations may differ: when INT's level is computed (at each change or when asked
- * for, as long as irq_set() hears of it in time), and how the state is kept.
+ * for, as long as irq_set() hears of it in time), how the state is kept, and whether a rotating EOI
+ * that names a line which is not in service still makes that line the lowest (it does here).
  */
 #ifndef IO_PIC_H
 #define IO_PIC_H
