@@ -7,8 +7,6 @@
 #include "io/device.h"
 #include "lab/wire.h"
 
-#define STATUS_LOST 123             /* of the run: the submission is gone */
-
 struct asker {
     struct lab_wire  wire;
     struct port_hook end;           /* how a device ends the run            */

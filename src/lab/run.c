@@ -24,6 +24,7 @@
 #include "debugger/trace/filter.h"
 #include "debugger/trace/store.h"
 #include "lab/crash_note.h"
+#include "lab/wire.h"
 
 #define MAX_ARGS    40
 #define MAX_OUTPUT  (1u << 20)      /* of what a guest or a submission prints            */
@@ -288,6 +289,9 @@ static void finish(struct active *a, bool late)
         j->printed = contents(a->jail.output, &printed);
         close(a->jail.output);
     }
+    if (j->submission && !j->run.ended && j->run.status == LAB_STATUS_LOST)
+        say_end(j, "the submission has sent a message that makes no sense, and was not asked "
+                   "any more", 0);
     if (!late && WIFSIGNALED(status))
         say_end(j, "the monitor itself was ended by signal %d: please report that",
                 WTERMSIG(status));

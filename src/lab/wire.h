@@ -27,6 +27,9 @@
 #define LAB_WIRE_ENV "VITRINE_SUBMISSION"   /* of the monitor: its number in this variable */
 #define LAB_WIRE_FD  3                      /* of the submission                            */
 
+/* The status of a run whose submission has ended, or has sent what makes no sense. */
+#define LAB_STATUS_LOST 123
+
 #define LAB_WIRE_ARGS 6
 #define LAB_WIRE_DATA 512                   /* bytes that may come with a message           */
 
