@@ -167,11 +167,43 @@ void oracle_concluded(struct oracle *o)
     begin_exam(o, false);
 }
 
+/* ---- the order of calls ---- */
+
+/* A port's time belongs to its access: charged before the answer, or behind the conclusion, it is
+ * the time of something else. */
+static void look_at_answer(struct oracle *o, unsigned what)
+{
+    if (what == LAB1_ANSWER)
+        o->done.answered = true;
+    if (what != LAB1_CHARGE)
+        return;
+    if (!o->done.answered || o->done.charged)
+        broken(o, INVARIANT_ORDER, what);
+    o->done.charged = true;
+}
+
+void oracle_concludes(struct oracle *o, const struct vmexit *x, bool same_verdict)
+{
+    if (!same_verdict || o->done.charged != (x->reason == EXIT_IO))
+        broken(o, INVARIANT_ORDER, LAB1_CONCLUDE);
+    o->done.answered = o->done.charged = false;
+}
+
+/* How long the guest may run is asked last: whatever is done before may change it. */
+static void look_at_budget(struct oracle *o, unsigned what)
+{
+    if (what == LAB1_ENGINE && !o->done.budget)
+        broken(o, INVARIANT_ORDER, what);
+    o->done.budget = what == LAB1_BUDGET;
+}
+
 /* A turn that is prepared: whatever is done for it a second time, the guest could notice. */
 void oracle_called(struct oracle *o, unsigned what)
 {
     if (o->unfinished && what != LAB1_BUDGET && what != LAB1_ENGINE)
         broken(o, INVARIANT_RESUMED, what);
+    look_at_answer(o, what);
+    look_at_budget(o, what);
 }
 
 void oracle_waits(struct oracle *o)

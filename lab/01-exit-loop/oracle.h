@@ -33,6 +33,10 @@ struct oracle {
     unsigned       n_steps;         /* since that mark                                     */
     unsigned       concluded;       /* exits, in this step                                 */
     bool           unfinished;      /* the turn is prepared: nothing may be done but run   */
+    struct {                        /* what the loop owes, in the order of its contract    */
+        bool     answered, charged; /* of the exit that is held                            */
+        bool     budget;            /* what vcpu_run() may be given was asked just now     */
+    } done;
     bool           armed;           /* this timer is due, and has not rung                 */
     struct vtimer  alarm;
     bool           pauses, paused;  /* the next wait may be cut short; it was              */
@@ -57,6 +61,9 @@ void oracle_called(struct oracle *o, unsigned what);
 void oracle_runs(struct oracle *o, uint64_t budget);
 void oracle_ran(struct oracle *o, bool exited);
 void oracle_concluded(struct oracle *o);
+
+/* That exit is about to be concluded with a verdict: is it the handler's? */
+void oracle_concludes(struct oracle *o, const struct vmexit *x, bool same_verdict);
 
 /* It is about to wait for an interrupt, and has. */
 void oracle_waits(struct oracle *o);

@@ -33,6 +33,7 @@ static struct {
     struct vm    *vm;
     struct vmexit exit;
     bool          held;             /* an exit that is not concluded yet  */
+    enum verdict  verdict;          /* the handler's                      */
     uint64_t      calls;
     unsigned      idle;             /* calls since the guest last ran     */
     struct oracle oracle;
@@ -71,7 +72,8 @@ static uint64_t answer(struct vm *vm)
     }
     if (loop.exit.reason == EXIT_IO && loop.exit.io.port == PORT_MARK)
         oracle_mark(&loop.oracle, (uint32_t)loop.exit.io.value);
-    return vm_answer(vm, boot_cpu(vm), &loop.exit);
+    loop.verdict = vm_answer(vm, boot_cpu(vm), &loop.exit);
+    return loop.verdict;
 }
 
 static void conclude(struct vm *vm, uint64_t verdict)
@@ -80,6 +82,7 @@ static void conclude(struct vm *vm, uint64_t verdict)
         give_up(loop.held ? "the loop's verdict is none" : "the loop concludes an exit twice");
         return;
     }
+    oracle_concludes(&loop.oracle, &loop.exit, verdict == loop.verdict);
     vcpu_conclude(boot_cpu(vm), &loop.exit, (enum verdict)verdict);
     loop.held = false;
     oracle_concluded(&loop.oracle);

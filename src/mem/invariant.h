@@ -59,7 +59,10 @@
     X(BUDGET,       "instruction", "instructions too many", IN_DECIMAL,                           \
       "the guest may run on beyond the next thing that the monitor has to do")                    \
     X(LIMIT,        "instruction", "the stop", IN_DECIMAL,                                        \
-      "a limit or a signal does not end the run, or for another reason than it should")
+      "a limit or a signal does not end the run, or for another reason than it should")           \
+    X(ORDER,        "instruction", "the call", IN_DECIMAL,                                        \
+      "the loop does in another order what only this order makes right, or hands on another "     \
+      "verdict than it was given")
 
 enum invariant {
 #define X(name, at, found, base, about) INVARIANT_##name,
