@@ -129,19 +129,29 @@ static bool whole_value(struct console *c, const char **args, uint64_t *value)
     return true;
 }
 
-/* CS:IP as it is shown, four hexadecimal digits and at least four: "07c0:0009".  *is_place says
- * whether the word looks like that.  The base of a selector that CS does not hold is known in
- * real and virtual-8086 mode only, where it is 16 times the selector. */
-static bool segment_address(struct console *c, const char **args, uint64_t *value, bool *is_place)
+/* How long a number of a segmented address is at `text`: hexadecimal digits, at least `least` of
+ * them or behind 0x; 0: that is none.  *value is what it says. */
+static size_t segment_number(const char *text, size_t least, uint64_t *value)
 {
     static const char hex[] = "0123456789abcdefABCDEF";
-    size_t len = word_length(*args), n = strspn(*args, hex);
-    *is_place = n == 4 && (*args)[n] == ':' && len >= 9 && len <= 13 &&
-                strspn(*args + 5, hex) == len - 5;
+    size_t prefix = text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 2 : 0;
+    size_t digits = strspn(text + prefix, hex);
+    *value = strtoull(text, NULL, 16);
+    return digits >= (prefix ? 1 : least) && digits <= 8 ? prefix + digits : 0;
+}
+
+/* CS:IP as it is shown, at least four hexadecimal digits each, or with 0x: "07c0:0009",
+ * "0x7c0:0x9".  *is_place says whether the word looks like that.  The base of a selector that CS
+ * does not hold is known in real and virtual-8086 mode only, where it is 16 times the selector. */
+static bool segment_address(struct console *c, const char **args, uint64_t *value, bool *is_place)
+{
+    uint64_t sel, ip = 0;
+    size_t len = word_length(*args), n = segment_number(*args, 4, &sel);
+    size_t rest = n && (*args)[n] == ':' ? segment_number(*args + n + 1, 4, &ip) : 0;
+    *is_place = rest && n + 1 + rest == len && sel <= UINT16_MAX;
     if (!*is_place)
         return false;
     struct code_segment cs = state_code_segment(&c->cpu);
-    uint64_t sel = strtoull(*args, NULL, 16), ip = strtoull(*args + 5, NULL, 16);
     bool shifts = !(c->cpu.cr0 & CR0_PE) || c->cpu.rflags & FLAG_VM;
     if (sel != cs.sel && !shifts) {
         fail(c, "the base of segment %04x is not known here: CS is %04x", (unsigned)sel, cs.sel);
@@ -165,6 +175,13 @@ bool arg_address(struct console *c, const char **args, uint64_t *value)
     if (is_place)
         return false;
     return line_address(c, args, value, &is_line) || (!is_line && arg_value(c, args, value));
+}
+
+bool arg_memory(struct console *c, const char **args, uint64_t *value)
+{
+    bool is_place;
+    return segment_address(c, args, value, &is_place) ||
+           (!is_place && arg_value(c, args, value));
 }
 
 /* Not a plain number but an expression, so that `stepi rcx` works. */

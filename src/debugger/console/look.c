@@ -228,7 +228,7 @@ static enum console_result code(struct console *c, gla_t at, uint64_t count)
 enum console_result cmd_disassemble(struct console *c, const char *args)
 {
     uint64_t at = state_pc(&c->cpu), count = 10;
-    if ((*args && !arg_value(c, &args, &at)) || (*args && !arg_value(c, &args, &count)) ||
+    if ((*args && !arg_memory(c, &args, &at)) || (*args && !arg_value(c, &args, &count)) ||
         nothing_more(c, args))
         return CONSOLE_ERROR;
     return count > 65536 ? fail(c, "that is too much") : code(c, at, count);
@@ -239,7 +239,7 @@ static enum console_result examine(struct console *c, const char *args, bool phy
 {
     struct format f = { 1, 'x', 4 };
     uint64_t at = c->next_x;
-    if (!parse_format(c, &args, &f) || (*args && !arg_value(c, &args, &at)) ||
+    if (!parse_format(c, &args, &f) || (*args && !arg_memory(c, &args, &at)) ||
         nothing_more(c, args))
         return CONSOLE_ERROR;
     if (f.letter == 'i')

@@ -130,6 +130,9 @@ bool arg_address(struct console *c, const char **args, uint64_t *value);
  * fail(). */
 bool arg_value(struct console *c, const char **args, uint64_t *value);
 
+/* The same of an address in memory, which may be written as segment and offset: 07c0:0009. */
+bool arg_memory(struct console *c, const char **args, uint64_t *value);
+
 /* The only argument, a count; `none` is taken if there is no argument.  false after fail(). */
 bool arg_count(struct console *c, const char *args, uint64_t none, uint64_t *n);
 
