@@ -2,9 +2,9 @@
 # is there, or begins.  Your file is FILE (default: the name in `vitrine lab check`), in this folder.
 #   make            make grade SEED=4711 FLAGS="--json results.json"            make FILE=~/mine.c
 .DEFAULT_GOAL := all
-root    := $(dir $(lastword $(MAKEFILE_LIST)))..
+root    := ../..
 VITRINE ?= $(root)/build/vitrine
-N       := $(firstword $(subst -, ,$(notdir $(CURDIR))))
+N       := $(shell basename "$$PWD" | cut -d- -f1)
 part    := $(notdir $(shell sed -n 's/^cut //p' lab))
 called  := $(shell sed -n 's/^called //p' lab)
 FILE    ?= $(or $(called),$(part),answers.txt)

@@ -36,7 +36,7 @@ static void print_events(const struct lab_job *j, const struct lab_finding *f, F
     }
     const struct trace_event *wrong = store_at(j->run.trace, f->event);
     if (wrong)
-        fprintf(out, "      look at it: vitrine tui %s, then /seq==%" PRIu64 "\n", j->trace,
+        fprintf(out, "      look at it: vitrine tui %s, then \\seq==%" PRIu64 "\n", j->trace,
                 wrong->seq);
 }
 

@@ -99,6 +99,8 @@ static const struct row rows[] = {
     ROW("JMP to an LDT", P0, 0, "ea00000000" "3000", SEL_SYSTEM, 0x30)
     ROW("LLDT of data", P0, 0, "b810000000" "0f00d0", SEL_LDT, 0x10)
     ROW("LTR of a busy TSS", P0, 0, "b828000000" "0f00d8", SEL_TSS, 0x28)
+    ROW("LTR of one in the LDT", P0, 0, "b82c000000" "0f00d8", SEL_TSS, 0x2c)
+    ROW("LLDT of one in the LDT", P0, 0, "b8fcff0000" "0f00d0", SEL_LDT, 0xfffc)
     ROW("DS not present", P0, 0, "b850000000" "8ed8", SEL_ABSENT, 0x50)
     /* tasks */
     ROW("JMP out of a short TSS", P0, 0, "b8c0000000" "0f00d8" "ea00000000" "7800", TASK_LIMIT,

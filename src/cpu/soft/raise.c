@@ -85,8 +85,10 @@ void gp_because(struct soft *s, enum obstacle why, uint64_t at)
 void fault_desc(struct soft *s, enum obstacle why, unsigned vector, const struct descriptor *d)
 {
     bool in_table = d->at;      /* desc_fetch() has found it */
+    /* No LDT and no TSS is in an LDT (desc_fetch_global()): that is no question of its end. */
+    bool misplaced = d->sel & 4 && (why == OBSTACLE_SEL_LDT || why == OBSTACLE_SEL_TSS);
 
-    fault_sel_because(s, in_table ? why : OBSTACLE_SEL_LIMIT, vector, d->sel);
+    fault_sel_because(s, in_table || misplaced ? why : OBSTACLE_SEL_LIMIT, vector, d->sel);
 }
 
 /* The handlers of bytes that are no instruction, and of an instruction of more than

@@ -49,6 +49,12 @@ bool desc_fetch(struct soft *s, uint16_t sel, struct descriptor *d)
     return true;
 }
 
+bool desc_fetch_global(struct soft *s, uint16_t sel, struct descriptor *d)
+{
+    *d = (struct descriptor){ .sel = sel };
+    return !(sel & 4) && desc_fetch(s, sel, d);
+}
+
 bool desc_fetch_upper(struct soft *s, struct descriptor *d)
 {
     uint32_t limit = d->sel & 4 ? s->seg[SEG_LDTR].limit : s->gdtr.limit;
@@ -285,7 +291,6 @@ static void require_protected(struct soft *s)
 
 static uint16_t read_selector(struct soft *s, const struct uop *u)
 {
-
     return (uint16_t)(u->mem ? soft_load(s, u->seg, soft_ea(s, u), 2) : s->gpr[u->rm]);
 }
 
@@ -302,7 +307,7 @@ void op_lldt(struct soft *s, const struct uop *u)
         s->seg[SEG_LDTR] = null_segment(sel, 0);
         return;
     }
-    if ((sel & 4) || !desc_fetch(s, sel, &d) || !desc_system(&d) || desc_type(&d) != SYS_LDT)
+    if (!desc_fetch_global(s, sel, &d) || !desc_system(&d) || desc_type(&d) != SYS_LDT)
         fault_desc(s, OBSTACLE_SEL_LDT, VEC_GP, &d);
     if (long_mode(s) && !desc_fetch_upper(s, &d))
         fault_desc(s, OBSTACLE_SEL_LDT, VEC_GP, &d);
@@ -326,7 +331,7 @@ void op_ltr(struct soft *s, const struct uop *u)
     sel = read_selector(s, u);
     if (null_selector(sel))
         gp_because(s, OBSTACLE_SEL_NULL, sel);
-    ok = !(sel & 4) && desc_fetch(s, sel, &d) && desc_system(&d) &&
+    ok = desc_fetch_global(s, sel, &d) && desc_system(&d) &&
          (desc_type(&d) == SYS_TSS32 || (desc_type(&d) == SYS_TSS16 && !long_mode(s)));
     if (!ok || (long_mode(s) && !desc_fetch_upper(s, &d)))
         fault_desc(s, OBSTACLE_SEL_TSS, VEC_GP, &d);

@@ -105,6 +105,9 @@ static inline bool null_selector(uint16_t sel)
 /* The descriptor sel names, or false if its table does not reach that far. */
 bool desc_fetch(struct soft *s, uint16_t sel, struct descriptor *d);
 
+/* The same of an LDT or a TSS, which only the GDT can hold: false, too, if sel names the LDT. */
+bool desc_fetch_global(struct soft *s, uint16_t sel, struct descriptor *d);
+
 /* In long mode, system descriptors have 16 bytes: fetch the rest.  False:
  * beyond the table, or its type field is not 0. */
 bool desc_fetch_upper(struct soft *s, struct descriptor *d);

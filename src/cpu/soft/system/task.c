@@ -112,7 +112,7 @@ static void load_task_ldt(struct soft *s, uint16_t sel)
     s->seg[SEG_LDTR] = null_segment(sel, 0);
     if (null_selector(sel))
         return;
-    if ((sel & 4) || !desc_fetch(s, sel, &d) || !desc_system(&d) || desc_type(&d) != SYS_LDT ||
+    if (!desc_fetch_global(s, sel, &d) || !desc_system(&d) || desc_type(&d) != SYS_LDT ||
         !desc_present(&d))
         fault_desc(s, OBSTACLE_SEL_LDT, VEC_TS, &d);
     s->seg[SEG_LDTR] = desc_segment(&d);
@@ -334,7 +334,7 @@ void task_gate(struct soft *s, const struct descriptor *gate, enum task_cause ca
     uint16_t sel = gate_sel(gate);
     struct descriptor d;
 
-    if (null_selector(sel) || (sel & 4) || !desc_fetch(s, sel, &d) || !desc_system(&d) ||
+    if (null_selector(sel) || !desc_fetch_global(s, sel, &d) || !desc_system(&d) ||
         (desc_type(&d) != SYS_TSS16 && desc_type(&d) != SYS_TSS32))
         fault_sel_because(s, OBSTACLE_TASK_TSS, VEC_GP, sel);
     if (!desc_present(&d))
@@ -349,7 +349,7 @@ void task_return(struct soft *s)
     uint16_t link = (uint16_t)tss_get(s, s->seg[SEG_TR].base, TSS_LINK, 2);
     struct descriptor d;
 
-    if (null_selector(link) || (link & 4) || !desc_fetch(s, link, &d) || !desc_system(&d) ||
+    if (null_selector(link) || !desc_fetch_global(s, link, &d) || !desc_system(&d) ||
         (desc_type(&d) != SYS_TSS16_BUSY && desc_type(&d) != SYS_TSS32_BUSY))
         fault_sel_because(s, OBSTACLE_TASK_LINK, VEC_TS, link);
     if (!desc_present(&d))
