@@ -82,8 +82,8 @@
       "byte(s) written to COM2, 3 or 4, which are not there: COM1, port 0x3f8, is the only "   \
       "serial port")                                                                           \
     X(ROM_WRITE,         "address", "value",   "a write to ROM, which is lost",                \
-      "write(s) to ROM, which are lost (a BIOS for other machines opens RAM behind its ROM "   \
-      "by a PCI bridge that is not there)")
+      "write(s) to ROM lost (a BIOS made for other machines opens RAM behind its ROM by a PCI " \
+      "bridge, which is not here)")
 
 enum oddity {
 #define X(name, a, b, about, counted) ODDITY_##name,
