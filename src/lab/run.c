@@ -187,6 +187,7 @@ static int start(struct active *a, struct lab_job *j, unsigned cpu, char *why, s
 
 static void say_end(struct lab_job *j, const char *text, int number)
 {
+    /* cppcheck-suppress wrongPrintfScanfArgNum ; a sentence without a number takes none */
     snprintf(j->ended, sizeof j->ended, text, number);
     j->run.ended = j->ended;
 }

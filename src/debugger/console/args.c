@@ -147,7 +147,8 @@ static bool segment_address(struct console *c, const char **args, uint64_t *valu
 {
     uint64_t sel, ip = 0;
     size_t len = word_length(*args), n = segment_number(*args, 4, &sel);
-    size_t rest = n && (*args)[n] == ':' ? segment_number(*args + n + 1, 4, &ip) : 0;
+    size_t least = n && (*args)[1] == 'x' ? 1 : 4;
+    size_t rest = n && (*args)[n] == ':' ? segment_number(*args + n + 1, least, &ip) : 0;
     *is_place = rest && n + 1 + rest == len && sel <= UINT16_MAX;
     if (!*is_place)
         return false;
