@@ -526,10 +526,10 @@ SUITES_AT_A_TIME = $(shell expr $(JOBS) + 1)
 TINY     := $(SAN)$(HARD)
 WIDE     := tests/gdb tests/tui tests/matrix tests/trace tests/report tests/gdbpair tests/kvm-debug \
     tests/reverse "tests/lockstep soft/nested kvm" tests/debug tests/signals tests/robot/run \
-    tests/lockstep tests/exit-on tests/stories tests/crash tests/boot tests/places tests/mistakes tests/silence tests/deterministic tests/self tests/usage tests/lab/run tests/lab/told tests/lab/handouts tests/exercise/run tests/slides $(UNIT_BINS)
-SHORT    := $(if $(TINY),,tests/fuzz-short "tests/kvm-sim/run --short" "tests/memtest --short" "tests/linux --short") tests/static \
+    tests/lockstep tests/exit-on tests/stories tests/crash tests/boot tests/places tests/mistakes tests/silence tests/deterministic tests/self tests/usage tests/lab/told tests/lab/handouts tests/exercise/run tests/slides $(UNIT_BINS)
+SHORT    := tests/lab/run $(if $(TINY),,tests/fuzz-short "tests/kvm-sim/run --short" "tests/memtest --short" "tests/linux --short") tests/static \
     "$(JUDGE) --cases $(if $(TINY),20000,100000)" "$(JUDGE) --silicon --vendor amd --cases 10000"
-LONG     := "tests/static --long" $(if $(TINY),,tests/memtest tests/kvm-sim/run tests/linux tests/fuzz-short tests/kernel-session) \
+LONG     := tests/lab/run "tests/static --long" $(if $(TINY),,tests/memtest tests/kvm-sim/run tests/linux tests/fuzz-short tests/kernel-session) \
     "$(JUDGE) --cases $(if $(TINY),20000,$(JUDGE_CASES))" "$(JUDGE) --silicon --vendor amd --cases 500000"
 RUN_JOBS  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
