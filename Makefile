@@ -313,6 +313,7 @@ lab := \
     lab/mend.c \
     lab/line.c \
     lab/spec.c \
+    lab/pass.c \
     lab/rule.c \
     lab/ending.c \
     lab/run.c \

@@ -1,8 +1,6 @@
 /*
- * lab/rule.c -- the kinds of rules, each a pass over events.
- *
- * A rule sees only the events between its marks, and only while its state has its value.  That
- * choosing is each_event()'s, so that a kind is just what it does with an event.
+ * lab/rule.c -- the kinds of rules, each a pass over events (lab/pass.h): what it does with an
+ * event, and what it says at the end.
  */
 #include "lab/rule.h"
 
@@ -17,9 +15,8 @@
 #include "debugger/trace/field.h"
 #include "debugger/trace/filter.h"
 #include "debugger/trace/store.h"
+#include "lab/pass.h"
 #include "mem/invariant.h"
-
-#define MAX_FIELDS 6
 
 /* How the numbers of an INVARIANT event are told. */
 enum number_base { IN_HEX, IN_DECIMAL };
@@ -30,69 +27,9 @@ invariants[N_INVARIANTS] = {
 #undef X
 };
 
-/* What a field was, and in which event. */
-struct value { uint64_t value, at; };
-
-/* A rule with its filters compiled. */
-struct pass {
-    const struct lab_rule *rule;
-    struct filter *filter, *then, *without, *state;
-    const struct trace_field *state_field, *field[MAX_FIELDS];
-    unsigned n_fields;
-
-    /* where in the run it is */
-    bool     before_mark, behind_mark;
-    bool     state_holds;
-
-    /* what the kinds gather */
-    void   (*take)(struct pass *p, uint64_t index, const struct trace_event *e);
-    uint64_t count, first;              /* events of the filter; the first one                 */
-    uint64_t open_at, open_ns;          /* an A without its B; open_at LAB_NO_EVENT: none      */
-    uint64_t between;                   /* the first event that `without` forbids              */
-    double   worst_ns;                  /* the longest way from an A to its B                  */
-    uint64_t wrong;                     /* the first event that broke the rule                 */
-    struct value *values;               /* of refine: fields one after the other               */
-    size_t   n_values, room;
-    bool     no_memory;
-};
-
-static bool mark_is(const struct trace_event *e, int64_t n)
-{
-    return n >= 0 && e->kind == TRACE_MARK && e->arg[0] == (uint64_t)n;
-}
-
-/* Choose: between the marks, and while the state holds. */
-static void each_event(struct pass *p, uint64_t index, const struct trace_event *e)
-{
-    uint64_t value;
-    if (mark_is(e, p->rule->from_mark))
-        p->before_mark = false;
-    if (mark_is(e, p->rule->to_mark) && !p->before_mark)
-        p->behind_mark = true;
-    if (p->state && filter_match(p->state, e) && trace_field_value(p->state_field, e, &value))
-        p->state_holds = value == p->rule->during_value;
-    if (!p->before_mark && !p->behind_mark && (!p->state || p->state_holds))
-        p->take(p, index, e);
-}
-
 /* ---- what is done with an event ---- */
 
-/* Room for n more values. */
-static bool make_room(struct pass *p, size_t n)
-{
-    if (p->n_values + n <= p->room)
-        return true;
-    size_t room = 2 * p->room + 64 * MAX_FIELDS;
-    struct value *more = realloc(p->values, room * sizeof *more);
-    p->no_memory = !more;
-    if (more) {
-        p->values = more;
-        p->room = room;
-    }
-    return more != NULL;
-}
-
-static void take_count(struct pass *p, uint64_t index, const struct trace_event *e)
+static void take_count(struct lab_pass *p, uint64_t index, const struct trace_event *e)
 {
     if (!filter_match(p->filter, e))
         return;
@@ -101,24 +38,24 @@ static void take_count(struct pass *p, uint64_t index, const struct trace_event 
 }
 
 /* To be compared with another run: what makes two events the same, whenever they happen. */
-static void take_likeness(struct pass *p, uint64_t index, const struct trace_event *e)
+static void take_likeness(struct lab_pass *p, uint64_t index, const struct trace_event *e)
 {
     uint64_t words[] = { e->kind, e->place, e->arg[0], e->arg[1], e->arg[2] }, sum = 0;
-    if (!filter_match(p->filter, e) || !make_room(p, 1))
+    if (!filter_match(p->filter, e) || !lab_pass_room(p, 1))
         return;
     for (size_t i = 0; i < NELEM(words); i++)
         sum = (sum ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15) + (sum >> 29);
-    p->values[p->n_values++] = (struct value){ sum, index };
+    p->values[p->n_values++] = (struct lab_value){ sum, index };
 }
 
-static void take_invariant(struct pass *p, uint64_t index, const struct trace_event *e)
+static void take_invariant(struct lab_pass *p, uint64_t index, const struct trace_event *e)
 {
     if (e->kind == TRACE_INVARIANT)
         take_count(p, index, e);
 }
 
 /* order and latency: A opens, B closes; an A while one is open is the one before left without. */
-static void take_pair(struct pass *p, uint64_t index, const struct trace_event *e)
+static void take_pair(struct lab_pass *p, uint64_t index, const struct trace_event *e)
 {
     double ns = (double)e->vtime_ns - (double)p->open_ns;
     bool open = p->open_at != LAB_NO_EVENT;
@@ -141,101 +78,14 @@ static void take_pair(struct pass *p, uint64_t index, const struct trace_event *
     }
 }
 
-static void take_values(struct pass *p, uint64_t index, const struct trace_event *e)
-{
-    if (!filter_match(p->filter, e) || !make_room(p, p->n_fields))
-        return;
-    for (unsigned i = 0; i < p->n_fields; i++) {
-        struct value *v = &p->values[p->n_values++];
-        *v = (struct value){ .at = index };
-        trace_field_value(p->field[i], e, &v->value);
-    }
-}
-
-/* ---- a pass from beginning to end ---- */
-
-static int compile(struct filter **f, const char *text, struct store *s, char *why, size_t n)
-{
-    struct filter_error err;
-    if (!text)
-        return 0;
-    *f = filter_compile(text, s ? store_text(s) : NULL, &err);
-    if (!*f)
-        snprintf(why, n, "the lab's filter %s: %s", text, err.text);
-    return *f ? 0 : -EINVAL;
-}
-
-static int find_fields(struct pass *p, const char *names, char *why, size_t n)
-{
-    while (names && *names) {
-        size_t len = strcspn(names, ",");
-        const struct trace_field *f = trace_field_find(names, len);
-        if (!f || p->n_fields == MAX_FIELDS) {
-            snprintf(why, n, "the lab's fields: %s", names);
-            return -EINVAL;
-        }
-        p->field[p->n_fields++] = f;
-        names += len + (names[len] == ',');
-    }
-    return 0;
-}
-
-static int pass_open(struct pass *p, const struct lab_rule *r, struct store *s, char *why, size_t n)
-{
-    *p = (struct pass){ .rule = r, .before_mark = r->from_mark >= 0, .first = LAB_NO_EVENT,
-                        .open_at = LAB_NO_EVENT, .between = LAB_NO_EVENT, .wrong = LAB_NO_EVENT };
-    int err = compile(&p->filter, r->filter, s, why, n);
-    err = err ? err : compile(&p->then, r->then, s, why, n);
-    err = err ? err : compile(&p->without, r->without, s, why, n);
-    err = err ? err : find_fields(p, r->fields, why, n);
-    if (err || !r->during)
-        return err;
-    p->state_field = trace_field_find(r->during->field, strlen(r->during->field));
-    if (!p->state_field) {
-        snprintf(why, n, "the lab's state has no field %s", r->during->field);
-        return -EINVAL;
-    }
-    return compile(&p->state, r->during->filter, s, why, n);
-}
-
-static void pass_close(struct pass *p)
-{
-    filter_free(p->filter);
-    filter_free(p->then);
-    filter_free(p->without);
-    filter_free(p->state);
-    free(p->values);
-}
-
-typedef void take_fn(struct pass *p, uint64_t index, const struct trace_event *e);
-
-/* Go over a run.  A run without a trace has no events. */
-static int go_over(struct pass *p, const struct lab_rule *r, const struct lab_run *run,
-                   take_fn *take, struct lab_finding *f)
-{
-    int err = pass_open(p, r, run->trace, f->text, sizeof f->text);
-    p->take = take;
-    uint64_t n = !err && run->trace ? store_n_events(run->trace) : 0;
-    for (uint64_t i = 0; i < n && !p->behind_mark && !p->no_memory; i++) {
-        const struct trace_event *e = store_at(run->trace, i);
-        if (e)
-            each_event(p, i, e);
-    }
-    if (!err && p->no_memory) {
-        snprintf(f->text, sizeof f->text, "there is not enough memory");
-        err = -ENOMEM;
-    }
-    return err;
-}
-
 /* How often it matches in the reference run. */
 static int count_reference(const struct lab_rule *r, const struct lab_run *reference,
                            double *count, struct lab_finding *f)
 {
-    struct pass p;
-    int err = go_over(&p, r, reference, take_count, f);
+    struct lab_pass p;
+    int err = lab_pass_over(&p, r, reference, take_count, f);
     *count = (double)p.count;
-    pass_close(&p);
+    lab_pass_close(&p);
     return err;
 }
 
@@ -251,12 +101,12 @@ static void broken(struct lab_finding *f, uint64_t event)
 static void mark_divergence(const struct lab_rule *r, const struct lab_run *reference,
                             const struct lab_run *run, struct lab_finding *f)
 {
-    struct pass a, b;
+    struct lab_pass a, b;
     char text[sizeof f->text];
     size_t same = 0;
     memcpy(text, f->text, sizeof text);
-    int err = go_over(&a, r, reference, take_likeness, f);
-    err = go_over(&b, r, run, take_likeness, f) || err;
+    int err = lab_pass_over(&a, r, reference, take_likeness, f);
+    err = lab_pass_over(&b, r, run, take_likeness, f) || err;
     while (same < a.n_values && same < b.n_values && a.values[same].value == b.values[same].value)
         same++;
     f->event = LAB_NO_EVENT;
@@ -267,8 +117,8 @@ static void mark_divergence(const struct lab_rule *r, const struct lab_run *refe
                                        : "the first that a right run has not, or not so";
     }
     memcpy(f->text, text, sizeof text);
-    pass_close(&a);
-    pass_close(&b);
+    lab_pass_close(&a);
+    lab_pass_close(&b);
 }
 
 /* ---- the kinds ---- */
@@ -315,35 +165,35 @@ static int judge_count(const struct lab_rule *r, const struct lab_run *reference
                        const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
     static const char *const words[] = { "", "not ", "below ", "at most ", "above ", "at least " };
-    struct pass p;
+    struct lab_pass p;
     double bound = 1;
     (void)answer;
     int err = r->bound.of_reference ? count_reference(r, reference, &bound, f) : 0;
     if (err)
         return err;
     bound *= r->bound.value;
-    err = go_over(&p, r, run, take_count, f);
+    err = lab_pass_over(&p, r, run, take_count, f);
     if (!err && !compares((double)p.count, r->compare, bound)) {
         broken(f, p.first);
         snprintf(f->text, sizeof f->text, "there are %" PRIu64 " of %s; %s%g would be right",
                  p.count, r->filter, words[r->compare], bound);
         mark_divergence(r, reference, run, f);
     }
-    pass_close(&p);
+    lab_pass_close(&p);
     return err;
 }
 
 static int judge_never(const struct lab_rule *r, const struct lab_run *reference,
                        const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
-    struct pass p;
+    struct lab_pass p;
     (void)reference, (void)answer;
-    int err = go_over(&p, r, run, take_count, f);
+    int err = lab_pass_over(&p, r, run, take_count, f);
     if (!err && p.count) {
         broken(f, p.first);
         snprintf(f->text, sizeof f->text, "it happened, %" PRIu64 " times: %s", p.count, r->filter);
     }
-    pass_close(&p);
+    lab_pass_close(&p);
     return err;
 }
 
@@ -352,9 +202,9 @@ static int judge_never(const struct lab_rule *r, const struct lab_run *reference
 static int judge_invariant(const struct lab_rule *r, const struct lab_run *reference,
                            const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
-    struct pass p;
+    struct lab_pass p;
     (void)reference, (void)answer;
-    int err = go_over(&p, r, run, take_invariant, f);
+    int err = lab_pass_over(&p, r, run, take_invariant, f);
     const struct trace_event *e = err || !p.count ? NULL : store_at(run->trace, p.first);
     if (e && e->arg[0] < N_INVARIANTS) {
         char found[24];
@@ -366,16 +216,16 @@ static int judge_invariant(const struct lab_rule *r, const struct lab_run *refer
                  invariants[e->arg[0]].at, e->arg[1], invariants[e->arg[0]].found, found,
                  invariants[e->arg[0]].about, p.count);
     }
-    pass_close(&p);
+    lab_pass_close(&p);
     return err;
 }
 
 static int judge_pair(const struct lab_rule *r, const struct lab_run *reference,
                       const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
-    struct pass p;
+    struct lab_pass p;
     (void)reference, (void)answer;
-    int err = go_over(&p, r, run, take_pair, f);
+    int err = lab_pass_over(&p, r, run, take_pair, f);
     uint64_t wrong = p.between != LAB_NO_EVENT ? p.between
                      : p.wrong != LAB_NO_EVENT ? p.wrong : p.open_at;
     if (!err && (wrong != LAB_NO_EVENT || !p.count)) {
@@ -391,7 +241,7 @@ static int judge_pair(const struct lab_rule *r, const struct lab_run *reference,
         else
             snprintf(f->text, sizeof f->text, "what had to follow did not: %s", r->then);
     }
-    pass_close(&p);
+    lab_pass_close(&p);
     return err;
 }
 
@@ -399,14 +249,14 @@ static int judge_pair(const struct lab_rule *r, const struct lab_run *reference,
 static int judge_budget(const struct lab_rule *r, const struct lab_run *reference,
                         const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
-    struct pass p;
+    struct lab_pass p;
     double base;
     (void)answer;
     int err = count_reference(r, reference, &base, f);
     if (err)
         return err;
     double free_up_to = base * 1.05 + 2, most = r->bound.value * (r->bound.of_reference ? base : 1);
-    err = go_over(&p, r, run, take_count, f);
+    err = lab_pass_over(&p, r, run, take_count, f);
     double cost = (double)p.count;
     if (!err && cost > free_up_to) {
         f->share = cost >= most ? 0 : (most - cost) / (most - free_up_to);
@@ -414,18 +264,18 @@ static int judge_budget(const struct lab_rule *r, const struct lab_run *referenc
                  cost, r->filter, base, most);
         mark_divergence(r, reference, run, f);
     }
-    pass_close(&p);
+    lab_pass_close(&p);
     return err;
 }
 
 static int judge_refine(const struct lab_rule *r, const struct lab_run *reference,
                         const struct lab_run *run, const char *answer, struct lab_finding *f)
 {
-    struct pass a, b;
+    struct lab_pass a, b;
     (void)answer;
-    int err = go_over(&a, r, reference, take_values, f);
+    int err = lab_pass_over(&a, r, reference, lab_take_values, f);
     if (!err) {
-        err = go_over(&b, r, run, take_values, f);
+        err = lab_pass_over(&b, r, run, lab_take_values, f);
         size_t same = 0;
         while (same < a.n_values && same < b.n_values &&
                a.values[same].value == b.values[same].value)
@@ -436,9 +286,9 @@ static int judge_refine(const struct lab_rule *r, const struct lab_run *referenc
                      "number %zu of %s is another one than it should be", same / b.n_fields + 1,
                      r->filter);
         }
-        pass_close(&b);
+        lab_pass_close(&b);
     }
-    pass_close(&a);
+    lab_pass_close(&a);
     return err;
 }
 
@@ -506,12 +356,12 @@ static int judge_ask(const struct lab_rule *r, const struct lab_run *reference,
     char text[300], value[200];
     struct filter_error error;
     struct lab_rule plain = *r;
-    struct pass p;
+    struct lab_pass p;
     (void)run;
     plain.fields = NULL;
-    int err = go_over(&p, &plain, reference, take_count, f);
+    int err = lab_pass_over(&p, &plain, reference, take_count, f);
     const struct trace_event *e = err || !p.count ? NULL : store_at(reference->trace, p.first);
-    pass_close(&p);
+    lab_pass_close(&p);
     if (!err && !e) {
         snprintf(f->text, sizeof f->text, "the reference run has no event of %s", r->filter);
         err = -EINVAL;
