@@ -315,6 +315,7 @@ lab := \
     lab/spec.c \
     lab/pass.c \
     lab/rule.c \
+    lab/suffix.c \
     lab/ending.c \
     lab/run.c \
     lab/kept.c \

@@ -51,6 +51,16 @@ static void lost_label(struct lab_finding *f)
     f->event = LAB_NO_EVENT;
 }
 
+/* What guest i's run is judged beside: its own reference, or that of the guest it must be like. */
+static const struct lab_run *beside(const struct lab_grade *g, const struct lab_rule *rule,
+                                    unsigned i)
+{
+    for (unsigned k = 0; rule->like && k < g->spec->n_guests; k++)
+        if (strcmp(rule->like, g->spec->guest[k].name) == 0)
+            return &g->reference[k].run;
+    return &g->reference[i].run;
+}
+
 /* A rule of all guests is kept if each of them keeps it; the first that does not is told. */
 static int judge_rule(struct lab_grade *g, unsigned r, const char *answer)
 {
@@ -60,7 +70,7 @@ static int judge_rule(struct lab_grade *g, unsigned r, const char *answer)
         if (strcmp(rule->guest, "*") && strcmp(rule->guest, g->spec->guest[i].name))
             continue;
         g->guest_of[r] = i;
-        int err = lab_rule_judge(rule, &g->reference[i].run, &g->job[i].run, answer,
+        int err = lab_rule_judge(rule, beside(g, rule, i), &g->job[i].run, answer,
                                  &g->finding[r]);
         if (err == -EINVAL && g->spec->guest[i].mend.file && rule->kind < RULE_PREDICT)
             lost_label(&g->finding[r]);

@@ -87,10 +87,11 @@ static int pass_open(struct lab_pass *p, const struct lab_rule *r, struct store 
 {
     *p = (struct lab_pass){ .rule = r, .before_mark = r->from_mark >= 0, .first = LAB_NO_EVENT,
                             .open_at = LAB_NO_EVENT, .between = LAB_NO_EVENT,
-                            .wrong = LAB_NO_EVENT };
+                            .wrong = LAB_NO_EVENT, .behind_at = LAB_NO_EVENT };
     int err = compile(&p->filter, r->filter, s, why, n);
     err = err ? err : compile(&p->then, r->then, s, why, n);
     err = err ? err : compile(&p->without, r->without, s, why, n);
+    err = err ? err : compile(&p->behind, r->behind, s, why, n);
     err = err ? err : find_fields(p, r->fields, why, n);
     if (err || !r->during)
         return err;
@@ -107,6 +108,7 @@ void lab_pass_close(struct lab_pass *p)
     filter_free(p->filter);
     filter_free(p->then);
     filter_free(p->without);
+    filter_free(p->behind);
     filter_free(p->state);
     free(p->values);
 }

@@ -23,7 +23,7 @@ struct lab_pass;
 typedef void lab_take_fn(struct lab_pass *p, uint64_t index, const struct trace_event *e);
 struct lab_pass {
     const struct lab_rule *rule;
-    struct filter *filter, *then, *without, *state;
+    struct filter *filter, *then, *without, *behind, *state;
     const struct trace_field *state_field, *field[LAB_PASS_FIELDS];
     unsigned n_fields;
 
@@ -38,7 +38,9 @@ struct lab_pass {
     uint64_t between;                   /* the first event that `without` forbids              */
     double   worst_ns;                  /* the longest way from an A to its B                  */
     uint64_t wrong;                     /* the first event that broke the rule                 */
-    struct lab_value *values;           /* of refine: fields one after the other               */
+    uint64_t behind_at;                 /* the event of `behind`, or LAB_NO_EVENT              */
+    size_t   n_before;                  /* values up to that one                               */
+    struct lab_value *values;           /* fields, one event's after the other's               */
     size_t   n_values, room;
     bool     no_memory;
 };
@@ -56,5 +58,9 @@ bool lab_pass_room(struct lab_pass *p, size_t n);
 /* Takes, of events that match, the rule's fields into p->values.  A field that an event does not
  * have counts as 0. */
 void lab_take_values(struct lab_pass *p, uint64_t index, const struct trace_event *e);
+
+/* RULE_EQUAL_SUFFIX, in suffix.c; as lab_rule_judge(). */
+int lab_judge_suffix(const struct lab_rule *rule, const struct lab_run *reference,
+                     const struct lab_run *run, const char *answer, struct lab_finding *found);
 
 #endif

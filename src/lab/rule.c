@@ -408,6 +408,7 @@ int lab_rule_judge(const struct lab_rule *rule, const struct lab_run *reference,
         [RULE_LATENCY] = judge_pair,
         [RULE_BUDGET]  = judge_budget,
         [RULE_REFINE]  = judge_refine,
+        [RULE_EQUAL_SUFFIX] = lab_judge_suffix,
         [RULE_PREDICT] = judge_predict,
         [RULE_ASK]     = judge_ask,
     };

@@ -39,7 +39,8 @@ struct lab_finding {
 };
 
 /* Judge one rule for one guest.  `answer` is what the student says (NULL: nothing), of
- * RULE_PREDICT and RULE_ASK only.  0; or -EINVAL and the lab's mistake (a filter that is none) in
+ * RULE_PREDICT and RULE_ASK only.  `reference` is the right run of the same guest, or of the one
+ * that the rule is `like`.  0; or -EINVAL and the lab's mistake (a filter that is none) in
  * found->text. */
 int lab_rule_judge(const struct lab_rule *rule, const struct lab_run *reference,
                    const struct lab_run *run, const char *answer, struct lab_finding *found);

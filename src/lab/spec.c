@@ -79,6 +79,24 @@ static int clause_as(struct lab_spec *spec, struct lab_rule *r, struct line *w)
     return r->words ? 0 : line_complain(w, "`as` names a list of `words`, for an `ask`:", name);
 }
 
+static bool has_guest(const struct lab_spec *spec, const char *name)
+{
+    for (unsigned i = 0; i < spec->n_guests; i++)
+        if (strcmp(spec->guest[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* like GUEST */
+static int clause_like(struct lab_spec *spec, struct lab_rule *r, struct line *w)
+{
+    if (r->kind != RULE_EQUAL_SUFFIX)
+        return line_complain(w, "only `equal-suffix` has a `like`", NULL);
+    int err = line_need(w, "like the run of which guest?", &r->like);
+    return err || has_guest(spec, r->like) ? err
+                                           : line_complain(w, "there is no guest", r->like);
+}
+
 static const struct clause {
     const char *word;
     int (*read)(struct lab_spec *spec, struct lab_rule *r, struct line *w);
@@ -86,6 +104,7 @@ static const struct clause {
     { "as",      clause_as },
     { "between", clause_between },
     { "from",    clause_from },
+    { "like",    clause_like },
     { "while",   clause_while },
     { "without", clause_without },
 };
@@ -152,6 +171,15 @@ static int kind_refine(struct lab_rule *r, struct line *w)
     return err ? err : line_need(w, "which fields? port,value", &r->fields);
 }
 
+/* 'F' FIELDS behind 'A' */
+static int kind_equal_suffix(struct lab_rule *r, struct line *w)
+{
+    int err = kind_refine(r, w);
+    if (!err && !line_next_is(w, "behind"))
+        err = line_complain(w, "it is: 'F' FIELD,FIELD behind 'A'", NULL);
+    return err ? err : line_need(w, "behind which event?", &r->behind);
+}
+
 /* count 'F' within 10% "The question?" */
 static int kind_predict(struct lab_rule *r, struct line *w)
 {
@@ -183,6 +211,7 @@ static const struct kind {
     [RULE_LATENCY] = { "latency", kind_latency },
     [RULE_BUDGET]  = { "budget", kind_count },
     [RULE_REFINE]  = { "refine", kind_refine },
+    [RULE_EQUAL_SUFFIX] = { "equal-suffix", kind_equal_suffix },
     [RULE_PREDICT] = { "predict", kind_predict },
     [RULE_ASK]     = { "ask", kind_ask },
 };
@@ -190,14 +219,6 @@ static const struct kind {
 const char *lab_rule_kind_name(enum lab_rule_kind kind)
 {
     return kinds[kind].name;
-}
-
-static bool has_guest(const struct lab_spec *spec, const char *name)
-{
-    for (unsigned i = 0; i < spec->n_guests; i++)
-        if (strcmp(spec->guest[i].name, name) == 0)
-            return true;
-    return strcmp(name, "*") == 0;
 }
 
 /* NAME: POINTS GUEST ..., up to the kind. */
@@ -212,7 +233,7 @@ static int begin_rule(struct lab_spec *spec, struct line *w, char *name, struct 
     int err = line_count(w, line_next(w), 1000, &points);
     r->points = (unsigned)points;
     err = err ? err : line_need(w, "of which guest?", &r->guest);
-    if (!err && !has_guest(spec, r->guest))
+    if (!err && strcmp(r->guest, "*") && !has_guest(spec, r->guest))
         err = line_complain(w, "there is no guest", r->guest);
     return err;
 }

@@ -14,6 +14,8 @@
  *     prompt: 1 * latency 'IRQ_LINE && line==0 && level==1' -> 'DELIVER && vector==0x20' <= 20us
  *     masked: 1 * never 'DELIVER && vector in 0x20..0x2f' while imr==0xff
  *
+ *     same: 2 moved equal-suffix 'IO_WRITE' port,value behind 'MARK && n==5' like never
+ *
  *     ask what: 1 timer 'DELIVER' vector "Which vector does the first interrupt have?"
  *     predict exits: 1 timer count 'EXIT' within 10% "How many exits does timer make?"
  *
@@ -74,6 +76,7 @@ enum lab_rule_kind {
     RULE_BUDGET,        /* points fall from the reference's count to the bound             */
     RULE_REFINE,        /* some fields of the matching events, one after the other, are the
                          * reference's */
+    RULE_EQUAL_SUFFIX,  /* and so from one event on to the end, which is another run's end */
     RULE_PREDICT,       /* the student's own number is what is counted                     */
     RULE_ASK,           /* a field of the first matching event is what the student says    */
     N_RULE_KINDS
@@ -87,7 +90,10 @@ struct lab_rule {
     enum lab_rule_kind kind;
     const char *filter, *then;              /* A, and B of `A -> B`                       */
     const char *without;                    /* C, which must not come between A and B; or NULL */
-    const char *fields;                     /* of refine: "port,value"                    */
+    const char *fields;                     /* of refine and equal-suffix: "port,value"   */
+    const char *behind;                     /* of equal-suffix: the event from which on    */
+    const char *like;                       /* and the guest whose reference it is like; NULL: its
+                                             * own */
     enum lab_compare compare;
     struct lab_bound bound;
     int64_t     from_mark, to_mark;         /* between mark A..B; -1: from the start, to the end */

@@ -1,8 +1,9 @@
 /*
- * test_lab.c -- the labs' machinery: what a run that cannot be started leaves behind, and in how many
- * lines a mended source differs.
+ * test_lab.c -- the labs' machinery: what a run that cannot be started leaves behind, in how many
+ * lines a mended source differs, and rules that no lab of today shows all sides of.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +14,11 @@
 #include <cmocka.h>
 
 #include "base/types.h"
+#include "debugger/trace/file.h"
+#include "debugger/trace/store.h"
 #include "lab/mend.h"
 #include "lab/run.h"
+#include "path.h"
 
 static unsigned n_open(void)
 {
@@ -69,11 +73,125 @@ static void test_mended_lines(void **state)
     assert_int_equal(lab_mend_lines("x\n", many), UINT_MAX);        /* too long to be compared */
 }
 
+/* ---- rules, of lab files and traces that are made here ---- */
+
+static int read_lab(struct lab_spec *spec, const char *text, char *why, size_t n)
+{
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    int err = lab_spec_read(spec, path, why, n);
+    unlink(path);
+    return err;
+}
+
+/* A run, a letter for each event: `!` is a MARK, `?` a TIMER, others are written to a port.  Times
+ * and numbers of events are other ones in each run. */
+static struct lab_run make_run(const char *letters)
+{
+    static uint64_t time;
+    char why[200] = "";
+    struct trace_writer *w = trace_writer_open(path, NULL, NULL);
+    assert_non_null(w);
+    for (uint64_t i = 0; letters[i]; i++) {
+        struct trace_event e = { .seq = i + 1, .vtime_ns = time += 1000, .kind = TRACE_IO_WRITE,
+                                 .arg = { 0x3f8, 1, (uint64_t)letters[i] } };
+        if (letters[i] == '!')
+            e = (struct trace_event){ .seq = i + 1, .kind = TRACE_MARK, .arg = { 5 } };
+        if (letters[i] == '?')
+            e = (struct trace_event){ .seq = i + 1, .kind = TRACE_TIMER, .arg = { time } };
+        trace_writer_sink(w, &e, 1);
+    }
+    assert_int_equal(trace_writer_close(w), 0);
+    struct lab_run run = { .trace = store_open(path, why, sizeof why) };
+    if (!run.trace)
+        fail_msg("%s", why);
+    unlink(path);
+    return run;
+}
+
+/* From the mark on a run must end as the reference does, whatever else is between, and say where it
+ * does not. */
+static void test_equal_suffix(void **state)
+{
+    static const char lab[] = "lab 99 \"moved\"\nguest never\nguest moved\n"
+        "same: 2 moved equal-suffix 'IO_WRITE' port,value behind 'MARK && n==5' like never\n";
+    static const struct {
+        const char *reference, *run;
+        uint64_t event;                 /* the first wrong one; LAB_NO_EVENT and no text: kept */
+        const char *text;
+    } rows[] = {
+        { "abcdefg", "abc!defg", LAB_NO_EVENT, NULL },
+        { "abcdefg", "abc!d??ef?g", LAB_NO_EVENT, NULL },
+        { "abcdefg", "!efg", LAB_NO_EVENT, NULL },              /* a snapshot that was restored */
+        { "ab!cdefg", "xx!cdefg", LAB_NO_EVENT, NULL },         /* before the mark is not judged */
+        { "ab!cdefg", "ab!cd!efg", LAB_NO_EVENT, NULL },        /* the first mark counts */
+        { "abcdefg", "abc!deXg", 6,
+          "number 3 of IO_WRITE behind MARK && n==5 has value 0x58; 0x66 is right, as in number 6" },
+        { "abcdefg", "!eXg", 2, "number 2 of IO_WRITE behind MARK && n==5 has value 0x58" },
+        { "abcdefg", "abc!dfg", 5, "has value 0x66; 0x65 is right, as in number 5" },      /* lost */
+        { "abcdefg", "abc!ddefg", 5, "has value 0x64; 0x65 is right, as in number 5" },    /* twice */
+        { "abcdefg", "abc!def", 6, "there are 3 of IO_WRITE behind MARK && n==5; 4 would be right" },
+        { "abcdefg", "abc!defgg", 8, "there are 5 of IO_WRITE behind MARK && n==5; 4 would be" },
+        { "ab!cdefg", "ab!efg", 3, "has value 0x65; 0x63 is right, as in number 3" },
+        { "abc", "!abcabc", 4, "there are 6 of IO_WRITE behind MARK && n==5; 3 would be right" },
+        { "abcdefg", "abcdefg", LAB_NO_EVENT, "what it is judged from never happened" },
+        { "abcdefg", "abcdefg!", 7, "nothing of IO_WRITE happened behind MARK" },
+        { "abcdefg", "", LAB_NO_EVENT, "what it is judged from never happened" },
+    };
+    struct lab_spec spec;
+    struct lab_finding f;
+    char why[300] = "";
+    (void)state;
+    assert_int_equal(read_lab(&spec, lab, why, sizeof why), 0);
+    assert_string_equal(spec.rule[0].like, "never");
+    for (size_t i = 0; i < NELEM(rows); i++) {
+        struct lab_run a = make_run(rows[i].reference), b = make_run(rows[i].run);
+        assert_int_equal(lab_rule_judge(&spec.rule[0], &a, &b, NULL, &f), 0);
+        if (f.event != rows[i].event || (f.share == 1) != !rows[i].text ||
+            !strstr(f.text, rows[i].text ? rows[i].text : ""))
+            fail_msg("%s beside %s: event %d, %s", rows[i].run, rows[i].reference, (int)f.event,
+                     f.text);
+        store_close(a.trace);
+        store_close(b.trace);
+    }
+    struct lab_run a = make_run("?"), b = make_run("!a");
+    assert_int_equal(lab_rule_judge(&spec.rule[0], &a, &b, NULL, &f), -EINVAL);
+    assert_non_null(strstr(f.text, "the reference run has no event of IO_WRITE"));
+    store_close(a.trace);
+    store_close(b.trace);
+    lab_spec_free(&spec);
+}
+
+/* What a lab's file may not say, and the complaint. */
+static void test_complaints(void **state)
+{
+    static const struct { const char *line, *complaint; } rows[] = {
+        { "r: 1 one equal-suffix 'MARK' n", "behind 'A'" },
+        { "r: 1 one equal-suffix 'MARK' n behind", "behind which event?" },
+        { "r: 1 one equal-suffix 'MARK' n behind 'EXIT' like two", "there is no guest" },
+        { "r: 1 one never 'MARK' like one", "only `equal-suffix` has a `like`" },
+    };
+    struct lab_spec spec;
+    char text[300], why[300];
+    (void)state;
+    for (size_t i = 0; i < NELEM(rows); i++) {
+        snprintf(text, sizeof text, "lab 99 \"x\"\nguest one\n%s\n", rows[i].line);
+        assert_int_equal(read_lab(&spec, text, why, sizeof why), -EINVAL);
+        if (!strstr(why, rows[i].complaint))
+            fail_msg("%s: %s", rows[i].line, why);
+        lab_spec_free(&spec);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_failed_start_leaves_nothing_open),
         cmocka_unit_test(test_mended_lines),
+        cmocka_unit_test(test_equal_suffix),
+        cmocka_unit_test(test_complaints),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_path, remove_path);
 }
