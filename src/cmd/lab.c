@@ -212,8 +212,11 @@ static int explain(struct lab *l)
     printf("lab %s: %s\n\n", l->spec.id, l->spec.title);
     for (unsigned i = 0; i < l->spec.n_rules; i++) {
         const struct lab_rule *r = &l->spec.rule[i];
-        printf("  %-14s %3u  %s\n", r->name, r->points,
-               r->say ? r->say : "The guest prints what it should.");
+        if (r->hidden)
+            printf("  %-14s %3u  Your teacher knows.\n", "a hidden test", r->points);
+        else
+            printf("  %-14s %3u  %s\n", r->name, r->points,
+                   r->say ? r->say : "The guest prints what it should.");
     }
     return 0;
 }
@@ -270,7 +273,7 @@ static int grade(struct lab *l)
     } else if (status == 0) {
         if (said[0])
             printf("the compiler has doubts:\n%s\n", said);
-        lab_grade_print(&g, stdout);
+        lab_grade_print(&g, strcmp(l->verb, "check") ? LAB_TEACHER : LAB_STUDENT, stdout);
         status = g.points < lab_spec_points(&l->spec);
         if (status)
             printf("  The runs' traces are in %s until the next check of this lab.\n",

@@ -129,7 +129,7 @@ static bool write_results(struct class *c, const struct submission *s, struct la
     if (ok && said)
         fprintf(t, "it cannot be graded:\n%s", said);
     else if (ok)
-        lab_grade_print(g, t);
+        lab_grade_print(g, LAB_TEACHER, t);
     if (t)
         ok &= fclose(t) == 0;
     ok = ok && lab_write_json(c->l, g, s->source, part);

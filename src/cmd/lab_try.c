@@ -69,7 +69,7 @@ static bool try_one(struct lab *l, const char *name, const char *source, const c
     if (!ok && status == 0 && loses)
         printf("     it should lose %s\n", loses);
     if (!ok && status == 0 && !loses)
-        lab_grade_print(&g, stdout);
+        lab_grade_print(&g, LAB_TEACHER, stdout);
     lab_grade_free(&g);
     return ok;
 }
@@ -101,7 +101,7 @@ static int try_answers(struct lab *l)
         printf("%-4s %5.4g of %u  %s\n", right ? "ok" : "BAD", g.points, most,
                with ? "the right answers" : "no answers");
         if (!right)
-            lab_grade_print(&g, stdout);
+            lab_grade_print(&g, LAB_TEACHER, stdout);
         ok &= right;
         lab_grade_free(&g);
     }

@@ -12,6 +12,15 @@
 
 #define LEAST_EXITS 1000        /* a short guest may well take some more than its reference */
 
+/* Guests that are hidden have a seed of their own, which follows from the grader's: who does not
+ * know the one does not know the other. */
+static uint64_t seed_for(const struct lab_grade *g, const struct lab_guest *guest)
+{
+    uint64_t mixed = (g->seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    uint32_t other = (uint32_t)(mixed >> 33);
+    return !guest->hidden ? g->seed : other != g->seed ? other : other + 1;
+}
+
 /* One job for each guest.  `name` tells the traces apart.  A kernel that could not be assembled is
  * a run that has ended before it began. */
 static void prepare(struct lab_grade *g, struct lab_job *jobs, const struct lab_place *p,
@@ -22,7 +31,7 @@ static void prepare(struct lab_grade *g, struct lab_job *jobs, const struct lab_
         const struct lab_kernel *k = &kernels->guest[i];
         snprintf(g->image[i], PATH_MAX, "%.2000s/%.200s.elf", p->guests, guest->image);
         jobs[i] = (struct lab_job){ .guest = guest, .monitor = p->vitrine, .image = g->image[i],
-                                    .seed = g->seed, .wall_s = g->spec->wall_s,
+                                    .seed = seed_for(g, guest), .wall_s = g->spec->wall_s,
                                     .folder = p->portable };
         if (guest->mend.file) {
             jobs[i].image = k->image;
@@ -61,13 +70,20 @@ static const struct lab_run *beside(const struct lab_grade *g, const struct lab_
     return &g->reference[i].run;
 }
 
+/* Is it a rule of this guest?  One that students see is none of a guest that they do not. */
+static bool is_rule_of(const struct lab_rule *rule, const struct lab_guest *guest)
+{
+    return strcmp(rule->guest, "*") ? strcmp(rule->guest, guest->name) == 0
+                                    : rule->hidden || !guest->hidden;
+}
+
 /* A rule of all guests is kept if each of them keeps it; the first that does not is told. */
 static int judge_rule(struct lab_grade *g, unsigned r, const char *answer)
 {
     const struct lab_rule *rule = &g->spec->rule[r];
     g->finding[r] = (struct lab_finding){ .share = 1, .event = LAB_NO_EVENT };
     for (unsigned i = 0; i < g->spec->n_guests && g->finding[r].share == 1; i++) {
-        if (strcmp(rule->guest, "*") && strcmp(rule->guest, g->spec->guest[i].name))
+        if (!is_rule_of(rule, &g->spec->guest[i]))
             continue;
         g->guest_of[r] = i;
         int err = lab_rule_judge(rule, beside(g, rule, i), &g->job[i].run, answer,

@@ -52,10 +52,12 @@ int lab_grade_submission(struct lab_grade *g, const struct lab_place *place,
 void lab_grade_free(struct lab_grade *g);
 
 /* For people: a line for each rule; below one that is broken what was found, the ten events up
- * to the first wrong one, and the command that shows it. */
-void lab_grade_print(struct lab_grade *g, FILE *out);
+ * to the first wrong one, and the command that shows it.  Of a hidden rule only a teacher sees all
+ * that; a student sees its points, and that a hidden test failed. */
+enum lab_reader { LAB_STUDENT, LAB_TEACHER };
+void lab_grade_print(struct lab_grade *g, enum lab_reader reader, FILE *out);
 
-/* For Gradescope: its results.json.  Hidden rules are shown after the deadline only. */
+/* For Gradescope: its results.json.  Hidden rules are shown once the grades are published. */
 int lab_grade_json(struct lab_grade *g, FILE *out);
 
 #endif

@@ -82,13 +82,19 @@ static bool is_same_fault(const struct lab_grade *g, unsigned i, unsigned r)
     return false;
 }
 
+/* May rule r send its reader to rule i?  Not from one that students see to one that they do not. */
+static bool may_refer(const struct lab_grade *g, unsigned r, unsigned i)
+{
+    return g->spec->rule[r].hidden || !g->spec->rule[i].hidden;
+}
+
 /* One mistake breaks many rules: all that judge a run which did not come to its end, say.  The
  * first rule in the list tells it. */
 static unsigned first_with_this_fault(const struct lab_grade *g, unsigned r)
 {
     for (unsigned i = 0; i < r && g->spec->rule[r].kind < RULE_PREDICT; i++)
         if (g->spec->rule[i].kind < RULE_PREDICT && g->finding[i].share < 1 &&
-            is_same_fault(g, i, r))
+            may_refer(g, r, i) && is_same_fault(g, i, r))
             return first_with_this_fault(g, i);
     return r;
 }
@@ -98,7 +104,7 @@ static void print_others(const struct lab_grade *g, unsigned r, FILE *out)
 {
     unsigned n = 0;
     for (unsigned i = r + 1; i < g->spec->n_rules; i++)
-        if (g->finding[i].share < 1 && first_with_this_fault(g, i) == r)
+        if (g->finding[i].share < 1 && may_refer(g, r, i) && first_with_this_fault(g, i) == r)
             fprintf(out, "%s%s", n++ ? ", " : "      the same fault also costs: ",
                     g->spec->rule[i].name);
     if (n)
@@ -110,7 +116,7 @@ static bool told_before(const struct lab_grade *g, unsigned r)
 {
     for (unsigned i = 0; i < r; i++)
         if (g->finding[i].share < 1 && g->guest_of[i] == g->guest_of[r] &&
-            g->spec->rule[i].kind < RULE_PREDICT)
+            g->spec->rule[i].kind < RULE_PREDICT && may_refer(g, r, i))
             return true;
     return false;
 }
@@ -155,13 +161,25 @@ static void print_finding(const struct lab_grade *g, unsigned r, FILE *out)
         print_events(j, f, out);
 }
 
-void lab_grade_print(struct lab_grade *g, FILE *out)
+/* What a student sees of a hidden rule: neither its name nor its guest, which would tell what it is
+ * about. */
+static void print_hidden(const struct lab_grade *g, unsigned r, FILE *out)
+{
+    fprintf(out, "  %5.4g of %-3u a hidden test%s\n", points_of(g, r), g->spec->rule[r].points,
+            g->finding[r].share < 1 ? " failed" : "");
+}
+
+void lab_grade_print(struct lab_grade *g, enum lab_reader reader, FILE *out)
 {
     fprintf(out, "lab %s: %s\n\n", g->spec->id, g->spec->title);
     for (unsigned r = 0; r < g->spec->n_rules; r++) {
         const struct lab_rule *rule = &g->spec->rule[r];
-        fprintf(out, "  %5.4g of %-3u %-14s %s %s\n", points_of(g, r), rule->points, rule->name,
-                rule->guest, lab_rule_kind_name(rule->kind));
+        if (rule->hidden && reader == LAB_STUDENT) {
+            print_hidden(g, r, out);
+            continue;
+        }
+        fprintf(out, "  %5.4g of %-3u %-14s %s %s%s\n", points_of(g, r), rule->points, rule->name,
+                rule->guest, lab_rule_kind_name(rule->kind), rule->hidden ? " (hidden)" : "");
         if (g->finding[r].share < 1)
             print_finding(g, r, out);
     }
@@ -183,7 +201,8 @@ static bool add_test(cJSON *tests, const struct lab_grade *g, unsigned r)
               cJSON_AddNumberToObject(t, "score", points_of(g, r)) &&
               cJSON_AddNumberToObject(t, "max_score", rule->points) &&
               cJSON_AddStringToObject(t, "output", text) &&
-              cJSON_AddStringToObject(t, "visibility", rule->hidden ? "after_due_date" : "visible");
+              cJSON_AddStringToObject(t, "visibility",
+                                      rule->hidden ? "after_published" : "visible");
     free(text);
     return ok;
 }

@@ -60,6 +60,8 @@ int lab_keep(const struct lab_grade *g, const char *folder, char *why, size_t n)
     }
     for (unsigned i = 0; i < g->spec->n_guests; i++) {
         const struct lab_job *j = &g->reference[i];
+        if (j->guest->hidden)
+            continue;
         kept_path(path, folder, j, "trace");
         int err = copy_file(j->trace, path, why, n);
         err = err ? err : keep_result(j, folder, why, n);

@@ -10,8 +10,8 @@
 
 #include "lab/grade.h"
 
-/* Write the reference runs of g into `folder`, which is made.  0; or -errno and a sentence in
- * why. */
+/* Write the reference runs of g, but those of hidden guests, into `folder`, which is made.  0; or
+ * -errno and a sentence in why. */
 int lab_keep(const struct lab_grade *g, const char *folder, char *why, size_t n);
 
 /* Read the jobs' runs (n_jobs of them, prepared as for lab_run_all()) from `folder`.  0; or -errno

@@ -79,12 +79,13 @@ static int clause_as(struct lab_spec *spec, struct lab_rule *r, struct line *w)
     return r->words ? 0 : line_complain(w, "`as` names a list of `words`, for an `ask`:", name);
 }
 
-static bool has_guest(const struct lab_spec *spec, const char *name)
+/* NULL: there is none. */
+static const struct lab_guest *find_guest(const struct lab_spec *spec, const char *name)
 {
     for (unsigned i = 0; i < spec->n_guests; i++)
         if (strcmp(spec->guest[i].name, name) == 0)
-            return true;
-    return false;
+            return &spec->guest[i];
+    return NULL;
 }
 
 /* like GUEST */
@@ -93,8 +94,12 @@ static int clause_like(struct lab_spec *spec, struct lab_rule *r, struct line *w
     if (r->kind != RULE_EQUAL_SUFFIX)
         return line_complain(w, "only `equal-suffix` has a `like`", NULL);
     int err = line_need(w, "like the run of which guest?", &r->like);
-    return err || has_guest(spec, r->like) ? err
-                                           : line_complain(w, "there is no guest", r->like);
+    const struct lab_guest *g = err ? NULL : find_guest(spec, r->like);
+    if (!err && !g)
+        err = line_complain(w, "there is no guest", r->like);
+    if (g && g->hidden)
+        err = line_complain(w, "this guest is hidden, and has another seed:", r->like);
+    return err;
 }
 
 static const struct clause {
@@ -233,8 +238,10 @@ static int begin_rule(struct lab_spec *spec, struct line *w, char *name, struct 
     int err = line_count(w, line_next(w), 1000, &points);
     r->points = (unsigned)points;
     err = err ? err : line_need(w, "of which guest?", &r->guest);
-    if (!err && strcmp(r->guest, "*") && !has_guest(spec, r->guest))
+    const struct lab_guest *g = err ? NULL : find_guest(spec, r->guest);
+    if (!err && !g && strcmp(r->guest, "*"))
         err = line_complain(w, "there is no guest", r->guest);
+    r->hidden = g && g->hidden;
     return err;
 }
 
@@ -315,6 +322,8 @@ static int say_guest(struct lab_spec *spec, struct line *w)
     for (const char *word; !err && (word = line_next(w)); ) {
         if (strcmp(word, "input") == 0)
             err = line_need(w, "what is typed?", &g->input);
+        else if (strcmp(word, "hidden") == 0)
+            g->hidden = true;
         else if (strcmp(word, "image") == 0)
             err = line_need(w, "which image?", &g->image);
         else if (strcmp(word, "with") == 0)
@@ -367,6 +376,8 @@ static int say_answer(struct lab_spec *spec, struct line *w, enum lab_rule_kind 
     int err = begin_rule(spec, w, name, &r);
     if (err)
         return err;
+    if (r->hidden)
+        return line_complain(w, "a question cannot be hidden: this guest is", r->guest);
     r->kind = kind;
     err = kinds[kind].read(r, w);
     return err ? err : read_clauses(spec, r, w);
@@ -417,8 +428,9 @@ static int say_hidden(struct lab_spec *spec, struct line *w)
 {
     if (!spec->n_rules)
         return line_complain(w, "there is no rule yet that it could belong to", NULL);
-    spec->rule[spec->n_rules - 1].hidden = true;
-    return 0;
+    struct lab_rule *r = &spec->rule[spec->n_rules - 1];
+    r->hidden = r->kind < RULE_PREDICT;
+    return r->hidden ? 0 : line_complain(w, "a question cannot be hidden:", r->name);
 }
 
 static const struct statement {

@@ -22,6 +22,9 @@
  *     accept right/latched.c
  *     reject mutants/eoi-all.diff loses nesting
  *
+ * Behind a rule `hidden`, and behind a guest, whose rules are all hidden then: students see only
+ * whether such a test failed.
+ *
  * A line is words; 'one word' and "one word" may hold blanks; # begins a comment.  A rule is
  * NAME: POINTS GUEST KIND ..., and an indented line belongs to the rule before it.  doc/labs.md
  * has the whole language; lab/rule.h says what each kind of rule means.
@@ -53,6 +56,7 @@ struct lab_guest {
     const char *option[LAB_OPTIONS];        /* words; n_options of them           */
     unsigned    n_options;
     const char *input;                      /* what is typed, or NULL             */
+    bool        hidden;                     /* other seed; its rules are hidden   */
 };
 
 /* The latest value of a field among the events that match: while imr==0xff. */
@@ -100,7 +104,7 @@ struct lab_rule {
     const struct lab_state *during;         /* while STATE==VALUE; or NULL                */
     uint64_t    during_value;
     const struct lab_words *words;          /* of ask: one of these; or NULL              */
-    bool        hidden;                     /* not shown before the deadline              */
+    bool        hidden;                     /* it counts, but only a teacher sees what it says */
     const char *say;                        /* the sentence for the student, or NULL      */
 };
 

@@ -11,11 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
 #include <cmocka.h>
 
 #include "base/types.h"
 #include "debugger/trace/file.h"
 #include "debugger/trace/store.h"
+#include "lab/grade.h"
 #include "lab/mend.h"
 #include "lab/run.h"
 #include "path.h"
@@ -172,6 +174,10 @@ static void test_complaints(void **state)
         { "r: 1 one equal-suffix 'MARK' n behind", "behind which event?" },
         { "r: 1 one equal-suffix 'MARK' n behind 'EXIT' like two", "there is no guest" },
         { "r: 1 one never 'MARK' like one", "only `equal-suffix` has a `like`" },
+        { "guest far hidden\nr: 1 one equal-suffix 'MARK' n behind 'EXIT' like far", "is hidden" },
+        { "predict r: 1 one count 'MARK' within 1% \"?\"\nhidden", "a question cannot be hidden" },
+        { "guest far hidden\nask r: 1 far 'MARK' n \"?\"", "a question cannot be hidden" },
+        { "hidden", "there is no rule yet" },
     };
     struct lab_spec spec;
     char text[300], why[300];
@@ -185,6 +191,94 @@ static void test_complaints(void **state)
     }
 }
 
+/* Rules of which two are hidden, each broken in its own way, or all by one fault. */
+static void make_grade(struct lab_grade *g, struct lab_spec *spec, enum lab_fault fault)
+{
+    static const char lab[] = "lab 99 \"hidden\"\n"
+        "guest shown\nguest unseen image shown hidden with \"x\"\n"
+        "first: 1 shown output\nsay \"Secret one.\"\nhidden\n"
+        "second: 2 shown output\nsay \"Seen.\"\n"
+        "third: 3 unseen output\nsay \"Secret two.\"\n"
+        "fourth: 4 unseen output\n";
+    char why[300] = "";
+    if (read_lab(spec, lab, why, sizeof why))
+        fail_msg("%s", why);
+    memset(g, 0, sizeof *g);
+    g->spec = spec;
+    for (unsigned i = 0; i < spec->n_guests; i++)
+        g->job[i].guest = g->reference[i].guest = &spec->guest[i];
+    for (unsigned r = 0; r < 3; r++) {
+        g->finding[r] = (struct lab_finding){ .event = LAB_NO_EVENT, .fault = fault };
+        snprintf(g->finding[r].text, sizeof g->finding[r].text, "what was found");
+        g->guest_of[r] = r == 2;
+    }
+    g->finding[3] = (struct lab_finding){ .share = 1, .event = LAB_NO_EVENT };
+    g->points = 4;
+}
+
+/* A student sees of hidden rules how many points they gave, and nothing of what they are about; a
+ * rule that is not hidden never points to one that is. */
+static void test_hidden_rules(void **state)
+{
+    static struct lab_grade g;
+    static const char *const secret[] = { "first", "third", "fourth", "unseen", "Secret" };
+    struct lab_spec spec;
+    char text[4000];
+    (void)state;
+    for (unsigned fault = LAB_FAULT_OWN; fault <= LAB_FAULT_SILENT; fault++) {
+        make_grade(&g, &spec, (enum lab_fault)fault);
+        memset(text, 0, sizeof text);
+        FILE *f = fmemopen(text, sizeof text, "w");
+        lab_grade_print(&g, LAB_STUDENT, f);
+        fclose(f);
+        for (size_t i = 0; i < NELEM(secret); i++)
+            assert_null(strstr(text, secret[i]));
+        assert_non_null(strstr(text, "      0 of 1   a hidden test failed\n"));
+        assert_non_null(strstr(text, "      0 of 2   second         shown output\n"
+                                     "      shown: what was found.\n      Seen.\n"));
+        assert_non_null(strstr(text, "      0 of 3   a hidden test failed\n"
+                                     "      4 of 4   a hidden test\n"));
+        assert_non_null(strstr(text, "4 of 10 points"));
+        memset(text, 0, sizeof text);
+        f = fmemopen(text, sizeof text, "w");
+        lab_grade_print(&g, LAB_TEACHER, f);
+        fclose(f);
+        for (size_t i = 0; i < NELEM(secret); i++)
+            if (fault == LAB_FAULT_OWN)
+                assert_non_null(strstr(text, secret[i]));
+        assert_non_null(strstr(text, "first          shown output (hidden)\n"));
+        lab_spec_free(&spec);
+    }
+}
+
+/* Gradescope shows the text of a test with its visibility; so what a visible one says must not tell
+ * of the others. */
+static void test_hidden_in_json(void **state)
+{
+    static struct lab_grade g;
+    struct lab_spec spec;
+    char text[8000] = "";
+    (void)state;
+    make_grade(&g, &spec, LAB_FAULT_SILENT);
+    FILE *f = fmemopen(text, sizeof text, "w");
+    assert_int_equal(lab_grade_json(&g, f), 0);
+    fclose(f);
+    cJSON *root = cJSON_Parse(text), *test;
+    const cJSON *tests = cJSON_GetObjectItemCaseSensitive(root, "tests");
+    unsigned i = 0;
+    cJSON_ArrayForEach(test, tests) {
+        const cJSON *visibility = cJSON_GetObjectItemCaseSensitive(test, "visibility");
+        const cJSON *output = cJSON_GetObjectItemCaseSensitive(test, "output");
+        assert_string_equal(visibility->valuestring, i == 1 ? "visible" : "after_published");
+        if (i == 1)
+            assert_string_equal(output->valuestring, "      shown: what was found.\n      Seen.\n");
+        i++;
+    }
+    assert_int_equal(i, 4);
+    cJSON_Delete(root);
+    lab_spec_free(&spec);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -192,6 +286,8 @@ int main(void)
         cmocka_unit_test(test_mended_lines),
         cmocka_unit_test(test_equal_suffix),
         cmocka_unit_test(test_complaints),
+        cmocka_unit_test(test_hidden_rules),
+        cmocka_unit_test(test_hidden_in_json),
     };
     return cmocka_run_group_tests(tests, make_path, remove_path);
 }
