@@ -30,7 +30,13 @@ $(foreach g,$(NATIVE_GUESTS),$(eval $(call native_rule,$g,32))$(eval $(call nati
 .PHONY: bench
 bench: $(BENCH_BINS) $(NATIVE_BINS) all
 	@bad=0; for b in $(BENCH_BINS); do $$b $(BUILD)/vitrine || bad=1; done; \
-	BUILD=$(BUILD) bench/bench_soft $(BUILD)/vitrine || bad=1; exit $$bad
+	BUILD=$(BUILD) bench/bench_soft $(BUILD)/vitrine || bad=1; \
+	BUILD=$(BUILD) bench/bench_lab $(BUILD)/vitrine || bad=1; exit $$bad
+
+##  bench-lab     only what grading costs: each lab, all labs, a class of 100
+.PHONY: bench-lab
+bench-lab: all
+	BUILD=$(BUILD) bench/bench_lab $(BUILD)/vitrine
 
 ##  bench-soft    only the soft engine beside Bochs, QEMU and native code, one run each
 .PHONY: bench-soft
