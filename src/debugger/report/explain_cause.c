@@ -27,9 +27,38 @@ static bool runs_in_vector_table(const struct explain_input *in, const struct de
            explain_linear(in->cpu, SEG_CS, st->rip) < 0x500;
 }
 
+/* Is the address one of the vectors that a BIOS has set?  They are at address 0, where what follows
+ * a null pointer finds them. */
+static bool is_sent_by_vector_table(const struct explain_input *in,
+                                    const struct delivery_step *st)
+{
+    uint32_t vector[256];
+    uint8_t byte;
+    if (st->type != EVENT_EXCEPTION || !sign_is_protected(in) || st->rip < 0x100000 ||
+        in->read(in->arg, explain_linear(in->cpu, SEG_CS, st->rip), &byte, 1) ||
+        !in->read(in->arg, 0, vector, sizeof vector))
+        return false;
+    for (unsigned i = 0; i < NELEM(vector); i++)
+        if (vector[i] == st->rip)
+            return true;
+    return false;
+}
+
 static bool has_no_directory(const struct explain_input *in, const struct delivery_step *st)
 {
     return st->type == EVENT_EXCEPTION && explain_is_paged(in->cpu) && !(in->cpu->cr3 & ~0xfffull);
+}
+
+/* Code of GCC's and Clang's stack protector takes its canary from where an operating system keeps
+ * it: GS:14h in 32-bit code, FS:28h in 64-bit code (with -mcmodel=kernel GS:28h). */
+static bool reads_canary(const struct explain_input *in, const struct delivery_step *st)
+{
+    struct decoded d;
+    if (!explain_decode(in, st, &d) || !d.has_mem || d.mem.base != NO_REG || d.mem.index != NO_REG)
+        return false;
+    return explain_code_width(in->cpu) == CODE64
+               ? (d.mem.seg == SEG_FS || d.mem.seg == SEG_GS) && d.mem.disp == 0x28
+               : d.mem.seg == SEG_GS && d.mem.disp == 0x14;
 }
 
 /* Ring 0 was kept from a page that it may neither write to nor is forbidden to read. */
@@ -165,6 +194,17 @@ static bool uses_nonsense_of_gdt(const struct explain_input *in, const struct de
     return !exists || !(d[0] | d[1] | d[2] | d[3] | d[4] | d[5] | d[6] | d[7]);
 }
 
+/* A selector was refused, and the GDT lies where a function had its local variables that has
+ * returned: just below the stack pointer. */
+static bool has_gdt_in_dead_frame(const struct explain_input *in, const struct delivery_step *st)
+{
+    enum { DEEP = 0x400 };
+    gla_t below = sign_stack_top(in) - in->cpu->gdtr.base;
+    bool by_selector = sign_is_exception(st, VEC_GP) || sign_is_exception(st, VEC_NP);
+    return sign_is_protected(in) && by_selector && (st->error & 0xfff8) && !(st->error & 6) &&
+           below && below <= DEEP;
+}
+
 /* A stack pointer to no memory has been set, not reached by pushing. */
 static bool has_stack_nowhere(const struct explain_input *in, const struct delivery_step *st)
 {
@@ -237,12 +277,39 @@ static bool runs_through_nothing(const struct explain_input *in, const struct de
         return false;
     if (executes_table(at, &in->cpu->gdtr) || executes_table(at, &in->cpu->idtr))
         return true;
+    if (in->cpu->rflags & FLAG_VM)
+        return is_fill(in, at, 2);      /* a V86 task's code lies low, and begins anywhere */
     if (st->rip < 0x400 || is_fill(in, at, 2) || is_below_program(in, at))
         return true;
     if (!in->read(in->arg, at, &byte, 1))
         return st->vector != VEC_PF;
     bool begins_function = symbols_find(in->symbols, at, &offset) && offset == 0;
     return !begins_function && is_fill(in, at - 16, 16);
+}
+
+/* The same of real mode, where zeros before the instruction are all there is to go by. */
+static bool runs_through_zeros(const struct explain_input *in, const struct delivery_step *st)
+{
+    return sign_is_exception(st, VEC_UD) && explain_is_real(in->cpu) && st->rip >= 16 &&
+           is_fill(in, explain_linear(in->cpu, SEG_CS, st->rip) - 16, 16);
+}
+
+/* A boot sector whose stack is in the boot sector.  (Its end, 7E00h, is as good as its begin.) */
+static bool has_stack_in_boot_sector(const struct explain_input *in,
+                                     const struct delivery_step *st)
+{
+    bool is_lost = sign_is_exception(st, VEC_UD) || sign_is_exception(st, VEC_GP);
+    return is_lost && explain_is_real(in->cpu) && sign_lies_in(sign_stack_top(in), 0x7c01, 0x1e0);
+}
+
+/* SYSCALL goes to LSTAR and leaves in RCX the address behind itself.  Its opcode is 0F 05. */
+static bool came_by_syscall(const struct explain_input *in, const struct delivery_step *st)
+{
+    const struct cpu_state *c = in->cpu;
+    uint8_t b[2];
+    return explain_code_width(c) == CODE64 && sign_lies_in(st->rip, c->lstar, 0x100) &&
+           runs_through_nothing(in, st) && in->read(in->arg, c->gpr[RCX] - 2, b, 2) &&
+           b[0] == 0x0f && b[1] == 0x05;
 }
 
 /* CS has what real mode put there: base 16 times the selector, 64 KiB, 16-bit code. */
@@ -343,9 +410,22 @@ static bool is_single_step(const struct explain_input *in, const struct delivery
     "CPU sent here by a jump, a call or a RET with a wrong address, or through a vector that is " \
     "not set?"
 
+#define NOTHING_WAS_LOADED                                                                     \
+    "is there code? A BIOS loads one sector, 512 bytes, to 0x7c00; what lies behind must be "  \
+    "read by INT 13h, which counts sectors from 1 and sets CF if it has failed."
+
 /* The first that is there is told. */
 static const struct sign causes[] = {
     { runs_in_vector_table, RUNS_IN_VECTOR_TABLE },
+    { reads_canary,
+      "was the kernel built with -fno-stack-protector? This reads the stack protector's canary, "
+      "which an operating system keeps for its programs behind GS (in 64-bit code FS): a kernel "
+      "has none there." },
+    { is_sent_by_vector_table,
+      "was a null pointer followed? The address is one of those in the vector table of real mode, "
+      "which a BIOS leaves at 0: a table of functions was looked for there. (An object of C++ "
+      "has no vtable until its constructor has run, and the kernel's start must call those of "
+      "global objects.)" },
     { has_no_directory,
       "was CR3 loaded? It is 0, which is where real mode has its vector table. (A TSS has a "
       "field for CR3: a task switch loads it.)" },
@@ -395,6 +475,10 @@ static const struct sign causes[] = {
     { is_page_fault,
       "is the address right (a pointer not set, an index too large)? Else it must be mapped "
       "before it is used." },
+    { has_gdt_in_dead_frame,
+      "was the GDT a local variable? It lies just below the stack pointer, where each call "
+      "overwrites it: the CPU reads it at every load of a selector, so it must be static. (LGDT's "
+      "operand alone may be local.)" },
     { uses_nonsense_of_gdt,
       "is the GDT where LGDT was told? Its operand is 2 bytes of limit and right behind them "
       "the linear base (in real mode: segment times 16 plus offset); in C that struct must be "
@@ -416,14 +500,25 @@ static const struct sign causes[] = {
     { has_narrow_iret,
       "is it the right IRET? In 32-bit code IRETD takes words of 4 bytes, in long mode IRETQ "
       "of 8; an assembler may take IRET for the short one." },
+    { explain_far_ret_is_narrow,
+      "is it the right RET? In long mode a far RET takes words of 4 bytes unless it is written as "
+      "LRETQ (RETFQ, O64 RETF), and PUSH stores 8." },
     { has_frame_elsewhere,
       "does the handler take off the stack all that was put there? Each PUSH needs its POP, "
       "and of vectors 8, 10 to 14 and 17 the error code must go (ADD ESP, 4 or ADD RSP, 8) "
       "before IRET." },
+    { has_stack_in_boot_sector,
+      "what has set the stack pointer? It is in the midst of the boot sector (0x7c00 to 0x7dff), "
+      "so that each push overwrites code or data. With SS = 0 and SP = 0x7c00 the stack grows "
+      "down from there." },
     { runs_to_end_of_segment,
       "is there code? The CPU has run through memory to the end of the 64 KiB that IP reaches "
       "(zeros are an instruction, ADD): on behind the end of the code (end it with HLT in a "
       "loop), or sent to a wrong place by a jump, a call or a RET." },
+    { runs_through_zeros, NOTHING_WAS_LOADED },
+    { came_by_syscall,
+      "was LSTAR set? The CPU came here by SYSCALL, which goes to the address in LSTAR (MSR "
+      "0xc0000082), and there is no code." },
     { runs_high_without_paging,
       "is paging on? It is off, and this looks like an address of a kernel that is linked for the "
       "upper half: until it has switched paging on it must use physical addresses." },
@@ -440,9 +535,7 @@ static const struct sign causes[] = {
     { has_stack_in_code,
       "the stack has grown into the code and overwritten it: is the recursion endless, or the "
       "stack too small?" },
-    { runs_where_nothing_was_loaded,
-      "is there code? A BIOS loads one sector, 512 bytes, to 0x7c00; what lies behind must be "
-      "read by INT 13h, which counts sectors from 1 and sets CF if it has failed." },
+    { runs_where_nothing_was_loaded, NOTHING_WAS_LOADED },
     { runs_through_nothing,
       "is there code? The CPU has run into memory that nobody has filled: behind the end of a "
       "function (a kernel's entry must not return or fall through), or by a jump, call or RET "

@@ -83,6 +83,9 @@ int  explain_iret_distance(const struct explain_input *in, const struct delivery
 /* Is it an IRET that takes words of less bytes than those of the frame that lies there? */
 bool explain_iret_is_narrow(const struct explain_input *in, const struct delivery_step *st);
 
+/* Is it a far RET of 64-bit code that takes words of less bytes than those that lie there? */
+bool explain_far_ret_is_narrow(const struct explain_input *in, const struct delivery_step *st);
+
 /* Decode the instruction that has raised an exception.  False: the step is another event, or
  * there is no instruction. */
 bool explain_decode(const struct explain_input *in, const struct delivery_step *st,

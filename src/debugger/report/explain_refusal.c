@@ -68,6 +68,10 @@ static const char *const checks[N_OBSTACLES] = {
     [OBSTACLE_IOPL] =
         "CLI and STI are the kernel's. A program needs IOPL 3 in its flags to use them, which "
         "gives it all ports too.",
+    [OBSTACLE_V86_IOPL] =
+        "INT, CLI, STI, PUSHF, POPF and IRET of a V86 task are for its monitor to do, in the "
+        "handler of this #GP; with IOPL 3 in the task's flags the CPU does them itself (INT n "
+        "through a gate of the IDT).",
     [OBSTACLE_PORT] =
         "a program asks the kernel to do I/O. It may do so itself with IOPL 3 in its flags, or "
         "if the I/O bitmap of its TSS opens the port.",

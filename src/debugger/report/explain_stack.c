@@ -111,6 +111,17 @@ bool explain_iret_is_narrow(const struct explain_input *in, const struct deliver
     return size && size < full && is_frame(in, 0, full);
 }
 
+bool explain_far_ret_is_narrow(const struct explain_input *in, const struct delivery_step *st)
+{
+    enum { FULL = 8 };
+    struct decoded d;
+    uint64_t taken, cs;
+    return explain_code_width(in->cpu) == CODE64 && explain_decode(in, st, &d) && d.far &&
+           d.mnemonic == ZYDIS_MNEMONIC_RET && d.opsize < FULL &&
+           word_at(in, 1, d.opsize, &taken) && !names_code(in, taken) &&
+           word_at(in, 1, FULL, &cs) && names_code(in, cs);
+}
+
 void explain_say_iret(const struct explain_input *in, const struct delivery_step *st, FILE *out)
 {
     unsigned size = iret_size(in, st);
