@@ -207,6 +207,9 @@ debugger := \
     debugger/report/explain_fold.c \
     debugger/report/explain_page.c \
     debugger/report/explain_cause.c \
+    debugger/report/explain_page_fault.c \
+    debugger/report/explain_segment.c \
+    debugger/report/explain_lost.c \
     debugger/report/explain_way.c \
     debugger/report/explain_stack.c \
     debugger/report/explain_refusal.c \

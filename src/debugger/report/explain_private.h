@@ -115,7 +115,14 @@ const char *explain_check_refusal(const struct explain_input *in);
 const char *explain_check_cause(const struct explain_input *in, const struct delivery_step *st);
 const char *explain_check_way(const struct explain_input *in, const struct delivery_step *st);
 
-/* The same of a CPU that is still running, as if its next instruction had raised an exception. */
+/* Parts of explain_check_cause(), each about one kind of cause; NULL: it is none of that kind. */
+const char *explain_check_page_fault(const struct explain_input *in,
+                                     const struct delivery_step *st);
+const char *explain_check_segment(const struct explain_input *in, const struct delivery_step *st);
+const char *explain_check_lost(const struct explain_input *in, const struct delivery_step *st);
+
+/* What to check of a CPU that is still running, as if its next instruction had raised an exception.
+ * NULL: it runs where code is, as far as anybody can tell. */
 const char *explain_check_running(const struct explain_input *in, const struct delivery_step *st);
 
 /* Print the first exception of in->chain, at which instruction it was and why; and what is to be

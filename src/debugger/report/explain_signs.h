@@ -1,8 +1,10 @@
 /*
  * debugger/report/explain_signs.h -- signs of mistakes that many people make, as tables.
  *
- * A crash has two sides, and a table for each: explain_cause.c is about the first exception (why
- * did the instruction fail?), explain_way.c about its way to a handler (why was there none?).
+ * A crash has two sides: explain_cause.c is about the first exception (why did the instruction
+ * fail?), explain_way.c about its way to a handler (why was there none?).  Of the first side three
+ * kinds have a file of their own: page faults (explain_page_fault.c), segments
+ * (explain_segment.c) and a CPU that runs where no code is (explain_lost.c).
  * Each row asks the registers, the account of the deliveries and memory whether a sign is there;
  * of each table the first such row is told.  A kernel without an IDT needs both: the page fault
  * that it did not want, and the IDT that would have let it print one.
@@ -59,6 +61,12 @@ static inline bool sign_has_vector_table(const struct explain_input *in)
 static inline bool sign_is_of_real_mode(const struct segment *s)
 {
     return s->base == (uint64_t)s->sel << 4 && s->limit == 0xffff;
+}
+
+/* Was the CPU sent to address 0, or next to it? */
+static inline bool sign_calls_null(const struct explain_input *in, const struct delivery_step *st)
+{
+    return explain_fetch_failed(in, st) && st->cr2 < 0x1000;
 }
 
 static inline gla_t sign_stack_top(const struct explain_input *in)
