@@ -22,7 +22,8 @@ FUZZ_CC      ?= clang
 # A null pointer's use is found by address, too; a word that is not aligned, by make check-san.
 FUZZ_SAN     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
                 -fno-sanitize=null,alignment -fsanitize-address-use-after-return=never
-FUZZ_CFLAGS  = $(ALL_CFLAGS) -DVITRINE_SMALL
+# A sanitizer's report needs functions and lines, no types: they took a quarter of the build.
+FUZZ_CFLAGS  = $(ALL_CFLAGS) -gline-tables-only -DVITRINE_SMALL
 FUZZ_BINS    := $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 # Rooms that no target enters: they would be built for nothing, twice.
 FUZZ_NEVER   := $(foreach d,cmd debugger/tui lab exercise,$(BUILD)/obj/$d/%)
@@ -49,7 +50,8 @@ $(BUILD)/fuzz/libvitrine.a: $(FUZZ_OBJECTS)
 	ar rcs $@ $^
 
 # Two targets watch their own rooms only: the code of all others is built without sanitizers and
-# without coverage, for it has targets of its own.
+# without coverage, for it has targets of its own.  That is worth its build where many inputs run;
+# FUZZ_ONE_LIBRARY=1 (tests/fuzz-short) lets them watch all.
 ROOMS_gdb        := debugger/gdb debugger/vmm debugger/link
 ROOMS_trace_file := debugger/trace debugger/report
 in_rooms = $(filter $(ROOMS_$1:%=$(BUILD)/fuzz/obj/%/%),$(FUZZ_OBJECTS))
@@ -76,7 +78,7 @@ $(BUILD)/fuzz/lib$1.a: $(call in_rooms,$1) $(call beside,$1)
 $(BUILD)/fuzz/fuzz_$1: $(BUILD)/fuzz/lib$1.a
 $(BUILD)/fuzz/fuzz_$1: FUZZ_LIB = $(BUILD)/fuzz/lib$1.a
 endef
-$(foreach t,gdb trace_file,$(eval $(call watches_its_rooms,$t)))
+$(if $(FUZZ_ONE_LIBRARY),,$(foreach t,gdb trace_file,$(eval $(call watches_its_rooms,$t))))
 
 # Both ends of debugger/link/link.h in one process: tests/fuzz/one_process.h
 ONE_PROCESS := sendmsg recvmsg recv poll nanosleep fork kill _exit vm_new host_ready_soon host_say \
