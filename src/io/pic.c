@@ -48,7 +48,7 @@
 #define OCW3_RR     BIT(1)
 #define OCW3_RIS    BIT(0)
 
-#define CASCADE     2       /* the first chip's line with the second behind it */
+#define CASCADE     PIC_CASCADE
 #define SPURIOUS    7
 #define NONE        8       /* no line; also one past the lowest rank */
 

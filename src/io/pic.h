@@ -44,6 +44,9 @@
 
 struct pic;
 
+/* The first chip's line with the second behind it. */
+#define PIC_CASCADE 2
+
 /* Its slot's first pin is INT, the output to the CPU.  Reset is what a BIOS leaves: vectors 08 and
  * 70, masks b8 and 8e. */
 extern const struct device_ops pic_ops;

@@ -10,8 +10,6 @@
  */
 #include "vm/interrupts.h"
 
-#include <string.h>
-
 #include "base/vclock.h"
 #include "base/x86.h"
 #include "io/pic.h"
@@ -61,30 +59,24 @@ void offer_interrupt(struct vm *vm, struct vcpu *v)
         inject(vm, v);
 }
 
-/* The PIC's lines in service, a bit for each, from the description of its state that every device
- * gives; 0 if this one does not tell. */
-static unsigned in_service(const struct pic *pic)
+/* What must be added if the second 8259A is waiting behind a mask of the first one. */
+static const char *cascade(struct vm *vm)
 {
-    static const char *const names[] = { "ISR.1", "ISR.2" };
-    unsigned busy = 0;
-    for (size_t i = 0; i < pic_ops.n_fields; i++)
-        for (unsigned chip = 0; chip < NELEM(names); chip++)
-            if (strcmp(pic_ops.fields[i].name, names[chip]) == 0)
-                busy |= (unsigned)field_get(&pic_ops.fields[i], pic, 0) << 8 * chip;
-    return busy;
+    return pc_cascade_is_masked(vm->pc)
+               ? "; IRQ 8 to 15 are behind line 2, which bit 2 of port 0x21 masks" : "";
 }
 
 /* No line of the PIC can interrupt any more.  What is in service holds back itself and what ranks
  * below; the timer, IRQ 0, ranks above all and so holds back everything. */
-static void stop_deaf(struct vm *vm, const struct pic *pic)
+static void stop_deaf(struct vm *vm)
 {
-    unsigned busy = in_service(pic);
+    unsigned busy = pc_pic_lines(vm->pc, "ISR");
     if (busy)
         vm_stop(vm, VM_HALTED, "IRQ %d is in service at the 8259A, which has got no EOI for it",
                 __builtin_ctz(busy));
     else
         vm_stop(vm, VM_HALTED, "the 8259A lets no interrupt through (all are masked, or it was "
-                               "never set up)");
+                               "never set up%s)", cascade(vm));
 }
 
 /* Can anything end this HLT?  An interrupt does, if RFLAGS.IF is set; NMI, INIT and SMI would,
@@ -96,7 +88,7 @@ static bool can_wake(struct vm *vm, struct vcpu *v)
     if (v->ops->get_state(v, ST_GPRS, &s) || !(s.rflags & FLAG_IF))
         vm_stop(vm, VM_HALTED, "HLT with interrupts off");
     else if (!pic_pending(pic) && pic_is_deaf(pic))
-        stop_deaf(vm, pic);
+        stop_deaf(vm);
     return vm->stop == VM_RUNNING;
 }
 
@@ -109,12 +101,13 @@ static bool sleeps(const struct vm *vm)
  * before. */
 static void stop_asleep(struct vm *vm)
 {
-    struct pc_unserved u;
-    if (pc_unserved(vm->pc, &u))
+    unsigned line;
+    if (pc_unserved(vm->pc, &line))
         vm_stop(vm, VM_HALTED, "IRQ %u has come, but its line is still up, so it cannot come "
-                               "again: its handler must %s", u.line, u.how);
+                               "again: its handler must %s", line, pc_service(line));
     else
-        vm_stop(vm, VM_HALTED, "no timer runs that would be heard, and no input can come");
+        vm_stop(vm, VM_HALTED, "no timer runs that would be heard, and no input can come%s",
+                cascade(vm));
 }
 
 /* To the next timer, or until input comes: the caller of vm_run() waits, or says at once that

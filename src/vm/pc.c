@@ -14,6 +14,7 @@
 #include "vm/pc.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/vclock.h"
 #include "io/bus.h"
@@ -307,48 +308,87 @@ uint8_t pc_ack_irq(struct pc *pc, uint64_t *cause)
 }
 
 /* The mask registers are read like a guest's IN from 21h and A1h. */
-unsigned pc_open_lines(struct pc *pc)
+static unsigned unmasked(struct pc *pc)
 {
     const struct bus_access imr1 = { .off = 1, .size = 1 }, imr2 = { .off = 3, .size = 1 };
     const struct pic *pic = pc_pic(pc);
     return ~(unsigned)(pic_ops.peek(pic, imr1) | pic_ops.peek(pic, imr2) << 8) & 0xffff;
 }
 
-/* The timer may go on ticking for ever behind a mask: it wakes nobody. */
-uint64_t pc_next_wake_ns(struct pc *pc)
+unsigned pc_open_lines(struct pc *pc)
 {
-    unsigned open = pc_open_lines(pc);
+    unsigned lines = unmasked(pc);
+    return lines & BIT(PIC_CASCADE) ? lines : lines & 0xff;
+}
+
+/* The description says "ISR.1" and "ISR.2". */
+unsigned pc_pic_lines(struct pc *pc, const char *name)
+{
+    size_t len = strlen(name);
+    unsigned lines = 0;
+    for (size_t i = 0; i < pic_ops.n_fields; i++) {
+        const struct field *f = &pic_ops.fields[i];
+        if (strncmp(f->name, name, len) == 0 && f->name[len] == '.')
+            lines |= (unsigned)field_get(f, pc_pic(pc), 0) << 8 * (f->name[len + 1] == '2');
+    }
+    return lines;
+}
+
+/* When the next timer runs that can raise one of these lines. */
+static uint64_t next_on(struct pc *pc, unsigned lines)
+{
     uint64_t next = VCLOCK_NEVER;
     for (size_t i = 0; i < N_DEVICES; i++)
         for (size_t pin = 0; pin < SLOT_PINS; pin++) {
-            uint64_t at = devices[i].irq[pin] && open & BIT(devices[i].irq[pin] - 1u)
+            uint64_t at = devices[i].irq[pin] && lines & BIT(devices[i].irq[pin] - 1u)
                         ? vclock_next_of(pc->vm->clock, pc->dev[i]) : VCLOCK_NEVER;
             next = at < next ? at : next;
         }
     return next;
 }
 
-/* What lowers a line of this device; NULL: it falls by itself. */
-static const char *service_of(const struct device_ops *ops)
+/* The timer may go on ticking for ever behind a mask: it wakes nobody. */
+uint64_t pc_next_wake_ns(struct pc *pc)
 {
-    for (size_t i = 0; i < NELEM(services); i++)
-        if (services[i].ops == ops)
+    return next_on(pc, pc_open_lines(pc));
+}
+
+bool pc_cascade_is_masked(struct pc *pc)
+{
+    unsigned behind = unmasked(pc) & ~pc_open_lines(pc);
+    for (unsigned line = 8; line < 16; line++)
+        if (behind & BIT(line) && irq_nets_level(pc->nets, line))
+            return true;
+    return next_on(pc, behind) != VCLOCK_NEVER;
+}
+
+/* The device whose pin leads to a line; NULL: none does. */
+static const struct pc_device *on_line(unsigned line)
+{
+    for (size_t i = 0; i < N_DEVICES; i++)
+        for (size_t pin = 0; pin < SLOT_PINS; pin++)
+            if (devices[i].irq[pin] == IRQ(line))
+                return &devices[i];
+    return NULL;
+}
+
+const char *pc_service(unsigned line)
+{
+    const struct pc_device *d = on_line(line);
+    for (size_t i = 0; d && i < NELEM(services); i++)
+        if (services[i].ops == d->ops)
             return services[i].what;
     return NULL;
 }
 
 /* A line that is up while the PIC asks for nothing: its edge was taken, and no other comes before
  * it falls. */
-bool pc_unserved(struct pc *pc, struct pc_unserved *u)
+bool pc_unserved(struct pc *pc, unsigned *line)
 {
     unsigned open = pic_pending(pc_pic(pc)) ? 0 : pc_open_lines(pc);
-    for (size_t i = 0; i < N_DEVICES; i++)
-        for (size_t pin = 0; pin < SLOT_PINS && devices[i].irq[pin]; pin++) {
-            unsigned line = devices[i].irq[pin] - 1u;
-            *u = (struct pc_unserved){ line, service_of(devices[i].ops) };
-            if (u->how && open & BIT(line) && irq_nets_level(pc->nets, line))
-                return true;
-        }
+    for (*line = 0; *line < 16; ++*line)
+        if (open & BIT(*line) && pc_service(*line) && irq_nets_level(pc->nets, *line))
+            return true;
     return false;
 }
 

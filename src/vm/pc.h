@@ -35,18 +35,29 @@ struct i8042 *pc_keyboard(struct pc *pc);
  * vector; *cause is the trace event that the interrupt comes from (0: none, or not traced). */
 uint8_t pc_ack_irq(struct pc *pc, uint64_t *cause);
 
-/* The lines that the 8259As' masks let through, bit n for line n. */
+/* The lines that the 8259As' masks let through, bit n for line n.  Lines 8 to 15 come through line
+ * 2 of the first chip, and are open only if that is. */
 unsigned pc_open_lines(struct pc *pc);
+
+/* The lines for which a register of the 8259As has a bit set: "ISR" (in service), "EDGE" (it has
+ * risen and was not yet taken).  0 if the PIC's description of its state has no such register. */
+unsigned pc_pic_lines(struct pc *pc, const char *name);
+
+/* Will a device interrupt at an open line of the second 8259A, and line 2 of the first one, which
+ * is masked, keep that back? */
+bool pc_cascade_is_masked(struct pc *pc);
 
 /* When the next timer runs that could interrupt the CPU, as the 8259A's masks are now; or
  * VCLOCK_NEVER. */
 uint64_t pc_next_wake_ns(struct pc *pc);
 
 /* Is a line up that is not masked, and yet gives no interrupt?  Its device has interrupted and was
- * not asked why, so the line never falls and there is no further edge.  Then *u says which,
- * and what its handler must do. */
-struct pc_unserved { unsigned line; const char *how; };
-bool pc_unserved(struct pc *pc, struct pc_unserved *u);
+ * not asked why, so the line never falls and there is no further edge.  Then *line says which. */
+bool pc_unserved(struct pc *pc, unsigned *line);
+
+/* What the handler of a line must do for the line to fall: "read the byte at port 0x60".  NULL: it
+ * falls by itself. */
+const char *pc_service(unsigned line);
 
 /* Every part by name, for `info`, snapshots and the debugger: the devices, and the interrupt
  * nets.  At most n are put into out; returns how many were.  pc may be NULL: then dev is. */

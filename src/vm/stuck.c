@@ -1,7 +1,7 @@
 /*
  * vm/stuck.c -- what repeats itself, and since when.
  *
- * Three things are watched, each in its own way:
+ * Four things are watched, each in its own way:
  *
  *   exits        up to STUCK_EXITS different ones are remembered, with the value that was read or
  *                written.  An exit that is not among them is news, and takes the oldest one's row.
@@ -9,6 +9,9 @@
  *                makes ever new exits gets somewhere; so does one that halts.
  *   registers    about every millisecond, with the stack's top.  A loop that waits for a flag in
  *                memory has as many states as instructions; one that counts has ever new ones.
+ *   interrupts   at each look: have many come since the last one, or is the next one waiting while
+ *                the CPU keeps them off?  A handler that is slower than its timer leaves nothing
+ *                for the rest.
  *   exceptions   the engine counts how often the same one was delivered (cpu/vcpu.h).
  *
  * Timer interrupts in between do not hide any of this: their EOI is the same each time.
@@ -31,6 +34,7 @@
 #define LOOPING_NS  SECOND              /* a loop shows itself sooner                      */
 #define LOOK_NS     (SECOND / 1000)
 #define READS_PER_S 1000u               /* fewer are only a look now and then              */
+#define IRQS        20u                 /* so many between two looks leave little for the rest */
 #define EXCEPTIONS  100u                /* so many of the same in a second are no accident */
 
 /* Some things take the host long and the guest no time: reading device memory, or an exception,
@@ -169,6 +173,51 @@ static void note_sample(struct vm *vm, const struct cpu_state *c, uint64_t now)
     s->new_sample_ns = now;
 }
 
+/* ---- interrupts ---- */
+
+/* Does an open line ask, be it that what is in service keeps it waiting? */
+static bool is_asked(struct pc *pc)
+{
+    return pc_pic_lines(pc, "EDGE") & pc_open_lines(pc);
+}
+
+static void note_irqs(struct vm *vm, const struct cpu_state *c, uint64_t now)
+{
+    struct stuck_irqs *q = &vm->stuck.irqs;
+    uint64_t came = vm->n_irqs - q->at_look;
+    bool next_waits = !(c->rflags & FLAG_IF) && is_asked(vm->pc);
+    if (came < IRQS && !next_waits)
+        *q = (struct stuck_irqs){ .since_ns = now, .before = vm->n_irqs };
+    q->at_look = vm->n_irqs;
+}
+
+/* How long interrupts have come so fast, while nothing else was new. */
+static uint64_t flooded_ns(const struct stuck *s, uint64_t now)
+{
+    return now - (s->irqs.since_ns > s->new_exit_ns ? s->irqs.since_ns : s->new_exit_ns);
+}
+
+/* Two digits say enough: 590000 a second. */
+static uint64_t rounded(uint64_t n)
+{
+    uint64_t unit = 1;
+    while (n / unit >= 100)
+        unit *= 10;
+    return n / unit * unit;
+}
+
+static void report_irqs(struct vm *vm, uint64_t now, struct stuck_report *r)
+{
+    const struct stuck_irqs *q = &vm->stuck.irqs;
+    struct vcpu *v = boot_cpu(vm);
+    struct cpu_state c;
+    uint64_t us = (now - q->since_ns) / 1000;
+    *r = (struct stuck_report){ .how = STUCK_IRQS, .ns = flooded_ns(&vm->stuck, now) };
+    r->where = rounded((vm->n_irqs - q->before) * 1000000 / (us ? us : 1));
+    if (v->ops->get_state(v, ST_GPRS | ST_SEGS | ST_CRS, &c) == 0)
+        r->at = state_pc(&c);
+}
+
 /* ---- the judgement ---- */
 
 /* Which device is read most, if any is polled, for ns now: its row. */
@@ -188,7 +237,7 @@ static void report_loop(struct vm *vm, struct stuck_report *r)
     const struct stuck *s = &vm->stuck;
     struct vcpu *v = boot_cpu(vm);
     const struct pic *pic = pc_pic(vm->pc);
-    struct pc_unserved unserved;
+    unsigned unserved;
     struct cpu_state c;
     r->at = UINT64_MAX;
     r->where = 0;
@@ -200,6 +249,8 @@ static void report_loop(struct vm *vm, struct stuck_report *r)
            : !pic_pending(pic) && pic_is_deaf(pic)                      ? STUCK_LOOP_MASKED
            : pc_unserved(vm->pc, &unserved)                             ? STUCK_LOOP_UNSERVED
                                                                         : STUCK_LOOP;
+    if (r->how == STUCK_LOOP_UNSERVED)
+        r->where = unserved;
 }
 
 /* Does an exception come back again and again, and did it a moment ago? */
@@ -223,6 +274,8 @@ static bool judge(struct vm *vm, struct stuck_report *r, unsigned haste)
                                     read->what & ADDRESS, read->at, silent };
     } else if (repeats(e, now, haste)) {
         *r = (struct stuck_report){ STUCK_EXCEPTION, e->vector, e->at, now - e->first_ns };
+    } else if (vm->n_irqs - s->irqs.before >= IRQS && flooded_ns(s, now) >= LOOPING_NS / haste) {
+        report_irqs(vm, now, r);
     } else if (!read && s->sample[0].hash && now - s->new_sample_ns >= LOOPING_NS / haste) {
         r->ns = now - s->new_sample_ns;
         report_loop(vm, r);
@@ -265,8 +318,10 @@ void stuck_look(struct vm *vm)
         return;
     s->next_look_ns = now + LOOK_NS;
     heed_news(s);
-    if (v->ops->get_state(v, ST_GPRS | ST_SEGS | ST_CRS, &c) == 0)
+    if (v->ops->get_state(v, ST_GPRS | ST_SEGS | ST_CRS, &c) == 0) {
         note_sample(vm, &c, now);
+        note_irqs(vm, &c, now);
+    }
     if (!stuck_now(vm, &r))
         s->told_ns = 0;
     else if (!s->told_ns || r.ns / 2 >= s->told_ns) {

@@ -28,9 +28,11 @@ struct vmexit;
                                                     "with interrupts on")                        \
     X(LOOP_MASKED, "the loop's last instruction",   "the same, and the PIC lets no interrupt "   \
                                                     "through")                                   \
-    X(LOOP_UNSERVED, "the loop's last instruction", "the same, and the line of a device is "     \
+    X(LOOP_UNSERVED, "the interrupt line",          "the same, and the line of a device is "     \
                                                     "still up since its interrupt came")         \
     X(LOOP_CLI,   "the loop's last instruction",    "the same, with interrupts off")             \
+    X(IRQS,       "how many come in a second",      "so many interrupts come that little else "  \
+                                                    "gets done")                                 \
     X(EXCEPTION,  "the vector",                     "an exception comes back to the same "       \
                                                     "instruction")
 
@@ -51,6 +53,10 @@ struct stuck_exit { uint64_t what, value, at, times; };      /* times 0: the row
 /* The CPU's registers at some moment, as a hash (0: the row is free), and where it was. */
 struct stuck_sample { uint64_t hash, at; };
 
+/* Interrupts that come so fast that the CPU does little else: since when, and how many the machine
+ * had seen by then and by the last look. */
+struct stuck_irqs { uint64_t since_ns, before, at_look; };
+
 #define STUCK_EXITS   8
 #define STUCK_SAMPLES 64
 
@@ -61,6 +67,7 @@ struct stuck {
     uint64_t            new_exit_ns;            /* when an exit came that was not among them    */
     struct stuck_sample sample[STUCK_SAMPLES];
     uint64_t            new_sample_ns;          /* when registers were seen that are not there  */
+    struct stuck_irqs   irqs;
     uint64_t            next_look_ns;
     uint64_t            told_ns;                /* how long it had lasted when it was last told */
 };

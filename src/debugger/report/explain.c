@@ -311,8 +311,9 @@ static void explain_halt(const struct explain_input *in, FILE *out)
     else
         fputs(" with interrupts on, but none can come, and no input is left.\n"
               "  What to check: a timer must run (the PIT: ports 0x43 and 0x40), its line must be "
-              "unmasked at the PIC (IRQ 0: bit 0 of port 0x21), and each handler of an IRQ must "
-              "send an EOI (OUT 0x20 to port 0x20; from IRQ 8 on to port 0xa0 too).\n",
+              "unmasked at the PIC (IRQ 0: bit 0 of port 0x21; for IRQ 8 to 15 bit 2 of it, "
+              "too), and each handler of an IRQ must send an EOI (OUT 0x20 to port 0x20; from "
+              "IRQ 8 on to port 0xa0 too).\n",
               out);
     explain_say_lost_frame(in, out);
 }

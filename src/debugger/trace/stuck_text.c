@@ -48,10 +48,6 @@ static void say_loop(const struct stuck_report *r, char *buf, size_t n)
         [STUCK_LOOP] = "interrupts are on, but none has changed what it looks at",
         [STUCK_LOOP_MASKED] = "interrupts are on, but the PIC lets none through (masked, or one "
                               "without its EOI)",
-        [STUCK_LOOP_UNSERVED] = "interrupts are on, but a device's line is still up since its "
-                                "interrupt came, so it cannot come again: the handler must read "
-                                "the keyboard's byte (port 0x60), the UART's (0x3f8) or the RTC's "
-                                "register C",
         [STUCK_LOOP_CLI] = "interrupts are off (IF=0), so nothing changes what it looks at",
     };
     char to[32] = "", time[32];
@@ -59,6 +55,17 @@ static void say_loop(const struct stuck_report *r, char *buf, size_t n)
         snprintf(to, sizeof to, " to %#" PRIx64, r->where);
     snprintf(buf, n, "loops at %#" PRIx64 "%s since %s: %s", r->at, to,
              say_time(r->ns, time, sizeof time), ends[r->how]);
+}
+
+/* A loop that could end if a certain interrupt came. */
+static void say_unserved(const struct stuck_report *r, char *buf, size_t n)
+{
+    char time[32];
+    const char *service = r->where < 16 ? pc_service((unsigned)r->where) : NULL;
+    snprintf(buf, n, "loops at %#" PRIx64 " since %s: interrupts are on, but the line of IRQ "
+             "%" PRIu64 " is still up since it came, so it cannot come again: its handler must %s",
+             r->at, say_time(r->ns, time, sizeof time), r->where,
+             service ? service : "serve its device");
 }
 
 char *stuck_text(const struct stuck_report *r, char *buf, size_t n)
@@ -75,8 +82,16 @@ char *stuck_text(const struct stuck_report *r, char *buf, size_t n)
         say_place(r->where, false, place, sizeof place);
         snprintf(buf, n, "reads memory at %#" PRIx64 " since %s: %s", r->where, s, place);
         break;
-    case STUCK_LOOP: case STUCK_LOOP_MASKED: case STUCK_LOOP_UNSERVED: case STUCK_LOOP_CLI:
+    case STUCK_LOOP: case STUCK_LOOP_MASKED: case STUCK_LOOP_CLI:
         say_loop(r, buf, n);
+        break;
+    case STUCK_LOOP_UNSERVED:
+        say_unserved(r, buf, n);
+        break;
+    case STUCK_IRQS:
+        snprintf(buf, n, "is interrupted %" PRIu64 " times a second since %s, so that little else "
+                 "gets done: is the timer's count right (the PIT's rate is 1193182 divided by it), "
+                 "and the handler faster than its timer?", r->where, s);
         break;
     case STUCK_EXCEPTION:
         snprintf(buf, n, "raises %s (vector %" PRIu64 ") again and again since %s: the handler "
