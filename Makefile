@@ -127,6 +127,10 @@ io := \
     io/vga_text.c \
     io/keyboard.c \
     io/known_places.c \
+    io/disk.c \
+    io/ata_identify.c \
+    io/ata_command.c \
+    io/ata.c \
     io/i8042.c \
     io/sysport.c \
     io/debug_exit.c \
@@ -412,6 +416,7 @@ UNIT_TESTS := \
     test_irq_net \
     test_dma \
     test_debug_exit \
+    test_ata \
     test_pc \
     test_device \
     test_rtc \
@@ -531,7 +536,7 @@ SUITES_AT_A_TIME = $(shell expr $(JOBS) + 1)
 TINY     := $(SAN)$(HARD)
 WIDE     := tests/gdb tests/tui tests/matrix tests/trace tests/report tests/gdbpair tests/kvm-debug \
     tests/reverse "tests/lockstep soft/nested kvm" tests/debug tests/signals tests/robot/run \
-    tests/lockstep tests/exit-on tests/stories tests/crash tests/boot tests/places tests/mistakes tests/silence tests/deterministic tests/self tests/usage tests/lab/told tests/lab/handouts tests/exercise/run tests/slides $(UNIT_BINS)
+    tests/lockstep tests/exit-on tests/stories tests/crash tests/boot tests/disk tests/places tests/mistakes tests/silence tests/deterministic tests/self tests/usage tests/lab/told tests/lab/handouts tests/exercise/run tests/slides $(UNIT_BINS)
 SHORT    := tests/lab/run $(if $(TINY),,tests/fuzz-short "tests/kvm-sim/run --short" "tests/memtest --short" "tests/linux --short") tests/static \
     "$(JUDGE) --cases $(if $(TINY),20000,100000)" "$(JUDGE) --silicon --vendor amd --cases 10000"
 LONG     := tests/lab/run "tests/static --long" $(if $(TINY),,tests/memtest tests/kvm-sim/run tests/linux tests/fuzz-short tests/kernel-session) \

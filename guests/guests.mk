@@ -15,7 +15,7 @@
 # wrapped as ELF32, for Multiboot loaders take nothing else.
 
 guests_real := realmode protmode
-guests32 := hlt hello longmode paging echo timer hypercall epttrap sensitive v86 taskswitch sysenter
+guests32 := ata hlt hello longmode paging echo timer hypercall epttrap sensitive v86 taskswitch sysenter
 guests64 := syscall
 guests_both := sse smc faults selfstep preempt strict alignment string ptchurn \
     intmix memcpy pfstorm softint cr3loads

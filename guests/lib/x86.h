@@ -33,6 +33,13 @@ static inline uint8_t inb(uint16_t port)
     return v;
 }
 
+static inline uint16_t inw(uint16_t port)
+{
+    uint16_t v;
+    __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port) : "memory");
+    return v;
+}
+
 /* ---- control registers ---- */
 #define CR_ACCESSORS(n)                                                     \
     static inline ulong cr##n##_read(void)                                  \

@@ -64,7 +64,7 @@ void host_shared_free(void *hva, uint64_t bytes, int fd)
 
 /* pread() of a hole gives zeros and leaves it a hole; reading through the mapping would
  * allocate it. */
-int host_shared_read(int fd, uint64_t off, void *buf, uint64_t bytes)
+int host_read_at(int fd, uint64_t off, void *buf, uint64_t bytes)
 {
     char *to = buf;
 

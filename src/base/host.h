@@ -19,9 +19,10 @@ void *host_shared_alloc(const char *name, uint64_t bytes, int *fd);
 void *host_shared_file(int fd, uint64_t bytes);
 void  host_shared_free(void *hva, uint64_t bytes, int fd);
 
-/* Copy out of the memfd without touching any mapping of it, so that no page is
- * populated by looking.  0 or -errno. */
-int   host_shared_read(int fd, uint64_t off, void *buf, uint64_t bytes);
+/* Copy bytes out of a file that is open, from offset `off`; the place of its next read() stays.  Of
+ * a memfd no mapping is touched, so no page is populated by looking.  0; -EIO if the file ends
+ * before; or -errno. */
+int   host_read_at(int fd, uint64_t off, void *buf, uint64_t bytes);
 
 /* A regular file's contents, at most `max` bytes, in memory to be freed by
  * free().  0; or -errno, *bytes NULL and one sentence in why. */

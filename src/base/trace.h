@@ -69,7 +69,11 @@ enum layer { LAYER_BASE, LAYER_MEM, LAYER_CPU, LAYER_IO, LAYER_VM, N_LAYERS };
     X(STUCK,        VM,   "how",      "where",      "since_ns", "the guest does the same again "  \
                                                                "and again")                        \
     X(INVARIANT,    MEM,  "broken",   "at",         "found",   "in a lab: the student's part "    \
-                                                               "breaks its contract")
+                                                               "breaks its contract")              \
+    X(DISK_READ,    IO,   "drive",    "lba",        "sectors", "the guest told a drive to read")   \
+    X(DISK_WRITE,   IO,   "drive",    "lba",        "sectors", "the guest told a drive to write")  \
+    X(DISK_HOST,    IO,   "offset",   "bytes",      "backing", "what the host did for it: where "  \
+                                                               "in the image, or in memory")
 
 enum trace_kind {
 #define X(kind, layer, a0, a1, a2, about) TRACE_##kind,

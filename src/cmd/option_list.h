@@ -40,6 +40,8 @@
       "flat[@ADDR][:16|32|64]")                                                                  \
     X(BIOS,        "bios",         "FILE",     ANY,                                              \
       "a BIOS image in the place of ours; GUEST is a disk image then, or nothing")               \
+    X(DISK,        "disk",         "FILE",     RUN | COMPARE,                                    \
+      "a disk image: hda, the next hdb, ...; writes stay in memory; FILE,ro: none are taken")    \
     /* what is logged and counted */                                                             \
     X(TRACE,       "trace",        "FILE",     LIVE | REPLAY,                                    \
       "log every event to FILE; `-` prints them as they happen")                                 \

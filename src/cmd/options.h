@@ -30,6 +30,7 @@ struct debug_command { bool is_file; const char *text; };
 struct run_options {
     struct vm_config   machine;         /* engine, mmu, sizes, limits */
     struct load_request guest;
+    unsigned    n_disks;                /* --disk: of machine.disk[] so many are filled in  */
 
     /* Files to read and write. */
     const char *trace_path;             /* NULL: none; "-": text on stdout */

@@ -83,7 +83,12 @@
       "serial port")                                                                           \
     X(ROM_WRITE,         "address", "value",   "a write to ROM, which is lost",                \
       "write(s) to ROM lost (a BIOS made for other machines opens RAM behind its ROM by a PCI " \
-      "bridge, which is not here)")
+      "bridge, which is not here)")                                                            \
+    X(ATA_BUSY,          "register", "value",  "a write to a drive that is busy, or has data",  \
+      "write(s) to a disk drive that took no notice: wait until BSY and DRQ (bits 7 and 3 of "  \
+      "port 0x1f7) are 0")                                                                     \
+    X(ATA_NO_DATA,       "write",   "value",   "a word passed that the drive did not ask for",  \
+      "word(s) passed through port 0x1f0 without DRQ (bit 3 of port 0x1f7): they went nowhere")
 
 enum oddity {
 #define X(name, a, b, about, counted) ODDITY_##name,

@@ -15,11 +15,13 @@
 #include "io/oddity.h"
 
 struct bus;
+struct disk;
 struct irq_nets;
 struct trace;
 struct vclock;
 
 #define SLOT_PINS 2
+#define SLOT_DISKS 2
 
 struct slot {
     struct vclock *clock;
@@ -39,6 +41,9 @@ struct slot {
     /* the other end of cables: the host's terminal, and the CPU's pin for address line 20 */
     struct char_sink serial, debugcon;
     struct irq_line  a20;
+
+    /* for a disk controller: what its drives are made of; NULL: no such drive */
+    struct disk *disk[SLOT_DISKS];
 
     /* what a device may ask of the machine; see struct port_hook */
     struct {

@@ -247,7 +247,7 @@ uint64_t gmem_hash(const struct gmem *m)
     for (size_t i = 0; i < m->n_regions; i++) {
         const struct gmem_region *r = &m->region[i];
         for (uint64_t off = 0; r->kind == GMEM_RAM && off < r->size; off += PAGE_SIZE) {
-            int err = host_shared_read(r->memfd, r->memfd_off + off, page, PAGE_SIZE);
+            int err = host_read_at(r->memfd, r->memfd_off + off, page, PAGE_SIZE);
             bug_if(err, "cannot read back guest memory \"%s\": %s", r->name, strerror(-err));
             h = fnv_page(h, page, prime_4096);
         }

@@ -292,7 +292,7 @@ static enum verdict on_io(struct vm *vm, struct vcpu *v, struct vmexit *x)
         listening_note_out(vm, x->io.port);
     else if (listening_note_in(vm, x->io.port, (uint8_t)x->io.value) && vm->cfg.room)
         vm->cfg.room(vm->cfg.hook_arg);
-    if (vm->cfg.strict && (!claimed || pc_lacks(x->io.port)))
+    if (vm->cfg.strict && (!claimed || pc_lacks(vm->pc, x->io.port)))
         return refuse(vm, x, x->io.in ? "IN from port" : "OUT to port", x->io.port);
     return RETIRE;
 }

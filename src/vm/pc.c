@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/vclock.h"
+#include "io/ata.h"
 #include "io/bus.h"
 #include "io/debug_exit.h"
 #include "io/i8042.h"
@@ -43,6 +44,8 @@ struct port_range {
 };
 
 #define IRQ(line) ((line) + 1)          /* so that 0 is "no pin" */
+#define HAS_DISKS(first) ((first) + 1)  /* disk `first` of the machine, and the next */
+
 
 /* A character's time with --uart fast: none that a guest could notice, but still an interrupt
  * after each. */
@@ -55,42 +58,51 @@ static const struct pc_device {
     uint8_t     irq[SLOT_PINS];
     const char *about;
     struct port_range port[MAX_PORTS];
+    uint8_t     disks;                  /* HAS_DISKS: only there if one of them is */
 } devices[] = {
     { "PIC", &pic_ops, { 0 }, "interrupt controllers",
-      { { 0x020, 2, 0, "first 8259A" },
-        { 0x0a0, 2, 2, "second 8259A" },
-        { 0x4d0, 2, 4, "8259A edge/level control" } } },
+      .port = { { 0x020, 2, 0, "first 8259A" },
+                { 0x0a0, 2, 2, "second 8259A" },
+                { 0x4d0, 2, 4, "8259A edge/level control" } } },
     { "PIT", &pit_ops, { IRQ(0) }, "interval timer and loudspeaker",
-      { { 0x040, 4, 0, "8254" },
-        { 0x061, 1, 4, "system port B: timer 2 gate, loudspeaker, refresh" } } },
+      .port = { { 0x040, 4, 0, "8254" },
+                { 0x061, 1, 4, "system port B: timer 2 gate, loudspeaker, refresh" } } },
     { "KEYBOARD", &i8042_ops, { IRQ(1), IRQ(12) }, "keyboard controller with a keyboard",
-      { { 0x060, 1, 0, "8042 data" },
-        { 0x064, 1, 4, "8042 command and status" } } },
+      .port = { { 0x060, 1, 0, "8042 data" },
+                { 0x064, 1, 4, "8042 command and status" } } },
     { "COM1", &uart_ops, { IRQ(4) }, "serial line: the user's terminal",
-      { { 0x3f8, 8, 0, "COM1" } } },
+      .port = { { 0x3f8, 8, 0, "COM1" } } },
     { "RTC", &rtc_ops, { IRQ(8) }, "clock and CMOS memory",
-      { { 0x070, 2, 0, "MC146818 index and data" } } },
+      .port = { { 0x070, 2, 0, "MC146818 index and data" } } },
     { "VGA", &vga_ops, { 0 }, "text screen",
-      { { 0x3b0, 12, 0x00, "VGA, monochrome addresses" },
-        { 0x3c0, 32, 0x10, "VGA, colour addresses" } } },
+      .port = { { 0x3b0, 12, 0x00, "VGA, monochrome addresses" },
+                { 0x3c0, 32, 0x10, "VGA, colour addresses" } } },
     { "PORT92", &port92_ops, { 0 },
       "A20 gate (a wire to nowhere: the line is always on) and fast reset",
-      { { 0x092, 1, 0, "system port A: A20, fast reset" } } },
+      .port = { { 0x092, 1, 0, "system port A: A20, fast reset" } } },
     { "MARK", &markport_ops, { 0 }, "MARK: the guest names a phase of its run",
-      { { 0x0e0, 4, 0, "MARK n" } } },
+      .port = { { 0x0e0, 4, 0, "MARK n" } } },
     { "HYPERCALL", &hypercall_ops, { 0 }, "hypercalls where VMCALL does not reach the monitor",
-      { { 0x0e4, 4, 0, "hypercall" } } },
+      .port = { { 0x0e4, 4, 0, "hypercall" } } },
     { "DEBUGCON", &debugcon_ops, { 0 }, "debug console",
-      { { 0x0e9, 1, 0, "debug console, as on Bochs" },
-        { 0x402, 1, 0, "debug console, where SeaBIOS writes under QEMU" } } },
+      .port = { { 0x0e9, 1, 0, "debug console, as on Bochs" },
+                { 0x402, 1, 0, "debug console, where SeaBIOS writes under QEMU" } } },
     { "EXIT", &exitport_ops, { 0 }, "ends the run with a status",
-      { { 0x0f4, 1, 0, "exit status, as QEMU's isa-debug-exit" } } },
+      .port = { { 0x0f4, 1, 0, "exit status, as QEMU's isa-debug-exit" } } },
     { "DEBUG_EXIT", &debug_exit_ops, { 0 }, "ends the run as QEMU's isa-debug-exit does",
-      { { 0x501, 2, 0, "isa-debug-exit: a write of v gives status 2v + 1" } } },
+      .port = { { 0x501, 2, 0, "isa-debug-exit: a write of v gives status 2v + 1" } } },
     { "PM1A", &pm1a_ops, { 0 }, "ACPI power off",
-      { { 0x604, 2, 0, "ACPI PM1a control: power off" } } },
+      .port = { { 0x604, 2, 0, "ACPI PM1a control: power off" } } },
     { "PCI", &pcihost_ops, { 0 }, "PCI configuration, empty, and the reset control register",
-      { { 0xcf8, 8, 0, "PCI configuration; a byte at CF9 resets" } } },
+      .port = { { 0xcf8, 8, 0, "PCI configuration; a byte at CF9 resets" } } },
+    { "ATA0", &ata_ops, { IRQ(14) }, "first ATA channel: hda and hdb of --disk",
+      .port = { { 0x1f0, 8, 0, "first ATA channel" },
+                { 0x3f6, 1, 8, "first ATA channel: device control, alternate status" } },
+      .disks = HAS_DISKS(0) },
+    { "ATA1", &ata_ops, { IRQ(15) }, "second ATA channel: hdc and hdd of --disk",
+      .port = { { 0x170, 8, 0, "second ATA channel" },
+                { 0x376, 1, 8, "second ATA channel: device control, alternate status" } },
+      .disks = HAS_DISKS(2) },
 };
 
 #define N_DEVICES NELEM(devices)
@@ -100,6 +112,7 @@ static const struct service { const struct device_ops *ops; const char *what; } 
     { &i8042_ops, "read the byte at port 0x60" },
     { &uart_ops, "read what came at port 0x3f8, and IIR at port 0x3fa" },
     { &rtc_ops, "read the RTC's register C (12 to port 0x70, then port 0x71)" },
+    { &ata_ops, "read the drive's STATUS at port 0x1f7 (IRQ 15: port 0x177)" },
 };
 
 /* Ports that guests write to and expect nothing.  They read as all ones and are no UNCLAIMED
@@ -116,7 +129,7 @@ static const struct port_range lacking[] = {
     { 0x000, 16, 0, "first 8237 DMA controller: nothing here uses DMA" },
     { 0x081, 15, 0, "DMA page registers" },
     { 0x0c0, 32, 0, "second 8237 DMA controller" },
-    { 0x1f0,  8, 0, "first ATA channel: probed by everybody, not there" },
+    { 0x1f0,  8, 0, "first ATA channel: probed by everybody, there only with --disk" },
     { 0x2e8,  8, 0, "COM4: not there" },
     { 0x2f8,  8, 0, "COM2: not there" },
     { 0x378,  3, 0, "LPT1: not there" },
@@ -183,6 +196,8 @@ static struct slot slot_for(struct pc *pc, const struct pc_device *row)
                  .power_off = { on_power_off, vm }, .hypercall = { vm_hypercall_port, vm } },
         .rtc_start_s = vm->cfg.rtc_start_s,
     };
+    for (size_t i = 0; row->disks && i < SLOT_DISKS; i++)
+        s.disk[i] = vm->disk[row->disks - 1u + i];
     s.dma = dma_to(vm->gmem, slot_oddities(&s));
     for (size_t i = 0; i < SLOT_PINS; i++)
         if (row->irq[i])
@@ -200,10 +215,22 @@ static bool claim_ports(struct pc *pc, const struct port_range *p, const struct 
     }) == 0;
 }
 
+/* A controller without a disk is left out: guests then find the ports as on a machine that never
+ * had one. */
+static bool is_wanted(const struct pc *pc, const struct pc_device *row)
+{
+    bool found = !row->disks;
+    for (size_t i = 0; row->disks && i < SLOT_DISKS; i++)
+        found |= pc->vm->disk[row->disks - 1u + i] != NULL;
+    return found;
+}
+
 /* Make the device of row i and connect it. */
 static bool plug_in(struct pc *pc, size_t i)
 {
     const struct pc_device *row = &devices[i];
+    if (!is_wanted(pc, row))
+        return true;
     struct slot s = slot_for(pc, row);
     pc->dev[i] = row->ops->create(&s);
     if (!pc->dev[i])
@@ -226,7 +253,7 @@ static bool build(struct pc *pc)
         if (!claim_ports(pc, &nobody[i], NULL, NULL))
             return false;
     for (size_t i = 0; i < NELEM(lacking); i++)
-        if (!claim_ports(pc, &lacking[i], NULL, NULL))
+        if (!bus_find(pc->vm->ports, lacking[i].base) && !claim_ports(pc, &lacking[i], NULL, NULL))
             return false;
     return true;
 }
@@ -271,7 +298,8 @@ static void tell_memory(struct pc *pc)
 void pc_reset(struct pc *pc)
 {
     for (size_t i = 0; i < N_DEVICES; i++)
-        devices[i].ops->reset(pc->dev[i]);
+        if (pc->dev[i])
+            devices[i].ops->reset(pc->dev[i]);
     tell_memory(pc);
 }
 
@@ -340,8 +368,9 @@ static uint64_t next_on(struct pc *pc, unsigned lines)
     uint64_t next = VCLOCK_NEVER;
     for (size_t i = 0; i < N_DEVICES; i++)
         for (size_t pin = 0; pin < SLOT_PINS; pin++) {
-            uint64_t at = devices[i].irq[pin] && lines & BIT(devices[i].irq[pin] - 1u)
-                        ? vclock_next_of(pc->vm->clock, pc->dev[i]) : VCLOCK_NEVER;
+            bool is_heard = pc->dev[i] && devices[i].irq[pin] &&
+                            lines & BIT(devices[i].irq[pin] - 1u);
+            uint64_t at = is_heard ? vclock_next_of(pc->vm->clock, pc->dev[i]) : VCLOCK_NEVER;
             next = at < next ? at : next;
         }
     return next;
@@ -392,14 +421,19 @@ bool pc_unserved(struct pc *pc, unsigned *line)
     return false;
 }
 
+/* What every machine has comes first, so that it has the same number in each. */
 size_t pc_parts(const struct pc *pc, struct pc_part *out, size_t n)
 {
-    size_t i;
-    for (i = 0; i < N_DEVICES && i < n; i++)
-        out[i] = (struct pc_part){ devices[i].name, devices[i].ops, pc ? pc->dev[i] : NULL };
-    if (i < n)
-        out[i++] = (struct pc_part){ "IRQ", &irq_nets_ops, pc ? pc->nets : NULL };
-    return i;
+    size_t k = 0;
+    for (size_t i = 0; i < N_DEVICES; i++)
+        if (!devices[i].disks && k < n)
+            out[k++] = (struct pc_part){ devices[i].name, devices[i].ops, pc ? pc->dev[i] : NULL };
+    if (k < n)
+        out[k++] = (struct pc_part){ "IRQ", &irq_nets_ops, pc ? pc->nets : NULL };
+    for (size_t i = 0; pc && i < N_DEVICES; i++)
+        if (devices[i].disks && pc->dev[i] && k < n)
+            out[k++] = (struct pc_part){ devices[i].name, devices[i].ops, pc->dev[i] };
+    return k;
 }
 
 void pc_screen(const struct pc *pc, FILE *out)
@@ -430,10 +464,12 @@ static bool port_entry_at(size_t i, struct port_entry *e)
     return true;
 }
 
+/* As on a machine without disks. */
 static bool find_port(uint16_t port, struct port_entry *e)
 {
     for (size_t i = 0; port_entry_at(i, e); i++)
-        if (port >= e->range->base && port - e->range->base < e->range->len)
+        if (port >= e->range->base && port - e->range->base < e->range->len &&
+            !(e->device && e->device->disks))
             return true;
     return false;
 }
@@ -450,11 +486,12 @@ const struct device_ops *pc_port_device(uint16_t port)
     return find_port(port, &e) && e.device ? e.device->ops : NULL;
 }
 
-bool pc_lacks(uint16_t port)
+bool pc_lacks(const struct pc *pc, uint16_t port)
 {
+    const struct bus_range *r = bus_find(pc->vm->ports, port);
     for (size_t i = 0; i < NELEM(lacking); i++)
         if (port >= lacking[i].base && port - lacking[i].base < lacking[i].len)
-            return true;
+            return !r || !r->ops;
     return false;
 }
 

@@ -60,15 +60,17 @@ bool pc_unserved(struct pc *pc, unsigned *line);
 const char *pc_service(unsigned line);
 
 /* Every part by name, for `info`, snapshots and the debugger: the devices, and the interrupt
- * nets.  At most n are put into out; returns how many were.  pc may be NULL: then dev is. */
+ * nets.  At most n are put into out; returns how many were.  pc may be NULL: then dev is, and
+ * what only some machines have (disk controllers) is not among them. */
 struct pc_part { const char *name; const struct device_ops *ops; void *dev; };
 size_t pc_parts(const struct pc *pc, struct pc_part *out, size_t n);
 
-/* What answers at a port, or why nothing does; NULL if the tables do not list it. */
+/* What answers at a port, or why nothing does; NULL if the tables do not list it.  These two are of
+ * a machine without disks. */
 const char *pc_port_name(uint16_t port);
 
 /* Do other PCs have a device there, and this one has not? */
-bool pc_lacks(uint16_t port);
+bool pc_lacks(const struct pc *pc, uint16_t port);
 
 /* The device that answers at a port; NULL: none. */
 const struct device_ops *pc_port_device(uint16_t port);

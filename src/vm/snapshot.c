@@ -230,7 +230,7 @@ static void pack_memory(struct packer *p, const struct gmem *m)
     for (size_t i = 0; i < gmem_count(m); i++) {
         const struct gmem_region *r = gmem_region(m, i);
         for (uint64_t off = 0; off < r->size && !p->err; off += PAGE_SIZE) {
-            p->err = host_shared_read(r->memfd, r->memfd_off + off, page, PAGE_SIZE);
+            p->err = host_read_at(r->memfd, r->memfd_off + off, page, PAGE_SIZE);
             if (p->err || is_zero(page))
                 continue;
             pack_u64(p, r->base + off);
@@ -422,7 +422,7 @@ static void put_memory(struct vm *vm, const struct contents *c)
         for (uint64_t off = 0; off < r->size; off += PAGE_SIZE) {
             bool given = next < c->n_pages && c->page[next]->gpa == r->base + off;
             const uint8_t *want = given ? c->page[next++]->byte : zero;
-            int err = host_shared_read(r->memfd, r->memfd_off + off, now, PAGE_SIZE);
+            int err = host_read_at(r->memfd, r->memfd_off + off, now, PAGE_SIZE);
             if (err || memcmp(now, want, PAGE_SIZE))
                 gmem_load_rom(vm->gmem, r->base + off, want, PAGE_SIZE);
         }

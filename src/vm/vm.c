@@ -16,6 +16,7 @@
 #include "base/trace.h"
 #include "base/vclock.h"
 #include "io/bus.h"
+#include "io/disk.h"
 #include "io/uart.h"
 #include "mem/dirty.h"
 #include "mem/gmem.h"
@@ -93,6 +94,19 @@ static void on_memory_changed(void *arg, gpa_t gpa, uint64_t len)
             vm->vcpu[i].ops->forget(&vm->vcpu[i], gpa, len);
 }
 
+/* Those that the configuration names. */
+static bool make_disks(struct vm *vm)
+{
+    for (size_t i = 0; i < MAX_DISKS; i++) {
+        if (!vm->cfg.disk[i].sectors)
+            continue;
+        vm->disk[i] = disk_new(&vm->cfg.disk[i], vm->trace);
+        if (!vm->disk[i])
+            return false;
+    }
+    return true;
+}
+
 /* Which tables there are follows from the machine's kind.  Shadow tables are the only ones that
  * the CPU walks then; nested ones are walked behind the guest's own.  An engine on a real
  * processor leaves nested tables to the host's kernel, and there are none here. */
@@ -111,7 +125,7 @@ static bool make_parts(struct vm *vm)
     else if (vm->cfg.engine->walks_tables)
         vm->nested = nested_new(vm->hmem, t);
     if (!vm->clock || !vm->ports || !vm->mmio || !vm->dirty || !(vm->shadow || vm->nested ||
-        !vm->cfg.engine->walks_tables))
+        !vm->cfg.engine->walks_tables) || !make_disks(vm))
         return false;
     vm->pc = pc_new(vm);
     return vm->pc != NULL;
@@ -178,6 +192,8 @@ void vm_free(struct vm *vm)
     for (unsigned i = 0; i < vm->n_vcpus; i++)
         vm->vcpu[i].ops->destroy(&vm->vcpu[i]);
     pc_free(vm->pc);
+    for (size_t i = 0; i < MAX_DISKS; i++)
+        disk_free(vm->disk[i]);
     bus_free(vm->ports);
     bus_free(vm->mmio);
     nested_free(vm->nested);

@@ -14,6 +14,7 @@
 #include "cpu/delivery.h"
 #include "cpu/vcpu.h"
 #include "io/device.h"
+#include "io/disk.h"
 #include "io/oddity.h"
 #include "vm/listening.h"
 #include "vm/load.h"
@@ -61,6 +62,7 @@ struct vm_config {
     uint64_t limit_exits;           /* 0: none                                     */
     int64_t  rtc_start_s;           /* seconds since 1970 at power-on              */
     uint32_t bios_bytes;            /* of ROM: a size that load_rom_fits(); 0: ours */
+    struct disk_image disk[MAX_DISKS];  /* hda to hdd; the descriptors stay the caller's */
     bool     strict, timing, no_reboot;
     bool     magic_break;           /* XCHG BX, BX is a debugger's breakpoint      */
     uint8_t  halt_status;           /* of the process, if the guest halts for good */
@@ -133,6 +135,7 @@ struct vm {
     struct shadow    *shadow;       /* if cfg.mmu == MMU_SHADOW */
     struct dirty     *dirty;
     struct bus       *ports, *mmio;
+    struct disk      *disk[MAX_DISKS];  /* hda to hdd; NULL: none */
     struct vclock    *clock;
     struct pc        *pc;
     struct trace     *trace;

@@ -104,7 +104,7 @@ int link_read_phys(const struct link *l, gpa_t gpa, void *buf, uint64_t n)
             return -EFAULT;
         uint64_t off = gpa - r->base;
         k = r->size - off < n ? r->size - off : n;
-        if (host_shared_read(r->memfd, r->memfd_off + off, buf, k))
+        if (host_read_at(r->memfd, r->memfd_off + off, buf, k))
             return -EFAULT;
     }
     return 0;

@@ -22,6 +22,14 @@
 
 /* ---- the child ---- */
 
+static bool is_of_disk(const struct vm_config *c, int fd)
+{
+    for (size_t i = 0; i < MAX_DISKS; i++)
+        if (c->disk[i].sectors && c->disk[i].fd == fd)
+            return true;
+    return false;
+}
+
 /* The child becomes the VMM. It dies with the debugger (PDEATHSIG), has a session of its
  * own so that Ctrl-C and Ctrl-Z in the terminal reach the debugger alone, and keeps no
  * descriptor open but those it needs: what is open here would be open to a guest that takes
@@ -41,7 +49,7 @@ static _Noreturn void be_vmm(const struct link_options *o, int sock, int words, 
     dup2(null, STDOUT_FILENO);
     dup2(words, STDERR_FILENO);
     for (int fd = 3; fd < 1024; fd++)
-        if (fd != sock && fd != t->memfd)
+        if (fd != sock && fd != t->memfd && !is_of_disk(&o->machine, fd))
             close(fd);
     vmm_serve(o, sock, t, page);
 }

@@ -15,6 +15,7 @@
 #include "cpu/engine.h"
 #include "cpu/state.h"
 #include "debugger/trace/text.h"
+#include "io/disk.h"
 #include "io/oddity.h"
 #include "mem/invariant.h"
 #include "vm/vm.h"
@@ -83,7 +84,13 @@ enum { W_SEQ, W_TIME, W_ICOUNT, W_RIP, W_ARG, W_META = 7 };
     X(at,          HEX,     NO_INDEX, "the address or selector that is wrong")      \
     X(changed,     GPR,     NO_INDEX, "the first register that an instruction changed") \
     X(register,    GPR,     NO_INDEX, "another one")                                \
-    X(to,          MODE,    NO_INDEX, "operating mode after; where RIP goes")
+    X(to,          MODE,    NO_INDEX, "operating mode after; where RIP goes")       \
+    X(drive,       DRIVE,   0,        "a disk: hda to hdd")                         \
+    X(lba,         DEC,     0,        "the first sector of an operation")           \
+    X(sectors,     DEC,     NO_INDEX, "how many")                                   \
+    X(offset,      DEC,     9,        "in the disk's image, in bytes")              \
+    X(bytes,       DEC,     NO_INDEX, "how many were read or written there")        \
+    X(backing,     BACKING, 0,        "what the host did for a sector")
 
 static const struct {
     const char *name;
@@ -330,6 +337,14 @@ static const char *const invariants[N_INVARIANTS] = {
 #undef X
 };
 
+static const char *const drives[MAX_DISKS] = { "hda", "hdb", "hdc", "hdd" };
+
+static const char *const backings[N_DISK_BACKINGS] = {
+#define X(id, name, about) [DISK_##id] = name,
+    DISK_BACKING_LIST(X)
+#undef X
+};
+
 const char *trace_field_word(const struct trace_text *x, enum look look, uint64_t v)
 {
     static const char *const rights[8] = { "---", "r--", "-w-", "rw-", "--x", "r-x", "-wx", "rwx" };
@@ -351,6 +366,8 @@ const char *trace_field_word(const struct trace_text *x, enum look look, uint64_
     case STUCK:   return v < N_STUCK_HOWS ? stuck_infos[v].name : NULL;
     case INVARIANT: return v < N_INVARIANTS ? invariants[v] : NULL;
     case OBSTACLE: return v < N_OBSTACLES ? obstacle_infos[v].name : NULL;
+    case DRIVE:   return v < NELEM(drives) ? drives[v] : NULL;
+    case BACKING: return v < N_DISK_BACKINGS ? backings[v] : NULL;
     case HEX: case DEC: case ADDRESS: case TIME: return NULL;
     }
     return NULL;

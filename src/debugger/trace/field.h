@@ -18,7 +18,7 @@ struct trace_text;
 
 /* How a value is shown, and what words mean one. */
 enum look { HEX, DEC, ADDRESS, TIME, KIND, LAYER, VERDICT, ENGINE, MMU, REASON, RIGHTS, YES_NO,
-            ODDITY, STOPPED, EVENT, MODE, GPR, OBSTACLE, STUCK, INVARIANT };
+            ODDITY, STOPPED, EVENT, MODE, GPR, OBSTACLE, STUCK, INVARIANT, DRIVE, BACKING };
 
 /* A run of bits of one 64-bit word of the event. */
 struct trace_field_source {

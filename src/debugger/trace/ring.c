@@ -119,8 +119,8 @@ struct trace_ring *trace_ring_copy(int fd)
     size_t bytes = (size_t)st.st_size,
            most = (bytes - sizeof(struct trace_ring)) / sizeof(struct trace_event);
     struct trace_ring *copy = malloc(bytes), after;
-    if (copy && host_shared_read(fd, 0, copy, bytes) == 0 && copy->size && copy->size <= most
-        && !(copy->size & (copy->size - 1)) && host_shared_read(fd, 0, &after, sizeof after) == 0) {
+    if (copy && host_read_at(fd, 0, copy, bytes) == 0 && copy->size && copy->size <= most
+        && !(copy->size & (copy->size - 1)) && host_read_at(fd, 0, &after, sizeof after) == 0) {
         /* From here on, `tail` is the last event that may be half overwritten. */
         uint64_t reached = after.head + 1 > after.size ? after.head + 1 - after.size : 0;
         copy->tail = reached < after.tail ? reached : after.tail;

@@ -1,0 +1,190 @@
+/*
+ * io/disk.c -- an image file, and the overlay upon it.
+ *
+ * The overlay is memory as large as the disk, of which the host only gives out the pages that are
+ * written to; behind the sectors stands one bit for each, which says that it is here.
+ *
+ *     | sector 0 | sector 1 | ... | last sector |  padding to a page  | bits |
+ *
+ * So everything in which a disk differs from its image is in pages of memory, as everything that
+ * a guest has done to its RAM is.
+ */
+#include "io/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <linux/fs.h>
+#include <unistd.h>
+
+#include "base/host.h"
+#include "base/trace.h"
+
+struct disk {
+    struct disk_image image;
+    struct trace     *trace;
+    uint8_t          *overlay;          /* NULL: this disk has none */
+    uint64_t          bits_at;          /* offset of the bits       */
+    uint64_t          bytes;            /* of all of it             */
+    int               memfd;
+};
+
+/* ---- the image ---- */
+
+/* How many bytes are in it: of a block device the kernel knows, and stat() does not.  0, or -errno
+ * and a sentence: what has no end, or is no file, can be no disk. */
+static int image_bytes(int fd, const char *path, uint64_t *bytes, char *why, size_t n)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        int err = errno;
+        snprintf(why, n, "%s: %s", path, strerror(err));
+        return -err;
+    }
+    *bytes = (uint64_t)st.st_size;
+    if (S_ISREG(st.st_mode) || (S_ISBLK(st.st_mode) && ioctl(fd, BLKGETSIZE64, bytes) == 0))
+        return 0;
+    snprintf(why, n, "%s: it is %s, and a disk is made of a file or a block device", path,
+             S_ISDIR(st.st_mode) ? "a directory" : S_ISFIFO(st.st_mode) ? "a pipe" :
+             S_ISCHR(st.st_mode) ? "a character device" : "no file");
+    return -EINVAL;
+}
+
+static int check_bytes(uint64_t bytes, const char *path, char *why, size_t n)
+{
+    if (!bytes)
+        snprintf(why, n, "%s: it is empty; `truncate -s 64M FILE` makes a disk of zeros", path);
+    else if (bytes % SECTOR_BYTES)
+        snprintf(why, n, "%s: it has %" PRIu64 " bytes, and a disk has whole sectors of %u; "
+                 "`truncate -s %%%u FILE` fills the last one up with zeros", path, bytes,
+                 SECTOR_BYTES, SECTOR_BYTES);
+    else if (bytes / SECTOR_BYTES > DISK_MAX_SECTORS)
+        snprintf(why, n, "%s: it has %" PRIu64 " bytes, and a disk here at most 2 TiB", path,
+                 bytes);
+    else
+        return 0;
+    return -EINVAL;
+}
+
+/* O_NONBLOCK: opening a FIFO by mistake must not hang. */
+int disk_image_open(const char *path, enum disk_mode mode, struct disk_image *image, char *why,
+                    size_t n)
+{
+    uint64_t bytes;
+    int flags = mode == DISK_THROUGH ? O_RDWR : O_RDONLY;
+    int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        int err = errno;
+        snprintf(why, n, "%s: %s", path, strerror(err));
+        return -err;
+    }
+    int err = image_bytes(fd, path, &bytes, why, n);
+    if (!err)
+        err = check_bytes(bytes, path, why, n);
+    if (err) {
+        close(fd);
+        return err;
+    }
+    *image = (struct disk_image){ path, bytes / SECTOR_BYTES, fd, mode };
+    return 0;
+}
+
+/* Drives of every size call themselves 16 heads and 63 sectors, and leave it to the BIOS to think
+ * of something else.  A disk that is smaller than one such cylinder has fewer heads. */
+struct disk_geometry disk_geometry(uint64_t sectors)
+{
+    uint64_t cylinders = sectors / (16 * 63), tracks = sectors / 63;
+    if (cylinders)
+        return (struct disk_geometry){ (uint16_t)(cylinders < 16383 ? cylinders : 16383), 16, 63 };
+    if (tracks)
+        return (struct disk_geometry){ 1, (uint16_t)tracks, 63 };
+    return (struct disk_geometry){ 1, 1, (uint16_t)sectors };
+}
+
+/* ---- a disk ---- */
+
+static uint64_t whole_pages(uint64_t bytes)
+{
+    return (bytes + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
+}
+
+struct disk *disk_new(const struct disk_image *image, struct trace *t)
+{
+    struct disk *d = calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    *d = (struct disk){ .image = *image, .trace = t, .memfd = -1 };
+    if (image->mode != DISK_OVERLAY)
+        return d;
+    d->bits_at = whole_pages(image->sectors * SECTOR_BYTES);
+    d->bytes = d->bits_at + whole_pages(image->sectors / 8 + 1);
+    d->overlay = host_shared_alloc("disk overlay", d->bytes, &d->memfd);
+    if (d->overlay)
+        return d;
+    free(d);
+    return NULL;
+}
+
+void disk_free(struct disk *d)
+{
+    if (!d)
+        return;
+    host_shared_free(d->overlay, d->bytes, d->memfd);
+    free(d);
+}
+
+uint64_t disk_sectors(const struct disk *d)
+{
+    return d->image.sectors;
+}
+
+bool disk_is_read_only(const struct disk *d)
+{
+    return d->image.mode == DISK_READ_ONLY;
+}
+
+/* Is it in the overlay?  The bits are read by way of the file, so that looking for a sector which
+ * was never written makes no page of them. */
+static bool is_here(const struct disk *d, uint64_t lba)
+{
+    uint8_t bits = 0;
+    return d->overlay && host_read_at(d->memfd, d->bits_at + lba / 8, &bits, 1) == 0 &&
+           bits >> lba % 8 & 1;
+}
+
+/* The event says what became of the guest's wish on the host's side: where the sector is in the
+ * file, or that it is not the file's any more. */
+static void log_host(const struct disk *d, uint64_t lba, enum disk_backing backing)
+{
+    trace_emit(d->trace, TRACE_DISK_HOST, lba * SECTOR_BYTES, SECTOR_BYTES, backing);
+}
+
+int disk_read(struct disk *d, uint64_t lba, void *sector)
+{
+    if (lba >= d->image.sectors)
+        return -ERANGE;
+    if (is_here(d, lba)) {
+        log_host(d, lba, DISK_FROM_OVERLAY);
+        memcpy(sector, d->overlay + lba * SECTOR_BYTES, SECTOR_BYTES);
+        return 0;
+    }
+    log_host(d, lba, DISK_FROM_FILE);
+    return host_read_at(d->image.fd, lba * SECTOR_BYTES, sector, SECTOR_BYTES);
+}
+
+int disk_write(struct disk *d, uint64_t lba, const void *sector)
+{
+    if (lba >= d->image.sectors)
+        return -ERANGE;
+    if (!d->overlay)
+        return -EROFS;
+    log_host(d, lba, DISK_TO_OVERLAY);
+    memcpy(d->overlay + lba * SECTOR_BYTES, sector, SECTOR_BYTES);
+    d->overlay[d->bits_at + lba / 8] |= (uint8_t)(1u << lba % 8);
+    return 0;
+}
