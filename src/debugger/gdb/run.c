@@ -136,11 +136,12 @@ static unsigned stop_signal(const struct gdb_stub *s)
 }
 
 /* The name of the "program executed" in an exec event.  There is no such file, which makes gdb
- * keep the symbols it has, whatever they belong to, and forget the file.  It warns that it could
- * not load it ('Do you need "set sysroot"?'). */
+ * keep the symbols it has, whatever they belong to, and forget the file.  It says so in a line
+ * that ends with "No such file or directory".  (Of a name that begins with '/' it would ask
+ * whether "set sysroot" is needed, which is no use here.) */
 static const char *const programs[N_GDB_ARCHS] = {
-    "/(16-bit code now; the symbols stay)", "/(32-bit code now; the symbols stay)",
-    "/(64-bit code now; the symbols stay)",
+    "16-bit code now, symbols stay", "32-bit code now, symbols stay",
+    "64-bit code now, symbols stay",
 };
 
 /* Put that name; or better that of the guest's own file, if gdb finds all it has there again: then
