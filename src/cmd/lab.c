@@ -237,7 +237,7 @@ int lab_grade_source(struct lab *l, const char *source, struct lab_grade *g, cha
                      size_t bytes)
 {
     char why[400], program[PATH_MAX + 16];
-    memset(g, 0, sizeof *g);
+    lab_grade_forget(g);
     g->spec = &l->spec;
     if (l->spec.cut && lab_build(&l->folders, source, l->compiler, said, bytes))
         return 1;
@@ -245,7 +245,9 @@ int lab_grade_source(struct lab *l, const char *source, struct lab_grade *g, cha
         return LAB_CANNOT;
     snprintf(l->place.source, PATH_MAX, "%s", source ? source : "");
     snprintf(program, sizeof program, "%s/submission", l->folders.work);
-    if (!lab_grade(g, &l->spec, &l->place, program, l->seed, l->answer, why, sizeof why))
+    int err = g->has_reference ? 0 : lab_grade_reference(g, &l->spec, &l->place, l->seed, why,
+                                                         sizeof why);
+    if (!err && !lab_grade_submission(g, &l->place, program, l->answer, why, sizeof why))
         return 0;
     host_say("%s", why);
     return LAB_CANNOT;

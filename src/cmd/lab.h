@@ -57,9 +57,10 @@ void lab_tell_mistaken(const struct lab *l, const char *source, const char *said
  * has been told. */
 bool lab_read_answers(struct lab *l);
 
-/* Build and grade one source, or of a lab whose guests are mended one folder.  0; 1 it does not
- * compile (said is what the compiler said, and there are no points); or LAB_CANNOT, and the user
- * has been told. */
+/* Build and grade one source, or of a lab whose guests are mended one folder.  *g is all 0, or has
+ * been used for another source of the lab: then its reference runs are not made again.  0; 1 it
+ * does not compile (said is what the compiler said, and there are no points); or LAB_CANNOT, and
+ * the user has been told. */
 int lab_grade_source(struct lab *l, const char *source, struct lab_grade *g, char *said,
                      size_t bytes);
 

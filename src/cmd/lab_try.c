@@ -49,10 +49,12 @@ static double source_points(const struct lab_grade *g, unsigned *most)
     return points;
 }
 
+/* What is tried, one source after the other, beside the same reference runs. */
+static struct lab_grade g;
+
 /* One line of `try`.  `loses` is what it must lose; NULL: nothing; "*": nearly everything. */
 static bool try_one(struct lab *l, const char *name, const char *source, const char *loses)
 {
-    static struct lab_grade g;
     char said[8000], lost[1200];
     unsigned most;
     int status = lab_grade_source(l, source, &g, said, sizeof said);
@@ -70,7 +72,6 @@ static bool try_one(struct lab *l, const char *name, const char *source, const c
         printf("     it should lose %s\n", loses);
     if (!ok && status == 0 && !loses)
         lab_grade_print(&g, LAB_TEACHER, stdout);
-    lab_grade_free(&g);
     return ok;
 }
 
@@ -89,7 +90,6 @@ static bool write_answers(const struct lab_folders *f, const struct lab_case *c,
 static int try_answers(struct lab *l)
 {
     char path[PATH_MAX];
-    static struct lab_grade g;
     unsigned most = lab_spec_points(&l->spec);
     snprintf(path, sizeof path, "%.3000s/answers", l->folders.lab);
     bool ok = true;
@@ -103,7 +103,6 @@ static int try_answers(struct lab *l)
         if (!right)
             lab_grade_print(&g, LAB_TEACHER, stdout);
         ok &= right;
-        lab_grade_free(&g);
     }
     snprintf(path, sizeof path, "%.3000s/answers", l->folders.work);
     for (unsigned i = 0; i < l->spec.n_cases; i++) {
@@ -150,14 +149,10 @@ static int try_folders(struct lab *l)
     return ok ? 0 : 1;
 }
 
-int lab_try(struct lab *l)
+static int try_sources(struct lab *l)
 {
     char source[PATH_MAX + 16], why[PATH_MAX + 100];
     bool ok;
-    if (lab_spec_mends(&l->spec))
-        return try_folders(l);
-    if (!l->spec.cut)
-        return try_answers(l);
     snprintf(source, sizeof source, "%s/part.c", l->folders.work);
     ok = lab_write_starter(&l->folders, &l->spec, source, why, sizeof why) > 0 &&
          try_one(l, "the starter", source, "*");
@@ -175,4 +170,12 @@ int lab_try(struct lab *l)
             ok &= try_one(l, c->file, source, c->loses);
     }
     return ok ? 0 : 1;
+}
+
+int lab_try(struct lab *l)
+{
+    int status = lab_spec_mends(&l->spec) ? try_folders(l)
+                 : l->spec.cut            ? try_sources(l) : try_answers(l);
+    lab_grade_free(&g);
+    return status;
 }

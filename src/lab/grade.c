@@ -10,7 +10,9 @@
 #include "debugger/trace/store.h"
 #include "lab/kept.h"
 
-#define LEAST_EXITS 1000        /* a short guest may well take some more than its reference */
+/* A short guest may well take some more than its reference. */
+#define LEAST_EXITS 1000
+#define LEAST_INSNS 1000000
 
 /* Guests that are hidden have a seed of their own, which follows from the grader's: who does not
  * know the one does not know the other. */
@@ -43,10 +45,17 @@ static void prepare(struct lab_grade *g, struct lab_job *jobs, const struct lab_
     }
 }
 
-static uint64_t exits_allowed(const struct lab_spec *spec, const struct lab_job *reference)
+static uint64_t allowed(struct lab_bound bound, uint64_t of_reference, uint64_t least)
 {
-    double base = spec->exits.of_reference ? (double)reference->run.n_exits : 1;
-    return LEAST_EXITS + (uint64_t)(spec->exits.value * base);
+    return least + (uint64_t)(bound.value * (bound.of_reference ? (double)of_reference : 1));
+}
+
+/* A guest's own --limit-insns comes later on the command line, and counts. */
+static void set_limits(struct lab_job *j, const struct lab_spec *spec, const struct lab_run *right)
+{
+    j->limit_exits = allowed(spec->exits, right->n_exits, LEAST_EXITS);
+    if (spec->insns.value > 0)
+        j->limit_insns = allowed(spec->insns, right->n_insns, LEAST_INSNS);
 }
 
 /* A filter that names a label of a kernel cannot be understood if the student has taken the label
@@ -129,6 +138,7 @@ int lab_grade_reference(struct lab_grade *g, const struct lab_spec *spec,
                      : g->reference[i].said    ? g->reference[i].said : "nobody knows why");
             err = -EIO;
         }
+    g->has_reference = !err;
     return err;
 }
 
@@ -146,7 +156,7 @@ int lab_grade_submission(struct lab_grade *g, const struct lab_place *place,
     prepare(g, g->job, place, &place->mended, "submission");
     for (unsigned i = 0; i < spec->n_guests; i++) {
         struct lab_job *j = &g->job[i];
-        j->limit_exits = exits_allowed(spec, &g->reference[i]);
+        set_limits(j, spec, &g->reference[i].run);
         if (spec->cut && submission) {
             j->submission = submission;
             j->source = place->source;
@@ -162,19 +172,21 @@ int lab_grade_submission(struct lab_grade *g, const struct lab_place *place,
     return err ? err : judge(g, answer, why, n);
 }
 
-int lab_grade(struct lab_grade *g, const struct lab_spec *spec, const struct lab_place *place,
-              const char *submission, uint64_t seed, const char *const *answer,
-              char *why, size_t n)
+void lab_grade_forget(struct lab_grade *g)
 {
-    int err = lab_grade_reference(g, spec, place, seed, why, n);
-    return err ? err : lab_grade_submission(g, place, submission, answer, why, n);
+    for (unsigned i = 0; i < LAB_GUESTS; i++) {
+        if (g->spec && is_students(g->spec, i))
+            lab_job_free(&g->job[i]);
+        memset(&g->job[i], 0, sizeof g->job[i]);
+    }
+    memset(g->finding, 0, sizeof g->finding);
+    g->points = 0;
 }
 
 void lab_grade_free(struct lab_grade *g)
 {
-    for (unsigned i = 0; i < LAB_GUESTS; i++) {
+    lab_grade_forget(g);
+    for (unsigned i = 0; i < LAB_GUESTS; i++)
         lab_job_free(&g->reference[i]);
-        if (g->spec && is_students(g->spec, i))
-            lab_job_free(&g->job[i]);
-    }
+    g->has_reference = false;
 }

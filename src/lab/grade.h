@@ -31,23 +31,24 @@ struct lab_grade {
     unsigned guest_of[LAB_RULES];   /* whose trace finding.event is in            */
     double   points;
     uint64_t seed;
+    bool     has_reference;         /* the reference runs are made                */
     char     image[LAB_GUESTS][PATH_MAX];
 };
 
-/* Run the submission (a static executable; NULL: the real source, as a reference against itself; of
- * a lab whose guests are mended: place->mended) with this seed and judge it.  `answer` has what the
- * student says for each rule, or NULL.  0; or -errno and a sentence in why: not the submission's
- * fault.  lab_grade_free() in any case. */
-int lab_grade(struct lab_grade *g, const struct lab_spec *spec, const struct lab_place *place,
-              const char *submission, uint64_t seed, const char *const *answer,
-              char *why, size_t n);
-
-/* The two halves of it: the reference runs, which are the same for a whole class; and the
- * submission's, with traces below `work`, on these seats.  Of answers there is only the second. */
+/* First the reference runs, which are the same for a whole class and for all that is tried.  0; or
+ * -errno and a sentence in why: not the submission's fault.  lab_grade_free() in any case. */
 int lab_grade_reference(struct lab_grade *g, const struct lab_spec *spec,
                         const struct lab_place *place, uint64_t seed, char *why, size_t n);
+
+/* Then run the submission (a static executable; NULL: the real source, as a reference against
+ * itself; of a lab whose guests are mended: place->mended) with the same seed, traces below `work`,
+ * and judge it.  Where only answers are handed in nothing runs.  `answer` has what the student says
+ * for each rule, or NULL.  Results as above. */
 int lab_grade_submission(struct lab_grade *g, const struct lab_place *place,
                          const char *submission, const char *const *answer, char *why, size_t n);
+
+/* Forget the submission, and keep the reference runs for the next one. */
+void lab_grade_forget(struct lab_grade *g);
 
 void lab_grade_free(struct lab_grade *g);
 

@@ -18,6 +18,7 @@ struct lab_run {
     int           status;       /* of the process; -1: it was killed   */
     const char   *ended;        /* why it ended early, or NULL         */
     uint64_t      n_exits, n_marks;     /* events of these kinds         */
+    uint64_t      n_insns;      /* instructions up to the last event  */
 };
 
 #define LAB_NO_EVENT UINT64_MAX

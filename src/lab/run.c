@@ -29,6 +29,7 @@
 #define MAX_ARGS    40
 #define MAX_OUTPUT  (1u << 20)      /* of what a guest or a submission prints            */
 #define MAX_AT_ONCE 64
+#define GUEST_MEMORY "16M"          /* unless the lab says more: all of it is filled with noise */
 #define PATIENCE    8               /* so much later than that a busy machine may be    */
 #define STACK_FULL  (UINT64_C(7) << 20)     /* of the 8 MiB that a process has */
 #define GRACE_MS    500             /* for a submission to end by itself                 */
@@ -98,15 +99,17 @@ static const char *image_name(const struct lab_job *j)
 static void become_monitor(const struct active *a, int input)
 {
     const struct lab_job *j = a->job;
-    char exits[24], seed[24], append[300], wire[12];
+    char exits[24], insns[24], seed[24], append[300], wire[12];
     char *argv[MAX_ARGS];
     unsigned n = 0;
     put_number(exits, sizeof exits, j->limit_exits ? j->limit_exits : UINT64_MAX >> 1);
+    put_number(insns, sizeof insns, j->limit_insns);
     put_number(seed, sizeof seed, j->seed);
     snprintf(append, sizeof append, "seed=%s %s", seed, j->guest->with ? j->guest->with : "");
     snprintf(wire, sizeof wire, "%d", a->jail.wire);
     const char *fixed[] = { j->monitor, "run", "--cpu", "soft", "--quiet", "--trace", j->trace,
-                            "--limit-exits", exits, "--seed", seed, "--append", append };
+                            "--mem", GUEST_MEMORY, "--limit-exits", exits, "--limit-insns", insns,
+                            "--seed", seed, "--append", append };
     for (size_t i = 0; i < NELEM(fixed); i++)
         argv[n++] = (char *)(uintptr_t)fixed[i];
     for (unsigned i = 0; i < j->guest->n_options; i++)
@@ -268,6 +271,8 @@ void lab_job_open(struct lab_job *j)
     store_set_symbols(j->run.trace, j->symbols);
     j->run.n_exits = count_kind(j->run.trace, "EXIT");
     j->run.n_marks = count_kind(j->run.trace, "MARK");
+    const struct trace_event *last = store_at(j->run.trace, store_n_events(j->run.trace) - 1);
+    j->run.n_insns = last ? last->icount : 0;
     lab_ending_find(j->run.trace, j->symbols, &j->ending);
 }
 
@@ -297,7 +302,8 @@ static void finish(struct active *a, bool late)
         say_end(j, "the monitor itself was ended by signal %d: please report that",
                 WTERMSIG(status));
     if (late)
-        say_end(j, "it was still running after %d seconds", (int)j->wall_s);
+        say_end(j, j->wall_s == 1 ? "it was still running after 1 second"
+                                  : "it was still running after %d seconds", (int)j->wall_s);
     read_note(j, printed);
     j->run.output = contents(a->output, &bytes);
     j->said = contents(a->said, &bytes);

@@ -28,7 +28,7 @@ struct lab_job {
     const char *names;                  /* the file with its symbols; NULL: the image */
     char        trace[PATH_MAX];        /* where its trace is written                 */
     uint64_t    seed;
-    uint64_t    limit_exits;            /* 0: none                                    */
+    uint64_t    limit_exits, limit_insns;   /* 0: none                                */
     unsigned    wall_s;
 
     struct lab_run run;                 /* its trace is open                          */

@@ -280,12 +280,14 @@ static int say_called(struct lab_spec *spec, struct line *w)
     return line_need(w, "which name?", &spec->called);
 }
 
-/* limit exits 4*ref wall 10s */
+/* limit exits 4*ref insns 4*ref wall 10s */
 static int say_limit(struct lab_spec *spec, struct line *w)
 {
     struct lab_bound wall;
     int err = line_next_is(w, "exits") ? line_bound(w, &spec->exits)
                                   : line_complain(w, "it is: limit exits 4*ref wall 10s", NULL);
+    if (!err && line_next_is(w, "insns"))
+        err = line_bound(w, &spec->insns);
     if (!err && line_next_is(w, "wall")) {
         err = line_bound(w, &wall);
         spec->wall_s = (unsigned)(wall.value / 1e9);

@@ -3,7 +3,7 @@
  *
  *     lab 7 "Interrupts: who is heard, and when"
  *     cut src/io/pic.c
- *     limit exits 4*ref wall 10s
+ *     limit exits 4*ref insns 4*ref wall 10s
  *     guest timer
  *     guest nest image lines with "test=nest"
  *     state imr 'IO_WRITE && port==0x21' value
@@ -120,7 +120,8 @@ struct lab_spec {
     const char *title;
     const char *cut;                        /* NULL: nothing is written, only answered    */
     const char *called;                     /* what students call their file or folder, or NULL */
-    struct lab_bound exits;                 /* a run ends there; of the reference's        */
+    struct lab_bound exits, insns;          /* a run ends there; of the reference's; insns.value
+                                             * 0: there is no such limit                   */
     unsigned    wall_s;
     unsigned    n_guests, n_states, n_word_lists, n_rules, n_cases;
     struct lab_guest guest[LAB_GUESTS];
