@@ -33,7 +33,8 @@ guests_crash := ud2-no-idt divide-no-idt idt-one-short gate-absent gate-data gat
 guests_crash64 := elf64-code32
 guests_crash_boot := jump-bad-selector no-far-jump boot-too-long read-sector-0
 
-GUEST_LIB := trap.S init.c desc.c page.c real.S pic.c print.c string.c hypercall.c
+GUEST_LIB := trap.S init.c desc.c page.c real.S pic.c pic_show.c print.c string.c test.c \
+    hypercall.c
 GUEST_DIR := $(BUILD)/guests
 
 GUEST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -Iguests -Isrc \

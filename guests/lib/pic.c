@@ -2,8 +2,7 @@
  * lib/pic.c -- the interrupt controllers and the timer of a PC, as far as guests need them.
  */
 #include "lib/desc.h"
-
-enum { PIC1 = 0x20, PIC2 = 0xa0 };      /* command; data is one above */
+#include "lib/pic_show.h"
 
 void pic_init(void)
 {

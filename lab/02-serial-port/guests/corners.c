@@ -11,6 +11,7 @@
  */
 #include "lib/guest.h"
 #include "lib/desc.h"
+#include "lib/test.h"
 
 enum { RBR = COM1, THR = COM1, IER = COM1 + 1, IIR = COM1 + 2, FCR = COM1 + 2, LCR = COM1 + 3,
        MCR = COM1 + 4, LSR = COM1 + 5, MSR = COM1 + 6 };
@@ -171,17 +172,10 @@ static void test_pin(void)
 
 int main(void)
 {
-    static const struct { const char *name; void (*run)(void); } tests[] = {
+    static const struct test tests[] = {
         { "corners", test_corners }, { "pin", test_pin },
     };
-    char test[16];
     seed = option_number("seed=", 1);
     pic_init();
-    option("test=", test, sizeof test);
-    mark(1);
-    for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++)
-        if (strcmp(tests[i].name, test) == 0)
-            tests[i].run();
-    mark(2);
-    return 0;
+    return run_test(tests, sizeof tests / sizeof tests[0]);
 }

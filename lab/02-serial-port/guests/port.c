@@ -13,6 +13,7 @@
  */
 #include "lib/guest.h"
 #include "lib/desc.h"
+#include "lib/test.h"
 
 enum { RBR = COM1, THR = COM1, IER = COM1 + 1, IIR = COM1 + 2, FCR = COM1 + 2, LCR = COM1 + 3,
        MCR = COM1 + 4, LSR = COM1 + 5, MSR = COM1 + 6, SCR = COM1 + 7 };
@@ -241,20 +242,13 @@ static void test_input(void)
 
 int main(void)
 {
-    static const struct { const char *name; void (*run)(void); } tests[] = {
+    static const struct test tests[] = {
         { "poll", test_poll }, { "fifo", test_fifo }, { "irq", test_irq }, { "loop", test_loop },
         { "dlab", test_dlab }, { "input", test_input },
     };
-    char test[16];
     seed = option_number("seed=", 1);
     pic_init();
     trap_set(IRQ_BASE + 4, on_irq);
     pic_unmask(4);
-    option("test=", test, sizeof test);
-    mark(1);
-    for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++)
-        if (strcmp(tests[i].name, test) == 0)
-            tests[i].run();
-    mark(2);
-    return 0;
+    return run_test(tests, sizeof tests / sizeof tests[0]);
 }

@@ -13,11 +13,13 @@
  */
 #include "lib/guest.h"
 #include "lib/desc.h"
+#include "lib/pic_show.h"
+#include "lib/test.h"
 
-enum { PIC1 = 0x20, PIC2 = 0xa0, ELCR1 = 0x4d0 };
+enum { ELCR1 = 0x4d0 };
 enum { EOI = 0x20, EOI_LINE = 0x60, ROTATE_EOI = 0xa0, ROTATE_EOI_LINE = 0xe0, SET_LOWEST = 0xc0,
-       ROTATE_IN_AEOI = 0x80, NO_ROTATE_IN_AEOI = 0x00, READ_IRR = 0x0a, READ_ISR = 0x0b,
-       SMM = 0x68, NO_SMM = 0x48 };
+       ROTATE_IN_AEOI = 0x80, NO_ROTATE_IN_AEOI = 0x00, SMM = 0x68,
+       NO_SMM = 0x48 };
 enum { ICW4 = 0x01, ICW4_AEOI = 0x03, ICW4_SFNM = 0x11 };
 
 static unsigned base[2];                /* vectors of the chips' lines 0          */
@@ -67,19 +69,6 @@ static void quiet(unsigned irq)
         inb(0x60);
 }
 
-static uint8_t read_register(unsigned chip, uint8_t which)
-{
-    outb((uint16_t)chip, which);
-    return inb((uint16_t)chip);
-}
-
-static void show(const char *what)
-{
-    printf("%s: IRR %02x %02x ISR %02x %02x\n", what, read_register(PIC1, READ_IRR),
-           read_register(PIC2, READ_IRR), read_register(PIC1, READ_ISR),
-           read_register(PIC2, READ_ISR));
-}
-
 static void listen(void)
 {
     sti();
@@ -93,7 +82,7 @@ static void end(unsigned irq)
 {
     if (irq >= 8)
         outb(PIC2, EOI);
-    if (irq < 8 || !read_register(PIC2, READ_ISR))
+    if (irq < 8 || !pic_register(PIC2, OCW3_ISR))
         outb(PIC1, EOI);
 }
 
@@ -109,8 +98,8 @@ static void on_line(struct frame *f)
     unsigned irq = vector - base[0] < 8 ? vector - base[0] : vector - base[1] + 8;
     raise_in_handler = 0;
     indent(depth++);
-    printf("> %u, ISR %02x %02x\n", irq, read_register(PIC1, READ_ISR),
-           read_register(PIC2, READ_ISR));
+    printf("> %u, ISR %02x %02x\n", irq, pic_register(PIC1, OCW3_ISR),
+           pic_register(PIC2, OCW3_ISR));
     if (irq != keep_up)
         quiet(irq);
     keep_up = 0;
@@ -172,18 +161,18 @@ static void test_special(void)
     outb(PIC1, SMM);
     raise_line(4);
     listen();                           /* ... and not masked: 4 waits         */
-    show("special mask mode");
+    pic_show("special mask mode");
     outb(PIC1 + 1, 0xeb);
     listen();                           /* now it is masked                    */
-    show("masked");
+    pic_show("masked");
     outb(PIC1, EOI);                    /* of the highest that is not masked: 4 */
-    show("one EOI");
+    pic_show("one EOI");
     outb(PIC1, NO_SMM);
     outb(PIC1, EOI);
-    show("another");
+    pic_show("another");
     outb(PIC1, EOI);                    /* of nothing */
     outb(PIC1, EOI_LINE | 3);
-    show("and two of nothing");
+    pic_show("and two of nothing");
     no_eoi = false;
 }
 
@@ -208,11 +197,11 @@ static void test_ring(void)
     listen();
     raise_line(1);
     listen();
-    show("4 and 1 in service");
+    pic_show("4 and 1 in service");
     outb(PIC1, ROTATE_EOI_LINE | 1);
-    show("1 has ended");
+    pic_show("1 has ended");
     outb(PIC1, EOI);
-    show("both have");
+    pic_show("both have");
     no_eoi = false;
     race("1 was named", 1, 4);
     initialize(ICW4_AEOI, ICW4_AEOI);
@@ -234,7 +223,7 @@ static void test_wires(void)
     initialize(ICW4_AEOI, ICW4_AEOI);   /* 8 does not hold 12 back: one more rise of line 2 */
     no_eoi = true;
     race("both of the second", 12, 8);
-    show("nothing is left");
+    pic_show("nothing is left");
     no_eoi = false;
     outb(ELCR1, 1 << 4);
     initialize(ICW4, ICW4);
@@ -251,7 +240,7 @@ static void test_wires(void)
     raise_line(4);
     quiet(4);
     listen();
-    show("taken back");
+    pic_show("taken back");
     outb(PIC1, 0x11);
     raise_line(4);                      /* the chip is not ready, and its mask is clear */
     listen();
@@ -268,11 +257,10 @@ static void test_wires(void)
 
 int main(void)
 {
-    static const struct { const char *name; void (*run)(void); } tests[] = {
+    static const struct test tests[] = {
         { "special", test_special }, { "ring", test_ring }, { "wires", test_wires },
     };
     static const uint8_t lines[] = { 1, 4, 8, 12 };
-    char test[16];
     uint32_t seed = option_number("seed=", 1);
     base[0] = 0x30 + 16 * (seed % 5);
     base[1] = 0xe0 - 16 * (seed % 3);   /* not right behind the first one's */
@@ -288,11 +276,5 @@ int main(void)
     outb(0x71, 0x23);                   /* the clock's periodic interrupt: each 122 us */
     for (unsigned i = 0; i < sizeof lines; i++)
         trap_set(base[lines[i] / 8] + lines[i] % 8, on_line);
-    option("test=", test, sizeof test);
-    mark(1);
-    for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++)
-        if (strcmp(tests[i].name, test) == 0)
-            tests[i].run();
-    mark(2);
-    return 0;
+    return run_test(tests, sizeof tests / sizeof tests[0]);
 }

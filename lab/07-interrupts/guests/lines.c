@@ -17,14 +17,16 @@
  */
 #include "lib/guest.h"
 #include "lib/desc.h"
+#include "lib/pic_show.h"
+#include "lib/test.h"
 
-enum { PIC1 = 0x20, PIC2 = 0xa0 };
 #define BIT(n) (1u << (n))
 enum { OCW2_EOI = 0x20, OCW2_EOI_LINE = 0x60, OCW2_ROTATE_EOI = 0xa0, OCW2_SET_LOWEST = 0xc0,
-       OCW3_IRR = 0x0a, OCW3_ISR = 0x0b, OCW3_POLL = 0x0c, OCW3_SMM = 0x68, OCW3_NO_SMM = 0x48 };
+       OCW3_POLL = 0x0c, OCW3_SMM = 0x68, OCW3_NO_SMM = 0x48 };
 
 static const unsigned lines[] = { 1, 4, 12 };
 #define N_LINES 3
+#define ROUNDS  12
 
 static uint32_t seed;
 static unsigned depth;
@@ -69,19 +71,6 @@ static void quiet(unsigned irq)
         inb(0x60);
 }
 
-static uint8_t read_register(unsigned chip, uint8_t which)
-{
-    outb((uint16_t)chip, which);
-    return inb((uint16_t)chip);
-}
-
-static void show(const char *what)
-{
-    printf("%s: IRR %02x %02x ISR %02x %02x\n", what, read_register(PIC1, OCW3_IRR),
-           read_register(PIC2, OCW3_IRR), read_register(PIC1, OCW3_ISR),
-           read_register(PIC2, OCW3_ISR));
-}
-
 static void end(unsigned irq)
 {
     if (no_eoi)
@@ -107,8 +96,8 @@ static void on_line(struct frame *f)
     raise_in_handler = 0;
     depth++;
     indent();
-    printf("> %u  ISR %02x %02x\n", irq, read_register(PIC1, OCW3_ISR),
-           read_register(PIC2, OCW3_ISR));
+    printf("> %u  ISR %02x %02x\n", irq, pic_register(PIC1, OCW3_ISR),
+           pic_register(PIC2, OCW3_ISR));
     quiet(irq);
     for (unsigned i = 0; i < N_LINES; i++)
         if (raise & BIT(i))
@@ -145,10 +134,10 @@ static void raise_some(unsigned which)
     }
 }
 
-static void test_nest(unsigned rounds)
+static void test_nest(void)
 {
     nesting = true;
-    for (unsigned n = 0; n < rounds; n++) {
+    for (unsigned n = 0; n < ROUNDS; n++) {
         printf("round %u\n", n);
         raise_in_handler = random_below(8);
         raise_some(1 + random_below(7));
@@ -157,10 +146,10 @@ static void test_nest(unsigned rounds)
     nesting = false;
 }
 
-static void test_eoi(unsigned rounds)
+static void test_eoi(void)
 {
     own_eoi = true;
-    for (unsigned n = 0; n < rounds; n++) {
+    for (unsigned n = 0; n < ROUNDS; n++) {
         printf("round %u\n", n);
         raise_some(1 + random_below(7));
         listen();
@@ -169,14 +158,14 @@ static void test_eoi(unsigned rounds)
     no_eoi = true;                              /* in service for ever: lower lines wait */
     raise_line(4);
     listen();
-    show("4 in service");
+    pic_show("4 in service");
     raise_line(1);
     listen();
-    show("1 and 4 in service");
+    pic_show("1 and 4 in service");
     outb(PIC1, OCW2_EOI);                       /* the highest in service: 1 */
-    show("after one EOI");
+    pic_show("after one EOI");
     outb(PIC1, OCW2_EOI_LINE | 4);
-    show("after the other");
+    pic_show("after the other");
     outb(PIC1, 0x11);                           /* again, with automatic EOI */
     outb(PIC1 + 1, IRQ_BASE);
     outb(PIC1 + 1, 1 << 2);
@@ -186,22 +175,22 @@ static void test_eoi(unsigned rounds)
     listen();
     raise_line(1);
     listen();
-    show("automatic EOI");
+    pic_show("automatic EOI");
     no_eoi = false;
 }
 
-static void test_mask(unsigned rounds)
+static void test_mask(void)
 {
-    for (unsigned n = 0; n < rounds; n++) {
+    for (unsigned n = 0; n < ROUNDS; n++) {
         unsigned irq = lines[random_below(N_LINES)];
         printf("round %u\n", n);
         pic_mask(irq);
         raise_some(n ? 1 + random_below(7) : 4);
         listen();
-        show("masked");
+        pic_show("masked");
         pic_unmask(irq);
         listen();
-        show("open");
+        pic_show("open");
     }
     no_eoi = true;
     raise_line(1);
@@ -209,19 +198,19 @@ static void test_mask(unsigned rounds)
     no_eoi = false;
     raise_line(4);
     listen();
-    show("waiting");
+    pic_show("waiting");
     pic_mask(1);
     outb(PIC1, OCW3_SMM);                       /* ... but not in special mask mode */
     listen();
-    show("special mask");
+    pic_show("special mask");
     outb(PIC1, OCW3_NO_SMM);
     outb(PIC1, OCW2_EOI_LINE | 1);
     pic_unmask(1);
 }
 
-static void test_rotate(unsigned rounds)
+static void test_rotate(void)
 {
-    for (unsigned n = 0; n < rounds; n++) {
+    for (unsigned n = 0; n < ROUNDS; n++) {
         unsigned lowest = n % 8;
         printf("round %u: %u is lowest\n", n, lowest);
         outb(PIC1, (uint8_t)(OCW2_SET_LOWEST | lowest));
@@ -238,11 +227,11 @@ static void test_rotate(unsigned rounds)
     outb(PIC1, OCW2_SET_LOWEST | 7);
 }
 
-static void test_poll(unsigned rounds)
+static void test_poll(void)
 {
-    for (unsigned n = 0; n < rounds; n++) {
+    for (unsigned n = 0; n < ROUNDS; n++) {
         raise_some(1 + random_below(7));
-        show("asked");
+        pic_show("asked");
         for (unsigned i = 0; i < 3; i++) {
             outb(PIC1, OCW3_POLL);
             uint8_t line = inb(PIC1);
@@ -262,11 +251,10 @@ static void test_poll(unsigned rounds)
 
 int main(void)
 {
-    static const struct { const char *name; void (*run)(unsigned rounds); } tests[] = {
+    static const struct test tests[] = {
         { "nest", test_nest }, { "eoi", test_eoi }, { "mask", test_mask },
         { "rotate", test_rotate }, { "poll", test_poll },
     };
-    char test[16];
     seed = option_number("seed=", 1);
     pic_init();
     while (inb(0x64) & 1)
@@ -279,11 +267,5 @@ int main(void)
         trap_set(IRQ_BASE + lines[i], on_line);
         pic_unmask(lines[i]);
     }
-    option("test=", test, sizeof test);
-    mark(1);
-    for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++)
-        if (strcmp(tests[i].name, test) == 0)
-            tests[i].run(12);
-    mark(2);
-    return 0;
+    return run_test(tests, sizeof tests / sizeof tests[0]);
 }
