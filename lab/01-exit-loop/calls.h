@@ -10,19 +10,29 @@
 #define LAB_01_CALLS_H
 
 #include "cpu/exit.h"
+#include "mem/invariant.h"
 
+/*    LAB1_STEP, _PREPARE, _TURN are asked of the submission: data is struct lab1_view; the reply is
+ *                  what the function returns, and enum lab1_left
+ *    all others are asked of the monitor, whose every reply has struct lab1_view in its data:
+ *    LAB1_BUDGET                  -> how many instructions
+ *    LAB1_ENGINE   budget         -> 1: there is an exit, in the view
+ *    LAB1_ANSWER   1: the record is as vcpu_run() left it
+ *                                 -> verdict; the record in the view is filled in
+ *    LAB1_CONCLUDE verdict; 1: the record is as vm_answer() left it
+ *    LAB1_STOP     enum vm_stop */
 enum lab1_call {
-    /* to the submission; data: struct lab1_view.  -> what the function returns */
-    LAB1_STEP = 1, LAB1_PREPARE, LAB1_TURN,
-    /* back to the monitor; every reply has struct lab1_view in its data */
-    LAB1_TIME_PASSES, LAB1_RUN_DUE, LAB1_POLL, LAB1_RESET, LAB1_WAIT, LAB1_OFFER,
-    LAB1_BUDGET,        /*                -> how many instructions                   */
-    LAB1_ENGINE,        /* budget         -> 1: there is an exit, in the view         */
-    LAB1_ANSWER,        /*                -> verdict; the view has the record, filled in */
-    LAB1_CHARGE,        /* a port was accessed                                       */
-    LAB1_CONCLUDE,      /* verdict                                                   */
-    LAB1_STOP,          /* enum vm_stop                                              */
+    LAB1_NO_CALL,
+#define X(name, text) LAB1_##name,
+    LOOP_CALL_LIST(X)
+#undef X
     N_LAB1_CALLS
+};
+
+/* How the loop leaves what others read. */
+enum lab1_left {
+    LAB1_LEFT_UNFINISHED = 1,   /* turn.unfinished is set                            */
+    LAB1_LEFT_EXIT = 2,         /* *x is the exit that was concluded                 */
 };
 
 /* What a loop may look at: told at the beginning of each step and after each call. */
@@ -31,6 +41,7 @@ struct lab1_view {
     uint64_t limit_insns, limit_exits;
     uint32_t stop, interrupted;
     uint8_t  reset_wanted, halted, unfinished, irq_ready, pause_wanted;
+    uint8_t  anew;                  /* turn.unfinished is to be cleared before the function runs */
     struct vmexit exit;
 };
 

@@ -19,8 +19,8 @@
 #include "mem/invariant.h"
 #include "vm/vm.h"
 
-/* Have the submission do LAB1_STEP, _PREPARE or _TURN: what that returned. */
-typedef uint64_t oracle_ask_fn(void *arg, unsigned what);
+/* Have the submission do LAB1_STEP, _PREPARE or _TURN: what that returned, and enum lab1_left. */
+typedef uint64_t oracle_ask_fn(void *arg, unsigned what, uint64_t *left);
 
 /* Limits that are set, or a signal that comes, and how the run must end then. */
 struct exam;
@@ -36,7 +36,10 @@ struct oracle {
     struct {                        /* what the loop owes, in the order of its contract    */
         bool     answered, charged; /* of the exit that is held                            */
         bool     budget;            /* what vcpu_run() may be given was asked just now     */
+        uint64_t most;              /* and is this                                         */
+        unsigned prepared;          /* the calls before the guest runs: a BIT for each     */
     } done;
+    bool           in_turn, came_back;      /* vm_turn() was asked for; there was no exit  */
     bool           armed;           /* this timer is due, and has not rung                 */
     struct vtimer  alarm;
     bool           pauses, paused;  /* the next wait may be cut short; it was              */
@@ -45,6 +48,8 @@ struct oracle {
     unsigned       row;             /* the next exam                                       */
     const struct exam *exam;        /* being held                                          */
     bool           passed;          /* the loop has ended the run for it                   */
+    bool           reset_wanted;    /* by the exam; the machine itself is not reset        */
+    bool           anew;            /* the end was taken back: a turn that was prepared is not */
     bool           was_halted;      /* the CPU, when it began; the guest has not run since */
     uint64_t       limit_insns, limit_exits;    /* of the exam                             */
 };
@@ -54,16 +59,23 @@ void oracle_init(struct oracle *o, struct vm *vm, oracle_ask_fn *ask, void *arg)
 /* One step, in one piece or in two. */
 void oracle_step(struct oracle *o);
 
-/* The loop calls this (enum lab1_call). */
-void oracle_called(struct oracle *o, unsigned what);
+/* The loop calls this (enum lab1_call), with this argument; it was done. */
+void oracle_called(struct oracle *o, unsigned what, uint64_t a);
+void oracle_did(struct oracle *o, unsigned what);
+
+/* It asks how long the guest may run, and is told `most`, which is returned. */
+uint64_t oracle_budget(struct oracle *o, uint64_t most);
+
+/* It resets the machine.  True: that is an exam's affair, and the machine stays as it is. */
+bool oracle_resets(struct oracle *o);
 
 /* It is about to run the guest for so long; the CPU has come back, with an exit or without. */
 void oracle_runs(struct oracle *o, uint64_t budget);
 void oracle_ran(struct oracle *o, bool exited);
 void oracle_concluded(struct oracle *o);
 
-/* That exit is about to be concluded with a verdict: is it the handler's? */
-void oracle_concludes(struct oracle *o, const struct vmexit *x, bool same_verdict);
+/* That exit is about to be concluded: is all as the handler left it, the verdict and the record? */
+void oracle_concludes(struct oracle *o, const struct vmexit *x, bool same);
 
 /* It is about to wait for an interrupt, and has. */
 void oracle_waits(struct oracle *o);

@@ -20,6 +20,12 @@
 static struct vm machine;
 static struct lab1_view view;
 
+/* The record of the exit is what the monitor has told last. */
+static bool is_exit(const struct vmexit *x)
+{
+    return memcmp(x, &view.exit, sizeof *x) == 0;
+}
+
 /* What the monitor says of the machine; n_exits and the turn are the loop's own. */
 static void see(const struct lab_message *m)
 {
@@ -37,15 +43,20 @@ static void see(const struct lab_message *m)
 }
 
 /* Ask, and look at the machine anew. */
-static uint64_t call(enum lab1_call what, uint64_t a)
+static uint64_t call_with(enum lab1_call what, uint64_t a, uint64_t b)
 {
-    struct lab_message m = { .what = (uint16_t)what, .arg = { a } };
+    struct lab_message m = { .what = (uint16_t)what, .arg = { a, b } };
     if (lab_call(&part_wire, &m)) {
         machine.stop = VM_HOST;             /* the monitor has gone: let the loop end */
         return 0;
     }
     see(&m);
     return m.arg[0];
+}
+
+static uint64_t call(enum lab1_call what, uint64_t a)
+{
+    return call_with(what, a, 0);
 }
 
 void time_passes(struct vm *vm) { (void)vm; call(LAB1_TIME_PASSES, 0); }
@@ -66,7 +77,7 @@ void vm_stop(struct vm *vm, enum vm_stop stop, const char *fmt, ...)
 static void run(struct vcpu *v, uint64_t budget, struct vmexit *x)
 {
     v->turn.unfinished = !call(LAB1_ENGINE, budget);
-    *x = view.exit;
+    memcpy(x, &view.exit, sizeof *x);
 }
 
 bool vcpu_guest_exited(struct vcpu *v, const struct vmexit *x)
@@ -80,15 +91,15 @@ bool vcpu_guest_exited(struct vcpu *v, const struct vmexit *x)
 enum verdict vm_answer(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     (void)vm, (void)v;
-    enum verdict verdict = (enum verdict)call(LAB1_ANSWER, 0);
-    *x = view.exit;
+    enum verdict verdict = (enum verdict)call(LAB1_ANSWER, is_exit(x));
+    memcpy(x, &view.exit, sizeof *x);
     return verdict;
 }
 
 void vcpu_conclude(struct vcpu *v, const struct vmexit *x, enum verdict verdict)
 {
-    (void)v, (void)x;
-    call(LAB1_CONCLUDE, verdict);
+    (void)v;
+    call_with(LAB1_CONCLUDE, verdict, is_exit(x));
 }
 
 static void charge_port(struct vm *vm)
@@ -113,9 +124,12 @@ static bool serve(void *arg, struct lab_message *m)
     if (m->what < LAB1_STEP || m->what > LAB1_TURN)
         return false;
     see(m);
+    boot_cpu(&machine)->turn.unfinished &= !view.anew;
     m->arg[0] = m->what == LAB1_STEP    ? step(&x)
               : m->what == LAB1_PREPARE ? vm_prepare(&machine)
               :                           vm_turn(&machine, &x);
+    m->arg[1] = (boot_cpu(&machine)->turn.unfinished ? LAB1_LEFT_UNFINISHED : 0) |
+                (is_exit(&x) ? LAB1_LEFT_EXIT : 0);
     m->bytes = 0;
     return true;
 }

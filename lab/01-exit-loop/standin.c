@@ -76,13 +76,13 @@ static uint64_t answer(struct vm *vm)
     return loop.verdict;
 }
 
-static void conclude(struct vm *vm, uint64_t verdict)
+static void conclude(struct vm *vm, uint64_t verdict, bool same_record)
 {
     if (!loop.held || verdict > STOP) {
         give_up(loop.held ? "the loop's verdict is none" : "the loop concludes an exit twice");
         return;
     }
-    oracle_concludes(&loop.oracle, &loop.exit, verdict == loop.verdict);
+    oracle_concludes(&loop.oracle, &loop.exit, verdict == loop.verdict && same_record);
     vcpu_conclude(boot_cpu(vm), &loop.exit, (enum verdict)verdict);
     loop.held = false;
     oracle_concluded(&loop.oracle);
@@ -101,22 +101,28 @@ static void stop(struct vm *vm, uint64_t why)
         vm_stop(vm, (enum vm_stop)why, NULL);
 }
 
-static uint64_t do_call(struct vm *vm, unsigned what, uint64_t a)
+static void reset(struct vm *vm)
+{
+    if (!oracle_resets(&loop.oracle))
+        vm_reset(vm);
+}
+
+static uint64_t do_call(struct vm *vm, unsigned what, uint64_t a, uint64_t b)
 {
     struct vcpu *v = boot_cpu(vm);
-    oracle_called(&loop.oracle, what);
+    oracle_called(&loop.oracle, what, a);
     switch (what) {
     case LAB1_TIME_PASSES: time_passes(vm); break;
     case LAB1_RUN_DUE:     vclock_run_due(vm->clock); break;
     case LAB1_POLL:        time_poll(vm); break;
-    case LAB1_RESET:       vm_reset(vm); break;
+    case LAB1_RESET:       reset(vm); break;
     case LAB1_WAIT:        wait(vm); break;
     case LAB1_OFFER:       offer_interrupt(vm, v); break;
-    case LAB1_BUDGET:      return time_budget(vm, v);
+    case LAB1_BUDGET:      return oracle_budget(&loop.oracle, time_budget(vm, v));
     case LAB1_ENGINE:      return run_engine(vm, a);
     case LAB1_ANSWER:      return answer(vm);
     case LAB1_CHARGE:      vm->time->charge_port(vm); break;
-    case LAB1_CONCLUDE:    conclude(vm, a); break;
+    case LAB1_CONCLUDE:    conclude(vm, a, b); break;
     case LAB1_STOP:        stop(vm, a); break;
     }
     return 0;
@@ -143,7 +149,8 @@ static bool hear(void *arg, struct lab_message *m)
     (void)arg;
     if (m->kind != LAB_CALL || m->what <= LAB1_TURN || m->what >= N_LAB1_CALLS)
         return false;
-    m->arg[0] = do_call(loop.vm, m->what, m->arg[0]);
+    m->arg[0] = do_call(loop.vm, m->what, m->arg[0], m->arg[1]);
+    oracle_did(&loop.oracle, m->what);
     if (++loop.calls > MAX_CALLS || ++loop.idle > MAX_IDLE) {
         give_up(loop.vm->stop == VM_RUNNING
                 ? "the loop turns and turns, and the guest does not get on"
@@ -161,12 +168,13 @@ static void end_run(void *arg, uint32_t status)
         vm_stop(loop.vm, VM_ENGINE, "the submission has ended");
 }
 
-static uint64_t ask_loop(void *arg, unsigned what)
+static uint64_t ask_loop(void *arg, unsigned what, uint64_t *left)
 {
     struct lab_message m = { .what = (uint16_t)what };
     (void)arg;
     put_view(&m);
     ask(&loop.asker, &m);
+    *left = m.arg[1];
     if (++loop.idle > MAX_IDLE)
         give_up("vm_step() comes back and back, and the guest does not get on");
     return m.arg[0];

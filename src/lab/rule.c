@@ -19,13 +19,27 @@
 #include "mem/invariant.h"
 
 /* How the numbers of an INVARIANT event are told. */
-enum number_base { IN_HEX, IN_DECIMAL };
+enum number_base { IN_HEX, IN_DECIMAL, AS_CALL };
 static const struct { const char *at, *found; enum number_base base; const char *about; }
 invariants[N_INVARIANTS] = {
 #define X(name, at, found, base, about) [INVARIANT_##name] = { at, found, base, about },
     INVARIANT_LIST(X)
 #undef X
 };
+
+static const char *const loop_calls[N_LOOP_CALLS] = {
+#define X(name, text) [LOOP_##name] = text,
+    LOOP_CALL_LIST(X)
+#undef X
+};
+
+static void number_text(enum number_base base, uint64_t v, char *buf, size_t n)
+{
+    if (base == AS_CALL && v < N_LOOP_CALLS)
+        snprintf(buf, n, "%s", loop_calls[v]);
+    else
+        snprintf(buf, n, base == IN_HEX ? "0x%" PRIx64 : "%" PRIu64, v);
+}
 
 /* ---- what is done with an event ---- */
 
@@ -207,9 +221,8 @@ static int judge_invariant(const struct lab_rule *r, const struct lab_run *refer
     int err = lab_pass_over(&p, r, run, take_invariant, f);
     const struct trace_event *e = err || !p.count ? NULL : store_at(run->trace, p.first);
     if (e && e->arg[0] < N_INVARIANTS) {
-        char found[24];
-        snprintf(found, sizeof found,
-                 invariants[e->arg[0]].base == IN_HEX ? "0x%" PRIx64 : "%" PRIu64, e->arg[2]);
+        char found[40];
+        number_text(invariants[e->arg[0]].base, e->arg[2], found, sizeof found);
         broken(f, p.first);
         snprintf(f->text, sizeof f->text,
                  "at %s 0x%" PRIx64 " (%s: %s): %s; %" PRIu64 " times in all",

@@ -57,7 +57,7 @@ bool vm_prepare(struct vm *vm)
         return false;
     offer_interrupt(vm, v);
     v->turn.unfinished = true;
-    return true;
+    return vm->stop == VM_RUNNING;      /* an engine that refuses the interrupt has stopped it */
     /* lab 1 end */
 }
 

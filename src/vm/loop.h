@@ -12,35 +12,50 @@
  *
  * The contract:
  *
- *   prepared   Before the guest runs, and behind the exit before: vm_reset(), if vm->reset_wanted
- *              says so, before anything else; then time_passes(), vclock_run_due() and
- *              time_poll(), so that the clock shows the time at which the guest goes on; then
- *              wait_for_interrupt(), if v->halted, and only then; and last offer_interrupt(),
- *              which must see what the timers and the input have done.
- *   may run    Not while v->halted is set, and not once vm->stop is other than VM_RUNNING.  Each
- *              of these calls can stop the machine, and wait_for_interrupt() can leave the CPU
- *              halted, because a debugger wants the machine (vm->pause_wanted): look at both
- *              behind it.  Do not wait once more then; give the machine back.
- *   limits     vm_stop(vm, ..., NULL) once one is reached, and no further instruction of the
- *              guest's runs: in this order, if there are several, a signal (vm->interrupted is its
- *              number: SIGINT is VM_INTERRUPTED, all others are VM_TERMINATED), then
- *              cfg.limit_insns instructions (v->icount; VM_LIMIT_INSNS), then cfg.limit_exits
- *              exits (vm->n_exits; VM_LIMIT_EXITS).  Reached is: as many, or more.  A limit of 0
- *              is none.  A signal may come at any time, in wait_for_interrupt(), too, which
- *              returns then with v->halted cleared: so look behind it, before the guest runs.
- *   budget     vcpu_run() is given what time_budget() says, asked anew each time behind all of
- *              `prepared`.  More would make timers late; much less would cost exits.
- *   answered   Of each exit that vcpu_run() tells (true), once each and in this order:
- *              vm->n_exits grows by one, vm_answer(), vm->time->charge_port() if the reason is
- *              EXIT_IO and only then, vcpu_conclude() with the verdict as vm_answer() gave it.
- *              If vcpu_run() is false there was no exit: nothing of this is done.
- *   unfinished A turn that is prepared has v->turn.unfinished set, by vm_prepare().  vcpu_run()
- *              clears it when the guest has exited, and leaves it set when a debugger has only
- *              interrupted the guest.  vm_prepare() that finds it set does nothing at all: what is
- *              to be done before the guest runs has been done, and a second time could be noticed.
+ *   prepared   Between an exit's conclusion and the guest's next run these calls are made:
+ *              vm_reset(), if vm->reset_wanted says so, before all others; then time_passes(),
+ *              vclock_run_due() and time_poll(), in this order; then wait_for_interrupt(), if
+ *              v->halted, and only then; and last, once, offer_interrupt().
+ *   may run    The guest runs only while v->halted is clear and vm->stop is VM_RUNNING, and an
+ *              interrupt is offered only then: what is offered is taken from the interrupt
+ *              controller.  Each call before the offer can stop the machine.
+ *              wait_for_interrupt() can leave the CPU halted, because a debugger wants the
+ *              machine (vm->pause_wanted): do not wait once more then; give the machine back.
+ *   limits     When one is reached, vm_stop(vm, ..., NULL) is called before the guest runs again.
+ *              If several are reached, the first vm_stop() must be for the first of these: a
+ *              signal (vm->interrupted is its number: SIGINT is VM_INTERRUPTED, all others are
+ *              VM_TERMINATED), cfg.limit_insns instructions (v->icount; VM_LIMIT_INSNS),
+ *              cfg.limit_exits exits (vm->n_exits; VM_LIMIT_EXITS).  vm_stop() keeps the reason
+ *              that it was given first, so a second call does nothing.  Reached is: as many, or
+ *              more.  A limit of 0 is none.  A signal may come while wait_for_interrupt() waits,
+ *              which then returns with v->halted clear: so look at limits behind it.
+ *   budget     vcpu_run() is given the number that time_budget() says: with more a timer would be
+ *              late, with less the guest would exit for nothing.  It is asked right before each
+ *              vcpu_run(), for every other call may change it.
+ *   answered   An exit that vcpu_run() tells (true) is answered by vm_answer(), then charged by
+ *              vm->time->charge_port() if its reason is EXIT_IO and only then, and then concluded
+ *              by vcpu_conclude(); each once, also of the exit that ends the run.  vm_answer() gets
+ *              the record as vcpu_run() left it; vcpu_conclude() gets it as vm_answer() left it,
+ *              with the verdict that vm_answer() returned.  The exit also counts: vm->n_exits
+ *              grows by one.  If vcpu_run() is false, there was no exit:
+ *              nothing of this is done.
+ *   unfinished vm_prepare() sets v->turn.unfinished when it returns true: the turn is prepared.
+ *              vcpu_run() then says whether it still is: set, if a debugger has only interrupted
+ *              the guest, and clear otherwise.  A turn that is prepared is not prepared
+ *              again: none of the calls under `prepared` is made, for the guest could notice.
  *
- * Free to choose: where between the conclusion of an exit and the next vcpu_run() limits are looked
- * at and n_exits grows, in which of the functions, and what is remembered beside struct vm.
+ * Free to choose:
+ *   - where between an exit's conclusion and the guest's next run limits are looked at, and whether
+ *     they are looked at in a turn that is prepared already;
+ *   - where between vcpu_run() and the next look at limits n_exits grows;
+ *   - in which of the functions something is done, as long as vm_prepare() leaves nothing of
+ *     `prepared` undone, whoever calls it;
+ *   - whether time_passes(), vclock_run_due() and time_poll() are called more often before the
+ *     offer, and time_passes() before the reset, too;
+ *   - whether the calls but the offer are made on a machine that has stopped: they do no harm;
+ *   - whether vm->stop is looked at behind the offer, which can stop the machine only for a fault
+ *     of the monitor's own;
+ *   - what is remembered beside struct vm, in addition to what the contract names.
  *
  * Of struct vm and struct vcpu the loop reads what is named above, writes n_exits and
  * turn.unfinished, and calls these functions and no others.  The hooks cfg.before_answer and
@@ -61,17 +76,17 @@ struct vmexit;
  * process. */
 int vm_run(struct vm *vm);
 
-/* Turns, until one exit is concluded; *x is that exit.  Also back, without one, when the machine
- * has stopped or vm_prepare() says that the CPU stays halted. */
+/* Turns, until one exit is concluded; *x is that exit as vm_answer() left it.  Also back, without
+ * one, when the machine has stopped or vm_prepare() says that the CPU stays halted. */
 void vm_step(struct vm *vm, struct vmexit *x);
 
 /* Everything before the guest runs.  False: it must not run now, because the machine has stopped or
  * the CPU stays halted. */
 bool vm_prepare(struct vm *vm);
 
-/* The guest runs; call it only when vm_prepare() has returned true.  True: it has exited, which *x
- * describes, and the exit is concluded.  False: the CPU came back with no exit of the guest's; go
- * on with vm_prepare(). */
+/* The guest runs, once; call it only when vm_prepare() has returned true.  True: it has exited,
+ * which *x describes as vm_answer() left it, and the exit is concluded.  False: vcpu_run() was
+ * false; that is told at once, for a debugger may want the machine.  Go on with vm_prepare(). */
 bool vm_turn(struct vm *vm, struct vmexit *x);
 
 #endif

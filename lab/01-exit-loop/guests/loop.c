@@ -12,11 +12,13 @@
  *   forever  never ends: the loop's limits must
  *   halt     HLT with interrupts off: nothing can wake it, so nothing behind it is ever executed
  *   reset    resets the machine, and would say so if it were still there
+ *   nobody   reads a port that nobody has: with --strict that ends the run
  *   watched  sleeps, spins and prints while the monitor plays a debugger (MARK 256), then while it
  *            plays a user with CTRL-C (MARK 257); the guest must not notice
  */
 #include "lib/guest.h"
 #include "lib/desc.h"
+#include "lib/test.h"
 
 static uint32_t seed;
 static volatile unsigned ticks;
@@ -132,6 +134,13 @@ static void test_reset(void)
         printf("still here\n");
 }
 
+static void test_nobody(void)
+{
+    printf("is anybody there?\n");
+    inb((uint16_t)(0x8100 + 8 * random_below(100)));
+    printf("nobody is\n");
+}
+
 enum { MARK_LOOK = 0x100, MARK_EXAM, MARK_REST };
 
 /* How far the guest comes between two ticks shows where the timer has come in. */
@@ -163,19 +172,12 @@ static void test_watched(void)
 
 int main(void)
 {
-    static const struct { const char *name; void (*run)(void); } tests[] = {
+    static const struct test tests[] = {
         { "bytes", test_bytes }, { "clock", test_clock }, { "sleep", test_sleep },
         { "spin", test_spin }, { "stop", test_stop }, { "forever", test_forever }, { "halt", test_halt },
-        { "reset", test_reset }, { "watched", test_watched },
+        { "reset", test_reset }, { "nobody", test_nobody }, { "watched", test_watched },
     };
-    char test[16];
     seed = option_number("seed=", 1);
     pic_init();
-    option("test=", test, sizeof test);
-    mark(1);
-    for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++)
-        if (strcmp(tests[i].name, test) == 0)
-            tests[i].run();
-    mark(2);
-    return 0;
+    return run_test(tests, sizeof tests / sizeof tests[0]);
 }
