@@ -86,22 +86,35 @@ static bool is_rule_of(const struct lab_rule *rule, const struct lab_guest *gues
                                     : rule->hidden || !guest->hidden;
 }
 
-/* A rule of all guests is kept if each of them keeps it; the first that does not is told. */
+/* A rule of all guests is kept if each of them keeps it; the first that does not is told, and
+ * costs all points.  But a guest that did not get through its phases has not broken an invariant,
+ * and the fault that ended it is another: it costs twice that guest's part.  So who is through
+ * with half of them, or fewer, earns nothing. */
 static int judge_rule(struct lab_grade *g, unsigned r, const char *answer)
 {
     const struct lab_rule *rule = &g->spec->rule[r];
-    g->finding[r] = (struct lab_finding){ .share = 1, .event = LAB_NO_EVENT };
-    for (unsigned i = 0; i < g->spec->n_guests && g->finding[r].share == 1; i++) {
+    struct lab_finding *told = &g->finding[r], f;
+    unsigned n = 0, kept = 0;
+    *told = (struct lab_finding){ .share = 1, .event = LAB_NO_EVENT };
+    for (unsigned i = 0; i < g->spec->n_guests && (told->share == 1 || told->not_judged); i++) {
         if (!is_rule_of(rule, &g->spec->guest[i]))
             continue;
-        g->guest_of[r] = i;
-        int err = lab_rule_judge(rule, beside(g, rule, i), &g->job[i].run, answer,
-                                 &g->finding[r]);
+        int err = lab_rule_judge(rule, beside(g, rule, i), &g->job[i].run, answer, &f);
         if (err == -EINVAL && g->spec->guest[i].mend.file && rule->kind < RULE_PREDICT)
-            lost_label(&g->finding[r]);
-        else if (err)
+            lost_label(&f);
+        else if (err) {
+            *told = f;
             return err;
+        }
+        n++;
+        kept += f.share == 1;
+        if (told->share == 1 || (f.share < 1 && !f.not_judged)) {
+            *told = f;
+            g->guest_of[r] = i;
+        }
     }
+    if (told->not_judged)
+        told->share = 2 * kept > n ? 2.0 * kept / n - 1 : 0;
     return 0;
 }
 

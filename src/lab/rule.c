@@ -429,6 +429,7 @@ int lab_rule_judge(const struct lab_rule *rule, const struct lab_run *reference,
     if (is_kept_by_nothing(rule) && run->n_marks < reference->n_marks) {
         broken(found, LAB_NO_EVENT);
         found->fault = LAB_FAULT_MISSING;
+        found->not_judged = rule->kind == RULE_INVARIANT;
         snprintf(found->text, sizeof found->text, "the guest did not get through its phases");
         return 0;
     }
@@ -436,6 +437,7 @@ int lab_rule_judge(const struct lab_rule *rule, const struct lab_run *reference,
         broken(found, run->trace && store_n_events(run->trace)
                           ? store_n_events(run->trace) - 1 : LAB_NO_EVENT);
         found->fault = LAB_FAULT_ENDED;
+        found->not_judged = rule->kind == RULE_INVARIANT;
         found->mark = "the last event of the run";
         snprintf(found->text, sizeof found->text, "the run did not come to its end: %s",
                  run->ended);

@@ -36,6 +36,7 @@ struct lab_finding {
     uint64_t event;             /* index in the trace, or LAB_NO_EVENT   */
     const char *mark;           /* what that event is; NULL: against the rule */
     enum lab_fault fault;
+    bool     not_judged;        /* an invariant: the guest did not get through, so nobody knows  */
     char     text[500];         /* what was found; empty if it is kept   */
 };
 
