@@ -24,6 +24,10 @@ enum lab5_call {
 
 #define LAB5_REGIONS 8
 
+/* So many frames a part gets for its tables, and no more: enough for some thirty pages in places
+ * as far from each other as can be, twice. */
+#define LAB5_FRAMES 128
+
 /* Where guest memory is. */
 struct lab5_memory {
     uint32_t n;

@@ -64,7 +64,8 @@ void walk(const struct paging *pg, struct gmem *m, gla_t gla, unsigned access, s
 {
     struct lab_message ask = {
         .what = LAB5_WALK,
-        .arg = { pg->cr0, pg->cr3, pg->cr4, pg->efer, gla, access | (pg->ac ? WALK_AC : 0) },
+        .arg = { pg->cr0, pg->cr3, pg->cr4, pg->efer, gla,
+                 (access & ~(unsigned)WALK_AC) | (pg->ac ? WALK_AC : 0) },
     };
     (void)m;
     if (lab_call(&part_wire, &ask) || ask.bytes != sizeof *w)

@@ -181,7 +181,7 @@ static void tell_memory(const struct gmem *m, struct lab_message *to)
 
 struct shadow *shadow_new(struct gmem *m, struct hmem *h, struct trace *t)
 {
-    struct lab_message new = { .what = LAB5_NEW, .arg = { h->tables_max / PAGE_SIZE } };
+    struct lab_message new = { .what = LAB5_NEW, .arg = { LAB5_FRAMES } };
     struct shadow *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;

@@ -16,27 +16,37 @@
  * The whole contract, which any solution of lab 5 keeps.  The shadow must
  *
  *   1. allow an access only if the guest's walk allows it, and lead it to the
- *      same page: W, U, NX of all levels, CR0.WP, SMEP and SMAP;
+ *      same page: W, U, NX of all levels, CR0.WP, SMEP, and SMAP with the
+ *      RFLAGS.AC of that access; where there is no memory, too;
  *   2. let a page be written only while its D bit is set, and map it only
  *      while all A bits on the way are: the first use faults, and the walk of
  *      that fault sets them;
  *   3. judge a fault by the guest's tables as they are at that moment, and tell
- *      a true one with the error code of the guest's walk;
+ *      a true one with the error code of the guest's walk, all bits of it;
  *   4. have nothing old left after an INVLPG of a page (of a large page: any
  *      address in it), and after a load of CR3 or a change of paging mode
  *      nothing old at all, global pages included;
  *   5. be true at once where nothing was present: of such an entry a processor
  *      has nothing cached, so the guest owes no INVLPG for it;
  *   6. get on: an instruction that needs ten pages, or writes the tables it
- *      needs itself, ends after so many faults as it needs entries;
+ *      needs itself, ends after so many faults as it needs entries.  When
+ *      hmem_table_new() has no frame left (in lab 5 there are 128), something is
+ *      forgotten to make room; SHADOW_FAILED is for when there is no room even then;
  *   7. have the hardware's TLB dropped (shadow_take_flush) when the processor
- *      might still use what the shadow has no more.
+ *      might still use what the shadow has no more.  Behind shadow_switch() that
+ *      is done in any case, and behind shadow_invlpg() for that address.
+ *
+ * A page of memory may be a table of two formats, one after the other, or of two
+ * levels; a PDPT of PAE paging is 32 bytes, and several may lie in one page.
  *
  * It may: keep old translations until the guest invalidates them (a shadow is
  * a large TLB), or find out earlier; write-protect the guest's tables or not;
  * fill ahead (2 holds for what is filled ahead, too); forget anything at any
  * time, at the price of faults; share tables between address spaces or not;
- * keep shadows of address spaces that are away, or make them anew.
+ * keep shadows of address spaces that are away, or make them anew.  Of the
+ * verdicts the caller tells only true, failed and hidden apart: which of the three
+ * hidden ones it is serves who reads the trace.  In lab 5 shadow_forget() is not
+ * asked for: no device of its machine writes memory by itself.
  *
  * What an entry looks like, and how the processor follows it, is shadow_walk.h's.
  */

@@ -57,13 +57,13 @@ static void empty(struct shadow *s)
 
 static hpa_t take(struct shadow *s)
 {
-    if (s->n_used == s->n_frames) {
+    if (s->n_used == s->n_frames && s->n_frames < MAX_FRAMES) {
         hpa_t frame = hmem_table_new(s->hmem);
         if (frame == HMEM_NONE)
             return HMEM_NONE;
         s->frame[s->n_frames++] = frame;
     }
-    return s->frame[s->n_used++];
+    return s->n_used < s->n_frames ? s->frame[s->n_used++] : HMEM_NONE;
 }
 
 static uint64_t leaf_of(struct shadow *s, const struct walk *w)
@@ -160,8 +160,9 @@ static uint64_t *leaf_at(struct shadow *s, gla_t gla, unsigned view, bool make)
     hpa_t at = *root;
     for (unsigned level = 4; level > 1 && at != HMEM_NONE; level--) {
         uint64_t *e = &hmem_table(s->hmem, at)[table_index(gla, level)];
-        if (!*e && make)
-            *e = take(s) | PTE_P | PTE_W | PTE_U;
+        hpa_t below = *e || !make ? HMEM_NONE : take(s);
+        if (below != HMEM_NONE)
+            *e = below | PTE_P | PTE_W | PTE_U;
         at = *e & PTE_ADDR;
     }
     return at == HMEM_NONE ? NULL : &hmem_table(s->hmem, at)[table_index(gla, 1)];
@@ -175,9 +176,14 @@ enum shadow_verdict shadow_fault(struct shadow *s, gla_t gla, unsigned access, s
     walk(&pg, s->gmem, gla, access, w);
     if (w->result != WALK_OK)
         return SHADOW_TRUE;
-    if (s->n_used > MAX_FRAMES - 4)
+    unsigned view = trees(s) == 2 && walk_is_user(access);
+    uint64_t *leaf = leaf_at(s, gla, view, true);
+    if (!leaf) {                        /* there are no more frames: begin anew */
         empty(s);
-    uint64_t *leaf = leaf_at(s, gla, trees(s) == 2 && walk_is_user(access), true);
+        leaf = leaf_at(s, gla, view, true);
+    }
+    if (!leaf)
+        return SHADOW_FAILED;
     s->flush |= *leaf != 0;
     *leaf = leaf_of(s, w);
     s->now->has_large |= w->page_size > PAGE_SIZE;

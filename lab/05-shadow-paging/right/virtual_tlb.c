@@ -112,9 +112,11 @@ enum shadow_verdict shadow_fault(struct shadow *s, gla_t gla, unsigned access, s
     walk(&pg, s->gmem, gla, access, w);
     if (w->result != WALK_OK)
         return SHADOW_TRUE;
-    if (s->n_used > MAX_FRAMES - 8)
-        empty(s);
     uint64_t *leaf = leaf_at(s, gla, view, true);
+    if (!leaf) {                        /* there are no more frames: begin anew */
+        empty(s);
+        leaf = leaf_at(s, gla, view, true);
+    }
     if (!leaf)
         return SHADOW_FAILED;
     s->flush |= *leaf != 0;
