@@ -206,6 +206,7 @@ debugger := \
     debugger/trace/repeats.c \
     debugger/trace/why.c \
     debugger/report/explain.c \
+    debugger/report/explain_bios.c \
     debugger/report/explain_chain.c \
     debugger/report/explain_delivered.c \
     debugger/report/explain_fold.c \

@@ -578,7 +578,7 @@ static void last_words(struct session *s)
             open_symbols(s);
             explain_vm(s->vm, s->symbols, stderr);      /* the BIOS may have ended it */
         }
-        oddities_say(vm, true, stderr);
+        oddities_say(vm, NULL, true, stderr);
         hints_at_end(&s->hints, s->vm, NULL);
         return;
     }
@@ -586,7 +586,7 @@ static void last_words(struct session *s)
              vm->why[0] ? ": " : "", vm->why, vm->n_exits, boot_cpu(vm)->icount);
     open_symbols(s);
     explain_vm(s->vm, s->symbols, stderr);
-    oddities_say(vm, false, stderr);
+    oddities_say(vm, s->symbols, false, stderr);
     hints_at_end(&s->hints, s->vm, s->symbols);
 }
 

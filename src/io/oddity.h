@@ -88,7 +88,14 @@
       "write(s) to a disk drive that took no notice: wait until BSY and DRQ (bits 7 and 3 of "  \
       "port 0x1f7) are 0")                                                                     \
     X(ATA_NO_DATA,       "write",   "value",   "a word passed that the drive did not ask for",  \
-      "word(s) passed through port 0x1f0 without DRQ (bit 3 of port 0x1f7): they went nowhere")
+      "word(s) passed through port 0x1f0 without DRQ (bit 3 of port 0x1f7): they went nowhere") \
+    X(NOWHERE_WRITE,     "address", "value",   "a write to where neither memory nor a device is", \
+      "write(s) lost, to where neither memory nor a device is: --mem says how much memory " \
+      "there is")                                                                              \
+    X(UART_DLAB,         "byte",    "",        "the divisor is written again and again",       \
+      "byte(s) written to port 0x3f8 while bit 7 of LCR (DLAB) was set: they went to the "     \
+      "divisor and not to the line. Clear that bit (OUT 0x03 to port 0x3fb) when the divisor " \
+      "is set")
 
 enum oddity {
 #define X(name, a, b, about, counted) ODDITY_##name,

@@ -59,6 +59,7 @@ static const struct field uart_fields[] = {
     REG(thre_latch, "THRE_INT", FIELD_RW, "THR-empty interrupt pending"),
     REG(timeout, "TIMEOUT", FIELD_RW, "character timeout pending"),
     REG(told_no_out2, "NO_OUT2", FIELD_HIDDEN, "an interrupt that OUT2 held back is in the log"),
+    REG(dll_again, "DLL_AGAIN", FIELD_HIDDEN, "how often DLL was written in a row, at most 2"),
     DEV_FIELD(struct uart, tx_timer, "TX_TIMER", FIELD_TIMER, "next step of the transmitter"),
     DEV_FIELD(struct uart, rx_timer, "RX_TIMER", FIELD_TIMER, "end of the byte on the wire"),
     DEV_FIELD(struct uart, idle_timer, "IDLE", FIELD_TIMER, "character timeout"),
@@ -210,10 +211,26 @@ static void data_write(struct uart *u, uint8_t value)
     /* lab 2 end */
 }
 
+/* Many set DLAB for the divisor and forget to clear it: what they print goes there.  One byte is a
+ * divisor; from the second on in a row they are output. */
+static void note_divisor(struct uart *u, unsigned reg, uint8_t value)
+{
+    if (reg != 0 || !(u->r.lcr & LCR_DLAB)) {
+        u->r.dll_again = 0;
+        return;
+    }
+    if (u->r.dll_again == 1)
+        oddity(&u->odd, ODDITY_UART_DLAB, u->r.dll, 0);
+    if (u->r.dll_again)
+        oddity(&u->odd, ODDITY_UART_DLAB, value, 0);
+    u->r.dll_again = u->r.dll_again ? 2 : 1;
+}
+
 static void uart_write(void *dev, struct bus_access a, uint64_t value)
 {
     struct uart *u = dev;
     uint8_t v = (uint8_t)value;
+    note_divisor(u, a.off & 7, v);
     switch (a.off & 7) {
     case 0: data_write(u, v); break;
     case 1:

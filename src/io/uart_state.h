@@ -59,6 +59,7 @@ struct uart_regs {
     uint8_t thre_latch;             /* THR ran empty, not yet told   */
     uint8_t timeout;                /* bytes lie in the FIFO and nobody comes */
     uint8_t told_no_out2;           /* ODDITY_UART_NO_OUT2 since OUT2 was last 1 */
+    uint8_t dll_again;              /* writes to DLL in a row; 2: two or more       */
 };
 
 struct uart {

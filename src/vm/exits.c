@@ -249,19 +249,32 @@ static enum verdict refuse(struct vm *vm, const struct vmexit *x, const char *wh
     return STOP;
 }
 
+/* A write has gone nowhere.  Such writes come in great numbers: the first one is kept, for the last
+ * words. */
+static void note_lost_write(struct vm *vm, const struct vmexit *x, enum oddity what)
+{
+    struct oddity_log odd = { vm->trace, vm->n_oddities };
+    if (!vm->lost_write.at)
+        vm->lost_write = (struct lost_write){ x->mmio.gpa, x->cs.base + x->rip };
+    if (what == ODDITY_NOWHERE_WRITE)
+        odd.trace = NULL;                       /* the bus has logged it, as UNCLAIMED */
+    oddity(&odd, what, x->mmio.gpa, x->mmio.value);
+}
+
 /* Somebody's memory that is no memory: a device's, or nobody's. */
 static enum verdict on_mmio(struct vm *vm, struct vcpu *v, struct vmexit *x)
 {
     bool claimed;
     if (x->mmio.write && gmem_find(vm->gmem, x->mmio.gpa)) {        /* lost, as on the bus */
-        oddity(&(struct oddity_log){ vm->trace, vm->n_oddities }, ODDITY_ROM_WRITE, x->mmio.gpa,
-               x->mmio.value);
+        note_lost_write(vm, x, ODDITY_ROM_WRITE);
         return RETIRE;
     }
     if (x->mmio.write)
         claimed = bus_write(vm->mmio, this_cpu(vm, v), x->mmio.gpa, x->mmio.size, x->mmio.value);
     else
         claimed = bus_read(vm->mmio, this_cpu(vm, v), x->mmio.gpa, x->mmio.size, &x->mmio.value);
+    if (!claimed && x->mmio.write)
+        note_lost_write(vm, x, ODDITY_NOWHERE_WRITE);
     if (!claimed && vm->cfg.strict)
         return refuse(vm, x, x->mmio.write ? "write to" : "read of", x->mmio.gpa);
     return RETIRE;

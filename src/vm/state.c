@@ -40,7 +40,7 @@ static const struct saved members[] = {
     NUMBER(vcpu[0].msr), NUMBER(vcpu[0].turn.icount_at_exit), NUMBER(vcpu[0].turn.icount_concluded),
     NUMBER(vcpu[0].turn.time_base_at_exit_ns), NUMBER(status), NUMBER(why),
     NUMBER(vcpu[0].tsc_base), NUMBER(vcpu[0].n_exits), NUMBER(n_oddities), NUMBER(stuck),
-    NUMBER(listening),
+    NUMBER(listening), NUMBER(lost_write),
     NUMBER(vcpu[0].repeated),
     TRUTH(vcpu[0].halted), TRUTH(reset_wanted), TRUTH(vcpu[0].turn.paging_stale),
     TRUTH(vcpu[0].turn.after_visible), TRUTH(vcpu[0].turn.registers_changed),

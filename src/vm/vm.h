@@ -127,6 +127,9 @@ struct debug_news {
 
 #define VM_MAX_CPUS 1
 
+/* A write to where no memory is: where to, and by which instruction (linear).  0, 0: none. */
+struct lost_write { gpa_t gpa; gla_t at; };
+
 struct vm {
     struct vm_config  cfg;
     struct gmem      *gmem;
@@ -159,6 +162,7 @@ struct vm {
     uint64_t     n_exits, n_irqs;
     uint64_t     exits_by[N_EXITS];
     uint64_t     n_oddities[N_ODDITIES];    /* what it should not have done: io/oddity.h */
+    struct lost_write lost_write;   /* the first one */
     struct listening listening;     /* does it want what is typed? */
     /* Of two machines in lockstep (vm/lockstep.c): */
     bool         in_lockstep;       /* it depends on the other: no snapshot, no going back       */

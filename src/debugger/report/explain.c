@@ -240,42 +240,6 @@ static bool explain_lost(const struct explain_input *in, uint64_t rip, FILE *out
     return true;
 }
 
-/* What people call the BIOS for; the others are told by number. */
-static const struct { uint8_t vector; const char *what; } bios_services[] = {
-    { 0x10, "the screen" },
-    { 0x13, "a disk" },
-    { 0x16, "the keyboard; AH=00h and 10h wait for a key, which comes from --keyboard" },
-    { 0x1a, "the clock" },
-};
-
-/* In code of the BIOS: for whom?  The nearest frame on the stack that an INT outside of it has left
- * says so.  Nothing if there is none. */
-static void say_bios_call(const struct explain_input *in, FILE *out)
-{
-    enum { DEPTH = 64, ROM_SEGMENT = 0xf000, INT = 0xcd };
-    const struct cpu_state *c = in->cpu;
-    if (!explain_is_real(c) || c->seg[SEG_CS].sel != ROM_SEGMENT)
-        return;
-    for (unsigned i = 0; i < DEPTH; i++) {
-        uint16_t frame[2];
-        uint8_t insn[2];
-        gla_t at = explain_linear(c, SEG_SS, (uint16_t)(c->gpr[RSP] + 2 * i));
-        if (!in->read(in->arg, at, frame, sizeof frame) || frame[1] >= ROM_SEGMENT)
-            continue;
-        struct code_segment cs = { (uint32_t)frame[1] << 4, frame[1], true };
-        uint16_t ip = (uint16_t)(frame[0] - sizeof insn);
-        if (!in->read(in->arg, cs.base + ip, insn, sizeof insn) || insn[0] != INT)
-            continue;
-        fprintf(out, "  It is in the BIOS, called by INT %02Xh at ", insn[1]);
-        explain_say_code(in, &cs, ip, out);
-        for (size_t k = 0; k < NELEM(bios_services); k++)
-            if (bios_services[k].vector == insn[1])
-                fprintf(out, ": %s", bios_services[k].what);
-        fputs(".\n", out);
-        return;
-    }
-}
-
 /* The run was ended from outside, or by a limit.  Mostly there is nothing to explain but where it
  * was; but a CPU that is where there is no code, or whose stack is nowhere, will not come back. */
 static void explain_running(const struct explain_input *in, FILE *out)
@@ -286,7 +250,7 @@ static void explain_running(const struct explain_input *in, FILE *out)
     fputs(in_handler ? "Why: the CPU was at " : "The CPU was at ", out);
     say_code_at(in, in->cpu->rip, out);
     fputs(in_handler ? ", in the handler of an exception.\n" : ".\n", out);
-    say_bios_call(in, out);
+    explain_say_bios_call(in, out);
     if (in_handler)
         explain_delivered(in, out);
 }
@@ -318,17 +282,6 @@ static void explain_halt(const struct explain_input *in, FILE *out)
     explain_say_lost_frame(in, out);
 }
 
-/* In real mode every vector leads somewhere: those that the guest has not set, to the BIOS. */
-static void explain_left_to_bios(const struct explain_input *in, FILE *out)
-{
-    unsigned vector = in->chain->latest.step.vector;
-    fputs("Why: an exception came that the guest does not handle: it went to the BIOS, which can "
-          "only say so and halt.\n", out);
-    explain_delivered(in, out);
-    fprintf(out, "  To handle it, put the offset and the segment of a handler into the vector "
-                 "table, at %#x and %#x.\n", 4 * vector, 4 * vector + 2);
-}
-
 static void say_end(const struct explain_input *in, FILE *out)
 {
     switch (in->stop) {
@@ -340,11 +293,13 @@ static void say_end(const struct explain_input *in, FILE *out)
     case VM_TERMINATED:   explain_running(in, out); break;
     case VM_STRICT:       explain_refused(in, out); break;
     case VM_EXIT_PORT:
-        if (explain_is_left_to_bios(in))
-            explain_left_to_bios(in, out);
+        if (!explain_is_left_to_bios(in))
+            return;
+        explain_left_to_bios(in, out);
         break;
-    default:              break;
+    default:              return;
     }
+    explain_say_disk_error(in, out);
 }
 
 void explain_end(const struct explain_input *in, FILE *out)

@@ -351,6 +351,7 @@ void explain_first(const struct explain_input *in, const struct delivery_step *s
     say_instruction(in, st, out);
     fputs("\n", out);
     explain_refusal(in, out);
+    explain_say_overwritten(in, st, out);
     say_details(in, st, out);
     explain_say_iret(in, st, out);
     if (explain_is_runaway(in, st))

@@ -159,7 +159,8 @@ static const struct sign places[] = {
     { runs_to_end_of_segment,
       "is there code? The CPU has run through memory to the end of the 64 KiB that IP reaches "
       "(zeros are an instruction, ADD): on behind the end of the code (end it with HLT in a "
-      "loop), or sent to a wrong place by a jump, a call or a RET." },
+      "loop), into a part of it that no INT 13h has read, or sent to a wrong place by a jump, a "
+      "call or a RET." },
     { runs_through_zeros, NOTHING_WAS_LOADED },
     { came_by_syscall,
       "was LSTAR set? The CPU came here by SYSCALL, which goes to the address in LSTAR (MSR "

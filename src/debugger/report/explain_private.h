@@ -139,7 +139,19 @@ void explain_chain(const struct explain_input *in, FILE *out);
 bool explain_is_in_delivered(const struct explain_input *in);
 void explain_delivered(const struct explain_input *in, FILE *out);
 
-/* Is it a handler of the BIOS, which can only say so? */
+/* Is it a handler of the BIOS, which can only say so?  Then print that. */
 bool explain_is_left_to_bios(const struct explain_input *in);
+void explain_left_to_bios(const struct explain_input *in, FILE *out);
+
+/* In code of the BIOS: print for whom, as a line.  Nothing if no INT on the stack tells. */
+void explain_say_bios_call(const struct explain_input *in, FILE *out);
+
+/* Print that the BIOS could not read or write a disk, if that is how its last attempt ended. */
+void explain_say_disk_error(const struct explain_input *in, FILE *out);
+
+/* Print that the bytes at the first exception's instruction are no longer those that were
+ * executed, if one can see that. */
+void explain_say_overwritten(const struct explain_input *in, const struct delivery_step *st,
+                             FILE *out);
 
 #endif

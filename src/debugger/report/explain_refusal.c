@@ -60,6 +60,23 @@ void explain_refusal(const struct explain_input *in, FILE *out)
     fputs(".\n", out);
 }
 
+/* The engine has decoded the instruction, or it had said that it is none.  If the bytes that lie
+ * there are none, they are others: a stack has grown there, or the exception's own frame. */
+void explain_say_overwritten(const struct explain_input *in, const struct delivery_step *st,
+                             FILE *out)
+{
+    uint64_t why = in->chain->cause;
+    struct decoded d;
+    uint8_t byte;
+    if (st->type != EVENT_EXCEPTION || why < FIRST_REFUSAL || why >= N_OBSTACLES ||
+        why == OBSTACLE_NO_INSN || why == OBSTACLE_INSN_MODE || why == OBSTACLE_CODE_LIMIT_HIT ||
+        !in->read(in->arg, explain_linear(in->cpu, SEG_CS, st->rip), &byte, 1) ||
+        explain_decode(in, st, &d))
+        return;
+    fputs("    What lies there now is no instruction: it has been overwritten since, perhaps by "
+          "the frame of this exception.\n", out);
+}
+
 /* What to check then.  Where the sentence of REFUSAL_LIST says all, there is none. */
 static const char *const checks[N_OBSTACLES] = {
     [OBSTACLE_RING0] =
