@@ -210,6 +210,7 @@ debugger := \
     debugger/report/explain_chain.c \
     debugger/report/explain_delivered.c \
     debugger/report/explain_fold.c \
+    debugger/report/explain_gates.c \
     debugger/report/explain_page.c \
     debugger/report/explain_cause.c \
     debugger/report/explain_page_fault.c \

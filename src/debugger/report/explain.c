@@ -234,8 +234,8 @@ static bool explain_lost(const struct explain_input *in, uint64_t rip, FILE *out
     fputs("Why: the CPU has lost its way, and was at ", out);
     say_code_at(in, rip, out);
     fputs(".\n", out);
-    if (explain_is_runaway(in, &here))
-        explain_say_caller(in, rip, out);
+    if (explain_is_runaway(in, &here) && !explain_say_caller(in, rip, out))
+        explain_say_run_on(in, rip, out);
     fprintf(out, "  What to check: %s\n", check);
     return true;
 }

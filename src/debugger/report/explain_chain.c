@@ -354,10 +354,10 @@ void explain_first(const struct explain_input *in, const struct delivery_step *s
     explain_say_overwritten(in, st, out);
     say_details(in, st, out);
     explain_say_iret(in, st, out);
-    if (explain_is_runaway(in, st))
-        explain_say_caller(in, st->rip, out);
-    else
+    if (!explain_is_runaway(in, st))
         explain_say_handler(in, st, out);
+    else if (!explain_say_caller(in, st->rip, out))
+        explain_say_run_on(in, st->rip, out);
 }
 
 /* What comes after the first exception comes of the obstacle before it, which has been told. */

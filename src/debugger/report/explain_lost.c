@@ -126,6 +126,42 @@ static bool has_stack_at_zero(const struct explain_input *in, const struct deliv
     return sign_is_protected(in) && sp <= 0x100 && runs_through_nothing(in, st);
 }
 
+/* Before the instruction, within NEAR bytes, are there 16 of fill?  Then *at is where they begin,
+ * with all of the same kind before them. */
+static bool find_fill(const struct explain_input *in, gla_t *at)
+{
+    enum { BYTES = 16, NEAR = 64, FAR = 1 << 20 };
+    gla_t from = *at, end;
+    while (!is_fill(in, from - BYTES, BYTES))
+        if (--from + NEAR < *at || from < BYTES)
+            return false;
+    end = from;
+    while (from >= BYTES && end - from < FAR && is_fill(in, from - BYTES, BYTES))
+        from -= BYTES;
+    while (from && end - from < FAR && is_fill(in, from - 1, 1))
+        from--;
+    *at = from;
+    return true;
+}
+
+void explain_say_run_on(const struct explain_input *in, uint64_t rip, FILE *out)
+{
+    gla_t at = explain_linear(in->cpu, SEG_CS, rip), from = at;
+    uint64_t behind;
+    if (explain_is_real(in->cpu) || !find_fill(in, &from) || !from ||
+        !symbols_find(in->symbols, from - 1, &behind))
+        return;
+    fputs("    Before it nobody has filled memory, down to the end of the code at ", out);
+    explain_say_place(in, from - 1, out);
+    fputs(": did the CPU run on from there?\n", out);
+}
+
+static bool is_sent_by_swapped_gate(const struct explain_input *in,
+                                    const struct delivery_step *st)
+{
+    return runs_through_nothing(in, st) && explain_gate_is_swapped(in);
+}
+
 static bool runs_through_nothing_in_handler(const struct explain_input *in,
                                             const struct delivery_step *st)
 {
@@ -171,6 +207,9 @@ static const struct sign places[] = {
     { has_stack_at_zero,
       "was the stack pointer set? It is at 0, and what was pushed below that is lost (the top of "
       "the address space), so that each RET and POP takes nonsense." },
+    { is_sent_by_swapped_gate,
+      "are the halves of the handler's address swapped in the gate? Bits 15 to 0 are its first two "
+      "bytes, bits 31 to 16 its last two." },
     { runs_through_nothing_in_handler,
       "is the gate right: both halves of the handler's address, and the type (0x8e; 0x86 is "
       "for 16-bit code)? An exception or interrupt was delivered, and its gate leads to where "
@@ -205,6 +244,9 @@ static const struct sign lost[] = {
       "the stack pointer points to where there is no memory: what has set it? Or does a "
       "recursion without end push, far beyond the stack? (LEAVE takes the stack pointer from "
       "EBP.)" },
+    { is_sent_by_swapped_gate,
+      "there is no code: are the halves of the handler's address swapped in the gate? Bits 15 to 0 "
+      "are its first two bytes, bits 31 to 16 its last two." },
     { runs_through_nothing_in_handler,
       "there is no code: is the handler's address in the gate right, with both halves?" },
     { runs_through_nothing,

@@ -98,21 +98,7 @@ static bool misses_gs(const struct explain_input *in, const struct delivery_step
 /* Is the address that of a handler?  Then a delivery was just made. */
 static bool misses_handler(const struct explain_input *in, const struct delivery_step *st)
 {
-    const struct table_reg *idt = &in->cpu->idtr;
-    unsigned size = explain_gate_bytes(in->cpu);
-    uint8_t b[16] = { 0 };
-    if (!explain_fetch_failed(in, st) || !sign_is_protected(in))
-        return false;
-    for (unsigned at = 0; at + size - 1 <= idt->limit; at += size) {
-        if (!in->read(in->arg, idt->base + at, b, size) || !(b[5] & 0x80))
-            continue;
-        uint64_t offset = b[0] | b[1] << 8 | (uint64_t)b[6] << 16 | (uint64_t)b[7] << 24;
-        for (unsigned i = 8; i < size - 4; i++)
-            offset |= (uint64_t)b[i] << (8 * i - 32);
-        if (offset == st->rip)
-            return true;
-    }
-    return false;
+    return explain_fetch_failed(in, st) && explain_gate_leads_to(in, st->rip);
 }
 
 static bool is_page_fault(const struct explain_input *in, const struct delivery_step *st)

@@ -100,9 +100,19 @@ void explain_say_lost_frame(const struct explain_input *in, FILE *out);
 void explain_say_handler(const struct explain_input *in, const struct delivery_step *st, FILE *out);
 
 /* What has led to `rip`, where there is no code?  If the stack tells that it was a CALL, an
- * interrupt or a RET, print a line or two that say so.  An interrupt also as a question. */
-void explain_say_caller(const struct explain_input *in, uint64_t rip, FILE *out);
+ * interrupt or a RET, print a line or two that say so, and return true.  An interrupt also as a
+ * question. */
+bool explain_say_caller(const struct explain_input *in, uint64_t rip, FILE *out);
 bool explain_is_in_handler(const struct explain_input *in);
+
+/* If the CPU has come here through memory that nobody has filled: print where code of the program
+ * ends before that. */
+void explain_say_run_on(const struct explain_input *in, uint64_t rip, FILE *out);
+
+/* Does a gate of the IDT lead to this address?  Is there one that leads to a function of the
+ * program if the halves of its offset are swapped? */
+bool explain_gate_leads_to(const struct explain_input *in, uint64_t rip);
+bool explain_gate_is_swapped(const struct explain_input *in);
 
 /* Is there no code at the instruction: was the CPU sent to a wrong address, or ran it on? */
 bool explain_is_runaway(const struct explain_input *in, const struct delivery_step *st);

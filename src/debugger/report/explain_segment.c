@@ -23,6 +23,14 @@ static bool uses_nonsense_of_gdt(const struct explain_input *in, const struct de
     return !exists || !(d[0] | d[1] | d[2] | d[3] | d[4] | d[5] | d[6] | d[7]);
 }
 
+/* GDTR is 0, limit and all: so begins a GDT, with the null descriptor. */
+static bool has_null_gdtr(const struct explain_input *in, const struct delivery_step *st)
+{
+    const struct table_reg *t = &in->cpu->gdtr;
+    return sign_is_protected(in) && st->type == EVENT_EXCEPTION && (st->error & 0xfff8) &&
+           !(st->error & 6) && !t->base && !t->limit;
+}
+
 /* A selector was refused, and the GDT lies where a function had its local variables that has
  * returned: just below the stack pointer. */
 static bool has_gdt_in_dead_frame(const struct explain_input *in, const struct delivery_step *st)
@@ -70,6 +78,31 @@ static bool runs_32_bits_as_16(const struct explain_input *in, const struct deli
            !sign_is_of_real_mode(&c->seg[SEG_CS]);
 }
 
+/* MOV of a selector to a general register, and from there to a segment register: in code of 16 bits
+ * B8 10 00, 8E D8.  In code of 32 bits the number has two bytes more, or the prefix 66 is there. */
+static bool loads_selector_in_16_bits(const uint8_t b[6])
+{
+    bool is_selector = b[2] && !(b[2] & 4) && !b[3];
+    return b[0] != 0x66 && (b[1] & 0xf8) == 0xb8 && is_selector && b[4] == 0x8e &&
+           (b[5] & 0xc7) == (0xc0 | (b[1] & 7));
+}
+
+/* The CPU reads code for 16 bits as code for 32: what is first done behind the far jump tells. */
+static bool runs_16_bits_as_32(const struct explain_input *in, const struct delivery_step *st)
+{
+    enum { NEAR = 64 };
+    gla_t at = explain_linear(in->cpu, SEG_CS, st->rip);
+    uint8_t b[NEAR + 16];
+    if (st->type != EVENT_EXCEPTION || !sign_is_protected(in) ||
+        explain_code_width(in->cpu) != CODE32 || at < NEAR ||
+        !in->read(in->arg, at - NEAR, b, sizeof b))
+        return false;
+    for (unsigned i = 0; i + 6 <= sizeof b; i++)
+        if (loads_selector_in_16_bits(b + i))
+            return true;
+    return false;
+}
+
 /* PUSH and POP of ES, CS, SS and DS, DAA and its kin, PUSHA, POPA, far CALL and JMP with an
  * immediate, INTO, AAM, AAD: 64-bit mode has none of them. */
 static bool is_opcode_of_32_bits(const struct explain_input *in, const struct delivery_step *st)
@@ -85,6 +118,10 @@ static bool is_opcode_of_32_bits(const struct explain_input *in, const struct de
 
 /* The first that is there is told. */
 static const struct sign segments[] = {
+    { has_null_gdtr,
+      "was LGDT given the table itself? What it takes is not the GDT but a pointer to it: 2 bytes "
+      "of limit (the size minus 1) and 4 of base, in 64-bit code 8. A GDT begins with zeros, and "
+      "so GDTR is 0 now, with limit 0." },
     { has_gdt_in_dead_frame,
       "was the GDT a local variable? It lies just below the stack pointer, where each call "
       "overwrites it: the CPU reads it at every load of a selector, so it must be static. (LGDT's "
@@ -100,6 +137,10 @@ static const struct sign segments[] = {
       "is this code for 32 bits? D (bit 54 of the descriptor, SZ or DB in some books) is 0 in the "
       "segment that CS names, so it is read as 16-bit code: another length of operands and "
       "addresses, and so other instructions." },
+    { runs_16_bits_as_32,
+      "is this code for 32 bits? The segment that CS names is, but nearby lies what loads a "
+      "selector in code for 16 bits: behind the far jump the assembler must be told (NASM: BITS "
+      "32, GNU as: .code32)." },
     { is_stuck_in_compatibility_mode,
       "has a far jump led to 64-bit code? Long mode is on, but CS is a segment of 32-bit code: "
       "until a far jump, call or return has loaded a code segment whose L is 1, 64-bit code is "

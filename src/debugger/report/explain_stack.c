@@ -278,7 +278,7 @@ static void say_ret(const struct explain_input *in, unsigned size, FILE *out)
           "or does the RET belong to what nobody has called?\n", out);
 }
 
-void explain_say_caller(const struct explain_input *in, uint64_t rip, FILE *out)
+bool explain_say_caller(const struct explain_input *in, uint64_t rip, FILE *out)
 {
     enum code_width width = explain_code_width(in->cpu);
     unsigned size = width == CODE64 ? 8 : width == CODE32 ? 4 : 2;
@@ -286,16 +286,17 @@ void explain_say_caller(const struct explain_input *in, uint64_t rip, FILE *out)
     uint64_t at = 0, target;
     if (frame.size) {
         say_frame(in, frame, out);
-        return;
+        return true;
     }
     enum call call = word_at(in, 0, size, &at) ? call_before(in, at, &target) : NO_CALL;
     if (call != CALL_INDIRECT && was_taken_by_ret(in, rip, size)) {
         say_ret(in, size, out);
-        return;
+        return true;
     }
     if (call == NO_CALL)
-        return;
+        return false;
     fputs("    At the stack pointer lies ", out);
     explain_say_place(in, at, out);
     fputs(", an address behind a CALL: that may have led here.\n", out);
+    return true;
 }

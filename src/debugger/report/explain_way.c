@@ -24,6 +24,16 @@ static bool has_no_idt(const struct explain_input *in, const struct delivery_ste
     return st->obstacle == OBSTACLE_IDT_LIMIT && in->cpu->idtr.limit < explain_gate_bytes(in->cpu);
 }
 
+/* The first 6 bytes of a gate are the lower half of the handler's address, a selector and the type:
+ * 0008 and 8E00, say. */
+static bool has_gate_as_idtr(const struct explain_input *in, const struct delivery_step *st)
+{
+    const struct table_reg *t = &in->cpu->idtr;
+    (void)st;
+    return sign_is_protected(in) && (t->base >> 24 & 0x9e) == 0x8e && !(t->base >> 32) &&
+           !(t->base & 0xffff04) && t->base & 0xfff8 && (t->base & 0xffff) < 0x100;
+}
+
 /* A BIOS sets the first PIC to vectors 8 to 15. */
 static bool is_irq_among_exceptions(const struct explain_input *in, const struct delivery_step *st)
 {
@@ -109,6 +119,10 @@ static const struct sign ways[] = {
       "was LIDT executed in real mode? It has taken away the vector table, which is at 0 there "
       "with limit 0x3ff: from then on interrupts must be off (CLI) until protected mode has its "
       "gates, and the BIOS cannot be called." },
+    { has_gate_as_idtr,
+      "was LIDT given the table itself? What it takes is not the IDT but a pointer to it: 2 bytes "
+      "of limit (the size minus 1) and 4 of base, in 64-bit code 8. The base looks like the "
+      "selector and the type of a gate." },
     { has_no_idt, "was LIDT executed? Its limit is less than one gate: there is no IDT." },
     { is_irq_before_idt,
       "were interrupts switched off (CLI) before CR0.PE was set? They must stay off until LIDT "
