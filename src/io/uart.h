@@ -27,8 +27,9 @@ void uart_receive_forced(struct uart *u, uint8_t byte);
 /* Hold the line low for longer than a character. */
 void uart_receive_break(struct uart *u);
 
-/* Called when uart_receive() would succeed again: from within the guest's
- * read that made room, or when the last byte's time on the wire is over. */
+/* Called when uart_receive() would succeed again: from within the guest's read that made room, or
+ * its write that emptied the receiver or ended loopback, or when the last byte's time on the wire
+ * is over.  Whoever makes room says so by uart_tell_room() (io/uart_state.h). */
 void uart_on_room(struct uart *u, void (*room)(void *arg), void *arg);
 
 /* Send at once what is still under way: the machine is about to stop. */

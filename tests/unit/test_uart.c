@@ -226,6 +226,29 @@ static void room_is_told_as_bytes_leave(void **state)
     assert_int_equal(in(b, LSR) & 0x03, 0);
 }
 
+/* Emptying the receiver makes room, and the byte that comes then is a new reason: the pin falls and
+ * rises, or an edge-triggered 8259A would not tell of it. */
+static void the_byte_behind_a_cleared_fifo_interrupts(void **state)
+{
+    (void)state;
+    out(b, IIR, 0x01);
+    out(b, MCR, 0x08);
+    out(b, IER, 0x01);
+    uart_receive(uart, '0');
+    pass(b, CHAR_NS);
+    assert_true(irq4());
+    out(b, 0x20, 0x0c);                             /* the poll command: read to acknowledge */
+    assert_int_equal(in(b, 0x20), 0x84);
+    out(b, 0x20, 0x20);
+    assert_false(irq4());
+    rooms = 0;
+    uart_on_room(uart, room, uart);
+    out(b, IIR, 0x03);
+    assert_int_equal(rooms, 1);
+    assert_true(irq4());
+    assert_int_equal(in(b, DATA), '1');
+}
+
 static void overrun_is_a_line_status_of_the_first_rank(void **state)
 {
     (void)state;
@@ -352,6 +375,7 @@ int main(void)
         T(a_few_bytes_time_out),
         T(a_full_receiver_pushes_back),
         T(room_is_told_as_bytes_leave),
+        T(the_byte_behind_a_cleared_fifo_interrupts),
         T(overrun_is_a_line_status_of_the_first_rank),
         T(break_travels_with_its_byte),
         T(loopback_echoes_and_shuts_the_gate),

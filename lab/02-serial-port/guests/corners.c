@@ -8,6 +8,7 @@
  * On the command line: seed=N, test= what is tried:
  *   corners  bits that are not there, the FIFOs emptied in all ways, errors and where they stand
  *   pin      what raises the pin, what lowers it, and the gate
+ *   room     who types has been kept waiting; when the next byte comes
  */
 #include "lib/guest.h"
 #include "lib/desc.h"
@@ -18,6 +19,7 @@ enum { RBR = COM1, THR = COM1, IER = COM1 + 1, IIR = COM1 + 2, FCR = COM1 + 2, L
 enum { DR = 0x01, LOOP = 0x10, OUT2 = 0x08, DLAB = 0x80, BREAK = 0x40, WORD_8 = 0x03 };
 
 static uint32_t seed;
+static volatile unsigned n_irqs;
 
 static uint8_t byte(void)
 {
@@ -170,10 +172,51 @@ static void test_pin(void)
     outb(IER, 0);
 }
 
+/* Takes no byte: the receiver fills. */
+static void on_byte(struct frame *f)
+{
+    (void)f;
+    n_irqs++;
+    pic_eoi(4);
+}
+
+/* The sender has waited for room: the next byte is there as soon as there is some; and it
+ * interrupts, because the pin has fallen when the last one went. */
+static void make_room(const char *what, uint16_t port, uint8_t value)
+{
+    pause();                                    /* until the receiver is full */
+    n_irqs = 0;
+    outb(port, value);
+    unsigned came = inb(LSR) & DR;
+    printf("%s: %s, %u interrupts\n", what, came ? "a byte comes" : "nothing comes", n_irqs);
+}
+
+static void test_room(void)
+{
+    trap_set(IRQ_BASE + 4, on_byte);
+    pic_unmask(4);
+    outb(MCR, OUT2);
+    outb(FCR, 0x01);
+    outb(IER, 1);
+    sti();
+    make_room("the receiver is emptied", FCR, 0x03);
+    make_room("FIFOs off", FCR, 0x00);
+    make_room("FIFOs on", FCR, 0x01);
+    for (unsigned i = 0; i < 2; i++) {
+        pause();
+        outb(MCR, OUT2 | LOOP);
+        empty("before loopback");
+        make_room("it lasts", MCR, OUT2 | LOOP | 1);
+        make_room("it has ended", MCR, OUT2);
+    }
+    cli();
+    outb(IER, 0);
+}
+
 int main(void)
 {
     static const struct test tests[] = {
-        { "corners", test_corners }, { "pin", test_pin },
+        { "corners", test_corners }, { "pin", test_pin }, { "room", test_room },
     };
     seed = option_number("seed=", 1);
     pic_init();
