@@ -21,6 +21,9 @@ enum lab6_call {
     LAB6_WALK,      /* addresses; data: them    -> references; data: them, hpa_t each  */
 };
 
+/* So many frames a keeper gets for its tables, and no more: the guests need some fourteen. */
+#define LAB6_FRAMES 24
+
 /* The map of guest memory: all that a keeper of nested tables knows of it. */
 struct lab6_region {
     uint64_t base, size;

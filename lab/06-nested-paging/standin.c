@@ -7,7 +7,9 @@
  * the submission's.  What the entries mean is the hardware's affair: mem/ept_walk.c.
  *
  * After each call an oracle goes over the whole tree, as it is in the monitor, and writes an
- * INVARIANT event if it breaks the contract where no guest may ever come by.
+ * INVARIANT event if it breaks the contract where no guest may ever come by.  And when a guest unmaps
+ * nothing, which is a sign of the lab's own, it makes the calls that no guest can bring about:
+ * play().
  */
 #include "mem/nested.h"
 
@@ -28,6 +30,7 @@ struct nested {
     struct trace *trace;
     hpa_t         root;
     size_t        n_pages;      /* mapped, of 4 KiB, after the latest call */
+    size_t        n_leaves;     /* by which entries                        */
 };
 
 /* Is there something behind the frame that a present entry names? */
@@ -60,9 +63,21 @@ static uint64_t ask_keeper(const struct nested *n, enum lab6_call what, const ui
 
 /* ---- the oracle ---- */
 
+/* More than any keeper can need for what the guests have: then its tables lead in circles. */
+#define MOST_ENTRIES (1u << 17)
+
+/* What a call was to change. */
+struct change {
+    gpa_t    gpa, end;          /* its range, if it takes something away ...   */
+    unsigned perm;              /* ... and what may be left there              */
+    size_t   most;              /* so many pages may be more than before       */
+    bool     failed;            /* it says that it has done nothing            */
+};
+
 struct survey {
     const struct nested *n;
-    size_t n_pages, n_leaves;
+    const struct change *change;
+    size_t n_pages, n_leaves, n_entries;
     bool   broken;              /* one event for each call is enough */
 };
 
@@ -95,7 +110,10 @@ static void see_leaf(struct survey *s, uint64_t entry, gpa_t gpa, uint64_t bytes
     hpa_t page = entry & EPT_FRAME;
     s->n_pages += bytes / PAGE_SIZE;
     s->n_leaves++;
-    if (page != HMEM_GUEST + gpa)
+    if (gpa < s->change->end && gpa + bytes > s->change->gpa &&
+        (entry & EPT_RWX & ~(uint64_t)s->change->perm))
+        tell_broken(s, INVARIANT_TAKEN, gpa, entry);
+    else if (page != HMEM_GUEST + gpa)
         tell_broken(s, INVARIANT_PLACE, gpa, page);
     else if (r && r->kind == GMEM_ROM && (entry & EPT_W))
         tell_broken(s, INVARIANT_ROM, gpa, entry);
@@ -105,8 +123,9 @@ static void see_table(struct survey *s, hpa_t at, unsigned level, gpa_t base)
 {
     const uint64_t *table = frames_table(&s->n->frames, at);
     uint64_t bytes = BIT(12 + 9 * (level - 1));
-    for (unsigned i = 0; table && i < TABLE_ENTRIES; i++) {
+    for (unsigned i = 0; table && i < TABLE_ENTRIES && s->n_entries < MOST_ENTRIES; i++) {
         gpa_t gpa = base + i * bytes;
+        s->n_entries += (table[i] & EPT_RWX) != 0;
         if (!(table[i] & EPT_RWX) || is_refused(s, table[i], level, gpa))
             continue;
         if (level == 1 || (table[i] & EPT_LARGE))
@@ -116,19 +135,73 @@ static void see_table(struct survey *s, hpa_t at, unsigned level, gpa_t base)
     }
 }
 
-/* After each call.  `most` pages may be more than before it, at gpa. */
-static void survey(struct nested *n, gpa_t gpa, size_t most)
+/* After each call. */
+static void survey(struct nested *n, struct change c)
 {
-    struct survey s = { .n = n };
+    struct survey s = { .n = n, .change = &c };
     if (n->asker.lost)
         return;
     see_table(&s, n->root, 4, 0);
-    if (s.n_pages > n->n_pages + most)
-        tell_broken(&s, INVARIANT_UNASKED, gpa, s.n_pages - n->n_pages);
+    if (s.n_entries >= MOST_ENTRIES) {
+        host_say("the tables map more than there is: do they lead in circles?");
+        n->asker.lost = true;
+        return;
+    }
+    if (s.n_pages > n->n_pages + c.most)
+        tell_broken(&s, INVARIANT_UNASKED, c.gpa, s.n_pages - n->n_pages);
+    if (c.failed && s.n_pages < n->n_pages)
+        tell_broken(&s, INVARIANT_TAKEN, c.gpa, n->n_pages - s.n_pages);
     n->n_pages = s.n_pages;
+    n->n_leaves = s.n_leaves;
     uint64_t told = ASK(n, LAB6_COUNT, 0);
     if (!n->asker.lost && told != s.n_leaves)
-        tell_broken(&s, INVARIANT_COUNT, gpa, told);
+        tell_broken(&s, INVARIANT_COUNT, c.gpa, told);
+}
+
+/* The end of [gpa, gpa+len), not beyond what the tables can say; of a range of no length, gpa. */
+static gpa_t range_end(gpa_t gpa, uint64_t len)
+{
+    if (!len || gpa >= EPT_GPA_LIMIT)
+        return 0;
+    return len < EPT_GPA_LIMIT - gpa ? gpa + len : EPT_GPA_LIMIT;
+}
+
+/* ---- what no guest brings about ---- */
+
+static void expect(struct nested *n, gpa_t at, uint64_t answer, uint64_t right)
+{
+    if (!n->asker.lost && answer != right)
+        trace_emit(n->trace, TRACE_INVARIANT, INVARIANT_ANSWER, at, answer);
+}
+
+/* How many references the part lists for one address. */
+static uint64_t ask_references(struct nested *n, gpa_t at)
+{
+    struct lab_message m = { .what = LAB6_WALK, .arg = { 1 }, .bytes = sizeof at };
+    memcpy(m.data, &at, sizeof at);
+    ask(&n->asker, &m);
+    return m.arg[0];
+}
+
+/* Addresses beyond what four levels translate, which have the index of lower ones in each table;
+ * ranges of no length, and those whose end is beyond the highest number.  Behind it nothing is
+ * mapped, and the guest goes on as if all had been taken away from it. */
+static void play(struct nested *n)
+{
+    const gpa_t large = 2 * NESTED_LARGE, next = large + PAGE_SIZE, limit = EPT_GPA_LIMIT;
+    const gpa_t last = large + NESTED_LARGE - PAGE_SIZE;
+    const uint64_t endless = UINT64_MAX;
+    expect(n, 0, ASK(n, LAB6_UNMAP, 0, endless), n->n_leaves);
+    expect(n, 0, ASK(n, LAB6_MAP, 0, HMEM_GUEST, PAGE_SIZE, EPT_RWX), 0);
+    expect(n, large, ASK(n, LAB6_MAP, large, HMEM_GUEST + large, NESTED_LARGE, EPT_RWX), 0);
+    expect(n, limit, ask_references(n, limit), 0);
+    expect(n, limit, ASK(n, LAB6_UNMAP, limit, PAGE_SIZE), 0);
+    expect(n, limit, ASK(n, LAB6_PROTECT, limit, endless, EPT_R), 0);
+    expect(n, large, ASK(n, LAB6_UNMAP, large, 0), 0);
+    expect(n, large, ASK(n, LAB6_PROTECT, large, 0, EPT_R), 0);
+    expect(n, last, ASK(n, LAB6_PROTECT, last + 1, endless, EPT_R), 1);
+    expect(n, next, ASK(n, LAB6_UNMAP, next, endless), TABLE_ENTRIES - 1);
+    expect(n, 0, ASK(n, LAB6_UNMAP, 0, endless), 2);
 }
 
 /* Is the page at gpa of 2 MiB? */
@@ -211,7 +284,7 @@ struct nested *nested_new(struct hmem *h, struct trace *t)
         free(n);
         return NULL;
     }
-    m.arg[0] = h->tables_max / PAGE_SIZE;
+    m.arg[0] = LAB6_FRAMES;
     m.arg[1] = put_regions(h->gmem, &m);
     ask(&n->asker, &m);
     n->root = m.arg[0];
@@ -220,7 +293,7 @@ struct nested *nested_new(struct hmem *h, struct trace *t)
                  (unsigned long long)n->root);
         n->asker.lost = true;
     }
-    survey(n, 0, 0);            /* nothing is mapped at power-on */
+    survey(n, (struct change){ .most = 0 });            /* nothing is mapped at power-on */
     return n;
 }
 
@@ -240,14 +313,15 @@ hpa_t nested_root(const struct nested *n)
 int nested_map(struct nested *n, gpa_t gpa, hpa_t hpa, uint64_t size, unsigned perm)
 {
     int err = STATUS(n, LAB6_MAP, gpa, hpa, size, perm);
-    survey(n, gpa, size / PAGE_SIZE);
+    survey(n, (struct change){ .gpa = gpa, .most = size / PAGE_SIZE, .failed = err != 0 });
     return err;
 }
 
 int nested_fill(struct nested *n, gpa_t gpa)
 {
     int err = STATUS(n, LAB6_FILL, gpa);
-    survey(n, gpa, is_large(n, gpa) ? TABLE_ENTRIES : 1);
+    survey(n, (struct change){ .gpa = gpa, .most = is_large(n, gpa) ? TABLE_ENTRIES : 1,
+                               .failed = err != 0 });
     return err;
 }
 
@@ -259,7 +333,11 @@ void nested_set_large(struct nested *n, bool large)
 size_t nested_unmap(struct nested *n, gpa_t gpa, uint64_t len)
 {
     size_t removed = ASK(n, LAB6_UNMAP, gpa, len);
-    survey(n, gpa, 0);
+    survey(n, (struct change){ .gpa = gpa, .end = range_end(gpa, len) });
+    if (!len && !n->asker.lost) {
+        play(n);
+        survey(n, (struct change){ .most = 0 });
+    }
     if (removed)
         trace_emit(n->trace, TRACE_NESTED_ZAP, gpa, len, 0);
     return removed;
@@ -268,14 +346,14 @@ size_t nested_unmap(struct nested *n, gpa_t gpa, uint64_t len)
 size_t nested_protect(struct nested *n, gpa_t gpa, uint64_t len, unsigned perm)
 {
     size_t changed = ASK(n, LAB6_PROTECT, gpa, len, perm);
-    survey(n, gpa, 0);
+    survey(n, (struct change){ .gpa = gpa, .end = range_end(gpa, len), .perm = perm });
     return changed;
 }
 
 int nested_put_entry(struct nested *n, gpa_t gpa, uint64_t entry)
 {
     int err = STATUS(n, LAB6_PUT, gpa, entry);
-    survey(n, gpa, 1);
+    survey(n, (struct change){ .gpa = gpa, .most = 1, .failed = err != 0 });
     return err;
 }
 

@@ -6,8 +6,9 @@
  * before the guest runs on, and write down what is wrong first.  doc/labs.md, "invariant".
  *
  * Those of labs 5 and 6 are about tables that the processor can use, which is less than what
- * stands in some table: an entry that no root leads to may say anything.  Those of lab 1 are about
- * the order in which the run loop does things.
+ * stands in some table: an entry that no root leads to may say anything.  (Only REFERENCES, COUNT
+ * and ANSWER are about what a part says.)  Those of lab 1 are about the order in which the run loop
+ * does things.
  */
 #ifndef MEM_INVARIANT_H
 #define MEM_INVARIANT_H
@@ -69,6 +70,11 @@ enum loop_call {
       "a walk's list of references is not what the processor reads")                              \
     X(COUNT,        "address",     "told", IN_DECIMAL,                                            \
       "nested_count() does not tell how many leaves there are")                                   \
+    X(TAKEN,        "address",     "the entry, or pages", IN_HEX,                                 \
+      "a call that takes something away has left it, or one that fails has taken something away") \
+    X(ANSWER,       "address",     "answered", IN_DECIMAL,                                        \
+      "a call with an address or a length that no guest has answers what the contract does not "  \
+      "say")                                                                                      \
     X(STEP,         "instruction", "exits concluded in this step", IN_DECIMAL,                    \
       "vm_step() runs the guest again behind a concluded exit, or comes back without one")        \
     X(TURN,         "instruction", "returned", IN_DECIMAL,                                        \

@@ -28,6 +28,7 @@
  *              was mapped stays mapped.  nested_protect() cannot return that.  It must not leave
  *              more rights than it was told, so it takes the whole 2 MiB page away that it cannot
  *              split, which counts as one entry; the guest's next access makes a violation.
+ *              (In lab 6 there are 24 frames.)
  *
  * The monitor flushes the TLBs after a call that has taken something away, and only then:
  * nested_unmap() and nested_protect() say by what they return whether they have.  And
@@ -102,7 +103,8 @@ bool nested_load(struct nested *n, struct bytes_in *in);
  * root down, and at[n_at - 1] is the address that they lead to.  For each of them come the nested
  * entries that the processor reads to find it, and then the guest's entry itself: its
  * host-physical address, too.  (The last address is not read: the access itself does that.)  Where
- * an entry is not present the list ends with it.  How many; with four levels on both sides 24.
+ * an entry is not present the list ends with it; of an address beyond EPT_GPA_LIMIT there is none.
+ * How many; with four levels on both sides 24.
  * [SDM 3C "EPT Translation Mechanism"] */
 size_t nested_references(const struct nested *n, const gpa_t *at, size_t n_at, hpa_t *list);
 #define NESTED_MOST_AT 5                                /* addresses: four levels and the page */

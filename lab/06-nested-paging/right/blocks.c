@@ -13,7 +13,7 @@ struct block {
     gpa_t    base;
     uint64_t large;                     /* its entry, if it is one page ...  */
     uint64_t page[TABLE_ENTRIES];       /* ... and if not, those of 512      */
-    hpa_t    table;
+    hpa_t    table;                     /* taken when it is first needed     */
 };
 
 struct nested {
@@ -45,10 +45,8 @@ static struct block *block_at(struct nested *n, gpa_t gpa, bool make)
         ;
     if (!b && make && directory_entry(n, gpa) && (b = calloc(1, sizeof *b))) {
         b->base = base;
-        b->table = hmem_table_new(n->hmem);
         b->next = n->blocks;
-        n->blocks = b->table ? b : n->blocks;
-        b = b->table ? b : NULL;
+        n->blocks = b;
     }
     return b;
 }
@@ -56,15 +54,20 @@ static struct block *block_at(struct nested *n, gpa_t gpa, bool make)
 /* The tables say what the block says. */
 static void publish(struct nested *n, const struct block *b)
 {
-    memcpy(hmem_table(n->hmem, b->table), b->page, sizeof b->page);
-    *directory_entry(n, b->base) = b->large ? b->large : b->table | EPT_RWX;
+    if (b->table)
+        memcpy(hmem_table(n->hmem, b->table), b->page, sizeof b->page);
+    *directory_entry(n, b->base) = b->large ? b->large : b->table ? b->table | EPT_RWX : 0;
 }
 
-static void make_small(struct block *b)
+/* False: there is no table for it, and it stays what it is. */
+static bool make_small(struct nested *n, struct block *b)
 {
+    if (!b->table && !(b->table = hmem_table_new(n->hmem)))
+        return false;
     for (unsigned i = 0; b->large && i < TABLE_ENTRIES; i++)
         b->page[i] = (b->large & ~EPT_LARGE) + i * PAGE_SIZE;
     b->large = 0;
+    return true;
 }
 
 struct nested *nested_new(struct hmem *h, struct trace *t)
@@ -88,9 +91,8 @@ void nested_set_large(struct nested *n, bool large) { n->large = large; }
 static int put_small(struct nested *n, gpa_t gpa, uint64_t entry)
 {
     struct block *b = block_at(n, gpa, true);
-    if (!b)
+    if (!b || !make_small(n, b))
         return -ENOMEM;
-    make_small(b);
     b->page[gpa >> 12 & 511] = entry;
     publish(n, b);
     return 0;
@@ -149,8 +151,9 @@ static size_t change(struct nested *n, struct block *b, gpa_t from, gpa_t end, u
         return 0;
     if (b->large && (!perm || (from <= b->base && end >= b_end))) {
         count = set(&b->large, perm);
-    } else if (!b->large || (b->large & EPT_RWX) != perm) {
-        make_small(b);
+    } else if (b->large && (b->large & EPT_RWX) != perm && !make_small(n, b)) {
+        count = set(&b->large, 0);
+    } else if (!b->large) {
         for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
             gpa_t at = b->base + i * PAGE_SIZE;
             if (at < end && at + PAGE_SIZE > from)
@@ -195,7 +198,7 @@ size_t nested_references(const struct nested *n, const gpa_t *at, size_t n_at, h
 {
     static const unsigned shift[] = { 39, 30, 21, 12 };
     hpa_t *to = list;
-    for (size_t k = 0; k < n_at; k++) {
+    for (size_t k = 0; k < n_at && at[k] < EPT_GPA_LIMIT; k++) {
         hpa_t table = n->root;
         uint64_t e = 0;
         for (unsigned i = 0; i < 4; i++) {

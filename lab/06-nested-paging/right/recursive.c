@@ -85,6 +85,9 @@ static void one(struct nested *n, uint64_t *e, unsigned level, gpa_t base, struc
                       (j->make || (j->protect && !whole && (*e & EPT_RWX) != j->perm));
     if (in_the_way && !break_up(n, e)) {
         j->err = -ENOMEM;
+        if (j->protect)                 /* rather too few rights than too many */
+            leaf(n, e, &(struct job){ .remove = true }, false, level);
+        j->count += j->protect;
         return;
     }
     if (is_leaf && !in_the_way) {

@@ -108,6 +108,25 @@ static uint64_t *below(struct nested *n, uint64_t *entry)
     return hmem_table(n->hmem, *entry & EPT_FRAME);
 }
 
+/* Can the page, or the 2 MiB page, at gpa have all tables on its way? */
+static bool has_room(struct nested *n, gpa_t gpa, uint64_t size)
+{
+    hpa_t taken[3];
+    unsigned last = size == NESTED_LARGE ? 2 : 1, missing = 0, got = 0;
+    const uint64_t *table = hmem_table(n->hmem, n->root);
+    for (unsigned level = 4; level > last; level--) {
+        uint64_t entry = table ? table[table_index(gpa, level)] : 0;
+        bool is_there = (entry & EPT_RWX) && !(entry & EPT_LARGE);
+        missing += !is_there;
+        table = is_there ? hmem_table(n->hmem, entry & EPT_FRAME) : NULL;
+    }
+    while (got < missing && (taken[got] = hmem_table_new(n->hmem)) != HMEM_NONE)
+        got++;
+    for (unsigned i = 0; i < got; i++)
+        hmem_table_free(n->hmem, taken[i]);
+    return got == missing;
+}
+
 static bool show_block(struct nested *n, gpa_t base)
 {
     uint64_t *table = hmem_table(n->hmem, n->root);
@@ -126,6 +145,8 @@ static bool show_block(struct nested *n, gpa_t base)
         *entry = base + n->run[i].more;
         return true;
     }
+    if (!(*entry & EPT_RWX) && (i == n->n || n->run[i].from >= base + NESTED_LARGE))
+        return true;                    /* nothing is mapped, and no table is needed */
     uint64_t *small = below(n, entry);
     for (gpa_t at = base; small && at < base + NESTED_LARGE; at += PAGE_SIZE) {
         i = find(n, at);
@@ -164,7 +185,7 @@ void nested_set_large(struct nested *n, bool large) { n->large = large; }
 
 static int put(struct nested *n, gpa_t gpa, uint64_t size, uint64_t entry)
 {
-    if (n->n >= MOST_RUNS)
+    if (n->n >= MOST_RUNS || !has_room(n, gpa, size))
         return -ENOMEM;
     erase(n, gpa, gpa + size);
     if (entry & EPT_RWX)
@@ -243,7 +264,11 @@ size_t nested_protect(struct nested *n, gpa_t gpa, uint64_t len, unsigned perm)
     while (at < end && (i = find(n, at)) < n->n && n->run[i].from < end) {
         at = n->run[i].from > at ? n->run[i].from : at;
         gpa_t to = piece(&n->run[i], at, end);
-        if ((n->run[i].more & EPT_RWX) != perm) {
+        bool parts = n->run[i].large && ((at | to) & (NESTED_LARGE - 1));
+        if ((n->run[i].more & EPT_RWX) != perm && parts && !has_room(n, at, PAGE_SIZE)) {
+            erase(n, down(at, NESTED_LARGE), down(at, NESTED_LARGE) + NESTED_LARGE);
+            count++;
+        } else if ((n->run[i].more & EPT_RWX) != perm) {
             cut(n, at);
             cut(n, to);
             struct run *r = &n->run[find(n, at)];
@@ -269,7 +294,7 @@ size_t nested_count(const struct nested *n)
 size_t nested_references(const struct nested *n, const gpa_t *at, size_t n_at, hpa_t *list)
 {
     size_t count = 0;
-    for (const gpa_t *to = at; to < at + n_at; to++) {
+    for (const gpa_t *to = at; to < at + n_at && *to < EPT_GPA_LIMIT; to++) {
         hpa_t table = n->root;
         uint64_t entry = EPT_RWX;
         for (unsigned level = 4; level && (entry & EPT_RWX) && !(entry & EPT_LARGE); level--) {
