@@ -187,6 +187,7 @@ int load_elf(struct loading *l)
                     : load_enter_flat32(l, BOOT_GDT_PC, entry);
     if (!err)
         err = load_stack(l);
+    load_multiboot_check_entry(l, entry);
     l->out->about = is_64 ? "ELF64, entered in long mode"
                           : "ELF32, entered in 32-bit protected mode";
     l->out->symbols_path = l->r->path;

@@ -22,15 +22,17 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/x86.h"
+#include "mem/gmem.h"
 #include "vm/load_multiboot.h"
 
 /* Of each version: the header's magic, how far it may lie in the file and at multiples of what,
- * how many bytes it has at least, and how many 32-bit words its checksum makes 0. */
+ * how many bytes it has at least, and how many 32-bit words its checksum makes 0; and the number
+ * by which the kernel knows that it was a loader of this version. */
 static const struct rules {
-    uint32_t magic, search, align, size, summed;
+    uint32_t magic, search, align, size, summed, answer;
 } rules[3] = {
-    [1] = { 0x1badb002, 8192,  4, 12, 3 },
-    [2] = { 0xe85250d6, 32768, 8, 16, 4 },
+    [1] = { 0x1badb002, 8192,  4, 12, 3, 0x2badb002 },
+    [2] = { 0xe85250d6, 32768, 8, 16, 4, 0x36d76289 },
 };
 
 #define WANT_PAGES    BIT(0)        /* modules on page boundaries: we always do */
@@ -38,6 +40,8 @@ static const struct rules {
 #define WANT_VIDEO    BIT(2)        /* a wish; what there is, is in the framebuffer fields */
 #define WANT_UNKNOWN  (FIELD(15, 0) & ~(WANT_PAGES | WANT_MEMORY | WANT_VIDEO))
 #define HAS_ADDRESSES BIT(16)
+
+#define FARTHEST      BIT(24)       /* what lies behind in a file is not looked at */
 
 static uint32_t sum_at(const uint8_t *p, unsigned words)
 {
@@ -102,16 +106,42 @@ static bool tell_mistake(const struct rules *r, const struct load_file *f, uint6
     return true;
 }
 
-bool load_multiboot_why_not(const struct load_file *f, char *out, size_t n)
+/* A kernel without a header that asks whether a Multiboot loader has started it was meant to have
+ * one; false: it does not ask. */
+static bool tell_missing(const struct load_file *f, char *out, size_t n)
 {
-    const uint64_t farthest = UINT64_C(1) << 24;
     const uint8_t *p = f->bytes;
 
     for (unsigned version = 1; version <= 2; version++)
-        for (uint64_t at = 0; at + 4 <= f->size && at < farthest; at++)
+        for (uint64_t at = 0; at + 4 <= f->size && at < FARTHEST; at++)
+            if (get32(p + at) == rules[version].answer) {
+                snprintf(out, n, "it has no Multiboot header, but knows what a loader would say "
+                         "(%#x): has --gc-sections dropped it (KEEP() in the linker script)",
+                         rules[version].answer);
+                return true;
+            }
+    return false;
+}
+
+bool load_multiboot_why_not(const struct load_file *f, char *out, size_t n)
+{
+    const uint8_t *p = f->bytes;
+
+    for (unsigned version = 1; version <= 2; version++)
+        for (uint64_t at = 0; at + 4 <= f->size && at < FARTHEST; at++)
             if (get32(p + at) == rules[version].magic)
                 return tell_mistake(&rules[version], f, at, out, n);
-    return false;
+    return tell_missing(f, out, n);
+}
+
+void load_multiboot_check_entry(struct loading *l, uint64_t entry)
+{
+    uint8_t first[4];
+
+    if (!l->out->note[0] && gmem_read(l->m, entry, first, sizeof(first)) == 0 &&
+        (get32(first) == rules[1].magic || get32(first) == rules[2].magic))
+        load_note(l, "its entry point %#" PRIx64 " is its Multiboot header, which is no code: "
+                  "is _start behind it, and named by ENTRY() of the linker script?", entry);
 }
 
 /* ---- reading it ---- */
@@ -321,6 +351,7 @@ int load_multiboot_enter(struct loading *l, uint64_t entry, uint32_t magic, gpa_
 
     if (!err)
         err = load_stack(l);
+    load_multiboot_check_entry(l, entry);
     s->gpr[RAX] = magic;
     s->gpr[RBX] = info;
     l->out->unpromised_stack = (s->gpr[RSP] - 1) & PAGE_MASK;

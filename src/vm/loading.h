@@ -95,6 +95,10 @@ int  load_boot(struct loading *l);
 int  load_flat(struct loading *l);
 int  load_rom(struct loading *l);               /* a BIOS image, and the disk if there is one */
 
+/* Note it if a kernel, which has been placed, would be entered at its Multiboot header; unless
+ * there is something else to be said of that. */
+void load_multiboot_check_entry(struct loading *l, uint64_t entry);
+
 /* What keeps a file from being what its author may have meant it to be.  False: it does not look
  * like a Multiboot kernel at all. */
 bool load_multiboot_why_not(const struct load_file *f, char *out, size_t n);

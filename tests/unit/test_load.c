@@ -492,6 +492,49 @@ static void test_useless_multiboot_header(void **state)
     }
 }
 
+/* The header is there and the entry point is not behind it: run, and told. */
+static void test_entry_is_multiboot_header(void **state)
+{
+    (void)state;
+    struct fixture *f = fresh();
+    const uint32_t h[3] = { 0x1badb002, 0, 0u - 0x1badb002u };
+
+    make_elf32(f);
+    memcpy(f->file + 0x100, h, sizeof(h));
+    put(f, 24, 4, 0xc0100000);
+    assert_int_equal(load(f, NULL, 0), 0);
+    assert_int_equal(f->out.format, LOAD_MULTIBOOT);
+    assert_non_null(strstr(f->out.note, "its entry point 0x100000 is its Multiboot header"));
+    put(f, 24, 4, 0xc010000c);
+    assert_int_equal(load(f, NULL, 0), 0);
+    assert_string_equal(f->out.note, "");
+    put(f, 24, 4, 0xc0100000);
+    f->r.format = "elf";
+    assert_int_equal(load(f, NULL, 0), 0);
+    assert_non_null(strstr(f->out.note, "its entry point 0x100000 is its Multiboot header"));
+    done(f);
+}
+
+/* Code that asks for a Multiboot loader in a file without its header. */
+static void test_dropped_multiboot_header(void **state)
+{
+    (void)state;
+    static const uint32_t answer[] = { 0x2badb002, 0x36d76289 };
+    char what[16];
+
+    for (size_t i = 0; i < NELEM(answer); i++) {
+        struct fixture *f = fresh();
+        make_elf32(f);
+        put(f, 0x105, 4, answer[i]);
+        assert_int_equal(load(f, NULL, 0), 0);
+        assert_int_equal(f->out.format, LOAD_ELF);
+        snprintf(what, sizeof(what), "(%#x)", answer[i]);
+        assert_non_null(strstr(f->out.note, what));
+        assert_non_null(strstr(f->out.note, "--gc-sections"));
+        done(f);
+    }
+}
+
 /* A plain `ld -Ttext=0x100000`: the first segment is the headers of the file, at 0xff000. */
 static void test_headers_below_1_mib(void **state)
 {
@@ -1096,6 +1139,8 @@ int main(void)
         cmocka_unit_test(test_multiboot2),
         cmocka_unit_test(test_multiboot2_elf64),
         cmocka_unit_test(test_useless_multiboot_header),
+        cmocka_unit_test(test_entry_is_multiboot_header),
+        cmocka_unit_test(test_dropped_multiboot_header),
         cmocka_unit_test(test_headers_below_1_mib),
         cmocka_unit_test(test_bios_areas),
         cmocka_unit_test(test_linux),

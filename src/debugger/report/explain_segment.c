@@ -87,6 +87,31 @@ static bool loads_selector_in_16_bits(const uint8_t b[6])
            (b[5] & 0xc7) == (0xc0 | (b[1] & 7));
 }
 
+/* A number of 32 bits to a register, or a CALL over a short distance: both have two bytes more than
+ * in code of 16 bits, and those are zeros, or ones of a CALL backwards. */
+static bool is_of_32_bits(const uint8_t b[5])
+{
+    bool is_mov = (b[0] & 0xf8) == 0xb8 && (b[1] | b[2]) && !(b[3] | b[4]);
+    bool is_call = b[0] == 0xe8 && (b[2] == 0 || b[2] == 0xff) && b[3] == b[2] && b[4] == b[2];
+    return is_mov || is_call;
+}
+
+/* A boot sector, say, that was assembled or compiled for protected mode. */
+static bool runs_32_bits_in_real_mode(const struct explain_input *in,
+                                      const struct delivery_step *st)
+{
+    enum { NEAR = 32 };
+    gla_t at = explain_linear(in->cpu, SEG_CS, st->rip);
+    uint8_t b[2 * NEAR];
+    if (st->type != EVENT_EXCEPTION || !explain_is_real(in->cpu) || at < NEAR ||
+        !in->read(in->arg, at - NEAR, b, sizeof b))
+        return false;
+    for (unsigned i = 0; i + 5 <= sizeof b; i++)
+        if (is_of_32_bits(b + i))
+            return true;
+    return false;
+}
+
 /* The CPU reads code for 16 bits as code for 32: what is first done behind the far jump tells. */
 static bool runs_16_bits_as_32(const struct explain_input *in, const struct delivery_step *st)
 {
@@ -137,6 +162,10 @@ static const struct sign segments[] = {
       "is this code for 32 bits? D (bit 54 of the descriptor, SZ or DB in some books) is 0 in the "
       "segment that CS names, so it is read as 16-bit code: another length of operands and "
       "addresses, and so other instructions." },
+    { runs_32_bits_in_real_mode,
+      "is this code for 16 bits? The CPU is in real mode, and nearby lies what looks like code for "
+      "32 bits: tell the assembler (NASM: BITS 16, GNU as: .code16). What a C compiler makes with "
+      "-m32 is for protected mode." },
     { runs_16_bits_as_32,
       "is this code for 32 bits? The segment that CS names is, but nearby lies what loads a "
       "selector in code for 16 bits: behind the far jump the assembler must be told (NASM: BITS "
