@@ -127,6 +127,7 @@ io := \
     io/vga_text.c \
     io/keyboard.c \
     io/known_places.c \
+    io/overlay.c \
     io/disk.c \
     io/ata_identify.c \
     io/ata_command.c \
@@ -167,6 +168,7 @@ vm := \
     vm/host_io.c \
     vm/listening.c \
     vm/recording.c \
+    vm/pages.c \
     vm/checkpoint.c
 debugger := \
     debugger/symbols/symbols.c \
@@ -275,6 +277,7 @@ debugger := \
     debugger/console/monitor.c \
     debugger/console/symbols.c \
     debugger/console/info.c \
+    debugger/console/disk.c \
     debugger/console/idt.c \
     debugger/console/trace.c \
     debugger/gdb/packet.c \
@@ -375,6 +378,7 @@ cmd := \
     cmd/lab_class.c \
     cmd/lab_teacher.c \
     cmd/options.c \
+    cmd/disks.c \
     cmd/foreign.c \
     cmd/names.c \
     cmd/terminal.c \

@@ -146,6 +146,9 @@ static void three_ways(void)
     say_where(MASTER, 0, 1);
     expect("read the first sector", read_sectors(READ, again, 1), 0);
     printf("the first sector begins with %04x %04x\n", again[0], again[1]);
+    say_where(MASTER, lba, 1);
+    expect("read a sector that nobody has written", read_sectors(READ, again, 1), 0);
+    expect("what is in it", again[0], 0);
     fill(1, 2);
     say_where(MASTER, lba, 2);
     expect("write by LBA", write_sectors(WRITE, buffer, 2), 0);

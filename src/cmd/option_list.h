@@ -40,7 +40,7 @@
       "flat[@ADDR][:16|32|64]")                                                                  \
     X(BIOS,        "bios",         "FILE",     ANY,                                              \
       "a BIOS image in the place of ours; GUEST is a disk image then, or nothing")               \
-    X(DISK,        "disk",         "FILE",     RUN | COMPARE,                                    \
+    X(DISK,        "disk",         "FILE",     ANY | REPLAY,                                     \
       "a disk image: hda, the next hdb, ...; writes stay in memory; FILE,ro: none are taken")    \
     /* what is logged and counted */                                                             \
     X(TRACE,       "trace",        "FILE",     LIVE | REPLAY,                                    \

@@ -23,6 +23,7 @@
 #include "base/host.h"
 #include "base/likeness.h"
 #include "base/trace.h"
+#include "cmd/disks.h"
 #include "cmd/foreign.h"
 #include "debugger/gdb/server.h"
 #include "debugger/symbols/gdb_regs.h"
@@ -299,45 +300,6 @@ static bool parse_bios(const char *path, struct run_options *o)
     return !err;
 }
 
-/* FILE, or FILE and how it may be used behind its last comma.  Only the words below are cut off:
- * names of files may have commas, too.  The path is argv's, which is changed. */
-static bool parse_disk(char *text, struct run_options *o)
-{
-    static const struct { const char *word; enum disk_mode mode; } modes[] = {
-        { "overlay", DISK_OVERLAY }, { "ro", DISK_READ_ONLY },
-    };
-    struct disk_image *d = &o->machine.disk[o->n_disks];
-    char *comma = strrchr(text, ',');
-    if (o->n_disks == MAX_DISKS) {
-        host_say("more than %d disks: hda to hdd is all that two channels have", MAX_DISKS);
-        return false;
-    }
-    *d = (struct disk_image){ .path = text };
-    for (size_t i = 0; comma && i < NELEM(modes); i++)
-        if (strcmp(comma + 1, modes[i].word) == 0) {
-            d->mode = modes[i].mode;
-            *comma = 0;
-            break;
-        }
-    o->n_disks++;
-    return true;
-}
-
-/* Before anything else is made of the options: the monitor's process may open no file once the
- * guest runs.  False after the user was told. */
-static bool open_disks(struct run_options *o)
-{
-    char why[400];
-    for (unsigned i = 0; i < o->n_disks; i++) {
-        struct disk_image *d = &o->machine.disk[i];
-        if (disk_image_open(d->path, d->mode, d, why, sizeof why)) {
-            host_say("%s", why);
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool parse_uart(const char *text, struct vm_config *c)
 {
     c->uart_fast = strcmp(text, "fast") == 0;
@@ -363,7 +325,7 @@ static bool parse_one(int opt, char *arg, struct run_options *o)
     case OPT_APPEND:   o->guest.append = arg;   break;
     case OPT_INITRD:   o->guest.initrd = arg;   break;
     case OPT_BIOS:     return parse_bios(arg, o);
-    case OPT_DISK:     return parse_disk(arg, o);
+    case OPT_DISK:     return disks_parse(o, arg);
     case OPT_FORMAT:   return parse_format(arg, &o->guest.format);
     case OPT_TRACE:    o->trace_path = arg;     break;
     case OPT_KINDS:    return parse_kinds(arg, &o->kinds);
@@ -484,9 +446,6 @@ static bool fits_together(enum option_user user, const struct run_options *o)
                      : "--record is for --cpu soft: under kvm a run is never the same again");
     else if (o->from && o->gdb)
         host_say("--from goes with `vitrine debug`, or with a run without --gdb");
-    else if (o->n_disks && (o->gdb || o->record || o->from))
-        host_say("--disk does not go with %s: what was written to a disk cannot be taken back",
-                 o->gdb ? "--gdb" : o->record ? "--record" : "--from");
     else if (c->magic_break && c->engine == &engine_kvm)
         host_say("--magic-break is for --cpu soft: under kvm instructions run unseen");
     else if (c->magic_break && !o->gdb && user == FOR_RUN)
@@ -552,7 +511,7 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
             return EXIT_USAGE;
         }
     }
-    if (!open_disks(o))
+    if (!disks_open(o))
         return EXIT_CANNOT;
     if (optind == argc && o->guest.bios)
         o->guest.path = o->guest.bios;          /* it is all there is */
@@ -616,5 +575,5 @@ bool options_from(struct run_options *o, struct snapshot_head *h)
     }
     if (!o->guest.path)
         o->guest = guest;
-    return true;
+    return disks_again(o, asked.disk);
 }

@@ -12,6 +12,7 @@
 
 #include "base/host.h"
 #include "cmd/cmd.h"
+#include "cmd/disks.h"
 #include "cmd/session.h"
 #include "vm/recording.h"
 
@@ -42,6 +43,8 @@ int cmd_replay(int argc, char **argv)
         help();
     if (err || done)
         return err;
+    struct disk_image asked[MAX_DISKS];
+    memcpy(asked, o.machine.disk, sizeof asked);
     const char *path = o.guest.path;
     FILE *in = fopen(path, "rbe");
     if (!in) {
@@ -56,6 +59,8 @@ int cmd_replay(int argc, char **argv)
         host_say("%s: %s", path, why);
         return EXIT_CANNOT;
     }
+    if (!disks_again(&o, asked))
+        return EXIT_CANNOT;
     o.replay = &r;
     int status = session_run(&o);
     recording_free(&r);

@@ -454,9 +454,9 @@ static bool attach_recording(struct session *s)
     if (s->o->replay) {
         s->o->replay->log.vm = s->vm;
         s->io.log = &s->o->replay->log;
-        if (recording_is_of(s->o->replay, s->vm))
+        if (recording_is_of(s->o->replay, s->vm, why, sizeof why))
             return true;
-        host_say("%s is not the guest that was recorded: its contents differ", s->o->guest.path);
+        host_say("%s", why);
         return false;
     }
     if (!s->o->record)

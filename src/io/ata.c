@@ -359,7 +359,7 @@ static void ata_after_load(void *dev)
     struct ata *a = dev;
     struct ata_command_state *now = &a->now;
     now->unit &= 1;
-    if (now->step > ATA_RESET || now->at >= SECTOR_WORDS || !a->disk[now->unit] ||
+    if (now->step > ATA_RESET || now->at > SECTOR_WORDS || !a->disk[now->unit] ||
         now->left > ATA_MAX_SECTORS || now->in_block > now->left ||
         (now->step == ATA_NEXT_BLOCK && !now->left))
         sign_all(a);

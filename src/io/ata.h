@@ -55,4 +55,7 @@ enum ata_register {
 
 extern const struct device_ops ata_ops;
 
+/* What a command is called: "READ SECTORS"; NULL: the drive has no such command. */
+const char *ata_command_name(uint8_t opcode);
+
 #endif

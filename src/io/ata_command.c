@@ -450,6 +450,12 @@ static const struct command *find(uint8_t opcode)
     return commands[opcode].run ? &commands[opcode] : &unknown;
 }
 
+const char *ata_command_name(uint8_t opcode)
+{
+    const struct command *c = find(opcode);
+    return c == &unknown ? NULL : c->name;
+}
+
 /* Whatever needs the disk wakes it from standby.  The event is written now, when the guest has
  * asked, and not when the drive begins. */
 static void take_address(struct ata *a, const struct command *c)

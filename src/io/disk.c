@@ -1,13 +1,8 @@
 /*
- * io/disk.c -- an image file, and the overlay upon it.
+ * io/disk.c -- an image file, and whether a sector is still in it.
  *
- * The overlay is memory as large as the disk, of which the host only gives out the pages that are
- * written to; behind the sectors stands one bit for each, which says that it is here.
- *
- *     | sector 0 | sector 1 | ... | last sector |  padding to a page  | bits |
- *
- * So everything in which a disk differs from its image is in pages of memory, as everything that
- * a guest has done to its RAM is.
+ * What has been written is in io/overlay.c.  Opening an image is here too, because what can be a
+ * disk is asked before there is one.
  */
 #include "io/disk.h"
 
@@ -24,14 +19,12 @@
 
 #include "base/host.h"
 #include "base/trace.h"
+#include "io/overlay.h"
 
 struct disk {
     struct disk_image image;
     struct trace     *trace;
-    uint8_t          *overlay;          /* NULL: this disk has none */
-    uint64_t          bits_at;          /* offset of the bits       */
-    uint64_t          bytes;            /* of all of it             */
-    int               memfd;
+    struct overlay   *overlay;          /* NULL: this disk has none */
 };
 
 /* ---- the image ---- */
@@ -106,25 +99,35 @@ struct disk_geometry disk_geometry(uint64_t sectors)
     return (struct disk_geometry){ 1, 1, (uint16_t)sectors };
 }
 
-/* ---- a disk ---- */
-
-static uint64_t whole_pages(uint64_t bytes)
+/* FNV-1a, by eight bytes at a time, of pieces of the file; a sector is a whole number of them. */
+int disk_image_sum(const struct disk_image *image, uint64_t *sum)
 {
-    return (bytes + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
+    uint64_t piece[8192], h = UINT64_C(0xcbf29ce484222325), left = image->sectors * SECTOR_BYTES;
+    for (uint64_t at = 0; left; ) {
+        uint64_t n = left < sizeof piece ? left : sizeof piece;
+        int err = host_read_at(image->fd, at, piece, n);
+        if (err)
+            return err;
+        for (uint64_t i = 0; i < n / 8; i++)
+            h = (h ^ piece[i]) * UINT64_C(0x100000001b3);
+        at += n;
+        left -= n;
+    }
+    *sum = h;
+    return 0;
 }
+
+/* ---- a disk ---- */
 
 struct disk *disk_new(const struct disk_image *image, struct trace *t)
 {
     struct disk *d = calloc(1, sizeof *d);
     if (!d)
         return NULL;
-    *d = (struct disk){ .image = *image, .trace = t, .memfd = -1 };
-    if (image->mode != DISK_OVERLAY)
-        return d;
-    d->bits_at = whole_pages(image->sectors * SECTOR_BYTES);
-    d->bytes = d->bits_at + whole_pages(image->sectors / 8 + 1);
-    d->overlay = host_shared_alloc("disk overlay", d->bytes, &d->memfd);
-    if (d->overlay)
+    *d = (struct disk){ .image = *image, .trace = t };
+    if (image->mode == DISK_OVERLAY)
+        d->overlay = overlay_new(image->sectors);
+    if (d->overlay || image->mode != DISK_OVERLAY)
         return d;
     free(d);
     return NULL;
@@ -134,7 +137,7 @@ void disk_free(struct disk *d)
 {
     if (!d)
         return;
-    host_shared_free(d->overlay, d->bytes, d->memfd);
+    overlay_free(d->overlay);
     free(d);
 }
 
@@ -148,13 +151,9 @@ bool disk_is_read_only(const struct disk *d)
     return d->image.mode == DISK_READ_ONLY;
 }
 
-/* Is it in the overlay?  The bits are read by way of the file, so that looking for a sector which
- * was never written makes no page of them. */
-static bool is_here(const struct disk *d, uint64_t lba)
+struct overlay *disk_overlay(struct disk *d)
 {
-    uint8_t bits = 0;
-    return d->overlay && host_read_at(d->memfd, d->bits_at + lba / 8, &bits, 1) == 0 &&
-           bits >> lba % 8 & 1;
+    return d ? d->overlay : NULL;
 }
 
 /* The event says what became of the guest's wish on the host's side: where the sector is in the
@@ -168,9 +167,9 @@ int disk_read(struct disk *d, uint64_t lba, void *sector)
 {
     if (lba >= d->image.sectors)
         return -ERANGE;
-    if (is_here(d, lba)) {
+    if (d->overlay && overlay_has(d->overlay, lba)) {
         log_host(d, lba, DISK_FROM_OVERLAY);
-        memcpy(sector, d->overlay + lba * SECTOR_BYTES, SECTOR_BYTES);
+        overlay_read(d->overlay, lba, sector);
         return 0;
     }
     log_host(d, lba, DISK_FROM_FILE);
@@ -184,7 +183,6 @@ int disk_write(struct disk *d, uint64_t lba, const void *sector)
     if (!d->overlay)
         return -EROFS;
     log_host(d, lba, DISK_TO_OVERLAY);
-    memcpy(d->overlay + lba * SECTOR_BYTES, sector, SECTOR_BYTES);
-    d->overlay[d->bits_at + lba / 8] |= (uint8_t)(1u << lba % 8);
+    overlay_write(d->overlay, lba, sector);
     return 0;
 }

@@ -22,6 +22,7 @@
 
 #include "base/types.h"
 
+struct overlay;
 struct trace;
 
 #define MAX_DISKS    4                  /* hda, hdb on the first channel, hdc, hdd on the second */
@@ -41,10 +42,10 @@ struct disk_image {
 
 /* What the host did for a sector: the third argument of TRACE_DISK_HOST, and its name there. */
 #define DISK_BACKING_LIST(X)                                                    \
-    X(FROM_FILE,    "file-read",     "the sector was read from the image")      \
-    X(FROM_OVERLAY, "overlay-read",  "it has been written in this run, and was in memory") \
-    X(TO_OVERLAY,   "overlay-write", "it went into memory; the image stays as it was")     \
-    X(TO_FILE,      "file-write",    "it was written into the image")
+    X(FROM_FILE,    "file_read",     "the sector was read from the image")      \
+    X(FROM_OVERLAY, "overlay_read",  "it has been written in this run, and was in memory") \
+    X(TO_OVERLAY,   "overlay_write", "it went into memory; the image stays as it was")     \
+    X(TO_FILE,      "file_write",    "it was written into the image")
 
 enum disk_backing {
 #define X(id, name, about) DISK_##id,
@@ -57,6 +58,11 @@ enum disk_backing {
  * 0; or -errno and one sentence in why (n bytes).  The descriptor is the caller's to close. */
 int disk_image_open(const char *path, enum disk_mode mode, struct disk_image *image, char *why,
                     size_t n);
+
+/* A number for the contents of an image, by which one that has been changed is found out: a machine
+ * that is put back, or run again, must find the disk that it had.  All of the file is read.  0 or
+ * -errno. */
+int disk_image_sum(const struct disk_image *image, uint64_t *sum);
 
 /* How a disk tells cylinders, heads and sectors: what a drive of that size says of itself.  Not
  * more than 16383 cylinders, so of a disk above 8 GB the rest can only be reached by number.
@@ -72,6 +78,9 @@ void disk_free(struct disk *d);         /* d may be NULL */
 
 uint64_t disk_sectors(const struct disk *d);
 bool disk_is_read_only(const struct disk *d);
+
+/* What the guest has written; NULL: of no disk (d may be NULL), or one that keeps nothing. */
+struct overlay *disk_overlay(struct disk *d);
 
 /* One sector in or out.  0; -ERANGE if the disk has no such sector; -EROFS; or -errno if the host
  * cannot do it. */

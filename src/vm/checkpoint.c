@@ -11,8 +11,9 @@
  *     checkpoint      A        B        C        D      (D is the youngest)
  *     page 7          v1 <---------- -- v2               A, B mean v1; C, D mean v2
  *
- * RAM as it is now descends from one checkpoint, `here`.  What the guest has written since is
- * dirty (mem/dirty.h), so only dirty pages need be compared when one is taken.
+ * The pages as they are now (vm/pages.h: RAM, and what was written to disks) descend from one
+ * checkpoint, `here`.  What the guest has written since is dirty, so only dirty pages need be
+ * compared when one is taken.
  *
  * State (vm/state.h) is cut into chunks, and a chunk that is the same in the checkpoint before is
  * shared with it: shadow pages and TLB entries mostly stay where they were.
@@ -25,8 +26,7 @@
 #include "base/bytes.h"
 #include "base/host.h"
 #include "base/trace.h"
-#include "mem/dirty.h"
-#include "mem/gmem.h"
+#include "vm/pages.h"
 #include "vm/state.h"
 
 #define NEAR_NS   25000000u             /* neighbours closer than that are thinned out anywhere */
@@ -47,52 +47,18 @@ struct version {
 
 struct chunk { unsigned users; uint8_t byte[CHUNK]; };
 
-struct span { gpa_t base; uint64_t size; uint32_t first; const struct gmem_region *r; };
-
 struct checkpoints {
     struct vm         *vm;
     uint64_t           bytes, max_bytes;
     size_t             n, n_walls;
     struct checkpoint *first, *last, *here;
-    struct span        span[32];
-    size_t             n_spans;
+    struct pages      *pages;           /* numbered in one row                 */
     uint32_t           n_pages;
     struct version   **page;            /* the youngest version                */
     uint8_t           *touched;         /* a bit a page: for checkpoints_return */
 };
 
-/* All RAM in one row of pages, numbered from 0: regions of RAM (spans) one behind the other,
- * without the holes between them.  Number and address are translated by the functions below;
- * both take what they get as valid, since it comes from the dirty marks of this RAM. */
-/* ---- pages ---- */
-
-static uint32_t page_of(const struct checkpoints *all, gpa_t gpa)
-{
-    const struct span *s = all->span;
-    while (gpa - s->base >= s->size)
-        s++;
-    return s->first + (uint32_t)((gpa - s->base) / PAGE_SIZE);
-}
-
-static const struct span *span_of(const struct checkpoints *all, uint32_t page)
-{
-    const struct span *s = all->span;
-    while (page - s->first >= s->size / PAGE_SIZE)
-        s++;
-    return s;
-}
-
-static uint8_t *page_hva(const struct checkpoints *all, uint32_t page)
-{
-    const struct span *s = span_of(all, page);
-    return gmem_hva(s->r, s->base + (uint64_t)(page - s->first) * PAGE_SIZE, PAGE_SIZE);
-}
-
-static gpa_t page_gpa(const struct checkpoints *all, uint32_t page)
-{
-    const struct span *s = span_of(all, page);
-    return s->base + (uint64_t)(page - s->first) * PAGE_SIZE;
-}
+/* ---- versions of pages ---- */
 
 static bool is_zero(const uint8_t *page)
 {
@@ -163,7 +129,7 @@ static bool add_version(struct checkpoints *all, struct checkpoint *c, uint32_t 
  * first it gets a copy of what it has meant so far. */
 static bool keep_page(struct checkpoints *all, struct checkpoint *c, uint32_t page)
 {
-    const uint8_t *now = page_hva(all, page);
+    const uint8_t *now = page_now(all->pages, page);
     const struct version *before = version_at(all, page, c->key);
     if (is_same(before, now))
         return true;
@@ -190,13 +156,12 @@ static void collect(struct checkpoints *all)
 static bool take_dirty(struct checkpoints *all, struct checkpoint *c,
                        bool fn(struct checkpoints *all, struct checkpoint *c, uint32_t page))
 {
-    struct vm *vm = all->vm;
-    gpa_t gpa[AT_ONCE];
+    uint32_t page[AT_ONCE];
     bool ok = true;
     size_t n;
-    while ((n = dirty_take(vm->dirty, gpa, AT_ONCE)))
+    while ((n = pages_take_dirty(all->pages, page, AT_ONCE)))
         for (size_t i = 0; i < n; i++)
-            if (!fn(all, c, page_of(all, gpa[i])))
+            if (!fn(all, c, page[i]))
                 ok = false;
     return ok;
 }
@@ -467,17 +432,11 @@ static void touch_between(struct checkpoints *all, const struct checkpoint *a,
 static void put_page(struct checkpoints *all, const struct checkpoint *c, uint32_t page)
 {
     const struct version *v = version_at(all, page, c->key);
-    uint8_t *hva = page_hva(all, page);
-    if (is_same(v, hva))
-        return;
-    if (v && v->data)
-        memcpy(hva, v->data, PAGE_SIZE);
-    else
-        memset(hva, 0, PAGE_SIZE);
-    gmem_changed(all->vm->gmem, page_gpa(all, page), PAGE_SIZE);
+    if (!is_same(v, page_now(all->pages, page)))
+        page_set(all->pages, page, v ? v->data : NULL);
 }
 
-/* RAM is brought from `here`, plus what was written since, to what it was at c.  A page can
+/* The pages are brought from `here`, plus what was written since, to what it was at c.  A page can
  * differ only if it is dirty, or if a checkpoint between the two has a version of it: the union
  * of both is collected in all->touched, and only those pages are compared and copied.  The
  * CPU's state comes last, since dropping caches for changed pages is done to the old state.
@@ -554,16 +513,11 @@ struct checkpoints *checkpoints_new(struct vm *vm, uint64_t max_bytes)
         return NULL;
     all->vm = vm;
     all->max_bytes = max_bytes;
-    for (size_t i = 0; i < gmem_count(vm->gmem); i++) {
-        const struct gmem_region *r = gmem_region(vm->gmem, i);
-        if (r->kind != GMEM_RAM)
-            continue;
-        all->span[all->n_spans++] = (struct span){ r->base, r->size, all->n_pages, r };
-        all->n_pages += (uint32_t)(r->size / PAGE_SIZE);
-    }
-    all->page = calloc(all->n_pages + 1, sizeof *all->page);
+    all->pages = pages_new(vm);
+    all->n_pages = all->pages ? pages_count(all->pages) : 0;
+    all->page = calloc((size_t)all->n_pages + 1, sizeof *all->page);
     all->touched = calloc(all->n_pages / 8 + 8, 1);
-    if (all->page && all->touched)
+    if (all->pages && all->page && all->touched)
         return all;
     checkpoints_free(all);
     return NULL;
@@ -577,5 +531,6 @@ void checkpoints_free(struct checkpoints *all)
         remove_one(all, all->last);
     free(all->page);
     free(all->touched);
+    pages_free(all->pages);
     free(all);
 }

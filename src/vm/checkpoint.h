@@ -2,7 +2,8 @@
  * vm/checkpoint.h -- points in a machine's past to which it can be put back, in
  * memory.
  *
- * A checkpoint is the state (vm/state.h) and the pages of RAM that changed since
+ * A checkpoint is the state (vm/state.h) and the pages of RAM (and of what was
+ * written to disks: vm/pages.h) that changed since
  * the one before.  What did not change is kept once: a page has a chain of
  * versions, and a checkpoint means of each page the newest version that is not
  * younger than itself.  So taking one costs what the guest has written, and

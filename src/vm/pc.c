@@ -217,11 +217,11 @@ static bool claim_ports(struct pc *pc, const struct port_range *p, const struct 
 
 /* A controller without a disk is left out: guests then find the ports as on a machine that never
  * had one. */
-static bool is_wanted(const struct pc *pc, const struct pc_device *row)
+static bool has_disks(const struct pc_device *row, const struct disk_image disk[MAX_DISKS])
 {
     bool found = !row->disks;
-    for (size_t i = 0; row->disks && i < SLOT_DISKS; i++)
-        found |= pc->vm->disk[row->disks - 1u + i] != NULL;
+    for (size_t i = 0; disk && row->disks && i < SLOT_DISKS; i++)
+        found |= disk[row->disks - 1u + i].sectors != 0;
     return found;
 }
 
@@ -229,7 +229,7 @@ static bool is_wanted(const struct pc *pc, const struct pc_device *row)
 static bool plug_in(struct pc *pc, size_t i)
 {
     const struct pc_device *row = &devices[i];
-    if (!is_wanted(pc, row))
+    if (!has_disks(row, pc->vm->cfg.disk))
         return true;
     struct slot s = slot_for(pc, row);
     pc->dev[i] = row->ops->create(&s);
@@ -422,17 +422,34 @@ bool pc_unserved(struct pc *pc, unsigned *line)
 }
 
 /* What every machine has comes first, so that it has the same number in each. */
-size_t pc_parts(const struct pc *pc, struct pc_part *out, size_t n)
+size_t pc_parts_of(const struct disk_image disk[MAX_DISKS], struct pc_part *out, size_t n)
 {
     size_t k = 0;
     for (size_t i = 0; i < N_DEVICES; i++)
         if (!devices[i].disks && k < n)
-            out[k++] = (struct pc_part){ devices[i].name, devices[i].ops, pc ? pc->dev[i] : NULL };
+            out[k++] = (struct pc_part){ devices[i].name, devices[i].ops, NULL };
     if (k < n)
-        out[k++] = (struct pc_part){ "IRQ", &irq_nets_ops, pc ? pc->nets : NULL };
-    for (size_t i = 0; pc && i < N_DEVICES; i++)
-        if (devices[i].disks && pc->dev[i] && k < n)
-            out[k++] = (struct pc_part){ devices[i].name, devices[i].ops, pc->dev[i] };
+        out[k++] = (struct pc_part){ "IRQ", &irq_nets_ops, NULL };
+    for (size_t i = 0; i < N_DEVICES; i++)
+        if (devices[i].disks && has_disks(&devices[i], disk) && k < n)
+            out[k++] = (struct pc_part){ devices[i].name, devices[i].ops, NULL };
+    return k;
+}
+
+/* The device of that name. */
+static void *dev_named(const struct pc *pc, const char *name)
+{
+    for (size_t i = 0; i < N_DEVICES; i++)
+        if (strcmp(devices[i].name, name) == 0)
+            return pc->dev[i];
+    return pc->nets;
+}
+
+size_t pc_parts(const struct pc *pc, struct pc_part *out, size_t n)
+{
+    size_t k = pc_parts_of(pc->vm->cfg.disk, out, n);
+    for (size_t i = 0; i < k; i++)
+        out[i].dev = dev_named(pc, out[i].name);
     return k;
 }
 

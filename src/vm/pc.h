@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include "io/device.h"
+#include "io/disk.h"
 
 struct vm;
 struct pc;
@@ -60,10 +61,12 @@ bool pc_unserved(struct pc *pc, unsigned *line);
 const char *pc_service(unsigned line);
 
 /* Every part by name, for `info`, snapshots and the debugger: the devices, and the interrupt
- * nets.  At most n are put into out; returns how many were.  pc may be NULL: then dev is, and
- * what only some machines have (disk controllers) is not among them. */
+ * nets.  At most n are put into out; returns how many were.  pc_parts_of() is for those who have
+ * no machine at hand but know its disks (NULL: there are none): dev is NULL then, and the order is
+ * the same. */
 struct pc_part { const char *name; const struct device_ops *ops; void *dev; };
 size_t pc_parts(const struct pc *pc, struct pc_part *out, size_t n);
+size_t pc_parts_of(const struct disk_image disk[MAX_DISKS], struct pc_part *out, size_t n);
 
 /* What answers at a port, or why nothing does; NULL if the tables do not list it.  These two are of
  * a machine without disks. */

@@ -250,9 +250,12 @@ int recording_machine(const struct recording *r, struct vm_config *c, struct loa
     return err;
 }
 
-bool recording_is_of(const struct recording *r, const struct vm *vm)
+bool recording_is_of(const struct recording *r, const struct vm *vm, char *why, size_t n)
 {
-    struct snapshot_head now;
-    snapshot_describe(vm, &now);
-    return now.guest_hash && now.guest_hash == r->machine.guest_hash;
+    uint64_t hash = load_files_hash(vm->files) | 1;
+    if (hash == r->machine.guest_hash)
+        return snapshot_check_disks(&r->machine, &vm->cfg, why, n) == 0;
+    refuse(why, n, "%s is not the guest that was recorded: its contents differ",
+           load_files_request(vm->files)->path);
+    return false;
 }

@@ -55,7 +55,8 @@ void recording_free(struct recording *r);
 int recording_machine(const struct recording *r, struct vm_config *c, struct load_request *q,
                       char *why, size_t n);
 
-/* Is this, loaded, the guest that was recorded? */
-bool recording_is_of(const struct recording *r, const struct vm *vm);
+/* Is this, loaded, the guest that was recorded, with the disks that it had?  False: and a sentence
+ * in why. */
+bool recording_is_of(const struct recording *r, const struct vm *vm, char *why, size_t n);
 
 #endif

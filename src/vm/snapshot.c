@@ -5,6 +5,7 @@
  *     one zstd frame with a checksum:
  *         u64 bytes of state, the state
  *         for each page that is not zero: u64 gpa (ascending), 4096 bytes
+ *         for each such page of what was written to a disk: u64 disk_key(), 4096 bytes
  *         u64 all ones
  *
  * Loading has two halves.  First everything is read and looked at, and the
@@ -28,6 +29,7 @@
 #include "base/bytes.h"
 #include "base/host.h"
 #include "base/vclock.h"
+#include "io/overlay.h"
 #include "mem/gmem.h"
 #include "vm/load.h"
 #include "vm/state.h"
@@ -37,6 +39,12 @@
 #define NO_MORE     UINT64_MAX
 #define MAX_STATE   (UINT64_C(1) << 28)
 static const char magic[8] = "VITRINE\x1a";
+
+/* Pages of disks are told apart from those of memory by bit 62. */
+static uint64_t disk_key(size_t disk, uint32_t page)
+{
+    return BIT(62) | (uint64_t)disk << 56 | (uint64_t)page * PAGE_SIZE;
+}
 
 static int io_put(void *arg, const void *data, size_t n)
 {
@@ -88,6 +96,16 @@ static void describe_guest(const struct load_files *f, struct snapshot_head *h)
     }
 }
 
+/* An image that cannot be read has a sum that no other has. */
+static void describe_disk(const struct disk_image *d, struct snapshot_disk *out)
+{
+    snprintf(out->path, sizeof out->path, "%s", d->path);
+    out->sectors = d->sectors;
+    out->mode = d->mode;
+    if (disk_image_sum(d, &out->sum))
+        out->sum = 0;
+}
+
 void snapshot_describe(const struct vm *vm, struct snapshot_head *h)
 {
     const struct vm_config *c = &vm->cfg;
@@ -109,6 +127,9 @@ void snapshot_describe(const struct vm *vm, struct snapshot_head *h)
     h->vtime_ns = vclock_now_ns(vm->clock);
     if (vm->files)
         describe_guest(vm->files, h);
+    for (size_t i = 0; i < MAX_DISKS; i++)
+        if (c->disk[i].sectors)
+            describe_disk(&c->disk[i], &h->disk[i]);
     h->checksum = checksum(h);
 }
 
@@ -138,6 +159,15 @@ static int get_exactly(const struct snapshot_io *io, void *data, size_t n)
     return 0;
 }
 
+static bool disks_make_sense(const struct snapshot_head *h)
+{
+    for (const struct snapshot_disk *d = h->disk; d < h->disk + MAX_DISKS; d++)
+        if (!is_text(d->path, sizeof d->path) || d->sectors > DISK_MAX_SECTORS ||
+            d->mode > DISK_READ_ONLY)
+            return false;
+    return true;
+}
+
 int snapshot_read_head(const struct snapshot_io *io, struct snapshot_head *h, char *why, size_t n)
 {
     int err = get_exactly(io, h, sizeof *h);
@@ -152,7 +182,8 @@ int snapshot_read_head(const struct snapshot_io *io, struct snapshot_head *h, ch
         return refuse(-EINVAL, why, n, "its head is damaged");
     if (!is_text(h->engine, sizeof h->engine) || !is_text(h->guest, sizeof h->guest) ||
         !is_text(h->initrd, sizeof h->initrd) || !is_text(h->append, sizeof h->append) ||
-        !is_text(h->format, sizeof h->format) || !is_text(h->bios, sizeof h->bios))
+        !is_text(h->format, sizeof h->format) || !is_text(h->bios, sizeof h->bios) ||
+        !disks_make_sense(h))
         return refuse(-EINVAL, why, n, "its head makes no sense");
     return 0;
 }
@@ -177,6 +208,10 @@ int snapshot_machine(const struct snapshot_head *h, struct vm_config *c, struct 
     c->no_reboot = h->flags & SNAPSHOT_NO_REBOOT;
     c->no_vmcall = h->flags & SNAPSHOT_NO_VMCALL;
     c->uart_fast = h->flags & SNAPSHOT_UART_FAST;
+    for (size_t i = 0; i < MAX_DISKS; i++) {
+        const struct snapshot_disk *d = &h->disk[i];
+        c->disk[i] = (struct disk_image){ d->path, d->sectors, -1, (enum disk_mode)d->mode };
+    }
     c->halt_status = (uint8_t)(h->flags >> SNAPSHOT_HALT_STATUS_BIT);
     *r = (struct load_request){
         .path = h->guest,
@@ -239,6 +274,17 @@ static void pack_memory(struct packer *p, const struct gmem *m)
     }
 }
 
+static void pack_disk(struct packer *p, size_t disk, const struct overlay *o)
+{
+    for (uint32_t i = 0; o && i < overlay_pages(o) && !p->err; i++) {
+        const uint8_t *page = overlay_page(o, i);
+        if (!page || is_zero(page))
+            continue;
+        pack_u64(p, disk_key(disk, i));
+        pack(p, page, PAGE_SIZE, ZSTD_e_continue);
+    }
+}
+
 static int pack_all(struct vm *vm, struct packer *p, const struct bytes_out *state)
 {
     struct snapshot_head h;
@@ -249,6 +295,8 @@ static int pack_all(struct vm *vm, struct packer *p, const struct bytes_out *sta
     pack_u64(p, state->n);
     pack(p, state->data, state->n, ZSTD_e_continue);
     pack_memory(p, vm->gmem);
+    for (size_t i = 0; i < MAX_DISKS; i++)
+        pack_disk(p, i, disk_overlay(vm->disk[i]));
     uint64_t end = NO_MORE;
     pack(p, &end, sizeof end, ZSTD_e_end);
     return p->err;
@@ -366,6 +414,17 @@ static bool ends_here(struct unpacker *u)
     return !unpack(u, &more, 1) && !u->err && u->ended;
 }
 
+/* Is there such a page, of memory or of a disk? */
+static bool has_page(const struct vm *vm, uint64_t key)
+{
+    size_t disk = key >> 56 & 0x3f;
+    uint64_t page = (key & (BIT(56) - 1)) / PAGE_SIZE;
+    if (key % PAGE_SIZE || !(key & BIT(62)))
+        return key % PAGE_SIZE == 0 && gmem_find(vm->gmem, key);
+    const struct overlay *o = disk < MAX_DISKS ? disk_overlay(vm->disk[disk]) : NULL;
+    return !(key & BIT(63)) && o && page < overlay_pages(o);
+}
+
 /* The file may be anybody's.  Nothing of it is put into the machine before all of it was read, its
  * checksum compared, and each page found to be one that this machine has, in ascending order. */
 static int unpack_all(const struct vm *vm, struct unpacker *u, struct contents *c)
@@ -383,7 +442,7 @@ static int unpack_all(const struct vm *vm, struct unpacker *u, struct contents *
             return -EINVAL;
         if (gpa == NO_MORE)
             return ends_here(u) ? 0 : -EINVAL;
-        if (gpa < least || gpa % PAGE_SIZE || !gmem_find(vm->gmem, gpa))
+        if (gpa < least || !has_page(vm, gpa))
             return -EINVAL;
         least = gpa + PAGE_SIZE;
         int err = add_page(c, u, gpa);
@@ -411,8 +470,9 @@ static int read_contents(const struct vm *vm, const struct snapshot_io *io, stru
     return err;
 }
 
-/* Only what differs is written: a page that was never touched stays so. */
-static void put_memory(struct vm *vm, const struct contents *c)
+/* Only what differs is written: a page that was never touched stays so.  Returns how many pages of
+ * the file that were. */
+static size_t put_memory(struct vm *vm, const struct contents *c)
 {
     static const uint8_t zero[PAGE_SIZE];
     uint8_t now[PAGE_SIZE];
@@ -425,6 +485,19 @@ static void put_memory(struct vm *vm, const struct contents *c)
             int err = host_read_at(r->memfd, r->memfd_off + off, now, PAGE_SIZE);
             if (err || memcmp(now, want, PAGE_SIZE))
                 gmem_load_rom(vm->gmem, r->base + off, want, PAGE_SIZE);
+        }
+    }
+    return next;
+}
+
+/* The same for what was written to disks, whose pages stand behind those of memory. */
+static void put_disks(struct vm *vm, const struct contents *c, size_t next)
+{
+    for (size_t d = 0; d < MAX_DISKS; d++) {
+        struct overlay *o = disk_overlay(vm->disk[d]);
+        for (uint32_t i = 0; o && i < overlay_pages(o); i++) {
+            bool given = next < c->n_pages && c->page[next]->gpa == disk_key(d, i);
+            overlay_put_page(o, i, given ? c->page[next++]->byte : NULL);
         }
     }
 }
@@ -453,6 +526,32 @@ static int try_state(struct vm *vm, const struct contents *c, char *why, size_t 
     return err;
 }
 
+int snapshot_check_disks(const struct snapshot_head *h, const struct vm_config *c, char *why,
+                         size_t n)
+{
+    for (size_t i = 0; i < MAX_DISKS; i++) {
+        const struct snapshot_disk *want = &h->disk[i];
+        const struct disk_image *have = &c->disk[i];
+        uint64_t sum = 0;
+        char name = (char)('a' + i);
+        if (!want->sectors != !have->sectors)
+            return refuse(-EINVAL, why, n, want->sectors ? "its disk hd%c is missing"
+                                                         : "it had no disk hd%c", name);
+        if (want->sectors != have->sectors)
+            return refuse(-EINVAL, why, n, "hd%c, %s, has %llu sectors, and had %llu", name,
+                          have->path, (unsigned long long)have->sectors,
+                          (unsigned long long)want->sectors);
+        int err = want->sectors ? disk_image_sum(have, &sum) : 0;
+        if (err)
+            return refuse(err, why, n, "hd%c, %s, cannot be read: %s", name, have->path,
+                          strerror(-err));
+        if (want->mode != have->mode || want->sum != sum)
+            return refuse(-EINVAL, why, n, "hd%c, %s, is not as it was: its %s", name, have->path,
+                          want->sum != sum ? "contents have changed" : "option is another");
+    }
+    return 0;
+}
+
 /* State is only meant for a machine that was made in the same way. */
 static int check_machine(const struct vm *vm, const struct snapshot_head *h, char *why, size_t n)
 {
@@ -469,7 +568,7 @@ static int check_machine(const struct vm *vm, const struct snapshot_head *h, cha
     if (h->ram_bytes != c->ram_bytes)
         return refuse(-EINVAL, why, n, "it is of a machine with %llu MiB, and this one has %llu",
                       mib, (unsigned long long)(c->ram_bytes >> 20));
-    return 0;
+    return snapshot_check_disks(h, c, why, n);
 }
 
 struct snapshot { struct contents contents; };
@@ -503,7 +602,7 @@ int snapshot_put(struct vm *vm, const struct snapshot *s, char *why, size_t n)
     int err = vm_load_state(vm, &in, why, n);
     if (err)
         return err;
-    put_memory(vm, &s->contents);
+    put_disks(vm, &s->contents, put_memory(vm, &s->contents));
     in = reader(&s->contents.state);
     return vm_load_state(vm, &in, why, n);
 }

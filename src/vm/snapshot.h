@@ -15,8 +15,17 @@
 #include "base/types.h"
 #include "vm/vm.h"
 
-#define SNAPSHOT_VERSION 8
+#define SNAPSHOT_VERSION 9
 #define SNAPSHOT_TEXT    1024
+
+/* A disk of the machine.  What was written to it is in the snapshot, its image is not: so that must
+ * be there, as it was, when the snapshot is loaded. */
+struct snapshot_disk {
+    char     path[SNAPSHOT_TEXT];
+    uint64_t sectors;                   /* 0: no disk                                  */
+    uint64_t sum;                       /* of the image: disk_image_sum()              */
+    uint64_t mode;                      /* enum disk_mode                              */
+};
 
 /* As it lies in the file, little-endian. */
 struct snapshot_head {
@@ -31,6 +40,7 @@ struct snapshot_head {
     uint64_t bios_bytes;                /* of ROM; 0: our BIOS's                       */
     char     guest[SNAPSHOT_TEXT], initrd[SNAPSHOT_TEXT], append[SNAPSHOT_TEXT], format[64];
     char     bios[SNAPSHOT_TEXT];
+    struct snapshot_disk disk[MAX_DISKS];
     uint64_t checksum;                  /* of all before it                            */
 };
 enum { SNAPSHOT_STRICT = 1, SNAPSHOT_NO_REBOOT = 2, SNAPSHOT_NO_VMCALL = 4,
@@ -52,9 +62,14 @@ struct snapshot_io snapshot_fd(int *fd);
 void snapshot_describe(const struct vm *vm, struct snapshot_head *h);
 
 /* The machine and the guest that a head describes, hooks and sinks apart.  The strings
- * are the head's: it must live as long. */
+ * are the head's: it must live as long.  Its disks have names, but are not open (fd is -1). */
 int snapshot_machine(const struct snapshot_head *h, struct vm_config *c, struct load_request *r,
                      char *why, size_t n);
+
+/* Does a machine of this configuration have the disks of the head, with nothing in their images
+ * changed?  0; or -errno and a sentence in why. */
+int snapshot_check_disks(const struct snapshot_head *h, const struct vm_config *c, char *why,
+                         size_t n);
 
 /* 0; or -errno and a sentence in why. */
 int snapshot_save(struct vm *vm, const struct snapshot_io *io, char *why, size_t n);

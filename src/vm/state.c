@@ -20,6 +20,7 @@
 #include "base/trace.h"
 #include "base/vclock.h"
 #include "io/bus.h"
+#include "io/overlay.h"
 #include "mem/gmem.h"
 #include "mem/nested.h"
 #include "mem/shadow.h"
@@ -343,7 +344,11 @@ static uint64_t hash_parts(struct vm *vm, uint64_t h)
 
 uint64_t vm_hash(struct vm *vm)
 {
-    return hash_parts(vm, gmem_hash(vm->gmem));
+    uint64_t h = gmem_hash(vm->gmem);
+    for (size_t i = 0; i < MAX_DISKS; i++)
+        if (disk_overlay(vm->disk[i]))
+            h = overlay_hash(disk_overlay(vm->disk[i]), h);
+    return hash_parts(vm, h);
 }
 
 uint64_t vm_hash_parts(struct vm *vm)

@@ -169,7 +169,7 @@ static void ask_screen(struct fuzz_input *in)
 static void ask_device(struct fuzz_input *in)
 {
     struct pc_part part[32];
-    size_t n_parts = link_parts(part, NELEM(part)), i = take(in) % n_parts;
+    size_t n_parts = link_parts(l, part, NELEM(part)), i = take(in) % n_parts;
     size_t n = WIRE_VALUES;
     static uint64_t values[WIRE_VALUES];
     if (link_device(l, (unsigned)i, values, &n) == 0 &&

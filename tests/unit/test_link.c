@@ -283,10 +283,10 @@ static void devices(void **state)
     static uint64_t values[4096];
     struct pc_part part[32];
     struct link_second second;
-    size_t n_parts = link_parts(part, 32), n = 4096;
     uint64_t v;
     (void)state;
     struct link *l = START(loop_code);
+    size_t n_parts = link_parts(l, part, 32), n = 4096;
     go(l, LINK_STEP_EXIT, 3);
     assert_true(n_parts > 5);
     for (unsigned i = 0; i < n_parts; i++, n = 4096)

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "base/trace.h"
+#include "disk_image.h"
 #include "to_and_fro.h"
 
 static struct link *start(const char *guest, enum mmu_kind mmu, const char *append)
@@ -29,6 +30,8 @@ static struct link *start(const char *guest, enum mmu_kind mmu, const char *appe
         .machine = { .engine = &engine_soft, .mmu = mmu, .ram_bytes = 4 * MiB },
         .guest = { .path = path, .append = append }, .symbols = symbols,
     };
+    if (strcmp(guest, "ata") == 0)
+        o.machine.disk[0] = test_disk();
     struct link *l = link_start(&o, why, sizeof why);
     if (!l)
         fail_msg("%s: %s", path, why);
@@ -162,6 +165,8 @@ static void roam(const char *guest, enum mmu_kind mmu, const char *append, uint6
 static void test_hello(void **state)    { (void)state; roam("hello", MMU_NESTED, NULL, 20); }
 static void test_timer(void **state)    { (void)state; roam("timer", MMU_NESTED, NULL, 20000); }
 static void test_churn(void **state)    { (void)state; roam("ptchurn32", MMU_SHADOW, NULL, 100000); }
+/* It reads a sector that must be as in the image before it writes to it: each time anew. */
+static void test_disk_taken_back(void **state) { (void)state; roam("ata", MMU_NESTED, NULL, 20000); }
 static void test_paging(void **state)   { (void)state; roam("paging", MMU_SHADOW, NULL, 1000); }
 static void test_smc(void **state)      { (void)state; roam("smc32", MMU_NESTED, NULL, 100000); }
 static void test_tiny(void **state)     { (void)state; roam("tiny32", MMU_SHADOW, "run=primes; ps; exit 3", 200000); }
@@ -378,7 +383,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hello), cmocka_unit_test(test_timer), cmocka_unit_test(test_churn),
-        cmocka_unit_test(test_paging), cmocka_unit_test(test_smc), cmocka_unit_test(test_tiny),
+        cmocka_unit_test(test_paging), cmocka_unit_test(test_disk_taken_back), cmocka_unit_test(test_smc), cmocka_unit_test(test_tiny),
         cmocka_unit_test(test_tiny64), cmocka_unit_test(test_code_backwards),
         cmocka_unit_test(test_event_backwards), cmocka_unit_test(test_data_backwards),
         cmocka_unit_test(test_next_and_finish), cmocka_unit_test(test_cut), cmocka_unit_test(test_stop_at_wall), cmocka_unit_test(test_typed),

@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "disk_image.h"
 #include "base/trace.h"
 #include "base/vclock.h"
 #include "debugger/symbols/debuginfo.h"
@@ -52,7 +53,7 @@ static const struct { const char *path, *why; } not_saved[] = {
     { "uart.char_ns", "the machine's maker sets it" },
     { "pic.intr", "wiring" }, { "irq_nets.listener", "wiring" }, { "irq_nets.n_listeners", "wiring" },
     { "irq_nets.n_sources", "wiring" }, { "pit.irq0", "wiring" }, { "i8042.irq1", "wiring" }, { "i8042.irq12", "wiring" },
-    { "i8042.a20", "wiring" }, { "uart.irq", "wiring" }, { "rtc.irq8", "wiring" }, { "port92.a20", "wiring" },
+    { "i8042.a20", "wiring" }, { "uart.irq", "wiring" }, { "ata.irq", "wiring" }, { "rtc.irq8", "wiring" }, { "port92.a20", "wiring" },
     { "shadow.page", "entries one by one, with guest-physical addresses" },
 
     /* the host's */
@@ -212,7 +213,8 @@ static struct vm *machine(enum mmu_kind mmu, struct trace *t)
     struct vmexit x;
     const char *build = getenv("BUILD");
     snprintf(path, sizeof path, "%s/guests/tiny64.elf", build ? build : "build");
-    struct vm_config c = { .engine = &engine_soft, .mmu = mmu, .ram_bytes = 16u << 20, .trace = t };
+    struct vm_config c = { .engine = &engine_soft, .mmu = mmu, .ram_bytes = 16u << 20, .trace = t,
+                           .disk = { test_disk(), test_disk() } };
     struct vm *vm = vm_new(&c, why, sizeof why);
     if (!vm || vm_load(vm, &(struct load_request){ .path = path }, why, sizeof why))
         fail_msg("%s: %s", path, why);

@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "disk_image.h"
 #include "base/host.h"
 #include "base/trace.h"
 #include "base/vclock.h"
@@ -79,6 +80,8 @@ static struct run *make(const char *guest, enum mmu_kind mmu, const char *append
         .serial = { put, r }, .debugcon = { put, r }, .idle = idle, .hook_arg = r,
         .limit_insns = 30000000,
     };
+    if (strcmp(guest, "ata") == 0)
+        c.disk[0] = c.disk[1] = test_disk();
     struct load_request q = { .path = strdup(path), .append = append };
     r->vm = vm_new(&c, why, sizeof why);
     if (!r->vm || vm_load(r->vm, &q, why, sizeof why))
@@ -138,7 +141,7 @@ static const struct { const char *name, *append; } guests[] = {
     { "hello", NULL }, { "timer", NULL }, { "ptchurn32", NULL }, { "ptchurn64", NULL }, { "paging", NULL },
     { "faults32", NULL }, { "smc32", NULL }, { "intmix64", NULL }, { "longmode", NULL }, { "v86", NULL },
     { "taskswitch", NULL }, { "sysenter", NULL }, { "cr3loads64", NULL },
-    { "tiny32", "run=primes; ps; exit 3" },
+    { "tiny32", "run=primes; ps; exit 3" }, { "ata", NULL },
 };
 
 /* The run's end, and its events behind each of n points. */
@@ -315,13 +318,39 @@ static void test_other_machines(void **state)
     unmake(other);
 }
 
+/* What was written to a disk is in the snapshot, its image is not. */
+static void test_other_disks(void **state)
+{
+    struct run *r = make("ata", MMU_NESTED, NULL), *none = make("hello", MMU_NESTED, NULL);
+    int fd;
+    void *file = host_shared_alloc("snapshot", 64u << 20, &fd);
+    struct snapshot_io io = snapshot_fd(&fd);
+    struct disk_image image = test_disk();
+    char why[300] = "";
+    (void)state;
+    assert_int_equal(snapshot_save(r->vm, &io, why, sizeof why), 0);
+    lseek(fd, 0, SEEK_SET);
+    assert_int_equal(snapshot_load(none->vm, &io, why, sizeof why), -EINVAL);
+    assert_non_null(strstr(why, "hda"));
+    assert_int_equal(pwrite(image.fd, "X", 1, 70 * SECTOR_BYTES), 1);
+    lseek(fd, 0, SEEK_SET);
+    assert_int_equal(snapshot_load(r->vm, &io, why, sizeof why), -EINVAL);
+    assert_non_null(strstr(why, "have changed"));
+    assert_int_equal(pwrite(image.fd, "", 1, 70 * SECTOR_BYTES), 1);
+    lseek(fd, 0, SEEK_SET);
+    assert_int_equal(snapshot_load(r->vm, &io, why, sizeof why), 0);
+    host_shared_free(file, 64u << 20, fd);
+    unmake(r);
+    unmake(none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nested_here), cmocka_unit_test(test_shadow_here),
         cmocka_unit_test(test_nested_there), cmocka_unit_test(test_shadow_there),
         cmocka_unit_test(test_full_disk), cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_other_machines),
+        cmocka_unit_test(test_other_machines), cmocka_unit_test(test_other_disks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

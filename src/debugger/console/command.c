@@ -203,6 +203,8 @@ const struct command_row info_rows[] = {
       "info pic", info_devices, false, false, WITH_NOTHING },
     { "port", NULL, "PORT [SIZE]", "what reading a port would give, without reading it",
       "info port 0x3fd", info_port, true, false, WITH_NOTHING },
+    { "disk", NULL, NULL, "the disks, their images, and what each drive is doing",
+      "info disk", info_disk, true, false, WITH_NOTHING },
     { "screen", NULL, NULL, "the text screen",
       "info screen", info_screen, true, false, WITH_NOTHING },
     /* What has happened. */

@@ -72,10 +72,10 @@ static void offer_registers(struct words *w)
 }
 
 /* Parts of the PC, in lower case, as `info` takes them. */
-static void offer_parts(struct words *w)
+static void offer_parts(struct words *w, const struct link *l)
 {
     struct pc_part part[32];
-    size_t n = link_parts(part, NELEM(part));
+    size_t n = link_parts(l, part, NELEM(part));
     for (size_t i = 0; i < n; i++) {
         char name[32];
         for (size_t k = 0; k < sizeof name; k++)
@@ -122,7 +122,7 @@ static void offer_arguments(struct console *c, struct words *w, enum completes w
     case WITH_COMMAND: offer_rows(w, command_rows, n_command_rows); break;
     case WITH_INFO:
         if (first)
-            offer_rows(w, info_rows, n_info_rows), offer_parts(w);
+            offer_rows(w, info_rows, n_info_rows), offer_parts(w, c->o.link);
         break;
     case WITH_MONITOR: if (first) offer_rows(w, monitor_rows, n_monitor_rows); break;
     case WITH_BREAK:

@@ -125,7 +125,7 @@ enum console_result info_tss(struct console *c, const char *args)
 enum console_result info_devices(struct console *c, const char *args)
 {
     struct pc_part part[32];
-    size_t n = link_parts(part, NELEM(part));
+    size_t n = link_parts(c->o.link, part, NELEM(part));
     if (nothing_more(c, args))
         return CONSOLE_ERROR;
     for (size_t i = 0; i < n; i++)
@@ -140,7 +140,7 @@ enum console_result info_device(struct console *c, const char *name, size_t len,
 {
     static uint64_t values[MAX_VALUES];
     struct pc_part part[32];
-    size_t n = link_parts(part, NELEM(part)), room = MAX_VALUES, i;
+    size_t n = link_parts(c->o.link, part, NELEM(part)), room = MAX_VALUES, i;
     for (i = 0; i < n && (strlen(part[i].name) != len || strncasecmp(part[i].name, name, len)); i++)
         ;
     *known = i < n;

@@ -223,7 +223,7 @@ void show_displays(struct console *c);
 /* info.c, idt.c; info_device() looks for a part of the PC by name: *known says whether there
  * is one. */
 command_fn info_idt, info_gdt, info_tss, info_devices, info_exits, info_status, info_monitor,
-           info_screen, info_symbols, info_port, cmd_screenshot;
+           info_screen, info_disk, info_symbols, info_port, cmd_screenshot;
 enum console_result info_device(struct console *c, const char *name, size_t len, bool *known);
 
 /* trace.c */

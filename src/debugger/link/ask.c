@@ -40,9 +40,9 @@ int link_second(struct link *l, uint64_t address, struct link_second *out)
     return 0;
 }
 
-size_t link_parts(struct pc_part *out, size_t n)
+size_t link_parts(const struct link *l, struct pc_part *out, size_t n)
 {
-    return pc_parts(NULL, out, n);
+    return pc_parts_of(l ? l->disk : NULL, out, n);
 }
 
 /* The number of values is believed only if it is exactly what the message has room for. */

@@ -437,6 +437,7 @@ void link_hold(struct link *l, bool on)                     { l->held = on; }
 void link_patience(struct link *l, int ms)                  { l->patience_ms = ms; }
 int link_fd(const struct link *l)                           { return l->epoll; }
 struct store *link_store(struct link *l)                    { return l->store; }
+const struct disk_image *link_disks(const struct link *l)   { return l->disk; }
 
 void link_kill(struct link *l)
 {

@@ -238,8 +238,12 @@ int link_second(struct link *l, uint64_t address, struct link_second *out);
 
 /* The machine's devices and what their fields are called: at most n rows into `out`; how
  * many there are.  `dev` of each is NULL, since the device itself is in the other process:
- * the values of its fields come by link_device(). */
-size_t link_parts(struct pc_part *out, size_t n);
+ * the values of its fields come by link_device().  l may be NULL: what
+ * every machine has. */
+size_t link_parts(const struct link *l, struct pc_part *out, size_t n);
+
+/* The machine's disks, as it was asked for: MAX_DISKS of them. */
+const struct disk_image *link_disks(const struct link *l);
 
 /* The values of all fields of part number `part`, element by element in the order of the
  * part's table.  *n is the room in `values`, and becomes the number of values there are.

@@ -40,6 +40,8 @@ struct link {
     struct { uint64_t seen; struct trace_event told; } stuck;   /* link_take_stuck() */
     struct text_queue output[N_LINK_OUTPUTS], words;
 
+    struct disk_image disk[MAX_DISKS];  /* which disks the machine has */
+
     /* Guest memory: what READY has told of it. */
     size_t            n_regions;
     struct gmem_region region[WIRE_REGIONS];

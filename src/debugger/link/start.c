@@ -230,6 +230,7 @@ struct link *link_start(const struct link_options *o, char *why, size_t n)
     }
     l->send_fd = l->sock = l->words_fd = l->epoll = l->stat_fd = -1;
     l->patience_ms = ANSWER_MS;
+    memcpy(l->disk, o->machine.disk, sizeof l->disk);
     l->stop = (struct link_stop){ .why = LINK_AT_START, .text = "before the first instruction" };
     if (make_parts(l, o, why, n) && spawn(l, o, why, n))
         return l;

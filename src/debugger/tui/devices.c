@@ -78,7 +78,7 @@ static bool devices_open(struct pane *p)
     struct filter_error err;
     d->accesses = filter_compile("kind in (IO_READ, IO_WRITE, MMIO_READ, MMIO_WRITE, UNCLAIMED)",
                                  NULL, &err);
-    d->n_parts = link_parts(d->part, MAX_PARTS);
+    d->n_parts = link_parts(p->tui->link, d->part, MAX_PARTS);
     return d->accesses;
 }
 
