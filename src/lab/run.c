@@ -333,12 +333,29 @@ static uint64_t used_ns(pid_t pid)
     return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
 }
 
+/* How long a process could have run and had no processor; 0: that is not known. */
+static uint64_t queued_ns(pid_t pid)
+{
+    char path[40];
+    unsigned long long ns = 0;
+    snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
+    FILE *f = pid > 0 ? fopen(path, "re") : NULL;
+    if (f && fscanf(f, "%*u %llu", &ns) != 1)
+        ns = 0;
+    if (f)
+        fclose(f);
+    return ns;
+}
+
 /* Time is what the two have used, not what has passed: on a machine with much to do they get
- * little.  But one that waits for ever uses none, so that is not all. */
+ * little.  But one that waits for ever uses none, so what has passed counts, too, without the time
+ * that they have stood in the queue for a processor. */
 static bool is_late(const struct active *a)
 {
+    uint64_t now = host_monotonic_ns();
     return used_ns(a->monitor) + used_ns(a->jail.pid) >= a->cpu_ns ||
-           host_monotonic_ns() >= a->deadline_ns;
+           (now >= a->deadline_ns &&
+            now >= a->deadline_ns + queued_ns(a->monitor) + queued_ns(a->jail.pid));
 }
 
 /* Wait until one of them ends or is late, and finish it; its place is free then.  A submission
