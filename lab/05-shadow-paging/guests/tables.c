@@ -186,6 +186,15 @@ static void change_rights_above(ulong away)
         look(other + away, WRITE, i & 1);
         look(fresh, WRITE, true);               /* by its first name, and only by that */
     }
+    /* the same with the upper entry's A bit, which nothing at the second name sets again */
+    map(fresh, frame_at(random_below(FRAMES)) | P_W_U);
+    put(pde(va + away), table | P_W_U);
+    reload();
+    look(other, READ, true);
+    look(other + away, READ, true);
+    put(pde(va + away), table | P_W_U);
+    reload();
+    look(fresh, WRITE, true);
 }
 
 /* The window's table a second time, 8 MiB higher, with other rights. */
