@@ -19,7 +19,7 @@ guests32 := ata hlt hello longmode paging echo timer hypercall epttrap sensitive
 guests64 := syscall
 guests_both := sse smc faults selfstep preempt strict alignment string ptchurn \
     intmix memcpy pfstorm softint cr3loads
-guests_boot := boot bios disk
+guests_boot := boot bios disk hdboot
 guests_silent := uart-busy uart-no-out2 polls-ide polls-apic polls-key loop-cli loop-no-eoi \
     fault-again screen-only
 guests_crash := ud2-no-idt divide-no-idt idt-one-short gate-absent gate-data gate-type \

@@ -515,6 +515,10 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
         return EXIT_CANNOT;
     if (optind == argc && o->guest.bios)
         o->guest.path = o->guest.bios;          /* it is all there is */
+    if (optind == argc && !o->guest.path && !o->from && o->n_disks && user != FOR_REPLAY) {
+        o->guest.path = o->machine.disk[0].path;
+        o->guest.from_disk = true;
+    }
     if (optind == argc && (o->from || o->guest.path))
         return fits_together(user, o) ? 0 : EXIT_USAGE;
     if (optind + 1 != argc) {

@@ -27,7 +27,8 @@ static const char examples[] =
 static void help(void)
 {
     fputs("usage: vitrine run [options] GUEST\n\n"
-          "Runs a guest: an ELF, Multiboot or Linux kernel, or a boot sector.\n", stdout);
+          "Runs a guest: an ELF, Multiboot or Linux kernel, or a boot sector; with --disk and no\n"
+          "GUEST what is on the disk.\n", stdout);
     options_help(FOR_RUN, "", stdout);
     fputs(examples, stdout);
 }

@@ -7,14 +7,14 @@
  * the BIOS data area (segment 0x40) and the chips, and INT 19h reads the first
  * sector of the disk to 0:7c00 and jumps there.
  *
- * No monitor stands behind it.  The disk is a RAM disk that the loader put at
- * the top of memory (load_bios.c says where its address is kept), and INT 13h
- * copies from it through protected mode.  What is printed by INT 10h teletype
+ * No monitor stands behind it.  A disk image that was given as the guest is a RAM
+ * disk that the loader put at the top of memory (load_bios.c says where its
+ * address is kept), and INT 13h copies from it through protected mode; disks of
+ * --disk are read by their ports.  What is printed by INT 10h teletype
  * goes to COM1 too, and INT 16h takes characters from there: "console
  * redirection", as servers have it.
  *
- * Not here: graphics modes, scrolling down, disks other than the booted one,
- * power management.
+ * Not here: graphics modes, scrolling down, power management.
  *
  * The disk, video and key services are in bios_*.inc.
  *
@@ -57,6 +57,7 @@
 #define B_KEYEND    0x3e
 #define B_DISKETTE  0x41                    /* status of the last operation, for INT 13h AH=01h */
 #define B_HARD_DISK 0x74
+#define B_N_DISKS   0x75
 #define B_MODE      0x49
 #define B_COLUMNS   0x4a
 #define B_CURSOR    0x50                    /* column, row */
@@ -72,8 +73,9 @@
 #define E_PER_TRACK 0x1c
 #define E_HEADS     0x1e
 #define E_CYLINDERS 0x20
-#define E_DRIVE     0x22
+#define E_BOOT      0x22                    /* the drive that INT 19h boots from */
 #define E_N_E820    0x23
+#define E_DRIVE     0x24                    /* which drive this disk is          */
 #define E_E820      0x40
 
     .section .rodata
@@ -525,7 +527,7 @@ boot:
     mov $0x7c00, %sp
     push $EBDA_SEG
     pop %fs
-    mov %fs:E_DRIVE, %dl
+    mov %fs:E_BOOT, %dl
     mov $0x0201, %ax
     mov $0x0001, %cx
     xor %dh, %dh
@@ -629,6 +631,8 @@ text_d:       .asciz "general protection fault (INT 0Dh)"
 text_at:      .asciz " at "
 text_halted:  .asciz ", and no handler for it; halted\r\n"
 text_no_boot: .asciz "BIOS: no boot sector on the disk\r\n"
+
+#include "vm/bios_ata.inc"
 
 /* The handlers that the vectors at 0 begin with keep their places, whatever changes above: code
  * that jumps to 0 by mistake executes these addresses. */

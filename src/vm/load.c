@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/host.h"
+#include "io/disk.h"
 #include "vm/loading.h"
 
 #define IMAGE_MAX  (UINT64_C(1) << 31)      /* a file larger than this is not for us */
@@ -135,6 +136,8 @@ int load_guest_mem(struct gmem *m, const struct load_request *r, const struct lo
     l.n_e820 = e820_make(m, l.e820);
     if (bios)
         return load_rom(&l);
+    if (r->from_disk)
+        return load_from_disk(&l);
     k = choose(&l, &err);
     if (!k)
         return err;
@@ -190,6 +193,20 @@ static int read_modules(struct load_files *in, const char *initrd, char *why, si
     return err;
 }
 
+/* Of a disk that is booted from, the first sector: the rest stays where it is. */
+static int read_boot_sector(struct load_files *in, char *why, size_t n)
+{
+    const struct disk_image *hda = in->r.disk;
+    uint8_t *sector = calloc(1, SECTOR_BYTES);
+    int err = !sector ? -ENOMEM : !hda || !hda->sectors ? -ENODEV
+                                : host_read_at(hda->fd, 0, sector, SECTOR_BYTES);
+    if (err)
+        snprintf(why, n, "%s: its boot sector cannot be read: %s", in->r.path, strerror(-err));
+    in->image.bytes = sector;
+    in->image.size = SECTOR_BYTES;
+    return err;
+}
+
 static int read_bios(struct load_files *in, const char *path, char *why, size_t n)
 {
     void *bytes = NULL;
@@ -213,8 +230,12 @@ struct load_files *load_files_read(const struct load_request *r, char *why, size
         return NULL;
     f->r = *r;
     f->image.name = r->path;
-    err = host_read_file(r->path, IMAGE_MAX, &bytes, &f->image.size, why, n);
-    f->image.bytes = bytes;
+    if (r->from_disk) {
+        err = read_boot_sector(f, why, n);
+    } else {
+        err = host_read_file(r->path, IMAGE_MAX, &bytes, &f->image.size, why, n);
+        f->image.bytes = bytes;
+    }
     if (!err && r->bios)
         err = read_bios(f, r->bios, why, n);
     if (!err && r->initrd)

@@ -18,6 +18,7 @@
 #include "base/types.h"
 #include "cpu/state.h"
 
+struct disk_image;
 struct gmem;
 
 /*    id         --format    one line */
@@ -48,6 +49,10 @@ struct load_request {
     const char *format;         /* a name of LOAD_LIST; NULL or "auto": by its magic      */
     const char *bios;           /* a BIOS image in the place of ours; NULL: ours.  The same as
                                    path: there is no disk                                 */
+    bool        from_disk;      /* there is no guest's file: path is hda's image, and the BIOS
+                                   starts its boot sector                                 */
+    const struct disk_image *disk;  /* MAX_DISKS of the machine's, to tell the BIOS of; NULL:
+                                       none.  vm_load() fills it in                       */
 };
 
 /* What lies where, in the order of placing: for `info load` and for overlaps. */

@@ -15,14 +15,26 @@
  *           +0x10  u32  "VBIO"
  *           +0x14  u32  first byte of the disk    +0x18 u32  its sectors
  *           +0x1c  u16  sectors per track         +0x1e u16  heads
- *           +0x20  u16  cylinders                 +0x22 u8   drive number, ff: no disk
+ *           +0x20  u16  cylinders                 +0x22 u8   boot drive, ff: none
  *           +0x23  u8   E820 entries              +0x40 ...  the entries, 20 bytes each
+ *           +0x24  u8   the disk's drive number, ff: no disk
+ *           +0x300 ...  four blocks of 0x30 bytes, one for each disk of an ATA channel (--disk):
+ *                       as above from +0x18 on, and at +0x14
+ *                       u16 the channel's first port (0: no disk), u16 the DEVICE register
+ *
+ * A BIOS tells programs a disk of its own: heads and sectors are numbers that INT 13h can say, with
+ * at most 1024 cylinders, and not those of the drive.
+ * [T13/1226DT "BIOS Enhanced Disk Drive Specification"]
  */
 #include <string.h>
+#include "io/disk.h"
 #include "mem/gmem.h"
 #include "vm/loading.h"
 
 #define NO_DRIVE   0xff
+#define FIRST_HARD_DISK 0x80
+#define ATA_BLOCKS 0x300u       /* in the EBDA */
+#define ATA_BLOCK  0x30u
 #define ROM_SEG    0xf000u
 #define BDA        0x400u
 #define END        0xffff       /* of either table */
@@ -61,6 +73,38 @@ static void make_vectors(uint8_t *ivt)
         put16(ivt + 4u * get16(row), get16(row + 2));
 }
 
+/* Heads are doubled until 1024 cylinders are enough, or there can be no more. */
+static void put_geometry(uint8_t *block, uint64_t sectors)
+{
+    struct disk_geometry g = disk_geometry(sectors);
+    uint16_t heads = g.heads;
+    while (heads < 255 && sectors / g.per_track / heads > 1024)
+        heads = heads < 128 ? (uint16_t)(2 * heads) : 255;
+    uint64_t cylinders = sectors / g.per_track / heads;
+    put16(block + 0x1c, g.per_track);
+    put16(block + 0x1e, heads);
+    put16(block + 0x20, cylinders < 1024 ? (uint16_t)cylinders : 1024);
+}
+
+/* The disks of ATA channels, numbered from `drive` on; how many. */
+static unsigned make_ata(const struct loading *l, uint8_t drive, uint8_t *ebda)
+{
+    static const uint16_t port[] = { 0x1f0, 0x1f0, 0x170, 0x170 };
+    unsigned n = 0;
+    for (unsigned i = 0; l->r->disk && i < MAX_DISKS; i++) {
+        uint64_t sectors = l->r->disk[i].sectors;
+        uint8_t *block = ebda + ATA_BLOCKS + i * ATA_BLOCK;
+        if (!sectors)
+            continue;
+        put16(block + 0x14, port[i]);
+        put16(block + 0x16, i % 2 ? 0xf0 : 0xe0);
+        put32(block + 0x18, sectors < UINT32_MAX ? (uint32_t)sectors : UINT32_MAX);
+        put_geometry(block, sectors);
+        block[0x24] = (uint8_t)(drive + n++);
+    }
+    return n;
+}
+
 static void make_ebda(const struct loading *l, const struct bios_disk *d, uint8_t *ebda)
 {
     uint32_t per_cylinder = d ? (uint32_t)d->per_track * d->heads : 1;
@@ -68,14 +112,14 @@ static void make_ebda(const struct loading *l, const struct bios_disk *d, uint8_
 
     ebda[0] = 1;
     memcpy(ebda + 0x10, "VBIO", 4);
-    ebda[0x22] = NO_DRIVE;
+    ebda[0x22] = ebda[0x24] = NO_DRIVE;
     if (d) {
         put32(ebda + 0x14, (uint32_t)d->at);
         put32(ebda + 0x18, d->sectors);
         put16(ebda + 0x1c, d->per_track);
         put16(ebda + 0x1e, d->heads);
         put16(ebda + 0x20, cylinders > 1024 ? 1024 : (uint16_t)cylinders);
-        ebda[0x22] = d->drive;
+        ebda[0x22] = ebda[0x24] = d->drive;
     }
     ebda[0x23] = (uint8_t)l->n_e820;
     memcpy(ebda + 0x40, l->e820, l->n_e820 * sizeof(l->e820[0]));
@@ -89,6 +133,12 @@ void load_bios_areas(struct loading *l, const struct bios_disk *disk)
     for (const uint8_t *row = bios_data; get16(row) != END; row += 4)
         put16(low + BDA + get16(row), get16(row + 2));
     make_ebda(l, disk, ebda);
+    bool is_hard = disk && disk->drive >= FIRST_HARD_DISK;
+    unsigned n_ata = make_ata(l, FIRST_HARD_DISK + is_hard, ebda);
+    if (n_ata)
+        low[BDA + 0x75] = (uint8_t)(n_ata + is_hard);
+    if (n_ata && !disk)
+        ebda[0x22] = FIRST_HARD_DISK;
     /* A machine without low RAM has no such areas, and no BIOS that would miss them.  A BIOS of
      * the user's makes its own vectors. */
     if (!l->bios)

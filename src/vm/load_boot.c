@@ -172,12 +172,11 @@ static int place_disk(struct loading *l, struct bios_disk *d)
     return err;
 }
 
-int load_boot(struct loading *l)
+/* Is there something to boot, and a BIOS that does it? */
+static int check_boot(struct loading *l)
 {
     const struct gmem_region *rom = gmem_find(l->m, BIOS_BASE + BIOS_SIZE - 1);
-    struct bios_disk disk;
     char why[200];
-    int err;
 
     if (!load_is_boot(l->image)) {
         load_boot_why_not(l->image, why, sizeof(why));
@@ -186,6 +185,35 @@ int load_boot(struct loading *l)
     if (!rom || rom->kind != GMEM_ROM)
         return load_refuse(l, ENODEV, "a boot sector needs the BIOS, and this machine has no ROM "
                            "at %#x", BIOS_BASE);
+    return 0;
+}
+
+/* The disk is there, behind its ports, and the BIOS has been told of it (load_bios.c). */
+int load_from_disk(struct loading *l)
+{
+    int err = l->r->format && strncmp(l->r->format, "boot", 4) ? EINVAL : 0;
+
+    if (err || l->n_modules)
+        return load_refuse(l, EINVAL, "--%s is about a guest's file, and there is none but the "
+                           "disk", err ? "format" : "initrd");
+    err = check_boot(l);
+    if (err)
+        return err;
+    l->out->format = LOAD_BOOT;
+    load_bios(l->m);
+    load_bios_areas(l, NULL);
+    load_enter_reset(l);
+    l->out->about = "boot sector of the disk hda, started by the BIOS from the reset vector";
+    return 0;
+}
+
+int load_boot(struct loading *l)
+{
+    struct bios_disk disk;
+    int err = check_boot(l);
+
+    if (err)
+        return err;
     err = choose_disk(l, &disk);
     if (!err)
         err = place_disk(l, &disk);

@@ -92,6 +92,7 @@ int  load_multiboot(struct loading *l);
 int  load_multiboot2(struct loading *l);
 int  load_linux(struct loading *l);
 int  load_boot(struct loading *l);
+int  load_from_disk(struct loading *l);         /* the BIOS reads it from a drive */
 int  load_flat(struct loading *l);
 int  load_rom(struct loading *l);               /* a BIOS image, and the disk if there is one */
 

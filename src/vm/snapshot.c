@@ -85,6 +85,7 @@ static void describe_guest(const struct load_files *f, struct snapshot_head *h)
     uint32_t flag[] = { 0, SNAPSHOT_HAS_INITRD, SNAPSHOT_HAS_APPEND, SNAPSHOT_HAS_FORMAT,
                         SNAPSHOT_HAS_BIOS };
     h->guest_hash = load_files_hash(f) | 1;
+    h->flags |= r->from_disk ? SNAPSHOT_FROM_DISK : 0;
     for (size_t i = 0; i < NELEM(text); i++) {
         if (!text[i])
             continue;
@@ -219,6 +220,7 @@ int snapshot_machine(const struct snapshot_head *h, struct vm_config *c, struct 
         .append = h->flags & SNAPSHOT_HAS_APPEND ? h->append : NULL,
         .format = h->flags & SNAPSHOT_HAS_FORMAT ? h->format : NULL,
         .bios = h->flags & SNAPSHOT_HAS_BIOS ? h->bios : NULL,
+        .from_disk = h->flags & SNAPSHOT_FROM_DISK,
     };
     return 0;
 }

@@ -46,7 +46,8 @@ struct snapshot_head {
 enum { SNAPSHOT_STRICT = 1, SNAPSHOT_NO_REBOOT = 2, SNAPSHOT_NO_VMCALL = 4,
        SNAPSHOT_HAS_INITRD = 8, SNAPSHOT_HAS_APPEND = 16, SNAPSHOT_HAS_FORMAT = 32,
        SNAPSHOT_UART_FAST = 64, SNAPSHOT_HAS_BIOS = 128,
-       SNAPSHOT_HALT_STATUS_BIT = 8 /* to 15: the status itself */ };
+       SNAPSHOT_HALT_STATUS_BIT = 8 /* to 15: the status itself */,
+       SNAPSHOT_FROM_DISK = 1 << 16 };
 
 /* put: all of it, or -errno.  get: some bytes, 0 at the end, or -errno. */
 struct snapshot_io {

@@ -230,8 +230,10 @@ static int place_guest(struct vm *vm, char *why, size_t n)
 
 int vm_load(struct vm *vm, const struct load_request *r, char *why, size_t n)
 {
+    struct load_request q = *r;
+    q.disk = vm->cfg.disk;
     load_files_free(vm->files);
-    vm->files = load_files_read(r, why, n);
+    vm->files = load_files_read(&q, why, n);
     return vm->files ? place_guest(vm, why, n) : -errno;
 }
 
