@@ -132,7 +132,6 @@ static void test_codes(void)
         { big | high, 0 }, { big | (pae ? 1ul << 13 : 1ul << 21), 0 }, { big, 0 },
     };
     ulong va = page(random_below(PAGES));
-    *(volatile uint32_t *)((8ul << 20) + (va - WINDOW)) = 0x00c3c3c3;     /* RET, here, too */
     mark(2);
     for (unsigned i = 0; i < 2 * sizeof cases / sizeof cases[0]; i++) {
         if (pae && i % 2 == 0)
@@ -144,8 +143,9 @@ static void test_codes(void)
         put(entry_in(table, va), cases[i / 2].entry);
         put(pde(va), cases[i / 2].above);
         invlpg((void *)va);
-        for (unsigned n = 0; n < 6; n++)
-            look(va, (enum how)(n / 2), n & 1);
+        for (unsigned n = 0; n < 6; n++)            /* no code is in the large page */
+            if (n / 2 != FETCH || !is_large(get(pde(va))) || model(va, FETCH, n & 1))
+                look(va, (enum how)(n / 2), n & 1);
         if (pae && i % 2 == 0)
             set_nxe(true);
     }
