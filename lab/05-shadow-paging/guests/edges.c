@@ -155,7 +155,8 @@ static void test_codes(void)
 }
 
 /* The rights of a page count, whatever is there.  A fetch that is allowed would end the guest; one
- * from ROM would run what is there, so NX is tried where nothing is: all ones are no instruction. */
+ * from ROM would run what is there.  So NX is tried where nothing is: all ones are no
+ * instruction. */
 static void look_where_nothing_is(ulong va, uint64_t where, uint32_t shows)
 {
     for (unsigned k = 0; k < 8; k++) {
@@ -255,7 +256,7 @@ static void test_many(void)
     mark(3);
 }
 
-static const struct test tests[] = {
+static const struct window_test tests[] = {
     { "guard", test_guard, false },     { "codes", test_codes, false },
     { "nothing", test_nothing, false }, { "many", test_many, false },
 };

@@ -426,7 +426,7 @@ static void test_modes(void)
     mark(3);
 }
 
-static const struct test tests[] = {
+static const struct window_test tests[] = {
     { "touch", test_touch, false },     { "rights", test_rights, false },
     { "bits", test_bits, false },       { "change", test_change, false },
     { "alias", test_alias, false },     { "spaces", test_spaces, false },

@@ -269,10 +269,10 @@ static void expect_bits(volatile void *e, ulong va, ulong want)
 /* ---- running them ---- */
 
 /* `once`: it turns paging on by itself, in all formats. */
-struct test { const char *name; void (*run)(void); bool once; };
+struct window_test { const char *name; void (*run)(void); bool once; };
 
 /* Those that the command line names, with tables of two levels and with PAE. */
-static int run_tests(const struct test *tests, unsigned n)
+static int run_tests(const struct window_test *tests, unsigned n)
 {
     char test[16] = "";
     seed = option_number("seed=", 1);
