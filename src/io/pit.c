@@ -332,11 +332,11 @@ bool pit_speaker(const struct pit *p, unsigned *hz)
 
 /* --- Life --- */
 
-/* What the chip holds after power-on is undefined, and channels 1 and 2 count nothing before they
- * are told to.  Only the gate of channel 2 can be closed. */
+/* What the chip holds after power-on is undefined.  Channels 1 and 2 count nothing before they are
+ * told to. */
 static const struct pit_channel channel_at_reset = { .n = 65536, .cr = 65536, .gate = 1 };
 
-/* But a BIOS starts channel 0 before it starts anybody: a square wave of 65536 ticks, 18.2 Hz.  A
+/* A BIOS starts channel 0 before it starts anybody: a square wave of 65536 ticks, 18.2 Hz.  A
  * kernel that only opens the PIC and sets IF has its timer.  Half of the wave is over: OUT is low
  * now, so that no request waits, and the first one comes after 27 ms.
  * [PC/AT Technical Reference "System Timers"; and "BIOS Listing"] */
@@ -352,7 +352,7 @@ static void pit_reset(void *dev)
         p->ch[i] = channel_at_reset;
     p->ch[0] = channel_0_after_bios;
     p->ch[0].start += tick_now(p);
-    p->ch[2].gate = 0;
+    p->ch[2].gate = 0;                  /* the only gate that can be closed: by port 61h */
     p->port61 = 0;
     vtimer_cancel(&p->edge);
     settle(p, false);

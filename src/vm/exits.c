@@ -282,12 +282,6 @@ static enum verdict on_mmio(struct vm *vm, struct vcpu *v, struct vmexit *x)
 
 /* ---- ports ---- */
 
-/* Where a byte goes that is written to a serial port: a PC has four, this machine has COM1. */
-static bool is_absent_serial(uint16_t port)
-{
-    return port == 0x2f8 || port == 0x3e8 || port == 0x2e8;
-}
-
 /* Of an IN, the handler fills in io.value and the engine's conclude() puts it into AL, AX or
  * EAX; of an OUT, io.value is what the guest wrote.  An INS or OUTS, with or without REP, exits
  * once for each element.  A port without a device reads as ones: nobody drives the bus. */
@@ -298,7 +292,7 @@ static enum verdict on_io(struct vm *vm, struct vcpu *v, struct vmexit *x)
         claimed = bus_read(vm->ports, this_cpu(vm, v), x->io.port, x->io.size, &x->io.value);
     else
         claimed = bus_write(vm->ports, this_cpu(vm, v), x->io.port, x->io.size, x->io.value);
-    if (!x->io.in && is_absent_serial(x->io.port))
+    if (!x->io.in && pc_lacks_serial(x->io.port))
         oddity(&(struct oddity_log){ vm->trace, vm->n_oddities }, ODDITY_NO_SERIAL, x->io.port,
                x->io.value);
     if (!x->io.in)

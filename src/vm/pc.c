@@ -124,16 +124,18 @@ static const struct port_range nobody[] = {
 };
 
 /* Ports of devices that other PCs have, and that guests are known to try.  They read as all ones,
- * too, and are no UNCLAIMED event either, but --strict stops there. */
+ * too, and are no UNCLAIMED event either, but --strict stops there.  `offset` is LACKS_SERIAL of
+ * serial ports. */
+#define LACKS_SERIAL 1
 static const struct port_range lacking[] = {
     { 0x000, 16, 0, "first 8237 DMA controller: nothing here uses DMA" },
     { 0x081, 15, 0, "DMA page registers" },
     { 0x0c0, 32, 0, "second 8237 DMA controller" },
     { 0x1f0,  8, 0, "first ATA channel: probed by everybody, there only with --disk" },
-    { 0x2e8,  8, 0, "COM4: not there" },
-    { 0x2f8,  8, 0, "COM2: not there" },
+    { 0x2e8,  8, LACKS_SERIAL, "COM4: not there" },
+    { 0x2f8,  8, LACKS_SERIAL, "COM2: not there" },
     { 0x378,  3, 0, "LPT1: not there" },
-    { 0x3e8,  8, 0, "COM3: not there" },
+    { 0x3e8,  8, LACKS_SERIAL, "COM3: not there" },
     { 0x3f0,  6, 0, "floppy controller: not there" },
 };
 
@@ -509,6 +511,14 @@ bool pc_lacks(const struct pc *pc, uint16_t port)
     for (size_t i = 0; i < NELEM(lacking); i++)
         if (port >= lacking[i].base && port - lacking[i].base < lacking[i].len)
             return !r || !r->ops;
+    return false;
+}
+
+bool pc_lacks_serial(uint16_t port)
+{
+    for (size_t i = 0; i < NELEM(lacking); i++)
+        if (lacking[i].offset == LACKS_SERIAL && port == lacking[i].base)
+            return true;
     return false;
 }
 

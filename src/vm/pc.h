@@ -75,6 +75,9 @@ const char *pc_port_name(uint16_t port);
 /* Do other PCs have a device there, and this one has not? */
 bool pc_lacks(const struct pc *pc, uint16_t port);
 
+/* Is it the port where a serial port that other PCs have, and this one has not, takes a byte? */
+bool pc_lacks_serial(uint16_t port);
+
 /* The device that answers at a port; NULL: none. */
 const struct device_ops *pc_port_device(uint16_t port);
 

@@ -129,12 +129,17 @@ static bool whole_value(struct console *c, const char **args, uint64_t *value)
     return true;
 }
 
+static bool is_hex_prefix(const char *text)
+{
+    return text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+}
+
 /* How long a number of a segmented address is at `text`: hexadecimal digits, at least `least` of
  * them or behind 0x; 0: that is none.  *value is what it says. */
 static size_t segment_number(const char *text, size_t least, uint64_t *value)
 {
     static const char hex[] = "0123456789abcdefABCDEF";
-    size_t prefix = text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 2 : 0;
+    size_t prefix = is_hex_prefix(text) ? 2 : 0;
     size_t digits = strspn(text + prefix, hex);
     *value = strtoull(text, NULL, 16);
     return digits >= (prefix ? 1 : least) && digits <= 8 ? prefix + digits : 0;
@@ -147,7 +152,7 @@ static bool segment_address(struct console *c, const char **args, uint64_t *valu
 {
     uint64_t sel, ip = 0;
     size_t len = word_length(*args), n = segment_number(*args, 4, &sel);
-    size_t least = n && (*args)[1] == 'x' ? 1 : 4;
+    size_t least = n && is_hex_prefix(*args) ? 1 : 4;
     size_t rest = n && (*args)[n] == ':' ? segment_number(*args + n + 1, least, &ip) : 0;
     *is_place = rest && n + 1 + rest == len && sel <= UINT16_MAX;
     if (!*is_place)

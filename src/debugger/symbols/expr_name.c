@@ -269,7 +269,9 @@ static struct value find_name(struct parser *p)
                         "a line of it",
                         (int)len, at);
     if (reg_find(at + (at[0] == '$'), len - (at[0] == '$')))
-        return complain(p, -EINVAL, "there are no registers here, so no %.*s", (int)len, at);
+        return complain(p, -EINVAL,
+                        "'%.*s' would be a register or a flag of one, and this place knows no "
+                        "registers", (int)len, at);
     return complain(p, -EINVAL, "'%.*s' is neither a register nor a symbol of the guest", (int)len,
                     at);
 }
