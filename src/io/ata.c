@@ -352,6 +352,16 @@ static void bound_drive(struct ata_drive *d)
     d->wants_irq = d->wants_irq != 0;
 }
 
+/* Could a drive be in the midst of this?  One that is not there works at nothing. */
+static bool makes_sense(const struct ata *a)
+{
+    const struct ata_command_state *now = &a->now;
+    bool works = now->left || (now->step != ATA_IDLE && now->step != ATA_RESET);
+    return now->step <= ATA_RESET && now->at <= SECTOR_WORDS && (!works || a->disk[now->unit]) &&
+           now->left <= ATA_MAX_SECTORS && now->in_block <= now->left &&
+           (now->step != ATA_NEXT_BLOCK || now->left);
+}
+
 /* A drive that is busy must have a time when it is done, and one that is not must have none; words
  * are offered only if a sector is left that they could be of. */
 static void ata_after_load(void *dev)
@@ -359,20 +369,24 @@ static void ata_after_load(void *dev)
     struct ata *a = dev;
     struct ata_command_state *now = &a->now;
     now->unit &= 1;
-    if (now->step > ATA_RESET || now->at > SECTOR_WORDS || !a->disk[now->unit] ||
-        now->left > ATA_MAX_SECTORS || now->in_block > now->left ||
-        (now->step == ATA_NEXT_BLOCK && !now->left))
+    if (!makes_sense(a))
         sign_all(a);
+    if (a->control & ATA_SRST)
+        now->step = ATA_RESET;
     for (unsigned i = 0; i < 2; i++) {
-        bound_drive(&a->drive[i]);
-        if (i != now->unit || !now->left)
+        if (a->disk[i])
+            bound_drive(&a->drive[i]);
+        if (i != now->unit || !now->left || now->step != ATA_IDLE)
             a->drive[i].status &= (uint8_t)~ATA_DRQ;
+        if (now->step == ATA_IDLE || (now->step != ATA_RESET && i != now->unit))
+            a->drive[i].status &= (uint8_t)~ATA_BSY;
     }
+    uint64_t longest = vclock_now_ns(a->clock) + RESET_NS;
     bool waits = now->step != ATA_IDLE && !(a->control & ATA_SRST);
     if (!waits)
         vtimer_cancel(&a->timer);
-    else if (a->timer.deadline_ns == VCLOCK_NEVER)
-        vtimer_arm(&a->timer, vclock_now_ns(a->clock) + RESET_NS);
+    else if (a->timer.deadline_ns > longest)
+        vtimer_arm(&a->timer, longest);
     update_irq(a);
 }
 

@@ -5,6 +5,7 @@
 # $(BUILD)/fuzz and never committed.
 FUZZ_TARGETS := \
     fuzz_devices \
+    fuzz_ata \
     fuzz_load \
     fuzz_soft \
     fuzz_trace_file \

@@ -762,6 +762,21 @@ static void a_saved_transfer_goes_on(void **state)
     free(saved.data);
 }
 
+/* The drive that the latest command was for is not there; the other one's registers stay. */
+static void a_second_drive_alone_is_saved(void **state)
+{
+    (void)state;
+    struct bytes_out saved = { .data = NULL };
+    out(ATA_DEVICE, ATA_DEV);
+    out(ATA_COUNT, 0x5a);
+    device_save(&ata_ops, ata, &saved);
+    ata_ops.reset(ata);
+    struct bytes_in from = { saved.data, saved.data + saved.n, false };
+    assert_int_equal(device_load(&ata_ops, ata, &from), 0);
+    assert_int_equal(in(ATA_COUNT), 0x5a);
+    free(saved.data);
+}
+
 /* A state file may say anything: whatever is in it, the channel goes on without harm. */
 static void any_state_can_be_loaded(void **state)
 {
@@ -826,6 +841,7 @@ int main(void)
         WITH(a_second_drive_alone_works, second_disk_only),
         WITH(the_trace_says_what_the_host_did_for_it, one_disk),
         WITH(a_saved_transfer_goes_on, one_disk),
+        WITH(a_second_drive_alone_is_saved, second_disk_only),
         WITH(any_state_can_be_loaded, two_disks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
