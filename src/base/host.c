@@ -81,6 +81,28 @@ int host_read_at(int fd, uint64_t off, void *buf, uint64_t bytes)
     return 0;
 }
 
+int host_write_at(int fd, uint64_t off, const void *buf, uint64_t bytes)
+{
+    const char *from = buf;
+
+    while (bytes) {
+        ssize_t n = pwrite(fd, from, bytes, (off_t)off);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        from += n;
+        off += (uint64_t)n;
+        bytes -= (uint64_t)n;
+    }
+    return 0;
+}
+
+int host_flush(int fd)
+{
+    return fdatasync(fd) == 0 ? 0 : -errno;
+}
+
 /* Read what fstat promised; a file that shrank meanwhile is shorter, not an error. */
 static int read_all(int fd, uint8_t *to, uint64_t *size)
 {

@@ -24,6 +24,11 @@ void  host_shared_free(void *hva, uint64_t bytes, int fd);
  * before; or -errno. */
 int   host_read_at(int fd, uint64_t off, void *buf, uint64_t bytes);
 
+/* The other way: n bytes into a file that is open, at `off`; and what was written so far onto the
+ * medium.  0 or -errno. */
+int   host_write_at(int fd, uint64_t off, const void *buf, uint64_t bytes);
+int   host_flush(int fd);
+
 /* A regular file's contents, at most `max` bytes, in memory to be freed by
  * free().  0; or -errno, *bytes NULL and one sentence in why. */
 int   host_read_file(const char *path, uint64_t max, void **bytes, uint64_t *size,

@@ -58,6 +58,8 @@
     X(sendmsg,          SANDBOX_SOCKET,    "replies")                                      \
     X(sched_yield,      SANDBOX_SOCKET,    "waiting for a request that is about to come")  \
     X(clock_nanosleep,  SANDBOX_SOCKET,    "waiting for room in the trace ring")           \
+    X(pwrite64,         SANDBOX_DISK,      "a sector into its image")                      \
+    X(fdatasync,        SANDBOX_DISK,      "FLUSH CACHE of such a disk")                   \
     X(ppoll,            SANDBOX_TERMINAL,  "is there a key?")                              \
     X(newfstatat,       SANDBOX_TERMINAL,  "stdio, at the first output")                   \
     X(rt_sigaction,     SANDBOX_TERMINAL,  "Ctrl-Z: stop as if there were no handler")

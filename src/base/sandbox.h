@@ -22,6 +22,7 @@ enum {
     SANDBOX_SOCKET   = 1,           /* messages over its sockets                           */
     SANDBOX_TERMINAL = 2,           /* wait for keys, set the terminal's mode, stop and go on */
     SANDBOX_KVM      = 4,           /* ioctl()s of KVM and of userfaultfd                  */
+    SANDBOX_DISK     = 8,           /* write into the image of a disk, which is open       */
 };
 
 /* Enter it, with all threads that there are.  0; or -errno and a sentence in why (n bytes):

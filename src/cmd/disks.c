@@ -1,5 +1,5 @@
 /*
- * cmd/disks.c -- FILE[,overlay|ro] to an image that is open.
+ * cmd/disks.c -- FILE[,overlay|ro|write] to an image that is open.
  *
  * What an image must be is io/disk.h's affair.
  */
@@ -14,6 +14,7 @@ bool disks_parse(struct run_options *o, char *text)
 {
     static const struct { const char *word; enum disk_mode mode; } modes[] = {
         { "overlay", DISK_OVERLAY }, { "ro", DISK_READ_ONLY },
+        { "write", DISK_THROUGH },
     };
     char *comma = strrchr(text, ',');
     if (o->n_disks == MAX_DISKS) {
@@ -36,12 +37,34 @@ static bool open_one(struct disk_image *d)
     char why[400];
     if (disk_image_open(d->path, d->mode, d, why, sizeof why) == 0)
         return true;
-    host_say("%s%s", why, strrchr(d->path, ',') ? " (behind a comma: overlay or ro)" : "");
+    host_say("%s%s", why, strrchr(d->path, ',') ? " (behind a comma: overlay, ro or write)" : "");
     return false;
 }
 
-bool disks_open(struct run_options *o)
+bool disks_write(const struct run_options *o)
 {
+    bool found = false;
+    for (unsigned i = 0; i < MAX_DISKS; i++)
+        found |= o->machine.disk[i].mode == DISK_THROUGH;
+    return found;
+}
+
+/* What has gone into a file cannot be taken back: so nobody may go back, or do it again. */
+static bool may_write(const struct run_options *o, enum option_user user)
+{
+    const char *with = user != FOR_RUN ? "a debugger, `vitrine compare` or `vitrine replay`"
+                     : o->gdb ? "--gdb" : o->record ? "--record" : o->from ? "--from" : NULL;
+    if (!with || !disks_write(o))
+        return true;
+    host_say("a disk with \",write\" does not go with %s: what is in the file cannot be taken back",
+             with);
+    return false;
+}
+
+bool disks_open(struct run_options *o, enum option_user user)
+{
+    if (!may_write(o, user))
+        return false;
     for (unsigned i = 0; i < o->n_disks; i++)
         if (!open_one(&o->machine.disk[i]))
             return false;

@@ -13,8 +13,11 @@
  * telling the user. */
 bool disks_parse(struct run_options *o, char *text);
 
-/* Open the images of all that --disk has named.  False after telling the user. */
-bool disks_open(struct run_options *o);
+/* Open the images of all that --disk has named, for this command.  False after telling the user. */
+bool disks_open(struct run_options *o, enum option_user user);
+
+/* Does one of the machine's disks write into its image? */
+bool disks_write(const struct run_options *o);
 
 /* o->machine is one that a snapshot or a recording tells of: open the images of its disks.  Where
  * the user has named one by --disk (asked[i] is open then) it is in the place of the one that the

@@ -41,7 +41,8 @@
     X(BIOS,        "bios",         "FILE",     ANY,                                              \
       "a BIOS image in the place of ours; GUEST is a disk image then, or nothing")               \
     X(DISK,        "disk",         "FILE",     ANY | REPLAY,                                     \
-      "a disk image: hda, the next hdb, ...; writes stay in memory; FILE,ro: none are taken")    \
+      "a disk image: hda, the next hdb, ...; writes stay in memory; FILE,ro: none are taken; "    \
+      "FILE,write: they go into FILE")                                                          \
     /* what is logged and counted */                                                             \
     X(TRACE,       "trace",        "FILE",     LIVE | REPLAY,                                    \
       "log every event to FILE; `-` prints them as they happen")                                 \

@@ -511,7 +511,7 @@ int options_parse(enum option_user user, int argc, char **argv, struct run_optio
             return EXIT_USAGE;
         }
     }
-    if (!disks_open(o))
+    if (!disks_open(o, user))
         return EXIT_CANNOT;
     if (optind == argc && o->guest.bios)
         o->guest.path = o->guest.bios;          /* it is all there is */

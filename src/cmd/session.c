@@ -32,6 +32,7 @@
 #include "base/sandbox.h"
 #include "base/trace.h"
 #include "base/vclock.h"
+#include "cmd/disks.h"
 #include "cmd/hints.h"
 #include "cmd/log_faults.h"
 #include "cmd/terminal.h"
@@ -632,7 +633,8 @@ static void shut_in(const struct session *s)
     char why[200];
     bool kvm = s->o->machine.engine == &engine_kvm;
     if (!s->o->no_sandbox)
-        sandbox_enter(SANDBOX_TERMINAL | (kvm ? SANDBOX_KVM : 0), why, sizeof why);
+        sandbox_enter(SANDBOX_TERMINAL | (kvm ? SANDBOX_KVM : 0) |
+                      (disks_write(s->o) ? SANDBOX_DISK : 0), why, sizeof why);
 }
 
 /* Everything between the last preparation and the report.  The process gives up its rights

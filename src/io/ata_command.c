@@ -289,9 +289,12 @@ static void run_identify(struct ata *a)
 
 /* ---- commands without data ---- */
 
-static void run_nothing(struct ata *a)
+/* FLUSH CACHE.  If the host cannot write it the fault is the drive's, as above. */
+static void run_flush(struct ata *a)
 {
-    ata_end(a, 0);
+    int err = disk_flush(disk(a));
+    ata_end(a, err ? ATA_ABRT : 0);
+    drive(a)->status |= err ? ATA_DF : 0;
 }
 
 static void run_abort(struct ata *a)
@@ -434,8 +437,8 @@ static const struct command commands[256] = {
     [0xe3] = { "IDLE",                   run_idle,         0,         COMMAND_NS },
     [0xe5] = { "CHECK POWER MODE",       run_check_power,  0,         COMMAND_NS },
     [0xe6] = { "SLEEP",                  run_sleep,        0,         FLUSH_NS },
-    [0xe7] = { "FLUSH CACHE",            run_nothing,      0,         FLUSH_NS },
-    [0xea] = { "FLUSH CACHE EXT",        run_nothing,      0,         FLUSH_NS },
+    [0xe7] = { "FLUSH CACHE",            run_flush,        0,         FLUSH_NS },
+    [0xea] = { "FLUSH CACHE EXT",        run_flush,        0,         FLUSH_NS },
     [0xec] = { "IDENTIFY DEVICE",        run_identify,     READS,     COMMAND_NS },
     [0xef] = { "SET FEATURES",           run_set_features, 0,         COMMAND_NS },
 };

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <linux/fs.h>
@@ -64,6 +65,19 @@ static int check_bytes(uint64_t bytes, const char *path, char *why, size_t n)
     return -EINVAL;
 }
 
+/* A file system without locks is no reason to refuse. */
+static int lock(int fd, const char *path, enum disk_mode mode, char *why, size_t n)
+{
+    int how = mode == DISK_THROUGH ? LOCK_EX : LOCK_SH;
+    if (flock(fd, how | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return 0;
+    snprintf(why, n, mode == DISK_THROUGH
+             ? "%s: another machine, or this one by another --disk, has it as a disk; for "
+               "\",write\" it must be the only one"
+             : "%s: another machine writes to it (\",write\")", path);
+    return -EBUSY;
+}
+
 /* O_NONBLOCK: opening a FIFO by mistake must not hang. */
 int disk_image_open(const char *path, enum disk_mode mode, struct disk_image *image, char *why,
                     size_t n)
@@ -79,6 +93,8 @@ int disk_image_open(const char *path, enum disk_mode mode, struct disk_image *im
     int err = image_bytes(fd, path, &bytes, why, n);
     if (!err)
         err = check_bytes(bytes, path, why, n);
+    if (!err)
+        err = lock(fd, path, mode, why, n);
     if (err) {
         close(fd);
         return err;
@@ -180,9 +196,18 @@ int disk_write(struct disk *d, uint64_t lba, const void *sector)
 {
     if (lba >= d->image.sectors)
         return -ERANGE;
-    if (!d->overlay)
+    if (d->image.mode == DISK_READ_ONLY)
         return -EROFS;
+    if (d->image.mode == DISK_THROUGH) {
+        log_host(d, lba, DISK_TO_FILE);
+        return host_write_at(d->image.fd, lba * SECTOR_BYTES, sector, SECTOR_BYTES);
+    }
     log_host(d, lba, DISK_TO_OVERLAY);
     overlay_write(d->overlay, lba, sector);
     return 0;
+}
+
+int disk_flush(struct disk *d)
+{
+    return d->image.mode == DISK_THROUGH ? host_flush(d->image.fd) : 0;
 }

@@ -4,9 +4,9 @@
  * Below is a file of the host's, the image, in which sector n is the 512 bytes from offset 512 n.
  * Above is a controller (io/ata.h), which knows how a guest asks for sectors.
  *
- * What the guest writes does not reach the image, unless the user has asked for that: it goes into
- * an overlay in memory, and a sector that is there hides the one in the image.  So a run leaves
- * the file as it was, and two runs find the same disk.
+ * What the guest writes does not reach the image, unless the user has asked for that
+ * (DISK_THROUGH): it goes into an overlay in memory, and a sector that is there hides the one in
+ * the image.  So a run leaves the file as it was, and two runs find the same disk.
  *
  *     sector      0      1      2      3      4    ...
  *     overlay    ----   ----  [new]   ----  [new]         a bit for each sector: is it here?
@@ -29,7 +29,7 @@ struct trace;
 #define SECTOR_BYTES 512u
 #define DISK_MAX_SECTORS (UINT64_C(1) << 32)    /* 2 TiB: what a partition table can say */
 
-/* Where writes go. */
+/* Where writes go: into memory; nowhere, as the drive refuses them; into the image, for good. */
 enum disk_mode { DISK_OVERLAY, DISK_READ_ONLY, DISK_THROUGH };
 
 /* A disk as the user asks for it.  All zero: none. */
@@ -55,6 +55,7 @@ enum disk_backing {
 };
 
 /* Open the file at `path` and fill in *image: a regular file or a block device of whole sectors.
+ * The file is locked [flock(2)]: many may read it, or one write to it, as far as they are ours.
  * 0; or -errno and one sentence in why (n bytes).  The descriptor is the caller's to close. */
 int disk_image_open(const char *path, enum disk_mode mode, struct disk_image *image, char *why,
                     size_t n);
@@ -86,6 +87,9 @@ struct overlay *disk_overlay(struct disk *d);
  * cannot do it. */
 int disk_read(struct disk *d, uint64_t lba, void *sector);
 int disk_write(struct disk *d, uint64_t lba, const void *sector);
+
+/* What was written into the image is to be on the host's medium.  0 or -errno. */
+int disk_flush(struct disk *d);
 
 
 #endif
