@@ -91,20 +91,26 @@ static unsigned receive_all(void)
     return n;
 }
 
+static void fill(unsigned level, unsigned n)
+{
+    outb(FCR, (uint8_t)(0x07 | level << 6));
+    outb(IER, 1);
+    send(n);
+    printf("level %u, %u bytes: ", level, n);
+    show("");
+    receive_all();
+    show("empty");
+    outb(IER, 0);
+}
+
 static void test_fifo(void)
 {
-    static const uint8_t level[] = { 0x00, 0x40, 0x80, 0xc0 };
+    static const uint8_t trigger[] = { 1, 4, 8, 14 };
     outb(MCR, LOOP);
     for (unsigned i = 0; i < 4; i++) {
-        unsigned n = 1 + random_below(15);
-        outb(FCR, 0x07 | level[i]);
-        outb(IER, 1);
-        send(n);
-        printf("level %u, %u bytes: ", i, n);
-        show("");
-        receive_all();
-        show("empty");
-        outb(IER, 0);
+        fill(i, 1 + random_below(15));
+        for (unsigned n = i ? trigger[i] - 1 : 1; n <= trigger[i] + 1u; n++)
+            fill(i, n);                         /* just below, just there, just above */
     }
     outb(FCR, 0x07);
     send(16);
