@@ -423,36 +423,31 @@ bool pc_unserved(struct pc *pc, unsigned *line)
     return false;
 }
 
-/* What every machine has comes first, so that it has the same number in each. */
-size_t pc_parts_of(const struct disk_image disk[MAX_DISKS], struct pc_part *out, size_t n)
+/* What every machine has comes first, so that it has the same number in each.  pc NULL: of a
+ * machine that is not here. */
+static size_t list_parts(const struct pc *pc, const struct disk_image disk[MAX_DISKS],
+                         struct pc_part *out, size_t n)
 {
     size_t k = 0;
     for (size_t i = 0; i < N_DEVICES; i++)
         if (!devices[i].disks && k < n)
-            out[k++] = (struct pc_part){ devices[i].name, devices[i].ops, NULL };
+            out[k++] = (struct pc_part){ devices[i].name, devices[i].ops, pc ? pc->dev[i] : NULL };
     if (k < n)
-        out[k++] = (struct pc_part){ "IRQ", &irq_nets_ops, NULL };
+        out[k++] = (struct pc_part){ "IRQ", &irq_nets_ops, pc ? pc->nets : NULL };
     for (size_t i = 0; i < N_DEVICES; i++)
         if (devices[i].disks && has_disks(&devices[i], disk) && k < n)
-            out[k++] = (struct pc_part){ devices[i].name, devices[i].ops, NULL };
+            out[k++] = (struct pc_part){ devices[i].name, devices[i].ops, pc ? pc->dev[i] : NULL };
     return k;
 }
 
-/* The device of that name. */
-static void *dev_named(const struct pc *pc, const char *name)
+size_t pc_parts_of(const struct disk_image disk[MAX_DISKS], struct pc_part *out, size_t n)
 {
-    for (size_t i = 0; i < N_DEVICES; i++)
-        if (strcmp(devices[i].name, name) == 0)
-            return pc->dev[i];
-    return pc->nets;
+    return list_parts(NULL, disk, out, n);
 }
 
 size_t pc_parts(const struct pc *pc, struct pc_part *out, size_t n)
 {
-    size_t k = pc_parts_of(pc->vm->cfg.disk, out, n);
-    for (size_t i = 0; i < k; i++)
-        out[i].dev = dev_named(pc, out[i].name);
-    return k;
+    return list_parts(pc, pc->vm->cfg.disk, out, n);
 }
 
 void pc_screen(const struct pc *pc, FILE *out)

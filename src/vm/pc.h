@@ -64,6 +64,7 @@ const char *pc_service(unsigned line);
  * nets.  At most n are put into out; returns how many were.  pc_parts_of() is for those who have
  * no machine at hand but know its disks (NULL: there are none): dev is NULL then, and the order is
  * the same. */
+#define PC_MAX_PARTS 32             /* more than any machine has */
 struct pc_part { const char *name; const struct device_ops *ops; void *dev; };
 size_t pc_parts(const struct pc *pc, struct pc_part *out, size_t n);
 size_t pc_parts_of(const struct disk_image disk[MAX_DISKS], struct pc_part *out, size_t n);

@@ -421,8 +421,10 @@ static bool has_page(const struct vm *vm, uint64_t key)
 {
     size_t disk = key >> 56 & 0x3f;
     uint64_t page = (key & (BIT(56) - 1)) / PAGE_SIZE;
-    if (key % PAGE_SIZE || !(key & BIT(62)))
-        return key % PAGE_SIZE == 0 && gmem_find(vm->gmem, key);
+    if (key % PAGE_SIZE)
+        return false;
+    if (!(key & BIT(62)))
+        return gmem_find(vm->gmem, key) != NULL;
     const struct overlay *o = disk < MAX_DISKS ? disk_overlay(vm->disk[disk]) : NULL;
     return !(key & BIT(63)) && o && page < overlay_pages(o);
 }

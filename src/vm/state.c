@@ -29,7 +29,6 @@
 #include "vm/time_source.h"
 #include "vm/vm.h"
 
-#define MAX_PARTS 32
 #define LATEST_NS BIT(58)               /* nine years: no guest gets there, and no sum overflows */
 
 /* What of struct vm is state, and of what belongs to its one CPU.  The rest is wiring, the host's
@@ -104,8 +103,8 @@ static void put_part(const struct pc_part *p, struct bytes_out *o)
 
 static void put_devices(struct vm *vm, struct bytes_out *o)
 {
-    struct pc_part part[MAX_PARTS];
-    size_t n = pc_parts(vm->pc, part, MAX_PARTS);
+    struct pc_part part[PC_MAX_PARTS];
+    size_t n = pc_parts(vm->pc, part, PC_MAX_PARTS);
     bytes_put_u64(o, n);
     /* Backwards.  So the interrupt nets are loaded first, and devices that drive their pins
      * again find them as they are; the PIC comes last and knows best what it has latched. */
@@ -123,8 +122,8 @@ static bool get_part(const struct pc_part *p, struct bytes_in *in)
 
 static const char *get_devices(struct vm *vm, struct loading *l)
 {
-    struct pc_part part[MAX_PARTS];
-    size_t n = pc_parts(vm->pc, part, MAX_PARTS);
+    struct pc_part part[PC_MAX_PARTS];
+    size_t n = pc_parts(vm->pc, part, PC_MAX_PARTS);
     if (bytes_get_u64(l->in) != n)
         return "it has other devices";
     /* Each device claims anew what its registers say. */
@@ -305,8 +304,8 @@ static uint64_t fnv(uint64_t h, const void *data, size_t n)
 /* Of devices what their tables name, but the numbers of events. */
 static uint64_t hash_devices(const struct vm *vm, uint64_t h)
 {
-    struct pc_part part[MAX_PARTS];
-    size_t n = pc_parts(vm->pc, part, MAX_PARTS);
+    struct pc_part part[PC_MAX_PARTS];
+    size_t n = pc_parts(vm->pc, part, PC_MAX_PARTS);
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < part[i].ops->n_fields; k++) {
             const struct field *f = &part[i].ops->fields[k];

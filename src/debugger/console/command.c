@@ -300,6 +300,7 @@ enum console_result fail_link(struct console *c, int err, const char *what)
     case -EOWNERDEAD: return fail(c, "%s: the guest has ended: %s", what,
                                   link_stopped(c->o.link)->text);
     case -EFAULT:     return fail(c, "%s: there is no memory", what);
+    case -EBADMSG:    return fail(c, "%s: the monitor's answer makes no sense", what);
     default:          return fail(c, "%s: %s", what, strerror(-err));
     }
 }

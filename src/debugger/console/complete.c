@@ -74,7 +74,7 @@ static void offer_registers(struct words *w)
 /* Parts of the PC, in lower case, as `info` takes them. */
 static void offer_parts(struct words *w, const struct link *l)
 {
-    struct pc_part part[32];
+    struct pc_part part[PC_MAX_PARTS];
     size_t n = link_parts(l, part, NELEM(part));
     for (size_t i = 0; i < n; i++) {
         char name[32];

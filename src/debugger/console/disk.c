@@ -26,21 +26,16 @@ static uint64_t field_of(const struct channel *ch, const char *name)
     return 0;
 }
 
-/* Ask for the channel's registers.  The number of values must be that of its table, as they come
- * from a process that is not trusted. */
 static bool ask_channel(struct console *c, unsigned n, struct channel *ch)
 {
-    const char name[] = { 'A', 'T', 'A', (char)('0' + n), 0 };
-    struct pc_part part[32];
-    size_t n_parts = link_parts(c->o.link, part, NELEM(part)), room = MAX_VALUES;
-    for (size_t i = 0; i < n_parts; i++) {
-        if (strcmp(part[i].name, name))
-            continue;
-        ch->ops = part[i].ops;
-        return link_device(c->o.link, (unsigned)i, ch->value, &room) == 0 &&
-               room == device_values(ch->ops, NULL, NULL, 0);
-    }
-    return false;
+    const char name[] = { 'A', 'T', 'A', (char)('0' + n) };
+    struct pc_part part;
+    size_t room = MAX_VALUES;
+    int number = link_part_named(c->o.link, name, sizeof name, &part);
+    if (number < 0)
+        return false;
+    ch->ops = part.ops;
+    return link_device(c->o.link, (unsigned)number, ch->value, &room) == 0;
 }
 
 /* "2048 sectors (1 MiB)" */

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/x86.h"
 #include "cpu/regs.h"
@@ -124,7 +123,7 @@ enum console_result info_tss(struct console *c, const char *args)
 
 enum console_result info_devices(struct console *c, const char *args)
 {
-    struct pc_part part[32];
+    struct pc_part part[PC_MAX_PARTS];
     size_t n = link_parts(c->o.link, part, NELEM(part));
     if (nothing_more(c, args))
         return CONSOLE_ERROR;
@@ -133,36 +132,31 @@ enum console_result info_devices(struct console *c, const char *args)
     return CONSOLE_OK;
 }
 
-/* The VMM sends values only; what they are called comes from the device's table of fields,
- * which both processes have, being the same program.  If the number of values does not fit
- * that table, they are not believed. */
+/* The VMM sends values only; what they are called comes from the device's table of fields. */
 enum console_result info_device(struct console *c, const char *name, size_t len, bool *known)
 {
     static uint64_t values[MAX_VALUES];
-    struct pc_part part[32];
-    size_t n = link_parts(c->o.link, part, NELEM(part)), room = MAX_VALUES, i;
-    for (i = 0; i < n && (strlen(part[i].name) != len || strncasecmp(part[i].name, name, len)); i++)
-        ;
-    *known = i < n;
-    if (i == n)
+    struct pc_part part;
+    size_t room = MAX_VALUES;
+    int number = link_part_named(c->o.link, name, len, &part);
+    *known = number >= 0;
+    if (!*known)
         return CONSOLE_ERROR;
     if (!c->o.link)
-        return fail(c, "%s needs a guest, and this is a recorded trace", part[i].name);
+        return fail(c, "%s needs a guest, and this is a recorded trace", part.name);
     if (nothing_more(c, skip_blanks(name + len)))
         return CONSOLE_ERROR;
-    int err = link_device(c->o.link, (unsigned)i, values, &room);
+    int err = link_device(c->o.link, (unsigned)number, values, &room);
     if (err)
-        return fail_link(c, err, part[i].name);
-    if (room != device_values(part[i].ops, NULL, NULL, 0))
-        return fail(c, "%s: the monitor's answer makes no sense", part[i].name);
+        return fail_link(c, err, part.name);
     if (!c->o.json) {
-        device_show_values(part[i].ops, values, c->out);
+        device_show_values(part.ops, values, c->out);
         return CONSOLE_OK;
     }
-    fprintf(c->out, "{\"device\":\"%s\"", part[i].name);
+    fprintf(c->out, "{\"device\":\"%s\"", part.name);
     const uint64_t *v = values;
-    for (size_t f = 0; f < part[i].ops->n_fields; f++) {
-        const struct field *d = &part[i].ops->fields[f];
+    for (size_t f = 0; f < part.ops->n_fields; f++) {
+        const struct field *d = &part.ops->fields[f];
         fprintf(c->out, ",\"%s\":%s", d->name, d->count > 1 ? "[" : "");
         for (unsigned k = 0; k < d->count; k++)
             fprintf(c->out, "%s%" PRIu64, k ? "," : "", *v++);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "debugger/link/private.h"
 #include "vm/pc.h"
@@ -45,16 +46,33 @@ size_t link_parts(const struct link *l, struct pc_part *out, size_t n)
     return pc_parts_of(l ? l->disk : NULL, out, n);
 }
 
-/* The number of values is believed only if it is exactly what the message has room for. */
+int link_part_named(const struct link *l, const char *name, size_t len, struct pc_part *out)
+{
+    struct pc_part part[PC_MAX_PARTS];
+    size_t n = link_parts(l, part, NELEM(part));
+    for (size_t i = 0; i < n; i++)
+        if (strlen(part[i].name) == len && strncasecmp(part[i].name, name, len) == 0) {
+            *out = part[i];
+            return (int)i;
+        }
+    return -ENOENT;
+}
+
+/* The number of values is believed only if it is exactly what the message has room for, and what
+ * the part's table has: that both processes have, being the same program. */
 int link_device(struct link *l, unsigned part, uint64_t *values, size_t *n)
 {
+    struct pc_part row[PC_MAX_PARTS];
     struct wire_peek p = { .what = part };
+    if (part >= link_parts(l, row, NELEM(row)))
+        return -ENOENT;
     int err = link_ask(l, WIRE_DEVICE, &p, sizeof p, WIRE_ANY);
     const struct wire_values *v = &l->in.values;
     if (err)
         return err;
     if (l->in.head.bytes < offsetof(struct wire_values, value) || v->n > WIRE_VALUES ||
-        l->in.head.bytes != offsetof(struct wire_values, value) + v->n * sizeof v->value[0])
+        l->in.head.bytes != offsetof(struct wire_values, value) + v->n * sizeof v->value[0] ||
+        v->n != device_values(row[part].ops, NULL, NULL, 0))
         return -EBADMSG;
     size_t room = *n;
     *n = v->n;

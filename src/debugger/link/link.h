@@ -242,12 +242,17 @@ int link_second(struct link *l, uint64_t address, struct link_second *out);
  * every machine has. */
 size_t link_parts(const struct link *l, struct pc_part *out, size_t n);
 
+/* The number of the part with this name, of len characters, small or capital; *out is its row.
+ * -ENOENT: the machine has none. */
+int link_part_named(const struct link *l, const char *name, size_t len, struct pc_part *out);
+
 /* The machine's disks, as it was asked for: MAX_DISKS of them. */
 const struct disk_image *link_disks(const struct link *l);
 
 /* The values of all fields of part number `part`, element by element in the order of the
  * part's table.  *n is the room in `values`, and becomes the number of values there are.
- * -E2BIG if they did not fit. */
+ * -E2BIG if they did not fit; -EBADMSG if the other process does not tell as many as the table
+ * has; -ENOENT if there is no such part. */
 int link_device(struct link *l, unsigned part, uint64_t *values, size_t *n);
 
 /* What the guest would get if it read `size` bytes from a port or from a device's memory

@@ -22,8 +22,6 @@
 #include "mem/gmem.h"
 #include "mem/walk.h"
 
-#define GATE_PRESENT 0x80
-
 static bool is_mapped(const struct explain_input *in, gla_t at)
 {
     uint8_t byte;
@@ -68,46 +66,26 @@ void explain_say_not_mapped(const struct explain_input *in, FILE *out)
  * Triple fault
  */
 
-/* What an entry of the IDT says: the handler is at selector:offset.  In real mode there is no
- * type. */
-struct gate { uint16_t selector; uint64_t offset; uint8_t type; };
-
-/* Read the gate of a vector.  Its size depends on the mode: 4 bytes in real mode (offset and
- * segment), 8 in protected mode, 16 in long mode, where the offset is in three parts:
- *
- *     byte  0 1      2 3       4 5         6 7       8 9 10 11   12..15
- *           offset   selector  IST, type   offset    offset      0
- *           15..0              P DPL       31..16    63..32
- *
- * False: something is in the way, and was told.  [SDM 3A "IDT Descriptors", "64-Bit Mode IDT"]
- */
-static bool gate_is_there(const struct explain_input *in, unsigned vector, struct gate *g,
+/* Read the gate of a vector.  False: something is in the way, and was told. */
+static bool gate_is_there(const struct explain_input *in, unsigned vector, struct explain_gate *g,
                           FILE *out)
 {
-    const struct cpu_state *c = in->cpu;
-    unsigned size = explain_is_real(c) ? 4 : explain_is_long(c) ? 16 : 8;
-    uint8_t b[16] = { 0 };
-    uint64_t at = c->idtr.base + vector * size;
-    if (vector * size + size - 1 > c->idtr.limit) {
+    const struct table_reg *idt = &in->cpu->idtr;
+    unsigned at = vector * explain_gate_bytes(in->cpu);
+    switch (explain_read_gate(in, vector, g)) {
+    case GATE_IS_BEYOND_LIMIT:
         fprintf(out, "    the IDT ends before it: limit %#x, but its gate would be at %#x; was "
-                     "LIDT executed?\n",
-                c->idtr.limit, vector * size);
+                     "LIDT executed?\n", idt->limit, at);
         return false;
-    }
-    if (!in->read(in->arg, at, b, size)) {
-        fprintf(out, "    its gate in the IDT is at %#" PRIx64 ", ", at);
+    case GATE_IS_UNREADABLE:
+        fprintf(out, "    its gate in the IDT is at %#" PRIx64 ", ", idt->base + at);
         explain_say_not_mapped(in, out);
         fputs("\n", out);
         return false;
+    default:
+        break;
     }
-    g->offset = b[0] | (uint64_t)b[1] << 8;
-    g->selector = (uint16_t)(b[2] | b[3] << 8);
-    g->type = b[5];
-    if (!explain_is_real(c))
-        g->offset |= (uint64_t)b[6] << 16 | (uint64_t)b[7] << 24;
-    for (unsigned i = 0; explain_is_long(c) && i < 4; i++)
-        g->offset |= (uint64_t)b[8 + i] << (32 + 8 * i);
-    if (explain_is_real(c) || g->type & GATE_PRESENT)
+    if (explain_gate_is_present(in, g))
         return true;
     fprintf(out, "    its gate in the IDT is not present (type byte %#x)%s\n", g->type,
             g->offset || g->selector ? "" : ": the gate is all zeros");
@@ -118,7 +96,8 @@ static bool gate_is_there(const struct explain_input *in, unsigned vector, struc
  * LDT, which is not looked into; selector 0 is never valid.  In 32-bit code the handler's
  * address depends on the segment's base, so it is not checked there.  False: something is in
  * the way, and was told. */
-static bool handler_is_there(const struct explain_input *in, const struct gate *g, FILE *out)
+static bool handler_is_there(const struct explain_input *in, const struct explain_gate *g,
+                             FILE *out)
 {
     const struct cpu_state *c = in->cpu;
     uint64_t descriptor = c->gdtr.base + (g->selector & ~7u);
@@ -146,7 +125,7 @@ static bool handler_is_there(const struct explain_input *in, const struct gate *
 static bool explain_vector(const struct explain_input *in, unsigned vector, const char *name,
                            FILE *out)
 {
-    struct gate g;
+    struct explain_gate g;
     fprintf(out, "  %s, vector %u:\n", name, vector);
     if (!gate_is_there(in, vector, &g, out) || !handler_is_there(in, &g, out))
         return false;

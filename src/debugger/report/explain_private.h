@@ -109,6 +109,19 @@ bool explain_is_in_handler(const struct explain_input *in);
  * ends before that. */
 void explain_say_run_on(const struct explain_input *in, uint64_t rip, FILE *out);
 
+/* What an entry of the IDT says: the handler is at selector:offset.  In real mode there is no
+ * type. */
+struct explain_gate { uint16_t selector; uint64_t offset; uint8_t type; };
+
+/* Read the gate of a vector, of 0 to 255.  GATE_IS_READ: *g is what it says, whether it is present
+ * or not. */
+enum explain_gate_found { GATE_IS_READ, GATE_IS_BEYOND_LIMIT, GATE_IS_UNREADABLE };
+enum explain_gate_found explain_read_gate(const struct explain_input *in, unsigned vector,
+                                          struct explain_gate *g);
+
+/* Is a gate that was read one that the CPU follows?  In real mode each is. */
+bool explain_gate_is_present(const struct explain_input *in, const struct explain_gate *g);
+
 /* Does a gate of the IDT lead to this address?  Is there one that leads to a function of the
  * program if the halves of its offset are swapped? */
 bool explain_gate_leads_to(const struct explain_input *in, uint64_t rip);

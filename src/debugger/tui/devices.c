@@ -31,7 +31,6 @@
 #define LOOK_BACK    50000      /* accesses looked at, at most */
 #define AT_ONCE_NS   300000     /* of looking, before the first drawing */
 #define PIC_PORT     0x20       /* of the interrupt controller, for events about interrupts */
-#define MAX_PARTS    32
 #define MAX_VALUES   4096       /* of one device, as in the link */
 #define CELL         40         /* columns for a field, at least */
 
@@ -52,8 +51,8 @@ struct values { uint64_t *now, *before; size_t n; bool has_before; uint64_t sinc
 
 struct devices {
     /* The fields: of each part of the machine, as far as they were asked for. */
-    struct pc_part part[MAX_PARTS];
-    struct values values[MAX_PARTS];
+    struct pc_part part[PC_MAX_PARTS];
+    struct values values[PC_MAX_PARTS];
     size_t   n_parts;
     unsigned pinned;            /* 1 + the part that the user wants to see; 0: the one that
                                    was accessed last                                      */
@@ -78,7 +77,7 @@ static bool devices_open(struct pane *p)
     struct filter_error err;
     d->accesses = filter_compile("kind in (IO_READ, IO_WRITE, MMIO_READ, MMIO_WRITE, UNCLAIMED)",
                                  NULL, &err);
-    d->n_parts = link_parts(p->tui->link, d->part, MAX_PARTS);
+    d->n_parts = link_parts(p->tui->link, d->part, PC_MAX_PARTS);
     return d->accesses;
 }
 

@@ -208,7 +208,7 @@ static int serve_SECOND(struct vmm *m, size_t *n)
 /* A device's fields, in the order of its table, which the debugger has too: names stay there. */
 static int serve_DEVICE(struct vmm *m, size_t *n)
 {
-    struct pc_part part[32];
+    struct pc_part part[PC_MAX_PARTS];
     size_t count = pc_parts(m->vm->pc, part, NELEM(part)), i = m->in.peek.what;
     if (i >= count)
         return -ENOENT;
