@@ -51,10 +51,11 @@ $(BUILD)/fuzz/libvitrine.a: $(FUZZ_OBJECTS)
 	ar rcs $@ $^
 
 # Two targets watch their own rooms only: the code of all others is built without sanitizers and
-# without coverage, for it has targets of its own.  That is worth its build where many inputs run;
-# FUZZ_ONE_LIBRARY=1 (tests/fuzz-short) lets them watch all.
-ROOMS_gdb        := debugger/gdb debugger/vmm debugger/link
+# without coverage, for it has targets of its own.  That is worth its build where many inputs run.
+# For tests/fuzz-short (FUZZ_SHORT=1) a target only leaves out what it runs most.
+ROOMS_gdb        := $(if $(FUZZ_SHORT),debugger cpu/soft/ops cpu/kvm,debugger/gdb debugger/vmm debugger/link)
 ROOMS_trace_file := debugger/trace debugger/report
+WATCHERS         := gdb $(if $(FUZZ_SHORT),,trace_file)
 in_rooms = $(filter $(ROOMS_$1:%=$(BUILD)/fuzz/obj/%/%),$(FUZZ_OBJECTS))
 beside   = $(patsubst $(BUILD)/fuzz/obj/%,$(BUILD)/fuzz/plain/%,$(filter-out $(in_rooms),$(FUZZ_OBJECTS)))
 
@@ -79,7 +80,7 @@ $(BUILD)/fuzz/lib$1.a: $(call in_rooms,$1) $(call beside,$1)
 $(BUILD)/fuzz/fuzz_$1: $(BUILD)/fuzz/lib$1.a
 $(BUILD)/fuzz/fuzz_$1: FUZZ_LIB = $(BUILD)/fuzz/lib$1.a
 endef
-$(if $(FUZZ_ONE_LIBRARY),,$(foreach t,gdb trace_file,$(eval $(call watches_its_rooms,$t))))
+$(foreach t,$(WATCHERS),$(eval $(call watches_its_rooms,$t)))
 
 # Both ends of debugger/link/link.h in one process: tests/fuzz/one_process.h
 ONE_PROCESS := sendmsg recvmsg recv poll nanosleep fork kill _exit vm_new host_ready_soon host_say \
